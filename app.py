@@ -1,0 +1,34 @@
+"""Moonbase: the Chalice app. Which service owns which paths stands here, and nothing else."""
+
+from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalicelib.hel.routes import service as hel
+
+from chalicelib.core import jobs
+from chalicelib.home.routes import service as home
+from chalicelib.luarocks.routes import service as luarocks
+from chalicelib.web.site import Site
+
+# The deepest owner on a path answers it, and says what is wrong there.
+site = Site(
+    {
+        "/": home,
+        "/{file}": luarocks,
+        "/{file}/{below}": home,
+        "/api/tool_version": luarocks,
+        "/api/1": luarocks,
+        "/manifests": luarocks,
+        "/packages": hel,
+        "/auth": hel,
+        "/users": hel,
+        "/profile": hel,
+    }
+)
+
+app = Chalice(app_name="moonbase")
+site.mount(app)
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def run_jobs(event: CloudWatchEvent) -> None:
+    """Do the work that was promised."""
+    jobs.run_due()

@@ -1,0 +1,1 @@
+"""Moonbase: four package and DNS dialects of the Lua world over one core."""

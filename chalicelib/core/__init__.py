@@ -1,0 +1,1 @@
+"""What every service stands on: accounts, credentials, bytes, lists and jobs. Knows no HTTP."""

@@ -1,0 +1,88 @@
+"""Work that follows a write: promised in the same transaction, done at least once, soon after.
+
+A handler must be idempotent. A job that fails is tried again with growing pauses, and is kept as dead after
+`ATTEMPTS` failures.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Job
+
+ATTEMPTS = 8
+_LONGEST_PAUSE = 3600
+_log = logging.getLogger(__name__)
+_handlers: dict[str, Callable[[Any], None]] = {}
+
+
+def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Declare what does the jobs called `name`; it gets the payload."""
+
+    def declare(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+        _handlers[name] = handler
+        return handler
+
+    return declare
+
+
+def promise(writes: Transaction, name: str, payload: Any) -> None:
+    """Put a job into a transaction."""
+    moment = time.time()
+    writes.put(Job("jobs", f"{moment:017.6f}#{secrets.token_hex(4)}", name=name, payload=payload, due_at=moment))
+
+
+def run_due() -> int:
+    """Do what is due now; returns how many jobs succeeded."""
+    done = 0
+    for job in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
+        if _take(job):
+            done += _do(job)
+    return done
+
+
+def dead() -> list[Job]:
+    """The jobs that were given up, oldest first."""
+    return list(Job.query("jobs-dead"))
+
+
+def _take(job: Job) -> bool:
+    """Put off the job's next try, so that nobody else does it meanwhile; False when somebody was faster."""
+    pause = min(5 * 2**job.attempts, _LONGEST_PAUSE)
+    taken, _ = job.update_or_read(
+        [Job.attempts.add(1), Job.due_at.set(time.time() + pause)],
+        (Job.due_at == job.due_at) & Job.pk.exists(),
+    )
+    return taken
+
+
+def _do(job: Job) -> bool:
+    try:
+        _handlers[job.name](job.payload)
+    except Exception as error:  # whatever a handler raises, the queue goes on and the job stays
+        _log.exception("job %s failed", job.name)
+        if job.attempts + 1 >= ATTEMPTS:
+            _bury(job, f"{type(error).__name__}: {error}")
+        return False
+    job.delete()
+    return True
+
+
+def _bury(job: Job, error: str) -> None:
+    writes = Transaction()
+    writes.delete(job)
+    writes.put(
+        Job(
+            "jobs-dead",
+            job.sk,
+            name=job.name,
+            payload=job.payload,
+            due_at=job.due_at,
+            attempts=job.attempts + 1,
+            error=error[:1000],
+        )
+    )
+    writes.commit()

@@ -1,0 +1,172 @@
+"""PynamoDB as we use it: one client for all tables, one item shape, transactions that name their refusals."""
+
+import threading
+import uuid
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from botocore.exceptions import ClientError
+from pynamodb.attributes import TTLAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
+from pynamodb.constants import ALL_NEW, ALL_OLD, RETURN_VALUES, UPDATE_ITEM
+from pynamodb.exceptions import TransactWriteError, UpdateError, VerboseClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib import settings
+from chalicelib.core.errors import Busy, CoreError
+
+_shared = Connection(region=settings.current().region)
+_sharing = threading.Lock()
+
+_Self = TypeVar("_Self", bound="Item")
+
+
+def table_name(service: str) -> str:
+    """The name of one service's table in this installation."""
+    return f"{settings.current().tables}-{service}"
+
+
+class Item(Model):
+    """An item of any of our tables: two string keys, and a moment after which it may vanish."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    expires_at = TTLAttribute(null=True)
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        """Share one botocore client between all tables: PynamoDB makes one per model, at 60 ms of cold start each."""
+        table = super()._get_connection()
+        if table.connection is not _shared:
+            with _sharing:
+                if table.table_name not in _shared._tables:
+                    _shared.add_meta_table(table.get_meta_table())
+                table.connection = _shared
+        return table
+
+    @classmethod
+    def find(cls: type[_Self], pk: str, sk: str) -> _Self | None:
+        """Read one item, strongly consistent; None when there is none."""
+        try:
+            return cls.get(pk, sk, consistent_read=True)
+        except cls.DoesNotExist:
+            return None
+
+    def assign(self, **values: Any) -> list[Action]:
+        """Set attributes of this object; returns the actions that do the same to the stored item."""
+        actions: list[Action] = []
+        for name, value in values.items():
+            setattr(self, name, value)
+            attribute = getattr(type(self), name)
+            actions.append(attribute.remove() if value is None else attribute.set(value))
+        return actions
+
+    def update_or_read(self: _Self, actions: list[Action], condition: Condition) -> tuple[bool, _Self | None]:
+        """Update when `condition` holds, and hand back the item either way, in one call.
+
+        Returns (whether it was updated, the item as it now stands or None). PynamoDB's own `update` drops the item
+        that DynamoDB sends with a failed condition.
+        """
+        request = self.get_update_kwargs_from_instance(
+            actions=actions, condition=condition, return_values_on_condition_failure=ALL_OLD
+        )
+        request[RETURN_VALUES] = ALL_NEW
+        try:
+            answer = self._get_connection().connection.dispatch(UPDATE_ITEM, request)
+            return True, type(self).from_raw_data(answer["Attributes"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise UpdateError("Failed to update item", cast(VerboseClientError, error)) from error
+            refused = cast(ClientError, error.__cause__).response.get("Item")
+            return False, type(self).from_raw_data(refused) if refused else None
+
+
+class Contended(Busy):
+    """Somebody else changed the same thing at the same moment; the whole decision is to be made anew."""
+
+
+class Transaction:
+    """Writes that happen together or not at all.
+
+    Each write may carry a condition and, as `otherwise`, the error to raise when it does not hold. A failed condition
+    without one means that somebody else was faster: `Contended`.
+    """
+
+    def __init__(self) -> None:
+        self._write = TransactWrite(connection=_shared, client_request_token=uuid.uuid4().hex)
+        self._otherwise: dict[str, list[CoreError | None]] = {"check": [], "delete": [], "put": [], "update": []}
+
+    def check(self, item: Item, condition: Condition, otherwise: CoreError | None = None) -> None:
+        """Require `condition` of an item that is not written."""
+        self._otherwise["check"].append(otherwise)
+        self._write.condition_check(type(item), item.pk, item.sk, condition=condition)
+
+    def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
+        """Remove an item."""
+        self._otherwise["delete"].append(otherwise)
+        self._write.delete(item, condition=condition)
+
+    def put(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
+        """Write a whole item."""
+        self._otherwise["put"].append(otherwise)
+        self._write.save(item, condition=condition)
+
+    def create(self, item: Item, otherwise: CoreError | None = None) -> None:
+        """Write an item that must not exist yet."""
+        self.put(item, type(item).pk.does_not_exist(), otherwise)
+
+    def update(
+        self,
+        item: Item,
+        actions: list[Action],
+        condition: Condition | None = None,
+        otherwise: CoreError | None = None,
+    ) -> None:
+        """Change some attributes of an item, of which only the keys need be set."""
+        self._otherwise["update"].append(otherwise)
+        self._write.update(item, actions=actions, condition=condition)
+
+    def commit(self) -> None:
+        """Write it all; raises the `otherwise` of a failed condition, Contended, or Busy when DynamoDB is."""
+        try:
+            self._write._commit()
+        except TransactWriteError as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: TransactWriteError) -> Exception:
+        """Which error a cancelled transaction means; PynamoDB sends the writes as check, delete, put, update."""
+        if error.cause_response_code in _CONTENTION:
+            return Contended("The same thing is being changed by somebody else.", retry_after=1)
+        if error.cause_response_code != "TransactionCanceledException":
+            return error
+        in_order = [otherwise for group in self._otherwise.values() for otherwise in group]
+        failed = [
+            (reason.code, otherwise)
+            for reason, otherwise in zip(error.cancellation_reasons, in_order, strict=True)
+            if reason is not None
+        ]
+        codes = {code for code, _ in failed}
+        if not codes <= _CONTENTION | _THROTTLING:
+            return error
+        if codes & _THROTTLING:
+            return Busy("The database is busy.", retry_after=1)
+        named = [otherwise for code, otherwise in failed if code == _FAILED and otherwise]
+        if len(named) == len(failed):
+            return named[0]
+        return Contended("The same thing is being changed by somebody else.", retry_after=1)
+
+
+_FAILED = "ConditionalCheckFailed"
+_CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+_THROTTLING = {"ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+def create_tables(models: Iterable[type[Model]]) -> None:
+    """Make the tables that are not there yet; on AWS the stack makes them."""
+    for model in models:
+        if not model.exists():
+            model.create_table(wait=True, billing_mode="PAY_PER_REQUEST")

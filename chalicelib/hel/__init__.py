@@ -1,0 +1,1 @@
+"""Hel Repository: OpenComputers packages."""

@@ -1,0 +1,25 @@
+"""What the front door says."""
+
+from chalicelib.core.errors import CoreError
+from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, bytes_response, json_response
+
+_WELCOME = """\
+Moonbase: a server for the Lua world.
+
+LuaRocks   luarocks install --only-server={base} NAME
+           luarocks upload --server={base} --temp-key=KEY NAME-VERSION.rockspec
+Hel        {base}/packages
+"""
+
+
+def render_welcome(request: Request) -> Response:
+    """A page of plain text with the lines to paste for each client."""
+    text = _WELCOME.format(base=request.base_url)
+    return bytes_response(text.encode(), "text/plain; charset=utf-8")
+
+
+def render_error(request: Request, error: CoreError) -> Response:
+    """`{"message": ...}`: in no service's dialect."""
+    return json_response({"message": error.message}, status_of(error), headers_of(error))

@@ -1,0 +1,1 @@
+"""LuaRocks: the upload API and the rock server of LuaRocks.org."""

@@ -1,0 +1,30 @@
+"""LuaRocks' credential, an API key, to a caller; and its second factor."""
+
+from chalicelib.core import credentials, two_factor
+from chalicelib.core.accounts import Suspended
+from chalicelib.core.credentials import Caller, Revoked
+from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.web.request import Request
+
+
+def key(request: Request) -> Caller:
+    """Whose API key is in the path, or in the Authorization header when the path says `bearer`.
+
+    Raises Unauthenticated or Forbidden with luarocks.org's texts; the client adds a hint to "Invalid key".
+    """
+    secret = request.params["key"]
+    if secret == "bearer":  # noqa: S105
+        if request.bearer is None:
+            raise Unauthenticated("Missing or malformed Authorization header")
+        secret = request.bearer
+    try:
+        return credentials.identify(secret, "luarocks")
+    except Revoked:
+        raise Forbidden("The API key you provided has been revoked") from None
+    except Suspended:
+        raise Forbidden("Your account has been suspended") from None
+
+
+def upload_token(request: Request, caller: Caller) -> None:
+    """Raises SecondFactorRequired unless a token from verify_tfa came along, where the account wants one."""
+    two_factor.require(caller, request.headers.get("x-tfa-token") or request.form.get("tfa_token"))

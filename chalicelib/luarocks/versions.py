@@ -1,0 +1,138 @@
+"""LuaRocks' version numbers and constraints, which decide what a manifest for one Lua version lists.
+
+The rules are those of the client (`luarocks.core.vers`, `luarocks.queries`), with its quirks: 5.1 and 5.1.0
+are not equal though neither is less than the other, and a revision counts only where both sides have one.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import zip_longest
+
+TARGETS = ("5.1", "5.2", "5.3", "5.4", "5.5")
+
+# Where a word stands in the order: development versions above every number, release candidates just below the
+# release they announce. Any other word weighs next to nothing.
+_WORDS = {
+    "dev": 120_000_000.0,
+    "scm": 110_000_000.0,
+    "cvs": 100_000_000.0,
+    "rc": -1_000.0,
+    "pre": -10_000.0,
+    "beta": -100_000.0,
+    "alpha": -1_000_000.0,
+}
+_REVISION = re.compile(r"(.*)-([0-9]+)", re.DOTALL)
+_PART = re.compile(r"(?:([0-9]+)|([A-Za-z]+))[._-]*")
+
+_SPACE = " \t\n\v\f\r"
+_DEPENDENCY = re.compile(rf"[{_SPACE}]*[\w.-]*/?[A-Za-z0-9][\w.-]*[{_SPACE}]*([^/]*)", re.ASCII)
+_CONSTRAINT = re.compile(rf"@?([<>=~!]*)[{_SPACE}]*([\w.-]+)[{_SPACE},]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version as numbers, most significant first, and its revision (the 2 of `1.0-2`) if it has one."""
+
+    parts: tuple[float, ...]
+    revision: float | None
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One comparison that a version has to pass, such as `>= 5.1`."""
+
+    holds: Callable[[Version, Version], bool]
+    version: Version
+
+    def allows(self, version: Version) -> bool:
+        return self.holds(version, self.version)
+
+
+def parse(text: str) -> Version:
+    """Any text makes a version; what follows the first character that fits no rule counts as 0."""
+    text = text.lstrip(_SPACE)
+    revision = None
+    if match := _REVISION.fullmatch(text):
+        text, revision = match[1], float(match[2])
+    parts: list[float] = []
+    word: float | None = None  # a word shares its place with the number that follows it: rc2 is rc + 2/100000
+    position = 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None:
+            word = 0.0
+            break
+        if match[1]:
+            number = float(match[1])
+            parts.append(number if word is None else word + number / 100_000)
+            word = None
+        else:
+            word = _WORDS.get(match[2], ord(match[2][0]) / 1_000)
+        position = match.end()
+    if word is not None:
+        parts.append(word)
+    return Version(tuple(parts), revision)
+
+
+def equal(one: Version, other: Version) -> bool:
+    """Whether all parts are the same, and the revisions where both have one."""
+    return one.parts == other.parts and (
+        one.revision is None or other.revision is None or one.revision == other.revision
+    )
+
+
+def less(one: Version, other: Version) -> bool:
+    """Whether one comes before the other; missing parts are 0."""
+    for left, right in zip_longest(one.parts, other.parts, fillvalue=0.0):
+        if left != right:
+            return left < right
+    return one.revision is not None and other.revision is not None and one.revision < other.revision
+
+
+def within(version: Version, wanted: Version) -> bool:
+    """Whether a version begins with the wanted one, as `~>` has it: 5.1.5 is within 5.1, 5.2 is not."""
+    begins = version.parts[: len(wanted.parts)]
+    begins += (0.0,) * (len(wanted.parts) - len(begins))
+    return begins == wanted.parts and wanted.revision in (None, version.revision)
+
+
+_OPERATORS: dict[str, Callable[[Version, Version], bool]] = {
+    "==": equal,
+    "~=": lambda version, limit: not equal(version, limit),
+    ">": lambda version, limit: less(limit, version),
+    "<": less,
+    ">=": lambda version, limit: not less(version, limit),
+    "<=": lambda version, limit: not less(limit, version),
+    "~>": within,
+}
+_OPERATORS |= {"": equal, "=": equal, "!=": _OPERATORS["~="]}
+
+
+def constraints(dependency: str) -> list[Constraint] | None:
+    """What a dependency such as `lua >= 5.1, < 5.4` asks, all of which must hold; None if unreadable."""
+    match = _DEPENDENCY.match(dependency)
+    if match is None:
+        return None
+    found: list[Constraint] = []
+    rest = match[1]
+    while rest:
+        match = _CONSTRAINT.match(rest)
+        if match is None or match[1] not in _OPERATORS:
+            return None
+        found.append(Constraint(_OPERATORS[match[1]], parse(match[2])))
+        rest = rest[match.end() :]
+    return found
+
+
+@lru_cache(maxsize=4096)
+def matches_lua(lua_version: str | None, target: str) -> bool:
+    """Whether the manifest for one Lua version (one of `TARGETS`) lists a rock with this dependency on Lua.
+
+    None, which is no such dependency, fits every Lua; one that cannot be read fits none, as on LuaRocks.org.
+    """
+    if lua_version is None:
+        return True
+    found = constraints(lua_version)
+    return found is not None and all(each.allows(parse(target)) for each in found)

@@ -1,0 +1,78 @@
+"""Settings: the environment, read once into one frozen object.
+
+Every field is an environment variable `MOONBASE_<FIELD>` in capitals; the field's comment says what it means.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator can choose. Sizes are bytes, durations seconds, lists comma-separated."""
+
+    tables: str = "moonbase"  # prefix of the table names: <tables>-core, <tables>-luarocks ...
+    region: str = "us-east-1"  # AWS region; also read from AWS_REGION
+    blobs: str = "file:data/blobs"  # where bytes live: s3://BUCKET or file:DIRECTORY
+    key_file: str = "data/key"  # seals second-factor secrets and signs links, where there is no KMS
+    kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: the key file does
+    base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
+    max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
+    max_answer: int = 100 * MIB  # the largest answer sent as a body; above it a redirect; on Lambda 4.4 MB
+    luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
+    luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
+    hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
+    hel_page: int = 20  # packages in one page of a list
+    hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read `environ`; ValueError names the variable that cannot be read."""
+        given: dict[str, Any] = {}
+        if region := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
+            given["region"] = region
+        for field in fields(cls):
+            variable = f"MOONBASE_{field.name.upper()}"
+            if variable in environ:
+                given[field.name] = _read(variable, environ[variable], type(field.default))
+        return cls(**given)
+
+
+def _read(variable: str, text: str, kind: type) -> Any:
+    if kind is int:
+        if not text.isdigit():
+            raise ValueError(f"{variable} must be a whole number, not {text!r}")
+        return int(text)
+    if kind is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+_current = Settings.from_environment(os.environ)
+
+
+def current() -> Settings:
+    """The settings in force."""
+    return _current
+
+
+def install(settings: Settings) -> None:
+    """Put `settings` in force for this process; table names are read when the models are first imported."""
+    global _current
+    _current = settings
+
+
+@contextmanager
+def override(**changes: Any) -> Iterator[Settings]:
+    """Put changed settings in force for a while."""
+    before = _current
+    install(replace(before, **changes))
+    try:
+        yield _current
+    finally:
+        install(before)

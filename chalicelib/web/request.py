@@ -1,0 +1,116 @@
+"""What came in: an API Gateway REST event, decoded once, the same on AWS, under `chalice local` and here."""
+
+import base64
+from collections.abc import Mapping
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import unquote
+
+from chalicelib import settings
+from chalicelib.core.credentials import Caller
+from chalicelib.web.forms import Form, parse_form, parse_json
+
+Event = Mapping[str, Any]
+
+
+class Request:
+    """One request. `params` are the decoded path parameters, `caller` who makes it, once that is known."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._context: Mapping[str, Any] = event.get("requestContext") or {}
+        self.method: str = event.get("httpMethod") or self._context["httpMethod"]
+        self.params: dict[str, str] = {}
+        self.caller: Caller | None = None
+
+    @cached_property
+    def raw_path(self) -> str:
+        """The path as sent, percent-encoded, without a stage; `chalice local` gives it in the context only."""
+        return str(self._event.get("path") or self._context.get("path") or "/")
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The decoded path segments; doubled and trailing slashes do not count."""
+        return tuple(unquote(segment) for segment in self.raw_path.split("/") if segment)
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Headers by lower-case name; of repeated ones the last."""
+        given = self._event.get("headers") or {}
+        return {name.lower(): value for name, value in given.items()}
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        """Query parameters, all values of each in the order sent."""
+        given = self._event.get("multiValueQueryStringParameters")
+        if given is None:
+            single = self._event.get("queryStringParameters") or {}
+            return {name: [value] for name, value in single.items()}
+        return {name: list(values) for name, values in given.items()}
+
+    def argument(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else None
+
+    @cached_property
+    def body(self) -> bytes:
+        """The raw body."""
+        body = self._event.get("body")
+        if body is None:
+            return b""
+        if isinstance(body, bytes):
+            return body
+        if self._event.get("isBase64Encoded"):
+            return base64.b64decode(body)
+        return str(body).encode()
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, whatever its content type says. Raises Invalid."""
+        return parse_json(self.body)
+
+    @cached_property
+    def form(self) -> Form:
+        """The body as a form. Raises Invalid."""
+        return parse_form(self.body, self.headers.get("content-type", ""))
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name; unreadable ones are none."""
+        try:
+            return {name: morsel.value for name, morsel in SimpleCookie(self.headers.get("cookie", "")).items()}
+        except CookieError:
+            return {}
+
+    @cached_property
+    def bearer(self) -> str | None:
+        """The token of `Authorization: Bearer TOKEN`, the scheme in any letter case."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        token = token.strip()
+        return token if scheme.lower() == "bearer" and token else None
+
+    @property
+    def user_agent(self) -> str:
+        """What the client calls itself."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client came over https."""
+        return self.base_url.startswith("https:")
+
+    @cached_property
+    def base_url(self) -> str:
+        """scheme://host[/stage] as the client wrote it, without a slash at the end."""
+        if configured := settings.current().base_url:
+            return configured.rstrip("/")
+        scheme = self.headers.get("x-forwarded-proto", "http")
+        return f"{scheme}://{self.headers.get('host', 'localhost')}{self._stage_prefix}"
+
+    @property
+    def _stage_prefix(self) -> str:
+        """`/api` when API Gateway is called by its own host name, where the stage leads the path."""
+        full, path = str(self._context.get("path") or ""), str(self._event.get("path") or "")
+        return full.removesuffix(path) if path and full.endswith(path) else ""

@@ -1,0 +1,43 @@
+"""What goes back: status, headers and bytes, whatever the dialect."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass
+class Response:
+    """An answer. `headers` may repeat a name; `route` is the route's template, for the log."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+    route: str = "-"
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, in any letter case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+def json_response(
+    data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = (), *, sort_keys: bool = False
+) -> Response:
+    """Compact JSON, in the key order given or sorted."""
+    body = orjson.dumps(data, option=orjson.OPT_SORT_KEYS if sort_keys else None)
+    return Response(status, body, [("Content-Type", "application/json"), *headers])
+
+
+def bytes_response(
+    content: bytes, content_type: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """Bytes as they are."""
+    return Response(status, content, [("Content-Type", content_type), *headers])
+
+
+def redirect(location: str, status: int = 302) -> Response:
+    """Elsewhere; `location` must be absolute, because LuaSocket follows nothing else."""
+    return Response(status, b"", [("Location", location)])

@@ -1,0 +1,83 @@
+"""One dialect on the wire: its routes, who authenticates on each, and how it says no."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from chalicelib import settings
+from chalicelib.core.errors import CoreError, Fault, MethodNotAllowed, NotFound, TooLarge
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+from chalicelib.web.routing import Place, Route, View
+
+_log = logging.getLogger(__name__)
+
+
+class RenderError(Protocol):
+    """A dialect's one place for errors."""
+
+    def __call__(self, request: Request, error: CoreError) -> Response: ...
+
+
+class Service:
+    """A dialect. `finish` may add to every answer, such as CORS headers."""
+
+    def __init__(
+        self,
+        name: str,
+        render_error: RenderError,
+        finish: Callable[[Request, Response], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.routes: list[Route] = []
+        self._render_error = render_error
+        self._finish = finish
+
+    def route(self, method: str, path: str, **asked: Any) -> Callable[[View], View]:
+        """Declare that the decorated view answers `method` on `path`; `asked` are Route's other fields."""
+
+        def declare(view: View) -> View:
+            self.routes.append(Route(method, path, view, **asked))
+            return view
+
+        return declare
+
+    def answer(self, request: Request, place: Place | None) -> Response:
+        """Answer a request for `place`; whatever goes wrong is said in this dialect."""
+        try:
+            response = self._run(request, place)
+        except CoreError as error:
+            response = self._render_error(request, error)
+        except Exception:
+            _log.exception("%s: %s %s failed", self.name, request.method, place.path if place else "-")
+            response = self._render_error(request, Fault("Something went wrong here."))
+        response.route = place.path if place else "-"
+        if self._finish:
+            self._finish(request, response)
+        return response
+
+    def _run(self, request: Request, place: Place | None) -> Response:
+        if place is None:
+            raise NotFound("There is nothing at this path.")
+        if request.method == "OPTIONS":
+            return Response(204, headers=[("Allow", ", ".join(place.methods))])
+        route = place.routes.get("GET" if request.method == "HEAD" else request.method)
+        if route is None:
+            raise MethodNotAllowed("This path does not take this method.", allowed=place.methods)
+        _check_size(request, route)
+        if route.auth is None:
+            return route.view(request)
+        caller = request.caller = route.auth(request)
+        if caller is not None:
+            caller.require(route.scope)
+            if route.second_factor:
+                route.second_factor(request, caller)
+        return route.view(request, caller)
+
+
+def _check_size(request: Request, route: Route) -> None:
+    limit = settings.current().max_body
+    if route.limit:
+        limit = min(limit, route.limit())
+    if len(request.body) > limit:
+        raise TooLarge(f"The request is larger than {limit} bytes.", limit=limit)

@@ -1,0 +1,76 @@
+"""All services on one host: finds who answers, and mounts the paths on Chalice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalice import app as chalice
+
+from chalicelib.web.request import Event, Request
+from chalicelib.web.response import Response
+from chalicelib.web.routing import Tree
+from chalicelib.web.service import Service
+
+ALL_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+
+class Site:
+    """Services by the paths that they own; the deepest owner on the way answers."""
+
+    def __init__(self, owners: Mapping[str, Service]) -> None:
+        self.tree = Tree()
+        for path, service in owners.items():
+            self.tree.own(path, service)
+        for service in dict.fromkeys(owners.values()):
+            for route in service.routes:
+                self.tree.add(route, service)
+
+    def answer(self, event: Event) -> Response:
+        """Answer an API Gateway REST event; the body is left out for HEAD."""
+        request = Request(event)
+        place, params = self.tree.find(request.segments)
+        request.params = dict(params)
+        service = self.tree.owner(request.segments)
+        assert service is not None, "every path has an owner: the root has one"
+        response = service.answer(request, place)
+        if request.method == "HEAD":
+            _drop_body(response)
+        return response
+
+    def mount(self, app: chalice.Chalice) -> None:
+        """Declare every path to Chalice, and answer before its own checks.
+
+        Chalice refuses content types (415), requests without Accept (400) and exceptions (500) in words of its own.
+        Its middleware runs before all that, so the answer is made there; the declared views only give API Gateway
+        its resources. A request that fits no resource or method arrives at the root's `{proxy+}`, and is found here.
+        """
+        app.api.binary_types = ["*/*"]
+        app.register_middleware(self._middleware, "http")
+        for path in ("/", "/{proxy+}"):
+            app.route(path, methods=ALL_METHODS)(_declared)
+        for place in self.tree.places():
+            if not _is_root_file(place.path):
+                app.route(place.path, methods=place.methods)(_declared)
+
+    def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:
+        response = self.answer(request.to_original_event())
+        headers: dict[str, str | list[str]] = {}
+        for name in dict.fromkeys(name for name, _ in response.headers):
+            values = [value for key, value in response.headers if key == name]
+            headers[name] = values if len(values) > 1 else values[0]
+        return chalice.Response(response.body, headers, response.status)
+
+
+def _is_root_file(path: str) -> bool:
+    """Whether the root's own resources serve the path: the root has one variable child, which is `{proxy+}`."""
+    return path == "/" or (path.startswith("/{") and path.count("/") == 1)
+
+
+def _drop_body(response: Response) -> None:
+    if response.header("Content-Length") is None:
+        response.headers.append(("Content-Length", str(len(response.body))))
+    response.body = b""
+
+
+def _declared(**params: str) -> None:
+    """What API Gateway's resources point at; the middleware has answered before."""
+    raise AssertionError("the site's middleware answers every request")

@@ -1,0 +1,1 @@
+"""The one-machine runtime: what stands in for AWS when there is none."""

@@ -1,0 +1,307 @@
+"""Reads condition, update and projection expressions by recursive descent."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import combinations
+from typing import Generic, TypeVar
+
+from .errors import DynamoError, invalid
+from .syntax import (
+    Action,
+    Arithmetic,
+    Between,
+    Comparison,
+    Condition,
+    Function,
+    In,
+    Junction,
+    Not,
+    Operand,
+    Path,
+)
+from .syntax import Placeholder as Placeholder
+
+Tree = TypeVar("Tree")
+Names = tuple[tuple[str, str], ...]
+
+TOKEN = re.compile(r"\s*([#:]?\w+|<>|<=|>=|[=<>(),.\[\]+-]|\S|$)", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+COMPARATORS = {"=", "<>", "<", "<=", ">", ">="}
+CONDITION_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+    "size": 1,
+}
+UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
+WANT_A_PATH = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
+VERBS = ("SET", "REMOVE", "ADD", "DELETE")
+CONDITION_WORDS = {"AND", "OR", "NOT", "BETWEEN", "IN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[Tree]):
+    """An expression's tree, every `#name` and `:value` its text mentions, and every top-level attribute."""
+
+    tree: Tree
+    placeholders: frozenset[str]
+    attributes: frozenset[str]
+
+
+class Parser:
+    """One pass over one expression; `kind` is the request parameter it came in."""
+
+    def __init__(self, kind: str, text: str, names: Names) -> None:
+        self.kind = kind
+        self.names = dict(names)
+        self.functions = UPDATE_FUNCTIONS if kind == "UpdateExpression" else CONDITION_FUNCTIONS
+        self.words = set(VERBS) if kind == "UpdateExpression" else CONDITION_WORDS
+        self.tokens = TOKEN.findall(text.rstrip())
+        self.position = 0
+        self.group = (-1, -1)
+        self.attributes: set[str] = set()
+        if not text.strip():
+            raise self.error("The expression can not be empty;")
+
+    def parsed(self, read: Callable[[], Tree]) -> Parsed[Tree]:
+        tree = read()
+        self.expect("")
+        placeholders = frozenset(token for token in self.tokens if token[:1] in ("#", ":"))
+        return Parsed(tree, placeholders, frozenset(self.attributes))
+
+    def error(self, message: str) -> DynamoError:
+        return invalid(f"Invalid {self.kind}: {message}")
+
+    def syntax_error(self) -> DynamoError:
+        near = " ".join(self.tokens[max(self.position - 1, 0) : self.position + 2]).strip()
+        return self.error(f'Syntax error; token: "{self.token or "<EOF>"}", near: "{near}"')
+
+    @property
+    def token(self) -> str:
+        return self.tokens[self.position]
+
+    @property
+    def word(self) -> str:
+        return self.token.upper()
+
+    def take(self) -> str:
+        token = self.token
+        self.position += 1
+        return token
+
+    def accept(self, *words: str) -> bool:
+        if self.word not in words:
+            return False
+        self.position += 1
+        return True
+
+    def expect(self, token: str) -> None:
+        if self.take() != token:
+            self.position -= 1
+            raise self.syntax_error()
+
+    def several(self, read: Callable[[], Tree]) -> tuple[Tree, ...]:
+        members = [read()]
+        while self.accept(","):
+            members.append(read())
+        return tuple(members)
+
+    def name(self) -> str:
+        token = self.token
+        if token.startswith("#") and len(token) > 1:
+            if token not in self.names:
+                raise self.error(
+                    "An expression attribute name used in the document path is not defined; "
+                    f"attribute name: {token}"
+                )
+            token = self.names[token]
+        elif not IDENTIFIER.fullmatch(token) or self.word in self.words:
+            raise self.syntax_error()
+        self.position += 1
+        return token
+
+    def path(self) -> Path:
+        head = self.name()
+        self.attributes.add(head)
+        parts: list[str | int] = [head]
+        while self.token in (".", "["):
+            if self.take() == ".":
+                parts.append(self.name())
+                continue
+            if not self.token.isdigit():
+                raise self.syntax_error()
+            parts.append(int(self.take()))
+            self.expect("]")
+        return Path(tuple(parts))
+
+    def operand(self) -> Operand:
+        if self.token.startswith(":") and len(self.token) > 1:
+            return Placeholder(self.take())
+        if self.tokens[self.position + 1 : self.position + 2] == ["("] and IDENTIFIER.fullmatch(self.token):
+            return self.function()
+        return self.path()
+
+    def function(self) -> Function:
+        name = self.take()
+        if name not in self.functions:
+            raise self.error(f"Invalid function name; function: {name}")
+        self.expect("(")
+        arguments = self.several(self.operand)
+        self.expect(")")
+        self.check_arguments(name, arguments)
+        return Function(name, arguments)
+
+    def check_arguments(self, name: str, arguments: tuple[Operand, ...]) -> None:
+        if len(arguments) != self.functions[name]:
+            raise self.error(
+                "Incorrect number of operands for operator or function; "
+                f"operator or function: {name}, number of operands: {len(arguments)}"
+            )
+        if name in WANT_A_PATH and not isinstance(arguments[0], Path):
+            raise self.error(f"Operator or function requires a document path; operator or function: {name}")
+        if self.functions is CONDITION_FUNCTIONS:
+            self.check_operands(name, *arguments)
+
+    def check_operands(self, operator: str, *operands: Operand) -> None:
+        for operand in operands:
+            if isinstance(operand, Function) and operand.name != "size":
+                raise self.error(
+                    "The function is not allowed to be used this way in an expression; "
+                    f"function: {operand.name}"
+                )
+        if isinstance(operands[0], Path) and operands[0] in operands[1:]:
+            raise self.error(
+                "The first operand must be distinct from the remaining operands for this operator or function; "
+                f"operator: {operator}, first operand: {operands[0]}"
+            )
+
+    def condition(self) -> Condition:
+        left = self.conjunction()
+        return Junction("OR", left, self.condition()) if self.accept("OR") else left
+
+    def conjunction(self) -> Condition:
+        left = self.negation()
+        return Junction("AND", left, self.conjunction()) if self.accept("AND") else left
+
+    def negation(self) -> Condition:
+        return Not(self.primary()) if self.accept("NOT") else self.primary()
+
+    def primary(self) -> Condition:
+        if self.token != "(":
+            return self.simple_condition()
+        start = self.position
+        self.expect("(")
+        condition = self.condition()
+        if self.group == (start + 1, self.position - 1):
+            raise self.error("The expression has redundant parentheses;")
+        self.group = (start, self.position)
+        self.expect(")")
+        return condition
+
+    def simple_condition(self) -> Condition:
+        operand = self.operand()
+        if self.token in COMPARATORS:
+            operator, right = self.take(), self.operand()
+            self.check_operands(operator, operand, right)
+            return Comparison(operator, operand, right)
+        if self.accept("BETWEEN"):
+            low = self.operand()
+            self.expect_word("AND")
+            high = self.operand()
+            self.check_operands("BETWEEN", operand, low, high)
+            return Between(operand, low, high)
+        if self.accept("IN"):
+            self.expect("(")
+            options = self.several(self.operand)
+            self.expect(")")
+            self.check_operands("IN", operand, *options)
+            return In(operand, options)
+        if not isinstance(operand, Function):
+            raise self.syntax_error()
+        if operand.name == "size":
+            raise self.error(
+                "The function is not allowed to be used this way in an expression; function: size"
+            )
+        return operand
+
+    def expect_word(self, word: str) -> None:
+        if not self.accept(word):
+            raise self.syntax_error()
+
+    def update(self) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        seen: set[str] = set()
+        while self.token:
+            if self.word not in VERBS:
+                raise self.syntax_error()
+            verb = self.take().upper()
+            if verb in seen:
+                raise self.error(f'The "{verb}" section can only be used once in an update expression;')
+            seen.add(verb)
+            actions += self.several(partial(self.action, verb))
+        self.check_overlap(tuple(action.path for action in actions))
+        return tuple(actions)
+
+    def action(self, verb: str) -> Action:
+        path = self.path()
+        if verb == "REMOVE":
+            return Action(verb, path, None)
+        if verb == "SET":
+            self.expect("=")
+            return Action(verb, path, self.sum())
+        operand = self.operand()
+        if not isinstance(operand, Placeholder):
+            raise self.syntax_error()
+        return Action(verb, path, operand)
+
+    def sum(self) -> Operand:
+        left = self.term()
+        if self.token in ("+", "-"):
+            return Arithmetic(self.take(), left, self.term())
+        return left
+
+    def term(self) -> Operand:
+        if not self.accept("("):
+            return self.operand()
+        inner = self.sum()
+        self.expect(")")
+        return inner
+
+    def projection(self) -> tuple[Path, ...]:
+        paths = self.several(self.path)
+        self.check_overlap(paths)
+        return paths
+
+    def check_overlap(self, paths: tuple[Path, ...]) -> None:
+        for one, two in combinations(paths, 2):
+            shared = min(len(one.parts), len(two.parts))
+            ends = f"must remove or rewrite one of these paths; path one: {one}, path two: {two}"
+            if one.parts[:shared] == two.parts[:shared]:
+                raise self.error(f"Two document paths overlap with each other; {ends}")
+            for mine, other in zip(one.parts, two.parts, strict=False):
+                if type(mine) is not type(other):
+                    raise self.error(f"Two document paths conflict with each other; {ends}")
+                if mine != other:
+                    break
+
+
+@lru_cache(4096)
+def parse_condition(kind: str, text: str, names: Names) -> Parsed[Condition]:
+    parser = Parser(kind, text, names)
+    return parser.parsed(parser.condition)
+
+
+@lru_cache(4096)
+def parse_update(text: str, names: Names) -> Parsed[tuple[Action, ...]]:
+    parser = Parser("UpdateExpression", text, names)
+    return parser.parsed(parser.update)
+
+
+@lru_cache(4096)
+def parse_projection(text: str, names: Names) -> Parsed[tuple[Path, ...]]:
+    parser = Parser("ProjectionExpression", text, names)
+    return parser.parsed(parser.projection)
