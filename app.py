@@ -1,9 +1,9 @@
 """Moonbase: the Chalice app. Which service owns which paths stands here, and nothing else."""
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
-from chalicelib.hel.routes import service as hel
 
 from chalicelib.core import jobs
+from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
 from chalicelib.luarocks.routes import service as luarocks
 from chalicelib.web.site import Site
@@ -24,7 +24,7 @@ site = Site(
     }
 )
 
-app = Chalice(app_name="moonbase")
+app = Chalice(app_name="moonbase", configure_logs=False)
 site.mount(app)
 
 

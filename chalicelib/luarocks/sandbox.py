@@ -104,7 +104,7 @@ class _Zygote:
             self._pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-I", "-S", str(_CHILD), _lupa_folder()],
-                # The interpreter of AWS Lambda finds its own library through this variable only.
+                # Interpreters that are linked to a shared libpython may find it through this variable only.
                 {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)],
                 setsigmask=[],

@@ -17,7 +17,7 @@ from typing import Any
 
 WALL_SECONDS = 2.0
 CPU_SECONDS = 1
-PROCESS_BYTES = 256 << 20
+PROCESS_BYTES = 128 << 20
 LUA_BYTES = 32 << 20
 INSTRUCTIONS = 5_000_000
 
@@ -152,6 +152,7 @@ class Copier:
         self._text_bytes = 0
 
     def outcome(self, outcome: bytes, content: Any) -> list[Any]:
+        """What the Lua side returned, as it goes to the parent: a message, or the globals."""
         if isinstance(content, bytes):
             return [outcome.decode(), _text(content[:500])]
         return [outcome.decode(), _as_dict(self._pairs(content, 1))]

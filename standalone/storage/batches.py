@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from .capacity import Meter
-from .database import Database
+from .database import Database, fetch
 from .errors import DynamoError, invalid
-from .values import Item
+from .parameters import MEMBER
 from .writes import Change, Target, Write, charge
 
 MAX_BATCH = 25
@@ -28,9 +28,7 @@ REASONS = {
 def batch_write_item(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     """Written whole or not at all, which DynamoDB does not promise but allows."""
     meter = Meter(params)
-    writes = [
-        single(name, request) for name, requests in params["RequestItems"].items() for request in requests
-    ]
+    writes = [single(name, request) for name, requests in params["RequestItems"].items() for request in requests]
     if not 1 <= len(writes) <= MAX_BATCH:
         raise invalid(
             "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Map value must "
@@ -50,6 +48,7 @@ def single(table: str, request: dict[str, Any]) -> Write:
     if len(request) != 1 or not {"PutRequest", "DeleteRequest"}.issuperset(request):
         raise invalid("Supplied WriteRequest must contain exactly one of PutRequest and DeleteRequest")
     ((kind, params),) = request.items()
+    MEMBER[kind].check(kind, params)
     return Write(kind.removesuffix("Request"), {"TableName": table, **params})
 
 
@@ -81,8 +80,7 @@ def action(entry: dict[str, Any]) -> Write:
     if len(entry) != 1 or not set(ACTIONS).issuperset(entry):
         raise invalid("TransactItems can only contain one of Check, Put, Update or Delete")
     ((kind, params),) = entry.items()
-    if kind == "ConditionCheck" and "ConditionExpression" not in params:
-        raise invalid("The ConditionExpression of a ConditionCheck is required but was not present in the request")
+    MEMBER[kind].check(kind, params)
     return Write(kind, params)
 
 
@@ -126,12 +124,12 @@ def cancelled(reasons: list[dict[str, Any]]) -> DynamoError:
 
 def seen_before(db: sqlite3.Connection, params: dict[str, Any]) -> bool:
     """Notes the token of a new transaction, or knows it from a call in the last ten minutes."""
-    token, now = params["ClientRequestToken"], time.time()
+    forget_tokens(db)
+    token = params["ClientRequestToken"]
     digest = sha256(orjson.dumps(params["TransactItems"], option=orjson.OPT_SORT_KEYS)).digest()
-    db.execute("DELETE FROM tokens WHERE token = ? AND used < ?", (token, now - TOKEN_SECONDS))
     row = db.execute("SELECT digest FROM tokens WHERE token = ?", (token,)).fetchone()
     if row is None:
-        db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (token, now, digest))
+        db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (token, time.time(), digest))
         return False
     if row[0] != digest:
         raise DynamoError(
@@ -141,11 +139,14 @@ def seen_before(db: sqlite3.Connection, params: dict[str, Any]) -> bool:
     return True
 
 
+def forget_tokens(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM tokens WHERE used < ?", (time.time() - TOKEN_SECONDS,))
+
+
 def replayed(database: Database, db: sqlite3.Connection, writes: list[Write], meter: Meter) -> dict[str, Any]:
     """The answer to a repeated token: nothing is written, and reading the items is what it costs."""
     for write in writes:
         target = write.target(database, db)
-        item: Item = target.given
-        size = write.outcome(target, None, item).new_size if write.kind == "Put" else 0
-        meter.read(target.table, target.table.primary, size, True)
+        stored = fetch(db, target.place)
+        meter.read(target.table, target.table.primary, stored.size if stored else 0, True)
     return meter.all("ReadCapacityUnits")

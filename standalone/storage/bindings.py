@@ -49,8 +49,7 @@ class Bindings:
         check_condition(kind, parsed.tree, self.values)
         if keys := sorted(parsed.attributes.intersection(without)):
             raise invalid(
-                "Filter Expression can only contain non-primary key attributes: "
-                f"Primary key attribute: {keys[0]}"
+                f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {keys[0]}"
             )
         return parsed.tree
 

@@ -10,7 +10,7 @@ from .errors import DynamoError, invalid
 from .syntax import Between, Comparison, Condition, Function, In, Junction, Not, Operand, Path, Placeholder
 from .values import SETS, Item, Value, binary, type_of
 
-ORDERED = {"S": str, "N": Decimal, "B": binary}
+ORDERED: dict[str, Callable[[Any], Any]] = {"S": str, "N": Decimal, "B": binary}
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 TYPES = "B,NULL,SS,BOOL,L,BS,N,NS,S,M"
 
@@ -156,6 +156,5 @@ def _check_type_name(kind: str, literals: list[Value]) -> None:
     _require(kind, "attribute_type", literals, "S")
     if literals[0]["S"] not in TYPES.split(","):
         raise invalid(
-            f"Invalid {kind}: Invalid attribute type name found; "
-            f"type: {literals[0]['S']}, valid types: {{{TYPES}}}"
+            f"Invalid {kind}: Invalid attribute type name found; type: {literals[0]['S']}, valid types: {{{TYPES}}}"
         )

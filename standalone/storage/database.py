@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE TABLE IF NOT EXISTS tokens (
     token TEXT PRIMARY KEY, used REAL NOT NULL, digest BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tokens_used ON tokens (used);
 """
 BUSY_SECONDS = 60.0
 
@@ -85,9 +86,12 @@ class Database:
         try:
             yield db
         finally:
-            self.pool.append(db)
-            if self.closed:
-                self.close()
+            self.release(db)
+
+    def release(self, db: sqlite3.Connection) -> None:
+        self.pool.append(db)
+        if self.closed:
+            self.close()
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection, mode: str) -> Iterator[None]:
@@ -178,6 +182,4 @@ def expiry(table: Table, item: Item) -> int | None:
 def drop_rows(db: sqlite3.Connection, table: Table) -> None:
     first = table.primary.number
     db.execute("DELETE FROM items WHERE id IN (SELECT item FROM entries WHERE relation = ?)", (first,))
-    db.execute(
-        "DELETE FROM entries WHERE relation >= ? AND relation < ?", (first, first + NUMBERS_PER_TABLE)
-    )
+    db.execute("DELETE FROM entries WHERE relation >= ? AND relation < ?", (first, first + NUMBERS_PER_TABLE))

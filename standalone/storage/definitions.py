@@ -1,4 +1,4 @@
-"""CreateTable, DescribeTable, DeleteTable, ListTables and the time to live of a table."""
+"""CreateTable, DescribeTable, DeleteTable and ListTables."""
 
 import re
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .database import Database, definitions_changed, drop_rows, expiry
+from .database import Database, definitions_changed, drop_rows
 from .errors import DynamoError, invalid, invalid_value
 from .tables import Relation, Table, key_names
 
@@ -50,36 +50,6 @@ def list_tables(database: Database, params: dict[str, Any]) -> dict[str, Any]:
         names = [name for name in database.all_tables(db) if name > start]
     rest = {"LastEvaluatedTableName": names[limit - 1]} if len(names) > limit else {}
     return {"TableNames": names[:limit], **rest}
-
-
-def update_time_to_live(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    wanted = params["TimeToLiveSpecification"]
-    name, enabled = wanted["AttributeName"], wanted["Enabled"]
-    with database.writing() as db:
-        table = database.table(db, params["TableName"])
-        if enabled == (table.time_to_live is not None):
-            raise invalid(f"TimeToLive is already {'enabled' if enabled else 'disabled'}")
-        if not enabled and name != table.time_to_live:
-            raise invalid(f"TimeToLive is active on a different AttributeName: current: {table.time_to_live}")
-        definition = {**table.definition, "TimeToLive": name if enabled else None}
-        db.execute("UPDATE definitions SET definition = ? WHERE id = ?", (orjson.dumps(definition), table.id))
-        definitions_changed(db)
-        note_expiry(db, database.table(db, table.name))
-    return {"TimeToLiveSpecification": wanted}
-
-
-def note_expiry(db: sqlite3.Connection, table: Table) -> None:
-    rows = db.execute("SELECT id, body FROM items WHERE table_id = ?", (table.id,)).fetchall()
-    times = [(expiry(table, orjson.loads(body)), number) for number, body in rows]
-    db.executemany("UPDATE items SET expires = ? WHERE id = ?", times)
-
-
-def describe_time_to_live(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    with database.reading() as db:
-        attribute = database.table(db, params["TableName"]).time_to_live
-    if attribute is None:
-        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
-    return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
 
 
 def describe(db: sqlite3.Connection, table: Table) -> dict[str, Any]:
@@ -127,9 +97,6 @@ def contents(db: sqlite3.Connection, relation: Relation) -> dict[str, int]:
 
 
 def check_definition(definition: dict[str, Any]) -> None:
-    for required in KEPT[:3]:
-        if required not in definition:
-            raise invalid(f"The parameter '{required}' is required but was not present in the request")
     if not TABLE_NAME.fullmatch(definition["TableName"]):
         raise invalid(
             f"1 validation error detected: Value '{definition['TableName']}' at 'tableName' failed to satisfy "
@@ -194,7 +161,9 @@ def check_projection(index: dict[str, Any]) -> None:
 def check_local(index: dict[str, Any], definition: dict[str, Any]) -> None:
     hash_key, range_key = key_names(index)
     if key_names(definition)[1] is None:
-        raise invalid_value("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+        raise invalid_value(
+            "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"
+        )
     if hash_key != key_names(definition)[0] or range_key is None:
         raise invalid_value(
             "Index KeySchema of a LocalSecondaryIndex must have a range key, and the table's own hash key; "

@@ -33,7 +33,8 @@ def project(item: Item, paths: Iterable[Path]) -> Item:
         branch = outline
         for part in path.parts:
             branch = branch.setdefault(part, {})
-    return _prune({"M": item}, outline).get("M", {})
+    kept: Item = _prune({"M": item}, outline).get("M", {})
+    return kept
 
 
 def _prune(value: Value, outline: dict[str | int, Any]) -> Value:

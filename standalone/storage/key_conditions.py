@@ -62,7 +62,9 @@ def _range(operator: str, keys: list[bytes]) -> tuple[bytes, bytes | None]:
 def _check_types(relation: Relation, name: str, operands: list[Value]) -> None:
     for operand in operands:
         if type_of(operand) != relation.types[name]:
-            raise invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")
+            raise invalid(
+                "One or more parameter values were invalid: Condition parameter type does not match schema type"
+            )
         if not operand[type_of(operand)]:
             what = "string" if "S" in operand else "binary"
             raise invalid(

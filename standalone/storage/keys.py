@@ -54,4 +54,3 @@ def check_not_empty(name: str, value: Value) -> None:
             "One or more parameter values are not valid. The AttributeValue for a key attribute "
             f"cannot contain an empty {what} value. Key: {name}"
         )
-

@@ -60,7 +60,7 @@ class Parser:
         self.names = dict(names)
         self.functions = UPDATE_FUNCTIONS if kind == "UpdateExpression" else CONDITION_FUNCTIONS
         self.words = set(VERBS) if kind == "UpdateExpression" else CONDITION_WORDS
-        self.tokens = TOKEN.findall(text.rstrip())
+        self.tokens: list[str] = TOKEN.findall(text.rstrip())
         self.position = 0
         self.group = (-1, -1)
         self.attributes: set[str] = set()
@@ -115,8 +115,7 @@ class Parser:
         if token.startswith("#") and len(token) > 1:
             if token not in self.names:
                 raise self.error(
-                    "An expression attribute name used in the document path is not defined; "
-                    f"attribute name: {token}"
+                    f"An expression attribute name used in the document path is not defined; attribute name: {token}"
                 )
             token = self.names[token]
         elif not IDENTIFIER.fullmatch(token) or self.word in self.words:
@@ -170,8 +169,7 @@ class Parser:
         for operand in operands:
             if isinstance(operand, Function) and operand.name != "size":
                 raise self.error(
-                    "The function is not allowed to be used this way in an expression; "
-                    f"function: {operand.name}"
+                    f"The function is not allowed to be used this way in an expression; function: {operand.name}"
                 )
         if isinstance(operands[0], Path) and operands[0] in operands[1:]:
             raise self.error(
@@ -191,10 +189,9 @@ class Parser:
         return Not(self.primary()) if self.accept("NOT") else self.primary()
 
     def primary(self) -> Condition:
-        if self.token != "(":
-            return self.simple_condition()
         start = self.position
-        self.expect("(")
+        if not self.accept("("):
+            return self.simple_condition()
         condition = self.condition()
         if self.group == (start + 1, self.position - 1):
             raise self.error("The expression has redundant parentheses;")
@@ -223,9 +220,7 @@ class Parser:
         if not isinstance(operand, Function):
             raise self.syntax_error()
         if operand.name == "size":
-            raise self.error(
-                "The function is not allowed to be used this way in an expression; function: size"
-            )
+            raise self.error("The function is not allowed to be used this way in an expression; function: size")
         return operand
 
     def expect_word(self, word: str) -> None:

@@ -15,7 +15,6 @@ from .documents import project
 from .errors import invalid
 from .key_conditions import Interval, interval, whole
 from .keys import owner_bytes
-from .syntax import Path
 from .tables import Position, Relation, Table
 from .values import Item, canonical_item, type_of
 
@@ -34,8 +33,7 @@ SELECTS = ("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", 
 def query(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     bindings = Bindings(params)
     condition = bindings.condition("KeyConditionExpression")
-    if condition is None:
-        raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+    assert condition is not None
     with database.reading() as db:
         table = database.table(db, params["TableName"])
         relation = table.relation(params.get("IndexName"))
@@ -108,15 +106,15 @@ class Page:
 
     @staticmethod
     def read_segment(params: dict[str, Any]) -> tuple[int, int]:
-        segment, total = params.get("Segment"), params.get("TotalSegments")
-        if (segment is None) != (total is None):
+        if ("Segment" in params) != ("TotalSegments" in params):
             raise invalid("The Segment and the TotalSegments parameter must be given together")
-        if total is not None and not 0 <= segment < total:
+        segment, total = params.get("Segment", 0), params.get("TotalSegments", 1)
+        if not 0 <= segment < total:
             raise invalid(
                 "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
                 f"Segment: {segment} is not less than TotalSegments: {total}"
             )
-        return (segment or 0, total or 1)
+        return segment, total
 
     def read(self, db: sqlite3.Connection, span: Interval, *, forward: bool) -> dict[str, Any]:
         items: list[Item] = []

@@ -8,6 +8,7 @@ from .capacity import Meter
 from .database import Database, fetch
 from .documents import project
 from .errors import invalid
+from .parameters import MEMBER
 from .syntax import Path
 from .tables import Position, Table
 from .values import Item, canonical_item
@@ -31,7 +32,12 @@ def place_of(table: Table, key: Item) -> Position:
 
 
 def read(
-    db: sqlite3.Connection, table: Table, place: Position, paths: tuple[Path, ...] | None, consistent: bool, meter: Meter
+    db: sqlite3.Connection,
+    table: Table,
+    place: Position,
+    paths: tuple[Path, ...] | None,
+    consistent: bool,
+    meter: Meter,
 ) -> Item | None:
     stored = fetch(db, place)
     meter.read(table, table.primary, stored.size if stored else 0, consistent)
@@ -76,6 +82,7 @@ def read_keys(
     db: sqlite3.Connection, table: Table, request: dict[str, Any], meter: Meter, budget: int
 ) -> tuple[list[Item], list[Item], int]:
     """The items found, the keys left for another call once 16 MB are read, and the bytes still to read."""
+    MEMBER["Keys"].check("RequestItems", request)
     paths, consistent = bound_projection(request), request.get("ConsistentRead", False)
     places = [place_of(table, key) for key in request["Keys"]]
     if len(set(places)) < len(places):
@@ -94,12 +101,14 @@ def read_keys(
 
 def transact_get_items(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     meter = Meter(params, factor=2)
-    gets = [entry["Get"] for entry in params["TransactItems"]]
+    gets = [entry.get("Get", {}) for entry in params["TransactItems"]]
     if not 1 <= len(gets) <= MAX_TRANSACTION:
         raise invalid(
             "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
             f"Member must have length of 1 to {MAX_TRANSACTION}"
         )
+    for get in gets:
+        MEMBER["Get"].check("Get", get)
     projections = [bound_projection(get) for get in gets]
     responses: list[dict[str, Item]] = []
     with database.snapshot() as db:

@@ -24,9 +24,8 @@ def apply(actions: tuple[Action, ...], old: Item, new: Item, values: Item) -> No
         if action.operand is None:
             removals.append(action.path)
             continue
-        value = evaluate(action.operand, old, values)
-        if action.verb != "SET":
-            value = CHANGE[action.verb](resolve(action.path, old), value)
+        operand = evaluate(action.operand, old, values)
+        value = CHANGE[action.verb](resolve(action.path, old), operand)
         if value is None:
             removals.append(action.path)
         else:
@@ -90,7 +89,11 @@ def delete(present: Value | None, value: Value) -> Value | None:
     return {kind: rest} if rest else None
 
 
-CHANGE: dict[str, Callable[[Value | None, Value], Value | None]] = {"ADD": add, "DELETE": delete}
+CHANGE: dict[str, Callable[[Value | None, Value], Value | None]] = {
+    "SET": lambda _, value: value,
+    "ADD": add,
+    "DELETE": delete,
+}
 
 
 def container(item: Item, path: Path) -> Any:

@@ -32,13 +32,9 @@ def number_text(number: Decimal) -> str:
     if not number:
         return "0"
     if number.adjusted() > 125:
-        raise invalid(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
+        raise invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
     if number.adjusted() < -130:
-        raise invalid(
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
-        )
+        raise invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     if len(number.as_tuple().digits) > 38:
         raise invalid("Attempting to store more than 38 significant digits in a Number")
     return format(number, "f")

@@ -408,6 +408,8 @@ class TestFaults:
             b"GET /a\tb HTTP/1.1\r\n\r\n",
             b"GET / HTTP/3.9\r\n\r\n",
             b"GET / HTTP/1.1\r\nBad Header\r\n\r\n",
+            b"GET ?q=1 HTTP/1.1\r\nHost: t\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: t\r\n folded\r\n\r\n",
             b"CONNECT example.org:443 HTTP/1.1\r\nHost: t\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -642,7 +644,7 @@ class TestProcess:
             end = time.monotonic() + 10
             with pytest.raises(ConnectionRefusedError):  # noqa: PT012
                 while time.monotonic() < end:
-                    Client(port).close()
+                    socket.create_connection(("127.0.0.1", port)).close()
                     time.sleep(0.05)
 
     @pytest.mark.parametrize("workers", [1, 2])
@@ -651,3 +653,8 @@ class TestProcess:
             assert server.stderr
             assert "no data directory" in server.stderr.read()
             assert server.wait(10) == 3
+
+    def test_a_port_in_use_ends_it_with_an_error_too(self, port: int, caplog: pytest.LogCaptureFixture) -> None:
+        with pytest.raises(SystemExit, match="3"):
+            listen(configure(echo_app, port=port, log_config=None))
+        assert f"cannot listen on 127.0.0.1 port {port}" in caplog.text

@@ -1,0 +1,62 @@
+"""`moonbase key`: API keys and tokens."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from chalicelib.core import accounts, credentials
+from chalicelib.core.tables import Credential
+
+
+@click.group()
+def key() -> None:
+    """API keys and tokens of every service."""
+
+
+@key.command()
+@click.argument("name")
+@click.option("--service", required=True, type=click.Choice(credentials.SERVICES))
+@click.option("--scope", help="zone:NAME, package:AUTHOR/NAME, module:NAME or read; without it, everything.")
+@click.option("--expires", type=click.IntRange(1, 36500), metavar="DAYS", help="Without it, never.")
+@click.option("--comment", default="", help="What the key is for.")
+def create(name: str, service: str, scope: str | None, expires: int | None, comment: str) -> dict[str, Any]:
+    """Make a key for the account NAME. It is shown this once."""
+    credential, secret = credentials.create(
+        accounts.named(name),
+        service,
+        scope=scope,
+        ends_after=timedelta(days=expires) if expires else None,
+        comment=comment,
+    )
+    return {"id": int(credential.id), "key": secret}
+
+
+@key.command("list")
+@click.argument("name")
+def list_(name: str) -> list[dict[str, Any]]:
+    """The keys, tokens and sessions of the account NAME, oldest first."""
+    return [_row(credential) for credential in credentials.listed(accounts.named(name))]
+
+
+@key.command()
+@click.argument("id", type=int)
+def revoke(id: int) -> dict[str, Any]:
+    """End the key with this ID for good."""
+    credential = credentials.find(id)
+    credentials.revoke(credential)
+    return {"id": id, "revoked": True}
+
+
+def _row(credential: Credential) -> dict[str, Any]:
+    used = credential.last_used_at
+    return {
+        "id": int(credential.id),
+        "service": credential.service,
+        "scope": credential.scope,
+        "comment": credential.comment,
+        "created_at": credential.created_at.isoformat(),
+        "expires_at": credential.ends_at.isoformat() if credential.ends_at else None,
+        "last_used_at": datetime.fromtimestamp(int(used), UTC).isoformat() if used else None,
+        "revoked": bool(credential.revoked_at),
+    }

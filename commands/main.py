@@ -1,0 +1,96 @@
+"""The root of the command line: where the installation is, and how answers are printed."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands import catalogues, jobs, keys, serve, two_factor, users
+
+
+class Root(click.Group):
+    """Prints refusals as one line, or as JSON when that was asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from chalicelib.core.errors import CoreError
+
+        try:
+            return super().invoke(ctx)
+        except (CoreError, OSError) as error:
+            message = str(error) or type(error).__name__
+            if ctx.params.get("as_json"):
+                click.echo(json.dumps({"error": message}))
+            raise SystemExit(f"moonbase: {message}") from None
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MOONBASE_DATA",
+    help="The data directory of a one-machine server; it may be running. Without it: the installation on AWS "
+    "that the environment names (MOONBASE_BLOBS=s3://BUCKET), else ./data.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and nothing else.")
+@click.pass_context
+def main(ctx: click.Context, data: Path | None, as_json: bool) -> None:
+    """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""
+    if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
+        data = Path("data")
+    ctx.obj = {"data": data}
+    if ctx.invoked_subcommand != "serve" and data is not None and not _asks_for_help():
+        from standalone.runtime import open_data
+
+        open_data(data)
+
+
+@main.result_callback()
+def show(result: Any, data: Path | None, as_json: bool) -> None:
+    """Print what a command returns: a mapping, a list of mappings, or nothing."""
+    if as_json:
+        click.echo(json.dumps(result))
+    elif isinstance(result, Mapping):
+        _show_one(result)
+    elif isinstance(result, list):
+        _show_rows(result)
+
+
+def _show_one(fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        text = "\n".join(value) if isinstance(value, list) else _plain(value)
+        click.echo(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")
+
+
+def _show_rows(rows: list[Mapping[str, Any]]) -> None:
+    if not rows:
+        click.echo("none")
+        return
+    table = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    return str(value) if not isinstance(value, bool) else ("yes" if value else "no")
+
+
+def _asks_for_help() -> bool:
+    return bool({"-h", "--help"} & set(sys.argv))
+
+
+for command in (
+    serve.serve,
+    users.user,
+    keys.key,
+    two_factor.two_factor,
+    jobs.jobs,
+    catalogues.catalogue,
+):
+    main.add_command(command)

@@ -1,0 +1,38 @@
+"""`moonbase serve`: one machine's server."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+
+_WELCOME = """\
+Moonbase serves {url}   (data in {data})
+
+First steps, in another terminal:
+  ./moonbase --data {data} user create NAME --email NAME@example.org
+  ./moonbase --data {data} key create NAME --service luarocks
+  luarocks upload --server={url} --temp-key=KEY MODULE-1.0-1.rockspec
+  luarocks install --only-server={url} MODULE
+"""
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--base-url", help="The URL that clients use, when a proxy stands before: https://rocks.example.org")
+@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64), help="Processes; default: cores.")
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int, base_url: str | None, workers: int) -> None:
+    """Serve until stopped."""
+    from standalone.runtime import make_answer, open_data
+    from standalone.server import configure
+    from standalone.server import serve as run
+
+    data: Path | None = ctx.obj["data"]
+    if data is None:
+        raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
+    open_data(data)  # what is wrong with it shows here, once, and not in every worker
+    url = base_url or f"http://{host}:{port}"
+    click.echo(_WELCOME.format(url=url, data=data))
+    run(configure(partial(make_answer, data, base_url), host=host, port=port, workers=workers))

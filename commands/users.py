@@ -1,0 +1,71 @@
+"""`moonbase user`: accounts."""
+
+from typing import Any
+
+import click
+
+from chalicelib.core import accounts
+from chalicelib.core.tables import Account
+
+
+@click.group()
+def user() -> None:
+    """Accounts, which serve all four APIs."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--email", required=True, help="Unique, like the name.")
+@click.option("--password", help="Without one nobody can log in; keys work all the same.")
+@click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
+def create(name: str, email: str, password: str | None, rank: str) -> dict[str, Any]:
+    """Open an account."""
+    account = accounts.create(name, email, password, rank)
+    return {"id": int(account.id), "username": account.username}
+
+
+@user.command("list")
+def list_() -> list[dict[str, Any]]:
+    """All accounts, oldest first."""
+    return [_row(account) for account in accounts.listed()]
+
+
+@user.command()
+@click.argument("name")
+def show(name: str) -> dict[str, Any]:
+    """One account."""
+    account = accounts.named(name)
+    return {
+        **_row(account),
+        "created_at": account.created_at.isoformat(),
+        "two_factor": account.two_factor is not None,
+        "second_factor_for_uploads": account.second_factor_for_uploads,
+    }
+
+
+@user.command()
+@click.argument("name")
+def suspend(name: str) -> dict[str, Any]:
+    """Close an account; its files stay."""
+    account = accounts.named(name)
+    accounts.suspend(account)
+    return _row(account)
+
+
+@user.command()
+@click.argument("name")
+def restore(name: str) -> dict[str, Any]:
+    """Open a suspended account again."""
+    account = accounts.named(name)
+    accounts.restore(account)
+    return _row(account)
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        "id": int(account.id),
+        "username": account.username,
+        "email": account.email,
+        "rank": account.rank,
+        "suspended": account.suspended,
+    }

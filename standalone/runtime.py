@@ -1,0 +1,63 @@
+"""One machine's installation: everything in a data directory, DynamoDB's API on its SQLite file."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from chalicelib import settings
+from chalicelib.web.request import Event
+from chalicelib.web.response import Response
+
+_log = logging.getLogger(__name__)
+_JOBS_EVERY = 1.0
+
+
+def open_data(directory: Path) -> None:
+    """Let this process live on `directory`, which is made when it is not there; other processes may do the same.
+
+    Raises OSError when the directory cannot be used.
+    """
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    settings.install(
+        replace(settings.current(), blobs=f"file:{directory / 'blobs'}", key_file=str(directory / "key"), kms_key="")
+    )
+    # Nothing is sent to AWS or signed for it; botocore only wants credentials before it makes a client.
+    os.environ.update(dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"))
+
+    from standalone.storage.engine import Engine
+    from standalone.storage.hook import attach
+
+    attach(Engine(directory / "tables.sqlite"))
+
+    from chalicelib.core import storage
+    from standalone.tables import MODELS
+
+    storage.create_tables(MODELS)
+
+
+def make_answer(directory: Path, base_url: str | None) -> Callable[[Event], Response]:
+    """What a worker process of the server needs: the site on `directory`, and the jobs done beside it."""
+    open_data(directory)
+    if base_url:
+        settings.install(replace(settings.current(), base_url=base_url))
+
+    from app import site
+
+    threading.Thread(target=_do_jobs, name="jobs", daemon=True).start()
+    return site.answer
+
+
+def _do_jobs() -> None:
+    from chalicelib.core import jobs
+
+    while True:
+        try:
+            jobs.run_due()
+        except Exception:  # the store may be away for a moment; the jobs wait
+            _log.exception("jobs could not be run")
+        time.sleep(_JOBS_EVERY)
