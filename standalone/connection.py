@@ -189,10 +189,10 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         reply = error("-", status)
+        log_access("-", reply, seconds=0)
         headers = [*self.server_state.default_headers, *reply.headers, (b"connection", b"close")]
         fields = b"".join(b"%s: %s\r\n" % field for field in headers)
         self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + reply.body)
-        log_access("-", reply, seconds=0)
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.request_clock.start(LINGER)

@@ -98,9 +98,9 @@ class Gateway:
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
         reply = await loop.run_in_executor(self._threads, self._reply, proxy_event(scope, body))
+        log_access(scope["method"], reply, time.perf_counter() - began)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
-        log_access(scope["method"], reply, time.perf_counter() - began)
 
     async def _read(self, scope: "HTTPScope", receive: "ASGIReceiveCallable") -> bytes:
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
@@ -166,9 +166,9 @@ async def _refuse_body(method: str, receive: "ASGIReceiveCallable", send: "ASGIS
     """Answer 413 at once and let the client finish sending: closing sooner would destroy the answer."""
     reply = error(method, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     headers = [*reply.headers, (b"connection", b"close")]
+    log_access(method, reply, seconds=0)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-    log_access(method, reply, seconds=0)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LINGER):
             while (message := await receive())["type"] == "http.request" and message["more_body"]:

@@ -10,12 +10,9 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 
-import json as jsonlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import botocore
 import moto
@@ -25,12 +22,10 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials, storage
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
-from standalone.event import proxy_event
 from standalone.storage.engine import Engine
 from standalone.storage.hook import attach, detach
 from standalone.tables import MODELS
-
-import app as moonbase
+from tests.client import Client
 
 BUCKET = "moonbase-test"
 _counted: list[str] = []
@@ -41,106 +36,6 @@ def _count_calls(session: Any) -> None:
 
 
 botocore.register_initializer(_count_calls)
-
-
-@dataclass
-class Reply:
-    """An answer as a client sees it; of repeated headers all values."""
-
-    status: int
-    headers: dict[str, list[str]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """The only value of a header."""
-        values = self.headers.get(name.lower(), [])
-        assert len(values) < 2, f"{name} is there {len(values)} times"
-        return values[0] if values else None
-
-    @property
-    def json(self) -> Any:
-        assert self.header("content-type") == "application/json"
-        return jsonlib.loads(self.body)
-
-
-class Client:
-    """Sends requests as events of the gateway through the Chalice app."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {"Host": "moonbase.test"}
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | Sequence[tuple[str, str]] | str = "",
-        headers: Mapping[str, str] = {},
-        body: bytes = b"",
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, bytes]] | None = None,
-    ) -> Reply:
-        """`path` is sent as it is, percent-encoded by the caller; `files` maps a field to (filename, content)."""
-        sent = {**self.headers, **headers}
-        if json is not None:
-            body, sent = jsonlib.dumps(json).encode(), {"Content-Type": "application/json", **sent}
-        elif files is not None:
-            body = _multipart(form or {}, files)
-            sent = {"Content-Type": "multipart/form-data; boundary=BoundaryQ", **sent}
-        elif form is not None:
-            body = urlencode(form).encode()
-            sent = {"Content-Type": "application/x-www-form-urlencoded", **sent}
-        text = query if isinstance(query, str) else urlencode(query, doseq=True)
-        return self.answer(_event(method, path, text, sent, body))
-
-    def answer(self, event: dict[str, Any]) -> Reply:
-        """Send an event."""
-        import base64
-
-        answer = moonbase.app(event, None)
-        headers: dict[str, list[str]] = {}
-        for name, value in answer["headers"].items():
-            headers.setdefault(name.lower(), []).append(value)
-        for name, values in answer["multiValueHeaders"].items():
-            headers.setdefault(name.lower(), []).extend(values)
-        body = answer["body"]
-        return Reply(
-            answer["statusCode"], headers, base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-        )
-
-    def get(self, path: str, **more: Any) -> Reply:
-        return self.request("GET", path, **more)
-
-    def head(self, path: str, **more: Any) -> Reply:
-        return self.request("HEAD", path, **more)
-
-    def post(self, path: str, **more: Any) -> Reply:
-        return self.request("POST", path, **more)
-
-
-def _event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    scope: Any = {
-        "method": method,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "scheme": "http",
-        "client": ("203.0.113.7", 40000),
-        "http_version": "1.1",
-    }
-    return proxy_event(scope, body)
-
-
-def _multipart(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> bytes:
-    parts = [
-        f'--BoundaryQ\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    for name, (filename, content) in files.items():
-        head = f'--BoundaryQ\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n'
-        parts.append(head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n")
-    return b"".join(parts) + b"--BoundaryQ--\r\n"
 
 
 @pytest.fixture(params=["moto", "embedded"])

@@ -1,0 +1,1 @@
+"""What AWS needs beside the app: a template, its packaging, and a rehearsal of the deploy."""

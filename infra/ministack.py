@@ -1,0 +1,205 @@
+"""MiniStack, which plays AWS on loopback: started, given our stack, and reached through its API Gateway."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import get_session
+
+PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
+REGION = "us-east-1"
+# MiniStack's root caller; what runs in its Lambda gets the credentials of the function's role instead.
+ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that stands: its name, its outputs, and the host name of its API."""
+
+    name: str
+    outputs: dict[str, str]
+    host: str
+
+
+class MiniStack:
+    """A running MiniStack."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def client(self, service: str) -> Any:
+        """A botocore client of one of its services, with all rights."""
+        return get_session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=ROOT_CALLER["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ROOT_CALLER["AWS_SECRET_ACCESS_KEY"],
+            config=Config(read_timeout=PATIENCE * 5, retries={"total_max_attempts": 1}),
+        )
+
+    def deploy(self, name: str, package: Path) -> Stack:
+        """Upload what lies in `package` and create a stack of it."""
+        store = self.client("s3")
+        store.create_bucket(Bucket="code")
+        store.put_object(Bucket="code", Key="deployment.zip", Body=(package / "deployment.zip").read_bytes())
+        template = adapted(json.loads((package / "sam.json").read_text()), "s3://code/deployment.zip")
+        store.put_object(Bucket="code", Key="sam.json", Body=json.dumps(template).encode())
+        formation = self.client("cloudformation")
+        formation.create_stack(
+            StackName=name,
+            TemplateURL=f"{self.url}/code/sam.json",
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        limit = time.monotonic() + PATIENCE
+        while (stack := formation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"] != "CREATE_COMPLETE":
+            if "IN_PROGRESS" not in stack["StackStatus"] or time.monotonic() > limit:
+                events = formation.describe_stack_events(StackName=name)["StackEvents"]
+                raise RuntimeError(f"{stack['StackStatus']}: {[event.get('ResourceStatusReason') for event in events]}")
+            time.sleep(0.2)
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        return Stack(name, outputs, f"{outputs['RestAPIId']}.execute-api.localhost:{self._port}")
+
+
+def adapted(template: dict[str, Any], code: str) -> dict[str, Any]:
+    """The template with the code's place filled in, and with what MiniStack needs told differently."""
+    resources = template["Resources"]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code
+    # It does not read x-amazon-apigateway-binary-media-types in the API's body.
+    resources["RestAPI"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
+    return template
+
+
+@contextmanager
+def running(home: Path, log: Path) -> Iterator[MiniStack]:
+    """MiniStack in a virtual environment of its own (it pins another botocore than ours), kept in `home`."""
+    python = _environment(home)
+    port = free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOONBASE_"))},
+        **ROOT_CALLER,
+        "AUTH": "true",  # enforces IAM: signatures, and the policies of the functions' roles
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "LAMBDA_EXECUTOR": "local",
+        "NO_PROXY": "*",
+    }
+    with log.open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603
+            [python, "-m", "ministack"],
+            cwd=home,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(server, port)
+            yield MiniStack(port)
+        finally:
+            _stop(server)
+
+
+@contextmanager
+def door(host: str, prefix: str, port: int) -> Iterator[str]:
+    """A base URL on loopback behind which `host` answers under `prefix`: real clients cannot set a Host header."""
+    handler = partial(_Forwarder, host, prefix, port)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Forwarder(BaseHTTPRequestHandler):
+    """Sends each request on as it is, but for the host and the prefix."""
+
+    def __init__(self, host: str, prefix: str, port: int, *arguments: Any) -> None:
+        self._host, self._prefix, self._port = host, prefix, port
+        super().__init__(*arguments)
+
+    def handle_one_request(self) -> None:
+        """Any method at all."""
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            return
+        self.close_connection = True
+        onward = HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        onward.putrequest(self.command, self._prefix + self.path, skip_host=True, skip_accept_encoding=True)
+        onward.putheader("Host", self._host)
+        for name, value in self.headers.items():
+            if name.lower() not in ("host", "connection", "te"):
+                onward.putheader(name, value)
+        onward.endheaders(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        answer = onward.getresponse()
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding"):
+                self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(answer.read())
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _environment(home: Path) -> Path:
+    python = home / "bin" / "python"
+    pins = home / "pins.txt"
+    wanted = "\n".join(PINS)
+    if not pins.exists() or pins.read_text() != wanted:
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)  # noqa: S603
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS], check=True)  # noqa: S603
+        pins.write_text(wanted)
+    return python
+
+
+def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit and server.poll() is None:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5),  # noqa: S310
+        ):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("MiniStack does not start")
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """End it with its Lambda workers, which are of its process group."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, 15)
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(10)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, 9)
+    server.wait()

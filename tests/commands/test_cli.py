@@ -1,0 +1,106 @@
+"""The command line: exactly one JSON document, or text for people; refusals in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import MOONBASE, moonbase
+
+
+def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(MOONBASE), "--data", str(data), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("cli") / "data"
+    moonbase(directory, "user", "create", "Alice", "--email", "alice@example.org", "--password", "wonderland")
+    return directory
+
+
+def test_a_user_is_created_listed_and_shown(data: Path) -> None:
+    created = moonbase(data, "user", "create", "bob", "--email", "bob@example.org", "--rank", "editor")
+    assert created == {"id": 2, "username": "bob"}
+    row = {"id": 2, "username": "bob", "email": "bob@example.org", "rank": "EDITOR", "suspended": False}
+    assert moonbase(data, "user", "list")[1] == row
+    shown = moonbase(data, "user", "show", "BOB")
+    created_at = shown.pop("created_at")
+    assert created_at.endswith("+00:00")
+    assert shown == {**row, "two_factor": False, "second_factor_for_uploads": False}
+
+
+def test_a_user_is_suspended_and_restored(data: Path) -> None:
+    assert moonbase(data, "user", "suspend", "alice")["suspended"] is True
+    assert moonbase(data, "user", "restore", "alice")["suspended"] is False
+
+
+def test_a_key_is_shown_once_and_listed_without_its_secret(data: Path) -> None:
+    arguments = ["--service", "luarocks", "--scope", "module:say", "--expires", "30", "--comment", "CI"]
+    created = moonbase(data, "key", "create", "alice", *arguments)
+    assert list(created) == ["id", "key"]
+    assert (len(created["key"]), created["key"].isalnum()) == (40, True)
+    listed = run(data, "--json", "key", "list", "alice").stdout
+    assert created["key"] not in listed
+    row: dict[str, Any] = json.loads(listed)[-1]
+    assert {name: row[name] for name in ("id", "service", "scope", "comment", "last_used_at", "revoked")} == {
+        "id": created["id"],
+        "service": "luarocks",
+        "scope": "module:say",
+        "comment": "CI",
+        "last_used_at": None,
+        "revoked": False,
+    }
+    assert moonbase(data, "key", "revoke", str(created["id"])) == {"id": created["id"], "revoked": True}
+
+
+def test_two_factor_is_enabled_and_disabled(data: Path) -> None:
+    enabled = moonbase(data, "two-factor", "enable", "alice", "--require-for-uploads")
+    assert list(enabled) == ["secret", "uri", "recovery_codes"]
+    assert enabled["uri"] == f"otpauth://totp/Moonbase:Alice?secret={enabled['secret']}&issuer=Moonbase"
+    assert len(set(enabled["recovery_codes"])) == 8
+    assert moonbase(data, "user", "show", "alice")["second_factor_for_uploads"] is True
+    assert moonbase(data, "two-factor", "disable", "alice") == {"username": "Alice", "two_factor": False}
+
+
+def test_a_list_is_made_anew(data: Path) -> None:
+    assert moonbase(data, "catalogue", "rebuild", "luarocks") == {"name": "luarocks", "sequence": 1, "entries": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["user", "show", "nobody"], "There is no account nobody."),
+        (["user", "create", "ALICE", "--email", "other@example.org"], "This username is taken."),
+        (["user", "create", "other", "--email", "Alice@Example.org"], "This e-mail address is in use."),
+        (["user", "create", "a", "--email", "a@example.org"],
+         "A username has 2 to 25 letters, digits, underscores or hyphens."),
+        (["key", "create", "alice", "--service", "luarocks", "--scope", "all"],
+         "A scope is zone:NAME, package:AUTHOR/NAME, module:NAME or read."),
+        (["key", "revoke", "99"], "There is no key 99."),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str], error: str) -> None:
+    refused = run(data, *arguments)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"moonbase: {error}\n")
+    as_json = run(data, "--json", *arguments)
+    assert (as_json.returncode, json.loads(as_json.stdout)) == (1, {"error": error})
+
+
+def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = run(tmp_path / "file" / "data", "user", "list")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("moonbase: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["user"], ["key", "create"], ["two-factor", "enable"], ["serve"]])
+def test_help_is_everywhere_and_needs_no_data(tmp_path: Path, arguments: list[str]) -> None:
+    shown = run(tmp_path / "nothing", *arguments, "--help")
+    assert (shown.returncode, shown.stdout.startswith("Usage: moonbase")) == (0, True)
+    assert not (tmp_path / "nothing").exists()

@@ -1,0 +1,414 @@
+"""The upload API, through the gateway's events: whole bodies, statuses, and what is stored."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pyotp
+import pytest
+import time_machine
+
+from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core.tables import Account
+from chalicelib.luarocks import index
+from chalicelib.luarocks.tables import LuaRocksItem
+from tests.client import Client
+from tests.luarocks.conftest import Upload, rockspec
+
+MOMENT = "2026-01-02 03:04:05"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel("2026-01-02T03:04:05Z", tick=False) as traveller:
+        yield traveller
+
+
+def module_row(**more: object) -> dict[str, object]:
+    return {
+        "id": 1,
+        "user_id": 1,
+        "name": "say",
+        "current_version_id": 2,
+        "summary": "Says hello",
+        "license": "MIT",
+        "homepage": "https://example.org",
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+        **more,
+    }
+
+
+def version_row(content: bytes = rockspec(), **more: object) -> dict[str, object]:
+    return {
+        "id": 2,
+        "module_id": 1,
+        "version_name": "1.0-1",
+        "rockspec_fname": "say-1.0-1.rockspec",
+        "lua_version": "lua >= 5.1",
+        "development": False,
+        "archived": False,
+        "source_url": "https://example.org/say.tar.gz",
+        "revision": 1,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
+        "created_at": MOMENT,
+        "updated_at": MOMENT,
+        **more,
+    }
+
+
+def stored() -> list[str]:
+    return sorted(f"{item.pk} {item.sk}" for item in LuaRocksItem.scan())
+
+
+def test_tool_version_needs_no_key(client: Client) -> None:
+    reply = client.get("/api/tool_version", query="current=1%2e0%2e0")
+    assert (reply.status, reply.json) == (200, {"version": "1.0.0"})
+
+
+def test_status_tells_the_account_and_the_keys_age(client: Client, key: str) -> None:
+    reply = client.get(f"/api/1/{key}/status")
+    assert (reply.status, reply.json) == (200, {"user_id": 1, "created_at": MOMENT})
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_key_may_travel_in_a_header(client: Client, key: str, scheme: str) -> None:
+    reply = client.get("/api/1/bearer/status", headers={"Authorization": f"{scheme} {key}"})
+    assert reply.status == 200
+
+
+def test_the_key_in_the_path_wins_over_the_header(client: Client, key: str) -> None:
+    assert client.get(f"/api/1/{key}/status", headers={"Authorization": "Bearer other"}).status == 200
+
+
+@pytest.mark.parametrize("value", [None, "Bearer", "Bearer ", "Basic abc", ""])
+def test_bearer_without_a_header_that_says_more_is_refused(client: Client, aws: None, value: str | None) -> None:
+    headers = {} if value is None else {"Authorization": value}
+    reply = client.get("/api/1/bearer/status", headers=headers)
+    assert (reply.status, reply.json) == (401, {"errors": ["Missing or malformed Authorization header"]})
+
+
+@pytest.mark.parametrize("path", ["status", "check_rockspec?package=a&version=1"])
+def test_an_unknown_key_is_refused_in_the_words_the_client_knows(client: Client, path: str) -> None:
+    route, _, query = path.partition("?")
+    reply = client.get(f"/api/1/unknown/{route}", query=query)
+    assert (reply.status, reply.json) == (401, {"errors": ["Invalid key"]})
+
+
+def test_a_key_of_another_service_is_unknown_here(client: Client, alice: Account) -> None:
+    _, other = credentials.create(alice, "contentdb")
+    assert client.get(f"/api/1/{other}/status").json == {"errors": ["Invalid key"]}
+
+
+def test_a_revoked_key_is_refused(client: Client, alice: Account) -> None:
+    credential, secret = credentials.create(alice, "luarocks")
+    credentials.revoke(credential)
+    reply = client.get(f"/api/1/{secret}/status")
+    assert (reply.status, reply.json) == (403, {"errors": ["The API key you provided has been revoked"]})
+
+
+def test_an_expired_key_is_refused(client: Client, alice: Account, clock: time_machine.Traveller) -> None:
+    _, secret = credentials.create(alice, "luarocks", ends_after=timedelta(days=1))
+    clock.shift(timedelta(days=1))
+    reply = client.get(f"/api/1/{secret}/status")
+    assert (reply.status, reply.json) == (401, {"errors": ["This key has expired."]})
+
+
+def test_a_suspended_account_is_refused(client: Client, alice: Account, upload: Upload) -> None:
+    accounts.suspend(alice)
+    reply = upload()
+    assert (reply.status, reply.json) == (403, {"errors": ["Your account has been suspended"]})
+    assert stored() == []
+
+
+def test_check_rockspec_tells_null_for_what_is_not_there(client: Client, key: str) -> None:
+    reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
+    assert (reply.status, reply.json) == (200, {"module": None, "version": None})
+
+
+@pytest.mark.parametrize("agent", ["LuaSocket 3.0.0", "LuaRocks/3.8.0 linux-x86_64 via wget"])
+def test_check_rockspec_leaves_nulls_out_for_the_client_that_misreads_them(
+    client: Client, key: str, agent: str, upload: Upload
+) -> None:
+    def check(version: str) -> object:
+        query = {"package": "say", "version": version}
+        return client.get(f"/api/1/{key}/check_rockspec", query=query, headers={"User-Agent": agent}).json
+
+    assert check("1.0-1") == {}
+    upload()
+    assert check("9.0-1") == {"module": module_row()}
+
+
+def test_check_rockspec_finds_names_in_any_letter_case(client: Client, key: str, upload: Upload) -> None:
+    upload()
+    reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "SAY", "version": "1.0-1"})
+    assert reply.json == {"module": module_row(), "version": version_row()}
+
+
+def test_check_rockspec_finds_only_the_callers_own(client: Client, bob: Account, upload: Upload) -> None:
+    upload()
+    _, other = credentials.create(bob, "luarocks")
+    reply = client.get(f"/api/1/{other}/check_rockspec", query={"package": "say", "version": "1.0-1"})
+    assert reply.json == {"module": None, "version": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("", ["package must be provided", "version must be provided"]),
+        ("package=say", ["version must be provided"]),
+        ("version=1.0-1", ["package must be provided"]),
+    ],
+)
+def test_check_rockspec_names_what_is_missing(client: Client, key: str, query: str, errors: list[str]) -> None:
+    reply = client.get(f"/api/1/{key}/check_rockspec", query=query)
+    assert (reply.status, reply.json) == (400, {"errors": errors})
+
+
+def test_a_first_upload_makes_a_module_in_the_root_manifest(upload: Upload) -> None:
+    reply = upload()
+    assert (reply.status, reply.json) == (
+        200,
+        {
+            "module": module_row(),
+            "version": version_row(),
+            "module_url": "http://moonbase.test/modules/alice/say",
+            "manifests": [{"id": 1, "name": "root"}],
+            "is_new": True,
+        },
+    )
+    assert stored() == ["module#1#say module", "module#1#say version#1.0-1", "version-id#2 version-id"]
+
+
+def test_a_second_version_is_not_a_new_module(upload: Upload) -> None:
+    upload()
+    content = rockspec(version="2.0-1")
+    reply = upload(content)
+    version = version_row(content, id=4, version_name="2.0-1", rockspec_fname="say-2.0-1.rockspec")
+    assert reply.json == {
+        "module": module_row(current_version_id=4),
+        "version": version,
+        "module_url": "http://moonbase.test/modules/alice/say",
+        "manifests": [{"id": 1, "name": "root"}],
+        "is_new": False,
+    }
+
+
+def test_the_same_version_again_is_its_next_revision(
+    client: Client, upload: Upload, clock: time_machine.Traveller
+) -> None:
+    upload()
+    before = client.get("/say-1.0-1.rockspec").header("last-modified")
+    content = rockspec(lua="lua >= 5.3")
+    reply = upload(content)
+    assert reply.json["version"] == version_row(
+        content, lua_version="lua >= 5.3", revision=2, updated_at="2026-01-02 03:04:06"
+    )
+    after = client.get("/say-1.0-1.rockspec")
+    assert (after.body, after.header("last-modified") != before) == (content, True)
+    assert client.get("/manifest-5.1").body == client.get("/manifest-5.2").body != client.get("/manifest-5.3").body
+
+
+def test_names_are_kept_in_lower_case_and_shown_as_written(upload: Upload) -> None:
+    content = rockspec("LuaSay", "1.0RC-1")
+    reply = upload(content)
+    assert (reply.json["module"]["name"], reply.json["module"]["display_name"]) == ("luasay", "LuaSay")
+    version = reply.json["version"]
+    assert (version["version_name"], version["display_version_name"]) == ("1.0rc-1", "1.0RC-1")
+    assert version["rockspec_fname"] == "luasay-1.0rc-1.rockspec"
+
+
+def test_a_name_that_the_root_has_stays_below_its_user(client: Client, upload: Upload, bob: Account) -> None:
+    upload()
+    content = rockspec(lua="lua >= 5.4")
+    reply = upload(content, key=credentials.create(bob, "luarocks")[1])
+    assert (reply.json["manifests"], reply.json["is_new"]) == ([], True)
+    assert client.get("/say-1.0-1.rockspec").body == rockspec()
+    assert client.get("/manifests/bob/say-1.0-1.rockspec").body == content
+
+
+def test_an_upload_is_in_the_activity_log_with_its_key(alice: Account, upload: Upload) -> None:
+    upload()
+    entries = [(entry.action, entry.subject, entry.credential_id) for entry in audit.entries(1)]
+    assert ("rockspec.publish", "say 1.0-1", 1) in entries
+
+
+def test_a_rock_joins_its_version(client: Client, upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    reply = upload_rock(2, "say-1.0-1.linux-x86_64.rock")
+    assert (reply.status, reply.json) == (
+        200,
+        {
+            "rock": {
+                "id": 3,
+                "version_id": 2,
+                "arch": "linux-x86_64",
+                "rock_fname": "say-1.0-1.linux-x86_64.rock",
+                "revision": 1,
+                "sha256": hashlib.sha256(b"PK rock").hexdigest(),
+                "size": 7,
+                "created_at": MOMENT,
+                "updated_at": MOMENT,
+            },
+            "module_url": "http://moonbase.test/modules/alice/say",
+        },
+    )
+    assert client.get("/say-1.0-1.linux-x86_64.rock").body == b"PK rock"
+
+
+def test_a_rock_again_is_its_next_revision(client: Client, upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    upload_rock(2, "say-1.0-1.src.rock")
+    reply = upload_rock(2, "say-1.0-1.src.rock", b"PK newer")
+    assert (reply.json["rock"]["id"], reply.json["rock"]["revision"]) == (3, 2)
+    assert client.get("/say-1.0-1.src.rock").body == b"PK newer"
+
+
+@pytest.mark.parametrize(
+    ("version_id", "filename", "status", "error"),
+    [
+        ("99", "say-1.0-1.src.rock", 404, "Invalid version ID"),
+        ("99999999999999999999999", "say-1.0-1.src.rock", 404, "Invalid version ID"),
+        ("two", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
+        ("-2", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
+        ("%D9%A2", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
+        ("2", "other-1.0-1.src.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
+        ("2", "say.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
+        ("2", "say-2.0-1.src.rock", 400, "Rock doesn't match version 1.0-1"),
+    ],
+)
+def test_a_rock_that_fits_no_version_is_refused(
+    upload: Upload, upload_rock: Upload, version_id: str, filename: str, status: int, error: str
+) -> None:
+    upload()
+    reply = upload_rock(version_id, filename)
+    assert (reply.status, reply.json) == (status, {"errors": [error]})
+    assert stored() == ["module#1#say module", "module#1#say version#1.0-1", "version-id#2 version-id"]
+
+
+def test_another_accounts_version_cannot_be_given_a_rock(upload: Upload, upload_rock: Upload, bob: Account) -> None:
+    upload()
+    reply = upload_rock(2, "say-1.0-1.src.rock", key=credentials.create(bob, "luarocks")[1])
+    assert (reply.status, reply.json) == (400, {"errors": ["Don't have permission to edit"]})
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"package = ", "Failed to parse rockspec"),
+        (b"error('no')", "Failed to eval rockspec"),
+        (b"while true do end", "Failed to eval rockspec"),
+        (b"version = '1-1'", "Invalid rockspec (missing package)"),
+        (b"package = 'a' version = ''", "Invalid rockspec (blank version)"),
+        (b"package = '../a' version = '1-1'", None),
+        (b"package = 'a' version = '../../1-1'", None),
+        (b"\x1bLua", "Failed to parse rockspec"),
+    ],
+)
+def test_a_bad_rockspec_is_refused_and_nothing_kept(upload: Upload, content: bytes, error: str | None) -> None:
+    reply = upload(content)
+    assert reply.status == 400
+    assert list(reply.json) == ["errors"]
+    assert error is None or reply.json == {"errors": [error]}
+    assert stored() == []
+    assert index.catalogue.view().entries == {}
+
+
+def test_an_upload_without_its_file_is_refused(client: Client, key: str) -> None:
+    for sent in (
+        {"json": {"rockspec_file": "x"}},
+        {"form": {"rockspec_file": "x"}},
+        {"files": {"other": ("x", b"y")}},
+        {"files": {"rockspec_file": ("", b"y")}},
+        {"files": {"rockspec_file": ("x.rockspec", b"")}},
+        {"body": b"", "headers": {}},
+    ):
+        reply = client.post(f"/api/1/{key}/upload", **sent)
+        assert (reply.status, reply.json) == (400, {"errors": ["Missing file"]}), sent
+    assert stored() == []
+
+
+def test_a_torn_multipart_body_is_refused(client: Client, key: str) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    reply = client.post(f"/api/1/{key}/upload", headers=headers, body=b'--B\r\nContent-Disposition: form-data; name="r')
+    assert (reply.status, reply.json) == (400, {"errors": ["The multipart form cannot be read."]})
+
+
+def test_an_upload_above_15_mib_is_refused(upload: Upload) -> None:
+    reply = upload(b"-" * 20 * 1024 * 1024)
+    assert (reply.status, reply.json) == (413, {"errors": ["The request is larger than 15728640 bytes."]})
+    assert stored() == []
+
+
+def test_a_read_key_cannot_upload(upload: Upload, client: Client, alice: Account) -> None:
+    _, reader = credentials.create(alice, "luarocks", scope="read")
+    assert client.get(f"/api/1/{reader}/status").status == 200
+    assert (upload(key=reader).status, stored()) == (403, [])
+
+
+def test_a_modules_key_uploads_that_module_only(upload: Upload, alice: Account) -> None:
+    _, narrow = credentials.create(alice, "luarocks", scope="module:say")
+    assert upload(key=narrow).status == 200
+    assert upload(rockspec("other"), key=narrow).status == 403
+
+
+def test_an_account_may_ask_a_second_factor_of_uploads(
+    client: Client, alice: Account, key: str, upload: Upload
+) -> None:
+    enrolment = two_factor.enable(alice, required_for_uploads=True)
+    refusal = {"errors": ["Two-factor authentication required"], "two_factor_required": True}
+    assert (upload().status, upload().json, stored()) == (403, refusal, [])
+    code = pyotp.TOTP(enrolment.secret).now()
+    reply = client.post(f"/api/1/{key}/verify_tfa", form={"code": code})
+    token = reply.json["tfa_token"]
+    assert (reply.status, reply.json) == (200, {"success": True, "tfa_token": token, "expires": 1767323945})
+    assert upload(headers={"X-TFA-Token": token}).status == 200
+    assert upload(rockspec("b"), form={"tfa_token": token}).status == 200
+    again = client.post(f"/api/1/{key}/verify_tfa", form={"code": code})
+    assert (again.status, again.json) == (401, {"errors": ["Invalid verification code"]})
+
+
+def test_a_token_serves_the_key_that_asked_for_it_only(
+    client: Client, alice: Account, key: str, upload: Upload
+) -> None:
+    enrolment = two_factor.enable(alice, required_for_uploads=True)
+    files = {"unused": ("", b"")}  # the client sends this form as multipart
+    reply = client.post(f"/api/1/{key}/verify_tfa", form={"code": enrolment.recovery_codes[0]}, files=files)
+    _, other = credentials.create(alice, "luarocks")
+    assert upload(key=other, headers={"X-TFA-Token": reply.json["tfa_token"]}).status == 403
+
+
+def test_verify_tfa_refuses_in_upstreams_words(client: Client, alice: Account, key: str) -> None:
+    def verify(**form: str) -> tuple[int, list[str]]:
+        reply = client.post(f"/api/1/{key}/verify_tfa", form=form)
+        return reply.status, reply.json["errors"]
+
+    assert verify() == (400, ["code must be provided"])
+    assert verify(code="1" * 17) == (400, ["code must be at most 16 chars"])
+    assert verify(code="123456") == (400, ["Two-factor authentication is not enabled on this account"])
+    two_factor.enable(alice)
+    for _ in range(5):
+        assert verify(code="000000x") == (401, ["Invalid verification code"])
+    assert verify(code="000000x") == (429, ["Too many failed attempts, try again later"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("POST", "/api/tool_version", 405, "GET, HEAD, OPTIONS"),
+        ("DELETE", "/api/1/k/upload", 405, "OPTIONS, POST"),
+        ("PUT", "/manifest", 405, "GET, HEAD, OPTIONS"),
+        ("GET", "/api/1/k/nothing", 404, None),
+        ("GET", "/api/1", 404, None),
+    ],
+)
+def test_what_is_not_there_is_said_in_this_dialect(
+    client: Client, aws: None, method: str, path: str, status: int, allow: str | None
+) -> None:
+    reply = client.request(method, path)
+    assert (reply.status, list(reply.json), reply.header("allow")) == (status, ["errors"], allow)
+
+
+def test_slashes_too_many_do_not_matter(client: Client, key: str) -> None:
+    assert client.get(f"//api//1/{key}/status/").json == client.get(f"/api/1/{key}/status").json

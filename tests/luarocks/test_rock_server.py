@@ -1,0 +1,154 @@
+"""The rock server: manifests and files, as a client reads them."""
+
+import io
+import zipfile
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.core import credentials
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.luarocks.conftest import Upload, rockspec
+
+MANIFEST = b"""commands = {}
+modules = {}
+repository = {
+   say = {
+      ["1.0-1"] = {
+         {
+            arch = "rockspec"
+         },
+         {
+            arch = "src"
+         }
+      }
+   }
+}
+"""
+EMPTY = b"commands = {}\nmodules = {}\nrepository = {}\n"
+
+
+@pytest.fixture
+def published(upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    upload_rock(2, "say-1.0-1.src.rock")
+
+
+@pytest.mark.parametrize("name", ["manifest", *(f"manifest-5.{minor}" for minor in range(1, 6))])
+@pytest.mark.parametrize("root", ["", "/manifests/alice", "/manifests/ALICE"])
+def test_a_manifest_lists_what_is_published(client: Client, published: None, root: str, name: str) -> None:
+    plain = client.get(f"{root}/{name}")
+    assert (plain.status, plain.header("content-type"), plain.body) == (200, "text/x-lua", MANIFEST)
+    assert plain.header("content-encoding") is None
+    zipped = client.get(f"{root}/{name}.zip")
+    assert (zipped.status, zipped.header("content-type")) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(zipped.body)) as archive:
+        assert {member: archive.read(member) for member in archive.namelist()} == {name: MANIFEST}
+
+
+def test_an_empty_server_has_a_manifest(client: Client, aws: None) -> None:
+    assert client.get("/manifest-5.4").body == EMPTY
+
+
+def test_somebody_without_rocks_has_an_empty_manifest(client: Client, alice: Account) -> None:
+    assert client.get("/manifests/alice/manifest").body == EMPTY
+
+
+def test_nobody_has_no_manifest(client: Client, aws: None) -> None:
+    reply = client.get("/manifests/nobody/manifest")
+    assert (reply.status, reply.json) == (404, {"errors": ["There is no such user."]})
+
+
+@pytest.mark.parametrize("name", ["manifest-4.0", "manifest-5.6", "manifest-5.1.wow", "manifest.", "Manifest", "wow"])
+def test_other_names_are_no_manifests(client: Client, aws: None, name: str) -> None:
+    assert client.get(f"/{name}").status == 404
+
+
+def test_a_versions_lua_decides_which_manifests_show_it(client: Client, upload: Upload) -> None:
+    upload(rockspec("old", lua="lua >= 5.1, < 5.3"))
+    shown = [minor for minor in range(1, 6) if b"old" in client.get(f"/manifest-5.{minor}").body]
+    assert (shown, b"old" in client.get("/manifest").body) == ([1, 2], True)
+
+
+def test_development_versions_stay_out_of_the_root(client: Client, upload: Upload) -> None:
+    upload(rockspec(version="scm-1"))
+    assert client.get("/manifest").body == EMPTY
+    assert b"scm-1" in client.get("/manifests/alice/manifest").body
+    assert client.get("/say-scm-1.rockspec").status == 200
+
+
+def test_modules_are_in_order_of_their_names(client: Client, upload: Upload) -> None:
+    for name in ("zebra", "ant", "m-1", "m.2"):
+        upload(rockspec(name))
+    body = client.get("/manifest").body
+    places = [body.index(name) for name in (b"ant", b'"m-1"', b'"m.2"', b"zebra")]
+    assert places == sorted(places)
+
+
+def test_a_manifests_age_moves_with_every_upload_and_not_otherwise(client: Client, upload: Upload) -> None:
+    upload()
+    first = client.head("/manifest-5.1.zip").header("last-modified")
+    assert client.get("/manifest-5.1.zip").header("last-modified") == first
+    upload()
+    assert client.head("/manifest-5.1.zip").header("last-modified") != first
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("/say-1.0-1.rockspec", "text/x-rockspec", rockspec()),
+        ("/say-1.0-1.src.rock", "application/x-rock", b"PK rock"),
+        ("/manifests/alice/say-1.0-1.rockspec", "text/x-rockspec", rockspec()),
+        ("/manifests/Alice/say-1.0-1.src.rock", "application/x-rock", b"PK rock"),
+        ("/say%2D1.0-1.rockspec", "text/x-rockspec", rockspec()),
+    ],
+)
+def test_a_file_lies_beside_its_manifest(client: Client, published: None, path: str, kind: str, body: bytes) -> None:
+    reply = client.get(path)
+    assert (reply.status, reply.header("content-type"), reply.body) == (200, kind, body)
+    head = client.head(path)
+    assert (head.status, head.body, head.header("content-length")) == (200, b"", str(len(body)))
+    assert head.header("last-modified") == reply.header("last-modified") is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/say-1.0-2.rockspec",
+        "/say-1.0-1.all.rock",
+        "/say-1.0-1.SRC.rock",
+        "/.rock",
+        "/.rockspec",
+        "/-.rockspec",
+        "/say-1.0-1.rock",
+        "/..%2Fsay-1.0-1.rockspec",
+        "/manifests/bob/say-1.0-1.rockspec",
+    ],
+)
+def test_a_file_that_was_never_published_is_not_found(client: Client, published: None, path: str) -> None:
+    reply = client.get(path)
+    assert (reply.status, reply.json) == (404, {"errors": ["There is no such file."]})
+
+
+def test_names_and_versions_may_hold_hyphens(client: Client, upload: Upload, upload_rock: Upload) -> None:
+    version = upload(rockspec("lua-say-more", "1.0-beta-1")).json["version"]["id"]
+    upload_rock(version, "lua-say-more-1.0-beta-1.linux-x86_64.rock")
+    assert client.get("/lua-say-more-1.0-beta-1.rockspec").status == 200
+    assert client.get("/lua-say-more-1.0-beta-1.linux-x86_64.rock").body == b"PK rock"
+
+
+def test_a_file_too_large_to_send_is_elsewhere(client: Client, published: None) -> None:
+    with settings.override(max_answer=3):
+        get, head = client.get("/say-1.0-1.src.rock"), client.head("/say-1.0-1.src.rock")
+    if settings.current().blobs.startswith("s3:"):
+        assert (get.status, head.status) == (302, 302)
+        assert str(get.header("location")).startswith("https://moonbase-test.s3.amazonaws.com/luarocks/")
+        assert get.header("location") != head.header("location")
+    else:
+        assert (get.status, get.body) == (200, b"PK rock")
+
+
+def test_bobs_rocks_are_not_in_alices_manifest(client: Client, published: None, upload: Upload, bob: Account) -> None:
+    upload(rockspec("other"), key=credentials.create(bob, "luarocks")[1])
+    assert client.get("/manifests/alice/manifest").body == MANIFEST

@@ -1,0 +1,65 @@
+"""Numbers, sizes, and keys as bytes."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from standalone.storage.keys import after_prefix, number_bytes
+from standalone.storage.values import canonical, canonical_item, number_text
+
+numbers = st.builds(
+    lambda digits, exponent: Decimal(digits).scaleb(exponent),
+    st.integers(-(10**38) + 1, 10**38 - 1),
+    st.integers(-90, 80),
+).map(number_text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(one=numbers, other=numbers)
+def test_number_keys_sort_as_the_numbers_do(one: str, other: str) -> None:
+    assert (number_bytes(one) < number_bytes(other)) == (Decimal(one) < Decimal(other))
+    assert (number_bytes(one) == number_bytes(other)) == (Decimal(one) == Decimal(other))
+
+
+@settings(max_examples=100, deadline=None)
+@given(number=numbers)
+def test_all_38_digits_of_a_number_are_kept(number: str) -> None:
+    assert Decimal(canonical({"N": number})[0]["N"]) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [("1.0", "1"), ("007", "7"), ("-0", "0"), ("1E3", "1000"), (".50", "0.5"), ("+1", "1"), ("1e-3", "0.001")],
+)
+def test_numbers_have_one_spelling(given_text: str, expected: str) -> None:
+    assert canonical({"N": given_text})[0] == {"N": expected}
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        ({"S": "ü"}, 2),
+        ({"B": "AAE="}, 2),
+        ({"N": "0"}, 1),
+        ({"N": "123"}, 3),
+        ({"N": "-1200"}, 3),
+        ({"BOOL": False}, 1),
+        ({"NULL": True}, 1),
+        ({"SS": ["a", "bc"]}, 3),
+        ({"L": []}, 3),
+        ({"L": [{"S": "ab"}]}, 6),
+        ({"M": {"k": {"S": "ab"}}}, 7),
+    ],
+)
+def test_sizes_follow_the_published_rules(value: dict[str, object], size: int) -> None:
+    assert canonical(value)[1] == size
+    assert canonical_item({"name": value})[1] == 4 + size
+
+
+@given(prefix=st.binary(min_size=1, max_size=3), rest=st.binary(max_size=3))
+def test_the_end_of_a_prefix_lies_above_all_that_begin_with_it(prefix: bytes, rest: bytes) -> None:
+    end = after_prefix(prefix)
+    assert end is None or prefix + rest < end
+    assert end is None or not end.startswith(prefix)

@@ -1,0 +1,75 @@
+"""The walls of the house: who may import whom."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SERVICES = sorted(path.parent.name for path in (ROOT / "chalicelib").glob("*/routes.py"))
+ALLOWED_IN_WEB = ("chalicelib.core.errors", "chalicelib.core.credentials")
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, wherever it stands in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def broken(paths: list[Path], allowed: tuple[str, ...]) -> list[str]:
+    """Imports of our own code that go elsewhere than `allowed`."""
+    ours = ("app", "chalicelib", "commands", "infra", "standalone", "tests")
+    return [
+        f"{path.relative_to(ROOT)} -> {name}"
+        for path in paths
+        for name in imports(path)
+        if any(within(name, package) for package in ours) and not any(within(name, package) for package in allowed)
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_stands_on_core_and_web_alone(service: str) -> None:
+    own = f"chalicelib.{service}"
+    allowed = (own, "chalicelib.core", "chalicelib.web", "chalicelib.settings")
+    assert broken(modules(f"chalicelib/{service}"), allowed) == []
+
+
+def test_core_stands_on_the_settings_alone() -> None:
+    assert broken(modules("chalicelib/core"), ("chalicelib.core", "chalicelib.settings")) == []
+
+
+def test_web_takes_only_errors_and_accounts_from_core() -> None:
+    assert broken(modules("chalicelib/web"), ("chalicelib.web", "chalicelib.settings", *ALLOWED_IN_WEB)) == []
+
+
+def test_only_app_and_web_import_chalice() -> None:
+    paths = [path for folder in ("chalicelib", "standalone", "commands") for path in modules(folder)]
+    users = {path.relative_to(ROOT).parts[1] for path in paths for name in imports(path) if within(name, "chalice")}
+    assert users <= {"web"}
+
+
+def test_only_standalone_and_tests_import_moto() -> None:
+    paths = [ROOT / "app.py", *modules("chalicelib"), *modules("commands"), *modules("infra")]
+    assert [path for path in paths for name in imports(path) if within(name, "moto")] == []
+
+
+def test_nothing_that_is_shipped_imports_what_is_not() -> None:
+    paths = [ROOT / "app.py", *modules("chalicelib")]
+    assert broken(paths, ("app", "chalicelib")) == []
+
+
+def test_there_are_services_to_test() -> None:
+    assert {"hel", "luarocks"} <= set(SERVICES)
