@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve install test check format package rehearse clean
+.PHONY: serve install test check lint format package rehearse clean
 
 serve: install
 	./moonbase --data $(DATA) serve --host $(HOST) --port $(PORT)
@@ -19,11 +19,12 @@ install: $(VENV)/serve
 test: $(VENV)/dev
 	$(BIN)/pytest -n auto
 
-check: $(VENV)/dev
+check: lint test
+
+lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
 
 format: $(VENV)/dev
 	$(BIN)/ruff format .

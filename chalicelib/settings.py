@@ -45,7 +45,7 @@ class Settings:
 
 def _read(variable: str, text: str, kind: type) -> Any:
     if kind is int:
-        if not text.isdigit():
+        if not text.isdecimal():
             raise ValueError(f"{variable} must be a whole number, not {text!r}")
         return int(text)
     if kind is tuple:

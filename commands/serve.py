@@ -26,13 +26,15 @@ First steps, in another terminal:
 def serve(ctx: click.Context, host: str, port: int, base_url: str | None, workers: int) -> None:
     """Serve until stopped."""
     from standalone.runtime import make_answer, open_data
-    from standalone.server import configure
+    from standalone.server import configure, listen
     from standalone.server import serve as run
 
     data: Path | None = ctx.obj["data"]
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
     open_data(data)  # what is wrong with it shows here, once, and not in every worker
-    url = base_url or f"http://{host}:{port}"
+    config = configure(partial(make_answer, data, base_url), host=host, port=port, workers=workers)
+    listener = listen(config)
+    url = base_url or f"http://{host}:{listener.getsockname()[1]}"
     click.echo(_WELCOME.format(url=url, data=data))
-    run(configure(partial(make_answer, data, base_url), host=host, port=port, workers=workers))
+    run(config, listener)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -41,7 +42,7 @@ class MiniStack:
     """A running MiniStack."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
     def client(self, service: str) -> Any:
@@ -75,7 +76,7 @@ class MiniStack:
                 raise RuntimeError(f"{stack['StackStatus']}: {[event.get('ResourceStatusReason') for event in events]}")
             time.sleep(0.2)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        return Stack(name, outputs, f"{outputs['RestAPIId']}.execute-api.localhost:{self._port}")
+        return Stack(name, outputs, f"{outputs['RestAPIId']}.execute-api.localhost:{self.port}")
 
 
 def adapted(template: dict[str, Any], code: str) -> dict[str, Any]:
@@ -103,7 +104,8 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
         "LAMBDA_EXECUTOR": "local",
         "NO_PROXY": "*",
     }
-    with log.open("wb") as output:
+    with log.open("wb") as output, tempfile.TemporaryDirectory() as scratch:
+        environment["TMPDIR"] = scratch  # where it unpacks functions, and leaves them
         server = subprocess.Popen(  # noqa: S603
             [python, "-m", "ministack"],
             cwd=home,
@@ -148,6 +150,10 @@ class _Forwarder(BaseHTTPRequestHandler):
         onward = HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         onward.putrequest(self.command, self._prefix + self.path, skip_host=True, skip_accept_encoding=True)
         onward.putheader("Host", self._host)
+        if "Accept" not in self.headers:
+            # LuaSocket sends none. With the binary type */* API Gateway is said to ask for none either; MiniStack
+            # would pass the Base64 of the Lambda's answer on.
+            onward.putheader("Accept", "*/*")
         for name, value in self.headers.items():
             if name.lower() not in ("host", "connection", "te"):
                 onward.putheader(name, value)
@@ -187,7 +193,7 @@ def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
     while time.monotonic() < limit and server.poll() is None:
         with (
             suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5),  # noqa: S310
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5),
         ):
             return
         time.sleep(0.1)

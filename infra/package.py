@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import yaml
 from chalice.cli.factory import CLIFactory
+from chalice.package import YAMLTemplateSerializer
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -56,7 +56,7 @@ def make(out: Path) -> dict[str, Any]:
     )
     packager.package_app(config, str(out), STAGE)
     made = out / "sam.yaml"
-    template: dict[str, Any] = yaml.safe_load(made.read_text())
+    template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
     made.unlink()
     # A template may have 1 MB, and each route takes much of it: no white space.
     (out / "sam.json").write_text(json.dumps(template, separators=(",", ":")))

@@ -84,9 +84,9 @@ def configure(
     )
 
 
-def serve(config: Config) -> NoReturn:
+def serve(config: Config, listener: socket.socket) -> NoReturn:
     """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0."""
-    sys.exit(_serve_many(config) if config.workers > 1 else _serve_one(config))
+    sys.exit(_serve_many(config, listener) if config.workers > 1 else _serve_one(config, listener))
 
 
 def listen(config: Config) -> socket.socket:
@@ -104,15 +104,15 @@ def listen(config: Config) -> socket.socket:
     return listener
 
 
-def _serve_one(config: Config) -> int:
+def _serve_one(config: Config, listener: socket.socket) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # uvicorn raises the signal again when it is done
-    Server(config).run([listen(config)])
+    Server(config).run([listener])
     return STARTUP_FAILURE
 
 
-def _serve_many(config: Config) -> int:
-    supervisor = Multiprocess(config, [listen(config)])
+def _serve_many(config: Config, listener: socket.socket) -> int:
+    supervisor = Multiprocess(config, [listener])
     supervisor.run()
     failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
     return STARTUP_FAILURE if failed else 0

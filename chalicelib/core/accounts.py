@@ -87,6 +87,8 @@ def get(account_id: int) -> Account:
 
 def find(username: str) -> Account | None:
     """The account with this username, in any letter case."""
+    if not _USERNAME.fullmatch(username):
+        return None
     claim = Claim.find(f"username#{username.lower()}", "claim")
     return get(int(claim.holder)) if claim else None
 
@@ -115,7 +117,7 @@ def log_in(username: str, password: str) -> Account:
         _hasher().verify((account and account.password_hash) or _nobodys_hash(), password[:_LONGEST_PASSWORD])
     except VerificationError:
         raise Unauthenticated("Wrong username or password.") from None
-    if account is None or account.password_hash is None:
+    if account is None or account.password_hash is None or len(password) > _LONGEST_PASSWORD:
         raise Unauthenticated("Wrong username or password.")
     ensure_active(account)
     return account

@@ -2,17 +2,21 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
 from chalicelib import settings
 from chalicelib.core import aws
 from chalicelib.core.errors import NotFound
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # no way up, no draft
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,12 @@ class S3Store:
         aws.client("s3").delete_object(Bucket=self._bucket, Key=key)
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
-        asked = {"Bucket": self._bucket, "Key": key}
-        if method == "GET":
-            asked["ResponseContentType"] = content_type
-            asked["ResponseContentDisposition"] = f'attachment; filename="{filename}"'
+        asked = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": _attachment(filename),
+        }
         operation = "head_object" if method == "HEAD" else "get_object"
         return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
 
@@ -100,7 +106,7 @@ class DirectoryStore:
         self._directory = directory
 
     def write(self, key: str, content: bytes) -> None:
-        path = self._directory / key
+        path = self._path(key)
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,15 +124,28 @@ class DirectoryStore:
 
     def read(self, key: str) -> bytes:
         try:
-            return (self._directory / key).read_bytes()
-        except FileNotFoundError:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise NotFound("There is no such file.") from None
 
     def delete(self, key: str) -> None:
-        (self._directory / key).unlink(missing_ok=True)
+        self._path(key).unlink(missing_ok=True)
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
         return None
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise NotFound("There is no such file.")
+        return self._directory / key
+
+
+def _attachment(filename: str) -> str:
+    """A Content-Disposition (RFC 6266) that no filename can break out of."""
+    plain = re.sub(r"""[^ !#-\[\]-~]""", "_", filename)
+    if plain == filename:
+        return f'attachment; filename="{plain}"'
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def _sync_directory(directory: Path) -> None:

@@ -5,6 +5,7 @@ When item `n` is not there, the log was folded past this process and it starts a
 """
 
 import random
+import secrets
 import threading
 import time
 import zlib
@@ -96,14 +97,11 @@ class Catalogue:
     def view(self) -> View:
         """The catalogue as it stands now: one strongly consistent Query when this process is warm."""
         known = self._view
-        changes = self._changes_from(max(known.sequence, 1))
         if known.sequence:
-            if not changes or changes[0].sequence != known.sequence:
-                return self._advance(self._cold_view())
-            changes = changes[1:]
-        elif not _follows(0, changes):
-            return self._advance(self._cold_view())
-        return self._advance(_apply(known, changes))
+            changes = self._changes_from(known.sequence)
+            if changes and _follows(known.sequence - 1, changes):
+                return self._advance(_apply(known, changes[1:]))
+        return self._advance(self._cold_view())
 
     def publish(self, decide: Decision) -> View:
         """Change entries, and whatever belongs to them, in one transaction; returns the view after it.
@@ -149,7 +147,7 @@ class Catalogue:
             view = self.view()
             entries = {key: Entry(key, value) for key, value in self._entities()}
             sequence, modified_at = view.sequence + 1, _after(view)
-            blob = blobs.put(_pack(entries), f"{self._area}/snapshot-{sequence}")
+            blob = blobs.put(_pack(entries), f"{self._area}/rebuilt-{sequence}-{secrets.token_hex(4)}")
             head = Head.find(self._pk, "head") or Head(self._pk, "head")
             fold = {"sequence": sequence, "snapshot": blob.key, "at": int(time.time())}
             writes = Transaction()
@@ -200,15 +198,16 @@ class Catalogue:
 
     def _commit(self, view: View, writes: Transaction, changes: Changes) -> View:
         sequence = view.sequence
-        modified_at = _after(view)
+        modified_at = _after(view) if changes else view.modified_at
         for key, value in changes.items():
             sequence += 1
-            body = orjson.dumps(value).decode() if value is not None else None
+            body = orjson.dumps(value) if value is not None else None
             blob = None
             if body is not None and len(body) > LARGE_ENTRY:
-                blob = blobs.put(body.encode(), f"{self._area}/entry-{sequence}").key
+                blob = blobs.put(body, f"{self._area}/entry-{sequence}").key
                 body = None
-            writes.create(self._change(sequence, modified_at, key=key, body=body, blob=blob))
+            text = body.decode() if body is not None else None
+            writes.create(self._change(sequence, modified_at, key=key, body=text, blob=blob))
         writes.update(
             Head(self._pk, "head"),
             [Head.kind.set(Head), Head.sequence.set(sequence)],
@@ -258,12 +257,13 @@ class Catalogue:
         """Drop changes up to `until` and their blobs, but never the newest change."""
         changes = list(Change.query(f"catalogue-log#{self.name}", Change.sk <= f"{until:012d}", consistent_read=True))
         newest = next(iter(Change.query(f"catalogue-log#{self.name}", scan_index_forward=False, limit=1)))
+        dropped = [change for change in changes if change.sequence != newest.sequence]
         with Change.batch_write() as batch:
-            for change in changes:
-                if change.sequence != newest.sequence:
-                    batch.delete(change)
-                    if change.blob:
-                        blobs.delete(change.blob)
+            for change in dropped:
+                batch.delete(change)
+        for change in dropped:
+            if change.blob:
+                blobs.delete(change.blob)
 
 
 @jobs.handles("fold-catalogue")
@@ -282,7 +282,13 @@ def _stands_at(sequence: int) -> Any:
 
 
 def _follows(sequence: int, changes: list[Change]) -> bool:
-    return not changes or changes[0].sequence == sequence + 1
+    """Whether the changes lead on from `sequence` without a gap.
+
+    A long log is read in pages, and a fold may drop changes between two of them; and of a transaction that is being
+    written, a Query may see the second change before the first.
+    """
+    numbers = range(sequence + 1, sequence + 1 + len(changes))
+    return all(change.sequence == number for change, number in zip(changes, numbers, strict=True))
 
 
 def _apply(view: View, changes: list[Change]) -> View:

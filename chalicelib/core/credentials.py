@@ -20,7 +20,7 @@ from chalicelib.core.tables import Account, Claim, Credential, now
 SERVICES = ("luarocks", "contentdb", "luadns", "hel")
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
-_SCOPE = re.compile(r"read|(zone|package|module):[^\s:]{1,300}")
+_SCOPE = re.compile(r"read|(zone|module):[^\s:]{1,300}|package:[^\s:/]{1,100}/[^\s:/]{1,200}")
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _LAST_USED_EVERY = 600
@@ -78,7 +78,9 @@ def create(
         credential.expires_at = ends_after + timedelta(days=30)
     writes = Transaction()
     writes.create(credential)
-    writes.create(Claim(f"credential#{number}", "claim", holder=credential.pk))
+    writes.create(
+        Claim(f"credential#{number}", "claim", holder=credential.pk, expires_at=credential.expires_at),
+    )
     writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", scope=scope))
     writes.commit()
     return credential, secret
@@ -141,9 +143,14 @@ def find(number: int) -> Credential:
 
 
 def revoke(credential: Credential) -> None:
-    """End a credential for good."""
+    """End a credential for good; raises NotFound when it has vanished."""
     writes = Transaction()
-    writes.update(credential, [Credential.revoked_at.set(now())])
+    writes.update(
+        credential,
+        [Credential.revoked_at.set(Credential.revoked_at | now())],
+        Credential.pk.exists(),
+        NotFound("There is no such key."),
+    )
     writes.put(
         audit.entry(int(credential.account_id), f"{credential.service}.revoke", f"credential#{int(credential.id)}")
     )

@@ -39,8 +39,12 @@ def run_due() -> int:
     """Do what is due now; returns how many jobs succeeded."""
     done = 0
     for job in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        if _take(job):
+        if not _take(job):
+            continue
+        if job.attempts < ATTEMPTS:
             done += _do(job)
+        else:
+            _bury(job, "nobody came back from it")
     return done
 
 
@@ -81,7 +85,7 @@ def _bury(job: Job, error: str) -> None:
             name=job.name,
             payload=job.payload,
             due_at=job.due_at,
-            attempts=job.attempts + 1,
+            attempts=ATTEMPTS,
             error=error[:1000],
         )
     )

@@ -4,11 +4,15 @@ import base64
 import hashlib
 import hmac
 import os
+import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from chalicelib import settings
 from chalicelib.core import aws
+
+_KEY_BYTES = 32
 
 
 def seal(secret: str, purpose: str) -> str:
@@ -46,20 +50,26 @@ def _derived(use: str) -> bytes:
 
 @cache
 def _key(file: str) -> bytes:
-    """The key file's 32 bytes; made, readable by its owner only, when there is none."""
+    """The key file's 32 bytes; made, readable by its owner only, when there is none. Raises ValueError."""
     path = Path(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     if not path.exists():
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise ValueError(f"{file} is no key file: it has {len(key)} bytes, not {_KEY_BYTES}")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key, unless another process or thread does so first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
         with os.fdopen(descriptor, "wb") as written:
-            written.write(os.urandom(32))
+            written.write(os.urandom(_KEY_BYTES))
             written.flush()
             os.fsync(written.fileno())
-        try:
+        with suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_bytes()
+    finally:
+        Path(draft).unlink()

@@ -22,6 +22,8 @@ from chalicelib.core.errors import Busy, CoreError
 _shared = Connection(region=settings.current().region)
 _sharing = threading.Lock()
 
+_LONGEST_PK, _LONGEST_SK = 2048, 1024  # bytes, DynamoDB's limits
+
 _Self = TypeVar("_Self", bound="Item")
 
 
@@ -50,7 +52,9 @@ class Item(Model):
 
     @classmethod
     def find(cls: type[_Self], pk: str, sk: str) -> _Self | None:
-        """Read one item, strongly consistent; None when there is none."""
+        """Read one item, strongly consistent; None when there is none, or can be none under such a key."""
+        if len(pk.encode()) > _LONGEST_PK or len(sk.encode()) > _LONGEST_SK:
+            return None
         try:
             return cls.get(pk, sk, consistent_read=True)
         except cls.DoesNotExist:
@@ -79,7 +83,10 @@ class Item(Model):
             answer = self._get_connection().connection.dispatch(UPDATE_ITEM, request)
             return True, type(self).from_raw_data(answer["Attributes"])
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            code = error.response["Error"]["Code"]
+            if code in _CONTENTION | _THROTTLING:
+                raise Busy("The database is busy.", retry_after=1) from error
+            if code != "ConditionalCheckFailedException":
                 raise UpdateError("Failed to update item", cast(VerboseClientError, error)) from error
             refused = cast(ClientError, error.__cause__).response.get("Item")
             return False, type(self).from_raw_data(refused) if refused else None
@@ -141,6 +148,8 @@ class Transaction:
         """Which error a cancelled transaction means; PynamoDB sends the writes as check, delete, put, update."""
         if error.cause_response_code in _CONTENTION:
             return Contended("The same thing is being changed by somebody else.", retry_after=1)
+        if error.cause_response_code in _THROTTLING:
+            return Busy("The database is busy.", retry_after=1)
         if error.cause_response_code != "TransactionCanceledException":
             return error
         in_order = [otherwise for group in self._otherwise.values() for otherwise in group]
@@ -162,7 +171,13 @@ class Transaction:
 
 _FAILED = "ConditionalCheckFailed"
 _CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
-_THROTTLING = {"ThrottlingError", "ProvisionedThroughputExceeded"}
+_THROTTLING = {
+    "ThrottlingError",
+    "ThrottlingException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+}
 
 
 def create_tables(models: Iterable[type[Model]]) -> None:

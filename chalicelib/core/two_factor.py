@@ -133,13 +133,15 @@ def _use_totp(item: TwoFactor, code: str) -> bool:
 
 def _use_recovery(item: TwoFactor, code: str) -> bool:
     hashed = _hash(code.strip().lower())
-    if hashed not in item.recovery_hashes:
-        return False
-    place = item.recovery_hashes.index(hashed)
-    used, _ = item.update_or_read(
-        [TwoFactor.recovery_hashes[place].remove()], TwoFactor.recovery_hashes[place] == hashed
-    )
-    return used
+    found: TwoFactor | None = item
+    while found and hashed in found.recovery_hashes:  # again when another code was used meanwhile: the places moved
+        place = found.recovery_hashes.index(hashed)
+        used, found = found.update_or_read(
+            [TwoFactor.recovery_hashes[place].remove()], TwoFactor.recovery_hashes[place] == hashed
+        )
+        if used:
+            return True
+    return False
 
 
 def _recovery_code() -> str:

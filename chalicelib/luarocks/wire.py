@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import View
-from chalicelib.core.errors import CoreError, Invalid, SecondFactorRequired
+from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired
 from chalicelib.luarocks import index
 from chalicelib.luarocks.index import File
 from chalicelib.luarocks.tables import Module, Rock, Version
@@ -40,11 +40,13 @@ def parse_file(request: Request, field: str) -> Upload:
 
 
 def parse_version_id(request: Request) -> int:
-    """The version id in the path. Raises Invalid."""
+    """The version id in the path. Raises Invalid or NotFound."""
     text = request.params["version_id"]
     if not (text.isascii() and text.isdigit()):
         raise Invalid("version_id must be an integer")
-    return int(text[:18])
+    if len(text) > 18:
+        raise NotFound("Invalid version ID")
+    return int(text)
 
 
 def parse_code(request: Request) -> str:

@@ -60,7 +60,7 @@ def parse_form(body: bytes, content_type: str) -> Form:
 def _urlencoded(body: bytes) -> Form:
     form = Form()
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise Invalid("The form cannot be read.") from None
     for name, value in pairs:

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping
 from functools import cached_property
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote
 
@@ -78,11 +77,9 @@ class Request:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """Cookies by name; unreadable ones are none."""
-        try:
-            return {name: morsel.value for name, morsel in SimpleCookie(self.headers.get("cookie", "")).items()}
-        except CookieError:
-            return {}
+        """Cookies by name. One that breaks the rules does not cost the others, as it does with `http.cookies`."""
+        pairs = (pair.partition("=") for pair in self.headers.get("cookie", "").split(";"))
+        return {name.strip(): value.strip().strip('"') for name, _, value in pairs if name.strip()}
 
     @cached_property
     def bearer(self) -> str | None:
@@ -112,5 +109,7 @@ class Request:
     @property
     def _stage_prefix(self) -> str:
         """`/api` when API Gateway is called by its own host name, where the stage leads the path."""
-        full, path = str(self._context.get("path") or ""), str(self._event.get("path") or "")
-        return full.removesuffix(path) if path and full.endswith(path) else ""
+        if not self._event.get("path"):
+            return ""
+        full, path = str(self._context.get("path") or "").rstrip("/"), self.raw_path.rstrip("/")
+        return full.removesuffix(path) if full.endswith(path) else ""

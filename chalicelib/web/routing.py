@@ -1,19 +1,20 @@
-"""The tree of all paths: which service and which routes stand where.
+"""The tree of all paths: which routes stand where, and on whose ground.
 
 The tree obeys API Gateway's rules, so that it can be declared there as it is: no trailing slashes, one variable name
 per level, a fixed name before a variable one, no way back.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from chalicelib.core.credentials import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-if TYPE_CHECKING:
-    from chalicelib.web.service import Service
+Owner = TypeVar("Owner")
+_PATH = re.compile(r"(/([A-Za-z0-9._:-]+|\{[A-Za-z0-9_]+\}))+")
 
 View = Callable[..., Response]
 Authenticate = Callable[[Request], Caller | None]
@@ -39,14 +40,14 @@ class Route:
 
 
 @dataclass
-class Place:
-    """One path: its template, its routes by method, and the service that owns what lies below."""
+class Place(Generic[Owner]):
+    """One path: its template, its routes by method, and who owns what lies below."""
 
     path: str
     routes: dict[str, Route] = field(default_factory=dict)
-    service: "Service | None" = None
-    fixed: dict[str, "Place"] = field(default_factory=dict)
-    variable: tuple[str, "Place"] | None = None
+    owner: Owner | None = None
+    fixed: dict[str, "Place[Owner]"] = field(default_factory=dict)
+    variable: tuple[str, "Place[Owner]"] | None = None
 
     @property
     def methods(self) -> list[str]:
@@ -55,28 +56,28 @@ class Place:
         return sorted(implied.union(self.routes))
 
 
-class Tree:
-    """All paths. Raises ValueError for a path that API Gateway would not take, or that two services want."""
+class Tree(Generic[Owner]):
+    """All paths. Raises ValueError for one that API Gateway would not take, or on another owner's ground."""
 
     def __init__(self) -> None:
-        self._root = Place("/")
+        self._root: Place[Owner] = Place("/")
 
-    def own(self, path: str, service: "Service") -> None:
-        """Let `service` say what is wrong at and below `path`."""
-        self._grow(path).service = service
+    def own(self, path: str, owner: Owner) -> None:
+        """Let `owner` answer at and below `path`."""
+        self._grow(path).owner = owner
 
-    def add(self, route: Route, service: "Service") -> None:
-        """Put a route in its place, which must lie on the service's own ground."""
+    def add(self, route: Route, owner: Owner) -> None:
+        """Put a route in its place, which must lie on the owner's ground."""
         place = self._grow(route.path)
-        if self.owner(_split(route.path)) is not service:
-            raise ValueError(f"{route.path} is not {service.name}'s")
+        if self.find(_split(route.path))[0] is not owner:
+            raise ValueError(f"{route.path} lies on another owner's ground")
         if route.method in place.routes:
             raise ValueError(f"{route.method} {route.path} is declared twice")
         place.routes[route.method] = route
 
-    def find(self, segments: tuple[str, ...]) -> tuple[Place | None, Mapping[str, str]]:
-        """The place at a path, with its decoded parameters; None where nothing is."""
-        place, params = self._root, {}
+    def find(self, segments: tuple[str, ...]) -> tuple[Owner | None, Place[Owner] | None, Mapping[str, str]]:
+        """Who answers for a path; the place there, None where nothing is; and the path parameters."""
+        place, owner, params = self._root, self._root.owner, {}
         for segment in segments:
             if segment in place.fixed:
                 place = place.fixed[segment]
@@ -84,23 +85,11 @@ class Tree:
                 name, place = place.variable
                 params[name] = segment
             else:
-                return None, {}
-        return (place if place.routes else None), params
+                return owner, None, {}
+            owner = place.owner or owner
+        return owner, (place if place.routes else None), params
 
-    def owner(self, segments: tuple[str, ...]) -> "Service | None":
-        """The service that answers for a path, whether something is there or not."""
-        place, service = self._root, self._root.service
-        for segment in segments:
-            if segment in place.fixed:
-                place = place.fixed[segment]
-            elif place.variable:
-                place = place.variable[1]
-            else:
-                break
-            service = place.service or service
-        return service
-
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[Place[Owner]]:
         """Every path that has routes."""
         waiting = [self._root]
         while waiting:
@@ -111,12 +100,12 @@ class Tree:
             if place.variable:
                 waiting.append(place.variable[1])
 
-    def _grow(self, path: str) -> Place:
-        if path != "/" and (not path.startswith("/") or path.endswith("/") or "//" in path):
+    def _grow(self, path: str) -> Place[Owner]:
+        if path != "/" and not _PATH.fullmatch(path):
             raise ValueError(f"{path} is no path that can be declared")
         place = self._root
         for segment in _split(path):
-            below = Place(f"{place.path.rstrip('/')}/{segment}")
+            below: Place[Owner] = Place(f"{place.path.rstrip('/')}/{segment}")
             if not segment.startswith("{"):
                 place = place.fixed.setdefault(segment, below)
                 continue

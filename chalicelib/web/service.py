@@ -1,6 +1,7 @@
 """One dialect on the wire: its routes, who authenticates on each, and how it says no."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -42,21 +43,22 @@ class Service:
 
         return declare
 
-    def answer(self, request: Request, place: Place | None) -> Response:
+    def answer(self, request: Request, place: Place[Any] | None) -> Response:
         """Answer a request for `place`; whatever goes wrong is said in this dialect."""
         try:
             response = self._run(request, place)
         except CoreError as error:
             response = self._render_error(request, error)
-        except Exception:
-            _log.exception("%s: %s %s failed", self.name, request.method, place.path if place else "-")
+        except Exception as error:
+            template = place.path if place else "-"
+            _log.error("%s: %s %s failed\n%s", self.name, request.method, template, _trace(error))
             response = self._render_error(request, Fault("Something went wrong here."))
         response.route = place.path if place else "-"
         if self._finish:
             self._finish(request, response)
         return response
 
-    def _run(self, request: Request, place: Place | None) -> Response:
+    def _run(self, request: Request, place: Place[Any] | None) -> Response:
         if place is None:
             raise NotFound("There is nothing at this path.")
         if request.method == "OPTIONS":
@@ -73,6 +75,15 @@ class Service:
             if route.second_factor:
                 route.second_factor(request, caller)
         return route.view(request, caller)
+
+
+def _trace(error: BaseException | None) -> str:
+    """What was raised where. Without the messages: they quote what came in, and that may be somebody's key."""
+    lines: list[str] = []
+    while error is not None:
+        lines += [f"{type(error).__module__}.{type(error).__qualname__}\n", *traceback.format_tb(error.__traceback__)]
+        error = error.__cause__ or error.__context__
+    return "".join(lines)
 
 
 def _check_size(request: Request, route: Route) -> None:

@@ -1,6 +1,7 @@
 """All services on one host: finds who answers, and mounts the paths on Chalice."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalice import app as chalice
@@ -17,7 +18,7 @@ class Site:
     """Services by the paths that they own; the deepest owner on the way answers."""
 
     def __init__(self, owners: Mapping[str, Service]) -> None:
-        self.tree = Tree()
+        self.tree: Tree[Service] = Tree()
         for path, service in owners.items():
             self.tree.own(path, service)
         for service in dict.fromkeys(owners.values()):
@@ -27,14 +28,11 @@ class Site:
     def answer(self, event: Event) -> Response:
         """Answer an API Gateway REST event; the body is left out for HEAD."""
         request = Request(event)
-        place, params = self.tree.find(request.segments)
+        service, place, params = self.tree.find(request.segments)
         request.params = dict(params)
-        service = self.tree.owner(request.segments)
         assert service is not None, "every path has an owner: the root has one"
         response = service.answer(request, place)
-        if request.method == "HEAD":
-            _drop_body(response)
-        return response
+        return _without_body(response) if request.method == "HEAD" else response
 
     def mount(self, app: chalice.Chalice) -> None:
         """Declare every path to Chalice, and answer before its own checks.
@@ -65,10 +63,12 @@ def _is_root_file(path: str) -> bool:
     return path == "/" or (path.startswith("/{") and path.count("/") == 1)
 
 
-def _drop_body(response: Response) -> None:
+def _without_body(response: Response) -> Response:
+    """What HEAD gets: all of it but the bytes. A view may keep the answer that it returned, so it stays whole."""
+    headers = [*response.headers]
     if response.header("Content-Length") is None:
-        response.headers.append(("Content-Length", str(len(response.body))))
-    response.body = b""
+        headers.append(("Content-Length", str(len(response.body))))
+    return replace(response, body=b"", headers=headers)
 
 
 def _declared(**params: str) -> None:

@@ -1,7 +1,7 @@
 """DynamoDB's API on SQLite: `Engine` answers its operations, `attach` lets botocore's clients ask it."""
 
-from .engine import Engine
-from .errors import DynamoError
-from .hook import attach, detach
+from standalone.storage.engine import Engine
+from standalone.storage.errors import DynamoError
+from standalone.storage.hook import attach, detach
 
 __all__ = ["DynamoError", "Engine", "attach", "detach"]

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from .capacity import Meter
-from .database import Database, fetch
-from .errors import DynamoError, invalid
-from .parameters import MEMBER
-from .writes import Change, Target, Write, charge
+from standalone.storage.capacity import Meter
+from standalone.storage.database import Database, fetch
+from standalone.storage.errors import DynamoError, invalid
+from standalone.storage.parameters import MEMBER
+from standalone.storage.writes import Change, Target, Write, charge
 
 MAX_BATCH = 25
 MAX_TRANSACTION = 100

@@ -4,12 +4,12 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from .conditions import check_condition
-from .errors import invalid
-from .parser import parse_condition, parse_projection, parse_update
-from .syntax import Action, Condition, Path
-from .updates import check_update
-from .values import Item, canonical
+from standalone.storage.conditions import check_condition
+from standalone.storage.errors import invalid
+from standalone.storage.parser import parse_condition, parse_projection, parse_update
+from standalone.storage.syntax import Action, Condition, Path
+from standalone.storage.updates import check_update
+from standalone.storage.values import Item, canonical
 
 PLACEHOLDER = re.compile(r"[#:]\w+", re.ASCII)
 

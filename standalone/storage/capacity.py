@@ -3,8 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
-from .errors import invalid
-from .tables import Relation, Table
+from standalone.storage.errors import invalid
+from standalone.storage.tables import Relation, Table
 
 MODES = ("NONE", "TOTAL", "INDEXES")
 

@@ -5,10 +5,21 @@ from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
-from .documents import resolve
-from .errors import DynamoError, invalid
-from .syntax import Between, Comparison, Condition, Function, In, Junction, Not, Operand, Path, Placeholder
-from .values import SETS, Item, Value, binary, type_of
+from standalone.storage.documents import resolve
+from standalone.storage.errors import DynamoError, invalid
+from standalone.storage.syntax import (
+    Between,
+    Comparison,
+    Condition,
+    Function,
+    In,
+    Junction,
+    Not,
+    Operand,
+    Path,
+    Placeholder,
+)
+from standalone.storage.values import SETS, Item, Value, binary, type_of
 
 ORDERED: dict[str, Callable[[Any], Any]] = {"S": str, "N": Decimal, "B": binary}
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}

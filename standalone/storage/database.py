@@ -3,15 +3,15 @@
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 import orjson
 
-from .tables import NUMBERS_PER_TABLE, Position, Table, not_found, table_from
-from .values import Item
+from standalone.storage.tables import NUMBERS_PER_TABLE, Position, Table, not_found, table_from
+from standalone.storage.values import Item
 
 # FULL, not NORMAL: with NORMAL a commit outlives kill -9 but not a power cut, and an acknowledged
 # write must outlive both. It costs one fsync of the log a commit.
@@ -75,23 +75,25 @@ class Database:
         db.executescript(SETUP)
         return db
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def borrow(self) -> sqlite3.Connection:
         if self.closed:
             raise sqlite3.ProgrammingError("the database is closed")
-        try:
-            db = self.pool.pop()
-        except IndexError:
-            db = self.open()
-        try:
-            yield db
-        finally:
-            self.release(db)
+        with suppress(IndexError):
+            return self.pool.pop()
+        return self.open()
 
     def release(self, db: sqlite3.Connection) -> None:
         self.pool.append(db)
         if self.closed:
             self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        db = self.borrow()
+        try:
+            yield db
+        finally:
+            self.release(db)
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection, mode: str) -> Iterator[None]:

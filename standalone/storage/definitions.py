@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from .database import Database, definitions_changed, drop_rows
-from .errors import DynamoError, invalid, invalid_value
-from .tables import Relation, Table, key_names
+from standalone.storage.database import Database, definitions_changed, drop_rows
+from standalone.storage.errors import DynamoError, invalid, invalid_value
+from standalone.storage.tables import Relation, Table, key_names
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 INDEX_LISTS = {"LocalSecondaryIndexes": 5, "GlobalSecondaryIndexes": 20}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .syntax import Path
-from .values import Item, Value
+from standalone.storage.syntax import Path
+from standalone.storage.values import Item, Value
 
 
 def child(value: Value, part: str | int) -> Value | None:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .batches import batch_write_item, forget_tokens, transact_write_items
-from .database import Database
-from .definitions import create_table, delete_table, describe_table, list_tables
-from .errors import DynamoError
-from .parameters import OPERATION
-from .queries import query, scan
-from .reads import batch_get_item, get_item, transact_get_items
-from .time_to_live import describe_time_to_live, remove_expired, update_time_to_live
-from .writes import delete_item, put_item, update_item
+from standalone.storage.batches import batch_write_item, forget_tokens, transact_write_items
+from standalone.storage.database import Database
+from standalone.storage.definitions import create_table, delete_table, describe_table, list_tables
+from standalone.storage.errors import DynamoError
+from standalone.storage.parameters import OPERATION
+from standalone.storage.queries import query, scan
+from standalone.storage.reads import batch_get_item, get_item, transact_get_items
+from standalone.storage.time_to_live import describe_time_to_live, remove_expired, update_time_to_live
+from standalone.storage.writes import delete_item, put_item, update_item
 
 SWEEP_SECONDS = 60
 

@@ -12,8 +12,8 @@ from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.session import Session
 
-from .engine import Engine
-from .errors import DynamoError
+from standalone.storage.engine import Engine
+from standalone.storage.errors import DynamoError
 
 ITEM_OPERATIONS = {
     "GetItem",

@@ -2,11 +2,22 @@
 
 from collections.abc import Iterator
 
-from .errors import invalid
-from .keys import after_prefix, key_bytes
-from .syntax import Between, Comparison, Condition, Function, In, Junction, Not, Operand, Path, Placeholder
-from .tables import Position, Relation
-from .values import Item, Value, type_of
+from standalone.storage.errors import invalid
+from standalone.storage.keys import after_prefix, key_bytes
+from standalone.storage.syntax import (
+    Between,
+    Comparison,
+    Condition,
+    Function,
+    In,
+    Junction,
+    Not,
+    Operand,
+    Path,
+    Placeholder,
+)
+from standalone.storage.tables import Position, Relation
+from standalone.storage.values import Item, Value, type_of
 
 MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from .errors import invalid, invalid_value
-from .values import Value, binary, type_of
+from standalone.storage.errors import invalid, invalid_value
+from standalone.storage.values import Value, binary, type_of
 
 MAX_HASH_SIZE = 2048
 MAX_RANGE_SIZE = 1024

@@ -1,14 +1,12 @@
 """Reads condition, update and projection expressions by recursive descent."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import combinations
 from typing import Generic, TypeVar
 
-from .errors import DynamoError, invalid
-from .syntax import (
+from standalone.storage.syntax import (
     Action,
     Arithmetic,
     Between,
@@ -20,14 +18,12 @@ from .syntax import (
     Not,
     Operand,
     Path,
+    Placeholder,
 )
-from .syntax import Placeholder as Placeholder
+from standalone.storage.tokens import IDENTIFIER, UPDATE_WORDS, Names, Reader
 
 Tree = TypeVar("Tree")
-Names = tuple[tuple[str, str], ...]
 
-TOKEN = re.compile(r"\s*([#:]?\w+|<>|<=|>=|[=<>(),.\[\]+-]|\S|$)", re.ASCII)
-IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 COMPARATORS = {"=", "<>", "<", "<=", ">", ">="}
 CONDITION_FUNCTIONS = {
     "attribute_exists": 1,
@@ -39,8 +35,6 @@ CONDITION_FUNCTIONS = {
 }
 UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
 WANT_A_PATH = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
-VERBS = ("SET", "REMOVE", "ADD", "DELETE")
-CONDITION_WORDS = {"AND", "OR", "NOT", "BETWEEN", "IN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,90 +46,20 @@ class Parsed(Generic[Tree]):
     attributes: frozenset[str]
 
 
-class Parser:
-    """One pass over one expression; `kind` is the request parameter it came in."""
+class Parser(Reader):
+    """The grammar of conditions, updates and projections."""
 
     def __init__(self, kind: str, text: str, names: Names) -> None:
-        self.kind = kind
-        self.names = dict(names)
+        super().__init__(kind, text, names)
         self.functions = UPDATE_FUNCTIONS if kind == "UpdateExpression" else CONDITION_FUNCTIONS
-        self.words = set(VERBS) if kind == "UpdateExpression" else CONDITION_WORDS
-        self.tokens: list[str] = TOKEN.findall(text.rstrip())
-        self.position = 0
+        # Where the last group in parentheses began and ended.
         self.group = (-1, -1)
-        self.attributes: set[str] = set()
-        if not text.strip():
-            raise self.error("The expression can not be empty;")
 
     def parsed(self, read: Callable[[], Tree]) -> Parsed[Tree]:
         tree = read()
         self.expect("")
         placeholders = frozenset(token for token in self.tokens if token[:1] in ("#", ":"))
         return Parsed(tree, placeholders, frozenset(self.attributes))
-
-    def error(self, message: str) -> DynamoError:
-        return invalid(f"Invalid {self.kind}: {message}")
-
-    def syntax_error(self) -> DynamoError:
-        near = " ".join(self.tokens[max(self.position - 1, 0) : self.position + 2]).strip()
-        return self.error(f'Syntax error; token: "{self.token or "<EOF>"}", near: "{near}"')
-
-    @property
-    def token(self) -> str:
-        return self.tokens[self.position]
-
-    @property
-    def word(self) -> str:
-        return self.token.upper()
-
-    def take(self) -> str:
-        token = self.token
-        self.position += 1
-        return token
-
-    def accept(self, *words: str) -> bool:
-        if self.word not in words:
-            return False
-        self.position += 1
-        return True
-
-    def expect(self, token: str) -> None:
-        if self.take() != token:
-            self.position -= 1
-            raise self.syntax_error()
-
-    def several(self, read: Callable[[], Tree]) -> tuple[Tree, ...]:
-        members = [read()]
-        while self.accept(","):
-            members.append(read())
-        return tuple(members)
-
-    def name(self) -> str:
-        token = self.token
-        if token.startswith("#") and len(token) > 1:
-            if token not in self.names:
-                raise self.error(
-                    f"An expression attribute name used in the document path is not defined; attribute name: {token}"
-                )
-            token = self.names[token]
-        elif not IDENTIFIER.fullmatch(token) or self.word in self.words:
-            raise self.syntax_error()
-        self.position += 1
-        return token
-
-    def path(self) -> Path:
-        head = self.name()
-        self.attributes.add(head)
-        parts: list[str | int] = [head]
-        while self.token in (".", "["):
-            if self.take() == ".":
-                parts.append(self.name())
-                continue
-            if not self.token.isdigit():
-                raise self.syntax_error()
-            parts.append(int(self.take()))
-            self.expect("]")
-        return Path(tuple(parts))
 
     def operand(self) -> Operand:
         if self.token.startswith(":") and len(self.token) > 1:
@@ -223,15 +147,11 @@ class Parser:
             raise self.error("The function is not allowed to be used this way in an expression; function: size")
         return operand
 
-    def expect_word(self, word: str) -> None:
-        if not self.accept(word):
-            raise self.syntax_error()
-
     def update(self) -> tuple[Action, ...]:
         actions: list[Action] = []
         seen: set[str] = set()
         while self.token:
-            if self.word not in VERBS:
+            if self.word not in UPDATE_WORDS:
                 raise self.syntax_error()
             verb = self.take().upper()
             if verb in seen:

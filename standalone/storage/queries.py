@@ -7,16 +7,16 @@ from zlib import crc32
 
 import orjson
 
-from .bindings import Bindings
-from .capacity import Meter
-from .conditions import holds
-from .database import Database
-from .documents import project
-from .errors import invalid
-from .key_conditions import Interval, interval, whole
-from .keys import owner_bytes
-from .tables import Position, Relation, Table
-from .values import Item, canonical_item, type_of
+from standalone.storage.bindings import Bindings
+from standalone.storage.capacity import Meter
+from standalone.storage.conditions import holds
+from standalone.storage.database import Database
+from standalone.storage.documents import project
+from standalone.storage.errors import invalid
+from standalone.storage.key_conditions import Interval, interval, whole
+from standalone.storage.keys import owner_bytes
+from standalone.storage.tables import Position, Relation, Table
+from standalone.storage.values import Item, canonical_item, type_of
 
 PAGE_SIZE = 1024 * 1024
 WALK = """

@@ -3,15 +3,15 @@
 import sqlite3
 from typing import Any
 
-from .bindings import Bindings
-from .capacity import Meter
-from .database import Database, fetch
-from .documents import project
-from .errors import invalid
-from .parameters import MEMBER
-from .syntax import Path
-from .tables import Position, Table
-from .values import Item, canonical_item
+from standalone.storage.bindings import Bindings
+from standalone.storage.capacity import Meter
+from standalone.storage.database import Database, fetch
+from standalone.storage.documents import project
+from standalone.storage.errors import invalid
+from standalone.storage.parameters import MEMBER
+from standalone.storage.syntax import Path
+from standalone.storage.tables import Position, Table
+from standalone.storage.values import Item, canonical_item
 
 MAX_BATCH = 100
 MAX_TRANSACTION = 100

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .errors import DynamoError, invalid, invalid_value
-from .keys import check_key_size, check_not_empty, key_bytes, owner_bytes
-from .values import Item, type_of
+from standalone.storage.errors import DynamoError, invalid, invalid_value
+from standalone.storage.keys import check_key_size, check_not_empty, key_bytes, owner_bytes
+from standalone.storage.values import Item, type_of
 
 # A table takes this many relation numbers: its own, and those of at most 25 indexes.
 NUMBERS_PER_TABLE = 32

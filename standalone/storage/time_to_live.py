@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from .database import Database, Stored, definitions_changed, expiry
-from .errors import invalid
-from .tables import Table
-from .writes import Change, Target, save
+from standalone.storage.database import Database, Stored, definitions_changed, expiry
+from standalone.storage.errors import invalid
+from standalone.storage.tables import Table
+from standalone.storage.writes import Change, Target, save
 
 SWEEP_ITEMS = 1000
 # DynamoDB leaves alone what expired longer ago than this, as the mark of a wrong unit.

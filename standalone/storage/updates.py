@@ -4,11 +4,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from .conditions import operand_type_error
-from .documents import child, resolve
-from .errors import DynamoError, invalid
-from .syntax import Action, Arithmetic, Function, Operand, Path, Placeholder
-from .values import EXACT, SETS, Item, Value, number_text, ordered, type_of
+from standalone.storage.conditions import operand_type_error
+from standalone.storage.documents import child, resolve
+from standalone.storage.errors import DynamoError, invalid
+from standalone.storage.syntax import Action, Arithmetic, Function, Operand, Path, Placeholder
+from standalone.storage.values import EXACT, SETS, Item, Value, number_text, ordered, type_of
 
 LONG_NAMES = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
 

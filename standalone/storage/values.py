@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
-from .errors import DynamoError, invalid, invalid_value
+from standalone.storage.errors import DynamoError, invalid, invalid_value
 
 Value = dict[str, Any]
 Item = dict[str, Value]

@@ -4,16 +4,16 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from .bindings import Bindings
-from .capacity import Meter, units
-from .conditions import holds
-from .database import Database, Stored, fetch, insert, overwrite, place_entries
-from .documents import project
-from .errors import DynamoError, invalid, invalid_value
-from .keys import owner_bytes
-from .tables import Position, Table
-from .updates import apply
-from .values import MAX_ITEM_SIZE, Item, canonical_item
+from standalone.storage.bindings import Bindings
+from standalone.storage.capacity import Meter, units
+from standalone.storage.conditions import holds
+from standalone.storage.database import Database, Stored, fetch, insert, overwrite, place_entries
+from standalone.storage.documents import project
+from standalone.storage.errors import DynamoError, invalid, invalid_value
+from standalone.storage.keys import owner_bytes
+from standalone.storage.tables import Position, Table
+from standalone.storage.updates import apply
+from standalone.storage.values import MAX_ITEM_SIZE, Item, canonical_item
 
 RETURN_VALUES = {
     "Put": ("NONE", "ALL_OLD"),

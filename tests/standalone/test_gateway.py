@@ -596,8 +596,9 @@ def process(app: str = "echo_app", **options: Any) -> Iterator[tuple[subprocess.
     """The server as its own process, and the port on which it listens."""
     here, root = Path(__file__).parent, Path(standalone.__file__).parents[1]
     script = (
-        "from standalone.server import configure, serve\n"
-        f"serve(configure({f'{Path(__file__).stem}:{app}'!r}, port=0, **{options!r}))"
+        "from standalone.server import configure, listen, serve\n"
+        f"config = configure({f'{Path(__file__).stem}:{app}'!r}, port=0, **{options!r})\n"
+        "serve(config, listen(config))"
     )
     server = subprocess.Popen(
         [sys.executable, "-c", script],

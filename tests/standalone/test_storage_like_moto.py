@@ -193,7 +193,7 @@ def plain(node: Any) -> Any:
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     database=None,

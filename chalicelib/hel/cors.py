@@ -1,0 +1,30 @@
+"""Which web pages may call Hel (CORS): all of them for what is public, configured ones with the user's cookie.
+
+Hel itself let every origin in with the cookie, so that any page could act for whoever was logged in.
+"""
+
+from chalicelib import settings
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+_METHODS = "OPTIONS,HEAD,GET,POST,PUT,DELETE,PATCH"
+_EXPOSED = "Content-Type,Date,Content-Length,Authorization,X-Request-ID"
+
+
+def finish(request: Request, response: Response) -> None:
+    """Add what browsers ask for; a preflight gets 200 on any path, as from Hel."""
+    origin = request.headers.get("origin")
+    asked = request.headers.get("access-control-request-method")
+    if request.method == "OPTIONS" and origin and asked:
+        response.status, response.body = 200, b""
+        response.headers = [
+            ("Access-Control-Allow-Methods", _METHODS),
+            ("Access-Control-Allow-Headers", request.headers.get("access-control-request-headers", "")),
+        ]
+    trusted = origin is not None and origin in settings.current().hel_origins
+    response.headers.append(("Access-Control-Allow-Origin", origin if origin and trusted else "*"))
+    response.headers.append(("Vary", "Origin"))
+    if trusted:
+        response.headers.append(("Access-Control-Allow-Credentials", "true"))
+    if origin:
+        response.headers.append(("Access-Control-Expose-Headers", _EXPOSED))

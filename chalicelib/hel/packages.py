@@ -1,0 +1,58 @@
+"""Creating packages."""
+
+from functools import cache
+
+import orjson
+
+from chalicelib.core import audit, blobs, ids
+from chalicelib.core.catalogue import LARGE_ENTRY, Changes, View
+from chalicelib.core.credentials import Caller
+from chalicelib.core.errors import Conflict
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import AuditEntry, now
+from chalicelib.hel import index
+from chalicelib.hel.model import Document
+from chalicelib.hel.tables import Package, package_pk
+
+AREA = "hel"
+
+
+def create(caller: Caller, document: Document) -> None:
+    """Publish a new package, see model.parse. Raises Conflict when the name is in use, even by a race."""
+    name = document["name"]
+    taken = Conflict("The name is already used by other package.")
+    stored = cache(lambda: _stored({field: document[field] for field in document if field != "owners"}))
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        if name in view.entries:
+            raise taken
+        # A new id for each attempt: one taken before a lost race would put the package before the winner's.
+        body, blob = stored()
+        package = Package(
+            package_pk(name),
+            "package",
+            id=ids.reserve("hel"),
+            name=name,
+            owners=document["owners"],
+            document=body,
+            blob=blob,
+            created_at=now(),
+            updated_at=now(),
+        )
+        writes.create(package, taken)
+        writes.put(_audit(caller, "package.create", name))
+        return {name: index.public(package, document)}
+
+    index.catalogue.publish(decide)
+
+
+def _stored(document: Document) -> tuple[str | None, str | None]:
+    """Where a document goes: (itself, None) into the item, or (None, the key of its blob) when it is large."""
+    body = orjson.dumps(document)
+    if len(body) > LARGE_ENTRY:
+        return None, blobs.put(body, AREA).key
+    return body.decode(), None
+
+
+def _audit(caller: Caller, action: str, name: str) -> AuditEntry:
+    return audit.entry(int(caller.account.id), action, package_pk(name), credential_id=int(caller.credential.id))

@@ -1,0 +1,137 @@
+"""Hel's search parameters: which packages a query finds. Everything is text comparison; there are no patterns."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from chalicelib.core.catalogue import Entry, Value, View
+from chalicelib.core.errors import Invalid
+from chalicelib.hel import semver
+
+Test = Callable[[Entry], bool]
+LARGEST_OFFSET = 2**53 - 1
+_PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
+_QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
+
+
+def parse(query: Mapping[str, Sequence[str]]) -> list[Test]:
+    """What a package must fulfil to be found, all of it. Raises Invalid, with Hel's texts."""
+    tests: list[Test] = []
+    for param, values in query.items():
+        if param == "offset":
+            continue
+        if param not in _ONE and param not in _MANY:
+            raise Invalid(f"No such search param: {param}.")
+        if not any(values):
+            raise Invalid(f"No values given for {param}.")
+        if param in _ONE and len(values) > 1:
+            raise Invalid(f"Too many values (1 expected, got {len(values)}).")
+        tests.extend((_ONE.get(param) or _MANY[param])(value) for value in values)
+    return tests
+
+
+def parse_offset(text: str | None) -> int:
+    """Where the list starts; 0 for what is negative or no number."""
+    try:
+        return min(max(int(text or 0), 0), LARGEST_OFFSET)
+    except ValueError:
+        return 0
+
+
+def find(view: View, tests: Sequence[Test]) -> list[Entry]:
+    """The packages that pass all tests, in the order of creation."""
+    entries = view.keep("entries", lambda view: list(view.entries.values()))
+    return [entry for entry in entries if all(test(entry) for test in tests)] if tests else entries
+
+
+def phrases(text: str) -> list[str]:
+    """Words, and quoted phrases in which blanks are kept; quotes may sit inside a word, and need not end."""
+    found = (_QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", phrase) for phrase in _PHRASE.findall(text))
+    return [phrase for phrase in found if phrase]
+
+
+def _everywhere(value: str) -> Test:
+    """`q`: each phrase, in any letter case, in some text of the package."""
+    wanted = [phrase.lower() for phrase in phrases(value)]
+    return lambda entry: all(phrase in entry.keep("texts", _texts) for phrase in wanted)
+
+
+def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+    """Each phrase in one of the texts that `read` takes from a package."""
+
+    def make(value: str) -> Test:
+        wanted = phrases(value)
+        return lambda entry: all(any(phrase in text for text in read(entry.value)) for phrase in wanted)
+
+    return make
+
+
+def _license(value: str) -> Test:
+    return lambda entry: value in entry.value["license"]
+
+
+def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+    """The whole value among those that `read` takes from a package."""
+    return lambda value: lambda entry: value in read(entry.value)
+
+
+def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], Test]:
+    """The whole value among the files of the latest version."""
+
+    def make(value: str) -> Test:
+        return lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())
+
+    return make
+
+
+def _dependency(value: str) -> Test:
+    """`name`, or `name:range:type` as they are written; `name:range` asks for the name only, as in Hel 3.4."""
+    name, *rest = value.split(":", 2)
+
+    def test(entry: Entry) -> bool:
+        found = _latest(entry)["depends"].get(name)
+        if found is None or len(rest) < 2:
+            return found is not None
+        return [found["version"], found["type"]] == rest
+
+    return test
+
+
+def _texts(entry: Entry) -> str:
+    """All that `q` looks at, in lower case, apart by what no phrase holds."""
+    value = entry.value
+    lists = (value["owners"], value["authors"], value["tags"], value["screenshots"].values())
+    texts = [value["name"], value["description"], value["short_description"], value["license"]]
+    texts += [text for texts in lists for text in texts]
+    texts += [version["changes"] for version in value["versions"].values()]
+    return "\n\0\n".join(texts).lower()
+
+
+def _latest(entry: Entry) -> Value:
+    """The highest version; one without anything where there is none."""
+    return entry.keep("latest", _find_latest)
+
+
+def _find_latest(entry: Entry) -> Value:
+    versions: dict[str, Value] = entry.value["versions"]
+    number = semver.latest(versions)
+    return versions[number] if number is not None else {"files": {}, "depends": {}}
+
+
+_ONE: dict[str, Callable[[str], Test]] = {
+    "q": _everywhere,
+    "name": _within(lambda value: [value["name"]]),
+    "description": _within(lambda value: [value["description"]]),
+    "short_description": _within(lambda value: [value["short_description"]]),
+    "authors": _within(lambda value: value["authors"]),
+    "screen_desc": _within(lambda value: value["screenshots"].values()),
+    "license": _license,
+}
+_MANY: dict[str, Callable[[str], Test]] = {
+    "owners": _among(lambda value: value["owners"]),
+    "tags": _among(lambda value: value["tags"]),
+    "screen_url": _among(lambda value: value["screenshots"]),
+    "file_url": _latest_file(lambda url, file: url),
+    "file_dir": _latest_file(lambda url, file: str(file["dir"])),
+    "file_name": _latest_file(lambda url, file: str(file["name"])),
+    "dependency": _dependency,
+}

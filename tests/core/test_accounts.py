@@ -1,0 +1,260 @@
+"""Accounts: who may be called what, who gets in, and that a refused account leaves nothing behind."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from chalicelib.core import accounts, audit, two_factor
+from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
+from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.tables import Account, CoreItem, now
+
+pytestmark = pytest.mark.usefixtures("aws")
+LONGEST_PASSWORD = "p" * 1024
+
+
+def refused(call: Callable[..., Any], *arguments: Any) -> CoreError:
+    with pytest.raises(CoreError) as refusal:
+        call(*arguments)
+    return refusal.value
+
+
+def stored_kinds() -> list[str]:
+    return sorted(f"{item.pk.partition('#')[0]}/{item.sk.partition('#')[0]}" for item in CoreItem.scan())
+
+
+def test_a_new_account_is_stored_as_it_was_returned() -> None:
+    before = now()
+    account = accounts.create("Alice", "alice@example.org")
+    stored = accounts.get(1)
+    assert stored.attribute_values == account.attribute_values
+    assert before <= stored.created_at <= now()
+    assert (stored.username, stored.email, stored.rank, stored.suspended, stored.password_hash, stored.two_factor) == (
+        "Alice",
+        "alice@example.org",
+        "MEMBER",
+        False,
+        None,
+        None,
+    )
+
+
+def test_ids_count_from_one() -> None:
+    assert [accounts.create(name, f"{name}@example.org").id for name in ("ann", "ben", "cat")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("rank", accounts.RANKS)
+def test_every_rank_can_be_given(rank: str) -> None:
+    accounts.create("Alice", "alice@example.org", rank=rank)
+    assert accounts.get(1).rank == rank
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("username", ["ab", "A-B_c", "0" * 25, "--", "__"])
+def test_a_username_of_letters_digits_underscores_and_hyphens_is_taken(username: str) -> None:
+    assert accounts.create(username, "a@b").username == username
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    "username", ["", "a", "a" * 26, "al ice", "alice\n", "älice", "ali/ce", "ali#ce", "ali.ce", "\uff41lice", "ali\0ce"]
+)
+def test_any_other_username_is_refused(username: str) -> None:
+    refusal = refused(accounts.create, username, "a@b")
+    assert (type(refusal), refusal.detail) == (Invalid, {"field": "username"})
+    assert stored_kinds() == []
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    "email", ["", "alice", "@b", "a@", "a b@c", "a@b@c", "a@b\n", "x" * 65 + "@b", "a@" + "b" * 256]
+)
+def test_what_is_no_email_address_is_refused(email: str) -> None:
+    refusal = refused(accounts.create, "Alice", email)
+    assert (type(refusal), refusal.detail) == (Invalid, {"field": "email"})
+    assert stored_kinds() == []
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_the_longest_email_address_fits() -> None:
+    email = "ä" * 64 + "@" + "ö" * 255
+    assert accounts.create("Alice", email).email == email
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_an_unknown_rank_is_refused() -> None:
+    refusal = refused(accounts.create, "Alice", "a@b", None, "member")
+    assert (type(refusal), refusal.detail) == (Invalid, {"field": "rank"})
+    assert stored_kinds() == []
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("password", ["", LONGEST_PASSWORD + "p"])
+def test_an_empty_or_immense_password_is_refused(password: str) -> None:
+    refusal = refused(accounts.create, "Alice", "a@b", password)
+    assert (type(refusal), refusal.detail) == (Invalid, {"field": "password"})
+    assert stored_kinds() == []
+
+
+@pytest.mark.parametrize("username", ["alice", "ALICE", "Alice"])
+def test_a_username_is_unique_in_any_letter_case(username: str) -> None:
+    accounts.create("Alice", "alice@example.org")
+    assert type(refused(accounts.create, username, "other@example.org")) is UsernameTaken
+
+
+@pytest.mark.parametrize("email", ["alice@example.org", "ALICE@Example.ORG"])
+def test_an_email_address_is_unique_in_any_letter_case(email: str) -> None:
+    accounts.create("Alice", "alice@example.org")
+    assert type(refused(accounts.create, "bob", email)) is EmailTaken
+
+
+def test_when_name_and_email_are_taken_the_name_is_told() -> None:
+    accounts.create("Alice", "alice@example.org")
+    assert type(refused(accounts.create, "alice", "alice@example.org")) is UsernameTaken
+
+
+def test_a_refused_account_leaves_nothing_behind() -> None:
+    accounts.create("Alice", "alice@example.org")
+    before = stored_kinds()
+    refused(accounts.create, "ALICE", "new@example.org")
+    refused(accounts.create, "new", "alice@EXAMPLE.org")
+    assert stored_kinds() == before
+    assert accounts.create("new", "new@example.org").username == "new"
+
+
+def test_of_eight_at_once_one_gets_the_name() -> None:
+    def attempt(number: int) -> type[Any]:
+        spelling = "".join(c.upper() if number >> place & 1 else c for place, c in enumerate("alice"))
+        try:
+            return type(accounts.create(spelling, f"{number}@example.org"))
+        except CoreError as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+    assert outcomes.count(Account) == 1
+    assert len(list(accounts.listed())) == 1
+    assert len([kind for kind in stored_kinds() if kind.startswith("email/")]) == 1
+
+
+def test_of_eight_at_once_one_gets_the_email_address() -> None:
+    def attempt(number: int) -> type[Any]:
+        try:
+            return type(accounts.create(f"user{number}", "Same@Example.org" if number % 2 else "same@example.org"))
+        except CoreError as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+    assert outcomes.count(Account) == 1
+    assert len([kind for kind in stored_kinds() if kind.startswith("username/")]) == 1
+
+
+def test_an_account_is_found_in_any_letter_case(alice: Account) -> None:
+    assert [accounts.find(name).id for name in ("alice", "ALICE", "Alice")] == [alice.id] * 3  # type: ignore[union-attr]
+
+
+def test_find_gives_none_for_nobody() -> None:
+    assert accounts.find("nobody") is None
+
+
+@pytest.mark.parametrize("name", ["", "a" * 5000, "\0", "名", "x#y"])
+def test_what_can_be_no_username_is_nobody_without_a_call(name: str, calls: list[str]) -> None:
+    assert accounts.find(name) is None
+    assert calls == []
+
+
+def test_named_raises_for_nobody() -> None:
+    assert type(refused(accounts.named, "nobody")) is NotFound
+
+
+@pytest.mark.parametrize("number", [0, -1, 7, 2**70])
+def test_get_raises_for_an_unknown_id(number: int) -> None:
+    assert type(refused(accounts.get, number)) is NotFound
+
+
+def test_accounts_are_listed_by_id_across_a_digit() -> None:
+    for number in range(1, 12):
+        accounts.create(f"user{number}", f"{number}@example.org")
+    assert [int(account.id) for account in accounts.listed()] == list(range(1, 12))
+
+
+def test_finding_an_account_is_two_calls(alice: Account, calls: list[str]) -> None:
+    calls.clear()
+    accounts.find("alice")
+    assert calls == ["GetItem", "GetItem"]
+
+
+def test_creating_an_account_is_two_calls(calls: list[str]) -> None:
+    accounts.create("carol", "carol@example.org")
+    assert calls == ["UpdateItem", "TransactWriteItems"]
+
+
+def test_the_right_password_opens_the_account_in_any_case_of_the_name(alice: Account) -> None:
+    assert accounts.log_in("aLICE", "wonderland").id == alice.id
+
+
+def test_a_wrong_password_an_unknown_user_and_no_password_are_told_alike(alice: Account) -> None:
+    accounts.create("bot", "bot@example.org")
+    refusals = [
+        refused(accounts.log_in, name, password)
+        for name, password in (
+            ("alice", "Wonderland"),
+            ("alice", ""),
+            ("nobody", "wonderland"),
+            ("bot", "nobody's password"),
+            ("a" * 5000, "wonderland"),
+        )
+    ]
+    assert {(type(refusal), refusal.message) for refusal in refusals} == {
+        (Unauthenticated, "Wrong username or password.")
+    }
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_a_longer_password_than_may_be_set_opens_nothing() -> None:
+    accounts.create("Alice", "a@b", LONGEST_PASSWORD)
+    assert accounts.log_in("Alice", LONGEST_PASSWORD).id == 1
+    assert type(refused(accounts.log_in, "Alice", LONGEST_PASSWORD + "p")) is Unauthenticated
+
+
+def test_the_password_is_kept_as_argon2id(alice: Account) -> None:
+    assert accounts.get(1).password_hash.startswith("$argon2id$")
+
+
+def test_a_suspended_account_is_told_only_to_who_knows_the_password(alice: Account) -> None:
+    accounts.suspend(alice)
+    assert type(refused(accounts.log_in, "alice", "wonderland")) is Suspended
+    assert type(refused(accounts.log_in, "alice", "wrong")) is Unauthenticated
+
+
+def test_a_restored_account_opens_again(alice: Account) -> None:
+    accounts.suspend(alice)
+    accounts.restore(alice)
+    assert (alice.suspended, accounts.log_in("alice", "wonderland").suspended) == (False, False)
+
+
+def test_suspension_keeps_what_else_is_known_of_the_account(alice: Account) -> None:
+    before = accounts.get(1).attribute_values
+    accounts.suspend(alice)
+    assert accounts.get(1).attribute_values == {**before, "suspended": True}
+
+
+def test_suspension_meets_a_second_factor_set_meanwhile(alice: Account) -> None:
+    stale = accounts.get(1)
+    two_factor.enable(alice, required_for_uploads=True)
+    accounts.suspend(stale)
+    account = accounts.get(1)
+    assert (account.suspended, account.second_factor_for_uploads, account.two_factor is not None) == (True, True, True)
+
+
+def test_what_happens_to_an_account_is_in_its_audit(alice: Account) -> None:
+    accounts.suspend(alice)
+    accounts.restore(alice)
+    assert [(entry.action, entry.subject) for entry in audit.entries(1)] == [
+        ("account.restore", "account#1"),
+        ("account.suspend", "account#1"),
+        ("account.create", "account#1"),
+    ]

@@ -1,0 +1,314 @@
+"""Credentials: secrets shown once, scopes, expiry, revocation, and what a check costs."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core.accounts import Suspended
+from chalicelib.core.credentials import Caller, Revoked
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.tables import Account, Claim, CoreItem, Credential
+from standalone.tables import MODELS
+
+pytestmark = pytest.mark.usefixtures("aws")
+embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def carol(aws: None) -> Account:
+    """An account without a password, which is quicker to make."""
+    return accounts.create("carol", "carol@example.org")
+
+
+def stored(credential: Credential) -> Credential:
+    return Credential.get(credential.pk, "credential", consistent_read=True)
+
+
+def everything_stored() -> str:
+    return json.dumps([item.to_dynamodb_dict() for model in MODELS for item in model.scan()], default=str)
+
+
+def test_a_secret_has_forty_letters_and_digits(carol: Account) -> None:
+    secret = credentials.create(carol, "luarocks")[1]
+    assert (len(secret), secret.isascii(), secret.isalnum()) == (40, True, True)
+
+
+def test_a_credential_is_stored_as_it_was_returned(carol: Account) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        credential, _ = credentials.create(
+            carol, "contentdb", scope="package:carol/mod", ends_after=timedelta(days=2), comment="CI ✓"
+        )
+    found = stored(credential)
+    assert found.attribute_values == {
+        "pk": credential.pk,
+        "sk": "credential",
+        "kind": Credential,
+        "listing": "credentials#1",
+        "id": 1,
+        "account_id": 1,
+        "service": "contentdb",
+        "scope": "package:carol/mod",
+        "comment": "CI ✓",
+        "created_at": MOMENT,
+        "ends_at": MOMENT + timedelta(days=2),
+        "expires_at": MOMENT + timedelta(days=32),
+    }
+
+
+def test_the_right_secret_names_the_caller(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luadns")
+    caller = credentials.identify(secret, "luadns")
+    assert (caller.account.username, caller.credential.pk) == ("carol", credential.pk)
+
+
+def test_identify_is_two_calls_the_first_time_and_later(carol: Account, calls: list[str]) -> None:
+    secret = credentials.create(carol, "luadns")[1]
+    for _ in range(2):
+        calls.clear()
+        credentials.identify(secret, "luadns")
+        assert calls == ["UpdateItem", "GetItem"]
+
+
+def test_a_wrong_secret_costs_one_call_and_leaves_nothing(carol: Account, calls: list[str]) -> None:
+    before = CoreItem.count()
+    calls.clear()
+    with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
+        credentials.identify("x" * 40, "luadns")
+    assert calls == ["UpdateItem"]
+    assert CoreItem.count() == before
+
+
+@embedded
+@pytest.mark.parametrize("secret", ["", "bearer", "a" * 100_000, "\0", "名前", "credential#1"])
+def test_no_text_whatever_is_more_than_a_wrong_secret(secret: str) -> None:
+    with pytest.raises(Unauthenticated):
+        credentials.identify(secret, "luarocks")
+
+
+def test_another_services_secret_is_a_wrong_one_and_not_used(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luarocks")
+    with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
+        credentials.check(secret, "contentdb")
+    assert stored(credential).last_used_at is None
+
+
+def test_another_services_revoked_secret_is_told_as_a_wrong_one(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luarocks")
+    credentials.revoke(credential)
+    with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
+        credentials.check(secret, "contentdb")
+
+
+def test_the_hash_of_a_secret_is_no_secret(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luarocks")
+    with pytest.raises(Unauthenticated):
+        credentials.check(credential.pk.removeprefix("credential#"), "luarocks")
+
+
+def test_the_last_use_is_noted_at_most_once_in_ten_minutes(carol: Account) -> None:
+    noted = []
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        credential, secret = credentials.create(carol, "luarocks")
+        for pause in (0, 1, 598, 1, 599, 1):
+            clock.shift(pause)
+            credentials.check(secret, "luarocks")
+            noted.append(int(stored(credential).last_used_at) - int(MOMENT.timestamp()))
+    assert noted == [0, 0, 0, 600, 600, 1200]
+
+
+def test_a_credential_ends_at_its_expiry(carol: Account) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        secret = credentials.create(carol, "hel", ends_after=timedelta(hours=1))[1]
+        clock.shift(3599)
+        credentials.check(secret, "hel")
+        clock.shift(1)
+        with pytest.raises(Unauthenticated, match="expired"):
+            credentials.check(secret, "hel")
+
+
+@embedded
+def test_a_credential_without_expiry_is_good_in_ten_years(carol: Account) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        credential, secret = credentials.create(carol, "hel")
+        clock.shift(timedelta(days=3650))
+        assert credentials.check(secret, "hel").id == credential.id
+
+
+def test_an_expired_credential_vanishes_whole_after_thirty_days(carol: Account) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        credential, _ = credentials.create(carol, "hel", ends_after=timedelta(hours=1))
+    vanish = {stored(credential).expires_at, Claim.get(f"credential#{int(credential.id)}", "claim").expires_at}
+    assert vanish == {MOMENT + timedelta(days=30, hours=1)}
+
+
+def test_a_revoked_credential_is_told_as_revoked(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luarocks")
+    credentials.revoke(credential)
+    with pytest.raises(Revoked):
+        credentials.identify(secret, "luarocks")
+
+
+def test_a_revoked_credential_notes_no_use(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luarocks")
+    credentials.revoke(credential)
+    with pytest.raises(Revoked):
+        credentials.identify(secret, "luarocks")
+    assert stored(credential).last_used_at is None
+
+
+def test_revoking_again_keeps_the_first_moment(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luarocks")
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        credentials.revoke(credential)
+        clock.shift(60)
+        credentials.revoke(credential)
+    assert stored(credential).revoked_at == MOMENT
+
+
+def test_revoking_what_has_vanished_leaves_no_ghost(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luarocks")
+    credential.delete()
+    before = CoreItem.count()
+    with pytest.raises(NotFound):
+        credentials.revoke(credential)
+    assert CoreItem.count() == before
+
+
+def test_revoking_one_credential_leaves_the_others(carol: Account) -> None:
+    first, second = credentials.create(carol, "luarocks"), credentials.create(carol, "luarocks")
+    credentials.revoke(first[0])
+    assert credentials.identify(second[1], "luarocks").credential.id == second[0].id
+
+
+def test_a_suspended_accounts_credential_is_told_as_such_and_works_after(carol: Account) -> None:
+    secret = credentials.create(carol, "luarocks")[1]
+    accounts.suspend(carol)
+    with pytest.raises(Suspended):
+        credentials.identify(secret, "luarocks")
+    accounts.restore(carol)
+    assert credentials.identify(secret, "luarocks").account.id == 1
+
+
+def test_credentials_are_listed_oldest_first_for_their_account_only(carol: Account) -> None:
+    dave = accounts.create("dave", "dave@example.org")
+    for owner, service in ((carol, "luarocks"), (dave, "hel"), (carol, "contentdb")):
+        credentials.create(owner, service)
+    assert [(int(each.id), each.service) for each in credentials.listed(carol)] == [(1, "luarocks"), (3, "contentdb")]
+
+
+def test_a_credential_is_found_by_its_id(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luarocks")
+    assert credentials.find(int(credential.id)).pk == credential.pk
+
+
+@pytest.mark.parametrize("number", [0, -1, 99])
+def test_an_unknown_id_is_not_found(number: int) -> None:
+    with pytest.raises(NotFound):
+        credentials.find(number)
+
+
+@embedded
+@pytest.mark.parametrize(
+    "scope", ["read", "zone:example.org", "module:say", "package:alice/mod", "module:" + "a" * 300]
+)
+def test_a_scope_in_words_that_are_known_is_taken(carol: Account, scope: str) -> None:
+    assert credentials.create(carol, "luarocks", scope=scope)[0].scope == scope
+
+
+@embedded
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "",
+        "write",
+        "READ",
+        "read ",
+        "module:",
+        "module:a b",
+        "module:a\n",
+        "module:a:b",
+        "zone:",
+        f"module:{301 * 'a'}",
+        "package:mod",
+        "package:/mod",
+        "package:a/",
+        "package:a/b/c",
+        "admin",
+    ],
+)
+def test_any_other_scope_is_refused_and_nothing_is_stored(carol: Account, scope: str) -> None:
+    before = CoreItem.count()
+    with pytest.raises(Invalid) as refusal:
+        credentials.create(carol, "luarocks", scope=scope)
+    assert (refusal.value.detail, CoreItem.count()) == ({"field": "scope"}, before)
+
+
+@embedded
+@pytest.mark.parametrize("ends_after", [timedelta(0), timedelta(seconds=-1)])
+def test_an_expiry_in_the_past_is_refused(carol: Account, ends_after: timedelta) -> None:
+    with pytest.raises(Invalid) as refusal:
+        credentials.create(carol, "luarocks", ends_after=ends_after)
+    assert refusal.value.detail == {"field": "expires"}
+
+
+@embedded
+def test_a_comment_has_at_most_255_characters(carol: Account) -> None:
+    assert credentials.create(carol, "luarocks", comment="ü" * 255)[0].comment == "ü" * 255
+    with pytest.raises(Invalid) as refusal:
+        credentials.create(carol, "luarocks", comment="ü" * 256)
+    assert refusal.value.detail == {"field": "comment"}
+
+
+@embedded
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        (None, {"read", "write", "module:", "module:say", "module:other", "zone:example.org", "package:a/b"}),
+        ("read", {"read"}),
+        ("module:say", {"read", "module:", "module:say"}),
+        ("module:sa", {"read", "module:"}),
+        ("zone:example.org", {"read", "zone:example.org"}),
+        ("package:a/b", {"read", "package:a/b"}),
+    ],
+)
+def test_a_scope_allows_its_own_and_reading(carol: Account, scope: str | None, allowed: set[str]) -> None:
+    credential, _ = credentials.create(carol, "luarocks", scope=scope)
+    needs = {"read", "write", "module:", "module:say", "module:other", "zone:example.org", "package:a/b"}
+    assert {need for need in needs if credentials.allows(credential, need)} == allowed
+
+
+@embedded
+def test_a_caller_without_the_scope_is_forbidden(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luarocks", scope="read")
+    caller = Caller(carol, credential)
+    caller.require("read")
+    with pytest.raises(Forbidden, match="its scope is read"):
+        caller.require("write")
+
+
+def test_making_and_revoking_are_in_the_audit(carol: Account) -> None:
+    credential, _ = credentials.create(carol, "luadns", scope="zone:example.org")
+    credentials.revoke(credential)
+    newest = [(entry.action, entry.subject, entry.detail) for entry in audit.entries(1)][:2]
+    assert newest == [
+        ("luadns.revoke", "credential#1", None),
+        ("luadns.create", "credential#1", {"scope": "zone:example.org"}),
+    ]
+
+
+def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
+    services = (*credentials.SERVICES, credentials.SESSION)
+    secrets = ["wonderland"]
+    secrets += [credentials.create(alice, service, ends_after=timedelta(days=1))[1] for service in services]
+    credentials.revoke(credentials.find(1))
+    enrolment = two_factor.enable(alice, required_for_uploads=True)
+    caller = Caller(accounts.get(1), credentials.find(2))
+    secrets += [enrolment.secret, *enrolment.recovery_codes, two_factor.issue_token(caller)[0]]
+    text = everything_stored()
+    assert len(secrets) == 16
+    assert "alice@example.org" in text
+    assert [secret for secret in secrets if secret in text] == []

@@ -1,0 +1,310 @@
+"""What a package must be: every refusal, with nothing stored, and what is made of what is taken."""
+
+from typing import Any
+
+import pytest
+
+from tests.client import Client
+from tests.hel.conftest import Create, package, refusal, stored
+
+NAME = "The name contains illegal characters. Allowed are: lowercase alphabetic characters, numbers and a dash (-)."
+SOME = [None, 5, 1.5, True, "text", [], {}]
+URL = "http://example.com/f"
+
+
+def version(**more: object) -> dict[str, Any]:
+    return {"versions": {"1.0.0": {"files": {}, "depends": {}, **more}}}
+
+
+def file(url: str = URL, **place: object) -> dict[str, Any]:
+    return version(files={url: place or {"path": "/x"}})
+
+
+def dependency(**facts: object) -> dict[str, Any]:
+    return version(depends={"other": facts})
+
+
+def bad(what: str) -> str:
+    return f"Bad value {what} in the data you provided."
+
+
+def assert_refused(create: Create, data: object, message: str) -> None:
+    reply = create(data)
+    assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True)), data
+    assert stored() == []
+
+
+def other_than(*types: type) -> list[object]:
+    return [value for value in SOME if type(value) not in types]
+
+
+NO_OBJECTS = [b"", b"{", b"null", b"5", b'"text"', b"[]", b"[{}]", b"{'a': 1}", b"\xff", b"\xef\xbb\xbf{}", b"NaN"]
+
+
+def test_a_body_that_is_no_json_object_is_a_bad_request(client: Client, session: dict[str, str]) -> None:
+    for body in [*NO_OBJECTS, b"[" * 5000]:
+        reply = client.post("/packages", body=body, headers=session)
+        assert (reply.status, reply.json) == (400, refusal(400, "Bad request.", logged_in=True)), body
+    assert stored() == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["name", "description", "short_description", "authors", "license", "tags", "versions", "screenshots"],
+)
+def test_a_field_that_is_missing_is_named(create: Create, field: str) -> None:
+    data = package()
+    del data[field]
+    assert_refused(create, data, bad(f"'{field}'"))
+
+
+@pytest.mark.parametrize("field", ["name", "description", "short_description", "license"])
+def test_a_text_is_a_text(create: Create, field: str) -> None:
+    for value in other_than(str):
+        assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
+
+
+@pytest.mark.parametrize("field", ["owners", "authors", "tags"])
+def test_a_list_holds_texts(create: Create, field: str) -> None:
+    for value in [*other_than(list), [1], [None], [["a"]], ["a", {}]]:
+        assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
+
+
+@pytest.mark.parametrize("field", ["versions", "screenshots"])
+def test_an_object_is_an_object(create: Create, field: str) -> None:
+    for value in other_than(dict):
+        assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
+
+
+def test_a_version_is_an_object(create: Create) -> None:
+    for value in other_than(dict):
+        assert_refused(create, package(versions={"1.0.0": value}), bad("'versions'"))
+
+
+@pytest.mark.parametrize("field", ["files", "depends"])
+def test_a_versions_files_and_dependencies_are_objects(create: Create, field: str) -> None:
+    for value in other_than(dict):
+        assert_refused(create, package(**version(**{field: value})), bad(f"'{field}'"))
+
+
+def test_a_version_has_files_and_dependencies(create: Create) -> None:
+    for field in ["files", "depends"]:
+        data = version()
+        del data["versions"]["1.0.0"][field]
+        assert_refused(create, package(**data), bad(f"'{field}'"))
+
+
+def test_changes_are_a_text(create: Create) -> None:
+    for value in other_than(str):
+        assert_refused(create, package(**version(changes=value)), bad("'changes'"))
+
+
+def test_a_file_is_an_object(create: Create) -> None:
+    for value in other_than(dict):
+        assert_refused(create, package(**version(files={URL: value})), bad("'files'"))
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        ({"spam": 1}, "path"),
+        ({"path": None}, "path"),
+        ({"path": 5}, "path"),
+        ({"path": ["/x"]}, "path"),
+        ({"dir": "/x"}, "name"),
+        ({"name": "x"}, "dir"),
+        ({"dir": 5, "name": "x"}, "dir"),
+        ({"dir": "/", "name": []}, "name"),
+    ],
+)
+def test_a_file_has_a_path_or_both_parts_of_one(create: Create, place: dict[str, object], field: str) -> None:
+    assert_refused(create, package(**file(**place)), bad(f"'{field}'"))
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "//", ".", "..", "/..", "x/", "/usr/bin/", "/a/..", "a\nb", "/a\x00b", "/a\x7f", "\t"], ids=repr
+)
+def test_a_path_leads_to_a_file(create: Create, path: str) -> None:
+    assert_refused(create, package(**file(path=path)), "Bad path given.")
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"), [("/usr", ""), ("/usr", "a/b"), ("/usr", "."), ("/usr", ".."), ("", ".."), ("/a\n", "b")]
+)
+def test_directory_and_name_lead_to_a_file(create: Create, directory: str, name: str) -> None:
+    assert_refused(create, package(**file(dir=directory, name=name)), "Bad path given.")
+
+
+URLS = [
+    "",
+    "file1",
+    "/file1",
+    "//example.com/file1",
+    "example.com/file1",
+    "ftp://example.com/x",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "HTTP://example.com/x",
+    "Https://example.com/x",
+    "http:",
+    "http:/x",
+    "http://",
+    "http:///x",
+    "http://:80/x",
+    "http://user@/x",
+    "http://example.com/a b",
+    "http://example.com/é",
+    "http://example.com/%",
+    "http://example.com/%zz",
+    "http://example.com/<x>",
+    "http://example.com/x\n",
+    "http://example.com/x\r\nX: y",
+    "http://example.com:http/x",
+    "http://example.com/a?b#c#d",
+    "http://exa[mple.com/",
+    " http://example.com/",
+]
+
+
+def test_a_files_url_is_absolute_http(create: Create) -> None:
+    for url in URLS:
+        assert_refused(create, package(**file(url)), "Invalid URI given.")
+
+
+def test_a_screenshots_url_is_absolute_http(create: Create) -> None:
+    for url in URLS:
+        assert_refused(create, package(screenshots={url: "x"}), "Invalid URI given.")
+
+
+def test_a_screenshot_has_a_description(create: Create) -> None:
+    for value in other_than(str):
+        assert_refused(create, package(screenshots={URL: value}), bad("'screenshots'"))
+
+
+def test_a_dependency_is_an_object(create: Create) -> None:
+    for value in other_than(dict):
+        assert_refused(create, package(**version(depends={"other": value})), bad("'depends'"))
+
+
+@pytest.mark.parametrize("field", ["type", "version"])
+def test_a_dependencys_facts_are_texts(create: Create, field: str) -> None:
+    for value in other_than(str):
+        facts = {"type": "required", "version": "*", field: value}
+        assert_refused(create, package(**dependency(**facts)), bad(f"'{field}'"))
+
+
+def test_a_dependency_has_a_version_and_a_type(create: Create) -> None:
+    assert_refused(create, package(**dependency(type="required")), bad("'version'"))
+    assert_refused(create, package(**dependency(version="*")), bad("'type'"))
+
+
+def test_a_dependency_has_one_of_three_types(create: Create) -> None:
+    for kind in ["", "Required", "needed"]:
+        assert_refused(create, package(**dependency(type=kind, version="*")), bad("Unknown dependency type."))
+
+
+def test_a_range_that_cannot_be_read_is_quoted(create: Create) -> None:
+    told = bad("Invalid requirement specification: 'hi'")
+    assert_refused(create, package(**dependency(type="required", version="hi")), told)
+
+
+def test_a_version_number_that_cannot_be_read_is_quoted(create: Create) -> None:
+    data = package(versions={"abc": {"files": {}, "depends": {}}})
+    assert_refused(create, data, bad("Version string lacks a numerical component: 'abc'"))
+
+
+def test_two_numbers_that_mean_one_version_are_refused(create: Create) -> None:
+    one = {"files": {}, "depends": {}}
+    told = "Bad value '1.0.0' is there twice in the data you provided."
+    assert_refused(create, package(versions={"1.0": one, "1.0.0": one}), told)
+
+
+def test_two_urls_that_mean_one_file_are_refused(create: Create) -> None:
+    files = {f"{URL}#1": {"path": "/a"}, f"{URL}#2": {"path": "/b"}}
+    told = f"Bad value '{URL}' is there twice in the data you provided."
+    assert_refused(create, package(**version(files=files)), told)
+
+
+def test_a_name_has_its_letters(create: Create) -> None:
+    for name in ["", "Thing", "a_b", "a b", "a.b", "a/b", "é", "thing\n", "../x"]:
+        assert_refused(create, package(name), NAME)
+
+
+def test_a_name_has_at_most_100_characters(create: Create) -> None:
+    assert_refused(create, package("a" * 101), "The name is longer than 100 characters.")
+    assert create(package("a" * 100)).status == 201
+
+
+def test_somebody_owns_a_package(create: Create) -> None:
+    assert_refused(create, package(owners=[]), "The list of owners is expected not to be empty.")
+
+
+def test_an_owner_has_the_letters_of_a_nickname(create: Create) -> None:
+    for owner in ["", "a b", "é", "bob\n", "a.b"]:
+        assert_refused(create, package(owners=["bob", owner]), "The nickname contains illegal characters.")
+
+
+def test_an_owner_has_the_length_of_a_nickname(create: Create) -> None:
+    for owner in ["x", "x" * 26]:
+        assert_refused(create, package(owners=[owner]), "A nickname has 2 to 25 characters.")
+
+
+def test_owners_are_at_most_100(create: Create) -> None:
+    assert_refused(create, package(owners=["bob"] * 101), "There are more than 100 owners.")
+
+
+def made(client: Client, create: Create, **more: object) -> dict[str, Any]:
+    reply = create(package(**more))
+    assert reply.status == 201, reply.json
+    return dict(client.get("/packages").json["data"]["list"][0])
+
+
+def test_a_package_may_be_empty(client: Client, create: Create) -> None:
+    empty = {"authors": [], "tags": [], "versions": {}, "screenshots": {}, "description": "", "license": ""}
+    assert made(client, create, **empty).items() >= empty.items()
+
+
+def test_version_numbers_are_made_full(client: Client, create: Create) -> None:
+    one = {"files": {}, "depends": {}, "changes": "First"}
+    versions = made(client, create, versions={"1": one, "2.1-beta": one})["versions"]
+    assert versions == {"1.0.0": one, "2.1.0-beta": one}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("http://example.com", "http://example.com/"),
+        ("http://example.com?a=b", "http://example.com/?a=b"),
+        ("https://example.com/x#part", "https://example.com/x"),
+        ("http://bob:pw@example.com:8080/a%20b;c?d=e/f?g", "http://bob:pw@example.com:8080/a%20b;c?d=e/f?g"),
+        ("http://[::1]:80/x", "http://[::1]:80/x"),
+        ("http://EXAMPLE.com/../x", "http://EXAMPLE.com/../x"),
+    ],
+)
+def test_urls_are_kept_with_a_path_and_without_a_fragment(client: Client, create: Create, sent: str, kept: str) -> None:
+    data = made(client, create, **file(sent), screenshots={sent: "x"})
+    assert (list(data["versions"]["1.0.0"]["files"]), data["screenshots"]) == ([kept], {kept: "x"})
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"path": "/usr/bin/x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
+        ({"path": "usr/bin/x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
+        ({"path": "x//y/./z"}, {"dir": "/x/y", "name": "z", "path": "/x/y/z"}),
+        ({"path": "//x"}, {"dir": "/", "name": "x", "path": "/x"}),
+        ({"path": "/../../etc/passwd"}, {"dir": "/etc", "name": "passwd", "path": "/etc/passwd"}),
+        ({"path": "../../x"}, {"dir": "/", "name": "x", "path": "/x"}),
+        ({"dir": "lib", "name": "y"}, {"dir": "lib", "name": "y", "path": "/lib/y"}),
+        ({"dir": "", "name": "y"}, {"dir": "", "name": "y", "path": "/y"}),
+        ({"path": "/a", "dir": 5, "name": []}, {"dir": "/", "name": "a", "path": "/a"}),
+    ],
+    ids=repr,
+)
+def test_paths_are_made_absolute(client: Client, create: Create, sent: dict[str, object], kept: dict[str, str]) -> None:
+    assert made(client, create, **file(**sent))["versions"]["1.0.0"]["files"] == {URL: kept}
+
+
+def test_a_dependency_need_not_exist(client: Client, create: Create) -> None:
+    depends = {"No such PACKAGE": {"type": "optional", "version": "^1"}}
+    assert made(client, create, **version(depends=depends))["versions"]["1.0.0"]["depends"] == depends

@@ -1,0 +1,253 @@
+"""Creating packages and listing them: whole bodies, statuses, and what is stored."""
+
+import threading
+from collections.abc import Callable
+
+import orjson
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.core import accounts, audit, blobs
+from chalicelib.core.tables import Account
+from chalicelib.hel import index
+from tests.client import Client, Reply
+from tests.hel.conftest import Create, listed, package, refusal, shown, stored, success
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> object:
+    with time_machine.travel("2026-01-02T03:04:05Z", tick=False) as clock:
+        yield clock
+
+
+def test_the_wikis_example_creates_a_package(client: Client, create: Create) -> None:
+    reply = create()
+    assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
+    page = client.get("/packages")
+    assert (page.status, page.json) == (
+        200,
+        success({"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [shown()]}),
+    )
+
+
+def test_a_package_is_stored_with_its_owners_and_counters_apart(create: Create) -> None:
+    create()
+    [item] = stored()
+    assert (item.pk, item.sk, item.id, item.name, item.owners, item.views, item.blob) == (
+        "package#thing",
+        "package",
+        1,
+        "thing",
+        ["user-1", "user-2"],
+        0,
+        None,
+    )
+    kept = {field: value for field, value in shown().items() if field not in ("owners", "stats")}
+    assert orjson.loads(item.document) == kept
+
+
+def test_a_creation_is_audited_with_its_credential(alice: Account, create: Create) -> None:
+    create()
+    [entry] = [entry for entry in audit.entries(int(alice.id)) if entry.action.startswith("package.")]
+    assert (entry.action, entry.subject, entry.credential_id) == ("package.create", "package#thing", 1)
+
+
+def test_without_owners_the_package_is_its_creators(client: Client, create: Create) -> None:
+    data = package()
+    del data["owners"]
+    assert create(data).status == 201
+    assert client.get("/packages").json["data"]["list"][0]["owners"] == ["Alice"]
+
+
+def test_a_trailing_slash_changes_nothing(client: Client, session: dict[str, str]) -> None:
+    assert client.post("/packages/", json=package(), headers=session).status == 201
+    assert client.get("/packages/").body == client.get("/packages").body
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+def test_the_content_type_does_not_matter(client: Client, session: dict[str, str], content_type: str) -> None:
+    headers = {**session, "Content-Type": content_type}
+    assert client.post("/packages", body=orjson.dumps(package()), headers=headers).status == 201
+
+
+def test_the_short_description_is_cut(client: Client, create: Create) -> None:
+    create(package(short_description="é" * 141))
+    with settings.override(hel_short_description=300):
+        create(package("other", short_description="é" * 301))
+    lengths = [len(one["short_description"]) for one in client.get("/packages").json["data"]["list"]]
+    assert lengths == [140, 300]
+
+
+def test_unknown_keys_are_dropped_at_every_level(client: Client, create: Create) -> None:
+    data = package(stats={"views": 99}, spam=1)
+    data["versions"]["1.0.0"] |= {"spam": 1}
+    data["versions"]["1.0.0"]["files"]["http://example.com/file1"] |= {"spam": 1}
+    data["versions"]["1.0.0"]["depends"]["dependency-1"] |= {"spam": 1}
+    assert create(data).status == 201
+    assert client.get("/packages").json["data"]["list"] == [shown()]
+
+
+def test_a_taken_name_is_a_conflict_and_changes_nothing(client: Client, create: Create) -> None:
+    create()
+    reply = create(package(description="Another"))
+    told = refusal(409, "The name is already used by other package.", logged_in=True)
+    assert (reply.status, reply.json) == (409, told)
+    assert client.get("/packages").json["data"]["list"] == [shown()]
+
+
+def test_of_two_creations_at_once_one_wins(client: Client, create: Create) -> None:
+    replies: list[Reply] = []
+    threads = [threading.Thread(target=lambda: replies.append(create())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(reply.status for reply in replies) == [201, 409]
+    assert len(stored()) == 1
+
+
+def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
+    create()
+    index.catalogue.publish(lambda view, writes: {"thing": None})
+    assert create().status == 409
+    assert len(stored()) == 1
+
+
+def test_nobody_creates_a_package_without_logging_in(client: Client) -> None:
+    reply = client.post("/packages", json=package())
+    told = refusal(403, "Unauthorized: create_package failed permission check")
+    assert (reply.status, reply.json) == (403, told)
+    assert stored() == []
+
+
+def test_a_banned_account_creates_nothing(client: Client, create: Create, alice: Account) -> None:
+    alice.update(actions=[Account.rank.set("BANNED")])
+    reply = create()
+    told = refusal(403, "Unauthorized: create_package failed permission check", logged_in=True)
+    assert (reply.status, reply.json) == (403, told)
+    assert stored() == []
+
+
+def test_a_suspended_account_counts_as_nobody(client: Client, create: Create, alice: Account) -> None:
+    accounts.suspend(alice)
+    reply = create()
+    assert (reply.status, reply.json) == (403, refusal(403, "Unauthorized: create_package failed permission check"))
+    assert stored() == []
+
+
+def test_permission_comes_before_what_is_sent(client: Client) -> None:
+    assert client.post("/packages", body=b"{").status == 403
+
+
+def test_a_large_package_goes_to_the_bytes_and_comes_back_whole(client: Client, create: Create) -> None:
+    description = "x" * 300_000
+    assert create(package(description=description)).status == 201
+    [item] = stored()
+    assert item.document is None
+    assert orjson.loads(blobs.get(item.blob))["description"] == description
+    for again in (index.catalogue.forget, index.catalogue.rebuild):
+        assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
+        again()
+    assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
+
+
+def test_a_body_of_two_megabytes_is_refused(client: Client, create: Create) -> None:
+    reply = create(package(description="x" * 2_000_000))
+    assert (reply.status, reply.json) == (
+        413,
+        {
+            "success": False,
+            "title": "Request Entity Too Large",
+            "message": "The request is larger than 1048576 bytes.",
+            "explanation": "The request body is larger than this server accepts.",
+            "code": 413,
+            "version": "3.4.0",
+            "logged_in": True,
+        },
+    )
+    assert stored() == []
+
+
+def test_an_empty_list_is_a_list(client: Client) -> None:
+    data = {"offset": 0, "total": 0, "sent": 0, "truncated": False, "list": []}
+    assert client.get("/packages").json == success(data)
+
+
+def test_pages_follow_each_other_in_the_order_of_creation(client: Client, create: Create) -> None:
+    names = ["m", "z", "a", "k", "b"]
+    for name in names:
+        create(package(name))
+    with settings.override(hel_page=2):
+        pages = [client.get("/packages", query={"offset": offset}).json["data"] for offset in (0, 2, 4, 5)]
+    assert [[one["name"] for one in page.pop("list")] for page in pages] == [["m", "z"], ["a", "k"], ["b"], []]
+    assert pages == [
+        {"offset": 0, "total": 5, "sent": 2, "truncated": True},
+        {"offset": 2, "total": 5, "sent": 2, "truncated": True},
+        {"offset": 4, "total": 5, "sent": 1, "truncated": True},
+        {"offset": 5, "total": 5, "sent": 0, "truncated": True},
+    ]
+
+
+def test_the_order_outlives_a_rebuild_and_a_new_process(client: Client, create: Create) -> None:
+    names = ["m", "z", "a", "k", "b"]
+    for name in names:
+        create(package(name))
+    before = client.get("/packages").body
+    index.catalogue.rebuild()
+    assert client.get("/packages").body == before
+    index.catalogue.forget()
+    assert client.get("/packages").body == before
+    assert listed(client) == names
+
+
+def test_a_page_has_twenty_packages(client: Client, stock: Callable[[int], None]) -> None:
+    stock(21)
+    data = client.get("/packages").json["data"]
+    assert (data["sent"], data["total"], data["truncated"]) == (20, 21, True)
+
+
+def test_a_page_that_is_just_full_is_not_truncated(client: Client, stock: Callable[[int], None]) -> None:
+    stock(20)
+    data = client.get("/packages").json["data"]
+    assert (data["sent"], data["total"], data["truncated"]) == (20, 20, False)
+
+
+@pytest.mark.parametrize("offset", ["-3", "-1", "x", "", "1.5", "0x1", "9" * 5000])
+def test_an_offset_that_is_none_is_zero(client: Client, create: Create, offset: str) -> None:
+    create()
+    data = client.get("/packages", query={"offset": offset}).json["data"]
+    assert (data["offset"], data["sent"]) == (0, 1)
+
+
+@pytest.mark.parametrize("offset", [1, 2, 10**15, 10**40])
+def test_an_offset_beyond_the_end_finds_nothing(client: Client, create: Create, offset: int) -> None:
+    create()
+    data = client.get("/packages", query={"offset": offset}).json["data"]
+    assert data == {"offset": min(offset, 2**53 - 1), "total": 1, "sent": 0, "truncated": False, "list": []}
+
+
+def test_of_several_offsets_the_first_counts(client: Client, create: Create) -> None:
+    create()
+    assert client.get("/packages", query="offset=1&offset=0").json["data"]["offset"] == 1
+
+
+def test_a_page_ends_early_rather_than_outgrow_an_answer(client: Client, create: Create) -> None:
+    for number in range(4):
+        create(package(f"p{number}", description="x" * 100_000))
+    with settings.override(max_answer=300_000):
+        page = client.get("/packages").json["data"]
+        rest = client.get("/packages", query={"offset": page["sent"]}).json["data"]
+    assert (page["sent"], page["total"], page["truncated"]) == (2, 4, True)
+    assert [one["name"] for one in page["list"] + rest["list"]] == ["p0", "p1", "p2", "p3"]
+
+
+def test_a_package_larger_than_an_answer_should_be_is_sent_all_the_same(client: Client, create: Create) -> None:
+    create(package(description="x" * 100_000))
+    with settings.override(max_answer=50_000):
+        assert client.get("/packages").json["data"]["sent"] == 1
+
+
+def test_the_list_tells_who_is_logged_in(client: Client, session: dict[str, str]) -> None:
+    assert client.get("/packages", headers=session).json["logged_in"] is True
+    assert client.get("/packages", headers={"Cookie": "auth_tkt=nonsense"}).json["logged_in"] is False

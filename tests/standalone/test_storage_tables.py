@@ -1,0 +1,156 @@
+"""Tables: creating, describing, listing, deleting, and their time to live."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standalone.storage import DynamoError, Engine
+
+ID = [{"AttributeName": "id", "AttributeType": "S"}]
+HASH = [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine(tmp_path / "file")
+    yield engine
+    engine.close()
+
+
+def create(engine: Engine, name: str = "things", **params: Any) -> dict[str, Any]:
+    table = {"TableName": name, "AttributeDefinitions": ID, "KeySchema": HASH, "BillingMode": "PAY_PER_REQUEST"}
+    description: dict[str, Any] = engine.execute("CreateTable", {**table, **params})["TableDescription"]
+    return description
+
+
+def put(engine: Engine, name: str, **numbers: int) -> None:
+    item = {"id": {"S": name}, **{key: {"N": str(number)} for key, number in numbers.items()}}
+    engine.execute("PutItem", {"TableName": "things", "Item": item})
+
+
+def names(engine: Engine) -> list[str]:
+    return [item["id"]["S"] for item in engine.execute("Scan", {"TableName": "things"})["Items"]]
+
+
+def test_a_table_is_described_as_it_was_created(engine: Engine) -> None:
+    created = create(engine)
+    described = engine.execute("DescribeTable", {"TableName": "things"})["Table"]
+    assert described == created
+    assert described["TableStatus"] == "ACTIVE"
+    assert (described["AttributeDefinitions"], described["KeySchema"]) == (ID, HASH)
+    assert described["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+
+
+def test_a_description_counts_items(engine: Engine) -> None:
+    create(engine)
+    put(engine, "a", n=1)
+    described = engine.execute("DescribeTable", {"TableName": "things"})["Table"]
+    assert (described["ItemCount"], described["TableSizeBytes"]) == (1, 6)
+
+
+def test_a_name_is_taken_once(engine: Engine) -> None:
+    create(engine)
+    with pytest.raises(DynamoError, match="ResourceInUseException: Table already exists: things"):
+        create(engine)
+
+
+def test_a_deleted_table_is_gone_and_comes_back_empty(engine: Engine) -> None:
+    create(engine)
+    put(engine, "a")
+    engine.execute("DeleteTable", {"TableName": "things"})
+    with pytest.raises(DynamoError, match="ResourceNotFoundException"):
+        engine.execute("DescribeTable", {"TableName": "things"})
+    create(engine)
+    assert names(engine) == []
+
+
+def test_tables_are_listed_in_pages(engine: Engine) -> None:
+    for name in ("ccc", "aaa", "bbb"):
+        create(engine, name)
+    first = engine.execute("ListTables", {"Limit": 2})
+    assert first == {"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"}
+    assert engine.execute("ListTables", {"ExclusiveStartTableName": "bbb"}) == {"TableNames": ["ccc"]}
+
+
+def test_a_table_made_by_another_engine_is_seen_at_once(engine: Engine, tmp_path: Path) -> None:
+    other = Engine(tmp_path / "file")
+    assert engine.execute("ListTables", {}) == {"TableNames": []}
+    create(other)
+    put(engine, "a")
+    assert names(other) == ["a"]
+    other.execute("DeleteTable", {"TableName": "things"})
+    with pytest.raises(DynamoError, match="ResourceNotFoundException"):
+        put(engine, "b")
+    other.close()
+
+
+LOCAL = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "ALL"}}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"TableName": "a"}, "'a' at 'tableName' failed to satisfy constraint"),
+        ({"KeySchema": [{"AttributeName": "id", "KeyType": "RANGE"}]}, "Invalid KeySchema"),
+        ({"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "BOOL"}]}, "'BOOL' at 'attributeDef"),
+        ({"AttributeDefinitions": [{"AttributeName": "x", "AttributeType": "S"}]}, "not defined in AttributeDef"),
+        (
+            {"AttributeDefinitions": [*ID, {"AttributeName": "x", "AttributeType": "S"}]},
+            "Some AttributeDefinitions are not used",
+        ),
+        ({"LocalSecondaryIndexes": [LOCAL]}, "Table KeySchema does not have a range key"),
+        ({"GlobalSecondaryIndexes": [LOCAL, LOCAL]}, "Duplicate index name"),
+        ({"GlobalSecondaryIndexes": [{**LOCAL, "Projection": {}}]}, "Unknown ProjectionType"),
+        ({"StreamSpecification": {}}, "The parameter StreamSpecification of CreateTable is not supported here"),
+    ],
+)
+def test_faulty_definitions_are_refused(engine: Engine, params: dict[str, Any], message: str) -> None:
+    with pytest.raises(DynamoError, match=message):
+        create(engine, **params)
+
+
+def set_time_to_live(engine: Engine, enabled: bool = True) -> None:
+    wanted = {"AttributeName": "expires", "Enabled": enabled}
+    engine.execute("UpdateTimeToLive", {"TableName": "things", "TimeToLiveSpecification": wanted})
+
+
+def test_a_sweep_removes_what_has_expired_and_nothing_else(engine: Engine) -> None:
+    create(engine)
+    now = int(time.time())
+    put(engine, "before", expires=now - 10)
+    set_time_to_live(engine)
+    put(engine, "past", expires=now - 10)
+    put(engine, "future", expires=now + 1000)
+    put(engine, "ancient", expires=now - 6 * 365 * 86400)
+    put(engine, "never")
+    assert len(names(engine)) == 5
+    engine.sweep()
+    assert names(engine) == ["ancient", "future", "never"]
+
+
+def test_a_renewed_item_outlives_the_sweep(engine: Engine) -> None:
+    create(engine)
+    set_time_to_live(engine)
+    put(engine, "a", expires=int(time.time()) - 10)
+    put(engine, "a", expires=int(time.time()) + 1000)
+    engine.sweep()
+    assert names(engine) == ["a"]
+
+
+def test_time_to_live_is_described_and_switched_once(engine: Engine) -> None:
+    create(engine)
+    describe = {"TableName": "things"}
+    assert engine.execute("DescribeTimeToLive", describe) == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    set_time_to_live(engine)
+    assert engine.execute("DescribeTimeToLive", describe) == {
+        "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    }
+    with pytest.raises(DynamoError, match="TimeToLive is already enabled"):
+        set_time_to_live(engine)
+    set_time_to_live(engine, enabled=False)
+    put(engine, "a", expires=1)
+    engine.sweep()
+    assert names(engine) == ["a"]
