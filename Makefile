@@ -3,7 +3,6 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= ./data
-STAGE ?= prod
 PYTHON ?= python3
 
 VENV := .venv
@@ -32,6 +31,12 @@ format: $(VENV)/dev
 
 clean:
 	rm -rf $(VENV) build
+
+package: $(VENV)/dev
+	$(BIN)/python -m infra.package
+
+rehearse: package
+	$(BIN)/python -m infra.rehearse
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Moonbase needs Python 3.11 or newer; name one with PYTHON=")'

@@ -102,7 +102,6 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
-        "NO_PROXY": "*",
     }
     with log.open("wb") as output, tempfile.TemporaryDirectory() as scratch:
         environment["TMPDIR"] = scratch  # where it unpacks functions, and leaves them

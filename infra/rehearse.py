@@ -59,6 +59,7 @@ def main() -> int:
     """Run every step, and print each with its seconds; returns the exit status."""
     began = time.monotonic()
     log = BUILD / "rehearsal.log"
+    os.environ["NO_PROXY"] = "127.0.0.1"
     try:
         with (
             tempfile.TemporaryDirectory() as scratch,
@@ -281,6 +282,8 @@ def step(name: str) -> Iterator[None]:
 
 def _use(cloud: MiniStack, stack: Stack) -> None:
     """Let the core in this process use the stack's store; it reads its settings when it is first imported."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MOONBASE_"))]:
+        del os.environ[name]
     os.environ.update(ministack.ROOT_CALLER)
     os.environ["AWS_ENDPOINT_URL"] = cloud.url
     os.environ["MOONBASE_TABLES"] = stack.outputs["Tables"]

@@ -44,7 +44,7 @@ class Suspended(Forbidden):
 
 def create(username: str, email: str, password: str | None = None, rank: str = "MEMBER") -> Account:
     """Open an account. Raises Invalid, UsernameTaken or EmailTaken; without a password nobody can log in."""
-    if not _USERNAME.fullmatch(username):
+    if not is_username(username):
         raise Invalid("A username has 2 to 25 letters, digits, underscores or hyphens.", field="username")
     if not _EMAIL.fullmatch(email):
         raise Invalid("This is not an e-mail address.", field="email")
@@ -78,6 +78,11 @@ def create(username: str, email: str, password: str | None = None, rank: str = "
     return account
 
 
+def is_username(text: str) -> bool:
+    """Whether `text` may be somebody's username."""
+    return _USERNAME.fullmatch(text) is not None
+
+
 def get(account_id: int) -> Account:
     """The account with this id; raises NotFound."""
     if account := Account.find(f"account#{account_id}", "account"):
@@ -87,7 +92,7 @@ def get(account_id: int) -> Account:
 
 def find(username: str) -> Account | None:
     """The account with this username, in any letter case."""
-    if not _USERNAME.fullmatch(username):
+    if not is_username(username):
         return None
     claim = Claim.find(f"username#{username.lower()}", "claim")
     return get(int(claim.holder)) if claim else None

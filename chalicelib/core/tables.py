@@ -142,7 +142,7 @@ class Job(CoreItem, discriminator="job"):
     """Work that was promised. `jobs` / `<time>#<random>`, or `jobs-dead` when it was given up."""
 
     name = UnicodeAttribute()
-    payload = JSONAttribute()
+    payload = JSONAttribute(null=True)
     due_at = NumberAttribute()
     attempts = NumberAttribute(default=0)
     error = UnicodeAttribute(null=True)

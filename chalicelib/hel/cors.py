@@ -17,10 +17,9 @@ def finish(request: Request, response: Response) -> None:
     asked = request.headers.get("access-control-request-method")
     if request.method == "OPTIONS" and origin and asked:
         response.status, response.body = 200, b""
-        response.headers = [
-            ("Access-Control-Allow-Methods", _METHODS),
-            ("Access-Control-Allow-Headers", request.headers.get("access-control-request-headers", "")),
-        ]
+        response.headers = [("Access-Control-Allow-Methods", _METHODS)]
+        if wanted := request.headers.get("access-control-request-headers"):
+            response.headers.append(("Access-Control-Allow-Headers", wanted))
     trusted = origin is not None and origin in settings.current().hel_origins
     response.headers.append(("Access-Control-Allow-Origin", origin if origin and trusted else "*"))
     response.headers.append(("Vary", "Origin"))

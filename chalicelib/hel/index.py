@@ -30,12 +30,9 @@ def document_of(package: Package) -> Document:
 
 def public(package: Package, document: Document) -> Value:
     """A package as everybody sees it."""
-    shown = {field: document[field] for field in ("name", "description", "short_description")}
-    rest = {field: document[field] for field in ("authors", "license", "tags", "versions", "screenshots")}
     return {
-        **shown,
+        **document,
         "owners": list(package.owners),
-        **rest,
         "stats": {
             "views": int(package.views),
             "date": {"created": _date(package.created_at), "last-updated": _date(package.updated_at)},

@@ -21,16 +21,17 @@ def create(caller: Caller, document: Document) -> None:
     """Publish a new package, see model.parse. Raises Conflict when the name is in use, even by a race."""
     name = document["name"]
     taken = Conflict("The name is already used by other package.")
-    stored = cache(lambda: _stored({field: document[field] for field in document if field != "owners"}))
+    rest = {field: value for field, value in document.items() if field != "owners"}
+    stored = cache(lambda: _stored(rest))
 
     def decide(view: View, writes: Transaction) -> Changes:
         if name in view.entries:
             raise taken
-        # A new id for each attempt: one taken before a lost race would put the package before the winner's.
         body, blob = stored()
         package = Package(
             package_pk(name),
             "package",
+            # A new id for each attempt: one taken before a lost race would put the package before the winner's.
             id=ids.reserve("hel"),
             name=name,
             owners=document["owners"],
@@ -41,7 +42,7 @@ def create(caller: Caller, document: Document) -> None:
         )
         writes.create(package, taken)
         writes.put(_audit(caller, "package.create", name))
-        return {name: index.public(package, document)}
+        return {name: index.public(package, rest)}
 
     index.catalogue.publish(decide)
 

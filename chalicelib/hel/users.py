@@ -15,15 +15,14 @@ SESSION_LIFETIME = timedelta(days=30)
 ATTEMPTS = 30
 WINDOW = 300
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
-_SHORTEST, _LONGEST = 2, 25
 
 
 def check_nickname(nickname: str) -> None:
     """Raises Invalid for what can be nobody's nickname."""
     if not _LETTERS.fullmatch(nickname):
         raise Invalid("The nickname contains illegal characters.")
-    if not _SHORTEST <= len(nickname) <= _LONGEST:
-        raise Invalid(f"A nickname has {_SHORTEST} to {_LONGEST} characters.")
+    if not accounts.is_username(nickname):
+        raise Invalid("A nickname has 2 to 25 characters.")
 
 
 def register(nickname: str, email: str, password: str) -> None:
@@ -48,7 +47,9 @@ def log_in(nickname: str, password: str, code: str | None) -> str:
     """
     _require_nickname(nickname)
     _require_password(password)
-    subject = f"hel-log-in#{nickname.lower()[: _LONGEST + 1]}"
+    if not accounts.is_username(nickname):
+        raise _wrong()
+    subject = f"hel-log-in#{nickname.lower()}"
     limits.count(subject, ATTEMPTS, WINDOW, "Too many attempts to log in, try again later.")
     account = _prove_password(nickname, password)
     if account.two_factor:
@@ -76,7 +77,11 @@ def _prove_password(nickname: str, password: str) -> Account:
     try:
         return accounts.log_in(nickname, password)
     except Unauthenticated:
-        raise Invalid("Incorrect nickname and/or password.") from None
+        raise _wrong() from None
+
+
+def _wrong() -> Invalid:
+    return Invalid("Incorrect nickname and/or password.")
 
 
 def _prove_second_factor(account: Account, code: str | None) -> None:

@@ -1,7 +1,6 @@
 """Every byte that a Hel client sees: inputs parsed, packages, pages and errors rendered."""
 
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -19,6 +18,18 @@ from chalicelib.web.response import Response, json_response
 VERSION = "3.4.0"
 _NO_STATUS = {401: 403, 405: 404}  # Hel knows neither: not logged in is 403, a wrong method 404
 _ROOM = 64 * 1024  # for the envelope around a page
+_TITLES = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 _EXPLANATIONS = {
     400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
     403: "Access was denied to this resource.",
@@ -101,7 +112,7 @@ def session_cookie(request: Request, secret: str) -> tuple[str, str]:
 def _envelope(status: int, logged_in: bool, headers: Iterable[tuple[str, str]], **told: Any) -> Response:
     body = {
         "success": status < 400,
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES[status],
         **told,
         "code": status,
         "version": VERSION,

@@ -17,7 +17,7 @@ from typing import Any
 from chalicelib.core.catalogue import Catalogue, Entry, Value, View
 from chalicelib.core.errors import NotFound
 from chalicelib.luarocks import manifests
-from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Version
+from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Stored, Version
 from chalicelib.luarocks.versions import matches_lua
 
 AREA = "luarocks"
@@ -135,7 +135,7 @@ def _version_value(version: Version) -> Value:
     }
 
 
-def _fact(file: Version | Rock) -> list[Any]:
+def _fact(file: Stored) -> list[Any]:
     return [file.sha256, int(file.size), int(file.updated_at.timestamp())]
 
 

@@ -15,7 +15,7 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import AuditEntry, now
 from chalicelib.luarocks import index, rockspecs
 from chalicelib.luarocks.rockspecs import Rockspec
-from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
+from chalicelib.luarocks.tables import Module, Rock, Stored, Version, VersionId, module_pk
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _overwrite(version: Version, spec: Rockspec, blob: Blob) -> list[Action]:
     ]
 
 
-def _overwrite_file(file: Version | Rock, blob: Blob) -> list[Action]:
+def _overwrite_file(file: Stored, blob: Blob) -> list[Action]:
     """New bytes, the next revision, and a Last-Modified that moves even within a second."""
     return file.assign(
         sha256=blob.sha256,

@@ -23,6 +23,16 @@ class LuaRocksItem(Item):
     kind = DiscriminatorAttribute()
 
 
+class Stored(LuaRocksItem):
+    """What every published file has: `revision` counts its uploads, `updated_at` is its Last-Modified."""
+
+    revision = NumberAttribute(default=1)
+    sha256 = UnicodeAttribute()
+    size = NumberAttribute()
+    created_at = UTCDateTimeAttribute()
+    updated_at = UTCDateTimeAttribute()
+
+
 class Module(LuaRocksItem, discriminator="module"):
     """A name under one account. `module#<account id>#<lower-case name>` / `module`."""
 
@@ -42,7 +52,7 @@ class Module(LuaRocksItem, discriminator="module"):
     updated_at = UTCDateTimeAttribute()
 
 
-class Version(LuaRocksItem, discriminator="version"):
+class Version(Stored, discriminator="version"):
     """A published rockspec. The module's / `version#<lower-case version>`."""
 
     id = NumberAttribute()
@@ -55,25 +65,15 @@ class Version(LuaRocksItem, discriminator="version"):
     development = BooleanAttribute()
     archived = BooleanAttribute(default=False)
     source_url = UnicodeAttribute(null=True)
-    revision = NumberAttribute(default=1)
-    sha256 = UnicodeAttribute()
-    size = NumberAttribute()
-    created_at = UTCDateTimeAttribute()
-    updated_at = UTCDateTimeAttribute()
 
 
-class Rock(LuaRocksItem, discriminator="rock"):
+class Rock(Stored, discriminator="rock"):
     """A built file of a version. The module's / `rock#<lower-case version>#<arch>`."""
 
     id = NumberAttribute()
     version_id = NumberAttribute()
     arch = UnicodeAttribute()
     rock_fname = UnicodeAttribute()
-    revision = NumberAttribute(default=1)
-    sha256 = UnicodeAttribute()
-    size = NumberAttribute()
-    created_at = UTCDateTimeAttribute()
-    updated_at = UTCDateTimeAttribute()
 
 
 class VersionId(LuaRocksItem, discriminator="version-id"):

@@ -83,7 +83,7 @@ def _multipart(body: bytes, boundary: str) -> Form:
         )
         for part in parts:
             if part.filename is None:
-                form.fields.setdefault(part.name, []).append(part.value)
+                form.fields.setdefault(part.name, []).append(part.raw.decode())  # RFC 7578: UTF-8
             else:
                 upload = Upload(part.filename, part.raw, part.content_type or "")
                 form.files.setdefault(part.name, []).append(upload)

@@ -104,9 +104,8 @@ def test_a_file_is_an_object(create: Create) -> None:
         assert_refused(create, package(**version(files={URL: value})), bad("'files'"))
 
 
-@pytest.mark.parametrize(
-    ("place", "field"),
-    [
+def test_a_file_has_a_path_or_both_parts_of_one(create: Create) -> None:
+    wanting: list[tuple[dict[str, object], str]] = [
         ({"spam": 1}, "path"),
         ({"path": None}, "path"),
         ({"path": 5}, "path"),
@@ -115,24 +114,19 @@ def test_a_file_is_an_object(create: Create) -> None:
         ({"name": "x"}, "dir"),
         ({"dir": 5, "name": "x"}, "dir"),
         ({"dir": "/", "name": []}, "name"),
-    ],
-)
-def test_a_file_has_a_path_or_both_parts_of_one(create: Create, place: dict[str, object], field: str) -> None:
-    assert_refused(create, package(**file(**place)), bad(f"'{field}'"))
+    ]
+    for place, field in wanting:
+        assert_refused(create, package(**file(**place)), bad(f"'{field}'"))
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/", "//", ".", "..", "/..", "x/", "/usr/bin/", "/a/..", "a\nb", "/a\x00b", "/a\x7f", "\t"], ids=repr
-)
-def test_a_path_leads_to_a_file(create: Create, path: str) -> None:
-    assert_refused(create, package(**file(path=path)), "Bad path given.")
+def test_a_path_leads_to_a_file(create: Create) -> None:
+    for path in ["", "/", "//", ".", "..", "/..", "x/", "/usr/bin/", "/a/..", "a\nb", "/a\x00b", "/a\x7f", "\t"]:
+        assert_refused(create, package(**file(path=path)), "Bad path given.")
 
 
-@pytest.mark.parametrize(
-    ("directory", "name"), [("/usr", ""), ("/usr", "a/b"), ("/usr", "."), ("/usr", ".."), ("", ".."), ("/a\n", "b")]
-)
-def test_directory_and_name_lead_to_a_file(create: Create, directory: str, name: str) -> None:
-    assert_refused(create, package(**file(dir=directory, name=name)), "Bad path given.")
+def test_directory_and_name_lead_to_a_file(create: Create) -> None:
+    for directory, name in [("/u", ""), ("/u", "a/b"), ("/u", "."), ("/u", ".."), ("", ".."), ("/a\n", "b")]:
+        assert_refused(create, package(**file(dir=directory, name=name)), "Bad path given.")
 
 
 URLS = [

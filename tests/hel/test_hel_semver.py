@@ -74,7 +74,7 @@ def test_a_range_that_hpm_evaluates_is_taken(text: str) -> None:
         ("1.2.3.4", "Invalid version string: '1.2.3.4'"),
         ("1.0.0-01", "Invalid version string: '1.0.0-01'"),
         ("1" * 15, f"Invalid version string: '{'1' * 15}'"),
-        ("١", "Invalid requirement specification: '١'"),
+        ("\u0661", "Invalid requirement specification: '\u0661'"),
         ("<1.0.0+b", "Invalid requirement specification '<1.0.0+b': build numbers have no ordering."),
         ("~1", "Invalid requirement specification: '~1'; write '^1', which hpm can read."),
         ("1" * 201, "Requirement specification is longer than 200 characters"),
