@@ -70,7 +70,7 @@ class Client:
             headers.setdefault(name.lower(), []).append(value)
         for name, values in answer["multiValueHeaders"].items():
             headers.setdefault(name.lower(), []).extend(values)
-        body = answer["body"]
+        body: str = answer["body"]
         return Reply(
             answer["statusCode"], headers, base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
         )

@@ -8,7 +8,6 @@ from botocore.session import get_session
 
 from chalicelib import settings
 
-
 # Of itself botocore signs links the old way, which buckets made since June 2020 refuse, and for a host that sends
 # those of other regions elsewhere.
 _S3 = Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})

@@ -50,12 +50,35 @@ class Site:
                 app.route(place.path, methods=place.methods)(_declared)
 
     def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:
-        response = self.answer(request.to_original_event())
-        headers: dict[str, str | list[str]] = {}
-        for name in dict.fromkeys(name for name, _ in response.headers):
-            values = [value for key, value in response.headers if key == name]
-            headers[name] = values if len(values) > 1 else values[0]
-        return chalice.Response(response.body, headers, response.status)
+        return _Answer(self.answer(request.to_original_event()))
+
+
+class _Answer(chalice.Response):
+    """Our answer in API Gateway's form: text as it is, other bytes in Base64.
+
+    Chalice would send everything in Base64, as all types are binary here. Whether API Gateway undoes that for a client
+    without an Accept header, such as LuaSocket, is not documented; of text there is nothing to undo.
+    """
+
+    def __init__(self, response: Response) -> None:
+        headers: dict[str, list[str]] = {}
+        for name, value in response.headers:
+            headers.setdefault(name, []).append(value)
+        one_or_more = {name: values if len(values) > 1 else values[0] for name, values in headers.items()}
+        super().__init__(response.body, one_or_more, response.status)
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
+        text = _as_text(self.body)
+        if text is None:
+            return super().to_dict(binary_types)
+        return {**super().to_dict(), "body": text, "isBase64Encoded": False}
+
+
+def _as_text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_root_file(path: str) -> bool:

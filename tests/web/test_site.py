@@ -1,0 +1,195 @@
+"""All services on one host, through Chalice: who answers, and what becomes of the answer on its way out."""
+
+import base64
+import logging
+from typing import Any
+
+import pytest
+from chalice.app import Chalice
+
+from chalicelib.core.errors import CoreError
+from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, bytes_response, json_response
+from chalicelib.web.service import Service
+from chalicelib.web.site import ALL_METHODS, Site
+from tests.web.gateway_events import local_event, rest_event
+
+BINARY = bytes(range(256))
+
+
+def dialect(name: str) -> Service:
+    """A service that says no with its name."""
+
+    def render_error(request: Request, error: CoreError) -> Response:
+        return json_response({name: status_of(error)}, headers=headers_of(error), status=status_of(error))
+
+    return Service(name, render_error)
+
+
+root, files, api = dialect("root"), dialect("files"), dialect("api")
+
+
+@root.route("GET", "/")
+def welcome(request: Request) -> Response:
+    return bytes_response(b"welcome", "text/plain; charset=utf-8")
+
+
+@files.route("GET", "/{file}")
+def file(request: Request) -> Response:
+    return bytes_response(request.params["file"].encode(), "text/plain")
+
+
+@api.route("GET", "/api/binary")
+def binary(request: Request) -> Response:
+    return bytes_response(BINARY, "application/x-rock")
+
+
+@api.route("GET", "/api/cookies")
+def cookies(request: Request) -> Response:
+    return json_response({}, headers=[("Set-Cookie", "a=1"), ("X-One", "1"), ("Set-Cookie", "b=2; Path=/")])
+
+
+@api.route("POST", "/api/{name}/echo")
+def echo(request: Request) -> Response:
+    return bytes_response(request.body, request.headers.get("content-type", "application/octet-stream"))
+
+
+@api.route("GET", "/api/bare")
+def bare(request: Request) -> Response:
+    return Response(204)
+
+
+@api.route("GET", "/api/broken")
+def broken(request: Request) -> Response:
+    raise RuntimeError(request.argument("why"))
+
+
+OWNERS = {"/": root, "/{file}": files, "/{file}/{below}": root, "/api": api}
+
+
+@pytest.fixture
+def app() -> Chalice:
+    mounted = Chalice("toy", configure_logs=False)
+    Site(OWNERS).mount(mounted)
+    return mounted
+
+
+def send(app: Chalice, event: dict[str, Any]) -> tuple[int, bytes, dict[str, Any]]:
+    """Status, bytes and headers as API Gateway makes them of the Lambda's answer."""
+    answer = app(event, None)
+    body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
+    return answer["statusCode"], body, {**answer["headers"], **answer["multiValueHeaders"]}
+
+
+def get(app: Chalice, path: str, **more: Any) -> tuple[int, bytes, dict[str, Any]]:
+    return send(app, rest_event("GET", path, **more))
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/", (200, b"welcome")),
+        ("/manifest", (200, b"manifest")),
+        ("/a%2Fb", (200, b"a/b")),
+        ("/m%C3%B3d/", (200, "mód".encode())),
+        ("/a/b", (404, b'{"root":404}')),
+        ("/a/b/c/d", (404, b'{"root":404}')),
+        ("/api", (404, b'{"api":404}')),
+        ("/api/nothing/here", (404, b'{"api":404}')),
+        ("/api/x/echo", (405, b'{"api":405}')),
+        ("/api/broken", (500, b'{"api":500}')),
+        ("/API", (200, b"API")),
+    ],
+)
+def test_the_deepest_owner_answers_in_its_dialect(app: Chalice, path: str, answer: tuple[int, bytes]) -> None:
+    assert get(app, path)[:2] == answer
+
+
+@pytest.mark.parametrize("path", ["/api/binary", "/api/binary/", "//api//binary", "/api//binary//"])
+def test_double_and_trailing_slashes_do_not_count(app: Chalice, path: str) -> None:
+    assert get(app, path)[:2] == (200, BINARY)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "text/html"}, {"Accept": "*/*"}, {"Accept": ""}])
+def test_bytes_go_out_whole_whatever_the_client_accepts(app: Chalice, headers: dict[str, str]) -> None:
+    assert get(app, "/api/binary", headers=headers) == (200, BINARY, {"Content-Type": "application/x-rock"})
+
+
+def test_only_what_is_no_text_goes_out_in_base64(app: Chalice) -> None:
+    answers = [app(rest_event("GET", path), None) for path in ("/", "/api/binary", "/api/cookies", "/api/broken")]
+    assert [answer["isBase64Encoded"] for answer in answers] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "application/json", "text/plain", "image/png", "x", "", "multipart/form-data"]
+)
+@pytest.mark.parametrize("make", [rest_event, local_event])
+def test_any_content_type_or_none_is_taken(app: Chalice, make: Any, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    event = make("POST", "/api/x/echo", headers=headers, body=BINARY)
+    assert send(app, event)[:2] == (200, BINARY)
+
+
+def test_repeated_cookies_are_all_set(app: Chalice) -> None:
+    assert get(app, "/api/cookies") == (
+        200,
+        b"{}",
+        {"Content-Type": "application/json", "Set-Cookie": ["a=1", "b=2; Path=/"], "X-One": "1"},
+    )
+
+
+def test_an_answer_may_be_bare(app: Chalice) -> None:
+    assert get(app, "/api/bare") == (204, b"", {})
+
+
+def test_head_has_the_length_and_no_bytes(app: Chalice) -> None:
+    assert send(app, rest_event("HEAD", "/api/binary")) == (
+        200,
+        b"",
+        {"Content-Type": "application/x-rock", "Content-Length": "256"},
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/manifest", "/api/binary", "/api/x/echo", "/api/nothing", "/api/broken"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
+def test_it_does_not_matter_by_which_resource_a_request_came(app: Chalice, method: str, path: str) -> None:
+    """What fits no declared path or method comes to the root's greedy resource."""
+    resources = ["/{proxy+}", "/", "/api/binary", "/api/{name}/echo"]
+    answers = [send(app, rest_event(method, path, resource=resource)) for resource in resources]
+    assert answers == [answers[0]] * len(resources)
+
+
+def test_the_stage_in_the_path_of_the_context_does_not_matter(app: Chalice) -> None:
+    assert get(app, "/api/binary", stage="prod")[:2] == (200, BINARY)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+def test_chalice_local_gets_the_same_answers(app: Chalice, method: str) -> None:
+    for path in ("/", "/manifest", "/api/binary", "/api/x/echo", "/api/nothing", "/a/b/c"):
+        assert send(app, local_event(method, path)) == send(app, rest_event(method, path))
+
+
+def test_what_went_wrong_is_logged_once_and_without_the_cause(app: Chalice, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        get(app, "/api/broken", query={"why": ["because-of-me"]})
+    assert [record.name for record in caplog.records] == ["chalicelib.web.service"]
+    assert "because-of-me" not in caplog.text
+
+
+def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app: Chalice) -> None:
+    """The root has one variable child in API Gateway, so the files in it are served by the greedy resource."""
+    assert {path: sorted(methods) for path, methods in app.routes.items()} == {
+        "/": ALL_METHODS,
+        "/{proxy+}": ALL_METHODS,
+        "/api/binary": ["GET", "HEAD", "OPTIONS"],
+        "/api/cookies": ["GET", "HEAD", "OPTIONS"],
+        "/api/{name}/echo": ["OPTIONS", "POST"],
+        "/api/bare": ["GET", "HEAD", "OPTIONS"],
+        "/api/broken": ["GET", "HEAD", "OPTIONS"],
+    }
+
+
+def test_a_service_cannot_answer_on_anothers_ground() -> None:
+    with pytest.raises(ValueError, match="another owner's ground"):
+        Site({"/": api, "/api": root})
