@@ -1,0 +1,63 @@
+"""The audit: who did what, with which credential, together with the deed or not at all."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from chalicelib.core import audit
+from chalicelib.core.errors import Conflict
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import AuditEntry, Claim
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def write(*entries: AuditEntry) -> None:
+    writes = Transaction()
+    for entry in entries:
+        writes.put(entry)
+    writes.commit()
+
+
+def test_an_entry_tells_who_did_what_to_what_with_what() -> None:
+    moment = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    with time_machine.travel(moment, tick=False):
+        write(audit.entry(7, "zone.delete", "zone#3", credential_id=9, name="example.org", records=2))
+    (entry,) = audit.entries(7)
+    assert (entry.at, entry.action, entry.subject, entry.credential_id, entry.detail) == (
+        moment,
+        "zone.delete",
+        "zone#3",
+        9,
+        {"name": "example.org", "records": 2},
+    )
+
+
+def test_entries_come_newest_first() -> None:
+    with time_machine.travel(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), tick=False) as clock:
+        for action in ("a", "b", "c"):
+            write(audit.entry(7, action, "x"))
+            clock.shift(0.5)
+    assert [entry.action for entry in audit.entries(7)] == ["c", "b", "a"]
+
+
+def test_two_entries_of_one_moment_are_both_kept() -> None:
+    with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False):
+        write(audit.entry(7, "a", "x"), audit.entry(7, "b", "x"))
+    assert sorted(entry.action for entry in audit.entries(7)) == ["a", "b"]
+
+
+def test_an_account_has_its_own_entries_only() -> None:
+    write(audit.entry(1, "a", "x"), audit.entry(11, "b", "x"))
+    assert [entry.action for entry in audit.entries(1)] == ["a"]
+
+
+def test_of_a_deed_that_is_refused_there_is_no_entry() -> None:
+    Claim("name#x", "claim", holder="1").save()
+    writes = Transaction()
+    writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
+    writes.put(audit.entry(7, "name.take", "name#x"))
+    with pytest.raises(Conflict):
+        writes.commit()
+    assert list(audit.entries(7)) == []

@@ -1,0 +1,204 @@
+"""Bytes in a bucket or a directory: whole or not at all, found again, and linked to without surprises."""
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.core import aws as services
+from chalicelib.core import blobs
+from chalicelib.core.blobs import Blob
+from chalicelib.core.errors import NotFound
+
+embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+moto = pytest.mark.parametrize("aws", ["moto"], indirect=True)
+CONTENT = b"\x00\xff bytes \r\n"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def directory() -> Path:
+    return Path(settings.current().blobs.removeprefix("file:"))
+
+
+def files() -> list[str]:
+    return sorted(str(path.relative_to(directory())) for path in directory().rglob("*") if path.is_file())
+
+
+def disposition(filename: str) -> str:
+    """What the storage will say about the file behind a link."""
+    url = blobs.link("area/x", method="GET", filename=filename, content_type="a/b")
+    assert url is not None
+    return parse_qs(urlsplit(url).query)["response-content-disposition"][0]
+
+
+def test_a_blob_is_told_by_key_size_and_hash() -> None:
+    assert blobs.put(CONTENT, "area") == Blob(f"area/{DIGEST[:2]}/{DIGEST}", len(CONTENT), DIGEST)
+
+
+@pytest.mark.parametrize("content", [CONTENT, b"", bytes(range(256)) * 8192])
+def test_bytes_come_back_as_they_were(content: bytes) -> None:
+    assert blobs.get(blobs.put(content, "area").key) == content
+
+
+def test_the_same_content_twice_is_one_blob() -> None:
+    assert blobs.put(CONTENT, "area") == blobs.put(CONTENT, "area")
+    assert blobs.get(blobs.key_of("area", DIGEST)) == CONTENT
+
+
+def test_the_same_content_in_two_areas_is_two_blobs() -> None:
+    first, second = blobs.put(CONTENT, "one"), blobs.put(CONTENT, "two/below")
+    blobs.delete(first.key)
+    assert blobs.get(second.key) == CONTENT
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        blobs.get("area/aa/aaaa")
+
+
+def test_what_was_deleted_is_not_found() -> None:
+    key = blobs.put(CONTENT, "area").key
+    blobs.delete(key)
+    with pytest.raises(NotFound):
+        blobs.get(key)
+
+
+def test_deleting_what_is_not_there_is_no_fault() -> None:
+    blobs.delete("area/aa/aaaa")
+
+
+def test_deleted_content_can_be_put_again() -> None:
+    blobs.delete(blobs.put(CONTENT, "area").key)
+    assert blobs.get(blobs.put(CONTENT, "area").key) == CONTENT
+
+
+@embedded
+def test_a_write_leaves_the_file_and_no_draft() -> None:
+    key = blobs.put(CONTENT, "area").key
+    assert files() == [key]
+
+
+@embedded
+def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        blobs.put(CONTENT, "area")
+    assert files() == []
+
+
+@embedded
+def test_a_place_that_cannot_be_written_says_so() -> None:
+    directory().mkdir()
+    (directory() / "area").write_bytes(b"a file where a directory should be")
+    with pytest.raises(OSError):  # noqa: PT011 (which of them is the system's choice)
+        blobs.put(CONTENT, "area")
+    assert files() == ["area"]
+
+
+@embedded
+def test_writers_of_the_same_content_at_once_leave_one_whole_file() -> None:
+    content = b"x" * 2_000_000
+    barrier = threading.Barrier(4)
+
+    def write(_: int) -> bytes:
+        barrier.wait()
+        return blobs.get(blobs.put(content, "area").key)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(4))) == [content] * 4
+    assert files() == [blobs.key_of("area", hashlib.sha256(content).hexdigest())]
+
+
+@embedded
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("../secret", "area/../../secret", "/etc/passwd", "", ".", "..", "area/./x", "area//x", "area/\x00"),
+        *("area/.draft-1", "area\\..\\x", "area/x\n", "area", "area/"),
+    ],
+)
+def test_no_key_leads_out_of_the_directory_or_to_what_is_no_blob(key: str) -> None:
+    directory().mkdir()
+    (directory().parent / "secret").write_bytes(b"secret")
+    (directory() / "area").mkdir()
+    (directory() / "area" / ".draft-1").write_bytes(b"half")
+    with pytest.raises(NotFound):
+        blobs.get(key)
+
+
+@embedded
+@pytest.mark.parametrize("key", ["../secret", "area/../../secret"])
+def test_nothing_outside_the_directory_can_be_deleted(key: str) -> None:
+    (directory() / "area").mkdir(parents=True)
+    (directory().parent / "secret").write_bytes(b"secret")
+    with pytest.raises(NotFound):
+        blobs.delete(key)
+    assert (directory().parent / "secret").exists()
+
+
+@embedded
+def test_nothing_outside_the_directory_can_be_written() -> None:
+    with pytest.raises(NotFound):
+        blobs.put(CONTENT, "../outside")
+    assert not (directory().parent / "outside").exists()
+
+
+@embedded
+def test_a_directory_has_no_links() -> None:
+    assert blobs.link("area/x", method="GET", filename="x", content_type="a/b") is None
+
+
+@moto
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_link_is_absolute_signed_and_ends(method: str) -> None:
+    url = urlsplit(blobs.link("area/x", method=method, filename="say.rock", content_type="a/b", seconds=60) or "")
+    assert (url.scheme, url.path) == ("https", "/area/x")
+    query = parse_qs(url.query)
+    assert query["response-content-type"] == ["a/b"]
+    assert query["response-content-disposition"] == ['attachment; filename="say.rock"']
+    assert (query["X-Amz-Algorithm"], query["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["60"])
+
+
+@moto
+def test_a_link_is_signed_for_its_method() -> None:
+    links = [blobs.link("area/x", method=method, filename="x", content_type="a/b") or "" for method in ("GET", "HEAD")]
+    signatures = [parse_qs(urlsplit(link).query)["X-Amz-Signature"] for link in links]
+    assert signatures[0] != signatures[1]
+
+
+@moto
+@pytest.mark.parametrize(
+    ("filename", "header"),
+    [
+        ("say-1.0-1.src.rock", 'attachment; filename="say-1.0-1.src.rock"'),
+        ("my mod.zip", 'attachment; filename="my mod.zip"'),
+        ('a"; x="b', "attachment; filename=\"a_; x=_b\"; filename*=UTF-8''a%22%3B%20x%3D%22b"),
+        ("a\r\nSet-Cookie: b", "attachment; filename=\"a__Set-Cookie: b\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20b"),
+        ("a\\", "attachment; filename=\"a_\"; filename*=UTF-8''a%5C"),
+        ("mód.zip", "attachment; filename=\"m_d.zip\"; filename*=UTF-8''m%C3%B3d.zip"),
+        ("\0\x7f", "attachment; filename=\"__\"; filename*=UTF-8''%00%7F"),
+    ],
+)
+def test_no_filename_breaks_out_of_its_header(filename: str, header: str) -> None:
+    assert disposition(filename) == header
+
+
+@moto
+def test_a_fault_of_the_bucket_is_no_missing_file() -> None:
+    with settings.override(blobs="s3://no-such-bucket"), pytest.raises(services.client("s3").exceptions.NoSuchBucket):
+        blobs.get("area/x")
+
+
+@embedded
+@pytest.mark.parametrize("place", ["", "data", "gs://bucket", "ftp:x"])
+def test_an_unknown_kind_of_place_is_named(place: str) -> None:
+    with settings.override(blobs=place), pytest.raises(ValueError, match="MOONBASE_BLOBS"):
+        blobs.get("area/x")

@@ -1,0 +1,803 @@
+"""Catalogues: every reader sees every write, at one call, however long it slept and whatever the size.
+
+A second `Catalogue` of the same name is another process.
+"""
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.core import blobs, catalogue, jobs
+from chalicelib.core.catalogue import Catalogue, Entry, Value, View
+from chalicelib.core.errors import Busy, Conflict, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Change, Claim, Head, Job
+
+pytestmark = pytest.mark.usefixtures("aws")
+embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LARGE = {"text": "x" * catalogue.LARGE_ENTRY}
+
+
+def process(entities: Iterable[tuple[str, Value]] = ()) -> Catalogue:
+    """A process of its own, which knows nothing yet."""
+    return Catalogue("test", lambda: entities)
+
+
+def publish(where: Catalogue, **changes: Any) -> View:
+    return where.publish(lambda view, writes: changes)
+
+
+def state(view: View) -> tuple[int, dict[str, Value]]:
+    return view.sequence, {key: entry.value for key, entry in view.entries.items()}
+
+
+def log() -> list[int]:
+    return [int(change.sequence) for change in Change.query("catalogue-log#test", consistent_read=True)]
+
+
+def head() -> Head:
+    return Head.get("catalogue#test", "head", consistent_read=True)
+
+
+def stored_files() -> list[str]:
+    """The blobs of the catalogue, each by the directory that tells what it is; on one machine only."""
+    place = Path(settings.current().blobs.removeprefix("file:"), "catalogue", "test")
+    return sorted(path.relative_to(place).parts[0].split("-")[0] for path in place.rglob("*") if path.is_file())
+
+
+def test_an_empty_catalogue_has_no_entries() -> None:
+    assert state(process().view()) == (0, {})
+
+
+def test_a_publisher_gets_the_view_after_its_change() -> None:
+    assert state(publish(process(), a={"n": 1})) == (1, {"a": {"n": 1}})
+
+
+def test_another_process_sees_a_change_at_once() -> None:
+    one, other = process(), process()
+    assert state(other.view()) == (0, {})
+    publish(one, a={"n": 1})
+    assert state(other.view()) == (1, {"a": {"n": 1}})
+    publish(one, a={"n": 2}, b={"n": 3})
+    assert state(other.view()) == (3, {"a": {"n": 2}, "b": {"n": 3}})
+
+
+def test_a_cold_process_sees_everything() -> None:
+    one = process()
+    publish(one, a={"n": 1})
+    publish(one, b={"n": 2})
+    one.forget()
+    assert state(one.view()) == state(process().view()) == (2, {"a": {"n": 1}, "b": {"n": 2}})
+
+
+def test_a_removed_entry_is_gone_for_everybody() -> None:
+    one, other = process(), process()
+    publish(one, a={"n": 1}, b={"n": 2})
+    other.view()
+    publish(one, a=None)
+    assert [state(each.view()) for each in (one, other, process())] == [(3, {"b": {"n": 2}})] * 3
+
+
+def test_removing_what_is_not_there_is_no_fault() -> None:
+    assert state(publish(process(), a=None)) == (1, {})
+
+
+def test_values_come_back_as_they_were() -> None:
+    value = {"text": 'ü\n"\0\u2028', "list": [1, 2.5, True, None, {}], "": {"deep": []}, "large": 2**53}
+    one = process()
+    publish(one, **{"käy/…": value})
+    assert state(process().view()) == (1, {"käy/…": value})
+
+
+def test_two_catalogues_do_not_meet() -> None:
+    publish(process(), a={"n": 1})
+    assert state(Catalogue("test2", lambda: ()).view()) == (0, {})
+
+
+def test_a_warm_view_is_one_query(calls: list[str]) -> None:
+    one = process()
+    publish(one, a={"n": 1})
+    calls.clear()
+    one.view()
+    assert calls == ["Query"]
+
+
+def test_a_publish_is_a_query_and_a_transaction(calls: list[str]) -> None:
+    one = process()
+    publish(one, a={"n": 1})
+    calls.clear()
+    publish(one, b={"n": 2})
+    assert calls == ["Query", "TransactWriteItems"]
+
+
+@embedded
+def test_a_warm_view_costs_the_same_after_two_hundred_changes(calls: list[str]) -> None:
+    one, other = process(), process()
+    for number in range(5):
+        publish(one, **{f"{number}-{each}": {} for each in range(40)})
+    other.view()
+    calls.clear()
+    assert len(other.view().entries) == 200
+    assert calls == ["Query"]
+
+
+def test_a_cold_view_is_the_head_and_the_changes_after_the_snapshot(calls: list[str]) -> None:
+    one = process()
+    for number in range(4):
+        publish(one, **{str(number): {}})
+    one.fold()
+    publish(one, last={})
+    cold = process()
+    calls.clear()
+    assert len(cold.view().entries) == 5
+    assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
+
+
+def test_the_view_is_the_same_object_until_something_changes() -> None:
+    one = process()
+    before = publish(one, a={"n": 1})
+    assert one.view() is before
+    assert publish(one, b={}) is not before
+
+
+def test_a_view_stays_as_it_was_taken() -> None:
+    one = process()
+    before = publish(one, a={"n": 1})
+    publish(one, a={"n": 2}, b={})
+    assert state(before) == (1, {"a": {"n": 1}})
+
+
+def test_a_readers_view_stays_as_it_was_taken() -> None:
+    one, other = process(), process()
+    publish(one, a={"n": 1})
+    before = other.view()
+    publish(one, a={"n": 2}, b={})
+    other.view()
+    assert state(before) == (1, {"a": {"n": 1}})
+
+
+def test_what_is_kept_of_a_view_is_made_once_for_each_state() -> None:
+    made: list[int] = []
+
+    def build(view: View) -> int:
+        made.append(view.sequence)
+        return view.sequence
+
+    one, other = process(), process()
+    publish(one, a={})
+    kept = [other.view().keep("sum", build), other.view().keep("sum", build)]
+    publish(one, b={})
+    kept += [other.view().keep("sum", build), other.view().keep("sum", build)]
+    assert (kept, made) == ([1, 1, 2, 2], [1, 2])
+
+
+def test_what_is_kept_of_other_entries_survives_a_change() -> None:
+    made: list[tuple[str, int]] = []
+
+    def build(entry: Entry) -> None:
+        made.append((entry.key, entry.value["n"]))
+
+    one, other = process(), process()
+    publish(one, a={"n": 1}, b={"n": 2}, c={"n": 3})
+    for change in ({}, {"b": {"n": 4}}, {"c": None}, {"c": {"n": 3}}):
+        if change:
+            publish(one, **change)
+        for entry in other.view().entries.values():
+            entry.keep("fragment", build)
+    assert made == [("a", 1), ("b", 2), ("c", 3), ("b", 4), ("c", 3)]
+
+
+def test_the_publishers_own_view_keeps_the_fragments_too() -> None:
+    one = process()
+    before = publish(one, a={}, b={})
+    after = publish(one, b={"n": 2})
+    assert (after.entries["a"] is before.entries["a"], after.entries["b"] is before.entries["b"]) == (True, False)
+
+
+def test_kept_things_have_names_of_their_own() -> None:
+    entry = Entry("a", {})
+    assert [entry.keep(name, lambda _, name=name: name) for name in (1, "1", (1,))] == [1, "1", (1,)]
+
+
+def test_last_modified_grows_by_a_second_at_least_with_each_publish() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, start = process(), int(MOMENT.timestamp())
+        times = [publish(one, a={}).modified_at - start for _ in range(3)]
+        clock.shift(60)
+        times.append(publish(one, a={}).modified_at - start)
+        clock.shift(-3600)
+        times.append(publish(one, a={}).modified_at - start)
+    assert times == [0, 1, 2, 60, 61]
+
+
+def test_last_modified_is_the_same_in_every_process_warm_or_cold() -> None:
+    one, warm = process(), process()
+    publish(one, a={})
+    warm.view()
+    last = publish(one, b={}).modified_at
+    assert [each.view().modified_at for each in (one, warm, process())] == [last] * 3
+    one.fold()
+    assert [each.view().modified_at for each in (one, warm, process())] == [last] * 3
+
+
+def test_what_decide_writes_is_written_with_the_change() -> None:
+    def decide(view: View, writes: Transaction) -> Value:
+        writes.create(Claim("name#x", "claim", holder="1"))
+        return {"a": {}}
+
+    process().publish(decide)
+    assert Claim.get("name#x", "claim").holder == "1"
+
+
+def test_what_decide_refuses_changes_nothing() -> None:
+    def decide(view: View, writes: Transaction) -> Value:
+        writes.create(Claim("name#x", "claim", holder="1"))
+        raise Conflict("no")
+
+    one = process()
+    with pytest.raises(Conflict):
+        one.publish(decide)
+    assert (state(one.view()), Claim.find("name#x", "claim")) == ((0, {}), None)
+
+
+def test_a_named_refusal_of_the_transaction_comes_through_and_changes_nothing() -> None:
+    Claim("name#x", "claim", holder="1").save()
+
+    def decide(view: View, writes: Transaction) -> Value:
+        writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
+        return {"a": {}}
+
+    one = process()
+    with pytest.raises(Conflict, match="taken"):
+        one.publish(decide)
+    assert state(process().view()) == (0, {})
+
+
+def test_after_a_refusal_others_may_publish() -> None:
+    one = process()
+    with pytest.raises(ZeroDivisionError):
+        one.publish(lambda view, writes: {"a": {"n": 1 // view.sequence}})
+    assert state(publish(one, a={})) == (1, {"a": {}})
+
+
+def test_when_somebody_was_faster_the_decision_is_made_anew_on_what_stands_now() -> None:
+    one, other = process(), process()
+    seen: list[tuple[int, dict[str, Value]]] = []
+
+    def decide(view: View, writes: Transaction) -> Value:
+        seen.append(state(view))
+        if len(seen) < 3:
+            publish(other, **{f"faster{len(seen)}": {}})
+        return {"a": {"after": view.sequence}}
+
+    final = one.publish(decide)
+    assert [sequence for sequence, _ in seen] == [0, 1, 2]
+    assert state(final) == (3, {"faster1": {}, "faster2": {}, "a": {"after": 2}})
+    assert state(process().view()) == state(final)
+
+
+@embedded
+def test_who_is_never_fast_enough_is_told_to_come_again() -> None:
+    one, other = process(), process()
+    tries: list[int] = []
+
+    def decide(view: View, writes: Transaction) -> Value:
+        tries.append(view.sequence)
+        publish(other, other={"n": view.sequence})
+        return {"a": {}}
+
+    with pytest.raises(Busy) as refusal:
+        one.publish(decide)
+    assert refusal.value.detail == {"retry_after": 2}
+    assert tries == list(range(catalogue.TRIES))
+    assert list(process().view().entries) == ["other"]
+
+
+def test_a_publish_without_changes_writes_the_rest_and_leaves_the_log() -> None:
+    one = process()
+    before = publish(one, a={})
+
+    def decide(view: View, writes: Transaction) -> Value:
+        writes.create(Claim("name#x", "claim", holder="1"))
+        return {}
+
+    after = one.publish(decide)
+    assert (state(after), after.modified_at) == (state(before), before.modified_at)
+    assert (Claim.get("name#x", "claim").holder, log()) == ("1", [1])
+
+
+def test_a_publish_without_changes_is_decided_on_what_stands_too() -> None:
+    one, other = process(), process()
+    publish(one, a={})
+    seen: list[int] = []
+
+    def decide(view: View, writes: Transaction) -> Value:
+        seen.append(view.sequence)
+        if len(seen) == 1:
+            publish(other, b={})
+        return {}
+
+    one.publish(decide)
+    assert seen == [1, 2]
+
+
+def test_a_publisher_that_slept_while_the_log_was_folded_decides_anew() -> None:
+    one, other = process(), process()
+    publish(one, a={"n": 1})
+    seen: list[int] = []
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+
+        def decide(view: View, writes: Transaction) -> Value:
+            seen.append(view.sequence)
+            if len(seen) == 1:
+                publish(other, b={"n": 2})
+                other.fold()
+                clock.shift(timedelta(days=3))
+                publish(other, c={"n": 3})
+                other.fold()
+            return {"d": {"after": view.sequence}}
+
+        one.publish(decide)
+    assert seen == [1, 3]
+    expected = {"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}, "d": {"after": 3}}
+    assert state(process().view()) == (4, expected)
+
+
+def test_a_publish_without_changes_may_be_the_first() -> None:
+    publish(process())
+    assert state(process().view()) == (0, {})
+    assert state(publish(process(), a={})) == (1, {"a": {}})
+
+
+def test_eight_publishers_in_one_process_lose_nothing_and_never_collide(calls: list[str]) -> None:
+    one = process()
+    calls.clear()
+
+    def work(number: int) -> None:
+        for turn in range(4):
+            publish(one, **{f"{number}-{turn}": {"n": number}})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    sequence, entries = state(process().view())
+    assert (sequence, len(entries), log()) == (32, 32, list(range(1, 33)))
+    assert calls.count("TransactWriteItems") == 32
+    assert state(one.view()) == (sequence, entries)
+
+
+@embedded
+def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
+    processes = [process() for _ in range(8)]
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        for turn in range(4):
+            publish(processes[number], **{f"{number}-{turn}": {}}, shared={"by": number})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    states = [state(each.view()) for each in (*processes, process())]
+    assert all(each == states[0] for each in states)
+    assert (states[0][0], len(states[0][1]), log()) == (64, 33, list(range(1, 65)))
+
+
+@embedded
+def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() -> None:
+    processes = [process(), process()]
+
+    def increase(number: int) -> None:
+        processes[number % 2].publish(
+            lambda view, writes: {"a": {"n": view.entries["a"].value["n"] + 1 if view.entries else 1}}
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increase, range(24)))
+    assert state(process().view()) == (24, {"a": {"n": 24}})
+
+
+def test_a_fold_changes_nothing_that_readers_see() -> None:
+    one, warm = process(), process()
+    publish(one, a={"n": 1}, b={"n": 2})
+    publish(one, b=None)
+    expected = state(warm.view())
+    one.fold()
+    assert [state(each.view()) for each in (one, warm, process())] == [expected] * 3
+
+
+def test_a_fold_of_nothing_is_no_fault() -> None:
+    process().fold()
+    assert state(process().view()) == (0, {})
+
+
+def test_a_fold_may_be_repeated() -> None:
+    one = process()
+    publish(one, a={})
+    for _ in range(3):
+        one.fold()
+    assert (state(process().view()), len(head().folds)) == ((1, {"a": {}}), 1)
+
+
+def test_changes_after_a_fold_are_read_on_top_of_it() -> None:
+    one = process()
+    publish(one, a={"n": 1}, b={"n": 2})
+    one.fold()
+    publish(one, a={"n": 3}, b=None, c={"n": 4})
+    assert state(process().view()) == (5, {"a": {"n": 3}, "c": {"n": 4}})
+
+
+def test_folded_changes_live_for_48_hours() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one = process()
+        publish(one, a={}, b={}, c={})
+        one.fold()
+        clock.shift(timedelta(hours=48) - timedelta(seconds=1))
+        publish(one, d={})
+        one.fold()
+        assert log() == [1, 2, 3, 4]
+        clock.shift(1)
+        one.fold()
+        assert log() == [4]
+
+
+def test_the_newest_change_is_never_deleted() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one = process()
+        for number in range(3):
+            publish(one, **{str(number): {}})
+            one.fold()
+        for _ in range(3):
+            clock.shift(timedelta(days=30))
+            one.fold()
+        assert log() == [3]
+        assert len(process().view().entries) == 3
+
+
+def test_even_a_trim_of_the_whole_log_leaves_the_newest_change() -> None:
+    one, warm = process(), process()
+    publish(one, a=LARGE, b=LARGE)
+    one.fold()
+    warm.view()
+    one._trim(2)
+    assert log() == [2]
+    assert state(warm.view()) == state(process().view()) == (2, {"a": LARGE, "b": LARGE})
+
+
+def test_a_process_that_slept_over_a_fold_sees_everything() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, asleep = process(), process()
+        publish(one, a={"n": 1}, b={})
+        asleep.view()
+        publish(one, a={"n": 2}, b=None)
+        one.fold()
+        clock.shift(timedelta(days=7))
+        publish(one, c={})
+        one.fold()
+        publish(one, d={})
+        assert log() == [5, 6]
+        assert state(asleep.view()) == (6, {"a": {"n": 2}, "c": {}, "d": {}})
+
+
+def test_a_process_that_slept_while_all_but_the_newest_change_went_sees_everything() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, asleep = process(), process()
+        publish(one, a={})
+        asleep.view()
+        publish(one, b={})
+        one.fold()
+        clock.shift(timedelta(days=3))
+        publish(one, c={})
+        one.fold()
+        clock.shift(timedelta(days=3))
+        one.fold()
+        assert log() == [3]
+        assert state(asleep.view()) == (3, {"a": {}, "b": {}, "c": {}})
+
+
+def test_a_process_that_slept_for_a_week_without_a_change_is_still_warm(calls: list[str]) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, asleep = process(), process()
+        publish(one, a={}, b={})
+        asleep.view()
+        one.fold()
+        clock.shift(timedelta(days=7))
+        one.fold()
+        calls.clear()
+        assert state(asleep.view()) == (2, {"a": {}, "b": {}})
+        assert calls == ["Query"]
+
+
+def test_a_process_that_slept_can_publish_at_once() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, asleep = process(), process()
+        publish(one, a={})
+        asleep.view()
+        publish(one, b={})
+        one.fold()
+        clock.shift(timedelta(days=7))
+        publish(one, c={})
+        one.fold()
+        assert state(publish(asleep, d={})) == (4, {"a": {}, "b": {}, "c": {}, "d": {}})
+
+
+def test_a_gap_in_the_log_is_never_read_over() -> None:
+    one, asleep = process(), process()
+    publish(one, a={"n": 1})
+    asleep.view()
+    publish(one, a={"n": 2}, b={})
+    publish(one, c={})
+    one.fold()
+    Change("catalogue-log#test", f"{2:012d}").delete()
+    assert state(asleep.view()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
+
+
+@embedded
+def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
+    one = process()
+    publish(one, a={}, b={}, c={})
+    Change("catalogue-log#test", f"{2:012d}").delete()
+    with pytest.raises(Busy):
+        process().view()
+
+
+@embedded
+def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one = process()
+        for number in range(3):
+            publish(one, a={"n": number})
+            one.fold()
+        assert stored_files() == ["snapshot"] * 3
+        clock.shift(timedelta(days=3))
+        one.fold()
+        assert stored_files() == ["snapshot"]
+        assert (state(process().view()), len(head().folds)) == ((3, {"a": {"n": 2}}), 1)
+
+
+@embedded
+def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
+    one, behind = process(), process()
+    publish(one, a={})
+    stale = behind.view()
+    publish(one, b={})
+    one.fold()
+    late = Head("catalogue#test", "head", snapshot="catalogue/test/none", snapshot_sequence=1, snapshot_modified_at=1)
+    behind._point(late, [])
+    assert (stale.sequence, head().snapshot_sequence, state(process().view())) == (1, 2, (2, {"a": {}, "b": {}}))
+
+
+@embedded
+def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
+    one = process()
+    promised = []
+    for size in (90, 90, 75, 1, 90, 90, 90):
+        publish(one, **{str(number): {} for number in range(size)})
+        promised.append((one.view().sequence, [(job.name, job.payload) for job in Job.query("jobs")]))
+    fold = ("fold-catalogue", {"name": "test"})
+    assert promised == [
+        (90, []),
+        (180, []),
+        (255, []),
+        (256, [fold]),
+        (346, [fold]),
+        (436, [fold]),
+        (526, [fold, fold]),
+    ]
+
+
+@embedded
+def test_a_refused_publish_promises_no_fold() -> None:
+    one = process()
+    for size in (90, 90, 75):
+        publish(one, **{str(number): {} for number in range(size)})
+    Claim("name#x", "claim", holder="1").save()
+
+    def decide(view: View, writes: Transaction) -> Value:
+        writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
+        return {"a": {}}
+
+    with pytest.raises(Conflict):
+        one.publish(decide)
+    assert list(Job.query("jobs")) == []
+
+
+@embedded
+def test_the_promised_fold_is_done() -> None:
+    one = process()
+    for size in (90, 90, 76):
+        publish(one, **{str(number): {} for number in range(size)})
+    assert jobs.run_due() == 1
+    assert (head().snapshot_sequence, len(process().view().entries)) == (256, 90)
+
+
+@pytest.mark.parametrize(
+    ("size", "apart"),
+    [
+        (catalogue.LARGE_ENTRY - len('{"text":""}'), False),
+        (catalogue.LARGE_ENTRY - len('{"text":""}') + 1, True),
+        (600_000, True),
+    ],
+)
+def test_an_entry_above_64_kb_lies_apart_from_the_log(size: int, apart: bool) -> None:
+    one = process()
+    value = {"text": "x" * size}
+    publish(one, a=value)
+    (change,) = Change.query("catalogue-log#test")
+    assert (change.blob is not None, change.body is None) == (apart, apart)
+    assert state(process().view()) == state(one.view()) == (1, {"a": value})
+
+
+def test_the_64_kb_are_bytes_and_not_characters() -> None:
+    publish(process(), a={"text": "€" * 30_000})
+    (change,) = Change.query("catalogue-log#test")
+    assert change.blob is not None
+
+
+def test_large_entries_of_one_publish_do_not_meet_in_the_transaction() -> None:
+    values = {str(number): {"text": str(number) * 400_000} for number in range(12)}
+    publish(process(), **values)
+    assert state(process().view()) == (12, values)
+
+
+@embedded
+def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
+    one = process()
+    publish(one, a={})
+    Path(settings.current().blobs.removeprefix("file:"), "catalogue").parent.mkdir(exist_ok=True)
+    Path(settings.current().blobs.removeprefix("file:"), "catalogue").write_bytes(b"no directory")
+    with pytest.raises(OSError):  # noqa: PT011 (which of them is the system's choice)
+        publish(one, a=LARGE)
+    assert (state(process().view()), log()) == ((1, {"a": {}}), [1])
+
+
+@embedded
+def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one = process()
+        publish(one, a=LARGE)
+        (change,) = Change.query("catalogue-log#test")
+        publish(one, b={})
+        one.fold()
+        clock.shift(timedelta(hours=47))
+        publish(one, c={})
+        one.fold()
+        assert stored_files() == ["entry", "snapshot", "snapshot"]
+        clock.shift(timedelta(hours=1))
+        one.fold()
+        assert stored_files() == ["snapshot"]
+        with pytest.raises(NotFound):
+            blobs.get(change.blob)
+        assert state(process().view()) == (3, {"a": LARGE, "b": {}, "c": {}})
+
+
+@embedded
+def test_the_blob_of_the_newest_change_stays_with_it() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, warm = process(), process()
+        publish(one, a=LARGE)
+        publish(one, a={"n": 1})
+        one.fold()
+        publish(one, a=LARGE)
+        one.fold()
+        warm.view()
+        for _ in range(2):
+            clock.shift(timedelta(days=3))
+            one.fold()
+        assert (log(), stored_files()) == ([3], ["entry", "snapshot"])
+        assert state(warm.view()) == state(process().view()) == (3, {"a": LARGE})
+
+
+def test_the_same_large_entry_twice_survives_the_first_ones_end() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, warm = process(), process()
+        publish(one, a=LARGE)
+        one.fold()
+        clock.shift(timedelta(days=3))
+        publish(one, a={})
+        warm.view()
+        publish(one, a=LARGE)
+        one.fold()
+        assert log() == [2, 3]
+        assert state(warm.view()) == (3, {"a": LARGE})
+
+
+def test_a_rebuild_goes_by_the_entities() -> None:
+    one = process([("b", {"n": 2}), ("c", {"n": 3})])
+    publish(one, a={"n": 1}, b={"n": 1})
+    assert state(one.rebuild()) == (3, {"b": {"n": 2}, "c": {"n": 3}})
+
+
+def test_a_rebuild_is_one_change_that_warm_and_cold_processes_see() -> None:
+    one, warm = process([("b", {"n": 2})]), process()
+    publish(one, a={"n": 1})
+    warm.view()
+    rebuilt = one.rebuild()
+    assert log() == [1, 2]
+    assert [state(each.view()) for each in (one, warm, process())] == [(2, {"b": {"n": 2}})] * 3
+    assert warm.view().modified_at == process().view().modified_at == rebuilt.modified_at
+
+
+def test_a_rebuild_may_be_the_first_change() -> None:
+    process([("a", {})]).rebuild()
+    assert state(process().view()) == (1, {"a": {}})
+
+
+def test_publishing_goes_on_after_a_rebuild() -> None:
+    one, warm = process([("a", {})]), process()
+    warm.view()
+    one.rebuild()
+    assert state(publish(warm, b={})) == (2, {"a": {}, "b": {}})
+    one.fold()
+    assert state(process().view()) == (2, {"a": {}, "b": {}})
+
+
+def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
+    one = process([("a", {"n": 1})])
+    publish(one, a={"n": 1})
+    one.fold()
+    blobs.delete(head().snapshot)
+    with pytest.raises(NotFound):
+        process().view()
+    one.rebuild()
+    assert state(process().view()) == (2, {"a": {"n": 1}})
+
+
+@embedded
+def test_a_publish_during_a_rebuild_is_in_it() -> None:
+    other = process()
+    stored: list[tuple[str, Value]] = [("a", {})]
+    turns: list[int] = []
+
+    def entities() -> Iterable[tuple[str, Value]]:
+        found = list(stored)
+        turns.append(len(found))
+        if len(turns) == 1:
+            stored.append(("b", {}))
+            publish(other, b={})
+        return found
+
+    assert state(Catalogue("test", entities).rebuild()) == (2, {"a": {}, "b": {}})
+    assert turns == [1, 2]
+    assert state(process().view()) == (2, {"a": {}, "b": {}})
+
+
+@embedded
+def test_of_two_rebuilds_at_once_the_slower_does_not_harm_the_faster() -> None:
+    same = [("a", {"n": 1})]
+    faster = process(same)
+    turns: list[int] = []
+
+    def entities() -> Iterable[tuple[str, Value]]:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            faster.rebuild()
+        elif len(turns) == 2:
+            assert state(process().view()) == (1, {"a": {"n": 1}})
+        return same
+
+    Catalogue("test", entities).rebuild()
+    assert state(process().view()) == (2, {"a": {"n": 1}})
+
+
+def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        one, asleep = process([("a", {})]), process()
+        one.rebuild()
+        asleep.view()
+        first = head().snapshot
+        publish(one, b={})
+        one.fold()
+        clock.shift(timedelta(days=3))
+        publish(one, c={})
+        one.fold()
+        with pytest.raises(NotFound):
+            blobs.get(first)
+        assert [state(each.view()) for each in (asleep, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2

@@ -1,0 +1,229 @@
+"""Jobs: promised with the deed, done at least once, given up after eight failures."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib.core import jobs
+from chalicelib.core.errors import Conflict
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Claim, Job
+
+pytestmark = pytest.mark.usefixtures("aws", "quiet")
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+done: list[Any] = []
+
+
+class Crash(BaseException):
+    """The end of a process, as far as the queue can see."""
+
+
+@jobs.handles("test-note")
+def note(payload: Any) -> None:
+    done.append(payload)
+
+
+@jobs.handles("test-fail")
+def fail(payload: Any) -> None:
+    done.append(payload)
+    raise RuntimeError(f"no luck with {payload}")
+
+
+@jobs.handles("test-crash")
+def crash(payload: Any) -> None:
+    done.append(payload)
+    raise Crash
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Nothing done yet, and failures that are meant to happen stay out of the log."""
+    done.clear()
+    logger = logging.getLogger("chalicelib.core.jobs")
+    logger.disabled = True
+    yield
+    logger.disabled = False
+
+
+def promise(name: str, payload: Any = None) -> None:
+    writes = Transaction()
+    jobs.promise(writes, name, payload)
+    writes.commit()
+
+
+def waiting() -> list[Job]:
+    return list(Job.query("jobs", consistent_read=True))
+
+
+def test_a_promised_job_is_done_with_its_payload() -> None:
+    payload = {"list": [1, "ü", None], "deep": {"n": 2.5}}
+    promise("test-note", payload)
+    assert (jobs.run_due(), done, waiting()) == (1, [payload], [])
+
+
+def test_a_job_is_done_once() -> None:
+    promise("test-note", 1)
+    assert ([jobs.run_due() for _ in range(3)], done) == ([1, 0, 0], [1])
+
+
+def test_jobs_are_done_in_the_order_of_their_promises() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        for number in range(4):
+            promise("test-note", number)
+            clock.shift(0.001)
+        assert (jobs.run_due(), done) == (4, [0, 1, 2, 3])
+
+
+def test_a_job_may_have_no_payload() -> None:
+    promise("test-note")
+    assert (jobs.run_due(), done) == (1, [None])
+
+
+def test_a_refused_transaction_promises_nothing() -> None:
+    Claim("name#x", "claim", holder="1").save()
+    writes = Transaction()
+    writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
+    jobs.promise(writes, "test-note", 1)
+    with pytest.raises(Conflict):
+        writes.commit()
+    assert (jobs.run_due(), done) == (0, [])
+
+
+def test_a_failure_does_not_stop_the_others() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        for name in ("test-fail", "test-note", "test-nobody-knows", "test-note"):
+            promise(name, name)
+            clock.shift(0.001)
+        assert (jobs.run_due(), done) == (2, ["test-fail", "test-note", "test-note"])
+
+
+def test_a_failed_job_waits_longer_each_time_and_is_dead_after_eight() -> None:
+    pauses, start = [], MOMENT.timestamp()
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-fail", "x")
+        while waiting():
+            jobs.run_due()
+            for job in waiting():
+                assert jobs.run_due() == 0
+                pauses.append(job.due_at - start)
+                clock.move_to(datetime.fromtimestamp(float(job.due_at), UTC))
+                start = float(job.due_at)
+    assert pauses == [5, 10, 20, 40, 80, 160, 320]
+    assert done == ["x"] * 8
+
+
+def test_a_dead_job_keeps_what_it_was_and_why_it_failed() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-fail", {"n": 1})
+        for _ in range(jobs.ATTEMPTS):
+            jobs.run_due()
+            clock.shift(3600)
+        assert jobs.run_due() == 0
+    (job,) = jobs.dead()
+    assert (job.name, job.payload, job.attempts, job.error) == (
+        "test-fail",
+        {"n": 1},
+        8,
+        "RuntimeError: no luck with {'n': 1}",
+    )
+
+
+def test_a_job_that_nobody_knows_ends_among_the_dead_by_its_name() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-nobody-knows")
+        for _ in range(jobs.ATTEMPTS):
+            jobs.run_due()
+            clock.shift(3600)
+    assert [(job.name, job.error) for job in jobs.dead()] == [("test-nobody-knows", "KeyError: 'test-nobody-knows'")]
+
+
+def test_after_a_crash_the_job_is_done_again() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-crash", 1)
+        for _ in range(3):
+            with pytest.raises(Crash):
+                jobs.run_due()
+            clock.shift(3600)
+    assert done == [1, 1, 1]
+
+
+def test_a_job_that_ends_every_process_is_given_up_too() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-crash", 1)
+        for _ in range(jobs.ATTEMPTS):
+            with pytest.raises(Crash):
+                jobs.run_due()
+            clock.shift(3600)
+        assert jobs.run_due() == 0
+    assert [(job.name, job.attempts, job.error) for job in jobs.dead()] == [
+        ("test-crash", 8, "nobody came back from it")
+    ]
+    assert (waiting(), done) == ([], [1] * 8)
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_four_runners_at_once_do_each_job_once() -> None:
+    for number in range(10):
+        promise("test-note", number)
+    start = threading.Barrier(4)
+
+    def run(_: int) -> int:
+        start.wait()
+        return jobs.run_due()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(run, range(4))) == 10
+    assert sorted(done) == list(range(10))
+
+
+def test_a_job_that_is_being_done_is_not_done_by_another_runner() -> None:
+    inside: list[int] = []
+
+    @jobs.handles("test-slow")
+    def slow(payload: Any) -> None:
+        done.append(payload)
+        inside.append(jobs.run_due())
+
+    promise("test-slow", 1)
+    assert (jobs.run_due(), inside, done) == (1, [0], [1])
+
+
+def test_a_job_may_promise_another() -> None:
+    @jobs.handles("test-chain")
+    def chain(payload: Any) -> None:
+        promise("test-note", payload)
+
+    promise("test-chain", 7)
+    jobs.run_due()
+    jobs.run_due()
+    assert (done, waiting()) == ([7], [])
+
+
+def test_an_empty_queue_is_one_call(calls: list[str]) -> None:
+    assert (jobs.run_due(), calls) == (0, ["Query"])
+
+
+def test_a_job_is_a_query_a_take_and_a_delete(calls: list[str]) -> None:
+    promise("test-note")
+    calls.clear()
+    jobs.run_due()
+    assert calls == ["Query", "UpdateItem", "DeleteItem"]
+
+
+def test_a_long_error_is_cut() -> None:
+    @jobs.handles("test-wordy")
+    def wordy(payload: Any) -> None:
+        raise ValueError("x" * 500_000)
+
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-wordy")
+        for _ in range(jobs.ATTEMPTS):
+            jobs.run_due()
+            clock.shift(3600)
+    assert [len(job.error) for job in jobs.dead()] == [1000]

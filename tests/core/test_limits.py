@@ -1,0 +1,78 @@
+"""Rate limits: fixed windows, aligned to the clock."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from chalicelib.core import limits
+from chalicelib.core.errors import TooMany
+from chalicelib.core.tables import Window
+
+pytestmark = pytest.mark.usefixtures("aws")
+MOMENT = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
+
+
+def test_each_use_leaves_one_less() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        assert [limits.count("a", 3, 60) for _ in range(3)] == [2, 1, 0]
+
+
+def test_one_too_many_is_told_when_to_come_back() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        limits.count("a", 1, 60)
+        with pytest.raises(TooMany) as refusal:
+            limits.count("a", 1, 60, "Slow down.")
+    assert (refusal.value.message, refusal.value.detail) == ("Slow down.", {"retry_after": 50})
+
+
+def test_who_comes_back_then_is_let_in() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        limits.count("a", 1, 60)
+        clock.shift(49)
+        with pytest.raises(TooMany):
+            limits.count("a", 1, 60)
+        clock.shift(1)
+        assert limits.count("a", 1, 60) == 0
+
+
+def test_subjects_do_not_count_for_each_other() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        assert [limits.count(subject, 1, 60) for subject in ("a", "b", "a#b")] == [0, 0, 0]
+
+
+def test_a_forgotten_window_starts_anew() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        limits.count("a", 2, 60)
+        limits.forget("a", 60)
+        assert limits.count("a", 2, 60) == 1
+
+
+def test_forgetting_what_was_never_counted_is_no_fault() -> None:
+    limits.forget("nobody", 60)
+
+
+def test_counting_is_one_call(calls: list[str]) -> None:
+    limits.count("a", 2, 60)
+    assert calls == ["UpdateItem"]
+
+
+def test_a_window_vanishes_when_it_is_over() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        limits.count("a", 2, 60)
+    (window,) = Window.query("window#a")
+    assert window.expires_at == datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
+    def attempt(_: int) -> bool:
+        try:
+            limits.count("a", 5, 60)
+        except TooMany:
+            return False
+        return True
+
+    with time_machine.travel(MOMENT, tick=False), ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(attempt, range(24))).count(True) == 5

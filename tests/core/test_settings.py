@@ -1,0 +1,74 @@
+"""Settings: the environment, read once."""
+
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.settings import Settings
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_every_field_can_be_set() -> None:
+    texts = {str: "text", int: "7", tuple: "one, two"}
+    environ = {f"MOONBASE_{field.name.upper()}": texts[type(field.default)] for field in fields(Settings)}
+    values = {str: "text", int: 7, tuple: ("one", "two")}
+    expected = {field.name: values[type(field.default)] for field in fields(Settings)}
+    assert Settings.from_environment(environ) == Settings(**expected)
+
+
+@pytest.mark.parametrize(
+    ("environ", "region"),
+    [
+        ({}, "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-north-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-north-1", "MOONBASE_REGION": "eu-south-1"}, "eu-south-1"),
+    ],
+)
+def test_the_region_is_that_of_lambda_unless_set(environ: dict[str, str], region: str) -> None:
+    assert Settings.from_environment(environ).region == region
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-1", "1.5", "1e6", "²", "10 MB", "0x10"])
+def test_what_is_no_number_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^MOONBASE_MAX_BODY must be a whole number"):
+        Settings.from_environment({"MOONBASE_MAX_BODY": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [("", ()), (" , ,", ()), ("https://a.example", ("https://a.example",)), (" a , b,", ("a", "b"))],
+)
+def test_a_list_is_separated_by_commas(text: str, origins: tuple[str, ...]) -> None:
+    assert Settings.from_environment({"MOONBASE_HEL_ORIGINS": text}).hel_origins == origins
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    assert Settings.from_environment({"MOONBASE_DATA": "x", "TABLES": "y", "moonbase_tables": "z"}) == Settings()
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(FrozenInstanceError):
+        settings.current().tables = "other"  # type: ignore[misc]
+
+
+def test_an_override_lasts_as_long_as_its_block() -> None:
+    before = settings.current()
+    with settings.override(max_body=1) as changed:
+        assert (settings.current(), changed.max_body) == (changed, 1)
+        with settings.override(max_answer=2) as inner:
+            assert (inner.max_body, inner.max_answer) == (1, 2)
+        assert settings.current() is changed
+    assert settings.current() is before
+
+
+def test_an_override_ends_with_an_exception_too() -> None:
+    before = settings.current()
+    with pytest.raises(ZeroDivisionError), settings.override(max_body=1):
+        raise ZeroDivisionError
+    assert settings.current() is before

@@ -1,0 +1,234 @@
+"""Bodies: JSON, urlencoded and multipart forms, from well-meaning clients and from others."""
+
+import math
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.errors import Invalid
+from chalicelib.web.forms import MAX_FIELDS, Form, Upload, parse_form, parse_json
+
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=Q"
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def part(headers: str, content: bytes) -> bytes:
+    return b"--Q\r\n" + headers.encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def field(name: str, content: bytes, more: str = "") -> bytes:
+    return part(f'Content-Disposition: form-data; name="{name}"{more}', content)
+
+
+def multipart(*parts: bytes) -> Form:
+    return parse_form(b"".join(parts) + b"--Q--\r\n", MULTIPART)
+
+
+@pytest.mark.parametrize("value", [{}, [], "ü", 1, 1.5, True, None, {"a": {"b": [1, "2", None]}}])
+def test_json_is_read(value: Any) -> None:
+    assert parse_json(orjson.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"a=1", b"NaN", b"Infinity", b"{'a': 1}", b'{"a": 1,}', b'{"a": 1} x'),
+        *(b"\xff", b'"\xff"', b'"\\ud800"', b"[" * 100_000, b"\xef\xbb\xbf{}"),
+    ],
+)
+def test_what_is_no_json_is_invalid(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        parse_json(body)
+
+
+def test_a_number_beyond_all_integers_is_a_float() -> None:
+    assert math.isclose(parse_json(b"1" + b"0" * 40), 1e40)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"", {}),
+        (b"a=1", {"a": ["1"]}),
+        (b"a=1&b=2&a=3", {"a": ["1", "3"], "b": ["2"]}),
+        (b"a=&b", {"a": [""], "b": [""]}),
+        (b"a=x+y%20z%2B", {"a": ["x y z+"]}),
+        (b"a=%C3%BC", {"a": ["ü"]}),
+        ("a=ü".encode(), {"a": ["ü"]}),
+        (b"%61%5B%5D=1", {"a[]": ["1"]}),
+        (b"a=1;b=2", {"a": ["1;b=2"]}),
+        (b"a=b=c", {"a": ["b=c"]}),
+        (b"a=%zz%", {"a": ["%zz%"]}),
+        (b"a=%ff", {"a": ["\ufffd"]}),
+        (b"&&a=1&&", {"a": ["1"]}),
+        (b"a=1\r\n", {"a": ["1\r\n"]}),
+    ],
+)
+def test_a_urlencoded_form_is_read(body: bytes, fields: dict[str, list[str]]) -> None:
+    assert parse_form(body, URLENCODED) == Form(fields)
+
+
+@pytest.mark.parametrize("content_type", [f"{URLENCODED}; charset=UTF-8", URLENCODED.title(), f" {URLENCODED} ;"])
+def test_a_urlencoded_form_is_known_by_its_type_in_any_letter_case(content_type: str) -> None:
+    assert parse_form(b"a=1", content_type) == Form({"a": ["1"]})
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json", ";;;", "\0", "x" * 100_000, 'a/b; c="'])
+def test_a_body_of_another_type_is_an_empty_form(content_type: str) -> None:
+    assert parse_form(b"a=1", content_type) == Form()
+
+
+def test_a_urlencoded_form_that_is_no_utf_8_is_invalid() -> None:
+    with pytest.raises(Invalid):
+        parse_form(b"a=\xff", URLENCODED)
+
+
+@pytest.mark.parametrize(("count", "taken"), [(MAX_FIELDS, True), (MAX_FIELDS + 1, False), (200_000, False)])
+def test_a_form_has_at_most_a_thousand_fields(count: int, taken: bool) -> None:
+    for body, content_type in (
+        (b"&".join([b"a=1"] * count), URLENCODED),
+        (field("a", b"1") * count + b"--Q--\r\n", MULTIPART),
+    ):
+        if taken:
+            assert parse_form(body, content_type) == Form({"a": ["1"] * count})
+        else:
+            with pytest.raises(Invalid):
+                parse_form(body, content_type)
+
+
+def test_a_multipart_form_has_fields_and_files() -> None:
+    content = bytes(range(256)) + b"\r\n-Q\r\n--q--\r\n"
+    form = multipart(
+        field("code", b"123456"),
+        part(
+            'Content-Disposition: form-data; name="rock"; filename="say.rock"\r\nContent-Type: application/x-rock',
+            content,
+        ),
+    )
+    assert form == Form({"code": ["123456"]}, {"rock": [Upload("say.rock", content, "application/x-rock")]})
+    assert (form.get("code"), form.file("rock"), form.get("rock"), form.file("code")) == (
+        "123456",
+        Upload("say.rock", content, "application/x-rock"),
+        None,
+        None,
+    )
+
+
+def test_repeated_fields_and_files_are_kept_in_order() -> None:
+    form = multipart(
+        field("a", b"1"),
+        field("a", b"x", '; filename="1"'),
+        field("a", b"2"),
+        field("a", b"y", '; filename="2"'),
+    )
+    assert (form.fields, [upload.filename for upload in form.files["a"]]) == ({"a": ["1", "2"]}, ["1", "2"])
+    assert (form.get("a"), form.file("a")) == ("1", Upload("1", b"x", "application/octet-stream"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", b"--", b"--Q", b"x" * 3_000_000, b"\n--Q--\n"])
+def test_a_files_bytes_come_as_they_were(content: bytes) -> None:
+    upload = multipart(field("f", content, '; filename="f"')).file("f")
+    assert upload is not None
+    assert upload.content == content
+
+
+def test_what_the_luarocks_client_sends_is_read() -> None:
+    """LuaSocket's hand-made body: a boundary of letters, one header in lower case."""
+    body = (
+        b"--BoundaryABCDEFGHIJKLMNOP\r\n"
+        b'Content-Disposition: form-data; name="rockspec_file"; filename="say-1.0-1.rockspec"\r\n'
+        b"Content-type: application/octet-stream\r\n\r\n"
+        b'package = "say"\n\r\n'
+        b"--BoundaryABCDEFGHIJKLMNOP--\r\n"
+    )
+    form = parse_form(body, "multipart/form-data; boundary=BoundaryABCDEFGHIJKLMNOP")
+    assert form.file("rockspec_file") == Upload("say-1.0-1.rockspec", b'package = "say"\n', "application/octet-stream")
+
+
+def test_the_boundary_may_be_quoted() -> None:
+    assert parse_form(field("a", b"1") + b"--Q--\r\n", 'Multipart/Form-Data; Boundary="Q"') == Form({"a": ["1"]})
+
+
+def test_an_empty_form_has_nothing() -> None:
+    assert multipart() == Form()
+
+
+def test_an_empty_file_field_of_a_browser_is_a_file_without_name_and_bytes() -> None:
+    upload = multipart(field("f", b"", '; filename=""')).file("f")
+    assert upload is not None
+    assert (upload.filename, upload.content) == ("", b"")
+
+
+def test_a_fields_text_is_utf_8() -> None:
+    assert multipart(field("tëxt", "mód".encode())) == Form({"tëxt": ["mód"]})
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "rot13", "base64", "idna", "punycode", "utf-16", "unicode_escape"])
+def test_a_charset_that_a_part_names_does_not_matter(charset: str) -> None:
+    head = f'Content-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset={charset}'
+    assert multipart(part(head, "mód \\n".encode())) == Form({"a": ["mód \\n"]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"junk",
+        b"--Q",
+        b"--Q\r\n",
+        field("a", b"1"),
+        (field("a", b"1") + b"--Q--\r\n").replace(b"\r\n", b"\n"),
+        field("a", b"\xff") + b"--Q--\r\n",
+        part("X: y", b"1") + b"--Q--\r\n",
+        part("Content-Disposition", b"1") + b"--Q--\r\n",
+        part(f"Content-Disposition: form-data; name=a; x={'y' * 100_000}", b"1") + b"--Q--\r\n",
+        part("\r\n".join(["Content-Disposition: form-data; name=a"] * 500), b"1") + b"--Q--\r\n",
+    ],
+)
+def test_a_broken_multipart_form_is_invalid(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        parse_form(body, MULTIPART)
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=R", "; boundary=é", f"; boundary={'x' * 5000}"])
+def test_a_boundary_that_does_not_fit_is_invalid(boundary: str) -> None:
+    with pytest.raises(Invalid):
+        parse_form(field("a", b"1") + b"--Q--\r\n", f"multipart/form-data{boundary}")
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT), max_size=8))
+def test_any_fields_come_back_from_a_urlencoded_form(pairs: list[tuple[str, str]]) -> None:
+    form = parse_form(urlencode(pairs).encode(), URLENCODED)
+    assert [(name, value) for name in form.fields for value in form.fields[name]] == sorted(
+        pairs, key=lambda pair: [name for name, _ in pairs].index(pair[0])
+    )
+
+
+@given(st.lists(st.binary().filter(lambda content: b"--Q" not in content), max_size=5))
+def test_any_bytes_come_back_from_a_multipart_form(contents: list[bytes]) -> None:
+    form = multipart(*(field("f", content, '; filename="f"') for content in contents))
+    assert [upload.content for upload in form.files.get("f", [])] == contents
+
+
+@given(st.binary(), st.sampled_from([MULTIPART, URLENCODED, "multipart/form-data; boundary=-"]))
+def test_no_body_is_worse_than_invalid(body: bytes, content_type: str) -> None:
+    for sent in (body, b"--Q\r\n" + body, field("a", body) + body):
+        try:
+            form = parse_form(sent, content_type)
+        except Invalid:
+            continue
+        assert isinstance(form, Form)
+
+
+@given(ANY_TEXT)
+def test_no_content_type_is_worse_than_invalid(content_type: str) -> None:
+    for sent in (content_type, f"multipart/form-data; {content_type}", f"multipart/form-data; boundary={content_type}"):
+        try:
+            parse_form(b"--Q\r\n", sent)
+        except Invalid:
+            continue

@@ -1,0 +1,136 @@
+"""The tree of paths: found as API Gateway would, and nothing in it that API Gateway would not take."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+from chalicelib.web.routing import Route, Tree
+
+
+def view(request: Request) -> Response:
+    return Response()
+
+
+def tree(*paths: str, owners: Mapping[str, str] = {"/": "root"}) -> Tree[str]:
+    """A tree with a GET route at each path, each on the ground of its nearest owner."""
+    grown: Tree[str] = Tree()
+    for path, owner in owners.items():
+        grown.own(path, owner)
+    for path in paths:
+        owner = grown.find(tuple(path.strip("/").split("/")) if path != "/" else ())[0]
+        assert owner is not None
+        grown.add(Route("GET", path, view), owner)
+    return grown
+
+
+def found(grown: Tree[str], *segments: str) -> tuple[str | None, str | None, dict[str, str]]:
+    """Who answers, the template of the place, and the parameters."""
+    owner, place, params = grown.find(segments)
+    return owner, place.path if place else None, dict(params)
+
+
+def test_the_root_is_a_place() -> None:
+    assert found(tree("/")) == ("root", "/", {})
+
+
+def test_a_fixed_path_is_found_by_its_segments() -> None:
+    assert found(tree("/api/version"), "api", "version") == ("root", "/api/version", {})
+
+
+def test_parameters_are_told_by_name() -> None:
+    grown = tree("/users/{user}/files/{file}")
+    assert found(grown, "users", "a/b", "files", "ü ") == (
+        "root",
+        "/users/{user}/files/{file}",
+        {"user": "a/b", "file": "ü "},
+    )
+
+
+def test_a_fixed_name_comes_before_a_variable_one() -> None:
+    grown = tree("/users/{user}", "/users/me")
+    assert [found(grown, "users", name)[1] for name in ("me", "Me", "{user}")] == [
+        "/users/me",
+        "/users/{user}",
+        "/users/{user}",
+    ]
+
+
+def test_there_is_no_way_back_from_a_fixed_name() -> None:
+    grown = tree("/users/me/keys", "/users/{user}/files")
+    assert found(grown, "users", "me", "files") == ("root", None, {})
+
+
+@pytest.mark.parametrize("segments", [("api",), ("api", "version", "more"), ("other",), ("API", "version"), ()])
+def test_where_no_route_is_there_is_no_place(segments: tuple[str, ...]) -> None:
+    assert found(tree("/api/version"), *segments) == ("root", None, {})
+
+
+def test_the_deepest_owner_answers_whether_something_is_there_or_not() -> None:
+    grown = tree(owners={"/": "root", "/a": "a", "/a/{x}/b": "b"})
+    paths = [(), ("z",), ("a",), ("a", "1"), ("a", "1", "c"), ("a", "1", "b"), ("a", "1", "b", "deep", "down")]
+    assert [found(grown, *path)[0] for path in paths] == ["root", "root", "a", "a", "a", "b", "b"]
+
+
+def test_without_an_owner_nobody_answers() -> None:
+    assert found(tree(owners={"/a": "a"}), "b") == (None, None, {})
+
+
+def test_a_route_lies_on_its_owners_ground() -> None:
+    grown = tree(owners={"/": "root", "/a": "a"})
+    for path, owner in (("/a/b", "root"), ("/b", "a"), ("/", "a")):
+        with pytest.raises(ValueError, match=f"^{path} lies on another owner's ground"):
+            grown.add(Route("GET", path, view), owner)
+
+
+def test_a_route_is_declared_once() -> None:
+    grown = tree("/a")
+    grown.add(Route("POST", "/a", view), "root")
+    with pytest.raises(ValueError, match=r"^GET /a is declared twice"):
+        grown.add(Route("GET", "/a", view), "root")
+
+
+def test_siblings_share_one_variable_name() -> None:
+    grown = tree("/users/{user}/files")
+    with pytest.raises(ValueError, match=r"its sibling is called \{user\}"):
+        grown.add(Route("GET", "/users/{name}/keys", view), "root")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "a", "a/b", "/a/", "//", "/a//b", "/a b", "/ü", "/a\n", "/a?b", "/a%20b"),
+        *("/{a", "/a}", "/{}", "/x{a}", "/{a}x", "/{a+}", "/{proxy+}", "/{a-b}"),
+    ],
+)
+def test_a_path_that_api_gateway_or_chalice_would_not_take_is_refused(path: str) -> None:
+    grown: Tree[str] = Tree()
+    with pytest.raises(ValueError, match="no path that can be declared"):
+        grown.own(path, "root")
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a.json", "/a-b_c", "/v1:x", "/{a}", "/{a_1}/b/{c}"])
+def test_any_other_path_is_taken(path: str) -> None:
+    assert [place.path for place in tree(path).places()] == [path]
+
+
+def test_every_place_with_routes_is_told_once() -> None:
+    grown = tree("/", "/a/{x}/b", "/a", "/a/c")
+    assert sorted(place.path for place in grown.places()) == ["/", "/a", "/a/c", "/a/{x}/b"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "answered"),
+    [
+        (["GET"], ["GET", "HEAD", "OPTIONS"]),
+        (["POST"], ["OPTIONS", "POST"]),
+        (["PUT", "GET", "DELETE"], ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]),
+    ],
+)
+def test_head_follows_get_and_options_is_always_there(declared: list[str], answered: list[str]) -> None:
+    grown = tree()
+    for method in declared:
+        grown.add(Route(method, "/a", view), "root")
+    (place,) = grown.places()
+    assert place.methods == answered
