@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 .PHONY: serve install test check lint format package rehearse clean
 
 serve: install
-	./moonbase --data $(DATA) serve --host $(HOST) --port $(PORT)
+	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)"
 
 install: $(VENV)/serve
 

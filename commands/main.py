@@ -12,22 +12,7 @@ import click
 from commands import catalogues, jobs, keys, serve, two_factor, users
 
 
-class Root(click.Group):
-    """Prints refusals as one line, or as JSON when that was asked for."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from chalicelib.core.errors import CoreError
-
-        try:
-            return super().invoke(ctx)
-        except (CoreError, OSError) as error:
-            message = str(error) or type(error).__name__
-            if ctx.params.get("as_json"):
-                click.echo(json.dumps({"error": message}))
-            raise SystemExit(f"moonbase: {message}") from None
-
-
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -41,7 +26,7 @@ def main(ctx: click.Context, data: Path | None, as_json: bool) -> None:
     """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
         data = Path("data")
-    ctx.obj = {"data": data}
+    ctx.obj = {"data": data, "as_json": as_json}
     if ctx.invoked_subcommand != "serve" and data is not None and not _asks_for_help():
         from standalone.runtime import open_data
 

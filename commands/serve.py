@@ -1,5 +1,6 @@
 """`moonbase serve`: one machine's server."""
 
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -25,16 +26,20 @@ First steps, in another terminal:
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, base_url: str | None, workers: int) -> None:
     """Serve until stopped."""
-    from standalone.runtime import make_answer, open_data
+    from standalone.runtime import make_site, open_data
     from standalone.server import configure, listen
     from standalone.server import serve as run
 
     data: Path | None = ctx.obj["data"]
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise click.BadParameter("a URL starts with http:// or https://", param_hint="--base-url")
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
     open_data(data)  # what is wrong with it shows here, once, and not in every worker
-    config = configure(partial(make_answer, data, base_url), host=host, port=port, workers=workers)
+    config = configure(partial(make_site, data, base_url), host=host, port=port, workers=workers)
     listener = listen(config)
-    url = base_url or f"http://{host}:{listener.getsockname()[1]}"
-    click.echo(_WELCOME.format(url=url, data=data))
+    name = f"[{host}]" if ":" in host else host
+    url = base_url or f"http://{name}:{listener.getsockname()[1]}"
+    started = {"url": url, "data": str(data)}
+    click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(**started))
     run(config, listener)

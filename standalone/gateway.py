@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -43,6 +43,13 @@ class Response(Protocol):
 Answer = Callable[[dict[str, Any]], Response]
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """An `answer` that knows how large a body it wants, in bytes, and refuses a larger one by its Content-Length."""
+
+    def largest_body(self, method: str, path: str) -> int: ...
+
+
 @dataclass(frozen=True)
 class Reply:
     """A response as it goes out, framing headers included."""
@@ -54,7 +61,7 @@ class Reply:
 
 
 class BodyTooLarge(Exception):
-    """The request body is over the limit."""
+    """The request body is over the limit; the argument is how many bytes are known of."""
 
 
 class Disconnected(Exception):
@@ -76,6 +83,7 @@ class Gateway:
         trusted_proxies: Sequence[str] = (),
     ) -> None:
         self._answer = answer
+        self._sized: Sized | None = answer if isinstance(answer, Sized) else None
         self._max_body = max_body
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answer")
         self._proxies = ProxyHeadersMiddleware(self._serve, list(trusted_proxies))  # type: ignore[arg-type]
@@ -92,20 +100,35 @@ class Gateway:
             body = await self._read(scope, receive)
         except Disconnected:
             return
-        except BodyTooLarge:
-            await _refuse_body(scope["method"], receive, send)
+        except BodyTooLarge as fault:
+            await _refuse_body(scope["method"], await self._too_large(scope, fault.args[0]), receive, send)
             return
         began = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        reply = await loop.run_in_executor(self._threads, self._reply, proxy_event(scope, body))
+        reply = await self._ask(proxy_event(scope, body))
         log_access(scope["method"], reply, time.perf_counter() - began)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
+    async def _ask(self, event: dict[str, Any]) -> Reply:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._reply, event)
+
+    async def _too_large(self, scope: "HTTPScope", size: int) -> Reply:
+        """What to say of a body that is not carried: the app's own words, where it has some."""
+        if not self._sized:
+            return error(scope["method"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        scope["headers"] = [*scope["headers"], (b"content-length", b"%d" % size)]
+        return await self._ask(proxy_event(scope, b""))
+
+    def _limit(self, scope: "HTTPScope") -> int:
+        if not self._sized:
+            return self._max_body
+        return min(self._max_body, self._sized.largest_body(scope["method"], scope["raw_path"].decode("ascii")))
+
     async def _read(self, scope: "HTTPScope", receive: "ASGIReceiveCallable") -> bytes:
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-        if declared > self._max_body:
-            raise BodyTooLarge  # before the first receive(), which would invite the body with "100 Continue"
+        limit = self._limit(scope)
+        if declared > limit:
+            raise BodyTooLarge(declared)  # before the first receive(), which would invite the body with "100 Continue"
         parts: list[bytes] = []
         size = 0
         more = True
@@ -116,8 +139,8 @@ class Gateway:
             parts.append(message["body"])
             size += len(message["body"])
             more = message["more_body"]
-            if size > self._max_body:
-                raise BodyTooLarge
+            if size > limit:
+                raise BodyTooLarge(size)
         return b"".join(parts)
 
     def _reply(self, event: dict[str, Any]) -> Reply:
@@ -162,9 +185,8 @@ def log_access(method: str, reply: Reply, seconds: float) -> None:
     access_log.info(line, method, reply.route, reply.status, len(reply.body), seconds * 1000)
 
 
-async def _refuse_body(method: str, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """Answer 413 at once and let the client finish sending: closing sooner would destroy the answer."""
-    reply = error(method, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+async def _refuse_body(method: str, reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+    """Answer at once and let the client finish sending: closing sooner would destroy the answer."""
     headers = [*reply.headers, (b"connection", b"close")]
     log_access(method, reply, seconds=0)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -4,13 +4,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib import settings
-from chalicelib.web.request import Event
-from chalicelib.web.response import Response
+
+if TYPE_CHECKING:
+    from chalicelib.web.site import Site
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0
@@ -21,6 +22,7 @@ def open_data(directory: Path) -> None:
 
     Raises OSError when the directory cannot be used.
     """
+    os.umask(0o077)  # what is in there is nobody else's business
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     settings.install(
@@ -40,8 +42,8 @@ def open_data(directory: Path) -> None:
     storage.create_tables(MODELS)
 
 
-def make_answer(directory: Path, base_url: str | None) -> Callable[[Event], Response]:
-    """What a worker process of the server needs: the site on `directory`, and the jobs done beside it."""
+def make_site(directory: Path, base_url: str | None) -> "Site":
+    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it."""
     open_data(directory)
     if base_url:
         settings.install(replace(settings.current(), base_url=base_url))
@@ -49,7 +51,7 @@ def make_answer(directory: Path, base_url: str | None) -> Callable[[Event], Resp
     from app import site
 
     threading.Thread(target=_do_jobs, name="jobs", daemon=True).start()
-    return site.answer
+    return site
 
 
 def _do_jobs() -> None:

@@ -26,6 +26,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"botocore": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 
@@ -90,13 +91,14 @@ def serve(config: Config, listener: socket.socket) -> NoReturn:
 
 
 def listen(config: Config) -> socket.socket:
-    """Open the port at once: a client that comes before a worker is ready waits instead of failing."""
+    """Open the port at once: a client that comes before a worker is ready waits instead of failing. Raises OSError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listener = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
     except OSError as problem:
-        log.error("cannot listen on %s port %d: %s", config.host, config.port, problem)
-        sys.exit(STARTUP_FAILURE)
+        raise OSError(
+            f"cannot listen on {config.host} port {config.port}: {os.strerror(problem.errno or 0)}"
+        ) from problem
     # Connections inherit it. asyncio would leave it out, as it cannot tell that this socket speaks TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     scheme = "https" if config.is_ssl else "http"

@@ -5,11 +5,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.core.caller import Caller
 from chalicelib.core.tables import AuditEntry
 
 
-def entry(account_id: int, action: str, subject: str, *, credential_id: int | None = None, **detail: Any) -> AuditEntry:
-    """An entry to put into the transaction: `action` such as `key.create`, `subject` such as `key#7`."""
+def deed(caller: Caller, action: str, subject: str, **detail: Any) -> AuditEntry:
+    """An entry for what a caller did, such as `rock.publish`, to put into the transaction."""
+    return entry(int(caller.account.id), action, subject, caller, **detail)
+
+
+def entry(account_id: int, action: str, subject: str, by: Caller | None = None, **detail: Any) -> AuditEntry:
+    """An entry for what was done to an account: `action` such as `key.create`, `subject` such as `key#7`.
+
+    `by` is who did it; None is the administrator at the command line, or the account itself before it had a
+    credential.
+    """
     at = datetime.now(UTC)
     return AuditEntry(
         f"audit#{account_id}",
@@ -17,7 +27,8 @@ def entry(account_id: int, action: str, subject: str, *, credential_id: int | No
         at=at,
         action=action,
         subject=subject,
-        credential_id=credential_id,
+        by_account_id=by.account.id if by else None,
+        credential_id=by.credential.id if by else None,
         detail=detail or None,
     )
 

@@ -9,18 +9,23 @@ import secrets
 import string
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.core import accounts, audit, ids
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
-SERVICES = ("luarocks", "contentdb", "luadns", "hel")
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
-_SCOPE = re.compile(r"read|(zone|module):[^\s:]{1,300}|package:[^\s:/]{1,100}/[^\s:/]{1,200}")
+_SCOPES = {
+    "luarocks": ("read or module:NAME", re.compile(r"read|module:[^\s:]{1,300}")),
+    "contentdb": ("read or package:AUTHOR/NAME", re.compile(r"read|package:[^\s:/]{1,100}/[^\s:/]{1,200}")),
+    "luadns": ("read or zone:NAME", re.compile(r"read|zone:[^\s:]{1,300}")),
+    "hel": ("read", re.compile(r"read")),
+}
+SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _LAST_USED_EVERY = 600
@@ -28,19 +33,6 @@ _LAST_USED_EVERY = 600
 
 class Revoked(Forbidden):
     """The credential was good once."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who makes a request, and with which credential."""
-
-    account: Account
-    credential: Credential
-
-    def require(self, needed: str) -> None:
-        """Raises Forbidden unless the credential's scope allows `needed`; see `allows`."""
-        if not allows(self.credential, needed):
-            raise Forbidden("This key may not do that: its scope is " + str(self.credential.scope) + ".")
 
 
 def create(
@@ -51,10 +43,13 @@ def create(
     ends_after: timedelta | None = None,
     comment: str = "",
     bound_to: str | None = None,
+    by: Caller | None = None,
 ) -> tuple[Credential, str]:
     """Make a credential; returns it and its secret, which nobody can see again. Raises Invalid."""
-    if scope is not None and not _SCOPE.fullmatch(scope):
-        raise Invalid("A scope is zone:NAME, package:AUTHOR/NAME, module:NAME or read.", field="scope")
+    if scope is not None:
+        form, pattern = _SCOPES[service]
+        if not pattern.fullmatch(scope):
+            raise Invalid(f"The scope of a key for {service} is {form}.", field="scope")
     if ends_after is not None and ends_after <= timedelta(0):
         raise Invalid("An expiry lies in the future.", field="expires")
     if len(comment) > 255:
@@ -81,7 +76,7 @@ def create(
     writes.create(
         Claim(f"credential#{number}", "claim", holder=credential.pk, expires_at=credential.expires_at),
     )
-    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", scope=scope))
+    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, scope=scope))
     writes.commit()
     return credential, secret
 
@@ -116,18 +111,6 @@ def identify(secret: str, service: str) -> Caller:
     return Caller(account, credential)
 
 
-def allows(credential: Credential, needed: str) -> bool:
-    """Whether the credential's scope covers `needed`.
-
-    `needed` is `read`, `write` (anything at all), `module:` (some module, which one is checked later) or
-    `module:NAME`. A credential without a scope may do everything; one for a module may also read.
-    """
-    scope = credential.scope
-    if scope is None or needed == "read" or scope == needed:
-        return True
-    return needed.endswith(":") and scope.startswith(needed)
-
-
 def listed(account: Account) -> Iterator[Credential]:
     """An account's credentials, oldest first."""
     return iter(Credential.by_listing.query(f"credentials#{account.id}"))
@@ -142,7 +125,7 @@ def find(number: int) -> Credential:
     return credential
 
 
-def revoke(credential: Credential) -> None:
+def revoke(credential: Credential, by: Caller | None = None) -> None:
     """End a credential for good; raises NotFound when it has vanished."""
     writes = Transaction()
     writes.update(
@@ -151,9 +134,8 @@ def revoke(credential: Credential) -> None:
         Credential.pk.exists(),
         NotFound("There is no such key."),
     )
-    writes.put(
-        audit.entry(int(credential.account_id), f"{credential.service}.revoke", f"credential#{int(credential.id)}")
-    )
+    subject = f"credential#{int(credential.id)}"
+    writes.put(audit.entry(int(credential.account_id), f"{credential.service}.revoke", subject, by))
     writes.commit()
 
 

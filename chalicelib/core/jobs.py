@@ -14,6 +14,7 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Job
 
 ATTEMPTS = 8
+_LEASE = 60  # seconds: longer than any job takes, so that nobody else starts it meanwhile
 _LONGEST_PAUSE = 3600
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
@@ -55,7 +56,7 @@ def dead() -> list[Job]:
 
 def _take(job: Job) -> bool:
     """Put off the job's next try, so that nobody else does it meanwhile; False when somebody was faster."""
-    pause = min(5 * 2**job.attempts, _LONGEST_PAUSE)
+    pause = min(_LEASE * 2**job.attempts, _LONGEST_PAUSE)
     taken, _ = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + pause)],
         (Job.due_at == job.due_at) & Job.pk.exists(),

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import os
 import tempfile
 from contextlib import suppress
@@ -36,12 +35,6 @@ def unseal(sealed: str, purpose: str) -> str:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(_derived("seal")).decrypt(data[:12], data[12:], purpose.encode()).decode()
-
-
-def sign(text: str) -> str:
-    """A MAC over `text` by the key file, URL-safe."""
-    mac = hmac.new(_derived("sign"), text.encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(mac[:24]).decode()
 
 
 def _derived(use: str) -> bytes:

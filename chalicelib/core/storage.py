@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as ConnectionFailed
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
@@ -19,7 +20,22 @@ from pynamodb.transactions import TransactWrite
 from chalicelib import settings
 from chalicelib.core.errors import Busy, CoreError
 
-_shared = Connection(region=settings.current().region)
+
+class _Connection(Connection):
+    """PynamoDB's connection; what is too much for DynamoDB, or away, is Busy, whatever was asked."""
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return cast(dict[str, Any], super().dispatch(operation_name, operation_kwargs))
+        except VerboseClientError as error:
+            if error.response["Error"]["Code"] in _THROTTLING:
+                raise _busy() from error
+            raise
+        except (ConnectionFailed, HTTPClientError) as error:
+            raise _busy() from error
+
+
+_shared = _Connection(region=settings.current().region)
 _sharing = threading.Lock()
 
 _LONGEST_PK, _LONGEST_SK = 2048, 1024  # bytes, DynamoDB's limits
@@ -84,8 +100,8 @@ class Item(Model):
             return True, type(self).from_raw_data(answer["Attributes"])
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in _CONTENTION | _THROTTLING:
-                raise Busy("The database is busy.", retry_after=1) from error
+            if code in _CONTENTION:
+                raise _busy() from error
             if code != "ConditionalCheckFailedException":
                 raise UpdateError("Failed to update item", cast(VerboseClientError, error)) from error
             refused = cast(ClientError, error.__cause__).response.get("Item")
@@ -147,9 +163,7 @@ class Transaction:
     def _refusal(self, error: TransactWriteError) -> Exception:
         """Which error a cancelled transaction means; PynamoDB sends the writes as check, delete, put, update."""
         if error.cause_response_code in _CONTENTION:
-            return Contended("The same thing is being changed by somebody else.", retry_after=1)
-        if error.cause_response_code in _THROTTLING:
-            return Busy("The database is busy.", retry_after=1)
+            return _contended()
         if error.cause_response_code != "TransactionCanceledException":
             return error
         in_order = [otherwise for group in self._otherwise.values() for otherwise in group]
@@ -162,21 +176,30 @@ class Transaction:
         if not codes <= _CONTENTION | _THROTTLING:
             return error
         if codes & _THROTTLING:
-            return Busy("The database is busy.", retry_after=1)
+            return _busy()
         named = [otherwise for code, otherwise in failed if code == _FAILED and otherwise]
         if len(named) == len(failed):
             return named[0]
-        return Contended("The same thing is being changed by somebody else.", retry_after=1)
+        return _contended()
+
+
+def _busy() -> Busy:
+    return Busy("The database is busy.", retry_after=1)
+
+
+def _contended() -> Contended:
+    return Contended("The same thing is being changed by somebody else.", retry_after=1)
 
 
 _FAILED = "ConditionalCheckFailed"
-_CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+_CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException"}
 _THROTTLING = {
     "ThrottlingError",
     "ThrottlingException",
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "TransactionInProgressException",  # it may yet succeed: not to be decided anew
 }
 
 

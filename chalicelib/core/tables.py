@@ -110,6 +110,7 @@ class AuditEntry(CoreItem, discriminator="audit"):
     at = UTCDateTimeAttribute()
     action = UnicodeAttribute()
     subject = UnicodeAttribute()
+    by_account_id = NumberAttribute(null=True)
     credential_id = NumberAttribute(null=True)
     detail = JSONAttribute(null=True)
 
@@ -121,7 +122,6 @@ class Head(CoreItem, discriminator="catalogue-head"):
     snapshot = UnicodeAttribute(null=True)  # the blob with all entries at `snapshot_sequence`
     snapshot_sequence = NumberAttribute(default=0)
     snapshot_modified_at = NumberAttribute(default=0)
-    folds: ListAttribute[Any] = ListAttribute(null=True)  # earlier snapshots: {sequence, snapshot, at}
 
 
 class Change(CoreItem, discriminator="catalogue-change"):
@@ -136,6 +136,14 @@ class Change(CoreItem, discriminator="catalogue-change"):
     body = UnicodeAttribute(null=True)
     blob = UnicodeAttribute(null=True)
     snapshot = UnicodeAttribute(null=True)
+
+
+class Fold(CoreItem, discriminator="catalogue-fold"):
+    """When a snapshot was made. `catalogue-folds#<name>` / `<sequence, 12 digits>`."""
+
+    sequence = NumberAttribute()
+    snapshot = UnicodeAttribute()
+    at = NumberAttribute()  # epoch seconds
 
 
 class Job(CoreItem, discriminator="job"):

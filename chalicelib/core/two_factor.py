@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.core import audit, credentials, limits, sealing
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, SecondFactorRequired, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, TwoFactor
@@ -34,7 +34,7 @@ class NotEnabled(Conflict):
     """The account has no second factor."""
 
 
-def enable(account: Account, *, required_for_uploads: bool = False) -> Enrolment:
+def enable(account: Account, *, required_for_uploads: bool = False, by: Caller | None = None) -> Enrolment:
     """Enrol anew; what was issued for an earlier enrolment is dead."""
     import pyotp
 
@@ -55,18 +55,18 @@ def enable(account: Account, *, required_for_uploads: bool = False) -> Enrolment
         account,
         [Account.two_factor.set(enrolment), Account.second_factor_for_uploads.set(required_for_uploads)],
     )
-    writes.put(audit.entry(int(account.id), "two-factor.enable", account.pk, for_uploads=required_for_uploads))
+    writes.put(audit.entry(int(account.id), "two-factor.enable", account.pk, by, for_uploads=required_for_uploads))
     writes.commit()
     uri = pyotp.TOTP(secret).provisioning_uri(name=account.username, issuer_name="Moonbase")
     return Enrolment(secret, uri, codes)
 
 
-def disable(account: Account) -> None:
+def disable(account: Account, by: Caller | None = None) -> None:
     """Turn two-factor off; tokens that were issued under it are dead."""
     writes = Transaction()
     writes.delete(TwoFactor(account.pk, "two-factor"))
     writes.update(account, [Account.two_factor.remove(), Account.second_factor_for_uploads.set(False)])
-    writes.put(audit.entry(int(account.id), "two-factor.disable", account.pk))
+    writes.put(audit.entry(int(account.id), "two-factor.disable", account.pk, by))
     writes.commit()
 
 
@@ -93,6 +93,7 @@ def issue_token(caller: Caller) -> tuple[str, int]:
         credentials.SECOND_FACTOR,
         ends_after=TOKEN_LIFETIME,
         bound_to=_binding(caller),
+        by=caller,
     )
     return token, int(credential.ends_at.timestamp())
 

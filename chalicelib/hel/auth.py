@@ -3,7 +3,7 @@
 import logging
 
 from chalicelib.core import credentials
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.web.request import Request
 from chalicelib.web.routing import Authenticate

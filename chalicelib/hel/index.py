@@ -11,7 +11,8 @@ from typing import cast
 import orjson
 
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import Catalogue, Value
+from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.views import Value
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import HelItem, Package
 

@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 LONGEST_NAME = 100
 MOST_OWNERS = 100
-_NAME = re.compile(r"[a-z0-9-]+")
+# A word in lower case, as Hel 3.4 wants it; or a title, as in the example that Hel's page answers with 201.
+_NAME = re.compile(r"[a-z0-9-]+|[A-Z][A-Za-z0-9-]*( [A-Za-z0-9-]+){2,}")
 _TYPES = ("required", "recommended", "optional")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LETTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"

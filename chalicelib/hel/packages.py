@@ -5,11 +5,13 @@ from functools import cache
 import orjson
 
 from chalicelib.core import audit, blobs, ids
-from chalicelib.core.catalogue import LARGE_ENTRY, Changes, View
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.change_log import LARGE_ENTRY
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import AuditEntry, now
+from chalicelib.core.tables import now
+from chalicelib.core.views import View
 from chalicelib.hel import index
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
@@ -41,7 +43,7 @@ def create(caller: Caller, document: Document) -> None:
             updated_at=now(),
         )
         writes.create(package, taken)
-        writes.put(_audit(caller, "package.create", name))
+        writes.put(audit.deed(caller, "package.create", package_pk(name)))
         return {name: index.public(package, rest)}
 
     index.catalogue.publish(decide)
@@ -53,7 +55,3 @@ def _stored(document: Document) -> tuple[str | None, str | None]:
     if len(body) > LARGE_ENTRY:
         return None, blobs.put(body, AREA).key
     return body.decode(), None
-
-
-def _audit(caller: Caller, action: str, name: str) -> AuditEntry:
-    return audit.entry(int(caller.account.id), action, package_pk(name), credential_id=int(caller.credential.id))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.hel import auth, cors, index, packages, search, users, wire
 from chalicelib.hel.model import Document
 from chalicelib.web.request import Request

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from chalicelib.core.catalogue import Entry, Value, View
 from chalicelib.core.errors import Invalid
+from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import semver
 
 Test = Callable[[Entry], bool]

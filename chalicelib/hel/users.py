@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from chalicelib.core import accounts, credentials, limits, two_factor
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, Unauthenticated
 from chalicelib.core.tables import Account
 
@@ -60,7 +60,7 @@ def log_in(nickname: str, password: str, code: str | None) -> str:
 
 def log_out(caller: Caller) -> None:
     """End the session that the caller came with."""
-    credentials.revoke(caller.credential)
+    credentials.revoke(caller.credential, caller)
 
 
 def _require_nickname(nickname: str) -> None:

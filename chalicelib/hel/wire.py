@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from chalicelib import settings
-from chalicelib.core.catalogue import Entry
 from chalicelib.core.errors import CoreError, Invalid, MethodNotAllowed, NotFound
+from chalicelib.core.views import Entry
 from chalicelib.hel import auth, model
 from chalicelib.hel.model import Document
 from chalicelib.hel.users import SESSION_LIFETIME

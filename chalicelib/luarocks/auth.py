@@ -2,7 +2,8 @@
 
 from chalicelib.core import credentials, two_factor
 from chalicelib.core.accounts import Suspended
-from chalicelib.core.credentials import Caller, Revoked
+from chalicelib.core.caller import Caller
+from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Unauthenticated
 from chalicelib.web.request import Request
 

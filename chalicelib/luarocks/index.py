@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.catalogue import Catalogue, Entry, Value, View
+from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry, Value, View
 from chalicelib.luarocks import manifests
 from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Stored, Version
 from chalicelib.luarocks.versions import matches_lua

@@ -8,11 +8,12 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.core import audit, blobs, ids
 from chalicelib.core.blobs import Blob
-from chalicelib.core.catalogue import Changes, View
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import AuditEntry, now
+from chalicelib.core.tables import now
+from chalicelib.core.views import View
 from chalicelib.luarocks import index, rockspecs
 from chalicelib.luarocks.rockspecs import Rockspec
 from chalicelib.luarocks.tables import Module, Rock, Stored, Version, VersionId, module_pk
@@ -59,7 +60,7 @@ def publish_rockspec(caller: Caller, source: bytes) -> Published:
             writes.create(module)
         else:
             writes.update(module, module.assign(**changes))
-        writes.put(_audit(caller, "rockspec.publish", f"{module.name} {version.version_name}"))
+        writes.put(audit.deed(caller, "rockspec.publish", f"{module.name} {version.version_name}"))
         published[:] = [Published(module, version, is_new=found is None)]
         return {key: index.with_version(view.entries.get(key), module, version)}
 
@@ -94,7 +95,7 @@ def publish_rock(caller: Caller, version_id: int, filename: str, content: bytes)
             writes.create(rock)
         else:
             writes.update(rock, _overwrite_file(rock, blob))
-        writes.put(_audit(caller, "rock.publish", f"{pointer.name} {pointer.version_name} {arch}"))
+        writes.put(audit.deed(caller, "rock.publish", f"{pointer.name} {pointer.version_name} {arch}"))
         published[:] = [rock]
         return {key: index.with_rock(view.entries[key], pointer.version_name, rock)}
 
@@ -186,7 +187,3 @@ def _overwrite_file(file: Stored, blob: Blob) -> list[Action]:
         revision=file.revision + 1,
         updated_at=max(now(), file.updated_at + timedelta(seconds=1)),
     )
-
-
-def _audit(caller: Caller, action: str, subject: str) -> AuditEntry:
-    return audit.entry(int(caller.account.id), action, subject, credential_id=int(caller.credential.id))

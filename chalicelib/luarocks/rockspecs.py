@@ -91,6 +91,8 @@ def parse_rock_name(filename: str, name: str) -> tuple[str, str]:
     for field, value in (("Version", version), ("Arch", arch)):
         if not _NAME.fullmatch(value):
             raise Invalid(f"{field} contains invalid characters, {_ALLOWED}")
+    if arch == "rockspec":
+        raise Invalid("Arch cannot be rockspec, which in a manifest is the rockspec itself")
     return version, arch
 
 

@@ -4,7 +4,7 @@ import re
 
 from chalicelib import settings
 from chalicelib.core import accounts, two_factor
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.two_factor import NotEnabled
 from chalicelib.luarocks import auth, index, rocks, wire

@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import View
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired
+from chalicelib.core.views import View
 from chalicelib.luarocks import index
 from chalicelib.luarocks.index import File
 from chalicelib.luarocks.tables import Module, Rock, Version
@@ -23,10 +23,8 @@ TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock"}
 def parse_names(request: Request) -> tuple[str, str]:
     """The `package` and `version` of a query. Raises Invalid, with a message for each that is missing."""
     package, version = request.argument("package"), request.argument("version")
-    missing = [
-        f"{name} must be provided" for name, value in (("package", package), ("version", version)) if value is None
-    ]
-    if package is None or version is None:
+    missing = [f"{name} must be provided" for name, value in (("package", package), ("version", version)) if not value]
+    if not package or not version:
         raise Invalid(missing[0], messages=missing)
     return package, version
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from chalicelib import settings
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.web.forms import Form, parse_form, parse_json
 
 Event = Mapping[str, Any]
@@ -64,6 +64,12 @@ class Request:
         if self._event.get("isBase64Encoded"):
             return base64.b64decode(body)
         return str(body).encode()
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of the body, or what Content-Length says of one that the gateway would not carry."""
+        declared = self.headers.get("content-length", "")
+        return max(len(self.body), int(declared) if declared.isascii() and declared.isdigit() else 0)
 
     @cached_property
     def json(self) -> Any:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from chalicelib.core.credentials import Caller
+from chalicelib import settings
+from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -26,7 +27,7 @@ class Route:
     """A method and a path such as `/api/1/{key}/upload`, and what is asked of the caller.
 
     `auth` says who calls, or raises; without it the view gets no caller. `second_factor` raises unless the caller
-    has proved one. `scope` is what the credential must allow, see `credentials.allows`. `limit` tells the largest
+    has proved one. `scope` is what the credential must allow, see `caller.allows`. `limit` tells the largest
     body, in bytes.
     """
 
@@ -37,6 +38,12 @@ class Route:
     second_factor: SecondFactor | None = None
     scope: str = "write"
     limit: Callable[[], int] | None = None
+
+    @property
+    def largest(self) -> int:
+        """The largest body, in bytes, that is taken here."""
+        limit = settings.current().max_body
+        return min(limit, self.limit()) if self.limit else limit
 
 
 @dataclass

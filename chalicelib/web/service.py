@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chalicelib import settings
 from chalicelib.core.errors import CoreError, Fault, MethodNotAllowed, NotFound, TooLarge
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -87,8 +86,5 @@ def _trace(error: BaseException | None) -> str:
 
 
 def _check_size(request: Request, route: Route) -> None:
-    limit = settings.current().max_body
-    if route.limit:
-        limit = min(limit, route.limit())
-    if len(request.body) > limit:
-        raise TooLarge(f"The request is larger than {limit} bytes.", limit=limit)
+    if request.size > route.largest:
+        raise TooLarge(f"The request is larger than {route.largest} bytes.", limit=route.largest)

@@ -13,6 +13,8 @@ from chalicelib.web.service import Service
 
 ALL_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
+_SMALL = 64 * 1024
+
 
 class Site:
     """Services by the paths that they own; the deepest owner on the way answers."""
@@ -25,7 +27,7 @@ class Site:
             for route in service.routes:
                 self.tree.add(route, service)
 
-    def answer(self, event: Event) -> Response:
+    def __call__(self, event: Event) -> Response:
         """Answer an API Gateway REST event; the body is left out for HEAD."""
         request = Request(event)
         service, place, params = self.tree.find(request.segments)
@@ -33,6 +35,12 @@ class Site:
         assert service is not None, "every path has an owner: the root has one"
         response = service.answer(request, place)
         return _without_body(response) if request.method == "HEAD" else response
+
+    def largest_body(self, method: str, path: str) -> int:
+        """The bytes that are worth carrying here; an answer refuses more in the service's own words."""
+        _, place, _ = self.tree.find(Request({"httpMethod": method, "path": path}).segments)
+        route = place.routes.get(method) if place else None
+        return route.largest if route else _SMALL
 
     def mount(self, app: chalice.Chalice) -> None:
         """Declare every path to Chalice, and answer before its own checks.
@@ -50,7 +58,7 @@ class Site:
                 app.route(place.path, methods=place.methods)(_declared)
 
     def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:
-        return _Answer(self.answer(request.to_original_event()))
+        return _Answer(self(request.to_original_event()))
 
 
 class _Answer(chalice.Response):

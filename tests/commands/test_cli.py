@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import MOONBASE, moonbase
+from tests.servers import MOONBASE, moonbase, serving
 
 
 def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -80,7 +80,7 @@ def test_a_list_is_made_anew(data: Path) -> None:
         (["user", "create", "a", "--email", "a@example.org"],
          "A username has 2 to 25 letters, digits, underscores or hyphens."),
         (["key", "create", "alice", "--service", "luarocks", "--scope", "all"],
-         "A scope is zone:NAME, package:AUTHOR/NAME, module:NAME or read."),
+         "The scope of a key for luarocks is read or module:NAME."),
         (["key", "revoke", "99"], "There is no key 99."),
     ],
 )  # fmt: skip
@@ -89,6 +89,56 @@ def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str],
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"moonbase: {error}\n")
     as_json = run(data, "--json", *arguments)
     assert (as_json.returncode, json.loads(as_json.stdout)) == (1, {"error": error})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nosuch"],
+        ["user"],
+        ["user", "create"],
+        ["user", "create", "x", "--email", "x@example.org", "--rank", "king"],
+        ["key", "create", "alice", "--service", "pop3"],
+        ["key", "create", "alice", "--service", "luarocks", "--expires", "0"],
+        ["key", "revoke", "seven"],
+        ["catalogue", "rebuild", "nosuch"],
+        ["serve", "--port", "99999"],
+        ["serve", "--base-url", "nonsense"],
+    ],
+)
+def test_what_is_no_command_is_told_in_json_too(data: Path, arguments: list[str]) -> None:
+    refused = run(data, "--json", *arguments)
+    assert (refused.returncode, list(json.loads(refused.stdout))) == (2, ["error"])
+    as_text = run(data, *arguments)
+    assert (as_text.returncode, as_text.stdout, as_text.stderr.startswith("Usage: moonbase")) == (2, "", True)
+
+
+def test_a_setting_that_cannot_be_read_is_told_in_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONBASE_MAX_BODY", "much")
+    refused = run(data, "user", "list")
+    error = "moonbase: MOONBASE_MAX_BODY must be a whole number, not 'much'\n"
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
+
+
+def test_a_store_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tables.sqlite").write_bytes(b"this is no database, and long enough to be taken for one" * 100)
+    refused = run(tmp_path, "--json", "user", "list")
+    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "file is not a database"})
+
+
+def test_a_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    moonbase(tmp_path / "data", "user", "create", "x1", "--email", "x@example.org")
+    for path in (tmp_path / "data", *(tmp_path / "data").iterdir()):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_port_in_use_is_told_in_one_line(data: Path) -> None:
+    with serving(data) as server:
+        in_use = run(data, "--json", "serve", "--port", server.url.rpartition(":")[2])
+    port = server.url.rpartition(":")[2]
+    error = f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert (in_use.returncode, json.loads(in_use.stdout)) == (1, {"error": error})
 
 
 def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:

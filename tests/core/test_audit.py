@@ -6,9 +6,10 @@ import pytest
 import time_machine
 
 from chalicelib.core import audit
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import AuditEntry, Claim
+from chalicelib.core.tables import Account, AuditEntry, Claim, Credential
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -22,16 +23,31 @@ def write(*entries: AuditEntry) -> None:
 
 def test_an_entry_tells_who_did_what_to_what_with_what() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    admin = Caller(Account("account#1", "account", id=1), Credential("credential#x", "credential", id=9))
     with time_machine.travel(moment, tick=False):
-        write(audit.entry(7, "zone.delete", "zone#3", credential_id=9, name="example.org", records=2))
+        write(audit.entry(7, "zone.delete", "zone#3", admin, name="example.org", records=2))
     (entry,) = audit.entries(7)
-    assert (entry.at, entry.action, entry.subject, entry.credential_id, entry.detail) == (
+    assert (entry.at, entry.action, entry.subject, entry.by_account_id, entry.credential_id, entry.detail) == (
         moment,
         "zone.delete",
         "zone#3",
+        1,
         9,
         {"name": "example.org", "records": 2},
     )
+
+
+def test_a_callers_own_deed_stands_in_the_callers_own_log() -> None:
+    caller = Caller(Account("account#7", "account", id=7), Credential("credential#x", "credential", id=9))
+    write(audit.deed(caller, "rock.publish", "say 1.0-1 src"))
+    (entry,) = audit.entries(7)
+    assert (entry.action, entry.by_account_id, entry.credential_id) == ("rock.publish", 7, 9)
+
+
+def test_what_nobody_with_a_credential_did_names_nobody() -> None:
+    write(audit.entry(7, "account.suspend", "account#7"))
+    (entry,) = audit.entries(7)
+    assert (entry.by_account_id, entry.credential_id, entry.detail) == (None, None, None)
 
 
 def test_entries_come_newest_first() -> None:

@@ -112,15 +112,3 @@ def test_threads_that_start_at_once_agree_on_one_key(key_file: Path) -> None:
     sealing._key.cache_clear()
     assert [sealing.unseal(each, "x") for each in sealed] == ["secret"] * 8
     assert list(key_file.parent.iterdir()) == [key_file]
-
-
-def test_a_signature_is_its_texts_and_its_keys(key_file: Path, tmp_path: Path) -> None:
-    signature = sealing.sign("text")
-    assert (sealing.sign("text"), sealing.sign("text ") == signature, len(signature)) == (signature, False, 32)
-    with settings.override(key_file=str(tmp_path / "other")):
-        assert sealing.sign("text") != signature
-
-
-def test_a_signature_fits_a_url(key_file: Path) -> None:
-    letters = set("".join(sealing.sign(str(number)) for number in range(50)))
-    assert letters <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")

@@ -190,7 +190,7 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
         ("TransactionCanceledException", ["ValidationError", "None"], TransactWriteError),
         ("TransactionCanceledException", ["ItemCollectionSizeLimitExceeded", "None"], TransactWriteError),
         ("TransactionConflictException", None, Contended),
-        ("TransactionInProgressException", None, Contended),
+        ("TransactionInProgressException", None, Busy),
         ("ThrottlingException", None, Busy),
         ("ProvisionedThroughputExceededException", None, Busy),
         ("RequestLimitExceeded", None, Busy),

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from chalicelib.core import accounts, audit, credentials, two_factor
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import SecondFactorRequired, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, TwoFactor
 from chalicelib.core.two_factor import Enrolment, NotEnabled

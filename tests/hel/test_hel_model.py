@@ -220,7 +220,22 @@ def test_two_urls_that_mean_one_file_are_refused(create: Create) -> None:
 
 
 def test_a_name_has_its_letters(create: Create) -> None:
-    for name in ["", "Thing", "a_b", "a b", "a.b", "a/b", "é", "thing\n", "../x"]:
+    for name in [
+        "",
+        "Thing",
+        "a_b",
+        "a b",
+        "A b",
+        "a b c",
+        "A b  c",
+        "A b c ",
+        "A b c_d",
+        "a.b",
+        "a/b",
+        "é",
+        "thing\n",
+        "../x",
+    ]:
         assert_refused(create, package(name), NAME)
 
 

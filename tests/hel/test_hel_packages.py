@@ -21,13 +21,14 @@ def _frozen() -> object:
         yield clock
 
 
-def test_the_wikis_example_creates_a_package(client: Client, create: Create) -> None:
-    reply = create()
+@pytest.mark.parametrize("name", ["thing", "The name of the package"])
+def test_the_wikis_example_creates_a_package(client: Client, create: Create, name: str) -> None:
+    reply = create(package(name))
     assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
     page = client.get("/packages")
     assert (page.status, page.json) == (
         200,
-        success({"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [shown()]}),
+        success({"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [shown(name)]}),
     )
 
 

@@ -655,7 +655,6 @@ class TestProcess:
             assert "no data directory" in server.stderr.read()
             assert server.wait(10) == 3
 
-    def test_a_port_in_use_ends_it_with_an_error_too(self, port: int, caplog: pytest.LogCaptureFixture) -> None:
-        with pytest.raises(SystemExit, match="3"):
+    def test_a_port_in_use_is_told_before_anything_runs(self, port: int) -> None:
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
             listen(configure(echo_app, port=port, log_config=None))
-        assert f"cannot listen on 127.0.0.1 port {port}" in caplog.text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import settings
-from chalicelib.core.credentials import Caller
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import (
     Busy,
     Conflict,
@@ -146,7 +146,7 @@ site = Site({"/": toy})
 
 
 def answer(method: str, path: str, **more: Any) -> Response:
-    return site.answer(rest_event(method, path, **more))
+    return site(rest_event(method, path, **more))
 
 
 def said(response: Response) -> tuple[int, bytes]:
@@ -160,7 +160,7 @@ def test_a_view_gets_decoded_parameters_and_all_query_values() -> None:
 
 
 def test_the_same_from_chalice_local() -> None:
-    response = site.answer(local_event("GET", "/things/a%2Fb/m%C3%B3d+%201/", query={"tag": ["x", "y"]}))
+    response = site(local_event("GET", "/things/a%2Fb/m%C3%B3d+%201/", query={"tag": ["x", "y"]}))
     assert said(response) == said(answer("GET", "/things/a%2Fb/m%C3%B3d+%201", query={"tag": ["x", "y"]}))
 
 
@@ -225,7 +225,7 @@ def test_an_unknown_path_is_told_in_the_services_words(method: str) -> None:
 def test_a_wrong_method_is_told_with_the_right_ones(method: str) -> None:
     event = rest_event("GET", "/things/full/x")
     event["httpMethod"] = event["requestContext"]["httpMethod"] = method
-    response = site.answer(event)
+    response = site(event)
     assert said(response) == (405, b'{"no":"This path does not take this method."}')
     assert response.header("allow") == "DELETE, GET, HEAD, OPTIONS, POST, PUT"
     assert happened == []
@@ -234,7 +234,7 @@ def test_a_wrong_method_is_told_with_the_right_ones(method: str) -> None:
 def test_head_on_a_path_without_get_is_a_wrong_method() -> None:
     posts = Service("posts", render_error)
     posts.route("POST", "/only")(lambda request: Response())
-    response = Site({"/": posts}).answer(rest_event("HEAD", "/only"))
+    response = Site({"/": posts})(rest_event("HEAD", "/only"))
     assert (response.status, response.body, response.header("Allow")) == (405, b"", "OPTIONS, POST")
 
 
@@ -312,12 +312,12 @@ def test_an_exception_in_authentication_is_a_500_too() -> None:
 def test_an_exception_in_a_routes_limit_is_a_500_too() -> None:
     broken = Service("broken", render_error)
     broken.route("GET", "/", limit=lambda: 1 // 0)(lambda request: Response())
-    assert Site({"/": broken}).answer(rest_event("GET", "/")).status == 500
+    assert Site({"/": broken})(rest_event("GET", "/")).status == 500
 
 
 def test_a_body_that_cannot_be_decoded_is_a_500_and_no_crash() -> None:
     event = {**rest_event("POST", "/things/full/x"), "body": "x", "isBase64Encoded": True}
-    assert said(site.answer(event)) == (500, b'{"no":"Something went wrong here."}')
+    assert said(site(event)) == (500, b'{"no":"Something went wrong here."}')
 
 
 @pytest.mark.parametrize(
@@ -375,6 +375,6 @@ def test_finish_adds_to_every_answer(method: str, path: str) -> None:
 
     finished = Service("finished", render_error, finish)
     finished.routes = toy.routes
-    response = Site({"/": finished}).answer(rest_event(method, path, headers={"Origin": "https://a.example"}))
+    response = Site({"/": finished})(rest_event(method, path, headers={"Origin": "https://a.example"}))
     assert response.header("access-control-allow-origin") == "https://a.example"
     assert response.status == answer(method, path).status

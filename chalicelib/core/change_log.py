@@ -1,0 +1,154 @@
+"""What is stored of a catalogue: the head, the log of changes, the snapshots and when they were made."""
+
+import secrets
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+
+from chalicelib.core import blobs
+from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.tables import Change, Fold, Head
+from chalicelib.core.views import Entry, Value, View
+
+KEEP_FOLDED = 48 * 3600
+LARGE_ENTRY = 64 * 1024
+
+
+class ChangeLog:
+    """The log of one catalogue."""
+
+    def __init__(self, name: str) -> None:
+        self._head = f"catalogue#{name}"
+        self._log = f"catalogue-log#{name}"
+        self._folds = f"catalogue-folds#{name}"
+        self._area = f"catalogue/{name}"
+
+    def head(self) -> Head | None:
+        """Where the catalogue stands; None before its first change."""
+        return Head.find(self._head, "head")
+
+    def changes_from(self, sequence: int) -> list[Change]:
+        """The changes with this number or a higher one, in order."""
+        return list(Change.query(self._log, Change.sk >= _sort_key(sequence), consistent_read=True))
+
+    def read_snapshot(self, key: str | None) -> dict[str, Entry]:
+        """All entries of a snapshot; none where there is none."""
+        if key is None:
+            return {}
+        values = orjson.loads(zlib.decompress(blobs.get(key)))
+        return {key: Entry(key, value) for key, value in values.items()}
+
+    def read_value(self, change: Change) -> Value | None:
+        """A changed entry; None when it is gone."""
+        body = blobs.get(change.blob) if change.blob else change.body
+        return cast(Value, orjson.loads(body)) if body else None
+
+    def append(self, writes: Transaction, view: View, changes: Mapping[str, Value | None], modified_at: int) -> int:
+        """Add changes to a transaction that holds only if the catalogue stands at `view`; returns the new number."""
+        sequence = view.sequence
+        for key, value in changes.items():
+            sequence += 1
+            body = orjson.dumps(value) if value is not None else None
+            if body is not None and len(body) > LARGE_ENTRY:
+                large = blobs.put(body, f"{self._area}/entry-{sequence}")
+                writes.create(self._change(sequence, modified_at, key=key, blob=large.key))
+            else:
+                writes.create(self._change(sequence, modified_at, key=key, body=body.decode() if body else None))
+        self._move(writes, view, sequence)
+        return sequence
+
+    def replace(self, view: View, entries: dict[str, Entry], modified_at: int) -> View:
+        """Put other entries in the place of all, announced by one change. Raises storage.Contended."""
+        new = View(view.sequence + 1, modified_at, entries)
+        snapshot = self._write_snapshot(new)
+        writes = Transaction()
+        writes.create(self._change(new.sequence, modified_at, snapshot=snapshot))
+        writes.create(self._fold(new, snapshot))
+        self._move(writes, view, new.sequence, **_pointer(new, snapshot))
+        try:
+            writes.commit()
+        except Contended:
+            blobs.delete(snapshot)
+            raise
+        return new
+
+    def fold(self, view: View) -> None:
+        """Make `view` the snapshot that cold processes start from, unless there is a newer one."""
+        head = self.head()
+        if head is None or head.snapshot_sequence >= view.sequence:
+            return
+        snapshot = self._write_snapshot(view)
+        writes = Transaction()
+        writes.create(self._fold(view, snapshot))
+        moved = Head(self._head, "head")
+        writes.update(
+            moved,
+            moved.assign(**_pointer(view, snapshot)),
+            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < view.sequence),
+        )
+        try:
+            writes.commit()
+        except Contended:
+            blobs.delete(snapshot)
+            raise
+
+    def drop_folded(self) -> None:
+        """Drop the changes and snapshots that were folded more than 48 hours ago, and that a newer fold covers.
+
+        So the newest change is never dropped: the newest snapshot covers it at most.
+        """
+        head = self.head()
+        if head is None:
+            return
+        covered = Fold.query(self._folds, Fold.sk < _sort_key(int(head.snapshot_sequence)), consistent_read=True)
+        for fold in covered:
+            if fold.at <= time.time() - KEEP_FOLDED:
+                self._trim(int(fold.sequence))
+                fold.delete()
+                blobs.delete(fold.snapshot)
+
+    def _trim(self, until: int) -> None:
+        changes = list(Change.query(self._log, Change.sk <= _sort_key(until), consistent_read=True))
+        with Change.batch_write() as batch:
+            for change in changes:
+                batch.delete(change)
+        for change in changes:
+            if change.blob:
+                blobs.delete(change.blob)
+
+    def _move(self, writes: Transaction, view: View, sequence: int, **more: Any) -> None:
+        """Move the head from where `view` stands."""
+        head = Head(self._head, "head")
+        stands = Head.sequence == view.sequence
+        if not view.sequence:
+            stands = Head.sequence.does_not_exist() | stands
+        writes.update(head, head.assign(kind=Head, sequence=sequence, **more), stands)
+
+    def _change(self, sequence: int, modified_at: int, **what: Any) -> Change:
+        return Change(self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, **what)
+
+    def _fold(self, view: View, snapshot: str) -> Fold:
+        sort_key = _sort_key(view.sequence)
+        return Fold(self._folds, sort_key, sequence=view.sequence, snapshot=snapshot, at=int(time.time()))
+
+    def _write_snapshot(self, view: View) -> str:
+        """Keep all entries in one blob of their own: two processes may do so at once, and one takes its blob back."""
+        values = {key: entry.value for key, entry in view.entries.items()}
+        place = f"{self._area}/snapshot-{view.sequence}-{secrets.token_hex(4)}"
+        return blobs.put(zlib.compress(orjson.dumps(values)), place).key
+
+
+def _pointer(view: View, snapshot: str) -> dict[str, Any]:
+    """What the head says of its snapshot."""
+    return {
+        "snapshot": snapshot,
+        "snapshot_sequence": view.sequence,
+        "snapshot_modified_at": view.modified_at,
+    }
+
+
+def _sort_key(sequence: int) -> str:
+    return f"{sequence:012d}"

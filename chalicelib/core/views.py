@@ -1,0 +1,69 @@
+"""What a process holds of a catalogue: entries, and what was made from them."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+Value = dict[str, Any]
+
+
+class _Kept:
+    """Something that remembers what was made from it, once."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Any] = {}
+
+    def _keep(self, name: Hashable, build: Callable[[], T]) -> T:
+        if name not in self._kept:
+            self._kept[name] = build()
+        return cast(T, self._kept[name])
+
+
+class Entry(_Kept):
+    """One public entry; `value` is plain JSON data and is never changed in place."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: str, value: Value) -> None:
+        super().__init__()
+        self.key = key
+        self.value = value
+
+    def keep(self, name: Hashable, build: Callable[["Entry"], T]) -> T:
+        """What `build` makes of this entry, made once for as long as the entry stands."""
+        return self._keep(name, lambda: build(self))
+
+
+class View(_Kept):
+    """All entries of a catalogue at one sequence number.
+
+    `modified_at` is when that number was reached, in epoch seconds. It grows with every change, by a second at least,
+    so that no two states have the same Last-Modified.
+    """
+
+    __slots__ = ("entries", "modified_at", "sequence")
+
+    def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
+        super().__init__()
+        self.sequence = sequence
+        self.modified_at = modified_at
+        self.entries = entries
+
+    def keep(self, name: Hashable, build: Callable[["View"], T]) -> T:
+        """What `build` makes of this view, made once for as long as nothing changes.
+
+        `name` must not be taken from a request as it is: nothing is forgotten before the next change.
+        """
+        return self._keep(name, lambda: build(self))
+
+    def changed(self, changes: dict[str, Value | None], sequence: int, modified_at: int) -> "View":
+        """The view after some entries changed (None: gone); the others are the same objects."""
+        entries = dict(self.entries)
+        for key, value in changes.items():
+            if value is None:
+                entries.pop(key, None)
+            else:
+                entries[key] = Entry(key, value)
+        return View(sequence, modified_at, entries)
