@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore
+import hypothesis
 import moto
 import pytest
 
@@ -26,6 +27,11 @@ from standalone.storage.engine import Engine
 from standalone.storage.hook import attach, detach
 from standalone.tables import MODELS
 from tests.client import Client
+
+# In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 BUCKET = "moonbase-test"
 _counted: list[str] = []
