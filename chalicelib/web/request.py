@@ -68,7 +68,7 @@ class Request:
     @cached_property
     def size(self) -> int:
         """The bytes of the body, or what Content-Length says of one that the gateway would not carry."""
-        declared = self.headers.get("content-length", "")
+        declared = self.headers.get("content-length", "")[:18]
         return max(len(self.body), int(declared) if declared.isascii() and declared.isdigit() else 0)
 
     @cached_property
