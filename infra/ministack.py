@@ -105,7 +105,7 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
     }
     with log.open("wb") as output, tempfile.TemporaryDirectory() as scratch:
         environment["TMPDIR"] = scratch  # where it unpacks functions, and leaves them
-        server = subprocess.Popen(  # noqa: S603
+        server = subprocess.Popen(
             [python, "-m", "ministack"],
             cwd=home,
             env=environment,
@@ -181,8 +181,8 @@ def _environment(home: Path) -> Path:
     wanted = "\n".join(PINS)
     if not pins.exists() or pins.read_text() != wanted:
         shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)  # noqa: S603
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS], check=True)
         pins.write_text(wanted)
     return python
 

@@ -266,7 +266,7 @@ def luarocks(scratch: Path, *arguments: str) -> str:
 def run(command: list[str], scratch: Path) -> str:
     """Run a command in `scratch`; returns all it said, or raises Failure with it."""
     environment = {"HOME": str(scratch), "PATH": os.environ["PATH"]}
-    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
+    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise Failure(f"{' '.join(command)}: {done.stdout}{done.stderr}")
     return done.stdout
