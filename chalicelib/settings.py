@@ -19,11 +19,11 @@ class Settings:
     tables: str = "moonbase"  # prefix of the table names: <tables>-core, <tables>-luarocks ...
     region: str = "us-east-1"  # AWS region; also read from AWS_REGION
     blobs: str = "file:data/blobs"  # where bytes live: s3://BUCKET or file:DIRECTORY
-    key_file: str = "data/key"  # seals second-factor secrets and signs links, where there is no KMS
+    key_file: str = "data/key"  # seals second-factor secrets, where there is no KMS
     kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: the key file does
     base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
     max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
-    max_answer: int = 100 * MIB  # the largest answer sent as a body; above it a redirect; on Lambda 4.4 MB
+    max_answer: int = 100 * MIB  # the largest file sent as a body; above it S3 sends it; on Lambda 4.4 MB
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4

@@ -15,6 +15,8 @@ def jobs() -> None:
 @jobs.command()
 def run() -> dict[str, Any]:
     """Do what is due now; a server does this by itself."""
+    import app  # noqa: F401  (with it every service, and so every handler, is there)
+
     return {"done": rules.run_due()}
 
 

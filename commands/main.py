@@ -30,6 +30,8 @@ def main(ctx: click.Context, data: Path | None, as_json: bool) -> None:
     if ctx.invoked_subcommand != "serve" and data is not None and not _asks_for_help():
         from standalone.runtime import open_data
 
+        if not (data.exists() or _makes_data()):
+            raise FileNotFoundError(f"there is no data directory {data}; `moonbase serve` makes one")
         open_data(data)
 
 
@@ -68,6 +70,11 @@ def _plain(value: Any) -> str:
 
 def _asks_for_help() -> bool:
     return bool({"-h", "--help"} & set(sys.argv))
+
+
+def _makes_data() -> bool:
+    """Whether the command may be an installation's first; others would only hide a mistyped directory."""
+    return {"user", "create"} <= set(sys.argv)
 
 
 for command in (

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.core.errors import CoreError
 
@@ -24,7 +26,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
         sys.exit(done.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (CoreError, OSError, ValueError, sqlite3.Error) as error:
+    except (CoreError, OSError, ValueError, sqlite3.Error, BotoCoreError, ClientError, PynamoDBException) as error:
         message = str(error) or type(error).__name__
         click.echo(f"moonbase: {message}", err=True)
         _refuse(arguments, message, 1)

@@ -26,6 +26,7 @@ First steps, in another terminal:
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, base_url: str | None, workers: int) -> None:
     """Serve until stopped."""
+    from chalicelib import settings
     from standalone.runtime import make_site, open_data
     from standalone.server import configure, listen
     from standalone.server import serve as run
@@ -36,7 +37,9 @@ def serve(ctx: click.Context, host: str, port: int, base_url: str | None, worker
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
     open_data(data)  # what is wrong with it shows here, once, and not in every worker
-    config = configure(partial(make_site, data, base_url), host=host, port=port, workers=workers)
+    config = configure(
+        partial(make_site, data, base_url), host=host, port=port, workers=workers, max_body=settings.current().max_body
+    )
     listener = listen(config)
     name = f"[{host}]" if ":" in host else host
     url = base_url or f"http://{name}:{listener.getsockname()[1]}"

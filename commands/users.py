@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts
+from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 
 
@@ -41,6 +41,22 @@ def show(name: str) -> dict[str, Any]:
         "two_factor": account.two_factor is not None,
         "second_factor_for_uploads": account.second_factor_for_uploads,
     }
+
+
+@user.command()
+@click.argument("name")
+def activity(name: str) -> list[dict[str, Any]]:
+    """What was done by the account NAME, and to it, newest first."""
+    return [
+        {
+            "at": entry.at.isoformat(timespec="seconds"),
+            "action": entry.action,
+            "subject": entry.subject,
+            "by": int(entry.by_account_id) if entry.by_account_id else None,
+            "key": int(entry.credential_id) if entry.credential_id else None,
+        }
+        for entry in audit.entries(int(accounts.named(name).id))
+    ]
 
 
 @user.command()

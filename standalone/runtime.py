@@ -30,6 +30,7 @@ def open_data(directory: Path) -> None:
     )
     # Nothing is sent to AWS or signed for it; botocore only wants credentials before it makes a client.
     os.environ.update(dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"))
+    os.environ.pop("AWS_PROFILE", None)
 
     from standalone.storage.engine import Engine
     from standalone.storage.hook import attach

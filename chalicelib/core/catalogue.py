@@ -95,7 +95,7 @@ class Catalogue:
         if sequence // FOLD_EVERY > view.sequence // FOLD_EVERY:
             jobs.promise(writes, "fold-catalogue", {"name": self.name})
         writes.commit()
-        return self._advance(view.changed(changes, sequence, modified_at))
+        return self._advance(view.changed(changes.items(), sequence, modified_at))
 
     def _advance(self, view: View) -> View:
         """Make `view` the one that this process holds, unless another thread went further."""
@@ -125,7 +125,7 @@ class Catalogue:
         if start is not None:
             view = View(view.sequence, view.modified_at, self._log.read_snapshot(changes[start].snapshot))
             changes = changes[start + 1 :]
-        values = {change.key: self._log.read_value(change) for change in changes}
+        values = ((change.key, self._log.read_value(change)) for change in changes)
         return view.changed(values, int(last.sequence), int(last.modified_at))
 
 

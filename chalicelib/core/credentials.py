@@ -23,7 +23,6 @@ _SCOPES = {
     "luarocks": ("read or module:NAME", re.compile(r"read|module:[^\s:]{1,300}")),
     "contentdb": ("read or package:AUTHOR/NAME", re.compile(r"read|package:[^\s:/]{1,100}/[^\s:/]{1,200}")),
     "luadns": ("read or zone:NAME", re.compile(r"read|zone:[^\s:]{1,300}")),
-    "hel": ("read", re.compile(r"read")),
 }
 SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
@@ -106,7 +105,10 @@ def check(secret: str, service: str) -> Credential:
 def identify(secret: str, service: str) -> Caller:
     """Who shows this secret, in two calls. Raises Unauthenticated, Revoked or accounts.Suspended."""
     credential = check(secret, service)
-    account = accounts.get(int(credential.account_id))
+    try:
+        account = accounts.get(int(credential.account_id))
+    except NotFound:
+        raise Unauthenticated("Invalid key") from None
     accounts.ensure_active(account)
     return Caller(account, credential)
 

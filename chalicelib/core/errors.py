@@ -32,10 +32,6 @@ class NotFound(CoreError):
     """There is no such thing, or none that the caller may know of."""
 
 
-class MethodNotAllowed(CoreError):
-    """The path exists for other methods: `detail["allowed"]`, a list of them."""
-
-
 class Conflict(CoreError):
     """Something that stands already is in the way."""
 

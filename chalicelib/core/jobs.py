@@ -14,8 +14,7 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Job
 
 ATTEMPTS = 8
-_LEASE = 60  # seconds: longer than any job takes, so that nobody else starts it meanwhile
-_LONGEST_PAUSE = 3600
+_LEASE = 600  # seconds: longer than any job may take, so that nobody else starts it meanwhile
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
 
@@ -55,10 +54,9 @@ def dead() -> list[Job]:
 
 
 def _take(job: Job) -> bool:
-    """Put off the job's next try, so that nobody else does it meanwhile; False when somebody was faster."""
-    pause = min(_LEASE * 2**job.attempts, _LONGEST_PAUSE)
+    """Keep the job from others for a while, also when this process dies over it; False when somebody was faster."""
     taken, _ = job.update_or_read(
-        [Job.attempts.add(1), Job.due_at.set(time.time() + pause)],
+        [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
         (Job.due_at == job.due_at) & Job.pk.exists(),
     )
     return taken
@@ -71,6 +69,8 @@ def _do(job: Job) -> bool:
         _log.exception("job %s failed", job.name)
         if job.attempts + 1 >= ATTEMPTS:
             _bury(job, f"{type(error).__name__}: {error}")
+        else:
+            job.update(actions=[Job.due_at.set(time.time() + 5 * 2**job.attempts)])
         return False
     job.delete()
     return True

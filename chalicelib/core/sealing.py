@@ -1,7 +1,6 @@
 """Secrets that must be readable again: sealed by KMS on AWS, by a key file on one machine."""
 
 import base64
-import hashlib
 import os
 import tempfile
 from contextlib import suppress
@@ -22,7 +21,7 @@ def seal(secret: str, purpose: str) -> str:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(12)
-    sealed = AESGCM(_derived("seal")).encrypt(nonce, secret.encode(), purpose.encode())
+    sealed = AESGCM(_key(settings.current().key_file)).encrypt(nonce, secret.encode(), purpose.encode())
     return base64.b64encode(nonce + sealed).decode()
 
 
@@ -34,11 +33,7 @@ def unseal(sealed: str, purpose: str) -> str:
         return bytes(answer["Plaintext"]).decode()
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    return AESGCM(_derived("seal")).decrypt(data[:12], data[12:], purpose.encode()).decode()
-
-
-def _derived(use: str) -> bytes:
-    return hashlib.sha256(use.encode() + _key(settings.current().key_file)).digest()
+    return AESGCM(_key(settings.current().key_file)).decrypt(data[:12], data[12:], purpose.encode()).decode()
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a process holds of a catalogue: entries, and what was made from them."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -58,10 +58,13 @@ class View(_Kept):
         """
         return self._keep(name, lambda: build(self))
 
-    def changed(self, changes: dict[str, Value | None], sequence: int, modified_at: int) -> "View":
-        """The view after some entries changed (None: gone); the others are the same objects."""
+    def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "View":
+        """The view after entries changed, one by one (None: gone); the others are the same objects.
+
+        A changed entry keeps its place, a new one is the last.
+        """
         entries = dict(self.entries)
-        for key, value in changes.items():
+        for key, value in changes:
             if value is None:
                 entries.pop(key, None)
             else:

@@ -7,6 +7,8 @@ from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import semver
 
+MOST_PHRASES = 32
+
 Test = Callable[[Entry], bool]
 LARGEST_OFFSET = 2**53 - 1
 _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
@@ -46,7 +48,10 @@ def find(view: View, tests: Sequence[Test]) -> list[Entry]:
 def phrases(text: str) -> list[str]:
     """Words, and quoted phrases in which blanks are kept; quotes may sit inside a word, and need not end."""
     found = (_QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", phrase) for phrase in _PHRASE.findall(text))
-    return [phrase for phrase in found if phrase]
+    distinct = list(dict.fromkeys(phrase for phrase in found if phrase))
+    if len(distinct) > MOST_PHRASES:
+        raise Invalid(f"Too many phrases ({MOST_PHRASES} at most, got {len(distinct)}).")
+    return distinct
 
 
 def _everywhere(value: str) -> Test:

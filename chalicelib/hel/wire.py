@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 
 from chalicelib import settings
-from chalicelib.core.errors import CoreError, Invalid, MethodNotAllowed, NotFound
+from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.views import Entry
 from chalicelib.hel import auth, model
 from chalicelib.hel.model import Document
 from chalicelib.hel.users import SESSION_LIFETIME
-from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 

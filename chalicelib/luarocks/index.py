@@ -10,19 +10,25 @@ An entry is one module, under `<user>/<name>`:
 `modified` is in epoch seconds; archived versions are left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
 from chalicelib.core.views import Entry, Value, View
-from chalicelib.luarocks import manifests
+from chalicelib.luarocks import manifests, rockspecs
 from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Stored, Version
 from chalicelib.luarocks.versions import matches_lua
 
 AREA = "luarocks"
 ROOT = ""
+_LONGEST_STEM = 2 * rockspecs.LONGEST_NAME + 1
+Render = Callable[[str, Mapping[str, Sequence[str]]], bytes]
+_FORMS: dict[str, tuple[Render, Callable[[Iterable[bytes]], bytes]]] = {
+    "lua": (manifests.fragment, manifests.lua),
+    "json": (manifests.json_fragment, manifests.json),
+}
 
 
 @dataclass(frozen=True)
@@ -50,15 +56,17 @@ def has_modules(view: View, user: str) -> bool:
     return bool(_of_user(view, user))
 
 
-def manifest(view: View, root: str, lua: str | None, member: str | None) -> bytes:
-    """A manifest as Lua, or zipped under the name `member`; kept until the next change.
+def manifest(view: View, root: str, member: str, form: str) -> bytes:
+    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; kept until the next change.
 
-    `root` is ROOT (stable versions only) or a user (all versions); `lua` such as `5.1` filters by Lua version.
+    `root` is ROOT (stable versions only) or a user (all versions); the Lua version in the name filters.
     """
-    text = view.keep(("manifest", root, lua), lambda view: manifests.lua(_fragments(view, root, lua)))
-    if member is None:
-        return text
-    return view.keep(("zip", root, lua), lambda _: manifests.zipped(member, text))
+    lua = member.removeprefix("manifest").removeprefix("-") or None
+    if form == "zip":
+        text = manifest(view, root, member, "lua")
+        return view.keep(("zip", root, lua), lambda _: manifests.zipped(member, text))
+    render, join = _FORMS[form]
+    return view.keep((form, root, lua), lambda view: join(_fragments(view, root, lua, render)))
 
 
 def find_file(view: View, root: str, filename: str) -> File:
@@ -158,27 +166,29 @@ def _by_user(view: View) -> dict[str, list[Entry]]:
     return users
 
 
-def _fragments(view: View, root: str, lua: str | None) -> Iterator[bytes]:
+def _fragments(view: View, root: str, lua: str | None, render: Render) -> Iterator[bytes]:
     stable = root == ROOT
     entries = view.keep("root", _by_name).values() if stable else _of_user(view, root)
     for entry in entries:
-        fragment = entry.keep(("lua", lua, stable), lambda entry: _fragment(entry.value, lua, stable))
+        fragment = entry.keep((render, lua, stable), lambda entry: _fragment(entry.value, lua, stable, render))
         if fragment:
             yield fragment
 
 
-def _fragment(value: Value, lua: str | None, stable: bool) -> bytes:
+def _fragment(value: Value, lua: str | None, stable: bool, render: Render) -> bytes:
     """One module as the manifest shows it; empty when no version is to be seen."""
     versions = {
         name: ["rockspec", *sorted(version["rocks"])]
         for name, version in sorted(value["versions"].items())
         if not (stable and version["dev"]) and (lua is None or matches_lua(version["lua"], lua))
     }
-    return manifests.fragment(value["name"], versions) if versions else b""
+    return render(value["name"], versions) if versions else b""
 
 
 def _splits(stem: str) -> Iterator[tuple[str, str]]:
     """Every way to read NAME-VERSION: both may hold hyphens."""
+    if len(stem) > _LONGEST_STEM:
+        return
     parts = stem.split("-")
     for place in range(len(parts) - 1, 0, -1):
         yield "-".join(parts[:place]), "-".join(parts[place:])

@@ -9,7 +9,8 @@ from chalicelib.luarocks import sandbox
 
 DEVELOPMENT_PREFIXES = ("scm-", "cvs-", "svn-", "git-", "dev-")
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+LONGEST_NAME = 255
+_NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 _ALLOWED = "only alphanumeric, period, underscore, and hyphen allowed"
 
 # LuaRocks.org has no such bounds; with them a record stays below 400 KB, all that one database item can hold.

@@ -13,7 +13,7 @@ from chalicelib.web.response import Response, json_response
 from chalicelib.web.service import Service
 
 service = Service("luarocks", wire.render_error)
-_MANIFEST = re.compile(r"manifest(-5\.[1-5])?(\.zip)?")
+_MANIFEST = re.compile(r"(?P<member>manifest(-5\.[1-5])?)(\.(?P<form>json|zip))?")
 
 
 def _largest_upload() -> int:
@@ -106,8 +106,9 @@ def user_file(request: Request) -> Response:
 def _serve(request: Request, root: str) -> Response:
     view = index.catalogue.view()
     filename = request.params["file"]
-    if not _MANIFEST.fullmatch(filename):
+    asked = _MANIFEST.fullmatch(filename)
+    if asked is None:
         return wire.render_file(request, index.find_file(view, root, filename))
     if root != index.ROOT and not index.has_modules(view, root) and not accounts.find(root):
         raise NotFound("There is no such user.")
-    return wire.render_manifest(view, root, filename)
+    return wire.render_manifest(view, root, asked["member"], asked["form"] or "lua")

@@ -17,7 +17,8 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
 ROOT_MANIFEST = {"id": 1, "name": "root"}
-TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock"}
+_MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
+_FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock"}
 
 
 def parse_names(request: Request) -> tuple[str, str]:
@@ -134,15 +135,11 @@ def module_url(request: Request, user: str, name: str) -> str:
     return f"{request.base_url}/modules/{user.lower()}/{name}"
 
 
-def render_manifest(view: View, root: str, filename: str) -> Response:
-    """`manifest`, `manifest-5.x`, either with `.zip`. Never compressed in transit: LuaSocket would not undo it."""
-    member = filename.removesuffix(".zip")
-    zipped = member != filename
-    lua = member.removeprefix("manifest").removeprefix("-") or None
-    content = index.manifest(view, root, lua, member if zipped else None)
+def render_manifest(view: View, root: str, member: str, form: str) -> Response:
+    """A manifest, see index.manifest. Never compressed in transit: LuaSocket would not undo it."""
     return bytes_response(
-        content,
-        "application/zip" if zipped else "text/x-lua",
+        index.manifest(view, root, member, form),
+        _MANIFEST_TYPES[form],
         headers=[("Last-Modified", _http_date(view.modified_at))],
     )
 
@@ -150,7 +147,7 @@ def render_manifest(view: View, root: str, filename: str) -> Response:
 def render_file(request: Request, file: File) -> Response:
     """A rockspec or rock: its bytes, or a redirect to them where they are too many to send."""
     key = blobs.key_of(index.AREA, file.sha256)
-    content_type = TYPES[file.name.rpartition(".")[2].lower()]
+    content_type = _FILE_TYPES[file.name.rpartition(".")[2].lower()]
     if file.size > settings.current().max_answer:
         link = blobs.link(key, method=request.method, filename=file.name, content_type=content_type)
         if link:

@@ -2,12 +2,17 @@
 
 from chalicelib.core import errors
 
+
+class MethodNotAllowed(errors.CoreError):
+    """The path exists for other methods: `detail["allowed"]`, a list of them."""
+
+
 _STATUS: dict[type[errors.CoreError], int] = {
     errors.Invalid: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
-    errors.MethodNotAllowed: 405,
+    MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.TooMany: 429,

@@ -5,7 +5,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chalicelib.core.errors import CoreError, Fault, MethodNotAllowed, NotFound, TooLarge
+from chalicelib.core.errors import CoreError, Fault, NotFound, TooLarge
+from chalicelib.web.errors import MethodNotAllowed
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.routing import Place, Route, View
@@ -87,4 +88,4 @@ def _trace(error: BaseException | None) -> str:
 
 def _check_size(request: Request, route: Route) -> None:
     if request.size > route.largest:
-        raise TooLarge(f"The request is larger than {route.largest} bytes.", limit=route.largest)
+        raise TooLarge(f"The request is larger than {route.largest} bytes.")

@@ -39,6 +39,47 @@ def test_a_user_is_suspended_and_restored(data: Path) -> None:
     assert moonbase(data, "user", "restore", "alice")["suspended"] is False
 
 
+def test_what_an_account_did_can_be_read(data: Path) -> None:
+    rows = moonbase(data, "user", "activity", "alice")
+    assert [row["action"] for row in rows][-1] == "account.create"
+    assert {**rows[-1], "at": "then"} == {
+        "at": "then",
+        "action": "account.create",
+        "subject": "account#1",
+        "by": None,
+        "key": None,
+    }
+
+
+def test_promised_jobs_are_done(data: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
+        "from chalicelib.core import jobs; from chalicelib.core.storage import Transaction\n"
+        "writes = Transaction(); jobs.promise(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()"
+    )
+    subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
+    assert moonbase(data, "jobs", "run") == {"done": 1}
+    assert moonbase(data, "jobs", "dead") == []
+
+
+def test_a_mistyped_directory_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:
+    refused = run(tmp_path / "typo", "--json", "user", "list")
+    error = f"there is no data directory {tmp_path / 'typo'}; `moonbase serve` makes one"
+    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": error})
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_store_that_is_away_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("MOONBASE_BLOBS", "s3://somewhere")
+    refused = subprocess.run([sys.executable, str(MOONBASE), "--json", "user", "list"], capture_output=True, text=True)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert list(json.loads(refused.stdout)) == ["error"]
+
+
 def test_a_key_is_shown_once_and_listed_without_its_secret(data: Path) -> None:
     arguments = ["--service", "luarocks", "--scope", "module:say", "--expires", "30", "--comment", "CI"]
     created = moonbase(data, "key", "create", "alice", *arguments)

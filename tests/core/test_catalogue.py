@@ -409,6 +409,15 @@ def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() ->
     assert state(process().view()) == (24, {"a": {"n": 24}})
 
 
+def test_what_went_and_came_back_is_the_last_in_every_process() -> None:
+    one, other = process(), process()
+    publish(one, x={}, y={})
+    other.view()
+    publish(one, x=None)
+    publish(one, x={"n": 2})
+    assert [list(each.view().entries) for each in (one, other, process())] == [["y", "x"]] * 3
+
+
 def test_a_fold_changes_nothing_that_readers_see() -> None:
     one, warm = process(), process()
     publish(one, a={"n": 1}, b={"n": 2})

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core import accounts, credentials, errors, storage, two_factor
 from chalicelib.core.errors import CoreError
-from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 
 
 def test_an_error_tells_its_message_and_details() -> None:
@@ -29,7 +29,7 @@ def test_an_error_may_have_nothing_to_say() -> None:
         (accounts.Suspended, 403),
         (credentials.Revoked, 403),
         (errors.NotFound, 404),
-        (errors.MethodNotAllowed, 405),
+        (MethodNotAllowed, 405),
         (errors.Conflict, 409),
         (accounts.UsernameTaken, 409),
         (accounts.EmailTaken, 409),
@@ -55,7 +55,7 @@ def test_only_a_fault_of_ours_is_a_500() -> None:
     ("error", "headers"),
     [
         (errors.NotFound("x"), []),
-        (errors.MethodNotAllowed("x", allowed=["GET", "HEAD"]), [("Allow", "GET, HEAD")]),
+        (MethodNotAllowed("x", allowed=["GET", "HEAD"]), [("Allow", "GET, HEAD")]),
         (errors.TooMany("x", retry_after=7), [("Retry-After", "7")]),
         (errors.Busy("x", retry_after=2), [("Retry-After", "2")]),
     ],

@@ -41,7 +41,7 @@ def test_a_warm_manifest_costs_one_call(client: Client, calls: list[str], path: 
     assert (client.get(path).status, calls) == (200, ["Query"])
 
 
-def test_an_upload_costs_eight_calls_and_reads_no_other_version(
+def test_an_upload_costs_seven_calls_and_the_bytes_and_reads_no_other_version(
     client: Client, upload: Upload, calls: list[str]
 ) -> None:
     upload()

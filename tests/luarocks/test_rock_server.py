@@ -8,6 +8,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
+from chalicelib.luarocks import index
 from tests.client import Client
 from tests.luarocks.conftest import Upload, rockspec
 
@@ -45,6 +46,26 @@ def test_a_manifest_lists_what_is_published(client: Client, published: None, roo
     assert (zipped.status, zipped.header("content-type")) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(zipped.body)) as archive:
         assert {member: archive.read(member) for member in archive.namelist()} == {name: MANIFEST}
+
+
+@pytest.mark.parametrize("name", ["manifest", "manifest-5.4"])
+@pytest.mark.parametrize("root", ["", "/manifests/alice"])
+def test_a_manifest_comes_as_json_too(client: Client, published: None, root: str, name: str) -> None:
+    reply = client.get(f"{root}/{name}.json")
+    assert (reply.status, reply.json) == (
+        200,
+        {
+            "commands": {},
+            "modules": {},
+            "repository": {"say": {"1.0-1": [{"arch": "rockspec"}, {"arch": "src"}]}},
+        },
+    )
+
+
+def test_a_name_longer_than_any_is_not_taken_apart(client: Client, aws: None) -> None:
+    for length in (510, 60_000):
+        assert client.get(f"/{'-' * length}.rockspec").status == 404
+    assert list(index._splits("-" * 512)) == []
 
 
 def test_an_empty_server_has_a_manifest(client: Client, aws: None) -> None:
