@@ -14,7 +14,9 @@ class Caller:
     credential: Credential
 
     def require(self, needed: str) -> None:
-        """Raises Forbidden unless the credential's scope allows `needed`; see `allows`."""
+        """Raises Forbidden unless the credential's scope allows `needed`, see `allows`; the banned only read."""
+        if needed != "read" and self.account.rank == "BANNED":
+            raise Forbidden("Your account has been banned")
         if not allows(self.credential.scope, needed):
             raise Forbidden(f"This key may not do that: its scope is {self.credential.scope}.")
 

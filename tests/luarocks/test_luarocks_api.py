@@ -123,6 +123,15 @@ def test_a_suspended_account_is_refused(client: Client, alice: Account, upload: 
     assert stored() == []
 
 
+def test_a_banned_account_may_look_but_not_publish(client: Client, upload: Upload) -> None:
+    banned = accounts.create("mallory", "mallory@example.org", rank="BANNED")
+    _, secret = credentials.create(banned, "luarocks")
+    assert client.get(f"/api/1/{secret}/status").status == 200
+    reply = upload(key=secret)
+    assert (reply.status, reply.json) == (403, {"errors": ["Your account has been banned"]})
+    assert stored() == []
+
+
 def test_check_rockspec_tells_null_for_what_is_not_there(client: Client, key: str) -> None:
     reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
     assert (reply.status, reply.json) == (200, {"module": None, "version": None})
