@@ -1,7 +1,6 @@
 """The fixtures: a world to run in (moto, then our own engine), a client, accounts, and a count of AWS calls."""
 
 import os
-import tempfile
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -102,10 +101,3 @@ def calls() -> Iterator[list[str]]:
     _counted.clear()
     yield _counted
     _counted.clear()
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A directory for a real client's home."""
-    with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory)

@@ -121,12 +121,7 @@ class Transaction:
 
     def __init__(self) -> None:
         self._write = TransactWrite(connection=_shared, client_request_token=uuid.uuid4().hex)
-        self._otherwise: dict[str, list[CoreError | None]] = {"check": [], "delete": [], "put": [], "update": []}
-
-    def check(self, item: Item, condition: Condition, otherwise: CoreError | None = None) -> None:
-        """Require `condition` of an item that is not written."""
-        self._otherwise["check"].append(otherwise)
-        self._write.condition_check(type(item), item.pk, item.sk, condition=condition)
+        self._otherwise: dict[str, list[CoreError | None]] = {"delete": [], "put": [], "update": []}
 
     def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
         """Remove an item."""
@@ -161,7 +156,7 @@ class Transaction:
             raise self._refusal(error) from error
 
     def _refusal(self, error: TransactWriteError) -> Exception:
-        """Which error a cancelled transaction means; PynamoDB sends the writes as check, delete, put, update."""
+        """Which error a cancelled transaction means; PynamoDB sends the writes as delete, put, update."""
         if error.cause_response_code in _CONTENTION:
             return _contended()
         if error.cause_response_code != "TransactionCanceledException":

@@ -36,12 +36,14 @@ def member(view: str) -> Authenticate:
 
 
 def is_logged_in(request: Request) -> bool:
-    """Whether the request came from somebody logged in, asked where no route did; never raises.
+    """Whether the request came from somebody logged in, asked only where no route did; never raises.
 
     Errors are rendered with it, among them that the database is away.
     """
+    if request.caller_asked:
+        return request.caller is not None
     try:
-        return (request.caller or anyone(request)) is not None
+        return anyone(request) is not None
     except Exception as error:
         _log.error("hel: who called is not known: %s", type(error).__qualname__)
         return False

@@ -8,12 +8,14 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.two_factor import NotEnabled
 from chalicelib.luarocks import auth, index, rocks, wire
+from chalicelib.luarocks.versions import TARGETS
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 from chalicelib.web.service import Service
 
 service = Service("luarocks", wire.render_error)
-_MANIFEST = re.compile(r"(?P<member>manifest(-5\.[1-5])?)(\.(?P<form>json|zip))?")
+_LUA = "|".join(re.escape(target) for target in TARGETS)
+_MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
 
 
 def _largest_upload() -> int:

@@ -14,7 +14,10 @@ Event = Mapping[str, Any]
 
 
 class Request:
-    """One request. `params` are the decoded path parameters, `caller` who makes it, once that is known."""
+    """One request. `params` are the decoded path parameters.
+
+    `caller` is who makes it, once a route has asked (`caller_asked`); None also means nobody in particular.
+    """
 
     def __init__(self, event: Event) -> None:
         self._event = event
@@ -22,6 +25,7 @@ class Request:
         self.method: str = event.get("httpMethod") or self._context["httpMethod"]
         self.params: dict[str, str] = {}
         self.caller: Caller | None = None
+        self.caller_asked = False
 
     @cached_property
     def raw_path(self) -> str:

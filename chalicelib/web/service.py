@@ -69,6 +69,7 @@ class Service:
         _check_size(request, route)
         if route.auth is None:
             return route.view(request)
+        request.caller_asked = True
         caller = request.caller = route.auth(request)
         if caller is not None:
             caller.require(route.scope)

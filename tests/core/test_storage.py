@@ -37,10 +37,6 @@ def refusal(writes: Transaction) -> Exception:
     return raised.value
 
 
-def failing_check(writes: Transaction, otherwise: CoreError | None) -> None:
-    writes.check(claim("nobody"), Claim.pk.exists(), otherwise)
-
-
 def failing_delete(writes: Transaction, otherwise: CoreError | None) -> None:
     writes.delete(claim("nobody"), Claim.pk.exists(), otherwise)
 
@@ -57,7 +53,7 @@ def failing_update(writes: Transaction, otherwise: CoreError | None) -> None:
     writes.update(claim("nobody"), [Claim.holder.set("new")], Claim.pk.exists(), otherwise)
 
 
-FAILING = [failing_check, failing_delete, failing_put, failing_create, failing_update]
+FAILING = [failing_delete, failing_put, failing_create, failing_update]
 
 
 @contextmanager
@@ -84,7 +80,6 @@ def test_all_kinds_of_writes_happen_together() -> None:
     claim("deleted", "old").save()
     claim("updated", "old").save()
     writes = Transaction()
-    writes.check(claim("kept"), Claim.holder == "old")
     writes.delete(claim("deleted"), Claim.holder == "old")
     writes.put(claim("put"))
     writes.create(claim("created"))
@@ -117,7 +112,7 @@ def test_a_failed_condition_without_an_error_means_that_somebody_was_faster(fail
 
 @pytest.mark.parametrize("place", range(5))
 def test_the_error_is_that_of_the_failed_write_whatever_the_order_of_the_calls(place: int) -> None:
-    """PynamoDB sends checks, deletes, puts and updates in this order, and the reasons come back in it."""
+    """PynamoDB sends deletes, puts and updates in this order, and the reasons come back in it."""
     claim("there", "old").save()
     errors: list[CoreError] = [NotFound(str(number)) for number in range(5)]
     conditions: list[Condition] = [Claim.pk.exists()] * 5
@@ -128,7 +123,7 @@ def test_the_error_is_that_of_the_failed_write_whatever_the_order_of_the_calls(p
     writes.update(claim("0"), [Claim.holder.set("new")], conditions[0], errors[0])
     writes.put(claim("1"), conditions[1], errors[1])
     writes.delete(claim("2"), conditions[2], errors[2])
-    writes.check(claim("3"), conditions[3], errors[3])
+    writes.delete(claim("3"), conditions[3], errors[3])
     writes.update(claim("4"), [Claim.holder.set("new")], conditions[4], errors[4])
     assert refusal(writes) is errors[place]
     assert set(holders().values()) == {"old"}
@@ -136,9 +131,9 @@ def test_the_error_is_that_of_the_failed_write_whatever_the_order_of_the_calls(p
 
 def test_of_several_named_failures_one_of_the_first_kind_is_told() -> None:
     claim("taken", "old").save()
-    writes, first, second = Transaction(), Conflict("create"), NotFound("check")
+    writes, first, second = Transaction(), Conflict("create"), NotFound("delete")
     failing_create(writes, first)
-    failing_check(writes, second)
+    failing_delete(writes, second)
     assert refusal(writes) is second
 
 

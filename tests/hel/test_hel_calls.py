@@ -54,6 +54,15 @@ def test_a_refused_package_costs_only_the_session(create: Create, calls: list[st
     assert calls == SESSION
 
 
+def test_an_old_cookie_is_looked_up_once_though_the_refusal_tells_of_it(
+    client: Client, session: dict[str, str], calls: list[str]
+) -> None:
+    client.post("/auth", headers=session, json={"action": "log-out"})
+    calls.clear()
+    reply = client.post("/packages", headers=session, json={})
+    assert (reply.status, reply.json["logged_in"], calls) == (403, False, ["UpdateItem"])
+
+
 def test_an_unknown_path_costs_nothing_without_a_cookie(client: Client, calls: list[str]) -> None:
     client.get("/packages/a/b/c/d")
     assert calls == []
