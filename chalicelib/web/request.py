@@ -99,6 +99,11 @@ class Request:
         return token if scheme.lower() == "bearer" and token else None
 
     @property
+    def client_address(self) -> str:
+        """The address that the gateway saw the request come from; what a client claims in headers does not count."""
+        return str((self._context.get("identity") or {}).get("sourceIp") or "")
+
+    @property
     def user_agent(self) -> str:
         """What the client calls itself."""
         return self.headers.get("user-agent", "")

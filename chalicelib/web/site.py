@@ -6,6 +6,7 @@ from typing import Any
 
 from chalice import app as chalice
 
+from chalicelib.web.conditional import not_modified
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
 from chalicelib.web.routing import Tree
@@ -33,7 +34,7 @@ class Site:
         service, place, params = self.tree.find(request.segments)
         request.params = dict(params)
         assert service is not None, "every path has an owner: the root has one"
-        response = service.answer(request, place)
+        response = not_modified(request, service.answer(request, place))
         return _without_body(response) if request.method == "HEAD" else response
 
     def largest_body(self, method: str, path: str) -> int:
@@ -97,7 +98,7 @@ def _is_root_file(path: str) -> bool:
 def _without_body(response: Response) -> Response:
     """What HEAD gets: all of it but the bytes. A view may keep the answer that it returned, so it stays whole."""
     headers = [*response.headers]
-    if response.header("Content-Length") is None:
+    if response.header("Content-Length") is None and response.status not in (204, 304):
         headers.append(("Content-Length", str(len(response.body))))
     return replace(response, body=b"", headers=headers)
 

@@ -228,3 +228,17 @@ def test_no_path_header_or_body_breaks_a_request(path: str, header: str, body: b
     assert isinstance(request.base_url, str)
     assert isinstance(request.cookies, dict)
     assert request.bearer is None or request.bearer in header
+
+
+@both
+def test_the_client_address_is_what_the_gateway_saw(event: Event) -> None:
+    made = event("GET", "/a", headers={"X-Forwarded-For": "203.0.113.9"})
+    made["requestContext"]["identity"] = {"sourceIp": "192.0.2.7"}
+    assert Request(made).client_address == "192.0.2.7"
+
+
+@both
+def test_a_client_without_an_address_has_an_empty_one(event: Event) -> None:
+    made = event("GET", "/a")
+    made["requestContext"]["identity"] = {}
+    assert Request(made).client_address == ""

@@ -60,6 +60,11 @@ def bare(request: Request) -> Response:
     return Response(204)
 
 
+@api.route("GET", "/api/dated")
+def dated(request: Request) -> Response:
+    return bytes_response(b"dated", "text/plain", headers=[("ETag", '"1"')])
+
+
 @api.route("GET", "/api/broken")
 def broken(request: Request) -> Response:
     raise RuntimeError(request.argument("why"))
@@ -160,6 +165,12 @@ def test_it_does_not_matter_by_which_resource_a_request_came(app: Chalice, metho
     assert answers == [answers[0]] * len(resources)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_has_the_newest_answer_gets_304_and_no_bytes(app: Chalice, method: str) -> None:
+    event = rest_event(method, "/api/dated", headers={"If-None-Match": '"1"'})
+    assert send(app, event) == (304, b"", {"ETag": '"1"'})
+
+
 def test_the_stage_in_the_path_of_the_context_does_not_matter(app: Chalice) -> None:
     assert get(app, "/api/binary", stage="prod")[:2] == (200, BINARY)
 
@@ -187,6 +198,7 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
         "/api/{name}/echo": ["OPTIONS", "POST"],
         "/api/bare": ["GET", "HEAD", "OPTIONS"],
         "/api/broken": ["GET", "HEAD", "OPTIONS"],
+        "/api/dated": ["GET", "HEAD", "OPTIONS"],
     }
 
 
