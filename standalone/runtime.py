@@ -60,6 +60,7 @@ def _do_jobs() -> None:
 
     while True:
         try:
+            jobs.promise_repeats()
             jobs.run_due()
         except Exception:  # the store may be away for a moment; the jobs wait
             _log.exception("jobs could not be run")

@@ -19,7 +19,7 @@ import moto
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, storage
+from chalicelib.core import accounts, credentials, jobs, storage
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from standalone.storage.engine import Engine
@@ -68,6 +68,7 @@ def _world() -> Iterator[None]:
     storage.create_tables(MODELS)
     for catalogue in Catalogue.named.values():
         catalogue.forget()
+    jobs.forget()
     yield
 
 

@@ -76,14 +76,20 @@ class Catalogue:
 
     def rebuild(self) -> View:
         """Make all entries anew from the entities, announced by one change item."""
-        for _ in range(TRIES):
-            view = self.view()
-            entries = {key: Entry(key, value) for key, value in self._entities()}
-            try:
-                return self._advance(self._log.replace(view, entries, _after(view)))
-            except Contended:
-                pass
-        raise Busy("Too many changes at once.", retry_after=2)
+        return self._replace(lambda _: {key: Entry(key, value) for key, value in self._entities()}, _after)
+
+    def refresh(self, renew: Callable[[View], Changes], *, modifies: bool = True) -> View:
+        """Bring any number of entries up to date, such as their counters, announced by one change item.
+
+        `renew` gets the newest view and returns what is to change; with nothing, nothing is written. Unless it
+        `modifies`, Last-Modified stays: for what no dated answer shows.
+        """
+
+        def entries(view: View) -> dict[str, Entry] | None:
+            changes = renew(view)
+            return view.changed(changes.items(), 0, 0).entries if changes else None
+
+        return self._replace(entries, _after if modifies else lambda view: view.modified_at)
 
     def forget(self) -> None:
         """Drop what this process holds, as if it had just started."""
@@ -96,6 +102,21 @@ class Catalogue:
             jobs.promise(writes, "fold-catalogue", {"name": self.name})
         writes.commit()
         return self._advance(view.changed(changes.items(), sequence, modified_at))
+
+    def _replace(self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int]) -> View:
+        """Put other entries in the place of all; None leaves them."""
+        for _ in range(TRIES):
+            with self._publishing:
+                view = self.view()
+                entries = renew(view)
+                if entries is None:
+                    return view
+                try:
+                    return self._advance(self._log.replace(view, entries, date(view)))
+                except Contended:
+                    pass
+            time.sleep(random.uniform(0, 0.05))  # noqa: S311
+        raise Busy("Too many changes at once.", retry_after=2)
 
     def _advance(self, view: View) -> View:
         """Make `view` the one that this process holds, unless another thread went further."""
@@ -110,7 +131,7 @@ class Catalogue:
             if head is None:
                 return View(0, 0, {})
             start = int(head.snapshot_sequence)
-            view = View(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot))
+            view = View(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot, {}))
             changes = self._log.changes_from(start + 1)
             if _follows(start, changes):
                 return self._apply(view, changes)
@@ -123,7 +144,8 @@ class Catalogue:
         last = changes[-1]
         start = next((place for place in reversed(range(len(changes))) if changes[place].snapshot), None)
         if start is not None:
-            view = View(view.sequence, view.modified_at, self._log.read_snapshot(changes[start].snapshot))
+            entries = self._log.read_snapshot(changes[start].snapshot, view.entries)
+            view = View(view.sequence, view.modified_at, entries)
             changes = changes[start + 1 :]
         values = ((change.key, self._log.read_value(change)) for change in changes)
         return view.changed(values, int(last.sequence), int(last.modified_at))

@@ -34,12 +34,12 @@ class ChangeLog:
         """The changes with this number or a higher one, in order."""
         return list(Change.query(self._log, Change.sk >= _sort_key(sequence), consistent_read=True))
 
-    def read_snapshot(self, key: str | None) -> dict[str, Entry]:
-        """All entries of a snapshot; none where there is none."""
+    def read_snapshot(self, key: str | None, known: Mapping[str, Entry]) -> dict[str, Entry]:
+        """All entries of a snapshot; none where there is none. What stands in `known` alike is that same object."""
         if key is None:
             return {}
         values = orjson.loads(zlib.decompress(blobs.get(key)))
-        return {key: Entry(key, value) for key, value in values.items()}
+        return {key: _same_or_new(known.get(key), key, value) for key, value in values.items()}
 
     def read_value(self, change: Change) -> Value | None:
         """A changed entry; None when it is gone."""
@@ -139,6 +139,10 @@ class ChangeLog:
         values = {key: entry.value for key, entry in view.entries.items()}
         place = f"{self._area}/snapshot-{view.sequence}-{secrets.token_hex(4)}"
         return blobs.put(zlib.compress(orjson.dumps(values)), place).key
+
+
+def _same_or_new(known: Entry | None, key: str, value: Value) -> Entry:
+    return known if known and known.value == value else Entry(key, value)
 
 
 def _pointer(view: View, snapshot: str) -> dict[str, Any]:

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Job
+from chalicelib.core.errors import NotFound
+from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.tables import Job, Repeat
 
 ATTEMPTS = 8
 _LEASE = 600  # seconds: longer than any job may take, so that nobody else starts it meanwhile
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
+_periods: dict[str, int] = {}
+_next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
 
 
 def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
@@ -27,6 +30,49 @@ def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None
         return handler
 
     return declare
+
+
+def repeats(name: str, every: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Declare what is done once in every stretch of `every` seconds, aligned to the clock (86400: at midnight UTC)."""
+
+    def declare(handler: Callable[[], None]) -> Callable[[], None]:
+        _handlers[name] = lambda _: handler()
+        _periods[name] = every
+        return handler
+
+    return declare
+
+
+def promise_repeats() -> None:
+    """Promise the repeating jobs whose time has come: each once, however many processes ask."""
+    for name, every in _periods.items():
+        moment = time.time()
+        if moment < _next.get(name, 0):
+            continue
+        _next[name] = moment - moment % every + every
+        writes = Transaction()
+        writes.update(
+            Repeat("jobs-repeating", name),
+            [Repeat.kind.set(Repeat), Repeat.next_at.set(_next[name])],
+            Repeat.next_at.does_not_exist() | (Repeat.next_at <= moment),
+        )
+        promise(writes, name, None)
+        try:
+            writes.commit()
+        except Contended:  # somebody else has promised it, or tries: look again
+            _next[name] = min(_next[name], moment + 60)
+
+
+def repeat_now(name: str) -> None:
+    """Do a repeating job at once, whenever it is due. Raises NotFound."""
+    if name not in _periods:
+        raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(_periods))}.")
+    _handlers[name](None)
+
+
+def forget() -> None:
+    """Drop what this process knows of the clock's next strokes, as if it had just started."""
+    _next.clear()
 
 
 def promise(writes: Transaction, name: str, payload: Any) -> None:

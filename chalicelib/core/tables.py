@@ -146,6 +146,12 @@ class Fold(CoreItem, discriminator="catalogue-fold"):
     at = NumberAttribute()  # epoch seconds
 
 
+class Repeat(CoreItem, discriminator="repeat"):
+    """When a repeating job is due again. `jobs-repeating` / `<name>`."""
+
+    next_at = NumberAttribute()  # epoch seconds
+
+
 class Job(CoreItem, discriminator="job"):
     """Work that was promised. `jobs` / `<time>#<random>`, or `jobs-dead` when it was given up."""
 

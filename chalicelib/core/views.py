@@ -1,7 +1,11 @@
 """What a process holds of a catalogue: entries, and what was made from them."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar, cast
+
+REMEMBERED = 256
 
 T = TypeVar("T")
 Value = dict[str, Any]
@@ -43,10 +47,12 @@ class View(_Kept):
     so that no two states have the same Last-Modified.
     """
 
-    __slots__ = ("entries", "modified_at", "sequence")
+    __slots__ = ("_remembered", "_remembering", "entries", "modified_at", "sequence")
 
     def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
         super().__init__()
+        self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
+        self._remembering = threading.Lock()
         self.sequence = sequence
         self.modified_at = modified_at
         self.entries = entries
@@ -54,9 +60,22 @@ class View(_Kept):
     def keep(self, name: Hashable, build: Callable[["View"], T]) -> T:
         """What `build` makes of this view, made once for as long as nothing changes.
 
-        `name` must not be taken from a request as it is: nothing is forgotten before the next change.
+        `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
         """
         return self._keep(name, lambda: build(self))
+
+    def remember(self, name: Hashable, build: Callable[["View"], T]) -> T:
+        """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held."""
+        with self._remembering:
+            if name in self._remembered:
+                self._remembered.move_to_end(name)
+                return cast(T, self._remembered[name])
+        built = build(self)
+        with self._remembering:
+            self._remembered[name] = built
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return built
 
     def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "View":
         """The view after entries changed, one by one (None: gone); the others are the same objects.

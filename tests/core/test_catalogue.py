@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs
+from chalicelib.core import blobs, catalogue, change_log, jobs, views
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.storage import Transaction
@@ -804,3 +804,73 @@ def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
         with pytest.raises(NotFound):
             blobs.get(first)
         assert [state(each.view()) for each in (asleep, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
+
+
+def test_a_refresh_changes_many_entries_by_one_change_item() -> None:
+    here, there = process(), process()
+    publish(here, a={"n": 1}, b={"n": 1}, c={"n": 1})
+    there.view()
+    here.refresh(lambda view: {"a": {"n": 2}, "c": {"n": 3}, "b": None})
+    assert state(here.view()) == state(there.view()) == (4, {"a": {"n": 2}, "c": {"n": 3}})
+    assert state(process().view()) == state(here.view())
+
+
+def test_a_refresh_keeps_the_entries_that_stay_in_every_process() -> None:
+    here, there = process(), process()
+    publish(here, a={"n": 1}, b={"n": 1})
+    kept = [where.view().entries["a"] for where in (here, there)]
+    here.refresh(lambda view: {"b": {"n": 2}})
+    assert [where.view().entries["a"] for where in (here, there)] == kept
+    assert all(
+        entry is old for entry, old in zip((here.view().entries["a"], there.view().entries["a"]), kept, strict=True)
+    )
+
+
+def test_a_refresh_of_nothing_writes_nothing(calls: list[str]) -> None:
+    here = process()
+    publish(here, a={"n": 1})
+    calls.clear()
+    assert here.refresh(lambda view: {}).sequence == 1
+    assert calls == ["Query"]
+
+
+@pytest.mark.parametrize("modifies", [True, False])
+def test_a_refresh_moves_last_modified_only_when_it_modifies(modifies: bool) -> None:
+    here, there = process(), process()
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        before = publish(here, a={"n": 1}).modified_at
+        clock.shift(60)
+        here.refresh(lambda view: {"a": {"n": 2}}, modifies=modifies)
+    assert here.view().modified_at == there.view().modified_at == before + (60 if modifies else 0)
+
+
+def test_a_refresh_loses_no_publish_that_comes_between() -> None:
+    here, there = process(), process()
+    publish(here, a={"n": 1})
+    between = iter([lambda: publish(there, b={"n": 1})])
+
+    def renew(view: View) -> dict[str, Value | None]:
+        next(between, lambda: None)()
+        return {"a": {"n": 2}}
+
+    here.refresh(renew)
+    assert state(process().view())[1] == {"a": {"n": 2}, "b": {"n": 1}}
+
+
+def test_what_is_remembered_is_built_once() -> None:
+    view = View(1, 1, {})
+    built: list[View] = []
+    for _ in range(3):
+        view.remember("query", built.append)
+    assert built == [view]
+
+
+def test_only_the_last_used_are_remembered() -> None:
+    view, built = View(1, 1, {}), []
+    view.remember("first", lambda _: built.append("first"))
+    for number in range(views.REMEMBERED):
+        view.remember("first", lambda _: built.append("first"))
+        view.remember(number, lambda _: built.append("other"))
+    view.remember("first", lambda _: built.append("first"))
+    view.remember(0, lambda _: built.append("again"))
+    assert built == ["first", *["other"] * views.REMEMBERED, "again"]

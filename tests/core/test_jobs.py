@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from chalicelib.core import jobs
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
 
@@ -227,3 +227,60 @@ def test_a_long_error_is_cut() -> None:
             jobs.run_due()
             clock.shift(3600)
     assert [len(job.error) for job in jobs.dead()] == [1000]
+
+
+@jobs.repeats("test-daily", every=86400)
+def daily() -> None:
+    done.append("daily")
+
+
+def names_waiting() -> list[str]:
+    return [job.name for job in waiting() if job.name.startswith("test-")]
+
+
+def test_a_repeating_job_is_done_once_in_every_period() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        for day in range(3):
+            for _ in range(4):
+                jobs.promise_repeats()
+                jobs.run_due()
+                clock.shift(3600)
+            assert done.count("daily") == day + 1
+            clock.shift(20 * 3600)
+
+
+def test_periods_are_aligned_to_the_clock() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        jobs.promise_repeats()
+        clock.move_to(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC))
+        jobs.promise_repeats()
+        assert names_waiting() == ["test-daily"]
+        clock.move_to(datetime(2026, 3, 2, tzinfo=UTC))
+        jobs.promise_repeats()
+        assert names_waiting() == ["test-daily", "test-daily"]
+
+
+def test_many_processes_promise_a_repeating_job_once() -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        for _ in range(3):
+            jobs.forget()
+            jobs.promise_repeats()
+        assert names_waiting() == ["test-daily"]
+
+
+def test_a_warm_process_asks_nothing_before_the_next_period(calls: list[str]) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        jobs.promise_repeats()
+        calls.clear()
+        jobs.promise_repeats()
+        assert calls == []
+
+
+def test_a_repeating_job_can_be_done_at_once() -> None:
+    jobs.repeat_now("test-daily")
+    assert done == ["daily"]
+
+
+def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
+    with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
+        jobs.repeat_now("test-note")
