@@ -10,7 +10,7 @@ from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from standalone.clock import Clock
-from standalone.gateway import error, log_access
+from standalone.replies import error, log_access
 
 MAX_HEAD = 64 * 1024
 LEAST_RATE = 1024  # bytes a second below which a body counts as stuck
@@ -189,7 +189,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         reply = error("-", status)
-        log_access("-", reply, seconds=0)
+        log_access(self.client[0] if self.client else None, "-", reply, len(reply.body), 0)
         headers = [*self.server_state.default_headers, *reply.headers, (b"connection", b"close")]
         fields = b"".join(b"%s: %s\r\n" % field for field in headers)
         self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + reply.body)

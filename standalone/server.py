@@ -30,6 +30,8 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 
+UNSENT = 128 * 1024
+
 log = logging.getLogger("moonbase.server")
 
 
@@ -101,6 +103,9 @@ def listen(config: Config) -> socket.socket:
         ) from problem
     # Connections inherit it. asyncio would leave it out, as it cannot tell that this socket speaks TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # The kernel takes no more than this of what cannot be sent yet. Of its own it would take megabytes, and then
+    # nothing for as long as a slow reader needs for most of them, who would look like one that has stopped.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     scheme = "https" if config.is_ssl else "http"
     log.info("listening on %s://%s:%d", scheme, config.host, listener.getsockname()[1])
     return listener

@@ -1,6 +1,7 @@
 """Secrets that must be readable again: sealed by KMS on AWS, by a key file on one machine."""
 
 import base64
+import hmac
 import os
 import tempfile
 from contextlib import suppress
@@ -34,6 +35,11 @@ def unseal(sealed: str, purpose: str) -> str:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(_key(settings.current().key_file)).decrypt(data[:12], data[12:], purpose.encode()).decode()
+
+
+def derived_key(purpose: str) -> bytes:
+    """A key of 32 bytes for another purpose than sealing, the same in every process that has the key file."""
+    return hmac.digest(_key(settings.current().key_file), purpose.encode(), "sha256")
 
 
 @cache

@@ -586,8 +586,8 @@ class TestLog:
         ask(port, "GET", "/boom/../SECRET")
         raw(port, b"GET /SECRET\t HTTP/1.1\r\n\r\n")
         lines = [record.getMessage() for record in caplog.records if record.name == "moonbase.access"]
-        assert re.fullmatch(r"GET /template/\{key\} 200 5 \d+\.\dms", lines[0])
-        assert re.fullmatch(r"- - 400 \d+ 0\.0ms", lines[2])
+        assert re.fullmatch(r"127\.0\.0\.1 GET /template/\{key\} 200 5 \d+\.\dms", lines[0])
+        assert re.fullmatch(r"127\.0\.0\.1 - - 400 \d+ 0\.0ms", lines[2])
         assert "SECRET" not in caplog.text
 
 
