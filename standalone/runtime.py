@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.web.site import Site
 
 _log = logging.getLogger(__name__)
-_JOBS_EVERY = 1.0
+_JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
 
 
 def open_data(directory: Path) -> None:
@@ -64,4 +63,4 @@ def _do_jobs() -> None:
             jobs.run_due()
         except Exception:  # the store may be away for a moment; the jobs wait
             _log.exception("jobs could not be run")
-        time.sleep(_JOBS_EVERY)
+        jobs.wait(_JOBS_EVERY)

@@ -213,6 +213,7 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
         "/api/binary": ["GET", "HEAD", "OPTIONS"],
         "/api/cookies": ["GET", "HEAD", "OPTIONS"],
         "/api/{name}/echo": ["OPTIONS", "POST"],
+        "/api/elsewhere": ["GET", "HEAD", "OPTIONS"],
         "/api/bare": ["GET", "HEAD", "OPTIONS"],
         "/api/broken": ["GET", "HEAD", "OPTIONS"],
         "/api/dated": ["GET", "HEAD", "OPTIONS"],
