@@ -14,6 +14,7 @@ site = Site(
         "/": home,
         "/{file}": luarocks,
         "/{file}/{below}": home,
+        "/healthz": home,
         "/api/tool_version": luarocks,
         "/api/1": luarocks,
         "/manifests": luarocks,

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +12,16 @@ from chalicelib import settings
 
 if TYPE_CHECKING:
     from chalicelib.web.site import Site
+    from standalone.storage.engine import Engine
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
 
 
-def open_data(directory: Path) -> None:
+def open_data(directory: Path) -> "Engine":
     """Let this process live on `directory`, which is made when it is not there; other processes may do the same.
 
-    Raises OSError when the directory cannot be used.
+    Returns the engine that answers from now on. Raises OSError when the directory cannot be used.
     """
     os.umask(0o077)  # what is in there is nobody else's business
     directory = directory.resolve()
@@ -34,12 +36,27 @@ def open_data(directory: Path) -> None:
     from standalone.storage.engine import Engine
     from standalone.storage.hook import attach
 
-    attach(Engine(directory / "tables.sqlite"))
+    engine = Engine(directory / "tables.sqlite")
+    attach(engine)
 
     from chalicelib.core import storage
     from standalone.tables import MODELS
 
     storage.create_tables(MODELS)
+    return engine
+
+
+def check_data(directory: Path) -> None:
+    """Open `directory`, see that it can be written, and let go of it. Raises OSError."""
+    from chalicelib.core import sealing
+    from standalone.storage.hook import detach
+
+    engine = open_data(directory)
+    detach()
+    engine.close()
+    with tempfile.TemporaryFile(dir=directory):
+        pass
+    sealing.derived_key("links")
 
 
 def make_site(directory: Path, base_url: str | None) -> "Site":

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NoReturn, cast
 
-from uvicorn import Config, Server
+from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
@@ -31,6 +33,7 @@ LOGGING: dict[str, Any] = {
 }
 
 UNSENT = 128 * 1024
+MANY_FILES = 65536
 
 log = logging.getLogger("moonbase.server")
 
@@ -88,8 +91,23 @@ def configure(
 
 
 def serve(config: Config, listener: socket.socket) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0."""
-    sys.exit(_serve_many(config, listener) if config.workers > 1 else _serve_one(config, listener))
+    """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0.
+
+    Also a single worker has a supervisor, which starts it again should it die, and anew at SIGHUP.
+    """
+    _allow_many_files()
+    supervisor = Multiprocess(config, [listener])
+    supervisor.run()
+    failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
+    sys.exit(STARTUP_FAILURE if failed else 0)
+
+
+def check_tls(cert: Path, key: Path) -> None:
+    """Raises ValueError when the files are no certificate and its key, or the key asks for a password."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except OSError as problem:
+        raise ValueError(f"{cert} and {key} are no certificate and its key: {problem}") from None
 
 
 def listen(config: Config) -> socket.socket:
@@ -111,22 +129,12 @@ def listen(config: Config) -> socket.socket:
     return listener
 
 
-def _serve_one(config: Config, listener: socket.socket) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)  # uvicorn raises the signal again when it is done
-    Server(config).run([listener])
-    return STARTUP_FAILURE
-
-
-def _serve_many(config: Config, listener: socket.socket) -> int:
-    supervisor = Multiprocess(config, [listener])
-    supervisor.run()
-    failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
-    return STARTUP_FAILURE if failed else 0
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    sys.exit(0)
+def _allow_many_files() -> None:
+    """As many connections as the system lets us have; many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _make_gateway(app_factory: str | Callable[[], Answer], **options: Any) -> Gateway:
