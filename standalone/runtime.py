@@ -2,8 +2,11 @@
 
 import logging
 import os
+import sqlite3
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,8 @@ from chalicelib import settings
 if TYPE_CHECKING:
     from chalicelib.web.site import Site
     from standalone.storage.engine import Engine
+
+TABLES = "tables.sqlite"
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
@@ -36,7 +41,7 @@ def open_data(directory: Path) -> "Engine":
     from standalone.storage.engine import Engine
     from standalone.storage.hook import attach
 
-    engine = Engine(directory / "tables.sqlite")
+    engine = Engine(directory / TABLES)
     attach(engine)
 
     from chalicelib.core import storage
@@ -57,6 +62,27 @@ def check_data(directory: Path) -> None:
     with tempfile.TemporaryFile(dir=directory):
         pass
     sealing.derived_key("links")
+
+
+@contextmanager
+def frozen(directory: Path, scratch: Path) -> Iterator[None]:
+    """Let this process see the tables as they are at this moment, by a copy below `scratch`; servers go on."""
+    from standalone.storage import hook
+    from standalone.storage.engine import Engine
+
+    live = hook.attached
+    assert live, "the data are open"
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".tables-") as place:
+        copy = Path(place) / TABLES
+        with closing(sqlite3.connect(directory / TABLES)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        engine = Engine(copy)
+        hook.attach(engine)
+        try:
+            yield
+        finally:
+            hook.attach(live)
+            engine.close()
 
 
 def make_site(directory: Path, base_url: str | None) -> "Site":
