@@ -10,6 +10,7 @@ os.environ.update(
 )
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,30 +47,38 @@ botocore.register_initializer(_count_calls)
 @pytest.fixture(params=["moto", "embedded"])
 def aws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Empty tables and an empty place for bytes: once as AWS (moto), once as on one machine."""
-    key_file = str(tmp_path / "key")
-    if request.param == "moto":
+    with world(request.param, tmp_path):
+        yield
+
+
+@contextmanager
+def world(kind: str, place: Path) -> Iterator[None]:
+    """Such a place, which is gone after the block."""
+    key_file = str(place / "key")
+    if kind == "moto":
         with moto.mock_aws(), settings.override(blobs=f"s3://{BUCKET}", key_file=key_file):
             from chalicelib.core import aws
 
             aws.client("s3").create_bucket(Bucket=BUCKET)
-            yield from _world()
+            _furnish()
+            yield
     else:
-        engine = Engine(tmp_path / "tables.sqlite")
+        engine = Engine(place / "tables.sqlite")
         attach(engine)
         try:
-            with settings.override(blobs=f"file:{tmp_path / 'blobs'}", key_file=key_file):
-                yield from _world()
+            with settings.override(blobs=f"file:{place / 'blobs'}", key_file=key_file):
+                _furnish()
+                yield
         finally:
             detach()
             engine.close()
 
 
-def _world() -> Iterator[None]:
+def _furnish() -> None:
     storage.create_tables(MODELS)
     for catalogue in Catalogue.named.values():
         catalogue.forget()
     jobs.forget()
-    yield
 
 
 @pytest.fixture

@@ -255,9 +255,12 @@ def _forget_members(tar: tarfile.TarFile) -> None:
 def _verify(content: IO[bytes], digest: str, name: str) -> int:
     """How many lines a member has; its name tells its hash."""
     hashed, lines = hashlib.sha256(), 0
-    while piece := content.read(CHUNK):
-        hashed.update(piece)
-        lines += piece.count(b"\n")
+    try:
+        while piece := content.read(CHUNK):
+            hashed.update(piece)
+            lines += piece.count(b"\n")
+    except tarfile.ReadError:
+        raise Damaged("It was cut off.") from None
     if hashed.hexdigest() != digest:
         raise Damaged(f"{name} is damaged.")
     return lines

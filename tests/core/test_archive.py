@@ -1,0 +1,310 @@
+"""Everything in one file and back: from one machine to AWS and the other way, whole or refused."""
+
+import io
+import json
+import os
+import tarfile
+import tracemalloc
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+
+from chalicelib import settings
+from chalicelib.core import accounts, archive, blobs, bulk, credentials, jobs, sealing, two_factor
+from chalicelib.core import aws as services
+from chalicelib.core.archive import Damaged, Totals
+from chalicelib.core.errors import Conflict, Invalid
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import CoreItem, TwoFactor, Window, now
+from chalicelib.hel.tables import HelItem
+from standalone.tables import MODELS
+from tests.client import Client
+from tests.conftest import world
+from tests.hel.conftest import package
+from tests.luarocks.conftest import rockspec
+
+WAYS = [("embedded", "moto"), ("moto", "embedded"), ("embedded", "embedded"), ("moto", "moto")]
+SECRET = "JBSWY3DPEHPK3PXP"
+
+
+def ignore(_: int) -> None:
+    """Nobody watches the progress."""
+
+
+def export(place: Path) -> Path:
+    """What this installation holds, as a file; its key lies in `key` beside it."""
+    with (place / "x.tar").open("wb") as file:
+        archive.write(file, MODELS, str(place / "x.key"), ignore)
+    return place / "x.tar"
+
+
+def load(file: Path, **options: Any) -> Totals:
+    """Verify a file and store what it holds."""
+    with file.open("rb") as source:
+        totals = archive.verify(source, MODELS, ignore)
+        archive.read(source, MODELS, str(file.with_suffix(".key")), ignore, **options)
+    return totals
+
+
+def publish() -> tuple[str, str]:
+    """An account that publishes everywhere: its LuaRocks key, and the secret of its second factor."""
+    client = Client()
+    alice = accounts.create("Alice", "alice@example.org", "wonderland")
+    key = credentials.create(alice, "luarocks")[1]
+    session = credentials.create(alice, credentials.SESSION, ends_after=timedelta(days=1))[1]
+    sent = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x.rockspec", rockspec())})
+    version = sent.json["version"]["id"]
+    rock = ("say-1.0-1.src.rock", b"PK rock")
+    assert client.post(f"/api/1/{key}/upload_rock/{version}", files={"rock_file": rock}).status == 200
+    large = package("large", description="long " * 30_000)
+    for document in (package("thing"), large):
+        assert client.post("/packages", json=document, headers={"Cookie": f"auth_tkt={session}"}).status == 201
+    return key, two_factor.enable(alice).secret
+
+
+def seen() -> dict[str, Any]:
+    """What clients see of it."""
+    client = Client()
+    answers = {path: client.get(path) for path in ("/manifest", "/say-1.0-1.rockspec", "/say-1.0-1.src.rock")}
+    packages = client.get("/packages").json["data"]
+    return {**{path: (reply.status, reply.body) for path, reply in answers.items()}, "packages": packages}
+
+
+def stored() -> dict[str, list[Any]]:
+    """Every item that is carried, but for the secrets, which are sealed differently everywhere."""
+    return {
+        model.Meta.table_name: sorted(
+            (
+                {name: value for name, value in item.items() if name != "sealed_secret"}
+                for item in bulk.items(model)
+                if not item["kind"]["S"].startswith("catalogue")
+            ),
+            key=lambda item: (item["pk"]["S"], item["sk"]["S"]),
+        )
+        for model in MODELS
+    }
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+def test_an_installation_moves_with_everything(source: str, target: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with world(source, tmp_path / "a"):
+        key, secret = publish()
+        before, items = seen(), stored()
+        file = export(tmp_path)
+    with world(target, tmp_path / "b"):
+        totals = load(file)
+        assert (seen(), stored()) == (before, items)
+        assert (totals.items, totals.secrets, totals.blobs) == (sum(map(len, items.values())), 1, 3)
+        alice = accounts.log_in("alice", "wonderland")
+        two_factor.verify(alice, pyotp.TOTP(secret).now())
+        body = {"rockspec_file": ("x.rockspec", rockspec(version="2.0-1"))}
+        assert Client().post(f"/api/1/{key}/upload", files=body).json["version"]["id"] == 5
+
+
+def test_a_secret_moves_from_the_key_file_to_kms_and_back(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    with world("embedded", tmp_path / "a"):
+        enrol()
+        first = export(tmp_path / "a")
+    with world("moto", tmp_path / "b"):
+        kms = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        with settings.override(kms_key=kms):
+            load(first)
+            assert secret_of(1) == SECRET
+            second = export(tmp_path / "b")
+    with world("embedded", tmp_path / "c"):
+        load(second)
+        assert secret_of(1) == SECRET
+
+
+def enrol() -> None:
+    """An item with a sealed secret."""
+    sealed = sealing.seal(SECRET, "account#1")
+    TwoFactor("account#1", "two-factor", enrolment="x", sealed_secret=sealed, recovery_hashes=["0"]).save()
+
+
+def secret_of(account: int) -> str:
+    item = TwoFactor.find(f"account#{account}", "two-factor")
+    assert item
+    return sealing.unseal(item.sealed_secret, item.pk)
+
+
+@pytest.mark.usefixtures("aws")
+class TestHere:
+    def test_the_file_alone_opens_no_secret(self, tmp_path: Path) -> None:
+        enrol()
+        file = export(tmp_path)
+        assert SECRET.encode() not in file.read_bytes()
+        assert (tmp_path / "x.key").stat().st_size == 32
+        (tmp_path / "x.key").unlink()
+        (tmp_path / "x.key").write_bytes(bytes(32))
+        sealing._key.cache_clear()
+        with pytest.raises(Invalid, match="The key does not open the secret of account#1"):
+            load(file, replace=True)
+
+    def test_one_key_may_serve_for_many_files(self, tmp_path: Path) -> None:
+        enrol()
+        export(tmp_path)
+        key = (tmp_path / "x.key").read_bytes()
+        export(tmp_path)
+        assert (tmp_path / "x.key").read_bytes() == key
+
+    def test_without_secrets_there_is_no_key(self, tmp_path: Path) -> None:
+        export(tmp_path)
+        assert not (tmp_path / "x.key").exists()
+
+    def test_what_stands_here_is_not_mixed_with_what_comes(self, tmp_path: Path) -> None:
+        publish()
+        file, before = export(tmp_path), stored()
+        with pytest.raises(Conflict, match="There is something stored here already"):
+            load(file)
+        assert stored() == before
+
+    def test_what_stands_here_is_replaced_when_that_is_wanted(self, tmp_path: Path) -> None:
+        publish()
+        file, before, shown = export(tmp_path), stored(), seen()
+        accounts.create("bob", "bob@example.org")
+        key = credentials.create(accounts.named("bob"), "luarocks")[1]
+        Client().post(f"/api/1/{key}/upload", files={"rockspec_file": ("x.rockspec", rockspec("other"))})
+        load(file, replace=True)
+        assert (stored(), seen()) == (before, shown)
+
+    def test_who_holds_the_list_in_memory_sees_that_it_was_replaced(self, tmp_path: Path) -> None:
+        publish()
+        file = export(tmp_path)
+        first = Client().get("/manifest").header("last-modified")
+        load(file, replace=True)
+        assert Client().get("/manifest").header("last-modified") != first
+
+    def test_promised_jobs_come_along_and_what_has_expired_does_not(self, tmp_path: Path) -> None:
+        writes = Transaction()
+        jobs.promise(writes, "fold-catalogue", {"name": "hel"})
+        writes.commit()
+        Window("window#old", "1", used=1, expires_at=now() - timedelta(days=1)).save()
+        file = export(tmp_path)
+        bulk.delete(CoreItem, bulk.items(CoreItem))
+        load(file)
+        assert [job.name for job in jobs.waiting()] == ["fold-catalogue"]
+        assert Window.find("window#old", "1") is None
+
+    def test_bytes_in_items_stay_bytes(self, tmp_path: Path) -> None:
+        raw: bulk.Raw = {
+            "pk": {"S": "raw"},
+            "sk": {"S": "raw"},
+            "kind": {"S": "x"},
+            "one": {"B": b"\x00\xff"},
+            "many": {"BS": [b"\x01", b"\x02"]},
+            "deep": {"M": {"list": {"L": [{"B": b"\xfe"}, {"N": "1.5"}, {"NULL": True}]}}},
+        }
+        bulk.put(HelItem, [raw])
+        file = export(tmp_path)
+        bulk.delete(HelItem, bulk.items(HelItem))
+        load(file)
+        (item,) = bulk.items(HelItem)
+        item["many"]["BS"].sort()
+        assert item == raw
+
+    def test_a_blob_that_vanishes_before_its_turn_is_left_out(self, tmp_path: Path) -> None:
+        keys = sorted(blobs.put(content, "area").key for content in (b"a", b"b"))
+        with (tmp_path / "x.tar").open("wb") as file:
+            archive.write(file, MODELS, str(tmp_path / "x.key"), lambda _: blobs.delete(keys[1]))
+        assert load(tmp_path / "x.tar").blobs == 1
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.usefixtures("aws")
+class TestDamage:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        publish()
+        blobs.put(b"x" * 100_000, "area")
+        return export(tmp_path)
+
+    def refused(self, file: Path, kind: type[Invalid] = Damaged, match: str = "It|There") -> None:
+        before = stored()
+        with file.open("rb") as source, pytest.raises(kind, match=match):
+            archive.verify(source, MODELS, ignore)
+        assert stored() == before
+
+    @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1])
+    def test_a_file_that_was_cut_off_is_refused(self, file: Path, part: float) -> None:
+        with tarfile.open(file) as tar:
+            end = tar.getmember("end.json").offset
+        os.truncate(file, int(end * part))
+        self.refused(file)
+
+    @pytest.mark.parametrize("member", ["tables/", "blobs/"])
+    def test_a_changed_byte_is_found(self, file: Path, member: str) -> None:
+        with tarfile.open(file) as tar:
+            found = next(entry for entry in tar.getmembers() if entry.name.startswith(member))
+        content = bytearray(file.read_bytes())
+        content[found.offset_data + found.size // 2] ^= 1
+        file.write_bytes(content)
+        self.refused(file, match="is damaged")
+
+    @pytest.mark.parametrize("content", [b"", b"no tar at all" * 1000, bytes(20_000)])
+    def test_what_is_no_archive_is_refused(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "x.tar").write_bytes(content)
+        self.refused(tmp_path / "x.tar")
+
+    @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "blobs/../../evil", "tables/core/1.jsonl", "more"])
+    def test_a_strange_member_is_refused(self, file: Path, name: str) -> None:
+        self.refused(rewritten(file, {name: b"x"}, first=True))
+
+    def test_a_link_in_it_is_refused(self, file: Path) -> None:
+        with tarfile.open(file, "w") as tar:
+            link = tarfile.TarInfo("blobs/link")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            tar.addfile(link)
+        self.refused(file)
+
+    def test_a_newer_format_is_refused_by_name(self, file: Path) -> None:
+        newer = json.dumps({"format": 2}).encode()
+        self.refused(rewritten(file, {"moonbase.json": newer}), Invalid, "It has format 2")
+
+    def test_a_table_that_is_not_known_is_refused_by_name(self, file: Path) -> None:
+        strange = {f"tables/snail/000001-{'0' * 64}.jsonl": b""}
+        self.refused(rewritten(file, strange, first=True), Invalid, "a table snail")
+
+
+def rewritten(file: Path, members: dict[str, bytes], *, first: bool = False) -> Path:
+    """The archive with these members in place of others, or before all others."""
+    with tarfile.open(file) as tar:
+        old = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers()}  # type: ignore[union-attr]
+    with tarfile.open(file, "w") as tar:
+        for name, content in ({**members, **old} if first else {**old, **members}).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return file
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.usefixtures("aws")
+class TestMemory:
+    def peak(self, action: Callable[[], object]) -> int:
+        """How many bytes were in use at once, at most."""
+        tracemalloc.start()
+        try:
+            action()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def test_neither_way_holds_more_than_some_megabytes(self, tmp_path: Path) -> None:
+        for number in range(5):
+            blobs.put(bytes([number]) * 20_000_000, "area")
+        line = {"kind": {"S": "x"}, "body": {"S": "x" * 100_000}, "sk": {"S": "x"}}
+        bulk.put(HelItem, ({**line, "pk": {"S": str(number)}} for number in range(300)))
+        files: list[Path] = []
+        assert self.peak(lambda: files.append(export(tmp_path))) < 50_000_000
+        assert files[0].stat().st_size > 130_000_000
+        bulk.delete(HelItem, ({"pk": {"S": str(number)}, "sk": {"S": "x"}} for number in range(300)))
+        assert self.peak(lambda: load(files[0])) < 50_000_000

@@ -1,0 +1,107 @@
+"""kill -9 in the midst of parallel uploads, again and again: what was acknowledged is whole, and nothing is half there.
+
+MOONBASE_CRASHES says how often; CI kills a few times.
+"""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.luarocks.conftest import rockspec
+from tests.servers import Server, moonbase, serving
+
+CRASHES = int(os.environ.get("MOONBASE_CRASHES", "3"))
+UPLOADERS = 4
+
+
+@dataclass
+class Uploader:
+    """Publishes versions of a module of its own, each with a rock, until the server is gone."""
+
+    server: Server
+    key: str
+    name: str
+    acknowledged: dict[str, bytes] = field(default_factory=dict)  # file name -> content
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=30)
+        with suppress(OSError, http.client.HTTPException):
+            for number in range(1, 10_000):
+                version = f"{number}.0-1"
+                spec = rockspec(self.name, version)
+                answer = self._send(connection, "upload", "rockspec_file", "x.rockspec", spec)
+                self.acknowledged[f"{self.name}-{version}.rockspec"] = spec
+                rock = f"{self.name}-{version}.src.rock"
+                content = random.Random(rock).randbytes(50_000)
+                self._send(connection, f"upload_rock/{answer['version']['id']}", "rock_file", rock, content)
+                self.acknowledged[rock] = content
+        connection.close()
+
+    def _send(
+        self, connection: http.client.HTTPConnection, action: str, field: str, filename: str, content: bytes
+    ) -> dict[str, dict[str, int]]:
+        head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
+        headers = {"Content-Type": "multipart/form-data; boundary=B"}
+        connection.request("POST", f"/api/1/{self.key}/{action}", head + content + b"\r\n--B--\r\n", headers)
+        response = connection.getresponse()
+        body = response.read()
+        assert response.status == 200, body
+        return dict(json.loads(body))
+
+
+def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, bytes]:
+    """Let them upload, and kill the server when nobody expects it; returns what was acknowledged."""
+    with serving(data) as server:
+        uploaders = [Uploader(server, key, f"m{number}-{letter}") for letter in "abcd"[:UPLOADERS]]
+        threads = [threading.Thread(target=uploader.run) for uploader in uploaders]
+        for thread in threads:
+            thread.start()
+        time.sleep(dice.uniform(0.05, 1.2))
+        server.kill()
+        for thread in threads:
+            thread.join()
+    return {name: content for uploader in uploaders for name, content in uploader.acknowledged.items()}
+
+
+def get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path: Path) -> None:
+    data, dice = tmp_path / "data", random.Random()
+    moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
+    key = moonbase(data, "key", "create", "alice", "--service", "luarocks")["key"]
+    acknowledged: dict[str, bytes] = {}
+    for number in range(CRASHES):
+        acknowledged |= crash(data, key, number, dice)
+    assert acknowledged, "nobody got as far as an upload"
+    with serving(data) as server:
+        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+        for name, content in acknowledged.items():
+            assert get(connection, f"/{name}") == (200, content), name
+        listed = named_in_manifest(json.loads(get(connection, "/manifest.json")[1]))
+        assert acknowledged.keys() <= listed
+        for name in listed - acknowledged.keys():
+            assert get(connection, f"/{name}")[0] == 200, name
+        connection.close()
+    print(f"{CRASHES} crashes, {len(acknowledged)} acknowledged, {len(listed)} listed")
+    assert moonbase(data, "fsck")["faults"] == []
+
+
+def named_in_manifest(manifest: dict[str, dict[str, dict[str, list[dict[str, str]]]]]) -> set[str]:
+    """The names of all files that a manifest tells of."""
+    return {
+        f"{name}-{version}.rockspec" if file["arch"] == "rockspec" else f"{name}-{version}.{file['arch']}.rock"
+        for name, versions in manifest["repository"].items()
+        for version, files in versions.items()
+        for file in files
+    }
