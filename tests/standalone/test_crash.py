@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,12 @@ class Uploader:
 def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, bytes]:
     """Let them upload, and kill the server when nobody expects it; returns what was acknowledged."""
     with serving(data) as server:
+        urllib.request.urlopen(f"{server.url}/healthz", timeout=30).close()  # a worker is there
         uploaders = [Uploader(server, key, f"m{number}-{letter}") for letter in "abcd"[:UPLOADERS]]
         threads = [threading.Thread(target=uploader.run) for uploader in uploaders]
         for thread in threads:
             thread.start()
-        time.sleep(dice.uniform(0.05, 1.2))
+        time.sleep(dice.uniform(0.0, 1.5))
         server.kill()
         for thread in threads:
             thread.join()
