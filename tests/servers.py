@@ -41,23 +41,28 @@ class Server:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [pid for pid in map(int, children) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
 
 @contextmanager
-def serving(data: Path) -> Iterator[Server]:
-    """Serve `data` on a free port until the block ends."""
+def serving(data: Path, *arguments: str, scheme: str = "http") -> Iterator[Server]:
+    """Serve `data` on a free port until the block ends; `arguments` are more for `serve`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port)],
+        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *arguments],
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     try:
         _wait_for(port, process)
-        yield Server(f"http://127.0.0.1:{port}", data, process)
+        yield Server(f"{scheme}://127.0.0.1:{port}", data, process)
     finally:
         if process.poll() is None:
             process.terminate()

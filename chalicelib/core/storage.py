@@ -196,6 +196,7 @@ def _contended() -> Contended:
 _FAILED = "ConditionalCheckFailed"
 _CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException"}
 _THROTTLING = {
+    "InternalServerError",  # DynamoDB's own trouble; on one machine a disk that is full or away
     "ThrottlingError",
     "ThrottlingException",
     "ProvisionedThroughputExceeded",

@@ -1,5 +1,6 @@
-"""Rate limits: fixed windows, aligned to the clock."""
+"""Limits: so often in a window of time, aligned to the clock; so many at once."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 import time_machine
 
 from chalicelib.core import limits
-from chalicelib.core.errors import TooMany
+from chalicelib.core.errors import Busy, TooMany
 from chalicelib.core.tables import Window
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -76,3 +77,36 @@ def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
 
     with time_machine.travel(MOMENT, tick=False), ThreadPoolExecutor(8) as pool:
         assert list(pool.map(attempt, range(24))).count(True) == 5
+
+
+def test_a_few_work_a_few_wait_and_the_others_are_told_at_once() -> None:
+    turns = limits.Turns(at_once=2, waiting=1)
+    inside, done = threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        with turns.turn("busy"):
+            inside.release()
+            done.wait(10)
+
+    with ThreadPoolExecutor(3) as pool:
+        working = [pool.submit(work) for _ in range(3)]
+        assert inside.acquire(timeout=10)
+        assert inside.acquire(timeout=10)
+        while turns._places.acquire(blocking=False):  # until the third waits, too
+            turns._places.release()
+        with pytest.raises(Busy, match="busy") as refusal, turns.turn("busy"):
+            pass
+        assert refusal.value.detail == {"retry_after": 2}
+        assert not inside.acquire(timeout=0.1)
+        done.set()
+        for worker in working:
+            worker.result(timeout=10)
+    with turns.turn("busy"):
+        pass
+
+
+def test_a_turn_that_failed_is_given_on() -> None:
+    turns = limits.Turns(at_once=1, waiting=0)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="bad"), turns.turn("busy"):
+            raise ValueError("bad")

@@ -1,0 +1,39 @@
+"""The health check: 200 while the store answers, 503 when it does not, for anybody, without a credential."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from botocore.session import get_session
+
+from chalicelib.core.tables import CoreItem
+from tests.client import Client
+
+
+@pytest.fixture
+def broken(client: Client) -> Iterator[Client]:
+    """A client of an installation whose store is not there."""
+    dynamodb = get_session().create_client("dynamodb", region_name="us-east-1")
+    dynamodb.delete_table(TableName=CoreItem.Meta.table_name)
+    logger = logging.getLogger("chalicelib.home.routes")
+    logger.disabled = True
+    yield client
+    logger.disabled = False
+
+
+def test_a_server_whose_store_answers_is_well(client: Client, calls: list[str]) -> None:
+    reply = client.get("/healthz")
+    assert (reply.status, reply.json) == (200, {"status": "ok"})
+    assert reply.header("cache-control") == "no-store"
+    assert calls == ["GetItem"]
+
+
+def test_a_server_whose_store_does_not_answer_says_so(broken: Client) -> None:
+    reply = broken.get("/healthz")
+    assert (reply.status, reply.json) == (503, {"message": "The store does not answer."})
+    assert reply.header("retry-after") == "5"
+
+
+def test_head_tells_the_same(client: Client) -> None:
+    reply = client.head("/healthz")
+    assert (reply.status, reply.body) == (200, b"")
