@@ -14,11 +14,11 @@ from chalicelib.core.errors import CoreError
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
-    """Leave with 0; with 1 for a refusal; with 2 for words that are no command."""
+    """Leave with 0, or with the code that the command chose; with 1 for a refusal; with 2 for words that are none."""
     try:
         from commands.main import main  # here, because the settings are read with it, and may be wrong
 
-        main.main(list(arguments), prog_name="moonbase", standalone_mode=False)
+        code = main.main(list(arguments), prog_name="moonbase", standalone_mode=False)
     except click.UsageError as error:
         error.show()
         _refuse(arguments, error.format_message(), error.exit_code)
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
         message = str(error) or type(error).__name__
         click.echo(f"moonbase: {message}", err=True)
         _refuse(arguments, message, 1)
-    sys.exit(0)
+    sys.exit(code)
 
 
 def _refuse(arguments: Sequence[str], message: str, code: int) -> NoReturn:

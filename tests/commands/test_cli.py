@@ -58,8 +58,33 @@ def test_promised_jobs_are_done(data: Path) -> None:
         "writes = Transaction(); jobs.promise(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()"
     )
     subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
+    (waiting,) = moonbase(data, "jobs", "list")
+    assert list(waiting) == ["id", "name", "attempts", "payload", "due_at"]
+    assert (waiting["name"], waiting["attempts"]) == ("fold-catalogue", 0)
     assert moonbase(data, "jobs", "run") == {"done": 1}
-    assert moonbase(data, "jobs", "dead") == []
+    assert moonbase(data, "jobs", "list") == moonbase(data, "jobs", "dead") == []
+
+
+def test_a_job_that_was_given_up_is_shown_and_tried_again(data: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
+        "from chalicelib.core.tables import Job\n"
+        "job = Job('jobs-dead', '1.0#ab', name='fold-catalogue', payload={'name': 'hel'}, due_at=1, attempts=8)\n"
+        "job.error = 'E'; job.save()"
+    )
+    subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
+    job = {"id": "1.0#ab", "name": "fold-catalogue", "attempts": 8, "payload": {"name": "hel"}}
+    assert moonbase(data, "jobs", "dead") == [{**job, "error": "E"}]
+    assert moonbase(data, "jobs", "retry", "1.0#ab") == {**job, "attempts": 0}
+    assert moonbase(data, "jobs", "run") == {"done": 1}
+    refused = run(data, "--json", "jobs", "retry", "1.0#ab")
+    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "There is no dead job 1.0#ab."})
+
+
+def test_a_repeating_job_that_is_not_there_is_refused(data: Path) -> None:
+    refused = run(data, "--json", "jobs", "run", "no-such-job")
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"].startswith("There is no repeating job no-such-job")
 
 
 def test_a_mistyped_directory_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:

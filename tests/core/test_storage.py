@@ -189,6 +189,7 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
         ("ThrottlingException", None, Busy),
         ("ProvisionedThroughputExceededException", None, Busy),
         ("RequestLimitExceeded", None, Busy),
+        ("InternalServerError", None, Busy),
         ("ValidationException", None, TransactWriteError),
         ("AccessDeniedException", None, TransactWriteError),
     ],

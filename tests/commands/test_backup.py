@@ -1,0 +1,115 @@
+"""export, import and fsck at the command line, beside a running server."""
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.luarocks.conftest import rockspec
+from tests.servers import MOONBASE, moonbase, serving
+from tests.standalone.test_serve import get, upload
+
+
+def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(MOONBASE), "--data", str(data), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory that holds something of each kind."""
+    data = tmp_path_factory.mktemp("full") / "data"
+    with serving(data, "--workers", "1") as server:
+        key = server.make_key("alice")
+        assert upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec())[0] == 200
+    moonbase(data, "two-factor", "enable", "alice")
+    return data
+
+
+def test_what_was_exported_is_imported_elsewhere(full: Path, tmp_path: Path) -> None:
+    told = moonbase(full, "export", str(tmp_path / "x.tar"))
+    assert told == {
+        "file": str(tmp_path / "x.tar"),
+        "key": str(tmp_path / "x.tar.key"),
+        "items": told["items"],
+        "secrets": 1,
+        "blobs": 1,
+        "bytes": len(rockspec()),
+    }
+    for path in tmp_path.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+    imported = moonbase(tmp_path / "new", "import", str(tmp_path / "x.tar"))
+    assert imported == {name: told[name] for name in ("items", "secrets", "blobs", "bytes")}
+    assert moonbase(tmp_path / "new", "user", "list") == moonbase(full, "user", "list")
+    assert moonbase(tmp_path / "new", "fsck")["faults"] == []
+    with serving(tmp_path / "new", "--workers", "1") as server:
+        assert get(server, "/say-1.0-1.rockspec") == (200, rockspec())
+
+
+def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--workers", "1") as server:
+        key, over = server.make_key("alice"), threading.Event()
+
+        def publish() -> None:
+            number = 0
+            while not over.is_set():
+                number += 1
+                spec = rockspec(version=f"{number}.0-1")
+                assert upload(server, key, "rockspec_file", "upload", "x.rockspec", spec)[0] == 200
+
+        with urllib.request.urlopen(f"{server.url}/healthz", timeout=30):
+            writer = threading.Thread(target=publish)
+            writer.start()
+        told = moonbase(tmp_path / "data", "export", str(tmp_path / "x.tar"))
+        over.set()
+        writer.join()
+    moonbase(tmp_path / "new", "import", str(tmp_path / "x.tar"))
+    checked: dict[str, Any] = moonbase(tmp_path / "new", "fsck")
+    assert (checked["faults"], told["blobs"] > 0) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["export", "{x}"], "{x} exists already"),
+        (["export", "{dir}/no/such/x.tar"], "No such file or directory"),
+        (["import", "{x}"], "It is no archive of Moonbase's, or it was cut off."),
+        (["import", "--key", "{dir}/none", "{good}"], "there is no key file {dir}/none; name it with --key"),
+        (["import", "{good}"], "There is something stored here already."),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(full: Path, tmp_path: Path, arguments: list[str], error: str) -> None:
+    places = {"x": tmp_path / "x.tar", "dir": tmp_path, "good": tmp_path / "good.tar"}
+    places["x"].write_bytes(b"something else" * 100)
+    moonbase(full, "export", str(places["good"]))
+    refused = run(full, "--json", *(argument.format(**places) for argument in arguments))
+    assert refused.returncode == 1
+    assert error.format(**places) in json.loads(refused.stdout)["error"]
+    assert len(refused.stderr.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tar", "good.tar.key", "x.tar"]
+
+
+def test_fsck_leaves_with_1_while_faults_remain(full: Path, tmp_path: Path) -> None:
+    moonbase(full, "export", str(tmp_path / "x.tar"))
+    data = tmp_path / "data"
+    moonbase(data, "import", str(tmp_path / "x.tar"))
+    (blob,) = (path for path in (data / "blobs" / "luarocks").rglob("*") if path.is_file())
+    blob.rename(tmp_path / "aside")
+    found = run(data, "--json", "fsck", "--fix")
+    (fault,) = json.loads(found.stdout)["faults"]
+    assert (found.returncode, fault["kind"], fault["fixed"]) == (1, "missing-blob", False)
+    (tmp_path / "aside").rename(blob)
+    draft = blob.with_name(".draft-x")
+    draft.write_bytes(b"half")
+    subprocess.run(["touch", "-d", "2 days ago", str(draft)], check=True)
+    shown = run(data, "fsck")
+    assert (shown.returncode, "half-written: blobs: 1 files were begun" in shown.stdout) == (1, True)
+    mended = run(data, "fsck", "--fix")
+    assert (mended.returncode, "(mended)" in mended.stdout) == (0, True)
+    clean = run(data, "fsck")
+    assert (clean.returncode, clean.stdout.splitlines()[-1]) == (0, "faults: none")
