@@ -1,5 +1,7 @@
 """A real server in a process of its own, on a data directory."""
 
+import http.client
+import io
 import json
 import os
 import signal
@@ -7,11 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from tests.luarocks.conftest import rockspec
 
 MOONBASE = Path(__file__).parent.parent / "moonbase"
 
@@ -36,6 +42,38 @@ class Server:
         moonbase(self.data, "user", "create", username, "--email", f"{username}@example.org")
         return str(moonbase(self.data, "key", "create", username, "--service", "luarocks")["key"])
 
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body."""
+        connection = self.connect()
+        try:
+            connection.request("GET", path, headers=headers)
+            return read(connection)
+        finally:
+            connection.close()
+
+    def upload_rockspec(self, key: str, version: str = "1.0-1") -> tuple[int, Any]:
+        """Publish a version of the module `say`: status, and the answer's JSON."""
+        connection = self.connect()
+        try:
+            status, body = send_file(connection, f"/api/1/{key}/upload", "rockspec_file", "x", rockspec("say", version))
+            return status, json.loads(body)
+        finally:
+            connection.close()
+
+    def upload_rock(self, key: str, version_id: int, filename: str, content: bytes) -> tuple[int, Any]:
+        """Publish a rock: status, and the answer's JSON."""
+        connection = self.connect()
+        try:
+            status, body = send_file(
+                connection, f"/api/1/{key}/upload_rock/{version_id}", "rock_file", filename, content
+            )
+            return status, json.loads(body)
+        finally:
+            connection.close()
+
     def kill(self) -> None:
         """End it as a power cut would, workers included."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -47,21 +85,51 @@ class Server:
         return [pid for pid in map(int, children) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@contextmanager
-def serving(data: Path, *arguments: str, scheme: str = "http") -> Iterator[Server]:
-    """Serve `data` on a free port until the block ends; `arguments` are more for `serve`."""
+def send_file(
+    connection: http.client.HTTPConnection, path: str, field: str, filename: str, content: bytes
+) -> tuple[int, bytes]:
+    """Send a file in a form: status and body of the answer."""
+    head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    connection.request("POST", path, head + content + b"\r\n--B--\r\n", headers)
+    return read(connection)
+
+
+def read(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def rock(package: str, version: str, payload: bytes) -> bytes:
+    """A rock that is as large as its payload, and a little more."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{package}-{version}.rockspec", rockspec(package, version))
+        archive.writestr(f"{package}.so", payload)
+    return file.getvalue()
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data: Path, *options: str, scheme: str = "http") -> Iterator[Server]:
+    """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`."""
+    port = free_port()
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *arguments],
+        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *options],
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield Server(f"{scheme}://127.0.0.1:{port}", data, process)
     finally:
         if process.poll() is None:
@@ -70,7 +138,8 @@ def serving(data: Path, *arguments: str, scheme: str = "http") -> Iterator[Serve
         log.close()
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Return when the process listens on the port."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server does not start"

@@ -27,6 +27,7 @@ from chalicelib import settings
 from chalicelib.core import blobs, bulk, inventory, sealing
 from chalicelib.core.bulk import Raw
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.directories import Stored
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, CoreItem, now
@@ -58,7 +59,7 @@ class Totals:
 
 def blob_bytes() -> int:
     """How many bytes `write` will have to carry beside the tables."""
-    return sum(stored.size for stored in blobs.listed() if not stored.key.startswith(_CATALOGUES))
+    return sum(stored.size for stored in _carried_blobs())
 
 
 def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> Totals:
@@ -74,10 +75,9 @@ def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> 
             for number, lines in enumerate(_chunks(_carried(model, key_file, totals)), 1):
                 digest = hashlib.sha256(lines).hexdigest()
                 _add(tar, f"tables/{_service(model)}/{number:06d}-{digest}.jsonl", lines)
-        for stored in blobs.listed():
-            if not stored.key.startswith(_CATALOGUES):
-                _add_blob(tar, stored.key, stored.size, totals)
-                progress(stored.size)
+        for stored in _carried_blobs():
+            _add_blob(tar, stored.key, stored.size, totals)
+            progress(stored.size)
         _add(tar, "end.json", orjson.dumps({"items": totals.items, "secrets": totals.secrets, "blobs": totals.blobs}))
     return totals
 
@@ -142,6 +142,13 @@ def is_empty(models: Models) -> bool:
     services = (model for model in models if model is not CoreItem)
     accounts = Account.by_listing.query("accounts", limit=1)
     return not any(True for _ in accounts) and not any(True for model in services for _ in bulk.items(model, limit=1))
+
+
+def _carried_blobs() -> Iterator[Stored]:
+    """All but the catalogues', and what has no hash in its key: uploads that nobody has made use of yet."""
+    for stored in blobs.listed():
+        if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_CATALOGUES):
+            yield stored
 
 
 def _carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[Raw]:

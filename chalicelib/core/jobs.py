@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import settings
 from chalicelib.core import aws
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
 
@@ -122,7 +122,7 @@ def dead() -> list[Job]:
 
 
 def retry(number: str) -> Job:
-    """Take a job from the dead: it is due at once, with all its attempts. Raises NotFound."""
+    """Take a job from the dead: it is due at once, with all its attempts. Raises NotFound or Conflict."""
     unknown = NotFound(f"There is no dead job {number}.")
     job = Job.find("jobs-dead", number)
     if job is None:
@@ -130,7 +130,7 @@ def retry(number: str) -> Job:
     alive = Job("jobs", job.sk, name=job.name, payload=job.payload, due_at=time.time())
     writes = Transaction()
     writes.delete(job, Job.pk.exists(), unknown)
-    writes.create(alive)
+    writes.create(alive, Conflict(f"The job {number} was promised anew already."))
     writes.then(_wake)
     writes.commit()
     return alive

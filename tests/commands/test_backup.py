@@ -12,7 +12,6 @@ import pytest
 
 from tests.luarocks.conftest import rockspec
 from tests.servers import MOONBASE, moonbase, serving
-from tests.standalone.test_serve import get, upload
 
 
 def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -26,7 +25,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("full") / "data"
     with serving(data, "--workers", "1") as server:
         key = server.make_key("alice")
-        assert upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec())[0] == 200
+        assert server.upload_rockspec(key)[0] == 200
     moonbase(data, "two-factor", "enable", "alice")
     return data
 
@@ -48,7 +47,7 @@ def test_what_was_exported_is_imported_elsewhere(full: Path, tmp_path: Path) -> 
     assert moonbase(tmp_path / "new", "user", "list") == moonbase(full, "user", "list")
     assert moonbase(tmp_path / "new", "fsck")["faults"] == []
     with serving(tmp_path / "new", "--workers", "1") as server:
-        assert get(server, "/say-1.0-1.rockspec") == (200, rockspec())
+        assert server.get("/say-1.0-1.rockspec") == (200, rockspec())
 
 
 def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
@@ -59,8 +58,7 @@ def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
             number = 0
             while not over.is_set():
                 number += 1
-                spec = rockspec(version=f"{number}.0-1")
-                assert upload(server, key, "rockspec_file", "upload", "x.rockspec", spec)[0] == 200
+                assert server.upload_rockspec(key, f"{number}.0-1")[0] == 200
 
         with urllib.request.urlopen(f"{server.url}/healthz", timeout=30):
             writer = threading.Thread(target=publish)

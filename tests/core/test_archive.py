@@ -26,6 +26,7 @@ from tests.client import Client
 from tests.conftest import world
 from tests.hel.conftest import package
 from tests.luarocks.conftest import rockspec
+from tests.servers import rock
 
 WAYS = [("embedded", "moto"), ("moto", "embedded"), ("embedded", "embedded"), ("moto", "moto")]
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -58,8 +59,8 @@ def publish() -> tuple[str, str]:
     session = credentials.create(alice, credentials.SESSION, ends_after=timedelta(days=1))[1]
     sent = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x.rockspec", rockspec())})
     version = sent.json["version"]["id"]
-    rock = ("say-1.0-1.src.rock", b"PK rock")
-    assert client.post(f"/api/1/{key}/upload_rock/{version}", files={"rock_file": rock}).status == 200
+    file = ("say-1.0-1.src.rock", rock("say", "1.0-1", b"payload"))
+    assert client.post(f"/api/1/{key}/upload_rock/{version}", files={"rock_file": file}).status == 200
     large = package("large", description="long " * 30_000)
     for document in (package("thing"), large):
         assert client.post("/packages", json=document, headers={"Cookie": f"auth_tkt={session}"}).status == 201
@@ -89,6 +90,11 @@ def stored() -> dict[str, list[Any]]:
     }
 
 
+def ids(items: dict[str, list[Any]]) -> set[int]:
+    """Every id that LuaRocks gave out."""
+    return {int(item["id"]["N"]) for name, rows in items.items() if "luarocks" in name for item in rows if "id" in item}
+
+
 @pytest.mark.parametrize(("source", "target"), WAYS)
 def test_an_installation_moves_with_everything(source: str, target: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
@@ -104,7 +110,8 @@ def test_an_installation_moves_with_everything(source: str, target: str, tmp_pat
         alice = accounts.log_in("alice", "wonderland")
         two_factor.verify(alice, pyotp.TOTP(secret).now())
         body = {"rockspec_file": ("x.rockspec", rockspec(version="2.0-1"))}
-        assert Client().post(f"/api/1/{key}/upload", files=body).json["version"]["id"] == 5
+        newer = Client().post(f"/api/1/{key}/upload", files=body).json
+        assert (newer["is_new"], newer["version"]["id"] not in ids(items)) == (False, True)
 
 
 def test_a_secret_moves_from_the_key_file_to_kms_and_back(tmp_path: Path) -> None:
@@ -193,6 +200,12 @@ class TestHere:
         load(file)
         assert [job.name for job in jobs.waiting()] == ["fold-catalogue"]
         assert Window.find("window#old", "1") is None
+
+    def test_uploads_that_nobody_used_yet_stay_here(self, tmp_path: Path) -> None:
+        blobs.restore("slots/x1", io.BytesIO(b"unused"))
+        kept = blobs.put(b"used", "area")
+        totals = load(export(tmp_path))
+        assert (totals.blobs, totals.bytes) == (1, kept.size)
 
     def test_bytes_in_items_stay_bytes(self, tmp_path: Path) -> None:
         raw: bulk.Raw = {

@@ -13,10 +13,10 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from tests.luarocks.conftest import rockspec
-from tests.servers import Server, moonbase, serving
+from tests.servers import Server, moonbase, rock, send_file, serving
 
 CRASHES = int(os.environ.get("MOONBASE_CRASHES", "3"))
 UPLOADERS = 4
@@ -32,29 +32,23 @@ class Uploader:
     acknowledged: dict[str, bytes] = field(default_factory=dict)  # file name -> content
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=30)
+        connection = self.server.connect()
         with suppress(OSError, http.client.HTTPException):
             for number in range(1, 10_000):
                 version = f"{number}.0-1"
                 spec = rockspec(self.name, version)
-                answer = self._send(connection, "upload", "rockspec_file", "x.rockspec", spec)
+                answer = self.send(connection, "upload", "rockspec_file", "x.rockspec", spec)
                 self.acknowledged[f"{self.name}-{version}.rockspec"] = spec
-                rock = f"{self.name}-{version}.src.rock"
-                content = random.Random(rock).randbytes(50_000)
-                self._send(connection, f"upload_rock/{answer['version']['id']}", "rock_file", rock, content)
-                self.acknowledged[rock] = content
+                filename = f"{self.name}-{version}.src.rock"
+                content = rock(self.name, version, random.Random(filename).randbytes(50_000))
+                self.send(connection, f"upload_rock/{answer['version']['id']}", "rock_file", filename, content)
+                self.acknowledged[filename] = content
         connection.close()
 
-    def _send(
-        self, connection: http.client.HTTPConnection, action: str, field: str, filename: str, content: bytes
-    ) -> dict[str, dict[str, int]]:
-        head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
-        headers = {"Content-Type": "multipart/form-data; boundary=B"}
-        connection.request("POST", f"/api/1/{self.key}/{action}", head + content + b"\r\n--B--\r\n", headers)
-        response = connection.getresponse()
-        body = response.read()
-        assert response.status == 200, body
-        return dict(json.loads(body))
+    def send(self, connection: http.client.HTTPConnection, action: str, *file: Any) -> Any:
+        status, body = send_file(connection, f"/api/1/{self.key}/{action}", *file)
+        assert status == 200, body
+        return json.loads(body)
 
 
 def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, bytes]:
@@ -72,12 +66,6 @@ def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, b
     return {name: content for uploader in uploaders for name, content in uploader.acknowledged.items()}
 
 
-def get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, response.read()
-
-
 def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path: Path) -> None:
     data, dice = tmp_path / "data", random.Random()
     moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
@@ -87,14 +75,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path: Path) 
         acknowledged |= crash(data, key, number, dice)
     assert acknowledged, "nobody got as far as an upload"
     with serving(data) as server:
-        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
         for name, content in acknowledged.items():
-            assert get(connection, f"/{name}") == (200, content), name
-        listed = named_in_manifest(json.loads(get(connection, "/manifest.json")[1]))
+            assert server.get(f"/{name}") == (200, content), name
+        listed = named_in_manifest(json.loads(server.get("/manifest.json")[1]))
         assert acknowledged.keys() <= listed
         for name in listed - acknowledged.keys():
-            assert get(connection, f"/{name}")[0] == 200, name
-        connection.close()
+            assert server.get(f"/{name}")[0] == 200, name
     print(f"{CRASHES} crashes, {len(acknowledged)} acknowledged, {len(listed)} listed")
     assert moonbase(data, "fsck")["faults"] == []
 

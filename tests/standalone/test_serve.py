@@ -1,6 +1,5 @@
 """`moonbase serve` as an operator runs it: TLS, proxies, several servers, full and read-only disks."""
 
-import http.client
 import json
 import os
 import resource
@@ -11,38 +10,11 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.luarocks.conftest import rockspec
-from tests.servers import MOONBASE, Server, moonbase, serving
+from tests.servers import MOONBASE, moonbase, rock, serving
 from tests.standalone.test_gateway import self_signed
-
-
-def connect(server: Server) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-
-
-def upload(server: Server, key: str, field: str, action: str, filename: str, content: bytes) -> tuple[int, bytes]:
-    """Status and body of the answer to an upload."""
-    head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
-    connection = connect(server)
-    headers = {"Content-Type": "multipart/form-data; boundary=B"}
-    connection.request("POST", f"/api/1/{key}/{action}", head + content + b"\r\n--B--\r\n", headers)
-    response = connection.getresponse()
-    answer = response.status, response.read()
-    connection.close()
-    return answer
-
-
-def get(server: Server, path: str, **headers: str) -> tuple[int, bytes]:
-    connection = connect(server)
-    connection.request("GET", path, headers=headers)
-    response = connection.getresponse()
-    answer = response.status, response.read()
-    connection.close()
-    return answer
 
 
 def refused(data: Path, *arguments: str) -> str:
@@ -78,18 +50,17 @@ def test_only_a_trusted_proxy_says_who_the_client_is(tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     for options, client in (((), "127.0.0.1"), (("--trusted-proxies", "10.0.0.0/8, 127.0.0.1"), "203.0.113.9")):
         with serving(tmp_path / "data", "--workers", "1", *options) as server:
-            assert get(server, "/healthz", **forwarded)[0] == 200
+            assert server.get("/healthz", **forwarded)[0] == 200
         assert f": {client} GET /healthz 200 15 " in (tmp_path / "server.log").read_text()
 
 
 def test_a_download_above_the_limit_comes_by_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOONBASE_MAX_ANSWER", "1000")
-    content = os.urandom(3_000_000)
+    content = rock("say", "1.0-1", os.urandom(3_000_000))
     with serving(tmp_path / "data") as server:
         key = server.make_key("alice")
-        version = json.loads(upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec())[1])["version"]
-        rock = upload(server, key, "rock_file", f"upload_rock/{version['id']}", "say-1.0-1.src.rock", content)
-        assert rock[0] == 200
+        version = server.upload_rockspec(key)[1]["version"]["id"]
+        assert server.upload_rock(key, version, "say-1.0-1.src.rock", content)[0] == 200
         for _ in range(6):  # whichever worker made the link, whichever serves it
             with urllib.request.urlopen(f"{server.url}/say-1.0-1.src.rock", timeout=30) as answer:
                 assert answer.read() == content
@@ -100,11 +71,8 @@ def test_two_servers_share_a_data_directory(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as one, serving(tmp_path / "data") as other:
         key = one.make_key("alice")
         for number, server in enumerate((one, other, one, other), 1):
-            assert (
-                upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec(version=f"{number}.0-1"))[0]
-                == 200
-            )
-        manifests = [get(server, "/manifest") for server in (one, other)]
+            assert server.upload_rockspec(key, f"{number}.0-1")[0] == 200
+        manifests = [server.get("/manifest") for server in (one, other)]
     assert manifests[0] == manifests[1]
     assert manifests[0][1].count(b'["') >= 4
     assert moonbase(tmp_path / "data", "fsck")["faults"] == []
@@ -114,18 +82,19 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     """No file may grow beyond a limit: what a write meets then is what it meets where there is no room."""
     with serving(tmp_path / "data", "--workers", "1") as server:
         key = server.make_key("alice")
-        assert upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec())[0] == 200
-        before = get(server, "/manifest")
+        version = server.upload_rockspec(key)[1]["version"]["id"]
+        before = server.get("/manifest")
         (worker,) = server.workers()
         limit_files(worker, 2_000_000)
-        status, body = upload(server, key, "rock_file", "upload_rock/2", "say-1.0-1.src.rock", bytes(4_000_000))
-        assert (status, json.loads(body)) == (507, {"errors": ["This server has no room to store that."]})
+        large = rock("say", "1.0-1", bytes(4_000_000))
+        told = server.upload_rock(key, version, "say-1.0-1.src.rock", large)
+        assert told == (507, {"errors": ["This server has no room to store that."]})
         limit_files(worker, 4096)
-        status, body = upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec(version="2.0-1"))
-        assert (status, list(json.loads(body))) == (503, ["errors"])
-        assert get(server, "/manifest") == before
+        status, body = server.upload_rockspec(key, "2.0-1")
+        assert (status, list(body)) == (503, ["errors"])
+        assert server.get("/manifest") == before
         limit_files(worker, resource.RLIM_INFINITY)
-        assert upload(server, key, "rockspec_file", "upload", "x.rockspec", rockspec(version="2.0-1"))[0] == 200
+        assert server.upload_rockspec(key, "2.0-1")[0] == 200
     assert moonbase(tmp_path / "data", "fsck")["faults"] == []
     assert list((tmp_path / "data" / "blobs").rglob(".draft-*")) == []
 
