@@ -11,21 +11,19 @@ Sealed secrets are opened, and sealed anew with a key that lies in a file of its
 anew from the entities. Neither direction holds more in memory than some megabytes.
 """
 
-import base64
 import hashlib
 import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, BinaryIO, cast
 
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, inventory, sealing
-from chalicelib.core.bulk import Raw
+from chalicelib.core import blobs, bulk
+from chalicelib.core.carried import Totals, carried, is_derived, item_of
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.directories import Stored
 from chalicelib.core.errors import Conflict, Invalid, NotFound
@@ -34,8 +32,8 @@ from chalicelib.core.tables import Account, CoreItem, now
 
 FORMAT = 1
 CHUNK = 4 * 1024 * 1024
-_NOT_CARRIED = {"catalogue-head", "catalogue-change", "catalogue-fold"}
 _CATALOGUES = "catalogue/"
+_STRANGE = "There is something in it that does not belong there."
 _TABLE = re.compile(r"tables/([a-z]+)/\d{6}-([0-9a-f]{64})\.jsonl")
 _BLOB = re.compile(r"blobs/(.*/([0-9a-f]{64}))")
 
@@ -45,16 +43,6 @@ Progress = Callable[[int], object]  # is told how many bytes more are done
 
 class Damaged(Invalid):
     """The file is no archive, or not as it was written."""
-
-
-@dataclass
-class Totals:
-    """What was carried."""
-
-    items: int = 0
-    secrets: int = 0
-    blobs: int = 0
-    bytes: int = 0  # of blobs
 
 
 def blob_bytes() -> int:
@@ -72,7 +60,7 @@ def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> 
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, "moonbase.json", orjson.dumps({"format": FORMAT, "created_at": now().isoformat()}))
         for model in models:
-            for number, lines in enumerate(_chunks(_carried(model, key_file, totals)), 1):
+            for number, lines in enumerate(_chunks(carried(model, key_file, totals)), 1):
                 digest = hashlib.sha256(lines).hexdigest()
                 _add(tar, f"tables/{_service(model)}/{number:06d}-{digest}.jsonl", lines)
         for stored in _carried_blobs():
@@ -90,25 +78,30 @@ def verify(file: BinaryIO, models: Models, progress: Progress) -> Totals:
     for tar, member in _members(file, progress):
         content = tar.extractfile(member)
         if content is None or end:
-            raise Damaged("There is something in it that does not belong there.")
-        if found := _TABLE.fullmatch(member.name):
-            if found[1] not in known:
-                raise Invalid(f"It has a table {found[1]}, which this version does not know.")
-            totals.items += _verify(content, found[2], member.name)
-        elif found := _BLOB.fullmatch(member.name):
-            _verify(content, found[2], member.name)
-            totals.blobs += 1
-            totals.bytes += member.size
-        elif member.name == "moonbase.json":
-            _check_format(content.read())
-        elif member.name == "end.json":
+            raise Damaged(_STRANGE)
+        if member.name == "end.json":
             end = orjson.loads(content.read())
         else:
-            raise Damaged("There is something in it that does not belong there.")
+            _verify_member(member, content, known, totals)
     if (end.get("items"), end.get("blobs")) != (totals.items, totals.blobs):
         raise Damaged("Its end is missing.")
     totals.secrets = end["secrets"]
     return totals
+
+
+def _verify_member(member: tarfile.TarInfo, content: IO[bytes], known: set[str], totals: Totals) -> None:
+    if found := _TABLE.fullmatch(member.name):
+        if found[1] not in known:
+            raise Invalid(f"It has a table {found[1]}, which this version does not know.")
+        totals.items += _verify(content, found[2], member.name)
+    elif found := _BLOB.fullmatch(member.name):
+        _verify(content, found[2], member.name)
+        totals.blobs += 1
+        totals.bytes += member.size
+    elif member.name == "moonbase.json":
+        _check_format(content.read())
+    else:
+        raise Damaged(_STRANGE)
 
 
 def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, replace: bool = False) -> None:
@@ -119,7 +112,7 @@ def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, r
     by_service = {_service(model): model for model in models}
     if replace:
         for model in models:
-            bulk.delete(model, (item for item in bulk.items(model) if _kind(item) not in _NOT_CARRIED))
+            bulk.delete(model, (item for item in bulk.items(model) if not is_derived(item)))
     elif not is_empty(models):
         raise Conflict("There is something stored here already.")
     for tar, member in _members(file, progress):
@@ -131,7 +124,7 @@ def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, r
         if found := _TABLE.fullmatch(member.name):
             model, content = by_service[found[1]], tar.extractfile(member)
             assert content is not None
-            bulk.put(model, (_resealed_here(model, line, key_file) for line in content))
+            bulk.put(model, (item_of(model, line, key_file) for line in content))
     for catalogue in Catalogue.named.values():
         catalogue.forget()
         catalogue.rebuild()
@@ -151,69 +144,16 @@ def _carried_blobs() -> Iterator[Stored]:
             yield stored
 
 
-def _carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[Raw]:
-    moment = int(time.time())
-    for item in bulk.items(model):
-        expires = item.get("expires_at", {}).get("N")
-        if _kind(item) not in _NOT_CARRIED and (expires is None or int(expires) > moment):
-            for name in inventory.of(model).sealed & item.keys():
-                purpose = item["pk"]["S"]
-                secret = _opened(lambda: sealing.unseal(item[name]["S"], purpose), purpose)  # noqa: B023
-                item = {**item, name: {"S": sealing.seal_by_file(key_file, secret, purpose)}}
-                totals.secrets += 1
-            totals.items += 1
-            yield item
-
-
-def _resealed_here(model: type[Item], line: bytes, key_file: str) -> Raw:
-    item: Raw = {name: _with_bytes(value) for name, value in orjson.loads(line).items()}
-    for name in inventory.of(model).sealed & item.keys():
-        purpose = item["pk"]["S"]
-        secret = _opened(lambda: sealing.unseal_by_file(key_file, item[name]["S"], purpose), purpose)  # noqa: B023
-        item[name] = {"S": sealing.seal(secret, purpose)}
-    return item
-
-
-def _opened(unseal: Callable[[], str], purpose: str) -> str:
-    from cryptography.exceptions import InvalidTag
-
-    try:
-        return unseal()
-    except InvalidTag:
-        raise Invalid(f"The key does not open the secret of {purpose}.") from None
-
-
-def _chunks(items: Iterable[Raw]) -> Iterator[bytes]:
+def _chunks(given: Iterable[bytes]) -> Iterator[bytes]:
     """Lines, in pieces whose size is known before they are written."""
     lines = bytearray()
-    for item in items:
-        lines += orjson.dumps(item, default=_as_text, option=orjson.OPT_APPEND_NEWLINE)
+    for line in given:
+        lines += line
         if len(lines) > CHUNK:
             yield bytes(lines)
             lines.clear()
     if lines:
         yield bytes(lines)
-
-
-def _as_text(value: object) -> str:
-    """Bytes, the one type of DynamoDB's that JSON has not."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError(type(value).__name__)
-
-
-def _with_bytes(value: dict[str, object]) -> dict[str, object]:
-    """An attribute with its bytes as bytes again, however deep they lie."""
-    match value:
-        case {"B": str(text)}:
-            return {"B": base64.b64decode(text)}
-        case {"BS": list(texts)}:
-            return {"BS": [base64.b64decode(text) for text in texts]}
-        case {"L": list(values)}:
-            return {"L": [_with_bytes(member) for member in values]}
-        case {"M": dict(members)}:
-            return {"M": {name: _with_bytes(member) for name, member in members.items()}}
-    return value
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -245,7 +185,7 @@ def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFi
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while member := tar.next():
                 if not member.isreg():
-                    raise Damaged("There is something in it that does not belong there.")
+                    raise Damaged(_STRANGE)
                 yield tar, member
                 _forget_members(tar)
                 progress(tar.offset - done)
@@ -285,7 +225,3 @@ def _check_format(content: bytes) -> None:
 def _service(model: type[Item]) -> str:
     """`core` of `moonbase-core`."""
     return str(model.Meta.table_name).removeprefix(f"{settings.current().tables}-")
-
-
-def _kind(item: Raw) -> str:
-    return str(item.get("kind", {}).get("S", ""))

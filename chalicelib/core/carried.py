@@ -1,0 +1,85 @@
+"""Items on their way between two installations: lines of JSON, secrets sealed with a key that is of neither."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+
+from chalicelib.core import bulk, inventory, sealing
+from chalicelib.core.bulk import Raw
+from chalicelib.core.errors import Invalid
+from chalicelib.core.storage import Item
+
+Recode = Callable[[str, str], str]  # what is sealed, or a secret; and its purpose
+
+_DERIVED = {"catalogue-head", "catalogue-change", "catalogue-fold"}
+
+
+@dataclass
+class Totals:
+    """What was carried."""
+
+    items: int = 0
+    secrets: int = 0
+    blobs: int = 0
+    bytes: int = 0  # of blobs
+
+
+def is_derived(item: Raw) -> bool:
+    """Whether an item belongs to a catalogue, which is made anew from others."""
+    return item.get("kind", {}).get("S") in _DERIVED
+
+
+def carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]:
+    """A table's items as lines; their secrets are sealed with the key in `key_file` instead of the installation's."""
+    moment = int(time.time())
+    seal = partial(sealing.seal_by_file, key_file)
+    for item in bulk.items(model):
+        expires = item.get("expires_at", {}).get("N")
+        if not is_derived(item) and (expires is None or int(expires) > moment):
+            totals.items += 1
+            totals.secrets += len(inventory.of(model).sealed & item.keys())
+            resealed = _resealed(model, item, sealing.unseal, seal)
+            yield orjson.dumps(resealed, default=_as_text, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def item_of(model: type[Item], line: bytes, key_file: str) -> Raw:
+    """The item that a line is, with its secrets sealed for this installation. Raises Invalid for a wrong key."""
+    item: Raw = {name: _with_bytes(value) for name, value in orjson.loads(line).items()}
+    return _resealed(model, item, partial(sealing.unseal_by_file, key_file), sealing.seal)
+
+
+def _resealed(model: type[Item], item: Raw, unseal: Recode, seal: Recode) -> Raw:
+    from cryptography.exceptions import InvalidTag
+
+    for name in inventory.of(model).sealed & item.keys():
+        purpose = item["pk"]["S"]
+        try:
+            item = {**item, name: {"S": seal(unseal(item[name]["S"], purpose), purpose)}}
+        except InvalidTag:
+            raise Invalid(f"The key does not open the secret of {purpose}.") from None
+    return item
+
+
+def _as_text(value: object) -> str:
+    """Bytes, the one type of DynamoDB's that JSON has not."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(type(value).__name__)
+
+
+def _with_bytes(value: dict[str, object]) -> dict[str, object]:
+    """An attribute with its bytes as bytes again, however deep they lie."""
+    match value:
+        case {"B": str(text)}:
+            return {"B": base64.b64decode(text)}
+        case {"BS": list(texts)}:
+            return {"BS": [base64.b64decode(text) for text in texts]}
+        case {"L": list(values)}:
+            return {"L": [_with_bytes(member) for member in values]}
+        case {"M": dict(members)}:
+            return {"M": {name: _with_bytes(member) for name, member in members.items()}}
+    return value
