@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from chalicelib import settings
 from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import semver
@@ -15,23 +17,44 @@ _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
 _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
 
-def parse(query: Mapping[str, Sequence[str]]) -> list[Test]:
-    """What a package must fulfil to be found, all of it. Raises Invalid, with Hel's texts."""
+@dataclass(frozen=True)
+class Search:
+    """What a list is asked for: packages that pass all `tests`, in the order `sort`, `limit` of them from `offset` on.
+
+    `asked` names the tests and the order, to remember what they find.
+    """
+
+    tests: Sequence[Test]
+    sort: str
+    offset: int
+    limit: int
+    asked: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def parse(query: Mapping[str, Sequence[str]]) -> Search:
+    """A query's parameters. Raises Invalid, with Hel's texts."""
     tests: list[Test] = []
     for param, values in query.items():
         if param == "offset":
             continue
-        if param not in _ONE and param not in _MANY:
+        if param not in _ONE and param not in _MANY and param not in ("sort", "limit"):
             raise Invalid(f"No such search param: {param}.")
         if not any(values):
             raise Invalid(f"No values given for {param}.")
-        if param in _ONE and len(values) > 1:
+        if param not in _MANY and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
-        tests.extend((_ONE.get(param) or _MANY[param])(value) for value in values)
-    return tests
+        if test := _ONE.get(param) or _MANY.get(param):
+            tests.extend(test(value) for value in values)
+    return Search(
+        tests,
+        sort=_parse_sort(query.get("sort", [""])[0]),
+        offset=parse_offset(query.get("offset", [""])[0]),
+        limit=_parse_limit(query.get("limit", [""])[0]),
+        asked=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
+    )
 
 
-def parse_offset(text: str | None) -> int:
+def parse_offset(text: str) -> int:
     """Where the list starts; 0 for what is negative or no number."""
     try:
         return min(max(int(text or 0), 0), LARGEST_OFFSET)
@@ -39,10 +62,32 @@ def parse_offset(text: str | None) -> int:
         return 0
 
 
-def find(view: View, tests: Sequence[Test]) -> list[Entry]:
-    """The packages that pass all tests, in the order of creation."""
-    entries = view.keep("entries", lambda view: list(view.entries.values()))
-    return [entry for entry in entries if all(test(entry) for test in tests)] if tests else entries
+def find(view: View, search: Search) -> Sequence[Entry]:
+    """The packages that pass all tests, in the order asked for, or else of creation."""
+    return view.remember(search.asked, lambda view: _find(view, search))
+
+
+def _find(view: View, search: Search) -> list[Entry]:
+    found = [entry for entry in view.entries.values() if all(test(entry) for test in search.tests)]
+    if search.sort:
+        found.sort(key=_SORTS[search.sort.removeprefix("-")], reverse=search.sort.startswith("-"))
+    return found
+
+
+def _parse_sort(text: str) -> str:
+    if text and text.removeprefix("-") not in _SORTS:
+        raise Invalid(f"A list can be sorted by {', '.join(_SORTS)}; with - in front, the other way round.")
+    return text
+
+
+def _parse_limit(text: str) -> int:
+    chosen = settings.current()
+    if not text:
+        return chosen.hel_page
+    most = chosen.hel_longest_page
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
+        raise Invalid(f"A limit is a whole number from 1 to {most}.")
+    return int(text)
 
 
 def phrases(text: str) -> list[str]:
@@ -139,4 +184,11 @@ _MANY: dict[str, Callable[[str], Test]] = {
     "file_dir": _latest_file(lambda url, file: str(file["dir"])),
     "file_name": _latest_file(lambda url, file: str(file["name"])),
     "dependency": _dependency,
+}
+_SORTS: dict[str, Callable[[Entry], str | int]] = {
+    "name": lambda entry: str(entry.value["name"]),
+    "created": lambda entry: str(entry.value["stats"]["date"]["created"]),
+    "updated": lambda entry: str(entry.value["stats"]["date"]["last-updated"]),
+    "views": lambda entry: int(entry.value["stats"]["views"]),
+    "downloads": lambda entry: int(entry.value["stats"]["downloads"]),
 }

@@ -68,7 +68,11 @@ def shown(name: str = "thing", **more: object) -> dict[str, Any]:
             }
         },
         "screenshots": {"http://example.com/image-1.png": "Img"},
-        "stats": {"views": 0, "date": {"created": "2026-01-02 03:04:05", "last-updated": "2026-01-02 03:04:05"}},
+        "stats": {
+            "views": 0,
+            "date": {"created": "2026-01-02 03:04:05", "last-updated": "2026-01-02 03:04:05"},
+            "downloads": 0,
+        },
         **more,
     }
 

@@ -9,7 +9,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.core import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
-from chalicelib.hel import users
+from chalicelib.hel import sessions
 from tests.client import Client, Reply
 from tests.hel.conftest import refusal, success
 
@@ -214,7 +214,7 @@ def test_codes_are_not_guessed_for_long(client: Client, alice: Account) -> None:
 def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
     client: Client, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "ATTEMPTS", 3)
+    monkeypatch.setattr(sessions, "ATTEMPTS", 3)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         headers = cookie_of(log_in(client))
         for who in ("Alice", "alice", "ALICE"):
@@ -237,7 +237,7 @@ def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
 
 
 def test_logging_in_forgives_earlier_attempts(client: Client, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "ATTEMPTS", 2)
+    monkeypatch.setattr(sessions, "ATTEMPTS", 2)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
         for _ in range(3):
             log_in(client, password="x")
