@@ -38,9 +38,9 @@ def _blobs_of(item: HelItem) -> list[str | None]:
 
 def public(package: Package, document: Document, views: int = 0, downloads: int = 0) -> Value:
     """A package as everybody sees it."""
+    whole = {**document, "owners": list(package.owners)}
     return {
-        **document,
-        "owners": list(package.owners),
+        **{field: whole[field] for field in model.FIELDS},
         "stats": {
             "views": views,
             "date": {"created": _date(package.created_at), "last-updated": _date(package.updated_at)},
