@@ -5,7 +5,7 @@ import re
 import secrets
 
 from chalicelib import settings
-from chalicelib.core import audit, blobs
+from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
@@ -16,6 +16,7 @@ from chalicelib.hel import auth, counts, index, room
 from chalicelib.hel.tables import File
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # stands in a URL as it is: hpm encodes nothing
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def largest() -> int:
@@ -65,7 +66,8 @@ def get(owner: str, sha256: str) -> File:
 
 def download(owner: str, sha256: str) -> bytes:
     """The bytes of a stored file, which count as downloaded now. Raises NotFound."""
-    count = counts.add(counts.file(owner, sha256))
+    well_formed = accounts.is_username(owner) and _SHA256.fullmatch(sha256)
+    count = counts.add(counts.file(owner, sha256)) if well_formed else None
     if count is None or count.blob is None:
         raise NotFound
     return blobs.get(count.blob)
