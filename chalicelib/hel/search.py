@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
@@ -43,8 +44,8 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
             raise Invalid(f"No values given for {param}.")
         if param not in _MANY and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
-        if test := _ONE.get(param) or _MANY.get(param):
-            tests.extend(test(value) for value in values)
+        if make := _ONE.get(param) or _MANY.get(param):
+            tests.extend(test for value in values for test in make(value))
     return Search(
         tests,
         sort=_parse_sort(query.get("sort", [""])[0]),
@@ -68,7 +69,9 @@ def find(view: View, search: Search) -> Sequence[Entry]:
 
 
 def _find(view: View, search: Search) -> list[Entry]:
-    found = [entry for entry in view.entries.values() if all(test(entry) for test in search.tests)]
+    found = list(view.entries.values())
+    for test in search.tests:
+        found = list(filter(test, found))
     if search.sort:
         found.sort(key=_SORTS[search.sort.removeprefix("-")], reverse=search.sort.startswith("-"))
     return found
@@ -99,41 +102,46 @@ def phrases(text: str) -> list[str]:
     return distinct
 
 
-def _everywhere(value: str) -> Test:
+def _everywhere(value: str) -> list[Test]:
     """`q`: each phrase, in any letter case, in some text of the package."""
-    wanted = [phrase.lower() for phrase in phrases(value)]
-    return lambda entry: all(phrase in entry.keep("texts", _texts) for phrase in wanted)
+    return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
 
 
-def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+def _is_in_texts(phrase: str, entry: Entry) -> bool:
+    return phrase in entry.keep("texts", _texts)
+
+
+def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
     """Each phrase in one of the texts that `read` takes from a package."""
 
-    def make(value: str) -> Test:
-        wanted = phrases(value)
-        return lambda entry: all(any(phrase in text for text in read(entry.value)) for phrase in wanted)
+    def make(value: str) -> list[Test]:
+        def test(phrase: str, entry: Entry) -> bool:
+            return any(phrase in text for text in read(entry.value))
+
+        return [partial(test, phrase) for phrase in phrases(value)]
 
     return make
 
 
-def _license(value: str) -> Test:
-    return lambda entry: value in entry.value["license"]
+def _license(value: str) -> list[Test]:
+    return [lambda entry: value in entry.value["license"]]
 
 
-def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
     """The whole value among those that `read` takes from a package."""
-    return lambda value: lambda entry: value in read(entry.value)
+    return lambda value: [lambda entry: value in read(entry.value)]
 
 
-def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], Test]:
+def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], list[Test]]:
     """The whole value among the files of the latest version."""
 
-    def make(value: str) -> Test:
-        return lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())
+    def make(value: str) -> list[Test]:
+        return [lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())]
 
     return make
 
 
-def _dependency(value: str) -> Test:
+def _dependency(value: str) -> list[Test]:
     """`name`, or `name:range:type` as they are written; `name:range` asks for the name only, as in Hel 3.4."""
     name, *rest = value.split(":", 2)
 
@@ -143,7 +151,7 @@ def _dependency(value: str) -> Test:
             return found is not None
         return [found["version"], found["type"]] == rest
 
-    return test
+    return [test]
 
 
 def _texts(entry: Entry) -> str:
@@ -167,7 +175,7 @@ def _find_latest(entry: Entry) -> Value:
     return versions[number] if number is not None else {"files": {}, "depends": {}}
 
 
-_ONE: dict[str, Callable[[str], Test]] = {
+_ONE: dict[str, Callable[[str], list[Test]]] = {
     "q": _everywhere,
     "name": _within(lambda value: [value["name"]]),
     "description": _within(lambda value: [value["description"]]),
@@ -176,7 +184,7 @@ _ONE: dict[str, Callable[[str], Test]] = {
     "screen_desc": _within(lambda value: value["screenshots"].values()),
     "license": _license,
 }
-_MANY: dict[str, Callable[[str], Test]] = {
+_MANY: dict[str, Callable[[str], list[Test]]] = {
     "owners": _among(lambda value: value["owners"]),
     "tags": _among(lambda value: value["tags"]),
     "screen_url": _among(lambda value: value["screenshots"]),
