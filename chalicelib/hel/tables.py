@@ -68,10 +68,11 @@ class Usage(HelItem, discriminator="usage"):
     file_bytes = NumberAttribute(default=0)
 
 
-class Groups(HelItem, discriminator="groups"):
-    """The groups of a user, but those that are ranks. `groups` / `<account id>`."""
+class User(HelItem, discriminator="user"):
+    """A user as the list shows one. `users` / `<account id, 12 digits>`."""
 
-    names: ListAttribute[str] = ListAttribute()
+    nickname = UnicodeAttribute()
+    groups: ListAttribute[str] = ListAttribute()
 
 
 def package_pk(name: str) -> str:

@@ -16,11 +16,12 @@ from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.core.views import Entry, Value, View
-from chalicelib.hel.tables import Groups
+from chalicelib.hel.tables import User
 
 REFRESH_EVERY = 600
 MOST_GROUPS = 20
 LONGEST_GROUP = 100
+_AT_ONCE = 40  # in one transaction: two items each, of a hundred
 _RANKS = {"admins": "ADMIN", "banned": "BANNED"}
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -72,7 +73,7 @@ def create(nickname: str, email: str, password: str) -> None:
         raise Invalid("This nickname is already in use.") from None
     except EmailTaken:
         raise Invalid("This email address is already in use.") from None
-    catalogue.publish(lambda view, writes: {_key(account): _public(account, [])})
+    _list([account])
 
 
 def listed(groups: Sequence[str]) -> list[Entry]:
@@ -88,8 +89,7 @@ def listed(groups: Sequence[str]) -> list[Entry]:
 
 def get(nickname: str) -> Value:
     """`{"nickname", "groups"}` of a user; raises NotFound."""
-    account = _account(nickname)
-    return _public(account, _other_groups(account))
+    return _public(_account(nickname), catalogue.view())
 
 
 def update(caller: Caller, nickname: str, new: Value) -> None:
@@ -99,7 +99,7 @@ def update(caller: Caller, nickname: str, new: Value) -> None:
     """
     account = _account(nickname)
     groups = new.get("groups")
-    if groups is not None and set(groups) == set(_public(account, _other_groups(account))["groups"]):
+    if groups is not None and set(groups) == set(_public(account, catalogue.view())["groups"]):
         groups = None
     renamed = new.get("nickname") not in (None, account.username)
     if (groups is not None or renamed) and caller.account.rank != "ADMIN":
@@ -120,7 +120,7 @@ def delete(caller: Caller, nickname: str) -> None:
     """Close an account: nobody logs in, its keys are dead, its packages stay. Raises NotFound."""
     account = _account(nickname)
     accounts.suspend(account, caller)
-    catalogue.publish(lambda view, writes: {_key(account): None})
+    _unlist([_key(account)])
 
 
 def network_of(address: str) -> str:
@@ -133,24 +133,47 @@ def network_of(address: str) -> str:
 
 
 def entities() -> Iterator[tuple[str, Value]]:
-    """Every user, from the accounts themselves."""
-    others = {item.sk: list(item.names) for item in Groups.query("groups")}
-    for account in accounts.listed():
-        if not account.suspended:
-            yield _key(account), _public(account, others.get(_key(account), []))
+    """Every entry, from the table itself."""
+    for user in User.query("users", consistent_read=True):
+        yield user.sk, {"nickname": user.nickname, "groups": list(user.groups)}
 
 
 @jobs.repeats("hel-users", every=REFRESH_EVERY)
 def refresh() -> None:
     """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
+    view = catalogue.view()
+    active = {_key(account): account for account in accounts.listed() if not account.suspended}
+    changed = [
+        account
+        for key, account in active.items()
+        if key not in view.entries or view.entries[key].value != _public(account, view)
+    ]
+    gone = [key for key in view.entries if key not in active]
+    for start in range(0, len(changed), _AT_ONCE):
+        _list(changed[start : start + _AT_ONCE])
+    for start in range(0, len(gone), _AT_ONCE):
+        _unlist(gone[start : start + _AT_ONCE])
 
-    def renew(view: View) -> Changes:
-        users: Changes = dict(entities())
-        gone = view.entries.keys() - users.keys()
-        known = {key: entry.value for key, entry in view.entries.items()}
-        return {**{key: value for key, value in users.items() if known.get(key) != value}, **dict.fromkeys(gone)}
 
-    catalogue.refresh(renew)
+def _list(users: Sequence[Account]) -> None:
+    """Show accounts in the list as they are now."""
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        values = {_key(account): _public(account, view) for account in users}
+        for key, value in values.items():
+            writes.put(_item(key, value))
+        return {**values}
+
+    catalogue.publish(decide)
+
+
+def _unlist(keys: Sequence[str]) -> None:
+    def decide(view: View, writes: Transaction) -> Changes:
+        for key in keys:
+            writes.delete(User("users", key))
+        return dict.fromkeys(keys)
+
+    catalogue.publish(decide)
 
 
 def _account(nickname: str) -> Account:
@@ -161,17 +184,22 @@ def _account(nickname: str) -> Account:
 
 
 def _key(account: Account) -> str:
-    return str(int(account.id))
+    return f"{int(account.id):012d}"
 
 
-def _public(account: Account, others: Sequence[str]) -> Value:
-    ranks = [group for group, rank in _RANKS.items() if rank == account.rank]
-    return {"nickname": account.username, "groups": [*ranks, *others]}
+def _public(account: Account, view: View) -> Value:
+    """A user: its rank as it is, its other groups as they stand in the list."""
+    known = view.entries.get(_key(account))
+    others = [group for group in known.value["groups"] if group not in _RANKS] if known else []
+    return {"nickname": account.username, "groups": [*_ranks(account), *others]}
 
 
-def _other_groups(account: Account) -> list[str]:
-    item = Groups.find("groups", _key(account))
-    return list(item.names) if item else []
+def _item(key: str, value: Value) -> User:
+    return User("users", key, nickname=value["nickname"], groups=value["groups"])
+
+
+def _ranks(account: Account) -> list[str]:
+    return [group for group, rank in _RANKS.items() if rank == account.rank]
 
 
 def _check_groups(groups: Sequence[str]) -> None:
@@ -191,8 +219,9 @@ def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None
     def decide(view: View, writes: Transaction) -> Changes:
         if account.rank != before:
             accounts.set_rank(account, account.rank, writes, caller)
-        writes.put(Groups("groups", _key(account), names=others))
-        return {_key(account): _public(account, others)}
+        value = {"nickname": account.username, "groups": [*_ranks(account), *others]}
+        writes.put(_item(_key(account), value))
+        return {_key(account): value}
 
     catalogue.publish(decide)
 

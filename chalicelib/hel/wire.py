@@ -32,6 +32,7 @@ _TITLES = {
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    507: "Insufficient Storage",
 }
 _EXPLANATIONS = {
     400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
@@ -42,6 +43,7 @@ _EXPLANATIONS = {
     429: "There were too many requests; try again later.",
     500: "The server has made a mistake.",
     503: "The server is too busy at the moment; try again later.",
+    507: "The server has no more room.",
 }
 
 
