@@ -99,8 +99,12 @@ def bad_user() -> Invalid:
 
 
 def parse_file(request: Request) -> tuple[str, bytes]:
-    """A file's name and bytes: the only file of a multipart form, or the body, with its name in the query."""
-    uploads = [upload for several in request.form.files.values() for upload in several]
+    """A file's name and bytes: the only file of a multipart form, or the body, with its name in the query.
+
+    Whatever else a content type says is of no account: curl calls any body a form.
+    """
+    is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    uploads = [upload for several in request.form.files.values() for upload in several] if is_form else []
     if len(uploads) > 1:
         raise Invalid("Send one file at a time.")
     name, content = (uploads[0].filename, uploads[0].content) if uploads else ("", request.body)

@@ -70,6 +70,8 @@ def test_a_form_does_as_well(client: Client, session: dict[str, str]) -> None:
     assert (reply.status, reply.json["data"]["name"]) == (200, "x.lua")
     reply = client.post("/hel/files", files={"a": ("y", CODE), "b": ("z", CODE)}, headers=session)
     assert (reply.status, reply.json["message"]) == (400, "Send one file at a time.")
+    broken = {**session, "Content-Type": "multipart/form-data; boundary=x"}
+    assert client.post("/hel/files", query="name=x", body=b"--y", headers=broken).status == 400
 
 
 def test_the_same_bytes_are_kept_once(client: Client, store: Any) -> None:
@@ -102,10 +104,11 @@ def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
     assert usage() == [4096]
 
 
-def test_every_byte_comes_back(client: Client, store: Any) -> None:
+def test_every_byte_comes_back_whatever_the_content_type(client: Client, store: Any, session: dict[str, str]) -> None:
     content = bytes(range(256)) * 4
-    url = store(content).json["data"]["url"]
-    assert client.get(url.removeprefix("http://moonbase.test")).body == content
+    for kind in ("", "application/x-www-form-urlencoded", "application/json", "nonsense"):
+        url = store(content, headers={**session, "Content-Type": kind}).json["data"]["url"]
+        assert client.get(url.removeprefix("http://moonbase.test")).body == content
 
 
 def test_a_file_is_stored_before_anybody_can_see_it(store: Any) -> None:

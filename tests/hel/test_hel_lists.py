@@ -25,22 +25,19 @@ def five(client: Client, create: Create) -> None:
     index.refresh()
 
 
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    [
-        ("name", "abkmz"),
-        ("-name", "zmkba"),
-        ("created", "mzakb"),
-        ("-created", "bkazm"),
-        ("views", "mzakb"),
-        ("-views", "bkazm"),
-        ("downloads", "mzakb"),
-        ("-downloads", "mzakb"),
-    ],
-)
-def test_lists_are_sorted(client: Client, five: None, sort: str, expected: str) -> None:
-    assert "".join(listed(client, sort=sort)) == expected
-    assert "".join(listed(client, sort=sort, offset=1, limit=3)) == expected[1:4]
+def test_lists_are_sorted(client: Client, five: None) -> None:
+    for sort, expected in {
+        "name": "abkmz",
+        "-name": "zmkba",
+        "created": "mzakb",
+        "-created": "bkazm",
+        "views": "mzakb",
+        "-views": "bkazm",
+        "downloads": "mzakb",
+        "-downloads": "mzakb",
+    }.items():
+        assert "".join(listed(client, sort=sort)) == expected
+        assert "".join(listed(client, sort=sort, offset=1, limit=3)) == expected[1:4]
 
 
 def test_the_newest_change_first(client: Client, five: None, session: dict[str, str]) -> None:
