@@ -19,6 +19,7 @@ site = Site(
         "/api/1": luarocks,
         "/manifests": luarocks,
         "/packages": hel,
+        "/hel": hel,
         "/auth": hel,
         "/users": hel,
         "/profile": hel,

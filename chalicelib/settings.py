@@ -29,6 +29,12 @@ class Settings:
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
+    hel_longest_page: int = 100  # packages in one page, when a client asks for more by "limit"
+    hel_registrations: int = 20  # accounts that one address may register in an hour; 0 closes registration
+    hel_packages: int = 200  # packages that one account may create
+    hel_package_bytes: int = 8 * MIB  # of all the packages that one account creates, as JSON without their files
+    hel_file_bytes: int = 64 * MIB  # of all the files that one account stores, in blocks of 4 KiB
+    hel_largest_file: int = 2 * MIB  # of one stored file; on Lambda also below max_body and max_answer
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
 
     @classmethod

@@ -17,7 +17,7 @@ def key() -> None:
 @key.command()
 @click.argument("name")
 @click.option("--service", required=True, type=click.Choice(credentials.SERVICES))
-@click.option("--scope", help="read, module:NAME, package:AUTHOR/NAME or zone:NAME, as fits the service.")
+@click.option("--scope", help="read, module:NAME, package:AUTHOR/NAME, package:NAME or zone:NAME, as fits the service.")
 @click.option("--expires", type=click.IntRange(1, 36500), metavar="DAYS", help="Without it, never.")
 @click.option("--comment", default="", help="What the key is for.")
 def create(name: str, service: str, scope: str | None, expires: int | None, comment: str) -> dict[str, Any]:

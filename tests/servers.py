@@ -37,10 +37,10 @@ class Server:
     data: Path
     process: "subprocess.Popen[bytes]"
 
-    def make_key(self, username: str) -> str:
-        """A new account's LuaRocks key."""
+    def make_key(self, username: str, service: str = "luarocks") -> str:
+        """A new account's key."""
         moonbase(self.data, "user", "create", username, "--email", f"{username}@example.org")
-        return str(moonbase(self.data, "key", "create", username, "--service", "luarocks")["key"])
+        return str(moonbase(self.data, "key", "create", username, "--service", service)["key"])
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)

@@ -51,8 +51,7 @@ def create(username: str, email: str, password: str | None = None, rank: str = "
         raise Invalid("A username has 2 to 25 letters, digits, underscores or hyphens.", field="username")
     if not _EMAIL.fullmatch(email):
         raise Invalid("This is not an e-mail address.", field="email")
-    if rank not in RANKS:
-        raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(RANKS)}.", field="rank")
+    _check_rank(rank)
     hashed = hash_password(password) if password is not None else None
     number = ids.reserve("account")
     account = Account(
@@ -143,6 +142,22 @@ def restore(account: Account, by: Caller | None = None) -> None:
     _set_suspended(account, False, by)
 
 
+def set_password(account: Account, password: str, by: Caller | None = None) -> None:
+    """Change the account's password. Raises Invalid. Its sessions and keys go on: see credentials.end_sessions."""
+    hashed = hash_password(password)
+    writes = Transaction()
+    writes.update(account, [Account.password_hash.set(hashed)], Account.pk.exists())
+    writes.put(audit.entry(int(account.id), "account.password", account.pk, by))
+    writes.commit()
+
+
+def set_rank(account: Account, rank: str, writes: Transaction, by: Caller | None = None) -> None:
+    """Put a change of the account's rank into a transaction. Raises Invalid."""
+    _check_rank(rank)
+    writes.update(account, [Account.rank.set(rank)], Account.pk.exists())
+    writes.put(audit.entry(int(account.id), "account.rank", account.pk, by, rank=rank))
+
+
 def ensure_active(account: Account) -> None:
     """Raises Suspended."""
     if account.suspended:
@@ -157,6 +172,11 @@ def hash_password(password: str) -> str:
         raise Invalid(f"A password has at most {_LONGEST_PASSWORD} characters.", field="password")
     with _hashing.turn(_HASHING):
         return _hasher().hash(password)
+
+
+def _check_rank(rank: str) -> None:
+    if rank not in RANKS:
+        raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(RANKS)}.", field="rank")
 
 
 def _set_suspended(account: Account, suspended: bool, by: Caller | None) -> None:

@@ -23,6 +23,7 @@ _SCOPES = {
     "luarocks": ("read or module:NAME", re.compile(r"read|module:[^\s:]{1,300}")),
     "contentdb": ("read or package:AUTHOR/NAME", re.compile(r"read|package:[^\s:/]{1,100}/[^\s:/]{1,200}")),
     "luadns": ("read or zone:NAME", re.compile(r"read|zone:[^\s:]{1,300}")),
+    "hel": ("read or package:NAME", re.compile(r"read|package:[^\s:/]{1,100}")),
 }
 SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
@@ -139,6 +140,14 @@ def revoke(credential: Credential, by: Caller | None = None) -> None:
     subject = f"credential#{int(credential.id)}"
     writes.put(audit.entry(int(credential.account_id), f"{credential.service}.revoke", subject, by))
     writes.commit()
+
+
+def end_sessions(account: Account, *, keep: Credential | None = None, by: Caller | None = None) -> None:
+    """Log the account out everywhere, except where it uses `keep`."""
+    for credential in listed(account):
+        live = not credential.revoked_at and (credential.ends_at is None or credential.ends_at > now())
+        if credential.service == SESSION and live and (keep is None or credential.id != keep.id):
+            revoke(credential, by)
 
 
 def _address(secret: str) -> str:

@@ -1,38 +1,74 @@
-"""Hel's credential, the cookie of a session, to a caller."""
+"""Hel's credentials, the cookie of a session or a key, to a caller; and who may do what (ACE)."""
 
 import logging
+from collections.abc import Callable
 
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.web.request import Request
-from chalicelib.web.routing import Authenticate
 
 COOKIE = "auth_tkt"
 _log = logging.getLogger(__name__)
 
 
+def session(request: Request) -> Caller | None:
+    """Who has logged in, by cookie.
+
+    None for everybody else, with an old cookie or a suspended account, too.
+    """
+    return _identify(request.cookies.get(COOKIE), credentials.SESSION)
+
+
 def anyone(request: Request) -> Caller | None:
-    """Who is logged in; None for everybody else, with an old cookie or a suspended account, too."""
-    secret = request.cookies.get(COOKIE)
-    if not secret:
-        return None
-    try:
-        return credentials.identify(secret, credentials.SESSION)
-    except (Unauthenticated, Forbidden, NotFound):
-        return None
+    """Who calls, by `Authorization: Bearer KEY` or else by cookie; None as with `session`."""
+    return _identify(request.bearer, "hel") if request.bearer else session(request)
 
 
-def member(view: str) -> Authenticate:
-    """Who is logged in and not banned; raises Forbidden in the words of Hel's permission check for `view`."""
+def member(view: str) -> Callable[[Request], Caller]:
+    """Who is known and not banned; raises Forbidden in the words of Hel's permission check for `view`."""
 
     def authenticate(request: Request) -> Caller:
         caller = request.caller = anyone(request)
         if caller is None or caller.account.rank == "BANNED":
-            raise Forbidden(f"Unauthorized: {view} failed permission check")
+            raise refusal(view)
         return caller
 
     return authenticate
+
+
+def admin(view: str) -> Callable[[Request], Caller]:
+    """An administrator who has logged in: no key changes who may do what."""
+
+    def authenticate(request: Request) -> Caller:
+        caller = member(view)(request)
+        if not is_admin(caller):
+            raise refusal(view)
+        return _with_session(caller)
+
+    return authenticate
+
+
+def user(view: str) -> Callable[[Request], Caller]:
+    """The user whom the path names, or an administrator; to change something, who has logged in."""
+
+    def authenticate(request: Request) -> Caller:
+        caller = member(view)(request)
+        if caller.account.username.lower() != request.params["nick"].lower() and not is_admin(caller):
+            raise refusal(view)
+        return caller if request.method in ("GET", "HEAD") else _with_session(caller)
+
+    return authenticate
+
+
+def is_admin(caller: Caller) -> bool:
+    """Whether all is allowed to the caller: Hel's group `admins`."""
+    return caller.account.rank == "ADMIN"
+
+
+def refusal(view: str) -> Forbidden:
+    """What Hel says when its permission check fails."""
+    return Forbidden(f"Unauthorized: {view} failed permission check")
 
 
 def is_logged_in(request: Request) -> bool:
@@ -47,3 +83,18 @@ def is_logged_in(request: Request) -> bool:
     except Exception as error:
         _log.error("hel: who called is not known: %s", type(error).__qualname__)
         return False
+
+
+def _identify(secret: str | None, service: str) -> Caller | None:
+    if not secret:
+        return None
+    try:
+        return credentials.identify(secret, service)
+    except (Unauthenticated, Forbidden, NotFound):
+        return None
+
+
+def _with_session(caller: Caller) -> Caller:
+    if caller.credential.service != credentials.SESSION:
+        raise Forbidden("A key may not change users: log in.")
+    return caller

@@ -12,11 +12,22 @@ from chalicelib.hel import semver, users
 Document = dict[str, Any]
 T = TypeVar("T")
 
+FIELDS = (
+    "name",
+    "description",
+    "short_description",
+    "owners",
+    "authors",
+    "license",
+    "tags",
+    "versions",
+    "screenshots",
+)
+TYPES = ("required", "recommended", "optional")
 LONGEST_NAME = 100
 MOST_OWNERS = 100
 # A word in lower case, as Hel 3.4 wants it; or a title, as in the example that Hel's page answers with 201.
 _NAME = re.compile(r"[a-z0-9-]+|[A-Z][A-Za-z0-9-]*( [A-Za-z0-9-]+){2,}")
-_TYPES = ("required", "recommended", "optional")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LETTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _URL = re.compile(
@@ -25,6 +36,8 @@ _URL = re.compile(
     rf"(?P<query>(?:\?(?:{_LETTER}|[:@/?])*)?)"
     rf"(?:\#(?:{_LETTER}|[:@/?])*)?"
 )
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HOSTED = re.compile(r"https?://[^/?]+(?:/[^/?]+)*/hel/files/([A-Za-z0-9_-]{2,25})/([0-9a-f]{64})/[^/?]+")
 
 
 def parse(data: Document, creator: str) -> Document:
@@ -34,57 +47,20 @@ def parse(data: Document, creator: str) -> Document:
     README.md. Without owners it is the creator's.
     """
     return {
-        "name": _name(_text(data, "name")),
+        "name": check_name(_text(data, "name")),
         "description": _text(data, "description"),
-        "short_description": _text(data, "short_description")[: settings.current().hel_short_description],
-        "owners": _owners(data, creator),
+        "short_description": cut(_text(data, "short_description")),
+        "owners": check_owners(_texts(data, "owners")) if "owners" in data else [creator],
         "authors": _texts(data, "authors"),
         "license": _text(data, "license"),
         "tags": _texts(data, "tags"),
         "versions": _each(data, "versions", _number, _version),
-        "screenshots": _each(data, "screenshots", _url, _description),
+        "screenshots": _each(data, "screenshots", normal_url, _description),
     }
 
 
-def _version(value: Any) -> Document:
-    version = _object(value, "versions")
-    return {
-        "files": _each(version, "files", _url, _file),
-        "depends": _each(version, "depends", str, _dependency),
-        "changes": _text(version, "changes") if "changes" in version else "",
-    }
-
-
-def _file(value: Any) -> Document:
-    """A file's place: by `path`, or by the older `dir` and `name`, of which `dir` is shown as it was given."""
-    file = _object(value, "files")
-    if "path" in file:
-        path = _path(_text(file, "path"))
-        return {"dir": posixpath.dirname(path), "name": posixpath.basename(path), "path": path}
-    if not file.keys() & {"dir", "name"}:
-        raise _bad("path")
-    directory, name = _text(file, "dir"), _text(file, "name")
-    if "/" in name or name in (".", ".."):
-        raise Invalid("Bad path given.")
-    return {"dir": directory, "name": name, "path": _path(f"{directory}/{name}")}
-
-
-def _dependency(value: Any) -> Document:
-    dependency = _object(value, "depends")
-    kind, version = _text(dependency, "type"), _text(dependency, "version")
-    if kind not in _TYPES:
-        raise Invalid("Bad value Unknown dependency type. in the data you provided.")
-    _wrapped(semver.check_range, version)
-    return {"type": kind, "version": version}
-
-
-def _description(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _bad("screenshots")
-    return value
-
-
-def _name(name: str) -> str:
+def check_name(name: str) -> str:
+    """The name of a package as it is; raises Invalid."""
     if not _NAME.fullmatch(name):
         raise Invalid(
             "The name contains illegal characters. "
@@ -95,10 +71,8 @@ def _name(name: str) -> str:
     return name
 
 
-def _owners(data: Document, creator: str) -> list[str]:
-    if "owners" not in data:
-        return [creator]
-    owners = _texts(data, "owners")
+def check_owners(owners: list[str]) -> list[str]:
+    """The owners as they are; raises Invalid."""
     if not owners:
         raise Invalid("The list of owners is expected not to be empty.")
     if len(owners) > MOST_OWNERS:
@@ -108,35 +82,108 @@ def _owners(data: Document, creator: str) -> list[str]:
     return owners
 
 
-def _number(text: str) -> str:
-    return _wrapped(semver.normalise, text)
+def cut(short_description: str) -> str:
+    """As much of a short description as is kept."""
+    return short_description[: settings.current().hel_short_description]
 
 
-def _url(text: str) -> str:
-    """An absolute http or https URL (RFC 3986), without its fragment, with a path."""
+def check_dependency_type(kind: str) -> str:
+    """`required`, `recommended` or `optional` as it is; raises Invalid."""
+    if kind not in TYPES:
+        raise Invalid("Unknown dependency type.")
+    return kind
+
+
+def normal_url(text: str) -> str:
+    """An absolute http or https URL (RFC 3986), without its fragment, with a path. Raises Invalid."""
     match = _URL.fullmatch(text)
     if match is None:
         raise Invalid("Invalid URI given.")
     return f"{match['site']}{match['path'] or '/'}{match['query']}"
 
 
-def _path(text: str) -> str:
-    """An absolute path of a file, normalised; whatever leads above the root stays at the root."""
-    path = posixpath.normpath("/" + text.lstrip("/"))
-    if text.endswith("/") or path == "/" or _CONTROL.search(text):
+def place_at(path: str) -> Document:
+    """Where a file lies: `dir`, `name` and the absolute, normalised `path`. Raises Invalid.
+
+    Whatever leads above the root stays at the root.
+    """
+    normal = posixpath.normpath("/" + path.lstrip("/"))
+    if path.endswith("/") or normal == "/" or _CONTROL.search(path):
         raise Invalid("Bad path given.")
-    return path
+    return {"dir": posixpath.dirname(normal), "name": posixpath.basename(normal), "path": normal}
 
 
-def _each(data: Document, field: str, rename: Callable[[str], str], read: Callable[[Any], T]) -> dict[str, T]:
-    """The object in a field, its keys and values read; two keys that mean the same are refused, not merged."""
-    found: dict[str, T] = {}
-    for key, value in _object(data.get(field), field).items():
+def place_in(directory: str, name: str) -> Document:
+    """The same from the older `dir` and `name`, of which `dir` is shown as it was given."""
+    if "/" in name or name in (".", ".."):
+        raise Invalid("Bad path given.")
+    return {"dir": directory, "name": name, "path": place_at(f"{directory}/{name}")["path"]}
+
+
+def hosted(url: str) -> tuple[str, str] | None:
+    """Of which stored file this is the URL, as files.url_of makes them: (username in lower case, SHA-256 in hex)."""
+    match = _HOSTED.fullmatch(url)
+    return (match[1].lower(), match[2]) if match else None
+
+
+def with_sha256(url: str, file: Document, given: str | None) -> Document:
+    """A file with the hash that its author gave, or that its URL tells. Raises Invalid."""
+    found = hosted(url)
+    if given is not None and not _SHA256.fullmatch(given):
+        raise Invalid("A sha256 has 64 hexadecimal digits in lower case.")
+    if found and given not in (None, found[1]):
+        raise Invalid("The sha256 is not that of the stored file.")
+    sha256 = found[1] if found else given
+    return {**file, "sha256": sha256} if sha256 else file
+
+
+def keyed(given: Document, rename: Callable[[str], str]) -> Document:
+    """An object under the keys that its own mean; two that mean the same are refused, not merged."""
+    found: Document = {}
+    for key, value in given.items():
         name = rename(key)
         if name in found:
             raise Invalid(f"Bad value {name!r} is there twice in the data you provided.")
-        found[name] = read(value)
+        found[name] = value
     return found
+
+
+def _version(_: str, value: Any) -> Document:
+    version = _object(value, "versions")
+    return {
+        "files": _each(version, "files", normal_url, _file),
+        "depends": _each(version, "depends", str, _dependency),
+        "changes": _text(version, "changes") if "changes" in version else "",
+    }
+
+
+def _file(url: str, value: Any) -> Document:
+    file = _object(value, "files")
+    if "path" not in file and not file.keys() & {"dir", "name"}:
+        raise _bad("path")
+    place = place_at(_text(file, "path")) if "path" in file else place_in(_text(file, "dir"), _text(file, "name"))
+    return with_sha256(url, place, _text(file, "sha256") if "sha256" in file else None)
+
+
+def _dependency(_: str, value: Any) -> Document:
+    dependency = _object(value, "depends")
+    kind, version = _text(dependency, "type"), _text(dependency, "version")
+    return {"type": _wrapped(check_dependency_type, kind), "version": _wrapped(semver.check_range, version)}
+
+
+def _description(_: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _bad("screenshots")
+    return value
+
+
+def _number(text: str) -> str:
+    return _wrapped(semver.normalise, text)
+
+
+def _each(data: Document, field: str, rename: Callable[[str], str], read: Callable[[str, Any], T]) -> dict[str, T]:
+    """The object in a field, its keys and values read."""
+    return {name: read(name, value) for name, value in keyed(_object(data.get(field), field), rename).items()}
 
 
 def _object(value: Any, field: str) -> Document:

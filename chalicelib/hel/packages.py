@@ -1,6 +1,8 @@
-"""Creating packages."""
+"""Packages: read, created, changed and deleted."""
 
-from functools import cache
+import secrets
+from collections.abc import Callable
+from datetime import datetime
 
 import orjson
 
@@ -8,48 +10,170 @@ from chalicelib.core import audit, blobs, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.change_log import LARGE_ENTRY
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, NotFound, TooLarge
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.core.views import View
-from chalicelib.hel import index
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.hel import advice, auth, counts, index, model, patch, room
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
 
+LARGEST = 1024 * 1024
 
-def create(caller: Caller, document: Document) -> None:
-    """Publish a new package, see model.parse. Raises Conflict when the name is in use, even by a race."""
+
+def get(name: str) -> tuple[Entry, int]:
+    """A package, and how often it was viewed before now: this view is counted. Raises NotFound."""
+    entry = index.find(index.catalogue.view(), name)
+    count = counts.add(counts.package(entry.key)) if entry else None
+    if entry is None or count is None:
+        raise NotFound
+    return entry, int(count.total) - 1
+
+
+def create(caller: Caller, document: Document) -> list[str]:
+    """Publish a new package, see model.parse; returns what its author should know.
+
+    Raises Conflict when the name is in use, even by a race; Forbidden without room for it.
+    """
     name = document["name"]
-    taken = Conflict("The name is already used by other package.")
-    rest = {field: value for field, value in document.items() if field != "owners"}
-    stored = cache(lambda: _stored(rest))
+    caller.require(f"package:{name}")
+    stored = _Stored(document)
 
     def decide(view: View, writes: Transaction) -> Changes:
-        if name in view.entries:
-            raise taken
-        body, blob = stored()
+        if index.find(view, name):
+            raise _taken()
         package = Package(
             package_pk(name),
             "package",
             # A new id for each attempt: one taken before a lost race would put the package before the winner's.
             id=ids.reserve("hel"),
             name=name,
-            owners=document["owners"],
-            document=body,
-            blob=blob,
-            created_at=now(),
-            updated_at=now(),
+            creator_id=caller.account.id,
+            created_at=(moment := now()),
         )
-        writes.create(package, taken)
-        writes.put(audit.deed(caller, "package.create", package_pk(name)))
-        return {name: index.public(package, rest)}
+        package.assign(**stored.write(moment))
+        writes.create(package, _taken())
+        writes.create(counts.start(counts.package(index.key_of(package))))
+        room.take(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
+        writes.put(audit.deed(caller, "package.create", package.pk))
+        return {index.key_of(package): index.public(package, document)}
 
-    index.catalogue.publish(decide)
+    return _warnings(index.catalogue.publish(decide), name)
 
 
-def _stored(document: Document) -> tuple[str | None, str | None]:
-    """Where a document goes: (itself, None) into the item, or (None, the key of its blob) when it is large."""
-    body = orjson.dumps(document)
-    if len(body) > LARGE_ENTRY:
-        return None, blobs.put(body, index.AREA).key
-    return body.decode(), None
+def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]:
+    """Merge what `read` gives into a package, see patch.merge; returns what its author should know.
+
+    `read` is asked once it is clear that the caller may do this. Raises Forbidden, also for a package that is not
+    there, unless the caller is an administrator: NotFound; Conflict when a new name is in use, be it by itself.
+    """
+    new_name, old_blob = name, None
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        nonlocal new_name, old_blob
+        entry, package = _owned(view, caller, name, "update_package")
+        changes = read()
+        document = patch.merge({field: entry.value[field] for field in model.FIELDS}, changes)
+        if "name" in changes and index.find(view, document["name"]):
+            raise _taken()
+        new_name, old_blob = document["name"], package.blob
+        caller.require(f"package:{new_name}")
+        stored = _Stored(document)
+        more = stored.size - int(package.size)
+        _replace(writes, package, stored)
+        room.take(writes, int(package.creator_id), package_bytes=more)
+        writes.put(audit.deed(caller, "package.update", package_pk(name)))
+        stats = entry.value["stats"]
+        return {entry.key: index.public(package, document, stats["views"], stats["downloads"])}
+
+    view = index.catalogue.publish(decide)
+    _drop(old_blob)
+    return _warnings(view, new_name)
+
+
+def delete(caller: Caller, name: str) -> None:
+    """Take a package away. Raises Forbidden, also for a package that is not there; to an administrator that is fine."""
+    blob = None
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        nonlocal blob
+        entry, package = _owned(view, caller, name, "delete_package")
+        blob = package.blob
+        writes.delete(package, Package.id == package.id)
+        writes.delete(counts.find(counts.package(entry.key)))
+        room.take(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
+        writes.put(audit.deed(caller, "package.delete", package_pk(name)))
+        return {entry.key: None}
+
+    try:
+        index.catalogue.publish(decide)
+    except NotFound:
+        return
+    _drop(blob)
+
+
+class _Stored:
+    """A document on its way into an item: within it, or as a blob of its own when it is large."""
+
+    def __init__(self, document: Document) -> None:
+        self._body = orjson.dumps({field: value for field, value in document.items() if field != "owners"})
+        self._owners = document["owners"]
+        self._blob: str | None = None
+        self.name: str = document["name"]
+        self.size = len(self._body)
+        if self.size > LARGEST:
+            raise TooLarge(f"The package is larger than {LARGEST} bytes.")
+
+    def write(self, moment: datetime) -> Value:
+        """The attributes of the item. A blob is nobody else's, so that it can go when the document changes again."""
+        large = self.size > LARGE_ENTRY
+        if large and self._blob is None:
+            self._blob = blobs.put(self._body, f"{index.AREA}/packages/{secrets.token_hex(8)}").key
+        return {
+            "name": self.name,
+            "owners": self._owners,
+            "document": None if large else self._body.decode(),
+            "blob": self._blob,
+            "size": self.size,
+            "updated_at": moment,
+        }
+
+
+def _owned(view: View, caller: Caller, name: str, deed: str) -> tuple[Entry, Package]:
+    """A package that the caller may change: one of its own, or any for an administrator."""
+    entry = index.find(view, name)
+    owners = entry.value["owners"] if entry else []
+    if caller.account.username.lower() not in {owner.lower() for owner in owners} and not auth.is_admin(caller):
+        raise auth.refusal(deed)
+    caller.require(f"package:{name}")
+    package = Package.find(package_pk(name), "package")
+    if entry is None or package is None:
+        raise NotFound
+    return entry, package
+
+
+def _replace(writes: Transaction, package: Package, stored: _Stored) -> None:
+    """Put another document into an item, which moves when the name has changed."""
+    condition = Package.id == package.id
+    if stored.name == package.name:
+        writes.update(package, package.assign(**stored.write(now())), condition)
+        return
+    writes.delete(Package(package.pk, package.sk), condition)
+    package.pk = package_pk(stored.name)
+    package.assign(**stored.write(now()))
+    writes.create(package, _taken())
+
+
+def _drop(blob: str | None) -> None:
+    """Forget the bytes of a document that has been replaced."""
+    if blob:
+        blobs.delete(blob)
+
+
+def _warnings(view: View, name: str) -> list[str]:
+    entry = index.find(view, name)
+    return advice.warnings(view, entry.value) if entry else []
+
+
+def _taken() -> Conflict:
+    return Conflict("The name is already used by other package.")

@@ -1,10 +1,12 @@
-"""Hel's HTTP API, in the order of its own wiki."""
+"""Hel's HTTP API, in the order of its own wiki; below /hel, what is ours."""
 
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib import settings
 from chalicelib.core.caller import Caller
-from chalicelib.hel import auth, cors, index, packages, search, users, wire
+from chalicelib.core.errors import Invalid
+from chalicelib.hel import auth, cors, files, index, packages, search, sessions, users, wire
 from chalicelib.hel.model import Document
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -12,7 +14,6 @@ from chalicelib.web.routing import View
 from chalicelib.web.service import Service
 
 service = Service("hel", wire.render_error, cors.finish)
-LARGEST_PACKAGE = 1024 * 1024
 LARGEST_FORM = 64 * 1024
 
 
@@ -30,26 +31,88 @@ def _any_method(path: str, **asked: Any) -> Callable[[View], View]:
 @service.route("GET", "/packages", auth=auth.anyone, scope="read")
 def get_packages(request: Request, caller: Caller | None) -> Response:
     """Package list, and package search."""
-    tests = search.parse(request.query)
-    matches = search.find(index.catalogue.view(), tests)
-    return wire.render_page(request, matches, search.parse_offset(request.argument("offset")))
+    asked = search.parse(request.query)
+    matches = search.find(index.catalogue.view(), asked)
+    return wire.render_page(request, matches, asked.offset, asked.limit)
 
 
-@service.route("POST", "/packages", auth=auth.member("create_package"), limit=lambda: LARGEST_PACKAGE)
+@service.route(
+    "POST", "/packages", auth=auth.member("create_package"), scope="package:", limit=lambda: packages.LARGEST
+)
 def create_package(request: Request, caller: Caller) -> Response:
     """Create a package."""
-    packages.create(caller, wire.parse_package(request, caller.account.username))
+    warnings = packages.create(caller, wire.parse_package(request, caller.account.username))
+    return wire.render_created(request, warnings)
+
+
+@service.route("GET", "/packages/{owner}", auth=auth.anyone, scope="read")
+def get_package(request: Request, caller: Caller | None) -> Response:
+    """A package. In the path it is called its owner, for what lies below is an author's with another service."""
+    return wire.render_package(request, *packages.get(request.params["owner"]))
+
+
+@service.route(
+    "PATCH", "/packages/{owner}", auth=auth.member("update_package"), scope="package:", limit=lambda: packages.LARGEST
+)
+def update_package(request: Request, caller: Caller) -> Response:
+    """Change a package."""
+    warnings = packages.update(caller, request.params["owner"], lambda: wire.parse_object(request))
+    return wire.render_nothing(warnings)
+
+
+@service.route("DELETE", "/packages/{owner}", auth=auth.member("delete_package"), scope="package:")
+def delete_package(request: Request, caller: Caller) -> Response:
+    """Delete a package."""
+    packages.delete(caller, request.params["owner"])
+    return wire.render_nothing()
+
+
+@service.route("GET", "/users", auth=auth.anyone, scope="read")
+def get_users(request: Request, caller: Caller | None) -> Response:
+    """User list."""
+    matches = users.listed(request.query.get("groups", []))
+    offset = search.parse_offset(request.argument("offset") or "")
+    return wire.render_page(request, matches, offset, settings.current().hel_page)
+
+
+@service.route("POST", "/users", auth=auth.admin("create_user"), limit=lambda: LARGEST_FORM)
+def create_user(request: Request, caller: Caller) -> Response:
+    """Create a user."""
+    try:
+        users.create(*wire.parse_new_user(request))
+    except Invalid:
+        raise wire.bad_user() from None
     return wire.render(request, "", 201)
 
 
-@_any_method("/auth", auth=auth.anyone, scope="read", limit=lambda: LARGEST_FORM)
+@service.route("GET", "/users/{nick}", auth=auth.user("get_user"), scope="read")
+def get_user(request: Request, caller: Caller) -> Response:
+    """A user."""
+    return wire.render(request, users.get(request.params["nick"]))
+
+
+@service.route("PATCH", "/users/{nick}", auth=auth.user("update_user"), limit=lambda: LARGEST_FORM)
+def update_user(request: Request, caller: Caller) -> Response:
+    """Change a user."""
+    users.update(caller, request.params["nick"], wire.parse_user(request))
+    return wire.render_nothing()
+
+
+@service.route("DELETE", "/users/{nick}", auth=auth.admin("delete_user"))
+def delete_user(request: Request, caller: Caller) -> Response:
+    """Delete a user."""
+    users.delete(caller, request.params["nick"])
+    return wire.render_nothing()
+
+
+@_any_method("/auth", auth=auth.session, scope="read", limit=lambda: LARGEST_FORM)
 def authenticate(request: Request, caller: Caller | None) -> Response:
     """Register, log in, log out: `action` says which."""
     data = wire.parse_object(request)
     if caller is None:
         return _enter(request, data)
     if data.get("action") == "log-out":
-        users.log_out(caller)
+        sessions.log_out(caller)
         return wire.render(request, "Logged out successfully.", headers=[wire.session_cookie(request, "")])
     if data.get("action") in ("log-in", "register"):
         return wire.render(request, "You're already logged in.")
@@ -62,12 +125,62 @@ def profile(request: Request, caller: Caller | None) -> Response:
     return wire.render(request, {"nickname": caller.account.username} if caller else {})
 
 
+@service.route("GET", "/hel/files", auth=auth.member("list_files"), scope="read")
+def list_files(request: Request, caller: Caller) -> Response:
+    """The caller's stored files."""
+    return wire.render(request, {"list": [wire.render_file(request, file) for file in files.listed(caller)]})
+
+
+@service.route(
+    "POST",
+    "/hel/files",
+    auth=auth.member("store_file"),
+    scope="package:",
+    limit=lambda: files.largest() + LARGEST_FORM,
+)
+def store_file(request: Request, caller: Caller) -> Response:
+    """Store a file, to name its URL in a package."""
+    file, is_new = files.store(caller, *wire.parse_file(request))
+    return wire.render(request, wire.render_file(request, file), 201 if is_new else 200)
+
+
+@service.route("GET", "/hel/files/{nick}/{sha256}/{name}")
+def get_file(request: Request) -> Response:
+    """A stored file, for everybody; a look at its size by HEAD is no download."""
+    nick, sha256 = request.params["nick"], request.params["sha256"]
+    if request.method == "HEAD":
+        return wire.render_size(files.get(nick, sha256))
+    return wire.render_content(files.download(nick, sha256), sha256)
+
+
+@service.route("DELETE", "/hel/files/{nick}/{sha256}/{name}", auth=auth.member("delete_file"))
+def delete_file(request: Request, caller: Caller) -> Response:
+    """Delete a stored file."""
+    files.delete(caller, request.params["nick"], request.params["sha256"])
+    return wire.render_nothing()
+
+
+@service.route("GET", "/hel/index")
+def get_index(request: Request) -> Response:
+    """Everything, for mirrors and tools."""
+    offset = search.parse_offset(request.argument("offset") or "")
+    return wire.render_index(request, index.catalogue.view(), offset)
+
+
+@service.route("GET", "/hel/module")
+def get_module(request: Request) -> Response:
+    """The file that points hpm here."""
+    return wire.render_module(request)
+
+
 def _enter(request: Request, data: Document) -> Response:
     if data.get("action") == "log-in":
         nickname, password, code = wire.parse_fields({"code": "", **data}, "nickname", "password", "code")
-        cookie = wire.session_cookie(request, users.log_in(nickname, password, code))
+        secret = sessions.log_in(nickname, password, code, request.client_address)
+        cookie = wire.session_cookie(request, secret)
         return wire.render(request, "Logged in successfully.", headers=[cookie])
     if data.get("action") == "register":
-        users.register(*wire.parse_fields(data, "nickname", "email", "password"))
+        nickname, email, password = wire.parse_fields(data, "nickname", "email", "password")
+        users.register(nickname, email, password, request.client_address)
         return wire.render(request, "Account created successfully!")
     raise wire.bad_request()

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
+from chalicelib import settings
 from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import semver
@@ -15,23 +18,44 @@ _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
 _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
 
-def parse(query: Mapping[str, Sequence[str]]) -> list[Test]:
-    """What a package must fulfil to be found, all of it. Raises Invalid, with Hel's texts."""
+@dataclass(frozen=True)
+class Search:
+    """What a list is asked for: packages that pass all `tests`, in the order `sort`, `limit` of them from `offset` on.
+
+    `asked` names the tests and the order, to remember what they find.
+    """
+
+    tests: Sequence[Test]
+    sort: str
+    offset: int
+    limit: int
+    asked: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def parse(query: Mapping[str, Sequence[str]]) -> Search:
+    """A query's parameters. Raises Invalid, with Hel's texts."""
     tests: list[Test] = []
     for param, values in query.items():
         if param == "offset":
             continue
-        if param not in _ONE and param not in _MANY:
+        if param not in _ONE and param not in _MANY and param not in ("sort", "limit"):
             raise Invalid(f"No such search param: {param}.")
         if not any(values):
             raise Invalid(f"No values given for {param}.")
-        if param in _ONE and len(values) > 1:
+        if param not in _MANY and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
-        tests.extend((_ONE.get(param) or _MANY[param])(value) for value in values)
-    return tests
+        if make := _ONE.get(param) or _MANY.get(param):
+            tests.extend(test for value in values for test in make(value))
+    return Search(
+        tests,
+        sort=_parse_sort(query.get("sort", [""])[0]),
+        offset=parse_offset(query.get("offset", [""])[0]),
+        limit=_parse_limit(query.get("limit", [""])[0]),
+        asked=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
+    )
 
 
-def parse_offset(text: str | None) -> int:
+def parse_offset(text: str) -> int:
     """Where the list starts; 0 for what is negative or no number."""
     try:
         return min(max(int(text or 0), 0), LARGEST_OFFSET)
@@ -39,10 +63,34 @@ def parse_offset(text: str | None) -> int:
         return 0
 
 
-def find(view: View, tests: Sequence[Test]) -> list[Entry]:
-    """The packages that pass all tests, in the order of creation."""
-    entries = view.keep("entries", lambda view: list(view.entries.values()))
-    return [entry for entry in entries if all(test(entry) for test in tests)] if tests else entries
+def find(view: View, search: Search) -> Sequence[Entry]:
+    """The packages that pass all tests, in the order asked for, or else of creation."""
+    return view.remember(search.asked, lambda view: _find(view, search))
+
+
+def _find(view: View, search: Search) -> list[Entry]:
+    found = list(view.entries.values())
+    for test in search.tests:
+        found = list(filter(test, found))
+    if search.sort:
+        found.sort(key=_SORTS[search.sort.removeprefix("-")], reverse=search.sort.startswith("-"))
+    return found
+
+
+def _parse_sort(text: str) -> str:
+    if text and text.removeprefix("-") not in _SORTS:
+        raise Invalid(f"A list can be sorted by {', '.join(_SORTS)}; with - in front, the other way round.")
+    return text
+
+
+def _parse_limit(text: str) -> int:
+    chosen = settings.current()
+    if not text:
+        return chosen.hel_page
+    most = chosen.hel_longest_page
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
+        raise Invalid(f"A limit is a whole number from 1 to {most}.")
+    return int(text)
 
 
 def phrases(text: str) -> list[str]:
@@ -54,41 +102,46 @@ def phrases(text: str) -> list[str]:
     return distinct
 
 
-def _everywhere(value: str) -> Test:
+def _everywhere(value: str) -> list[Test]:
     """`q`: each phrase, in any letter case, in some text of the package."""
-    wanted = [phrase.lower() for phrase in phrases(value)]
-    return lambda entry: all(phrase in entry.keep("texts", _texts) for phrase in wanted)
+    return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
 
 
-def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+def _is_in_texts(phrase: str, entry: Entry) -> bool:
+    return phrase in entry.keep("texts", _texts)
+
+
+def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
     """Each phrase in one of the texts that `read` takes from a package."""
 
-    def make(value: str) -> Test:
-        wanted = phrases(value)
-        return lambda entry: all(any(phrase in text for text in read(entry.value)) for phrase in wanted)
+    def make(value: str) -> list[Test]:
+        def test(phrase: str, entry: Entry) -> bool:
+            return any(phrase in text for text in read(entry.value))
+
+        return [partial(test, phrase) for phrase in phrases(value)]
 
     return make
 
 
-def _license(value: str) -> Test:
-    return lambda entry: value in entry.value["license"]
+def _license(value: str) -> list[Test]:
+    return [lambda entry: value in entry.value["license"]]
 
 
-def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], Test]:
+def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
     """The whole value among those that `read` takes from a package."""
-    return lambda value: lambda entry: value in read(entry.value)
+    return lambda value: [lambda entry: value in read(entry.value)]
 
 
-def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], Test]:
+def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], list[Test]]:
     """The whole value among the files of the latest version."""
 
-    def make(value: str) -> Test:
-        return lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())
+    def make(value: str) -> list[Test]:
+        return [lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())]
 
     return make
 
 
-def _dependency(value: str) -> Test:
+def _dependency(value: str) -> list[Test]:
     """`name`, or `name:range:type` as they are written; `name:range` asks for the name only, as in Hel 3.4."""
     name, *rest = value.split(":", 2)
 
@@ -98,7 +151,7 @@ def _dependency(value: str) -> Test:
             return found is not None
         return [found["version"], found["type"]] == rest
 
-    return test
+    return [test]
 
 
 def _texts(entry: Entry) -> str:
@@ -122,7 +175,7 @@ def _find_latest(entry: Entry) -> Value:
     return versions[number] if number is not None else {"files": {}, "depends": {}}
 
 
-_ONE: dict[str, Callable[[str], Test]] = {
+_ONE: dict[str, Callable[[str], list[Test]]] = {
     "q": _everywhere,
     "name": _within(lambda value: [value["name"]]),
     "description": _within(lambda value: [value["description"]]),
@@ -131,7 +184,7 @@ _ONE: dict[str, Callable[[str], Test]] = {
     "screen_desc": _within(lambda value: value["screenshots"].values()),
     "license": _license,
 }
-_MANY: dict[str, Callable[[str], Test]] = {
+_MANY: dict[str, Callable[[str], list[Test]]] = {
     "owners": _among(lambda value: value["owners"]),
     "tags": _among(lambda value: value["tags"]),
     "screen_url": _among(lambda value: value["screenshots"]),
@@ -139,4 +192,11 @@ _MANY: dict[str, Callable[[str], Test]] = {
     "file_dir": _latest_file(lambda url, file: str(file["dir"])),
     "file_name": _latest_file(lambda url, file: str(file["name"])),
     "dependency": _dependency,
+}
+_SORTS: dict[str, Callable[[Entry], str | int]] = {
+    "name": lambda entry: str(entry.value["name"]),
+    "created": lambda entry: str(entry.value["stats"]["date"]["created"]),
+    "updated": lambda entry: str(entry.value["stats"]["date"]["last-updated"]),
+    "views": lambda entry: int(entry.value["stats"]["views"]),
+    "downloads": lambda entry: int(entry.value["stats"]["downloads"]),
 }

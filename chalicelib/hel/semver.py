@@ -11,6 +11,7 @@ _IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _NUMBER = r"(?:0|[1-9][0-9]{0,13})"
 _STORED = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _ITEM = re.compile(r"(<=?|>=?|==?|!=|\^|~|)([0-9].*)", re.DOTALL)
+_ORDERING = ("<", "<=", ">", ">=", "^", "~")
 _PARTIAL = re.compile(
     rf"{_NUMBER}(?P<minor>\.{_NUMBER}(?:\.{_NUMBER})?)?"
     rf"(?:-(?:{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?)?"
@@ -33,13 +34,33 @@ def normalise(text: str) -> str:
     return number
 
 
-def check_range(text: str) -> None:
-    """Raises Invalid for a range that python-semanticversion 2.6 would not take or hpm could not evaluate."""
+def check_range(text: str) -> str:
+    """The range as it is; raises Invalid for one that python-semanticversion 2.6 or hpm could not evaluate."""
     if len(text) > LONGEST:
         raise Invalid(f"Requirement specification is longer than {LONGEST} characters")
     for item in text.split(","):
         if item != "*":
             _check_item(item)
+    return text
+
+
+def misread(text: str) -> str | None:
+    """How hpm reads a range differently from what it says; None where it does not. `text` has passed check_range."""
+    for item in text.split(","):
+        match = _ITEM.fullmatch(item)
+        operator, version = match.groups() if match else ("", "")
+        if operator == "^" and version.startswith("0."):
+            return f"hpm takes {item} for everything below 1.0.0"
+        if operator in _ORDERING and "-" in version.partition("+")[0]:
+            return f"hpm ranks a pre-release above its release, also in {item}"
+    return None
+
+
+def outranked(numbers: Iterable[str]) -> list[str]:
+    """The pre-releases whose release is there, too."""
+    known = dict.fromkeys(numbers)
+    cores = ((number, number.partition("+")[0]) for number in known)
+    return [number for number, core in cores if "-" in core and core.partition("-")[0] in known]
 
 
 def latest(numbers: Iterable[str]) -> str | None:

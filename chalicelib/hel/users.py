@@ -1,19 +1,28 @@
-"""Hel's users: registering, logging in and out. An account is Moonbase's, and serves all its APIs."""
+"""Hel's users: registered, listed and changed. An account is Moonbase's, and serves all its APIs.
 
+Two of Hel's groups are ranks of the account: `admins` is ADMIN, `banned` is BANNED. Others are only names.
+"""
+
+import ipaddress
 import re
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 
-from chalicelib.core import accounts, credentials, limits, two_factor
+from chalicelib import settings
+from chalicelib.core import accounts, credentials, jobs, limits
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Invalid, Unauthenticated
+from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.hel.tables import User
 
-SESSION_LIFETIME = timedelta(days=30)
-# Wide, because anybody can use up an account's attempts: its owner waits five minutes at most, and stays logged in
-# elsewhere. Narrow enough against guessing: 8,640 passwords a day.
-ATTEMPTS = 30
-WINDOW = 300
+REFRESH_EVERY = 600
+MOST_GROUPS = 20
+LONGEST_GROUP = 100
+_AT_ONCE = 40  # in one transaction: two items each, of a hundred
+_RANKS = {"admins": "ADMIN", "banned": "BANNED"}
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -25,69 +34,196 @@ def check_nickname(nickname: str) -> None:
         raise Invalid("A nickname has 2 to 25 characters.")
 
 
-def register(nickname: str, email: str, password: str) -> None:
-    """Open an account. Raises Invalid, in Hel's words and order, also for what is in use."""
-    _require_nickname(nickname)
-    if not email:
-        raise Invalid("Email address isn't specified.")
-    _require_password(password)
-    check_nickname(nickname)
-    try:
-        accounts.create(nickname, email, password)
-    except UsernameTaken:
-        raise Invalid("This nickname is already in use.") from None
-    except EmailTaken:
-        raise Invalid("This email address is already in use.") from None
-
-
-def log_in(nickname: str, password: str, code: str | None) -> str:
-    """The secret of a new session; `code` proves the second factor where the account has one.
-
-    Raises Invalid, TooMany after `ATTEMPTS` in `WINDOW` seconds, or accounts.Suspended.
-    """
-    _require_nickname(nickname)
-    _require_password(password)
-    if not accounts.is_username(nickname):
-        raise _wrong()
-    subject = f"hel-log-in#{nickname.lower()}"
-    limits.count(subject, ATTEMPTS, WINDOW, "Too many attempts to log in, try again later.")
-    account = _prove_password(nickname, password)
-    if account.two_factor:
-        _prove_second_factor(account, code)
-    limits.forget(subject, WINDOW)
-    return credentials.create(account, credentials.SESSION, ends_after=SESSION_LIFETIME)[1]
-
-
-def log_out(caller: Caller) -> None:
-    """End the session that the caller came with."""
-    credentials.revoke(caller.credential, caller)
-
-
-def _require_nickname(nickname: str) -> None:
+def require_nickname(nickname: str) -> None:
+    """Raises Invalid for none."""
     if not nickname:
         raise Invalid("Nickname isn't specified.")
 
 
-def _require_password(password: str) -> None:
+def require_password(password: str) -> None:
+    """Raises Invalid for none."""
     if not password:
         raise Invalid("Password isn't specified.")
 
 
-def _prove_password(nickname: str, password: str) -> Account:
+def register(nickname: str, email: str, password: str, address: str) -> None:
+    """Open an account for whoever asks. Raises Invalid, in Hel's words and order, also for what is in use.
+
+    Raises Forbidden where registration is closed, TooMany for an address that registers too often.
+    """
+    most = settings.current().hel_registrations
+    if not most:
+        raise Forbidden("Registration is closed here: ask the administrator for an account.")
+    require_nickname(nickname)
+    if not email:
+        raise Invalid("Email address isn't specified.")
+    require_password(password)
+    check_nickname(nickname)
+    if address:
+        message = "Too many registrations from this address, try again later."
+        limits.count(f"hel-register#{network_of(address)}", most, 3600, message)
+    create(nickname, email, password)
+
+
+def create(nickname: str, email: str, password: str) -> None:
+    """Open an account and list it. Raises Invalid."""
     try:
-        return accounts.log_in(nickname, password)
-    except Unauthenticated:
-        raise _wrong() from None
+        account = accounts.create(nickname, email, password)
+    except UsernameTaken:
+        raise Invalid("This nickname is already in use.") from None
+    except EmailTaken:
+        raise Invalid("This email address is already in use.") from None
+    _list([account])
 
 
-def _wrong() -> Invalid:
-    return Invalid("Incorrect nickname and/or password.")
+def listed(groups: Sequence[str]) -> list[Entry]:
+    """All users who are in all of these groups, oldest first."""
+    view = catalogue.view()
+    if not groups:
+        return view.keep("all", lambda view: list(view.entries.values()))
+    wanted = frozenset(groups)
+    return view.remember(
+        wanted, lambda view: [one for one in view.entries.values() if wanted <= {*one.value["groups"]}]
+    )
 
 
-def _prove_second_factor(account: Account, code: str | None) -> None:
-    if not code:
-        raise Invalid('This account uses two-factor authentication: send its current code as "code", too.')
+def get(nickname: str) -> Value:
+    """`{"nickname", "groups"}` of a user; raises NotFound."""
+    return _public(_account(nickname), catalogue.view())
+
+
+def update(caller: Caller, nickname: str, new: Value) -> None:
+    """Change some of `password`, `groups` and `nickname`; what would change nothing is not asked for.
+
+    Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
+    """
+    account = _account(nickname)
+    groups = new.get("groups")
+    if groups is not None and set(groups) == set(_public(account, catalogue.view())["groups"]):
+        groups = None
+    renamed = new.get("nickname") not in (None, account.username)
+    if (groups is not None or renamed) and caller.account.rank != "ADMIN":
+        raise Forbidden("Unauthorized: update_user failed permission check")
+    if renamed:
+        raise Conflict("A nickname stays: packages, files and keys of the account go by it.")
+    if groups is not None:
+        _check_groups(groups)
+    if "password" in new:
+        require_password(new["password"])
+        accounts.set_password(account, new["password"], caller)
+        credentials.end_sessions(account, keep=caller.credential, by=caller)
+    if groups is not None:
+        _set_groups(caller, account, groups)
+
+
+def delete(caller: Caller, nickname: str) -> None:
+    """Close an account: nobody logs in, its keys are dead, its packages stay. Raises NotFound."""
+    account = _account(nickname)
+    accounts.suspend(account, caller)
+    _unlist([_key(account)])
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the /64 that a provider gives to one customer."""
     try:
-        two_factor.verify(account, code)
-    except Unauthenticated:
-        raise Invalid("Incorrect verification code.") from None
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
+
+
+def entities() -> Iterator[tuple[str, Value]]:
+    """Every entry, from the table itself."""
+    for user in User.query("users", consistent_read=True):
+        yield user.sk, {"nickname": user.nickname, "groups": list(user.groups)}
+
+
+@jobs.repeats("hel-users", every=REFRESH_EVERY)
+def refresh() -> None:
+    """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
+    view = catalogue.view()
+    active = {_key(account): account for account in accounts.listed() if not account.suspended}
+    changed = [
+        account
+        for key, account in active.items()
+        if key not in view.entries or view.entries[key].value != _public(account, view)
+    ]
+    gone = [key for key in view.entries if key not in active]
+    for start in range(0, len(changed), _AT_ONCE):
+        _list(changed[start : start + _AT_ONCE])
+    for start in range(0, len(gone), _AT_ONCE):
+        _unlist(gone[start : start + _AT_ONCE])
+
+
+def _list(users: Sequence[Account]) -> None:
+    """Show accounts in the list as they are now."""
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        values = {_key(account): _public(account, view) for account in users}
+        for key, value in values.items():
+            writes.put(_item(key, value))
+        return {**values}
+
+    catalogue.publish(decide)
+
+
+def _unlist(keys: Sequence[str]) -> None:
+    def decide(view: View, writes: Transaction) -> Changes:
+        for key in keys:
+            writes.delete(User("users", key))
+        return dict.fromkeys(keys)
+
+    catalogue.publish(decide)
+
+
+def _account(nickname: str) -> Account:
+    account = accounts.find(nickname)
+    if account is None or account.suspended:
+        raise NotFound
+    return account
+
+
+def _key(account: Account) -> str:
+    return f"{int(account.id):012d}"
+
+
+def _public(account: Account, view: View) -> Value:
+    """A user: its rank as it is, its other groups as they stand in the list."""
+    known = view.entries.get(_key(account))
+    others = [group for group in known.value["groups"] if group not in _RANKS] if known else []
+    return {"nickname": account.username, "groups": [*_ranks(account), *others]}
+
+
+def _item(key: str, value: Value) -> User:
+    return User("users", key, nickname=value["nickname"], groups=value["groups"])
+
+
+def _ranks(account: Account) -> list[str]:
+    return [group for group, rank in _RANKS.items() if rank == account.rank]
+
+
+def _check_groups(groups: Sequence[str]) -> None:
+    if len(groups) > MOST_GROUPS or any(len(group) > LONGEST_GROUP for group in groups):
+        raise Invalid(f"A user is in {MOST_GROUPS} groups at most, of {LONGEST_GROUP} characters each.")
+    if set(_RANKS) <= set(groups):
+        raise Invalid("Nobody is in both of the groups admins and banned.")
+
+
+def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None:
+    """Put a user into these groups and no other. Whoever leaves `admins` or `banned` is a plain member."""
+    ranked = [_RANKS[group] for group in groups if group in _RANKS]
+    others = [group for group in dict.fromkeys(groups) if group not in _RANKS]
+    before = account.rank
+    account.rank = ranked[0] if ranked else "MEMBER" if before in _RANKS.values() else before
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        if account.rank != before:
+            accounts.set_rank(account, account.rank, writes, caller)
+        value = {"nickname": account.username, "groups": [*_ranks(account), *others]}
+        writes.put(_item(_key(account), value))
+        return {_key(account): value}
+
+    catalogue.publish(decide)
+
+
+catalogue = Catalogue("hel-users", entities)

@@ -1,5 +1,7 @@
 """Every byte that a Hel client sees: inputs parsed, packages, pages and errors rendered."""
 
+import gzip
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,13 +9,14 @@ import orjson
 
 from chalicelib import settings
 from chalicelib.core.errors import CoreError, Invalid, NotFound
-from chalicelib.core.views import Entry
-from chalicelib.hel import auth, model
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.hel import auth, files, model, patch, sessions
 from chalicelib.hel.model import Document
-from chalicelib.hel.users import SESSION_LIFETIME
+from chalicelib.hel.tables import File
+from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, json_response
+from chalicelib.web.response import Response, bytes_response, json_response
 
 VERSION = "3.4.0"
 _NO_STATUS = {401: 403, 405: 404}  # Hel knows neither: not logged in is 403, a wrong method 404
@@ -29,6 +32,7 @@ _TITLES = {
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    507: "Insufficient Storage",
 }
 _EXPLANATIONS = {
     400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
@@ -39,6 +43,7 @@ _EXPLANATIONS = {
     429: "There were too many requests; try again later.",
     500: "The server has made a mistake.",
     503: "The server is too busy at the moment; try again later.",
+    507: "The server has no more room.",
 }
 
 
@@ -71,27 +76,106 @@ def parse_package(request: Request, creator: str) -> Document:
     return model.parse(parse_object(request), creator)
 
 
+def parse_user(request: Request) -> Value:
+    """What is to be new of a user: some of `nickname`, `groups`, `password`. Raises Invalid."""
+    data = parse_object(request)
+    new: Value = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
+    if "groups" in data:
+        new["groups"] = patch.texts(data["groups"], "groups")
+    return new
+
+
+def parse_new_user(request: Request) -> list[str]:
+    """The nickname, e-mail address and password of a new user. Raises Invalid."""
+    try:
+        return parse_fields(parse_object(request), "nickname", "email", "password")
+    except Invalid:
+        raise bad_user() from None
+
+
+def bad_user() -> Invalid:
+    """What Hel says of any new user who cannot be."""
+    return Invalid("This user data you provided contained an error.")
+
+
+def parse_file(request: Request) -> tuple[str, bytes]:
+    """A file's name and bytes: the only file of a multipart form, or the body, with its name in the query.
+
+    Whatever else a content type says is of no account: curl calls any body a form.
+    """
+    is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    uploads = [upload for several in request.form.files.values() for upload in several] if is_form else []
+    if len(uploads) > 1:
+        raise Invalid("Send one file at a time.")
+    name, content = (uploads[0].filename, uploads[0].content) if uploads else ("", request.body)
+    return request.argument("name") or name, content
+
+
 def render(request: Request, data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """A success."""
     return _envelope(status, request.caller is not None, headers, data=data)
 
 
-def render_page(request: Request, matches: Sequence[Entry], offset: int) -> Response:
-    """One page of packages, whole.
+def render_created(request: Request, warnings: Sequence[str]) -> Response:
+    """A package has been created; what its author should know stands beside the empty data, where nobody trips."""
+    more = {"warnings": warnings} if warnings else {}
+    return _envelope(201, request.caller is not None, (), data="", **more)
 
-    A page ends early rather than outgrow what may be sent at once; a client then goes on at offset + sent.
-    """
-    size = settings.current().hel_page
-    page = matches[offset : offset + size]
-    sent = _fitting([entry.keep("json", lambda entry: orjson.dumps(entry.value)) for entry in page])
-    data = {
-        "offset": offset,
-        "total": len(matches),
-        "sent": len(sent),
-        "truncated": len(matches) > size or len(sent) < len(page),
-        "list": [orjson.Fragment(package) for package in sent],
+
+def render_nothing(warnings: Sequence[str] = ()) -> Response:
+    """It is done. What an author should know travels in Warning headers (RFC 7234, 5.5): there is no body."""
+    return Response(204, headers=[("Warning", f'299 - "{_header_text(text)}"') for text in warnings])
+
+
+def render_package(request: Request, entry: Entry, views: int) -> Response:
+    """A package with the views that it had before this one. Its ETag stays while only views change."""
+    package = {**entry.value, "stats": {**entry.value["stats"], "views": views}}
+    etag = entry.keep("etag", lambda entry: etag_of(_json(entry))).strip('"')
+    return render(request, package, headers=_cached(f'W/"{etag}-{int(request.caller is not None)}"'))
+
+
+def render_page(request: Request, matches: Sequence[Entry], offset: int, size: int) -> Response:
+    """One page of a list."""
+    response = render(request, _page(matches, offset, size))
+    response.headers += _cached(etag_of(response.body))
+    return response
+
+
+def render_index(request: Request, view: View, offset: int) -> Response:
+    """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others."""
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    body = view.remember(("index", offset, packed), lambda view: _index(view, offset, packed))
+    headers = [*_cached(f'W/"{etag_of(body)[1:]}'), ("Vary", "Accept-Encoding")]
+    if packed:
+        headers.append(("Content-Encoding", "gzip"))
+    return bytes_response(body, "application/json", headers=headers)
+
+
+def render_file(request: Request, file: File) -> Value:
+    """What its owner learns of a stored file."""
+    return {
+        "url": request.base_url + files.path_of(file),
+        "name": file.name,
+        "size": int(file.size),
+        "sha256": file.sk,
     }
-    return render(request, data)
+
+
+def render_content(content: bytes, sha256: str) -> Response:
+    """A stored file. It never changes; a browser is not to take it for a page of ours."""
+    return bytes_response(content, "application/octet-stream", headers=_file_headers(sha256))
+
+
+def render_size(file: File) -> Response:
+    """What HEAD gets of a stored file."""
+    headers = [*_file_headers(file.sk), ("Content-Length", str(int(file.size)))]
+    return bytes_response(b"", "application/octet-stream", headers=headers)
+
+
+def render_module(request: Request) -> Response:
+    """The file that points hpm here: /etc/hpm/module/NAME.lua on an OpenComputers machine."""
+    line = f'modules.hel.URL = "{_lua_text(request.base_url)}/"\n'
+    return bytes_response(line.encode(), "text/plain; charset=utf-8")
 
 
 def render_error(request: Request, error: CoreError) -> Response:
@@ -104,7 +188,7 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 def session_cookie(request: Request, secret: str) -> tuple[str, str]:
     """The header that hands out a session; an empty secret takes it back."""
-    age = int(SESSION_LIFETIME.total_seconds()) if secret else 0
+    age = int(sessions.LIFETIME.total_seconds()) if secret else 0
     secure = "; Secure" if request.secure else ""
     return "Set-Cookie", f"{auth.COOKIE}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
 
@@ -121,13 +205,63 @@ def _envelope(status: int, logged_in: bool, headers: Iterable[tuple[str, str]], 
     return json_response(body, status, headers)
 
 
-def _message(request: Request, error: CoreError) -> str:
-    """Hel says nothing of a wrong method, and of an unknown path only the path."""
+def _message(request: Request, error: CoreError) -> str | None:
+    """Hel says nothing of a wrong method or a missing package, and of an unknown path only the path."""
     if isinstance(error, MethodNotAllowed):
         return ""
     if isinstance(error, NotFound):
-        return "/" + "/".join(request.segments)
+        return "/" + "/".join(request.segments) if error.message else None
     return error.message
+
+
+def _page(matches: Sequence[Entry], offset: int, size: int) -> Value:
+    """One page of entries, whole.
+
+    A page ends early rather than outgrow what may be sent at once; a client then goes on at offset + sent.
+    """
+    page = matches[offset : offset + size]
+    sent = _fitting([_json(entry) for entry in page])
+    return {
+        "offset": offset,
+        "total": len(matches),
+        "sent": len(sent),
+        "truncated": len(matches) > size or len(sent) < len(page),
+        "list": [orjson.Fragment(one) for one in sent],
+    }
+
+
+def _index(view: View, offset: int, packed: bool) -> bytes:
+    entries = list(view.entries.values())
+    body = _envelope(200, False, (), data=_page(entries, offset, len(entries))).body
+    return gzip.compress(body, 6, mtime=0) if packed else body
+
+
+def _json(entry: Entry) -> bytes:
+    return entry.keep("json", lambda entry: orjson.dumps(entry.value))
+
+
+def _cached(etag: str) -> list[tuple[str, str]]:
+    """To be kept by whoever asked, and asked for again each time."""
+    return [("ETag", etag), ("Cache-Control", "private, no-cache")]
+
+
+def _file_headers(sha256: str) -> list[tuple[str, str]]:
+    return [
+        ("ETag", f'"{sha256}"'),
+        ("Cache-Control", "public, max-age=31536000, immutable"),
+        ("Content-Disposition", "attachment"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+
+
+def _header_text(text: str) -> str:
+    """A text that may stand in quotes in a header."""
+    return re.sub(r"[^ !#-\[\]-~]", "?", text)
+
+
+def _lua_text(text: str) -> str:
+    """A text that may stand in quotes in Lua, whatever the client calls this host."""
+    return re.sub(r"[^!#-\[\]-~]", lambda one: "".join(f"\\{byte:03d}" for byte in one[0].encode()), text)
 
 
 def _fitting(packages: list[bytes]) -> list[bytes]:

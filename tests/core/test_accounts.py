@@ -9,6 +9,7 @@ import pytest
 from chalicelib.core import accounts, audit, two_factor
 from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, CoreItem, now
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -256,3 +257,30 @@ def test_what_happens_to_an_account_is_in_its_audit(carol: Account) -> None:
         ("account.suspend", "account#1"),
         ("account.create", "account#1"),
     ]
+
+
+def test_a_new_password_takes_the_place_of_the_old(alice: Account) -> None:
+    accounts.set_password(alice, "rabbit")
+    assert accounts.log_in("alice", "rabbit").id == alice.id
+    assert isinstance(refused(accounts.log_in, "alice", "wonderland"), Unauthenticated)
+    assert next(audit.entries(int(alice.id))).action == "account.password"
+
+
+@pytest.mark.parametrize("password", ["", "p" * 1025])
+def test_a_password_that_cannot_be_leaves_the_old(alice: Account, password: str) -> None:
+    assert refused(accounts.set_password, alice, password).detail == {"field": "password"}
+    assert accounts.log_in("alice", "wonderland").id == alice.id
+
+
+def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account) -> None:
+    writes = Transaction()
+    accounts.set_rank(alice, "ADMIN", writes)
+    assert accounts.get(int(alice.id)).rank == "MEMBER"
+    writes.commit()
+    assert accounts.get(int(alice.id)).rank == "ADMIN"
+    entry = next(audit.entries(int(alice.id)))
+    assert (entry.action, entry.detail) == ("account.rank", {"rank": "ADMIN"})
+
+
+def test_a_rank_that_is_none_is_refused(alice: Account) -> None:
+    assert refused(accounts.set_rank, alice, "EMPEROR", Transaction()).detail == {"field": "rank"}

@@ -216,6 +216,7 @@ def test_an_unknown_id_is_not_found(number: int) -> None:
         ("luarocks", "module:say"),
         ("luarocks", "module:" + "a" * 300),
         ("contentdb", "package:alice/mod"),
+        ("hel", "package:mod"),
     ],
 )
 def test_a_scope_that_fits_the_service_is_taken(carol: Account, service: str, scope: str) -> None:
@@ -309,6 +310,27 @@ def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
     caller = Caller(accounts.get(1), credentials.find(2))
     secrets += [enrolment.secret, *enrolment.recovery_codes, two_factor.issue_token(caller)[0]]
     text = everything_stored()
-    assert len(secrets) == 15
+    assert len(secrets) == 16
     assert "alice@example.org" in text
     assert [secret for secret in secrets if secret in text] == []
+
+
+def test_all_sessions_end_but_the_one_that_is_kept_and_keys_go_on(carol: Account) -> None:
+    kept, _ = credentials.create(carol, credentials.SESSION)
+    _, other = credentials.create(carol, credentials.SESSION)
+    _, key = credentials.create(carol, "hel")
+    credentials.end_sessions(carol, keep=kept)
+    with pytest.raises(Revoked):
+        credentials.check(other, credentials.SESSION)
+    assert stored(kept).revoked_at is None
+    assert credentials.check(key, "hel")
+    credentials.end_sessions(carol)
+    assert stored(kept).revoked_at is not None
+
+
+def test_sessions_that_have_ended_are_left_alone(carol: Account) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        old, _ = credentials.create(carol, credentials.SESSION, ends_after=timedelta(days=1))
+        clock.shift(timedelta(days=2))
+        credentials.end_sessions(carol)
+    assert stored(old).revoked_at is None

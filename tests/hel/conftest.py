@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import credentials
+from chalicelib.core import accounts, credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from chalicelib.hel import index
@@ -68,7 +68,11 @@ def shown(name: str = "thing", **more: object) -> dict[str, Any]:
             }
         },
         "screenshots": {"http://example.com/image-1.png": "Img"},
-        "stats": {"views": 0, "date": {"created": "2026-01-02 03:04:05", "last-updated": "2026-01-02 03:04:05"}},
+        "stats": {
+            "views": 0,
+            "date": {"created": "2026-01-02 03:04:05", "last-updated": "2026-01-02 03:04:05"},
+            "downloads": 0,
+        },
         **more,
     }
 
@@ -137,12 +141,25 @@ def create(client: Client, session: dict[str, str]) -> Create:
 
 
 @pytest.fixture
+def key(alice: Account) -> dict[str, str]:
+    """The header of Alice's key for Hel."""
+    return {"Authorization": "Bearer " + credentials.create(alice, "hel")[1]}
+
+
+@pytest.fixture
+def admin(aws: None) -> dict[str, str]:
+    """The header of an administrator's session."""
+    account = accounts.create("Root", "root@example.org", "toor", "ADMIN")
+    return {"Cookie": "auth_tkt=" + credentials.create(account, credentials.SESSION)[1]}
+
+
+@pytest.fixture
 def stock(aws: None) -> Iterator[Callable[[int], None]]:
     """Fills the list with so many packages."""
     real = Catalogue.named["hel"]
 
     def fill(packages: int) -> None:
-        Catalogue("hel", lambda: ((f"p{n}", shown(f"p{n}")) for n in range(packages))).rebuild()
+        Catalogue("hel", lambda: ((f"{n}", shown(f"p{n}")) for n in range(packages))).rebuild()
         index.catalogue.view()
 
     yield fill

@@ -9,7 +9,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.core import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
-from chalicelib.hel import users
+from chalicelib.hel import sessions, users
 from tests.client import Client, Reply
 from tests.hel.conftest import refusal, success
 
@@ -214,7 +214,7 @@ def test_codes_are_not_guessed_for_long(client: Client, alice: Account) -> None:
 def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
     client: Client, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "ATTEMPTS", 3)
+    monkeypatch.setattr(sessions, "ATTEMPTS", 3)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         headers = cookie_of(log_in(client))
         for who in ("Alice", "alice", "ALICE"):
@@ -237,7 +237,7 @@ def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
 
 
 def test_logging_in_forgives_earlier_attempts(client: Client, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "ATTEMPTS", 2)
+    monkeypatch.setattr(sessions, "ATTEMPTS", 2)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
         for _ in range(3):
             log_in(client, password="x")
@@ -282,3 +282,75 @@ def test_the_profile_answers_any_method(client: Client, session: dict[str, str])
         assert (reply.status, reply.json) == (200, success({}))
         reply = client.request(method, "/profile", headers=session)
         assert (reply.status, reply.json) == (200, success({"nickname": "Alice"}, logged_in=True))
+
+
+def test_a_cookie_that_somebody_planted_is_not_the_session(client: Client, alice: Account, bob: Account) -> None:
+    theirs = cookie_of(log_in(client, "bob", "builder"))
+    client.post("/auth", json={"action": "log-out"}, headers=theirs)
+    for planted in ({"Cookie": "auth_tkt=chosen"}, theirs):
+        entered = {"action": "log-in", "nickname": "Alice", "password": "wonderland"}
+        reply = client.post("/auth", json=entered, headers=planted)
+        assert reply.status == 200
+        assert cookie_of(reply) != planted
+        assert nickname(client, planted) is None
+
+
+def test_a_forged_cookie_is_nobodys(client: Client, alice: Account) -> None:
+    good = cookie_of(log_in(client))["Cookie"]
+    name, secret = good.split("=")
+    ticket = "0" * 128 + "5f5e0ff0Alice!userid_type:b64unicode"
+    for forged in (
+        secret[:-1],
+        secret + "x",
+        secret.swapcase(),
+        secret[::-1],
+        ticket,
+        "Alice",
+        "1",
+        "*",
+        "credential#1",
+    ):
+        assert nickname(client, {"Cookie": f"{name}={forged}"}) is None
+    assert nickname(client, {"Cookie": f'spam=1; {name}="{secret}"'}) == "Alice"
+
+
+def test_logging_out_is_for_sessions_and_leaves_a_key_alone(client: Client, key: dict[str, str]) -> None:
+    assert_refused(client.post("/auth", json={"action": "log-out"}, headers=key), "Bad request.")
+    assert nickname(client, key) == "Alice"
+
+
+def test_an_address_registers_so_often_and_no_more(client: Client, alice: Account) -> None:
+    with settings.override(hel_registrations=2), time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
+        assert_refused(register(client, nickname=""), "Nickname isn't specified.")
+        assert_refused(register(client, nickname="alice"), "This nickname is already in use.")
+        assert register(client).status == 200
+        reply = register(client, nickname="dave", email="dave@example.org")
+        assert (reply.status, reply.header("retry-after")) == (429, "3600")
+        assert reply.json["message"] == "Too many registrations from this address, try again later."
+        assert accounts.find("dave") is None
+        clock.move_to("2026-01-01T01:00:00Z")
+        assert register(client, nickname="dave", email="dave@example.org").status == 200
+
+
+def test_of_an_ipv6_network_all_addresses_are_one() -> None:
+    assert users.network_of("2001:db8:1:2:3::4") == users.network_of("2001:db8:1:2::") == "2001:db8:1:2::/64"
+    assert users.network_of("203.0.113.7") == "203.0.113.7"
+    assert users.network_of("unknown") == "unknown"
+
+
+def test_registration_can_be_closed(client: Client) -> None:
+    with settings.override(hel_registrations=0):
+        reply = register(client)
+    told = refusal(403, "Registration is closed here: ask the administrator for an account.")
+    assert (reply.status, reply.json) == (403, told)
+    assert accounts.find("carol") is None
+
+
+def test_an_address_guesses_passwords_of_many_accounts_only_so_often(
+    client: Client, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "ATTEMPTS_OF_ADDRESS", 2)
+    with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
+        for who in ("nobody", "somebody"):
+            assert_refused(log_in(client, who, "x"), "Incorrect nickname and/or password.")
+        assert log_in(client).status == 429

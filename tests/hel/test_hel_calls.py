@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core import accounts
 from chalicelib.core.tables import Account
-from chalicelib.hel import index
+from chalicelib.hel import index, users
 from tests.client import Client
 from tests.hel.conftest import Create, package
 
@@ -18,7 +18,9 @@ def _stocked(request: pytest.FixtureRequest, stock: Callable[[int], None]) -> No
     stock(request.param)
 
 
-@pytest.mark.parametrize("query", ["", "offset=7", "q=thing", "owners=user-1&file_name=program.lua"])
+@pytest.mark.parametrize(
+    "query", ["", "offset=7", "q=thing", "owners=user-1&file_name=program.lua", "sort=-views&limit=50"]
+)
 def test_a_warm_list_costs_one_call(client: Client, calls: list[str], query: str) -> None:
     client.get("/packages", query=query)
     calls.clear()
@@ -47,6 +49,55 @@ def test_a_creation_costs_five_calls(create: Create, calls: list[str]) -> None:
     assert calls == [*SESSION, "Query", "UpdateItem", "TransactWriteItems"]
 
 
+def test_a_package_costs_two_calls_also_a_large_one(client: Client, create: Create, calls: list[str]) -> None:
+    create(package("small"))
+    create(package("large", description="x" * 100_000))
+    for name in ("small", "large"):
+        calls.clear()
+        assert (client.get(f"/packages/{name}").status, calls) == (200, ["Query", "UpdateItem"])
+
+
+def test_a_missing_package_costs_one_call(client: Client, calls: list[str]) -> None:
+    client.get("/packages")
+    calls.clear()
+    assert (client.get("/packages/missing").status, calls) == (404, ["Query"])
+
+
+def test_a_change_costs_five_calls(client: Client, create: Create, session: dict[str, str], calls: list[str]) -> None:
+    create(package(owners=["alice"]))
+    calls.clear()
+    assert client.request("PATCH", "/packages/thing", headers=session, json={"name": "other"}).status == 204
+    assert calls == [*SESSION, "Query", "GetItem", "TransactWriteItems"]
+
+
+def test_a_file_costs_two_calls(client: Client, session: dict[str, str], calls: list[str]) -> None:
+    reply = client.post("/hel/files", query="name=x", body=b"x", headers=session)
+    path = reply.json["data"]["url"].removeprefix("http://moonbase.test")
+    calls.clear()
+    assert client.get(path).status == 200
+    assert [call for call in calls if call != "GetObject"] == ["UpdateItem"]
+    assert len(calls) <= 2
+
+
+def test_the_users_cost_one_call(client: Client, alice: Account, calls: list[str]) -> None:
+    users.refresh()
+    calls.clear()
+    assert (client.get("/users").status, calls) == (200, ["Query"])
+
+
+def test_the_index_costs_one_call(client: Client, calls: list[str]) -> None:
+    client.get("/hel/index")
+    calls.clear()
+    assert (client.get("/hel/index").status, calls) == (200, ["Query"])
+
+
+def test_bringing_counts_into_the_lists_costs_as_much_at_any_size(client: Client, calls: list[str]) -> None:
+    client.get("/packages")
+    calls.clear()
+    index.refresh()
+    assert calls == ["Query"] * 17
+
+
 def test_a_refused_package_costs_only_the_session(create: Create, calls: list[str]) -> None:
     create()
     calls.clear()
@@ -68,8 +119,9 @@ def test_an_unknown_path_costs_nothing_without_a_cookie(client: Client, calls: l
     assert calls == []
 
 
-def test_a_log_in_costs_six_calls(client: Client, alice: Account, calls: list[str]) -> None:
+def test_a_log_in_costs_seven_calls(client: Client, alice: Account, calls: list[str]) -> None:
     accounts.log_in("alice", "wonderland")
     calls.clear()
     client.post("/auth", json={"action": "log-in", "nickname": "alice", "password": "wonderland"})
-    assert calls == ["UpdateItem", "GetItem", "GetItem", "DeleteItem", "UpdateItem", "TransactWriteItems"]
+    throttles = ["UpdateItem", "UpdateItem"]
+    assert calls == [*throttles, "GetItem", "GetItem", "DeleteItem", "UpdateItem", "TransactWriteItems"]

@@ -10,7 +10,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.tables import Account
-from chalicelib.hel import index
+from chalicelib.hel import counts, index
 from tests.client import Client, Reply
 from tests.hel.conftest import Create, listed, package, refusal, shown, stored, success
 
@@ -24,7 +24,11 @@ def _frozen() -> object:
 @pytest.mark.parametrize("name", ["thing", "The name of the package"])
 def test_the_wikis_example_creates_a_package(client: Client, create: Create, name: str) -> None:
     reply = create(package(name))
-    assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
+    advice = (
+        f"{name} 1.0.0 depends on dependency-1, which is not here: hpm will refuse to install it, whatever the type."
+    )
+    told = {**success("", status=201, logged_in=True), "warnings": [advice]}
+    assert (reply.status, reply.json) == (201, told)
     page = client.get("/packages")
     assert (page.status, page.json) == (
         200,
@@ -35,17 +39,19 @@ def test_the_wikis_example_creates_a_package(client: Client, create: Create, nam
 def test_a_package_is_stored_with_its_owners_and_counters_apart(create: Create) -> None:
     create()
     [item] = stored()
-    assert (item.pk, item.sk, item.id, item.name, item.owners, item.views, item.blob) == (
+    assert (item.pk, item.sk, item.id, item.name, item.owners, item.creator_id, item.blob) == (
         "package#thing",
         "package",
         1,
         "thing",
         ["user-1", "user-2"],
-        0,
+        1,
         None,
     )
     kept = {field: value for field, value in shown().items() if field not in ("owners", "stats")}
     assert orjson.loads(item.document) == kept
+    assert item.size == len(item.document)
+    assert counts.totals() == {"package#1": 0}
 
 
 def test_a_creation_is_audited_with_its_credential(alice: Account, create: Create) -> None:
@@ -110,7 +116,7 @@ def test_of_two_creations_at_once_one_wins(client: Client, create: Create) -> No
 
 def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
     create()
-    index.catalogue.publish(lambda view, writes: {"thing": None})
+    index.catalogue.publish(lambda view, writes: {"1": None})
     assert create().status == 409
     assert len(stored()) == 1
 

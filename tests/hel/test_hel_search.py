@@ -178,9 +178,9 @@ def test_matches_are_counted_and_paged(client: Client, found: Any) -> None:
 def test_an_unknown_parameter_is_refused(client: Client) -> None:
     for query, name in {
         "spam=1": "spam",
-        "q=x&sort=name": "sort",
+        "q=x&order=name": "order",
         "Q=x": "Q",
-        "limit=5": "limit",
+        "Limit=5": "Limit",
         "__init__=x": "__init__",
         "=x": "",
     }.items():

@@ -1,0 +1,119 @@
+"""Hel over a real server, one request after the other on one connection, beside the original.
+
+    python -m bench.hel [--packages 1000 3000] [--requests 500]
+
+The original loads its whole collection for each list: 126 ms with 1,000 packages, 418 ms with 3,000.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.servers import Server, serving
+
+ORIGINAL = {1000: 126.0, 3000: 418.0}  # ms per list
+AIM = 100
+_WORDS = ("iron", "copper", "robot", "nano", "screen", "redstone", "modem", "tape", "drone", "reactor", "grid", "solar")
+_NO_QUOTA = {"MOONBASE_HEL_PACKAGES": "1000000", "MOONBASE_HEL_PACKAGE_BYTES": str(2**40)}
+
+
+def main() -> None:
+    """Fill a server to each size and measure each request."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packages", type=int, nargs="+", default=[1000, 3000])
+    parser.add_argument("--requests", type=int, default=500)
+    options = parser.parse_args()
+    os.environ.update(_NO_QUOTA)
+    print(f"{'packages':>8}  {'request':<22} {'median ms':>9} {'95% ms':>8} {'bytes':>8} {'original':>8} {'ratio':>6}")
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory) / "data") as server:
+        caller = Caller(server)
+        published = 0
+        for packages in sorted(options.packages):
+            times = [caller.publish(number) for number in range(published, packages)]
+            published = packages
+            _tell(packages, "publish", times, 0, None)
+            for name, path in REQUESTS.items():
+                caller.get(path(0))
+                answers = [caller.get(path(number)) for number in range(1, options.requests)]
+                original = ORIGINAL.get(packages) if name.startswith(("list", "search")) else None
+                _tell(packages, name, [took for took, _ in answers], answers[-1][1], original)
+
+
+REQUESTS: dict[str, Callable[[int], str]] = {
+    "list": lambda _: "/packages",
+    "list, each page": lambda number: f"/packages?offset={number * 20 % 1000}",
+    "search": lambda _: "/packages?q=iron",
+    "search, each new": lambda number: f"/packages?q=iron+{number}",
+    "search, newest first": lambda number: f"/packages?q=robot+{number % 50}&sort=-updated",
+    "one package": lambda number: f"/packages/package-{number}",
+    "index": lambda _: "/hel/index",
+}
+
+
+class Caller:
+    """One keep-alive connection, and an author's key."""
+
+    def __init__(self, server: Server) -> None:
+        host, port = server.url.removeprefix("http://").split(":")
+        self._connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        self._key = server.make_key("bench", "hel")
+
+    def get(self, path: str) -> tuple[float, int]:
+        """Milliseconds, and bytes of the answer."""
+        return self._ask("GET", path, None)
+
+    def publish(self, number: int) -> float:
+        """Milliseconds to create a package."""
+        return self._ask("POST", "/packages", json.dumps(_package(number)).encode())[0]
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[float, int]:
+        began = time.perf_counter()
+        self._connection.request(method, path, body, {"Authorization": f"Bearer {self._key}"} if body else {})
+        answer = self._connection.getresponse()
+        content = answer.read()
+        took = (time.perf_counter() - began) * 1000
+        if answer.status not in (200, 201):
+            raise SystemExit(f"{method} {path}: {answer.status} {content[:200]!r}")
+        return took, len(content)
+
+
+def _package(number: int) -> dict[str, Any]:
+    words = [_WORDS[(number * step) % len(_WORDS)] for step in (1, 3, 7)]
+    return {
+        "name": f"package-{number}",
+        "description": f"A library for {' and '.join(words)}, number {number}. " * 6,
+        "short_description": f"{words[0]} {number}",
+        "authors": [f"Author {number % 97}"],
+        "license": "MIT",
+        "tags": words,
+        "versions": {
+            version: {
+                "files": {
+                    f"http://files.example.org/{number}/{version}/{file}.lua": {"path": f"/usr/lib/{number}/{file}.lua"}
+                    for file in words
+                },
+                "depends": {f"package-{number // 2}": {"type": "required", "version": "^1"}},
+                "changes": f"Version {version}",
+            }
+            for version in ("1.0.0", "1.1.0")
+        },
+        "screenshots": {},
+    }
+
+
+def _tell(packages: int, name: str, times: list[float], size: int, original: float | None) -> None:
+    median, slow = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+    beside = f"{original:>8.0f} {original / median:>5.0f}x" if original else ""
+    aim = f"  aim {AIM}x" if original and name == "list" else ""
+    print(f"{packages:>8}  {name:<22} {median:>9.2f} {slow:>8.2f} {size:>8} {beside}{aim}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

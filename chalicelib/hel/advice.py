@@ -1,0 +1,33 @@
+"""What an author should know of a package that is well formed, but that hpm will stumble over."""
+
+from collections.abc import Iterator
+
+from chalicelib.core.views import Value, View
+from chalicelib.hel import index, semver
+
+MOST = 20
+
+
+def warnings(view: View, package: Value) -> list[str]:
+    """At most `MOST` texts about a package that stands in the view."""
+    found = dict.fromkeys(_all(view, package))
+    told = list(found)[:MOST]
+    return told if len(found) <= MOST else [*told[:-1], f"... and {len(found) - MOST + 1} more."]
+
+
+def _all(view: View, package: Value) -> Iterator[str]:
+    for number, version in package["versions"].items():
+        for name, dependency in version["depends"].items():
+            yield from _of_dependency(view, f"{package['name']} {number}", name, dependency["version"])
+    for number in semver.outranked(package["versions"]):
+        yield f"hpm takes the pre-release {number} for newer than its release."
+
+
+def _of_dependency(view: View, who: str, name: str, wanted: str) -> Iterator[str]:
+    known = index.find(view, name)
+    if known is None:
+        yield f"{who} depends on {name}, which is not here: hpm will refuse to install it, whatever the type."
+    elif not known.value["versions"]:
+        yield f"{who} depends on {name}, which has no version that hpm could install."
+    if misread := semver.misread(wanted):
+        yield f"{who} depends on {name} {wanted}: {misread}."

@@ -1,0 +1,49 @@
+"""How often packages were viewed and files downloaded: counted one by one, shown in lists now and then."""
+
+import hashlib
+from collections.abc import Iterable
+
+from chalicelib.hel.tables import Count
+
+_PARTITIONS = "0123456789abcdef"
+
+
+def start(what: str, blob: str | None = None) -> Count:
+    """The item that begins to count, to put into a transaction."""
+    return Count(_partition(what), what, total=0, blob=blob)
+
+
+def find(what: str) -> Count:
+    """The item by its key, to delete it."""
+    return Count(_partition(what), what)
+
+
+def add(what: str) -> Count | None:
+    """Count one more; None where nothing is counted."""
+    counted, count = find(what).update_or_read([Count.total.add(1)], Count.pk.exists())
+    return count if counted else None
+
+
+def totals() -> dict[str, int]:
+    """All counts."""
+    items = (count for digit in _PARTITIONS for count in Count.query(f"counts#{digit}"))
+    return totals_of(items)
+
+
+def totals_of(items: Iterable[Count]) -> dict[str, int]:
+    """The counts of some items."""
+    return {count.sk: int(count.total) for count in items}
+
+
+def package(key: str) -> str:
+    """Under what a package is counted; `key` is its key in the catalogue."""
+    return f"package#{key}"
+
+
+def file(owner: str, sha256: str) -> str:
+    """Under what a stored file is counted."""
+    return f"file#{owner.lower()}/{sha256}"
+
+
+def _partition(what: str) -> str:
+    return f"counts#{hashlib.sha256(what.encode()).hexdigest()[0]}"

@@ -1,0 +1,138 @@
+"""Files that authors keep with us: their bytes never change, and their URL tells their SHA-256."""
+
+import hashlib
+import re
+import secrets
+
+from chalicelib import settings
+from chalicelib.core import accounts, audit, blobs
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
+from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.tables import now
+from chalicelib.core.views import View
+from chalicelib.hel import auth, counts, index, room
+from chalicelib.hel.tables import File
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # stands in a URL as it is: hpm encodes nothing
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def largest() -> int:
+    """The bytes of a file at most: what can be sent at once, since hpm follows no redirect from http to https."""
+    chosen = settings.current()
+    return min(chosen.hel_largest_file, chosen.max_body, chosen.max_answer)
+
+
+def path_of(file: File) -> str:
+    """Where everybody downloads a file."""
+    return f"/hel/files/{file.owner}/{file.sk}/{file.name}"
+
+
+def store(caller: Caller, name: str, content: bytes) -> tuple[File, bool]:
+    """Keep a file; returns it, and whether it is new. The same bytes are kept once. Raises Invalid or Forbidden."""
+    if not _NAME.fullmatch(name):
+        raise Invalid("The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first.")
+    if not content:
+        raise Invalid("The file is empty.")
+    if len(content) > largest():
+        raise TooLarge(f"The file is larger than {largest()} bytes.")
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = find(caller.account.username, sha256)
+    if file is None:
+        room.check(int(caller.account.id), file_bytes=room.of_file(len(content)))
+        blob = blobs.put(content, f"{index.AREA}/files/{secrets.token_hex(8)}").key
+        try:
+            return _register(caller, name, sha256, len(content), blob), True
+        except Contended:  # the same file came twice at once
+            blobs.delete(blob)
+            file = get(caller.account.username, sha256)
+    file.name = name
+    return file, False
+
+
+def find(owner: str, sha256: str) -> File | None:
+    """The stored file."""
+    return File.find(_pk(owner), sha256)
+
+
+def get(owner: str, sha256: str) -> File:
+    """The stored file; raises NotFound."""
+    if file := find(owner, sha256):
+        return file
+    raise NotFound
+
+
+def download(owner: str, sha256: str) -> bytes:
+    """The bytes of a stored file, which count as downloaded now. Raises NotFound."""
+    well_formed = accounts.is_username(owner) and _SHA256.fullmatch(sha256)
+    count = counts.add(counts.file(owner, sha256)) if well_formed else None
+    if count is None or count.blob is None:
+        raise NotFound
+    return blobs.get(count.blob)
+
+
+def listed(caller: Caller) -> list[File]:
+    """The caller's files, oldest first."""
+    files = File.query(_pk(caller.account.username), consistent_read=True)
+    return sorted(files, key=lambda file: (file.created_at, file.sk))
+
+
+def delete(caller: Caller, owner: str, sha256: str) -> None:
+    """Drop a file: one's own, or any for an administrator. Raises Forbidden, NotFound, or Conflict.
+
+    It is in the way when a package of its owner is made of it; of other people's packages nobody need take care.
+    """
+    if caller.account.username.lower() != owner.lower() and not auth.is_admin(caller):
+        raise auth.refusal("delete_file")
+
+    blob = ""
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        nonlocal blob
+        file = get(owner, sha256)
+        if used_by := _user_of(view, owner.lower(), sha256):
+            raise Conflict(f"The package {used_by} is made of this file.")
+        blob = file.blob
+        writes.delete(file, File.blob == blob)
+        writes.delete(counts.find(counts.file(owner, sha256)))
+        room.take(writes, int(file.account_id), file_bytes=-room.of_file(int(file.size)))
+        writes.put(audit.deed(caller, "file.delete", path_of(file)))
+        return {}
+
+    index.catalogue.publish(decide)
+    blobs.delete(blob)
+
+
+def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> File:
+    """Note whose bytes these are, in its room, and begin to count."""
+    account = caller.account
+    file = File(
+        _pk(account.username),
+        sha256,
+        account_id=account.id,
+        owner=account.username,
+        name=name,
+        size=size,
+        blob=blob,
+        created_at=now(),
+    )
+    writes = Transaction()
+    writes.create(file)
+    writes.create(counts.start(counts.file(account.username, sha256), blob))
+    room.take(writes, int(account.id), file_bytes=room.of_file(size))
+    writes.put(audit.deed(caller, "file.store", path_of(file)))
+    writes.commit()
+    return file
+
+
+def _user_of(view: View, owner: str, sha256: str) -> str | None:
+    for entry in view.entries.values():
+        if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value["owners"]}:
+            return str(entry.value["name"])
+    return None
+
+
+def _pk(owner: str) -> str:
+    return f"files#{owner.lower()}"

@@ -1,0 +1,127 @@
+"""PATCH: a package's document and what a client wants changed in it, to the document after it.
+
+Objects are merged at every level; null takes a version, file, dependency or screenshot away. Lists are replaced.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core.errors import Invalid
+from chalicelib.hel import model, semver
+from chalicelib.hel.model import Document
+
+
+def merge(document: Document, changes: Document) -> Document:
+    """The document after the changes; unknown keys are ignored. Raises Invalid, in Hel's words for PATCH."""
+    merged = dict(document)
+    for field, change in _FIELDS.items():
+        if field in changes:
+            merged[field] = change(document[field], changes[field])
+    return merged
+
+
+def text(value: Any, param: str) -> str:
+    """A text; raises Invalid."""
+    if not isinstance(value, str):
+        raise _wrong(param, "str")
+    return value
+
+
+def texts(value: Any, param: str) -> list[str]:
+    """A list of texts; raises Invalid."""
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _wrong(param, "list of strs")
+    return value
+
+
+def _versions(known: Document, value: Any) -> Document:
+    return _merged(known, value, "versions", semver.normalise, lambda _, *version: _version(*version))
+
+
+def _version(known: Document | None, value: Any) -> Document:
+    given = _dict(value, "version_info")
+    if known is None:
+        if not {"files", "depends", "changes"} <= given.keys():
+            raise _partial()
+        known = {"files": {}, "depends": {}, "changes": ""}
+    merged = dict(known)
+    if "files" in given:
+        merged["files"] = _merged(known["files"], given["files"], "files", model.normal_url, _file)
+    if "depends" in given:
+        merged["depends"] = _merged(known["depends"], given["depends"], "depends", str, _dependency)
+    if "changes" in given:
+        merged["changes"] = text(given["changes"], "changes")
+    return merged
+
+
+def _file(url: str, known: Document | None, value: Any) -> Document:
+    given = _dict(value, "file_info")
+    told = _told(given, "file", ("path", "dir", "name", "sha256"))
+    place: Document = known or {}
+    if "path" in told:
+        place = model.place_at(told["path"])
+    elif known is None and not {"dir", "name"} <= told.keys():
+        raise _partial()
+    elif told.keys() & {"dir", "name"}:
+        place = model.place_in(*({**place, **told}[field] for field in ("dir", "name")))
+    return model.with_sha256(url, place, told.get("sha256") or (known or {}).get("sha256"))
+
+
+def _dependency(_: str, known: Document | None, value: Any) -> Document:
+    given = _dict(value, "dep_info")
+    merged = {**(known or {}), **_told(given, "dep", ("type", "version"))}
+    if len(merged) < 2:
+        raise _partial()
+    return {"type": model.check_dependency_type(merged["type"]), "version": semver.check_range(merged["version"])}
+
+
+def _screenshots(known: Document, value: Any) -> Document:
+    def screenshot(_: str, known: str | None, value: Any) -> str:
+        return text(value, "screenshot_desc")
+
+    return _merged(known, value, "screenshots", model.normal_url, screenshot)
+
+
+def _merged(
+    known: Document, value: Any, param: str, rename: Callable[[str], str], change: Callable[..., Any]
+) -> Document:
+    """An object after some of its values changed: `change` gets the key, the value there is or None, and the new."""
+    merged = dict(known)
+    for key, new in model.keyed(_dict(value, param), rename).items():
+        if new is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = change(key, known.get(key), new)
+    return merged
+
+
+def _told(given: Document, param: str, fields: tuple[str, ...]) -> Document:
+    """The texts that are given in some fields."""
+    return {field: text(given[field], f"{param}_{field}") for field in fields if field in given}
+
+
+def _dict(value: Any, param: str) -> Document:
+    if not isinstance(value, dict):
+        raise _wrong(param, "dict")
+    return value
+
+
+def _wrong(param: str, expected: str) -> Invalid:
+    return Invalid(f'Wrong value for param "{param}" given: expected {expected}!')
+
+
+def _partial() -> Invalid:
+    return Invalid("Version data you provided was partial.")
+
+
+_FIELDS: dict[str, Callable[[Any, Any], Any]] = {
+    "name": lambda _, value: model.check_name(text(value, "name")),
+    "description": lambda _, value: text(value, "description"),
+    "short_description": lambda _, value: model.cut(text(value, "short_description")),
+    "owners": lambda _, value: model.check_owners(texts(value, "owners")),
+    "authors": lambda _, value: texts(value, "authors"),
+    "license": lambda _, value: text(value, "license"),
+    "tags": lambda _, value: texts(value, "tags"),
+    "versions": _versions,
+    "screenshots": _screenshots,
+}

@@ -1,0 +1,218 @@
+-- What hpm 1.2 does to a server, and what it needs of the answers, in plain Lua: requests as OpenComputers' internet
+-- card sends them, every field read and checked as hpm reads it, versions compared in hpm's order.
+--
+--     lua5.1 hpm.lua ROOT COMMAND ARGUMENT...
+--
+-- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as hpm does.
+
+local socket, json = require("socket"), require("dkjson")
+local root, command = arg[1], arg[2]
+modules = { hel = { URL = "https://api.fomalhaut.me/" } }
+
+local function path_of(path)
+  return root .. path
+end
+
+-- HTTP --------------------------------------------------------------------------------------------------------------
+
+-- Java's HttpURLConnection: no Accept-Encoding, the target as it is, redirects only within http.
+local function get(url)
+  local host, port, target = url:match("^http://([^:/]+):?(%d*)(/.*)$")
+  assert(host, "hpm could not fetch " .. url)
+  local connection = assert(socket.connect(host, tonumber(port) or 80))
+  connection:settimeout(20)
+  assert(connection:send(table.concat({
+    "GET " .. target .. " HTTP/1.1",
+    "User-Agent: Java/1.8.0_402",
+    "Host: " .. host .. ":" .. port,
+    "Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+    "Connection: keep-alive", "", "",
+  }, "\r\n")))
+  local status = tonumber(assert(connection:receive("*l")):match("^HTTP/1%.1 (%d+)"))
+  local headers = {}
+  for line in function() return assert(connection:receive("*l")) end do
+    if line == "" then break end
+    local name, value = line:match("^(.-): *(.*)$")
+    headers[name:lower()] = value
+  end
+  assert(not headers["content-encoding"], "it was compressed, though nobody asked")
+  assert(status == 200, "HTTP status " .. status)
+  local body = assert(connection:receive(tonumber(headers["content-length"])))
+  connection:close()
+  return body
+end
+
+local function get_json(target)
+  local answer, _, fault = json.decode((get(modules.hel.URL .. target)))
+  assert(answer, fault)
+  return answer.data
+end
+
+-- Fields ------------------------------------------------------------------------------------------------------------
+
+local function field(object, name, kind)
+  local value = object[name]
+  assert(type(value) == kind, ("%s is %s, not %s"):format(name, type(value), kind))
+  return value
+end
+
+local function texts(object, name)
+  local list = field(object, name, "table")
+  for _, text in ipairs(list) do assert(type(text) == "string") end
+  return list
+end
+
+local function sorted(object)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+-- Versions ----------------------------------------------------------------------------------------------------------
+
+-- Strict: a package with any other key cannot be installed. A pre-release ranks above its release.
+local function version_of(text)
+  local major, minor, patch, rest = text:match("^(%d+)%.(%d+)%.(%d+)(.*)$")
+  assert(major, "Invalid version string: " .. text)
+  assert(rest == "" or rest:match("^[-+][0-9A-Za-z.+-]+$"), "Invalid version string: " .. text)
+  for _, number in ipairs({ major, minor, patch }) do assert(number == "0" or number:sub(1, 1) ~= "0", text) end
+  return { tonumber(major), tonumber(minor), tonumber(patch), rest:match("^%-([^+]*)") or "", text = text }
+end
+
+local function compare(a, b)
+  for place = 1, 4 do
+    if b[place] ~= nil and a[place] ~= b[place] then return a[place] < b[place] and -1 or 1 end
+  end
+  return 0
+end
+
+local function fits(version, range)
+  for item in range:gmatch("[^,]+") do
+    local operator, number = item:match("^([^%d*]*)(.*)$")
+    local wanted = {}
+    for digits in number:gmatch("%d+") do wanted[#wanted + 1] = tonumber(digits) end
+    local order = compare(version, wanted)
+    local ok = item == "*"
+      or (operator == "^" and order >= 0 and version[1] == wanted[1])
+      or ((operator == "" or operator == "==") and order == 0)
+      or (operator == ">=" and order >= 0)
+      or (operator == "<" and order < 0)
+    if not ok then return false end
+  end
+  return true
+end
+
+-- What hpm takes from GET packages/NAME.
+local function select_version(package, range)
+  local best, data
+  local versions = field(package, "versions", "table")
+  for _, number in ipairs(sorted(versions)) do
+    local version = version_of(number)
+    if fits(version, range) and (not best or compare(best, version) < 0) then best, data = version, versions[number] end
+  end
+  assert(best, "No candidate for version specification '" .. range .. "' found!")
+  for url, file in pairs(field(data, "files", "table")) do
+    assert(url:match("^http://"))
+    assert(field(file, "path", "string"):match("^/.*[^/]$"))
+    assert(type(file.dir) == "string" and type(file.name) == "string", "older clients read dir and name")
+  end
+  for _, dependency in pairs(field(data, "depends", "table")) do
+    field(dependency, "version", "string")
+    field(dependency, "type", "string")
+  end
+  return best, data
+end
+
+-- Installed packages ------------------------------------------------------------------------------------------------
+
+local DIST = "/var/lib/hpm/dist/hel/"
+
+local function write(path, content)
+  os.execute("mkdir -p '" .. path_of(path):match("^(.*)/") .. "'")
+  local file = assert(io.open(path_of(path), "wb"))
+  file:write(content)
+  file:close()
+end
+
+local function installed(name)
+  local file = io.open(path_of(DIST .. name), "rb")
+  if not file then return nil end
+  local content = file:read("*a")
+  file:close()
+  return json.decode(content)
+end
+
+local function install(name, version, data)
+  print("Installing '" .. name .. "@" .. version.text .. "'...")
+  for _, url in ipairs(sorted(data.files)) do write(data.files[url].path, get(url)) end
+  write(DIST .. name, json.encode({ name = name, version = version.text }))
+end
+
+-- Dependencies first; optional ones are taken like required ones.
+local function resolve(name, range, plan)
+  local manifest = installed(name)
+  if plan[name] or (manifest and fits(version_of(manifest.version), range)) then return end
+  plan[name] = true
+  local package = get_json("packages/" .. name)
+  local version, data = select_version(package, range)
+  for _, dependency in ipairs(sorted(data.depends)) do resolve(dependency, data.depends[dependency].version, plan) end
+  plan[#plan + 1] = function() install(field(package, "name", "string"), version, data) end
+end
+
+-- Commands ----------------------------------------------------------------------------------------------------------
+
+local commands = {}
+
+function commands.search(...)
+  local words = {}
+  for _, word in ipairs({ ... }) do words[#words + 1] = '"' .. word:gsub('["&]', "") .. '"' end
+  local query = #words > 0 and "&q=" .. table.concat(words, " ") or ""
+  local offset, found = 0, 0
+  repeat
+    local data = get_json("packages?offset=" .. offset .. query)
+    for _, package in ipairs(field(data, "list", "table")) do
+      print(field(package, "name", "string") .. ": " .. field(package, "short_description", "string"))
+      found = found + 1
+    end
+    offset = field(data, "sent", "number") + field(data, "offset", "number")
+    local total = field(data, "total", "number")
+  until not field(data, "truncated", "boolean") or offset >= total
+  print(found .. " found")
+end
+
+function commands.info(name, range)
+  local package = get_json("packages/" .. name)
+  local version, data = select_version(package, range or "*")
+  local stats = field(package, "stats", "table")
+  local date = field(stats, "date", "table")
+  print(field(package, "name", "string"), field(package, "description", "string"), field(package, "license", "string"))
+  print(table.concat(texts(package, "owners"), ", "), table.concat(texts(package, "authors"), ", "))
+  print(version.text, field(data, "changes", "string"), field(stats, "views", "number"))
+  print(field(date, "created", "string"), field(date, "last-updated", "string"))
+end
+
+function commands.install(...)
+  local plan = {}
+  for _, wanted in ipairs({ ... }) do
+    local name, range = wanted:match("^([^@]+)@?(.*)$")
+    resolve(name, range ~= "" and range or "*", plan)
+  end
+  for _, step in ipairs(plan) do step() end
+end
+
+function commands.upgrade(...)
+  for _, name in ipairs({ ... }) do
+    local version, data = select_version(get_json("packages/" .. name), "*")
+    if compare(version_of(installed(name).version), version) < 0 then install(name, version, data) end
+  end
+end
+
+local list = io.popen("ls '" .. path_of("/etc/hpm/module/") .. "'*.lua 2>/dev/null")
+for file in list:lines() do assert(loadfile(file))() end
+list:close()
+local ok, fault = pcall(commands[command], unpack(arg, 3))
+if not ok then
+  print("error: " .. tostring(fault):gsub("^[^:]*:%d+: ", ""))
+  os.exit(1)
+end

@@ -1,0 +1,312 @@
+"""Stored files: kept once, served as they are, counted, and in the packages that are made of them."""
+
+import hashlib
+import threading
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.core import audit, blobs, credentials
+from chalicelib.core.errors import NotFound
+from chalicelib.core.tables import Account
+from chalicelib.hel import counts, index
+from chalicelib.hel.tables import File, HelItem, Usage
+from tests.client import Client, Reply
+from tests.hel.conftest import Create, package, refusal, success
+
+CODE = b"print('moon')\n"
+SHA256 = hashlib.sha256(CODE).hexdigest()
+URL = f"http://moonbase.test/hel/files/Alice/{SHA256}/program.lua"
+PATH = URL.removeprefix("http://moonbase.test")
+STORED = {"url": URL, "name": "program.lua", "size": len(CODE), "sha256": SHA256}
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> object:
+    with time_machine.travel("2026-01-02T03:04:05Z", tick=False):
+        yield
+
+
+@pytest.fixture
+def store(client: Client, session: dict[str, str]) -> Any:
+    """Stores a file as Alice."""
+
+    def send(content: bytes = CODE, name: str = "program.lua", headers: dict[str, str] = session) -> Reply:
+        return client.post("/hel/files", query={"name": name}, body=content, headers=headers)
+
+    return send
+
+
+def of(path: str, *urls: str) -> dict[str, Any]:
+    """Versions made of these files."""
+    return {"1.0.0": {"files": {url: {"path": path} for url in urls}, "depends": {}, "changes": ""}}
+
+
+def usage() -> list[int]:
+    return [int(item.file_bytes) for item in HelItem.scan() if isinstance(item, Usage)]
+
+
+def test_a_file_is_stored_and_everybody_gets_it_under_its_url(client: Client, store: Any) -> None:
+    reply = store()
+    assert (reply.status, reply.json) == (201, success(STORED, logged_in=True) | {"title": "Created", "code": 201})
+    reply = client.get(PATH)
+    assert (reply.status, reply.body) == (200, CODE)
+    wanted = ("content-type", "etag", "cache-control", "content-disposition", "x-content-type-options")
+    assert [reply.header(name) for name in wanted] == [
+        "application/octet-stream",
+        f'"{SHA256}"',
+        "public, max-age=31536000, immutable",
+        "attachment",
+        "nosniff",
+    ]
+
+
+def test_a_form_does_as_well(client: Client, session: dict[str, str]) -> None:
+    reply = client.post("/hel/files", files={"file": ("program.lua", CODE)}, headers=session)
+    assert (reply.status, reply.json["data"]) == (201, STORED)
+    reply = client.post("/hel/files", query="name=x.lua", files={"a": ("y", CODE)}, headers=session)
+    assert (reply.status, reply.json["data"]["name"]) == (200, "x.lua")
+    reply = client.post("/hel/files", files={"a": ("y", CODE), "b": ("z", CODE)}, headers=session)
+    assert (reply.status, reply.json["message"]) == (400, "Send one file at a time.")
+    broken = {**session, "Content-Type": "multipart/form-data; boundary=x"}
+    assert client.post("/hel/files", query="name=x", body=b"--y", headers=broken).status == 400
+
+
+def test_the_same_bytes_are_kept_once(client: Client, store: Any) -> None:
+    store()
+    reply = store(name="other.lua")
+    assert (reply.status, reply.json) == (
+        200,
+        success({**STORED, "name": "other.lua", "url": URL.replace("program", "other")}, logged_in=True),
+    )
+    assert client.get(PATH.replace("program", "other")).body == CODE
+    assert usage() == [4096]
+
+
+def test_the_same_bytes_of_two_accounts_are_two_files(client: Client, store: Any, bob: Account) -> None:
+    store()
+    headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
+    assert store(headers=headers).json["data"]["url"] == URL.replace("Alice", "bob")
+    assert client.request("DELETE", PATH.replace("Alice", "bob"), headers=headers).status == 204
+    assert client.get(PATH).body == CODE
+
+
+def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(store().status)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 200, 201]
+    assert usage() == [4096]
+
+
+def test_every_byte_comes_back_whatever_the_content_type(client: Client, store: Any, session: dict[str, str]) -> None:
+    content = bytes(range(256)) * 4
+    for kind in ("", "application/x-www-form-urlencoded", "application/json", "nonsense"):
+        url = store(content, headers={**session, "Content-Type": kind}).json["data"]["url"]
+        assert client.get(url.removeprefix("http://moonbase.test")).body == content
+
+
+def test_a_file_is_stored_before_anybody_can_see_it(store: Any) -> None:
+    store()
+    [file] = [item for item in HelItem.scan() if isinstance(item, File)]
+    assert (file.pk, file.sk, file.size, file.name) == ("files#alice", SHA256, len(CODE), "program.lua")
+    assert blobs.get(file.blob) == CODE
+
+
+def test_downloads_are_counted_and_looking_at_the_size_is_none(client: Client, store: Any) -> None:
+    store()
+    head = client.head(PATH)
+    assert (head.status, head.body, head.header("content-length")) == (200, b"", str(len(CODE)))
+    client.get(PATH)
+    client.get(PATH)
+    assert counts.totals() == {f"file#alice/{SHA256}": 2}
+
+
+def test_a_packages_downloads_are_those_of_its_owners_files(client: Client, create: Create, store: Any) -> None:
+    store()
+    create(package("mine", owners=["ALICE"], versions=of("/bin/x", URL)))
+    create(package("theirs", owners=["bob"], versions=of("/bin/x", URL)))
+    create(package("twice", owners=["alice"], versions={**of("/a", URL), "2.0.0": of("/b", URL)["1.0.0"]}))
+    for _ in range(3):
+        client.get(PATH)
+    index.refresh()
+    found = {one["name"]: one["stats"]["downloads"] for one in client.get("/packages").json["data"]["list"]}
+    assert found == {"mine": 3, "theirs": 0, "twice": 3}
+    assert client.get("/packages/mine").json["data"]["stats"]["downloads"] == 3
+
+
+def test_a_package_tells_the_sha256_of_a_stored_file(client: Client, create: Create, store: Any) -> None:
+    store()
+    create(package(versions=of("/bin/x", URL, "http://example.com/other")))
+    files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
+    place = {"dir": "/bin", "name": "x", "path": "/bin/x"}
+    assert files == {URL: {**place, "sha256": SHA256}, "http://example.com/other": place}
+
+
+def test_an_author_may_tell_the_sha256_of_any_file(client: Client, create: Create, session: dict[str, str]) -> None:
+    told = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
+    create(package(owners=["alice"], versions={"1": {"files": told, "depends": {}}}))
+    changes = {"versions": {"1": {"files": {"http://example.com/x": {"path": "/y"}}}}}
+    assert client.request("PATCH", "/packages/thing", headers=session, json=changes).status == 204
+    files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
+    assert files == {"http://example.com/x": {"dir": "/", "name": "y", "path": "/y", "sha256": "0" * 64}}
+
+
+@pytest.mark.parametrize(
+    ("sha256", "message"),
+    [
+        ("0" * 64, "The sha256 is not that of the stored file."),
+        (SHA256.upper(), "A sha256 has 64 hexadecimal digits in lower case."),
+        ("", "A sha256 has 64 hexadecimal digits in lower case."),
+        (5, "Bad value 'sha256' in the data you provided."),
+        (None, "Bad value 'sha256' in the data you provided."),
+    ],
+)
+def test_a_wrong_sha256_is_refused(create: Create, sha256: object, message: str) -> None:
+    versions = {"1": {"files": {URL: {"path": "/x", "sha256": sha256}}, "depends": {}}}
+    reply = create(package(versions=versions))
+    assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "a/b", "a b", "é", "a\n", "x" * 101, "<script>", "a?b", "%2e", "a\\b", 'a"b']
+)
+def test_a_name_that_cannot_stand_in_a_url_is_refused(store: Any, name: str) -> None:
+    reply = store(name=name)
+    message = "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first."
+    assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
+    assert usage() == []
+
+
+def test_an_empty_file_is_refused(store: Any) -> None:
+    assert store(b"").json == refusal(400, "The file is empty.", logged_in=True)
+
+
+def test_a_file_that_is_too_large_is_refused(store: Any) -> None:
+    with settings.override(hel_largest_file=1000):
+        assert store(b"x" * 1000).status == 201
+        reply = store(b"x" * 1001)
+        assert (reply.status, reply.json["message"]) == (413, "The file is larger than 1000 bytes.")
+        assert store(b"x" * 100_000).status == 413
+
+
+def test_no_file_is_too_large_to_be_sent_at_once(store: Any) -> None:
+    with settings.override(max_answer=500):
+        assert store(b"x" * 501).status == 413
+
+
+def test_nobody_stores_or_lists_without_an_account(client: Client, alice: Account, session: dict[str, str]) -> None:
+    alice.update(actions=[Account.rank.set("BANNED")])
+    for logged_in, headers in ((False, {}), (True, session)):
+        reply = client.post("/hel/files", query="name=x", body=b"x", headers=headers)
+        told = refusal(403, "Unauthorized: store_file failed permission check", logged_in=logged_in)
+        assert (reply.status, reply.json) == (403, told)
+        reply = client.get("/hel/files", headers=headers)
+        told = refusal(403, "Unauthorized: list_files failed permission check", logged_in=logged_in)
+        assert (reply.status, reply.json) == (403, told)
+    assert usage() == []
+
+
+def test_an_author_sees_its_files_and_no_others(client: Client, store: Any, bob: Account, session: Any) -> None:
+    store()
+    headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
+    store(b"other", headers=headers)
+    assert client.get("/hel/files", headers=session).json == success({"list": [STORED]}, logged_in=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/hel/files/Alice/" + "0" * 64 + "/program.lua",
+        f"/hel/files/bob/{SHA256}/program.lua",
+        f"/hel/files/alice%2F..%2Falice/{SHA256}/x",
+        f"/hel/files/{'x' * 3000}/{SHA256}/x",
+        f"/hel/files/alice/{'0' * 3000}/x",
+        "/hel/files/alice/..%2F..%2Fkey/x",
+        f"/hel/files/alice/{SHA256.upper()}/x",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: Client, store: Any, path: str) -> None:
+    store()
+    for reply in (client.get(path), client.head(path)):
+        assert reply.status == 404
+    assert client.get(path).json == {**refusal(404, ""), "message": None}
+
+
+def test_its_owner_deletes_a_file_for_good(client: Client, store: Any, session: Any, alice: Account) -> None:
+    store()
+    [blob] = [item.blob for item in HelItem.scan() if isinstance(item, File)]
+    reply = client.request("DELETE", PATH, headers=session)
+    assert (reply.status, reply.body) == (204, b"")
+    assert client.get(PATH).status == 404
+    assert counts.totals() == {}
+    assert usage() == [0]
+    with pytest.raises(NotFound):
+        blobs.get(blob)
+    deeds = [entry.action for entry in audit.entries(int(alice.id)) if entry.action.startswith("file.")]
+    assert sorted(deeds) == ["file.delete", "file.store"]
+    assert client.request("DELETE", PATH, headers=session).status == 404
+    assert store().status == 201
+    assert client.get(PATH).body == CODE
+
+
+def test_a_file_that_a_package_is_made_of_stays(
+    client: Client, create: Create, store: Any, session: dict[str, str]
+) -> None:
+    store()
+    create(package(owners=["alice"], versions=of("/bin/x", URL)))
+    reply = client.request("DELETE", PATH, headers=session)
+    told = refusal(409, "The package thing is made of this file.", logged_in=True)
+    assert (reply.status, reply.json) == (409, told)
+    assert client.get(PATH).body == CODE
+    client.request("DELETE", "/packages/thing", headers=session)
+    assert client.request("DELETE", PATH, headers=session).status == 204
+
+
+def test_other_peoples_packages_keep_nobodys_file(
+    client: Client, create: Create, store: Any, session: dict[str, str]
+) -> None:
+    store()
+    create(package(owners=["bob"], versions=of("/bin/x", URL)))
+    assert client.request("DELETE", PATH, headers=session).status == 204
+
+
+def test_nobody_else_deletes_a_file_but_an_administrator(
+    client: Client, store: Any, bob: Account, admin: dict[str, str]
+) -> None:
+    store()
+    headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
+    reply = client.request("DELETE", PATH, headers=headers)
+    told = refusal(403, "Unauthorized: delete_file failed permission check", logged_in=True)
+    assert (reply.status, reply.json) == (403, told)
+    assert client.request("DELETE", PATH, headers=admin).status == 204
+
+
+FULL = "There is no more room: an account has at most 1 packages, 2000 bytes of package data and 8192 bytes of files."
+
+
+@pytest.mark.parametrize("more", [1, 4097])
+def test_files_take_whole_blocks_and_no_more_than_there_is_room_for(store: Any, more: int) -> None:
+    with settings.override(hel_packages=1, hel_package_bytes=2000, hel_file_bytes=8192):
+        assert store(b"x" * 4097).status == 201
+        reply = store(b"y" * more)
+    assert (reply.status, reply.json) == (403, refusal(403, FULL, logged_in=True))
+    assert usage() == [8192]
+    assert len(counts.totals()) == 1
+
+
+def test_packages_take_room(client: Client, create: Create, session: dict[str, str]) -> None:
+    with settings.override(hel_packages=1, hel_package_bytes=2000, hel_file_bytes=8192):
+        assert create(package("big", description="x" * 2000)).json == refusal(403, FULL, logged_in=True)
+        assert create(package("first", owners=["alice"])).status == 201
+        assert create(package("second")).json == refusal(403, FULL, logged_in=True)
+        reply = client.request("PATCH", "/packages/first", headers=session, json={"description": "x" * 2000})
+        assert reply.json == refusal(403, FULL, logged_in=True)
+        assert client.request("DELETE", "/packages/first", headers=session).status == 204
+        assert create(package("second")).status == 201
+        assert [one["name"] for one in client.get("/packages").json["data"]["list"]] == ["second"]

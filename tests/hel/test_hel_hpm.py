@@ -1,0 +1,166 @@
+"""hpm's requests against a real server: what a player at an OpenComputers machine sees.
+
+`hpm.lua` asks as hpm 1.2 does, raw blanks and quotes included, and refuses what hpm could not read.
+"""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.hel.conftest import package
+from tests.servers import Server, serving
+
+SCRIPT = Path(__file__).parent / "hpm.lua"
+
+
+@dataclass
+class Author:
+    """Whoever publishes, with a key."""
+
+    server: Server
+    key: str
+
+    def send(self, method: str, path: str, body: bytes) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with urlopen(Request(self.server.url + path, body, headers, method=method), timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def publish(self, name: str, versions: dict[str, Any], **more: object) -> Any:
+        data = package(name, owners=["Alice"], versions=versions, **more)
+        return self.send("POST", "/packages", json.dumps(data).encode())
+
+    def version(self, name: str, number: str, **depends: str) -> dict[str, Any]:
+        """A version of one stored file, /usr/lib/NAME.lua, that says NAME NUMBER."""
+        content = f"return '{name} {number}'\n".encode()
+        stored = self.send("POST", f"/hel/files?name={name}.lua", content)["data"]
+        return {
+            "files": {stored["url"]: {"path": f"/usr/lib/{name}.lua"}},
+            "depends": {other: {"type": "optional", "version": text} for other, text in depends.items()},
+            "changes": f"This is {number}.",
+        }
+
+
+@dataclass
+class Machine:
+    """An OpenComputers machine with hpm, pointed at the server by its one-line module file."""
+
+    root: Path
+
+    def hpm(self, *arguments: str) -> list[str]:
+        """The lines that a command prints."""
+        done = subprocess.run(
+            ["lua5.1", str(SCRIPT), str(self.root), *arguments], capture_output=True, text=True, timeout=60
+        )
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    def says(self, name: str) -> str:
+        return (self.root / f"usr/lib/{name}.lua").read_text()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def author(server: Server) -> Author:
+    author = Author(server, server.make_key("Alice", "hel"))
+    author.publish("lib", {number: author.version("lib", number) for number in ("1.0", "1.2", "1.10", "2.0")})
+    author.publish("app", {"1.0": author.version("app", "1.0", lib="^1")}, description="Many colours, Long ago")
+    author.publish("broken", {"1.0": author.version("broken", "1.0", missing="*")})
+    author.publish("empty", {})
+    for number in range(25):
+        author.publish(f"filler-{number}", {}, short_description=f"Number {number} of Many", tags=["a b"])
+    return author
+
+
+@pytest.fixture
+def machine(author: Author, tmp_path: Path) -> Machine:
+    modules = tmp_path / "etc/hpm/module"
+    modules.mkdir(parents=True)
+    with urlopen(author.server.url + "/hel/module", timeout=20) as answer:
+        (modules / "moonbase.lua").write_bytes(answer.read())
+    return Machine(tmp_path)
+
+
+def test_a_search_for_nothing_pages_through_everything(machine: Machine) -> None:
+    found = machine.hpm("search")
+    assert found[-1] == "29 found"
+    assert [line.split(":")[0] for line in found[:5]] == ["lib", "app", "broken", "empty", "filler-0"]
+
+
+def test_a_search_for_one_word_finds_it(machine: Machine) -> None:
+    assert machine.hpm("search", "Number 7") == ["filler-7: Number 7 of Many", "1 found"]
+    assert machine.hpm("search", "many")[-1] == "26 found"
+
+
+def test_a_search_for_two_words_sends_raw_blanks_and_finds_both(machine: Machine) -> None:
+    assert machine.hpm("search", "many", "Long ago") == ["app: The short description.", "1 found"]
+    assert machine.hpm("search", "many", "nowhere") == ["0 found"]
+
+
+def test_a_search_pages_with_raw_blanks(machine: Machine) -> None:
+    assert machine.hpm("search", "Number", "of Many")[-1] == "25 found"
+
+
+@pytest.mark.parametrize("word", ["é", "100%", "a+b", "#1", "<x>", "{|}", "\\", "`^`", "'"])
+def test_a_search_for_odd_letters_finds_nothing_and_breaks_nothing(machine: Machine, word: str) -> None:
+    assert machine.hpm("search", word, "and more") == ["0 found"]
+
+
+def test_info_reads_every_field(machine: Machine) -> None:
+    described, people, version, dates = machine.hpm("info", "lib")
+    assert described == "lib\tThe description of the package\tPackage license, e.g., GPL v3"
+    assert people == "Alice\tProgram author 1, Program author 2"
+    assert version.split("\t")[:2] == ["2.0.0", "This is 2.0."]
+    assert dates.split("\t")[0] == dates.split("\t")[1]
+    assert machine.hpm("info", "lib", "^1")[2].split("\t")[:2] == ["1.10.0", "This is 1.10."]
+
+
+def test_an_install_brings_dependencies_and_their_files(machine: Machine) -> None:
+    assert machine.hpm("install", "app") == ["Installing 'lib@1.10.0'...", "Installing 'app@1.0.0'..."]
+    assert (machine.says("app"), machine.says("lib")) == ("return 'app 1.0'\n", "return 'lib 1.10'\n")
+    assert machine.hpm("install", "app", "lib@^1") == []
+
+
+def test_an_upgrade_takes_the_newest(machine: Machine) -> None:
+    machine.hpm("install", "lib@1.2.0")
+    assert machine.says("lib") == "return 'lib 1.2'\n"
+    assert machine.hpm("upgrade", "lib") == ["Installing 'lib@2.0.0'..."]
+    assert machine.says("lib") == "return 'lib 2.0'\n"
+    assert machine.hpm("upgrade", "lib") == []
+
+
+def test_an_author_publishes_a_version_and_it_is_there_at_once(machine: Machine, author: Author) -> None:
+    author.publish("fresh", {"1.0": author.version("fresh", "1.0")})
+    machine.hpm("install", "fresh")
+    new = {"versions": {"1.1": author.version("fresh", "1.1")}}
+    author.send("PATCH", "/packages/fresh", json.dumps(new).encode())
+    assert machine.hpm("upgrade", "fresh") == ["Installing 'fresh@1.1.0'..."]
+
+
+def test_what_hpm_cannot_install_fails_by_its_status(machine: Machine, author: Author) -> None:
+    assert machine.hpm("install", "nothing") == ["error: HTTP status 404"]
+    assert machine.hpm("install", "broken") == ["error: HTTP status 404"]
+    assert machine.hpm("install", "empty") == ["error: No candidate for version specification '*' found!"]
+    assert machine.hpm("install", "lib@^9") == ["error: No candidate for version specification '^9' found!"]
+
+
+def test_a_raw_request_line_is_understood_as_it_stands(author: Author) -> None:
+    host, port = author.server.url.removeprefix("http://").split(":")
+    line = b'GET /packages?offset=0&q="many" "Long" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(line)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert [one["name"] for one in json.loads(body)["data"]["list"]] == ["app"]

@@ -1,0 +1,192 @@
+"""What lists can do beyond Hel's: sort, limit, ETag, all at once; and what an author is warned of."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.hel import index
+from tests.client import Client
+from tests.hel.conftest import Create, listed, package, refusal, shown
+
+
+@pytest.fixture
+def five(client: Client, create: Create) -> None:
+    """m, z, a, k, b: created a second apart, viewed 0 to 4 times, and m updated last."""
+    for number, name in enumerate("mzakb"):
+        with time_machine.travel(f"2026-01-02T00:00:0{number}Z", tick=False):
+            create(package(name, owners=["alice"]))
+        for _ in range(number):
+            client.get(f"/packages/{name}")
+    index.refresh()
+
+
+def test_lists_are_sorted(client: Client, five: None) -> None:
+    for sort, expected in {
+        "name": "abkmz",
+        "-name": "zmkba",
+        "created": "mzakb",
+        "-created": "bkazm",
+        "views": "mzakb",
+        "-views": "bkazm",
+        "downloads": "mzakb",
+        "-downloads": "mzakb",
+    }.items():
+        assert "".join(listed(client, sort=sort)) == expected
+        assert "".join(listed(client, sort=sort, offset=1, limit=3)) == expected[1:4]
+
+
+def test_the_newest_change_first(client: Client, five: None, session: dict[str, str]) -> None:
+    with time_machine.travel("2026-01-03T00:00:00Z", tick=False):
+        client.request("PATCH", "/packages/a", headers=session, json={})
+    assert "".join(listed(client, sort="-updated")) == "abkzm"
+
+
+def test_a_search_can_be_sorted(client: Client, five: None) -> None:
+    assert listed(client, sort="-name", q="THE description", owners="alice", limit=2) == ["z", "m"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        *((f"sort={sort}", "A list can be sorted by name, created, updated, views, downloads; "
+           "with - in front, the other way round.") for sort in ("size", "--name", "-", "Name", "name,views")),
+        *((f"limit={limit}", "A limit is a whole number from 1 to 100.")
+          for limit in ("0", "101", "-1", "x", "1.5", "1e2", "%C2%B2", "9" * 5000)),
+        ("sort=", "No values given for sort."),
+        ("limit=", "No values given for limit."),
+        ("sort=name&sort=views", "Too many values (1 expected, got 2)."),
+        ("limit=1&limit=2", "Too many values (1 expected, got 2)."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(client: Client, query: str, message: str) -> None:
+    reply = client.get("/packages", query=query)
+    assert (reply.status, reply.json) == (400, refusal(400, message))
+
+
+def test_a_limit_is_a_page(client: Client, stock: Callable[[int], None]) -> None:
+    stock(150)
+    pages = [client.get("/packages", query={"limit": limit, "offset": 140}).json["data"] for limit in (5, 100)]
+    assert [(page["sent"], page["total"], page["truncated"]) for page in pages] == [(5, 150, True), (10, 150, True)]
+    assert client.get("/packages", query={"limit": 100}).json["data"]["sent"] == 100
+
+
+@pytest.mark.parametrize("path", ["/packages", "/users", "/hel/index"])
+def test_a_list_that_is_known_is_not_sent_again(client: Client, create: Create, path: str) -> None:
+    create()
+    etag = client.get(path).header("etag") or ""
+    for method in ("GET", "HEAD"):
+        reply = client.request(method, path, headers={"If-None-Match": etag})
+        assert (reply.status, reply.body, reply.header("etag")) == (304, b"", etag)
+    if path != "/users":
+        create(package("other"))
+        assert client.get(path, headers={"If-None-Match": etag}).status == 200
+
+
+def test_whoever_logs_in_is_not_told_that_nothing_is_new(
+    client: Client, create: Create, session: dict[str, str]
+) -> None:
+    create()
+    etag = client.get("/packages").header("etag") or ""
+    assert client.get("/packages", headers={"If-None-Match": etag, **session}).json["logged_in"] is True
+
+
+def test_the_index_is_all_packages_at_once(client: Client, stock: Callable[[int], None]) -> None:
+    stock(150)
+    reply = client.get("/hel/index")
+    data = reply.json["data"]
+    assert data.pop("list") == [shown(f"p{number}") for number in range(150)]
+    assert data == {"offset": 0, "total": 150, "sent": 150, "truncated": False}
+    packed = client.get("/hel/index", headers={"Accept-Encoding": "gzip, deflate"})
+    assert (packed.header("content-encoding"), gzip.decompress(packed.body)) == ("gzip", reply.body)
+    assert packed.header("etag") != reply.header("etag")
+    assert "Accept-Encoding" in packed.headers["vary"]
+
+
+def test_the_index_stops_where_an_answer_ends_and_goes_on_from_there(
+    client: Client, stock: Callable[[int], None]
+) -> None:
+    stock(150)
+    names: list[str] = []
+    with settings.override(max_answer=120_000):
+        while True:
+            data = client.get("/hel/index", query={"offset": len(names)}).json["data"]
+            names += [one["name"] for one in data["list"]]
+            if not data["truncated"]:
+                break
+    assert names == [f"p{number}" for number in range(150)]
+
+
+def test_nothing_is_compressed_for_who_does_not_ask(client: Client, create: Create) -> None:
+    create()
+    for path in ("/packages", "/packages/thing", "/hel/index"):
+        assert client.get(path).header("content-encoding") is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "line"),
+    [
+        ("", 'modules.hel.URL = "http://moonbase.test/"\n'),
+        ("https://hel.example.org/api/", 'modules.hel.URL = "https://hel.example.org/api/"\n'),
+        ('http://x"\\\n..os.exit()..é', 'modules.hel.URL = "http://x\\034\\092\\010..os.exit()..\\195\\169/"\n'),
+    ],
+)
+def test_the_module_file_points_hpm_here(client: Client, base_url: str, line: str) -> None:
+    with settings.override(base_url=base_url):
+        reply = client.get("/hel/module")
+    assert (reply.status, reply.body.decode()) == (200, line)
+    assert reply.header("content-type") == "text/plain; charset=utf-8"
+
+
+def depending(**ranges: str) -> dict[str, Any]:
+    """One version with these dependencies."""
+    depends = {name.replace("_", "-"): {"type": "optional", "version": text} for name, text in ranges.items()}
+    return {"1.0.0": {"files": {}, "depends": depends, "changes": ""}}
+
+
+@pytest.mark.parametrize(
+    ("versions", "warnings"),
+    [
+        (depending(there="^1"), []),
+        (depending(there=">=1.2,<3"), []),
+        (depending(new="*"), []),
+        (depending(missing="*"),
+         ["new 1.0.0 depends on missing, which is not here: hpm will refuse to install it, whatever the type."]),
+        (depending(empty="*"), ["new 1.0.0 depends on empty, which has no version that hpm could install."]),
+        (depending(there="^0.1"), ["new 1.0.0 depends on there ^0.1: hpm takes ^0.1 for everything below 1.0.0."]),
+        (depending(there="^0"), []),
+        (depending(there="1.0.0-rc.1"), []),
+        (depending(there=">=1.0.0-rc.1"),
+         ["new 1.0.0 depends on there >=1.0.0-rc.1: hpm ranks a pre-release above its release, also in >=1.0.0-rc.1."]),
+        ({"1.0.0": {"files": {}, "depends": {}}, "1.0-rc.1+b-1": {"files": {}, "depends": {}}},
+         ["hpm takes the pre-release 1.0.0-rc.1+b-1 for newer than its release."]),
+        ({"1.0.0": {"files": {}, "depends": {}}, "1.0.0+b-1": {"files": {}, "depends": {}},
+          "2.0.0-rc": {"files": {}, "depends": {}}}, []),
+    ],
+)  # fmt: skip
+def test_an_author_is_warned_of_what_hpm_stumbles_over(
+    create: Create, versions: dict[str, Any], warnings: list[str]
+) -> None:
+    create(package("there", versions=depending()))
+    create(package("empty", versions={}))
+    reply = create(package("new", versions=versions))
+    assert (reply.status, reply.json.get("warnings", [])) == (201, warnings)
+    assert reply.json["data"] == ""
+
+
+def test_warnings_are_not_without_end(create: Create) -> None:
+    reply = create(package(versions=depending(**{f"d{number:03}": "*" for number in range(100)})))
+    warnings = reply.json["warnings"]
+    assert (len(warnings), warnings[-1]) == (20, "... and 81 more.")
+
+
+def test_two_thousand_versions_are_taken_and_found(client: Client, create: Create) -> None:
+    versions = {f"1.{number}": {"files": {}, "depends": {}} for number in range(2000)}
+    assert create(package(versions=versions)).status == 201
+    one = client.get("/packages", query={"file_name": "x"})
+    assert one.status == 200
+    assert len(json.loads(client.get("/packages/thing").body)["data"]["versions"]) == 2000

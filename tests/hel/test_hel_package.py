@@ -1,0 +1,213 @@
+"""One package: read and counted, deleted, and who may do so."""
+
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib.core import accounts, audit, blobs, credentials
+from chalicelib.core.errors import NotFound
+from chalicelib.core.tables import Account
+from chalicelib.hel import counts, index
+from chalicelib.hel.tables import HelItem, Package, Usage
+from tests.client import Client
+from tests.hel.conftest import Create, listed, package, refusal, shown, stored, success
+
+
+@pytest.fixture(autouse=True)
+def clock() -> object:
+    with time_machine.travel("2026-01-02T03:04:05Z", tick=False) as traveller:
+        yield traveller
+
+
+def with_views(views: int, name: str = "thing") -> dict[str, Any]:
+    whole = shown(name)
+    whole["stats"]["views"] = views
+    return whole
+
+
+def test_a_package_is_shown_whole(client: Client, create: Create) -> None:
+    create()
+    reply = client.get("/packages/thing")
+    assert (reply.status, reply.json) == (200, success(shown()))
+
+
+def test_whoever_is_logged_in_sees_that(client: Client, create: Create, session: dict[str, str]) -> None:
+    create()
+    assert client.get("/packages/thing", headers=session).json == success(shown(), logged_in=True)
+
+
+def test_the_fourth_view_shows_three(client: Client, create: Create) -> None:
+    create()
+    views = [client.get("/packages/thing").json["data"]["stats"]["views"] for _ in range(4)]
+    assert views == [0, 1, 2, 3]
+
+
+def test_head_is_a_view_too_and_its_length_is_right(client: Client, create: Create) -> None:
+    create()
+    head = client.head("/packages/thing")
+    assert (head.status, head.body) == (200, b"")
+    get = client.get("/packages/thing")
+    assert get.json["data"]["stats"]["views"] == 1
+    assert head.header("content-length") == str(len(get.body))
+
+
+@pytest.mark.parametrize("path", ["/packages/thing/", "/packages//thing", "/packages/%74hing"])
+def test_other_ways_to_write_the_path_are_as_good(client: Client, create: Create, path: str) -> None:
+    create()
+    assert client.get(path).json["data"]["name"] == "thing"
+
+
+def test_a_title_is_found_by_its_encoded_name(client: Client, create: Create) -> None:
+    create(package("The name of the package"))
+    assert client.get("/packages/The%20name%20of%20the%20package").json["data"] == shown("The name of the package")
+
+
+@pytest.mark.parametrize("name", ["other", "Thing", "x" * 3000, "%00", "%C3%A9", "..%2F", "thing%2F", "%20thing"])
+def test_a_missing_package_is_not_found_without_a_message(client: Client, create: Create, name: str) -> None:
+    create()
+    reply = client.get(f"/packages/{name}")
+    assert (reply.status, reply.json) == (404, {**refusal(404, ""), "message": None})
+
+
+def test_a_large_package_is_shown_whole(client: Client, create: Create) -> None:
+    create(package(description="x" * 300_000))
+    assert client.get("/packages/thing").json["data"] == shown(description="x" * 300_000)
+
+
+def test_its_etag_stays_while_only_views_change(
+    client: Client, create: Create, session: dict[str, str], clock: Any
+) -> None:
+    create(package(owners=["alice"]))
+    first, second = client.get("/packages/thing"), client.get("/packages/thing")
+    etag = first.header("etag") or ""
+    assert etag == second.header("etag")
+    assert first.header("cache-control") == "private, no-cache"
+    known = client.get("/packages/thing", headers={"If-None-Match": etag})
+    assert (known.status, known.body, known.header("etag")) == (304, b"", etag)
+    assert client.get("/packages/thing", headers={"If-None-Match": etag, **session}).status == 200
+    client.request("PATCH", "/packages/thing", headers=session, json={"license": "MIT"})
+    assert client.get("/packages/thing", headers={"If-None-Match": etag}).status == 200
+
+
+def test_views_reach_the_lists_with_the_next_refresh(client: Client, create: Create) -> None:
+    create()
+    create(package("other"))
+    for _ in range(3):
+        client.get("/packages/thing")
+    assert client.get("/packages").json["data"]["list"] == [shown(), shown("other")]
+    index.refresh()
+    assert client.get("/packages").json["data"]["list"] == [with_views(3), shown("other")]
+    assert client.get("/packages/thing").json["data"] == with_views(3)
+
+
+def test_a_refresh_without_news_changes_nothing(client: Client, create: Create) -> None:
+    create()
+    client.get("/packages/thing")
+    index.refresh()
+    sequence = index.catalogue.view().sequence
+    index.refresh()
+    assert index.catalogue.view().sequence == sequence
+
+
+def test_views_outlive_a_rebuild(client: Client, create: Create) -> None:
+    create()
+    client.get("/packages/thing")
+    index.catalogue.rebuild()
+    assert client.get("/packages").json["data"]["list"] == [with_views(1)]
+
+
+def delete(client: Client, headers: dict[str, str], name: str = "thing") -> tuple[int, bytes]:
+    reply = client.request("DELETE", f"/packages/{name}", headers=headers)
+    return reply.status, reply.body
+
+
+def test_an_owner_deletes_a_package_and_nothing_of_it_stays(
+    client: Client, create: Create, session: dict[str, str], alice: Account
+) -> None:
+    create(package(owners=["bob", "ALICE"]))
+    client.get("/packages/thing")
+    assert delete(client, session) == (204, b"")
+    assert client.get("/packages/thing").status == 404
+    assert listed(client) == []
+    assert stored() == []
+    assert counts.totals() == {}
+    assert [(int(one.packages), int(one.package_bytes)) for one in HelItem.scan() if isinstance(one, Usage)] == [(0, 0)]
+    assert "package.delete" in [entry.action for entry in audit.entries(int(alice.id))]
+
+
+def test_a_deleted_name_is_free_again_and_a_new_package_has_no_views(
+    client: Client, create: Create, session: dict[str, str]
+) -> None:
+    create(package(owners=["alice"]))
+    client.get("/packages/thing")
+    delete(client, session)
+    assert create().status == 201
+    assert client.get("/packages/thing").json["data"] == shown()
+
+
+def test_the_bytes_of_a_large_package_go_with_it(client: Client, create: Create, session: dict[str, str]) -> None:
+    create(package(owners=["alice"], description="x" * 100_000))
+    [item] = stored()
+    assert delete(client, session) == (204, b"")
+    with pytest.raises(NotFound):
+        blobs.get(item.blob)
+
+
+DENIED = "Unauthorized: {}_package failed permission check"
+
+
+@pytest.mark.parametrize(("method", "deed"), [("DELETE", "delete"), ("PATCH", "update")])
+@pytest.mark.parametrize("name", ["thing", "missing"])
+def test_who_is_no_owner_is_refused_also_what_is_not_there(
+    client: Client, create: Create, session: dict[str, str], method: str, deed: str, name: str
+) -> None:
+    create()
+    for headers, logged_in in (({}, False), (session, True)):
+        reply = client.request(method, f"/packages/{name}", headers=headers, body=b"{")
+        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(deed), logged_in=logged_in))
+    assert client.get("/packages/thing").json["data"] == shown()
+
+
+def test_a_banned_owner_changes_nothing(
+    client: Client, create: Create, session: dict[str, str], alice: Account
+) -> None:
+    create(package(owners=["alice"]))
+    alice.update(actions=[Account.rank.set("BANNED")])
+    for method, deed in (("DELETE", "delete"), ("PATCH", "update")):
+        reply = client.request(method, "/packages/thing", headers=session, json={})
+        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(deed), logged_in=True))
+
+
+def test_an_administrator_may_change_and_delete_any_package(
+    client: Client, create: Create, admin: dict[str, str]
+) -> None:
+    create()
+    assert client.request("PATCH", "/packages/thing", headers=admin, json={"license": "MIT"}).status == 204
+    assert client.get("/packages/thing").json["data"]["license"] == "MIT"
+    assert delete(client, admin) == (204, b"")
+    assert listed(client) == []
+
+
+def test_to_an_administrator_a_missing_package_is_not_found_or_gone_already(
+    client: Client, admin: dict[str, str]
+) -> None:
+    reply = client.request("PATCH", "/packages/thing", headers=admin, json={})
+    assert (reply.status, reply.json) == (404, {**refusal(404, "", logged_in=True), "message": None})
+    assert delete(client, admin) == (204, b"")
+
+
+def test_of_the_creator_no_trace_of_power_is_left_where_others_own(
+    client: Client, create: Create, session: dict[str, str], bob: Account
+) -> None:
+    create(package(owners=["bob"]))
+    assert delete(client, session)[0] == 403
+    headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
+    assert delete(client, headers) == (204, b"")
+
+
+def test_a_suspended_owner_is_nobody(client: Client, create: Create, session: dict[str, str], alice: Account) -> None:
+    create(package(owners=["alice"]))
+    accounts.suspend(alice)
+    assert delete(client, session)[0] == 403
+    assert [item.name for item in HelItem.scan() if isinstance(item, Package)] == ["thing"]

@@ -1,0 +1,81 @@
+"""What keeps an installation whole: `fsck` finds nothing after anything that Hel does, and jobs do their part."""
+
+import orjson
+import pytest
+
+from chalicelib.core import accounts, fsck, jobs
+from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.errors import Full
+from chalicelib.hel import users, wire
+from chalicelib.web.request import Request
+from standalone.tables import MODELS
+from tests.client import Client
+from tests.hel.conftest import Create, package
+
+
+def faults() -> list[str]:
+    return [str(fault) for fault in fsck.check(MODELS, fsck.Seen(), lambda _: None)]
+
+
+@pytest.fixture
+def used(client: Client, create: Create, session: dict[str, str], admin: dict[str, str]) -> str:
+    """A Hel in which everything was done once; the URL of a file."""
+    reply = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session)
+    url = str(reply.json["data"]["url"])
+    versions = {"1": {"files": {url: {"path": "/x"}}, "depends": {}}}
+    create(package(owners=["alice"], versions=versions, description="x" * 100_000))
+    create(package("other", owners=["alice"]))
+    client.get("/packages/thing")
+    client.get(url.removeprefix("http://moonbase.test"))
+    client.request("PATCH", "/packages/thing", headers=session, json={"name": "renamed"})
+    client.request("DELETE", "/packages/other", headers=session)
+    client.request("PATCH", "/users/alice", headers=admin, json={"groups": ["red", "admins"], "password": "new"})
+    client.post("/auth", json={"action": "register", "nickname": "eve", "email": "e@example.org", "password": "x"})
+    client.request("DELETE", "/users/eve", headers=admin)
+    return url
+
+
+def test_nothing_is_wrong_after_all_that(used: str) -> None:
+    assert faults() == []
+
+
+def test_nothing_is_wrong_when_the_clock_has_struck(client: Client, used: str) -> None:
+    accounts.create("dave", "dave@example.org")
+    for name in ("hel-counts", "hel-users"):
+        jobs.repeat_now(name)
+    assert faults() == []
+    one = client.get("/packages").json["data"]["list"][0]
+    assert (one["stats"]["views"], one["stats"]["downloads"]) == (1, 1)
+    assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["Alice", "Root", "dave"]
+
+
+def test_lists_made_anew_are_the_same(client: Client, used: str) -> None:
+    for name in ("hel-counts", "hel-users"):
+        jobs.repeat_now(name)
+    before = [client.get(path).body for path in ("/packages", "/users")]
+    for name in ("hel", "hel-users"):
+        Catalogue.named[name].rebuild()
+        Catalogue.named[name].forget()
+    assert [client.get(path).body for path in ("/packages", "/users")] == before
+
+
+def test_many_new_accounts_reach_the_list_in_several_steps(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "_AT_ONCE", 2)
+    for number in range(5):
+        accounts.create(f"user{number}", f"{number}@example.org")
+    users.refresh()
+    assert client.get("/users").json["data"]["total"] == 5
+    for account in list(accounts.listed())[1:]:
+        accounts.suspend(account)
+    users.refresh()
+    assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["user0"]
+
+
+def test_a_full_disk_is_told_in_the_envelope() -> None:
+    reply = wire.render_error(Request({"httpMethod": "POST", "path": "/hel/files"}), Full("There is no room."))
+    told = {
+        "title": "Insufficient Storage",
+        "message": "There is no room.",
+        "explanation": "The server has no more room.",
+    }
+    assert (reply.status, {name: orjson.loads(reply.body)[name] for name in told}) == (507, told)

@@ -1,0 +1,302 @@
+"""Users: the list, one of them, what changes them, and who may do that."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.core import accounts, audit, credentials
+from chalicelib.core.tables import Account
+from chalicelib.hel import users
+from tests.client import Client, Reply
+from tests.hel.conftest import refusal, success
+
+
+def as_user(account: Account) -> dict[str, str]:
+    """The header of a new session."""
+    return {"Cookie": "auth_tkt=" + credentials.create(account, credentials.SESSION)[1]}
+
+
+def listed(client: Client, **query: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get("/users", query=query).json["data"]["list"]
+    return found
+
+
+def patch(client: Client, nick: str, headers: dict[str, str], changes: object) -> Reply:
+    return client.request("PATCH", f"/users/{nick}", headers=headers, json=changes)
+
+
+def denied(view: str, *, logged_in: bool) -> dict[str, Any]:
+    return refusal(403, f"Unauthorized: {view} failed permission check", logged_in=logged_in)
+
+
+@pytest.fixture
+def session(alice: Account) -> dict[str, str]:
+    return as_user(alice)
+
+
+def test_everybody_sees_all_users_and_their_groups_in_order(client: Client, alice: Account, admin: object) -> None:
+    users.refresh()
+    reply = client.get("/users")
+    page = {
+        "offset": 0,
+        "total": 2,
+        "sent": 2,
+        "truncated": False,
+        "list": [{"nickname": "Alice", "groups": []}, {"nickname": "Root", "groups": ["admins"]}],
+    }
+    assert (reply.status, reply.json) == (200, success(page))
+
+
+def test_users_come_in_pages_of_twenty(client: Client) -> None:
+    for number in range(21):
+        accounts.create(f"user{number:02}", f"{number}@example.org")
+    users.refresh()
+    pages = [client.get("/users", query={"offset": offset}).json["data"] for offset in ("0", "20", "-1", "x")]
+    assert [(page["offset"], page["sent"], page["total"], page["truncated"]) for page in pages] == [
+        (0, 20, 21, True),
+        (20, 1, 21, True),
+        (0, 20, 21, True),
+        (0, 20, 21, True),
+    ]
+
+
+def test_groups_are_asked_for_all_at_once_and_exactly(
+    client: Client, alice: Account, bob: Account, admin: dict[str, str]
+) -> None:
+    patch(client, "alice", admin, {"groups": ["red", "blue"]})
+    patch(client, "bob", admin, {"groups": ["red"]})
+    assert [one["nickname"] for one in listed(client, groups="red")] == ["Alice", "bob"]
+    assert [one["nickname"] for one in listed(client, groups=["red", "blue"])] == ["Alice"]
+    assert listed(client, groups="Red") == listed(client, groups="re") == []
+
+
+def test_unknown_parameters_are_ignored_here(client: Client, alice: Account) -> None:
+    users.refresh()
+    assert len(listed(client, spam="1")) == 1
+
+
+def test_a_registered_user_is_listed_at_once(client: Client) -> None:
+    data = {"action": "register", "nickname": "carol", "email": "carol@example.org", "password": "secret"}
+    assert client.post("/auth", json=data).status == 200
+    assert listed(client) == [{"nickname": "carol", "groups": []}]
+
+
+def test_what_was_done_to_accounts_elsewhere_reaches_the_list(client: Client, alice: Account, bob: Account) -> None:
+    users.refresh()
+    accounts.suspend(alice)
+    bob.update(actions=[Account.rank.set("BANNED")])
+    accounts.create("carol", "carol@example.org")
+    users.refresh()
+    assert listed(client) == [{"nickname": "bob", "groups": ["banned"]}, {"nickname": "carol", "groups": []}]
+    sequence = users.catalogue.view().sequence
+    users.refresh()
+    assert users.catalogue.view().sequence == sequence
+
+
+def test_the_list_can_be_rebuilt(client: Client, alice: Account, admin: dict[str, str]) -> None:
+    patch(client, "alice", admin, {"groups": ["red"]})
+    users.refresh()
+    before = listed(client)
+    assert before == [{"nickname": "Alice", "groups": ["red"]}, {"nickname": "Root", "groups": ["admins"]}]
+    users.catalogue.rebuild()
+    assert listed(client) == before
+
+
+def test_a_user_sees_itself_and_an_administrator_everybody(
+    client: Client, session: dict[str, str], admin: dict[str, str]
+) -> None:
+    for headers, nick in ((session, "Alice"), (session, "ALICE"), (admin, "alice")):
+        reply = client.get(f"/users/{nick}", headers=headers)
+        assert (reply.status, reply.json) == (200, success({"nickname": "Alice", "groups": []}, logged_in=True))
+
+
+@pytest.mark.parametrize("nick", ["bob", "missing", "a%20b", "x" * 3000])
+def test_nobody_else_sees_a_user_also_one_who_is_not_there(
+    client: Client, session: dict[str, str], bob: Account, nick: str
+) -> None:
+    for headers, logged_in in (({}, False), (session, True)):
+        reply = client.get(f"/users/{nick}", headers=headers)
+        assert (reply.status, reply.json) == (403, denied("get_user", logged_in=logged_in))
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("nick", ["missing", "a%20b"])
+def test_to_an_administrator_a_missing_user_is_not_found(
+    client: Client, admin: dict[str, str], method: str, nick: str
+) -> None:
+    reply = client.request(method, f"/users/{nick}", headers=admin, json={})
+    assert (reply.status, reply.json) == (404, {**refusal(404, "", logged_in=True), "message": None})
+
+
+def test_a_banned_user_neither_sees_nor_changes_itself(client: Client, alice: Account, session: dict[str, str]) -> None:
+    alice.update(actions=[Account.rank.set("BANNED")])
+    assert client.get("/users/alice", headers=session).json == denied("get_user", logged_in=True)
+    assert patch(client, "alice", session, {"password": "x"}).json == denied("update_user", logged_in=True)
+
+
+def test_a_new_password_counts_for_all_of_moonbase(client: Client, session: dict[str, str]) -> None:
+    reply = patch(client, "alice", session, {"password": " rabbit "})
+    assert (reply.status, reply.body) == (204, b"")
+    assert accounts.log_in("alice", "rabbit").username == "Alice"
+    log_in = {"action": "log-in", "nickname": "alice"}
+    assert client.post("/auth", json={**log_in, "password": "wonderland"}).status == 400
+    assert client.post("/auth", json={**log_in, "password": " rabbit "}).status == 200
+
+
+def test_a_new_password_ends_all_other_sessions(client: Client, alice: Account, session: dict[str, str]) -> None:
+    other = as_user(alice)
+    patch(client, "alice", session, {"password": "rabbit"})
+    assert client.get("/profile", headers=other).json["data"] == {}
+    assert client.get("/profile", headers=session).json["data"] == {"nickname": "Alice"}
+
+
+def test_an_administrators_new_password_for_somebody_ends_all_their_sessions(
+    client: Client, alice: Account, session: dict[str, str], admin: dict[str, str]
+) -> None:
+    assert patch(client, "alice", admin, {"password": "rabbit"}).status == 204
+    assert client.get("/profile", headers=session).json["data"] == {}
+    assert accounts.log_in("alice", "rabbit")
+    entry = next(entry for entry in audit.entries(int(alice.id)) if entry.action == "account.password")
+    assert entry.by_account_id == accounts.named("Root").id
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"password": ""}, "Password isn't specified."),
+        ({"password": "  "}, "Password isn't specified."),
+        *(({"password": value}, 'Wrong value for param "password" given: expected str!') for value in (None, 5, [])),
+        *(({"nickname": value}, 'Wrong value for param "nickname" given: expected str!') for value in (None, 5)),
+        *(
+            ({"groups": value}, 'Wrong value for param "groups" given: expected list of strs!')
+            for value in (None, "admins", [5], [None], {})
+        ),
+        ({"password": "x" * 1025}, "A password has at most 1024 characters."),
+    ],
+)
+def test_what_is_refused_is_told(
+    client: Client, session: dict[str, str], changes: dict[str, Any], message: str
+) -> None:
+    reply = patch(client, "alice", session, changes)
+    assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
+    assert accounts.log_in("alice", "wonderland")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"null"])
+def test_a_body_that_is_no_object_is_a_bad_request(client: Client, session: dict[str, str], body: bytes) -> None:
+    reply = client.request("PATCH", "/users/alice", headers=session, body=body)
+    assert (reply.status, reply.json) == (400, refusal(400, "Bad request.", logged_in=True))
+
+
+@pytest.mark.parametrize("changes", [{"groups": ["admins"]}, {"groups": ["x"], "password": "new"}, {"nickname": "eve"}])
+def test_nobody_raises_itself(client: Client, session: dict[str, str], changes: dict[str, Any]) -> None:
+    reply = patch(client, "alice", session, changes)
+    assert (reply.status, reply.json) == (403, denied("update_user", logged_in=True))
+    assert (accounts.named("alice").rank, accounts.named("alice").username) == ("MEMBER", "Alice")
+    assert accounts.log_in("alice", "wonderland")
+
+
+def test_what_would_change_nothing_is_no_matter_as_the_web_interface_sends_all(
+    client: Client, session: dict[str, str]
+) -> None:
+    changes = {"nickname": "Alice", "groups": [], "email": "new@example.org", "password": "rabbit"}
+    assert patch(client, "alice", session, changes).status == 204
+    assert accounts.named("alice").email == "alice@example.org"
+
+
+def test_an_administrator_puts_users_into_groups(client: Client, alice: Account, admin: dict[str, str]) -> None:
+    for groups, rank in ((["admins", "red"], "ADMIN"), (["banned"], "BANNED"), (["red", "red"], "MEMBER")):
+        assert patch(client, "alice", admin, {"groups": groups}).status == 204
+        expected = {"nickname": "Alice", "groups": list(dict.fromkeys(groups))}
+        assert client.get("/users/alice", headers=admin).json["data"] == expected
+        assert expected in listed(client)
+        assert accounts.named("alice").rank == rank
+    ranks = [entry.detail["rank"] for entry in audit.entries(int(alice.id)) if entry.action == "account.rank"]
+    assert sorted(ranks) == ["ADMIN", "BANNED", "MEMBER"]
+
+
+def test_other_ranks_are_left_alone(client: Client, alice: Account, admin: dict[str, str]) -> None:
+    alice.update(actions=[Account.rank.set("MODERATOR")])
+    patch(client, "alice", admin, {"groups": ["red"]})
+    assert accounts.named("alice").rank == "MODERATOR"
+
+
+def test_group_admins_means_what_it_says(client: Client, session: dict[str, str], admin: dict[str, str]) -> None:
+    patch(client, "alice", admin, {"groups": ["admins"]})
+    assert client.get("/users/root", headers=session).status == 200
+
+
+@pytest.mark.parametrize("groups", [["admins", "banned"], ["x" * 101], [str(n) for n in range(21)]])
+def test_groups_that_cannot_be_are_refused(
+    client: Client, alice: Account, admin: dict[str, str], groups: list[str]
+) -> None:
+    assert patch(client, "alice", admin, {"groups": groups}).status == 400
+    assert accounts.named("alice").rank == "MEMBER"
+
+
+def test_a_nickname_stays(client: Client, alice: Account, admin: dict[str, str]) -> None:
+    reply = patch(client, "alice", admin, {"nickname": "eve"})
+    told = refusal(409, "A nickname stays: packages, files and keys of the account go by it.", logged_in=True)
+    assert (reply.status, reply.json) == (409, told)
+
+
+NEW = {"nickname": "carol", "email": "carol@example.org", "password": "secret"}
+
+
+def test_an_administrator_creates_users(client: Client, admin: dict[str, str]) -> None:
+    reply = client.post("/users", headers=admin, json={**NEW, "activation_phrase": "x", "activation_till": "y"})
+    assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
+    assert accounts.log_in("carol", "secret").username == "carol"
+    assert {"nickname": "carol", "groups": []} in listed(client)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"nickname": "ALICE"}, {"email": "alice@example.org"}, {"nickname": "a b"}, {"nickname": ""}, {"password": ""},
+     {"email": "x"}, {"nickname": 5}, {"password": None}],
+)  # fmt: skip
+def test_whatever_is_wrong_with_a_new_user_is_told_alike(
+    client: Client, alice: Account, admin: dict[str, str], changes: dict[str, Any]
+) -> None:
+    for data in ({**NEW, **changes}, [], {}):
+        reply = client.post("/users", headers=admin, json=data)
+        told = refusal(400, "This user data you provided contained an error.", logged_in=True)
+        assert (reply.status, reply.json) == (400, told)
+    assert sorted(account.username for account in accounts.listed()) == ["Alice", "Root"]
+
+
+def test_nobody_else_creates_or_deletes_users(client: Client, session: dict[str, str]) -> None:
+    for headers, logged_in in (({}, False), (session, True)):
+        assert client.post("/users", headers=headers, json=NEW).json == denied("create_user", logged_in=logged_in)
+        reply = client.request("DELETE", "/users/alice", headers=headers)
+        assert (reply.status, reply.json) == (403, denied("delete_user", logged_in=logged_in))
+    assert [account.username for account in accounts.listed()] == ["Alice"]
+
+
+def test_a_deleted_user_is_gone_for_everybody_and_its_name_is_not_free(
+    client: Client, session: dict[str, str], admin: dict[str, str]
+) -> None:
+    users.refresh()
+    reply = client.request("DELETE", "/users/ALICE", headers=admin)
+    assert (reply.status, reply.body) == (204, b"")
+    assert [one["nickname"] for one in listed(client)] == ["Root"]
+    assert client.get("/users/alice", headers=admin).status == 404
+    assert client.get("/profile", headers=session).json["data"] == {}
+    assert client.post("/auth", json={"action": "log-in", **NEW, "nickname": "alice"}).status == 400
+    used = client.post("/auth", json={"action": "register", **NEW, "nickname": "alice"})
+    assert used.json == refusal(400, "This nickname is already in use.")
+
+
+def test_no_key_changes_users(client: Client, alice: Account, key: dict[str, str]) -> None:
+    alice.update(actions=[Account.rank.set("ADMIN")])
+    told = refusal(403, "A key may not change users: log in.", logged_in=True)
+    assert client.get("/users/alice", headers=key).status == 200
+    assert patch(client, "alice", key, {"password": "new"}).json == told
+    assert client.post("/users", headers=key, json=NEW).json == told
+    assert client.request("DELETE", "/users/alice", headers=key).json == told
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_wrong_method_is_not_found(client: Client, admin: dict[str, str], method: str) -> None:
+    reply = client.request(method, "/users/alice", headers=admin)
+    assert (reply.status, reply.json) == (404, refusal(404, "", logged_in=True))
