@@ -119,23 +119,19 @@ def _join(groups: Groups, groups_of: GroupsOf, entry: Entry) -> None:
 def _regrouped(
     groups: Groups, groups_of: GroupsOf, replaced: Mapping[str, Entry | None], entries: Mapping[str, Entry]
 ) -> Groups:
-    """The groups after the entries of `replaced` (their old selves) became those of `entries`."""
-    new = dict(groups)
-    copied: set[Hashable] = set()
-
-    def own(name: Hashable) -> dict[str, Entry]:
-        if name not in copied:
-            copied.add(name)
-            new[name] = dict(new.get(name, {}))
-        return new[name]
-
+    """The groups after the entries of `replaced` (as they were) became those of `entries`."""
+    changed: Groups = {}
     for key, old in replaced.items():
         entry = entries.get(key)
-        names = set(groups_of(entry)) if entry else set()
-        for name in set(groups_of(old)) - names if old else ():
-            if own(name).pop(key, None) and not new[name]:
-                del new[name]
-                copied.discard(name)
-        for name in names:
-            own(name)[key] = entry  # type: ignore[assignment]
+        left = set(groups_of(old)) if old else set()
+        joined = set(groups_of(entry)) if entry else set()
+        for name in left | joined:
+            group = changed.setdefault(name, dict(groups.get(name, {})))
+            if entry and name in joined:
+                group[key] = entry
+            else:
+                group.pop(key, None)
+    new = groups | changed  # not a loop over all: that would cost more than the change
+    for name in [name for name, group in changed.items() if not group]:
+        del new[name]
     return new
