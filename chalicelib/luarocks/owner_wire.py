@@ -62,7 +62,7 @@ def _object(request: Request, *allowed: str) -> dict[str, Any]:
 
 def _read(given: dict[str, Any]) -> dict[str, Any]:
     """Each value as its name asks: lists and flags by `_KINDS`, all else as texts."""
-    return {name: (_KINDS[name] if name in _KINDS else _text)(name, value) for name, value in given.items()}
+    return {name: (_KINDS.get(name) or _text)(name, value) for name, value in given.items()}
 
 
 def _flag(name: str, value: Any) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.tables import Account
 from chalicelib.luarocks import downloads, index
 from tests.client import Client, Reply
 
@@ -41,6 +43,12 @@ def _uncounted() -> Iterator[None]:
     """Downloads that a test counted are not written while another runs."""
     yield
     downloads.forget()
+
+
+@pytest.fixture
+def bob_key(bob: Account) -> str:
+    """Bob's LuaRocks key."""
+    return credentials.create(bob, "luarocks")[1]
 
 
 @pytest.fixture
