@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import backup, catalogues, fsck, jobs, keys, serve, two_factor, users
+from commands import backup, catalogues, fsck, jobs, keys, luarocks, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -86,6 +86,7 @@ for command in (
     two_factor.two_factor,
     jobs.jobs,
     catalogues.catalogue,
+    luarocks.luarocks,
     backup.export,
     backup.import_,
     fsck.fsck,

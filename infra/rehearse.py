@@ -3,6 +3,7 @@
 MiniStack plays AWS and enforces IAM, so what the policies do not grant fails here as it would there.
 """
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -181,12 +183,14 @@ def install(base: str, scratch: Path) -> None:
 def large_rock(site: Site, key: str) -> None:
     """It comes from S3 by links that the function's role signs, one for GET and one for HEAD."""
     from chalicelib.core import credentials
-    from chalicelib.luarocks import rocks
+    from chalicelib.luarocks import index, rocks
 
     caller = credentials.identify(key, "luarocks")
-    _, version = rocks.find(int(caller.account.id), ROCK, VERSION)
-    name, content = f"{ROCK}-{VERSION}.linux-x86_64.rock", os.urandom(5_000_000)
-    rocks.publish_rock(caller, int(version.id) if version else 0, name, content)
+    module, version = rocks.find(index.catalogue.view(), int(caller.account.id), ROCK, VERSION)
+    if module is None or version is None:
+        raise Failure(f"{ROCK} {VERSION} is not there")
+    name, content = f"{ROCK}-{VERSION}.linux-x86_64.rock", _rock(os.urandom(5_000_000))
+    rocks.publish_rock(caller, rocks.target(caller, module["versions"][version]["id"]), name, content)
     for method, wanted in (("GET", content), ("HEAD", b"")):
         status, headers, _ = site.ask(method, f"/{name}")
         if status != 302:
@@ -195,6 +199,15 @@ def large_rock(site: Site, key: str) -> None:
         status, headers, got = Site(link.netloc).ask(method, f"{link.path}?{link.query}")
         if status != 200 or got != wanted or headers["content-length"] != str(len(content)):
             raise Failure(f"{method} {name} from S3: {status} {headers} {got[:300]!r}")
+
+
+def _rock(payload: bytes) -> bytes:
+    """A rock with its rockspec and one file."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{ROCK}-{VERSION}.rockspec", f'package = "{ROCK}" version = "{VERSION}"')
+        archive.writestr("payload", payload)
+    return file.getvalue()
 
 
 def second_factor(site: Site, account: "Account", key: str) -> None:

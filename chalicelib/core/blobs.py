@@ -1,19 +1,23 @@
 """Bytes: S3 on AWS, a directory on one machine. Keys are content-addressed, so a blob never changes."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import settings
 from chalicelib.core import aws
 from chalicelib.core.directories import DirectoryStore, Stored
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.links import attachment
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,11 @@ class Store(Protocol):
 
 
 def put(content: bytes, area: str) -> Blob:
-    """Keep `content` under `area`, such as `luarocks`. Store it before the metadata that names it."""
+    """Keep `content` under `area`, such as `luarocks`. Store it before the metadata that names it. Raises Busy."""
     digest = hashlib.sha256(content).hexdigest()
     blob = Blob(key_of(area, digest), len(content), digest)
-    _store().write(blob.key, content)
+    with _failing_as_busy():
+        _store().write(blob.key, content)
     return blob
 
 
@@ -61,8 +66,9 @@ def key_of(area: str, sha256: str) -> str:
 
 
 def get(key: str) -> bytes:
-    """The bytes; raises NotFound."""
-    return _store().read(key)
+    """The bytes; raises NotFound or Busy."""
+    with _failing_as_busy():
+        return _store().read(key)
 
 
 def open(key: str) -> BinaryIO:
@@ -156,6 +162,16 @@ class S3Store:
         }
         operation = "head_object" if method == "HEAD" else "get_object"
         return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
+
+
+@contextmanager
+def _failing_as_busy() -> Iterator[None]:
+    """A bucket that is away, or a disk that fails, is not the caller's fault and may pass."""
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError) as error:
+        _log.error("the place for bytes fails: %s: %s", type(error).__name__, error)
+        raise Busy("The place for files is away.", retry_after=5) from error
 
 
 def _store() -> Store:

@@ -2,13 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 REMEMBERED = 256
 
 T = TypeVar("T")
 Value = dict[str, Any]
+Groups = dict[Hashable, dict[str, "Entry"]]
+GroupsOf = Callable[["Entry"], Iterable[Hashable]]
 
 
 class _Kept:
@@ -47,10 +49,11 @@ class View(_Kept):
     so that no two states have the same Last-Modified.
     """
 
-    __slots__ = ("_remembered", "_remembering", "entries", "modified_at", "sequence")
+    __slots__ = ("_grouped", "_remembered", "_remembering", "entries", "modified_at", "sequence")
 
     def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
         super().__init__()
+        self._grouped: dict[GroupsOf, Groups] = {}
         self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
         self._remembering = threading.Lock()
         self.sequence = sequence
@@ -77,15 +80,58 @@ class View(_Kept):
                 self._remembered.popitem(last=False)
         return built
 
+    def group(self, groups_of: GroupsOf, name: Hashable) -> Mapping[str, Entry]:
+        """The entries, by key, that `groups_of` puts into the group `name`.
+
+        The groups are made once, and then carried from view to view: a change costs work for the changed entry.
+        """
+        if groups_of not in self._grouped:
+            groups: Groups = {}
+            for entry in self.entries.values():
+                _join(groups, groups_of, entry)
+            self._grouped[groups_of] = groups
+        return self._grouped[groups_of].get(name, {})
+
     def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "View":
         """The view after entries changed, one by one (None: gone); the others are the same objects.
 
         A changed entry keeps its place, a new one is the last.
         """
         entries = dict(self.entries)
+        replaced: dict[str, Entry | None] = {}
         for key, value in changes:
+            replaced.setdefault(key, entries.get(key))
             if value is None:
                 entries.pop(key, None)
             else:
                 entries[key] = Entry(key, value)
-        return View(sequence, modified_at, entries)
+        view = View(sequence, modified_at, entries)
+        for groups_of, groups in list(self._grouped.items()):
+            view._grouped[groups_of] = _regrouped(groups, groups_of, replaced, entries)
+        return view
+
+
+def _join(groups: Groups, groups_of: GroupsOf, entry: Entry) -> None:
+    for name in groups_of(entry):
+        groups.setdefault(name, {})[entry.key] = entry
+
+
+def _regrouped(
+    groups: Groups, groups_of: GroupsOf, replaced: Mapping[str, Entry | None], entries: Mapping[str, Entry]
+) -> Groups:
+    """The groups after the entries of `replaced` (as they were) became those of `entries`."""
+    changed: Groups = {}
+    for key, old in replaced.items():
+        entry = entries.get(key)
+        left = set(groups_of(old)) if old else set()
+        joined = set(groups_of(entry)) if entry else set()
+        for name in left | joined:
+            group = changed.setdefault(name, dict(groups.get(name, {})))
+            if entry and name in joined:
+                group[key] = entry
+            else:
+                group.pop(key, None)
+    new = groups | changed  # not a loop over all: that would cost more than the change
+    for name in [name for name, group in changed.items() if not group]:
+        del new[name]
+    return new

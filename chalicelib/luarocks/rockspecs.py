@@ -14,7 +14,7 @@ _NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 _ALLOWED = "only alphanumeric, period, underscore, and hyphen allowed"
 
 # LuaRocks.org has no such bounds; with them a record stays below 400 KB, all that one database item can hold.
-_TEXT_CHARACTERS = 10_000
+TEXT_CHARACTERS = 10_000
 _DEPENDENCY_CHARACTERS = 255
 _MOST_DEPENDENCIES = 500
 _MOST_LABELS = 10
@@ -72,7 +72,7 @@ def parse(source: bytes) -> Rockspec:
         description=_text(description.get("detailed")),
         license=_text(description.get("license")),
         homepage=_text(description.get("homepage")),
-        labels=_labels(found.get("labels")) or _labels(description.get("labels")),
+        labels=labels(found.get("labels")) or labels(description.get("labels")),
         dependencies=dependencies,
         lua_version=next((each for each in dependencies if re.match(r"lua\s", each)), None),
         source_url=_text(_table(found.get("source")).get("url")),
@@ -135,7 +135,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def _text(value: Any) -> str | None:
-    return value[:_TEXT_CHARACTERS] if isinstance(value, str) and value.strip() else None
+    return value[:TEXT_CHARACTERS] if isinstance(value, str) and value.strip() else None
 
 
 def _dependencies(value: Any) -> list[str]:
@@ -143,7 +143,7 @@ def _dependencies(value: Any) -> list[str]:
     return list(dict.fromkeys(short))[:_MOST_DEPENDENCIES]
 
 
-def _labels(value: Any) -> list[str]:
+def labels(value: Any) -> list[str]:
     slugs = [_slug(each[:_DEPENDENCY_CHARACTERS]) for each in _strings(value)[:_MOST_LABELS]]
     return list(dict.fromkeys(filter(None, slugs)))
 

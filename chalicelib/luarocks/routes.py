@@ -1,21 +1,16 @@
-"""LuaRocks.org's HTTP API and rock server, in the order of its own API page."""
-
-import re
+"""LuaRocks.org's HTTP API, in the order of its own API page."""
 
 from chalicelib import settings
-from chalicelib.core import accounts, two_factor
+from chalicelib.core import two_factor
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.errors import Invalid
 from chalicelib.core.two_factor import NotEnabled
-from chalicelib.luarocks import auth, index, rocks, wire
-from chalicelib.luarocks.versions import TARGETS
+from chalicelib.luarocks import auth, index, owner_routes, read_routes, rocks, wire
+from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.service import Service
 
-service = Service("luarocks", wire.render_error)
-_LUA = "|".join(re.escape(target) for target in TARGETS)
-_MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
+__all__ = ["owner_routes", "read_routes", "service"]  # with the other modules, all routes are declared
 
 
 def _largest_upload() -> int:
@@ -39,7 +34,7 @@ def status(request: Request, caller: Caller) -> Response:
 def check_rockspec(request: Request, caller: Caller) -> Response:
     """Check Rockspec."""
     package, version = wire.parse_names(request)
-    return wire.render_found(request, *rocks.find(int(caller.account.id), package, version))
+    return wire.render_found(request, *rocks.find(index.catalogue.view(), int(caller.account.id), package, version))
 
 
 @service.route("POST", "/api/1/{key}/verify_tfa", auth=auth.key, scope="module:")
@@ -63,14 +58,14 @@ def verify_tfa(request: Request, caller: Caller) -> Response:
 )
 def upload(request: Request, caller: Caller) -> Response:
     """Upload Rockspec."""
-    published = rocks.publish_rockspec(caller, wire.parse_file(request, "rockspec_file").content)
-    module = published.module
+    source = wire.parse_file(request, "rockspec_file").content
+    published = rocks.publish_rockspec(caller, source, wire.parse_signature(request, "rockspec_sig"))
     return json_response(
         {
-            "module": wire.render_module(module),
-            "version": wire.render_version(published.version),
-            "module_url": wire.module_url(request, module.user, module.name),
-            "manifests": [wire.ROOT_MANIFEST] if module.in_root else [],
+            "module": wire.render_module(published.module),
+            "version": wire.render_version(published.module, published.version_name),
+            "module_url": wire.module_url(request, published.module),
+            "manifests": [wire.ROOT_MANIFEST] if published.module.get("in_root") else [],
             "is_new": published.is_new,
         }
     )
@@ -86,31 +81,9 @@ def upload(request: Request, caller: Caller) -> Response:
 )
 def upload_rock(request: Request, caller: Caller) -> Response:
     """Upload Rock."""
-    version_id = wire.parse_version_id(request)
+    target = rocks.target(caller, wire.parse_version_id(request))
     file = wire.parse_file(request, "rock_file")
-    rock, version = rocks.publish_rock(caller, version_id, file.filename, file.content)
-    module_url = wire.module_url(request, version.user, version.name)
-    return json_response({"rock": wire.render_rock(rock), "module_url": module_url})
-
-
-@service.route("GET", "/{file}")
-def root_file(request: Request) -> Response:
-    """The root manifest's files."""
-    return _serve(request, index.ROOT)
-
-
-@service.route("GET", "/manifests/{user}/{file}")
-def user_file(request: Request) -> Response:
-    """A user's own manifest and its files."""
-    return _serve(request, request.params["user"].lower())
-
-
-def _serve(request: Request, root: str) -> Response:
-    view = index.catalogue.view()
-    filename = request.params["file"]
-    asked = _MANIFEST.fullmatch(filename)
-    if asked is None:
-        return wire.render_file(request, index.find_file(view, root, filename))
-    if root != index.ROOT and not index.has_modules(view, root) and not accounts.find(root):
-        raise NotFound("There is no such user.")
-    return wire.render_manifest(view, root, asked["member"], asked["form"] or "lua")
+    signature = wire.parse_signature(request, "rock_sig")
+    module = rocks.publish_rock(caller, target, file.filename, file.content, signature)
+    rock = wire.render_rock(module, target.version_name, rocks.arch_of(file.filename))
+    return json_response({"rock": rock, "module_url": wire.module_url(request, module)})

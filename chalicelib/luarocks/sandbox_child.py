@@ -1,10 +1,12 @@
 """The sandbox's child program: forks for each rockspec, evaluates it under limits and answers in JSON.
 
 Started by `sandbox.py` with a control socket as standard input and the folder of the lupa package as its only
-argument. It knows none of the parent's secrets: no environment, no open files, no modules of ours.
+argument. It knows none of the parent's secrets: no environment, no open files, no modules of ours. One fork always
+stands ready, so that nobody waits for it to be made; each serves one request and ends.
 """
 
 import gc
+import importlib
 import json
 import math
 import os
@@ -12,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +30,10 @@ TEXT_BYTES = 1 << 20
 
 # The chunk sees no global at all, so what it can still reach are the string methods: `dump` makes bytecode,
 # and the pack family is of no use to a rockspec. Without pcall nothing in there can catch the hook's error.
+# Lua 5.1 cannot be asked for text alone, and takes for bytecode what begins with an escape.
 LUA_SIDE = """
-local load, pcall, error, sethook, tostring = load, pcall, error, debug.sethook, tostring
+local load, loadstring, setfenv, pcall, error, sethook, tostring, byte =
+   load, loadstring, setfenv, pcall, error, debug.sethook, tostring, string.byte
 local methods = {}
 for _, name in ipairs {
    "byte", "char", "find", "format", "gmatch", "gsub", "len",
@@ -42,13 +47,24 @@ for name in pairs(everything) do
    everything[name] = nil
 end
 
+local function compile(source, globals)
+   if not setfenv then
+      return load(source, "=rockspec", "t", globals)
+   end
+   if byte(source) == 27 then
+      return nil, "bytecode"
+   end
+   local chunk, problem = loadstring(source, "=rockspec")
+   return chunk and setfenv(chunk, globals), problem
+end
+
 local function stop()
    error("too many instructions", 0)
 end
 
 return function(source, instructions)
    local globals = {}
-   local chunk, problem = load(source, "=rockspec", "t", globals)
+   local chunk, problem = compile(source, globals)
    if not chunk then
       return "syntax", problem
    end
@@ -62,6 +78,7 @@ return function(source, instructions)
 end
 """
 
+Evaluate = Callable[[bytes], list[Any]]
 _DROPPED = object()
 
 
@@ -74,41 +91,52 @@ def main() -> None:
     os.closerange(3, 4096)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the forked processes
-    evaluate = _evaluator(sys.argv[1])
+    evaluate = _either(_evaluator("lua51", sys.argv[1]), _evaluator("lua54", sys.argv[1]))
+    evaluate(b"warm = {'up'}")
     gc.collect()
     gc.freeze()
-    control = socket.socket(fileno=0)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not message:
-            return
-        for request in descriptors:
-            _fork(request, evaluate)
+    while _fork(evaluate):
+        pass
 
 
-def _fork(request: int, evaluate: Callable[[bytes], bytes]) -> None:
+def _fork(evaluate: Evaluate) -> bool:
+    """Make a fork and wait until it has something to do; False when there will be nothing any more."""
+    news, told = os.pipe()
     try:
         forked = os.fork() == 0
-    except OSError:
-        forked = False  # the parent reads an empty answer and knows that nothing was evaluated
-    if not forked:
-        os.close(request)
-        return
-    try:
-        _serve(request, evaluate)
-    finally:
-        os._exit(0)
+    except OSError:  # too many processes, say: whoever asks meanwhile waits
+        time.sleep(0.05)
+        forked = False
+    if forked:
+        try:
+            _stand_ready(told, evaluate)
+        finally:
+            os._exit(0)
+    os.close(told)
+    word = os.read(news, 1)
+    os.close(news)
+    return word != b"e"
 
 
-def _serve(request: int, evaluate: Callable[[bytes], bytes]) -> None:
+def _stand_ready(told: int, evaluate: Evaluate) -> None:
+    """Wait for one request, tell that it is there, and serve it."""
+    evaluate(b"warm = {'up'}")  # touches the pages that the real one will need
+    with socket.socket(fileno=0) as control:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    os.write(told, message or b"e")
+    if descriptors:
+        _serve(descriptors[0], evaluate)
+
+
+def _serve(request: int, evaluate: Evaluate) -> None:
     signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
     os.dup2(request, 0)
-    os.closerange(1, request + 1)
+    os.closerange(1, 16)
     _limit()
     connection = socket.socket(fileno=0)
     connection.sendall(b"\n")  # white space to JSON, and a sign that whatever follows is the rockspec's own doing
     source = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    connection.sendall(evaluate(source))
+    connection.sendall(json.dumps(evaluate(source), ensure_ascii=False).encode())
     connection.shutdown(socket.SHUT_WR)
 
 
@@ -124,21 +152,30 @@ def _limit() -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _evaluator(lupa_folder: str) -> Callable[[bytes], bytes]:
-    """A function from a rockspec's source to `[outcome, globals or message]` in JSON."""
-    sys.path.append(lupa_folder)
-    from lupa import lua54
+def _either(first: Evaluate, second: Evaluate) -> Evaluate:
+    """Lua 5.1, whose words and numbers LuaRocks.org goes by; what is no Lua to it may be Lua 5.4."""
 
-    lua = lua54.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, max_memory=LUA_BYTES)
+    def evaluate(source: bytes) -> list[Any]:
+        answer = first(source)
+        return second(source) if answer[0] == "syntax" else answer
+
+    return evaluate
+
+
+def _evaluator(version: str, lupa_folder: str) -> Evaluate:
+    """A function from a rockspec's source to `[outcome, globals or message]`; `version` such as `lua51`."""
+    if lupa_folder not in sys.path:
+        sys.path.append(lupa_folder)
+    lupa = importlib.import_module(f"lupa.{version}")
+    lua = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, max_memory=LUA_BYTES)
     run = lua.execute(LUA_SIDE.encode())
 
-    def evaluate(source: bytes) -> bytes:
+    def evaluate(source: bytes) -> list[Any]:
         try:
             outcome, content = run(source, INSTRUCTIONS)
-            copied = Copier(lua54.lua_type).outcome(outcome, content)
-        except (lua54.LuaError, MemoryError, TooBig) as problem:
-            copied = ["evaluation", str(problem)]
-        return json.dumps(copied, ensure_ascii=False).encode()
+            return Copier(lupa.lua_type).outcome(outcome, content)
+        except (lupa.LuaError, MemoryError, TooBig) as problem:
+            return ["evaluation", str(problem)]
 
     return evaluate
 

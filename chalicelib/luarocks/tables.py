@@ -3,6 +3,7 @@
 from pynamodb.attributes import (
     BooleanAttribute,
     DiscriminatorAttribute,
+    JSONAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
@@ -29,19 +30,25 @@ class Stored(LuaRocksItem):
     revision = NumberAttribute(default=1)
     sha256 = UnicodeAttribute()
     size = NumberAttribute()
+    sig_sha256 = UnicodeAttribute(null=True)  # its detached signature, where one came with it
+    sig_size = NumberAttribute(null=True)
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 
 
 class Module(LuaRocksItem, discriminator="module"):
-    """A name under one account. `module#<account id>#<lower-case name>` / `module`."""
+    """A name under one account. `module#<id>` / `module`."""
 
     id = NumberAttribute()
     user_id = NumberAttribute()
     user = UnicodeAttribute()  # the account's lower-case username: where its manifest is
+    owners = JSONAttribute(default=dict)  # who else may publish: account ids by lower-case username
+    invited = JSONAttribute(default=dict)  # whom an owner has asked, likewise
     name = UnicodeAttribute()
     display_name = UnicodeAttribute(null=True)
     in_root = BooleanAttribute()
+    archived = BooleanAttribute(default=False)
+    manifests: ListAttribute[str] = ListAttribute(default=list)  # the custom manifests that list it
     current_version_id = NumberAttribute()
     summary = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
@@ -68,7 +75,7 @@ class Version(Stored, discriminator="version"):
 
 
 class Rock(Stored, discriminator="rock"):
-    """A built file of a version. The module's / `rock#<lower-case version>#<arch>`."""
+    """A built file of a version. The module's / `rock#<version id>#<arch>`."""
 
     id = NumberAttribute()
     version_id = NumberAttribute()
@@ -79,12 +86,39 @@ class Rock(Stored, discriminator="rock"):
 class VersionId(LuaRocksItem, discriminator="version-id"):
     """Leads from a version's id to it. `version-id#<id>` / `version-id`."""
 
-    user_id = NumberAttribute()
-    user = UnicodeAttribute()
+    module_id = NumberAttribute()
     name = UnicodeAttribute()
     version_name = UnicodeAttribute()
 
 
-def module_pk(user_id: int, name: str) -> str:
-    """The partition of a module: `name` in any letter case."""
-    return f"module#{int(user_id)}#{name.lower()}"
+class Manifest(LuaRocksItem, discriminator="manifest"):
+    """A custom manifest; the modules say themselves that they are in it. `manifests` / `<name>`."""
+
+    id = NumberAttribute()
+    name = UnicodeAttribute()
+    display_name = UnicodeAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    is_open = BooleanAttribute(default=False)
+    admins = JSONAttribute(default=dict)  # account ids by lower-case username
+    modules_count = NumberAttribute(default=0)
+    revision = NumberAttribute(default=1)  # counts the edits: of two at once, one is made on what does not stand
+    created_at = UTCDateTimeAttribute()
+    updated_at = UTCDateTimeAttribute()
+
+
+class Downloads(LuaRocksItem, discriminator="downloads"):
+    """How often a file was downloaded. `downloads#<module id>` / `<version id>#<arch, or rockspec>`."""
+
+    number = NumberAttribute()
+
+
+class Tally(LuaRocksItem, discriminator="tally"):
+    """Downloads that one process has counted and nobody has added up yet. `tallies` / `<time>#<random>`."""
+
+    counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", how many], ...]
+    added = BooleanAttribute(default=False)  # the files' numbers have it; the catalogue is still to follow
+
+
+def module_pk(module_id: int) -> str:
+    """The partition of a module."""
+    return f"module#{int(module_id)}"

@@ -7,8 +7,9 @@ are not equal though neither is less than the other, and a revision counts only 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from itertools import zip_longest
+from typing import Any
 
 TARGETS = ("5.1", "5.2", "5.3", "5.4", "5.5")
 
@@ -89,6 +90,14 @@ def less(one: Version, other: Version) -> bool:
         if left != right:
             return left < right
     return one.revision is not None and other.revision is not None and one.revision < other.revision
+
+
+def order(text: str) -> Any:
+    """A key to sort the names of versions by, oldest first."""
+    return _order(parse(text))
+
+
+_order = cmp_to_key(lambda one, other: less(other, one) - less(one, other))  # type: ignore[arg-type]
 
 
 def within(version: Version, wanted: Version) -> bool:

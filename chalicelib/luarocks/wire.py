@@ -1,4 +1,4 @@
-"""Every byte that a LuaRocks client sees: inputs parsed, rows, files and errors rendered."""
+"""What a LuaRocks client sends to the upload API and sees of it and of the rock server, byte by byte."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -7,10 +7,10 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired
-from chalicelib.core.views import View
-from chalicelib.luarocks import index
-from chalicelib.luarocks.index import File
-from chalicelib.luarocks.tables import Module, Rock, Version
+from chalicelib.core.views import Value, View
+from chalicelib.luarocks import entries, index, roots, signatures
+from chalicelib.luarocks.roots import File, Root
+from chalicelib.web.conditional import etag_of, not_modified
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.forms import Upload
 from chalicelib.web.request import Request
@@ -18,7 +18,7 @@ from chalicelib.web.response import Response, bytes_response, json_response, red
 
 ROOT_MANIFEST = {"id": 1, "name": "root"}
 _MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
-_FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock"}
+_FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock", "asc": "application/pgp-signature"}
 
 
 def parse_names(request: Request) -> tuple[str, str]:
@@ -36,6 +36,12 @@ def parse_file(request: Request, field: str) -> Upload:
     if upload is None or not upload.filename or not upload.content:
         raise Invalid("Missing file")
     return upload
+
+
+def parse_signature(request: Request, field: str) -> bytes | None:
+    """The detached signature in a multipart form, if there is one. Raises Invalid."""
+    upload = request.form.file(field)
+    return signatures.check(upload.content, field) if upload and upload.content else None
 
 
 def parse_version_id(request: Request) -> int:
@@ -58,103 +64,107 @@ def parse_code(request: Request) -> str:
     return code
 
 
-def render_found(request: Request, module: Module | None, version: Version | None) -> Response:
+def render_found(request: Request, module: Value | None, version_name: str | None) -> Response:
     """check_rockspec's answer: null for what is not there.
 
     To the LuaRocks client the keys are left out instead: 3.8.0 with lua-cjson takes a null for "exists".
     """
     found = {
         "module": module and render_module(module),
-        "version": version and render_version(version),
+        "version": render_version(module, version_name) if module and version_name else None,
     }
     if request.user_agent.startswith(("LuaSocket", "LuaRocks/")):
         found = {name: row for name, row in found.items() if row is not None}
     return json_response(found)
 
 
-def render_module(module: Module) -> dict[str, Any]:
+def render_module(module: Value) -> dict[str, Any]:
     """A module's row."""
     return _row(
-        id=int(module.id),
-        user_id=int(module.user_id),
-        name=module.name,
-        display_name=module.display_name,
-        current_version_id=int(module.current_version_id),
-        summary=module.summary,
-        description=module.description,
-        license=module.license,
-        homepage=module.homepage,
-        labels=list(module.labels) or None,
-        created_at=render_date(module.created_at),
-        updated_at=render_date(module.updated_at),
+        id=module["id"],
+        user_id=module["user_id"],
+        name=module["name"],
+        display_name=module.get("display_name"),
+        downloads=entries.downloads(module),
+        current_version_id=module["current_version_id"],
+        summary=module.get("summary"),
+        description=module.get("description"),
+        license=module.get("license"),
+        homepage=module.get("homepage"),
+        labels=module.get("labels"),
+        has_dev_version=any(version.get("development", False) for version in module["versions"].values()),
+        created_at=render_date(module["created_at"]),
+        updated_at=render_date(module["updated_at"]),
     )
 
 
-def render_version(version: Version) -> dict[str, Any]:
+def render_version(module: Value, name: str) -> dict[str, Any]:
     """A version's row."""
+    version = module["versions"][name]
+    downloads = version.get("downloads", {})
     return _row(
-        id=int(version.id),
-        module_id=int(version.module_id),
-        version_name=version.version_name,
-        display_version_name=version.display_version_name,
-        rockspec_fname=version.rockspec_fname,
-        lua_version=version.lua_version,
-        development=version.development,
-        archived=version.archived,
-        source_url=version.source_url,
-        revision=int(version.revision),
-        sha256=version.sha256,
-        size=int(version.size),
-        created_at=render_date(version.created_at),
-        updated_at=render_date(version.updated_at),
+        id=version["id"],
+        module_id=module["id"],
+        version_name=name,
+        display_version_name=version.get("display_version_name"),
+        rockspec_fname=f"{module['name']}-{name}.rockspec",
+        lua_version=version.get("lua_version"),
+        development=version.get("development", False),
+        archived=version.get("archived", False),
+        source_url=version.get("source_url"),
+        downloads=sum(downloads.values()),
+        rockspec_downloads=downloads.get("rockspec", 0),
+        **_file_columns(version),
     )
 
 
-def render_rock(rock: Rock) -> dict[str, Any]:
+def render_rock(module: Value, version_name: str, arch: str) -> dict[str, Any]:
     """A rock's row."""
+    version = module["versions"][version_name]
+    rock = version["rocks"][arch]
     return _row(
-        id=int(rock.id),
-        version_id=int(rock.version_id),
-        arch=rock.arch,
-        rock_fname=rock.rock_fname,
-        revision=int(rock.revision),
-        sha256=rock.sha256,
-        size=int(rock.size),
-        created_at=render_date(rock.created_at),
-        updated_at=render_date(rock.updated_at),
+        id=rock["id"],
+        version_id=version["id"],
+        arch=arch,
+        rock_fname=rock["rock_fname"],
+        downloads=version.get("downloads", {}).get(arch, 0),
+        **_file_columns(rock),
     )
 
 
-def render_date(moment: datetime) -> str:
-    """`2024-01-15 10:30:00`, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def render_date(moment: datetime | int) -> str:
+    """`2024-01-15 10:30:00`, UTC; a number is epoch seconds."""
+    date = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else moment.astimezone(UTC)
+    return date.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def module_url(request: Request, user: str, name: str) -> str:
+def module_url(request: Request, module: Value) -> str:
     """Where people read about a module."""
-    return f"{request.base_url}/modules/{user.lower()}/{name}"
+    return f"{request.base_url}/modules/{module['user']}/{module['name']}"
 
 
-def render_manifest(view: View, root: str, member: str, form: str) -> Response:
-    """A manifest, see index.manifest. Never compressed in transit: LuaSocket would not undo it."""
-    return bytes_response(
-        index.manifest(view, root, member, form),
-        _MANIFEST_TYPES[form],
-        headers=[("Last-Modified", _http_date(view.modified_at))],
-    )
+def render_manifest(view: View, root: Root, member: str, form: str) -> Response:
+    """A manifest, see roots.manifest. Never compressed in transit: LuaSocket would not undo it."""
+    # Two states never have the same date, so that it makes an ETag without a look at megabytes.
+    headers = [
+        ("Last-Modified", _http_date(view.modified_at)),
+        ("ETag", etag_of(f"{view.modified_at} {root.place} {root.development} {member} {form}")),
+    ]
+    return bytes_response(roots.manifest(view, root, member, form), _MANIFEST_TYPES[form], headers=headers)
 
 
 def render_file(request: Request, file: File) -> Response:
-    """A rockspec or rock: its bytes, or a redirect to them where they are too many to send."""
+    """A file: its bytes, or a redirect to them where they are too many to send."""
     key = blobs.key_of(index.AREA, file.sha256)
     content_type = _FILE_TYPES[file.name.rpartition(".")[2].lower()]
     if file.size > settings.current().max_answer:
         link = blobs.link(key, method=request.method, filename=file.name, content_type=content_type)
         if link:
             return redirect(link)
-    headers = [("Last-Modified", _http_date(file.modified))]
-    if request.method == "HEAD":
-        return bytes_response(b"", content_type, headers=[*headers, ("Content-Length", str(file.size))])
+    headers = [("Last-Modified", _http_date(file.modified)), ("ETag", f'"{file.sha256}"')]
+    head = bytes_response(b"", content_type, headers=[*headers, ("Content-Length", str(file.size))])
+    if request.method == "HEAD" or not_modified(request, head).status == 304:
+        return head
     return bytes_response(blobs.get(key), content_type, headers=headers)
 
 
@@ -164,6 +174,16 @@ def render_error(request: Request, error: CoreError) -> Response:
     if isinstance(error, SecondFactorRequired):
         body["two_factor_required"] = True
     return json_response(body, status_of(error), headers_of(error))
+
+
+def _file_columns(file: Value) -> dict[str, Any]:
+    return {
+        "revision": file["revision"],
+        "sha256": file["sha256"],
+        "size": file["size"],
+        "created_at": render_date(file["created_at"]),
+        "updated_at": render_date(file["updated_at"]),
+    }
 
 
 def _row(**columns: Any) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """Fixtures of the LuaRocks tests: rockspecs, uploads, and a server for the real client."""
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.luarocks import index
+from chalicelib.core.tables import Account
+from chalicelib.luarocks import downloads, index
 from tests.client import Client, Reply
 
 Upload = Callable[..., Reply]
@@ -22,6 +26,31 @@ build = {{ type = "builtin", modules = {{}} }}
 """.encode()
 
 
+def rock(package: str = "say", version: str = "1.0-1", payload: str = "") -> bytes:
+    """A rock as `luarocks pack` makes them: a zip with the rockspec at the top."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (
+            (f"{package}-{version}.rockspec", rockspec(package, version)),
+            (f"{package}.lua", payload.encode()),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, date_time=(2026, 1, 2, 3, 4, 6)), content)
+    return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _uncounted() -> Iterator[None]:
+    """Downloads that a test counted are not written while another runs."""
+    yield
+    downloads.forget()
+
+
+@pytest.fixture
+def bob_key(bob: Account) -> str:
+    """Bob's LuaRocks key."""
+    return credentials.create(bob, "luarocks")[1]
+
+
 @pytest.fixture
 def upload(client: Client, key: str) -> Upload:
     """Uploads a rockspec with Alice's key, or with another one."""
@@ -36,7 +65,7 @@ def upload(client: Client, key: str) -> Upload:
 def upload_rock(client: Client, key: str) -> Upload:
     """Uploads a rock with Alice's key, or with another one."""
 
-    def send(version_id: object, filename: str, content: bytes = b"PK rock", *, key: str = key) -> Reply:
+    def send(version_id: object, filename: str, content: bytes = rock(), *, key: str = key) -> Reply:
         return client.post(f"/api/1/{key}/upload_rock/{version_id}", files={"rock_file": (filename, content)})
 
     return send
@@ -56,18 +85,34 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
 
 
 def _module(number: int) -> dict[str, object]:
+    dates = {"created_at": 1_700_000_000, "updated_at": 1_700_000_000, "revision": 1}
     return {
         "id": 10 * number,
+        "user_id": 99,
         "user": "carol",
         "name": f"m{number}",
-        "root": True,
+        "in_root": True,
+        "current_version_id": 10 * number + 3,
+        "summary": f"Module number {number}",
+        "license": "MIT",
+        **dates,
         "versions": {
             f"{minor}.0-1": {
                 "id": 10 * number + minor,
-                "lua": "lua >= 5.1",
-                "dev": False,
-                "spec": ["0" * 64, 300, 1_700_000_000],
-                "rocks": {"src": ["1" * 64, 3000, 1_700_000_000]},
+                "lua_version": "lua >= 5.1",
+                "dependencies": ["lua >= 5.1"],
+                "sha256": "0" * 64,
+                "size": 300,
+                **dates,
+                "rocks": {
+                    "src": {
+                        "id": 10 * number + 3 + minor,
+                        "rock_fname": f"m{number}-{minor}.0-1.src.rock",
+                        "sha256": "1" * 64,
+                        "size": 3000,
+                        **dates,
+                    }
+                },
             }
             for minor in (1, 2, 3)
         },

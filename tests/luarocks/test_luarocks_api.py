@@ -13,7 +13,7 @@ from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rockspec
+from tests.luarocks.conftest import Upload, rock, rockspec
 
 LETTERS = "invalid characters, only alphanumeric, period, underscore, and hyphen allowed"
 MOMENT = "2026-01-02 03:04:05"
@@ -30,10 +30,12 @@ def module_row(**more: object) -> dict[str, object]:
         "id": 1,
         "user_id": 1,
         "name": "say",
-        "current_version_id": 2,
+        "downloads": 0,
+        "current_version_id": 1,
         "summary": "Says hello",
         "license": "MIT",
         "homepage": "https://example.org",
+        "has_dev_version": False,
         "created_at": MOMENT,
         "updated_at": MOMENT,
         **more,
@@ -42,7 +44,7 @@ def module_row(**more: object) -> dict[str, object]:
 
 def version_row(content: bytes = rockspec(), **more: object) -> dict[str, object]:
     return {
-        "id": 2,
+        "id": 1,
         "module_id": 1,
         "version_name": "1.0-1",
         "rockspec_fname": "say-1.0-1.rockspec",
@@ -50,6 +52,8 @@ def version_row(content: bytes = rockspec(), **more: object) -> dict[str, object
         "development": False,
         "archived": False,
         "source_url": "https://example.org/say.tar.gz",
+        "downloads": 0,
+        "rockspec_downloads": 0,
         "revision": 1,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size": len(content),
@@ -188,16 +192,16 @@ def test_a_first_upload_makes_a_module_in_the_root_manifest(upload: Upload) -> N
             "is_new": True,
         },
     )
-    assert stored() == ["module#1#say module", "module#1#say version#1.0-1", "version-id#2 version-id"]
+    assert stored() == ["module#1 module", "module#1 version#1.0-1", "version-id#1 version-id"]
 
 
 def test_a_second_version_is_not_a_new_module(upload: Upload) -> None:
     upload()
     content = rockspec(version="2.0-1")
     reply = upload(content)
-    version = version_row(content, id=4, version_name="2.0-1", rockspec_fname="say-2.0-1.rockspec")
+    version = version_row(content, id=2, version_name="2.0-1", rockspec_fname="say-2.0-1.rockspec")
     assert reply.json == {
-        "module": module_row(current_version_id=4),
+        "module": module_row(current_version_id=2),
         "version": version,
         "module_url": "http://moonbase.test/modules/alice/say",
         "manifests": [{"id": 1, "name": "root"}],
@@ -241,38 +245,39 @@ def test_a_name_that_the_root_has_stays_below_its_user(client: Client, upload: U
 def test_an_upload_is_in_the_activity_log_with_its_key(alice: Account, upload: Upload) -> None:
     upload()
     entries = [(entry.action, entry.subject, entry.credential_id) for entry in audit.entries(1)]
-    assert ("rockspec.publish", "say 1.0-1", 1) in entries
+    assert ("rockspec.publish", "alice/say", 1) in entries
 
 
 def test_a_rock_joins_its_version(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
-    reply = upload_rock(2, "say-1.0-1.linux-x86_64.rock")
+    reply = upload_rock(1, "say-1.0-1.linux-x86_64.rock")
     assert (reply.status, reply.json) == (
         200,
         {
             "rock": {
-                "id": 3,
-                "version_id": 2,
+                "id": 2,
+                "version_id": 1,
                 "arch": "linux-x86_64",
                 "rock_fname": "say-1.0-1.linux-x86_64.rock",
+                "downloads": 0,
                 "revision": 1,
-                "sha256": hashlib.sha256(b"PK rock").hexdigest(),
-                "size": 7,
+                "sha256": hashlib.sha256(rock()).hexdigest(),
+                "size": len(rock()),
                 "created_at": MOMENT,
                 "updated_at": MOMENT,
             },
             "module_url": "http://moonbase.test/modules/alice/say",
         },
     )
-    assert client.get("/say-1.0-1.linux-x86_64.rock").body == b"PK rock"
+    assert client.get("/say-1.0-1.linux-x86_64.rock").body == rock()
 
 
 def test_a_rock_again_is_its_next_revision(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
-    upload_rock(2, "say-1.0-1.src.rock")
-    reply = upload_rock(2, "say-1.0-1.src.rock", b"PK newer")
-    assert (reply.json["rock"]["id"], reply.json["rock"]["revision"]) == (3, 2)
-    assert client.get("/say-1.0-1.src.rock").body == b"PK newer"
+    upload_rock(1, "say-1.0-1.src.rock")
+    reply = upload_rock(1, "say-1.0-1.src.rock", rock(payload="newer"))
+    assert (reply.json["rock"]["id"], reply.json["rock"]["revision"]) == (2, 2)
+    assert client.get("/say-1.0-1.src.rock").body == rock(payload="newer")
 
 
 @pytest.mark.parametrize(
@@ -283,9 +288,9 @@ def test_a_rock_again_is_its_next_revision(client: Client, upload: Upload, uploa
         ("two", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
         ("-2", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
         ("%D9%A2", "say-1.0-1.src.rock", 400, "version_id must be an integer"),
-        ("2", "other-1.0-1.src.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
-        ("2", "say.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
-        ("2", "say-2.0-1.src.rock", 400, "Rock doesn't match version 1.0-1"),
+        ("1", "other-1.0-1.src.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
+        ("1", "say.rock", 400, "Filename must be in format `say-VERSION.ARCH.rock`"),
+        ("1", "say-2.0-1.src.rock", 400, "Rock doesn't match version 1.0-1"),
     ],
 )
 def test_a_rock_that_fits_no_version_is_refused(
@@ -294,19 +299,19 @@ def test_a_rock_that_fits_no_version_is_refused(
     upload()
     reply = upload_rock(version_id, filename)
     assert (reply.status, reply.json) == (status, {"errors": [error]})
-    assert stored() == ["module#1#say module", "module#1#say version#1.0-1", "version-id#2 version-id"]
+    assert stored() == ["module#1 module", "module#1 version#1.0-1", "version-id#1 version-id"]
 
 
 def test_another_accounts_version_cannot_be_given_a_rock(upload: Upload, upload_rock: Upload, bob: Account) -> None:
     upload()
-    reply = upload_rock(2, "say-1.0-1.src.rock", key=credentials.create(bob, "luarocks")[1])
+    reply = upload_rock(1, "say-1.0-1.src.rock", key=credentials.create(bob, "luarocks")[1])
     assert (reply.status, reply.json) == (400, {"errors": ["Don't have permission to edit"]})
 
 
 def test_an_administrator_may_give_anybodys_version_a_rock(upload: Upload, upload_rock: Upload) -> None:
     upload()
     admin = accounts.create("root", "root@example.org", rank="ADMIN")
-    reply = upload_rock(2, "say-1.0-1.src.rock", key=credentials.create(admin, "luarocks")[1])
+    reply = upload_rock(1, "say-1.0-1.src.rock", key=credentials.create(admin, "luarocks")[1])
     assert (reply.status, reply.json["module_url"]) == (200, "http://moonbase.test/modules/alice/say")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.luarocks import index
 from tests.client import Client
 from tests.luarocks.conftest import Upload, rockspec
 
@@ -27,32 +28,83 @@ def test_status_costs_two_calls_also_with_a_fresh_key(client: Client, key: str, 
         assert calls == ["UpdateItem", "GetItem"]
 
 
-def test_check_rockspec_costs_four_calls(client: Client, key: str, upload: Upload, calls: list[str]) -> None:
+def test_check_rockspec_costs_three_calls(client: Client, key: str, upload: Upload, calls: list[str]) -> None:
     upload()
     calls.clear()
     client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
-    assert calls == ["UpdateItem", "GetItem", "GetItem", "GetItem"]
+    assert calls == ["UpdateItem", "GetItem", "Query"]
 
 
-@pytest.mark.parametrize("path", ["/manifest", "/manifest-5.3.zip", "/manifests/carol/manifest-5.1"])
-def test_a_warm_manifest_costs_one_call(client: Client, calls: list[str], path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/manifest",
+        "/manifest-5.3.zip",
+        "/dev/manifest",
+        "/manifests/carol/manifest-5.1",
+        "/dev/manifests/carol/manifest.json",
+        "/m/work/manifest",
+        "/modules/carol/m7",
+        "/api/1/modules/m7",
+        "/api/1/modules",
+    ],
+)
+def test_what_everybody_reads_costs_one_call(
+    client: Client, key: str, upload: Upload, calls: list[str], path: str
+) -> None:
+    upload()
+    client.request("PUT", f"/api/1/{key}/manifests/work")
+    client.request("PUT", f"/api/1/{key}/manifests/work/modules/alice/say")
     client.get(path)
     calls.clear()
     assert (client.get(path).status, calls) == (200, ["Query"])
 
 
-def test_an_upload_costs_seven_calls_and_the_bytes_and_reads_no_other_version(
-    client: Client, upload: Upload, calls: list[str]
-) -> None:
+def test_an_upload_costs_four_calls_and_the_bytes(client: Client, upload: Upload, calls: list[str]) -> None:
     upload()
     calls.clear()
     assert upload(rockspec(version="2.0-1")).status == 200
     costs = [call for call in calls if call != "PutObject"]
-    assert costs == ["UpdateItem", "GetItem", "Query", "GetItem", "GetItem", "UpdateItem", "TransactWriteItems"]
+    assert costs == ["UpdateItem", "GetItem", "Query", "TransactWriteItems"]
 
 
-def test_a_download_costs_one_call_and_the_bytes(client: Client, upload: Upload, calls: list[str]) -> None:
+def test_a_rock_costs_six_calls_and_the_bytes(
+    client: Client, upload: Upload, upload_rock: Upload, calls: list[str]
+) -> None:
     upload()
     calls.clear()
-    assert client.get("/say-1.0-1.rockspec").status == 200
+    assert upload_rock(2, "say-1.0-1.src.rock").status == 200
+    costs = [call for call in calls if call != "PutObject"]
+    assert costs == ["UpdateItem", "GetItem", "GetItem", "Query", "Query", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize("root", ["", "/dev", "/manifests/alice"])
+def test_a_download_costs_one_call_and_the_bytes(client: Client, upload: Upload, calls: list[str], root: str) -> None:
+    upload()
+    calls.clear()
+    assert client.get(f"{root}/say-1.0-1.rockspec", headers={"User-Agent": "curl/8"}).status == 200
     assert [call for call in calls if call != "GetObject"] == ["Query"]
+
+
+def test_a_file_that_the_client_has_is_not_read(client: Client, upload: Upload, calls: list[str]) -> None:
+    upload()
+    etag = str(client.get("/say-1.0-1.rockspec").header("etag"))
+    calls.clear()
+    assert client.get("/say-1.0-1.rockspec", headers={"If-None-Match": etag}).status == 304
+    assert calls == ["Query"]
+
+
+def test_an_archiving_costs_four_calls(client: Client, key: str, upload: Upload, calls: list[str]) -> None:
+    upload()
+    calls.clear()
+    assert client.request("PATCH", f"/api/1/{key}/modules/alice/say", json={"archived": True}).status == 200
+    assert calls == ["UpdateItem", "GetItem", "Query", "TransactWriteItems"]
+
+
+def test_a_publish_leaves_what_was_made_of_other_modules(client: Client, upload: Upload) -> None:
+    client.get("/manifest")
+    before = dict(index.catalogue.view().entries)
+    upload()
+    client.get("/manifest")
+    after = index.catalogue.view().entries
+    assert [key for key, entry in after.items() if before.get(key) is not entry] == ["alice/say"]

@@ -145,7 +145,7 @@ def test_labels_may_stand_in_the_description_as_the_client_has_them() -> None:
 
 def test_what_is_kept_fits_one_database_item() -> None:
     found = spec("""
-        local long = ("\\u{10FFFF}"):rep(20000)
+        local long = ("\\244\\143\\191\\191"):rep(20000)
         description = {summary = long, detailed = long, license = long, homepage = long}
         source = {url = long}
         dependencies = {("a"):rep(300)}

@@ -1,0 +1,89 @@
+"""Rocks are zip files with a rockspec in them. Looks into one without unpacking it, and refuses what is none.
+
+Only the directory of the zip and the rockspec are read, and of both no more than a rock has reason to hold: so
+neither a zip bomb nor a damaged file costs more than a moment.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+
+from chalicelib.core.errors import Invalid
+from chalicelib.luarocks import rockspecs, sandbox
+
+MOST_ENTRIES = 20_000
+MOST_UNPACKED = 1 << 30
+_MOST_DIRECTORY = 4 << 20
+
+# The record that ends a zip: signature, four counts, size and place of the directory, length of a comment.
+_END = struct.Struct("<4s4H2LH")
+_END_SIGNATURE = b"PK\x05\x06"
+_LONGEST_COMMENT = 0xFFFF
+_LOCATOR_SIGNATURE = b"PK\x06\x07"  # stands before it where the counts of a ZIP64 are elsewhere
+_LOCATOR_SIZE = 20
+
+# Whatever `zipfile` raises for files that are damaged, encrypted or packed in a way that it does not know.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+def check(content: bytes, name: str, version_name: str) -> None:
+    """Raises Invalid unless `content` is a zip whose rockspec is of this package and version, in lower case.
+
+    LuaRocks puts the rockspec at the top, as `NAME-VERSION.rockspec`.
+    """
+    wanted = f"{name}-{version_name}.rockspec"
+    spec = rockspecs.parse(_read(content, wanted))
+    if (spec.name, spec.version_name) != (name, version_name):
+        raise Invalid(f"The rock's rockspec is of {spec.name} {spec.version_name}, not of {name} {version_name}")
+
+
+def _read(content: bytes, wanted: str) -> bytes:
+    """One file of the zip; raises Invalid."""
+    _check_directory(content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            _check_sizes(members, len(content))
+            member = next((each for each in members if each.filename.lower() == wanted), None)
+            if member is None:
+                raise Invalid(f"The rock has no {wanted}")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Invalid(f"The rock's {wanted} cannot be unpacked")
+            with archive.open(member) as file:
+                source = file.read(sandbox.SOURCE_LIMIT + 1)
+    except _DAMAGES:
+        raise Invalid("The rock is a damaged zip file") from None
+    if len(source) > sandbox.SOURCE_LIMIT:
+        raise Invalid(f"The rock's {wanted} is larger than {sandbox.SOURCE_LIMIT} bytes")
+    return source
+
+
+def _check_directory(content: bytes) -> None:
+    """Raises Invalid unless the zip ends as one does, and its directory is small enough to be read."""
+    place = content.rfind(_END_SIGNATURE, max(0, len(content) - _END.size - _LONGEST_COMMENT))
+    if place < 0 or len(content) < place + _END.size:
+        raise Invalid("The rock is not a zip file, or not all of it")
+    entries, directory_size = _END.unpack_from(content, place)[4:6]
+    is_long = content[max(0, place - _LOCATOR_SIZE) : place].startswith(_LOCATOR_SIGNATURE)
+    if is_long or entries > MOST_ENTRIES or directory_size > _MOST_DIRECTORY:
+        raise Invalid(f"The rock holds more than {MOST_ENTRIES} files")
+
+
+def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Raises Invalid for more files, or more in them, than a rock may hold; a bomb shares bytes between its files."""
+    if len(members) > MOST_ENTRIES:
+        raise Invalid(f"The rock holds more than {MOST_ENTRIES} files")
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MOST_UNPACKED or sum(member.compress_size for member in members) > size:
+        raise Invalid(f"The rock holds more than {MOST_UNPACKED} bytes, or shares bytes between its files")

@@ -1,0 +1,176 @@
+"""Custom manifests, below `/m/<name>`: a choice of modules, made by those who look after it.
+
+Anybody may open one. Into a closed one its admins put any module; into an open one everybody may put their own as well.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.core import audit, ids
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account, now
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.luarocks import index, modules
+from chalicelib.luarocks.tables import Manifest
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_RESERVED = ("root", "dev")
+_PARTITION = "manifests"
+
+
+def find(name: str) -> Manifest | None:
+    """The manifest with this name, in any letter case."""
+    return Manifest.find(_PARTITION, name.lower()) if _NAME.fullmatch(name.lower()) else None
+
+
+def get(name: str) -> Manifest:
+    """The manifest with this name; raises NotFound."""
+    if manifest := find(name):
+        return manifest
+    raise NotFound("There is no such manifest.")
+
+
+def listed() -> Iterator[Manifest]:
+    """All custom manifests, by name."""
+    return iter(Manifest.query(_PARTITION))
+
+
+def create(name: str, owner: Account, by: Caller | None, **details: Any) -> Manifest:
+    """Open a manifest, of which `owner` is the admin. Raises Invalid or Conflict."""
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise Invalid("invalid manifest name", field="name")
+    manifest = Manifest(
+        _PARTITION,
+        name,
+        id=ids.reserve("luarocks-manifest") + 1,  # 1 is the root manifest
+        name=name,
+        admins={owner.username.lower(): int(owner.id)},
+        created_at=now(),
+        updated_at=now(),
+        **details,
+    )
+    writes = Transaction()
+    writes.create(manifest, Conflict("manifest name already taken"))
+    writes.put(audit.entry(int(owner.id), "manifest.create", f"m/{name}", by))
+    writes.commit()
+    return manifest
+
+
+def edit(name: str, by: Caller | None, **details: Any) -> Manifest:
+    """Change what is said of a manifest, or whether it is open. Raises NotFound or Forbidden."""
+    return _change(name, by, "manifest.edit", lambda manifest: details)
+
+
+def add_admin(name: str, account: Account, by: Caller | None) -> Manifest:
+    """Let an account look after a manifest. Raises NotFound or Forbidden."""
+    nick, number = account.username.lower(), int(account.id)
+    return _change(name, by, "manifest.add-admin", lambda manifest: {"admins": {**manifest.admins, nick: number}})
+
+
+def remove_admin(name: str, account: Account, by: Caller | None) -> Manifest:
+    """End that; the last admin stays. Raises Invalid, NotFound or Forbidden."""
+
+    def rest(manifest: Manifest) -> dict[str, Any]:
+        admins = {nick: number for nick, number in manifest.admins.items() if number != account.id}
+        if not admins:
+            raise Invalid("A manifest has an admin: add another one first")
+        return {"admins": admins}
+
+    return _change(name, by, "manifest.remove-admin", rest)
+
+
+def delete(name: str, by: Caller | None) -> None:
+    """Delete an empty manifest. Raises Invalid, NotFound or Forbidden."""
+    manifest = get(name)
+    _require_admin(manifest, by)
+    writes = Transaction()
+    still_used = Invalid("The manifest is not empty: remove its modules first")
+    writes.delete(manifest, Manifest.modules_count == 0, still_used)
+    _record(writes, manifest, by, "manifest.delete")
+    writes.commit()
+
+
+def add(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
+    """List a module in a manifest. Raises Invalid, NotFound or Forbidden."""
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        manifest = get(name)
+        if not _is_admin(manifest, by):
+            may = by is not None and manifest.is_open and modules.is_owner(entry.value, by)
+            if not may:
+                raise Forbidden("Don't have permission to add to manifest")
+        other = index.module(view, index.manifest_place(manifest.name), module)
+        if other is not None and other.key == entry.key:
+            return {}
+        if other is not None:
+            raise Invalid(f"Manifest already has a module named `{entry.value['name']}`")
+        _count(writes, manifest, 1)
+        modules.record(writes, entry.value, by, "manifest.add", manifest=manifest.name)
+        return {entry.key: modules.change(entry.value, writes, manifests=[*_of(entry.value), manifest.name])}
+
+    return modules.alter(user, module, decide)
+
+
+def remove(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
+    """Take a module out of a manifest; its owners may, too. Raises NotFound or Forbidden."""
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        manifest = get(name)
+        if not _is_admin(manifest, by):
+            modules.require_owner(entry.value, by)
+        if manifest.name not in _of(entry.value):
+            raise NotFound("The manifest does not list this module.")
+        rest = [each for each in _of(entry.value) if each != manifest.name]
+        _count(writes, manifest, -1)
+        modules.record(writes, entry.value, by, "manifest.remove", manifest=manifest.name)
+        return {entry.key: modules.change(entry.value, writes, manifests=rest)}
+
+    return modules.alter(user, module, decide)
+
+
+def uncount(writes: Transaction, value: Value) -> None:
+    """Note in its manifests that a module goes."""
+    for name in _of(value):
+        _count(writes, get(name), -1)
+
+
+def _of(value: Value) -> list[str]:
+    return list(value.get("manifests", ()))
+
+
+def _count(writes: Transaction, manifest: Manifest, change: int) -> None:
+    """Note that a module came or went. Where the manifest is deleted at the same moment, it is decided anew."""
+    counted: list[Action] = [Manifest.modules_count.add(change), Manifest.updated_at.set(now())]
+    writes.update(Manifest(_PARTITION, manifest.name), counted, Manifest.pk.exists())
+
+
+def _change(name: str, by: Caller | None, action: str, changes: Callable[[Manifest], dict[str, Any]]) -> Manifest:
+    manifest = get(name)
+    _require_admin(manifest, by)
+    before = manifest.revision
+    writes = Transaction()
+    actions = manifest.assign(**changes(manifest), revision=before + 1, updated_at=now())
+    writes.update(manifest, actions, Manifest.revision == before)
+    _record(writes, manifest, by, action)
+    writes.commit()
+    return manifest
+
+
+def _record(writes: Transaction, manifest: Manifest, by: Caller | None, action: str) -> None:
+    for account_id in sorted({*manifest.admins.values(), *([int(by.account.id)] if by else [])}):
+        writes.put(audit.entry(account_id, action, f"m/{manifest.name}", by))
+
+
+def _is_admin(manifest: Manifest, by: Caller | None) -> bool:
+    return by is None or by.account.id in manifest.admins.values() or by.account.rank == "ADMIN"
+
+
+def _require_admin(manifest: Manifest, by: Caller | None) -> None:
+    if not _is_admin(manifest, by):
+        raise Forbidden("Only the admins of a manifest may do this.")

@@ -1,0 +1,171 @@
+"""Modules as JSON documents, which upstream does not have: for clients that need one module and not the manifest."""
+
+from typing import Any
+
+from chalicelib.core.errors import Invalid
+from chalicelib.core.views import Entry, Value
+from chalicelib.luarocks import entries, search, versions, wire
+from chalicelib.luarocks.search import Query
+from chalicelib.luarocks.tables import Manifest
+from chalicelib.web.conditional import etag_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, json_response
+
+PAGE, LARGEST_PAGE = 20, 100
+
+
+def parse_query(request: Request) -> Query:
+    """What a search asks. Raises Invalid."""
+    words = (request.argument("q") or "").lower().split()
+    if len(words) > search.MOST_WORDS:
+        raise Invalid(f"q has at most {search.MOST_WORDS} words")
+    return Query(
+        tuple(words),
+        user=_lower(request.argument("user")),
+        label=_lower(request.argument("label")),
+        lua=_one_of(request, "lua", versions.TARGETS),
+        root={"true": True, "false": False, None: None}[_one_of(request, "root", ("true", "false"))],
+        sort=_one_of(request, "sort", search.SORTS) or "relevance",
+    )
+
+
+def render_found(request: Request, found: list[Entry]) -> Response:
+    """One page of a search: `limit` modules from `offset` on. Raises Invalid."""
+    offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
+    page = [_brief(request, entry) for entry in found[offset : offset + limit]]
+    return _with_etag(json_response({"modules": page, "total": len(found), "offset": offset, "limit": limit}))
+
+
+def render_module(request: Request, entry: Entry) -> Response:
+    """All that is public of a module."""
+    return _with_etag(json_response(document(request, entry.value)))
+
+
+def document(request: Request, value: Value) -> dict[str, Any]:
+    """A module with its versions, newest first, and their files with links to them."""
+    return {
+        "module": {**_module(request, value), "owners": [value["user"], *value.get("owners", {})]},
+        "versions": [_version(request, value, name) for name in newest_first(value)],
+    }
+
+
+def owners_document(request: Request, value: Value) -> dict[str, Any]:
+    """What the owners of a module see of it besides: whom they have invited."""
+    return {**document(request, value), "invited": list(value.get("invited", {}))}
+
+
+def manifest_row(manifest: Manifest) -> dict[str, Any]:
+    """A custom manifest's row."""
+    return {
+        "id": int(manifest.id),
+        "name": manifest.name,
+        "display_name": manifest.display_name,
+        "description": manifest.description,
+        "is_open": manifest.is_open,
+        "admins": list(manifest.admins),
+        "modules_count": int(manifest.modules_count),
+        "created_at": wire.render_date(manifest.created_at),
+        "updated_at": wire.render_date(manifest.updated_at),
+    }
+
+
+def newest_first(value: Value) -> list[str]:
+    """The names of a module's versions in LuaRocks' order."""
+    return sorted(value["versions"], key=versions.order, reverse=True)
+
+
+def file_url(request: Request, value: Value, filename: str) -> str:
+    """Where a file of a module is: at the root when the module is there, as clients ask for it."""
+    root = "" if value.get("in_root") else f"/manifests/{value['user']}"
+    return f"{request.base_url}{root}/{filename}"
+
+
+def files(request: Request, value: Value, name: str) -> list[dict[str, Any]]:
+    """The files of a version: its rockspec, then its rocks by arch."""
+    version = value["versions"][name]
+    counts = version.get("downloads", {})
+    stored = [("rockspec", version, f"{value['name']}-{name}.rockspec")]
+    stored += [(arch, rock, rock["rock_fname"]) for arch, rock in sorted(version["rocks"].items())]
+    return [
+        {
+            "arch": arch,
+            "name": filename,
+            "url": file_url(request, value, filename),
+            "signature_url": file_url(request, value, f"{filename}.asc") if "sig_sha256" in file else None,
+            "sha256": file["sha256"],
+            "size": file["size"],
+            "revision": file["revision"],
+            "downloads": counts.get(arch, 0),
+            "created_at": wire.render_date(file["created_at"]),
+            "updated_at": wire.render_date(file["updated_at"]),
+        }
+        for arch, file, filename in stored
+    ]
+
+
+def _brief(request: Request, entry: Entry) -> dict[str, Any]:
+    value = entry.value
+    shown = [name for name in newest_first(value) if not value["versions"][name].get("archived")]
+    return {**_module(request, value), "versions": shown}
+
+
+def _module(request: Request, value: Value) -> dict[str, Any]:
+    return {
+        "id": value["id"],
+        "user": value["user"],
+        "name": value["name"],
+        "display_name": value.get("display_name"),
+        "url": wire.module_url(request, value),
+        "in_root": value.get("in_root", False),
+        "archived": value.get("archived", False),
+        "manifests": value.get("manifests", []),
+        "summary": value.get("summary"),
+        "description": value.get("description"),
+        "license": value.get("license"),
+        "homepage": value.get("homepage"),
+        "labels": value.get("labels", []),
+        "downloads": entries.downloads(value),
+        "created_at": wire.render_date(value["created_at"]),
+        "updated_at": wire.render_date(value["updated_at"]),
+    }
+
+
+def _version(request: Request, value: Value, name: str) -> dict[str, Any]:
+    version = value["versions"][name]
+    return {
+        "id": version["id"],
+        "version_name": name,
+        "display_version_name": version.get("display_version_name"),
+        "lua_version": version.get("lua_version"),
+        "development": version.get("development", False),
+        "archived": version.get("archived", False),
+        "dependencies": version.get("dependencies", []),
+        "source_url": version.get("source_url"),
+        "downloads": sum(version.get("downloads", {}).values()),
+        "files": files(request, value, name),
+    }
+
+
+def _with_etag(response: Response) -> Response:
+    response.headers.append(("ETag", etag_of(response.body)))
+    return response
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text else None
+
+
+def _one_of(request: Request, name: str, allowed: tuple[str, ...]) -> str | None:
+    value = request.argument(name)
+    if value is not None and value not in allowed:
+        raise Invalid(f"{name} is one of {', '.join(allowed)}")
+    return value
+
+
+def _number(request: Request, name: str, otherwise: int) -> int:
+    text = request.argument(name)
+    if text is None:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid(f"{name} is a number")
+    return int(text)

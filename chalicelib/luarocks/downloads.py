@@ -1,0 +1,144 @@
+"""How often files are downloaded: counted without a call, and added up every few minutes.
+
+A process counts in memory, and writes what it has counted at most every `WRITE_AFTER` seconds, from a thread of its
+own: so a download pays nothing, and a process that is killed loses the counts of that time. A job adds up what all
+processes wrote, and brings the catalogue up to date by one change.
+"""
+
+import atexit
+import logging
+import secrets
+import threading
+import time
+from collections import Counter
+from itertools import islice
+
+from chalicelib.core import jobs
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import CoreError
+from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.views import View
+from chalicelib.luarocks import entries, index
+from chalicelib.luarocks.roots import File
+from chalicelib.luarocks.tables import Downloads, Tally
+
+WRITE_AFTER = 30.0
+ADD_UP_EVERY = 300
+_CLIENTS = ("luarocks", "luasocket", "wget", "curl")  # whose downloads count, as on luarocks.org
+_MOST_COUNTS = 90  # of one tally: adding it up is one transaction, which has at most 100 writes
+_log = logging.getLogger(__name__)
+
+
+class _Counts:
+    """What this process has counted and not yet written."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[int, int, str]] = Counter()
+        self._timer: threading.Timer | None = None
+
+    def add(self, what: tuple[int, int, str], number: int = 1) -> None:
+        """Count, and see to it that it will be written."""
+        with self._lock:
+            self._counts[what] += number
+            if self._timer is None:
+                self._timer = threading.Timer(WRITE_AFTER, write)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def take(self) -> Counter[tuple[int, int, str]]:
+        """All of it, once."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            counts, self._counts, self._timer = self._counts, Counter(), None
+        return counts
+
+
+_counts = _Counts()
+
+
+def count(file: File, user_agent: str) -> None:
+    """Count a download, where it is one by a package manager or a script."""
+    agent = user_agent.lower()
+    if not file.is_signature and any(client in agent for client in _CLIENTS):
+        _counts.add((file.module.value["id"], file.version["id"], file.arch))
+
+
+def write() -> None:
+    """Write what this process has counted; what cannot be written is kept for the next time."""
+    counts = _counts.take()
+    rest = iter(counts.items())
+    while part := list(islice(rest, _MOST_COUNTS)):
+        tally = Tally("tallies", f"{time.time():017.6f}#{secrets.token_hex(4)}")
+        tally.counts = [[*what, number] for what, number in part]
+        try:
+            tally.save()
+        except CoreError as error:
+            _log.warning("downloads are not written yet: %s", error.message)
+            for what, number in (*part, *rest):
+                _counts.add(what, number)
+
+
+def forget() -> None:
+    """Drop what this process has counted."""
+    _counts.take()
+
+
+@jobs.repeats("luarocks-downloads", every=ADD_UP_EVERY)
+def add_up() -> None:
+    """Add up what was written, and let lists and pages show it.
+
+    A tally is added and marked in one transaction, and is dropped when the catalogue shows it: a crash between loses
+    and doubles nothing.
+    """
+    write()
+    added = []
+    for tally in Tally.query("tallies", consistent_read=True):
+        try:
+            if not tally.added:
+                _add(tally)
+        except Contended:  # somebody else adds it
+            continue
+        added.append(tally)
+    touched = {module_id for tally in added for module_id, *_ in tally.counts}
+    counted = {module_id: _counted(module_id) for module_id in touched}
+
+    def renew(view: View) -> Changes:
+        of = {entry.value["id"]: entry for entry in view.entries.values()}
+        return {
+            of[number].key: entries.with_downloads(of[number].value, counted[number])
+            for number in counted
+            if number in of
+        }
+
+    index.catalogue.refresh(renew, modifies=False)
+    with Tally.batch_write() as batch:
+        for tally in added:
+            batch.delete(tally)
+
+
+def _add(tally: Tally) -> None:
+    writes = Transaction()
+    for module_id, version_id, arch, number in tally.counts:
+        item = Downloads(f"downloads#{module_id}", f"{version_id}#{arch}")
+        writes.update(item, [Downloads.kind.set(Downloads), Downloads.number.add(number)])
+    writes.update(tally, [Tally.added.set(True)], Tally.added == False)  # noqa: E712
+    writes.commit()
+
+
+def _counted(module_id: int) -> dict[int, dict[str, int]]:
+    """All counts of a module, by version id and arch."""
+    counts: dict[int, dict[str, int]] = {}
+    for item in Downloads.query(f"downloads#{module_id}", consistent_read=True):
+        version_id, _, arch = item.sk.partition("#")
+        counts.setdefault(int(version_id), {})[arch] = int(item.number)
+    return counts
+
+
+@atexit.register
+def _write_at_exit() -> None:
+    try:
+        write()
+    except Exception as error:  # the storage may be gone before us
+        _log.warning("the last downloads are lost: %s", type(error).__name__)

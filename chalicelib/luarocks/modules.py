@@ -1,0 +1,123 @@
+"""Modules: finding one, who may do what with it, and changing it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core import audit
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import now
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.luarocks import entries, index
+from chalicelib.luarocks.tables import Module
+
+EDITABLE = ("display_name", "summary", "description", "license", "homepage", "labels", "archived")
+
+
+def get(view: View, user: str, name: str) -> Entry:
+    """The module `name` of an account, in any letter case; raises NotFound."""
+    if entry := view.entries.get(index.key_of(user, name)):
+        return entry
+    raise NotFound("There is no such module.")
+
+
+def version(value: Value, name: str) -> Value:
+    """One version of a module, in any letter case; raises NotFound."""
+    if found := value["versions"].get(name.lower()):
+        return dict(found)
+    raise NotFound("There is no such version.")
+
+
+def is_owner(value: Value, caller: Caller) -> bool:
+    """Whether the caller may publish versions of this module: whoever holds it, the other owners, administrators."""
+    number = int(caller.account.id)
+    return number == value["user_id"] or number in value.get("owners", {}).values() or _rules(caller)
+
+
+def require_owner(value: Value, by: Caller | None) -> None:
+    """Raises Forbidden unless `by` is an owner, or None: the administrator at the command line."""
+    if by is not None and not is_owner(value, by):
+        raise Forbidden("Only the owners of a module may do this.")
+
+
+def require_holder(value: Value, by: Caller | None) -> None:
+    """Raises Forbidden unless the module lies below the name of `by`, or an administrator asks."""
+    if by is not None and by.account.id != value["user_id"] and not _rules(by):
+        raise Forbidden(f"Only {value['user']}, whose module it is, may do this.")
+
+
+def alter(user: str, name: str, decide: Callable[[Entry, View, Transaction], Changes]) -> Entry | None:
+    """Change a module of an account, decided on what stands; returns its entry afterwards, None when it is gone.
+
+    Raises NotFound, and whatever `decide` does.
+    """
+    number = 0
+
+    def decide_on_it(view: View, writes: Transaction) -> Changes:
+        nonlocal number
+        entry = get(view, user, name)
+        number = entry.value["id"]
+        return decide(entry, view, writes)
+
+    view = index.catalogue.publish(decide_on_it)
+    return index.module_with_id(view, name, number)
+
+
+def change(value: Value, writes: Transaction, **attributes: Any) -> Value:
+    """Change attributes of a module in a transaction; returns its entry with them."""
+    module = entries.module_of(value)
+    writes.update(module, module.assign(**attributes, updated_at=now()), Module.pk.exists())
+    return entries.with_module(value, module)
+
+
+def record(writes: Transaction, value: Value, by: Caller | None, action: str, *others: int, **detail: Any) -> None:
+    """Note a deed in the logs of whoever holds the module, of whoever did it, and of `others` whom it concerns."""
+    subject = f"{value['user']}/{value['name']}"
+    concerned = {int(value["user_id"]), *others, *([int(by.account.id)] if by else [])}
+    for account_id in sorted(concerned):
+        writes.put(audit.entry(account_id, action, subject, by, **detail))
+
+
+def edit(user: str, name: str, by: Caller | None, **attributes: Any) -> Entry | None:
+    """Change what is said of a module: `EDITABLE`, None to remove. Raises NotFound or Forbidden.
+
+    What is archived is in no manifest, and keeps its files, its name and its root slot.
+    """
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        require_owner(entry.value, by)
+        shown = attributes.get("display_name")
+        if shown is not None and shown.lower() != entry.value["name"]:
+            raise Invalid("A display name differs from the name in letter case only.", field="display_name")
+        record(writes, entry.value, by, "module.edit", **attributes)
+        return {entry.key: change(entry.value, writes, **attributes)}
+
+    return alter(user, name, decide)
+
+
+def take_root(user: str, name: str, by: Caller | None) -> Entry | None:
+    """List a module in the root manifest, where no other has its name. Raises Invalid, NotFound or Forbidden.
+
+    The slot of a module that is gone waits for somebody to take it: whoever installs by the bare name is not handed
+    to a stranger unasked. The administrator at the command line takes it from whoever has it.
+    """
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        require_owner(entry.value, by)
+        holder = index.module(view, index.ROOT, name)
+        changes: Changes = {}
+        if holder is not None and holder.key != entry.key:
+            if by is not None:
+                raise Invalid(f"The root manifest has a module {entry.value['name']}, of {holder.value['user']}.")
+            changes[holder.key] = change(holder.value, writes, in_root=False)
+            record(writes, holder.value, by, "module.lose-root", to=entry.key)
+        record(writes, entry.value, by, "module.take-root")
+        return {**changes, entry.key: change(entry.value, writes, in_root=True)}
+
+    return alter(user, name, decide)
+
+
+def _rules(caller: Caller) -> bool:
+    return bool(caller.account.rank == "ADMIN")

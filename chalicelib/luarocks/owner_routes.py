@@ -1,0 +1,170 @@
+"""What owners do with their modules and manifests, by an API of our own beside the upload API.
+
+A key for one module may not do this, nor may one that only reads. Bodies are JSON objects.
+"""
+
+from collections.abc import Callable
+
+from chalicelib.core import accounts
+from chalicelib.core.caller import Caller
+from chalicelib.luarocks import auth, custom_manifests, documents, index, modules, owner_wire, ownership, removal
+from chalicelib.luarocks.service import service
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, json_response
+from chalicelib.web.routing import View
+
+_MODULE = "/api/1/{key}/modules/{user}/{module}"
+_VERSION = _MODULE + "/versions/{version}"
+_MANIFEST = "/api/1/{key}/manifests/{manifest}"
+
+
+def _change(method: str, path: str) -> Callable[[View], View]:
+    """Declare a view that changes something: it wants the second factor where uploads do."""
+    return service.route(method, path, auth=auth.key, second_factor=auth.upload_token, limit=lambda: 64 * 1024)
+
+
+@service.route("GET", "/api/1/{key}/modules", auth=auth.key, scope="read")
+def list_modules(request: Request, caller: Caller) -> Response:
+    """The modules that the caller owns, alone or with others."""
+    owned = index.modules(index.catalogue.view(), index.owner_place(int(caller.account.id)))
+    return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
+
+
+@service.route("GET", _MODULE, auth=auth.key, scope="read")
+def show_module(request: Request, caller: Caller) -> Response:
+    """A module as its owners see it."""
+    entry = modules.get(index.catalogue.view(), *_module(request))
+    modules.require_owner(entry.value, caller)
+    return owner_wire.render(request, entry)
+
+
+@_change("PATCH", _MODULE)
+def edit_module(request: Request, caller: Caller) -> Response:
+    """Change what is said of a module, or archive it."""
+    return owner_wire.render(request, modules.edit(*_module(request), caller, **owner_wire.parse_edit(request)))
+
+
+@_change("PUT", _MODULE + "/root")
+def take_root(request: Request, caller: Caller) -> Response:
+    """List a module in the root manifest, where its name is free."""
+    return owner_wire.render(request, modules.take_root(*_module(request), caller))
+
+
+@_change("POST", _MODULE + "/transfer")
+def transfer(request: Request, caller: Caller) -> Response:
+    """Put a module below another owner's name."""
+    account = owner_wire.parse_new_holder(request)
+    return owner_wire.render(request, ownership.transfer(*_module(request), account, caller))
+
+
+@_change("DELETE", _MODULE)
+def delete_module(request: Request, caller: Caller) -> Response:
+    """Delete a module."""
+    removal.delete_module(*_module(request), caller)
+    return Response(204)
+
+
+@_change("PUT", _MODULE + "/owners/{owner}")
+def add_owner(request: Request, caller: Caller) -> Response:
+    """Invite somebody to own a module too, or accept that."""
+    account = accounts.named(request.params["owner"])
+    return owner_wire.render(request, ownership.add(*_module(request), account, caller))
+
+
+@_change("DELETE", _MODULE + "/owners/{owner}")
+def remove_owner(request: Request, caller: Caller) -> Response:
+    """End somebody's part in a module, or their invitation."""
+    account = accounts.named(request.params["owner"])
+    ownership.remove(*_module(request), account, caller)
+    return Response(204)
+
+
+@_change("PATCH", _VERSION)
+def edit_version(request: Request, caller: Caller) -> Response:
+    """Set `archived` or `development` of a version."""
+    flags = owner_wire.parse_flags(request, "archived", "development")
+    entry = removal.edit_version(*_module(request), request.params["version"], caller, flags)
+    return owner_wire.render(request, entry)
+
+
+@_change("DELETE", _VERSION)
+def delete_version(request: Request, caller: Caller) -> Response:
+    """Delete a version and its rocks."""
+    removal.delete_version(*_module(request), request.params["version"], caller)
+    return Response(204)
+
+
+@_change("DELETE", _VERSION + "/rocks/{arch}")
+def delete_rock(request: Request, caller: Caller) -> Response:
+    """Delete one rock."""
+    removal.delete_rock(*_module(request), request.params["version"], request.params["arch"], caller)
+    return Response(204)
+
+
+@service.route("GET", "/api/1/{key}/manifests", auth=auth.key, scope="read")
+def list_manifests(request: Request, caller: Caller) -> Response:
+    """All custom manifests."""
+    return json_response({"manifests": [documents.manifest_row(each) for each in custom_manifests.listed()]})
+
+
+@service.route("GET", _MANIFEST, auth=auth.key, scope="read")
+def show_manifest(request: Request, caller: Caller) -> Response:
+    """A custom manifest and what it lists."""
+    manifest = custom_manifests.get(request.params["manifest"])
+    listed = index.modules(index.catalogue.view(), index.manifest_place(manifest.name))
+    return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
+
+
+@_change("PUT", _MANIFEST)
+def create_manifest(request: Request, caller: Caller) -> Response:
+    """Open a manifest."""
+    details = owner_wire.parse_manifest(request)
+    manifest = custom_manifests.create(request.params["manifest"], caller.account, caller, **details)
+    return json_response({"manifest": documents.manifest_row(manifest)}, 201)
+
+
+@_change("PATCH", _MANIFEST)
+def edit_manifest(request: Request, caller: Caller) -> Response:
+    """Change what is said of a manifest, or whether it is open."""
+    manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
+    return json_response({"manifest": documents.manifest_row(manifest)})
+
+
+@_change("DELETE", _MANIFEST)
+def delete_manifest(request: Request, caller: Caller) -> Response:
+    """Delete an empty manifest."""
+    custom_manifests.delete(request.params["manifest"], caller)
+    return Response(204)
+
+
+@_change("PUT", _MANIFEST + "/admins/{admin}")
+def add_admin(request: Request, caller: Caller) -> Response:
+    """Let somebody look after a manifest too."""
+    account = accounts.named(request.params["admin"])
+    manifest = custom_manifests.add_admin(request.params["manifest"], account, caller)
+    return json_response({"manifest": documents.manifest_row(manifest)})
+
+
+@_change("DELETE", _MANIFEST + "/admins/{admin}")
+def remove_admin(request: Request, caller: Caller) -> Response:
+    """End that."""
+    custom_manifests.remove_admin(request.params["manifest"], accounts.named(request.params["admin"]), caller)
+    return Response(204)
+
+
+@_change("PUT", _MANIFEST + "/modules/{user}/{module}")
+def add_to_manifest(request: Request, caller: Caller) -> Response:
+    """List a module in a manifest."""
+    entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
+    return documents.render_module(request, owner_wire.standing(entry))
+
+
+@_change("DELETE", _MANIFEST + "/modules/{user}/{module}")
+def remove_from_manifest(request: Request, caller: Caller) -> Response:
+    """Take a module out of a manifest."""
+    custom_manifests.remove(request.params["manifest"], *_module(request), caller)
+    return Response(204)
+
+
+def _module(request: Request) -> tuple[str, str]:
+    return request.params["user"], request.params["module"]

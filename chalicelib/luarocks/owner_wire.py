@@ -1,0 +1,93 @@
+"""What owners send and see: bodies parsed, modules rendered as their owners see them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core import accounts
+from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.tables import Account
+from chalicelib.core.views import Entry, Value
+from chalicelib.luarocks import documents, modules, rockspecs, wire
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, json_response
+
+
+def parse_edit(request: Request) -> dict[str, Any]:
+    """The changes to a module. Raises Invalid."""
+    given = _object(request, *modules.EDITABLE)
+    return _read(given)
+
+
+def parse_new_holder(request: Request) -> Account:
+    """The account that a transfer names as `to`. Raises Invalid or NotFound."""
+    return accounts.named(_text("to", _object(request, "to")["to"]) or "")
+
+
+def parse_flags(request: Request, *names: str) -> dict[str, bool]:
+    """A body of nothing but true and false. Raises Invalid."""
+    return {name: _flag(name, value) for name, value in _object(request, *names).items()}
+
+
+def parse_manifest(request: Request) -> dict[str, Any]:
+    """What is said of a custom manifest; the body may be empty. Raises Invalid."""
+    given = _object(request, "display_name", "description", "is_open") if request.body else {}
+    return _read(given)
+
+
+def module_row(value: Value) -> dict[str, Any]:
+    """A module's row, and below whose name it lies."""
+    return {**wire.render_module(value), "user": value["user"], "archived": value.get("archived", False)}
+
+
+def render(request: Request, entry: Entry | None) -> Response:
+    """A module as its owners see it."""
+    return json_response(documents.owners_document(request, standing(entry).value))
+
+
+def standing(entry: Entry | None) -> Entry:
+    """An entry that is still there; raises NotFound."""
+    if entry is None:
+        raise NotFound("There is no such module.")
+    return entry
+
+
+def _object(request: Request, *allowed: str) -> dict[str, Any]:
+    given = request.json
+    if not isinstance(given, dict) or not given:
+        raise Invalid(f"The body is a JSON object with some of {', '.join(allowed)}")
+    if unknown := sorted(set(given) - set(allowed)):
+        raise Invalid(f"{unknown[0]} cannot be changed; what can: {', '.join(allowed)}", field=unknown[0])
+    return given
+
+
+def _read(given: dict[str, Any]) -> dict[str, Any]:
+    """Each value as its name asks: lists and flags by `_KINDS`, all else as texts."""
+    return {name: (_KINDS.get(name) or _text)(name, value) for name, value in given.items()}
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(f"{name} is true or false", field=name)
+    return value
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > rockspecs.TEXT_CHARACTERS:
+        raise Invalid(f"{name} is a text of at most {rockspecs.TEXT_CHARACTERS} characters", field=name)
+    return value.strip() or None
+
+
+def _labels(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise Invalid(f"{name} is a list of texts", field=name)
+    return rockspecs.labels(value)
+
+
+_KINDS: dict[str, Callable[[str, Any], Any]] = {
+    "archived": _flag,
+    "development": _flag,
+    "is_open": _flag,
+    "labels": _labels,
+}

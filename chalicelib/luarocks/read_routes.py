@@ -1,0 +1,117 @@
+"""What everybody may read: the rock server's roots, and, beyond upstream, modules as JSON and as pages.
+
+Every read is declared by `_read`, so that who may read is said once.
+"""
+
+import re
+from collections.abc import Callable
+
+from chalicelib.core import accounts
+from chalicelib.core.errors import NotFound
+from chalicelib.luarocks import custom_manifests, documents, downloads, index, modules, page, roots, search, wire
+from chalicelib.luarocks.roots import Root
+from chalicelib.luarocks.service import service
+from chalicelib.luarocks.versions import TARGETS
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, redirect
+from chalicelib.web.routing import View
+
+_LUA = "|".join(re.escape(target) for target in TARGETS)
+_MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
+
+
+def _read(path: str) -> Callable[[View], View]:
+    return service.route("GET", path)
+
+
+@_read("/{file}")
+def root_file(request: Request) -> Response:
+    """The root manifest, of stable versions, and all files of its modules."""
+    return _serve(request, roots.main())
+
+
+@_read("/dev/{file}")
+def development_file(request: Request) -> Response:
+    """The root's development versions; `luarocks --dev` puts `/dev` after the server's name."""
+    return _serve(request, roots.main(development=True))
+
+
+@_read("/manifests/{user}/{file}")
+def user_file(request: Request) -> Response:
+    """A user's own modules, as `luarocks install user/name` asks for them."""
+    return _serve(request, roots.of_user(request.params["user"]))
+
+
+@_read("/dev/manifests/{user}/{file}")
+def user_development_file(request: Request) -> Response:
+    """A user's development versions: `luarocks install --dev user/name`."""
+    return _serve(request, roots.of_user(request.params["user"], development=True))
+
+
+@_read("/m/{name}/{file}")
+def custom_file(request: Request) -> Response:
+    """A custom manifest."""
+    return _serve(request, roots.of_manifest(request.params["name"]))
+
+
+@_read("/m/{name}/dev/{file}")
+def custom_development_file(request: Request) -> Response:
+    """A custom manifest's development versions."""
+    return _serve(request, roots.of_manifest(request.params["name"], development=True))
+
+
+@_read("/dev")
+@_read("/manifests/{user}")
+@_read("/m/{name}")
+@_read("/m/{name}/dev")
+def to_manifest(request: Request) -> Response:
+    """A root without a file's name leads to its manifest."""
+    return redirect("/".join([request.base_url, *request.segments, "manifest"]))
+
+
+@_read("/modules/{user}/{module}")
+def module_page(request: Request) -> Response:
+    """A module, as a page or as JSON: the `module_url` of an upload."""
+    entry = modules.get(index.catalogue.view(), request.params["user"], request.params["module"])
+    if page.wants_html(request):
+        return page.render_module(request, entry.value)
+    return documents.render_module(request, entry)
+
+
+@_read("/api/1/modules")
+def search_modules(request: Request) -> Response:
+    """Search: `q`, `user`, `label`, `lua`, `root`, `sort`, `offset`, `limit`."""
+    query = documents.parse_query(request)
+    return documents.render_found(request, search.find(index.catalogue.view(), query))
+
+
+@_read("/api/1/modules/{name}")
+def root_module(request: Request) -> Response:
+    """The module that a bare name means."""
+    entry = index.module(index.catalogue.view(), index.ROOT, request.params["name"])
+    if entry is None:
+        raise NotFound("There is no such module.")
+    return documents.render_module(request, entry)
+
+
+def _serve(request: Request, root: Root) -> Response:
+    """A root's manifest, or a file beside it."""
+    view = index.catalogue.view()
+    filename = request.params["file"]
+    asked = _MANIFEST.fullmatch(filename)
+    if asked is None:
+        file = roots.find_file(view, root, filename)
+        downloads.count(file, request.user_agent)
+        return wire.render_file(request, file)
+    if root.place != index.ROOT and not index.modules(view, root.place):
+        _require_root(root)
+    return wire.render_manifest(view, root, asked["member"], asked["form"] or "lua")
+
+
+def _require_root(root: Root) -> None:
+    """Raises NotFound for an empty root of nobody's."""
+    kind, name = root.place
+    if kind == "user" and not accounts.find(name):
+        raise NotFound("There is no such user.")
+    if kind == "manifest":
+        custom_manifests.get(name)

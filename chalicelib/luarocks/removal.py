@@ -1,0 +1,110 @@
+"""Taking away: a version may be archived, which hides it from manifests and keeps its files; the rest is for good.
+
+A deletion removes what names the files, and the lists with it, in one transaction; a job sweeps up what lay below. The
+bytes stay in storage, where others may have published the same.
+"""
+
+from typing import Any
+
+from chalicelib.core import jobs
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.views import Entry, View
+from chalicelib.luarocks import custom_manifests, entries, modules
+from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
+
+
+def edit_version(user: str, name: str, version: str, by: Caller | None, flags: dict[str, bool]) -> Entry | None:
+    """Set `archived` or `development` of a version. Raises NotFound or Forbidden."""
+    version_name = version.lower()
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        modules.require_owner(entry.value, by)
+        modules.version(entry.value, version_name)
+        item = entries.version_of(entry.value, version_name)
+        writes.update(item, item.assign(**flags), Version.pk.exists())
+        modules.record(writes, entry.value, by, "version.edit", version=version_name, **flags)
+        return {entry.key: entries.with_version(modules.change(entry.value, writes), item)}
+
+    return modules.alter(user, name, decide)
+
+
+def delete_module(user: str, name: str, by: Caller | None) -> None:
+    """Delete a module with all its versions; its name is free again. Raises NotFound or Forbidden."""
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        modules.require_holder(entry.value, by)
+        number = entry.value["id"]
+        writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
+        custom_manifests.uncount(writes, entry.value)
+        _promise_sweep(writes, module_id=number)
+        modules.record(writes, entry.value, by, "module.delete", *entry.value.get("owners", {}).values())
+        return {entry.key: None}
+
+    modules.alter(user, name, decide)
+
+
+def delete_version(user: str, name: str, version: str, by: Caller | None) -> Entry | None:
+    """Delete a version with its rocks; not the last one. Raises Invalid, NotFound or Forbidden."""
+    version_name = version.lower()
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        value = entry.value
+        modules.require_owner(value, by)
+        number = modules.version(value, version_name)["id"]
+        rest = entries.without_version(value, version_name)
+        if not rest["versions"]:
+            raise Invalid("This is the only version: delete the module")
+        writes.delete(Version(module_pk(value["id"]), f"version#{version_name}"), Version.pk.exists())
+        writes.delete(VersionId(f"version-id#{number}", "version-id"))
+        _promise_sweep(writes, module_id=value["id"], version_id=number)
+        modules.record(writes, value, by, "version.delete", version=version_name)
+        newest = max(each["id"] for each in rest["versions"].values())
+        current = newest if value["current_version_id"] == number else value["current_version_id"]
+        return {entry.key: modules.change(rest, writes, current_version_id=current)}
+
+    return modules.alter(user, name, decide)
+
+
+def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None) -> Entry | None:
+    """Delete one rock of a version. Raises NotFound or Forbidden."""
+    version_name = version.lower()
+
+    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+        modules.require_owner(entry.value, by)
+        if arch not in modules.version(entry.value, version_name)["rocks"]:
+            raise NotFound("There is no such rock.")
+        writes.delete(entries.rock_of(entry.value, version_name, arch), Rock.pk.exists())
+        modules.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
+        changed = modules.change(entry.value, writes)
+        return {entry.key: entries.without_rock(changed, version_name, arch)}
+
+    return modules.alter(user, name, decide)
+
+
+@jobs.handles("luarocks-sweep")
+def _sweep(payload: dict[str, Any]) -> None:
+    """Delete the items of a deleted module or version; ids never come back, so nothing else has their keys."""
+    module_id, version_id = payload["module_id"], payload.get("version_id")
+    pk = module_pk(module_id)
+    if version_id is not None:
+        _delete(Rock.query(pk, Rock.sk.startswith(f"rock#{version_id}#")))
+        _delete(Downloads.query(f"downloads#{module_id}", Downloads.sk.startswith(f"{version_id}#")))
+        return
+    items = list(LuaRocksItem.query(pk))
+    numbers = [int(item.id) for item in items if isinstance(item, Version)]
+    _delete(VersionId(f"version-id#{number}", "version-id") for number in numbers)
+    _delete(items)
+    _delete(Downloads.query(f"downloads#{module_id}"))
+
+
+def _promise_sweep(writes: Transaction, **payload: int) -> None:
+    jobs.promise(writes, "luarocks-sweep", payload)
+
+
+def _delete(items: Any) -> None:
+    with LuaRocksItem.batch_write() as batch:
+        for item in items:
+            batch.delete(item)

@@ -1,0 +1,140 @@
+"""The rock server's roots: what the manifest of each lists, and the files that lie beside it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.luarocks import index, manifests, rockspecs
+from chalicelib.luarocks.index import Place
+from chalicelib.luarocks.versions import matches_lua
+
+_LONGEST_STEM = 2 * rockspecs.LONGEST_NAME + 1
+_Render = Callable[[str, Mapping[str, Sequence[str]]], bytes]
+_FORMS: dict[str, tuple[_Render, Callable[[Iterable[bytes]], bytes]]] = {
+    "lua": (manifests.fragment, manifests.lua),
+    "json": (manifests.json_fragment, manifests.json),
+}
+
+
+@dataclass(frozen=True)
+class Root:
+    """A place with a manifest. `development`: True lists only development versions, False none, None all."""
+
+    place: Place
+    development: bool | None
+
+
+@dataclass(frozen=True)
+class File:
+    """A rockspec or rock, or the signature of one, that can be downloaded; `modified` in epoch seconds.
+
+    `arch` is `rockspec` or a rock's; with `module` and `version` it tells what was downloaded, for the counters.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    modified: int
+    module: Entry
+    version: Value
+    arch: str
+    is_signature: bool
+
+
+def main(*, development: bool = False) -> Root:
+    """`/`, or `/dev`."""
+    return Root(index.ROOT, development)
+
+
+def of_user(user: str, *, development: bool | None = None) -> Root:
+    """`/manifests/<user>`, or `/dev/manifests/<user>`."""
+    return Root(index.user_place(user), development)
+
+
+def of_manifest(name: str, *, development: bool = False) -> Root:
+    """`/m/<name>`, or `/m/<name>/dev`."""
+    return Root(index.manifest_place(name), development)
+
+
+def manifest(view: View, root: Root, member: str, form: str) -> bytes:
+    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; kept until the next change.
+
+    The Lua version in the name filters. Archived modules and versions are in no manifest.
+    """
+    hold = view.keep if root.place == index.ROOT else view.remember
+    lua = member.removeprefix("manifest").removeprefix("-") or None
+    if form == "zip":
+        text = manifest(view, root, member, "lua")
+        return hold(("zip", root, lua), lambda _: manifests.zipped(member, text))
+    render, join = _FORMS[form]
+    return hold((form, root, lua), lambda view: join(_fragments(view, root, lua, render)))
+
+
+def find_file(view: View, root: Root, filename: str) -> File:
+    """The rockspec, rock or signature (`.asc`) with this name below a root; raises NotFound.
+
+    Every version has its files below every root that lists its module: also what the root's manifest does not show,
+    because it is archived or in development.
+    """
+    signed = filename.removesuffix(".asc")
+    stem, _, kind = signed.rpartition(".")
+    arch = "rockspec"
+    if kind.lower() == "rock":
+        stem, _, arch = stem.rpartition(".")
+    elif kind.lower() != "rockspec":
+        raise _no_file()
+    for name, version_name in _splits(stem.lower()):
+        entry = index.module(view, root.place, name)
+        version = entry and entry.value["versions"].get(version_name)
+        stored = version and (version if arch == "rockspec" else version["rocks"].get(arch))
+        if entry and version and stored:
+            return _file(filename, entry, version, arch, stored, is_signature=signed != filename)
+    raise _no_file()
+
+
+def _file(filename: str, entry: Entry, version: Value, arch: str, stored: Value, *, is_signature: bool) -> File:
+    which = "sig_" if is_signature else ""
+    if which + "sha256" not in stored:
+        raise _no_file()
+    sha256, size = stored[which + "sha256"], stored[which + "size"]
+    return File(filename, sha256, size, stored["updated_at"], entry, version, arch, is_signature)
+
+
+def _no_file() -> NotFound:
+    return NotFound("There is no such file.")
+
+
+def _fragments(view: View, root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
+    asked = (render, lua, root.development)
+    for entry in _in_order(view, root.place):
+        if fragment := entry.keep(asked, lambda entry: _fragment(entry.value, lua, root.development, render)):
+            yield fragment
+
+
+def _in_order(view: View, place: Place) -> list[Entry]:
+    """The modules of a place by their names, of which each is there once."""
+    return sorted(index.modules(view, place).values(), key=lambda entry: str(entry.value["name"]))
+
+
+def _fragment(value: Value, lua: str | None, development: bool | None, render: _Render) -> bytes:
+    """One module as the manifest shows it; empty when no version is to be seen."""
+    if value.get("archived"):
+        return b""
+    versions = {
+        name: ["rockspec", *sorted(version["rocks"])]
+        for name, version in sorted(value["versions"].items())
+        if not version.get("archived")
+        and development in (None, version.get("development", False))
+        and (lua is None or matches_lua(version.get("lua_version"), lua))
+    }
+    return render(value["name"], versions) if versions else b""
+
+
+def _splits(stem: str) -> Iterator[tuple[str, str]]:
+    """Every way to read NAME-VERSION: both may hold hyphens."""
+    if len(stem) > _LONGEST_STEM:
+        return
+    parts = stem.split("-")
+    for place in range(len(parts) - 1, 0, -1):
+        yield "-".join(parts[:place]), "-".join(parts[place:])

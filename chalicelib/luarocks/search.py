@@ -1,0 +1,77 @@
+"""Search over all modules, which upstream has as a page only."""
+
+from dataclasses import dataclass
+
+from chalicelib.core.views import Entry, View
+from chalicelib.luarocks import entries, index
+from chalicelib.luarocks.versions import matches_lua
+
+SORTS = ("relevance", "downloads", "updated", "name")
+MOST_WORDS = 10
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched: all `words`, in lower case, and each filter that is not None."""
+
+    words: tuple[str, ...] = ()
+    user: str | None = None
+    label: str | None = None
+    lua: str | None = None
+    root: bool | None = None
+    sort: str = "relevance"
+
+
+def find(view: View, query: Query) -> list[Entry]:
+    """The modules that fit, best first; what is archived is not searched. Kept until the next change."""
+    return view.remember(("search", query), lambda view: _find(view, query))
+
+
+def _find(view: View, query: Query) -> list[Entry]:
+    among = index.modules(view, index.user_place(query.user)) if query.user is not None else view.entries
+    ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
+    orders = {
+        "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
+        "downloads": lambda found: (-_downloads(found[1]), found[1].key),
+        "updated": lambda found: (-found[1].value["updated_at"], found[1].key),
+        "name": lambda found: (found[1].value["name"], found[1].key),
+    }
+    return [entry for _, entry in sorted(ranked, key=orders[query.sort])]
+
+
+def _rank(entry: Entry, query: Query) -> int | None:
+    """How well a module fits, 0 best; None when it does not."""
+    value = entry.value
+    if value.get("archived") or (query.root is not None and query.root is not value.get("in_root", False)):
+        return None
+    if query.label is not None and query.label not in value.get("labels", ()):
+        return None
+    if query.lua is not None and not _runs_on(entry, query.lua):
+        return None
+    texts = entry.keep("texts", _texts)
+    rank = 0
+    for word in query.words:
+        place = next((place for place, text in enumerate(texts) if word in text), None)
+        if place is None:
+            return None
+        rank += place
+    if not query.words or texts[0] == " ".join(query.words):
+        return 0 if value.get("in_root") else 1
+    return 2 + 2 * rank + (0 if value.get("in_root") else 1)
+
+
+def _texts(entry: Entry) -> tuple[str, ...]:
+    """What is searched, the most telling first."""
+    value = entry.value
+    texts = [value["name"], value.get("summary", ""), " ".join(value.get("labels", ())), value.get("description", "")]
+    return tuple(text.lower() for text in texts)
+
+
+def _runs_on(entry: Entry, lua: str) -> bool:
+    versions = entry.value["versions"].values()
+    return any(not each.get("archived") and matches_lua(each.get("lua_version"), lua) for each in versions)
+
+
+def _downloads(entry: Entry) -> int:
+    """How often a module's files were downloaded."""
+    return entry.keep("downloads", lambda entry: entries.downloads(entry.value))

@@ -1,0 +1,17 @@
+"""Detached signatures, which `luarocks upload --sign` sends and `install --verify` asks for."""
+
+from chalicelib.core.errors import Invalid
+
+LARGEST = 16 * 1024
+_FIRST, _LAST = b"-----BEGIN PGP SIGNATURE-----", b"-----END PGP SIGNATURE-----"
+
+
+def check(content: bytes, field: str) -> bytes:
+    """An ASCII-armoured signature as it came; raises Invalid for anything else.
+
+    Who signed is for the client to judge, who knows which keys to trust.
+    """
+    text = content.strip()
+    if len(content) > LARGEST or not text.isascii() or not (text.startswith(_FIRST) and text.endswith(_LAST)):
+        raise Invalid(f"{field} is not an ASCII-armoured PGP signature of at most {LARGEST} bytes")
+    return content

@@ -1,0 +1,220 @@
+"""`moonbase luarocks`: modules and manifests, by the administrator's word."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from chalicelib.core.views import Entry, Value
+
+
+class ModuleName(click.ParamType[tuple[str, str]]):
+    """USER/NAME, as in `luarocks install USER/NAME`."""
+
+    name = "USER/NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        user, slash, name = str(value).partition("/")
+        if not (user and slash and name):
+            self.fail(f"{value} is not USER/NAME", param, ctx)
+        return user, name
+
+
+MODULE = ModuleName()
+
+
+@click.group()
+def luarocks() -> None:
+    """Modules and manifests of LuaRocks."""
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+def show(module: tuple[str, str]) -> dict[str, Any]:
+    """One module."""
+    from chalicelib.luarocks import index, modules
+
+    return _row(modules.get(index.catalogue.view(), *module).value)
+
+
+@luarocks.group()
+def owner() -> None:
+    """Who may publish a module beside the account that it lies below."""
+
+
+@owner.command("add")
+@click.argument("module", type=MODULE)
+@click.argument("name")
+def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
+    """Let the account NAME publish a module too, at once and without an invitation."""
+    from chalicelib.core import accounts
+    from chalicelib.luarocks import ownership
+
+    return _shown(ownership.add(*module, accounts.named(name), None))
+
+
+@owner.command("remove")
+@click.argument("module", type=MODULE)
+@click.argument("name")
+def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
+    """End that."""
+    from chalicelib.core import accounts
+    from chalicelib.luarocks import ownership
+
+    return _shown(ownership.remove(*module, accounts.named(name), None))
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+@click.argument("name")
+def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
+    """Put a module below the name of the account NAME; who held it stays an owner."""
+    from chalicelib.core import accounts
+    from chalicelib.luarocks import ownership
+
+    return _shown(ownership.transfer(*module, accounts.named(name), None))
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+def root(module: tuple[str, str]) -> dict[str, Any]:
+    """List a module in the root manifest, in the place of whichever had its name there."""
+    from chalicelib.luarocks import modules
+
+    return _shown(modules.take_root(*module, None))
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+@click.option("--version", help="Only this version.")
+def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
+    """Take a module, or one version, out of the manifests; its files stay."""
+    return _archive(module, version, archived=True)
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+@click.option("--version", help="Only this version.")
+def unarchive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
+    """List it again."""
+    return _archive(module, version, archived=False)
+
+
+@luarocks.command()
+@click.argument("module", type=MODULE)
+@click.option("--version", help="Only this version, with its rocks.")
+@click.option("--arch", help="Only this rock of the version.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(module: tuple[str, str], version: str | None, arch: str | None, yes: bool) -> dict[str, Any]:
+    """Delete a module, for good."""
+    from chalicelib.luarocks import removal
+
+    if arch and not version:
+        raise click.UsageError("--arch wants --version")
+    what = " ".join(filter(None, ["/".join(module), version, arch]))
+    if not yes:
+        click.confirm(f"Delete {what} for good?", abort=True, err=True)
+    if version and arch:
+        removal.delete_rock(*module, version, arch, None)
+    elif version:
+        removal.delete_version(*module, version, None)
+    else:
+        removal.delete_module(*module, None)
+    return {"deleted": what}
+
+
+@luarocks.group()
+def manifest() -> None:
+    """Custom manifests: a choice of modules below /m/NAME."""
+
+
+@manifest.command("list")
+def list_manifests() -> list[dict[str, Any]]:
+    """All custom manifests."""
+    from chalicelib.luarocks import custom_manifests, documents
+
+    return [documents.manifest_row(each) for each in custom_manifests.listed()]
+
+
+@manifest.command("show")
+@click.argument("name")
+def show_manifest(name: str) -> dict[str, Any]:
+    """One manifest and what it lists."""
+    from chalicelib.luarocks import custom_manifests, documents, index
+
+    found = custom_manifests.get(name)
+    listed = index.modules(index.catalogue.view(), index.manifest_place(found.name))
+    return {**documents.manifest_row(found), "modules": sorted(listed)}
+
+
+@manifest.command("create")
+@click.argument("name")
+@click.option("--admin", required=True, help="The account that looks after it.")
+@click.option("--open", "is_open", is_flag=True, help="Let everybody put their own modules in.")
+@click.option("--description", help="What it is for.")
+def create_manifest(name: str, admin: str, is_open: bool, description: str | None) -> dict[str, Any]:
+    """Open the manifest NAME."""
+    from chalicelib.core import accounts
+    from chalicelib.luarocks import custom_manifests, documents
+
+    details = {"is_open": is_open, "description": description}
+    return documents.manifest_row(custom_manifests.create(name, accounts.named(admin), None, **details))
+
+
+@manifest.command("delete")
+@click.argument("name")
+def delete_manifest(name: str) -> dict[str, Any]:
+    """Delete the manifest NAME, which must be empty."""
+    from chalicelib.luarocks import custom_manifests
+
+    custom_manifests.delete(name, None)
+    return {"deleted": name}
+
+
+@manifest.command("add")
+@click.argument("name")
+@click.argument("modules", type=MODULE, nargs=-1, required=True)
+def add_to_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """List MODULES in the manifest NAME."""
+    from chalicelib.luarocks import custom_manifests
+
+    return [_shown(custom_manifests.add(name, *module, None)) for module in modules]
+
+
+@manifest.command("remove")
+@click.argument("name")
+@click.argument("modules", type=MODULE, nargs=-1, required=True)
+def remove_from_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """Take MODULES out of the manifest NAME."""
+    from chalicelib.luarocks import custom_manifests
+
+    return [_shown(custom_manifests.remove(name, *module, None)) for module in modules]
+
+
+def _archive(module: tuple[str, str], version: str | None, *, archived: bool) -> dict[str, Any]:
+    from chalicelib.luarocks import modules, removal
+
+    if version:
+        return _shown(removal.edit_version(*module, version, None, {"archived": archived}))
+    return _shown(modules.edit(*module, None, archived=archived))
+
+
+def _shown(entry: "Entry | None") -> dict[str, Any]:
+    return _row(entry.value) if entry else {}
+
+
+def _row(value: "Value") -> dict[str, Any]:
+    from chalicelib.luarocks import documents, entries
+
+    archived = [name for name, version in value["versions"].items() if version.get("archived")]
+    return {
+        "module": f"{value['user']}/{value['name']}",
+        "owners": ", ".join([value["user"], *value.get("owners", {})]),
+        "invited": ", ".join(value.get("invited", {})) or None,
+        "root": value.get("in_root", False),
+        "archived": value.get("archived", False),
+        "manifests": ", ".join(value.get("manifests", [])) or None,
+        "versions": ", ".join(documents.newest_first(value)),
+        "archived_versions": ", ".join(archived) or None,
+        "downloads": entries.downloads(value),
+    }

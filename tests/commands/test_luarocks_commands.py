@@ -1,0 +1,104 @@
+"""`moonbase luarocks`: what the administrator does to modules and manifests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers import MOONBASE, moonbase
+
+PUBLISH = """
+import sys
+from pathlib import Path
+from standalone.runtime import open_data
+open_data(Path(sys.argv[1]))
+from chalicelib.core import credentials
+from chalicelib.luarocks import rocks
+for key, name, version in (argument.split("|") for argument in sys.argv[2:]):
+    rocks.publish_rockspec(credentials.identify(key, "luarocks"), f'package="{name}" version="{version}"'.encode())
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Alice has published say 1.0-1 and 2.0-1; bob nothing."""
+    directory = tmp_path_factory.mktemp("luarocks") / "data"
+    for name in ("Alice", "bob"):
+        moonbase(directory, "user", "create", name, "--email", f"{name}@example.org")
+    key = moonbase(directory, "key", "create", "alice", "--service", "luarocks")["key"]
+    publish = [sys.executable, "-c", PUBLISH, str(directory), f"{key}|say|1.0-1", f"{key}|say|2.0-1", f"{key}|gone|1-1"]
+    subprocess.run(publish, cwd=MOONBASE.parent, check=True)
+    return directory
+
+
+def refusal(data: Path, *arguments: str, stdin: str = "") -> tuple[int, str]:
+    command = [sys.executable, str(MOONBASE), "--data", str(data), "luarocks", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, input=stdin)
+    return done.returncode, done.stderr.strip()
+
+
+def test_a_module_is_shown(data: Path) -> None:
+    assert moonbase(data, "luarocks", "show", "Alice/Say") == {
+        "module": "alice/say",
+        "owners": "alice",
+        "invited": None,
+        "root": True,
+        "archived": False,
+        "manifests": None,
+        "versions": "2.0-1, 1.0-1",
+        "archived_versions": None,
+        "downloads": 0,
+    }
+
+
+def test_owners_come_and_go(data: Path) -> None:
+    assert moonbase(data, "luarocks", "owner", "add", "alice/say", "bob")["owners"] == "alice, bob"
+    assert moonbase(data, "luarocks", "transfer", "alice/say", "bob")["module"] == "bob/say"
+    assert moonbase(data, "luarocks", "transfer", "bob/say", "alice")["module"] == "alice/say"
+    assert moonbase(data, "luarocks", "owner", "remove", "alice/say", "bob")["owners"] == "alice"
+    deeds = [row["action"] for row in moonbase(data, "user", "activity", "bob")]
+    assert deeds[:4] == ["module.remove-owner", "module.transfer", "module.transfer", "module.add-owner"]
+
+
+def test_modules_and_versions_are_archived(data: Path) -> None:
+    assert moonbase(data, "luarocks", "archive", "alice/say", "--version", "2.0-1")["archived_versions"] == "2.0-1"
+    assert moonbase(data, "luarocks", "archive", "alice/say")["archived"] is True
+    assert moonbase(data, "luarocks", "unarchive", "alice/say")["archived"] is False
+    assert moonbase(data, "luarocks", "unarchive", "alice/say", "--version", "2.0-1")["archived_versions"] is None
+
+
+def test_a_manifest_is_made_filled_and_deleted(data: Path) -> None:
+    made = moonbase(data, "luarocks", "manifest", "create", "work", "--admin", "bob", "--open")
+    assert (made["name"], made["admins"], made["is_open"]) == ("work", ["bob"], True)
+    assert moonbase(data, "luarocks", "manifest", "add", "work", "alice/say")[0]["manifests"] == "work"
+    assert moonbase(data, "luarocks", "manifest", "show", "work")["modules"] == ["alice/say"]
+    assert [row["modules_count"] for row in moonbase(data, "luarocks", "manifest", "list")] == [1]
+    code, message = refusal(data, "manifest", "delete", "work")
+    assert (code, message) == (1, "moonbase: The manifest is not empty: remove its modules first")
+    moonbase(data, "luarocks", "manifest", "remove", "work", "alice/say")
+    assert moonbase(data, "luarocks", "manifest", "delete", "work") == {"deleted": "work"}
+
+
+def test_a_deletion_asks_first(data: Path) -> None:
+    assert refusal(data, "delete", "alice/gone", stdin="n\n")[0] == 130
+    assert moonbase(data, "luarocks", "show", "alice/gone")["versions"] == "1-1"
+    assert moonbase(data, "luarocks", "delete", "alice/gone", "--yes") == {"deleted": "alice/gone"}
+    assert refusal(data, "show", "alice/gone") == (1, "moonbase: There is no such module.")
+    assert moonbase(data, "luarocks", "delete", "alice/say", "--version", "2.0-1", "--yes") == {
+        "deleted": "alice/say 2.0-1"
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["show", "say"], 2, "say is not USER/NAME"),
+        (["delete", "alice/say", "--arch", "src", "--yes"], 2, "--arch wants --version"),
+        (["owner", "add", "alice/say", "nobody"], 1, "moonbase: There is no account nobody."),
+        (["root", "alice/nothing"], 1, "moonbase: There is no such module."),
+    ],
+)
+def test_a_mistake_is_said_in_a_line(data: Path, arguments: list[str], code: int, message: str) -> None:
+    returned, said = refusal(data, *arguments)
+    assert (returned, message in said) == (code, True)

@@ -1,0 +1,134 @@
+"""What is taken for a rock: a whole zip, of a bearable size, with the rockspec of this package and version."""
+
+import io
+import struct
+import time
+import zipfile
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core.errors import Invalid
+from chalicelib.luarocks import archives
+from chalicelib.luarocks.tables import LuaRocksItem
+from tests.client import Client
+from tests.luarocks.conftest import Upload, rock, rockspec
+
+SPEC = "say-1.0-1.rockspec"
+
+
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def with_end(content: bytes, **fields: int) -> bytes:
+    """The zip with other numbers in the record that ends it."""
+    names = ["disk", "directory_disk", "entries_here", "entries", "directory_size", "directory_place", "comment"]
+    end = dict(zip(names, struct.unpack("<4H2LH", content[-18:]), strict=True)) | fields
+    return content[:-18] + struct.pack("<4H2LH", *end.values())
+
+
+def bomb() -> bytes:
+    """Ten files that share one block of 4 GB of zeros, each claiming to be the whole of it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(SPEC, rockspec())
+        archive.writestr("zeros", bytes(1 << 20))
+        zeros = archive.infolist()[1]
+        for number in range(10):
+            copy = zipfile.ZipInfo(f"zeros-{number}")
+            copy.compress_type, copy.CRC = zipfile.ZIP_DEFLATED, zeros.CRC
+            copy.file_size, copy.compress_size, copy.header_offset = 0x7FFF_0000, zeros.compress_size, 0
+            archive.filelist.append(copy)
+    return file.getvalue()
+
+
+def sharing() -> bytes:
+    """Files of an honest size that share their bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(SPEC, rockspec())
+        archive.writestr("a", b"x" * 10_000)
+        archive.filelist.extend([archive.infolist()[1]] * 3)
+    return file.getvalue()
+
+
+REFUSED = {
+    "no zip": (b"PK rock", "The rock is not a zip file, or not all of it"),
+    "truncated": (rock()[:-1], "The rock is not a zip file, or not all of it"),
+    "half": (rock()[: len(rock()) // 2], "The rock is not a zip file, or not all of it"),
+    "no rockspec": (zipped({"say.lua": b""}), f"The rock has no {SPEC}"),
+    "rockspec below": (zipped({f"say/{SPEC}": rockspec()}), f"The rock has no {SPEC}"),
+    "other version's": (zipped({"say-2.0-1.rockspec": rockspec(version="2.0-1")}), f"The rock has no {SPEC}"),
+    "another's inside": (
+        zipped({SPEC: rockspec("shout")}),
+        "The rock's rockspec is of shout 1.0-1, not of say 1.0-1",
+    ),
+    "broken rockspec": (zipped({SPEC: b"package = "}), "Failed to parse rockspec"),
+    "hostile rockspec": (zipped({SPEC: b"while true do end"}), "Failed to eval rockspec"),
+    "large rockspec": (zipped({SPEC: b"-" * (2 << 20)}), f"The rock's {SPEC} is larger than 1048576 bytes"),
+    "other packing": (zipped({SPEC: rockspec()}, zipfile.ZIP_LZMA), f"The rock's {SPEC} cannot be unpacked"),
+    "bomb": (bomb(), "The rock holds more than 1073741824 bytes, or shares bytes between its files"),
+    "sharing": (sharing(), "The rock holds more than 1073741824 bytes, or shares bytes between its files"),
+    "many files": (zipped({str(n): b"" for n in range(20_001)}), "The rock holds more than 20000 files"),
+    "large directory": (with_end(rock(), directory_size=5 << 20), "The rock holds more than 20000 files"),
+    "zip64": (
+        rock()[:-22] + b"PK\x06\x07" + bytes(16) + rock()[-22:],
+        "The rock holds more than 20000 files",
+    ),
+    "directory elsewhere": (with_end(rock(), directory_place=10_000_000), "The rock is a damaged zip file"),
+    "damaged rockspec": (
+        rock().replace(b"PK\x03\x04", b"PK\x03\x05", 1),
+        "The rock is a damaged zip file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_rock_is_refused_at_once(content: bytes, message: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(Invalid) as refused:
+        archives.check(content, "say", "1.0-1")
+    assert (refused.value.message, time.monotonic() - start < 5) == (message, True)
+
+
+@pytest.mark.parametrize(
+    "content", [rock(), zipped({SPEC: rockspec()}, zipfile.ZIP_STORED)], ids=["deflated", "stored"]
+)
+def test_a_rock_is_taken(content: bytes) -> None:
+    archives.check(content, "say", "1.0-1")
+
+
+def test_letter_case_does_not_matter_in_a_rock() -> None:
+    archives.check(zipped({"Say-1.0-1.rockspec": rockspec("SAY")}), "say", "1.0-1")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_rock_is_taken_or_refused(data: st.DataObject) -> None:
+    content = bytearray(rock())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
+        content[place] = data.draw(st.integers(0, 255))
+    with suppress(Invalid):
+        archives.check(bytes(content), "say", "1.0-1")
+
+
+def test_of_a_refused_rock_nothing_is_kept(client: Client, upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    before = sorted(item.sk for item in LuaRocksItem.scan())
+    reply = upload_rock(1, "say-1.0-1.src.rock", bomb())
+    assert (reply.status, reply.json) == (400, {"errors": [REFUSED["bomb"][1]]})
+    assert sorted(item.sk for item in LuaRocksItem.scan()) == before
+    assert client.get("/say-1.0-1.src.rock").status == 404
+
+
+def test_a_rock_for_another_version_is_refused(upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    reply = upload_rock(1, "say-1.0-1.src.rock", rock(version="2.0-1"))
+    assert (reply.status, reply.json) == (400, {"errors": [f"The rock has no {SPEC}"]})

@@ -1,0 +1,154 @@
+"""Custom manifests: who makes them, who puts what in, and what is served below /m/."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.core import audit, jobs
+from chalicelib.core.tables import Account
+from tests.client import Client, Reply
+from tests.luarocks.conftest import Upload, rockspec
+
+
+class Manifests:
+    """The additional API, called with one key."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self.client, self.base = client, f"/api/1/{key}/manifests"
+
+    def __call__(self, method: str, path: str, **more: Any) -> Reply:
+        return self.client.request(method, f"{self.base}/{path}", **more)
+
+
+@pytest.fixture
+def alices(client: Client, key: str, upload: Upload) -> Manifests:
+    """Alice, who has published two modules and made the manifest `work`."""
+    upload()
+    upload(rockspec("other", "scm-1"))
+    made = Manifests(client, key)
+    assert made("PUT", "work", json={"description": "What we use"}).status == 201
+    return made
+
+
+@pytest.fixture
+def bobs(client: Client, bob_key: str, upload: Upload) -> Manifests:
+    """Bob, with a module of the same name as Alice's."""
+    upload(rockspec(version="7.0-1"), key=bob_key)
+    return Manifests(client, bob_key)
+
+
+def listed(client: Client, path: str) -> dict[str, list[str]]:
+    found = client.get(path).json["repository"]
+    return {name: list(versions) for name, versions in found.items()}
+
+
+def test_a_manifest_has_a_row(alices: Manifests) -> None:
+    row = alices("GET", "work").json["manifest"]
+    dates = {name: row[name] for name in ("created_at", "updated_at")}
+    assert row == {
+        "id": 2,
+        "name": "work",
+        "display_name": None,
+        "description": "What we use",
+        "is_open": False,
+        "admins": ["alice"],
+        "modules_count": 0,
+        **dates,
+    }
+    assert alices("GET", "").json == {"manifests": [row]}
+
+
+def test_it_serves_what_it_lists(client: Client, alices: Manifests) -> None:
+    assert client.get("/m/work/manifest").body == b"commands = {}\nmodules = {}\nrepository = {}\n"
+    before = client.get("/m/work/manifest").header("last-modified")
+    assert alices("PUT", "work/modules/alice/say").json["module"]["manifests"] == ["work"]
+    assert alices("PUT", "work/modules/alice/other").status == 200
+    assert listed(client, "/m/WORK/manifest-5.1.json") == {"say": ["1.0-1"]}
+    assert listed(client, "/m/work/dev/manifest-5.1.json") == {"other": ["scm-1"]}
+    assert client.get("/m/work/say-1.0-1.rockspec").body == rockspec()
+    assert client.get("/m/work/dev/other-scm-1.rockspec").status == 200
+    assert client.get("/m/work/manifest").header("last-modified") != before
+    assert alices("GET", "work").json["modules"] == ["alice/other", "alice/say"]
+    assert alices("GET", "work").json["manifest"]["modules_count"] == 2
+
+
+def test_it_lists_one_module_of_a_name(alices: Manifests, bobs: Manifests) -> None:
+    alices("PUT", "work/modules/alice/say")
+    assert alices("PUT", "work/modules/alice/say").status == 200
+    reply = alices("PUT", "work/modules/bob/say")
+    assert (reply.status, reply.json) == (400, {"errors": ["Manifest already has a module named `say`"]})
+    assert alices("GET", "work").json["manifest"]["modules_count"] == 1
+
+
+def test_only_its_files_are_below_it(client: Client, alices: Manifests, bobs: Manifests) -> None:
+    alices("PUT", "work/modules/bob/say")
+    assert client.get("/m/work/say-7.0-1.rockspec").status == 200
+    assert client.get("/m/work/say-1.0-1.rockspec").status == 404
+
+
+def test_into_a_closed_one_only_its_admins_put_modules(alices: Manifests, bobs: Manifests) -> None:
+    reply = bobs("PUT", "work/modules/bob/say")
+    assert (reply.status, reply.json) == (403, {"errors": ["Don't have permission to add to manifest"]})
+    assert alices("PUT", "work/admins/bob").json["manifest"]["admins"] == ["alice", "bob"]
+    assert bobs("PUT", "work/modules/bob/say").status == 200
+
+
+def test_into_an_open_one_everybody_puts_their_own(alices: Manifests, bobs: Manifests) -> None:
+    alices("PATCH", "work", json={"is_open": True})
+    assert bobs("PUT", "work/modules/alice/say").status == 403
+    assert bobs("PUT", "work/modules/bob/say").status == 200
+    assert bobs("DELETE", "work/modules/bob/say").status == 204
+    assert bobs("DELETE", "work/modules/bob/say").json == {"errors": ["The manifest does not list this module."]}
+
+
+def test_others_change_nothing(alices: Manifests, bobs: Manifests) -> None:
+    alices("PUT", "work/modules/alice/say")
+    for method, path, body in (
+        ("PATCH", "work", {"is_open": True}),
+        ("DELETE", "work", None),
+        ("PUT", "work/admins/bob", None),
+        ("DELETE", "work/admins/alice", None),
+        ("DELETE", "work/modules/alice/say", None),
+    ):
+        assert bobs(method, path, json=body).status == 403, (method, path)
+
+
+def test_a_name_is_taken_once(alices: Manifests, bobs: Manifests) -> None:
+    reply = bobs("PUT", "work")
+    assert (reply.status, reply.json) == (409, {"errors": ["manifest name already taken"]})
+
+
+@pytest.mark.parametrize("name", ["root", "dev", "a_b", "-a", "a" * 64, "Caf%C3%A9", "A"])
+def test_a_name_is_a_slug(alices: Manifests, name: str) -> None:
+    reply = alices("PUT", name)
+    assert (reply.status, reply.json) == (400, {"errors": ["invalid manifest name"]})
+
+
+def test_only_an_empty_one_is_deleted(client: Client, alices: Manifests) -> None:
+    alices("PUT", "work/modules/alice/say")
+    reply = alices("DELETE", "work")
+    assert (reply.status, reply.json) == (400, {"errors": ["The manifest is not empty: remove its modules first"]})
+    alices("DELETE", "work/modules/alice/say")
+    assert alices("DELETE", "work").status == 204
+    assert client.get("/m/work/manifest").status == alices("GET", "work").status == 404
+
+
+def test_the_last_admin_stays(alices: Manifests, bob: Account) -> None:
+    assert alices("DELETE", "work/admins/alice").json == {"errors": ["A manifest has an admin: add another one first"]}
+    alices("PUT", "work/admins/bob")
+    assert alices("DELETE", "work/admins/alice").status == 204
+    assert alices("DELETE", "work/admins/bob").status == 403
+
+
+def test_a_deleted_module_leaves_its_manifests(client: Client, key: str, alices: Manifests) -> None:
+    alices("PUT", "work/modules/alice/say")
+    client.request("DELETE", f"/api/1/{key}/modules/alice/say")
+    jobs.run_due()
+    assert listed(client, "/m/work/manifest.json") == {}
+    assert alices("DELETE", "work").status == 204
+
+
+def test_what_is_done_to_a_manifest_is_in_the_activity_log(alices: Manifests, alice: Account) -> None:
+    alices("PATCH", "work", json={"display_name": "Work"})
+    deeds = [(entry.action, entry.subject) for entry in audit.entries(int(alice.id))]
+    assert {("manifest.create", "m/work"), ("manifest.edit", "m/work")} <= set(deeds)

@@ -1,0 +1,234 @@
+"""Several owners, transfer and the root slot: who may do what, and where uploads go."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core.tables import Account
+from chalicelib.luarocks import index, modules, ownership
+from tests.client import Client, Reply
+from tests.luarocks.conftest import Upload, rock, rockspec
+
+
+class Owners:
+    """The additional API, called with one key."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self.client, self.base = client, f"/api/1/{key}/modules"
+
+    def __call__(self, method: str, path: str, **more: Any) -> Reply:
+        return self.client.request(method, f"{self.base}/{path}", **more)
+
+
+@pytest.fixture
+def alices(client: Client, key: str, upload: Upload) -> Owners:
+    """Alice, who has published `say` 1.0-1."""
+    assert upload().status == 200
+    return Owners(client, key)
+
+
+@pytest.fixture
+def bobs(client: Client, bob_key: str) -> Owners:
+    return Owners(client, bob_key)
+
+
+@pytest.fixture
+def shared(alices: Owners, bobs: Owners) -> None:
+    """Bob owns `say` too."""
+    assert alices("PUT", "alice/say/owners/bob").status == 200
+    assert bobs("PUT", "alice/say/owners/bob").status == 200
+
+
+def owners(reply: Reply) -> tuple[list[str], list[str]]:
+    assert reply.status == 200, reply.json
+    return reply.json["module"]["owners"], reply.json["invited"]
+
+
+def actions(account: Account) -> list[str]:
+    return [entry.action for entry in audit.entries(int(account.id))]
+
+
+def test_an_owner_is_invited_and_accepts(alices: Owners, bobs: Owners) -> None:
+    assert owners(alices("PUT", "alice/say/owners/bob")) == (["alice"], ["bob"])
+    assert owners(bobs("PUT", "alice/say/owners/bob")) == (["alice", "bob"], [])
+    assert owners(alices("PUT", "Alice/SAY/owners/BOB")) == (["alice", "bob"], [])
+
+
+def test_who_is_invited_only_publishes_a_module_of_their_own(alices: Owners, upload: Upload, bob_key: str) -> None:
+    alices("PUT", "alice/say/owners/bob")
+    reply = upload(rockspec(version="2.0-1"), key=bob_key)
+    assert (reply.json["is_new"], reply.json["module_url"]) == (True, "http://moonbase.test/modules/bob/say")
+
+
+def test_what_an_owner_uploads_joins_the_module(
+    client: Client, shared: None, upload: Upload, upload_rock: Upload, bob_key: str, alice: Account, bob: Account
+) -> None:
+    reply = upload(rockspec(version="2.0-1"), key=bob_key)
+    assert (reply.json["is_new"], reply.json["module"]["id"]) == (False, 1)
+    assert reply.json["module_url"] == "http://moonbase.test/modules/alice/say"
+    rock_reply = upload_rock(reply.json["version"]["id"], "say-2.0-1.all.rock", rock(version="2.0-1"), key=bob_key)
+    assert rock_reply.status == 200
+    assert client.get("/say-2.0-1.all.rock").status == 200
+    query = {"package": "say", "version": "1.0-1"}
+    assert client.get(f"/api/1/{bob_key}/check_rockspec", query=query).json["version"]["id"] == 1
+    for account in (alice, bob):
+        assert {"rock.publish", "rockspec.publish"} <= set(actions(account))
+
+
+def test_somebody_with_a_module_of_that_name_cannot_own_another(
+    alices: Owners, bobs: Owners, upload: Upload, bob_key: str
+) -> None:
+    alices("PUT", "alice/say/owners/bob")
+    upload(key=bob_key)
+    reply = bobs("PUT", "alice/say/owners/bob")
+    assert (reply.status, reply.json) == (400, {"errors": ["bob has a module say already"]})
+
+
+@pytest.mark.parametrize("path", ["alice/say/owners/nobody", "alice/other/owners/bob", "nobody/say/owners/bob"])
+def test_only_what_is_there_can_be_shared(alices: Owners, bob: Account, path: str) -> None:
+    assert alices("PUT", path).status == 404
+
+
+def test_owners_may_not_say_who_owns_it(shared: None, bobs: Owners) -> None:
+    accounts.create("carol", "carol@example.org")
+    for method, path, body in (
+        ("PUT", "alice/say/owners/carol", None),
+        ("DELETE", "alice/say/owners/alice", None),
+        ("POST", "alice/say/transfer", {"to": "bob"}),
+        ("DELETE", "alice/say", None),
+    ):
+        reply = bobs(method, path, json=body)
+        message = "Only alice, whose module it is, may do this."
+        assert (reply.status, reply.json) == (403, {"errors": [message]}), path
+
+
+def test_strangers_may_do_nothing(alices: Owners, bobs: Owners) -> None:
+    for method, path, body in (
+        ("GET", "alice/say", None),
+        ("PATCH", "alice/say", {"archived": True}),
+        ("PUT", "alice/say/root", None),
+        ("PUT", "alice/say/owners/bob", None),
+        ("PATCH", "alice/say/versions/1.0-1", {"archived": True}),
+        ("DELETE", "alice/say/versions/1.0-1", None),
+        ("DELETE", "alice/say/versions/1.0-1/rocks/src", None),
+        ("DELETE", "alice/say", None),
+    ):
+        assert bobs(method, path, json=body).status == 403, (method, path)
+    assert owners(alices("GET", "alice/say")) == (["alice"], [])
+
+
+def test_an_owner_may_leave_and_be_removed(shared: None, alices: Owners, bobs: Owners, upload: Upload) -> None:
+    assert bobs("DELETE", "alice/say/owners/bob").status == 204
+    assert owners(alices("GET", "alice/say")) == (["alice"], [])
+    assert alices("DELETE", "alice/say/owners/bob").json == {"errors": ["bob does not own this module."]}
+    alices("PUT", "alice/say/owners/bob")
+    assert alices("DELETE", "alice/say/owners/bob").status == 204
+    assert bobs("PUT", "alice/say/owners/bob").status == 403
+
+
+def test_the_holder_cannot_leave(alices: Owners) -> None:
+    reply = alices("DELETE", "alice/say/owners/alice")
+    assert (reply.status, reply.json) == (400, {"errors": ["say lies below the name of alice: transfer it first"]})
+
+
+def test_a_transfer_moves_the_module_with_its_files_and_its_root_slot(
+    client: Client, shared: None, alices: Owners, bobs: Owners, upload: Upload, alice: Account, bob: Account
+) -> None:
+    before = client.get("/manifest")
+    reply = alices("POST", "alice/say/transfer", json={"to": "Bob"})
+    assert owners(reply) == (["bob", "alice"], [])
+    assert reply.json["module"]["url"] == "http://moonbase.test/modules/bob/say"
+    assert client.get("/manifests/alice/say-1.0-1.rockspec").status == 404
+    assert client.get("/manifests/bob/say-1.0-1.rockspec").body == rockspec()
+    after = client.get("/manifest")
+    assert after.body == before.body
+    assert after.header("last-modified") != before.header("last-modified")
+    assert upload(rockspec(version="2.0-1")).json["module_url"] == "http://moonbase.test/modules/bob/say"
+    assert "module.transfer" in actions(alice)
+    assert "module.transfer" in actions(bob)
+
+
+def test_a_module_goes_to_nobody_unasked(alices: Owners, bob: Account) -> None:
+    reply = alices("POST", "alice/say/transfer", json={"to": "bob"})
+    assert (reply.status, reply.json) == (400, {"errors": ["bob does not own say: invite them first"]})
+
+
+def test_the_administrator_needs_no_consent(alices: Owners, upload: Upload, bob: Account, bob_key: str) -> None:
+    moved = ownership.transfer("alice", "say", bob, None)
+    assert moved is not None
+    assert (moved.key, list(moved.value["owners"])) == ("bob/say", ["alice"])
+
+
+def test_after_a_transfer_the_old_name_is_free(client: Client, shared: None, alices: Owners, upload: Upload) -> None:
+    alices("POST", "alice/say/transfer", json={"to": "bob"})
+    alices("DELETE", "bob/say/owners/alice")
+    reply = upload(rockspec(version="3.0-1"))
+    assert (reply.json["is_new"], reply.json["manifests"]) == (True, [])
+    assert client.get("/manifests/alice/manifest.json").json["repository"].keys() == {"say"}
+
+
+def test_the_root_slot_of_a_deleted_module_waits_to_be_taken(
+    client: Client, alices: Owners, bobs: Owners, upload: Upload, bob_key: str
+) -> None:
+    upload(rockspec(version="9.0-1"), key=bob_key)
+    assert bobs("PUT", "bob/say/root").json == {"errors": ["The root manifest has a module say, of alice."]}
+    assert alices("DELETE", "alice/say").status == 204
+    assert client.get("/manifest.json").json["repository"] == {}
+    assert bobs("PUT", "bob/say/root").json["module"]["in_root"] is True
+    assert list(client.get("/manifest.json").json["repository"]["say"]) == ["9.0-1"]
+
+
+def test_the_administrator_moves_the_root_slot(
+    client: Client, alices: Owners, upload: Upload, bob_key: str, alice: Account
+) -> None:
+    upload(rockspec(version="9.0-1"), key=bob_key)
+    modules.take_root("bob", "say", None)
+    assert list(client.get("/manifest.json").json["repository"]["say"]) == ["9.0-1"]
+    assert "module.lose-root" in actions(alice)
+    assert [entry.value.get("in_root", False) for entry in index.catalogue.view().entries.values()] == [False, True]
+
+
+def test_an_owners_modules_are_listed(shared: None, alices: Owners, bobs: Owners, client: Client, bob_key: str) -> None:
+    rows = client.get(f"/api/1/{bob_key}/modules").json["modules"]
+    assert [(row["user"], row["name"], row["archived"]) for row in rows] == [("alice", "say", False)]
+
+
+def test_details_can_be_edited(client: Client, alices: Owners) -> None:
+    changes = {"display_name": "SAY", "summary": " Says it ", "homepage": None, "labels": ["Two Words"]}
+    assert alices("PATCH", "alice/say", json=changes).status == 200
+    shown = client.get("/api/1/modules/say").json["module"]
+    assert [shown[name] for name in changes] == ["SAY", "Says it", None, ["two-words"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "The body is not JSON."),
+        (b"[]", "The body is a JSON object with some of "),
+        (b"{}", "The body is a JSON object with some of "),
+        (b'{"name": "x"}', "name cannot be changed; what can: "),
+        (b'{"archived": 1}', "archived is true or false"),
+        (b'{"summary": 5}', "summary is a text of at most 10000 characters"),
+        (b'{"labels": "x"}', "labels is a list of texts"),
+        (b'{"display_name": "Shout"}', "A display name differs from the name in letter case only."),
+    ],
+)
+def test_a_bad_edit_is_refused(alices: Owners, body: bytes, error: str) -> None:
+    before = index.catalogue.view().sequence
+    reply = alices("PATCH", "alice/say", body=body)
+    assert (reply.status, reply.json["errors"][0][: len(error)]) == (400, error)
+    assert index.catalogue.view().sequence == before
+
+
+@pytest.mark.parametrize("scope", ["read", "module:say"])
+def test_a_narrow_key_changes_nothing(client: Client, alices: Owners, alice: Account, scope: str) -> None:
+    narrow = Owners(client, credentials.create(alice, "luarocks", scope=scope)[1])
+    assert narrow("GET", "alice/say").status == 200
+    assert narrow("DELETE", "alice/say").status == 403
+
+
+def test_a_second_factor_is_asked_where_uploads_ask_it(alices: Owners, alice: Account) -> None:
+    two_factor.enable(alice, required_for_uploads=True)
+    reply = alices("DELETE", "alice/say")
+    assert (reply.status, reply.json["two_factor_required"]) == (403, True)

@@ -1,0 +1,110 @@
+"""Every root that luarocks.org has: stable, development, a user's own, custom; and conditional requests to each."""
+
+import json
+
+import pytest
+
+from chalicelib.core import credentials
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.luarocks.conftest import Upload, rock, rockspec
+
+
+def listed(client: Client, path: str) -> dict[str, list[str]]:
+    """What a manifest lists: versions by module."""
+    reply = client.get(f"{path}.json")
+    assert reply.status == 200, reply.body
+    return {name: list(versions) for name, versions in reply.json["repository"].items()}
+
+
+@pytest.fixture
+def published(upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    upload(rockspec(version="scm-1"))
+    upload(rockspec("only", "dev-1"))
+    upload_rock(2, "say-scm-1.src.rock", rock(version="scm-1"))
+
+
+@pytest.mark.parametrize("member", ["manifest", "manifest-5.1"])
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("", {"say": ["1.0-1"]}),
+        ("/dev", {"only": ["dev-1"], "say": ["scm-1"]}),
+        ("/manifests/alice", {"only": ["dev-1"], "say": ["1.0-1", "scm-1"]}),
+        ("/dev/manifests/Alice", {"only": ["dev-1"], "say": ["scm-1"]}),
+    ],
+)
+def test_a_root_lists_what_belongs_there(
+    client: Client, published: None, root: str, expected: dict[str, list[str]], member: str
+) -> None:
+    assert listed(client, f"{root}/{member}") == expected
+
+
+@pytest.mark.parametrize("root", ["", "/dev", "/manifests/alice", "/dev/manifests/alice"])
+@pytest.mark.parametrize("name", ["say-1.0-1.rockspec", "say-scm-1.rockspec", "say-scm-1.src.rock"])
+def test_every_root_has_the_files_of_its_modules(client: Client, published: None, root: str, name: str) -> None:
+    assert client.get(f"{root}/{name}").status == 200
+
+
+@pytest.mark.parametrize("path", ["/dev", "/manifests/alice", "/m/work", "/m/work/dev"])
+def test_a_root_leads_to_its_manifest(client: Client, aws: None, path: str) -> None:
+    reply = client.get(path)
+    assert (reply.status, reply.header("location")) == (302, f"http://moonbase.test{path}/manifest")
+
+
+@pytest.mark.parametrize("path", ["/dev/manifests/nobody/manifest", "/m/nothing/manifest", "/m/nothing/dev/manifest"])
+def test_a_root_that_is_nobodys_is_not_found(client: Client, aws: None, path: str) -> None:
+    assert client.get(path).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/manifest",
+        "/manifest-5.4.zip",
+        "/dev/manifest-5.1.json",
+        "/manifests/alice/manifest",
+        "/say-1.0-1.rockspec",
+        "/say-scm-1.src.rock",
+        "/api/1/modules/say",
+        "/api/1/modules",
+        "/modules/alice/say",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_has_the_newest_is_told_so(client: Client, published: None, path: str, method: str) -> None:
+    first = client.get(path)
+    etag = str(first.header("etag"))
+    again = client.request(method, path, headers={"If-None-Match": etag})
+    assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
+    if modified := first.header("last-modified"):
+        since = client.request(method, path, headers={"If-Modified-Since": modified})
+        assert (since.status, since.body, since.header("last-modified")) == (304, b"", modified)
+
+
+@pytest.mark.parametrize("path", ["/manifest", "/manifest.zip", "/dev/manifest", "/say-1.0-1.rockspec"])
+def test_what_has_changed_is_sent(client: Client, published: None, upload: Upload, path: str) -> None:
+    first = client.get(path)
+    upload(rockspec(lua="lua >= 5.2"))
+    for known in ({"If-None-Match": first.header("etag")}, {"If-Modified-Since": first.header("last-modified")}):
+        assert client.get(path, headers=known).status == 200  # type: ignore[arg-type]
+
+
+def test_each_manifest_has_an_etag_of_its_own(client: Client, published: None) -> None:
+    paths = ["/manifest", "/manifest.zip", "/manifest-5.1", "/dev/manifest", "/manifests/alice/manifest"]
+    assert len({client.get(path).header("etag") for path in paths}) == len(paths)
+
+
+def test_a_module_of_the_same_name_is_below_its_own_user(
+    client: Client, published: None, upload: Upload, bob: Account
+) -> None:
+    upload(rockspec(version="scm-2"), key=credentials.create(bob, "luarocks")[1])
+    assert listed(client, "/dev/manifest")["say"] == ["scm-1"]
+    assert listed(client, "/dev/manifests/bob/manifest") == {"say": ["scm-2"]}
+    assert client.get("/say-scm-2.rockspec").status == 404
+
+
+def test_a_module_without_a_version_to_show_is_left_out(client: Client, upload: Upload) -> None:
+    upload(rockspec(lua="lua < 5.2"))
+    assert json.loads(client.get("/manifest-5.4.json").body)["repository"] == {}
