@@ -2,6 +2,7 @@
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
+from chalicelib.contentdb.routes import service as contentdb
 from chalicelib.core import jobs
 from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
@@ -14,10 +15,12 @@ site = Site(
         "/": home,
         "/{file}": luarocks,
         "/{file}/{below}": home,
+        "/api": contentdb,
         "/api/tool_version": luarocks,
         "/api/1": luarocks,
         "/manifests": luarocks,
         "/packages": hel,
+        "/packages/{owner}/{name}": contentdb,
         "/auth": hel,
         "/users": hel,
         "/profile": hel,

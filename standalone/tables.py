@@ -2,8 +2,9 @@
 
 from pynamodb.models import Model
 
+from chalicelib.contentdb.tables import ContentDbItem
 from chalicelib.core.tables import CoreItem
 from chalicelib.hel.tables import HelItem
 from chalicelib.luarocks.tables import LuaRocksItem
 
-MODELS: list[type[Model]] = [CoreItem, LuaRocksItem, HelItem]
+MODELS: list[type[Model]] = [CoreItem, LuaRocksItem, ContentDbItem, HelItem]

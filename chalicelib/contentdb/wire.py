@@ -1,0 +1,83 @@
+"""What all ContentDB answers have in common: JSON, errors, headers.
+
+JSON has sorted keys, no blanks, only ASCII, and ends with a line break. Errors have two shapes: those of the API's own
+rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `{"code", "description", "name",
+"success"}`: raise a CoreError with `framework=True` for the latter.
+"""
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chalicelib.contentdb.packages import Moved
+from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
+from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, redirect
+
+CORS = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
+    ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
+]
+
+
+def dump(data: Any) -> bytes:
+    """Data as ContentDB's JSON, without the line break at the end."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+
+
+def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """An answer."""
+    return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
+
+
+def render_success(**told: Any) -> Response:
+    """What a successful write gets."""
+    return render({"success": True, **told})
+
+
+def render_error(request: Request, error: CoreError) -> Response:
+    """A refusal in one of the two shapes; or the way to where a package is now."""
+    if isinstance(error, Moved):
+        return _render_moved(request, error.detail["to"])
+    status = status_of(error)
+    if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
+        return render({"success": False, "error": "Endpoint or method not found"}, 404)
+    if error.detail.get("framework") or isinstance(error, NoSuchPath | MethodNotAllowed | TooLarge | Fault):
+        shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
+        return render(shape, status, headers_of(error))
+    return render({"success": False, "error": error.message}, status, headers_of(error))
+
+
+def finish(request: Request, response: Response) -> None:
+    """Any page in a browser may call the API."""
+    response.headers.extend(CORS)
+
+
+def bad_request(text: str = "The browser (or proxy) sent a request that this server could not understand.") -> Invalid:
+    """What upstream's framework says of a request that it cannot read."""
+    return Invalid(text, framework=True)
+
+
+def parse_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Invalid."""
+    try:
+        data = request.json
+    except Invalid:
+        raise bad_request() from None
+    if not isinstance(data, dict):
+        raise Invalid("Expected the body to be a JSON object")
+    return data
+
+
+def _render_moved(request: Request, key: str) -> Response:
+    """302 to the same page of the package's present name, for other methods 307; the query goes along."""
+    segments = list(request.segments)
+    place = segments.index("packages") + 1
+    segments[place : place + 2] = key.split("/")
+    path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
+    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
+    return redirect(f"{request.base_url}{path}/{query}", 302 if request.method in ("GET", "HEAD") else 307)
