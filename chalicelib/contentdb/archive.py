@@ -81,6 +81,8 @@ def _check_directory(content: bytes) -> None:
 
 
 def _check_entries(entries: list[ZipInfo]) -> None:
+    if not entries:
+        raise BadArchive("The zip file is empty.")
     if len(entries) > MOST_ENTRIES:
         raise BadArchive(f"The zip file has more than {MOST_ENTRIES:,} files.")
     if sum(entry.file_size for entry in entries) > LARGEST:

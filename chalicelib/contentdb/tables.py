@@ -116,6 +116,21 @@ class Release(ContentDbItem, discriminator="release"):
     created_at = UTCDateTimeAttribute()
 
 
+class ReleaseName(ContentDbItem, discriminator="release-name"):
+    """A name or title that one release of a package has. `release-names#<package id>` / `name#<name>` or `title#...`."""
+
+    release_id = NumberAttribute()
+
+
+class File(ContentDbItem, discriminator="file"):
+    """A public file. `file#<name>` / `file`."""
+
+    name = UnicodeAttribute()
+    blob = UnicodeAttribute()
+    size = NumberAttribute()
+    thumbnails = JSONAttribute(null=True)  # an image's thumbnails that were asked for: {"2.png": blob}
+
+
 class Screenshot(ContentDbItem, discriminator="screenshot"):
     """A screenshot. `package#<package id>` / `screenshot#<id, 12 digits>`."""
 

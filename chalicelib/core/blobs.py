@@ -39,6 +39,10 @@ class Store(Protocol):
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None: ...
 
+    def size(self, key: str) -> int | None: ...
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None: ...
+
 
 def put(content: bytes, area: str) -> Blob:
     """Keep `content` under `area`, such as `luarocks`. Store it before the metadata that names it."""
@@ -66,6 +70,24 @@ def delete(key: str) -> None:
 def link(key: str, *, method: str, filename: str, content_type: str, seconds: int = 900) -> str | None:
     """An absolute URL at which `method` (GET or HEAD) works for `seconds`; None where bytes are sent directly."""
     return _store().link(key, method, filename, content_type, seconds)
+
+
+def write(key: str, content: bytes) -> None:
+    """Keep `content` under a key that is not made of it, such as an upload slot's. The first to write there stays."""
+    _store().write(key, content)
+
+
+def size(key: str) -> int | None:
+    """How many bytes there are; None where there are none."""
+    return _store().size(key)
+
+
+def form(key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
+    """The address of a form, and its fields, with which anybody may send `key` for `seconds`; None where it is not S3.
+
+    S3 refuses more than `largest` bytes; the file is the form's last field, `file`.
+    """
+    return _store().form(key, largest, seconds)
 
 
 class S3Store:
@@ -97,6 +119,20 @@ class S3Store:
         }
         operation = "head_object" if method == "HEAD" else "get_object"
         return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
+
+    def size(self, key: str) -> int | None:
+        try:
+            return int(aws.client("s3").head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "403"):  # 403: absent, to whom may not list the bucket
+                return None
+            raise
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
+        made = aws.client("s3").generate_presigned_post(
+            self._bucket, key, Conditions=[["content-length-range", 1, largest]], ExpiresIn=seconds
+        )
+        return made["url"], made["fields"]
 
 
 class DirectoryStore:
@@ -132,6 +168,15 @@ class DirectoryStore:
         self._path(key).unlink(missing_ok=True)
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
+        return None
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._path(key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
         return None
 
     def _path(self, key: str) -> Path:
