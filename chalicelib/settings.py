@@ -26,6 +26,7 @@ class Settings:
     max_answer: int = 100 * MIB  # the largest file sent as a body; above it S3 sends it; on Lambda 4.4 MB
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
+    contentdb_blocked_domains: tuple[str, ...] = ()  # sites that packages may not link to
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
