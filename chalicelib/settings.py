@@ -31,6 +31,7 @@ class Settings:
     contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01
     contentdb_screenshot_width: int = 0  # the smallest screenshot, in pixels; upstream asks for 920
     contentdb_screenshot_height: int = 0  # upstream asks for 517
+    contentdb_blocked_domains: tuple[str, ...] = ()  # sites that packages may not link to
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie

@@ -1,11 +1,9 @@
 """ContentDB's credential, a Bearer token, to a caller."""
 
 from chalicelib.contentdb import index, packages
-from chalicelib.contentdb.permissions import is_maintainer
-from chalicelib.contentdb.tables import Package
 from chalicelib.core import credentials
 from chalicelib.core.accounts import Suspended
-from chalicelib.core.caller import Caller, allows
+from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
 from chalicelib.web.request import Request
@@ -46,14 +44,3 @@ def for_package(request: Request) -> Caller:
     """Who calls for the package in the path. That there is one is found out first, as upstream does."""
     packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
     return somebody(request)
-
-
-def require_token_for(caller: Caller, package: Package) -> None:
-    """Raises Forbidden unless the token may be used on a package.
-
-    Upstream takes the author's tokens only. Here those of maintainers will do: there are no pages on which they could
-    do their work instead.
-    """
-    in_scope = allows(caller.credential.scope, f"package:{package.key}")
-    if not (in_scope and is_maintainer(caller.account, package)):
-        raise Forbidden("API token does not have access to the package")

@@ -37,6 +37,11 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.views import Entry, Value, View
 
+NO_SUCH_PAGE = (
+    "The requested URL was not found on the server. "
+    "If you entered the URL manually please check your spelling and try again."
+)
+
 
 @dataclass
 class Parts:
@@ -99,6 +104,11 @@ def packages(view: View) -> Iterator[Entry]:
 def by_alias(view: View) -> dict[str, Entry]:
     """The packages that other names lead to."""
     return view.keep("aliases", lambda view: {a: entry for entry in packages(view) for a in entry.value["aliases"]})
+
+
+def no_such_page() -> NotFound:
+    """What upstream's framework says of a package or page that it cannot find."""
+    return NotFound(NO_SUCH_PAGE, framework=True)
 
 
 def entities() -> Iterator[tuple[str, Value]]:

@@ -8,8 +8,11 @@ from enum import Enum, auto
 
 from chalicelib.contentdb.tables import Package, Release
 from chalicelib.core.accounts import RANKS
+from chalicelib.core.caller import Caller, allows
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.tables import Account
+
+NO_ACCESS = "API token does not have access to the package"
 
 
 class Action(Enum):
@@ -62,6 +65,23 @@ def may_delete_release(account: Account, package: Package, release: Release, new
         return True
     spare = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
     return spare and may(account, Action.MAKE_RELEASE, package)
+
+
+def require_token_for(caller: Caller, package: Package) -> None:
+    """Raises Forbidden unless the token may be used on a package.
+
+    Upstream takes the author's tokens only. Here those of maintainers will do: there are no pages on which they could
+    do their work instead.
+    """
+    require_scope(caller, package.key)
+    if not is_maintainer(caller.account, package):
+        raise Forbidden(NO_ACCESS)
+
+
+def require_scope(caller: Caller, key: str) -> None:
+    """Raises Forbidden when the token is bound to another package than `author/name`, or may only read."""
+    if not allows(caller.credential.scope, f"package:{key}"):
+        raise Forbidden(NO_ACCESS)
 
 
 def _may_approve_screenshot(account: Account, package: Package) -> bool:

@@ -38,6 +38,7 @@ class Package(ContentDbItem, discriminator="package"):
 
     id = NumberAttribute()
     author = UnicodeAttribute()
+    author_id = NumberAttribute()
     name = UnicodeAttribute()
     type = UnicodeAttribute()  # MOD, GAME or TXP
     state = UnicodeAttribute(default="WIP")  # WIP, CHANGES_NEEDED, READY_FOR_REVIEW, APPROVED or DELETED

@@ -11,8 +11,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chalicelib.contentdb.arguments import malformed
 from chalicelib.contentdb.packages import Moved
 from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
+from chalicelib.web.conditional import etag_of
+from chalicelib.web.encoding import Kept, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
@@ -53,13 +56,12 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def finish(request: Request, response: Response) -> None:
-    """Any page in a browser may call the API."""
+    """Any page in a browser may call the API; what is fetched again and again has an ETag, and goes out compressed."""
+    if request.method in ("GET", "HEAD") and response.status == 200 and response.header("ETag") is None:
+        body = response.body
+        response.headers.append(("ETag", body.etag if isinstance(body, Kept) else etag_of(body)))
+    encode(request, response)
     response.headers.extend(CORS)
-
-
-def bad_request(text: str = "The browser (or proxy) sent a request that this server could not understand.") -> Invalid:
-    """What upstream's framework says of a request that it cannot read."""
-    return Invalid(text, framework=True)
 
 
 def parse_object(request: Request) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def parse_object(request: Request) -> dict[str, Any]:
     try:
         data = request.json
     except Invalid:
-        raise bad_request() from None
+        raise malformed() from None
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
     return data
