@@ -6,6 +6,9 @@ The bytes of a file are stored in an area of its own, so that they can go when i
 import secrets
 from collections.abc import Iterable
 
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.contentdb import images
 from chalicelib.contentdb.tables import File
 from chalicelib.core import blobs
 from chalicelib.core.errors import NotFound
@@ -18,15 +21,32 @@ def store(content: bytes, extension: str) -> File:
     """Keep bytes; the file is public once it has been added to a transaction."""
     stem = secrets.token_hex(5)
     blob = blobs.put(content, f"contentdb/{stem}")
-    return File(file_pk(f"{stem}.{extension}"), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
+    return File(_pk(stem), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
 
 
 def get(name: str) -> File:
     """The file with this name; raises NotFound."""
-    found = File.find(file_pk(name), "file") if len(name) <= _LONGEST_NAME else None
-    if found is None:
+    file = _find(name)
+    if file is None or file.name != name:
         raise NotFound("There is no such file.")
-    return found
+    return file
+
+
+def get_thumbnail(level: int, name: str) -> bytes:
+    """An image made small: `name` is the image's own, with the extension of what is wanted. Made once, and kept.
+
+    Raises NotFound.
+    """
+    file, extension = _find(name), name.rpartition(".")[2]
+    if file is None or file.name.endswith(".zip") or extension not in images.KINDS:
+        raise NotFound("There is no such image.")
+    kept = file.thumbnails or {}
+    key = kept.get(f"{level}.{extension}")
+    if key:
+        return blobs.get(key)
+    content = images.thumbnail(blobs.get(file.blob), level, extension)
+    _keep_thumbnail(file, f"{level}.{extension}", content)
+    return content
 
 
 def add(writes: Transaction, file: File) -> None:
@@ -36,11 +56,10 @@ def add(writes: Transaction, file: File) -> None:
 
 def remove(writes: Transaction, name: str | None) -> list[str]:
     """Take a file away; returns the blobs to drop afterwards. Nothing happens for a file that is not there."""
-    file = File.find(file_pk(name), "file") if name else None
+    file = _find(name) if name else None
     if file is None:
         return []
-    unchanged = File.thumbnails == file.thumbnails if file.thumbnails else File.thumbnails.does_not_exist()
-    writes.delete(file, unchanged)
+    writes.delete(file, _has_thumbnails(file.thumbnails))
     return [file.blob, *(file.thumbnails or {}).values()]
 
 
@@ -50,6 +69,25 @@ def drop(keys: Iterable[str]) -> None:
         blobs.delete(key)
 
 
-def file_pk(name: str) -> str:
-    """The partition of a file."""
-    return f"file#{name}"
+def _keep_thumbnail(file: File, name: str, content: bytes) -> None:
+    """Note a thumbnail with its image, unless that went or got another one at this moment."""
+    blob = blobs.put(content, f"contentdb/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
+    before = file.thumbnails
+    noted, _ = file.update_or_read(
+        [File.thumbnails.set({**(before or {}), name: blob.key})], File.pk.exists() & _has_thumbnails(before)
+    )
+    if not noted:
+        blobs.delete(blob.key)
+
+
+def _has_thumbnails(thumbnails: dict[str, str] | None) -> Condition:
+    return File.thumbnails == thumbnails if thumbnails else File.thumbnails.does_not_exist()
+
+
+def _find(name: str) -> File | None:
+    stem = name.partition(".")[0]
+    return File.find(_pk(stem), "file") if len(name) <= _LONGEST_NAME else None
+
+
+def _pk(stem: str) -> str:
+    return f"file#{stem}"

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib import settings
@@ -59,13 +60,13 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
         return Fetched(target.read_bytes(), str(answer["commit"]), list(answer["subjects"]))
 
 
-def _ask(question: dict[str, object], home: str) -> dict[str, object]:
+def _ask(question: dict[str, Any], home: str) -> dict[str, Any]:
     """The child's answer. Raises Invalid with its words, or when it was stopped."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": home, "TMPDIR": home}
     if libraries := os.environ.get("LD_LIBRARY_PATH"):
         environment["LD_LIBRARY_PATH"] = libraries
     try:
-        done = subprocess.run(  # noqa: S603 (our own module, no shell)
+        done = subprocess.run(
             [sys.executable, "-m", "chalicelib.contentdb.git_child"],
             input=json.dumps(question).encode(),
             stdout=subprocess.PIPE,
@@ -75,7 +76,7 @@ def _ask(question: dict[str, object], home: str) -> dict[str, object]:
             timeout=_PATIENCE,
             check=False,
         )
-        answer: dict[str, object] = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise Invalid("The Git server is too slow.") from None
     except ValueError:

@@ -4,6 +4,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -133,7 +134,8 @@ class Fetcher:
         """(path, content) of every file, submodules' included; without export-ignored ones and symbolic links."""
         root = cast(Tree, store[tree])
         attributes = GitAttributes(
-            _patterns(store, root, b""), directory_loader=lambda path: _patterns(store, _tree_at(store, root, path), path)
+            _patterns(store, root, b""),
+            directory_loader=lambda path: _patterns(store, _tree_at(store, root, path), path),
         )
         submodules = _submodules(store, root)
         waiting: list[tuple[bytes, Tree, int]] = [(b"", root, deepest)]
@@ -171,10 +173,8 @@ def fetch(asked: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, A
     fetcher.write_zip(url, repo, commit, asked["prefix"], asked["target"])
     subjects: Sequence[str] = []
     if asked["previous"] and asked["previous"] != commit.id.decode():
-        try:
+        with suppress(GitProtocolError, Unfetchable, Refused, KeyError):  # a release does without notes
             subjects = fetcher.subjects(url, commit, asked["previous"])
-        except (GitProtocolError, Unfetchable, Refused, KeyError):
-            pass  # the files are there; a release does without notes
     return {"commit": commit.id.decode(), "subjects": subjects}
 
 
@@ -189,7 +189,7 @@ def _find(refs: dict[bytes, ObjectID], ref: str | None) -> ObjectID:
 
 
 def _subject(commit: Commit) -> str:
-    return commit.message.decode(errors="replace").strip().partition("\n")[0][:200]
+    return str(commit.message.decode(errors="replace")).strip().partition("\n")[0][:200]
 
 
 def _tree_at(store: BaseObjectStore, root: Tree, path: bytes) -> Tree:

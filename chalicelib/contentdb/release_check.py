@@ -7,7 +7,19 @@ from typing import Any
 
 import orjson
 
-from chalicelib.contentdb import archive, content, edits, files, game_support, git, index, packages, releases, tasks, versions
+from chalicelib.contentdb import (
+    archive,
+    content,
+    edits,
+    files,
+    game_support,
+    git,
+    index,
+    packages,
+    releases,
+    tasks,
+    versions,
+)
 from chalicelib.contentdb.content import Content
 from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.tables import File, Package, Release
@@ -55,7 +67,7 @@ def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
     fetched = _fetch(parts, release, job["ref"])
     root = archive.open_zip(fetched.content)
     found = content.read(root, package.type, package.name, approved=package.state == "APPROVED")
-    file = files.store(fetched.content, "zip") if release.file is None else None
+    file = files.store(fetched.content, "zip") if not release.blob else None
     try:
         index.publish(package.author, package.name, _decision(release, found, fetched, file, job["account"]))
     except BaseException:
@@ -65,8 +77,8 @@ def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
 
 def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
     """What is to be checked: the file that was uploaded, or a commit of the package's repository."""
-    if release.file is not None:
-        return _Fetched(blobs.get(files.get(release.file).blob), release.commit_hash, release.release_notes)
+    if release.blob:
+        return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
     before = [other.commit_hash for other in releases.newest_first(parts) if other.state == "APPROVED"]
     previous = before[0] if before and not release.release_notes else None
     fetched = git.fetch(parts.package.repo or "", ref, parts.package.name, previous)
@@ -92,7 +104,7 @@ def _decision(
             "max_version": _version(view, found.max_version),
         }
         if file:
-            changes["file"] = file.name
+            changes |= {"file": file.name, "blob": file.blob}
             files.add(writes, file)
         newest = max((number for number, other in parts.releases.items() if other.state == "APPROVED"), default=0)
         if approved.id > newest:
@@ -143,7 +155,7 @@ def _fail(package: Package, release: Release, message: str) -> None:
     def decide(parts: Parts, writes: Transaction, view: View) -> None:
         failed = releases.get(parts, int(release.id))
         dropped[:] = releases.let_go(writes, failed)
-        writes.update(failed, failed.assign(state="FAILED", file=None), Release.state == "PROCESSING")
+        writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
         tasks.fail(writes, str(release.task_id), message)
 
     try:

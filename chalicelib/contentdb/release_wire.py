@@ -1,12 +1,13 @@
 """Releases as clients send and see them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.contentdb import versions, wire
 from chalicelib.contentdb.index import iso
 from chalicelib.contentdb.releases import LONGEST_NAME, Wanted
-from chalicelib.contentdb.tables import Package, Release, Task
+from chalicelib.contentdb.tables import Release, Task
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
@@ -26,25 +27,25 @@ def parse(request: Request, caller: Caller) -> Wanted:
     name, title = _text(data, "name"), _text(data, "title")
     if not (name or title):
         raise Invalid("name is required in the POST data")
-    wanted = {
-        "name": name or (title or "")[:LONGEST_NAME].strip(),
-        "title": title or name,
-        "named": bool(name),
-        "release_notes": _notes(data),
-    }
+    wanted = Wanted(
+        name=name or (title or "")[:LONGEST_NAME].strip(),
+        title=title or name or "",
+        release_notes=_notes(data),
+        named=bool(name),
+        commit=(_text(data, "commit") or "").lower() or None,
+    )
     _check_lengths(wanted)
-    commit = (_text(data, "commit") or "").lower() or None
     if _text(data, "method") == "git":
-        return Wanted(**wanted, ref=_text(data, "ref"))
+        return replace(wanted, ref=_text(data, "ref"), commit=None)
     if slot := _text(data, "upload"):
         content = uploads.read(caller, PURPOSE, slot)
-        return Wanted(**wanted, commit=commit, filename="upload.zip", content=content, slot=slot)
+        return replace(wanted, filename="upload.zip", content=content, slot=slot)
     if is_json or not (request.form.files or "file" in data):
         raise Invalid("Unknown release-creation method. Specify the method or provide a file.")
     file = request.form.file("file")
     if file is None:
         raise Invalid("Missing 'file' in multipart body" if "file" not in data else "Expected file")
-    return Wanted(**wanted, commit=commit, filename=file.filename, content=file.content)
+    return replace(wanted, filename=file.filename, content=file.content)
 
 
 def render(view: View, release: Release) -> Value:
@@ -64,10 +65,9 @@ def render(view: View, release: Release) -> Value:
     }
 
 
-def render_with_package(view: View, release: Release, package: Value | Package) -> Value:
+def render_with_package(view: View, release: Release, package: Value) -> Value:
     """A release, and whose it is."""
-    fields = package if isinstance(package, dict) else vars(package)
-    return render(view, release) | {"package": {name: fields[name] for name in ("author", "name", "type")}}
+    return render(view, release) | {"package": {name: package[name] for name in ("author", "name", "type")}}
 
 
 def render_task(task_id: str, task: Task | None) -> Value:
@@ -103,10 +103,10 @@ def _notes(data: Mapping[str, Any]) -> str | None:
     return notes.replace("\r\n", "\n") if notes else None
 
 
-def _check_lengths(wanted: Mapping[str, Any]) -> None:
+def _check_lengths(wanted: Wanted) -> None:
     longest = {"name": LONGEST_NAME, "title": _LONGEST_TITLE, "release_notes": _LONGEST_NOTES}
     for name, limit in longest.items():
-        if len(wanted[name] or "") > limit:
+        if len(getattr(wanted, name) or "") > limit:
             raise Invalid(f"{name} must be at most {limit} characters long")
 
 

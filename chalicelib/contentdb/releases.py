@@ -118,6 +118,7 @@ def _create(caller: Caller, package: Package, wanted: Wanted, file: File | None)
         release_notes=wanted.release_notes,
         state="PROCESSING",
         file=file.name if file else None,
+        blob=file.blob if file else None,
         commit_hash=wanted.commit,
         created_at=datetime.now(UTC),
     )

@@ -1,6 +1,6 @@
 """ContentDB's HTTP API, in the order of its own API page."""
 
-from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb import auth, file_routes, release_routes, screenshot_routes, wire
 from chalicelib.contentdb.service import service
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
@@ -8,7 +8,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["service"]
+__all__ = ["file_routes", "release_routes", "screenshot_routes", "service"]
 
 
 @service.route("GET", "/api/whoami", auth=auth.anyone, scope="read")

@@ -54,7 +54,7 @@ def open_slot(caller: Caller, purpose: str, largest: int, base_url: str) -> Slot
 
 
 def receive(slot_id: str, content: bytes) -> None:
-    """Take a slot's file. Raises NotFound, TooLarge, Invalid for an empty one, or Conflict when there is one already."""
+    """Take a slot's file. Raises NotFound, TooLarge, Invalid for an empty one, or Conflict for a second one."""
     slot = _find(slot_id)
     if len(content) > slot.largest:
         raise TooLarge(f"The file is larger than {int(slot.largest)} bytes.")

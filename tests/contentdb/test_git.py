@@ -105,7 +105,8 @@ def test_only_http_without_a_user_is_taken(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433"]
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433"],
 )
 def test_what_is_not_public_is_not_reached(host: str) -> None:
     with settings.override(contentdb_git_networks=()), pytest.raises(Invalid, match="is not a public address"):
