@@ -21,26 +21,8 @@ _LICENSE = re.compile(r"(licen[cs]e|copying)([-_. ][\w .+-]*)?", re.IGNORECASE)
 _FOLDERS = ("textures", "sounds", "models", "media", "locale", "mods", "menu")
 _DEEPEST_MODPACK = 10
 _RESERVED = frozenset(
-    [
-        "core",
-        "minetest",
-        "group",
-        "table",
-        "string",
-        "lua",
-        "luajit",
-        "assert",
-        "debug",
-        "error",
-        "next",
-        "pairs",
-        "print",
-        "select",
-        "type",
-        "pack",
-        "unpack",
-        "builtin",
-    ]
+    "core minetest group table string lua luajit assert debug error next pairs print select type pack unpack "  # noqa: SIM905
+    "builtin".split()
 )
 
 

@@ -11,7 +11,7 @@ _A_WEEK = ("Cache-Control", "public, max-age=604800")  # what a name stands for 
 
 
 def render_file(request: Request, file: File) -> Response:
-    """A file's bytes, or a redirect to them: zips come from S3 where there is one, and whatever is too large to send."""
+    """A file's bytes; where there is S3, a redirect to zips there, and to what is too large to send."""
     content_type = _type_of(file.name)
     if file.name.endswith(".zip") or file.size > settings.current().max_answer:
         link = blobs.link(file.blob, method=request.method, filename=file.name, content_type=content_type)

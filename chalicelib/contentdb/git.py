@@ -34,7 +34,7 @@ class Fetched:
 def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetched:
     """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
 
-    `prefix` is the folder that everything in the zip is in, `previous` the commit of the release before. Raises Invalid.
+    `prefix` is the folder that everything in the zip is in, `previous` the commit of the last release. Raises Invalid.
     """
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
         raise Invalid("The repository's address must start with http:// or https://, and name no user.")
