@@ -121,7 +121,7 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
         yield lambda entry: language in entry.value["translations"]
     if version is not None:
         supported = "not_supported" not in arguments
-        yield lambda entry: (versions.newest_release(entry.value, version) is not None) is supported
+        yield lambda entry: (versions.newest_id(entry.value, version) is not None) is supported
 
 
 def _author(view: View, author: str) -> Test:
