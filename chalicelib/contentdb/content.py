@@ -20,9 +20,8 @@ _GAME = re.compile(r"\*|([A-Za-z0-9._-]+/)?[a-z0-9_]+")
 _LICENSE = re.compile(r"(licen[cs]e|copying)([-_. ][\w .+-]*)?", re.IGNORECASE)
 _FOLDERS = ("textures", "sounds", "models", "media", "locale", "mods", "menu")
 _DEEPEST_MODPACK = 10
-_RESERVED = frozenset(
-    "core minetest group table string lua luajit assert debug error next pairs print select type pack unpack "  # noqa: SIM905
-    "builtin".split()
+_RESERVED = re.compile(
+    r"core|minetest|group|table|string|lua|luajit|assert|debug|error|next|pairs|print|select|type|pack|unpack|builtin"
 )
 
 
@@ -172,7 +171,7 @@ def _mod(folder: Folder, settings: dict[str, str], default: str) -> Mod:
             f"Invalid mod name {name[:100]!r} at {folder.path or '/'}: "
             "it can only contain lower case letters (a-z), digits (0-9), and underscores (_)"
         )
-    if name in _RESERVED:
+    if _RESERVED.fullmatch(name):
         raise Invalid(f"Forbidden mod name '{name}' at {folder.path or '/'}: Luanti uses it itself")
     return Mod(name, _dependencies(folder, settings, "depends"), _dependencies(folder, settings, "optional_depends"))
 

@@ -29,7 +29,7 @@ DEV_STATES = (
 AI_DISCLOSURES = ("NONE", "ASSISTED", "GENERATED")
 OVERRIDE = 11  # the confidence of what an author says of a game here, above conf files (10) and what is detected (1)
 
-_LONGEST = {
+LONGEST = {
     "title": 100,
     "name": 100,
     "short_description": 200,
@@ -47,7 +47,7 @@ _LARGEST_TOPIC = 2**31 - 1
 _MOST = 200  # tags, warnings or games
 _ALIASES = {"short_desc": "short_description", "desc": "long_description", "issueTracker": "issue_tracker"}
 _KINDS: dict[str, type] = {
-    **dict.fromkeys(_LONGEST, str),
+    **dict.fromkeys(LONGEST, str),
     **dict.fromkeys(("type", "dev_state", "ai_disclosure", "license", "media_license"), str),
     **dict.fromkeys(("tags", "content_warnings", "game_support"), list),
     "forums": int,
@@ -132,7 +132,7 @@ def _check_kind(name: str, value: Any) -> None:
     elif isinstance(value, int):
         if not 0 <= value <= _LARGEST_TOPIC:
             raise Invalid(f"{name} is out of range")
-    elif isinstance(value, str | list) and len(value) > _LONGEST.get(name, _MOST):
+    elif isinstance(value, str | list) and len(value) > LONGEST.get(name, _MOST):
         raise Invalid(f"{name} is too long")
 
 

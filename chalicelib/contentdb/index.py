@@ -11,7 +11,7 @@ the parts and add the same changes to the transaction, and derives the entry fro
 release, sets a cover image or counts a review changes its item and its part, and need not know what lists hold.
 
 How releases and screenshots hang into the entry: `releases` are the APPROVED ones, highest id first, with what the
-choice of a release needs; `screenshots` are the approved ones in order, the first of them (or the cover image) is the
+choice of a release needs; `screenshots` are the approved ones in order, the first of them is the
 thumbnail. Whatever else lists need of them goes into `_release` and `_screenshot`.
 """
 
@@ -179,6 +179,12 @@ def counted(counters: Counters) -> Value:
         "score_reviews": float(counters.score_reviews),
         "reviews": [int(counters.positive), int(counters.neutral), int(counters.negative)],
     }
+
+
+def current_counters(package: Entry) -> Value:
+    """The same, as the counters stand this moment."""
+    counters = Counters.find(package_pk(package.value["id"]), "counters")
+    return counted(counters) if counters else {}
 
 
 def score(value: Value) -> float:

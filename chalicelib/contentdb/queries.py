@@ -73,12 +73,7 @@ def parse(view: View, arguments: Arguments) -> Query:
 
 def find(view: View, query: Query) -> list[Entry]:
     """The approved packages that a query asks for, in its order."""
-    found = [entry for entry in index.approved(view) if all(test(entry) for test in query.tests)]
-    if query.words is not None:
-        ranked = [(rank, entry) for entry in found if (rank := search.rank(entry, query.words)) is not None]
-        found = [entry for _, entry in sorted(ranked, key=lambda pair: -pair[0])]
-        if not query.sort and not query.descending:
-            found.reverse()
+    found = [entry for entry in _looked_for(view, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
         random.shuffle(found)
     elif query.sort and (query.sort, query.descending) != ("score", True):  # which is the order that they have
@@ -90,6 +85,16 @@ def find(view: View, query: Query) -> list[Entry]:
     if query.promotes:
         found.sort(key=lambda entry: entry.key not in featured(view))
     return found[: query.limit or None]
+
+
+def _looked_for(view: View, query: Query) -> list[Entry]:
+    """The approved packages that the words fit, best first; all of them without words."""
+    if query.words is None:
+        return index.approved(view)
+    ranks = search.ranks(view, query.words)
+    fitting = [view.entries[key] for key in ranks if view.entries[key].value["state"] == "APPROVED"]
+    order = -1 if query.descending or query.sort else 1
+    return sorted(fitting, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
 
 
 def featured(view: View) -> frozenset[str]:
@@ -121,7 +126,7 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
         yield lambda entry: language in entry.value["translations"]
     if version is not None:
         supported = "not_supported" not in arguments
-        yield lambda entry: (versions.newest_release(entry.value, version) is not None) is supported
+        yield lambda entry: (versions.newest_id(entry.value, version) is not None) is supported
 
 
 def _author(view: View, author: str) -> Test:

@@ -19,6 +19,11 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.views import View
 
 Row = Mapping[str, Any]
+_SORTED = ("tags", "content_warnings", "licenses")
+_UNSAID: dict[str, dict[str, Any]] = {
+    "tags": {"description": None, "views": 0},
+    "content_warnings": {"description": None},
+}
 SETS = ("licenses", "tags", "content_warnings", "languages", "minetest_versions")
 
 
@@ -42,6 +47,12 @@ class Reference:
 def of(view: View) -> Reference:
     """The reference data in force."""
     return view.keep("reference", _read)
+
+
+def rows(view: View, name: str) -> list[Row]:
+    """A set as clients see it: those that upstream sorts are in order of their names."""
+    found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(view), name).values()]
+    return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
 
 
 def seed() -> dict[str, int]:

@@ -47,6 +47,12 @@ def newest_release(value: Value, version: int | None) -> Value | None:
     return None
 
 
+def newest_id(value: Value, version: int | None = None) -> int | None:
+    """The id of that release."""
+    release = newest_release(value, version)
+    return int(release["id"]) if release else None
+
+
 def runs_on(release: Value, version: int) -> bool:
     """Whether a release runs on a version."""
     return (release["min"] is None or release["min"] <= version) and (

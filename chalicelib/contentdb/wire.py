@@ -20,6 +20,7 @@ from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, stat
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
 
+VARY_LANGUAGE = ("Vary", "Accept-Language")
 CORS = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
@@ -35,6 +36,16 @@ def dump(data: Any) -> bytes:
 def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """An answer."""
     return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
+
+
+def render_kept(body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
+    """An answer that is ready, good for so many seconds."""
+    return Response(200, body, [("Content-Type", "application/json"), cache_for(seconds), *headers])
+
+
+def cache_for(seconds: int) -> tuple[str, str]:
+    """How long clients may use an answer without asking again."""
+    return "Cache-Control", f"max-age={seconds}"
 
 
 def render_success(**told: Any) -> Response:
@@ -66,13 +77,25 @@ def finish(request: Request, response: Response) -> None:
 
 def parse_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises Invalid."""
-    try:
-        data = request.json
-    except Invalid:
-        raise malformed() from None
+    data = _parse_json(request)
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
     return data
+
+
+def parse_texts(request: Request) -> list[str]:
+    """The body as a JSON array of texts. Raises Invalid."""
+    data = _parse_json(request)
+    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
+        raise Invalid("Expected the body to be a JSON array of texts")
+    return data
+
+
+def _parse_json(request: Request) -> Any:
+    try:
+        return request.json
+    except Invalid:
+        raise malformed() from None
 
 
 def _render_moved(request: Request, key: str) -> Response:
