@@ -1,7 +1,17 @@
 """Releases: ContentDB's API, in the order of its page; and their tasks."""
 
 from chalicelib import settings
-from chalicelib.contentdb import auth, index, packages, release_lists, release_wire, releases, tasks, wire
+from chalicelib.contentdb import (
+    auth,
+    index,
+    packages,
+    release_check,
+    release_lists,
+    release_wire,
+    releases,
+    tasks,
+    wire,
+)
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.service import service
@@ -11,6 +21,8 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.views import View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+
+__all__ = ["release_check"]  # the job that releases promise
 
 
 @service.route("GET", "/api/releases")
