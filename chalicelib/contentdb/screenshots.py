@@ -53,7 +53,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
     """Add a screenshot behind the others; returns the package's parts with it. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
     _check_pace(parts)
-    if wanted.filename.lower().rpartition(".")[2] not in images.EXTENSIONS:
+    if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in images.EXTENSIONS)):
         raise Invalid("Please upload a PNG, JPEG, or WebP image file")
     picture = images.inspect(wanted.content)
     _check_size(picture)
