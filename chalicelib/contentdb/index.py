@@ -64,9 +64,14 @@ def load(package_id: int) -> Parts:
     return parts
 
 
+def find(view: View, key: str) -> Entry | None:
+    """A package by its `author/name`, in any state but DELETED."""
+    return view.entries.get(key) if "#" not in key else None
+
+
 def find_id(view: View, key: str) -> int:
     """The id of a package, also of a deleted one; raises NotFound."""
-    if entry := view.entries.get(key):
+    if entry := find(view, key):
         return int(entry.value["id"])
     if claim := PackageName.find(name_pk(key), "package-name"):
         return int(claim.package_id)
