@@ -68,7 +68,7 @@ def count(key: str, **counters: Any) -> None:
 def release(key: str, lowest: str | None = None, highest: str | None = None, state: str = "APPROVED") -> int:
     """Give a package a release for some engine versions; returns its id."""
     author, name = key.split("/")
-    number = ids.reserve("test-release")
+    number = ids.reserve("contentdb-release")
 
     def decide(parts: Parts, writes: Transaction, view: View) -> None:
         made = Release(
@@ -94,7 +94,7 @@ def release(key: str, lowest: str | None = None, highest: str | None = None, sta
 def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True) -> int:
     """Give a package a screenshot; returns its id."""
     author, name = key.split("/")
-    number = ids.reserve("test-screenshot")
+    number = ids.reserve("contentdb-screenshot")
 
     def decide(parts: Parts, writes: Transaction, view: View) -> None:
         made = Screenshot(

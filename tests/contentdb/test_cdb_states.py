@@ -76,7 +76,8 @@ def test_an_approval_approves_the_screenshots_and_is_dated_once(client: Client) 
 
 
 @pytest.mark.parametrize(
-    ("name", "state"), [("approve", "WIP"), ("restore", "READY_FOR_REVIEW"), ("unapprove", "WIP"), ("request-changes", "WIP")]
+    ("name", "state"),
+    [("approve", "WIP"), ("restore", "READY_FOR_REVIEW"), ("unapprove", "WIP"), ("request-changes", "WIP")],
 )
 def test_a_step_that_leads_nowhere_is_a_conflict_or_nothing(client: Client, name: str, state: str) -> None:
     change("Alice/lamps", state=state)
