@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import catalogues, contentdb, jobs, keys, serve, two_factor, users
+from commands import backup, catalogues, contentdb, fsck, jobs, keys, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,11 +44,13 @@ def show(result: Any, data: Path | None, as_json: bool) -> None:
         _show_one(result)
     elif isinstance(result, list):
         _show_rows(result)
+    context = click.get_current_context()
+    context.exit(context.obj.get("exit_code", 0))
 
 
 def _show_one(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        text = "\n".join(value) if isinstance(value, list) else _plain(value)
+        text = "\n".join(value or ["none"]) if isinstance(value, list) else _plain(value)
         click.echo(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")
 
 
@@ -74,7 +76,7 @@ def _asks_for_help() -> bool:
 
 def _makes_data() -> bool:
     """Whether the command may be an installation's first; others would only hide a mistyped directory."""
-    return {"user", "create"} <= set(sys.argv)
+    return {"user", "create"} <= set(sys.argv) or "import" in sys.argv
 
 
 for command in (
@@ -85,5 +87,8 @@ for command in (
     jobs.jobs,
     catalogues.catalogue,
     contentdb.contentdb,
+    backup.export,
+    backup.import_,
+    fsck.fsck,
 ):
     main.add_command(command)

@@ -53,7 +53,7 @@ def _collection(author: str, name: str, keys: list[str], view: View) -> Collecti
     before = view.entries.get(pk)
     known = {item["package"]: item for item in before.value["items"]} if before else {}
     for key in keys:
-        if key not in known and key not in view.entries:
+        if key not in known and index.find(view, key) is None:
             raise Invalid(f"Unable to find the package {key}")
     items = [known.get(key) or {"package": key, "description": None, "created_at": index.iso(moment)} for key in keys]
     stored = Collection.find(pk, "collection") if before else None

@@ -65,8 +65,8 @@ def _candidates(view: View, name: str) -> list[Entry]:
     """The packages that a dependency, a mod's name or an `author/name`, may mean."""
     if "/" not in name:
         return providers(view).get(name, [])
-    entry = view.entries.get(name) or index.by_alias(view).get(name)
-    return [entry] if entry and entry.value.get("state") == "APPROVED" else []
+    entry = index.find(view, name) or index.by_alias(view).get(name)
+    return [entry] if entry and entry.value["state"] == "APPROVED" else []
 
 
 def _providers(view: View) -> dict[str, list[Entry]]:

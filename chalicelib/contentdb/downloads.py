@@ -18,6 +18,7 @@ from functools import cache
 
 from chalicelib.contentdb import index
 from chalicelib.contentdb.tables import (
+    ContentDbItem,
     Counters,
     DailyStats,
     Release,
@@ -27,7 +28,7 @@ from chalicelib.contentdb.tables import (
     package_pk,
     release_sk,
 )
-from chalicelib.core import jobs, sealing
+from chalicelib.core import inventory, jobs, sealing
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.views import View
@@ -39,7 +40,8 @@ BOOKED_EVERY = 300
 DECAY = 0.93  # of a score, a day
 _POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
 _BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
-_SEALED_FOR = "contentdb-downloads"
+_SECRET = "secret#downloads"
+inventory.seals(ContentDbItem, "sealed")
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,13 @@ def _client(address: str) -> str:
 @cache
 def _key() -> bytes:
     """The key of the addresses' hashes: the same for all processes, sealed where it is stored."""
-    stored = Secret.find("secret#downloads", "secret")
+    stored = Secret.find(_SECRET, "secret")
     if stored is None:
-        stored = Secret("secret#downloads", "secret", sealed=sealing.seal(secrets.token_hex(32), _SEALED_FOR))
+        stored = Secret(_SECRET, "secret", sealed=sealing.seal(secrets.token_hex(32), _SECRET))
         writes = Transaction()
         writes.create(stored)
         try:
             writes.commit()
         except Contended:  # another process was faster
             return _key()
-    return bytes.fromhex(sealing.unseal(stored.sealed, _SEALED_FOR))
+    return bytes.fromhex(sealing.unseal(stored.sealed, _SECRET))

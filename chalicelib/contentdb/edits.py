@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib import settings
-from chalicelib.contentdb import reference
+from chalicelib.contentdb import index, reference
 from chalicelib.contentdb.permissions import Action, may, require
 from chalicelib.contentdb.reference import Row
 from chalicelib.contentdb.tables import Package
@@ -245,8 +245,8 @@ def _games(given: list[Any] | None, view: View) -> dict[str, bool]:
             game = f"{game.get('author')}/{game.get('name')}"
         if not isinstance(game, str) or not isinstance(item.get("supports"), bool):
             raise Invalid("game_support must be a list of objects with game and supports")
-        entry = view.entries.get(game) or view.entries.get(f"{game}_game")
-        if entry is None or entry.value.get("type") != "game":
+        entry = index.find(view, game) or index.find(view, f"{game}_game")
+        if entry is None or entry.value["type"] != "game":
             raise Invalid("Unable to find that game")
         found[entry.key] = item["supports"]
     return found

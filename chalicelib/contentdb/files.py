@@ -9,18 +9,19 @@ from collections.abc import Iterable
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.contentdb import images
-from chalicelib.contentdb.tables import File
-from chalicelib.core import blobs
+from chalicelib.contentdb.tables import ContentDbItem, File
+from chalicelib.core import blobs, inventory
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
 
+AREA = "contentdb"
 _LONGEST_NAME = 64
 
 
 def store(content: bytes, extension: str) -> File:
     """Keep bytes; the file is public once it has been added to a transaction."""
     stem = secrets.token_hex(5)
-    blob = blobs.put(content, f"contentdb/{stem}")
+    blob = blobs.put(content, f"{AREA}/{stem}")
     return File(_pk(stem), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
 
 
@@ -60,7 +61,7 @@ def remove(writes: Transaction, name: str | None) -> list[str]:
     if file is None:
         return []
     writes.delete(file, _has_thumbnails(file.thumbnails))
-    return [file.blob, *(file.thumbnails or {}).values()]
+    return _blobs_of(file)
 
 
 def drop(keys: Iterable[str]) -> None:
@@ -69,9 +70,14 @@ def drop(keys: Iterable[str]) -> None:
         blobs.delete(key)
 
 
+@inventory.holds(ContentDbItem, AREA)
+def _blobs_of(item: ContentDbItem) -> list[str]:
+    return [item.blob, *(item.thumbnails or {}).values()] if isinstance(item, File) else []
+
+
 def _keep_thumbnail(file: File, name: str, content: bytes) -> None:
     """Note a thumbnail with its image, unless that went or got another one at this moment."""
-    blob = blobs.put(content, f"contentdb/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
+    blob = blobs.put(content, f"{AREA}/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
     before = file.thumbnails
     noted, _ = file.update_or_read(
         [File.thumbnails.set({**(before or {}), name: blob.key})], File.pk.exists() & _has_thumbnails(before)

@@ -53,6 +53,7 @@ class Parts:
     screenshots: dict[int, Screenshot] = field(default_factory=dict)
 
 
+_COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
 Decision = Callable[[Parts, Transaction, View], None]
 
 
@@ -64,9 +65,14 @@ def load(package_id: int) -> Parts:
     return parts
 
 
+def find(view: View, key: str) -> Entry | None:
+    """A package by its `author/name`, in any state but DELETED."""
+    return view.entries.get(key) if "#" not in key else None
+
+
 def find_id(view: View, key: str) -> int:
     """The id of a package, also of a deleted one; raises NotFound."""
-    if entry := view.entries.get(key):
+    if entry := find(view, key):
         return int(entry.value["id"])
     if claim := PackageName.find(name_pk(key), "package-name"):
         return int(claim.package_id)
@@ -261,4 +267,9 @@ def _approved(view: View) -> list[Entry]:
     return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 
-catalogue = Catalogue("contentdb", entities)
+def _settled(value: Value) -> Value:
+    """A package's entry without what `refresh` brings up to date."""
+    return {name: held for name, held in value.items() if name not in _COUNTED}
+
+
+catalogue = Catalogue("contentdb", entities, _settled)

@@ -30,10 +30,9 @@ class Moved(CoreError):
 def get(view: View, author: str, name: str) -> Entry:
     """A package in any state but DELETED; raises NotFound, or Moved for an alias or a game's name without `_game`."""
     key = f"{author}/{name}"
-    entry = view.entries.get(key)
-    if entry and "#" not in key:
+    if entry := index.find(view, key):
         return entry
-    game = view.entries.get(f"{key}_game")
+    game = index.find(view, f"{key}_game")
     other = game if game and game.value["type"] == "game" else index.by_alias(view).get(key)
     if other:
         raise Moved(to=other.key)

@@ -197,7 +197,7 @@ def _licenses(view: View, names: Sequence[str]) -> frozenset[str]:
 
 def _game(view: View, name: str) -> Test:
     """Packages that say of one game that they support it."""
-    game = next((view.entries[key] for key in (name, f"{name}_game") if key in view.entries), None)
-    if game is None or game.value.get("type") != "game":
+    game = index.find(view, name) or index.find(view, f"{name}_game")
+    if game is None or game.value["type"] != "game":
         raise Invalid("Unable to find that game")
     return lambda entry: any(row["game"] == game.key and row["supports"] for row in entry.value["game_support"])

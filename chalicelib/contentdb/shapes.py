@@ -109,7 +109,7 @@ def _thumbnail(value: Value, base: str) -> str | None:
 def _game_support(view: View, value: Value, language: str, base: str) -> list[dict[str, Any]]:
     rows = []
     for row in value["game_support"]:
-        game = view.entries.get(row["game"])
+        game = index.find(view, row["game"])
         if game is not None:
             release = versions.newest_id(game.value)
             shown = short(game.value, release=release, language=language, promoted=False, base=base)

@@ -8,7 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from chalicelib.core import blobs, jobs
+from chalicelib.core import blobs, inventory, jobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
 from chalicelib.core.storage import Transaction
@@ -20,6 +20,7 @@ AREA = "slots"
 _LEEWAY = 900  # seconds in which an upload that began in time may end
 _LONGEST_ID = 64
 _LISTING = "upload-slots"
+inventory.passing(AREA)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
 """The root of the host, which no upstream API claims, and what all services share there."""
 
+import logging
+
 from chalicelib.core import uploads
+from chalicelib.core.errors import Busy
+from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.service import Service
 
 service = Service("home", wire.render_error)
+_log = logging.getLogger(__name__)
 
 
 @service.route("GET", "/")
@@ -20,3 +25,14 @@ def send_file(request: Request) -> Response:
     """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""
     uploads.receive(*wire.parse_slot(request))
     return Response(204)
+
+
+@service.route("GET", "/healthz")
+def health(request: Request) -> Response:
+    """Whether requests can be answered: 200, or 503 when the store does not answer."""
+    try:
+        CoreItem.find("health", "health")
+    except Exception as error:
+        _log.exception("the store does not answer")
+        raise Busy("The store does not answer.", retry_after=5) from error
+    return wire.render_health()

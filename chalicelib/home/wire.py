@@ -28,6 +28,11 @@ def parse_slot(request: Request) -> tuple[str, bytes]:
     return slot, file.content
 
 
+def render_health() -> Response:
+    """`{"status": "ok"}`, which nobody may keep."""
+    return json_response({"status": "ok"}, headers=[("Cache-Control", "no-store")])
+
+
 def render_error(request: Request, error: CoreError) -> Response:
     """`{"message": ...}`: in no service's dialect."""
     return json_response({"message": error.message}, status_of(error), headers_of(error))

@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import requests
 from PIL import Image
 
-from chalicelib.core import jobs
+from chalicelib.core import blobs, jobs, links
 from tests.client import Client, Reply
 
 MOD = {"init.lua": "-- nothing yet\n", "mod.conf": "name = mymod\n", "LICENSE.txt": "MIT\n"}
@@ -71,6 +71,8 @@ def fetched(client: Client, path: str, *, hops: int = 3) -> bytes:
             return reply.body
         assert reply.status == 302, reply.body
         url = urlsplit(reply.header("Location") or "")
+        if url.path.startswith(links.PREFIX):  # on one machine the gateway serves these
+            return blobs.get(links.read(url.path, url.query, "GET").key)
         if url.hostname and url.hostname.endswith(".amazonaws.com"):
             answer = requests.get(url.geturl(), timeout=10)
             assert answer.status_code == 200

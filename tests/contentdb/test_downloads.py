@@ -28,7 +28,9 @@ def _released(client: Client, bearer: dict[str, str], alice: Account) -> None:
     downloads._key.cache_clear()
 
 
-def get(client: Client, path: str = PATH, agent: str | None = LUANTI, address: str = "203.0.113.7", **more: Any) -> Reply:
+def get(
+    client: Client, path: str = PATH, agent: str | None = LUANTI, address: str = "203.0.113.7", **more: Any
+) -> Reply:
     from tests.client import _event
 
     headers = {**client.headers, **({"User-Agent": agent} if agent is not None else {}), **more.pop("headers", {})}
@@ -149,7 +151,8 @@ def test_the_platform_is_told_by_the_agent(client: Client, agent: str, platform:
 
 
 @pytest.mark.parametrize(
-    "agent", [None, "", "Googlebot/2.1 (+http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; bingbot/2.0)", "x Crawler"]
+    "agent",
+    [None, "", "Googlebot/2.1 (+http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; bingbot/2.0)", "x Crawler"],
 )
 def test_bots_and_nameless_clients_do_not_count(client: Client, agent: str | None) -> None:
     assert get(client, agent=agent).status == 302

@@ -272,7 +272,12 @@ def test_twenty_in_half_an_hour_are_enough(client: Client, bearer: dict[str, str
 
 @pytest.mark.parametrize(
     ("method", "path", "verb"),
-    [("POST", "new/", "create"), ("DELETE", "1/", "delete"), ("POST", "order/", "change"), ("POST", "cover-image/", "change")],
+    [
+        ("POST", "new/", "create"),
+        ("DELETE", "1/", "delete"),
+        ("POST", "order/", "change"),
+        ("POST", "cover-image/", "change"),
+    ],
 )
 def test_another_author_may_not(
     client: Client, bearer: dict[str, str], bob: Account, method: str, path: str, verb: str

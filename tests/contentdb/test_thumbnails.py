@@ -48,9 +48,7 @@ def test_it_is_the_middle_of_the_image(client: Client, stem: str) -> None:
     assert (left[0] > 200, right[2] > 200) == (True, True)  # type: ignore[index]
 
 
-def test_a_thumbnail_is_made_once(
-    client: Client, stem: str, calls: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thumbnail_is_made_once(client: Client, stem: str, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     first = client.get(f"/thumbnails/2/{stem}.png")
     monkeypatch.setattr("chalicelib.contentdb.images.thumbnail", None)
     calls.clear()
@@ -69,7 +67,11 @@ def test_a_known_image_is_not_sent_again(client: Client, stem: str) -> None:
 def test_images_of_every_kind_become_small(client: Client, alice: Account, bearer: dict[str, str], mode: str) -> None:
     draft("Alice/mymod")
     image = Image.new("RGBA", (300, 200), (255, 0, 0, 128))
-    image = Image.new("I;16", (300, 200)) if mode == "I;16" else image.convert("RGB" if mode == "CMYK" else mode if mode != "1" else "L").convert(mode)
+    image = (
+        Image.new("I;16", (300, 200))
+        if mode == "I;16"
+        else image.convert("RGB" if mode == "CMYK" else mode if mode != "1" else "L").convert(mode)
+    )
     written = BytesIO()
     image.save(written, "JPEG" if mode == "CMYK" else "PNG")
     stem = screenshot(client, bearer, written.getvalue(), "a.png").partition(".")[0]
@@ -83,7 +85,9 @@ def test_an_unknown_level_is_forbidden(client: Client, stem: str, level: str) ->
     assert (reply.status, reply.json["success"]) == (403, False)
 
 
-@pytest.mark.parametrize("name", ["{stem}.gif", "{stem}", "{stem}.zip", "nothing.png", "..%2F..%2Fkey.png", "x" * 3000 + ".png"])
+@pytest.mark.parametrize(
+    "name", ["{stem}.gif", "{stem}", "{stem}.zip", "nothing.png", "..%2F..%2Fkey.png", "x" * 3000 + ".png"]
+)
 def test_an_unknown_image_is_not_found(client: Client, stem: str, name: str) -> None:
     reply = client.get(f"/thumbnails/1/{name.format(stem=stem)}")
     assert (reply.status, reply.json["success"]) == (404, False)
