@@ -38,9 +38,7 @@ def test_a_conf_that_is_wrong_says_where(text: str, message: str) -> None:
     assert refused.value.message == message
 
 
-@pytest.mark.parametrize(
-    ("value", "found"), [(None, []), ("", []), (" , ", []), ("a, b,c ,", ["a", "b", "c"])]
-)
+@pytest.mark.parametrize(("value", "found"), [(None, []), ("", []), (" , ", []), ("a, b,c ,", ["a", "b", "c"])])
 def test_a_list_is_separated_by_commas(value: str | None, found: list[str]) -> None:
     assert conf.names(value) == found
 
