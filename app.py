@@ -3,7 +3,7 @@
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.contentdb.routes import service as contentdb
-from chalicelib.core import jobs
+from chalicelib.core import jobs, uploads
 from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
 from chalicelib.luarocks.routes import service as luarocks
@@ -22,6 +22,10 @@ site = Site(
         "/manifests": luarocks,
         "/packages": hel,
         "/packages/{owner}/{name}": contentdb,
+        "/uploads": contentdb,
+        "/thumbnails": contentdb,
+        "/tasks": contentdb,
+        uploads.PATH: home,
         "/auth": hel,
         "/users": hel,
         "/profile": hel,

@@ -53,6 +53,7 @@ class Parts:
     screenshots: dict[int, Screenshot] = field(default_factory=dict)
 
 
+_COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
 Decision = Callable[[Parts, Transaction, View], None]
 
 
@@ -266,4 +267,9 @@ def _approved(view: View) -> list[Entry]:
     return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 
-catalogue = Catalogue("contentdb", entities)
+def _settled(value: Value) -> Value:
+    """A package's entry without what `refresh` brings up to date."""
+    return {name: held for name, held in value.items() if name not in _COUNTED}
+
+
+catalogue = Catalogue("contentdb", entities, _settled)

@@ -97,10 +97,15 @@ def apply(account: Account, package: Package, data: Mapping[str, Any], writes: T
     if fields:
         before = package.key
         writes.update(package, package.assign(**fields))
-        if package.key != before:
-            writes.delete(PackageName(name_pk(before), "package-name"))
-            writes.create(_claim(package.key, package), _taken())
+        rename(package, before, writes)
     return bool(fields)
+
+
+def rename(package: Package, before: str, writes: Transaction) -> None:
+    """Hold the package's present name instead of the one that it had `before`, if it is another."""
+    if package.key != before:
+        writes.delete(PackageName(name_pk(before), "package-name"))
+        writes.create(_claim(package.key, package), _taken())
 
 
 def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller | None = None) -> Parts:

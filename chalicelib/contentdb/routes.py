@@ -3,12 +3,15 @@
 from chalicelib.contentdb import (
     auth,
     collections,
+    file_routes,
     index,
     languages,
     lists,
     packages,
     reference,
+    release_routes,
     schema,
+    screenshot_routes,
     shapes,
     states,
     versions,
@@ -23,7 +26,7 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["service"]
+__all__ = ["file_routes", "release_routes", "screenshot_routes", "service"]
 
 PACKAGE = "/api/packages/{author}/{name}"
 

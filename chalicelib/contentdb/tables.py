@@ -89,6 +89,7 @@ class Counters(ContentDbItem, discriminator="counters"):
     positive = NumberAttribute(default=0)  # approved reviews, by rating
     neutral = NumberAttribute(default=0)
     negative = NumberAttribute(default=0)
+    decayed_on = UnicodeAttribute(null=True)  # the last day on which the score of downloads shrank
 
 
 class PackageName(ContentDbItem, discriminator="package-name"):
@@ -117,6 +118,21 @@ class Release(ContentDbItem, discriminator="release"):
     created_at = UTCDateTimeAttribute()
 
 
+class ReleaseName(ContentDbItem, discriminator="release-name"):
+    """A name or title that one release of a package has. `release-names#<package id>` / `name#...` or `title#...`."""
+
+    release_id = NumberAttribute()
+
+
+class File(ContentDbItem, discriminator="file"):
+    """A public file. `file#<name without extension>` / `file`."""
+
+    name = UnicodeAttribute()
+    blob = UnicodeAttribute()
+    size = NumberAttribute()
+    thumbnails = JSONAttribute(null=True)  # an image's thumbnails that were asked for: {"2.png": blob}
+
+
 class Screenshot(ContentDbItem, discriminator="screenshot"):
     """A screenshot. `package#<package id>` / `screenshot#<id, 12 digits>`."""
 
@@ -138,6 +154,44 @@ class Task(ContentDbItem, discriminator="task"):
     status = UnicodeAttribute()  # PENDING, STARTED, PROGRESS, SUCCESS or FAILURE
     result = JSONAttribute(null=True)
     error = UnicodeAttribute(null=True)
+
+
+class Seen(ContentDbItem, discriminator="seen"):
+    """A client that has downloaded a package lately. `seen#<package id>#<keyed hash of the address>` / `download`."""
+
+    until = NumberAttribute()  # epoch seconds
+
+
+class Tally(ContentDbItem, discriminator="tally"):
+    """Downloads that are not booked yet. `tally#<shard>` / `<date>#<package id>#<release id>`.
+
+    `hits` counts all of them, and tells whether there were more since it was read; `points` are halves.
+    """
+
+    hits = NumberAttribute()
+    platform_minetest = NumberAttribute(null=True)
+    platform_other = NumberAttribute(null=True)
+    reason_new = NumberAttribute(null=True)
+    reason_dependency = NumberAttribute(null=True)
+    reason_update = NumberAttribute(null=True)
+    downloads = NumberAttribute(null=True)
+    points = NumberAttribute(null=True)
+
+
+class DailyStats(ContentDbItem, discriminator="daily-stats"):
+    """Downloads of one package on one day, UTC. `stats#<package id>` / `<date>`."""
+
+    platform_minetest = NumberAttribute(default=0)
+    platform_other = NumberAttribute(default=0)
+    reason_new = NumberAttribute(default=0)
+    reason_dependency = NumberAttribute(default=0)
+    reason_update = NumberAttribute(default=0)
+
+
+class Secret(ContentDbItem, discriminator="secret"):
+    """A key of ours. `secret#<name>` / `secret`."""
+
+    sealed = UnicodeAttribute()
 
 
 class ReferenceSet(ContentDbItem, discriminator="reference"):

@@ -27,6 +27,11 @@ CORS = [
     ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
 ]
 
+_SLOTS = (
+    " Larger files: ask for an upload slot with POST /api/uploads/new/, send the file there, "
+    "and name the slot as upload in place of file."
+)
+
 
 def dump(data: Any) -> bytes:
     """Data as ContentDB's JSON, without the line break at the end."""
@@ -58,6 +63,8 @@ def render_error(request: Request, error: CoreError) -> Response:
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     status = status_of(error)
+    if isinstance(error, TooLarge) and request.segments[-1] == "new":
+        error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
         return render({"success": False, "error": "Endpoint or method not found"}, 404)
     if error.detail.get("framework") or isinstance(error, NoSuchPath | MethodNotAllowed | TooLarge | Fault):
