@@ -5,6 +5,7 @@ Of the game only what its C++ does for the menu is made here: HTTP, files, setti
 
 import io
 import json
+import re
 import shutil
 import tempfile
 import urllib.request
@@ -85,7 +86,7 @@ class MainMenu:
     def __init__(self, url: str, home: Path) -> None:
         self.home, self.requests = home, []
         for name in ("cache", "mods", "games", "textures", "moon/mods"):
-            (home / name).mkdir(parents=True)
+            (home / name).mkdir(parents=True, exist_ok=True)
         self.settings: dict[str, Any] = {
             "contentdb_url": url,
             "contentdb_flag_blacklist": "nonfree, desktop_default",
@@ -104,13 +105,14 @@ class MainMenu:
 
     def browse(self, kind: str | None = None) -> str:
         """Open "Browse online content"; what it shows."""
-        self.lua.globals().create_store_dlg(kind).show(self.lua.globals().create_store_dlg(kind))
+        dialog = self.lua.globals().create_store_dlg(kind)
+        dialog.show(dialog)
         return self.look()
 
     def look(self) -> str:
-        """What the front dialog shows."""
+        """What the front dialog shows, less colours and escapes."""
         dialog = self.lua.eval("shown[#shown]")
-        return str(dialog.formspec(dialog))
+        return re.sub(r"\x1b\(c@[^)]*\)|\\", "", str(dialog.formspec(dialog)))
 
     def press(self, **fields: str) -> str:
         """Send fields of the front dialog; what the front dialog shows then."""
