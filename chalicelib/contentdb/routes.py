@@ -56,9 +56,8 @@ def delete_token(request: Request, caller: Caller | None) -> Response:
 def list_packages(request: Request) -> Response:
     """List."""
     view = index.catalogue.view()
-    return wire.render_kept(
-        request, lists.packages(request, view, languages.wanted(request, view)), 300, wire.VARY_LANGUAGE
-    )
+    found = lists.packages(request, view, languages.wanted(request, view))
+    return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
 
 
 @service.route("GET", PACKAGE)
