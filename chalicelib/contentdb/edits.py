@@ -3,10 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from chalicelib import settings
-from chalicelib.contentdb import index, reference
+from chalicelib.contentdb import index, links, reference
 from chalicelib.contentdb.permissions import Action, may, require
 from chalicelib.contentdb.reference import Row
 from chalicelib.contentdb.tables import Package
@@ -43,7 +41,6 @@ LONGEST = {
     "forum_url": 200,
 }
 _LINKS = ("repo", "website", "issue_tracker", "video_url", "donate_url", "translation_url", "forum_url")
-_LARGEST_TOPIC = 2**31 - 1
 _MOST = 200  # tags, warnings or games
 _ALIASES = {"short_desc": "short_description", "desc": "long_description", "issueTracker": "issue_tracker"}
 _KINDS: dict[str, type] = {
@@ -70,11 +67,6 @@ _IGNORED = {
     "video_thumbnail_url",
 }
 _NAME = re.compile(r"[a-z0-9_]+")
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_HOST = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+{_LABEL}\.?|localhost|\[[0-9a-fA-F:.]+\]")
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}]")
-_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
-_PRANK = "dQw4w9WgXcQ"
 
 
 def decide(account: Account, package: Package, data: Mapping[str, Any], view: View) -> Fields:
@@ -104,7 +96,7 @@ def parse(data: Mapping[str, Any], view: View) -> Fields:
     if "forum_url" in fields:
         topic = fields.pop("forum_url")
         fields.setdefault("forums", topic)
-    _refuse_blocked(fields)
+    links.refuse_blocked(fields)
     return fields
 
 
@@ -130,7 +122,7 @@ def _check_kind(name: str, value: Any) -> None:
     elif not isinstance(value, kind) or isinstance(value, bool):
         raise Invalid(f"{name} must be a {kind.__name__}")
     elif isinstance(value, int):
-        if not 0 <= value <= _LARGEST_TOPIC:
+        if not 0 <= value <= links.LARGEST_TOPIC:
             raise Invalid(f"{name} is out of range")
     elif isinstance(value, str | list) and len(value) > LONGEST.get(name, _MOST):
         raise Invalid(f"{name} is too long")
@@ -140,7 +132,7 @@ def _read(name: str, value: Any, view: View) -> Any:
     if reader := _READERS.get(name):
         return reader(value, view)
     if value is not None and name in _LINKS:
-        return _link(name, value)
+        return links.read(name, value)
     if name in ("title", "short_description") and not value.strip():
         raise Invalid(f"{name} must not be empty")
     return value
@@ -191,51 +183,6 @@ def _names(field: str, what: str) -> Callable[[list[Any] | None, View], list[str
     return read
 
 
-def _link(name: str, url: str) -> Any:
-    if not url.startswith(("http://", "https://")):
-        raise Invalid(f"{name} must start with http:// or https://")
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        host = re.sub(r":[0-9]*$", "", host)
-        parts.port  # noqa: B018  (raises for a number that is no port)
-    except ValueError:
-        host = ""
-    if not _HOST.fullmatch(host) or _NOT_IN_URLS.search(url):
-        raise Invalid(f"{name} must be a valid URL")
-    if name == "forum_url":
-        return _topic(parts.query)
-    return _video(url) if name == "video_url" else url
-
-
-def _topic(query: str) -> int:
-    topic = parse_qs(query).get("t", [""])[0]
-    if not (topic.isascii() and topic.isdecimal() and int(topic[:12]) <= _LARGEST_TOPIC):
-        raise Invalid("Invalid forum_url - missing t")
-    return int(topic)
-
-
-def youtube_id(url: str | None) -> str | None:
-    """The id of a YouTube video; None for other videos."""
-    parts = urlsplit(url or "")
-    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    if host == "youtu.be":
-        video = parts.path[1:]
-    elif host in ("youtube.com", "youtube-nocookie.com"):
-        path = re.fullmatch(r"/(?:embed|shorts|live|v)/([^/]+)", parts.path)
-        video = path[1] if path else parse_qs(parts.query).get("v", [""])[0]
-    else:
-        return None
-    return video if _YOUTUBE_ID.fullmatch(video) else None
-
-
-def _video(url: str) -> str:
-    video = youtube_id(url)
-    if video == _PRANK:
-        raise Forbidden("Linking to blocked sites is not allowed")
-    return f"https://www.youtube.com/watch?v={video}" if video else url
-
-
 def _games(given: list[Any] | None, view: View) -> dict[str, bool]:
     """Whether each of some games is supported, from objects such as a package's own `game_support` holds."""
     found: dict[str, bool] = {}
@@ -259,12 +206,6 @@ def support(wanted: dict[str, bool], rows: list[Fields]) -> list[Fields] | None:
         known.get((game, supports), {"game": game, "supports": supports, "confidence": OVERRIDE})
         for game, supports in sorted(wanted.items())
     ] or None
-
-
-def _refuse_blocked(fields: Fields) -> None:
-    texts = [value.lower() for value in fields.values() if isinstance(value, str)]
-    if any(domain.lower() in text for domain in settings.current().contentdb_blocked_domains for text in texts):
-        raise Forbidden("Linking to blocked sites is not allowed")
 
 
 _READERS: dict[str, Callable[[Any, View], Any]] = {

@@ -56,7 +56,8 @@ def delete_token(request: Request, caller: Caller | None) -> Response:
 def list_packages(request: Request) -> Response:
     """List."""
     view = index.catalogue.view()
-    return wire.render_kept(lists.packages(request, view, languages.wanted(request, view)), 300, wire.VARY_LANGUAGE)
+    found = lists.packages(request, view, languages.wanted(request, view))
+    return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
 
 
 @service.route("GET", PACKAGE)
@@ -81,13 +82,13 @@ def package_dependencies(request: Request) -> Response:
     """Dependencies, with suggested candidates."""
     view, package = _package(request)
     only_hard = bool(request.argument("only_hard"))
-    return wire.render_kept(lists.dependencies_of(view, package, only_hard=only_hard), 300)
+    return wire.render_kept(request, lists.dependencies_of(view, package, only_hard=only_hard), 300)
 
 
 @service.route("GET", "/api/dependencies")
 def all_dependencies(request: Request) -> Response:
     """Provides and raw dependencies for all packages."""
-    return wire.render_kept(lists.all_dependencies(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.view()), 300)
 
 
 @service.route("POST", PACKAGE, auth=auth.somebody, scope="package:")
@@ -157,7 +158,7 @@ def set_aliases(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/api/updates")
 def updates(request: Request) -> Response:
     """Look-up table."""
-    return wire.render_kept(lists.updates(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
 
 
 # Collections

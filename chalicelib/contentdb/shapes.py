@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contentdb import edits, index, versions
+from chalicelib.contentdb import index, links, versions
 from chalicelib.contentdb.wire import dump
 from chalicelib.core.views import Entry, Value, View
 
@@ -56,7 +56,7 @@ def short(value: Value, *, release: int | None, language: str, promoted: bool, b
 def full(view: View, value: Value, *, language: str, base: str) -> Value:
     """All of a package. The counters are those of the entry; `index.counted` makes newer ones."""
     title, description = _texts(value, language)
-    video = edits.youtube_id(value["video_url"])
+    video = links.youtube_id(value["video_url"])
     return {
         **{field: value[field] for field in _STORED},
         "title": title,

@@ -11,15 +11,18 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from chalicelib import settings
 from chalicelib.contentdb.arguments import malformed
 from chalicelib.contentdb.packages import Moved
+from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
 from chalicelib.web.conditional import etag_of
-from chalicelib.web.encoding import Kept, encode
+from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
 
+ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
 CORS = [
     ("Access-Control-Allow-Origin", "*"),
@@ -43,8 +46,16 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_kept(body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
-    """An answer that is ready, good for so many seconds."""
+def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
+    """An answer that is ready, good for so many seconds.
+
+    What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
+    """
+    if len(body) > settings.current().max_answer and not accepts_gzip(request):
+        copy = blobs.put(body, ANSWERS)
+        link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
+        if link:
+            return redirect(link)
     return Response(200, body, [("Content-Type", "application/json"), cache_for(seconds), *headers])
 
 

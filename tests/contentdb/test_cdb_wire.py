@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from chalicelib.core import accounts, credentials
+from chalicelib import settings
+from chalicelib.core import accounts, blobs, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
@@ -284,3 +285,15 @@ def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account
     for host in ("one.test", 'two".test'):
         shown = client.get("/api/packages/", headers={"Host": host}).json[0]["thumbnail"]
         assert shown == f"http://{host}/thumbnails/1/0123456789.png"
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_what_is_too_large_to_send_is_compressed_or_elsewhere(client: Client, alice: Account) -> None:
+    published("Alice/lamps")
+    whole = client.get("/api/updates/").body
+    with settings.override(max_answer=len(whole) - 1):
+        assert client.get("/api/updates/", headers={"Accept-Encoding": "gzip"}).body == whole
+        reply = client.get("/api/updates/")
+    assert (reply.status, (reply.header("location") or "").startswith("https://moonbase-test.s3.")) == (302, True)
+    [copy] = blobs.listed("contentdb/answers/")
+    assert blobs.get(copy.key) == whole
