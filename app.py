@@ -2,7 +2,8 @@
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.core import jobs
+from chalicelib.contentdb.routes import service as contentdb
+from chalicelib.core import jobs, uploads
 from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
 from chalicelib.luarocks.routes import service as luarocks
@@ -15,6 +16,7 @@ site = Site(
         "/{file}": luarocks,
         "/{file}/{below}": home,
         "/healthz": home,
+        "/api": contentdb,
         "/api/tool_version": luarocks,
         "/api/1": luarocks,
         "/dev": luarocks,
@@ -23,6 +25,11 @@ site = Site(
         "/modules": luarocks,
         "/packages": hel,
         "/hel": hel,
+        "/packages/{owner}/{name}": contentdb,
+        "/uploads": contentdb,
+        "/thumbnails": contentdb,
+        "/tasks": contentdb,
+        uploads.PATH: home,
         "/auth": hel,
         "/users": hel,
         "/profile": hel,

@@ -27,6 +27,12 @@ class Settings:
     max_answer: int = 4 * MIB  # the largest file sent as a body; above it a link leads to it; on Lambda 4.4 MB
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
+    contentdb_max_upload: int = 100 * MIB  # a release's zip
+    contentdb_git_networks: tuple[str, ...] = ()  # networks that are not public and still have repositories: 10.0.0.0/8
+    contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01
+    contentdb_screenshot_width: int = 0  # the smallest screenshot, in pixels; upstream asks for 920
+    contentdb_screenshot_height: int = 0  # upstream asks for 517
+    contentdb_blocked_domains: tuple[str, ...] = ()  # sites that packages may not link to
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
     hel_longest_page: int = 100  # packages in one page, when a client asks for more by "limit"
@@ -55,6 +61,10 @@ def _read(variable: str, text: str, kind: type) -> Any:
         if not text.isdecimal():
             raise ValueError(f"{variable} must be a whole number, not {text!r}")
         return int(text)
+    if kind is bool:
+        if text.lower() not in ("yes", "no"):
+            raise ValueError(f"{variable} must be yes or no, not {text!r}")
+        return text.lower() == "yes"
     if kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import backup, catalogues, fsck, jobs, keys, luarocks, serve, two_factor, users
+from commands import backup, catalogues, contentdb, fsck, jobs, keys, luarocks, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -87,6 +87,7 @@ for command in (
     jobs.jobs,
     catalogues.catalogue,
     luarocks.luarocks,
+    contentdb.contentdb,
     backup.export,
     backup.import_,
     fsck.fsck,

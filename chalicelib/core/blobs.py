@@ -50,6 +50,10 @@ class Store(Protocol):
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None: ...
 
+    def size(self, key: str) -> int | None: ...
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None: ...
+
 
 def put(content: bytes, area: str) -> Blob:
     """Keep `content` under `area`, such as `luarocks`. Store it before the metadata that names it. Raises Busy."""
@@ -110,6 +114,24 @@ def link(key: str, *, method: str, filename: str, content_type: str, seconds: in
     return _store().link(key, method, filename, content_type, seconds)
 
 
+def write(key: str, content: bytes) -> None:
+    """Keep `content` under a key that is not made of it, such as an upload slot's. The first to write there stays."""
+    _store().write(key, content)
+
+
+def size(key: str) -> int | None:
+    """How many bytes there are; None where there are none."""
+    return _store().size(key)
+
+
+def form(key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
+    """The address of a form, and its fields, with which anybody may send `key` for `seconds`; None where it is not S3.
+
+    S3 refuses more than `largest` bytes; the file is the form's last field, `file`.
+    """
+    return _store().form(key, largest, seconds)
+
+
 class S3Store:
     """Objects of one bucket."""
 
@@ -162,6 +184,20 @@ class S3Store:
         }
         operation = "head_object" if method == "HEAD" else "get_object"
         return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
+
+    def size(self, key: str) -> int | None:
+        try:
+            return int(aws.client("s3").head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "403"):  # 403: absent, to whom may not list the bucket
+                return None
+            raise
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
+        made = aws.client("s3").generate_presigned_post(
+            self._bucket, key, Conditions=[["content-length-range", 1, largest]], ExpiresIn=seconds
+        )
+        return made["url"], made["fields"]
 
 
 @contextmanager

@@ -98,6 +98,15 @@ class DirectoryStore:
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
         return links.make(Link(key, method, filename, content_type, int(time.time()) + seconds))
 
+    def size(self, key: str) -> int | None:
+        try:
+            return self._path(key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
+        return None
+
     def _write(self, path: Path, source: BinaryIO) -> None:
         with suppress(FileNotFoundError):
             os.utime(path)  # as old as its newest use, so that nobody removes it as forgotten

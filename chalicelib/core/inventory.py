@@ -32,6 +32,7 @@ class Holding:
 
 
 _holdings: dict[type[Item], Holding] = {}
+_passing: set[str] = set()
 _checks: list[Callable[[], Iterable[Fault]]] = []
 
 
@@ -54,6 +55,11 @@ def holds(model: type[Item], *areas: str) -> Callable[[BlobsOf], BlobsOf]:
     return declare
 
 
+def passing(area: str) -> None:
+    """Declare an area whose blobs nobody names and nobody needs for longer than a day."""
+    _passing.add(area)
+
+
 def seals(model: type[Item], attribute: str) -> None:
     """Declare that an attribute, where a table's items have it, is sealed for the item's `pk`, see sealing.seal."""
     of(model).sealed.add(attribute)
@@ -73,4 +79,5 @@ def own_faults() -> Iterator[Fault]:
 
 def areas() -> tuple[str, ...]:
     """Every claimed area, as the beginning of its blobs' keys."""
-    return tuple(f"{area}/" for holding in _holdings.values() for area in holding.areas)
+    held = (area for holding in _holdings.values() for area in holding.areas)
+    return tuple(f"{area}/" for area in (*held, *_passing))

@@ -98,6 +98,14 @@ class Counter(CoreItem, discriminator="counter"):
     value = NumberAttribute()
 
 
+class UploadSlot(CoreItem, discriminator="upload-slot"):
+    """A place for one uploaded file. `upload-slot#<id>` / `upload-slot`; listed under `upload-slots` by its end."""
+
+    account_id = NumberAttribute()
+    purpose = UnicodeAttribute()  # the service that may use the file
+    largest = NumberAttribute()  # bytes
+
+
 class Window(CoreItem, discriminator="window"):
     """How often something was done in one stretch of time. `window#<subject>` / `<start>`."""
 

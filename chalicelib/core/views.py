@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 REMEMBERED = 256
+REMEMBERED_WEIGHT = 64 * 1024 * 1024
 
 T = TypeVar("T")
 Value = dict[str, Any]
@@ -49,12 +50,13 @@ class View(_Kept):
     so that no two states have the same Last-Modified.
     """
 
-    __slots__ = ("_grouped", "_remembered", "_remembering", "entries", "modified_at", "sequence")
+    __slots__ = ("_grouped", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
 
     def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
         super().__init__()
         self._grouped: dict[GroupsOf, Groups] = {}
-        self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
+        self._remembered: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._weight = 0
         self._remembering = threading.Lock()
         self.sequence = sequence
         self.modified_at = modified_at
@@ -67,17 +69,21 @@ class View(_Kept):
         """
         return self._keep(name, lambda: build(self))
 
-    def remember(self, name: Hashable, build: Callable[["View"], T]) -> T:
-        """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held."""
+    def remember(self, name: Hashable, build: Callable[["View"], T], weigh: Callable[[T], int] = lambda _: 0) -> T:
+        """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held.
+
+        `weigh` tells the bytes of what was built; together they stay below `REMEMBERED_WEIGHT`.
+        """
         with self._remembering:
             if name in self._remembered:
                 self._remembered.move_to_end(name)
-                return cast(T, self._remembered[name])
+                return cast(T, self._remembered[name][0])
         built = build(self)
         with self._remembering:
-            self._remembered[name] = built
-            if len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._weight += weigh(built) - self._remembered.pop(name, (None, 0))[1]
+            self._remembered[name] = (built, weigh(built))
+            while len(self._remembered) > REMEMBERED or (self._weight > REMEMBERED_WEIGHT and self._remembered):
+                self._weight -= self._remembered.popitem(last=False)[1][1]
         return built
 
     def group(self, groups_of: GroupsOf, name: Hashable) -> Mapping[str, Entry]:

@@ -1,7 +1,8 @@
-"""The root of the host, which no upstream API claims."""
+"""The root of the host, which no upstream API claims, and what all services share there."""
 
 import logging
 
+from chalicelib.core import uploads
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
@@ -17,6 +18,13 @@ _log = logging.getLogger(__name__)
 def welcome(request: Request) -> Response:
     """What this server offers."""
     return wire.render_welcome(request)
+
+
+@service.route("POST", uploads.PATH)
+def send_file(request: Request) -> Response:
+    """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""
+    uploads.receive(*wire.parse_slot(request))
+    return Response(204)
 
 
 @service.route("GET", "/healthz")

@@ -1,6 +1,6 @@
 """What the front door says."""
 
-from chalicelib.core.errors import CoreError
+from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
@@ -18,6 +18,14 @@ def render_welcome(request: Request) -> Response:
     """A page of plain text with the lines to paste for each client."""
     text = _WELCOME.format(base=request.base_url)
     return bytes_response(text.encode(), "text/plain; charset=utf-8")
+
+
+def parse_slot(request: Request) -> tuple[str, bytes]:
+    """The slot that a form names, and its file. Raises Invalid."""
+    slot, file = request.form.get("slot"), request.form.file("file")
+    if not slot or file is None:
+        raise Invalid("The form must have the fields slot and file.")
+    return slot, file.content
 
 
 def render_health() -> Response:

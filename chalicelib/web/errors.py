@@ -3,6 +3,10 @@
 from chalicelib.core import errors
 
 
+class NoSuchPath(errors.NotFound):
+    """No route has this path."""
+
+
 class MethodNotAllowed(errors.CoreError):
     """The path exists for other methods: `detail["allowed"]`, a list of them."""
 

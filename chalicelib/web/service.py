@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chalicelib.core.errors import CoreError, Fault, NotFound, TooLarge
-from chalicelib.web.errors import MethodNotAllowed
+from chalicelib.core.errors import CoreError, Fault, TooLarge
+from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.routing import Place, Route, View
@@ -60,7 +60,7 @@ class Service:
 
     def _run(self, request: Request, place: Place[Any] | None) -> Response:
         if place is None:
-            raise NotFound("There is nothing at this path.")
+            raise NoSuchPath("There is nothing at this path.")
         if request.method == "OPTIONS":
             return Response(204, headers=[("Allow", ", ".join(place.methods))])
         route = place.routes.get("GET" if request.method == "HEAD" else request.method)

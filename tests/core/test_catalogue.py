@@ -4,7 +4,7 @@ A second `Catalogue` of the same name is another process.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -874,3 +874,23 @@ def test_only_the_last_used_are_remembered() -> None:
     view.remember("first", lambda _: built.append("first"))
     view.remember(0, lambda _: built.append("again"))
     assert built == ["first", *["other"] * views.REMEMBERED, "again"]
+
+
+def test_what_a_view_remembers_is_bounded_by_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "REMEMBERED_WEIGHT", 10)
+    view, built = View(1, 1, {}), []
+
+    def build(name: str) -> Callable[[View], bytes]:
+        return lambda view: built.append(name) or b"four"  # type: ignore[func-returns-value]
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert view.remember(name, build(name), len) == b"four"
+    assert built == ["a", "b", "c", "b"]  # c pushed out b, which was used longest ago
+
+
+def test_what_is_heavier_than_a_view_may_hold_is_built_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "REMEMBERED_WEIGHT", 3)
+    view, built = View(1, 1, {}), []
+    for _ in range(2):
+        view.remember("a", lambda view: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
+    assert len(built) == 2

@@ -13,9 +13,9 @@ def test_without_an_environment_the_defaults_hold() -> None:
 
 
 def test_every_field_can_be_set() -> None:
-    texts = {str: "text", int: "7", tuple: "one, two"}
+    texts = {str: "text", int: "7", bool: "yes", tuple: "one, two"}
     environ = {f"MOONBASE_{field.name.upper()}": texts[type(field.default)] for field in fields(Settings)}
-    values = {str: "text", int: 7, tuple: ("one", "two")}
+    values = {str: "text", int: 7, bool: True, tuple: ("one", "two")}
     expected = {field.name: values[type(field.default)] for field in fields(Settings)}
     assert Settings.from_environment(environ) == Settings(**expected)
 
@@ -38,6 +38,17 @@ def test_the_region_is_that_of_lambda_unless_set(environ: dict[str, str], region
 def test_what_is_no_number_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=r"^MOONBASE_MAX_BODY must be a whole number"):
         Settings.from_environment({"MOONBASE_MAX_BODY": text})
+
+
+@pytest.mark.parametrize(("text", "strict"), [("yes", True), ("YES", True), ("no", False)])
+def test_a_choice_is_yes_or_no(text: str, strict: bool) -> None:
+    assert Settings.from_environment({"MOONBASE_CONTENTDB_STRICT_NAMES": text}).contentdb_strict_names is strict
+
+
+@pytest.mark.parametrize("text", ["", "true", "1", "yes please"])
+def test_what_is_neither_yes_nor_no_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^MOONBASE_CONTENTDB_STRICT_NAMES must be yes or no"):
+        Settings.from_environment({"MOONBASE_CONTENTDB_STRICT_NAMES": text})
 
 
 @pytest.mark.parametrize(

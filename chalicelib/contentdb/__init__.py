@@ -1,0 +1,1 @@
+"""Luanti ContentDB: packages of the game's Content browser."""

@@ -1,0 +1,135 @@
+"""A zip file that somebody uploaded: nothing is unpacked, and nothing in it is believed before it was checked."""
+
+import re
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from chalicelib.core.errors import Invalid
+
+LARGEST = 300 * 1024 * 1024  # bytes when unpacked
+MOST_ENTRIES = 50_000
+_MOST_DIRECTORY = 8 * 1024 * 1024  # bytes of the zip's own directory, which zipfile reads whole
+_DEEPEST = 32
+_LARGEST_TEXT = 1024 * 1024
+_UNSAFE = re.compile(r"[\x00-\x1f\\]|^/|^[A-Za-z]:|(^|/)\.\.(/|$)|//")
+_END, _END_64 = b"PK\x05\x06", re.compile(rb"PK\x06\x06.{36}(.{8})", re.DOTALL)
+
+
+class BadArchive(Invalid):
+    """The file is no zip that can be unpacked safely."""
+
+
+@dataclass
+class Folder:
+    """A folder in a zip: its path in there (empty for the whole zip), its files and folders by name."""
+
+    archive: ZipFile
+    path: str = ""
+    files: dict[str, ZipInfo] = field(default_factory=dict)
+    folders: dict[str, "Folder"] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    def text(self, name: str) -> str | None:
+        """A file's text; None when there is no such file. Raises Invalid unless it is UTF-8 and below 1 MiB."""
+        if name not in self.files:
+            return None
+        if self.files[name].file_size > _LARGEST_TEXT:
+            raise Invalid(f"{self.place(name)} is too large")
+        try:
+            return self.archive.read(self.files[name]).decode()
+        except UnicodeDecodeError:
+            raise Invalid(f"{self.place(name)} is not UTF-8 text") from None
+
+    def place(self, name: str) -> str:
+        """The path of something in this folder, for messages."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+def open_zip(content: bytes) -> Folder:
+    """The root of a zip, all of which can be read. Raises BadArchive."""
+    _check_directory(content)
+    try:
+        archive = ZipFile(BytesIO(content))
+        entries = archive.infolist()
+        _check_entries(entries)
+        _check_bytes(archive, entries)
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
+        raise BadArchive("The zip file is corrupt.") from error
+    return _tree(archive, entries)
+
+
+def _check_directory(content: bytes) -> None:
+    """Refuse a directory that would not fit into memory: zipfile makes an object of half a kilobyte of each entry."""
+    end = content.rfind(_END, max(0, len(content) - 65_557))
+    if end < 0 or len(content) < end + 22:
+        raise BadArchive("This is not a zip file.")
+    sizes = [int.from_bytes(content[end + 12 : end + 16], "little")]
+    sizes_64 = [int.from_bytes(size, "little") for size in _END_64.findall(content, max(0, end - 4096), end)]
+    if sizes_64 and sizes == [0xFFFFFFFF]:
+        sizes = []
+    if max(sizes + sizes_64) > _MOST_DIRECTORY:
+        raise BadArchive(f"The zip file has more than {MOST_ENTRIES:,} files.")
+
+
+def _check_entries(entries: list[ZipInfo]) -> None:
+    if not entries:
+        raise BadArchive("The zip file is empty.")
+    if len(entries) > MOST_ENTRIES:
+        raise BadArchive(f"The zip file has more than {MOST_ENTRIES:,} files.")
+    if sum(entry.file_size for entry in entries) > LARGEST:
+        raise BadArchive(f"The zip file is larger than {LARGEST // 1024 // 1024} MiB when unpacked.")
+    for entry in entries:
+        name = entry.orig_filename
+        shown = name[:100].encode("unicode_escape").decode()
+        if _UNSAFE.search(name) or name.count("/") > _DEEPEST or not name:
+            raise BadArchive(f"The zip file has an unsafe path: {shown}")
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise BadArchive(f"The zip file has something that is neither a file nor a folder: {shown}")
+        if entry.flag_bits & 1:
+            raise BadArchive(f"The zip file is encrypted: {shown}")
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise BadArchive(f"The zip file has a compression that Luanti cannot unpack: {shown}")
+
+
+def _check_bytes(archive: ZipFile, entries: list[ZipInfo]) -> None:
+    """Read everything once: sizes and checksums must be as the directory says."""
+    for entry in entries:
+        size = 0
+        with archive.open(entry) as file:
+            while part := file.read(1 << 20):
+                size += len(part)
+        if size != entry.file_size:
+            raise BadArchive("The zip file is corrupt.")
+
+
+def _tree(archive: ZipFile, entries: list[ZipInfo]) -> Folder:
+    root = Folder(archive)
+    for entry in entries:
+        parts = [part for part in entry.filename.split("/") if part not in ("", ".")]
+        name = None if entry.is_dir() or not parts else parts.pop()
+        folder = root
+        for parent in parts:
+            if parent in folder.files:
+                raise BadArchive(f"The zip file has a path twice: {folder.place(parent)}")
+            folder = folder.folders.setdefault(parent, Folder(archive, folder.place(parent)))
+        if name is not None:
+            if name in folder.files or name in folder.folders:
+                raise BadArchive(f"The zip file has a path twice: {folder.place(name)}")
+            folder.files[name] = entry
+    return root
+
+
+def walk(folder: Folder) -> Iterator[Folder]:
+    """The folder and all below it."""
+    yield folder
+    for below in folder.folders.values():
+        yield from walk(below)

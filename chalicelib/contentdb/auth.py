@@ -1,0 +1,46 @@
+"""ContentDB's credential, a Bearer token, to a caller."""
+
+from chalicelib.contentdb import index, packages
+from chalicelib.core import credentials
+from chalicelib.core.accounts import Suspended
+from chalicelib.core.caller import Caller
+from chalicelib.core.credentials import Revoked
+from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
+from chalicelib.web.request import Request
+
+SERVICE = "contentdb"
+_SHORTEST = 10
+
+
+def anyone(request: Request) -> Caller | None:
+    """Who calls; None without an Authorization header. Raises Invalid or Forbidden, with ContentDB's texts."""
+    given = request.headers.get("authorization", "").strip()
+    if not given:
+        return None
+    scheme, _, token = given.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Forbidden("Unsupported authentication method")
+    if len(token.strip()) < _SHORTEST:
+        raise Invalid("API token is too short")
+    try:
+        caller = credentials.identify(token.strip(), SERVICE)
+    except (Unauthenticated, Revoked):
+        raise Forbidden("Unknown API token") from None
+    except Suspended:
+        raise Forbidden("Your account has been suspended") from None
+    if caller.account.rank == "BANNED":
+        raise Forbidden("Your account has been banned")
+    return caller
+
+
+def somebody(request: Request) -> Caller:
+    """Who calls; raises Unauthenticated for nobody."""
+    if caller := anyone(request):
+        return caller
+    raise Unauthenticated("Authentication needed")
+
+
+def for_package(request: Request) -> Caller:
+    """Who calls for the package in the path. That there is one is found out first, as upstream does."""
+    packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    return somebody(request)

@@ -1,0 +1,77 @@
+"""What packages need, and which packages provide it."""
+
+from collections import defaultdict
+from typing import Any
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.tables import Package
+from chalicelib.core.views import Entry, Value, View
+
+Dependency = dict[str, Any]
+
+
+def of(view: View, package: Entry, *, only_hard: bool) -> dict[str, list[Dependency]]:
+    """A package's dependencies with candidates, by `author/name`; also of what it will most likely be installed with.
+
+    The client asks for each package that it installs: of every hard dependency the likeliest package is told along.
+    """
+    found = {package.key: _listed(view, package, only_hard)}
+    for name in _hard(package.value):
+        candidates = _candidates(view, name)
+        likeliest = [entry for entry in candidates if "/" in name or entry.value["type"] == "mod"][:1]
+        for entry in likeliest:
+            if entry.key not in found:
+                found[entry.key] = _listed(view, entry, only_hard)
+    return found
+
+
+def row(value: Value) -> Value:
+    """What a package provides and needs, as the list of all dependencies shows it."""
+    fields = ("type", "author", "name", "provides", "depends", "optional_depends")
+    return {field: value[field] for field in fields}
+
+
+def missing(view: View, package: Package) -> list[str]:
+    """The hard dependencies of a package that no approved package fulfils."""
+    return [name for name in package.depends if not _candidates(view, name)]
+
+
+def providers(view: View) -> dict[str, list[Entry]]:
+    """The approved packages that provide a mod name, best score first."""
+    return view.keep("providers", _providers)
+
+
+def _listed(view: View, package: Entry, only_hard: bool) -> list[Dependency]:
+    if package.value["type"] != "mod":
+        return []
+    needed = [(name, False) for name in _hard(package.value)]
+    if not only_hard:
+        needed += [(name, True) for name in package.value["optional_depends"]]
+    return [
+        {
+            "name": name.rpartition("/")[2],
+            "is_optional": optional,
+            "packages": [entry.key for entry in _candidates(view, name)],
+        }
+        for name, optional in needed
+    ]
+
+
+def _hard(value: Value) -> list[str]:
+    return list(value["depends"]) if value["type"] == "mod" else []
+
+
+def _candidates(view: View, name: str) -> list[Entry]:
+    """The packages that a dependency, a mod's name or an `author/name`, may mean."""
+    if "/" not in name:
+        return providers(view).get(name, [])
+    entry = index.find(view, name) or index.by_alias(view).get(name)
+    return [entry] if entry and entry.value["state"] == "APPROVED" else []
+
+
+def _providers(view: View) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in index.approved(view):
+        for name in entry.value["provides"]:
+            found[name].append(entry)
+    return dict(found)

@@ -1,0 +1,84 @@
+"""What is asked again and again, kept ready until the catalogue changes: lists, updates, dependencies.
+
+An answer is kept as the bytes that go out, with its ETag and its compressed form, see web.encoding.Kept.
+"""
+
+from collections.abc import Callable, Hashable
+
+from chalicelib.contentdb import dependencies, index, pages, queries, shapes
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.versions import newest_id
+from chalicelib.contentdb.wire import dump
+from chalicelib.core.views import Entry, View
+from chalicelib.web.encoding import Kept
+from chalicelib.web.request import Request
+
+PAGE = 100
+LARGEST_PAGE = 300
+_UPDATES = ("protocol_version", "engine_version")
+
+
+def packages(request: Request, view: View, language: str) -> Kept:
+    """The packages that a query asks for."""
+    arguments = Arguments(request, queries.NAMES)
+
+    def build(view: View) -> bytes:
+        query = queries.parse(view, arguments)
+        return shapes.list_json(
+            queries.find(view, query),
+            arguments.text("fmt"),
+            version=query.version,
+            language=language,
+            promoted=queries.featured(view) if query.promotes else frozenset(),
+            base=request.base_url,
+        )
+
+    if "random" in arguments:
+        return Kept(build(view))
+    return _kept(view, ("packages", request.base_url, language, arguments.key), build)
+
+
+def updates(request: Request, view: View) -> Kept:
+    """The id of the newest release of every approved package, also under its other names."""
+    arguments = Arguments(request, _UPDATES)
+    version = arguments.version(view)
+
+    def build(view: View) -> bytes:
+        found: dict[str, int] = {}
+        for entry in index.approved(view):
+            if release := newest_id(entry.value, version):
+                found.update(dict.fromkeys((entry.key, *entry.value["aliases"]), release))
+        return dump(found) + b"\n"
+
+    return _kept(view, ("updates", version), build)
+
+
+def all_dependencies(request: Request, view: View) -> Kept:
+    """A page of what packages provide and need."""
+    arguments = Arguments(request, (*queries.NAMES, "page", "n", "num"))
+
+    def build(view: View) -> bytes:
+        found = queries.find(view, queries.parse(view, arguments))
+        rows = pages.page_of(
+            request, arguments, found, lambda entry: dependencies.row(entry.value), size=PAGE, most=LARGEST_PAGE
+        )
+        return dump(rows) + b"\n"
+
+    if "random" in arguments:
+        return Kept(build(view))
+    return _kept(view, ("dependencies", request.base_url, _whole(request)), build)
+
+
+def dependencies_of(view: View, package: Entry, *, only_hard: bool) -> Kept:
+    """The dependencies of one package."""
+    name = ("dependencies", package.key, only_hard)
+    return _kept(view, name, lambda view: dump(dependencies.of(view, package, only_hard=only_hard)) + b"\n")
+
+
+def _kept(view: View, name: Hashable, build: Callable[[View], bytes]) -> Kept:
+    return view.remember(name, lambda view: Kept(build(view)), len)
+
+
+def _whole(request: Request) -> Hashable:
+    """All arguments: a page's links repeat also those that nobody knows."""
+    return tuple((name, *values) for name, values in request.query.items())

@@ -1,0 +1,242 @@
+"""ContentDB's HTTP API, in the order of its own API page; what is ours stands at the end of each section."""
+
+from chalicelib.contentdb import (
+    auth,
+    collections,
+    file_routes,
+    index,
+    languages,
+    lists,
+    packages,
+    reference,
+    release_routes,
+    schema,
+    screenshot_routes,
+    shapes,
+    states,
+    versions,
+    wire,
+)
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.service import service
+from chalicelib.core import credentials
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+__all__ = ["file_routes", "release_routes", "screenshot_routes", "service"]
+
+PACKAGE = "/api/packages/{author}/{name}"
+
+
+# Authentication
+
+
+@service.route("GET", "/api/whoami", auth=auth.anyone, scope="read")
+def whoami(request: Request, caller: Caller | None) -> Response:
+    """Who the token belongs to."""
+    return wire.render({"is_authenticated": caller is not None, "username": caller and caller.account.username})
+
+
+@service.route("DELETE", "/api/delete-token", auth=auth.anyone, scope="read")
+def delete_token(request: Request, caller: Caller | None) -> Response:
+    """Deletes the currently used token."""
+    if caller is None:
+        raise NotFound("Token not found")
+    credentials.revoke(caller.credential, caller)
+    return wire.render_success()
+
+
+# Packages
+
+
+@service.route("GET", "/api/packages")
+def list_packages(request: Request) -> Response:
+    """List."""
+    view = index.catalogue.view()
+    found = lists.packages(request, view, languages.wanted(request, view))
+    return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
+
+
+@service.route("GET", PACKAGE)
+def read_package(request: Request) -> Response:
+    """Read."""
+    view, package = _package(request)
+    return wire.render(_full(request, view, package), headers=[wire.VARY_LANGUAGE])
+
+
+@service.route("PUT", PACKAGE, auth=auth.for_package, scope="package:")
+def edit_package(request: Request, caller: Caller) -> Response:
+    """Update."""
+    author, name = request.params["author"], request.params["name"]
+    parts, modified = packages.edit(caller, author, name, wire.parse_object(request))
+    view = index.catalogue.view()
+    package = packages.get(view, parts.package.author, parts.package.name)
+    return wire.render_success(package=_full(request, view, package), was_modified=modified)
+
+
+@service.route("GET", f"{PACKAGE}/dependencies")
+def package_dependencies(request: Request) -> Response:
+    """Dependencies, with suggested candidates."""
+    view, package = _package(request)
+    only_hard = bool(request.argument("only_hard"))
+    return wire.render_kept(request, lists.dependencies_of(view, package, only_hard=only_hard), 300)
+
+
+@service.route("GET", "/api/dependencies")
+def all_dependencies(request: Request) -> Response:
+    """Provides and raw dependencies for all packages."""
+    return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.view()), 300)
+
+
+@service.route("POST", PACKAGE, auth=auth.somebody, scope="package:")
+def create_package(request: Request, caller: Caller) -> Response:
+    """Make a draft."""
+    author, name = request.params["author"], request.params["name"]
+    packages.create(author, name, wire.parse_object(request), caller)
+    view = index.catalogue.view()
+    return wire.render_success(package=_full(request, view, packages.get(view, author, name)))
+
+
+@service.route("DELETE", PACKAGE, auth=auth.for_package, scope="package:")
+def delete_package(request: Request, caller: Caller) -> Response:
+    """Delete; it can be restored."""
+    return _step("delete", request, caller)
+
+
+@service.route("POST", f"{PACKAGE}/submit", auth=auth.for_package, scope="package:")
+def submit_package(request: Request, caller: Caller) -> Response:
+    """Ask for approval."""
+    return _step("submit", request, caller)
+
+
+@service.route("POST", f"{PACKAGE}/approve", auth=auth.for_package, scope="package:")
+def approve_package(request: Request, caller: Caller) -> Response:
+    """Let lists show it."""
+    return _step("approve", request, caller)
+
+
+@service.route("POST", f"{PACKAGE}/request-changes", auth=auth.for_package, scope="package:")
+def request_changes(request: Request, caller: Caller) -> Response:
+    """Send it back to its author."""
+    return _step("request-changes", request, caller)
+
+
+@service.route("POST", f"{PACKAGE}/unapprove", auth=auth.for_package, scope="package:")
+def unapprove_package(request: Request, caller: Caller) -> Response:
+    """Make it a draft again."""
+    return _step("unapprove", request, caller)
+
+
+@service.route("POST", f"{PACKAGE}/restore", auth=auth.somebody, scope="package:")
+def restore_package(request: Request, caller: Caller) -> Response:
+    """Bring it back after a deletion."""
+    return _step("restore", request, caller)
+
+
+@service.route("PUT", f"{PACKAGE}/maintainers", auth=auth.for_package, scope="package:")
+def set_maintainers(request: Request, caller: Caller) -> Response:
+    """Say who looks after it beside its author: an array of usernames."""
+    author, name = request.params["author"], request.params["name"]
+    parts = packages.set_maintainers(author, name, wire.parse_texts(request), caller)
+    return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
+
+
+@service.route("PUT", f"{PACKAGE}/aliases", auth=auth.for_package, scope="package:")
+def set_aliases(request: Request, caller: Caller) -> Response:
+    """Say under which other names it is found: an array of `author/name`."""
+    author, name = request.params["author"], request.params["name"]
+    parts = packages.set_aliases(author, name, wire.parse_texts(request), caller)
+    return wire.render_success(aliases=list(parts.package.aliases))
+
+
+# Releases
+
+
+@service.route("GET", "/api/updates")
+def updates(request: Request) -> Response:
+    """Look-up table."""
+    return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
+
+
+# Collections
+
+
+@service.route("PUT", "/api/collections/{author}/{name}", auth=auth.somebody, scope="package:")
+def set_collection(request: Request, caller: Caller) -> Response:
+    """Say which packages are featured or in the spotlight: an array of `author/name`."""
+    author, name = request.params["author"], request.params["name"]
+    collection = collections.set_packages(author, name, wire.parse_texts(request), caller)
+    return wire.render_success(packages=[item["package"] for item in collection["items"]])
+
+
+# Types
+
+
+@service.route("GET", "/api/tags")
+def tags(request: Request) -> Response:
+    """View."""
+    return _rows("tags", 3600)
+
+
+@service.route("GET", "/api/content_warnings")
+def content_warnings(request: Request) -> Response:
+    """View."""
+    return _rows("content_warnings", 3600)
+
+
+@service.route("GET", "/api/licenses")
+def licenses(request: Request) -> Response:
+    """View."""
+    return _rows("licenses", 3600)
+
+
+@service.route("GET", "/api/minetest_versions")
+def minetest_versions(request: Request) -> Response:
+    """View; the one that `protocol_version` and `engine_version` mean, when they are there."""
+    view = index.catalogue.view()
+    arguments = Arguments(request, ("protocol_version", "engine_version"))
+    if not arguments.key:
+        return wire.render(reference.rows(view, "minetest_versions"))
+    if row := versions.row_of(view, arguments.version(view)):
+        return wire.render(row)
+    raise NotFound("No releases found")
+
+
+@service.route("GET", "/api/languages")
+def all_languages(request: Request) -> Response:
+    """View."""
+    return _rows("languages", None)
+
+
+# Misc
+
+
+@service.route("GET", "/api/cdb_schema")
+def cdb_schema(request: Request) -> Response:
+    """JSON Schema of .cdb.json."""
+    return wire.render(schema.cdb_schema(index.catalogue.view()), headers=[wire.cache_for(3600)])
+
+
+def _package(request: Request) -> tuple[View, Entry]:
+    """The package in the path, in any state but DELETED."""
+    view = index.catalogue.view()
+    return view, packages.get(view, request.params["author"], request.params["name"])
+
+
+def _full(request: Request, view: View, package: Entry) -> Value:
+    """All of a package, its counters as they are this moment."""
+    value = {**package.value, **index.current_counters(package)}
+    return shapes.full(view, value, language=languages.wanted(request, view), base=request.base_url)
+
+
+def _step(step: str, request: Request, caller: Caller) -> Response:
+    package, _ = states.take(step, request.params["author"], request.params["name"], caller)
+    return wire.render_success(state=package.state)
+
+
+def _rows(name: str, seconds: int | None) -> Response:
+    rows = reference.rows(index.catalogue.view(), name)
+    return wire.render(rows, headers=[wire.cache_for(seconds)] if seconds else [])

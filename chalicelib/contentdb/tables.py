@@ -1,0 +1,233 @@
+"""ContentDB's items, all in one table. `pk`/`sk` of each stand in its docstring.
+
+What belongs to one package shares its partition, `package#<id>`, so that one Query reads it whole (`index.load`).
+What grows without end, such as daily statistics, has partitions of its own.
+"""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    JSONAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+
+from chalicelib import settings
+from chalicelib.core.storage import Item, table_name
+
+
+class ContentDbItem(Item):
+    """Any item of ContentDB's table."""
+
+    class Meta:
+        table_name = table_name("contentdb")
+        region = settings.current().region
+
+    kind = DiscriminatorAttribute()
+
+
+class Package(ContentDbItem, discriminator="package"):
+    """A package. `package#<id>` / `package`; the name claim leads from `author/name` to its id.
+
+    Usernames and names of licences, tags, warnings are as the reference data and the accounts write them.
+    """
+
+    id = NumberAttribute()
+    author = UnicodeAttribute()
+    author_id = NumberAttribute()
+    name = UnicodeAttribute()
+    type = UnicodeAttribute()  # MOD, GAME or TXP
+    state = UnicodeAttribute(default="WIP")  # WIP, CHANGES_NEEDED, READY_FOR_REVIEW, APPROVED or DELETED
+    dev_state = UnicodeAttribute(null=True)
+    ai_disclosure = UnicodeAttribute(null=True)  # NONE, ASSISTED or GENERATED; None: not answered
+    title = UnicodeAttribute()
+    short_description = UnicodeAttribute(default="")
+    long_description = UnicodeAttribute(null=True)
+    license = UnicodeAttribute()
+    media_license = UnicodeAttribute()
+    repo = UnicodeAttribute(null=True)
+    website = UnicodeAttribute(null=True)
+    issue_tracker = UnicodeAttribute(null=True)
+    forums = NumberAttribute(null=True)  # the forum topic's id
+    video_url = UnicodeAttribute(null=True)
+    donate_url = UnicodeAttribute(null=True)
+    translation_url = UnicodeAttribute(null=True)
+    tags: ListAttribute[str] = ListAttribute(default=list)
+    content_warnings: ListAttribute[str] = ListAttribute(default=list)
+    maintainers: ListAttribute[str] = ListAttribute(default=list)  # beside the author
+    aliases: ListAttribute[str] = ListAttribute(default=list)  # other `author/name` that lead here
+    provides: ListAttribute[str] = ListAttribute(default=list)  # mod names, from the newest release
+    depends: ListAttribute[str] = ListAttribute(default=list)  # mod names or `author/name`
+    optional_depends: ListAttribute[str] = ListAttribute(default=list)
+    supports_all_games = BooleanAttribute(default=False)
+    game_support = JSONAttribute(null=True)  # [{"game": "author/name", "supports": bool, "confidence": int}]
+    translations = JSONAttribute(null=True)  # {"de": {"title": str, "short_description": str}}
+    cover_image = NumberAttribute(null=True)  # a screenshot's id
+    created_at = UTCDateTimeAttribute()
+    approved_at = UTCDateTimeAttribute(null=True)
+
+    @property
+    def key(self) -> str:
+        """`author/name`."""
+        return f"{self.author}/{self.name}"
+
+
+class Counters(ContentDbItem, discriminator="counters"):
+    """What moves all the time, apart from the package so that no edit waits for it. `package#<id>` / `counters`.
+
+    Updates are atomic; lists show them as of the last `index.refresh`.
+    """
+
+    downloads = NumberAttribute(default=0)
+    views = NumberAttribute(default=0)
+    score_downloads = NumberAttribute(default=0)
+    score_reviews = NumberAttribute(default=0)
+    positive = NumberAttribute(default=0)  # approved reviews, by rating
+    neutral = NumberAttribute(default=0)
+    negative = NumberAttribute(default=0)
+    decayed_on = UnicodeAttribute(null=True)  # the last day on which the score of downloads shrank
+
+
+class PackageName(ContentDbItem, discriminator="package-name"):
+    """A name or alias that is taken, also by a deleted package. `package-name#<author>/<name>` / `package-name`."""
+
+    package_id = NumberAttribute()
+
+
+class Release(ContentDbItem, discriminator="release"):
+    """A release. `package#<package id>` / `release#<id, 12 digits>`."""
+
+    id = NumberAttribute()
+    package_id = NumberAttribute()
+    name = UnicodeAttribute()
+    title = UnicodeAttribute()
+    release_notes = UnicodeAttribute(null=True)
+    state = UnicodeAttribute()  # PROCESSING, UNAPPROVED, APPROVED, FAILED or ARCHIVED
+    file = UnicodeAttribute(null=True)  # the public file's name below /uploads/
+    blob = UnicodeAttribute(null=True)
+    size = NumberAttribute(default=0)  # bytes of the zip
+    commit_hash = UnicodeAttribute(null=True)
+    min_version = NumberAttribute(null=True)  # id of an engine version, see versions.py
+    max_version = NumberAttribute(null=True)
+    downloads = NumberAttribute(default=0)
+    task_id = UnicodeAttribute(null=True)
+    created_at = UTCDateTimeAttribute()
+
+
+class ReleaseName(ContentDbItem, discriminator="release-name"):
+    """A name or title that one release of a package has. `release-names#<package id>` / `name#...` or `title#...`."""
+
+    release_id = NumberAttribute()
+
+
+class File(ContentDbItem, discriminator="file"):
+    """A public file. `file#<name without extension>` / `file`."""
+
+    name = UnicodeAttribute()
+    blob = UnicodeAttribute()
+    size = NumberAttribute()
+    thumbnails = JSONAttribute(null=True)  # an image's thumbnails that were asked for: {"2.png": blob}
+
+
+class Screenshot(ContentDbItem, discriminator="screenshot"):
+    """A screenshot. `package#<package id>` / `screenshot#<id, 12 digits>`."""
+
+    id = NumberAttribute()
+    package_id = NumberAttribute()
+    order = NumberAttribute()
+    title = UnicodeAttribute()
+    file = UnicodeAttribute()  # the public file's name below /uploads/
+    blob = UnicodeAttribute()
+    width = NumberAttribute()
+    height = NumberAttribute()
+    approved = BooleanAttribute(default=False)
+    created_at = UTCDateTimeAttribute()
+
+
+class Task(ContentDbItem, discriminator="task"):
+    """Work that a client may ask after. `task#<id>` / `task`."""
+
+    status = UnicodeAttribute()  # PENDING, STARTED, PROGRESS, SUCCESS or FAILURE
+    result = JSONAttribute(null=True)
+    error = UnicodeAttribute(null=True)
+
+
+class Seen(ContentDbItem, discriminator="seen"):
+    """A client that has downloaded a package lately. `seen#<package id>#<keyed hash of the address>` / `download`."""
+
+    until = NumberAttribute()  # epoch seconds
+
+
+class Tally(ContentDbItem, discriminator="tally"):
+    """Downloads that are not booked yet. `tally#<shard>` / `<date>#<package id>#<release id>`.
+
+    `hits` counts all of them, and tells whether there were more since it was read; `points` are halves.
+    """
+
+    hits = NumberAttribute()
+    platform_minetest = NumberAttribute(null=True)
+    platform_other = NumberAttribute(null=True)
+    reason_new = NumberAttribute(null=True)
+    reason_dependency = NumberAttribute(null=True)
+    reason_update = NumberAttribute(null=True)
+    downloads = NumberAttribute(null=True)
+    points = NumberAttribute(null=True)
+
+
+class DailyStats(ContentDbItem, discriminator="daily-stats"):
+    """Downloads of one package on one day, UTC. `stats#<package id>` / `<date>`."""
+
+    platform_minetest = NumberAttribute(default=0)
+    platform_other = NumberAttribute(default=0)
+    reason_new = NumberAttribute(default=0)
+    reason_dependency = NumberAttribute(default=0)
+    reason_update = NumberAttribute(default=0)
+
+
+class Secret(ContentDbItem, discriminator="secret"):
+    """A key of ours. `secret#<name>` / `secret`."""
+
+    sealed = UnicodeAttribute()
+
+
+class ReferenceSet(ContentDbItem, discriminator="reference"):
+    """A set of reference data, such as all tags. `reference` / `<set>`."""
+
+    rows: Any = JSONAttribute()
+
+
+class Collection(ContentDbItem, discriminator="collection"):
+    """Packages that somebody put together. `collection#<author>/<name>` / `collection`."""
+
+    author = UnicodeAttribute()
+    name = UnicodeAttribute()
+    title = UnicodeAttribute()
+    short_description = UnicodeAttribute(default="")
+    long_description = UnicodeAttribute(null=True)
+    private = BooleanAttribute(default=False)
+    items = JSONAttribute()  # [{"package": "author/name", "description": str | None, "created_at": iso}], in order
+    created_at = UTCDateTimeAttribute()
+
+
+def package_pk(package_id: int) -> str:
+    """The partition of a package and what belongs to it."""
+    return f"package#{int(package_id)}"
+
+
+def release_sk(release_id: int) -> str:
+    """The sort key of a release."""
+    return f"release#{int(release_id):012d}"
+
+
+def screenshot_sk(screenshot_id: int) -> str:
+    """The sort key of a screenshot."""
+    return f"screenshot#{int(screenshot_id):012d}"
+
+
+def name_pk(key: str) -> str:
+    """The partition of a name or alias."""
+    return f"package-name#{key}"

@@ -1,0 +1,126 @@
+"""What all ContentDB answers have in common: JSON, errors, headers.
+
+JSON has sorted keys, no blanks, only ASCII, and ends with a line break. Errors have two shapes: those of the API's own
+rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `{"code", "description", "name",
+"success"}`: raise a CoreError with `framework=True` for the latter.
+"""
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chalicelib import settings
+from chalicelib.contentdb.arguments import malformed
+from chalicelib.contentdb.packages import Moved
+from chalicelib.core import blobs
+from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
+from chalicelib.web.conditional import etag_of
+from chalicelib.web.encoding import Kept, accepts_gzip, encode
+from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, redirect
+
+ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
+VARY_LANGUAGE = ("Vary", "Accept-Language")
+CORS = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
+    ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
+]
+
+_SLOTS = (
+    " Larger files: ask for an upload slot with POST /api/uploads/new/, send the file there, "
+    "and name the slot as upload in place of file."
+)
+
+
+def dump(data: Any) -> bytes:
+    """Data as ContentDB's JSON, without the line break at the end."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+
+
+def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """An answer."""
+    return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
+
+
+def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
+    """An answer that is ready, good for so many seconds.
+
+    What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
+    """
+    if len(body) > settings.current().max_answer and not accepts_gzip(request):
+        copy = blobs.put(body, ANSWERS)
+        link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
+        if link:
+            return redirect(link)
+    return Response(200, body, [("Content-Type", "application/json"), cache_for(seconds), *headers])
+
+
+def cache_for(seconds: int) -> tuple[str, str]:
+    """How long clients may use an answer without asking again."""
+    return "Cache-Control", f"max-age={seconds}"
+
+
+def render_success(**told: Any) -> Response:
+    """What a successful write gets."""
+    return render({"success": True, **told})
+
+
+def render_error(request: Request, error: CoreError) -> Response:
+    """A refusal in one of the two shapes; or the way to where a package is now."""
+    if isinstance(error, Moved):
+        return _render_moved(request, error.detail["to"])
+    status = status_of(error)
+    if isinstance(error, TooLarge) and request.segments[-1] == "new":
+        error.message += _SLOTS
+    if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
+        return render({"success": False, "error": "Endpoint or method not found"}, 404)
+    if error.detail.get("framework") or isinstance(error, NoSuchPath | MethodNotAllowed | TooLarge | Fault):
+        shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
+        return render(shape, status, headers_of(error))
+    return render({"success": False, "error": error.message}, status, headers_of(error))
+
+
+def finish(request: Request, response: Response) -> None:
+    """Any page in a browser may call the API; what is fetched again and again has an ETag, and goes out compressed."""
+    if request.method in ("GET", "HEAD") and response.status == 200 and response.header("ETag") is None:
+        body = response.body
+        response.headers.append(("ETag", body.etag if isinstance(body, Kept) else etag_of(body)))
+    encode(request, response)
+    response.headers.extend(CORS)
+
+
+def parse_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Invalid."""
+    data = _parse_json(request)
+    if not isinstance(data, dict):
+        raise Invalid("Expected the body to be a JSON object")
+    return data
+
+
+def parse_texts(request: Request) -> list[str]:
+    """The body as a JSON array of texts. Raises Invalid."""
+    data = _parse_json(request)
+    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
+        raise Invalid("Expected the body to be a JSON array of texts")
+    return data
+
+
+def _parse_json(request: Request) -> Any:
+    try:
+        return request.json
+    except Invalid:
+        raise malformed() from None
+
+
+def _render_moved(request: Request, key: str) -> Response:
+    """302 to the same page of the package's present name, for other methods 307; the query goes along."""
+    segments = list(request.segments)
+    place = segments.index("packages") + 1
+    segments[place : place + 2] = key.split("/")
+    path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
+    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
+    return redirect(f"{request.base_url}{path}/{query}", 302 if request.method in ("GET", "HEAD") else 307)

@@ -1,0 +1,124 @@
+"""`moonbase contentdb`: packages, the featured ones, reference data."""
+
+from typing import Any
+
+import click
+
+
+@click.group()
+def contentdb() -> None:
+    """Luanti packages, as an administrator sees them."""
+
+
+@contentdb.group()
+def package() -> None:
+    """Packages, named AUTHOR/NAME."""
+
+
+@package.command()
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.option("--type", "type_", required=True, type=click.Choice(["MOD", "GAME", "TXP"], case_sensitive=False))
+@click.option("--title", required=True)
+@click.option("--license", "license_", required=True, help="Of the code, as ContentDB names it: MIT, LGPL-2.1-only ...")
+@click.option("--media-license", help="Of pictures and sounds; without it, that of the code.")
+@click.option("--short-description")
+def create(
+    key: str, type_: str, title: str, license_: str, media_license: str | None, short_description: str | None
+) -> dict[str, Any]:
+    """Make a draft. The author must have an account."""
+    from chalicelib.contentdb import packages
+
+    given = {
+        "type": type_,
+        "title": title,
+        "license": license_,
+        "media_license": media_license,
+        "short_description": short_description,
+    }
+    made = packages.create(*_split(key), {name: value for name, value in given.items() if value is not None})
+    return {"id": int(made.id), "package": made.key, "state": made.state}
+
+
+@package.command("list")
+@click.option("--state", help="WIP, CHANGES_NEEDED, READY_FOR_REVIEW or APPROVED; without it, all of them.")
+def list_(state: str | None) -> list[dict[str, Any]]:
+    """The packages that are not deleted, oldest first."""
+    from chalicelib.contentdb import index
+
+    values = [entry.value for entry in index.packages(index.catalogue.view())]
+    return [
+        {"package": f"{value['author']}/{value['name']}", "type": value["type"], "state": value["state"]}
+        for value in sorted(values, key=lambda value: int(value["id"]))
+        if state is None or value["state"] == state.upper()
+    ]
+
+
+@package.command()
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("usernames", nargs=-1)
+def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
+    """Say who looks after a package beside its author: USERNAMES, or nobody."""
+    from chalicelib.contentdb import packages
+
+    changed = packages.set_maintainers(*_split(key), usernames).package
+    return {"package": changed.key, "maintainers": [changed.author, *changed.maintainers]}
+
+
+@package.command()
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("names", metavar="[AUTHOR/NAME]...", nargs=-1)
+def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Say under which other names a package is found."""
+    from chalicelib.contentdb import packages
+
+    changed = packages.set_aliases(*_split(key), names).package
+    return {"package": changed.key, "aliases": list(changed.aliases)}
+
+
+def _step(step: str, help_: str) -> None:
+    """Declare a command that takes a package to another state."""
+
+    @package.command(step, help=help_)
+    @click.argument("key", metavar="AUTHOR/NAME")
+    def take(key: str) -> dict[str, Any]:
+        from chalicelib.contentdb import states
+
+        changed, found = states.take(step, *_split(key))
+        return {"package": changed.key, "state": changed.state, "warnings": found}
+
+
+for name, help_ in (
+    ("submit", "Put it up for review."),
+    ("approve", "Let lists show it, also when something speaks against it; that is told as warnings."),
+    ("request-changes", "Send it back to its author."),
+    ("unapprove", "Make it a draft again."),
+    ("delete", "Take it away from everybody; it can be restored."),
+    ("restore", "Bring a deleted package back, to be reviewed."),
+):
+    _step(name, help_)
+
+
+@contentdb.command()
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("packages", metavar="[AUTHOR/NAME]...", nargs=-1)
+def collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
+    """Say which packages are in ContentDB/featured (they lead lists) or ContentDB/spotlight, in this order."""
+    from chalicelib.contentdb import collections
+
+    made = collections.set_packages(*_split(key), packages)
+    return {"collection": key, "packages": [item["package"] for item in made["items"]]}
+
+
+@contentdb.command()
+def seed() -> dict[str, Any]:
+    """Store the reference data that is not there yet; tells how many rows were added. A server does this by itself."""
+    from chalicelib.contentdb import reference
+
+    return dict(reference.seed())
+
+
+def _split(key: str) -> tuple[str, str]:
+    author, slash, name = key.partition("/")
+    if not (author and slash and name) or "/" in name:
+        raise click.BadParameter(f"{key!r} is not AUTHOR/NAME")
+    return author, name

@@ -1,0 +1,79 @@
+"""`moonbase contentdb`: packages from the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_cli import run
+from tests.servers import moonbase
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("cli") / "data"
+    for name in ("Alice", "bob"):
+        moonbase(directory, "user", "create", name, "--email", f"{name}@example.org")
+    made = create(directory, "Alice/lamps")
+    assert made == {"id": 1, "package": "Alice/lamps", "state": "WIP"}
+    return directory
+
+
+def create(data: Path, key: str, *more: str) -> object:
+    command = ["package", "create", key, "--type", "MOD", "--title", "Lamps", "--license", "mit", *more]
+    return moonbase(data, "contentdb", *command)
+
+
+def test_a_package_goes_through_its_states(data: Path) -> None:
+    for step, state in (
+        ("submit", "READY_FOR_REVIEW"),
+        ("approve", "APPROVED"),
+        ("approve", "APPROVED"),
+        ("request-changes", "CHANGES_NEEDED"),
+        ("approve", "APPROVED"),
+        ("unapprove", "WIP"),
+        ("delete", "DELETED"),
+        ("restore", "READY_FOR_REVIEW"),
+    ):
+        told = moonbase(data, "contentdb", "package", step, "Alice/lamps")
+        assert (told["package"], told["state"]) == ("Alice/lamps", state)
+        assert bool(told["warnings"]) is (step in ("submit", "approve"))
+
+
+def test_packages_are_listed(data: Path) -> None:
+    create(data, "bob/doors", "--media-license", "CC0-1.0", "--short-description", "They open.")
+    rows = moonbase(data, "contentdb", "package", "list")
+    assert [row["package"] for row in rows] == ["Alice/lamps", "bob/doors"]
+    assert moonbase(data, "contentdb", "package", "list", "--state", "wip") == [
+        {"package": "bob/doors", "type": "mod", "state": "WIP"}
+    ]
+
+
+def test_maintainers_aliases_and_featured_packages_are_set(data: Path) -> None:
+    told = moonbase(data, "contentdb", "package", "maintainers", "Alice/lamps", "BOB")
+    assert told == {"package": "Alice/lamps", "maintainers": ["Alice", "bob"]}
+    told = moonbase(data, "contentdb", "package", "aliases", "Alice/lamps", "bob/lights")
+    assert told == {"package": "Alice/lamps", "aliases": ["bob/lights"]}
+    told = moonbase(data, "contentdb", "collection", "ContentDB/featured", "Alice/lamps")
+    assert told == {"collection": "ContentDB/featured", "packages": ["Alice/lamps"]}
+
+
+def test_reference_data_is_seeded_once(data: Path) -> None:
+    assert moonbase(data, "contentdb", "seed")["tags"] == 58
+    assert set(moonbase(data, "contentdb", "seed").values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("create", "Alice/lamps", "--type", "MOD", "--title", "L", "--license", "MIT"), 1, "already exists"),
+        (("create", "nobody/x", "--type", "MOD", "--title", "L", "--license", "MIT"), 1, "no account nobody"),
+        (("create", "Alice/x", "--type", "MOD", "--title", "L", "--license", "free"), 1, "Unknown license free"),
+        (("create", "Alice/x", "--type", "BOOK", "--title", "L", "--license", "MIT"), 2, "BOOK"),
+        (("create", "lamps", "--type", "MOD", "--title", "L", "--license", "MIT"), 2, "is not AUTHOR/NAME"),
+        (("approve", "Alice/nothing"), 1, "There is no such package."),
+        (("restore", "Alice/lamps/x"), 2, "is not AUTHOR/NAME"),
+    ],
+)
+def test_refusals_are_told_in_one_line(data: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+    done = run(data, "contentdb", "package", *arguments)
+    assert (done.returncode, error in done.stderr, "Traceback" in done.stderr) == (code, True, False)

@@ -1,0 +1,105 @@
+"""Search: what `q` finds, and in which order."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.contentdb import states
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.contentdb.conftest import change, count, draft, published
+
+Listed = Callable[..., list[str]]
+
+
+@pytest.fixture(autouse=True)
+def _packages(alice: Account) -> None:
+    published("Alice/food", title="Things to eat", short_description="Meals for everybody.")
+    published("Alice/food_sweet", title="Sweets", short_description="Cakes, cookies and chocolate.")
+    published("Alice/mobs", title="Mobs Redo", short_description="An API for monsters and animals.")
+    published("Alice/lamps", title="Lamps", short_description="Running lights", long_description="Not for food.")
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("food", ["food", "food_sweet", "lamps"]),
+        ("FOOD", ["food", "food_sweet", "lamps"]),
+        ("foo", ["food", "food_sweet", "lamps"]),
+        ("fooo", []),
+        ("foods", ["food", "food_sweet", "lamps"]),
+        ("ood", []),
+        ("sweet", ["food_sweet"]),
+        ("run light", ["lamps"]),
+        ("runs", ["lamps"]),
+        ("food cake", ["food_sweet"]),
+        ("food monster", []),
+        ("monster or cake", ["food_sweet", "mobs"]),
+        ("food -cake", ["food", "lamps"]),
+        ("-food", ["mobs"]),
+        ('"mobs redo"', ["mobs"]),
+        ('"redo mobs"', []),
+        ("food_sweet", ["food_sweet"]),
+        ("food-sweet", ["food_sweet"]),
+        ('"animals', ["mobs"]),
+        ("the", []),
+        ("the food", ["food", "food_sweet", "lamps"]),
+        ("or", []),
+        ("-", []),
+        ("%", []),
+        ('"', []),
+        ("food or", ["food", "food_sweet", "lamps"]),
+        ("a" * 200, []),
+        ("燈", []),
+    ],
+)
+def test_words_are_stems_and_prefixes(listed: Listed, q: str, found: list[str]) -> None:
+    assert sorted(listed({"q": q})) == found
+
+
+@pytest.mark.parametrize("q", ["", "   "])
+def test_a_blank_search_is_none(listed: Listed, q: str) -> None:
+    assert len(listed({"q": q})) == 4
+
+
+def test_names_count_more_than_titles_and_these_more_than_descriptions(listed: Listed) -> None:
+    published("Alice/a", title="A", short_description="A", long_description="Copper wire")
+    published("Alice/b", title="A", short_description="Copper")
+    published("Alice/c", title="Copper", short_description="A")
+    published("Alice/copper", title="A", short_description="A")
+    assert listed("q=copper") == ["copper", "c", "b", "a"]
+    assert listed("q=copper&order=asc") == ["a", "b", "c", "copper"]
+    assert listed("q=copper&sort=name&order=asc") == ["a", "b", "c", "copper"]
+
+
+def test_a_whole_word_counts_more_than_its_beginning(listed: Listed) -> None:
+    published("Alice/ironwood", title="A", short_description="A")
+    published("Alice/iron", title="A", short_description="A")
+    assert listed("q=iron") == ["iron", "ironwood"]
+
+
+def test_equal_matches_are_in_order_of_score(listed: Listed) -> None:
+    published("Alice/iron_a", title="A", short_description="A")
+    published("Alice/iron_b", title="A", short_description="A")
+    count("Alice/iron_b", score_downloads=5)
+    assert listed("q=iron") == ["iron_b", "iron_a"]
+
+
+def test_filters_count_as_well(listed: Listed) -> None:
+    change("Alice/food", type="GAME")
+    assert listed("q=food&type=game") == ["food"]
+
+
+def test_drafts_are_not_found(listed: Listed) -> None:
+    draft("Alice/copper")
+    assert listed("q=copper") == []
+    states.take("approve", "Alice", "copper")
+    assert listed("q=copper") == ["copper"]
+
+
+def test_a_change_is_found_at_once(client: Client, listed: Listed) -> None:
+    assert listed("q=bulbs") == []
+    change("Alice/lamps", title="Bulbs", short_description="Bright", long_description=None)
+    assert (listed("q=bulbs"), listed("q=running"), listed("q=lamps")) == (["lamps"], [], ["lamps"])
+    states.take("delete", "Alice", "lamps")
+    assert listed("q=bulbs") == []

@@ -1,0 +1,262 @@
+"""From a draft to an approved package, and who may take which step."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from chalicelib.contentdb import collections, index, states
+from chalicelib.contentdb.permissions import Action, may, may_delete_release
+from chalicelib.contentdb.tables import Package, Release
+from chalicelib.core import accounts, audit
+from chalicelib.core.tables import Account
+from tests.client import Client, Reply
+from tests.contentdb.conftest import change, draft, member, published, refusal, release, screenshot, token
+
+LAMPS = "/api/packages/Alice/lamps/"
+READY = {"ai_disclosure": "NONE"}
+
+
+@pytest.fixture(autouse=True)
+def _lamps(alice: Account) -> None:
+    draft("Alice/lamps", **READY)
+    change("Alice/lamps", supports_all_games=True)
+    release("Alice/lamps")
+    screenshot("Alice/lamps", approved=False)
+
+
+def step(client: Client, name: str, headers: dict[str, str]) -> Reply:
+    return client.post(f"{LAMPS}{name}/", headers=headers)
+
+
+def test_a_package_goes_from_draft_to_the_list_and_back(client: Client, bearer: dict[str, str]) -> None:
+    approver = token(member("carol", "APPROVER"))
+    for name, headers, state in (
+        ("submit", bearer, "READY_FOR_REVIEW"),
+        ("request-changes", approver, "CHANGES_NEEDED"),
+        ("submit", bearer, "READY_FOR_REVIEW"),
+        ("approve", approver, "APPROVED"),
+        ("request-changes", approver, "CHANGES_NEEDED"),
+        ("submit", bearer, "READY_FOR_REVIEW"),
+        ("approve", approver, "APPROVED"),
+        ("unapprove", bearer, "WIP"),
+    ):
+        reply = step(client, name, headers)
+        assert (reply.status, reply.json) == (200, {"success": True, "state": state})
+        assert client.get(LAMPS).json["state"] == state
+        assert len(client.get("/api/packages/").json) == (state == "APPROVED")
+
+
+def test_a_deleted_package_can_be_restored_with_all_that_hangs_on_it(client: Client, bearer: dict[str, str]) -> None:
+    before = client.get(LAMPS).json
+    reply = client.request("DELETE", LAMPS, headers=bearer)
+    assert (reply.status, reply.json) == (200, {"success": True, "state": "DELETED"})
+    assert client.get(LAMPS).status == 404
+    assert client.request("DELETE", LAMPS, headers=bearer).status == 404
+    reply = step(client, "restore", bearer)
+    assert (reply.status, reply.json) == (200, {"success": True, "state": "READY_FOR_REVIEW"})
+    assert client.get(LAMPS).json == {**before, "state": "READY_FOR_REVIEW"}
+
+
+@pytest.mark.parametrize("path", ["Alice/nothing", "collection%23ContentDB/featured", "reference/tags"])
+def test_nothing_else_can_be_restored(client: Client, bearer: dict[str, str], path: str) -> None:
+    collections.set_packages("ContentDB", "featured", [])
+    reply = client.post(f"/api/packages/{path}/restore/", headers=bearer)
+    assert (reply.status, reply.json) == (404, refusal("There is no such package."))
+
+
+def test_an_approval_approves_the_screenshots_and_is_dated_once(client: Client) -> None:
+    with time_machine.travel("2026-03-04T05:06:07Z", tick=False):
+        states.take("approve", "Alice", "lamps")
+    assert [shot.approved for shot in index.load(1).screenshots.values()] == [True]
+    states.take("unapprove", "Alice", "lamps")
+    states.take("approve", "Alice", "lamps")
+    shown = client.get(LAMPS).json
+    assert (shown["approved_at"], len(shown["screenshots"])) == ("2026-03-04T05:06:07.000000", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("approve", "WIP"), ("restore", "READY_FOR_REVIEW"), ("unapprove", "WIP"), ("request-changes", "WIP")],
+)
+def test_a_step_that_leads_nowhere_is_a_conflict_or_nothing(client: Client, name: str, state: str) -> None:
+    change("Alice/lamps", state=state)
+    reply = step(client, name, token(member("root", "ADMIN")))
+    target = states.STEPS[name].target
+    if target == state:
+        assert (reply.status, reply.json) == (200, {"success": True, "state": state})
+    else:
+        assert (reply.status, reply.json) == (409, refusal(f"A package that is {state} cannot become {target}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("submit", "submit"),
+        ("approve", "approve"),
+        ("request-changes", "request changes"),
+        ("unapprove", "unapprove"),
+        ("restore", "restore"),
+    ],
+)
+def test_strangers_take_no_step(client: Client, bob: Account, name: str, words: str) -> None:
+    reply = step(client, name, token(bob))
+    assert (reply.status, reply.json) == (403, refusal(f"You don't have permission to {words} this package"))
+    assert client.request("DELETE", LAMPS, headers=token(bob)).status == 403
+
+
+def test_a_token_for_another_package_takes_no_step(client: Client, alice: Account) -> None:
+    reply = step(client, "submit", token(alice, scope="package:Alice/doors"))
+    assert (reply.status, reply.json) == (403, refusal("API token does not have access to the package"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"ai_disclosure": None}, "You need to set the AI disclosure"),
+        ({"supports_all_games": False}, "You need to set the supported games"),
+        (
+            {"depends": ["moon", "nowhere", "bob/none", "Alice/moon"]},
+            "The following hard dependencies need to be added to ContentDB first: nowhere, bob/none",
+        ),
+        ({"forums": 77}, "Another package uses this forum topic"),
+    ],
+)
+def test_what_is_missing_stands_in_the_way(
+    client: Client, bearer: dict[str, str], attributes: dict[str, object], problem: str
+) -> None:
+    published("Alice/moon", type="GAME", forums=77)
+    change("Alice/moon", provides=["moon"])
+    change("Alice/lamps", **attributes)
+    reply = step(client, "submit", bearer)
+    assert (reply.status, reply.json) == (403, refusal(problem))
+
+
+def test_no_two_games_have_one_name(client: Client, bob: Account) -> None:
+    published("Alice/moon", type="GAME")
+    draft("bob/moon", type="GAME", **READY)
+    release("bob/moon")
+    screenshot("bob/moon")
+    reply = client.post("/api/packages/bob/moon/submit/", headers=token(bob))
+    assert (reply.status, reply.json) == (403, refusal("A game already exists with this name"))
+
+
+def test_a_draft_without_anything_is_told_all_that_is_missing(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/doors")
+    release("Alice/doors", state="FAILED")
+    reply = client.post("/api/packages/Alice/doors/submit/", headers=bearer)
+    assert reply.json["error"] == (
+        "You need to create a release before this package can be approved; You need to add at least one screenshot; "
+        "You need to set the AI disclosure; You need to set the supported games"
+    )
+
+
+def test_the_administrator_is_warned_and_not_stopped() -> None:
+    change("Alice/lamps", ai_disclosure=None)
+    package, warnings = states.take("approve", "Alice", "lamps")
+    assert (package.state, warnings) == ("APPROVED", ["You need to set the AI disclosure"])
+
+
+def test_steps_are_in_the_activity(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+    step(client, "submit", bearer)
+    states.take("approve", "Alice", "lamps")
+    assert [entry.action for entry in audit.entries(int(alice.id))][:2] == ["package.approve", "package.submit"]
+
+
+ANYBODY = [*accounts.RANKS]
+
+
+def _from(rank: str) -> list[str]:
+    return ANYBODY[ANYBODY.index(rank) :]
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "stranger", "maintainer", "author"),
+    [
+        (Action.EDIT, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.CHANGE_NAME, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.CHANGE_NAME, "APPROVED", [], [], []),
+        (Action.MAKE_RELEASE, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.APPROVE_RELEASE, "APPROVED", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.ADD_SCREENSHOTS, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.APPROVE_SCREENSHOT, "WIP", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (Action.APPROVE_SCREENSHOT, "APPROVED", _from("APPROVER"), _from("TRUSTED_MEMBER"), _from("TRUSTED_MEMBER")),
+        (Action.APPROVE, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
+        (Action.CHANGE_AUTHOR, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
+        (Action.UNAPPROVE, "APPROVED", _from("APPROVER"), _from("APPROVER"), _from("NEW_MEMBER")),
+        (Action.DELETE, "APPROVED", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
+        (Action.EDIT_MAINTAINERS, "WIP", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
+        (Action.EDIT_ALIASES, "WIP", ["ADMIN"], ["ADMIN"], ["ADMIN"]),
+    ],
+)
+def test_who_may_do_what(
+    action: Action, state: str, stranger: list[str], maintainer: list[str], author: list[str]
+) -> None:
+    package = Package("p", "package", author="Alice", maintainers=["bob"], state=state)
+    for username, allowed in (("carol", stranger), ("bob", maintainer), ("Alice", author)):
+        ranks = [rank for rank in ANYBODY if may(Account("a", "a", username=username, rank=rank), action, package)]
+        assert ranks == allowed
+
+
+@pytest.mark.parametrize(
+    ("state", "release_state", "newest", "author", "admin"),
+    [
+        ("APPROVED", "APPROVED", 3, False, True),
+        ("APPROVED", "APPROVED", 4, True, True),
+        ("APPROVED", "FAILED", 3, True, True),
+        ("APPROVED", "PROCESSING", 3, True, True),
+        ("WIP", "APPROVED", 3, True, True),
+    ],
+)
+def test_the_newest_release_of_an_approved_package_stays(
+    state: str, release_state: str, newest: int, author: bool, admin: bool
+) -> None:
+    package = Package("p", "package", author="Alice", maintainers=[], state=state)
+    made = Release("p", "release#3", id=3, state=release_state)
+    for username, rank, allowed in (("Alice", "MEMBER", author), ("root", "ADMIN", admin), ("bob", "APPROVER", False)):
+        assert may_delete_release(Account("a", "a", username=username, rank=rank), package, made, newest) is allowed
+
+
+def test_a_collection_is_set_by_editors(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+    headers = token(member("carol", "EDITOR"))
+    published("Alice/doors")
+    path = "/api/collections/ContentDB/featured/"
+    reply = client.request("PUT", path, json=["Alice/doors", "Alice/lamps", "Alice/doors"], headers=headers)
+    assert (reply.status, reply.json) == (200, {"success": True, "packages": ["Alice/doors", "Alice/lamps"]})
+    assert client.get("/api/packages/").json[0]["featured"] is True
+    for more, status, error in (
+        ({"headers": bearer}, 403, "You don't have permission to edit this collection"),
+        (
+            {"headers": token(accounts.named("carol"), scope="package:Alice/doors")},
+            403,
+            "You don't have permission to edit this collection",
+        ),
+        ({"headers": headers, "json": ["Alice/nothing"]}, 400, "Unable to find the package Alice/nothing"),
+        ({"headers": headers, "json": ["reference#tags"]}, 400, "Unable to find the package reference#tags"),
+    ):
+        reply = client.request("PUT", path, **{"json": [], **more})
+        assert (reply.status, reply.json) == (status, refusal(error))
+    reply = client.request("PUT", "/api/collections/Alice/mine/", json=[], headers=headers)
+    known = "The collections are ContentDB/featured, ContentDB/spotlight"
+    assert (reply.status, reply.json) == (400, refusal(known))
+
+
+def test_a_collection_keeps_when_a_package_came(alice: Account) -> None:
+    published("Alice/doors")
+    with time_machine.travel(datetime(2026, 1, 2, tzinfo=UTC), tick=False):
+        collections.set_packages("ContentDB", "spotlight", ["Alice/doors"])
+    with time_machine.travel(datetime(2026, 2, 3, tzinfo=UTC), tick=False):
+        value = collections.set_packages("ContentDB", "spotlight", ["Alice/lamps", "Alice/doors"])
+    assert [(item["package"], item["created_at"][:10]) for item in value["items"]] == [
+        ("Alice/lamps", "2026-02-03"),
+        ("Alice/doors", "2026-01-02"),
+    ]
+    assert (value["title"], value["created_at"][:10]) == ("Spotlight", "2026-01-02")
+
+
+def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client) -> None:
+    published("Alice/doors")
+    collections.set_packages("ContentDB", "featured", ["Alice/doors"])
+    states.take("delete", "Alice", "doors")
+    assert client.get("/api/packages/").json == []
+    collections.set_packages("ContentDB", "featured", ["Alice/doors", "Alice/lamps"])

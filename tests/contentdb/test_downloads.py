@@ -1,0 +1,277 @@
+"""Downloads: the way to the zip, who is counted, what is told of it, and what it costs."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib.contentdb import downloads, index
+from chalicelib.contentdb.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
+from chalicelib.core import jobs
+from chalicelib.core.tables import Account
+from tests.client import Client, Reply
+from tests.contentdb.conftest import change, draft
+from tests.contentdb.made import MOD, fetched, released, zipped
+
+LUANTI = "Luanti/5.17.0 (Linux/6.1 x86_64)"
+PATH = "/packages/Alice/mymod/releases/1/download/"
+DAY = "2026-03-01"
+
+
+@pytest.fixture(autouse=True)
+def _released(client: Client, bearer: dict[str, str], alice: Account) -> None:
+    draft("Alice/mymod")
+    released(client, "Alice/mymod", bearer, zipped(MOD))
+    change("Alice/mymod", state="APPROVED", aliases=["Alice/oldmod"])
+    downloads._key.cache_clear()
+
+
+def get(
+    client: Client, path: str = PATH, agent: str | None = LUANTI, address: str = "203.0.113.7", **more: Any
+) -> Reply:
+    from tests.client import _event
+
+    headers = {**client.headers, **({"User-Agent": agent} if agent is not None else {}), **more.pop("headers", {})}
+    event = _event(more.pop("method", "GET"), path, more.pop("query", ""), headers, b"")
+    event["requestContext"]["identity"]["sourceIp"] = address
+    return client.answer(event)
+
+
+def stats() -> list[tuple[str, dict[str, int]]]:
+    """The booked statistics by day, without zeros."""
+    downloads.book()
+    days = DailyStats.query("stats#1")
+    return [
+        (day.sk, {name: int(getattr(day, name)) for name in downloads.COUNTED if getattr(day, name)}) for day in days
+    ]
+
+
+def counted() -> tuple[int, float]:
+    """The package's booked downloads and their score."""
+    downloads.book()
+    counters = Counters.get("package#1", "counters")
+    return int(counters.downloads), float(counters.score_downloads)
+
+
+def test_a_download_is_a_redirect_to_the_zip(client: Client) -> None:
+    for path in (PATH, PATH.rstrip("/"), "/packages/Alice/mymod/download/"):
+        reply = get(client, path)
+        assert (reply.status, reply.body) == (302, b"")
+        assert fetched(client, path)[:4] == b"PK\x03\x04"
+
+
+def test_another_name_leads_there_within_three_redirects_and_keeps_the_reason(client: Client) -> None:
+    reply = client.get("/packages/Alice/oldmod/releases/1/download/", query="reason=update")
+    assert (reply.status, reply.header("Location")) == (302, f"http://moonbase.test{PATH}?reason=update")
+    assert fetched(client, "/packages/Alice/oldmod/releases/1/download/", hops=3)[:2] == b"PK"
+
+
+def test_head_is_answered_and_not_counted(client: Client) -> None:
+    reply = get(client, method="HEAD")
+    assert (reply.status, reply.body) == (302, b"")
+    assert list(Tally.scan()) == []
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_s3_is_asked_for_what_the_client_asks_for(client: Client) -> None:
+    location = get(client).header("Location") or ""
+    assert "mymod_1.zip" in location
+    assert location != get(client, method="HEAD").header("Location")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/packages/Alice/mymod/releases/99/download/",
+        "/packages/Alice/mymod/releases/x/download/",
+        "/packages/Alice/mymod/releases/99999999999999/download/",
+        "/packages/Alice/nothing/releases/1/download/",
+        "/packages/Alice/nothing/download/",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
+    reply = get(client, path)
+    assert (reply.status, reply.json["success"]) == (404, False)
+
+
+def test_another_packages_release_is_not_found(client: Client) -> None:
+    draft("Alice/other")
+    assert get(client, "/packages/Alice/other/releases/1/download/").status == 404
+
+
+@pytest.mark.parametrize(("accept", "status"), [("application/zip", 204), ("text/html,*/*", 302), ("", 302)])
+def test_a_package_without_a_release_sends_a_reader_to_its_page(client: Client, accept: str, status: int) -> None:
+    draft("Alice/other")
+    reply = get(client, "/packages/Alice/other/download/", headers={"Accept": accept})
+    assert reply.status == status
+    assert reply.header("Location") == ("http://moonbase.test/packages/Alice/other/" if status == 302 else None)
+
+
+def test_a_download_counts_for_release_package_score_and_lists(client: Client) -> None:
+    get(client, query="reason=new")
+    assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 0
+    assert counted() == (1, 1.0)
+    assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 1
+    value = index.catalogue.view().entries["Alice/mymod"].value
+    assert (value["downloads"], value["score_downloads"]) == (1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "points", "told"),
+    [
+        ("new", 1.0, {"reason_new": 1}),
+        ("dependency", 0.5, {"reason_dependency": 1}),
+        ("update", 0.5, {"reason_update": 1}),
+        ("because", 0.0, {}),
+        ("", 0.0, {}),
+    ],
+)
+def test_a_reason_has_its_weight(client: Client, reason: str, points: float, told: dict[str, int]) -> None:
+    with time_machine.travel(f"{DAY}T12:00:00Z", tick=False):
+        get(client, query=f"reason={reason}" if reason else "")
+        assert stats() == [(DAY, {"platform_minetest": 1, **told})]
+    assert counted() == (1, points)
+
+
+@pytest.mark.parametrize(
+    ("agent", "platform"),
+    [
+        (LUANTI, "platform_minetest"),
+        ("Luanti", "platform_minetest"),
+        ("Minetest/5.6.1 (Windows)", "platform_minetest"),
+        ("curl/8.0", "platform_other"),
+        ("Mozilla/5.0 Luanti", "platform_other"),
+    ],
+)
+def test_the_platform_is_told_by_the_agent(client: Client, agent: str, platform: str) -> None:
+    get(client, agent=agent)
+    assert stats()[0][1] == {platform: 1}
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [None, "", "Googlebot/2.1 (+http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; bingbot/2.0)", "x Crawler"],
+)
+def test_bots_and_nameless_clients_do_not_count(client: Client, agent: str | None) -> None:
+    assert get(client, agent=agent).status == 302
+    assert list(Tally.scan()) == []
+
+
+def test_a_client_without_an_address_does_not_count(client: Client) -> None:
+    assert get(client, address="").status == 302
+    assert list(Tally.scan()) == []
+
+
+def test_a_client_counts_once_in_fourteen_days_and_always_in_the_statistics(client: Client) -> None:
+    with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
+        get(client)
+        clock.shift(timedelta(days=13))
+        get(client)
+        assert counted()[0] == 1
+        clock.shift(timedelta(days=1))  # counted from the first, not from the last
+        get(client)
+        assert counted()[0] == 2
+        assert [day for day, _ in stats()] == [DAY, "2026-03-14", "2026-03-15"]
+
+
+def test_other_clients_and_other_packages_count_apart(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/other")
+    number = released(client, "Alice/other", bearer, zipped({**MOD, "mod.conf": "name = other"}))
+    for address in ("203.0.113.7", "203.0.113.8", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
+        get(client, address=address)
+    get(client, f"/packages/Alice/other/releases/{number}/download/")
+    assert counted()[0] == 4  # two addresses of one /64 are one client
+    assert int(Counters.get("package#2", "counters").downloads) == 1
+
+
+def test_no_address_is_stored(client: Client, calls: list[str]) -> None:
+    get(client)
+    (seen,) = (item for item in ContentDbItem.scan() if isinstance(item, Seen))
+    stored = str([item.serialize() for item in ContentDbItem.scan()])
+    assert "203.0.113.7" not in stored
+    assert len(seen.pk.split("#")[2]) == 32
+    assert len(Secret.get("secret#downloads", "secret").sealed) > 64
+    assert seen.expires_at > datetime.now(UTC) + timedelta(days=13)
+
+
+def test_all_processes_have_one_key(client: Client) -> None:
+    get(client)
+    downloads._key.cache_clear()
+    get(client)
+    assert len([item for item in ContentDbItem.scan() if isinstance(item, Seen)]) == 1
+
+
+def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
+    for number in range(64):
+        get(client, address=f"203.0.113.{number}")
+    spread = Counter({tally.pk: int(tally.hits) for tally in Tally.scan()})
+    assert (sum(spread.values()), len(spread)) == (64, downloads.SHARDS)
+    assert counted()[0] == 64
+
+
+def test_what_is_booked_is_booked_once(client: Client) -> None:
+    get(client)
+    assert [counted(), counted()] == [(1, 0.0), (1, 0.0)]
+    assert list(Tally.scan()) == []
+
+
+def test_a_tally_that_moves_on_while_it_is_booked_waits(client: Client) -> None:
+    get(client)
+    (before,) = Tally.scan()
+    get(client)
+    with pytest.raises(Exception, match="changed by somebody else"):
+        downloads._book(before.sk.split("#")[0], 1, 1, [before])
+    assert counted()[0] == 1
+    assert stats()[0][1]["platform_minetest"] == 2
+
+
+def test_downloads_of_a_deleted_release_still_count_for_the_package(client: Client, bearer: dict[str, str]) -> None:
+    released(client, "Alice/mymod", bearer, zipped(MOD))
+    get(client)
+    client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer)
+    assert counted()[0] == 1
+    assert [release["id"] for release in client.get("/api/packages/Alice/mymod/releases/").json] == [2]
+
+
+def test_the_jobs_are_done_by_the_clock(client: Client) -> None:
+    get(client, query="reason=new")
+    jobs.promise_repeats()
+    jobs.run_due()
+    assert index.catalogue.view().entries["Alice/mymod"].value["downloads"] == 1
+
+
+def test_scores_shrink_once_a_day(client: Client) -> None:
+    get(client, query="reason=new")
+    counted()
+    with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
+        for _ in range(2):
+            downloads.decay()
+            assert counted() == (1, 0.93)
+        clock.shift(86400)
+        downloads.decay()
+    assert counted() == (1, 0.8649)
+    assert index.catalogue.view().entries["Alice/mymod"].value["score_downloads"] == 0.8649
+
+
+def test_a_round_without_downloads_changes_no_list(client: Client) -> None:
+    before = index.catalogue.view().sequence
+    downloads.book()
+    downloads.decay()
+    assert index.catalogue.view().sequence == before
+
+
+@pytest.mark.parametrize("count", [10, 3000])
+def test_a_download_costs_four_calls_whatever_the_number_of_packages(
+    client: Client, calls: list[str], stock: Any, count: int
+) -> None:
+    get(client)
+    entry = index.catalogue.view().entries["Alice/mymod"].value
+    stock(count)
+    index.catalogue.refresh(lambda view: {"Alice/mymod": entry})
+    index.catalogue.view()
+    calls.clear()
+    assert get(client).status == 302
+    asked = [call for call in calls if call != "GetObject"]  # a link is signed here, and asks nobody
+    assert asked == ["Query", "GetItem", "UpdateItem", "UpdateItem"]

@@ -1,0 +1,208 @@
+"""The game's Content browser against a real server: 5.6's own menu, and 5.17's requests by 5.17's own rules."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests.contentdb.minetest import MainMenu
+from tests.servers import Server, moonbase, serving
+
+AUTHOR = re.compile(r"[A-Za-z0-9 _\-.]+")
+NAME = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass
+class Site:
+    """A running server with packages in it, and how they came there."""
+
+    server: Server
+    token: str
+    home: Path
+
+    def publish(self, name: str, *, type_: str = "MOD", title: str = "", files: dict[str, str]) -> None:
+        """Make a package with the command line, and its release with curl, as the API's page shows it."""
+        command = ["contentdb", "package", "create", f"Alice/{name}", "--type", type_, "--title", title or name.title()]
+        moonbase(self.server.data, *command, "--license", "MIT", "--short-description", f"About {name}.")
+        self.release(name, files)
+        moonbase(self.server.data, "contentdb", "package", "approve", f"Alice/{name}")
+
+    def release(self, name: str, files: dict[str, str]) -> int:
+        """Upload a zip, wait for its check; returns the release's id."""
+        archive = self.home / f"{name}.zip"
+        with zipfile.ZipFile(archive, "w") as zipped:
+            for path, text in {"LICENSE.txt": "MIT", **files}.items():
+                zipped.writestr(f"{name}/{path}", text)
+        url = f"{self.server.url}/api/packages/Alice/{name}/releases/new/"
+        form = ["-F", f"title=Release {time.time_ns()}", "-F", f"file=@{archive}"]
+        command = ["curl", "-sS", "-X", "POST", url, "-H", f"Authorization: Bearer {self.token}", *form]
+        answer = json.loads(subprocess.check_output(command, timeout=30))
+        assert answer["success"], answer
+        self._wait_for(answer["task"])
+        return int(answer["release"]["id"])
+
+    def _wait_for(self, task: str) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            told = get(self.server.url + task)
+            if told["status"] == "SUCCESS":
+                return
+            assert told["status"] != "FAILURE", told
+            time.sleep(0.05)
+        raise AssertionError("the release is never checked")
+
+
+def get(url: str, **headers: str) -> Any:
+    """A body as JSON, whatever its status: so the game reads it."""
+    request = urllib.request.Request(url, headers={"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("site")
+    with serving(home / "data") as server:
+        moonbase(server.data, "user", "create", "Alice", "--email", "alice@example.org")
+        token = moonbase(server.data, "key", "create", "Alice", "--service", "contentdb")["key"]
+        running = Site(server, token, home)
+        running.publish("moon_game", type_="GAME", files={"game.conf": "title = Moon", "mods/rocks/init.lua": ""})
+        running.publish("light", files={"mod.conf": "name = light", "init.lua": "-- light"})
+        running.publish("lamps", files={"mod.conf": "name = lamps\ndepends = light", "init.lua": "-- lamps"})
+        running.publish("sepia", type_="TXP", files={"texture_pack.conf": "title = Sepia", "a.txt": ""})
+        yield running
+
+
+@pytest.fixture
+def menu(site: Site, tmp_path: Path) -> MainMenu:
+    """The menu of a player who has just installed the game."""
+    return MainMenu(site.server.url, tmp_path / "home")
+
+
+def test_the_menu_lists_what_there_is(menu: MainMenu) -> None:
+    shown = menu.browse()
+    for title in ("Moon_Game", "Light", "Lamps", "Sepia"):
+        assert f"{title} by Alice" in shown
+    assert "About lamps." in shown
+
+
+def test_the_menu_shows_one_kind(menu: MainMenu) -> None:
+    shown = menu.browse("txp")
+    assert "Sepia by Alice" in shown
+    assert "Lamps by Alice" not in shown
+
+
+def test_the_menu_searches(menu: MainMenu) -> None:
+    menu.browse()
+    shown = menu.press(search="true", search_string="lamps")
+    assert "Lamps by Alice" in shown
+    assert "Light by Alice" not in shown
+
+
+def test_the_menu_installs_a_mod_with_what_it_needs(site: Site, menu: MainMenu) -> None:
+    menu.browse()
+    menu.press(search="true", search_string="lamps")
+    asked = menu.press(install_1="true")
+    assert "Install Lamps" in asked
+    assert "#fff,light,#cfc,Light by Alice" in asked
+    shown = menu.press(install_all="true")
+    assert "No updates" in shown
+    assert (menu.home / "mods/lamps/init.lua").read_text() == "-- lamps"
+    assert (menu.home / "mods/light/init.lua").read_text() == "-- light"
+    conf = menu.read_conf(str(menu.home / "mods/lamps/mod.conf"))
+    assert (conf["title"], conf["author"], conf["depends"]) == ("Lamps", "Alice", "light")
+    paths = [request.removeprefix(site.server.url).partition("?")[0] for request in menu.requests]
+    assert re.fullmatch(r"/packages/Alice/lamps/releases/\d+/download/", paths[-2])
+
+
+def test_the_menu_installs_games_and_texture_packs(menu: MainMenu) -> None:
+    for kind, path in (("game", "games/moon_game/game.conf"), ("txp", "textures/sepia/a.txt")):
+        menu.browse(kind)
+        menu.press(install_1="true")
+        assert (menu.home / path).exists()
+
+
+def test_the_menu_updates_what_is_old(site: Site, menu: MainMenu) -> None:
+    menu.browse("txp")
+    menu.press(install_1="true")
+    site.release("sepia", {"texture_pack.conf": "title = Sepia", "b.txt": ""})
+    again = MainMenu(site.server.url, menu.home)
+    assert "Update All [1]" in again.browse()
+    assert "No updates" in again.press(update_all="true")
+    assert (menu.home / "textures/sepia/b.txt").exists()
+
+
+def version() -> str:
+    return urlencode({"protocol_version": 53, "engine_version": "5.17.1"})
+
+
+def listed(site: Site) -> list[dict[str, Any]]:
+    """The list as 5.17 asks for it and as it reads it."""
+    hidden = "".join(f"&hide={quote(flag)}" for flag in ("nonfree", "desktop_default"))
+    url = f"{site.server.url}/api/packages/?type=mod&type=game&type=txp&{version()}{hidden}"
+    packages = get(url, **{"Accept-Language": "de", "Accept-Encoding": "identity"})
+    assert isinstance(packages, list)
+    assert packages, "No packages could be retrieved"
+    for package in packages:
+        assert isinstance(package["release"], int)
+        assert AUTHOR.fullmatch(package["author"])
+        assert NAME.fullmatch(package["name"])
+        assert package["type"] in ("mod", "game", "txp")
+        assert isinstance(package["title"], str)
+        assert isinstance(package["short_description"], str)
+        assert isinstance(package.get("thumbnail"), str | None)
+        assert all(isinstance(alias, str) for alias in package.get("aliases", []))
+    return packages
+
+
+def identity(package: dict[str, Any]) -> str:
+    """The key that 5.17 files a package under."""
+    name = package["name"]
+    if package["type"] == "game" and len(name) > 5:
+        name = name.removesuffix("_game")
+    return f"{package['author'].lower()}/{name}"
+
+
+def test_5_17_reads_the_list(site: Site) -> None:
+    assert sorted(map(identity, listed(site))) == ["alice/lamps", "alice/light", "alice/moon", "alice/sepia"]
+
+
+def test_5_17_resolves_dependencies(site: Site) -> None:
+    packages = {identity(package): package for package in listed(site)}
+    url = f"{site.server.url}/api/packages/Alice/lamps/dependencies/?only_hard=1&{version()}"
+    raw = {key.lower(): dependencies for key, dependencies in get(url).items()}
+    assert set(raw) == {"alice/lamps", "alice/light"}
+    [needed] = raw["alice/lamps"]
+    assert needed["is_optional"] is False
+    found = [packages[key.lower()] for key in needed["packages"] if key.lower() in packages]
+    assert [package["name"] for package in found if package["type"] != "game"] == [needed["name"]] == ["light"]
+
+
+def test_5_17_learns_of_updates(site: Site) -> None:
+    updates = get(f"{site.server.url}/api/updates/?type=mod&type=game&type=txp&{version()}")
+    newest = {key.lower(): release for key, release in updates.items()}
+    for package in listed(site):
+        assert newest[f"{package['author']}/{package['name']}".lower()] == package["release"]
+
+
+def test_5_17_downloads_a_zip_that_unpacks(site: Site, tmp_path: Path) -> None:
+    [lamps] = [package for package in listed(site) if package["name"] == "lamps"]
+    url = f"{site.server.url}/packages/Alice/lamps/releases/{lamps['release']}/download/?reason=new"
+    command = ["curl", "-sSfL", "--max-redirs", "3", "-A", "Luanti/5.17.1 (Linux)", "-o", str(tmp_path / "a.zip"), url]
+    subprocess.run(command, check=True, timeout=30)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("lamps/init.lua") == b"-- lamps"

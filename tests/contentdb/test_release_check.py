@@ -1,0 +1,396 @@
+"""The check of a release: what it finds is the package's, what is wrong is told, and nothing is left of it."""
+
+import hashlib
+import struct
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.contentdb import archive, index, release_check
+from chalicelib.contentdb.tables import ContentDbItem
+from chalicelib.core import aws as services
+from chalicelib.core import jobs
+from chalicelib.core.errors import Busy
+from chalicelib.core.tables import Account, Job
+from tests.client import Client
+from tests.contentdb.conftest import change, draft, published, token
+from tests.contentdb.made import MOD, checked, released, upload, zipped
+
+Check = Callable[..., str]
+
+
+@pytest.fixture
+def error(client: Client, bearer: dict[str, str]) -> Check:
+    """Makes a draft of a type, has a zip checked, and tells the error; nothing else may have changed."""
+
+    def check(content: bytes, *, kind: str = "MOD", name: str = "mymod", approved: bool = False) -> str:
+        draft(f"Alice/{name}", type=kind)
+        if approved:
+            change(f"Alice/{name}", state="APPROVED")
+        before = entry(f"Alice/{name}")
+        task = checked(client, upload(client, f"Alice/{name}", bearer, content, title="1"))
+        (made,) = client.get(f"/api/packages/Alice/{name}/releases/").json
+        assert (task["status"], made["url"], made["size"]) == ("FAILURE", None, 0)
+        assert entry(f"Alice/{name}") == before
+        assert stored_blobs() == []
+        return str(task["error"])
+
+    return check
+
+
+def entry(key: str) -> dict[str, Any]:
+    return index.catalogue.view().entries[key].value
+
+
+def stored_blobs() -> list[str]:
+    """Everything that is stored for ContentDB, but for snapshots."""
+    place = settings.current().blobs
+    if place.startswith("s3://"):
+        listed = services.client("s3").list_objects_v2(Bucket=place.removeprefix("s3://"))
+        keys = [found["Key"] for found in listed.get("Contents", ())]
+    else:
+        root = Path(place.removeprefix("file:"))
+        keys = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
+    return sorted(key for key in keys if key.startswith("contentdb/"))
+
+
+def bomb(size: int) -> bytes:
+    """A small zip with so many bytes of nothing."""
+    written = BytesIO()
+    with ZipFile(written, "w", ZIP_DEFLATED, compresslevel=9) as zipfile, zipfile.open("init.lua", "w") as file:
+        for _ in range(size // (1 << 20)):
+            file.write(bytes(1 << 20))
+    return written.getvalue()
+
+
+def entry_zip(name: str, *, mode: int = 0o100644, content: bytes = b"") -> bytes:
+    written = BytesIO()
+    with ZipFile(written, "w") as zipfile:
+        info = ZipInfo(name)
+        info.external_attr = mode << 16
+        zipfile.writestr(info, content)
+    return written.getvalue()
+
+
+def test_a_mod_tells_what_it_provides_and_needs(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    published("Alice/farming")
+    conf = "name = mymod\ndepends = farming\noptional_depends = dye, farming\nmin_minetest_version = 5.3\n"
+    released(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": conf + "max_minetest_version = 5.8.1\n"}))
+    value = entry("Alice/mymod")
+    assert [value[name] for name in ("provides", "depends", "optional_depends")] == [["mymod"], ["farming"], ["dye"]]
+    (made,) = client.get("/api/packages/Alice/mymod/releases/").json
+    assert made["min_minetest_version"] == {"name": "5.3", "is_dev": False, "protocol_version": 39}
+    assert made["max_minetest_version"]["name"] == "5.8"
+
+
+def test_an_unknown_engine_version_says_nothing(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    conf = "name = mymod\nmin_minetest_version = 99.9\n"
+    released(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": conf}))
+    assert client.get("/api/packages/Alice/mymod/releases/1").json["min_minetest_version"] is None
+
+
+def test_a_modpack_provides_its_mods(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/pack")
+    mods = {
+        "modpack.conf": "name = pack",
+        "LICENSE": "",
+        "one/init.lua": "",
+        "two/init.lua": "",
+        "two/mod.conf": "name = second\ndepends = one",
+        "more/modpack.txt": "",
+        "more/three/init.lua": "",
+        ".git/config": "",
+    }
+    released(client, "Alice/pack", bearer, zipped(mods, "pack-master"))
+    assert entry("Alice/pack")["provides"] == ["one", "second", "three"]
+    assert entry("Alice/pack")["depends"] == []
+
+
+def test_a_game_and_a_texture_pack_are_taken(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mygame", type="GAME")
+    game = {"game.conf": "title = My Game", "LICENSE": "", "mods/a/init.lua": "", "mods/a/mod.conf": "depends = b"}
+    released(client, "Alice/mygame", bearer, zipped({**game, "mods/b/init.lua": ""}))
+    assert entry("Alice/mygame")["provides"] == ["a", "b"]
+    draft("Alice/pixels", type="TXP")
+    released(client, "Alice/pixels", bearer, zipped({"default_dirt.png": b"png", "LICENSE": ""}))
+    assert entry("Alice/pixels")["provides"] == []
+
+
+def test_only_the_newest_release_says_what_a_package_is(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    older = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": "name = mymod\noptional_depends = old"}))
+    newer = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": "name = mymod\noptional_depends = new"}))
+    for job in sorted(Job.query("jobs"), key=lambda job: -job.payload["release"]):
+        release_check.check(job.payload)
+    assert [client.get(reply.json["task"]).json["status"] for reply in (older, newer)] == ["SUCCESS", "SUCCESS"]
+    assert entry("Alice/mymod")["optional_depends"] == ["new"]
+
+
+def test_a_check_that_runs_again_changes_nothing(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    upload(client, "Alice/mymod", bearer, zipped(MOD))
+    (job,) = Job.query("jobs")
+    release_check.check(job.payload)
+    first = client.get("/api/packages/Alice/mymod/releases/1").json
+    release_check.check(job.payload)
+    assert client.get("/api/packages/Alice/mymod/releases/1").json == first
+
+
+def test_a_release_that_is_deleted_before_its_check_leaves_nothing(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    upload(client, "Alice/mymod", bearer, zipped(MOD))
+    assert client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer).status == 200
+    assert (jobs.run_due(), stored_blobs()) == (1, [])
+
+
+def test_a_database_that_is_busy_is_asked_again(
+    client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft("Alice/mymod")
+    reply = upload(client, "Alice/mymod", bearer, zipped(MOD))
+
+    def busy(*_: object) -> None:
+        raise Busy("The database is busy.", retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "publish", busy)
+        (job,) = Job.query("jobs")
+        with pytest.raises(Busy):
+            release_check.check(job.payload)
+    assert client.get(reply.json["task"]).json["status"] == "STARTED"
+    assert checked(client, reply)["status"] == "SUCCESS"
+
+
+def test_our_own_mistake_ends_the_release_too(
+    client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    draft("Alice/mymod")
+    reply = upload(client, "Alice/mymod", bearer, zipped(MOD))
+    monkeypatch.setattr(archive, "open_zip", lambda content: 1 / 0)
+    assert checked(client, reply) == {
+        "id": reply.json["task"][7:-1],
+        "status": "FAILURE",
+        "error": "Unknown server error",
+    }
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_translations_are_the_languages_of_a_package(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    files = {
+        **MOD,
+        "mod.conf": "name = mymod\ntitle = My Mod\ndescription = Adds = things",
+        "locale/mymod.de.tr": "# textdomain: mymod\nMy Mod=Mein Mod\nAdds @= things=Mehr @= Dinge\n",
+        "locale/mymod.pt_BR.tr": "# textdomain: mymod\nother=outro\n",
+        "locale/template.txt": "# textdomain: mymod\n",
+    }
+    released(client, "Alice/mymod", bearer, zipped(files))
+    assert entry("Alice/mymod")["translations"] == {
+        "de": {"title": "Mein Mod", "short_description": "Mehr = Dinge"},
+        "pt_BR": {},
+    }
+
+
+def test_cdb_json_is_applied_as_a_put(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    cdb = '{"$schema": "https://x", "title": "From the zip", "license": "isc", "tags": ["building"]}'
+    released(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": cdb}))
+    value = entry("Alice/mymod")
+    assert [value[name] for name in ("title", "license", "tags")] == ["From the zip", "ISC", ["building"]]
+
+
+def test_cdb_json_may_change_the_name_of_a_draft(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": '{"name": "yourmod"}'}))
+    assert checked(client, reply)["status"] == "SUCCESS"
+    assert client.get("/api/packages/Alice/yourmod/").json["title"] == "Mymod"
+    assert client.get("/api/packages/Alice/mymod/").status == 404
+
+
+@pytest.mark.parametrize(
+    ("cdb", "message"),
+    [
+        ("{", "Whilst applying .cdb.json: "),
+        ("[]", "Whilst applying .cdb.json: Expected a JSON object"),
+        ('{"license": "My own"}', "Whilst applying .cdb.json: Unknown license My own"),
+        ('{"title": null}', "Whilst applying .cdb.json: title must not be null"),
+        ('{"colour": "red"}', "Whilst applying .cdb.json: colour is not a known field"),
+    ],
+)
+def test_cdb_json_that_breaks_a_rule_fails_the_release(error: Check, cdb: str, message: str) -> None:
+    assert error(zipped({**MOD, ".cdb.json": cdb})).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "message"),
+    [
+        ("MOD", {"game.conf": "", "mods/a/init.lua": ""}, "Expected a mod or modpack, found game"),
+        ("MOD", {"texture_pack.conf": ""}, "Expected a mod or modpack, found texture pack"),
+        ("MOD", {"readme.md": ""}, "Expected a mod or modpack, found unknown"),
+        ("GAME", {"init.lua": ""}, "Expected a game, found mod"),
+        ("TXP", {"modpack.conf": ""}, "Expected a texture pack, found modpack"),
+        ("MOD", {"init.lua": ""}, "Please provide a license file"),
+        (
+            "MOD",
+            {**MOD, "mod.conf": "name = other"},
+            "Expected the mod to be called mymod, as the package is, but mod.conf says name = other.",
+        ),
+        ("MOD", {**MOD, "mod.conf": "name = mymod\nrelease = 3"}, "mod.conf must not have `release`"),
+        ("MOD", {**MOD, "mod.conf": "name = a\nname = b"}, "mod.conf line 2: duplicate key name"),
+        ("MOD", {**MOD, "mod.conf": "name"}, "mod.conf line 1: expected `key = value`"),
+        ("MOD", {**MOD, "mod.conf": 'description = """a\nb'}, "mod.conf line 1: the triple quotes are never closed"),
+        ("MOD", {**MOD, "mod.conf": b"\xff\xfe"}, "mod.conf is not UTF-8 text"),
+        ("MOD", {**MOD, "mod.conf": "depends = De-fault"}, "Invalid dependency name 'De-fault' for mod at /"),
+        ("MOD", {**MOD, "mod.conf": "supported_games = a b"}, "Invalid game name 'a b' in supported_games"),
+        ("MOD", {**MOD, "depends.txt": "default"}, "depends.txt is out of date: put what it says into mod.conf"),
+        ("MOD", {**MOD, "description.txt": "Hi"}, "description.txt is out of date"),
+        ("MOD", {**MOD, "Textures/a.png": ""}, "Incorrect case, Textures should be textures"),
+        ("MOD", {**MOD, "locale/mymod.de.tr": "no equals sign"}, "locale/mymod.de.tr line 1: expected an equals sign"),
+        ("MOD", {**MOD, "locale/mymod.de.tr": "a@x=b"}, "locale/mymod.de.tr line 1: unexpected escape @x"),
+        (
+            "MOD",
+            {"modpack.conf": "", "LICENSE": "", "a/readme": ""},
+            "Expected a mod or modpack, found unknown at a",
+        ),
+        (
+            "MOD",
+            {"modpack.conf": "", "LICENSE": "", "a/init.lua": "", "b/init.lua": "", "b/mod.conf": "name = a"},
+            "There are two mods called a",
+        ),
+        (
+            "MOD",
+            {"modpack.conf": "", "LICENSE": "", "core/init.lua": "", "x": ""},
+            "Forbidden mod name 'core' at core",
+        ),
+        (
+            "MOD",
+            {"modpack.conf": "", "LICENSE": "", "Big-Mod/init.lua": "", "x": ""},
+            "Invalid mod name 'Big-Mod' at Big-Mod",
+        ),
+        ("GAME", {"game.conf": "", "LICENSE": ""}, "A game needs a mods folder"),
+        (
+            "GAME",
+            {"game.conf": "", "LICENSE": "", "mods/a/init.lua": "", "mods/a/mod.conf": "depends = z, y"},
+            "Game has unresolved hard dependencies: y, z",
+        ),
+    ],
+)
+def test_content_that_breaks_a_rule_fails(error: Check, kind: str, files: Any, message: str) -> None:
+    assert error(zipped(files), kind=kind).startswith(message)
+
+
+def test_old_files_are_read_where_the_package_is_approved(client: Client, bearer: dict[str, str]) -> None:
+    published("Alice/default")
+    published("Alice/mymod")
+    files = {"init.lua": "", "depends.txt": "default\ndye?\n", "description.txt": "Old."}
+    released(client, "Alice/mymod", bearer, zipped(files))
+    assert (entry("Alice/mymod")["depends"], entry("Alice/mymod")["optional_depends"]) == (["default"], ["dye"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK", "This is not a zip file."),
+        (b"<html>no zip</html>" * 100, "This is not a zip file."),
+        (zipped({}), "The zip file is empty."),
+        (zipped(MOD)[:-30], "This is not a zip file."),
+        (entry_zip("init.lua", content=b"-- one").replace(b"-- one", b"-- two"), "The zip file is corrupt."),
+        (entry_zip("../init.lua"), "The zip file has an unsafe path: ../init.lua"),
+        (entry_zip("a/../../init.lua"), "The zip file has an unsafe path: a/../../init.lua"),
+        (entry_zip("/etc/init.lua"), "The zip file has an unsafe path: /etc/init.lua"),
+        (entry_zip("C:/init.lua"), "The zip file has an unsafe path: C:/init.lua"),
+        (entry_zip("..\\init.lua"), "The zip file has an unsafe path: ..\\\\init.lua"),
+        (entry_zip("init\n.lua"), "The zip file has an unsafe path: init\\n.lua"),
+        (entry_zip("a/" * 40 + "init.lua"), "The zip file has an unsafe path: a/a/"),
+        (entry_zip("link", mode=0o120777, content=b"/etc/passwd"), "The zip file has something that is neither a file"),
+        (entry_zip("pipe", mode=0o010644), "The zip file has something that is neither a file nor a folder: pipe"),
+    ],
+    ids=lambda value: None if isinstance(value, bytes) else str(value)[:40],
+)
+def test_a_zip_that_is_corrupt_or_reaches_out_fails(error: Check, content: bytes, message: str) -> None:
+    assert error(content).startswith(message)
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_a_bomb_fails_before_it_is_unpacked(error: Check) -> None:
+    content = bomb(archive.LARGEST + (1 << 20))
+    assert len(content) < 1 << 20
+    assert error(content) == "The zip file is larger than 300 MiB when unpacked."
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_a_zip_that_lies_about_a_size_fails(error: Check) -> None:
+    content = bomb(2 << 20)
+    real, said = struct.pack("<I", 2 << 20), struct.pack("<I", 100)
+    assert error(content.replace(real, said)) == "The zip file is corrupt."
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_a_zip_with_an_immense_directory_fails_before_it_is_read(error: Check) -> None:
+    names = {f"{number:05d}{'x' * 200}": b"" for number in range(35_000)}
+    assert error(zipped(names)) == "The zip file has more than 50,000 files."
+
+
+def test_other_compressions_and_passwords_fail(error: Check) -> None:
+    written = BytesIO()
+    with ZipFile(written, "w", ZIP_BZIP2) as zipfile:
+        zipfile.writestr("init.lua", b"x" * 100)
+    assert error(written.getvalue()) == "The zip file has a compression that Luanti cannot unpack: init.lua"
+    locked = bytearray(zipped(MOD))
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    assert error(bytes(locked), name="locked") == "The zip file is encrypted: init.lua"
+
+
+def test_the_same_path_twice_fails(error: Check) -> None:
+    content = zipped({"init.lua": "", "inix.lua": "", "LICENSE": ""}).replace(b"inix", b"init")
+    assert error(content) == "The zip file has a path twice: init.lua"
+
+
+def test_a_failed_release_stays_listed_and_others_stand(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    good = released(client, "Alice/mymod", bearer, zipped(MOD))
+    checked(client, upload(client, "Alice/mymod", bearer, b"no zip", title="Broken"))
+    assert [(made["id"], made["url"] is None) for made in client.get("/api/packages/Alice/mymod/releases/").json] == [
+        (good + 1, True),
+        (good, False),
+    ]
+    assert client.get("/api/packages/Alice/mymod/").json["release"] == good
+    assert client.get("/packages/Alice/mymod/download/").status == 302
+    assert client.get(f"/packages/Alice/mymod/releases/{good + 1}/download/").status == 404
+
+
+def test_two_releases_with_the_same_bytes_do_not_share_them(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    content = zipped(MOD)
+    for title in ("1", "2"):
+        released(client, "Alice/mymod", bearer, content, title=title)
+    digest = hashlib.sha256(content).hexdigest()
+    assert [key.endswith(digest) for key in stored_blobs()] == [True, True]
+    client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer)
+    assert len(stored_blobs()) == 1
+    assert client.get("/packages/Alice/mymod/releases/2/download/").status == 302
+
+
+def test_a_token_is_not_needed_to_see_how_far_it_is(client: Client, alice: Account) -> None:
+    draft("Alice/mymod")
+    reply = upload(client, "Alice/mymod", token(alice), zipped(MOD))
+    assert client.get(reply.json["task"]).json == {
+        "id": reply.json["task"][7:-1],
+        "status": "PENDING",
+        "result": None,
+    }
+
+
+def test_nothing_of_a_release_is_left_in_the_table_but_itself(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    checked(client, upload(client, "Alice/mymod", bearer, b"no zip"))
+    kinds = sorted(str(item.kind) for item in ContentDbItem.scan())
+    assert "file" not in kinds
+    assert "release-name" not in kinds

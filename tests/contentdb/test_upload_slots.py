@@ -1,0 +1,130 @@
+"""Large files: sent to an upload slot, which is then named in place of the file."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from chalicelib import settings
+from chalicelib.core import blobs
+from chalicelib.core.tables import Account
+from tests.client import Client, Reply
+from tests.contentdb.conftest import draft, refusal, token
+from tests.contentdb.made import MOD, checked, fetched, picture, zipped
+
+NEW = "/api/packages/Alice/mymod/releases/new/"
+
+
+@pytest.fixture(autouse=True)
+def _draft(alice: Account) -> None:
+    draft("Alice/mymod")
+
+
+def opened(client: Client, bearer: dict[str, str]) -> dict[str, Any]:
+    reply = client.post("/api/uploads/new/", headers=bearer)
+    assert reply.status == 200
+    slot: dict[str, Any] = reply.json
+    return slot
+
+
+def send(client: Client, slot: dict[str, Any], content: bytes) -> int:
+    """Send a file as a script does: the same form, wherever it goes."""
+    if slot["url"] == "http://moonbase.test/upload-slots":
+        return client.post("/upload-slots", form=slot["fields"], files={"file": ("x.zip", content)}).status
+    return requests.post(slot["url"], data=slot["fields"], files={"file": ("x.zip", content)}, timeout=10).status_code
+
+
+def test_a_slot_says_where_to_send_the_file(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    assert set(slot) == {"success", "upload", "url", "fields", "max_size", "expires_at"}
+    assert (slot["success"], slot["max_size"]) == (True, 100 * 1024 * 1024)
+
+
+def test_a_release_is_made_of_a_slot(client: Client, bearer: dict[str, str]) -> None:
+    slot, content = opened(client, bearer), zipped(MOD)
+    assert send(client, slot, content) == 204
+    reply = client.post(NEW, headers=bearer, form={"title": "Large", "upload": slot["upload"]})
+    assert checked(client, reply)["status"] == "SUCCESS"
+    assert fetched(client, "/packages/Alice/mymod/download/") == content
+    assert blobs.size(f"slots/{slot['upload']}") is None
+
+
+def test_json_may_name_a_slot_too(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    send(client, slot, zipped(MOD))
+    reply = client.post(NEW, headers=bearer, json={"title": "Large", "upload": slot["upload"]})
+    assert checked(client, reply)["status"] == "SUCCESS"
+
+
+def test_a_screenshot_is_made_of_a_slot(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    send(client, slot, picture("JPEG"))
+    form = {"title": "Large", "upload": slot["upload"]}
+    reply = client.post("/api/packages/Alice/mymod/screenshots/new/", headers=bearer, form=form)
+    assert (reply.status, reply.json["screenshot"]["url"][-4:]) == (200, ".jpg")
+    assert blobs.size(f"slots/{slot['upload']}") is None
+
+
+def test_a_slot_that_was_used_is_gone(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    send(client, slot, zipped(MOD))
+
+    def use() -> Reply:
+        return client.post(NEW, headers=bearer, form={"title": "Large", "upload": slot["upload"]})
+
+    assert use().status == 200
+    assert (use().status, use().json) == (
+        404,
+        refusal("There is no such upload slot, or it has ended or was used."),
+    )
+    assert len(client.get("/api/packages/Alice/mymod/releases/").json) == 1
+
+
+def test_a_refused_release_leaves_the_slot_as_it_was(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    send(client, slot, zipped(MOD))
+    wrong = client.post(NEW, headers=bearer, form={"title": "x", "commit": "1", "upload": slot["upload"]})
+    assert wrong.status == 400
+    assert client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]}).status == 200
+
+
+def test_an_empty_slot_is_refused(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    reply = client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]})
+    assert (reply.status, reply.json) == (400, refusal("The upload slot has no file yet."))
+
+
+def test_another_accounts_slot_is_not_found(client: Client, bearer: dict[str, str], bob: Account) -> None:
+    slot = opened(client, token(bob))
+    send(client, slot, zipped(MOD))
+    assert client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]}).status == 404
+
+
+def test_only_somebody_opens_a_slot(client: Client, alice: Account) -> None:
+    assert client.post("/api/uploads/new/").status == 401
+    assert client.post("/api/uploads/new/", headers=token(alice, scope="read")).status == 403
+
+
+def test_too_large_a_request_is_told_of_slots(client: Client, bearer: dict[str, str]) -> None:
+    with settings.override(max_body=1000):
+        files = {"file": ("x.zip", bytes(2000))}
+        reply = client.post(NEW, headers=bearer, form={"title": "x"}, files=files)
+    assert reply.status == 413
+    assert reply.json["description"] == (
+        "The request is larger than 1000 bytes. Larger files: ask for an upload slot with POST /api/uploads/new/, "
+        "send the file there, and name the slot as upload in place of file."
+    )
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("form", "files", "status"),
+    [
+        ({}, {"file": ("x", b"x")}, 400),
+        ({"slot": "x"}, {}, 400),
+        ({"slot": "x"}, {"file": ("x", b"x")}, 404),
+    ],
+)
+def test_a_form_that_fits_no_slot_is_refused(client: Client, form: Any, files: Any, status: int) -> None:
+    reply = client.post("/upload-slots", form=form, files=files)
+    assert (reply.status, list(reply.json)) == (status, ["message"])
