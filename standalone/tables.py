@@ -4,6 +4,7 @@ from pynamodb.models import Model
 
 from chalicelib.core.tables import CoreItem
 from chalicelib.hel.tables import HelItem
+from chalicelib.luadns.tables import LuaDnsItem
 from chalicelib.luarocks.tables import LuaRocksItem
 
-MODELS: list[type[Model]] = [CoreItem, LuaRocksItem, HelItem]
+MODELS: list[type[Model]] = [CoreItem, LuaRocksItem, HelItem, LuaDnsItem]

@@ -1,1 +1,1 @@
-"""The LuaDNS REST API, and what answers for its zones."""
+"""The LuaDNS service."""
