@@ -98,7 +98,7 @@ class Resolver:
         place = zone.place(key)
         if place is None:
             answer.rcode = Rcode.NXDOMAIN
-            answer.authority.append(zone.negative_soa())
+            answer.authority.append(zone.negative_soa)
             return None
         if rdtype == RdataType.ANY:
             _answer_any(answer, zone, place, name)
@@ -115,7 +115,7 @@ class Resolver:
         if found is not None:
             answer.answer.append(found)
         else:
-            answer.authority.append(zone.negative_soa())
+            answer.authority.append(zone.negative_soa)
         return None
 
     def _from_alias(
@@ -173,4 +173,4 @@ def _answer_any(answer: Answer, zone: ZoneData, place: Key, name: Name) -> None:
     if sets:
         answer.answer.append(min(sets, key=lambda rrset: len(rrset.to_text())))
     else:
-        answer.authority.append(zone.negative_soa())
+        answer.authority.append(zone.negative_soa)

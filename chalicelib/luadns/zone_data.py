@@ -1,12 +1,11 @@
 """A zone as a name server looks at it: sets of records by name and type, parsed when they are asked for."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, cast
 
-import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.rrset
@@ -25,62 +24,58 @@ Key = tuple[bytes, ...]  # the labels of a name in lower case, the root's empty 
 
 
 class Line(NamedTuple):
-    """A record to be published: `name` absolute, with a dot at its end; `ttl` in seconds."""
+    """A record of some name; `ttl` in seconds."""
 
-    name: str
     type: str
     content: str
     ttl: int
 
 
-class ZoneData:
-    """All records of a zone in one state. Thread-safe: what is kept is the same whoever makes it."""
+Node = Mapping[str, Sequence[Line]]  # the records at a name, by type
 
-    def __init__(self, zone_id: int, origin: str, serial: int, lines: Iterable[Line]) -> None:
+
+class ZoneData(ABC):
+    """A zone in one state. Threads may share it: what is kept is the same whoever makes it."""
+
+    def __init__(self, zone_id: int, origin: Name, serial: int) -> None:
         self.id = zone_id
+        self.origin = origin
         self.serial = serial
-        self.origin = name_of(f"{origin.rstrip('.')}.")
-        self._apex = key_of(self.origin)
-        self._nodes: dict[Key, dict[str, list[Line]]] = {}
+        self.apex = key_of(origin)
         self._sets: dict[tuple[Key, RdataType], RRset | None] = {}
-        for line in lines:
-            self._add(line)
-        self._cuts = {key for key, node in self._nodes.items() if "NS" in node and key != self._apex}
 
-    def _add(self, line: Line) -> None:
-        try:
-            key = _key_of_text(line.name)
-        except (dns.exception.DNSException, UnicodeError):
-            _log.error("zone %d: a record has no name that DNS can carry", self.id)
-            return
-        self._nodes.setdefault(key, defaultdict(list))[line.type].append(line)
-        while len(key := key[1:]) >= len(self._apex):  # names between it and the apex exist, with no records
-            self._nodes.setdefault(key, defaultdict(list))
+    @abstractmethod
+    def node(self, key: Key) -> Node:
+        """The records at a name."""
+
+    @abstractmethod
+    def exists(self, key: Key) -> bool:
+        """Whether a name or one below it has records."""
+
+    @abstractmethod
+    def nodes(self) -> Iterable[tuple[Key, Node]]:
+        """Every name that has records, the apex first."""
 
     def place(self, key: Key) -> Key | None:
         """Where the records for a name stand: at itself, else at the wildcard of its closest encloser, else nowhere."""
-        if key in self._nodes:
+        if self.exists(key):
             return key
         encloser = key[1:]
-        while encloser not in self._nodes:
+        while not self.exists(encloser):  # the apex does
             encloser = encloser[1:]
-            if len(encloser) < len(self._apex):
-                return None
         wildcard = (b"*", *encloser)
-        return wildcard if wildcard in self._nodes else None
+        return wildcard if self.exists(wildcard) else None
 
     def cut_above(self, key: Key, *, itself: bool) -> Key | None:
         """The topmost zone cut on the way down to `key`; `itself` tells whether one at `key` counts."""
-        if not self._cuts:
-            return None
-        for start in range(len(key) - len(self._apex) - 1, -1 if itself else 0, -1):
-            if key[start:] in self._cuts:
+        for start in range(len(key) - len(self.apex) - 1, -1 if itself else 0, -1):
+            if "NS" in self.node(key[start:]):
                 return key[start:]
         return None
 
     def types(self, place: Key) -> list[RdataType]:
         """The types of records at a place that go out on the wire."""
-        return [dns.rdatatype.from_text(type_) for type_ in self._nodes[place] if type_ != "ALIAS"]
+        return [dns.rdatatype.from_text(type_) for type_ in self.node(place) if type_ != "ALIAS"]
 
     def rrset(self, place: Key, rdtype: RdataType, name: Name | None = None) -> RRset | None:
         """The records of one type at a place, as those of `name`; None when there are none."""
@@ -95,30 +90,27 @@ class ZoneData:
 
     def alias(self, place: Key) -> tuple[int, Name] | None:
         """The TTL and target of an ALIAS at a place."""
-        for line in self._nodes[place].get("ALIAS", []):
+        for line in self.node(place).get("ALIAS", ()):
             return line.ttl, name_of(line.content, self.origin)
         return None
 
+    @cached_property
     def negative_soa(self) -> RRset:
         """The SOA record as it goes with NXDOMAIN and NODATA: its TTL is how long that holds (RFC 2308)."""
-        return self._negative
-
-    @cached_property
-    def _negative(self) -> RRset:
-        found = self.rrset(self._apex, RdataType.SOA)
+        found = self.rrset(self.apex, RdataType.SOA)
         assert found is not None, "a zone has an SOA record"
         soa = cast(SOA, found[0])
         return dns.rrset.from_rdata(self.origin, min(found.ttl, soa.minimum), soa)
 
     def rrsets(self) -> Iterable[RRset]:
-        """Every set, the SOA record first."""
-        for key in sorted(self._nodes, key=lambda key: key[::-1]):
+        """Every set of records that goes out on the wire, the SOA record first."""
+        for key, _ in self.nodes():
             for rdtype in sorted(self.types(key), key=lambda rdtype: (rdtype != RdataType.SOA, rdtype)):
                 if (found := self.rrset(key, rdtype)) is not None:
                     yield found
 
     def _parse(self, place: Key, rdtype: RdataType) -> RRset | None:
-        lines = self._nodes.get(place, {}).get(dns.rdatatype.to_text(rdtype), [])
+        lines = self.node(place).get(dns.rdatatype.to_text(rdtype), ())
         rdatas = [rdata for line in lines if (rdata := self._rdata(line)) is not None]
         if not rdatas:
             return None
@@ -140,9 +132,3 @@ def key_of(name: Name) -> Key:
 def name_of(text: str, origin: Name = dns.name.root) -> Name:
     """The name that `text` writes."""
     return dns.name.from_text(text, origin)
-
-
-def _key_of_text(text: str) -> Key:
-    if text.isascii() and "\\" not in text:  # nearly all; dnspython takes ten times as long
-        return tuple(text.lower().encode().split(b"."))
-    return key_of(name_of(text))

@@ -1,0 +1,50 @@
+"""The zones that have been asked for, for as long as they stand as they were read."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from dns.name import Name
+
+from chalicelib.luadns import stored_zones
+from chalicelib.luadns.stored_zones import StoredZone
+from chalicelib.luadns.zone_data import Key, key_of
+
+_MOST_NAMES = 50_000
+_MOST_ZONES = 1_000
+
+
+class Zones:
+    """Finds zones; `state` tells a number that moves with every change in the store."""
+
+    def __init__(self, state: Callable[[], int]) -> None:
+        self._state = state
+        self._names: OrderedDict[Key, tuple[int, StoredZone | None]] = OrderedDict()
+        self._zones: OrderedDict[int, StoredZone] = OrderedDict()
+
+    def find(self, name: Name) -> StoredZone | None:
+        """The deepest zone around a name, as it is now."""
+        state = self._state()  # before reading: a change while we read makes what was read old
+        key = key_of(name)
+        known = self._names.get(key)
+        if known is not None and known[0] == state:
+            return known[1]
+        zone = self._read(name)
+        self._names[key] = (state, zone)
+        _bound(self._names, _MOST_NAMES)
+        return zone
+
+    def _read(self, name: Name) -> StoredZone | None:
+        found = stored_zones.find(name)
+        if found is None:
+            return None
+        zone = self._zones.get(int(found.id))
+        if zone is None or zone.serial != found.serial:
+            zone = StoredZone(found)
+            self._zones[zone.id] = zone
+            _bound(self._zones, _MOST_ZONES)
+        return zone
+
+
+def _bound(kept: "OrderedDict[Key, tuple[int, StoredZone | None]] | OrderedDict[int, StoredZone]", most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
