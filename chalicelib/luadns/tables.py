@@ -58,6 +58,7 @@ class Zone(LuaDnsItem, discriminator="zone"):
     forwards_count = NumberAttribute(default=0)
     queries_count = NumberAttribute(default=0)  # the name servers add to it, whatever the serial
     journal = UnicodeAttribute(null=True)  # the blob with a large change that is decided, but not yet written out
+    journal_done = NumberAttribute(null=True)  # how many of its chunks are
     published_serial = NumberAttribute(null=True)  # the serial up to which an engine has published
     hosted_zone = UnicodeAttribute(null=True)  # Route 53's id
     created_at = UTCDateTimeAttribute()
@@ -110,13 +111,12 @@ def record_sk(zone_id: int, record_id: int) -> str:
     return f"{zone_sk(zone_id)}#{int(record_id):010d}"
 
 
-def node_sk(zone_id: int, zone_name: str, name: str) -> str:
-    """Where the records at `name` are gathered, `name` in lower case and with its last dot.
+def node_sk(zone_id: int, name: str) -> str:
+    """Where the records at `name` are gathered: an absolute name in lower case, such as `www.example.com.`.
 
-    The labels below the apex stand in reverse, each with a dot: what lies below a name begins with its key.
+    Its labels stand in reverse, `com.example.www.`, so that what lies below a name begins with that name's key.
     """
-    below = name.removesuffix(".").removesuffix(zone_name).removesuffix(".")
-    labels = reversed(below.split(".")) if below else ()
+    labels = reversed(name.removesuffix(".").split("."))
     return f"node#{int(zone_id):010d}#" + "".join(f"{label}." for label in labels)
 
 
