@@ -12,15 +12,16 @@ from chalicelib import settings
 
 if TYPE_CHECKING:
     from chalicelib.web.site import Site
+    from standalone.storage.engine import Engine
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0
 
 
-def open_data(directory: Path) -> None:
+def open_data(directory: Path) -> "Engine":
     """Let this process live on `directory`, which is made when it is not there; other processes may do the same.
 
-    Raises OSError when the directory cannot be used.
+    Returns what answers in place of DynamoDB. Raises OSError when the directory cannot be used.
     """
     os.umask(0o077)  # what is in there is nobody else's business
     directory = directory.resolve()
@@ -35,12 +36,14 @@ def open_data(directory: Path) -> None:
     from standalone.storage.engine import Engine
     from standalone.storage.hook import attach
 
-    attach(Engine(directory / "tables.sqlite"))
+    engine = Engine(directory / "tables.sqlite")
+    attach(engine)
 
     from chalicelib.core import storage
     from standalone.tables import MODELS
 
     storage.create_tables(MODELS)
+    return engine
 
 
 def make_site(directory: Path, base_url: str | None) -> "Site":

@@ -55,9 +55,3 @@ def strings_of(content: str) -> list[bytes]:
 
 def _split(raw: bytes) -> list[bytes]:
     return [raw[start : start + _LONGEST_STRING] for start in range(0, len(raw), _LONGEST_STRING)] or [b""]
-
-
-def with_serial(content: str, serial: int) -> str:
-    """The content of an SOA record with another serial."""
-    fields = content.split()
-    return " ".join([*fields[:2], str(serial), *fields[3:]])

@@ -1,13 +1,15 @@
 """Zones for name servers, read from the store: small ones whole, large ones name by name."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from dns.name import Name
+from pynamodb.exceptions import UpdateError
 
-from chalicelib.luadns import presentation
+from chalicelib.luadns import contents, stand_ins
 from chalicelib.luadns.tables import LuaDnsItem, Zone, ZoneName, account_pk, name_pk, zone_sk
 from chalicelib.luadns.tables import Node as StoredNode
-from chalicelib.luadns.zone_data import Key, Line, Node, ZoneData, name_of
+from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, name_of
 
 _SMALL = 200  # records: up to here one Query is less than what the names of a few questions cost
 _MOST_LABELS = 20  # of a zone's name
@@ -18,9 +20,10 @@ class StoredZone(ZoneData):
     """A zone in the store, as it stands at its serial or later."""
 
     def __init__(self, zone: Zone) -> None:
-        super().__init__(int(zone.id), name_of(f"{zone.name}."), int(zone.serial))
+        super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
         self._pk = zone.pk
-        self._prefix = f"node#{self.id:010d}#"
+        self._forwards = zone.forwards_count > 0
+        self._prefix = f"node#{int(zone.id):010d}#"
         self._nodes: dict[Key, Node] = {}
         self._existing: dict[Key, bool] = {}
         self._whole = zone.records_count <= _SMALL
@@ -71,20 +74,20 @@ class StoredZone(ZoneData):
         node: dict[str, list[Line]] = {}
         for _, type_, content, ttl in stored.records:
             if type_ == "SOA":
-                content = presentation.with_serial(content, self.serial)
+                content = contents.with_serial(content, self.serial)
             node.setdefault(type_, []).append(Line(type_, content, ttl))
-        return node
+        published = stand_ins.replaced(node)
+        return stand_ins.with_mail(published) if self._forwards and "SOA" in node else published
 
     def _sk(self, key: Key) -> str | None:
         """Where a name's records lie; None for a name that the API takes no records for."""
-        below = key[: len(key) - len(self.apex)]
-        if any(b"." in label or not label.isascii() for label in below):
+        if any(b"." in label or not label.isascii() for label in key):
             return None
-        return self._prefix + "".join(f"{label.decode()}." for label in reversed(below))
+        return self._prefix + "".join(f"{label.decode()}." for label in key[-2::-1])
 
     def _key(self, sk: str) -> Key:
-        labels = sk.removeprefix(self._prefix).split(".")[:-1]
-        return (*(label.encode() for label in reversed(labels)), *self.apex)
+        labels = sk.removeprefix(self._prefix).split(".")
+        return tuple(label.encode() for label in reversed(labels))[1:] + (b"",)
 
 
 def find(name: Name) -> Zone | None:
@@ -103,3 +106,9 @@ def find(name: Name) -> Zone | None:
 def _get(keys: Iterable[tuple[str, str]]) -> Iterator[LuaDnsItem]:
     """Those items that are there."""
     return LuaDnsItem.batch_get(list(keys), consistent_read=True)
+
+
+def add_queries(ref: Ref, count: int) -> None:
+    """Note that so many questions about a zone were answered; nothing when it is gone."""
+    with suppress(UpdateError):
+        Zone(*ref).update(actions=[Zone.queries_count.add(count)], condition=Zone.pk.exists())

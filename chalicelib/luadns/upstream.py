@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dns.exception
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 from dns.name import Name
 from dns.rdatatype import RdataType
 
@@ -75,7 +76,14 @@ def _resolver() -> "Resolver":
     forwarders = settings.current().luadns_forwarders
     resolver = dns.resolver.Resolver(configure=not forwarders)
     if forwarders:
-        resolver.nameservers = [_server(text) for text in forwarders]
+        resolver.nameservers = [Do53Nameserver(*_server(text)) for text in forwarders]
     resolver.lifetime = _PATIENCE
     resolver.timeout = _PATIENCE / 2
     return resolver
+
+
+def _server(text: str) -> tuple[str, int]:
+    if text.count(":") > 1 and not text.startswith("["):  # a bare IPv6 address
+        return text, 53
+    host, _, port = text.rpartition(":") if text[-1:] != "]" and ":" in text else (text, "", "53")
+    return host.strip("[]"), int(port)

@@ -20,6 +20,7 @@ from chalicelib.luadns import presentation
 
 _log = logging.getLogger(__name__)
 
+Ref = tuple[str, str]  # the keys of a zone's item
 Key = tuple[bytes, ...]  # the labels of a name in lower case, the root's empty one last
 
 
@@ -37,8 +38,8 @@ Node = Mapping[str, Sequence[Line]]  # the records at a name, by type
 class ZoneData(ABC):
     """A zone in one state. Threads may share it: what is kept is the same whoever makes it."""
 
-    def __init__(self, zone_id: int, origin: Name, serial: int) -> None:
-        self.id = zone_id
+    def __init__(self, ref: Ref, origin: Name, serial: int) -> None:
+        self.ref = ref
         self.origin = origin
         self.serial = serial
         self.apex = key_of(origin)
@@ -120,7 +121,7 @@ class ZoneData(ABC):
         try:
             return presentation.rdata_of(line.type, line.content, self.origin)
         except ValueError as error:  # one record that should not have been stored does not cost the others
-            _log.error("zone %d: a %s record cannot be published: %s", self.id, line.type, error)
+            _log.error("%s: a %s record cannot be published: %s", self.origin, line.type, error)
             return None
 
 

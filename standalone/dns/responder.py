@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dns.rcode import Rcode
 
 from chalicelib.luadns.resolver import Resolver
+from chalicelib.luadns.zone_data import Ref
 from standalone.dns import messages, transfers
 from standalone.dns.messages import TRANSFERS, Question
 
@@ -21,14 +22,14 @@ class Kept(NamedTuple):
 
     state: int
     wire: bytes
-    zone_id: int | None
+    zone: Ref | None
 
 
 class Responder:
     """Answers queries. `state` tells a number that moves with every change in the store; `count` notes one answer
     from a zone."""
 
-    def __init__(self, resolver: Resolver, state: Callable[[], int], count: Callable[[int], None]) -> None:
+    def __init__(self, resolver: Resolver, state: Callable[[], int], count: Callable[[Ref], None]) -> None:
         self._resolver = resolver
         self._state = state
         self._count = count
@@ -39,8 +40,8 @@ class Responder:
         kept = self._kept.get(wire[2:])
         if kept is None or kept.state != self._state():
             return None
-        if kept.zone_id is not None:
-            self._count(kept.zone_id)
+        if kept.zone is not None:
+            self._count(kept.zone)
         return wire[:2] + kept.wire
 
     def answer_datagram(self, wire: bytes) -> bytes | None:
@@ -85,8 +86,8 @@ class Responder:
         answer = self._resolver.resolve(question.name, question.rdtype)
         reply = messages.render(question.message, answer, largest)
         if answer.zone is not None:
-            self._count(answer.zone.id)
-        kept = None if answer.passing else Kept(state, reply[2:], answer.zone.id if answer.zone else None)
+            self._count(answer.zone.ref)
+        kept = None if answer.passing else Kept(state, reply[2:], answer.zone.ref if answer.zone else None)
         return reply, kept
 
     def _keep(self, key: bytes, kept: Kept) -> None:

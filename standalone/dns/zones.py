@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from dns.name import Name
 
 from chalicelib.luadns import stored_zones
 from chalicelib.luadns.stored_zones import StoredZone
-from chalicelib.luadns.zone_data import Key, key_of
+from chalicelib.luadns.zone_data import Key, Ref, key_of
 
 _MOST_NAMES = 50_000
 _MOST_ZONES = 1_000
@@ -19,7 +20,7 @@ class Zones:
     def __init__(self, state: Callable[[], int]) -> None:
         self._state = state
         self._names: OrderedDict[Key, tuple[int, StoredZone | None]] = OrderedDict()
-        self._zones: OrderedDict[int, StoredZone] = OrderedDict()
+        self._zones: OrderedDict[Ref, StoredZone] = OrderedDict()
 
     def find(self, name: Name) -> StoredZone | None:
         """The deepest zone around a name, as it is now."""
@@ -37,14 +38,14 @@ class Zones:
         found = stored_zones.find(name)
         if found is None:
             return None
-        zone = self._zones.get(int(found.id))
+        zone = self._zones.get((found.pk, found.sk))
         if zone is None or zone.serial != found.serial:
             zone = StoredZone(found)
-            self._zones[zone.id] = zone
+            self._zones[zone.ref] = zone
             _bound(self._zones, _MOST_ZONES)
         return zone
 
 
-def _bound(kept: "OrderedDict[Key, tuple[int, StoredZone | None]] | OrderedDict[int, StoredZone]", most: int) -> None:
+def _bound(kept: "OrderedDict[Any, Any]", most: int) -> None:
     while len(kept) > most:
         kept.popitem(last=False)
