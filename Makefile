@@ -3,6 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= ./data
+DNS_PORT ?= 0
 PYTHON ?= python3
 
 VENV := .venv
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 .PHONY: serve install test check lint format package rehearse clean
 
 serve: install
-	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)"
+	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)" --dns-port "$(DNS_PORT)"
 
 install: $(VENV)/serve
 

@@ -6,10 +6,11 @@ from contextlib import suppress
 from dns.name import Name
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.luadns import contents, stand_ins
-from chalicelib.luadns.tables import LuaDnsItem, Zone, ZoneName, account_pk, name_pk, zone_sk
+from chalicelib.core.errors import NotFound
+from chalicelib.luadns import contents, stand_ins, store
 from chalicelib.luadns.tables import Node as StoredNode
-from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, name_of
+from chalicelib.luadns.tables import Record, Zone, node_sk
+from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, key_of, name_of
 
 _SMALL = 200  # records: up to here one Query is less than what the names of a few questions cost
 _MOST_LABELS = 20  # of a zone's name
@@ -17,18 +18,19 @@ _MOST_KEPT = 20_000  # names of one zone in memory, existing or not
 
 
 class StoredZone(ZoneData):
-    """A zone in the store, as it stands at its serial or later."""
+    """A zone in the store, as it stands at its serial or later. Raises NotFound when it has just been deleted."""
 
     def __init__(self, zone: Zone) -> None:
-        super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
-        self._pk = zone.pk
-        self._forwards = zone.forwards_count > 0
-        self._prefix = f"node#{int(zone.id):010d}#"
+        self._whole = zone.records_count <= _SMALL
         self._nodes: dict[Key, Node] = {}
         self._existing: dict[Key, bool] = {}
-        self._whole = zone.records_count <= _SMALL
+        records: list[Record] = []
         if self._whole:
-            self._nodes = dict(self.nodes())
+            zone, records = store.contents(int(zone.account_id), int(zone.id))
+        self._zone = zone
+        super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
+        if self._whole:
+            self._nodes = self._gathered(records)
             self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
 
     def node(self, key: Key) -> Node:
@@ -38,16 +40,18 @@ class StoredZone(ZoneData):
         return node
 
     def exists(self, key: Key) -> bool:
+        if self._whole:
+            return key in self._existing
         existing = self._existing.get(key)
         if existing is None:
-            existing = not self._whole and (bool(self.node(key)) or self._has_below(key))
-            if not self._whole:
-                self._existing[key] = existing
+            existing = self._existing[key] = bool(self.node(key)) or self._has_below(key)
         return existing
 
-    def nodes(self) -> Iterator[tuple[Key, Node]]:
-        for stored in StoredNode.query(self._pk, StoredNode.sk.startswith(self._prefix), consistent_read=True):
-            yield self._key(stored.sk), self._node(stored)
+    def nodes(self) -> Iterable[tuple[Key, Node]]:
+        if not self._whole:
+            _, records = store.contents(int(self._zone.account_id), int(self._zone.id))
+            self._nodes = self._gathered(records)
+        return sorted(self._nodes.items(), key=lambda item: item[0][::-1])
 
     def _fetch(self, key: Key) -> Node:
         """Read a name, and with it all that its question may lead to: the names above, and their wildcards."""
@@ -55,60 +59,57 @@ class StoredZone(ZoneData):
             self._nodes, self._existing = {}, {}
         above = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
         wanted = {*above, *((b"*", *name) for name in above[1:])} - self._nodes.keys()
-        keys = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
+        names = {text: name for name in wanted if (text := _text(name)) is not None}
         nodes: dict[Key, Node] = dict.fromkeys(wanted, {})
-        for stored in _get((self._pk, sk) for sk in keys):
-            assert isinstance(stored, StoredNode)
-            nodes[keys[stored.sk]] = self._node(stored)
+        for text, stored in store.nodes(self._zone, names).items():
+            nodes[names[text]] = self._published(Line(*fields[1:]) for fields in stored.records)
         self._nodes.update(nodes)
         return nodes[key]
 
     def _has_below(self, key: Key) -> bool:
-        sk = self._sk(key)
-        if sk is None:
+        text = _text(key)
+        if text is None:
             return False
-        below = StoredNode.query(self._pk, StoredNode.sk.startswith(sk), limit=1, consistent_read=True)
-        return next(below, None) is not None
+        begins = StoredNode.sk.startswith(node_sk(int(self._zone.id), text))
+        return next(StoredNode.query(self._zone.pk, begins, limit=1, consistent_read=True), None) is not None
 
-    def _node(self, stored: StoredNode) -> Node:
+    def _gathered(self, records: Iterable[Record]) -> dict[Key, Node]:
+        names: dict[Key, list[Line]] = {}
+        for record in records:
+            key = key_of(name_of(record.name))
+            names.setdefault(key, []).append(Line(record.type, record.content, int(record.ttl)))
+        return {key: self._published(lines) for key, lines in names.items()}
+
+    def _published(self, lines: Iterable[Line]) -> Node:
         node: dict[str, list[Line]] = {}
-        for _, type_, content, ttl in stored.records:
-            if type_ == "SOA":
-                content = contents.with_serial(content, self.serial)
-            node.setdefault(type_, []).append(Line(type_, content, ttl))
+        for line in lines:
+            if line.type == "SOA":
+                line = line._replace(content=contents.with_serial(line.content, self.serial))
+            node.setdefault(line.type, []).append(line)
         published = stand_ins.replaced(node)
-        return stand_ins.with_mail(published) if self._forwards and "SOA" in node else published
-
-    def _sk(self, key: Key) -> str | None:
-        """Where a name's records lie; None for a name that the API takes no records for."""
-        if any(b"." in label or not label.isascii() for label in key):
-            return None
-        return self._prefix + "".join(f"{label.decode()}." for label in key[-2::-1])
-
-    def _key(self, sk: str) -> Key:
-        labels = sk.removeprefix(self._prefix).split(".")
-        return tuple(label.encode() for label in reversed(labels))[1:] + (b"",)
+        return stand_ins.with_mail(published) if "SOA" in node and self._zone.forwards_count else published
 
 
 def find(name: Name) -> Zone | None:
     """The deepest zone that `name` is in, in two calls."""
-    text = name.canonicalize().to_text(omit_final_dot=True)
-    labels = text.split(".")
-    suffixes = [".".join(labels[start:]) for start in range(max(0, len(labels) - _MOST_LABELS), len(labels))]
-    claims = list(_get((name_pk(suffix), "zone-name") for suffix in suffixes))
+    labels = name.canonicalize().to_text(omit_final_dot=True).split(".")
+    claims = store.claims(".".join(labels[start:]) for start in range(max(0, len(labels) - _MOST_LABELS), len(labels)))
     if not claims:
         return None
-    deepest = max(claims, key=lambda claim: len(claim.pk))
-    assert isinstance(deepest, ZoneName)
-    return Zone.find(account_pk(int(deepest.account_id)), zone_sk(int(deepest.zone_id)))
-
-
-def _get(keys: Iterable[tuple[str, str]]) -> Iterator[LuaDnsItem]:
-    """Those items that are there."""
-    return LuaDnsItem.batch_get(list(keys), consistent_read=True)
+    deepest = claims[max(claims, key=len)]
+    with suppress(NotFound):  # it was deleted between the calls
+        return store.zone(int(deepest.account_id), int(deepest.zone_id))
+    return None
 
 
 def add_queries(ref: Ref, count: int) -> None:
     """Note that so many questions about a zone were answered; nothing when it is gone."""
     with suppress(UpdateError):
         Zone(*ref).update(actions=[Zone.queries_count.add(count)], condition=Zone.pk.exists())
+
+
+def _text(key: Key) -> str | None:
+    """A name as the store writes it; None for one that the API takes no records for."""
+    if any(b"." in label or not label.isascii() for label in key):
+        return None
+    return b".".join(key).decode()

@@ -6,6 +6,7 @@ from typing import Any
 
 from dns.name import Name
 
+from chalicelib.core.errors import NotFound
 from chalicelib.luadns import stored_zones
 from chalicelib.luadns.stored_zones import StoredZone
 from chalicelib.luadns.zone_data import Key, Ref, key_of
@@ -40,7 +41,10 @@ class Zones:
             return None
         zone = self._zones.get((found.pk, found.sk))
         if zone is None or zone.serial != found.serial:
-            zone = StoredZone(found)
+            try:
+                zone = StoredZone(found)
+            except NotFound:  # it was deleted meanwhile
+                return None
             self._zones[zone.ref] = zone
             _bound(self._zones, _MOST_ZONES)
         return zone

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chalicelib import settings
 from chalicelib.core.storage import Transaction
+from chalicelib.luadns.engines.authoritative import AuthoritativeEngine
 from chalicelib.luadns.engines.none import NoEngine
 from chalicelib.luadns.tables import Zone
 
@@ -49,7 +50,10 @@ class Engine(Protocol):
 
 def current() -> Engine:
     """The engine in force."""
-    name = settings.current().luadns_engine
-    if name == "none":
-        return NoEngine()
-    raise ValueError(f"MOONBASE_LUADNS_ENGINE must be none, not {name!r}")
+    match settings.current().luadns_engine:
+        case "authoritative":
+            return AuthoritativeEngine()
+        case "none" | "":
+            return NoEngine()
+        case name:
+            raise ValueError(f"MOONBASE_LUADNS_ENGINE must be authoritative, route53 or none, not {name!r}")
