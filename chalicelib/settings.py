@@ -36,6 +36,7 @@ class Settings:
     luadns_ttl: int = 300  # of records that come without one
     luadns_max_zones: int = 500  # of one account
     luadns_max_records: int = 10_000  # of one zone
+    luadns_delegation_set: str = ""  # id of a reusable delegation set of Route 53 behind luadns_name_servers
     luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS, ADDRESS or ADDRESS:PORT; empty: the system's
     luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that may have whole zones (AXFR)
     luadns_redirect_to: tuple[str, ...] = ()  # addresses of web servers that REDIRECT records lead to

@@ -28,8 +28,8 @@ def rdata_of(type_: str, content: str, origin: Name) -> Rdata:
     try:
         rdtype = dns.rdatatype.from_text(type_)
         if type_ in TEXTS:
-            kind = dns.rdata.get_rdata_class(dns.rdataclass.IN, rdtype)
-            return kind(dns.rdataclass.IN, rdtype, strings_of(content))  # type: ignore[misc, no-any-return]
+            kind: type[TXTBase] = dns.rdata.get_rdata_class(dns.rdataclass.IN, rdtype)
+            return kind(dns.rdataclass.IN, rdtype, strings_of(content))
         if type_ == "CAA" and (unquoted := _CAA.fullmatch(content)):
             value = re.sub(r'([\\"])', r"\\\1", unquoted[2])
             content = f'{unquoted[1]}"{value}"'

@@ -89,6 +89,17 @@ class Node(LuaDnsItem, discriminator="node"):
     serial = NumberAttribute()  # the zone's when this node last changed
 
 
+class Publication(LuaDnsItem, discriminator="publication"):
+    """How far Route 53 has followed a zone. `publication#<zone id>` / `publication`."""
+
+    lease_ends = NumberAttribute(null=True)  # epoch seconds; until then the hosted zone is its holder's
+    holder = UnicodeAttribute(null=True)
+    change = UnicodeAttribute(null=True)  # the id of the last change, until all name servers have it
+    serial = NumberAttribute(null=True)  # the zone's as it was published last
+    error = UnicodeAttribute(null=True)  # what Route 53 refused of it
+    failures = NumberAttribute(default=0)  # how often in a row Route 53 did not answer
+
+
 class ZoneName(LuaDnsItem, discriminator="zone-name"):
     """Whose a zone's name is. `name#<name>` / `zone-name`."""
 

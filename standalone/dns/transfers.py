@@ -3,6 +3,7 @@
 from ipaddress import ip_address, ip_network
 
 import dns.exception
+import dns.flags
 import dns.renderer
 import dns.rrset
 from dns.rrset import RRset
@@ -49,4 +50,5 @@ def _fill(question: Question, waiting: list[RRset]) -> bytes:
             break
         waiting.pop()
     part.write_header()
-    return part.get_wire()
+    wire: bytes = part.get_wire()
+    return wire

@@ -9,6 +9,7 @@ from chalicelib import settings
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns.engines.authoritative import AuthoritativeEngine
 from chalicelib.luadns.engines.none import NoEngine
+from chalicelib.luadns.engines.route53 import Route53Engine
 from chalicelib.luadns.tables import Zone
 
 
@@ -53,6 +54,8 @@ def current() -> Engine:
     match settings.current().luadns_engine:
         case "authoritative":
             return AuthoritativeEngine()
+        case "route53":
+            return Route53Engine()
         case "none" | "":
             return NoEngine()
         case name:
