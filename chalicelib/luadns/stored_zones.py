@@ -8,8 +8,9 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.core.errors import NotFound
 from chalicelib.luadns import contents, stand_ins, store
+from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Node as StoredNode
-from chalicelib.luadns.tables import Record, Zone, node_sk
+from chalicelib.luadns.tables import Record, Zone, ZoneName, node_sk
 from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, key_of, name_of
 
 _SMALL = 200  # records: up to here one Query is less than what the names of a few questions cost
@@ -26,7 +27,7 @@ class StoredZone(ZoneData):
         self._existing: dict[Key, bool] = {}
         records: list[Record] = []
         if self._whole:
-            zone, records = store.contents(int(zone.account_id), int(zone.id))
+            zone, records = store.contents(Owner(int(zone.account_id)), int(zone.id))
         self._zone = zone
         super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
         if self._whole:
@@ -49,7 +50,7 @@ class StoredZone(ZoneData):
 
     def nodes(self) -> Iterable[tuple[Key, Node]]:
         if not self._whole:
-            _, records = store.contents(int(self._zone.account_id), int(self._zone.id))
+            _, records = store.contents(Owner(int(self._zone.account_id)), int(self._zone.id))
             self._nodes = self._gathered(records)
         return sorted(self._nodes.items(), key=lambda item: item[0][::-1])
 
@@ -59,19 +60,25 @@ class StoredZone(ZoneData):
             self._nodes, self._existing = {}, {}
         above = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
         wanted = {*above, *((b"*", *name) for name in above[1:])} - self._nodes.keys()
-        names = {text: name for name in wanted if (text := _text(name)) is not None}
+        sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
         nodes: dict[Key, Node] = dict.fromkeys(wanted, {})
-        for text, stored in store.nodes(self._zone, names).items():
-            nodes[names[text]] = self._published(Line(*fields[1:]) for fields in stored.records)
+        for sk, stored in store.nodes(self._zone, sks).items():
+            nodes[sks[sk]] = self._published(Line(*fields[1:]) for fields in stored.records)
         self._nodes.update(nodes)
         return nodes[key]
 
     def _has_below(self, key: Key) -> bool:
-        text = _text(key)
-        if text is None:
+        sk = self._sk(key)
+        if sk is None:
             return False
-        begins = StoredNode.sk.startswith(node_sk(int(self._zone.id), text))
+        begins = StoredNode.sk.startswith(sk)
         return next(StoredNode.query(self._zone.pk, begins, limit=1, consistent_read=True), None) is not None
+
+    def _sk(self, key: Key) -> str | None:
+        """Where the node of a name lies; None for one that the API takes no records for."""
+        if any(b"." in label or not label.isascii() for label in key):
+            return None
+        return node_sk(int(self._zone.id), b".".join(key).decode())
 
     def _gathered(self, records: Iterable[Record]) -> dict[Key, Node]:
         names: dict[Key, list[Line]] = {}
@@ -90,26 +97,29 @@ class StoredZone(ZoneData):
         return stand_ins.with_mail(published) if "SOA" in node and self._zone.forwards_count else published
 
 
-def find(name: Name) -> Zone | None:
-    """The deepest zone that `name` is in, in two calls."""
+def claim(name: Name) -> ZoneName | None:
+    """Which zone is the deepest that `name` is in, in one call."""
     labels = name.canonicalize().to_text(omit_final_dot=True).split(".")
     claims = store.claims(".".join(labels[start:]) for start in range(max(0, len(labels) - _MOST_LABELS), len(labels)))
-    if not claims:
+    return claims[max(claims, key=len)] if claims else None
+
+
+def head(claimed: ZoneName) -> Zone | None:
+    """The zone of a claim as it stands now, in one call; None when it has just been deleted."""
+    try:
+        return store.zone(Owner(int(claimed.account_id)), int(claimed.zone_id))
+    except NotFound:
         return None
-    deepest = claims[max(claims, key=len)]
-    with suppress(NotFound):  # it was deleted between the calls
-        return store.zone(int(deepest.account_id), int(deepest.zone_id))
-    return None
+
+
+def find(name: Name) -> StoredZone | None:
+    """The deepest zone that `name` is in."""
+    claimed = claim(name)
+    zone = head(claimed) if claimed else None
+    return StoredZone(zone) if zone else None
 
 
 def add_queries(ref: Ref, count: int) -> None:
     """Note that so many questions about a zone were answered; nothing when it is gone."""
     with suppress(UpdateError):
         Zone(*ref).update(actions=[Zone.queries_count.add(count)], condition=Zone.pk.exists())
-
-
-def _text(key: Key) -> str | None:
-    """A name as the store writes it; None for one that the API takes no records for."""
-    if any(b"." in label or not label.isascii() for label in key):
-        return None
-    return b".".join(key).decode()

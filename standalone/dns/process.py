@@ -60,6 +60,8 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
     counts = Counts()
     server = Server(Responder(Resolver(Zones(state).find, Upstream().addresses), state, counts.add))
     await server.start(listening)
+    for _, stream in listening:
+        log.info("answering DNS on %s port %d", *stream.getsockname()[:2])
     while not ending.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), _COUNTS_EVERY)

@@ -5,25 +5,23 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from typing import Any
 
+import dns.rdatatype
 from botocore.exceptions import BotoCoreError, ClientError
 from dns.name import Name
 from dns.rcode import Rcode
-from dns.rdatatype import RdataType
 from pynamodb.exceptions import UpdateError
 
 from chalicelib import settings
-from chalicelib.core import jobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.jobs import Later
 from chalicelib.luadns import store, stored_zones
 from chalicelib.luadns.engines import hosted_zones
 from chalicelib.luadns.engines.change_batches import RecordSet, SetKey, key_of, record_set
 from chalicelib.luadns.engines.hosted_zones import Filled
-from chalicelib.luadns.engines.route53 import PUBLISH, UNPUBLISH
 from chalicelib.luadns.resolver import ADDRESSES, Resolver
+from chalicelib.luadns.store import Owner
 from chalicelib.luadns.stored_zones import StoredZone
 from chalicelib.luadns.tables import Publication, Zone
 from chalicelib.luadns.upstream import Upstream
@@ -36,12 +34,12 @@ _upstream = Upstream()
 _log = logging.getLogger(__name__)
 
 
-@jobs.handles(PUBLISH)
-def _publish(payload: Any) -> None:
+def follow(payload: Any) -> None:
+    """Do the job of one zone: publish what it has, or look whether all servers have it by now. May raise Later."""
     zone_id, fresh = int(payload["zone_id"]), {**payload, "waiting": False}
     with leased(zone_id, payload) as publication, _retried(publication, fresh):
         try:
-            zone = store.zone(int(payload["account_id"]), zone_id)
+            zone = store.zone(Owner(int(payload["account_id"])), zone_id)
         except NotFound:
             return
         if not payload.get("waiting"):
@@ -54,8 +52,8 @@ def _publish(payload: Any) -> None:
             raise Later(ALIASES_EVERY, fresh)
 
 
-@jobs.handles(UNPUBLISH)
-def _unpublish(payload: Any) -> None:
+def unpublish(payload: Any) -> None:
+    """Do the job of a zone that was deleted. May raise Later."""
     zone_id = int(payload["zone_id"])
     with leased(zone_id, payload) as publication, _retried(publication, payload):
         hosted_id = payload["hosted_zone"]
@@ -94,7 +92,7 @@ def confirm(zone: Zone, publication: Publication) -> bool:
         if not hosted_zones.in_sync(publication.change):
             return False
         publication.update(actions=publication.assign(change=None))
-    if publication.error is None:
+    if not publication.error:
         _note(zone, published_serial=publication.serial)
     return True
 
@@ -135,7 +133,7 @@ def _retried(publication: Publication, payload: Any) -> Iterator[None]:
 
 
 def _fill(zone: Zone, data: StoredZone) -> Filled:
-    if zone.hosted_zone is None:
+    if not zone.hosted_zone:
         made = hosted_zones.find_or_create(int(zone.id), zone.name)
         _note(zone, hosted_zone=made.id)
     has = hosted_zones.record_sets(zone.hosted_zone)
@@ -166,9 +164,9 @@ def _from_alias(
 ) -> dict[SetKey, RecordSet]:
     """The addresses that an ALIAS leads to now; what stands already, when nobody can tell."""
     found: dict[SetKey, RecordSet] = {}
-    resolver = Resolver(_finder(), _upstream.addresses)
+    resolver = Resolver(stored_zones.find, _upstream.addresses)
     for rdtype in ADDRESSES:
-        key = SetKey(name.to_text().lower(), RdataType.to_text(rdtype))
+        key = SetKey(name.to_text().lower(), dns.rdatatype.to_text(rdtype))
         if key in wanted:
             continue
         answer = resolver.resolve(name, rdtype)
@@ -177,15 +175,6 @@ def _from_alias(
         elif answer.answer:
             found[key] = record_set(answer.answer[-1])
     return found
-
-
-def _finder() -> Any:
-    @cache
-    def find(name: Name) -> StoredZone | None:
-        zone = stored_zones.find(name)
-        return StoredZone(zone) if zone else None
-
-    return find
 
 
 def _note(zone: Zone, **values: Any) -> None:

@@ -5,7 +5,7 @@ then notes the serial as published. Whatever fails, the change is stored, and th
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -50,7 +50,7 @@ class Route53Engine(NoEngine):
     def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":
         from chalicelib.luadns.engines import DsRecord, hosted_zones
 
-        if zone.hosted_zone is None:
+        if not zone.hosted_zone:
             return ()
         try:
             keys = hosted_zones.signing_keys(zone.hosted_zone)
@@ -69,3 +69,17 @@ class Route53Engine(NoEngine):
             )
             for key in keys
         ]
+
+
+@jobs.handles(PUBLISH)
+def _publish(payload: Any) -> None:
+    from chalicelib.luadns.engines import publishing
+
+    publishing.follow(payload)
+
+
+@jobs.handles(UNPUBLISH)
+def _unpublish(payload: Any) -> None:
+    from chalicelib.luadns.engines import publishing
+
+    publishing.unpublish(payload)
