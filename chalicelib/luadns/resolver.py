@@ -74,10 +74,13 @@ class Resolver:
         return answer
 
     def _zone_for(self, name: Name, rdtype: RdataType) -> ZoneData | None:
-        """The zone to answer from: a DS record is its parent's, also where the child is served as well."""
+        """The zone to answer from: a DS record is its parent's, also where the child is served as well.
+
+        A parent that knows nothing of the child must not be asked: its NXDOMAIN would be taken for the child's.
+        """
         if rdtype == RdataType.DS and name != dns.name.root:
             above = self.find_zone(name.parent())
-            if above is not None:
+            if above is not None and above.exists(key_of(name)):
                 return above
         return self.find_zone(name)
 
