@@ -5,6 +5,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 from chalicelib.core import jobs
 from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
+from chalicelib.luadns.routes import service as luadns
 from chalicelib.luarocks.routes import service as luarocks
 from chalicelib.web.site import Site
 
@@ -21,6 +22,7 @@ site = Site(
         "/auth": hel,
         "/users": hel,
         "/profile": hel,
+        "/v1": luadns,
     }
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import catalogues, jobs, keys, serve, two_factor, users
+from commands import catalogues, jobs, keys, luadns, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -84,5 +84,6 @@ for command in (
     two_factor.two_factor,
     jobs.jobs,
     catalogues.catalogue,
+    luadns.luadns,
 ):
     main.add_command(command)

@@ -36,8 +36,8 @@ def record_name(text: str, zone: str) -> str:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether a record's name says by itself what it is, in whichever zone."""
-    return text.endswith(".") and text.isascii()
+    """Whether a record's name is, as it stands, what it would be in whichever zone."""
+    return text.endswith(".") and text.isascii() and len(text) <= _LONGEST + 1
 
 
 def _within(name: str, zone: str) -> bool:
