@@ -60,7 +60,11 @@ def serve(
         raise click.UsageError("--dns-port needs MOONBASE_LUADNS_ENGINE to be authoritative, or not set")
     open_data(data)  # what is wrong with it shows here, once, and not in every worker
     config = configure(
-        partial(make_site, data, base_url, serves_dns=dns_port > 0), host=host, port=port, workers=workers, max_body=settings.current().max_body
+        partial(make_site, data, base_url, serves_dns=dns_port > 0),
+        host=host,
+        port=port,
+        workers=workers,
+        max_body=settings.current().max_body,
     )
     listener = listen(config)
     if dns_port:

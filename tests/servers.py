@@ -42,21 +42,27 @@ class Server:
         self.process.wait(10)
 
 
-@contextmanager
-def serving(data: Path) -> Iterator[Server]:
-    """Serve `data` on a free port until the block ends."""
+def free_port() -> int:
+    """A port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data: Path, *options: str) -> Iterator[Server]:
+    """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`."""
+    port = free_port()
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port)],
+        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *options],
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield Server(f"http://127.0.0.1:{port}", data, process)
     finally:
         if process.poll() is None:
@@ -65,7 +71,8 @@ def serving(data: Path) -> Iterator[Server]:
         log.close()
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Return when the process listens on the port."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server does not start"

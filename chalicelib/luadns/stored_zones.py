@@ -1,6 +1,6 @@
 """Zones for name servers, read from the store: small ones whole, large ones name by name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 
 from dns.name import Name
@@ -61,7 +61,7 @@ class StoredZone(ZoneData):
         above = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
         wanted = {*above, *((b"*", *name) for name in above[1:])} - self._nodes.keys()
         sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
-        nodes: dict[Key, Node] = dict.fromkeys(wanted, {})
+        nodes: dict[Key, Node] = {name: {} for name in wanted}
         for sk, stored in store.nodes(self._zone, sks).items():
             nodes[sks[sk]] = self._published(Line(*fields[1:]) for fields in stored.records)
         self._nodes.update(nodes)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import dns.exception
 import dns.resolver
-from dns.nameserver import Do53Nameserver
 from dns.name import Name
+from dns.nameserver import Do53Nameserver
 from dns.rdatatype import RdataType
 
 from chalicelib import settings

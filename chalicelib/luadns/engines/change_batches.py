@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import dns.rdatatype
 from dns.rdata import Rdata
-from dns.rdatatype import RdataType
 from dns.rdtypes.txtbase import TXTBase
 from dns.rrset import RRset
 
@@ -104,5 +103,3 @@ def _octet(octet: int) -> str:
     if letter in '"\\':
         return f"\\{letter}"
     return letter if " " <= letter <= "~" else f"\\{octet:03o}"
-
-

@@ -121,7 +121,7 @@ def leased(zone_id: int, payload: Any = None) -> Iterator[Publication]:
 
 @contextmanager
 def _retried(publication: Publication, payload: Any) -> Iterator[None]:
-    """Try again later, ever more seldom, when Route 53 is away, throttles us or finds a fault that is not a record's."""
+    """Try again later, ever more seldom, when Route 53 is away, throttles us or is at fault itself."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
