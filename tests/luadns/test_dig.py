@@ -247,7 +247,7 @@ def name_server_of(server: Served) -> int:
 
 def _is_port(link: Path, port: int) -> bool:
     try:
-        inode = os.readlink(link).removeprefix("socket:[").removesuffix("]")
+        inode = str(link.readlink()).removeprefix("socket:[").removesuffix("]")
     except OSError:
         return False
     sockets = Path("/proc/net/udp").read_text().splitlines()[1:]
