@@ -64,7 +64,7 @@ class Edit:
         self._before = int(zone.serial)
         self._count = int(zone.records_count)
         self._at = datetime.now(UTC)
-        zone.serial = self._before if new else max(int(self._at.timestamp()), self._before + 1)
+        self._serial = self._before if new else max(int(self._at.timestamp()), self._before + 1)
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
         self._rows: dict[str, list[Row]] = {}
         self._records: dict[int, Write] = {}
@@ -95,7 +95,7 @@ class Edit:
             content=content,
             ttl=ttl,
             external_id=external_id,
-            serial=self.zone.serial,
+            serial=self._serial,
             created_at=self._at,
             updated_at=self._at,
         )
@@ -106,7 +106,7 @@ class Edit:
         """Give a record other values."""
         before = int(record.serial)
         self._take(record)
-        for name, value in {**values, "serial": self.zone.serial, "updated_at": self._at}.items():
+        for name, value in {**values, "serial": self._serial, "updated_at": self._at}.items():
             setattr(record, name, value)
         self._place(record, before)
 
@@ -126,6 +126,7 @@ class Edit:
         if self.zone.records_count > max(most, self._count):
             raise Forbidden(f"A zone has at most {most} records.")
         writes = writes or Transaction()
+        self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
         subject = f"zone#{int(self.zone.id)}"
         writes.put(audit.entry(owner.account_id, action, subject, owner.caller, zone=self.zone.name, **detail))
@@ -162,7 +163,7 @@ class Edit:
             old = self._nodes.get(sk)
             if rows != self._stored_rows(sk):
                 _check(rows)
-                node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self.zone.serial)
+                node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self._serial)
                 yield Write(node, int(old.serial) if old else None, gone=not rows)
 
     def _place(self, record: Record, before: int | None) -> None:
