@@ -11,7 +11,7 @@ from chalicelib.core.errors import Forbidden, Unauthenticated
 from chalicelib.web.request import Request
 
 WINDOW = 300  # seconds, aligned to the clock as the real server's are
-_ACCEPTED = {"application/json", "application/*", "*/*"}
+_ACCEPTED = {"application/json", "application/*", "*/*", "text/dns"}  # the last for zone files
 
 
 def key(request: Request) -> Caller:

@@ -12,6 +12,7 @@ from chalicelib.luadns.store import not_found
 from chalicelib.web.request import Request
 
 LARGEST_PAGE = 500
+LARGEST_FILE = 2 * 1024 * 1024  # bytes of a zone file
 _LARGEST_ID = 2**31 - 1
 _LONGEST_EXTERNAL_ID = 255
 
@@ -60,6 +61,17 @@ def parse_records(request: Request) -> list[Draft]:
 def parse_patterns(request: Request) -> list[Pattern]:
     """A list of what to delete. Raises Invalid."""
     return forms.read_list(request, "RecordForm", _read_pattern)
+
+
+def parse_file(request: Request) -> tuple[str, bool]:
+    """A zone file in the body, and whether it replaces all that there is (`?mode=replace`). Raises Invalid."""
+    mode = request.argument("mode") or "merge"
+    if mode not in ("merge", "replace"):
+        raise refusal([Problem("mode", "mode must be merge or replace", VALIDATION)])
+    try:
+        return request.body.decode(), mode == "replace"
+    except UnicodeDecodeError:
+        raise refusal([Problem(None, "a zone file is UTF-8 text")]) from None
 
 
 def parse_match(request: Request) -> str | None:

@@ -15,6 +15,10 @@ def _largest_body() -> int:
     return LARGEST_BODY
 
 
+def _largest_file() -> int:
+    return inputs.LARGEST_FILE
+
+
 @service.route("GET", "/v1/users/me", auth=auth.key, scope="read")
 def get_settings(request: Request, caller: Caller) -> Response:
     """Get settings."""
@@ -113,3 +117,22 @@ def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
     zone_id, patterns = inputs.parse_zone_id(request), inputs.parse_patterns(request)
     return wire.render_changed(*bulk.delete_many(Owner.of(caller), zone_id, patterns, inputs.parse_match(request)))
+
+
+@service.route("GET", "/v1/zones/{zone_id}/export", auth=auth.key, scope="read")
+def export_zone(request: Request, caller: Caller) -> Response:
+    """Export a zone as a BIND zone file."""
+    return wire.render_file(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
+
+
+@service.route("POST", "/v1/zones/{zone_id}/import", auth=auth.key, scope="zone:", limit=_largest_file)
+def import_zone(request: Request, caller: Caller) -> Response:
+    """Import a BIND zone file."""
+    from chalicelib.luadns import zonefile
+
+    zone_id, if_match, (text, replace) = (
+        inputs.parse_zone_id(request),
+        inputs.parse_match(request),
+        inputs.parse_file(request),
+    )
+    return wire.render_changed(*zonefile.load(Owner.of(caller), zone_id, text, if_match, replace=replace))

@@ -16,7 +16,7 @@ from chalicelib.luadns.problems import Problem
 from chalicelib.luadns.tables import Record, Zone
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
-from chalicelib.web.response import Headers, Response
+from chalicelib.web.response import Headers, Response, bytes_response
 
 _PARSES_ARRAYS = ("Go-http-client/", "Ruby")  # the official clients, which take a 400 for the array it really is
 _TITLES = {
@@ -101,6 +101,17 @@ def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
 def render_record(zone: Zone, record: Record) -> Response:
     """One record."""
     return _render(_record(zone, record), [("ETag", versions.of_record(zone, record))])
+
+
+def render_file(zone: Zone, found: Sequence[Record]) -> Response:
+    """A zone as a zone file."""
+    from chalicelib.luadns import zonefile
+
+    headers = [
+        ("Content-Disposition", f'attachment; filename="{zone.name.replace("/", "-")}.zone"'),
+        ("ETag", versions.of_records(zone)),
+    ]
+    return bytes_response(zonefile.export(zone, found).encode(), "text/dns; charset=utf-8", headers=headers)
 
 
 def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:

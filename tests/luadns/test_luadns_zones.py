@@ -222,7 +222,9 @@ def test_pseudo_records_are_counted_and_have_ids(dns: LuaDns, zone: int) -> None
     mail = dns.record(zone, "mail", "FORWARD", "joe@elsewhere.example")
     counts = ["records_count", "aliases_count", "redirects_count", "forwards_count"]
     assert [dns.get(f"/zones/{zone}")[count] for count in counts] == [6, 1, 1, 1]
-    dns("PUT", f"/zones/{zone}/records/{mail['id']}", {"name": "go2", "type": "REDIRECT", "content": "http://a.example"})
+    dns(
+        "PUT", f"/zones/{zone}/records/{mail['id']}", {"name": "go2", "type": "REDIRECT", "content": "http://a.example"}
+    )
     assert [dns.get("/zones")[0][count] for count in counts] == [6, 1, 2, 0]
     assert all(row["id"] for row in dns.get(f"/zones/{zone}/records"))
 
