@@ -80,8 +80,10 @@ def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name
 
 @pytest.mark.parametrize(
     "name",
-    ["org", ".", "a..org", "-a.org", "a-.org", "a b.org", "*.org", f"{'a' * 64}.org", "a.", "a\n.org", "ﬀ" * 300]
-    + ["a.b" * 90, "ex\u2028ample.org", "\0.org", "a_\u00ad.org\u202e"],
+    [
+        *("org", ".", "a..org", "-a.org", "a-.org", "a b.org", "*.org", f"{'a' * 64}.org", "a.", "a\n.org", "ﬀ" * 300),
+        *("a.b" * 90, "ex\u2028ample.org", "\0.org", "a_\u00ad.org\u202e"),
+    ],
 )
 @embedded
 def test_what_cannot_be_a_zone_is_refused(dns: LuaDns, name: str) -> None:
@@ -222,7 +224,9 @@ def test_pseudo_records_are_counted_and_have_ids(dns: LuaDns, zone: int) -> None
     mail = dns.record(zone, "mail", "FORWARD", "joe@elsewhere.example")
     counts = ["records_count", "aliases_count", "redirects_count", "forwards_count"]
     assert [dns.get(f"/zones/{zone}")[count] for count in counts] == [6, 1, 1, 1]
-    dns("PUT", f"/zones/{zone}/records/{mail['id']}", {"name": "go2", "type": "REDIRECT", "content": "http://a.example"})
+    dns(
+        "PUT", f"/zones/{zone}/records/{mail['id']}", {"name": "go2", "type": "REDIRECT", "content": "http://a.example"}
+    )
     assert [dns.get("/zones")[0][count] for count in counts] == [6, 1, 2, 0]
     assert all(row["id"] for row in dns.get(f"/zones/{zone}/records"))
 
