@@ -3,6 +3,7 @@
 import json
 import os
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import click
@@ -16,33 +17,78 @@ First steps, in another terminal:
   luarocks upload --server={url} --temp-key=KEY MODULE-1.0-1.rockspec
   luarocks install --only-server={url} MODULE
 """
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def _base_url(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value and not value.startswith(("http://", "https://")):
+        raise click.BadParameter("a URL starts with http:// or https://")
+    return value
+
+
+def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    """What is no address would be taken for a name by whoever reads it next, and trust nobody."""
+    networks = tuple(part.strip() for part in value.split(",") if part.strip())
+    try:
+        for network in networks:
+            ip_network(network)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return networks
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--base-url", help="The URL that clients use, when a proxy stands before: https://rocks.example.org")
+@click.option("--base-url", callback=_base_url, help="The URL that clients use: https://rocks.example.org")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64), help="Processes; default: cores.")
+@click.option("--tls-cert", type=_FILE, help="Speak https: the certificate and those above it, PEM.")
+@click.option("--tls-key", type=_FILE, help="The certificate's key, PEM. SIGHUP reads both files anew.")
+@click.option(
+    "--trusted-proxies",
+    default="",
+    callback=_networks,
+    metavar="NETWORKS",
+    help="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto count.",
+)
 @click.pass_context
-def serve(ctx: click.Context, host: str, port: int, base_url: str | None, workers: int) -> None:
+def serve(
+    ctx: click.Context,
+    host: str,
+    port: int,
+    base_url: str | None,
+    workers: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    trusted_proxies: tuple[str, ...],
+) -> None:
     """Serve until stopped."""
     from chalicelib import settings
-    from standalone.runtime import make_site, open_data
-    from standalone.server import configure, listen
+    from standalone.runtime import check_data, make_site
+    from standalone.server import check_tls, configure, listen
     from standalone.server import serve as run
 
     data: Path | None = ctx.obj["data"]
-    if base_url and not base_url.startswith(("http://", "https://")):
-        raise click.BadParameter("a URL starts with http:// or https://", param_hint="--base-url")
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
-    open_data(data)  # what is wrong with it shows here, once, and not in every worker
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if tls_cert and tls_key:
+        check_tls(tls_cert, tls_key)
+    check_data(data)  # what is wrong with it shows here, once, and not in every worker
     config = configure(
-        partial(make_site, data, base_url), host=host, port=port, workers=workers, max_body=settings.current().max_body
+        partial(make_site, data, base_url),
+        host=host,
+        port=port,
+        workers=workers,
+        max_body=settings.current().max_body,
+        trusted_proxies=trusted_proxies,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
     )
     listener = listen(config)
     name = f"[{host}]" if ":" in host else host
-    url = base_url or f"http://{name}:{listener.getsockname()[1]}"
+    url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
     started = {"url": url, "data": str(data)}
     click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(**started))
     run(config, listener)

@@ -1,15 +1,24 @@
 """Work that follows a write: promised in the same transaction, done at least once, soon after.
 
+The job itself lies in the table. Whoever runs jobs is only woken: the thread in this process by an event, the function
+on AWS by a message in the queue; and both look by themselves from time to time, so that a lost call delays and loses
+nothing.
+
 A handler must be idempotent. A job that fails is tried again with growing pauses, and is kept as dead after
 `ATTEMPTS` failures.
 """
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import settings
+from chalicelib.core import aws
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
@@ -19,6 +28,7 @@ _LEASE = 600  # seconds: longer than any job may take, so that nobody else start
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
 _periods: dict[str, int] = {}
+_promised = threading.Event()
 _next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
 
 
@@ -79,6 +89,13 @@ def promise(writes: Transaction, name: str, payload: Any) -> None:
     """Put a job into a transaction."""
     moment = time.time()
     writes.put(Job("jobs", f"{moment:017.6f}#{secrets.token_hex(4)}", name=name, payload=payload, due_at=moment))
+    writes.then(_wake)
+
+
+def wait(seconds: float) -> None:
+    """Until this process promises a job, or so many seconds."""
+    _promised.wait(seconds)
+    _promised.clear()
 
 
 def run_due() -> int:
@@ -94,9 +111,39 @@ def run_due() -> int:
     return done
 
 
+def waiting() -> list[Job]:
+    """The jobs that are yet to be done, oldest first; one that is being done is due again when its lease ends."""
+    return list(Job.query("jobs", consistent_read=True))
+
+
 def dead() -> list[Job]:
     """The jobs that were given up, oldest first."""
-    return list(Job.query("jobs-dead"))
+    return list(Job.query("jobs-dead", consistent_read=True))
+
+
+def retry(number: str) -> Job:
+    """Take a job from the dead: it is due at once, with all its attempts. Raises NotFound."""
+    unknown = NotFound(f"There is no dead job {number}.")
+    job = Job.find("jobs-dead", number)
+    if job is None:
+        raise unknown
+    alive = Job("jobs", job.sk, name=job.name, payload=job.payload, due_at=time.time())
+    writes = Transaction()
+    writes.delete(job, Job.pk.exists(), unknown)
+    writes.create(alive)
+    writes.then(_wake)
+    writes.commit()
+    return alive
+
+
+def _wake() -> None:
+    """Let somebody look for jobs now. Should that fail, the clock will."""
+    _promised.set()
+    if queue := settings.current().queue:
+        try:
+            aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
+        except (BotoCoreError, ClientError):
+            _log.exception("the queue cannot be told of a job")
 
 
 def _take(job: Job) -> bool:

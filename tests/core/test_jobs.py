@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import jobs
+import app as moonbase
+from chalicelib import settings
+from chalicelib.core import aws, jobs
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
@@ -284,3 +286,87 @@ def test_a_repeating_job_can_be_done_at_once() -> None:
 def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
     with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
         jobs.repeat_now("test-note")
+
+
+def test_a_promise_wakes_who_waits_in_this_process_at_once() -> None:
+    jobs.wait(0)
+    with ThreadPoolExecutor(1) as pool:
+        woken = pool.submit(jobs.wait, 30)
+        promise("test-note", 1)
+        woken.result(timeout=10)
+
+
+def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
+    Claim("name#y", "claim", holder="1").save()
+    writes = Transaction()
+    writes.create(Claim("name#y", "claim", holder="2"), Conflict("taken"))
+    jobs.promise(writes, "test-note", 1)
+    calls.clear()
+    with pytest.raises(Conflict), settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/jobs"):
+        writes.commit()
+    assert calls == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) -> None:
+    client = aws.client("sqs")
+    url = client.create_queue(QueueName="jobs")["QueueUrl"]
+    writes = Transaction()
+    with settings.override(queue=url):
+        jobs.promise(writes, "test-note", 1)
+        jobs.promise(writes, "test-note", 2)
+        calls.clear()
+        writes.commit()
+    assert calls == ["TransactWriteItems", "SendMessage"]
+    (message,) = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert message["Body"] == "jobs"
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_message_makes_the_function_do_what_is_due() -> None:
+    promise("test-note", 1)
+    moonbase.wake_jobs({"Records": [{"body": "jobs", "receiptHandle": "x"}]}, None)
+    assert done == [1]
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_queue_that_is_away_costs_no_job() -> None:
+    with settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/no-such-queue"):
+        promise("test-note", 1)
+    assert (jobs.run_due(), done) == (1, [1])
+
+
+def bury() -> str:
+    """A job that was given up."""
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-fail", "x")
+        for _ in range(jobs.ATTEMPTS):
+            jobs.run_due()
+            clock.shift(3600)
+    (job,) = jobs.dead()
+    return str(job.sk)
+
+
+def test_a_dead_job_can_be_tried_again() -> None:
+    number = bury()
+    assert jobs.retry(number).payload == "x"
+    (job,) = jobs.waiting()
+    assert (job.name, job.attempts, jobs.dead()) == ("test-fail", 0, [])
+    jobs.run_due()
+    assert len(done) == jobs.ATTEMPTS + 1
+
+
+def test_only_a_dead_job_can_be_tried_again() -> None:
+    promise("test-note")
+    (job,) = jobs.waiting()
+    for number in (str(job.sk), "nonsense"):
+        with pytest.raises(NotFound, match="There is no dead job"):
+            jobs.retry(number)
+
+
+def test_two_who_retry_a_job_make_one_of_it() -> None:
+    number = bury()
+    jobs.retry(number)
+    with pytest.raises(NotFound):
+        jobs.retry(number)
+    assert len(jobs.waiting()) == 1
