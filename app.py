@@ -1,6 +1,6 @@
 """Moonbase: the Chalice app. Which service owns which paths stands here, and nothing else."""
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.core import jobs
 from chalicelib.hel.routes import service as hel
@@ -15,6 +15,7 @@ site = Site(
         "/": home,
         "/{file}": luarocks,
         "/{file}/{below}": home,
+        "/healthz": home,
         "/api/tool_version": luarocks,
         "/api/1": luarocks,
         "/manifests": luarocks,
@@ -34,4 +35,10 @@ site.mount(app)
 def run_jobs(event: CloudWatchEvent) -> None:
     """Do the work that was promised."""
     jobs.promise_repeats()
+    jobs.run_due()
+
+
+@app.on_sqs_message(queue="moonbase-jobs", batch_size=10)
+def wake_jobs(event: SQSEvent) -> None:
+    """Do what was promised a moment ago; the template names the queue."""
     jobs.run_due()

@@ -21,9 +21,10 @@ class Settings:
     blobs: str = "file:data/blobs"  # where bytes live: s3://BUCKET or file:DIRECTORY
     key_file: str = "data/key"  # seals second-factor secrets, where there is no KMS
     kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: the key file does
+    queue: str = ""  # URL of the SQS queue that wakes whoever does promised jobs; empty: the clock alone does
     base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
     max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
-    max_answer: int = 100 * MIB  # the largest file sent as a body; above it S3 sends it; on Lambda 4.4 MB
+    max_answer: int = 4 * MIB  # the largest file sent as a body; above it a link leads to it; on Lambda 4.4 MB
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4

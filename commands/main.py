@@ -9,7 +9,11 @@ from typing import Any
 
 import click
 
+<<<<<<< HEAD
 from commands import catalogues, jobs, keys, luadns, serve, two_factor, users
+=======
+from commands import backup, catalogues, fsck, jobs, keys, serve, two_factor, users
+>>>>>>> origin/main
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,11 +48,13 @@ def show(result: Any, data: Path | None, as_json: bool) -> None:
         _show_one(result)
     elif isinstance(result, list):
         _show_rows(result)
+    context = click.get_current_context()
+    context.exit(context.obj.get("exit_code", 0))
 
 
 def _show_one(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        text = "\n".join(value) if isinstance(value, list) else _plain(value)
+        text = "\n".join(value or ["none"]) if isinstance(value, list) else _plain(value)
         click.echo(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")
 
 
@@ -74,7 +80,7 @@ def _asks_for_help() -> bool:
 
 def _makes_data() -> bool:
     """Whether the command may be an installation's first; others would only hide a mistyped directory."""
-    return {"user", "create"} <= set(sys.argv)
+    return {"user", "create"} <= set(sys.argv) or "import" in sys.argv
 
 
 for command in (
@@ -84,6 +90,12 @@ for command in (
     two_factor.two_factor,
     jobs.jobs,
     catalogues.catalogue,
+<<<<<<< HEAD
     luadns.luadns,
+=======
+    backup.export,
+    backup.import_,
+    fsck.fsck,
+>>>>>>> origin/main
 ):
     main.add_command(command)

@@ -2,15 +2,11 @@
 
 import json
 import os
-from collections.abc import Sequence
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from standalone.dns.server import Sockets
 
 _WELCOME = """\
 Moonbase serves {url}   (data in {data})
@@ -21,20 +17,40 @@ First steps, in another terminal:
   luarocks upload --server={url} --temp-key=KEY MODULE-1.0-1.rockspec
   luarocks install --only-server={url} MODULE
 """
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def _base_url(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value and not value.startswith(("http://", "https://")):
+        raise click.BadParameter("a URL starts with http:// or https://")
+    return value
+
+
+def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    """What is no address would be taken for a name by whoever reads it next, and trust nobody."""
+    networks = tuple(part.strip() for part in value.split(",") if part.strip())
+    try:
+        for network in networks:
+            ip_network(network)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return networks
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--base-url", help="The URL that clients use, when a proxy stands before: https://rocks.example.org")
+@click.option("--base-url", callback=_base_url, help="The URL that clients use: https://rocks.example.org")
 @click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64), help="Processes; default: cores.")
+@click.option("--tls-cert", type=_FILE, help="Speak https: the certificate and those above it, PEM.")
+@click.option("--tls-key", type=_FILE, help="The certificate's key, PEM. SIGHUP reads both files anew.")
 @click.option(
-    "--dns-port",
-    default=0,
-    type=click.IntRange(0, 65535),
-    help="Answer DNS queries for LuaDNS' zones here, by UDP and TCP; 0, the default: nowhere. The world asks port 53.",
+    "--trusted-proxies",
+    default="",
+    callback=_networks,
+    metavar="NETWORKS",
+    help="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto count.",
 )
-@click.option("--dns-host", multiple=True, help="The address for that, if not --host; may be given several times.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -42,43 +58,37 @@ def serve(
     port: int,
     base_url: str | None,
     workers: int,
-    dns_port: int,
-    dns_host: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    trusted_proxies: tuple[str, ...],
 ) -> None:
     """Serve until stopped."""
     from chalicelib import settings
-    from standalone.runtime import make_site, open_data
-    from standalone.server import configure, listen
+    from standalone.runtime import check_data, make_site
+    from standalone.server import check_tls, configure, listen
     from standalone.server import serve as run
 
     data: Path | None = ctx.obj["data"]
-    if base_url and not base_url.startswith(("http://", "https://")):
-        raise click.BadParameter("a URL starts with http:// or https://", param_hint="--base-url")
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
-    if dns_port and settings.current().luadns_engine not in ("", "authoritative"):
-        raise click.UsageError("--dns-port needs MOONBASE_LUADNS_ENGINE to be authoritative, or not set")
-    open_data(data)  # what is wrong with it shows here, once, and not in every worker
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if tls_cert and tls_key:
+        check_tls(tls_cert, tls_key)
+    check_data(data)  # what is wrong with it shows here, once, and not in every worker
     config = configure(
-        partial(make_site, data, base_url, serves_dns=dns_port > 0),
+        partial(make_site, data, base_url),
         host=host,
         port=port,
         workers=workers,
         max_body=settings.current().max_body,
+        trusted_proxies=trusted_proxies,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
     )
     listener = listen(config)
-    if dns_port:
-        _serve_dns(data, dns_host or (host,), dns_port)
     name = f"[{host}]" if ":" in host else host
-    url = base_url or f"http://{name}:{listener.getsockname()[1]}"
+    url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
     started = {"url": url, "data": str(data)}
     click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(**started))
     run(config, listener)
-
-
-def _serve_dns(data: Path, hosts: Sequence[str], port: int) -> None:
-    from standalone.dns import process
-    from standalone.dns.server import listen
-
-    listening: list[Sockets] = [listen(host, port) for host in hosts]
-    process.start(data, listening)

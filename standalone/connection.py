@@ -10,7 +10,7 @@ from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from standalone.clock import Clock
-from standalone.gateway import error, log_access
+from standalone.replies import error, log_access
 
 MAX_HEAD = 64 * 1024
 LEAST_RATE = 1024  # bytes a second below which a body counts as stuck
@@ -58,6 +58,8 @@ class Connection(HttpToolsProtocol):
         self.stage = Stage.HEAD
         self.head = bytearray()
         self.body_left: int | None = 0  # None: chunked, only the parser can tell the end
+        self.framing = 0  # bytes of a chunked body that are none of its content
+        self.content = 0
         self.held = b""
         self.half_closed = False
         self.request_clock = Clock(self.loop, self._request_late)
@@ -123,7 +125,10 @@ class Connection(HttpToolsProtocol):
         if self.body_left is not None:
             self.body_left -= len(part)
         self.request_clock.put_off(len(part) / LEAST_RATE, at_most=self.patience)
+        self.framing += len(part)
         self.parser.feed_data(part)
+        if self.body_left is None and self.framing > MAX_HEAD + self.content:
+            self._refuse(HTTPStatus.BAD_REQUEST)
         return data[len(part) :]
 
     def on_message_begin(self) -> None:
@@ -131,13 +136,31 @@ class Connection(HttpToolsProtocol):
             raise ValueError("a request pipelined behind a chunked body never passed _take_head")
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What follows a chunked body are trailers; as headers they would come behind every check of those."""
+        if self.stage is Stage.HEAD:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise ValueError("a request names one host")
+        if codings and (codings != [b"chunked"] or version != "1.1"):
+            raise ValueError("a transfer coding that is not known here")
         super().on_headers_complete()
         fields = dict(self.headers)
-        self.body_left = None if b"transfer-encoding" in fields else int(fields.get(b"content-length", 0))
+        self.body_left = None if codings else int(fields.get(b"content-length", 0))
+        self.framing = self.content = 0
         self.stage = Stage.BODY
         if self.body_left != 0:
             self.request_clock.start(self.patience)
+
+    def on_body(self, body: bytes) -> None:
+        self.framing -= len(body)
+        self.content += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -189,7 +212,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         reply = error("-", status)
-        log_access("-", reply, seconds=0)
+        log_access(self.client[0] if self.client else None, "-", reply, len(reply.body), 0)
         headers = [*self.server_state.default_headers, *reply.headers, (b"connection", b"close")]
         fields = b"".join(b"%s: %s\r\n" % field for field in headers)
         self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + reply.body)

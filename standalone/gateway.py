@@ -2,19 +2,18 @@
 
 import asyncio
 import contextlib
-import json
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from standalone.downloads import Downloads
 from standalone.event import proxy_event
+from standalone.replies import Reply, Response, error, frame, log_access
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -24,21 +23,8 @@ THREADS = 8
 LINGER = 10.0  # seconds in which a client may finish sending a body that was refused
 
 log = logging.getLogger("moonbase.gateway")
-access_log = logging.getLogger("moonbase.access")
 
-_UNSAFE_HEADER = re.compile(rb"[\r\n\0]")
-
-
-class Response(Protocol):
-    """What `answer` returns; an attribute `route`, if there is one, names the route in the access log."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def body(self) -> bytes: ...
-
+_READING = {"GET", "HEAD", "OPTIONS"}
 
 Answer = Callable[[dict[str, Any]], Response]
 
@@ -50,16 +36,6 @@ class Sized(Protocol):
     def largest_body(self, method: str, path: str) -> int: ...
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A response as it goes out, framing headers included."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-    route: str = "-"
-
-
 class BodyTooLarge(Exception):
     """The request body is over the limit; the argument is how many bytes are known of."""
 
@@ -69,9 +45,11 @@ class Disconnected(Exception):
 
 
 class Gateway:
-    """Reads the whole request, asks `answer` in a thread, sends the whole answer.
+    """Reads the whole request, asks `answer` in a thread, sends the whole answer. Signed links it serves itself.
 
-    Only the peers in `trusted_proxies` (addresses or networks) may say who the client is and how it came.
+    Requests that only read have `threads` of their own, and so have those that may do slow work (passwords, rockspecs,
+    writes): however many of these wait, reading goes on. Only the peers in `trusted_proxies` (addresses or networks)
+    may say who the client is and how it came.
     """
 
     def __init__(
@@ -85,7 +63,9 @@ class Gateway:
         self._answer = answer
         self._sized: Sized | None = answer if isinstance(answer, Sized) else None
         self._max_body = max_body
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="answer")
+        self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        self._downloads = Downloads()
         self._proxies = ProxyHeadersMiddleware(self._serve, list(trusted_proxies))  # type: ignore[arg-type]
 
     async def __call__(self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
@@ -96,21 +76,31 @@ class Gateway:
         await self._proxies(request, receive, send)
 
     async def _serve(self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        client = scope["client"][0] if scope["client"] else None
+        if self._downloads.serves(scope):
+            began = time.perf_counter()
+            reply, size = await self._downloads.serve(scope, receive, send)
+            log_access(client, scope["method"], reply, size, time.perf_counter() - began)
+            return
         try:
             body = await self._read(scope, receive)
         except Disconnected:
             return
         except BodyTooLarge as fault:
-            await _refuse_body(scope["method"], await self._too_large(scope, fault.args[0]), receive, send)
+            reply = await self._too_large(scope, fault.args[0])
+            log_access(client, scope["method"], reply, len(reply.body), 0)
+            await _refuse_body(reply, receive, send)
             return
         began = time.perf_counter()
         reply = await self._ask(proxy_event(scope, body))
-        log_access(scope["method"], reply, time.perf_counter() - began)
+        log_access(client, scope["method"], reply, len(reply.body), time.perf_counter() - began)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
     async def _ask(self, event: dict[str, Any]) -> Reply:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._reply, event)
+        reads = event["httpMethod"] in _READING and not event["body"]
+        threads = self._readers if reads else self._workers
+        return await asyncio.get_running_loop().run_in_executor(threads, self._reply, event)
 
     async def _too_large(self, scope: "HTTPScope", size: int) -> Reply:
         """What to say of a body that is not carried: the app's own words, where it has some."""
@@ -152,43 +142,9 @@ class Gateway:
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def frame(method: str, response: Response) -> Reply:
-    """Put the answer into HTTP's frame: the length is ours to say, and some answers carry no body."""
-    headers: list[tuple[bytes, bytes]] = []
-    length = len(response.body)
-    for name, value in response.headers:
-        raw_name, raw_value = name.encode("latin-1").lower(), value.encode("latin-1")
-        if _UNSAFE_HEADER.search(raw_name + raw_value):
-            raise ValueError(f"line break in response header {name!r}")
-        if raw_name == b"content-length":
-            if method == "HEAD" and not response.body:
-                length = int(value)
-        elif raw_name != b"transfer-encoding":
-            headers.append((raw_name, raw_value))
-    bodiless = response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-    if not bodiless:
-        headers.append((b"content-length", b"%d" % length))
-    body = b"" if bodiless or method == "HEAD" else response.body
-    return Reply(response.status, headers, body, str(getattr(response, "route", "-")))
-
-
-def error(method: str, status: HTTPStatus) -> Reply:
-    """An answer of the gateway's own: neutral JSON that belongs to no service."""
-    body = json.dumps({"message": status.phrase}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return Reply(status, headers, b"" if method == "HEAD" else body)
-
-
-def log_access(method: str, reply: Reply, seconds: float) -> None:
-    """One line per request; the route's template stands for the path, which may carry an API key."""
-    line = "%s %s %d %d %.1fms"
-    access_log.info(line, method, reply.route, reply.status, len(reply.body), seconds * 1000)
-
-
-async def _refuse_body(method: str, reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+async def _refuse_body(reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
     """Answer at once and let the client finish sending: closing sooner would destroy the answer."""
     headers = [*reply.headers, (b"connection", b"close")]
-    log_access(method, reply, seconds=0)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})
     with contextlib.suppress(TimeoutError):

@@ -2,8 +2,11 @@
 
 import logging
 import os
+import sqlite3
+import tempfile
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +17,16 @@ if TYPE_CHECKING:
     from chalicelib.web.site import Site
     from standalone.storage.engine import Engine
 
+TABLES = "tables.sqlite"
+
 _log = logging.getLogger(__name__)
-_JOBS_EVERY = 1.0
+_JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
 
 
 def open_data(directory: Path) -> "Engine":
     """Let this process live on `directory`, which is made when it is not there; other processes may do the same.
 
-    Returns what answers in place of DynamoDB. Raises OSError when the directory cannot be used.
+    Returns the engine that answers from now on. Raises OSError when the directory cannot be used.
     """
     os.umask(0o077)  # what is in there is nobody else's business
     directory = directory.resolve()
@@ -36,7 +41,7 @@ def open_data(directory: Path) -> "Engine":
     from standalone.storage.engine import Engine
     from standalone.storage.hook import attach
 
-    engine = Engine(directory / "tables.sqlite")
+    engine = Engine(directory / TABLES)
     attach(engine)
 
     from chalicelib.core import storage
@@ -46,14 +51,43 @@ def open_data(directory: Path) -> "Engine":
     return engine
 
 
-def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False) -> "Site":
-    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it.
+def check_data(directory: Path) -> None:
+    """Open `directory`, see that it can be written, and let go of it. Raises OSError."""
+    from chalicelib.core import sealing
+    from standalone.storage.hook import detach
 
-    `serves_dns` tells that a name server of ours answers for LuaDNS' zones.
-    """
+    engine = open_data(directory)
+    detach()
+    engine.close()
+    with tempfile.TemporaryFile(dir=directory):
+        pass
+    sealing.derived_key("links")
+
+
+@contextmanager
+def frozen(directory: Path, scratch: Path) -> Iterator[None]:
+    """Let this process see the tables as they are at this moment, by a copy below `scratch`; servers go on."""
+    from standalone.storage import hook
+    from standalone.storage.engine import Engine
+
+    live = hook.attached
+    assert live, "the data are open"
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".tables-") as place:
+        copy = Path(place) / TABLES
+        with closing(sqlite3.connect(directory / TABLES)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        engine = Engine(copy)
+        hook.attach(engine)
+        try:
+            yield
+        finally:
+            hook.attach(live)
+            engine.close()
+
+
+def make_site(directory: Path, base_url: str | None) -> "Site":
+    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it."""
     open_data(directory)
-    if serves_dns:
-        settings.install(replace(settings.current(), luadns_engine="authoritative"))
     if base_url:
         settings.install(replace(settings.current(), base_url=base_url))
 
@@ -72,4 +106,4 @@ def _do_jobs() -> None:
             jobs.run_due()
         except Exception:  # the store may be away for a moment; the jobs wait
             _log.exception("jobs could not be run")
-        time.sleep(_JOBS_EVERY)
+        jobs.wait(_JOBS_EVERY)

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from uvicorn import Config, Server
+from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
@@ -28,6 +30,9 @@ LOGGING: dict[str, Any] = {
     "loggers": {"botocore": {"level": "WARNING"}, "pynamodb": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
+
+UNSENT = 128 * 1024
+MANY_FILES = 65536
 
 log = logging.getLogger("moonbase.server")
 
@@ -85,8 +90,23 @@ def configure(
 
 
 def serve(config: Config, listener: socket.socket) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0."""
-    sys.exit(_serve_many(config, listener) if config.workers > 1 else _serve_one(config, listener))
+    """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0.
+
+    Also a single worker has a supervisor, which starts it again should it die, and anew at SIGHUP.
+    """
+    _allow_many_files()
+    supervisor = Multiprocess(config, [listener])
+    supervisor.run()
+    failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
+    sys.exit(STARTUP_FAILURE if failed else 0)
+
+
+def check_tls(cert: Path, key: Path) -> None:
+    """Raises ValueError when the files are no certificate and its key, or the key asks for a password."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except OSError as problem:
+        raise ValueError(f"{cert} and {key} are no certificate and its key: {problem}") from None
 
 
 def listen(config: Config) -> socket.socket:
@@ -100,27 +120,20 @@ def listen(config: Config) -> socket.socket:
         ) from problem
     # Connections inherit it. asyncio would leave it out, as it cannot tell that this socket speaks TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # The kernel takes no more than this of what cannot be sent yet. Of its own it would take megabytes, and then
+    # nothing for as long as a slow reader needs for most of them, who would look like one that has stopped.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     scheme = "https" if config.is_ssl else "http"
     log.info("listening on %s://%s:%d", scheme, config.host, listener.getsockname()[1])
     return listener
 
 
-def _serve_one(config: Config, listener: socket.socket) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)  # uvicorn raises the signal again when it is done
-    Server(config).run([listener])
-    return STARTUP_FAILURE
-
-
-def _serve_many(config: Config, listener: socket.socket) -> int:
-    supervisor = Multiprocess(config, [listener])
-    supervisor.run()
-    failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
-    return STARTUP_FAILURE if failed else 0
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    sys.exit(0)
+def _allow_many_files() -> None:
+    """As many connections as the system lets us have; many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _make_gateway(app_factory: str | Callable[[], Answer], **options: Any) -> Gateway:

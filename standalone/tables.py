@@ -1,10 +1,9 @@
 """All tables: what one machine makes at its first start, and a stack on AWS has from its template."""
 
-from pynamodb.models import Model
-
+from chalicelib.core.storage import Item
 from chalicelib.core.tables import CoreItem
 from chalicelib.hel.tables import HelItem
 from chalicelib.luadns.tables import LuaDnsItem
 from chalicelib.luarocks.tables import LuaRocksItem
 
-MODELS: list[type[Model]] = [CoreItem, LuaRocksItem, HelItem, LuaDnsItem]
+MODELS: list[type[Item]] = [CoreItem, LuaRocksItem, HelItem, LuaDnsItem]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.core import audit, ids
+from chalicelib.core import audit, ids, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from chalicelib.core.storage import Transaction
@@ -29,6 +29,8 @@ RANKS = (
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{2,25}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _LONGEST_PASSWORD = 1024
+_hashing = limits.Turns(at_once=2, waiting=2)  # each takes 20 MB and tens of milliseconds of a processor
+_HASHING = "Too many people are logging in, try again in a moment."
 
 
 class UsernameTaken(Conflict):
@@ -114,13 +116,15 @@ def listed() -> Iterator[Account]:
 def log_in(username: str, password: str) -> Account:
     """The account that this username and password open.
 
-    Raises Unauthenticated, the same for an unknown user and a wrong password and after the same work, or Suspended.
+    Raises Unauthenticated, the same for an unknown user and a wrong password and after the same work, Suspended, or
+    Busy when too many others are at it.
     """
     from argon2.exceptions import VerificationError
 
     account = find(username)
     try:
-        _hasher().verify((account and account.password_hash) or _nobodys_hash(), password[:_LONGEST_PASSWORD])
+        with _hashing.turn(_HASHING):
+            _hasher().verify((account and account.password_hash) or _nobodys_hash(), password[:_LONGEST_PASSWORD])
     except VerificationError:
         raise Unauthenticated("Wrong username or password.") from None
     if account is None or account.password_hash is None or len(password) > _LONGEST_PASSWORD:
@@ -151,7 +155,8 @@ def hash_password(password: str) -> str:
         raise Invalid("A password cannot be empty.", field="password")
     if len(password) > _LONGEST_PASSWORD:
         raise Invalid(f"A password has at most {_LONGEST_PASSWORD} characters.", field="password")
-    return _hasher().hash(password)
+    with _hashing.turn(_HASHING):
+        return _hasher().hash(password)
 
 
 def _set_suspended(account: Account, suspended: bool, by: Caller | None) -> None:

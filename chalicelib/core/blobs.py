@@ -1,22 +1,19 @@
 """Bytes: S3 on AWS, a directory on one machine. Keys are content-addressed, so a blob never changes."""
 
 import hashlib
-import os
-import re
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
-from urllib.parse import quote
+from typing import BinaryIO, Protocol, cast
 
 from botocore.exceptions import ClientError
 
 from chalicelib import settings
 from chalicelib.core import aws
+from chalicelib.core.directories import DirectoryStore, Stored
 from chalicelib.core.errors import NotFound
-
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # no way up, no draft
+from chalicelib.core.links import attachment
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,19 @@ class Store(Protocol):
 
     def write(self, key: str, content: bytes) -> None: ...
 
+    def write_from(self, key: str, source: BinaryIO) -> None: ...
+
     def read(self, key: str) -> bytes: ...
 
+    def open(self, key: str) -> BinaryIO: ...
+
     def delete(self, key: str) -> None: ...
+
+    def delete_older(self, key: str, moment: float) -> bool: ...
+
+    def listed(self, prefix: str) -> Iterator[Stored]: ...
+
+    def drop_drafts(self, moment: float, *, dry: bool = False) -> int: ...
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None: ...
 
@@ -58,13 +65,42 @@ def get(key: str) -> bytes:
     return _store().read(key)
 
 
+def open(key: str) -> BinaryIO:
+    """The bytes as a stream, to be closed; raises NotFound."""
+    return _store().open(key)
+
+
 def delete(key: str) -> None:
     """Drop the bytes, if they are there."""
     _store().delete(key)
 
 
+def delete_older(key: str, moment: float) -> bool:
+    """Drop the bytes if they were last written before `moment` (epoch seconds); returns whether they were."""
+    return _store().delete_older(key, moment)
+
+
+def restore(key: str, source: BinaryIO) -> None:
+    """Keep what `source` (seekable) holds under the key that it had elsewhere."""
+    _store().write_from(key, source)
+
+
+def listed(prefix: str = "") -> Iterator[Stored]:
+    """All blobs whose key begins like this, by key within each folder."""
+    return _store().listed(prefix)
+
+
+def drop_drafts(moment: float, *, dry: bool = False) -> int:
+    """Remove what was left half-written before `moment`, unless `dry`; returns how many. S3 keeps no such thing."""
+    return _store().drop_drafts(moment, dry=dry)
+
+
 def link(key: str, *, method: str, filename: str, content_type: str, seconds: int = 900) -> str | None:
-    """An absolute URL at which `method` (GET or HEAD) works for `seconds`; None where bytes are sent directly."""
+    """A URL at which `method` (GET or HEAD) works for `seconds`, for a redirect; None where bytes are sent directly.
+
+    It is absolute, or starts with a slash where a directory holds the bytes and MOONBASE_BASE_URL is not set:
+    `web/site.py` puts the host that the client asked before the Location of such a redirect.
+    """
     return _store().link(key, method, filename, content_type, seconds)
 
 
@@ -77,9 +113,16 @@ class S3Store:
     def write(self, key: str, content: bytes) -> None:
         aws.client("s3").put_object(Bucket=self._bucket, Key=key, Body=content)
 
+    def write_from(self, key: str, source: BinaryIO) -> None:
+        aws.client("s3").put_object(Bucket=self._bucket, Key=key, Body=source)
+
     def read(self, key: str) -> bytes:
+        with self.open(key) as stream:
+            return stream.read()
+
+    def open(self, key: str) -> BinaryIO:
         try:
-            return cast(bytes, aws.client("s3").get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            return cast(BinaryIO, aws.client("s3").get_object(Bucket=self._bucket, Key=key)["Body"])
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 raise NotFound("There is no such file.") from None
@@ -88,73 +131,31 @@ class S3Store:
     def delete(self, key: str) -> None:
         aws.client("s3").delete_object(Bucket=self._bucket, Key=key)
 
+    def delete_older(self, key: str, moment: float) -> bool:
+        for stored in self.listed(key):
+            if stored.key == key and stored.written_at < moment:
+                self.delete(key)
+                return True
+        return False
+
+    def listed(self, prefix: str) -> Iterator[Stored]:
+        pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield Stored(found["Key"], int(found["Size"]), found["LastModified"].timestamp())
+
+    def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
+        return 0
+
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
         asked = {
             "Bucket": self._bucket,
             "Key": key,
             "ResponseContentType": content_type,
-            "ResponseContentDisposition": _attachment(filename),
+            "ResponseContentDisposition": attachment(filename),
         }
         operation = "head_object" if method == "HEAD" else "get_object"
         return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
-
-
-class DirectoryStore:
-    """Files below one directory, each written whole or not at all."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def write(self, key: str, content: bytes) -> None:
-        path = self._path(key)
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-        _sync_directory(path.parent)
-
-    def read(self, key: str) -> bytes:
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise NotFound("There is no such file.") from None
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-    def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
-        return None
-
-    def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise NotFound("There is no such file.")
-        return self._directory / key
-
-
-def _attachment(filename: str) -> str:
-    """A Content-Disposition (RFC 6266) that no filename can break out of."""
-    plain = re.sub(r"""[^ !#-\[\]-~]""", "_", filename)
-    if plain == filename:
-        return f'attachment; filename="{plain}"'
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename in `directory` survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _store() -> Store:

@@ -26,14 +26,21 @@ Decision = Callable[[View, Transaction], Changes]
 class Catalogue:
     """One list that everybody may see, such as all rocks.
 
-    `entities` yields (key, value) for every entry from the entities themselves: what `rebuild` goes by.
+    `entities` yields (key, value) for every entry from the entities themselves: what `rebuild` goes by. `settled` gives
+    a value without its counters, which may run ahead in the entities; by the rest `fsck` compares both.
     """
 
     named: dict[str, "Catalogue"] = {}
 
-    def __init__(self, name: str, entities: Callable[[], Iterable[tuple[str, Value]]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        entities: Callable[[], Iterable[tuple[str, Value]]],
+        settled: Callable[[Value], Value] = lambda value: value,
+    ) -> None:
         self.name = name
-        self._entities = entities
+        self.entities = entities
+        self.settled = settled
         self._log = ChangeLog(name)
         self._view = View(0, 0, {})
         self._publishing = threading.Lock()
@@ -76,7 +83,7 @@ class Catalogue:
 
     def rebuild(self) -> View:
         """Make all entries anew from the entities, announced by one change item."""
-        return self._replace(lambda _: {key: Entry(key, value) for key, value in self._entities()}, _after)
+        return self._replace(lambda _: {key: Entry(key, value) for key, value in self.entities()}, _after)
 
     def refresh(self, renew: Callable[[View], Changes], *, modifies: bool = True) -> View:
         """Bring any number of entries up to date, such as their counters, announced by one change item.

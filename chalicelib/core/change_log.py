@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import orjson
 
-from chalicelib.core import blobs
+from chalicelib.core import blobs, inventory
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.tables import Change, Fold, Head
+from chalicelib.core.tables import Change, CoreItem, Fold, Head
 from chalicelib.core.views import Entry, Value, View
 
 KEEP_FOLDED = 48 * 3600
@@ -143,6 +143,13 @@ class ChangeLog:
 
 def _same_or_new(known: Entry | None, key: str, value: Value) -> Entry:
     return known if known and known.value == value else Entry(key, value)
+
+
+@inventory.holds(CoreItem, "catalogue")
+def _blobs_of(item: CoreItem) -> list[str | None]:
+    if isinstance(item, Change):
+        return [item.blob, item.snapshot]
+    return [item.snapshot] if isinstance(item, Head | Fold) else []
 
 
 def _pointer(view: View, snapshot: str) -> dict[str, Any]:

@@ -52,5 +52,9 @@ class Busy(CoreError):
     """The same thing is being changed by others, or a part is away; try again after `detail["retry_after"]` seconds."""
 
 
+class Full(CoreError):
+    """There is no room to store what was sent; nothing of it was kept."""
+
+
 class Fault(CoreError):
     """Our own mistake; whoever asked learns no more than that."""

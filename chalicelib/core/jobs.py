@@ -1,20 +1,24 @@
 """Work that follows a write: promised in the same transaction, done at least once, soon after.
 
+The job itself lies in the table. Whoever runs jobs is only woken: the thread in this process by an event, the function
+on AWS by a message in the queue; and both look by themselves from time to time, so that a lost call delays and loses
+nothing.
+
 A handler must be idempotent. A job that fails is tried again with growing pauses, and is kept as dead after
 `ATTEMPTS` failures.
 """
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from pynamodb.exceptions import DeleteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
+from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import settings
+from chalicelib.core import aws
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
@@ -24,16 +28,8 @@ _LEASE = 600  # seconds: longer than any job may take, so that nobody else start
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
 _periods: dict[str, int] = {}
+_promised = threading.Event()
 _next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
-
-
-class Later(Exception):
-    """Raised by a handler that did what can be done now: it is called again `after` so many seconds, with `payload`."""
-
-    def __init__(self, after: float, payload: Any) -> None:
-        super().__init__(f"again in {after} seconds")
-        self.after = after
-        self.payload = payload
 
 
 def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
@@ -89,75 +85,93 @@ def forget() -> None:
     _next.clear()
 
 
-def promise(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
-    """Put a job into a transaction.
-
-    `once` names what it is about: a job of that name and about that which still waits is replaced. One that is being
-    done at the moment is done again.
-    """
+def promise(writes: Transaction, name: str, payload: Any) -> None:
+    """Put a job into a transaction."""
     moment = time.time()
-    sk = f"{name}#{once}" if once is not None else f"{moment:017.6f}#{secrets.token_hex(4)}"
-    writes.put(Job("jobs", sk, name=name, payload=payload, due_at=moment))
+    writes.put(Job("jobs", f"{moment:017.6f}#{secrets.token_hex(4)}", name=name, payload=payload, due_at=moment))
+    writes.then(_wake)
+
+
+def wait(seconds: float) -> None:
+    """Until this process promises a job, or so many seconds."""
+    _promised.wait(seconds)
+    _promised.clear()
 
 
 def run_due() -> int:
     """Do what is due now; returns how many jobs succeeded."""
     done = 0
-    for waiting in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        job = _take(waiting)
-        if job is None:
+    for job in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
+        if not _take(job):
             continue
-        if job.attempts <= ATTEMPTS:
+        if job.attempts < ATTEMPTS:
             done += _do(job)
         else:
             _bury(job, "nobody came back from it")
     return done
 
 
+def waiting() -> list[Job]:
+    """The jobs that are yet to be done, oldest first; one that is being done is due again when its lease ends."""
+    return list(Job.query("jobs", consistent_read=True))
+
+
 def dead() -> list[Job]:
     """The jobs that were given up, oldest first."""
-    return list(Job.query("jobs-dead"))
+    return list(Job.query("jobs-dead", consistent_read=True))
 
 
-def _take(job: Job) -> Job | None:
-    """Keep the job from others for a while, also when this process dies over it; None when somebody was faster."""
-    taken, found = job.update_or_read(
+def retry(number: str) -> Job:
+    """Take a job from the dead: it is due at once, with all its attempts. Raises NotFound."""
+    unknown = NotFound(f"There is no dead job {number}.")
+    job = Job.find("jobs-dead", number)
+    if job is None:
+        raise unknown
+    alive = Job("jobs", job.sk, name=job.name, payload=job.payload, due_at=time.time())
+    writes = Transaction()
+    writes.delete(job, Job.pk.exists(), unknown)
+    writes.create(alive)
+    writes.then(_wake)
+    writes.commit()
+    return alive
+
+
+def _wake() -> None:
+    """Let somebody look for jobs now. Should that fail, the clock will."""
+    _promised.set()
+    if queue := settings.current().queue:
+        try:
+            aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
+        except (BotoCoreError, ClientError):
+            _log.exception("the queue cannot be told of a job")
+
+
+def _take(job: Job) -> bool:
+    """Keep the job from others for a while, also when this process dies over it; False when somebody was faster."""
+    taken, _ = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
-        _as_it_was(job) & Job.pk.exists(),
+        (Job.due_at == job.due_at) & Job.pk.exists(),
     )
-    return found if taken else None
+    return taken
 
 
 def _do(job: Job) -> bool:
     try:
         _handlers[job.name](job.payload)
-    except Later as later:
-        _put_off(job, later.after, Job.payload.set(later.payload), Job.attempts.set(0))
-        return True
     except Exception as error:  # whatever a handler raises, the queue goes on and the job stays
         _log.exception("job %s failed", job.name)
-        if job.attempts >= ATTEMPTS:
+        if job.attempts + 1 >= ATTEMPTS:
             _bury(job, f"{type(error).__name__}: {error}")
         else:
-            _put_off(job, 5 * 2 ** (job.attempts - 1))
+            job.update(actions=[Job.due_at.set(time.time() + 5 * 2**job.attempts)])
         return False
-    with suppress(DeleteError):
-        job.delete(_as_it_was(job))
+    job.delete()
     return True
-
-
-def _as_it_was(job: Job) -> Condition:
-    """That nobody has taken the job since we read it, or promised it anew since we took it."""
-    return Job.due_at == job.due_at
-
-
-def _put_off(job: Job, seconds: float, *changes: Action) -> None:
-    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _as_it_was(job))
 
 
 def _bury(job: Job, error: str) -> None:
     writes = Transaction()
-    writes.delete(job, _as_it_was(job))
+    writes.delete(job)
     writes.put(
         Job(
             "jobs-dead",
@@ -169,5 +183,4 @@ def _bury(job: Job, error: str) -> None:
             error=error[:1000],
         )
     )
-    with suppress(Contended):  # promised anew
-        writes.commit()
+    writes.commit()

@@ -1,9 +1,12 @@
-"""How often something may be done: fixed windows, aligned to the clock."""
+"""How often something may be done, in fixed windows aligned to the clock; and by how many at once."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from chalicelib.core.errors import TooMany
+from chalicelib.core.errors import Busy, TooMany
 from chalicelib.core.tables import Window
 
 
@@ -28,3 +31,25 @@ def forget(subject: str, seconds: int) -> None:
     """Let the current window of `subject` start anew."""
     moment = int(time.time())
     Window(f"window#{subject}", str(moment - moment % seconds)).delete()
+
+
+class Turns:
+    """Slow work, done by a few threads at a time while a few more wait: the others learn at once that it is busy.
+
+    So whoever asks for much of it holds up those who ask for it as well, and nobody else.
+    """
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._places = threading.BoundedSemaphore(at_once + waiting)
+        self._working = threading.BoundedSemaphore(at_once)
+
+    @contextmanager
+    def turn(self, message: str) -> Iterator[None]:
+        """Wait for one's turn and have it; raises Busy with `message` when all places are taken."""
+        if not self._places.acquire(blocking=False):
+            raise Busy(message, retry_after=2)
+        try:
+            with self._working:
+                yield
+        finally:
+            self._places.release()

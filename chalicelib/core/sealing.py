@@ -1,6 +1,7 @@
 """Secrets that must be readable again: sealed by KMS on AWS, by a key file on one machine."""
 
 import base64
+import hmac
 import os
 import tempfile
 from contextlib import suppress
@@ -18,22 +19,38 @@ def seal(secret: str, purpose: str) -> str:
     if key := settings.current().kms_key:
         answer = aws.client("kms").encrypt(KeyId=key, Plaintext=secret.encode(), EncryptionContext={"purpose": purpose})
         return base64.b64encode(answer["CiphertextBlob"]).decode()
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = os.urandom(12)
-    sealed = AESGCM(_key(settings.current().key_file)).encrypt(nonce, secret.encode(), purpose.encode())
-    return base64.b64encode(nonce + sealed).decode()
+    return seal_by_file(settings.current().key_file, secret, purpose)
 
 
 def unseal(sealed: str, purpose: str) -> str:
     """Decrypt what `seal` made for this `purpose`."""
-    data = base64.b64decode(sealed)
     if key := settings.current().kms_key:
+        data = base64.b64decode(sealed)
         answer = aws.client("kms").decrypt(KeyId=key, CiphertextBlob=data, EncryptionContext={"purpose": purpose})
         return bytes(answer["Plaintext"]).decode()
+    return unseal_by_file(settings.current().key_file, sealed, purpose)
+
+
+def seal_by_file(file: str, secret: str, purpose: str) -> str:
+    """Encrypt with the key in a file, which is made when there is none."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    return AESGCM(_key(settings.current().key_file)).decrypt(data[:12], data[12:], purpose.encode()).decode()
+    nonce = os.urandom(12)
+    sealed = AESGCM(_key(file)).encrypt(nonce, secret.encode(), purpose.encode())
+    return base64.b64encode(nonce + sealed).decode()
+
+
+def unseal_by_file(file: str, sealed: str, purpose: str) -> str:
+    """Decrypt what `seal_by_file` made."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    data = base64.b64decode(sealed)
+    return AESGCM(_key(file)).decrypt(data[:12], data[12:], purpose.encode()).decode()
+
+
+def derived_key(purpose: str) -> bytes:
+    """A key of 32 bytes for another purpose than sealing, the same in every process that has the key file."""
+    return hmac.digest(_key(settings.current().key_file), purpose.encode(), "sha256")
 
 
 @cache

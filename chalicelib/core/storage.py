@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -122,6 +122,7 @@ class Transaction:
     def __init__(self) -> None:
         self._write = TransactWrite(connection=_shared, client_request_token=uuid.uuid4().hex)
         self._otherwise: dict[str, list[CoreError | None]] = {"delete": [], "put": [], "update": []}
+        self._then: dict[Callable[[], None], None] = {}
 
     def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
         """Remove an item."""
@@ -148,12 +149,18 @@ class Transaction:
         self._otherwise["update"].append(otherwise)
         self._write.update(item, actions=actions, condition=condition)
 
+    def then(self, action: Callable[[], None]) -> None:
+        """Do this once it is all written; however often it is asked for, once."""
+        self._then[action] = None
+
     def commit(self) -> None:
         """Write it all; raises the `otherwise` of a failed condition, Contended, or Busy when DynamoDB is."""
         try:
             self._write._commit()
         except TransactWriteError as error:
             raise self._refusal(error) from error
+        for action in self._then:
+            action()
 
     def _refusal(self, error: TransactWriteError) -> Exception:
         """Which error a cancelled transaction means; PynamoDB sends the writes as delete, put, update."""

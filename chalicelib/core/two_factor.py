@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from chalicelib.core import audit, credentials, limits, sealing
+from chalicelib.core import audit, credentials, inventory, limits, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, SecondFactorRequired, Unauthenticated
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, TwoFactor
+from chalicelib.core.tables import Account, CoreItem, TwoFactor
 
 STEP = 30
 ACCEPTED_STEPS = (0, -1, -2)  # now and a minute back, as luarocks.org; never the future
@@ -19,6 +19,8 @@ FAILURES = 5
 WINDOW = 300
 _RECOVERY_CODES = 8
 _RECOVERY_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+
+inventory.seals(CoreItem, "sealed_secret")
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from typing import cast
 
 import orjson
 
-from chalicelib.core import blobs
+from chalicelib.core import blobs, inventory
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.views import Value
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import HelItem, Package
+
+AREA = "hel"
 
 
 def entities() -> Iterator[tuple[str, Value]]:
@@ -22,6 +24,11 @@ def entities() -> Iterator[tuple[str, Value]]:
     packages = [item for item in HelItem.scan(consistent_read=True) if isinstance(item, Package)]
     for package in sorted(packages, key=lambda package: package.id):
         yield package.name, public(package, document_of(package))
+
+
+@inventory.holds(HelItem, AREA)
+def _blobs_of(item: HelItem) -> list[str | None]:
+    return [item.blob] if isinstance(item, Package) else []
 
 
 def document_of(package: Package) -> Document:
@@ -46,4 +53,8 @@ def _date(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-catalogue = Catalogue("hel", entities)
+def _without_views(value: Value) -> Value:
+    return {**value, "stats": {**value["stats"], "views": 0}}
+
+
+catalogue = Catalogue("hel", entities, _without_views)

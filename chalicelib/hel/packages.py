@@ -16,8 +16,6 @@ from chalicelib.hel import index
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
 
-AREA = "hel"
-
 
 def create(caller: Caller, document: Document) -> None:
     """Publish a new package, see model.parse. Raises Conflict when the name is in use, even by a race."""
@@ -53,5 +51,5 @@ def _stored(document: Document) -> tuple[str | None, str | None]:
     """Where a document goes: (itself, None) into the item, or (None, the key of its blob) when it is large."""
     body = orjson.dumps(document)
     if len(body) > LARGE_ENTRY:
-        return None, blobs.put(body, AREA).key
+        return None, blobs.put(body, index.AREA).key
     return body.decode(), None

@@ -1,14 +1,30 @@
 """The root of the host, which no upstream API claims."""
 
+import logging
+
+from chalicelib.core.errors import Busy
+from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.service import Service
 
 service = Service("home", wire.render_error)
+_log = logging.getLogger(__name__)
 
 
 @service.route("GET", "/")
 def welcome(request: Request) -> Response:
     """What this server offers."""
     return wire.render_welcome(request)
+
+
+@service.route("GET", "/healthz")
+def health(request: Request) -> Response:
+    """Whether requests can be answered: 200, or 503 when the store does not answer."""
+    try:
+        CoreItem.find("health", "health")
+    except Exception as error:
+        _log.exception("the store does not answer")
+        raise Busy("The store does not answer.", retry_after=5) from error
+    return wire.render_health()

@@ -20,6 +20,11 @@ def render_welcome(request: Request) -> Response:
     return bytes_response(text.encode(), "text/plain; charset=utf-8")
 
 
+def render_health() -> Response:
+    """`{"status": "ok"}`, which nobody may keep."""
+    return json_response({"status": "ok"}, headers=[("Cache-Control", "no-store")])
+
+
 def render_error(request: Request, error: CoreError) -> Response:
     """`{"message": ...}`: in no service's dialect."""
     return json_response({"message": error.message}, status_of(error), headers_of(error))

@@ -107,7 +107,12 @@ def _rdata(type_: str, content: str, called: str | None = None) -> str:
 
 
 def _is_more_than_a_line(type_: str, content: str) -> bool:
-    """Whether the text has what only zone files have: comments, brackets, several lines, rdata of unknown types."""
+    """Whether the text has what only zone files have: comments, brackets, several lines, rdata of unknown types.
+
+    A SOA is seven words, because its serial is found by counting them.
+    """
+    if type_ == "SOA" and len(content.split()) != 7:
+        return True
     outside = _QUOTED.sub("", content)
     forbidden = "\r\n()\0" if type_ == "CAA" else "\r\n();\0"
     return content.startswith("\\#") or any(letter in outside for letter in forbidden)

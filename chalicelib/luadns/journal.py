@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import blobs, jobs
+from chalicelib.core import blobs, inventory, jobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns.tables import LuaDnsItem, Zone
 
+AREA = "luadns"
 MOST_WRITES = 90  # of the 100 in a transaction: some are the zone's own, the audit's and the engine's
 MOST_BYTES = 2_500_000  # of the 4 MB in a transaction
 
@@ -41,7 +42,7 @@ def begin(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
         for chunk in _chunks(items)
     ]
     jobs.promise(writes, "luadns-settle", {"pk": zone.pk, "sk": zone.sk})
-    return blobs.put(orjson.dumps(chunks), f"luadns/{int(zone.id)}-{secrets.token_hex(8)}").key
+    return blobs.put(orjson.dumps(chunks), f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}").key
 
 
 def settle(zone: Zone) -> None:
@@ -57,6 +58,12 @@ def settle(zone: Zone) -> None:
                 raise
         else:
             return
+
+
+@inventory.holds(LuaDnsItem, AREA)
+def _blobs_of(item: LuaDnsItem) -> tuple[str | None]:
+    """The journal of a zone that is half written."""
+    return (item.journal if isinstance(item, Zone) else None,)
 
 
 @jobs.handles("luadns-settle")

@@ -1,5 +1,6 @@
 """Every byte that a LuaDNS client sees: zones, records, lists and errors; what clients send is read in inputs.py."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
 
-_PARSES_ARRAYS = ("Go-http-client/", "Ruby")  # the official clients, which take a 400 for the array it really is
+_PARSES_ARRAYS = re.compile("Go-http-client/.*|Ruby")  # the official clients take a 400 for the array it really is
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -145,7 +146,7 @@ def render_error(request: Request, error: CoreError) -> Response:
     body: dict[str, Any] = {"status": _TITLES[status], "request_id": request.id, "message": _message(error, status)}
     if isinstance(error, Invalid):
         body["errors"] = [_problem(problem) for problem in error.detail.get("problems", [Problem(None, error.message)])]
-        if request.user_agent.startswith(_PARSES_ARRAYS):
+        if _PARSES_ARRAYS.fullmatch(request.user_agent):
             return _render(body["errors"], headers, status)
     return _render(body, headers, status)
 

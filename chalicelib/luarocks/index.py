@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.core import blobs, inventory
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
 from chalicelib.core.views import Entry, Value, View
@@ -106,6 +107,11 @@ def entities() -> Iterator[tuple[str, Value]]:
         modules[pk]["versions"][name] = version
     for value in sorted(modules.values(), key=lambda value: value["id"]):
         yield key_of(value["user"], value["name"]), value
+
+
+@inventory.holds(LuaRocksItem, AREA)
+def _blobs_of(item: LuaRocksItem) -> list[str]:
+    return [blobs.key_of(AREA, item.sha256)] if isinstance(item, Stored) else []
 
 
 def with_version(entry: Entry | None, module: Module, version: Version) -> Value:

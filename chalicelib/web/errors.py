@@ -18,6 +18,7 @@ _STATUS: dict[type[errors.CoreError], int] = {
     errors.TooLarge: 413,
     errors.TooMany: 429,
     errors.Busy: 503,
+    errors.Full: 507,
 }
 
 

@@ -36,5 +36,5 @@ def bytes_response(
 
 
 def redirect(location: str, status: int = 302) -> Response:
-    """Elsewhere; `location` must be absolute, because LuaSocket follows nothing else."""
+    """Elsewhere: a URL, or a path of this host, which the site makes a URL of."""
     return Response(status, b"", [("Location", location)])

@@ -34,7 +34,7 @@ class Site:
         service, place, params = self.tree.find(request.segments)
         request.params = dict(params)
         assert service is not None, "every path has an owner: the root has one"
-        response = not_modified(request, service.answer(request, place))
+        response = _with_whole_location(request, not_modified(request, service.answer(request, place)))
         return _without_body(response) if request.method == "HEAD" else response
 
     def largest_body(self, method: str, path: str) -> int:
@@ -93,6 +93,15 @@ def _as_text(body: bytes) -> str | None:
 def _is_root_file(path: str) -> bool:
     """Whether the root's own resources serve the path: the root has one variable child, which is `{proxy+}`."""
     return path == "/" or (path.startswith("/{") and path.count("/") == 1)
+
+
+def _with_whole_location(request: Request, response: Response) -> Response:
+    """A redirect to a path of this host, with the host as the client wrote it: LuaSocket follows nothing else."""
+    location = response.header("Location")
+    if location is None or not location.startswith("/"):
+        return response
+    rest = [(name, value) for name, value in response.headers if name.lower() != "location"]
+    return replace(response, headers=[*rest, ("Location", request.base_url + location)])
 
 
 def _without_body(response: Response) -> Response:

@@ -1,8 +1,11 @@
 """Bytes in a bucket or a directory: whole or not at all, found again, and linked to without surprises."""
 
 import hashlib
+import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +15,7 @@ from chalicelib import settings
 from chalicelib.core import aws as services
 from chalicelib.core import blobs
 from chalicelib.core.blobs import Blob
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Full, NotFound
 
 embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 moto = pytest.mark.parametrize("aws", ["moto"], indirect=True)
@@ -89,7 +92,7 @@ def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(Full):
         blobs.put(CONTENT, "area")
     assert files() == []
 
@@ -152,8 +155,72 @@ def test_nothing_outside_the_directory_can_be_written() -> None:
 
 
 @embedded
-def test_a_directory_has_no_links() -> None:
-    assert blobs.link("area/x", method="GET", filename="x", content_type="a/b") is None
+def test_a_directory_links_to_the_gateway_of_the_host_that_was_asked() -> None:
+    link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
+    assert link.startswith("/.blobs/area/x?method=GET&filename=x&type=a%2Fb&expires=")
+
+
+@embedded
+def test_a_directorys_link_is_absolute_where_the_base_url_is_set() -> None:
+    with settings.override(base_url="https://rocks.example.org/moon/"):
+        link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
+    assert link.startswith("https://rocks.example.org/moon/.blobs/area/x?")
+
+
+def test_blobs_are_listed_with_their_sizes_and_moments() -> None:
+    before = time.time()
+    kept = [blobs.put(content, area) for area in ("one", "two/below") for content in (b"a", b"bc")]
+    found = list(blobs.listed())
+    assert {(stored.key, stored.size) for stored in found} == {(blob.key, blob.size) for blob in kept}
+    assert all(before - 2 < stored.written_at < time.time() + 2 for stored in found)
+    assert {stored.key for stored in blobs.listed("two/")} == {blob.key for blob in kept[2:]}
+
+
+def test_a_place_where_nothing_was_written_lists_nothing() -> None:
+    assert list(blobs.listed()) == []
+
+
+def test_bytes_are_read_as_a_stream() -> None:
+    with blobs.open(blobs.put(CONTENT, "area").key) as stream:
+        assert (stream.read(2), stream.read()) == (CONTENT[:2], CONTENT[2:])
+
+
+def test_a_stream_of_what_is_not_there_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        blobs.open("area/aa/aaaa")
+
+
+def test_bytes_come_back_under_the_key_that_they_had() -> None:
+    blobs.restore("area/aa/aaaa", BytesIO(CONTENT))
+    assert blobs.get("area/aa/aaaa") == CONTENT
+
+
+def test_only_what_is_old_is_deleted_as_old() -> None:
+    key = blobs.put(CONTENT, "area").key
+    assert not blobs.delete_older(key, time.time() - 60)
+    assert blobs.get(key) == CONTENT
+    assert blobs.delete_older(key, time.time() + 60)
+    assert list(blobs.listed()) == []
+    assert not blobs.delete_older(key, time.time() + 60)
+
+
+@embedded
+def test_what_is_put_again_is_new_again() -> None:
+    key = blobs.put(CONTENT, "area").key
+    os.utime(directory() / key, (1, 1))
+    blobs.put(CONTENT, "area")
+    assert not blobs.delete_older(key, time.time() - 60)
+    assert files() == [key]
+
+
+@embedded
+def test_drafts_of_the_dead_are_found_and_removed() -> None:
+    key = blobs.put(CONTENT, "area").key
+    (directory() / "area" / ".draft-x").write_bytes(b"half")
+    assert blobs.drop_drafts(time.time() - 60) == 0
+    assert blobs.drop_drafts(time.time() + 60, dry=True) == 1
+    assert blobs.drop_drafts(time.time() + 60) == 1
+    assert files() == [key]
 
 
 @moto

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +10,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import jobs
+import app as moonbase
+from chalicelib import settings
+from chalicelib.core import aws, jobs
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
@@ -287,66 +288,85 @@ def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
         jobs.repeat_now("test-note")
 
 
-def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
+def test_a_promise_wakes_who_waits_in_this_process_at_once() -> None:
+    jobs.wait(0)
+    with ThreadPoolExecutor(1) as pool:
+        woken = pool.submit(jobs.wait, 30)
+        promise("test-note", 1)
+        woken.result(timeout=10)
+
+
+def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
+    Claim("name#y", "claim", holder="1").save()
     writes = Transaction()
-    jobs.promise(writes, name, payload, once=once)
-    writes.commit()
+    writes.create(Claim("name#y", "claim", holder="2"), Conflict("taken"))
+    jobs.promise(writes, "test-note", 1)
+    calls.clear()
+    with pytest.raises(Conflict), settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/jobs"):
+        writes.commit()
+    assert calls == ["TransactWriteItems"]
 
 
-@jobs.handles("test-later")
-def later(payload: Any) -> None:
-    done.append(payload)
-    if payload < 12:  # more often than a job may fail
-        raise jobs.Later(30, payload + 1)
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) -> None:
+    client = aws.client("sqs")
+    url = client.create_queue(QueueName="jobs")["QueueUrl"]
+    writes = Transaction()
+    with settings.override(queue=url):
+        jobs.promise(writes, "test-note", 1)
+        jobs.promise(writes, "test-note", 2)
+        calls.clear()
+        writes.commit()
+    assert calls == ["TransactWriteItems", "SendMessage"]
+    (message,) = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert message["Body"] == "jobs"
 
 
-@jobs.handles("test-again")
-def again(payload: Any) -> None:
-    done.append(payload)
-    if payload == "first":
-        promise_once("second", name="test-again")
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_message_makes_the_function_do_what_is_due() -> None:
+    promise("test-note", 1)
+    moonbase.wake_jobs({"Records": [{"body": "jobs", "receiptHandle": "x"}]}, None)
+    assert done == [1]
 
 
-def test_of_the_jobs_about_one_thing_the_last_is_done() -> None:
-    for number in range(3):
-        promise_once(number)
-        promise_once(number + 10, once="other")
-    assert len(waiting()) == 2
-    assert (jobs.run_due(), sorted(done)) == (2, [2, 12])
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_a_queue_that_is_away_costs_no_job() -> None:
+    with settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/no-such-queue"):
+        promise("test-note", 1)
+    assert (jobs.run_due(), done) == (1, [1])
 
 
-def test_a_job_that_is_promised_anew_while_it_is_done_is_done_again() -> None:
-    promise_once("first", name="test-again")
-    assert (jobs.run_due(), done, len(waiting())) == (1, ["first"], 1)
-    assert (jobs.run_due(), done, waiting()) == (1, ["first", "second"], [])
-
-
-def test_a_handler_may_want_to_be_called_again_later_and_as_often_as_it_likes() -> None:
+def bury() -> str:
+    """A job that was given up."""
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-later", 1)
-        for number in range(1, 13):
-            assert (jobs.run_due(), jobs.run_due(), done[-1]) == (1, 0, number)
-            clock.shift(30)
-    assert (waiting(), jobs.dead()) == ([], [])
-
-
-@pytest.mark.parametrize("name", ["test-fail", "test-later"])
-def test_what_became_of_a_job_does_not_undo_its_new_promise(name: str) -> None:
-    with time_machine.travel(MOMENT, tick=False) as clock:
-        promise_once(1, name=name)
-        (job,) = waiting()
-        job.update(actions=[Job.attempts.set(jobs.ATTEMPTS - 1)])
-        handler = jobs._handlers[name]
-
-        def meanwhile(payload: Any) -> None:
-            clock.shift(1)
-            promise_once(99, name=name)
-            handler(payload)
-
-        jobs._handlers[name] = meanwhile
-        try:
+        promise("test-fail", "x")
+        for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
-        finally:
-            jobs._handlers[name] = handler
-        assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in waiting()] == [(99, 0, True)]
-    assert jobs.dead() == []
+            clock.shift(3600)
+    (job,) = jobs.dead()
+    return str(job.sk)
+
+
+def test_a_dead_job_can_be_tried_again() -> None:
+    number = bury()
+    assert jobs.retry(number).payload == "x"
+    (job,) = jobs.waiting()
+    assert (job.name, job.attempts, jobs.dead()) == ("test-fail", 0, [])
+    jobs.run_due()
+    assert len(done) == jobs.ATTEMPTS + 1
+
+
+def test_only_a_dead_job_can_be_tried_again() -> None:
+    promise("test-note")
+    (job,) = jobs.waiting()
+    for number in (str(job.sk), "nonsense"):
+        with pytest.raises(NotFound, match="There is no dead job"):
+            jobs.retry(number)
+
+
+def test_two_who_retry_a_job_make_one_of_it() -> None:
+    number = bury()
+    jobs.retry(number)
+    with pytest.raises(NotFound):
+        jobs.retry(number)
+    assert len(jobs.waiting()) == 1

@@ -151,6 +151,16 @@ def test_no_right_is_a_wildcard(policies: list[list[Any]]) -> None:
         assert "Scan" not in str(statement["Action"])
 
 
+def test_promised_jobs_wake_a_function_that_may_take_its_time(template: Template) -> None:
+    function = template["Resources"]["WakeJobs"]["Properties"]
+    (source,) = function["Events"].values()
+    assert (source["Type"], source["Properties"]["Queue"]) == ("SQS", {"Fn::Sub": "${JobsQueue.Arn}"})
+    queue = template["Resources"]["JobsQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetters", "Arn"]}
+    assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
+
+
 def test_the_gateway_repeats_nothing_of_a_request(template: Template) -> None:
     answers = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"} <= set(answers)

@@ -80,8 +80,10 @@ def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name
 
 @pytest.mark.parametrize(
     "name",
-    ["org", ".", "a..org", "-a.org", "a-.org", "a b.org", "*.org", f"{'a' * 64}.org", "a.", "a\n.org", "ﬀ" * 300]
-    + ["a.b" * 90, "ex\u2028ample.org", "\0.org", "a_\u00ad.org\u202e"],
+    [
+        *("org", ".", "a..org", "-a.org", "a-.org", "a b.org", "*.org", f"{'a' * 64}.org", "a.", "a\n.org", "ﬀ" * 300),
+        *("a.b" * 90, "ex\u2028ample.org", "\0.org", "a_\u00ad.org\u202e"),
+    ],
 )
 @embedded
 def test_what_cannot_be_a_zone_is_refused(dns: LuaDns, name: str) -> None:

@@ -405,23 +405,98 @@ class TestFaults:
         [
             b"GARBAGE\r\n\r\n",
             b"GET / HTTP/1.1\n\n",
-            b"GET /a\tb HTTP/1.1\r\n\r\n",
-            b"GET / HTTP/3.9\r\n\r\n",
-            b"GET / HTTP/1.1\r\nBad Header\r\n\r\n",
+            b"GET /a\tb HTTP/1.1\r\nHost: t\r\n\r\n",
+            b"GET / HTTP/3.9\r\nHost: t\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: t\r\nBad Header\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: t\r\nSpace : before\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: t\r\nNul: a\0b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: t\r\nBare: a\rb\r\n\r\n",
             b"GET ?q=1 HTTP/1.1\r\nHost: t\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: t\r\n folded\r\n\r\n",
             b"CONNECT example.org:443 HTTP/1.1\r\nHost: t\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-            b"POST / HTTP/1.1\r\nContent-Length: three\r\n\r\nabc",
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
         ],
     )
     def test_malformed_http_is_a_400(self, port: int, request_: bytes) -> None:
-        answer = raw(port, request_)
+        self.refused(raw(port, request_))
+
+    @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+    def test_a_request_names_one_host(self, port: int, hosts: bytes) -> None:
+        self.refused(raw(port, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n"))
+
+    @pytest.mark.parametrize(
+        "lengths",
+        [
+            b"Content-Length: three",
+            b"Content-Length: -3",
+            b"Content-Length: +3",
+            b"Content-Length: 0x3",
+            b"Content-Length: 3, 3",
+            b"Content-Length: 3 3",
+            b"Content-Length: 99999999999999999999999",
+            b"Content-Length: 3\r\nContent-Length: 4",
+            b"Content-Length: 3\r\nContent-Length: 3",
+        ],
+    )
+    def test_a_length_that_is_none_is_refused(self, port: int, lengths: bytes) -> None:
+        self.refused(raw(port, b"POST / HTTP/1.1\r\nHost: t\r\n" + lengths + b"\r\n\r\nabc"))
+
+    @pytest.mark.parametrize(
+        "codings",
+        [
+            b"Content-Length: 3\r\nTransfer-Encoding: chunked",
+            b"Transfer-Encoding: chunked\r\nContent-Length: 3",
+            b"Transfer-Encoding: identity",
+            b"Transfer-Encoding: xchunked",
+            b"Transfer-Encoding: gzip, chunked",
+            b"Transfer-Encoding: chunked, chunked",
+            b"Transfer-Encoding: chunked, identity",
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            b"Transfer-Encoding: chunked;q=1",
+            b"Transfer-Encoding: \x0bchunked",
+            b"Transfer-Encoding : chunked",
+            b"Transfer-Encoding:\r\n chunked",
+        ],
+    )
+    def test_a_transfer_coding_that_could_be_read_in_two_ways_is_refused(self, port: int, codings: bytes) -> None:
+        self.refused(raw(port, b"POST / HTTP/1.1\r\nHost: t\r\n" + codings + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n"))
+
+    def test_http_1_0_has_no_chunks(self, port: int) -> None:
+        self.refused(raw(port, b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+
+    @pytest.mark.parametrize(
+        "chunks",
+        [
+            b"nonsense\r\n",
+            b"3\r\nabcd\r\n0\r\n\r\n",
+            b"-3\r\nabc\r\n",
+            b"FFFFFFFFFFFFFFFFF\r\nabc\r\n",
+            b"3\nabc\n0\n\n",
+        ],
+    )
+    def test_chunks_that_are_none_are_refused(self, port: int, chunks: bytes) -> None:
+        self.refused(raw(port, b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks))
+
+    @pytest.mark.parametrize("filling", [b"0\r\n" + b"X-Trailer: x\r\n" * 20_000, b"3;" + b"x" * 200_000])
+    def test_chunks_that_are_mostly_framing_are_refused(self, port: int, filling: bytes) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.refused(raw(port, head + filling))
+
+    def test_trailers_are_no_headers(self, port: int) -> None:
+        chunked = (
+            b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\n"
+        )
+        answer = raw(port, chunked + b"X-Forwarded-For: 203.0.113.9\r\nAuthorization: late\r\n\r\n")
+        event = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert event["body"] == "abc"
+        assert sorted(event["headers"]) == ["connection", "host", "transfer-encoding", "x-forwarded-proto"]
+
+    def refused(self, answer: bytes) -> None:
+        """One answer, and the connection is closed behind it: nothing that follows is taken for a request."""
         assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert answer.endswith(b'\r\n\r\n{"message": "Bad Request"}')
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert b"\r\nconnection: close\r\n" in answer
 
     def test_an_oversize_head_is_a_431(self, port: int) -> None:
         answer = raw(port, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\n")
@@ -487,6 +562,16 @@ class TestSlowClients:
 
     def test_a_connection_that_says_nothing_is_closed(self, impatient: int) -> None:
         assert raw(impatient) == b""
+
+    def test_slow_work_does_not_keep_readers_waiting(self) -> None:
+        with running(threads=1) as port, Client(port) as slow, Client(port) as slower:
+            slow.sendall(b"POST /sleep?seconds=2 HTTP/1.1\r\nHost: t\r\n\r\n")
+            slower.sendall(b"GET /sleep?seconds=2 HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx")
+            time.sleep(0.3)
+            began = time.monotonic()
+            assert ask(port, "GET", "/")[0].status == 200
+            assert time.monotonic() - began < 1
+            assert (slow.response().status, slower.response().status) == (200, 200)
 
     def test_a_steady_body_may_take_longer_than_the_limit(self, impatient: int) -> None:
         with Client(impatient) as client:
@@ -586,8 +671,8 @@ class TestLog:
         ask(port, "GET", "/boom/../SECRET")
         raw(port, b"GET /SECRET\t HTTP/1.1\r\n\r\n")
         lines = [record.getMessage() for record in caplog.records if record.name == "moonbase.access"]
-        assert re.fullmatch(r"GET /template/\{key\} 200 5 \d+\.\dms", lines[0])
-        assert re.fullmatch(r"- - 400 \d+ 0\.0ms", lines[2])
+        assert re.fullmatch(r"127\.0\.0\.1 GET /template/\{key\} 200 5 \d+\.\dms", lines[0])
+        assert re.fullmatch(r"127\.0\.0\.1 - - 400 \d+ 0\.0ms", lines[2])
         assert "SECRET" not in caplog.text
 
 

@@ -10,7 +10,7 @@ from chalice.app import Chalice
 from chalicelib.core.errors import CoreError
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, bytes_response, json_response
+from chalicelib.web.response import Response, bytes_response, json_response, redirect
 from chalicelib.web.service import Service
 from chalicelib.web.site import ALL_METHODS, Site
 from tests.web.gateway_events import local_event, rest_event
@@ -53,6 +53,11 @@ def cookies(request: Request) -> Response:
 @api.route("POST", "/api/{name}/echo")
 def echo(request: Request) -> Response:
     return bytes_response(request.body, request.headers.get("content-type", "application/octet-stream"))
+
+
+@api.route("GET", "/api/elsewhere")
+def elsewhere(request: Request) -> Response:
+    return redirect(request.query["to"][0])
 
 
 @api.route("GET", "/api/bare")
@@ -171,6 +176,18 @@ def test_who_has_the_newest_answer_gets_304_and_no_bytes(app: Chalice, method: s
     assert send(app, event) == (304, b"", {"ETag": '"1"'})
 
 
+@pytest.mark.parametrize(
+    ("to", "location"),
+    [
+        ("/.blobs/x?y=z", "https://api.test/prod/.blobs/x?y=z"),
+        ("https://bucket.test/x", "https://bucket.test/x"),
+    ],
+)
+def test_a_redirect_is_absolute(app: Chalice, to: str, location: str) -> None:
+    status, _, headers = get(app, "/api/elsewhere", query={"to": [to]}, stage="prod")
+    assert (status, headers["Location"]) == (302, location)
+
+
 def test_the_stage_in_the_path_of_the_context_does_not_matter(app: Chalice) -> None:
     assert get(app, "/api/binary", stage="prod")[:2] == (200, BINARY)
 
@@ -196,6 +213,7 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
         "/api/binary": ["GET", "HEAD", "OPTIONS"],
         "/api/cookies": ["GET", "HEAD", "OPTIONS"],
         "/api/{name}/echo": ["OPTIONS", "POST"],
+        "/api/elsewhere": ["GET", "HEAD", "OPTIONS"],
         "/api/bare": ["GET", "HEAD", "OPTIONS"],
         "/api/broken": ["GET", "HEAD", "OPTIONS"],
         "/api/dated": ["GET", "HEAD", "OPTIONS"],

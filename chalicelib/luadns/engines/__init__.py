@@ -27,6 +27,15 @@ class DsRecord:
     updated_at: datetime
 
 
+@dataclass(frozen=True)
+class Sync:
+    """What came of making the servers follow: whether something was changed, and names that they refused, and why."""
+
+    changed: bool = False
+    refused: tuple[tuple[str, str], ...] = ()
+    name_servers: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
     """Name servers that publish zones. What the API asks of them must not fail because they are away."""
 
@@ -44,6 +53,9 @@ class Engine(Protocol):
 
     def synced(self, zone: Zone) -> bool:
         """Whether the servers answer with the zone as it is. Asked for every zone of a list: no calls elsewhere."""
+
+    def sync(self, zone: Zone) -> Sync:
+        """Make the servers answer with the zone as it is, whatever they have, and wait for it. May call elsewhere."""
 
     def ds_records(self, zone: Zone) -> Sequence[DsRecord]:
         """The DS records of a signed zone; none of another."""

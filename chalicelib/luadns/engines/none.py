@@ -8,7 +8,7 @@ from chalicelib.core.storage import Transaction
 from chalicelib.luadns.tables import Zone
 
 if TYPE_CHECKING:
-    from chalicelib.luadns.engines import DsRecord
+    from chalicelib.luadns.engines import DsRecord, Sync
 
 
 class NoEngine:
@@ -28,6 +28,11 @@ class NoEngine:
 
     def synced(self, zone: Zone) -> bool:
         return False
+
+    def sync(self, zone: Zone) -> "Sync":
+        from chalicelib.luadns.engines import Sync
+
+        return Sync(name_servers=tuple(self.name_servers()))
 
     def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":
         return ()

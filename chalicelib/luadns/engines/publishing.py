@@ -14,10 +14,10 @@ from dns.rcode import Rcode
 from pynamodb.exceptions import UpdateError
 
 from chalicelib import settings
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.jobs import Later
 from chalicelib.luadns import store, stored_zones
-from chalicelib.luadns.engines import hosted_zones
+from chalicelib.luadns.engines import Sync, hosted_zones
 from chalicelib.luadns.engines.change_batches import RecordSet, SetKey, key_of, record_set
 from chalicelib.luadns.engines.hosted_zones import Filled
 from chalicelib.luadns.resolver import ADDRESSES, Resolver
@@ -26,6 +26,7 @@ from chalicelib.luadns.stored_zones import StoredZone
 from chalicelib.luadns.tables import Publication, Zone
 from chalicelib.luadns.upstream import Upstream
 
+_LOOK_SOON = 2.0  # seconds between looks while somebody waits at the command line
 LOOK_AGAIN = 10  # seconds until a change is asked about, or a lease that somebody else has
 ALIASES_EVERY = 300  # seconds: what ALIAS targets lead to may change without us
 _LEASE = 240  # seconds: longer than a job takes
@@ -63,6 +64,22 @@ def unpublish(payload: Any) -> None:
         if hosted_id is not None:
             hosted_zones.remove(hosted_id)
     publication.delete()
+
+
+def sync(zone: Zone, patience: float = 120.0) -> Sync:
+    """Publish a zone now, and wait until all servers have it. Raises Busy when others do so, or it takes too long."""
+    ends = time.monotonic() + patience
+    try:
+        with leased(int(zone.id)) as publication:
+            filled = publish(zone, publication)
+            while not confirm(zone, publication):
+                if time.monotonic() > ends:
+                    raise Busy("Route 53 has taken the zone, and has not yet told all its servers.")
+                time.sleep(_LOOK_SOON)
+            hosted = hosted_zones.get(zone.hosted_zone)
+    except Later:
+        raise Busy(f"The zone is just being published; try again in {LOOK_AGAIN} seconds.") from None
+    return Sync(filled.change_id is not None, filled.refused, hosted.name_servers if hosted else ())
 
 
 def publish(zone: Zone, publication: Publication) -> Filled:

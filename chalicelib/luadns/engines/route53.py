@@ -17,7 +17,7 @@ from chalicelib.luadns.engines.none import NoEngine
 from chalicelib.luadns.tables import Zone
 
 if TYPE_CHECKING:
-    from chalicelib.luadns.engines import DsRecord
+    from chalicelib.luadns.engines import DsRecord, Sync
 
 PUBLISH = "luadns-publish"
 UNPUBLISH = "luadns-unpublish"
@@ -46,6 +46,11 @@ class Route53Engine(NoEngine):
 
     def synced(self, zone: Zone) -> bool:
         return zone.published_serial == zone.serial
+
+    def sync(self, zone: Zone) -> "Sync":
+        from chalicelib.luadns.engines import publishing
+
+        return publishing.sync(zone)
 
     def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":
         from chalicelib.luadns.engines import DsRecord, hosted_zones

@@ -1,0 +1,144 @@
+"""A directory as a place for bytes: each file is written whole or not at all, and outlives a power cut."""
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from chalicelib.core import links
+from chalicelib.core.errors import Full, NotFound
+from chalicelib.core.links import Link
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # no way up, no draft
+_DRAFT = ".draft-"
+_CHUNK = 1024 * 1024
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A blob as it lies in its place: its key, how many bytes, and when they were last written, in epoch seconds."""
+
+    key: str
+    size: int
+    written_at: float
+
+
+class DirectoryStore:
+    """Files below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(self, key: str, content: bytes) -> None:
+        self.write_from(key, BytesIO(content))
+
+    def write_from(self, key: str, source: BinaryIO) -> None:
+        try:
+            self._write(self._path(key), source)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise Full("This server has no room to store that.") from error
+            raise
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as file:
+            return file.read()
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            return self._path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise NotFound("There is no such file.") from None
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def delete_older(self, key: str, moment: float) -> bool:
+        """Taken aside first: whoever writes the same bytes meanwhile finds the place empty and writes them anew."""
+        path = self._path(key)
+        aside = path.with_name(f"{_DRAFT}{path.name}-{os.getpid()}")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime < moment:
+            aside.unlink()
+            return True
+        aside.replace(path)
+        return False
+
+    def listed(self, prefix: str) -> Iterator[Stored]:
+        for path in self._files():
+            key = path.relative_to(self._directory).as_posix()
+            if key.startswith(prefix) and _KEY.fullmatch(key):
+                with suppress(FileNotFoundError):
+                    facts = path.stat()
+                    yield Stored(key, facts.st_size, facts.st_mtime)
+
+    def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
+        """Remove what writers that died have left half-written before `moment`, unless `dry`; returns how many."""
+        dropped = 0
+        for path in self._files():
+            with suppress(FileNotFoundError):
+                if path.name.startswith(_DRAFT) and path.stat().st_mtime < moment:
+                    dropped += 1
+                    if not dry:
+                        path.unlink()
+        return dropped
+
+    def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
+        return links.make(Link(key, method, filename, content_type, int(time.time()) + seconds))
+
+    def _write(self, path: Path, source: BinaryIO) -> None:
+        with suppress(FileNotFoundError):
+            os.utime(path)  # as old as its newest use, so that nobody removes it as forgotten
+            sync_directory(path.parent)  # the process that wrote it may still be about to
+            return
+        _make_directory(path.parent)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=_DRAFT)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                shutil.copyfileobj(source, file, _CHUNK)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).replace(path)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+    def _files(self) -> Iterator[Path]:
+        for folder, folders, names in os.walk(self._directory):
+            folders.sort()
+            yield from (Path(folder, name) for name in sorted(names))
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise NotFound("There is no such file.")
+        return self._directory / key
+
+
+def sync_directory(directory: Path) -> None:
+    """Make what was created or renamed in `directory` survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_directory(directory: Path) -> None:
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    sync_directory(directory.parent)

@@ -1,0 +1,166 @@
+"""Looks for what cannot be right in an installation, also while it is in use: `moonbase fsck`.
+
+Whatever looks wrong is looked at once more by itself before it counts, because a scan sees things at different moments.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from chalicelib.core import blobs, inventory
+from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.directories import Stored
+from chalicelib.core.errors import NotFound
+from chalicelib.core.inventory import Fault
+from chalicelib.core.storage import Item
+from chalicelib.core.tables import Account, Claim, Credential
+
+DAY = 86400
+_OVERDUE = 3 * DAY  # DynamoDB itself may take two days to remove what has expired
+_DIGEST = re.compile(r".*/([0-9a-f]{64})")
+_CHUNK = 1024 * 1024
+
+Progress = Callable[[int], object]  # is told how many bytes more were read
+
+
+@dataclass
+class Seen:
+    """What a walk over everything found on its way."""
+
+    items: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    needed: set[str] = field(default_factory=set)  # keys of blobs
+    accounts: dict[int, Account] = field(default_factory=dict)
+    credentials: list[Credential] = field(default_factory=list)
+    claims: dict[str, str] = field(default_factory=dict)  # what is claimed -> who holds it
+
+
+def check(models: Sequence[type[Item]], seen: Seen, progress: Progress, *, contents: bool = True) -> Iterator[Fault]:
+    """Yield every fault; `seen` is filled on the way. Without `contents` no blob is read."""
+    before = {stored.key: stored for stored in blobs.listed()}
+    for model in models:
+        for item in model.scan(consistent_read=True):
+            seen.items += 1
+            yield from _check_item(model, item, before.keys(), seen)
+    yield from _check_claims(seen)
+    for stored in before.values():
+        seen.blobs += 1
+        seen.bytes += stored.size
+        if stored.key not in seen.needed:
+            yield from _check_forgotten(stored)
+        if contents:
+            yield from _check_content(stored.key)
+            progress(stored.size)
+    if drafts := blobs.drop_drafts(time.time() - DAY, dry=True):
+        fix = partial(blobs.drop_drafts, time.time() - DAY)
+        yield Fault("half-written", "blobs", f"{drafts} files were begun more than a day ago and never finished", fix)
+    for catalogue in Catalogue.named.values():
+        yield from _check_catalogue(catalogue)
+    yield from inventory.own_faults()
+
+
+def _check_item(model: type[Item], item: Item, present: Collection[str], seen: Seen) -> Iterator[Fault]:
+    subject = f"{model.Meta.table_name} {item.pk} {item.sk}"
+    for key in filter(None, inventory.of(model).blobs_of(item)):
+        seen.needed.add(key)
+        if key not in present and not _is_there(key) and _stands(item):
+            yield Fault("missing-blob", subject, f"names {key}, which is not there")
+    if item.expires_at and item.expires_at.timestamp() < time.time() - _OVERDUE:
+        yield Fault("expired", subject, "should have vanished days ago", item.delete)
+    if isinstance(item, Account):
+        seen.accounts[int(item.id)] = item
+    elif isinstance(item, Credential):
+        seen.credentials.append(item)
+    elif isinstance(item, Claim):
+        seen.claims[item.pk] = item.holder
+
+
+def _check_claims(seen: Seen) -> Iterator[Fault]:
+    """Usernames and addresses lead to accounts, numbers of credentials to credentials, and all of these have one."""
+    held: dict[str, str] = {}
+    for number, account in seen.accounts.items():
+        held[f"username#{account.username.lower()}"] = str(number)
+        held[f"email#{account.email.lower()}"] = str(number)
+    held.update({f"credential#{int(credential.id)}": credential.pk for credential in seen.credentials})
+    for name, holder in held.items():
+        if seen.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
+            yield Fault("unclaimed-name", name, f"{holder} has it without a claim", partial(_claim, name, holder))
+    for name, holder in seen.claims.items():
+        ours = name.startswith(("username#", "email#", "credential#"))
+        if ours and held.get(name) != holder and _claimed(name) == holder and not _exists(name, holder):
+            fix = Claim(name, "claim").delete
+            yield Fault("idle-claim", name, f"is held by {holder}, who is not there or goes by another name", fix)
+
+
+def _check_forgotten(stored: Stored) -> Iterator[Fault]:
+    limit = time.time() - DAY
+    if stored.key.startswith(inventory.areas()) and stored.written_at < limit:
+        fix = partial(blobs.delete_older, stored.key, limit)
+        yield Fault("forgotten-blob", stored.key, f"{stored.size} bytes that nothing names", fix)
+
+
+def _check_content(key: str) -> Iterator[Fault]:
+    """Every key ends with the hash of what it stands for."""
+    named = _DIGEST.fullmatch(key)
+    if not named:
+        return
+    hashed = hashlib.sha256()
+    try:
+        with blobs.open(key) as stream:
+            while piece := stream.read(_CHUNK):
+                hashed.update(piece)
+    except NotFound:  # deleted since it was listed
+        return
+    if hashed.hexdigest() != named[1]:
+        yield Fault("damaged-blob", key, "has other bytes than were written")
+
+
+def _check_catalogue(catalogue: Catalogue) -> Iterator[Fault]:
+    """The list as it is served, against one made from the entities while nobody published."""
+    for _ in range(5):
+        before = catalogue.view()
+        made = {key: catalogue.settled(value) for key, value in catalogue.entities()}
+        if catalogue.view().sequence == before.sequence:
+            break
+    else:
+        return  # it is too busy for its list to be wrong for long
+    served = {key: catalogue.settled(entry.value) for key, entry in before.entries.items()}
+    wrong = sorted(key for key in made.keys() | served.keys() if made.get(key) != served.get(key))
+    if wrong:
+        shown = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
+        yield Fault("catalogue", catalogue.name, f"{len(wrong)} entries differ: {shown}", catalogue.rebuild)
+
+
+def _is_there(key: str) -> bool:
+    try:
+        blobs.open(key).close()
+    except NotFound:
+        return False
+    return True
+
+
+def _stands(item: Item) -> bool:
+    return type(item).find(item.pk, item.sk) is not None
+
+
+def _claimed(name: str) -> str | None:
+    claim = Claim.find(name, "claim")
+    return claim.holder if claim else None
+
+
+def _exists(name: str, holder: str) -> bool:
+    """Whether the holder of a claim is there and goes by that name."""
+    what, _, text = name.partition("#")
+    if what == "credential":
+        credential = Credential.find(holder, "credential")
+        return credential is not None and f"{int(credential.id)}" == text
+    account = Account.find(f"account#{holder}", "account")
+    return account is not None and text == (account.username if what == "username" else account.email).lower()
+
+
+def _claim(name: str, holder: str) -> None:
+    Claim(name, "claim", holder=holder).save(Claim.pk.does_not_exist())

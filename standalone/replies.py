@@ -1,0 +1,69 @@
+"""What goes out: replies with their framing headers, and the gateway's own words."""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+Headers = list[tuple[bytes, bytes]]
+
+access_log = logging.getLogger("moonbase.access")
+
+_UNSAFE_HEADER = re.compile(rb"[\r\n\0]")
+
+
+class Response(Protocol):
+    """What `answer` returns; an attribute `route`, if there is one, names the route in the access log."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response as it goes out, framing headers included."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    route: str = "-"
+
+
+def frame(method: str, response: Response) -> Reply:
+    """Put the answer into HTTP's frame: the length is ours to say, and some answers carry no body."""
+    headers: Headers = []
+    length = len(response.body)
+    for name, value in response.headers:
+        raw_name, raw_value = name.encode("latin-1").lower(), value.encode("latin-1")
+        if _UNSAFE_HEADER.search(raw_name + raw_value):
+            raise ValueError(f"line break in response header {name!r}")
+        if raw_name == b"content-length":
+            if method == "HEAD" and not response.body:
+                length = int(value)
+        elif raw_name != b"transfer-encoding":
+            headers.append((raw_name, raw_value))
+    bodiless = response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+    if not bodiless:
+        headers.append((b"content-length", b"%d" % length))
+    body = b"" if bodiless or method == "HEAD" else response.body
+    return Reply(response.status, headers, body, str(getattr(response, "route", "-")))
+
+
+def error(method: str, status: HTTPStatus, route: str = "-", more: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
+    """An answer of the gateway's own: neutral JSON that belongs to no service."""
+    body = json.dumps({"message": status.phrase}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more]
+    return Reply(status, headers, b"" if method == "HEAD" else body, route)
+
+
+def log_access(client: str | None, method: str, reply: Reply, size: int, seconds: float) -> None:
+    """One line per request; the route's template stands for the path, which may carry an API key."""
+    line = "%s %s %s %d %d %.1fms"
+    access_log.info(line, client or "-", method, reply.route, reply.status, size, seconds * 1000)
