@@ -9,11 +9,7 @@ from typing import Any
 
 import click
 
-<<<<<<< HEAD
-from commands import catalogues, jobs, keys, luadns, serve, two_factor, users
-=======
-from commands import backup, catalogues, fsck, jobs, keys, serve, two_factor, users
->>>>>>> origin/main
+from commands import backup, catalogues, fsck, jobs, keys, luadns, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -90,12 +86,9 @@ for command in (
     two_factor.two_factor,
     jobs.jobs,
     catalogues.catalogue,
-<<<<<<< HEAD
     luadns.luadns,
-=======
     backup.export,
     backup.import_,
     fsck.fsck,
->>>>>>> origin/main
 ):
     main.add_command(command)
