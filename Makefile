@@ -3,19 +3,22 @@
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= ./data
+DNS_PORT ?= 0
 PYTHON ?= python3
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve install test check lint format package rehearse clean
+.PHONY: serve install clients test check lint format package rehearse clean
 
 serve: install
-	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)"
+	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)" --dns-port "$(DNS_PORT)"
 
 install: $(VENV)/serve
 
-test: $(VENV)/dev
+clients: $(VENV)-clients/ready
+
+test: $(VENV)/dev clients
 	$(BIN)/pytest -n auto
 
 check: lint test
@@ -30,7 +33,7 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(VENV)-clients build
 
 package: $(VENV)/dev
 	$(BIN)/python -m infra.package
@@ -49,4 +52,9 @@ $(VENV)/serve: $(BIN)/python requirements.txt requirements-serve.txt
 
 $(VENV)/dev: $(VENV)/serve requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)-clients/ready: $(BIN)/python requirements-clients.txt
+	$(BIN)/python -m venv $(VENV)-clients
+	$(VENV)-clients/bin/pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	touch $@

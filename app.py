@@ -6,6 +6,7 @@ from chalicelib.contentdb.routes import service as contentdb
 from chalicelib.core import jobs, uploads
 from chalicelib.hel.routes import service as hel
 from chalicelib.home.routes import service as home
+from chalicelib.luadns.routes import service as luadns
 from chalicelib.luarocks.routes import service as luarocks
 from chalicelib.web.site import Site
 
@@ -33,6 +34,7 @@ site = Site(
         "/auth": hel,
         "/users": hel,
         "/profile": hel,
+        "/v1": luadns,
     }
 )
 

@@ -42,6 +42,19 @@ class Settings:
     hel_file_bytes: int = 64 * MIB  # of all the files that one account stores, in blocks of 4 KiB
     hel_largest_file: int = 2 * MIB  # of one stored file; on Lambda also below max_body and max_answer
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
+    luadns_engine: str = ""  # who publishes zones: authoritative, route53 or none; empty: see README of luadns
+    luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS of new zones, where we name them
+    luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, its @ written as a dot
+    luadns_rate: int = 1200  # requests in five minutes for one key; 0: as many as they like
+    luadns_ttl: int = 300  # of records that come without one
+    luadns_max_zones: int = 500  # of one account
+    luadns_max_records: int = 10_000  # of one zone
+    luadns_delegation_set: str = ""  # id of a reusable delegation set of Route 53 behind luadns_name_servers
+    luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS, ADDRESS or ADDRESS:PORT; empty: the system's
+    luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that may have whole zones (AXFR)
+    luadns_redirect_to: tuple[str, ...] = ()  # addresses of web servers that REDIRECT records lead to
+    luadns_forward_to: tuple[str, ...] = ()  # mail servers, with a dot at the end, that FORWARD records lead to
+    luadns_max_content: int = 64_000  # bytes of one record's content; an answer of DNS holds 65,535 in all
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":

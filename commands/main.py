@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import backup, catalogues, contentdb, fsck, jobs, keys, luarocks, serve, two_factor, users
+from commands import backup, catalogues, contentdb, fsck, jobs, keys, luadns, luarocks, serve, two_factor, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -88,6 +88,7 @@ for command in (
     catalogues.catalogue,
     luarocks.luarocks,
     contentdb.contentdb,
+    luadns.luadns,
     backup.export,
     backup.import_,
     fsck.fsck,

@@ -2,11 +2,16 @@
 
 import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from standalone.dns.server import Sockets
 
 _WELCOME = """\
 Moonbase serves {url}   (data in {data})
@@ -51,6 +56,13 @@ def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[
     metavar="NETWORKS",
     help="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto count.",
 )
+@click.option(
+    "--dns-port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Answer DNS queries for LuaDNS' zones here, by UDP and TCP; 0, the default: nowhere. The world asks port 53.",
+)
+@click.option("--dns-host", multiple=True, help="The address for that, if not --host; may be given several times.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -61,6 +73,8 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     trusted_proxies: tuple[str, ...],
+    dns_port: int,
+    dns_host: tuple[str, ...],
 ) -> None:
     """Serve until stopped."""
     from chalicelib import settings
@@ -71,13 +85,15 @@ def serve(
     data: Path | None = ctx.obj["data"]
     if data is None:
         raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
+    if settings.current().luadns_engine == "route53":
+        raise click.UsageError("Route 53 publishes the zones of an installation on AWS; here --dns-port does")
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     if tls_cert and tls_key:
         check_tls(tls_cert, tls_key)
     check_data(data)  # what is wrong with it shows here, once, and not in every worker
     config = configure(
-        partial(make_site, data, base_url),
+        partial(make_site, data, base_url, serves_dns=dns_port > 0),
         host=host,
         port=port,
         workers=workers,
@@ -87,8 +103,18 @@ def serve(
         tls_key=tls_key,
     )
     listener = listen(config)
+    if dns_port:
+        _serve_dns(data, dns_host or (host,), dns_port)
     name = f"[{host}]" if ":" in host else host
     url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
     started = {"url": url, "data": str(data)}
     click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(**started))
     run(config, listener)
+
+
+def _serve_dns(data: Path, hosts: Sequence[str], port: int) -> None:
+    from standalone.dns import process
+    from standalone.dns.server import listen
+
+    listening: list[Sockets] = [listen(host, port) for host in hosts]
+    process.start(data, listening)

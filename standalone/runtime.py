@@ -85,9 +85,14 @@ def frozen(directory: Path, scratch: Path) -> Iterator[None]:
             engine.close()
 
 
-def make_site(directory: Path, base_url: str | None) -> "Site":
-    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it."""
+def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False) -> "Site":
+    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it.
+
+    `serves_dns` tells that a name server of ours answers for LuaDNS' zones.
+    """
     open_data(directory)
+    if serves_dns and not settings.current().luadns_engine:
+        settings.install(replace(settings.current(), luadns_engine="authoritative"))
     if base_url:
         settings.install(replace(settings.current(), base_url=base_url))
 

@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-import multiprocessing
 import os
 import resource
-import signal
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any, NoReturn, cast
 
 from uvicorn import Config
@@ -22,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 
 from standalone.connection import Connection
 from standalone.gateway import MAX_BODY, THREADS, Answer, Gateway
+from standalone.parent import follow_parent
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -138,23 +136,10 @@ def _allow_many_files() -> None:
 
 
 def _make_gateway(app_factory: str | Callable[[], Answer], **options: Any) -> Gateway:
-    _follow_parent()
+    follow_parent()
     try:
         answer = import_from_string(app_factory)()
     except Exception:
         log.exception("the app does not start")
         sys.exit(STARTUP_FAILURE)  # the one code on which a supervisor gives up instead of starting it again
     return Gateway(answer, **options)
-
-
-def _follow_parent() -> None:
-    """Stop this worker when its supervisor is gone, however that ended; it would hold the port for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def stop() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=stop, name="parent", daemon=True).start()

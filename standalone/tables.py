@@ -4,6 +4,7 @@ from chalicelib.contentdb.tables import ContentDbItem
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import CoreItem
 from chalicelib.hel.tables import HelItem
+from chalicelib.luadns.tables import LuaDnsItem
 from chalicelib.luarocks.tables import LuaRocksItem
 
-MODELS: list[type[Item]] = [CoreItem, LuaRocksItem, ContentDbItem, HelItem]
+MODELS: list[type[Item]] = [CoreItem, LuaRocksItem, ContentDbItem, HelItem, LuaDnsItem]

@@ -20,6 +20,14 @@ class Caller:
         if not allows(self.credential.scope, needed):
             raise Forbidden(f"This key may not do that: its scope is {self.credential.scope}.")
 
+    def only(self, kind: str) -> str | None:
+        """The one NAME that the credential is for, where its scope is `kind:NAME`; None where there is no such bound.
+
+        A service whose things are nobody else's business must not show such a credential the others.
+        """
+        given, _, name = (self.credential.scope or "").partition(":")
+        return name if given == kind else None
+
 
 def allows(scope: str | None, needed: str) -> bool:
     """Whether a credential's scope covers `needed`.

@@ -9,11 +9,14 @@ import secrets
 import string
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.core import accounts, audit, ids
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
@@ -29,6 +32,16 @@ SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _LAST_USED_EVERY = 600
+_MOST_COUNTED = 10_000
+_counted: dict[str, int] = {}  # keys by the window in which this process counted them last
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often one credential may be used, in windows of so many seconds that are aligned to the clock."""
+
+    limit: int
+    seconds: int
 
 
 class Revoked(Forbidden):
@@ -81,31 +94,61 @@ def create(
     return credential, secret
 
 
-def check(secret: str, service: str) -> Credential:
-    """The live credential that `secret` is, in one call. Raises Unauthenticated or Revoked.
+def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
+    """The live credential that `secret` is, in one call. Raises Unauthenticated, Revoked or TooMany.
 
-    One conditional update notes the use, at most once in ten minutes, and hands the item back either way.
+    One conditional update notes the use and hands the item back either way. With a rate it counts every use: `used`
+    of those allowed since `window`. Without one it notes a use at most once in ten minutes.
     """
     moment = int(time.time())
-    fields = Credential
-    _, credential = Credential(_address(secret), "credential").update_or_read(
-        [fields.last_used_at.set(moment)],
-        fields.revoked_at.does_not_exist()
-        & (fields.service == service)
-        & (fields.last_used_at.does_not_exist() | (fields.last_used_at <= moment - _LAST_USED_EVERY)),
-    )
+    item = Credential(_address(secret), "credential")
+    fresh = Credential.revoked_at.does_not_exist() & (Credential.service == service)
+    if rate:
+        allowed, credential = _count(item, fresh, rate, moment)
+    else:
+        seldom = Credential.last_used_at.does_not_exist() | (Credential.last_used_at <= moment - _LAST_USED_EVERY)
+        allowed, credential = True, item.update_or_read([Credential.last_used_at.set(moment)], fresh & seldom)[1]
     if credential is None or credential.service != service:
         raise Unauthenticated("Invalid key")
     if credential.ends_at and credential.ends_at <= now():
         raise Unauthenticated("This key has expired.")
     if credential.revoked_at:
         raise Revoked("This key has been revoked.")
+    if rate and not allowed:
+        ends = int(credential.window) + rate.seconds
+        raise TooMany("Too many requests.", retry_after=max(1, ends - moment), limit=rate.limit, reset=ends)
     return credential
 
 
-def identify(secret: str, service: str) -> Caller:
-    """Who shows this secret, in two calls. Raises Unauthenticated, Revoked or accounts.Suspended."""
-    credential = check(secret, service)
+def _count(item: Credential, fresh: Condition, rate: Rate, moment: int) -> tuple[bool, Credential | None]:
+    """Count one use: whether it was allowed, and the credential.
+
+    A window begins with one update and goes on with another. Which is due a process knows by what it counted last;
+    only the first time in a window, where another was first, it takes both.
+    """
+    start = moment - moment % rate.seconds
+    noted = Credential.last_used_at.set(moment)
+    begin = (
+        [Credential.window.set(start), Credential.used.set(1), noted],
+        fresh & (Credential.window.does_not_exist() | (Credential.window < start)),
+    )
+    go_on = [Credential.used.add(1), noted], fresh & (Credential.window >= start) & (Credential.used < rate.limit)
+    known = _counted.get(item.pk) == start
+    allowed, credential = item.update_or_read(*(go_on if known else begin))
+    if not allowed and credential is not None:
+        running = credential.window is not None and credential.window >= start
+        if running != known and not (running and credential.used >= rate.limit):
+            allowed, credential = item.update_or_read(*(go_on if running else begin))
+    if allowed:
+        if len(_counted) >= _MOST_COUNTED:
+            _counted.clear()
+        _counted[item.pk] = start
+    return allowed, credential
+
+
+def identify(secret: str, service: str, rate: Rate | None = None) -> Caller:
+    """Who shows this secret, in two calls. Raises Unauthenticated, Revoked, TooMany or accounts.Suspended."""
+    credential = check(secret, service, rate)
     try:
         account = accounts.get(int(credential.account_id))
     except NotFound:

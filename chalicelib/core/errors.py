@@ -36,6 +36,10 @@ class Conflict(CoreError):
     """Something that stands already is in the way."""
 
 
+class Stale(CoreError):
+    """What the caller wants to change is not any more what they have seen of it."""
+
+
 class TooLarge(CoreError):
     """More bytes than are accepted here."""
 

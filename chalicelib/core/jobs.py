@@ -13,9 +13,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import DeleteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib import settings
 from chalicelib.core import aws
@@ -30,6 +34,15 @@ _handlers: dict[str, Callable[[Any], None]] = {}
 _periods: dict[str, int] = {}
 _promised = threading.Event()
 _next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
+
+
+class Later(Exception):
+    """Raised by a handler that did what can be done now: it is called again `after` so many seconds, with `payload`."""
+
+    def __init__(self, after: float, payload: Any) -> None:
+        super().__init__(f"again in {after} seconds")
+        self.after = after
+        self.payload = payload
 
 
 def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
@@ -85,10 +98,15 @@ def forget() -> None:
     _next.clear()
 
 
-def promise(writes: Transaction, name: str, payload: Any) -> None:
-    """Put a job into a transaction."""
+def promise(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
+    """Put a job into a transaction.
+
+    `once` names what it is about: a job of that name and about that which still waits is replaced. One that is being
+    done at the moment is done again.
+    """
     moment = time.time()
-    writes.put(Job("jobs", f"{moment:017.6f}#{secrets.token_hex(4)}", name=name, payload=payload, due_at=moment))
+    sk = f"{name}#{once}" if once is not None else f"{moment:017.6f}#{secrets.token_hex(4)}"
+    writes.put(Job("jobs", sk, name=name, payload=payload, due_at=moment))
     writes.then(_wake)
 
 
@@ -101,10 +119,11 @@ def wait(seconds: float) -> None:
 def run_due() -> int:
     """Do what is due now; returns how many jobs succeeded."""
     done = 0
-    for job in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        if not _take(job):
+    for waiting in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
+        job = _take(waiting)
+        if job is None:
             continue
-        if job.attempts < ATTEMPTS:
+        if job.attempts <= ATTEMPTS:
             done += _do(job)
         else:
             _bury(job, "nobody came back from it")
@@ -146,32 +165,45 @@ def _wake() -> None:
             _log.exception("the queue cannot be told of a job")
 
 
-def _take(job: Job) -> bool:
-    """Keep the job from others for a while, also when this process dies over it; False when somebody was faster."""
-    taken, _ = job.update_or_read(
+def _take(job: Job) -> Job | None:
+    """Keep the job from others for a while, also when this process dies over it; None when somebody was faster."""
+    taken, found = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
-        (Job.due_at == job.due_at) & Job.pk.exists(),
+        _as_it_was(job) & Job.pk.exists(),
     )
-    return taken
+    return found if taken else None
 
 
 def _do(job: Job) -> bool:
     try:
         _handlers[job.name](job.payload)
+    except Later as later:
+        _put_off(job, later.after, Job.payload.set(later.payload), Job.attempts.set(0))
+        return True
     except Exception as error:  # whatever a handler raises, the queue goes on and the job stays
         _log.exception("job %s failed", job.name)
-        if job.attempts + 1 >= ATTEMPTS:
+        if job.attempts >= ATTEMPTS:
             _bury(job, f"{type(error).__name__}: {error}")
         else:
-            job.update(actions=[Job.due_at.set(time.time() + 5 * 2**job.attempts)])
+            _put_off(job, 5 * 2 ** (job.attempts - 1))
         return False
-    job.delete()
+    with suppress(DeleteError):
+        job.delete(_as_it_was(job))
     return True
+
+
+def _as_it_was(job: Job) -> Condition:
+    """That nobody has taken the job since we read it, or promised it anew since we took it."""
+    return Job.due_at == job.due_at
+
+
+def _put_off(job: Job, seconds: float, *changes: Action) -> None:
+    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _as_it_was(job))
 
 
 def _bury(job: Job, error: str) -> None:
     writes = Transaction()
-    writes.delete(job)
+    writes.delete(job, _as_it_was(job))
     writes.put(
         Job(
             "jobs-dead",
@@ -183,4 +215,5 @@ def _bury(job: Job, error: str) -> None:
             error=error[:1000],
         )
     )
-    writes.commit()
+    with suppress(Contended):  # promised anew
+        writes.commit()

@@ -58,6 +58,7 @@ class Account(CoreItem, discriminator="account"):
     created_at = UTCDateTimeAttribute()
     two_factor = UnicodeAttribute(null=True)  # which enrolment is in force; None when two-factor is off
     second_factor_for_uploads = BooleanAttribute(default=False)
+    luadns_enabled = BooleanAttribute(default=False)  # LuaDNS' API is closed to an account until it is opened
 
 
 class Claim(CoreItem, discriminator="claim"):
@@ -79,7 +80,9 @@ class Credential(CoreItem, discriminator="credential"):
     created_at = UTCDateTimeAttribute()
     ends_at = UTCDateTimeAttribute(null=True)
     revoked_at = UTCDateTimeAttribute(null=True)
-    last_used_at = NumberAttribute(null=True)  # epoch seconds, at most once in ten minutes
+    last_used_at = NumberAttribute(null=True)  # epoch seconds; at most once in ten minutes, where uses are not counted
+    window = NumberAttribute(null=True)  # where uses are counted: epoch seconds, since when
+    used = NumberAttribute(null=True)  # how often since then
     bound_to = UnicodeAttribute(null=True)  # what a second-factor token was issued for
 
 

@@ -18,6 +18,7 @@ _STATUS: dict[type[errors.CoreError], int] = {
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Conflict: 409,
+    errors.Stale: 412,
     errors.TooLarge: 413,
     errors.TooMany: 429,
     errors.Busy: 503,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller
@@ -102,6 +103,11 @@ class Request:
     def client_address(self) -> str:
         """The address that the gateway saw the request come from; what a client claims in headers does not count."""
         return str((self._context.get("identity") or {}).get("sourceIp") or "")
+
+    @cached_property
+    def id(self) -> str:
+        """What the gateway calls this request, or a name of our own."""
+        return str(self._context.get("requestId") or uuid4())
 
     @property
     def user_agent(self) -> str:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.pool: deque[sqlite3.Connection] = deque()
+        self.watching: deque[sqlite3.Connection] = deque()
         self.closed = False
         # SQLite lets waiting writers poll; within a process they queue here instead.
         self.turn = Lock()
@@ -116,10 +117,23 @@ class Database:
         with self.turn, self.reading() as db, self.transaction(db, "IMMEDIATE"):
             yield db
 
+    def watch(self) -> Callable[[], int]:
+        """A function that tells a number, another one after every commit of any process, without reading a row."""
+        db, turn = self.open(), Lock()
+        self.watching.append(db)
+
+        def state() -> int:
+            with turn:
+                number: int = db.execute("PRAGMA data_version").fetchone()[0]
+                return number
+
+        return state
+
     def close(self) -> None:
         self.closed = True
-        while self.pool:
-            self.pool.pop().close()
+        for kept in (self.pool, self.watching):
+            while kept:
+                kept.pop().close()
 
     def all_tables(self, db: sqlite3.Connection) -> dict[str, Table]:
         """Every table by name. SQLite's user_version counts changes to the definitions, so that

@@ -1,6 +1,7 @@
 """Credentials: secrets shown once, scopes, expiry, revocation, and what a check costs."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller, allows
 from chalicelib.core.credentials import Revoked
-from chalicelib.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
 from standalone.tables import MODELS
 
@@ -334,3 +335,73 @@ def test_sessions_that_have_ended_are_left_alone(carol: Account) -> None:
         clock.shift(timedelta(days=2))
         credentials.end_sessions(carol)
     assert stored(old).revoked_at is None
+
+
+RATE = credentials.Rate(3, 300)
+
+
+def test_every_use_counts_in_windows_that_are_aligned_to_the_clock(carol: Account, calls: list[str]) -> None:
+    counted = []
+    with time_machine.travel(MOMENT.replace(minute=4, second=58), tick=False) as clock:
+        secret = credentials.create(carol, "luadns")[1]
+        calls.clear()
+        for pause in (0, 1, 1, 299, 1):
+            clock.shift(pause)
+            credential = credentials.check(secret, "luadns", RATE)
+            counted.append((int(credential.window) % 3600, int(credential.used)))
+    assert counted == [(0, 1), (0, 2), (300, 1), (300, 2), (600, 1)]
+    assert calls == ["UpdateItem"] * 5
+
+
+def test_one_use_too_many_is_refused_until_the_window_ends(carol: Account, calls: list[str]) -> None:
+    with time_machine.travel(MOMENT.replace(minute=0, second=10), tick=False) as clock:
+        credential, secret = credentials.create(carol, "luadns")
+        for _ in range(3):
+            credentials.check(secret, "luadns", RATE)
+        calls.clear()
+        with pytest.raises(TooMany) as refusal:
+            credentials.check(secret, "luadns", RATE)
+        assert calls == ["UpdateItem"]
+        window = int(MOMENT.replace(minute=0, second=0).timestamp())
+        assert refusal.value.detail == {"retry_after": 290, "limit": 3, "reset": window + 300}
+        assert stored(credential).used == 3
+        clock.shift(290)
+        assert credentials.check(secret, "luadns", RATE).used == 1
+
+
+def test_a_process_that_comes_second_in_a_window_goes_on_counting(carol: Account, calls: list[str]) -> None:
+    secret = credentials.create(carol, "luadns")[1]
+    credentials.check(secret, "luadns", RATE)
+    credentials._counted.clear()
+    calls.clear()
+    assert credentials.check(secret, "luadns", RATE).used == 2
+    assert calls == ["UpdateItem"] * 2
+    credentials.check(secret, "luadns", RATE)
+    credentials._counted.clear()
+    with pytest.raises(TooMany):
+        credentials.check(secret, "luadns", RATE)
+
+
+def test_a_counted_credential_may_be_wrong_revoked_or_expired_as_any_other(carol: Account) -> None:
+    with pytest.raises(Unauthenticated):
+        credentials.check("x" * 40, "luadns", RATE)
+    credential, secret = credentials.create(carol, "luadns")
+    with pytest.raises(Unauthenticated):
+        credentials.check(secret, "luarocks", RATE)
+    credentials.revoke(credential)
+    with pytest.raises(credentials.Revoked):
+        credentials.check(secret, "luadns", RATE)
+    assert stored(credential).used is None
+
+
+@embedded
+def test_no_use_is_lost_when_many_come_at_once(carol: Account) -> None:
+    credential, secret = credentials.create(carol, "luadns")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: credentials.check(secret, "luadns", credentials.Rate(1000, 3600)), range(40)))
+    assert stored(credential).used == 40
+
+
+@pytest.mark.parametrize(("scope", "zone"), [(None, None), ("read", None), ("module:a", None), ("zone:a.org", "a.org")])
+def test_a_caller_may_be_bound_to_one_thing(scope: str | None, zone: str | None) -> None:
+    assert Caller(Account(), Credential(scope=scope)).only("zone") == zone

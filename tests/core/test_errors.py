@@ -31,6 +31,7 @@ def test_an_error_may_have_nothing_to_say() -> None:
         (errors.NotFound, 404),
         (MethodNotAllowed, 405),
         (errors.Conflict, 409),
+        (errors.Stale, 412),
         (accounts.UsernameTaken, 409),
         (accounts.EmailTaken, 409),
         (two_factor.NotEnabled, 409),

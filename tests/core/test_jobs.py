@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -286,6 +287,71 @@ def test_a_repeating_job_can_be_done_at_once() -> None:
 def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
     with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
         jobs.repeat_now("test-note")
+
+
+def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
+    writes = Transaction()
+    jobs.promise(writes, name, payload, once=once)
+    writes.commit()
+
+
+@jobs.handles("test-later")
+def later(payload: Any) -> None:
+    done.append(payload)
+    if payload < 12:  # more often than a job may fail
+        raise jobs.Later(30, payload + 1)
+
+
+@jobs.handles("test-again")
+def again(payload: Any) -> None:
+    done.append(payload)
+    if payload == "first":
+        promise_once("second", name="test-again")
+
+
+def test_of_the_jobs_about_one_thing_the_last_is_done() -> None:
+    for number in range(3):
+        promise_once(number)
+        promise_once(number + 10, once="other")
+    assert len(waiting()) == 2
+    assert (jobs.run_due(), sorted(done)) == (2, [2, 12])
+
+
+def test_a_job_that_is_promised_anew_while_it_is_done_is_done_again() -> None:
+    promise_once("first", name="test-again")
+    assert (jobs.run_due(), done, len(waiting())) == (1, ["first"], 1)
+    assert (jobs.run_due(), done, waiting()) == (1, ["first", "second"], [])
+
+
+def test_a_handler_may_want_to_be_called_again_later_and_as_often_as_it_likes() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-later", 1)
+        for number in range(1, 13):
+            assert (jobs.run_due(), jobs.run_due(), done[-1]) == (1, 0, number)
+            clock.shift(30)
+    assert (waiting(), jobs.dead()) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["test-fail", "test-later"])
+def test_what_became_of_a_job_does_not_undo_its_new_promise(name: str) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise_once(1, name=name)
+        (job,) = waiting()
+        job.update(actions=[Job.attempts.set(jobs.ATTEMPTS - 1)])
+        handler = jobs._handlers[name]
+
+        def meanwhile(payload: Any) -> None:
+            clock.shift(1)
+            promise_once(99, name=name)
+            handler(payload)
+
+        jobs._handlers[name] = meanwhile
+        try:
+            jobs.run_due()
+        finally:
+            jobs._handlers[name] = handler
+        assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in waiting()] == [(99, 0, True)]
+    assert jobs.dead() == []
 
 
 def test_a_promise_wakes_who_waits_in_this_process_at_once() -> None:

@@ -81,7 +81,8 @@ def by_name(definitions: list[dict[str, str]]) -> dict[str, str]:
 def indexes(table: dict[str, Any]) -> dict[str, Any]:
     return {
         index["IndexName"]: (index["KeySchema"], index["Projection"])
-        for index in table.get("GlobalSecondaryIndexes", [])
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in table.get(kind, [])
     }
 
 
@@ -134,9 +135,9 @@ def test_every_role_reaches_the_tables_and_no_others(template: Template, policie
 
 def test_every_role_may_query_every_index(template: Template, policies: list[list[Any]]) -> None:
     wanted = {
-        f"${{{name}.Arn}}/index/{index['IndexName']}"
+        f"${{{name}.Arn}}/index/{index}"
         for name, table in of_type(template, "AWS::DynamoDB::Table").items()
-        for index in table["Properties"].get("GlobalSecondaryIndexes", [])
+        for index in indexes(table["Properties"])
     }
     for statements in policies:
         (granted,) = (statement["Resource"] for statement in statements if statement["Sid"] == "Indexes")

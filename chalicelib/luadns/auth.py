@@ -1,0 +1,62 @@
+"""LuaDNS' credential, an e-mail address and an API key by HTTP Basic, to a caller."""
+
+import base64
+import binascii
+
+from chalicelib import settings
+from chalicelib.core import credentials
+from chalicelib.core.caller import Caller
+from chalicelib.core.credentials import Rate, Revoked
+from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.web.request import Request
+
+WINDOW = 300  # seconds, aligned to the clock as the real server's are
+_ACCEPTED = {"application/json", "application/*", "*/*", "text/dns"}  # the last for zone files
+
+
+def key(request: Request) -> Caller:
+    """Whose API key came along; an empty user name goes with every key, another must be the account's address.
+
+    Raises Forbidden, Unauthenticated or TooMany with the real server's texts. A caller who is known and refused all
+    the same stands in the request, so that the answer tells of their requests.
+    """
+    if not _accepts_json(request):
+        raise Forbidden("Invalid 'Accept' header")
+    user, secret = _basic(request)
+    try:
+        caller = credentials.identify(secret, "luadns", rate())
+    except (Unauthenticated, Revoked):
+        raise _unknown() from None
+    if user and user.lower() != caller.account.email.lower():
+        raise _unknown()
+    request.caller = caller
+    if not caller.account.luadns_enabled:
+        raise Forbidden("API access is disabled for this account.")
+    return caller
+
+
+def rate() -> Rate | None:
+    """How often a key may be used; None is as often as one likes."""
+    limit = settings.current().luadns_rate
+    return Rate(limit, WINDOW) if limit else None
+
+
+def _accepts_json(request: Request) -> bool:
+    """Whether the answer may be JSON by the Accept header, which must be there."""
+    kinds = (part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
+    return any(kind in _ACCEPTED for kind in kinds)
+
+
+def _basic(request: Request) -> tuple[str, str]:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise _unknown()
+    try:
+        user, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise _unknown() from None
+    return user, secret
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("Invalid API Key")

@@ -1,0 +1,38 @@
+"""No name servers: zones are kept, and nobody answers for them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib import settings
+from chalicelib.core.storage import Transaction
+from chalicelib.luadns.tables import Zone
+
+if TYPE_CHECKING:
+    from chalicelib.luadns.engines import DsRecord, Sync
+
+
+class NoEngine:
+    """Publishes nothing; the name servers are those that the settings name."""
+
+    def name_servers(self) -> Sequence[str]:
+        return settings.current().luadns_name_servers
+
+    def refusal(self, type: str, content: str) -> str | None:
+        return None
+
+    def zone_changed(self, writes: Transaction, zone: Zone) -> None:
+        pass
+
+    def zone_deleted(self, writes: Transaction, zone: Zone) -> None:
+        pass
+
+    def synced(self, zone: Zone) -> bool:
+        return False
+
+    def sync(self, zone: Zone) -> "Sync":
+        from chalicelib.luadns.engines import Sync
+
+        return Sync(name_servers=tuple(self.name_servers()))
+
+    def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":
+        return ()

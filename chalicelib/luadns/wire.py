@@ -1,0 +1,234 @@
+"""Every byte that a LuaDNS client sees: zones, records, lists and errors; what clients send is read in inputs.py."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from chalicelib import settings
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import CoreError, Invalid, NotFound
+from chalicelib.luadns import auth, engines, inputs, pages, records, versions
+from chalicelib.luadns.engines import DsRecord
+from chalicelib.luadns.pages import Page
+from chalicelib.luadns.problems import Problem
+from chalicelib.luadns.tables import Record, Zone
+from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Headers, Response, bytes_response
+
+_PARSES_ARRAYS = re.compile("Go-http-client/.*|Ruby")  # the official clients take a 400 for the array it really is
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_ZONE_COLUMNS: dict[str, Callable[[Zone], Any]] = {
+    "id": lambda zone: zone.id,
+    "name": lambda zone: zone.name,
+    "synced": lambda zone: engines.current().synced(zone),
+    "queries_count": lambda zone: zone.queries_count,
+    "records_count": lambda zone: zone.records_count,
+    "created_at": lambda zone: zone.created_at,
+    "updated_at": lambda zone: zone.updated_at,
+}
+_RECORD_COLUMNS: dict[str, Callable[[Record], Any]] = {
+    "id": lambda record: record.id,
+    "name": lambda record: record.name,
+    "type": lambda record: record.type,
+    "content": lambda record: record.content,
+    "ttl": lambda record: record.ttl,
+    "created_at": lambda record: record.created_at,
+    "updated_at": lambda record: record.updated_at,
+}
+
+
+def render_user(caller: Caller) -> Response:
+    """An account's settings. There is no repository, and so no key to deploy from it."""
+    account = caller.account
+    return _render(
+        {
+            "email": account.email,
+            "name": account.username,
+            "repo_uri": "",
+            "api_enabled": account.luadns_enabled,
+            "tfa": account.two_factor is not None,
+            "deploy_key": "",
+            "ttl": settings.current().luadns_ttl,
+            "package": "Free",
+            "name_servers": list(engines.current().name_servers()),
+        }
+    )
+
+
+def render_zones(request: Request, zones: Sequence[Zone]) -> Response:
+    """A page of zones, without their records."""
+    options = inputs.parse_options(request, _ZONE_COLUMNS)
+    page = pages.cut(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
+    return _render([_zone(zone) for zone in page.items], _page_headers(page))
+
+
+def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
+    """A zone with its records."""
+    body = {**_zone(zone), "records": [_record(zone, record) for record in records.in_order(found)]}
+    return _render(body, [("ETag", versions.of_zone(zone, body["synced"]))])
+
+
+def render_records(request: Request, zone: Zone, found: Sequence[Record]) -> Response:
+    """A page of a zone's records."""
+    options = inputs.parse_options(request, _RECORD_COLUMNS)
+    page = pages.cut(
+        records.in_order(found), options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}"
+    )
+    headers = [*_page_headers(page), ("ETag", versions.of_records(zone))]
+    return _render([_record(zone, record) for record in page.items], headers)
+
+
+def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
+    """The records that a call made, changed or dropped."""
+    return _render([_record(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
+
+
+def render_record(zone: Zone, record: Record) -> Response:
+    """One record."""
+    return _render(_record(zone, record), [("ETag", versions.of_record(zone, record))])
+
+
+def render_file(zone: Zone, found: Sequence[Record]) -> Response:
+    """A zone as a zone file."""
+    from chalicelib.luadns import zonefile
+
+    headers = [
+        ("Content-Disposition", f'attachment; filename="{zone.name.replace("/", "-")}.zone"'),
+        ("ETag", versions.of_records(zone)),
+    ]
+    return bytes_response(zonefile.export(zone, found).encode(), "text/dns; charset=utf-8", headers=headers)
+
+
+def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
+    """What the parent of a signed zone needs."""
+    return _render(
+        [
+            {
+                "id": record.id,
+                "key_tag": record.key_tag,
+                "algorithm": record.algorithm,
+                "digest_type": record.digest_type,
+                "digest": record.digest,
+                "public_key": record.public_key,
+                "zone_id": int(zone.id),
+                "created_at": render_time(record.created_at),
+                "updated_at": render_time(record.updated_at),
+            }
+            for record in found
+        ]
+    )
+
+
+def render_error(request: Request, error: CoreError) -> Response:
+    """`{status, request_id, message}`; of a 400 also `errors`, or nothing but these to those who want an array."""
+    status = status_of(error)
+    headers = headers_of(error)
+    if status == 401:
+        headers.append(("WWW-Authenticate", 'Basic realm="Authorization Required"'))
+    if limit := error.detail.get("limit"):
+        headers += _rate_headers(limit, 0, error.detail["reset"])
+    body: dict[str, Any] = {"status": _TITLES[status], "request_id": request.id, "message": _message(error, status)}
+    if isinstance(error, Invalid):
+        body["errors"] = [_problem(problem) for problem in error.detail.get("problems", [Problem(None, error.message)])]
+        if _PARSES_ARRAYS.fullmatch(request.user_agent):
+            return _render(body["errors"], headers, status)
+    return _render(body, headers, status)
+
+
+def finish(request: Request, response: Response) -> None:
+    """Tell whoever is known how many requests they had left before this one, as the real server does."""
+    rate = auth.rate()
+    if request.caller and rate:
+        credential = request.caller.credential
+        left = rate.limit - int(credential.used) + 1
+        response.headers += _rate_headers(rate.limit, left, int(credential.window) + rate.seconds)
+
+
+def render_time(moment: datetime) -> str:
+    """RFC 3339 in UTC: `2015-01-17T13:26:17.52747Z`, a fraction without zeros at its end."""
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return text.rstrip("0").rstrip(".") + "Z"
+
+
+def _zone(zone: Zone) -> dict[str, Any]:
+    return {
+        "id": int(zone.id),
+        "name": zone.name,
+        "synced": engines.current().synced(zone),
+        "queries_count": int(zone.queries_count),
+        "records_count": int(zone.records_count),
+        "aliases_count": int(zone.aliases_count),
+        "redirects_count": int(zone.redirects_count),
+        "forwards_count": int(zone.forwards_count),
+        "template_id": 0,
+    }
+
+
+def _record(zone: Zone, record: Record) -> dict[str, Any]:
+    """A record; acme.sh reads its id, name and type out of the raw text, where they must stand side by side."""
+    row = {
+        "id": int(record.id),
+        "name": record.name,
+        "type": record.type,
+        "content": records.shown_content(zone, record),
+        "ttl": int(record.ttl),
+        "zone_id": int(zone.id),
+        "created_at": render_time(record.created_at),
+        "updated_at": render_time(record.updated_at),
+    }
+    return row if record.external_id is None else {**row, "external_id": record.external_id}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    shown: dict[str, Any] = {"fieldNames": [problem.field]} if problem.field else {}
+    if problem.classification:
+        shown["classification"] = problem.classification
+    return {**shown, "message": problem.message}
+
+
+def _message(error: CoreError, status: int) -> str:
+    if status == 429:
+        return _TITLES[429]
+    if isinstance(error, NotFound) and not error.message.startswith(("Zone", "Record")):
+        return "Resource not found."
+    return error.message
+
+
+def _page_headers(page: Page[Any]) -> Headers:
+    """Where in a list this is; luadns-go knows the number of pages by another name than the documentation."""
+    return [
+        ("X-Page", str(page.options.page)),
+        ("X-Limit", str(page.options.limit)),
+        ("X-Total-Pages", str(page.pages)),
+        ("X-Pages-Count", str(page.pages)),
+        ("X-Total-Count", str(page.total)),
+    ]
+
+
+def _rate_headers(limit: int, left: int, reset: int) -> Headers:
+    return [
+        ("X-Ratelimit-Limit", str(limit)),
+        ("X-Ratelimit-Remaining", str(left)),
+        ("X-Ratelimit-Reset", str(reset)),
+    ]
+
+
+def _render(data: Any, headers: Headers | None = None, status: int = 200) -> Response:
+    """Compact JSON and a line's end: acme.sh takes its text apart with regular expressions."""
+    return Response(status, orjson.dumps(data) + b"\n", [("Content-Type", "application/json"), *(headers or [])])

@@ -1,0 +1,103 @@
+"""What requests cost in AWS calls, equal in an empty zone and in one of 300 records."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib import settings
+from tests.luadns.conftest import LuaDns
+
+AUTH = ["UpdateItem", "GetItem"]
+CHANGE = "TransactWriteItems"
+pytestmark = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+
+
+@pytest.fixture(params=[0, 300])
+def zone(request: pytest.FixtureRequest, dns: LuaDns) -> int:
+    """A zone with so many records beside its own."""
+    zone = dns.zone()
+    records = [{"name": f"h{n}", "type": "A", "content": "192.0.2.1"} for n in range(request.param)]
+    dns.make(f"/zones/{zone}/records/create_many", records)
+    return zone
+
+
+@pytest.fixture
+def record(dns: LuaDns, zone: int) -> dict[str, Any]:
+    return dns.record(zone, "www", "A", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("path", "reads"),
+    [
+        ("/users/me", []),
+        ("/zones", ["Query"]),
+        ("/zones/{zone}", ["Query"]),
+        ("/zones/{zone}/records", ["Query"]),
+        ("/zones/{zone}/records?limit=1", ["Query"]),
+        ("/zones/{zone}/records/{record}", ["BatchGetItem"]),
+        ("/zones/{zone}/ds_records", ["BatchGetItem"]),
+        ("/zones/999", ["Query"]),
+    ],
+)
+@pytest.mark.parametrize("rate", [0, 1200])
+def test_a_read_costs_three_calls_at_most(
+    dns: LuaDns, zone: int, record: dict[str, Any], calls: list[str], path: str, reads: list[str], rate: int
+) -> None:
+    target, _, query = path.format(zone=zone, record=record["id"]).partition("?")
+    calls.clear()
+    with settings.override(luadns_rate=rate):
+        dns("GET", target, query=query)
+    assert calls == [*AUTH, *reads]
+
+
+def test_a_new_record_costs_five_calls_by_its_whole_name_and_six_by_a_relative_one(
+    dns: LuaDns, zone: int, calls: list[str]
+) -> None:
+    calls.clear()
+    dns.record(zone, "a.example.com.", "A", "192.0.2.1")
+    assert calls == [*AUTH, "BatchGetItem", "UpdateItem", CHANGE]
+    calls.clear()
+    dns.record(zone, "b", "A", "192.0.2.1")
+    assert calls == [*AUTH, "BatchGetItem", "UpdateItem", "BatchGetItem", CHANGE]
+
+
+def test_a_change_or_deletion_of_a_record_costs_five_calls(
+    dns: LuaDns, zone: int, record: dict[str, Any], calls: list[str]
+) -> None:
+    path = f"/zones/{zone}/records/{record['id']}"
+    for method, body in (("PUT", {**record, "name": "w2"}), ("DELETE", None)):
+        calls.clear()
+        assert dns(method, path, body).status == 200
+        assert calls == [*AUTH, "BatchGetItem", "BatchGetItem", CHANGE]
+
+
+def test_many_new_records_cost_six_calls(dns: LuaDns, zone: int, calls: list[str]) -> None:
+    members = [{"name": f"n{n}", "type": "A", "content": "192.0.2.1"} for n in range(40)]
+    calls.clear()
+    dns.make(f"/zones/{zone}/records/create_many", members)
+    assert calls == [*AUTH, "BatchGetItem", "BatchGetItem", "UpdateItem", CHANGE]
+
+
+def test_a_new_zone_costs_seven_calls(dns: LuaDns, zone: int, calls: list[str]) -> None:
+    calls.clear()
+    dns.zone("example.org")
+    assert calls == [*AUTH, "BatchGetItem", "Query", "UpdateItem", "UpdateItem", CHANGE]
+
+
+def test_what_is_refused_by_itself_costs_nothing_more(dns: LuaDns, zone: int, calls: list[str]) -> None:
+    calls.clear()
+    assert dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A"}).status == 400
+    assert calls == AUTH
+
+
+def test_a_zone_of_more_than_a_megabyte_costs_a_call_per_megabyte_more(
+    dns: LuaDns, zone: int, calls: list[str]
+) -> None:
+    texts = [{"name": f"t{n}", "type": "TXT", "content": f"{n:05}" * 10_000} for n in range(42)]
+    for start in range(0, 42, 21):
+        dns.make(f"/zones/{zone}/records/create_many", texts[start : start + 21])
+    calls.clear()
+    listed = dns.get(f"/zones/{zone}/records")
+    size = sum(len(row["content"]) + 200 for row in listed)
+    assert 2 * 2**20 < size < 3 * 2**20
+    assert calls == [*AUTH, "Query", "Query", "Query", "GetItem"]

@@ -1,0 +1,468 @@
+"""Records, one at a time: what is echoed, what is refused, and what the error looks like to whom."""
+
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.core import two_factor
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.luadns.conftest import LuaDns, embedded, refused, stored, wrong
+
+RSA = "v=DKIM1; k=rsa; p=" + "A" * 400
+
+
+def create(dns: LuaDns, zone: int, **fields: Any) -> Any:
+    return dns("POST", f"/zones/{zone}/records", {"name": "www", "type": "A", "content": "192.0.2.1", **fields})
+
+
+def test_a_new_record_is_shown_to_the_byte(dns: LuaDns, zone: int) -> None:
+    with time_machine.travel(1_421_503_475.5, tick=False):
+        reply = create(dns, zone, name="example.com.", type="MX", content="10 mail.example.com.", external_id="row 7")
+    shown = (
+        '{"id":4,"name":"example.com.","type":"MX","content":"10 mail.example.com.","ttl":300,"zone_id":1,'
+        '"created_at":"2015-01-17T14:04:35.5Z","updated_at":"2015-01-17T14:04:35.5Z","external_id":"row 7"}'
+    )
+    assert (reply.status, reply.body.decode()) == (200, f"{shown}\n")
+    assert dns("GET", "/zones/1/records/4").body.decode() == f"{shown}\n"
+    assert dns.get("/zones/1/records")[3] == reply.json
+
+
+def test_an_update_keeps_the_id_and_when_it_was_made(dns: LuaDns, zone: int) -> None:
+    before = dns.record(zone, "www", "A", "192.0.2.1", ttl=60, external_id="x")
+    path = f"/zones/{zone}/records/{before['id']}"
+    after = dns("PUT", path, {"name": "w2.example.com.", "type": "TXT", "content": "moved", "id": 99}).json
+    assert {**after, "updated_at": ""} == {
+        **before,
+        "name": "w2.example.com.",
+        "type": "TXT",
+        "content": "moved",
+        "updated_at": "",
+    }
+    assert after["updated_at"] > before["updated_at"]
+    assert dns.get(path) == after
+    assert dns.own(zone) == [("w2.example.com.", "TXT", "moved")]
+    last = dns("PUT", path, {"name": "w2", "type": "TXT", "content": "moved", "ttl": 0, "external_id": ""}).json
+    assert (last["ttl"], "external_id" in last) == (0, False)
+
+
+def test_a_deleted_record_is_shown_once_more(dns: LuaDns, zone: int) -> None:
+    record = dns.record(zone, "www", "A", "192.0.2.1")
+    path = f"/zones/{zone}/records/{record['id']}"
+    assert dns("DELETE", path, record).json == record
+    for method in ("GET", "DELETE"):
+        reply = dns(method, path)
+        assert (reply.status, reply.json["message"]) == (404, "Record not found.")
+    assert dns.own(zone) == []
+    assert dns.get(f"/zones/{zone}")["records_count"] == 3
+
+
+def test_a_record_of_another_zone_is_not_found_in_this_one(dns: LuaDns, zone: int) -> None:
+    record = dns.record(dns.zone("example.org"), "www", "A", "192.0.2.1")
+    assert dns("GET", f"/zones/{zone}/records/{record['id']}").json["message"] == "Record not found."
+
+
+def test_what_go_sends_of_fields_that_nobody_set_is_ignored(dns: LuaDns, zone: int) -> None:
+    noise = {"id": 0, "zone_id": 0, "created_at": "0001-01-01T00:00:00Z", "updated_at": "0001-01-01T00:00:00Z"}
+    reply = create(dns, zone, **noise, **{":id": "7", "generated": True, "ttl": None, "external_id": None})
+    assert (reply.status, reply.json["ttl"], reply.json["zone_id"]) == (200, 300, zone)
+    assert "external_id" not in reply.json
+
+
+GOOD = [
+    ("A", "192.0.2.1"),
+    ("AAAA", "2001:DB8::1"),
+    ("AAAA", "2001:0db8:0:0:0:0:0:1"),
+    ("ALIAS", "elsewhere.example."),
+    ("CAA", "0 issue letsencrypt.org"),
+    ("CAA", '0 issue "letsencrypt.org; validationmethods=dns-01"'),
+    ("CAA", "0 issue letsencrypt.org; validationmethods=dns-01"),
+    ("CAA", '128 iodef "mailto:a@b.example"'),
+    ("CNAME", "Elsewhere.Example."),
+    ("CNAME", "münchen.example."),
+    ("DS", "11821 13 2 E8550CBE1E954C9EE9C92C78CCE5141F86A72FCB98A5BDA570A5F6F0BBE6B16D"),
+    ("FORWARD", "joe@elsewhere.example"),
+    ("HTTPS", '1 . alpn="h2,h3"'),
+    ("HTTPS", "0 elsewhere.example."),
+    ("MX", "10 mail.example.com."),
+    ("MX", "0 ."),
+    ("NAPTR", '100 10 "S" "SIP+D2U" "!^.*$!sip:a@b.example!" .'),
+    ("NS", "ns.elsewhere.example."),
+    ("PTR", "host.example.com."),
+    ("REDIRECT", "0 https://elsewhere.example/a?b=c"),
+    ("REDIRECT", "301 http://elsewhere.example"),
+    ("SPF", "v=spf1 -all"),
+    ("SRV", "0 5 5060 sip.example.com."),
+    ("SRV", "0 0 0 ."),
+    ("SSHFP", "4 2 " + "ab" * 32),
+    ("SVCB", "1 svc.example.com. port=853 ipv4hint=192.0.2.1"),
+    ("TLSA", "3 1 1 " + "0B" * 32),
+    ("TXT", "hello"),
+    ("TXT", "trailing blanks  "),
+    ("TXT", " \"one\" 'two' `three` ; not a comment"),
+    ("TXT", '"quoted" "in parts"'),
+    ("TXT", '"'),
+    ("TXT", "back\\slash"),
+    ("TXT", "日本語 ü"),
+    ("TXT", "x" * 255),
+    ("TXT", "x" * 256),
+    ("TXT", "x" * 513),
+    ("TXT", f'"{RSA}"'),
+    ("TXT", "x" * 60_000),
+]
+
+
+@pytest.mark.parametrize(("type", "content"), GOOD, ids=lambda value: str(value)[:30])
+@embedded
+def test_content_comes_back_byte_for_byte(dns: LuaDns, zone: int, type: str, content: str) -> None:
+    made = dns.record(zone, "host", type, content)
+    assert (made["type"], made["content"]) == (type, content)
+    assert dns.get(f"/zones/{zone}/records/{made['id']}") == made
+
+
+BAD = [
+    ("A", "bad", "invalid IPv4 address"),
+    ("A", "192.0.2.256", "invalid IPv4 address"),
+    ("A", "192.0.2.01", "invalid IPv4 address"),
+    ("A", " 192.0.2.1", "invalid IPv4 address"),
+    ("A", "\\# 4 c0000201", "invalid IPv4 address"),
+    ("AAAA", "192.0.2.1", "invalid IPv6 address"),
+    ("AAAA", "fe80::1%eth0", "invalid IPv6 address"),
+    ("ALIAS", "elsewhere.example", "ALIAS target must be a fully qualified name that ends with a dot"),
+    ("CNAME", "elsewhere.example", "CNAME target must be a fully qualified name that ends with a dot"),
+    ("CNAME", "@", "CNAME target must be a fully qualified name that ends with a dot"),
+    ("CNAME", "a..b.", "invalid CNAME content: A DNS label is empty."),
+    ("CNAME", "a. b.", 'invalid CNAME content: expected EOL or EOF, got 3 "b."'),
+    ("CNAME", "a.\nb.", "invalid CNAME content"),
+    ("CNAME", "a. ; comment", "invalid CNAME content"),
+    ("CNAME", "(a.)", "invalid CNAME content"),
+    ("CNAME", f"{'a' * 64}.", "invalid CNAME content: A DNS label is > 63 octets long."),
+    ("MX", "mail.example.com.", "invalid MX content: expecting an integer"),
+    ("MX", "70000 mail.example.com.", "invalid MX content: 70000 is not an unsigned 16-bit integer"),
+    ("MX", "10 mail", "MX target must be a fully qualified name that ends with a dot"),
+    ("MX", "\\# 4 c0000201", "invalid MX content"),
+    ("SRV", "0 5 sip.example.com.", "invalid SRV content: expecting an integer"),
+    ("SRV", "0 5 5060 sip", "SRV target must be a fully qualified name that ends with a dot"),
+    ("CAA", "x issue a", "invalid CAA content: expecting an integer"),
+    ("CAA", "0 issue", "invalid CAA content: expecting a string"),
+    ("DS", "1 13 2 abcd", "invalid DS content: digest length inconsistent with digest type"),
+    ("SSHFP", "4 2 abcd", "invalid SSHFP content: fingerprint length inconsistent with fingerprint type"),
+    ("TLSA", "3 1 1 zz", "invalid TLSA content: Non-hexadecimal digit found"),
+    ("HTTPS", "1 . nonsense=1", "invalid HTTPS content: Unknown SVCB ParamKey"),
+    (
+        "REDIRECT",
+        "0 ftp://a.example",
+        "invalid REDIRECT content: it is a mode and a URL, such as 0 https://example.com/",
+    ),
+    ("REDIRECT", "0 https://", "invalid REDIRECT content: it is a mode and a URL, such as 0 https://example.com/"),
+    ("FORWARD", "nobody", "invalid FORWARD content: it is a mailbox such as joe@example.com"),
+    ("TXT", '"\\999"', "invalid TXT content: Text input is malformed."),
+    ("TXT", "x" * 64_001, "content has more than 64000 bytes"),
+    ("TXT", "ü" * 500_000, "content has more than 64000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("type", "content", "message"), BAD, ids=lambda value: str(value)[:30])
+@embedded
+def test_content_that_cannot_be_is_refused_and_told_why(
+    dns: LuaDns, zone: int, type: str, content: str, message: str
+) -> None:
+    before = stored()
+    refused(create(dns, zone, type=type, content=content), wrong("content", message))
+    assert stored() == before
+
+
+@pytest.mark.parametrize("type", ["SLAVE", "LOC", "AXFR", "ANY", "TYPE65280", "x" * 1000, "A A"])
+@embedded
+def test_a_type_that_is_not_served_is_refused(dns: LuaDns, zone: int, type: str) -> None:
+    refused(create(dns, zone, type=type), wrong("type", f"unsupported type {type.upper()[:20]}"))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("www.example.com.", "www.example.com."),
+        ("WWW.Example.com.", "WWW.Example.com."),
+        ("www.example.com", "www.example.com."),
+        ("www", "www.example.com."),
+        ("a.b.c", "a.b.c.example.com."),
+        ("", "example.com."),
+        ("@", "example.com."),
+        ("example.com.", "example.com."),
+        ("*", "*.example.com."),
+        ("*.x.example.com.", "*.x.example.com."),
+        ("_acme-challenge", "_acme-challenge.example.com."),
+        ("xn--bcher-kva", "xn--bcher-kva.example.com."),
+        ("bücher", "xn--bcher-kva.example.com."),
+        ("_sip._tcp.BÜCHER.example.com.", "_sip._tcp.xn--bcher-kva.example.com."),
+        ("example.org", "example.org.example.com."),
+    ],
+)
+@embedded
+def test_a_name_is_absolute_or_made_so(dns: LuaDns, zone: int, given: str, name: str) -> None:
+    assert dns.record(zone, given, "TXT", "x")["name"] == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        "a..b",
+        ".",
+        "a$",
+        "a\\.b",
+        'a"b',
+        "a\n",
+        "x" * 64,
+        "a." * 130,
+        "\0",
+        "..example.com.",
+        "☃" * 300,
+        "-\u00ad-",
+    ],
+)
+@embedded
+def test_a_name_that_cannot_be_is_refused(dns: LuaDns, zone: int, name: str) -> None:
+    refused(create(dns, zone, name=name), wrong("name", "invalid name"))
+
+
+@pytest.mark.parametrize("name", ["example.org.", "com.", "badexample.com.", "example.com.org."])
+def test_a_name_outside_the_zone_is_refused(dns: LuaDns, zone: int, name: str) -> None:
+    refused(create(dns, zone, name=name), wrong("name", "name is not in the zone example.com"))
+
+
+@pytest.mark.parametrize("ttl", [0, 10, 60, 2**31 - 1])
+@embedded
+def test_a_ttl_is_kept_as_it_is(dns: LuaDns, zone: int, ttl: int) -> None:
+    assert create(dns, zone, ttl=ttl).json["ttl"] == ttl
+
+
+@pytest.mark.parametrize("ttl", [-1, 2**31, 2**63 - 1, -(2**63)])
+@embedded
+def test_a_ttl_that_cannot_be_is_refused(dns: LuaDns, zone: int, ttl: int) -> None:
+    refused(create(dns, zone, ttl=ttl), wrong("ttl", "TTL must be between 0 and 2147483647"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind", "type"),
+    [
+        ("ttl", "300", "string", "int"),
+        ("ttl", 1.5, "number", "int"),
+        ("ttl", True, "bool", "int"),
+        ("ttl", 10**30, "number", "int"),
+        ("name", 7, "number", "string"),
+        ("content", ["a"], "array", "string"),
+        ("type", {}, "object", "string"),
+        ("external_id", 7, "number", "string"),
+    ],
+)
+@embedded
+def test_a_field_of_a_wrong_type_is_told_as_go_tells_it(
+    dns: LuaDns, zone: int, field: str, value: Any, kind: str, type: str
+) -> None:
+    message = f"json: cannot unmarshal {kind} into Go struct field RecordForm.{field} of type {type}"
+    refused(create(dns, zone, **{field: value}), wrong(field, message, "DeserializationError"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The body is not JSON."),
+        (b"{", "The body is not JSON."),
+        (b"\xff", "The body is not JSON."),
+        (b'{"name":"\\ud800"}', "The body is not JSON."),
+        (b"[" * 2000, "The body is not JSON."),
+        (b"[]", "json: cannot unmarshal array into Go value of type RecordForm"),
+        (b"7", "json: cannot unmarshal number into Go value of type RecordForm"),
+        (b"null", "json: cannot unmarshal null into Go value of type RecordForm"),
+    ],
+)
+@embedded
+def test_a_body_that_is_no_object_is_refused(dns: LuaDns, zone: int, body: bytes, message: str) -> None:
+    problem = {"classification": "DeserializationError", "message": message}
+    refused(dns("POST", f"/zones/{zone}/records", body=body), problem)
+
+
+def test_what_is_missing_is_told_field_by_field(dns: LuaDns, zone: int) -> None:
+    reply = dns("POST", f"/zones/{zone}/records", {"content": ""})
+    refused(reply, *(wrong(field, "Required", "RequiredError") for field in ("name", "type", "content")))
+
+
+def test_all_that_is_wrong_is_told_at_once(dns: LuaDns, zone: int) -> None:
+    reply = create(dns, zone, name="a b", content="x", ttl=-1)
+    problems = [
+        ("name", "invalid name"),
+        ("content", "invalid IPv4 address"),
+        ("ttl", "TTL must be between 0 and 2147483647"),
+    ]
+    refused(reply, *(wrong(field, message) for field, message in problems))
+    assert reply.json["message"] == "; ".join(f"{field}: {message}" for field, message in problems)
+
+
+@pytest.mark.parametrize("agent", ["Go-http-client/1.1", "Go-http-client/2.0", "Ruby"])
+def test_the_official_clients_get_the_array_that_they_parse(dns: LuaDns, zone: int, agent: str) -> None:
+    reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, {"User-Agent": agent})
+    assert (reply.status, reply.body) == (400, b'[{"fieldNames":["content"],"message":"invalid IPv4 address"}]\n')
+    reply = dns("POST", "/zones", {"name": ""}, {"User-Agent": agent})
+    assert reply.json == [
+        {"fieldNames": ["name"], "classification": "RequiredError", "message": "Required"},
+        {"fieldNames": ["name"], "classification": "ValidationError", "message": "invalid name"},
+    ]
+    assert dns("GET", "/zones/99", headers={"User-Agent": agent}).json["message"] == "Zone not found."
+
+
+@pytest.mark.parametrize("agent", ["", "python-requests/2.32", "goacme-lego/5", "Rubygems", "libcloud/3.9.1"])
+@embedded
+def test_everybody_else_gets_an_object(dns: LuaDns, zone: int, agent: str) -> None:
+    headers = {"User-Agent": agent}
+    reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, headers)
+    refused(reply, wrong("content", "invalid IPv4 address"))
+    assert reply.json["message"] == "content: invalid IPv4 address"
+
+
+BESIDE = wrong("name", "CNAME record cannot exist beside other records of the same name")
+EXISTS = wrong("content", "record exists already")
+
+
+def test_a_cname_stands_alone(dns: LuaDns, zone: int) -> None:
+    dns.record(zone, "alias", "CNAME", "elsewhere.example.")
+    dns.record(zone, "host", "A", "192.0.2.1")
+    before = stored()
+    refused(create(dns, zone, name="ALIAS"), BESIDE)
+    refused(create(dns, zone, name="alias", type="CNAME", content="other.example."), BESIDE)
+    refused(create(dns, zone, name="host", type="CNAME", content="other.example."), BESIDE)
+    refused(create(dns, zone, name="", type="CNAME", content="other.example."), BESIDE)
+    assert stored() == before
+
+
+def test_a_cname_may_follow_what_it_takes_the_place_of(dns: LuaDns, zone: int) -> None:
+    record = dns.record(zone, "host", "A", "192.0.2.1")["id"]
+    reply = dns("PUT", f"/zones/{zone}/records/{record}", {"name": "host", "type": "CNAME", "content": "a.example."})
+    assert reply.status == 200
+    assert dns.own(zone) == [("host.example.com.", "CNAME", "a.example.")]
+
+
+@pytest.mark.parametrize(
+    ("type", "first", "second"),
+    [
+        ("A", "192.0.2.1", "192.0.2.1"),
+        ("AAAA", "::1", "0:0::1"),
+        ("MX", "10 Mail.example.com.", "10 mail.example.com."),
+        ("CAA", "0 issue a.example", '0 issue "a.example"'),
+        ("TXT", "a", '"a"'),
+    ],
+)
+def test_the_same_record_is_there_once(dns: LuaDns, zone: int, type: str, first: str, second: str) -> None:
+    dns.record(zone, "www", type, first)
+    before = stored()
+    refused(create(dns, zone, name="WWW", type=type, content=second, ttl=5), EXISTS)
+    assert stored() == before
+
+
+def test_several_records_of_one_name_and_type_live_together(dns: LuaDns, zone: int) -> None:
+    ids = {dns.record(zone, "www", "A", f"192.0.2.{n}")["id"] for n in range(3)}
+    assert len(ids) == 3
+    assert [content for _, _, content in dns.own(zone)] == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+
+
+def test_a_name_holds_so_much(dns: LuaDns, zone: int) -> None:
+    for number in range(4):
+        dns.record(zone, "big", "TXT", f"{number}" * 60_000)
+    refused(
+        create(dns, zone, name="big", type="TXT", content="y" * 64_000),
+        wrong("content", "too much content at one name"),
+    )
+
+
+def test_a_zone_holds_so_many_records(dns: LuaDns, zone: int) -> None:
+    with settings.override(luadns_max_records=4):
+        record = dns.record(zone, "a", "A", "192.0.2.1")["id"]
+        reply = create(dns, zone)
+        assert (reply.status, reply.json["message"]) == (403, "A zone has at most 4 records.")
+        assert dns("DELETE", f"/zones/{zone}/records/{record}").status == 200
+    with settings.override(luadns_max_records=1):
+        assert dns("PUT", f"/zones/{zone}/records/1", soa("7")).status == 200
+
+
+def soa(minimum: str) -> dict[str, Any]:
+    content = f"ns1.localhost. me.example.com. 1 1200 120 604800 {minimum}"
+    return {"name": "example.com.", "type": "SOA", "content": content, "ttl": 60}
+
+
+def test_a_soa_may_be_changed_but_for_its_serial(dns: LuaDns, zone: int) -> None:
+    before = dns.serial(zone)
+    reply = dns("PUT", f"/zones/{zone}/records/1", soa("77"))
+    assert reply.status == 200
+    assert dns.get(f"/zones/{zone}/records")[0] == reply.json
+    assert reply.json["content"] == f"ns1.localhost. me.example.com. {dns.serial(zone)} 1200 120 604800 77"
+    assert dns.serial(zone) > before
+    for content, message in [
+        ("a. b.", "invalid SOA content"),
+        ("a. b. 1 2 3 4 5 6", "invalid SOA content"),
+        ("a\\ b. c. 1 2 3 4 5", "invalid SOA content"),
+        ("a. b. 1 2 3 4 x", "invalid SOA content: DNS TTL value is not well-formed."),
+        ("a b. 1 2 3 4 5", "SOA target must be a fully qualified name that ends with a dot"),
+    ]:
+        refused(dns("PUT", f"/zones/{zone}/records/1", {**soa("77"), "content": content}), wrong("content", message))
+
+
+SYSTEM_SOA = wrong("type", "SOA records of the zone itself are managed by the system")
+SYSTEM_NS = wrong("type", "NS records of the zone itself are managed by the system")
+
+
+def test_what_the_system_manages_is_neither_made_nor_moved_nor_deleted(dns: LuaDns, zone: int) -> None:
+    record = dns.record(zone, "www", "A", "192.0.2.1")["id"]
+    before = stored()
+    ns = {"name": "", "type": "NS", "content": "ns.elsewhere.example."}
+    refused(create(dns, zone, **soa("7")), SYSTEM_SOA)
+    refused(create(dns, zone, **{**soa("7"), "name": "www"}), SYSTEM_SOA)
+    refused(create(dns, zone, **ns), SYSTEM_NS)
+    refused(dns("DELETE", f"/zones/{zone}/records/1"), SYSTEM_SOA)
+    refused(dns("DELETE", f"/zones/{zone}/records/2"), SYSTEM_NS)
+    refused(dns("PUT", f"/zones/{zone}/records/2", ns), SYSTEM_NS)
+    refused(dns("PUT", f"/zones/{zone}/records/1", {"name": "a", "type": "A", "content": "192.0.2.1"}), SYSTEM_SOA)
+    refused(dns("PUT", f"/zones/{zone}/records/{record}", ns), SYSTEM_NS)
+    assert stored() == before
+
+
+def test_name_servers_of_a_name_below_are_anybody_s(dns: LuaDns, zone: int) -> None:
+    assert create(dns, zone, name="sub", type="NS", content="ns.elsewhere.example.").status == 200
+
+
+def test_records_are_listed_soa_and_ns_first_then_by_type_and_name(dns: LuaDns, zone: int) -> None:
+    for name, type, content in [("b", "TXT", "x"), ("z", "A", "192.0.2.1"), ("a", "TXT", "x"), ("a", "A", "192.0.2.1")]:
+        dns.record(zone, name, type, content)
+    listed = [(row["type"], row["name"].partition(".")[0]) for row in dns.get(f"/zones/{zone}/records")]
+    assert listed[:3] == [("SOA", "example"), ("NS", "example"), ("NS", "example")]
+    assert listed[3:] == [("A", "a"), ("A", "z"), ("TXT", "a"), ("TXT", "b")]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("query=www.example.com.", [4]),
+        ("query=192.0.2", [5, 4]),
+        ("query=NOTHING", []),
+        ("sort_by=ttl&sort_order=desc&limit=2", [2, 3]),
+        ("sort_by=content&query=192", [5, 4]),
+        ("sort_by=id&limit=2&page=2", [3, 4]),
+        ("limit=500&page=2", []),
+    ],
+)
+def test_a_list_of_records_is_filtered_sorted_and_cut(dns: LuaDns, zone: int, query: str, ids: list[int]) -> None:
+    dns.record(zone, "www", "A", "192.0.2.9")
+    dns.record(zone, "w2", "A", "192.0.2.1")
+    assert [row["id"] for row in dns("GET", f"/zones/{zone}/records", query=query).json] == ids
+
+
+def test_an_account_s_second_factor_is_told(dns: LuaDns, alice: Account) -> None:
+    assert dns.get("/users/me")["tfa"] is False
+    two_factor.enable(alice, required_for_uploads=False)
+    assert dns.get("/users/me")["tfa"] is True
+
+
+def test_a_body_that_is_too_large_is_not_read(client: Client, dns: LuaDns, zone: int) -> None:
+    reply = dns("POST", f"/zones/{zone}/records", body=b" " * (4 * 1024 * 1024 + 1))
+    assert (reply.status, reply.json["status"]) == (413, "Request Entity Too Large")
