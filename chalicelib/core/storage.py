@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -85,14 +85,14 @@ class Item(Model):
             actions.append(attribute.remove() if value is None else attribute.set(value))
         return actions
 
-    def update_or_read(self: _Self, actions: list[Action], condition: Condition) -> tuple[bool, _Self | None]:
+    def update_or_read(self: _Self, actions: Sequence[Action], condition: Condition) -> tuple[bool, _Self | None]:
         """Update when `condition` holds, and hand back the item either way, in one call.
 
         Returns (whether it was updated, the item as it now stands or None). PynamoDB's own `update` drops the item
         that DynamoDB sends with a failed condition.
         """
         request = self.get_update_kwargs_from_instance(
-            actions=actions, condition=condition, return_values_on_condition_failure=ALL_OLD
+            actions=[*actions], condition=condition, return_values_on_condition_failure=ALL_OLD
         )
         request[RETURN_VALUES] = ALL_NEW
         try:

@@ -84,6 +84,8 @@ class Credential(CoreItem, discriminator="credential"):
     window = NumberAttribute(null=True)  # where uses are counted: epoch seconds, since when
     used = NumberAttribute(null=True)  # how often since then
     bound_to = UnicodeAttribute(null=True)  # what a second-factor token was issued for
+    window_until = NumberAttribute(null=True)  # epoch seconds: so long no second factor is asked of this key
+    window_for = UnicodeAttribute(null=True)  # the enrolment whose code opened that window
 
 
 class TwoFactor(CoreItem, discriminator="two-factor"):
@@ -93,6 +95,7 @@ class TwoFactor(CoreItem, discriminator="two-factor"):
     sealed_secret = UnicodeAttribute()
     recovery_hashes: ListAttribute[str] = ListAttribute()
     last_step = NumberAttribute(default=0)  # the newest TOTP time step that was used
+    attempts: ListAttribute[Any] = ListAttribute(default=list)  # epoch seconds, since the last code that was good
 
 
 class Counter(CoreItem, discriminator="counter"):

@@ -5,18 +5,20 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from chalicelib.core import audit, credentials, inventory, limits, sealing
+from chalicelib.core import audit, credentials, inventory, sealing
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Conflict, Forbidden, SecondFactorRequired, Unauthenticated
+from chalicelib.core.errors import Conflict, Forbidden, NotFound, SecondFactorRequired, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, CoreItem, TwoFactor
+from chalicelib.core.tables import Account, CoreItem, Credential, TwoFactor
 
 STEP = 30
 ACCEPTED_STEPS = (0, -1, -2)  # now and a minute back, as luarocks.org; never the future
 TOKEN_LIFETIME = timedelta(minutes=15)
 FAILURES = 5
-WINDOW = 300
+PAUSE = 300
+_OFF = "Two-factor authentication is not enabled on this account"
 _RECOVERY_CODES = 8
 _RECOVERY_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -75,17 +77,15 @@ def disable(account: Account, by: Caller | None = None) -> None:
 def verify(account: Account, code: str) -> None:
     """Use up a TOTP or recovery code.
 
-    Raises NotEnabled, Unauthenticated for a wrong or used code, TooMany after five failures in five minutes per
+    Raises NotEnabled, Unauthenticated for a wrong or used code, TooMany after five failures within five minutes per
     account. An attempt is counted before it is judged, so that guesses in parallel gain nothing.
     """
     item = TwoFactor.find(account.pk, "two-factor") if account.two_factor else None
+    _count_attempt(item)
     if item is None:
-        raise NotEnabled("Two-factor authentication is not enabled on this account")
-    subject = f"two-factor#{account.id}"
-    limits.count(subject, FAILURES, WINDOW, "Too many failed attempts, try again later")
+        raise NotEnabled(_OFF)
     if not (_use_totp(item, code) or _use_recovery(item, code)):
         raise Unauthenticated("Invalid verification code")
-    limits.forget(subject, WINDOW)
 
 
 def issue_token(caller: Caller) -> tuple[str, int]:
@@ -100,9 +100,24 @@ def issue_token(caller: Caller) -> tuple[str, int]:
     return token, int(credential.ends_at.timestamp())
 
 
+def open_window(caller: Caller) -> int:
+    """For clients that cannot send a token: let this one credential do without for as long as a token would be good.
+
+    Returns the end in epoch seconds. The window closes when two-factor is turned off or enrolled anew.
+    """
+    until = int(time.time() + TOKEN_LIFETIME.total_seconds())
+    _set_window(caller, "two-factor.open-window", window_until=until, window_for=caller.account.two_factor)
+    return until
+
+
+def close_window(caller: Caller) -> None:
+    """Ask for the second factor again."""
+    _set_window(caller, "two-factor.close-window", window_until=None, window_for=None)
+
+
 def require(caller: Caller, token: str | None) -> None:
-    """Raises SecondFactorRequired when the account wants one for uploads and `token` does not prove it."""
-    if not (caller.account.two_factor and caller.account.second_factor_for_uploads):
+    """Raises SecondFactorRequired when the account wants one for uploads and neither `token` nor a window proves it."""
+    if not (caller.account.two_factor and caller.account.second_factor_for_uploads) or _has_window(caller):
         return
     refusal = SecondFactorRequired("Two-factor authentication required")
     if not token:
@@ -113,6 +128,40 @@ def require(caller: Caller, token: str | None) -> None:
         raise refusal from None
     if credential.bound_to != _binding(caller):
         raise refusal
+
+
+def _set_window(caller: Caller, deed: str, **values: Any) -> None:
+    writes = Transaction()
+    credential = caller.credential
+    writes.update(
+        credential,
+        credential.assign(**values),
+        Credential.pk.exists() & Credential.revoked_at.does_not_exist(),
+        NotFound("There is no such key."),
+    )
+    writes.put(audit.deed(caller, deed, f"credential#{int(credential.id)}"))
+    writes.commit()
+
+
+def _has_window(caller: Caller) -> bool:
+    credential = caller.credential
+    return credential.window_for == caller.account.two_factor and (credential.window_until or 0) > time.time()
+
+
+def _count_attempt(item: TwoFactor | None) -> None:
+    """Note an attempt, unless there were too many; whoever is second at one moment looks again."""
+    counted = False
+    while not counted:
+        if item is None:
+            raise NotEnabled(_OFF)
+        moment = int(time.time())
+        recent = [int(at) for at in item.attempts if at > moment - PAUSE]
+        if len(recent) >= FAILURES:
+            message = "Too many failed attempts, try again later"
+            raise TooMany(message, retry_after=recent[-FAILURES] + PAUSE - moment)
+        actions = [TwoFactor.attempts.set([*recent, moment])]
+        unchanged = TwoFactor.attempts.does_not_exist() | (TwoFactor.attempts == item.attempts)
+        counted, item = item.update_or_read(actions, unchanged)
 
 
 def _binding(caller: Caller) -> str:
@@ -127,7 +176,7 @@ def _use_totp(item: TwoFactor, code: str) -> bool:
     for step in (current + shift for shift in ACCEPTED_STEPS):
         if secrets.compare_digest(totp.at(step * STEP).encode(), code.encode()):
             used, _ = item.update_or_read(
-                [TwoFactor.last_step.set(step)],
+                [TwoFactor.last_step.set(step), TwoFactor.attempts.set([])],
                 (TwoFactor.last_step < step) & (TwoFactor.enrolment == item.enrolment),
             )
             return used
@@ -140,7 +189,8 @@ def _use_recovery(item: TwoFactor, code: str) -> bool:
     while found and hashed in found.recovery_hashes:  # again when another code was used meanwhile: the places moved
         place = found.recovery_hashes.index(hashed)
         used, found = found.update_or_read(
-            [TwoFactor.recovery_hashes[place].remove()], TwoFactor.recovery_hashes[place] == hashed
+            [TwoFactor.recovery_hashes[place].remove(), TwoFactor.attempts.set([])],
+            TwoFactor.recovery_hashes[place] == hashed,
         )
         if used:
             return True

@@ -4,7 +4,8 @@ from chalicelib.core import credentials, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
-from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
+from chalicelib.core.two_factor import NotEnabled
 from chalicelib.web.request import Request
 
 
@@ -24,6 +25,14 @@ def key(request: Request) -> Caller:
         raise Forbidden("The API key you provided has been revoked") from None
     except Suspended:
         raise Forbidden("Your account has been suspended") from None
+
+
+def use_code(caller: Caller, code: str) -> None:
+    """Use up a code of the second factor. Raises Invalid where two-factor is off, and as two_factor.verify."""
+    try:
+        two_factor.verify(caller.account, code)
+    except NotEnabled as error:
+        raise Invalid(error.message) from None
 
 
 def upload_token(request: Request, caller: Caller) -> None:

@@ -3,8 +3,6 @@
 from chalicelib import settings
 from chalicelib.core import two_factor
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Invalid
-from chalicelib.core.two_factor import NotEnabled
 from chalicelib.luarocks import auth, index, owner_routes, read_routes, rocks, wire
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
@@ -40,12 +38,23 @@ def check_rockspec(request: Request, caller: Caller) -> Response:
 @service.route("POST", "/api/1/{key}/verify_tfa", auth=auth.key, scope="module:")
 def verify_tfa(request: Request, caller: Caller) -> Response:
     """Verify TFA."""
-    try:
-        two_factor.verify(caller.account, wire.parse_code(request))
-    except NotEnabled as error:
-        raise Invalid(error.message) from None
+    auth.use_code(caller, wire.parse_code(request))
     token, expires = two_factor.issue_token(caller)
     return json_response({"success": True, "tfa_token": token, "expires": expires})
+
+
+@service.route("POST", "/api/1/{key}/upload_window", auth=auth.key, scope="module:")
+def open_upload_window(request: Request, caller: Caller) -> Response:
+    """Beyond the API page: let clients that know nothing of two-factor upload with this key for a while."""
+    auth.use_code(caller, wire.parse_code(request))
+    return json_response({"success": True, "expires": two_factor.open_window(caller)})
+
+
+@service.route("DELETE", "/api/1/{key}/upload_window", auth=auth.key, scope="module:")
+def close_upload_window(request: Request, caller: Caller) -> Response:
+    """Beyond the API page: ask for a code again."""
+    two_factor.close_window(caller)
+    return json_response({"success": True})
 
 
 @service.route(

@@ -12,8 +12,8 @@ import time_machine
 
 from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import SecondFactorRequired, TooMany, Unauthenticated
-from chalicelib.core.tables import Account, TwoFactor
+from chalicelib.core.errors import NotFound, SecondFactorRequired, TooMany, Unauthenticated
+from chalicelib.core.tables import Account, Credential, TwoFactor
 from chalicelib.core.two_factor import Enrolment, NotEnabled
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -167,7 +167,7 @@ def test_after_five_failures_even_the_right_code_must_wait() -> None:
         assert [accepted(two_factor.verify, caller.account, wrong) for _ in range(5)] == [False] * 5
         with pytest.raises(TooMany) as refusal:
             two_factor.verify(caller.account, code_at(enrolment, MOMENT))
-    assert refusal.value.detail == {"retry_after": 285}
+    assert refusal.value.detail == {"retry_after": 300}
 
 
 def test_after_the_wait_the_right_code_is_good() -> None:
@@ -179,6 +179,20 @@ def test_after_the_wait_the_right_code_is_good() -> None:
             two_factor.verify(caller.account, "000000")
         clock.shift(refusal.value.detail["retry_after"])
         two_factor.verify(caller.account, code_at(enrolment, datetime.now(UTC)))
+
+
+def test_no_five_minutes_whatever_hold_more_than_five_failures() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        caller, _, _ = enrolled()
+        judged = []
+        for _ in range(40):
+            with pytest.raises((Unauthenticated, TooMany)) as refusal:
+                two_factor.verify(caller.account, "wrong")
+            if refusal.type is Unauthenticated:
+                judged.append(datetime.now(UTC).timestamp())
+            clock.shift(29)
+    assert len(judged) == 20
+    assert all(later - first >= 300 for first, later in zip(judged, judged[5:], strict=False))
 
 
 @embedded
@@ -396,12 +410,75 @@ def test_a_required_token_costs_one_call_and_none_where_it_is_not_wanted(carol: 
 
 
 @pytest.mark.parametrize("recovery", [False, True])
-def test_verifying_is_four_calls(calls: list[str], recovery: bool) -> None:
+def test_verifying_is_three_calls(calls: list[str], recovery: bool) -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         calls.clear()
         two_factor.verify(caller.account, enrolment.recovery_codes[0] if recovery else code_at(enrolment, MOMENT))
-    assert calls == ["GetItem", "UpdateItem", "UpdateItem", "DeleteItem"]
+    assert calls == ["GetItem", "UpdateItem", "UpdateItem"]
+
+
+def test_in_a_window_the_key_needs_no_token() -> None:
+    caller, _, key = enrolled()
+    two_factor.open_window(caller)
+    two_factor.require(again(key), None)
+
+
+def test_a_window_is_for_one_key() -> None:
+    caller, _, _ = enrolled()
+    two_factor.open_window(caller)
+    with pytest.raises(SecondFactorRequired):
+        two_factor.require(again(credentials.create(caller.account, "luarocks")[1]), None)
+
+
+def test_a_window_closes_after_fifteen_minutes() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        caller, _, key = enrolled()
+        assert two_factor.open_window(caller) == int(MOMENT.timestamp()) + 900
+        clock.shift(899)
+        two_factor.require(again(key), None)
+        clock.shift(1)
+        with pytest.raises(SecondFactorRequired):
+            two_factor.require(again(key), None)
+
+
+@embedded
+def test_a_window_can_be_closed_before() -> None:
+    caller, _, key = enrolled()
+    two_factor.open_window(caller)
+    two_factor.close_window(again(key))
+    with pytest.raises(SecondFactorRequired):
+        two_factor.require(again(key), None)
+
+
+@embedded
+def test_a_window_does_not_outlive_its_enrolment() -> None:
+    caller, _, key = enrolled()
+    two_factor.open_window(caller)
+    two_factor.disable(caller.account)
+    two_factor.enable(caller.account, required_for_uploads=True)
+    with pytest.raises(SecondFactorRequired):
+        two_factor.require(again(key), None)
+
+
+@embedded
+def test_a_revoked_key_gets_no_window() -> None:
+    caller, _, _ = enrolled()
+    credentials.revoke(Credential.get(caller.credential.pk, "credential"))
+    with pytest.raises(NotFound):
+        two_factor.open_window(caller)
+
+
+@embedded
+def test_windows_are_in_the_audit() -> None:
+    caller, _, _ = enrolled()
+    two_factor.open_window(caller)
+    two_factor.close_window(caller)
+    subject = f"credential#{int(caller.credential.id)}"
+    assert [(entry.action, entry.subject, entry.credential_id) for entry in audit.entries(1)][:2] == [
+        ("two-factor.close-window", subject, caller.credential.id),
+        ("two-factor.open-window", subject, caller.credential.id),
+    ]
 
 
 @embedded

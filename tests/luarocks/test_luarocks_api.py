@@ -401,6 +401,22 @@ def test_a_token_serves_the_key_that_asked_for_it_only(
     assert upload(key=other, headers={"X-TFA-Token": reply.json["tfa_token"]}).status == 403
 
 
+def test_an_upload_window_lets_one_key_upload_without_a_token(
+    client: Client, alice: Account, key: str, upload: Upload
+) -> None:
+    enrolment = two_factor.enable(alice, required_for_uploads=True)
+    _, other = credentials.create(alice, "luarocks")
+    window = f"/api/1/{key}/upload_window"
+    wrong = client.post(window, form={"code": "000000x"})
+    assert (wrong.status, wrong.json) == (401, {"errors": ["Invalid verification code"]})
+    opened = client.post(window, form={"code": pyotp.TOTP(enrolment.secret).now()})
+    assert (opened.status, opened.json) == (200, {"success": True, "expires": 1767323945})
+    assert [upload().status, upload(key=other).status] == [200, 403]
+    closed = client.request("DELETE", window)
+    assert (closed.status, closed.json) == (200, {"success": True})
+    assert upload(rockspec("b")).status == 403
+
+
 def test_verify_tfa_refuses_in_upstreams_words(client: Client, alice: Account, key: str) -> None:
     def verify(**form: str) -> tuple[int, list[str]]:
         reply = client.post(f"/api/1/{key}/verify_tfa", form=form)
