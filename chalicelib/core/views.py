@@ -14,46 +14,34 @@ Groups = dict[Hashable, dict[str, "Entry"]]
 GroupsOf = Callable[["Entry"], Iterable[Hashable]]
 
 
-class _Kept:
-    """Something that remembers what was made from it, once."""
-
-    __slots__ = ("_kept",)
-
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, Any] = {}
-
-    def _keep(self, name: Hashable, build: Callable[[], T]) -> T:
-        if name not in self._kept:
-            self._kept[name] = build()
-        return cast(T, self._kept[name])
-
-
-class Entry(_Kept):
+class Entry:
     """One public entry; `value` is plain JSON data and is never changed in place."""
 
-    __slots__ = ("key", "value")
+    __slots__ = ("_kept", "key", "value")
 
     def __init__(self, key: str, value: Value) -> None:
-        super().__init__()
+        self._kept: dict[Hashable, Any] = {}
         self.key = key
         self.value = value
 
     def keep(self, name: Hashable, build: Callable[["Entry"], T]) -> T:
         """What `build` makes of this entry, made once for as long as the entry stands."""
-        return self._keep(name, lambda: build(self))
+        if name not in self._kept:
+            self._kept[name] = build(self)
+        return cast(T, self._kept[name])
 
 
-class View(_Kept):
+class View:
     """All entries of a catalogue at one sequence number.
 
     `modified_at` is when that number was reached, in epoch seconds. It grows with every change, by a second at least,
     so that no two states have the same Last-Modified.
     """
 
-    __slots__ = ("_grouped", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
+    __slots__ = ("_grouped", "_kept", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
 
     def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
-        super().__init__()
+        self._kept: dict[Hashable, Any] = {}
         self._grouped: dict[GroupsOf, Groups] = {}
         self._remembered: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._weight = 0
@@ -67,7 +55,9 @@ class View(_Kept):
 
         `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
         """
-        return self._keep(name, lambda: build(self))
+        if name not in self._kept:
+            self._kept[name] = build(self)
+        return cast(T, self._kept[name])
 
     def remember(self, name: Hashable, build: Callable[["View"], T], weigh: Callable[[T], int] = lambda _: 0) -> T:
         """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held.

@@ -41,10 +41,10 @@ def render_module(request: Request, value: Value) -> Response:
     title = escape(value.get("display_name") or value["name"])
     parts = [
         f'<h1>{title} <span class="user">by {escape(value["user"])}</span></h1>',
-        f"<p>{escape(value.get('summary') or '')}</p>",
+        _paragraph("summary", value.get("summary")),
         '<p class="note">This module is archived: manifests do not list it.</p>' if value.get("archived") else "",
         f"<pre>{escape(_install(request, value))}</pre>",
-        f'<p class="description">{escape(value.get("description") or "")}</p>',
+        _paragraph("description", value.get("description")),
         _facts(value),
         "<h2>Versions</h2>",
         *(_version(request, value, name) for name in documents.newest_first(value)),
@@ -69,6 +69,10 @@ def _whole(title: str, content: str) -> str:
 </body>
 </html>
 """
+
+
+def _paragraph(kind: str, text: str | None) -> str:
+    return f'<p class="{kind}">{escape(text)}</p>' if text else ""
 
 
 def _install(request: Request, value: Value) -> str:
@@ -102,7 +106,7 @@ def _file(file: dict[str, Any]) -> str:
     return (
         f'<tr><td><a href="{escape(file["url"])}">{escape(file["name"])}</a>{signature}'
         f'<div class="hash">SHA-256 {file["sha256"]}</div></td>'
-        f"<td>{file['size']:,} bytes</td><td>{file['downloads']} downloads</td><td>{file['updated_at']}</td></tr>"
+        f"<td>{file['size']:,} bytes</td><td>downloads: {file['downloads']:,}</td><td>{file['updated_at']}</td></tr>"
     )
 
 

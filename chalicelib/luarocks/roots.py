@@ -107,14 +107,17 @@ def _no_file() -> NotFound:
 
 def _fragments(view: View, root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
     asked = (render, lua, root.development)
-    for entry in _in_order(view, root.place):
-        if fragment := entry.keep(asked, lambda entry: _fragment(entry.value, lua, root.development, render)):
-            yield fragment
+
+    def make(entry: Entry) -> bytes:
+        return _fragment(entry.value, lua, root.development, render)
+
+    return filter(None, [entry.keep(asked, make) for entry in _in_order(view, root.place)])
 
 
 def _in_order(view: View, place: Place) -> list[Entry]:
     """The modules of a place by their names, of which each is there once."""
-    return sorted(index.modules(view, place).values(), key=lambda entry: str(entry.value["name"]))
+    named = {entry.value["name"]: entry for entry in index.modules(view, place).values()}
+    return [named[name] for name in sorted(named)]
 
 
 def _fragment(value: Value, lua: str | None, development: bool | None, render: _Render) -> bytes:

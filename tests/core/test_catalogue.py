@@ -656,7 +656,7 @@ def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
     publish(one, a={})
     Path(settings.current().blobs.removeprefix("file:"), "catalogue").parent.mkdir(exist_ok=True)
     Path(settings.current().blobs.removeprefix("file:"), "catalogue").write_bytes(b"no directory")
-    with pytest.raises(OSError):  # noqa: PT011 (which of them is the system's choice)
+    with pytest.raises(Busy):
         publish(one, a=LARGE)
     assert (state(process().view()), log()) == ((1, {"a": {}}), [1])
 

@@ -95,7 +95,7 @@ def test_what_is_no_rock_is_refused_at_once(content: bytes, message: str) -> Non
     start = time.monotonic()
     with pytest.raises(Invalid) as refused:
         archives.check(content, "say", "1.0-1")
-    assert (refused.value.message, time.monotonic() - start < 5) == (message, True)
+    assert (refused.value.message, time.monotonic() - start < 15) == (message, True)
 
 
 @pytest.mark.parametrize(

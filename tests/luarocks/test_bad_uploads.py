@@ -61,7 +61,7 @@ def test_a_bad_name_is_refused_in_upstreams_words(upload: Upload, field: str, va
 def test_a_hostile_rockspec_is_refused_in_time(upload: Upload, source: str) -> None:
     start = time.monotonic()
     refused(upload(f"package = 'say' version = '1.0-1' {source}".encode()), "Failed to eval rockspec")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def test_bytecode_is_refused(upload: Upload) -> None:
