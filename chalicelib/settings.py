@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 MIB = 1024 * 1024
+CHOICES = {"luarocks_reads": ("public", "key"), "luadns_engine": ("", "authoritative", "route53", "none")}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Settings:
     base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
     max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
     max_answer: int = 4 * MIB  # the largest file sent as a body; above it a link leads to it; on Lambda 4.4 MB
+    luarocks_reads: str = "public"  # who may read rocks: public (everybody), or key (who has a key)
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
     contentdb_max_upload: int = 100 * MIB  # a release's zip
@@ -55,6 +57,11 @@ class Settings:
     luadns_redirect_to: tuple[str, ...] = ()  # addresses of web servers that REDIRECT records lead to
     luadns_forward_to: tuple[str, ...] = ()  # mail servers, with a dot at the end, that FORWARD records lead to
     luadns_max_content: int = 64_000  # bytes of one record's content; an answer of DNS holds 65,535 in all
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"MOONBASE_{name.upper()} must be one of: {', '.join(map(repr, choices))}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":

@@ -1,8 +1,5 @@
 """LuaDNS' credential, an e-mail address and an API key by HTTP Basic, to a caller."""
 
-import base64
-import binascii
-
 from chalicelib import settings
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
@@ -22,7 +19,9 @@ def key(request: Request) -> Caller:
     """
     if not _accepts_json(request):
         raise Forbidden("Invalid 'Accept' header")
-    user, secret = _basic(request)
+    if request.basic is None:
+        raise _unknown()
+    user, secret = request.basic
     try:
         caller = credentials.identify(secret, "luadns", rate())
     except (Unauthenticated, Revoked):
@@ -45,17 +44,6 @@ def _accepts_json(request: Request) -> bool:
     """Whether the answer may be JSON by the Accept header, which must be there."""
     kinds = (part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
     return any(kind in _ACCEPTED for kind in kinds)
-
-
-def _basic(request: Request) -> tuple[str, str]:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        raise _unknown()
-    try:
-        user, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise _unknown() from None
-    return user, secret
 
 
 def _unknown() -> Unauthenticated:

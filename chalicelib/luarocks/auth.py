@@ -1,5 +1,6 @@
 """LuaRocks' credential, an API key, to a caller; and its second factor."""
 
+from chalicelib import settings
 from chalicelib.core import credentials, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
@@ -7,6 +8,8 @@ from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
 from chalicelib.core.two_factor import NotEnabled
 from chalicelib.web.request import Request
+
+_CHALLENGE = 'Basic realm="LuaRocks", charset="UTF-8"'
 
 
 def key(request: Request) -> Caller:
@@ -19,6 +22,25 @@ def key(request: Request) -> Caller:
         if request.bearer is None:
             raise Unauthenticated("Missing or malformed Authorization header")
         secret = request.bearer
+    return _identify(secret)
+
+
+def reader(request: Request) -> Caller | None:
+    """Who may read the rock server: everybody, or who has a key, where the settings say so.
+
+    `luarocks` sends the key of `--only-server=http://user:KEY@host` as a password; the user name is not looked at.
+    Raises Unauthenticated, with the challenge without which wget sends no password, or Forbidden.
+    """
+    if settings.current().luarocks_reads == "public":
+        return None
+    secret = request.basic[1] if request.basic else request.bearer
+    try:
+        return _identify(secret or "")
+    except Unauthenticated:
+        raise Unauthenticated("This server is private: it is read with a key.", challenge=_CHALLENGE) from None
+
+
+def _identify(secret: str) -> Caller:
     try:
         return credentials.identify(secret, "luarocks")
     except Revoked:

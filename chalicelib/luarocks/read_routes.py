@@ -1,4 +1,4 @@
-"""What everybody may read: the rock server's roots, and, beyond upstream, modules as JSON and as pages.
+"""What may be read: the rock server's roots, and, beyond upstream, modules as JSON and as pages.
 
 Every read is declared by `_read`, so that who may read is said once.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
-from chalicelib.luarocks import custom_manifests, documents, downloads, index, modules, page, roots, search, wire
+from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, page, roots, search, wire
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
 from chalicelib.luarocks.versions import TARGETS
@@ -21,7 +21,13 @@ _MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))
 
 
 def _read(path: str) -> Callable[[View], View]:
-    return service.route("GET", path)
+    """Declare a view for whoever may read; it needs not know who that is."""
+
+    def declare(view: View) -> View:
+        service.route("GET", path, auth=auth.reader, scope="read")(lambda request, caller: view(request))
+        return view
+
+    return declare
 
 
 @_read("/{file}")

@@ -32,8 +32,10 @@ def status_of(error: errors.CoreError) -> int:
 
 
 def headers_of(error: errors.CoreError) -> list[tuple[str, str]]:
-    """What HTTP wants beside the status: Allow, Retry-After."""
+    """What HTTP wants beside the status: Allow, Retry-After, WWW-Authenticate."""
     headers = []
+    if challenge := error.detail.get("challenge"):
+        headers.append(("WWW-Authenticate", challenge))
     if allowed := error.detail.get("allowed"):
         headers.append(("Allow", ", ".join(allowed)))
     if retry_after := error.detail.get("retry_after"):

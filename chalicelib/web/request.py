@@ -99,6 +99,18 @@ class Request:
         token = token.strip()
         return token if scheme.lower() == "bearer" and token else None
 
+    @cached_property
+    def basic(self) -> tuple[str, str] | None:
+        """User name and password of `Authorization: Basic ...` (RFC 7617); None where there is none to be read."""
+        scheme, _, encoded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        return user, password
+
     @property
     def client_address(self) -> str:
         """The address that the gateway saw the request come from; what a client claims in headers does not count."""

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from chalicelib import settings
-from chalicelib.settings import Settings
+from chalicelib.settings import CHOICES, Settings
 
 
 def test_without_an_environment_the_defaults_hold() -> None:
@@ -14,9 +14,13 @@ def test_without_an_environment_the_defaults_hold() -> None:
 
 def test_every_field_can_be_set() -> None:
     texts = {str: "text", int: "7", bool: "yes", tuple: "one, two"}
-    environ = {f"MOONBASE_{field.name.upper()}": texts[type(field.default)] for field in fields(Settings)}
     values = {str: "text", int: 7, bool: True, tuple: ("one", "two")}
-    expected = {field.name: values[type(field.default)] for field in fields(Settings)}
+    chosen = {name: choices[-1] for name, choices in CHOICES.items()}
+    environ = {
+        f"MOONBASE_{field.name.upper()}": chosen.get(field.name, texts[type(field.default)])
+        for field in fields(Settings)
+    }
+    expected = {field.name: chosen.get(field.name, values[type(field.default)]) for field in fields(Settings)}
     assert Settings.from_environment(environ) == Settings(**expected)
 
 
@@ -38,6 +42,12 @@ def test_the_region_is_that_of_lambda_unless_set(environ: dict[str, str], region
 def test_what_is_no_number_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=r"^MOONBASE_MAX_BODY must be a whole number"):
         Settings.from_environment({"MOONBASE_MAX_BODY": text})
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_what_is_no_choice_is_named_with_the_choices(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^MOONBASE_{name.upper()} must be one of: '"):
+        Settings.from_environment({f"MOONBASE_{name.upper()}": "other"})
 
 
 @pytest.mark.parametrize(("text", "strict"), [("yes", True), ("YES", True), ("no", False)])

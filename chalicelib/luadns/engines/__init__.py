@@ -68,7 +68,5 @@ def current() -> Engine:
             return AuthoritativeEngine()
         case "route53":
             return Route53Engine()
-        case "none" | "":
+        case _:
             return NoEngine()
-        case name:
-            raise ValueError(f"MOONBASE_LUADNS_ENGINE must be authoritative, route53 or none, not {name!r}")
