@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.rocks_import import import_rocks
+
 if TYPE_CHECKING:
     from chalicelib.core.views import Entry, Value
 
@@ -26,6 +28,9 @@ MODULE = ModuleName()
 @click.group()
 def luarocks() -> None:
     """Modules and manifests of LuaRocks."""
+
+
+luarocks.add_command(import_rocks)
 
 
 @luarocks.command()

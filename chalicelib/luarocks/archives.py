@@ -43,13 +43,13 @@ def check(content: bytes, name: str, version_name: str) -> None:
     LuaRocks puts the rockspec at the top, as `NAME-VERSION.rockspec`.
     """
     wanted = f"{name}-{version_name}.rockspec"
-    spec = rockspecs.parse(_read(content, wanted))
+    spec = rockspecs.parse(rockspec_in(content, wanted))
     if (spec.name, spec.version_name) != (name, version_name):
         raise Invalid(f"The rock's rockspec is of {spec.name} {spec.version_name}, not of {name} {version_name}")
 
 
-def _read(content: bytes, wanted: str) -> bytes:
-    """One file of the zip; raises Invalid."""
+def rockspec_in(content: bytes, wanted: str) -> bytes:
+    """The rockspec of a rock, which is called `wanted` (lower case). Raises Invalid."""
     _check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

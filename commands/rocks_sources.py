@@ -1,0 +1,180 @@
+"""Where rocks can be moved in from: the tree of `luarocks-admin`, or another rocks server."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+ROCKSPEC = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.rockspec")
+ROCK = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?P<arch>[^.]+)\.rock")
+_SECONDS = 30
+
+
+class Source(Protocol):
+    """Files by name: rockspecs, rocks, and their signatures with `.asc` behind."""
+
+    def filenames(self) -> list[str]:
+        """All rockspecs, then all rocks, each in order."""
+
+    def read(self, filename: str) -> bytes | None:
+        """A file's bytes; None when it is not there. Raises OSError."""
+
+
+class Tree:
+    """A directory that `luarocks-admin` looks after, or any with rockspecs and rocks in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def filenames(self) -> list[str]:
+        return _in_order(path.name for path in self._directory.iterdir() if path.is_file())
+
+    def read(self, filename: str) -> bytes | None:
+        path = self._directory / filename
+        return path.read_bytes() if path.is_file() else None
+
+
+class RocksServer:
+    """A server that `luarocks` installs from, by its manifest."""
+
+    def __init__(self, url: str) -> None:
+        import urllib3
+
+        parts = urllib3.util.parse_url(url.rstrip("/"))
+        self._url = parts._replace(auth=None).url
+        self._pool = urllib3.PoolManager(
+            maxsize=8,
+            headers=urllib3.make_headers(basic_auth=parts.auth, user_agent="moonbase") if parts.auth else None,
+            retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504)),
+            timeout=_SECONDS,
+        )
+
+    def filenames(self) -> list[str]:
+        text = self.read("manifest")
+        if text is None:
+            raise FileNotFoundError(f"there is no manifest at {self._url}")
+        repository = read_manifest(text.decode("utf-8", "replace")).get("repository", {})
+        return _in_order(
+            f"{name}-{version}.rockspec" if rock.get("arch") == "rockspec" else f"{name}-{version}.{rock['arch']}.rock"
+            for name, versions in repository.items()
+            for version, rocks in versions.items()
+            for rock in (rocks.values() if isinstance(rocks, dict) else rocks)
+        )
+
+    def read(self, filename: str) -> bytes | None:
+        import urllib3
+
+        try:
+            answer = self._pool.request("GET", f"{self._url}/{filename}")
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(f"{filename}: {type(error).__name__}") from error
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise OSError(f"{filename}: the server answers {answer.status}")
+        return bytes(answer.data)
+
+
+def _in_order(filenames: Any) -> list[str]:
+    names = sorted(set(filenames))
+    return [name for name in names if ROCKSPEC.fullmatch(name)] + [name for name in names if ROCK.fullmatch(name)]
+
+
+_TOKEN = re.compile(
+    r"""\s*(?:--[^\n]*\n\s*)*(?:
+        \[\[(?P<long>.*?)\]\]
+      | (?P<mark>[{}\[\]=,;])
+      | "(?P<quoted>(?:[^"\\]|\\.)*)"
+      | '(?P<single>(?:[^'\\]|\\.)*)'
+      | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<number>-?[0-9][0-9.eE+-]*)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass
+class _Table:
+    """A table that is being read: its fields, and the key of the field that comes next."""
+
+    fields: dict[Any, Any] = field(default_factory=dict)
+    key: Any = None
+    listed: int = 0
+
+    def add(self, value: Any) -> None:
+        if self.key is None:
+            self.listed += 1
+        self.fields[self.listed if self.key is None else self.key] = value
+        self.key = None
+
+
+def read_manifest(text: str) -> dict[Any, Any]:
+    """The assignments of a manifest: strings, numbers and tables, which `luarocks` writes as plain data.
+
+    Nothing is run. Raises ValueError for anything else.
+    """
+    tables = [_Table()]
+    before: Any = None  # a value that is a key when `=` follows
+    for kind, value in _tokens(text):
+        table = tables[-1]
+        if kind == "value":
+            table, before = _settled(table, before), value
+        elif value == "=":
+            table.key, before = before, None
+        elif value == "{":
+            _settled(table, before)
+            before = None
+            tables.append(_Table())
+        elif value == "}":
+            _settled(table, before)
+            if len(tables) == 1:
+                raise ValueError("this is no manifest: a bracket too many")
+            before = None
+            tables.pop()
+            tables[-1].add(table.fields)
+        elif value in ",;":
+            before = _settled(table, before) and None
+    _settled(tables[-1], before)
+    if len(tables) != 1:
+        raise ValueError("this is no manifest: it ends in the middle")
+    return tables[0].fields
+
+
+def _settled(table: _Table, before: Any) -> _Table:
+    """The table after the value `before`, if there is one, turned out to be no key."""
+    if before is not None:
+        table.add(before)
+    return table
+
+
+def _tokens(text: str) -> Iterator[tuple[str, Any]]:
+    place = 0
+    text = text.rstrip()
+    while place < len(text):
+        found = _TOKEN.match(text, place)
+        if found is None:
+            raise ValueError(f"this is no manifest: {text[place : place + 20]!r} cannot be read")
+        place = found.end()
+        if found["mark"]:
+            if found["mark"] not in "[]":
+                yield "mark", found["mark"]
+        elif found["number"]:
+            yield "value", float(found["number"])
+        elif found["quoted"] is not None or found["single"] is not None:
+            yield "value", _unescaped(found["quoted"] or found["single"] or "")
+        else:
+            yield "value", found["long"] if found["long"] is not None else found["word"]
+
+
+def _unescaped(text: str) -> str:
+    """A Lua string without its escapes; names and versions have none, descriptions may."""
+    return re.sub(r"\\(\d{1,3}|.)", _character, text, flags=re.DOTALL)
+
+
+def _character(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return chr(int(code)) if code.isdecimal() else _ESCAPES.get(code, code)
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}

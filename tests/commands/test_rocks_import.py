@@ -1,0 +1,122 @@
+"""Moving rocks in: from a directory and from another server, again and again, with a reason for each refusal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.core.tables import Account
+from commands.rocks_import import import_rocks
+from commands.rocks_sources import read_manifest
+from tests.client import Client
+from tests.luarocks.conftest import rockspec
+from tests.servers import moonbase, rock, serving
+
+MANIFEST = """-- a comment
+commands = {}
+modules = {
+   ["say.init"] = { "say/1.0-1" }, other = { 'say/1.0-1'; "x" }
+}
+repository = {
+   say = {
+      ["1.0-1"] = {
+         { arch = "rockspec" }, -- no comma is missing here
+         { arch = "src", text = "a \\"quoted\\"\\n\\65", long = [[<x>]] }
+      },
+      ["1.0-2"] = { [1] = { arch = "all" } }
+   }
+}
+"""
+
+
+def test_a_manifest_is_read_as_data() -> None:
+    assert read_manifest(MANIFEST) == {
+        "commands": {},
+        "modules": {"say.init": {1: "say/1.0-1"}, "other": {1: "say/1.0-1", 2: "x"}},
+        "repository": {
+            "say": {
+                "1.0-1": {1: {"arch": "rockspec"}, 2: {"arch": "src", "text": 'a "quoted"\nA', "long": "<x>"}},
+                "1.0-2": {1: {"arch": "all"}},
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("text", ["a = {", "a = }", "a = os.exit()", "a = 1 + 1", "a = { function() end }", "<html>"])
+def test_what_is_no_data_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="this is no manifest"):
+        read_manifest(text)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a-1.0-1.rockspec").write_bytes(rockspec("a"))
+    (tree / "a-1.0-1.rockspec.asc").write_bytes(b"signed")
+    (tree / "a-1.0-1.src.rock").write_bytes(rock("a", "1.0-1", b"x"))
+    (tree / "only-2.0-1.all.rock").write_bytes(rock("only", "2.0-1", b"y"))
+    (tree / "wrong-1.0-1.rockspec").write_bytes(rockspec("other"))
+    (tree / "broken-1.0-1.rockspec").write_bytes(b"this is not Lua")
+    (tree / "bad-1.0-1.src.rock").write_bytes(b"this is no zip")
+    (tree / "manifest").write_text(MANIFEST)
+    (tree / "index.html").write_text("<html>")
+    return tree
+
+
+REFUSED = [
+    {"file": "broken-1.0-1.rockspec", "why": "Failed to parse rockspec"},
+    {"file": "wrong-1.0-1.rockspec", "why": "The rockspec is of other 1.0-1"},
+    {"file": "bad-1.0-1.src.rock", "why": "The rock is not a zip file, or not all of it"},
+]
+
+
+def run(*arguments: str) -> Any:
+    """The command in the tables of the test."""
+    return import_rocks.main(arguments, standalone_mode=False, obj={"as_json": True})
+
+
+def test_a_directory_moves_in_whole_and_what_is_refused_is_told(client: Client, alice: Account, tree: Path) -> None:
+    assert run(str(tree), "--account", "alice") == {"rockspecs": 2, "rocks": 2, "already_here": 0, "refused": REFUSED}
+    assert client.get("/a-1.0-1.rockspec").body == rockspec("a")
+    assert client.get("/a-1.0-1.rockspec.asc").body == b"signed"
+    assert client.get("/manifests/alice/a-1.0-1.src.rock").body == (tree / "a-1.0-1.src.rock").read_bytes()
+    assert client.get("/only-2.0-1.all.rock").status == 200
+    assert client.get("/other-1.0-1.rockspec").status == 404
+
+
+def test_a_second_run_goes_on_where_the_first_stopped(client: Client, alice: Account, tree: Path) -> None:
+    late = (tree / "a-1.0-1.src.rock").rename(tree / "late")
+    run(str(tree), "--account", "alice")
+    late.rename(tree / "a-1.0-1.src.rock")
+    assert run(str(tree), "--account", "alice") == {"rockspecs": 0, "rocks": 1, "already_here": 2, "refused": REFUSED}
+
+
+def test_a_directory_that_is_not_there_is_told(aws: None, alice: Account, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        run(str(tmp_path / "nowhere"), "--account", "alice")
+
+
+def test_another_private_server_moves_in_with_its_key_in_the_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = tmp_path / "there" / "data", tmp_path / "here" / "data"
+    for data in (there, here):
+        data.parent.mkdir()
+        moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(20):
+        (tree / f"a{number}-1.0-1.rockspec").write_bytes(rockspec(f"a{number}"))
+    (tree / "a0-1.0-1.src.rock").write_bytes(rock("a0", "1.0-1", b"x"))
+    moonbase(there, "luarocks", "import", str(tree), "--account", "alice")
+    key = moonbase(there, "key", "create", "alice", "--service", "luarocks", "--scope", "read")["key"]
+    monkeypatch.setenv("MOONBASE_LUAROCKS_READS", "key")
+    with serving(there) as server:
+        url = server.url.replace("http://", f"http://x:{key}@")
+        answer = moonbase(here, "luarocks", "import", url, "--account", "alice", "--signatures")
+    assert answer == {"rockspecs": 20, "rocks": 1, "already_here": 0, "refused": []}
+    shown = moonbase(here, "luarocks", "show", "alice/a0")
+    assert (shown["versions"], shown["root"]) == ("1.0-1", True)
+    assert json.dumps(answer).find(key) == -1
