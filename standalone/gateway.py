@@ -77,11 +77,6 @@ class Gateway:
 
     async def _serve(self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         client = scope["client"][0] if scope["client"] else None
-        if self._downloads.serves(scope):
-            began = time.perf_counter()
-            reply, size = await self._downloads.serve(scope, receive, send)
-            log_access(client, scope["method"], reply, size, time.perf_counter() - began)
-            return
         try:
             body = await self._read(scope, receive)
         except Disconnected:
@@ -92,6 +87,10 @@ class Gateway:
             await _refuse_body(reply, receive, send)
             return
         began = time.perf_counter()
+        if self._downloads.serves(scope):
+            reply, size = await self._downloads.serve(scope, receive, send)
+            log_access(client, scope["method"], reply, size, time.perf_counter() - began)
+            return
         reply = await self._ask(proxy_event(scope, body))
         log_access(client, scope["method"], reply, len(reply.body), time.perf_counter() - began)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})

@@ -157,7 +157,9 @@ def test_promised_jobs_wake_a_function_that_may_take_its_time(template: Template
     assert (source["Type"], source["Properties"]["Queue"]) == ("SQS", {"Fn::Sub": "${JobsQueue.Arn}"})
     queue = template["Resources"]["JobsQueue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetters", "Arn"]}
+    redrive = queue["RedrivePolicy"]
+    assert queue["MessageRetentionPeriod"] > queue["VisibilityTimeout"] * redrive["maxReceiveCount"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetters", "Arn"]}
     assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
 
 

@@ -202,6 +202,19 @@ def test_a_connection_goes_on_after_a_download(port: int, key: str) -> None:
             assert hashlib.sha256(client.getresponse().read()).hexdigest() == wanted.rpartition("/")[2]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_body_behind_a_link_is_no_other_request(port: int, key: str, method: str) -> None:
+    body = b"GET /.blobs/smuggled HTTP/1.1\r\nHost: t\r\n\r\n"
+    head = f"{method} {link_to(key)} HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head.encode())
+        time.sleep(0.2)
+        client.sendall(body)
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_large_file_is_never_held_whole(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read from the disk beyond what the client took is a few pieces, not the file."""
     size = 64_000_000
