@@ -6,12 +6,13 @@ from chalicelib.core.views import Value, View
 from chalicelib.hel import index, semver
 
 MOST = 20
+LONGEST = 200  # characters: what PATCH is told travels in headers, and these have no room for more
 
 
 def warnings(view: View, package: Value) -> list[str]:
     """At most `MOST` texts about a package that stands in the view."""
     found = dict.fromkeys(_all(view, package))
-    told = list(found)[:MOST]
+    told = [text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in list(found)[:MOST]]
     return told if len(found) <= MOST else [*told[:-1], f"... and {len(found) - MOST + 1} more."]
 
 

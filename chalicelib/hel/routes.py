@@ -71,8 +71,7 @@ def delete_package(request: Request, caller: Caller) -> Response:
 def get_users(request: Request, caller: Caller | None) -> Response:
     """User list."""
     matches = users.listed(request.query.get("groups", []))
-    offset = search.parse_offset(request.argument("offset") or "")
-    return wire.render_page(request, matches, offset, settings.current().hel_page)
+    return wire.render_page(request, matches, _offset(request), settings.current().hel_page)
 
 
 @service.route("POST", "/users", auth=auth.admin("create_user"), limit=lambda: LARGEST_FORM)
@@ -128,7 +127,7 @@ def profile(request: Request, caller: Caller | None) -> Response:
 @service.route("GET", "/hel/files", auth=auth.member("list_files"), scope="read")
 def list_files(request: Request, caller: Caller) -> Response:
     """The caller's stored files."""
-    return wire.render(request, {"list": [wire.render_file(request, file) for file in files.listed(caller)]})
+    return wire.render_files(request, files.listed(caller), _offset(request))
 
 
 @service.route(
@@ -163,14 +162,17 @@ def delete_file(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/hel/index")
 def get_index(request: Request) -> Response:
     """Everything, for mirrors and tools."""
-    offset = search.parse_offset(request.argument("offset") or "")
-    return wire.render_index(request, index.catalogue.view(), offset)
+    return wire.render_index(request, index.catalogue.view(), _offset(request))
 
 
 @service.route("GET", "/hel/module")
 def get_module(request: Request) -> Response:
     """The file that points hpm here."""
     return wire.render_module(request)
+
+
+def _offset(request: Request) -> int:
+    return search.parse_offset(request.argument("offset") or "")
 
 
 def _enter(request: Request, data: Document) -> Response:

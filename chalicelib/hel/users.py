@@ -16,6 +16,7 @@ from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.core.views import Entry, Value, View
+from chalicelib.hel import auth
 from chalicelib.hel.tables import User
 
 REFRESH_EVERY = 600
@@ -98,21 +99,20 @@ def update(caller: Caller, nickname: str, new: Value) -> None:
     Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
     """
     account = _account(nickname)
-    groups = new.get("groups")
-    if groups is not None and set(groups) == set(_public(account, catalogue.view())["groups"]):
-        groups = None
-    renamed = new.get("nickname") not in (None, account.username)
-    if (groups is not None or renamed) and caller.account.rank != "ADMIN":
-        raise Forbidden("Unauthorized: update_user failed permission check")
-    if renamed:
+    groups = new.get("groups", [])
+    regroups = "groups" in new and set(groups) != set(_public(account, catalogue.view())["groups"])
+    renames = new.get("nickname") not in (None, account.username)
+    if (regroups or renames) and not auth.is_admin(caller):
+        raise auth.refusal("update_user")
+    if renames:
         raise Conflict("A nickname stays: packages, files and keys of the account go by it.")
-    if groups is not None:
+    if regroups:
         _check_groups(groups)
     if "password" in new:
         require_password(new["password"])
         accounts.set_password(account, new["password"], caller)
         credentials.end_sessions(account, keep=caller.credential, by=caller)
-    if groups is not None:
+    if regroups:
         _set_groups(caller, account, groups)
 
 
@@ -120,7 +120,7 @@ def delete(caller: Caller, nickname: str) -> None:
     """Close an account: nobody logs in, its keys are dead, its packages stay. Raises NotFound."""
     account = _account(nickname)
     accounts.suspend(account, caller)
-    _unlist([_key(account)])
+    _list([account])
 
 
 def network_of(address: str) -> str:
@@ -142,36 +142,25 @@ def entities() -> Iterator[tuple[str, Value]]:
 def refresh() -> None:
     """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
     view = catalogue.view()
-    active = {_key(account): account for account in accounts.listed() if not account.suspended}
-    changed = [
-        account
-        for key, account in active.items()
-        if key not in view.entries or view.entries[key].value != _public(account, view)
-    ]
-    gone = [key for key in view.entries if key not in active]
+    listed = {_key(account): account for account in accounts.listed()}
+    changed = [key for key, account in listed.items() if _shown(account, view) != _value(view, key)]
+    changed += [key for key in view.entries if key not in listed]
     for start in range(0, len(changed), _AT_ONCE):
-        _list(changed[start : start + _AT_ONCE])
-    for start in range(0, len(gone), _AT_ONCE):
-        _unlist(gone[start : start + _AT_ONCE])
+        # The index that lists accounts may lag behind: each is read once more.
+        _list([accounts.get(int(key)) for key in changed[start : start + _AT_ONCE]])
 
 
 def _list(users: Sequence[Account]) -> None:
-    """Show accounts in the list as they are now."""
+    """Show accounts in the list as they are now, those that are suspended not at all."""
 
     def decide(view: View, writes: Transaction) -> Changes:
-        values = {_key(account): _public(account, view) for account in users}
-        for key, value in values.items():
-            writes.put(_item(key, value))
-        return {**values}
-
-    catalogue.publish(decide)
-
-
-def _unlist(keys: Sequence[str]) -> None:
-    def decide(view: View, writes: Transaction) -> Changes:
-        for key in keys:
-            writes.delete(User("users", key))
-        return dict.fromkeys(keys)
+        changes = {_key(account): _shown(account, view) for account in users}
+        for key, value in changes.items():
+            if value is None:
+                writes.delete(User("users", key))
+            else:
+                writes.put(_item(key, value))
+        return changes
 
     catalogue.publish(decide)
 
@@ -187,10 +176,19 @@ def _key(account: Account) -> str:
     return f"{int(account.id):012d}"
 
 
+def _value(view: View, key: str) -> Value | None:
+    entry = view.entries.get(key)
+    return entry.value if entry else None
+
+
+def _shown(account: Account, view: View) -> Value | None:
+    return None if account.suspended else _public(account, view)
+
+
 def _public(account: Account, view: View) -> Value:
     """A user: its rank as it is, its other groups as they stand in the list."""
-    known = view.entries.get(_key(account))
-    others = [group for group in known.value["groups"] if group not in _RANKS] if known else []
+    known = _value(view, _key(account))
+    others = [group for group in known["groups"] if group not in _RANKS] if known else []
     return {"nickname": account.username, "groups": [*_ranks(account), *others]}
 
 

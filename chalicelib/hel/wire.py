@@ -142,13 +142,29 @@ def render_page(request: Request, matches: Sequence[Entry], offset: int, size: i
 
 
 def render_index(request: Request, view: View, offset: int) -> Response:
-    """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others."""
-    packed = "gzip" in request.headers.get("accept-encoding", "")
-    body = view.remember(("index", offset, packed), lambda view: _index(view, offset, packed))
+    """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others.
+
+    What goes on from an offset is made for each request, and not compressed: there are too many to be remembered.
+    """
+    packed = not offset and "gzip" in request.headers.get("accept-encoding", "")
+    body = _index(view, offset) if offset else view.keep(("index", packed), lambda view: _index(view, 0, packed))
     headers = [*_cached(f'W/"{etag_of(body)[1:]}'), ("Vary", "Accept-Encoding")]
     if packed:
         headers.append(("Content-Encoding", "gzip"))
     return bytes_response(body, "application/json", headers=headers)
+
+
+def render_files(request: Request, stored: Sequence[File], offset: int) -> Response:
+    """One page of somebody's stored files."""
+    page = stored[offset : offset + settings.current().hel_longest_page]
+    data = {
+        "offset": offset,
+        "total": len(stored),
+        "sent": len(page),
+        "truncated": len(page) < len(stored),
+        "list": [render_file(request, file) for file in page],
+    }
+    return render(request, data)
 
 
 def render_file(request: Request, file: File) -> Value:
@@ -230,7 +246,7 @@ def _page(matches: Sequence[Entry], offset: int, size: int) -> Value:
     }
 
 
-def _index(view: View, offset: int, packed: bool) -> bytes:
+def _index(view: View, offset: int, packed: bool = False) -> bytes:
     entries = list(view.entries.values())
     body = _envelope(200, False, (), data=_page(entries, offset, len(entries))).body
     return gzip.compress(body, 6, mtime=0) if packed else body

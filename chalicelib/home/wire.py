@@ -10,7 +10,7 @@ Moonbase: a server for the Lua world.
 
 LuaRocks   luarocks install --only-server={base} NAME
            luarocks upload --server={base} --temp-key=KEY NAME-VERSION.rockspec
-Hel        {base}/packages
+Hel        wget {base}/hel/module /etc/hpm/module/moonbase.lua; hpm hel:search WORD
 """
 
 

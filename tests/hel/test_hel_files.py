@@ -16,6 +16,8 @@ from chalicelib.hel.tables import File, HelItem, Usage
 from tests.client import Client, Reply
 from tests.hel.conftest import Create, package, refusal, success
 
+# moto undoes a cancelled transaction by putting the whole table back, and what others wrote meanwhile is lost.
+at_once = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 CODE = b"print('moon')\n"
 SHA256 = hashlib.sha256(CODE).hexdigest()
 URL = f"http://moonbase.test/hel/files/Alice/{SHA256}/program.lua"
@@ -93,6 +95,7 @@ def test_the_same_bytes_of_two_accounts_are_two_files(client: Client, store: Any
     assert client.get(PATH).body == CODE
 
 
+@at_once
 def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(store().status)) for _ in range(3)]
@@ -216,7 +219,21 @@ def test_an_author_sees_its_files_and_no_others(client: Client, store: Any, bob:
     store()
     headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
     store(b"other", headers=headers)
-    assert client.get("/hel/files", headers=session).json == success({"list": [STORED]}, logged_in=True)
+    page = {"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [STORED]}
+    assert client.get("/hel/files", headers=session).json == success(page, logged_in=True)
+
+
+def test_ones_files_come_in_pages_oldest_first(client: Client, store: Any, session: dict[str, str]) -> None:
+    for number in range(3):
+        with time_machine.travel(f"2026-01-02T00:00:0{9 - number}Z", tick=False):
+            store(b"%d" % number, name=f"{number}.lua")
+    with settings.override(hel_longest_page=2):
+        pages = [client.get("/hel/files", query=query, headers=session).json["data"] for query in ("", "offset=2")]
+    assert [[one["name"] for one in page.pop("list")] for page in pages] == [["2.lua", "1.lua"], ["0.lua"]]
+    assert pages == [
+        {"offset": 0, "total": 3, "sent": 2, "truncated": True},
+        {"offset": 2, "total": 3, "sent": 1, "truncated": True},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,13 @@ def test_warnings_are_not_without_end(create: Create) -> None:
     assert (len(warnings), warnings[-1]) == (20, "... and 81 more.")
 
 
+def test_no_warning_is_longer_than_a_header_may_be(create: Create, session: dict[str, str], client: Client) -> None:
+    versions = depending(**{"x" * 5000: "*"})
+    create(package(owners=["alice"], versions=versions))
+    [warning] = client.request("PATCH", "/packages/thing", headers=session, json={}).headers["warning"]
+    assert len(warning) == len('299 - "..."') + 200
+
+
 def test_two_thousand_versions_are_taken_and_found(client: Client, create: Create) -> None:
     versions = {f"1.{number}": {"files": {}, "depends": {}} for number in range(2000)}
     assert create(package(versions=versions)).status == 201
