@@ -5,6 +5,7 @@ Every read is declared by `_read`, so that who may read is said once.
 
 import re
 from collections.abc import Callable
+from urllib.parse import quote
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
@@ -72,7 +73,8 @@ def custom_development_file(request: Request) -> Response:
 @_read("/m/{name}/dev")
 def to_manifest(request: Request) -> Response:
     """A root without a file's name leads to its manifest."""
-    return redirect("/".join([request.base_url, *request.segments, "manifest"]))
+    segments = [quote(segment, safe="") for segment in request.segments]
+    return redirect("/".join([request.base_url, *segments, "manifest"]))
 
 
 @_read("/modules/{user}/{module}")
@@ -81,7 +83,9 @@ def module_page(request: Request) -> Response:
     entry = modules.get(index.catalogue.view(), request.params["user"], request.params["module"])
     if page.wants_html(request):
         return page.render_module(request, entry.value)
-    return documents.render_module(request, entry)
+    response = documents.render_module(request, entry)
+    response.headers.append(("Vary", "Accept"))
+    return response
 
 
 @_read("/api/1/modules")

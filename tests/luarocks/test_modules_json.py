@@ -192,7 +192,8 @@ def test_a_browser_gets_a_page(client: Client, published: None) -> None:
         assert text in page
     known = {"Accept": "text/html", "If-None-Match": str(reply.header("etag"))}
     assert client.get("/modules/alice/say", headers=known).status == 304
-    assert client.get("/modules/alice/say", headers={"Accept": "*/*"}).header("content-type") == "application/json"
+    other = client.get("/modules/alice/say", headers={"Accept": "*/*"})
+    assert (other.header("content-type"), other.header("vary")) == ("application/json", "Accept")
 
 
 def test_what_an_upload_says_is_text_on_the_page(client: Client, upload: Upload) -> None:

@@ -53,6 +53,11 @@ def test_a_root_leads_to_its_manifest(client: Client, aws: None, path: str) -> N
     assert (reply.status, reply.header("location")) == (302, f"http://moonbase.test{path}/manifest")
 
 
+def test_a_hostile_name_stays_in_the_path_that_a_root_leads_to(client: Client, aws: None) -> None:
+    reply = client.get("/manifests/a%0d%0aX-Evil:%20b")
+    assert reply.header("location") == "http://moonbase.test/manifests/a%0D%0AX-Evil%3A%20b/manifest"
+
+
 @pytest.mark.parametrize("path", ["/dev/manifests/nobody/manifest", "/m/nothing/manifest", "/m/nothing/dev/manifest"])
 def test_a_root_that_is_nobodys_is_not_found(client: Client, aws: None, path: str) -> None:
     assert client.get(path).status == 404
