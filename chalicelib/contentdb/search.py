@@ -148,7 +148,7 @@ class _Index:
 
 
 _index = _Index()
-_stemmers = threading.local()  # a stemmer holds the word that it works on: each thread has its own
+_own = threading.local()  # a stemmer holds the word that it works on: each thread has its own
 
 
 def _fields(entry: Entry) -> dict[str, Fields]:
@@ -182,9 +182,8 @@ def _stems(text: str) -> list[str]:
 def _stem(word: str) -> str:
     if len(word) > _LONGEST_WORD:
         return word
-    own = _stemmers
-    if not hasattr(own, "stemmer"):
+    if not hasattr(_own, "stemmer"):
         from Stemmer import Stemmer
 
-        own.stemmer = Stemmer("english", 0)
-    return str(own.stemmer.stemWord(word))
+        _own.stemmer = Stemmer("english", 0)
+    return str(_own.stemmer.stemWord(word))
