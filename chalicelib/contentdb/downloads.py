@@ -40,7 +40,7 @@ BOOKED_EVERY = 300
 DECAY = 0.93  # of a score, a day
 _POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
 _BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
-_SECRET = "secret#downloads"
+_KEY_ITEM = "secret#downloads"
 inventory.seals(ContentDbItem, "sealed")
 
 
@@ -172,13 +172,13 @@ def _client(address: str) -> str:
 @cache
 def _key() -> bytes:
     """The key of the addresses' hashes: the same for all processes, sealed where it is stored."""
-    stored = Secret.find(_SECRET, "secret")
+    stored = Secret.find(_KEY_ITEM, "secret")
     if stored is None:
-        stored = Secret(_SECRET, "secret", sealed=sealing.seal(secrets.token_hex(32), _SECRET))
+        stored = Secret(_KEY_ITEM, "secret", sealed=sealing.seal(secrets.token_hex(32), _KEY_ITEM))
         writes = Transaction()
         writes.create(stored)
         try:
             writes.commit()
         except Contended:  # another process was faster
             return _key()
-    return bytes.fromhex(sealing.unseal(stored.sealed, _SECRET))
+    return bytes.fromhex(sealing.unseal(stored.sealed, _KEY_ITEM))

@@ -61,7 +61,7 @@ def remove(writes: Transaction, name: str | None) -> list[str]:
     if file is None:
         return []
     writes.delete(file, _has_thumbnails(file.thumbnails))
-    return _blobs_of(file)
+    return [file.blob, *(file.thumbnails or {}).values()]
 
 
 def drop(keys: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Upload slots: the way for files that are too large for a request (docs/decisions/0004-upload-slots.md).
+"""Upload slots: the way for files that are too large for a request (docs/decisions: upload slots).
 
 A slot is opened for an account and a purpose. The file is sent to the slot's address, as a form; then the slot is
 named in the documented call, in place of the file. A slot holds one file, is used once, and ends after an hour.

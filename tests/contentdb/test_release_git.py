@@ -1,0 +1,91 @@
+"""Releases from a package's Git repository, through the API and the job."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.contentdb import git_server
+from tests.contentdb.conftest import change, draft
+from tests.contentdb.made import MOD, checked, fetched
+from tests.contentdb.test_release_check import stored_blobs
+
+NEW = "/api/packages/Alice/mymod/releases/new/"
+FILES = {path: content.encode() for path, content in MOD.items()}
+
+
+@pytest.fixture(autouse=True)
+def _draft(alice: Account) -> Iterator[None]:
+    draft("Alice/mymod")
+    with settings.override(contentdb_git_networks=("127.0.0.1/32",)):
+        yield
+
+
+def ask(client: Client, bearer: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """The release after its check, and how that ended."""
+    reply = client.post(NEW, headers=bearer, json={"method": "git", "title": "From Git", **fields})
+    assert reply.json["release"]["url"] is None
+    task = checked(client, reply)
+    path = f"/api/packages/Alice/mymod/releases/{reply.json['release']['id']}/"
+    return {**client.get(path).json, "task": task}
+
+
+def test_the_example_of_the_page_makes_a_release(client: Client, bearer: dict[str, str]) -> None:
+    repo = git_server.repository()
+    sha = git_server.commit(repo, FILES)
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        made = ask(client, bearer, name="1.2.3", title="My Release", ref="master", release_notes="some\nnotes\n")
+    assert made["task"]["status"] == "SUCCESS"
+    assert [made[name] for name in ("name", "title", "commit", "release_notes")] == [
+        "1.2.3",
+        "My Release",
+        sha,
+        "some\nnotes",
+    ]
+    content = fetched(client, "/packages/Alice/mymod/download/")
+    assert (made["size"], made["url"]) == (len(content), made["task"]["result"])
+
+
+@pytest.mark.parametrize("fields", [{}, {"ref": None}, {"ref": ""}])
+def test_a_ref_may_be_left_out_and_notes_are_made_of_commits(
+    client: Client, bearer: dict[str, str], fields: dict[str, Any]
+) -> None:
+    repo = git_server.repository()
+    git_server.commit(repo, FILES, "Begin")
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        assert ask(client, bearer, **fields)["release_notes"] is None
+        git_server.commit(repo, {**FILES, "more.lua": b""}, "Add more")
+        git_server.commit(repo, {**FILES, "most.lua": b""}, "Add most")
+        assert ask(client, bearer, **fields)["release_notes"] == "- Add most\n- Add more"
+
+
+def test_what_git_says_is_told_and_nothing_is_left(client: Client, bearer: dict[str, str]) -> None:
+    repo = git_server.repository()
+    git_server.commit(repo, FILES)
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        made = ask(client, bearer, ref="no-such")
+    assert (made["task"]["status"], made["url"]) == ("FAILURE", None)
+    assert made["task"]["error"] == "There is no branch or tag no-such in the repository."
+    assert stored_blobs() == []
+
+
+def test_content_that_breaks_a_rule_fails_and_leaves_nothing(client: Client, bearer: dict[str, str]) -> None:
+    repo = git_server.repository()
+    git_server.commit(repo, {"readme.md": b""})
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        made = ask(client, bearer)
+    assert made["task"]["error"] == "Expected a mod or modpack, found unknown"
+    assert stored_blobs() == []
+
+
+def test_a_repository_inside_is_not_fetched(client: Client, bearer: dict[str, str]) -> None:
+    change("Alice/mymod", repo="http://169.254.169.254/latest")
+    with settings.override(contentdb_git_networks=()):
+        assert ask(client, bearer)["task"]["error"] == "169.254.169.254 is not a public address."
