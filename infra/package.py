@@ -24,7 +24,7 @@ LARGEST_TEMPLATE = 700_000
 
 # The runtime of Python 3.11 has glibc 2.26. Where no wheel fits it, Chalice compiles one for this machine's glibc
 # and says nothing; such a wheel has the plain tag `linux_x86_64`.
-FITTING = ("-any", "-manylinux2014_x86_64")
+FITTING = ("-any", "-manylinux1_x86_64", "-manylinux2010_x86_64", "-manylinux2014_x86_64")
 LEFT_HOME = {"boto3", "commands", "infra", "moto", "standalone", "tests"}
 
 

@@ -17,7 +17,6 @@ from chalicelib import settings
 from chalicelib.contentdb import archive
 from chalicelib.core.errors import Invalid
 
-LARGEST_ZIP = 100 * 1024 * 1024
 _MOST_RECEIVED = 128 * 1024 * 1024
 _PATIENCE = 150.0  # seconds for all of it; on Lambda jobs have 300
 
@@ -55,8 +54,9 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
             },
             scratch,
         )
-        if target.stat().st_size > LARGEST_ZIP:
-            raise Invalid(f"The repository makes a zip of more than {LARGEST_ZIP // 1024 // 1024} MB.")
+        largest = settings.current().contentdb_max_upload
+        if target.stat().st_size > largest:
+            raise Invalid(f"The repository makes a zip of more than {largest} bytes.")
         return Fetched(target.read_bytes(), str(answer["commit"]), list(answer["subjects"]))
 
 

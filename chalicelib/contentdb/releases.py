@@ -171,6 +171,8 @@ def _check_source(package: Package, wanted: Wanted) -> None:
         raise Invalid("Please upload a zip file")
     elif not wanted.content:
         raise Invalid("Expected file")
+    elif len(wanted.content) > settings.current().contentdb_max_upload:
+        raise Invalid(f"The zip file is larger than {settings.current().contentdb_max_upload} bytes")
 
 
 def _claims(release: Release) -> Iterator[ReleaseName]:

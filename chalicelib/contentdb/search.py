@@ -8,19 +8,15 @@ import re
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 from chalicelib.contentdb import index
 from chalicelib.core.views import Entry, View
 
-if TYPE_CHECKING:
-    pass
-
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
 _PREFIX_ONLY = 0.9  # a word that only begins like the one asked for counts a little less
+_LONGEST_WORD = 64
 _TERM = re.compile(r'(-?)("[^"]*"?|\S+)')
 _WORD = re.compile(r"[^\W_]+")
 _STOP_WORDS = frozenset(
@@ -152,6 +148,7 @@ class _Index:
 
 
 _index = _Index()
+_own = threading.local()  # a stemmer holds the word that it works on: each thread has its own
 
 
 def _fields(entry: Entry) -> dict[str, Fields]:
@@ -183,18 +180,10 @@ def _stems(text: str) -> list[str]:
 
 @lru_cache(65536)
 def _stem(word: str) -> str:
-    return str(_stemmer()(word)) if len(word) < 64 else word
+    if len(word) > _LONGEST_WORD:
+        return word
+    if not hasattr(_own, "stemmer"):
+        from Stemmer import Stemmer
 
-
-@cache
-def _stemmer() -> "Callable[[str], str]":
-    from snowballstemmer.english_stemmer import EnglishStemmer
-
-    stemmers = threading.local()  # one holds the word that it works on
-
-    def stem(word: str) -> str:
-        if not hasattr(stemmers, "own"):
-            stemmers.own = EnglishStemmer()
-        return str(stemmers.own.stemWord(word))
-
-    return stem
+        _own.stemmer = Stemmer("english", 0)
+    return str(_own.stemmer.stemWord(word))

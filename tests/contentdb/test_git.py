@@ -151,6 +151,17 @@ def test_a_repository_over_the_budget_is_refused(monkeypatch: pytest.MonkeyPatch
             git.fetch(f"{url}/mod", None, "m", None)
 
 
+def test_a_zip_that_is_too_large_for_a_release_is_refused() -> None:
+    repo = git_server.repository()
+    git_server.commit(repo, MOD)
+    with (
+        git_server.serving({"mod": repo}) as url,
+        settings.override(contentdb_max_upload=100),
+        pytest.raises(Invalid, match="makes a zip of more than 100 bytes"),
+    ):
+        git.fetch(f"{url}/mod", None, "m", None)
+
+
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(git, "_PATIENCE", 1.5)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Invalid, match="too slow"):

@@ -127,6 +127,12 @@ def test_fields_of_a_wrong_type_are_refused(client: Client, bearer: dict[str, st
     assert (reply.status, reply.json) == (400, refusal("title must be a str"))
 
 
+def test_a_zip_over_the_limit_is_refused(client: Client, bearer: dict[str, str]) -> None:
+    with settings.override(contentdb_max_upload=100):
+        reply = upload(client, "Alice/mymod", bearer, zipped(MOD))
+    assert (reply.status, reply.json) == (400, refusal("The zip file is larger than 100 bytes"))
+
+
 def test_a_name_and_a_title_that_are_given_are_unique(client: Client, bearer: dict[str, str]) -> None:
     def ask(name: str, title: str) -> Reply:
         return upload(client, "Alice/mymod", bearer, zipped(MOD), name=name, title=title)

@@ -23,6 +23,12 @@ def test_a_package_tells_its_unpacked_size(tmp_path: Path) -> None:
         assert check(package) == 1000 + len(wheel) + 17
 
 
+@pytest.mark.parametrize("tag", ["cp311-cp311-manylinux1_x86_64", "cp311-cp311-manylinux2010_x86_64"])
+def test_a_wheel_for_an_older_glibc_fits(tmp_path: Path, tag: str) -> None:
+    with a_package(tmp_path, {"pystemmer-3.1.0.dist-info/WHEEL": f"Tag: {tag}\n"}) as package:
+        check(package)
+
+
 @pytest.mark.parametrize("tag", ["cp311-cp311-linux_x86_64", "cp311-cp311-manylinux_2_28_x86_64"])
 def test_a_wheel_for_a_newer_glibc_is_refused(tmp_path: Path, tag: str) -> None:
     with (
