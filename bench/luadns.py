@@ -29,7 +29,9 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 SCHEMA = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
 ZONE = "example.com"
+TICK = os.sysconf("SC_CLK_TCK")
 Call = tuple[str, str, Any]
+Result = tuple[float, int, float]  # good answers per second, failures, milliseconds of the server's CPU per good one
 
 
 @dataclass
@@ -38,10 +40,21 @@ class Subject:
 
     name: str
     port: int
+    process: "subprocess.Popen[bytes]"
     headers: dict[str, str]
     change: Callable[[int, int], Call]
     read: Callable[[int], Call]
     listing: Call
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the server and its workers have used."""
+        spent, waiting = 0, [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            spent += int(fields[11]) + int(fields[12])
+            waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return spent / TICK
 
     def connect(self) -> Callable[[Call], int]:
         """A connection of one's own; calls give their status."""
@@ -67,21 +80,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     options = parser.parse_args()
     kinds = [powerdns, moonbase] if shutil.which("pdns_server") else [moonbase]
-    print(f"{'records':>8}  {'request':<28} {'server':<9} {'good/s':>8} {'failed':>7} {'ratio':>6}")
+    print(f"{'records':>8}  {'request':<28} {'server':<9} {'good/s':>8} {'failed':>7} {'CPU ms':>7} {'ratio':>6}")
     for records in options.records:
-        results: dict[str, dict[str, tuple[float, int]]] = {}
+        results: dict[str, dict[str, Result]] = {}
         for kind in kinds:
             with tempfile.TemporaryDirectory() as directory, kind(Path(directory), records) as subject:
                 results[subject.name] = measure(subject, records, options.seconds)
         for request in results["moonbase"]:
             peer = results.get("PowerDNS", {}).get(request)
             for name, result in results.items():
-                good, failed = result[request]
+                good, failed, spent = result[request]
                 ratio = f"{good / peer[0]:>5.1f}x" if peer and peer[0] and name == "moonbase" else ""
-                print(f"{records:>8}  {request:<28} {name:<9} {good:>8.0f} {failed:>7} {ratio:>6}", flush=True)
+                line = f"{records:>8}  {request:<28} {name:<9} {good:>8.0f} {failed:>7} {spent:>7.2f} {ratio:>6}"
+                print(line, flush=True)
 
 
-def measure(subject: Subject, records: int, seconds: float) -> dict[str, tuple[float, int]]:
+def measure(subject: Subject, records: int, seconds: float) -> dict[str, Result]:
     """Good answers per second and failures, by what was asked."""
 
     def change(worker: int, turn: int) -> Call:
@@ -100,7 +114,7 @@ def measure(subject: Subject, records: int, seconds: float) -> dict[str, tuple[f
     }
 
 
-def load(subject: Subject, call: Callable[[int, int], Call], workers: int, seconds: float) -> tuple[float, int]:
+def load(subject: Subject, call: Callable[[int, int], Call], workers: int, seconds: float) -> Result:
     """Send requests on so many connections for a while."""
     statuses: list[int] = []
 
@@ -110,14 +124,15 @@ def load(subject: Subject, call: Callable[[int, int], Call], workers: int, secon
             statuses.append(send(call(worker, turn)))
             turn += 1
 
-    started = time.perf_counter()
+    started, before = time.perf_counter(), subject.cpu()
     threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     good = sum(200 <= status < 300 for status in statuses)
-    return good / (time.perf_counter() - started), len(statuses) - good
+    took, spent = time.perf_counter() - started, subject.cpu() - before
+    return good / took, len(statuses) - good, spent * 1000 / max(good, 1)
 
 
 @contextmanager
@@ -136,7 +151,7 @@ def moonbase(directory: Path, records: int) -> Iterator[Subject]:
         "Accept": "application/json",
         "Authorization": "Basic " + base64.b64encode(f":{key}".encode()).decode(),
     }
-    with running([*command, "serve", "--port", str(port)], port, MOONBASE_LUADNS_RATE="0"):
+    with running([*command, "serve", "--port", str(port)], port, MOONBASE_LUADNS_RATE="0") as process:
         zone = post(port, headers, "/v1/zones", {"name": ZONE})["id"]
         names = [{"name": f"h{n}.{ZONE}.", "type": "A", "content": "192.0.2.1"} for n in range(records)]
         rows = post(port, headers, f"/v1/zones/{zone}/records/create_many", names)
@@ -144,6 +159,7 @@ def moonbase(directory: Path, records: int) -> Iterator[Subject]:
         yield Subject(
             "moonbase",
             port,
+            process,
             headers,
             lambda record, turn: (
                 "PUT",
@@ -178,13 +194,14 @@ def powerdns(directory: Path, records: int) -> Iterator[Subject]:
     (directory / "pdns.conf").write_text("".join(f"{name}={value}\n" for name, value in configuration.items()))
     headers = {"X-API-Key": "bench", "Content-Type": "application/json"}
     zones = "/api/v1/servers/localhost/zones"
-    with running(["pdns_server", f"--config-dir={directory}", "--guardian=no", "--daemon=no"], port):
+    with running(["pdns_server", f"--config-dir={directory}", "--guardian=no", "--daemon=no"], port) as process:
         sets = [rrset(record, "192.0.2.1") for record in range(records)]
         zone = {"name": f"{ZONE}.", "kind": "Native", "nameservers": [f"ns1.{ZONE}."], "rrsets": sets}
         post(port, headers, zones, zone)
         yield Subject(
             "PowerDNS",
             port,
+            process,
             headers,
             lambda record, turn: (
                 "PATCH",
@@ -217,7 +234,7 @@ def post(port: int, headers: dict[str, str], path: str, body: Any) -> Any:
 
 
 @contextmanager
-def running(command: list[str], port: int, **environment: str) -> Iterator[None]:
+def running(command: list[str], port: int, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A server until the block ends."""
     process = subprocess.Popen(  # noqa: S603
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
@@ -230,7 +247,7 @@ def running(command: list[str], port: int, **environment: str) -> Iterator[None]
                 break
             except OSError:
                 time.sleep(0.05)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(60)
