@@ -1,8 +1,13 @@
-"""`moonbase luadns`: who may use LuaDNS' API."""
+"""`moonbase luadns`: who may use LuaDNS' API, and what an administrator does with zones."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from chalicelib.luadns.store import Owner
+    from chalicelib.luadns.tables import Record, Zone
 
 
 @click.group()
@@ -32,3 +37,65 @@ def disable(name: str) -> dict[str, Any]:
     account = accounts.named(name)
     users.disable(account)
     return {"username": account.username, "luadns": account.luadns_enabled}
+
+
+@luadns.command()
+@click.argument("zone")
+def sync(zone: str) -> dict[str, Any]:
+    """Make the name servers follow ZONE now, and put right what was changed there by hand."""
+    from chalicelib.luadns import engines
+
+    _, found, _ = _open(zone)
+    engine = engines.current()
+    done = engine.sync(found)
+    return {
+        "zone": found.name,
+        "changed": done.changed,
+        "synced": engine.synced(found),
+        "refused": [f"{name} {reason}" for name, reason in done.refused],
+        "name_servers": list(done.name_servers),
+    }
+
+
+@luadns.command()
+@click.argument("zone")
+@click.pass_context
+def export(ctx: click.Context, zone: str) -> dict[str, Any] | None:
+    """Print ZONE as a BIND zone file."""
+    from chalicelib.luadns import zonefile
+
+    _, found, records = _open(zone)
+    text = zonefile.export(found, records)
+    if ctx.obj["as_json"]:
+        return {"zone": found.name, "text": text}
+    click.echo(text, nl=False)
+    return None
+
+
+@luadns.command("import")
+@click.argument("zone")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.option("--replace", is_flag=True, help="Drop what is not in the file; else other names and types stay.")
+def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
+    """Take the records in FILE, a BIND zone file (- is standard input), into ZONE: all or none."""
+    from chalicelib.luadns import zonefile
+
+    owner, found, _ = _open(zone)
+    with click.open_file(str(file), encoding="utf-8") as stream:
+        text = stream.read()
+    after, records = zonefile.load(owner, int(found.id), text, None, replace=replace)
+    return {"zone": after.name, "records": len(records), "serial": int(after.serial)}
+
+
+def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":
+    """The zone of this name with its records, whoever has it. Raises NotFound."""
+    from chalicelib.core.errors import NotFound
+    from chalicelib.luadns import store
+    from chalicelib.luadns.store import Owner
+
+    name = name.lower().removesuffix(".")
+    claim = store.claims([name]).get(name)
+    if claim is None:
+        raise NotFound(f"There is no zone {name}.")
+    owner = Owner(int(claim.account_id))
+    return owner, *store.contents(owner, int(claim.zone_id))

@@ -55,7 +55,10 @@ class Engine(Protocol):
         """Whether the servers answer with the zone as it is. Asked for every zone of a list: no calls elsewhere."""
 
     def sync(self, zone: Zone) -> Sync:
-        """Make the servers answer with the zone as it is, whatever they have, and wait for it. May call elsewhere."""
+        """Make the servers answer with the zone as it is, whatever they have, and wait for it.
+
+        Calls elsewhere. Raises Conflict where no servers need it, and Busy.
+        """
 
     def ds_records(self, zone: Zone) -> Sequence[DsRecord]:
         """The DS records of a signed zone; none of another."""

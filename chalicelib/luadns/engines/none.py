@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib import settings
+from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns.tables import Zone
 
@@ -30,9 +31,7 @@ class NoEngine:
         return False
 
     def sync(self, zone: Zone) -> "Sync":
-        from chalicelib.luadns.engines import Sync
-
-        return Sync(name_servers=tuple(self.name_servers()))
+        raise Conflict("There is nothing to sync: a name server of ours reads the store itself.")
 
     def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":
         return ()

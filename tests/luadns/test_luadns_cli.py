@@ -1,0 +1,94 @@
+"""What an administrator does with zones at the command line, beside a running server or without one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.core import aws, jobs
+from commands.luadns import luadns
+from tests.luadns.conftest import LuaDns
+from tests.luadns.served import Served, served
+from tests.servers import MOONBASE, moonbase
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("cli") / "data", "--workers", "1") as running:
+        yield running
+
+
+def run(server: Served, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(MOONBASE), "--data", str(server.server.data), "luadns", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
+
+
+def test_a_zone_goes_out_and_comes_in(server: Served, tmp_path: Path) -> None:
+    server.zone("out.test", ("www", "A", "192.0.2.1"), ("", "ALIAS", "www.out.test."))
+    server.zone("in.test", ("old", "A", "192.0.2.9"))
+    printed = run(server, "export", "OUT.test.")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout.startswith("$ORIGIN out.test.\nout.test. 3600 IN SOA ")
+    assert moonbase(server.server.data, "luadns", "export", "out.test") == {"zone": "out.test", "text": printed.stdout}
+
+    file = tmp_path / "in.zone"
+    file.write_text(printed.stdout.replace("out.test", "in.test"))
+    assert moonbase(server.server.data, "luadns", "import", "in.test", str(file))["records"] == 2
+    assert server.dig("in.test", "A", "+short") == "192.0.2.1\n"
+    assert server.dig("old.in.test", "A", "+short") == "192.0.2.9\n"
+    piped = run(server, "import", "in.test", "-", "--replace", input=file.read_text())
+    assert piped.returncode == 0, piped.stderr
+    assert server.dig("old.in.test", "A", "+short") == ""
+
+
+def test_what_is_wrong_is_told_in_one_line(server: Served, tmp_path: Path) -> None:
+    server.zone("wrong.test")
+    file = tmp_path / "wrong.zone"
+    file.write_text("fine A 192.0.2.1\n\nwrong A 192.0.2\n")
+    done = run(server, "import", "wrong.test", str(file))
+    assert (done.returncode, done.stderr) == (1, "moonbase: line 3: Text input is malformed.\n")
+    assert server.dig("fine.wrong.test", "A", "+short") == ""
+    done = run(server, "export", "nosuch.test")
+    assert (done.returncode, done.stderr) == (1, "moonbase: There is no zone nosuch.test.\n")
+
+
+def test_on_one_machine_there_is_nothing_to_sync(server: Served) -> None:
+    server.zone("sync.test")
+    done = run(server, "sync", "sync.test")
+    message = "moonbase: There is nothing to sync: a name server of ours reads the store itself.\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def call(command: str, *arguments: str) -> Any:
+    """Run a command in this process, on the tables that the test has."""
+    made: Callable[..., Any] = luadns.commands[command].main
+    return made(list(arguments), standalone_mode=False, obj={"as_json": True})
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_at_route_53_sync_puts_right_what_was_changed_by_hand(dns: LuaDns) -> None:
+    with settings.override(luadns_engine="route53"):
+        zone = dns.zone()
+        dns.record(zone, "www.example.com.", "A", "192.0.2.1")
+        jobs.run_due()
+        route53 = aws.client("route53")
+        (hosted,) = route53.list_hosted_zones()["HostedZones"]
+        wrong = {"Name": "www.example.com", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "203.0.113.1"}]}
+        changes = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": wrong}]}
+        route53.change_resource_record_sets(HostedZoneId=hosted["Id"], ChangeBatch=changes)
+        done = call("sync", "example.com")
+        assert {name: done[name] for name in ("zone", "changed", "synced", "refused")} == {
+            "zone": "example.com",
+            "changed": True,
+            "synced": True,
+            "refused": [],
+        }
+        assert all(name.endswith(".") for name in done["name_servers"])
+        assert call("sync", "example.com")["changed"] is False
+        found = route53.list_resource_record_sets(HostedZoneId=hosted["Id"])["ResourceRecordSets"]
+        assert json.dumps(found).count("192.0.2.1") == 1
