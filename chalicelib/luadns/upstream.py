@@ -14,7 +14,7 @@ from dns.nameserver import Do53Nameserver
 from dns.rdatatype import RdataType
 
 from chalicelib import settings
-from chalicelib.luadns.resolver import Addresses, Unresolvable
+from chalicelib.luadns.resolver import Addresses, Pending, Unresolvable
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -37,6 +37,13 @@ class Upstream:
         self._asking: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def known(self, name: Name, rdtype: RdataType) -> Addresses:
+        """The addresses of a name, if they are known. Raises Pending when somebody would have to be asked."""
+        ends, found = self._kept.get((name, rdtype), (0.0, None))
+        if self._clock() >= ends:
+            raise Pending
+        return self._left(name, ends, found)
+
     def addresses(self, name: Name, rdtype: RdataType) -> Addresses:
         """The addresses of a name. Raises Unresolvable, also for a while after nobody could tell."""
         key = (name, rdtype)
@@ -49,6 +56,10 @@ class Upstream:
                 lasts = _FAILED if found is None else min(max(found.ttl, 1), _LONGEST)
                 ends = self._clock() + lasts
                 self._keep(key, ends, found)
+        return self._left(name, ends, found)
+
+    def _left(self, name: Name, ends: float, found: Addresses | None) -> Addresses:
+        """What was found, with the time that it has left."""
         if found is None:
             raise Unresolvable(f"nobody tells the addresses of {name}")
         return Addresses(max(1, min(found.ttl, int(ends - self._clock()) + 1)), found.texts)

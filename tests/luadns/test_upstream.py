@@ -15,7 +15,7 @@ from dns.rdatatype import RdataType
 
 from chalicelib import settings
 from chalicelib.luadns import upstream
-from chalicelib.luadns.resolver import Addresses, Unresolvable
+from chalicelib.luadns.resolver import Addresses, Pending, Unresolvable
 from chalicelib.luadns.upstream import Upstream
 from chalicelib.luadns.zone_data import name_of
 
@@ -89,6 +89,18 @@ def test_they_are_kept_for_their_ttl_which_runs_down(forwarder: Forwarder) -> No
     assert (find(asking, "cdn.test.").ttl, forwarder.asked) == (20, ["cdn.test."])
     moment[0] += 20
     assert (find(asking, "cdn.test.").ttl, forwarder.asked) == (60, ["cdn.test."] * 2)
+
+
+def test_who_cannot_wait_is_told_what_is_known(forwarder: Forwarder) -> None:
+    asking = Upstream()
+    with pytest.raises(Pending):
+        asking.known(name_of("cdn.test."), RdataType.A)
+    found = find(asking, "cdn.test.")
+    assert asking.known(name_of("cdn.test."), RdataType.A) == found
+    with pytest.raises(Unresolvable):
+        find(asking, "broken.test.")
+    with pytest.raises(Unresolvable):
+        asking.known(name_of("broken.test."), RdataType.A)
 
 
 def test_a_name_without_addresses_is_no_failure(forwarder: Forwarder) -> None:
