@@ -1,9 +1,13 @@
-"""Lets botocore's DynamoDB clients, and so PynamoDB, be answered by an engine in this process."""
+"""Lets botocore's DynamoDB clients, and so PynamoDB, be answered by an engine in this process.
 
-from base64 import b64decode
+What reads and writes items is answered before botocore validates, addresses and builds a request, which costs more
+than the answer does. All other operations are rare, and are answered in the place of the network.
+"""
+
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import botocore
@@ -49,6 +53,27 @@ def detach() -> None:
     """From now on clients go where they would have gone, those of the time before included."""
     global attached
     attached = None
+
+
+class DirectClient:
+    """Comes before botocore's own class in its DynamoDB clients."""
+
+    def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
+        engine, client = attached, cast(Any, self)
+        if engine is None or operation_name not in ITEM_OPERATIONS:
+            return cast(dict[str, Any], super()._make_api_call(operation_name, api_params))  # type: ignore[misc]
+        model = client.meta.service_model.operation_model(operation_name)
+        event = f"provide-client-params.dynamodb.{operation_name}"
+        client.meta.events.emit(event, params=api_params, model=model, context={})
+        try:
+            return succeeded(model, engine.execute(operation_name, orjson.loads(body_of(api_params))))[1]
+        except DynamoError as error:
+            raise client.exceptions.from_code(error.code)(failed(error)[1], operation_name) from None
+
+
+def body_of(params: dict[str, Any]) -> bytes:
+    """A request's body."""
+    return orjson.dumps(params, default=lambda value: b64encode(value).decode())
 
 
 def answer(model: OperationModel, params: dict[str, Any], **_: Any) -> tuple[HttpResponse, dict[str, Any]] | None:
@@ -98,15 +123,21 @@ def with_bytes(node: Any) -> Any:
         return [with_bytes(element) for element in node]
     if not isinstance(node, dict):
         return node
-    match node:
-        case {"B": str(text)}:
-            return {"B": b64decode(text)}
-        case {"BS": [str(), *_] as texts}:
-            return {"BS": [b64decode(text) for text in texts]}
+    if len(node) == 1:
+        ((name, value),) = node.items()
+        if isinstance(value, str):
+            return {"B": b64decode(value)} if name == "B" else node
+        if name == "BS" and isinstance(value, list):
+            return {"BS": [b64decode(text) for text in value]}
     return {name: with_bytes(member) for name, member in node.items()}
 
 
+def _put_first(base_classes: list[type], **_: Any) -> None:
+    base_classes.insert(0, DirectClient)
+
+
 def _listen(session: Session) -> None:
+    session.register("creating-client-class.dynamodb", _put_first)
     session.register("before-call.dynamodb", answer)
 
 

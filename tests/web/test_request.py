@@ -242,3 +242,13 @@ def test_a_client_without_an_address_has_an_empty_one(event: Event) -> None:
     made = event("GET", "/a")
     made["requestContext"]["identity"] = {}
     assert Request(made).client_address == ""
+
+
+@both
+def test_a_request_has_the_gateway_s_id_or_one_of_its_own(event: Event) -> None:
+    made = event("GET", "/a")
+    made["requestContext"]["requestId"] = "abc-123"
+    assert Request(made).id == "abc-123"
+    del made["requestContext"]["requestId"]
+    own = Request(made)
+    assert own.id == own.id != Request(made).id
