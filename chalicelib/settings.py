@@ -44,7 +44,7 @@ class Settings:
     hel_file_bytes: int = 64 * MIB  # of all the files that one account stores, in blocks of 4 KiB
     hel_largest_file: int = 2 * MIB  # of one stored file; on Lambda also below max_body and max_answer
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
-    luadns_engine: str = ""  # who publishes zones: authoritative, route53 or none; empty: see README of luadns
+    luadns_engine: str = ""  # authoritative, route53, none; empty: the first with `serve --dns-port`, else none
     luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS of new zones, where we name them
     luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, its @ written as a dot
     luadns_rate: int = 1200  # requests in five minutes for one key; 0: as many as they like

@@ -69,10 +69,11 @@ class ZoneData(ABC):
 
     def cut_above(self, key: Key, *, itself: bool) -> Key | None:
         """The topmost zone cut on the way down to `key`; `itself` tells whether one at `key` counts."""
-        for start in range(len(key) - len(self.apex) - 1, -1 if itself else 0, -1):
+        found = None
+        for start in range(0 if itself else 1, len(key) - len(self.apex)):
             if "NS" in self.node(key[start:]):
-                return key[start:]
-        return None
+                found = key[start:]
+        return found
 
     def types(self, place: Key) -> list[RdataType]:
         """The types of records at a place that go out on the wire."""
