@@ -62,8 +62,6 @@ class Write:
 
     table: Table
     place: bytes
-    given: Item  # the key, or the whole item of a put
-    size: int
 
     def __init__(self, kind: str, params: dict[str, Any]) -> None:
         self.kind = kind
@@ -72,13 +70,13 @@ class Write:
         self.condition = expressions.condition("ConditionExpression")
         self.actions = expressions.update()
         expressions.finish()
+        self.given, self.size = canonical_item(params["Item" if kind == "Put" else "Key"])
         self.returned: str = params.get("ReturnValues", "NONE")
         if self.returned not in RETURN_VALUES.get(kind, ("NONE",)):
             raise invalid("Return values set to invalid value")
 
     def locate(self, store: Store) -> bytes:
         self.table = store.table(self.params["TableName"])
-        self.given, self.size = canonical_item(self.params["Item" if self.kind == "Put" else "Key"])
         if self.kind == "Put":
             self.check(self.given, self.size)
         keys = self.table.primary.keys

@@ -166,7 +166,10 @@ def test_a_store_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "tables.sqlite"
     file.write_bytes(b"this is no database, and long enough to be taken for one" * 100)
     refused = run(tmp_path, "--json", "user", "list")
-    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": f"{file} cannot be used: file is not a database"})
+    assert (refused.returncode, json.loads(refused.stdout)) == (
+        1,
+        {"error": f"{file} cannot be used: file is not a database"},
+    )
 
 
 def test_a_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
