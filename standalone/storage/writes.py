@@ -52,9 +52,9 @@ class Change:
         for index in self.table.indexes.values():
             old, new = self.old.get(index), self.new.get(index)
             if old != new:
-                meter.write(self.table, *[size for size, place in ((before, old), (self.size, new)) if place])
+                meter.write_index(self.table, *[size for size, place in ((before, old), (self.size, new)) if place])
             elif new and self.item != item:
-                meter.write(self.table, max(before, self.size))
+                meter.write_index(self.table, max(before, self.size))
 
 
 class Write:

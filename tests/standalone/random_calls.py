@@ -114,7 +114,7 @@ class Bindings:
 
     def path(self) -> str:
         head = self.name(self.draw(of("a", "b", "d", "a", "b", "d", "g", "n", "pk")))
-        tail: str = self.draw(of("", "", "", ".x", ".y", "[0]", "[1]", ".x[0]", "[0].y"))
+        tail: str = self.draw(of(*[""] * 8, ".x", ".y", "[0]", "[1]", ".x[0]", "[0].y"))
         return head + (tail if ".y" not in tail else tail.replace("y", self.name("y")))
 
     def operand(self) -> str:
@@ -124,22 +124,23 @@ class Bindings:
         p, o, v = self.path, self.operand, self.value
         return self.draw(
             of(
-                *[lambda: f"{p()} {self.draw(of('=', '<>', '<', '<=', '>', '>='))} {v()}"] * 3,
+                *[lambda: f"{p()} {self.draw(of('=', '<>'))} {v()}"] * 2,
+                *[lambda: f"{p()} {self.draw(of('<', '<=', '>', '>='))} {v(number | text | octets)}"] * 2,
                 lambda: f"{p()} {self.draw(of('<', '<=', '>', '>='))} {o()}",
-                lambda: f"{self.draw(of(v, lambda: f'size({p()})'))()} = {p()}",
-                lambda: f"{p()} BETWEEN {v(number)} AND {v(number)}",
-                lambda: f"{p()} BETWEEN {o()} AND {o()}",
+                lambda: f"{v()} = {p()}",
+                lambda: f"size({p()}) = {v(number)}",
+                lambda: f"{p()} BETWEEN {v(of({'N': '-1'}, {'N': '1'}))} AND {v(of({'N': '1'}, {'N': '2'}))}",
+                lambda: f"{p()} BETWEEN {o()} AND {o()}" if self.draw(rarely) else f"attribute_exists({p()})",
                 lambda: f"{p()} IN ({v()}, {v()})",
-                *[lambda: f"attribute_exists({p()})", lambda: f"attribute_not_exists({p()})"] * 2,
+                *[lambda: f"attribute_exists({p()})", lambda: f"attribute_not_exists({p()})"] * 4,
                 lambda: f"attribute_type({p()}, {v(of('S', 'N', 'L', 'SS', 'M', 'BOOL').map(lambda s: {'S': s}))})",
                 lambda: f"begins_with({p()}, {v(text | octets)})",
                 lambda: f"contains({p()}, {o()})",
-                lambda: f"attribute_type({p()}, {o()})",
             )
         )()
 
     def condition(self, depth: int = 2) -> str:
-        shape = self.draw(of("{}", "{}", "NOT {}", "{} AND {}", "{} OR {}", "({} OR {}) AND {}", "NOT ({} AND {})"))
+        shape = self.draw(of("{}", "{}", "{} OR {}", "NOT {}", "{} AND {}", "{} OR {}", "({} OR {}) AND {}", "NOT ({} AND {})"))
         part = self.simple if depth == 0 else lambda: self.condition(0)
         return self.maybe_spoilt(shape.format(*(part() for _ in range(shape.count("{}")))))
 
@@ -147,8 +148,8 @@ class Bindings:
         sections = {
             "SET": lambda: f"{self.path()} = {self.sum()}",
             "REMOVE": self.path,
-            "ADD": lambda: f"{self.path()} {self.value(number | sets | scalar)}",
-            "DELETE": lambda: f"{self.path()} {self.value(sets | scalar)}",
+            "ADD": lambda: f"{self.path()} {self.value(scalar if self.draw(rarely) else number | sets)}",
+            "DELETE": lambda: f"{self.path()} {self.value(scalar if self.draw(rarely) else sets)}",
         }
         verbs = self.draw(st.lists(of("SET", "SET", "REMOVE", "ADD", "DELETE"), min_size=1, max_size=3))
         clauses = []
@@ -167,7 +168,7 @@ class Bindings:
                 lambda: f"{v(number)} - {p()}",
                 lambda: f"if_not_exists({p()}, {v(whatever)})",
                 lambda: f"if_not_exists({p()}, {v(number)}) + {v(number)}",
-                lambda: f"list_append({p()}, {v(value)})",
+                lambda: f"list_append({p()}, {v(of({'L': [{'S': 'y'}]}))})",
                 lambda: (
                     f"list_append({v(of({'L': []}, {'L': [{'S': 'x'}]}))}, if_not_exists({p()}, {v(of({'L': []}))}))"
                 ),
@@ -183,9 +184,7 @@ class Bindings:
             return expression
         words = expression.split(" ")
         place = self.draw(st.integers(0, len(words) - 1))
-        words[place] = self.draw(
-            of("", "(", ")", "AND", ":unknown", "#unknown", "((a = b))", "size(a)", ",", "=")
-        )
+        words[place] = self.draw(of("", "(", ")", "AND", ":unknown", "#unknown", "((a = b))", "size(a)", ",", "="))
         return " ".join(words)
 
     def params(self, *, values: bool = True) -> dict[str, Any]:
@@ -328,7 +327,7 @@ def transaction_entry(draw: Draw) -> dict[str, Any]:
 def transactions(draw: Draw) -> Call:
     token = draw(of(*[{}] * 3, *({"ClientRequestToken": name} for name in TOKENS)))
     entries = draw(st.lists(transaction_entry(), min_size=1, max_size=4))
-    return "TransactWriteItems", {"TransactItems": entries, **token, **draw(cost)}
+    return "TransactWriteItems", {"TransactItems": entries, **token, "ReturnConsumedCapacity": "TOTAL"}
 
 
 @st.composite
