@@ -38,12 +38,12 @@ class Meter:
 
     def one(self) -> dict[str, Any]:
         """What the answer about a single table tells of it."""
-        return {"ConsumedCapacity": self.report()[0]} if self.on else {}
+        return {"ConsumedCapacity": self.spending()[0]} if self.on else {}
 
-    def all(self, unit: str | None = None) -> dict[str, Any]:
-        """What the answer about several tables tells of it; `unit` is the kind of units, where that is told."""
-        return {"ConsumedCapacity": self.report(unit)} if self.on else {}
+    def all(self, *also: str) -> dict[str, Any]:
+        """What the answer about several tables tells of it, and the names that it tells it by beside the usual."""
+        return {"ConsumedCapacity": self.spending(*also)} if self.on else {}
 
-    def report(self, unit: str | None = None) -> list[dict[str, Any]]:
-        names = ["CapacityUnits", *([unit] if unit else [])]
+    def spending(self, *also: str) -> list[dict[str, Any]]:
+        names = ("CapacityUnits", *also)
         return [{"TableName": table, **dict.fromkeys(names, spent)} for table, spent in self.spent.items()]

@@ -76,36 +76,26 @@ class Database:
 
     @contextmanager
     def transaction(self, mode: str) -> Iterator["Store"]:
-        with self.turn if mode == "IMMEDIATE" else nullcontext(), self.connection() as db:
-            db.execute(f"BEGIN {mode}")
+        with self.turn if mode == "IMMEDIATE" else nullcontext():
+            db = self.connection()
             try:
+                db.execute(f"BEGIN {mode}")
                 yield Store(self, db)
                 db.execute("COMMIT")
             except BaseException:
-                self.known = (-1, {})
                 if db.in_transaction:  # a full disk may have ended it already
                     db.execute("ROLLBACK")
                 raise
+            finally:
+                self.pool.append(db)
+                if self.closed:
+                    self.close()
 
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> sqlite3.Connection:
         if self.closed:
             raise sqlite3.ProgrammingError("the database is closed")
-        try:
-            db = self.pool.pop()
-        except IndexError:
-            db = self.connect()
-        try:
-            yield db
-        finally:
-            self.release(db)
-
-    def release(self, db: sqlite3.Connection) -> None:
-        self.pool.append(db)
-        if self.closed:
-            self.close()
-
-    def connect(self) -> sqlite3.Connection:
+        with suppress(IndexError):
+            return self.pool.pop()
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             db.executescript(SETUP)
@@ -127,6 +117,7 @@ class Store:
     def __init__(self, database: Database, db: sqlite3.Connection) -> None:
         self.database = database
         self.db = db
+        self.defining = False
 
     def set_up(self, path: Path) -> None:
         found = self.number("application_id")
@@ -150,7 +141,8 @@ class Store:
         if version != known:
             rows = self.db.execute("SELECT id, definition, name FROM definitions ORDER BY name")
             tables = {name: table_from(number, orjson.loads(body)) for number, body, name in rows}
-            self.database.known = (version, tables)
+            if not self.defining:  # what is not committed is nobody else's business
+                self.database.known = (version, tables)
         return tables
 
     def table(self, name: str) -> Table:
@@ -179,6 +171,7 @@ class Store:
         self.definitions_changed()
 
     def definitions_changed(self) -> None:
+        self.defining = True
         self.db.execute(f"PRAGMA user_version = {self.number('user_version') + 1}")
 
     def fetch(self, place: bytes) -> Stored | None:
@@ -215,7 +208,7 @@ class Store:
             assert table.time_to_live is not None
             self.db.execute("DELETE FROM places WHERE place >= ? AND place < ?", table.time_to_live.whole)
             return
-        for stored in list(self.walk(table.primary.whole)):
+        for stored in self.walk(table.primary.whole):
             if place := clock.place(stored.item):
                 self.db.execute("INSERT INTO places VALUES (?, ?)", (place, stored.row))
 

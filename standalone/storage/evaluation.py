@@ -7,7 +7,7 @@ from operator import and_, ge, gt, le, lt, not_, or_
 from typing import Any
 
 from standalone.storage.documents import Path, replaced
-from standalone.storage.errors import DynamoError, invalid
+from standalone.storage.errors import invalid
 from standalone.storage.values import EXACT, SETS, Item, Value, number_text, ordered, type_of
 
 ORDERED = ("S", "N", "B")
@@ -50,11 +50,11 @@ def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Operand, Operan
     """Values of different types, or absent ones, have no order."""
 
     def holds(left: Operand, right: Operand) -> bool:
-        if left is None or right is None or type_of(left) != type_of(right) or type_of(left) not in ORDERED:
+        kind = type_of(left) if left else ""
+        if not left or not right or kind not in right or kind not in ORDERED:
             return False
-        kind = type_of(left)
-        form = Decimal if kind == "N" else lambda content: content
-        return compare(form(left[kind]), form(right[kind]))
+        one, other = left[kind], right[kind]
+        return compare(Decimal(one), Decimal(other)) if kind == "N" else compare(one, other)
 
     return holds
 
@@ -77,10 +77,11 @@ def contains(container: Operand, operand: Operand) -> bool:
 
 
 def begins_with(value: Operand, prefix: Operand) -> bool:
-    if value is None or prefix is None or type_of(value) not in ("S", "B"):
-        return False
-    kind = type_of(value)
-    return kind in prefix and bool(value[kind].startswith(prefix[kind]))
+    return any(
+        kind in value and kind in prefix and bool(value[kind].startswith(prefix[kind]))
+        for kind in ("S", "B")
+        if value and prefix
+    )
 
 
 def list_append(first: Operand, second: Operand) -> Value:
@@ -91,20 +92,16 @@ def arithmetic(operate: Callable[[Decimal, Decimal], Decimal]) -> Callable[[Oper
     return lambda left, right: {"N": number_text(operate(Decimal(content("N", left)), Decimal(content("N", right))))}
 
 
-def content(kind: str, operand: Operand) -> Any:
+def there(operand: Operand) -> Value:
     if operand is None:
-        raise missing_operand()
-    if kind not in operand:
-        raise wrong_type()
-    return operand[kind]
+        raise invalid("The provided expression refers to an attribute that does not exist in the item")
+    return operand
 
 
-def wrong_type() -> DynamoError:
-    return invalid("An operand in the update expression has an incorrect data type")
-
-
-def missing_operand() -> DynamoError:
-    return invalid("The provided expression refers to an attribute that does not exist in the item")
+def content(kind: str, operand: Operand) -> Any:
+    if kind not in there(operand):
+        raise invalid("An operand in the update expression has an incorrect data type")
+    return there(operand)[kind]
 
 
 plus = arithmetic(EXACT.add)
@@ -152,12 +149,6 @@ def _index(path: Path) -> int:
     return path.parts[-1] if isinstance(path.parts[-1], int) else -1
 
 
-def assign(_: Operand, value: Operand) -> Value:
-    if value is None:
-        raise missing_operand()
-    return value
-
-
 def add(present: Operand, value: Value) -> Value:
     if present is None:
         return value
@@ -176,7 +167,7 @@ def delete(present: Operand, value: Value) -> Operand:
 
 
 CHANGES: dict[str, Callable[..., Operand]] = {
-    "SET": assign,
+    "SET": lambda _, value: there(value),
     "REMOVE": lambda _, __: None,
     "ADD": add,
     "DELETE": delete,

@@ -58,16 +58,9 @@ class Expressions:
                 raise invalid(f'{parameter} contains invalid key: Syntax error; key: "{name}"')
         return bound
 
-    def condition(self, parameter: str) -> Node | None:
-        return Parser(parameter, self).whole(Parser.condition) if parameter in self.params else None
-
-    def update(self) -> tuple[Action, ...]:
-        parameter = "UpdateExpression"
-        return Parser(parameter, self).whole(Parser.update) if parameter in self.params else ()
-
-    def projection(self) -> tuple[Path, ...] | None:
-        parameter = "ProjectionExpression"
-        return Parser(parameter, self).whole(Parser.projection) if parameter in self.params else None
+    def read(self, parameter: str) -> Any:
+        """A condition, the actions of an update, or the paths of a projection; None where there is none."""
+        return Parser(parameter, self).read() if parameter in self.params else None
 
     def finish(self) -> None:
         """Refuses names and values that no expression used."""
@@ -89,10 +82,11 @@ class Parser:
         self.position = 0
         self.group = (-1, -1)  # where the last group in parentheses began and ended
 
-    def whole(self, read: "Callable[[Parser], Any]") -> Any:
+    def read(self) -> Any:
         if not self.token:
             raise self.error("The expression can not be empty;")
-        tree = read(self)
+        readers = {"UpdateExpression": self.update, "ProjectionExpression": self.projection}
+        tree = readers.get(self.kind, self.condition)()
         self.expect("")
         return tree
 

@@ -20,9 +20,9 @@ def page(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     """Query and Scan alike: a scan has no key condition."""
     meter = Meter(params)
     expressions = Expressions(params)
-    condition = expressions.condition("KeyConditionExpression")
-    restriction = expressions.condition("FilterExpression")
-    paths = expressions.projection()
+    condition, restriction, paths = map(
+        expressions.read, ("KeyConditionExpression", "FilterExpression", "ProjectionExpression")
+    )
     expressions.finish()
     counting = "Select" in params
     if counting and (params["Select"] != "COUNT" or paths):

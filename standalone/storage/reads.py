@@ -17,7 +17,7 @@ MAX_BATCH_SIZE = 16 * 1024 * 1024
 
 def projection(params: dict[str, Any]) -> tuple[Path, ...] | None:
     expressions = Expressions(params)
-    paths = expressions.projection()
+    paths: tuple[Path, ...] | None = expressions.read("ProjectionExpression")
     expressions.finish()
     return paths
 

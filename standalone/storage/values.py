@@ -86,14 +86,6 @@ def _number(text: str, _depth: int) -> tuple[str, int]:
     return text, (len(digits) + 1) // 2 + 1 + text.startswith("-")
 
 
-def _binary(octets: bytes, _depth: int) -> tuple[bytes, int]:
-    return octets, len(octets)
-
-
-def _boolean(truth: bool, _depth: int) -> tuple[bool, int]:
-    return truth, 1
-
-
 def _null(truth: bool, _depth: int) -> tuple[bool, int]:
     if not truth:
         raise invalid_value("Null attribute value types must have the value of true")
@@ -119,7 +111,8 @@ def _set(kind: str, word: str) -> tuple[type, Callable[[Any, int], tuple[Any, in
             raise invalid_value(f"An {word} set  may not be empty")
         if kind != "NS" and not all(content):
             raise invalid_value(f"An {word} set may not have a empty {word} as a member")
-        sizes = dict(_pair(canonical({SETS[kind]: member}, depth)) for member in content)
+        forms = [canonical({SETS[kind]: member}, depth) for member in content]
+        sizes = {value[SETS[kind]]: size for value, size in forms}
         if len(sizes) < len(content):
             raise invalid_value(f"Input collection [{', '.join(map(str, content))}] contains duplicates.")
         return ordered(kind, sizes), sum(sizes.values())
@@ -127,15 +120,11 @@ def _set(kind: str, word: str) -> tuple[type, Callable[[Any, int], tuple[Any, in
     return list, form
 
 
-def _pair(form: tuple[Value, int]) -> tuple[Any, int]:
-    return next(iter(form[0].values())), form[1]
-
-
 FORMS: dict[str, tuple[type, Callable[[Any, int], tuple[Any, int]]]] = {
     "S": (str, _string),
     "N": (str, _number),
-    "B": (bytes, _binary),
-    "BOOL": (bool, _boolean),
+    "B": (bytes, lambda octets, _: (octets, len(octets))),
+    "BOOL": (bool, lambda truth, _: (truth, 1)),
     "NULL": (bool, _null),
     "L": (list, _list),
     "M": (dict, _map),

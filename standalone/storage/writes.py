@@ -11,7 +11,7 @@ from standalone.storage.capacity import Meter
 from standalone.storage.database import Database, Store, Stored
 from standalone.storage.documents import project
 from standalone.storage.errors import DynamoError, check_range, invalid, invalid_value
-from standalone.storage.evaluation import evaluate, updated
+from standalone.storage.evaluation import Action, Node, evaluate, updated
 from standalone.storage.parameters import member
 from standalone.storage.parser import Expressions
 from standalone.storage.reads import MAX_TRANSACTION, check_distinct
@@ -67,8 +67,8 @@ class Write:
         self.kind = kind
         self.params = params
         expressions = Expressions(params)
-        self.condition = expressions.condition("ConditionExpression")
-        self.actions = expressions.update()
+        self.condition: Node | None = expressions.read("ConditionExpression")
+        self.actions: tuple[Action, ...] = expressions.read("UpdateExpression") or ()
         expressions.finish()
         self.given, self.size = canonical_item(params["Item" if kind == "Put" else "Key"])
         self.returned: str = params.get("ReturnValues", "NONE")

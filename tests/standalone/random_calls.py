@@ -140,7 +140,9 @@ class Bindings:
         )()
 
     def condition(self, depth: int = 2) -> str:
-        shape = self.draw(of("{}", "{}", "{} OR {}", "NOT {}", "{} AND {}", "{} OR {}", "({} OR {}) AND {}", "NOT ({} AND {})"))
+        shape = self.draw(
+            of("{}", "{}", "{} OR {}", "NOT {}", "{} AND {}", "{} OR {}", "({} OR {}) AND {}", "NOT ({} AND {})")
+        )
         part = self.simple if depth == 0 else lambda: self.condition(0)
         return self.maybe_spoilt(shape.format(*(part() for _ in range(shape.count("{}")))))
 
@@ -332,9 +334,8 @@ def transactions(draw: Draw) -> Call:
 
 @st.composite
 def transact_gets(draw: Draw) -> Call:
-    entries = []
-    for table in draw(st.lists(table_name, min_size=1, max_size=3)):
-        entries.append({"Get": {"TableName": table, "Key": draw(key(table)), **draw(shape())}})
+    tables = draw(st.lists(table_name, min_size=1, max_size=3))
+    entries = [{"Get": {"TableName": table, "Key": draw(key(table)), **draw(shape())}} for table in tables]
     return "TransactGetItems", {"TransactItems": entries, **draw(cost)}
 
 
