@@ -15,7 +15,7 @@ serve: install
 
 install: $(VENV)/serve
 
-test: $(VENV)/dev
+test: $(VENV)/dev $(VENV)/ministack
 	$(BIN)/pytest -n auto
 
 check: lint test
@@ -49,4 +49,9 @@ $(VENV)/serve: $(BIN)/python requirements.txt requirements-serve.txt
 
 $(VENV)/dev: $(VENV)/serve requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# What plays AWS in a test and in the rehearsal lives in an environment of its own, below build.
+$(VENV)/ministack: $(VENV)/dev infra/ministack.py
+	$(BIN)/python -m infra.ministack
 	touch $@

@@ -134,7 +134,7 @@ class Bindings:
                 lambda: f"{p()} IN ({v()}, {v()})",
                 *[lambda: f"attribute_exists({p()})", lambda: f"attribute_not_exists({p()})"] * 4,
                 lambda: f"attribute_type({p()}, {v(of('S', 'N', 'L', 'SS', 'M', 'BOOL').map(lambda s: {'S': s}))})",
-                lambda: f"begins_with({p()}, {v(text | octets)})",
+                lambda: f"begins_with({p()}, {v(text)})",
                 lambda: f"contains({p()}, {o()})",
             )
         )()

@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 
 from infra import ministack
-from infra.package import BUILD
 from standalone.storage import Engine, attach, detach
 from tests.standalone.random_calls import TABLES, TOKENS, Call, calls
 
@@ -27,7 +26,7 @@ numbers = count()
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Of MiniStack; and of the engine, as long as one is attached."""
     log: Path = tmp_path_factory.mktemp("ministack") / "log"
-    with ministack.running(BUILD / "rehearse-venv", log) as cloud:
+    with ministack.running(ministack.HOME, log) as cloud:
         yield cloud.client("dynamodb")
 
 
@@ -51,22 +50,27 @@ def comparable(operation: str, answers: list[dict[str, Any]]) -> Any:
     if operation == "BatchGetItem":
         left_out.add("ConsumedCapacity")  # MiniStack does not tell it
     for answer in answers:
+        time_to_live = answer.get("TimeToLiveDescription", {})
+        if time_to_live.get("TimeToLiveStatus") == "DISABLED":
+            time_to_live.pop("AttributeName", None)  # MiniStack remembers it
         for cost in answer.get("ConsumedCapacity", ()) if operation.startswith("Transact") else ():
             # MiniStack leaves the indexes out of these.
             cost.pop("WriteCapacityUnits", cost.pop("ReadCapacityUnits", None))
     return [{name: plain(part) for name, part in answer.items() if name not in left_out} for answer in answers]
 
 
-# What MiniStack lets pass and DynamoDB does not: (operations, part of the engine's refusal, why).
+# Where MiniStack is not as DynamoDB: (operations, part of a refusal, why).
 GAPS = [
-    ("", "Incorrect operand type", "it checks the types of operands only when it comes to them"),
+    ("", "Incorrect operand type", "it checks the types of operands, and those in the item too, when it comes to them"),
     ("", "requires an upper bound", "it checks bounds only when it comes to them"),
     ("", "must be distinct from the remaining", "it compares an attribute with itself"),
     ("", "Invalid FilterExpression", "it reads a filter only when there is something to filter"),
     ("Query", "can only contain non-primary key attributes", "it looks for keys only at the top of a filter"),
     ("", "document path provided in the update expression is invalid", "it removes what is in nothing"),
+    ("", "incorrect data type", "it adds to what is no number"),
     ("", "This attribute is part of the key", "it looks for that late, and not below the top of a path"),
     ("UpdateTimeToLive", "TimeToLive is", "it switches what is switched, whatever the attribute"),
+    ("Transact", "key element does not match the schema", "in transactions it takes keys with too much in them"),
     ("Transact", "unused in expressions", "in transactions it does not look for unused names"),
     ("TransactGetItems", "", "it looks neither at keys nor at paths when there is no such item"),
     ("BatchGetItem", "Expression", "it reads a projection only when there is something to cut out"),
@@ -75,9 +79,11 @@ GAPS = [
 ]
 
 
-def gap(operation: str, expected: Any, answer: Any, message: str) -> bool:
+def gap(operation: str, expected: Any, answer: Any, messages: str) -> bool:
     """Whether they differ where MiniStack is known to be wrong, or where nobody has told what is right."""
-    if any(operation.startswith(operations) and part in message for operations, part, _ in GAPS):
+    if isinstance(expected, list) and isinstance(answer, list):
+        return False
+    if any(operation.startswith(operations) and part in messages for operations, part, _ in GAPS):
         return True
     # What can never be valid refuses the whole call, the rest cancels it; they draw the line at other places.
     refusals = ("TransactionCanceledException", "ValidationException", "IdempotentParameterMismatchException")
@@ -113,7 +119,7 @@ def renamed(node: Any, names: dict[str, str]) -> Any:
 
 
 @settings(
-    max_examples=EXAMPLES or 50,
+    max_examples=EXAMPLES or 25,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
@@ -126,16 +132,16 @@ def test_random_calls_are_answered_as_ministack_answers_them(
     engine = Engine(tmp_path_factory.mktemp("engine") / "file")
 
     def same(operation: str, params: dict[str, Any]) -> bool:
-        """Whether to go on: not when MiniStack has done what DynamoDB would not."""
-        expected, _ = ask(client, operation, params)
+        """Whether to go on: not when one has done what the other has not."""
+        expected, theirs = ask(client, operation, params)
         attach(engine)
         try:
-            answer, message = ask(client, operation, params)
+            answer, ours = ask(client, operation, params)
         finally:
             detach()
-        if gap(operation, expected, answer, message):
-            return isinstance(expected, tuple)
-        assert (operation, params, answer, message) == (operation, params, expected, message)
+        if answer != expected and gap(operation, expected, answer, f"{ours}; {theirs}"):
+            return isinstance(expected, tuple) and isinstance(answer, tuple)
+        assert (operation, params, answer, ours) == (operation, params, expected, ours)
         return True
 
     names = {name: f"{name}-{next(numbers)}" for name in (*TABLES, *TOKENS)}
