@@ -11,13 +11,18 @@ from standalone.storage.errors import DynamoError, invalid
 from standalone.storage.evaluation import ORDERED, Action, Call, Node, at_most
 from standalone.storage.values import FORMS, Item, Value, canonical, type_of
 
+MAX_SIZE = 4096  # bytes
+MAX_OPTIONS = 100  # of IN
 TOKEN = re.compile(r"\s*([#:]?\w+|<>|<=|>=|\S|$)", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 PLACEHOLDER = re.compile(r"[#:]\w+", re.ASCII)
 UPDATE_WORDS = ("SET", "REMOVE", "ADD", "DELETE")
 CONDITION_WORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
-CONDITION_FUNCTIONS = {"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2} | {
+CONDITION_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
     "begins_with": 2,
     "contains": 2,
     "size": 1,
@@ -85,6 +90,8 @@ class Parser:
     def read(self) -> Any:
         if not self.token:
             raise self.error("The expression can not be empty;")
+        if len(self.request.params[self.kind].encode()) > MAX_SIZE:
+            raise self.error("Expression size has exceeded the maximum allowed size;")
         readers = {"UpdateExpression": self.update, "ProjectionExpression": self.projection}
         tree = readers.get(self.kind, self.condition)()
         self.expect("")
@@ -219,6 +226,8 @@ class Parser:
             self.expect("(")
             options = self.several(self.operand)
             self.expect(")")
+            if len(options) > MAX_OPTIONS:
+                raise self.error(f"The IN operator takes at most {MAX_OPTIONS} operands, not {len(options)}")
             return self.call("IN", operand, *options)
         if not isinstance(operand, Call) or operand.name == "size":
             raise self.syntax_error()

@@ -27,8 +27,10 @@ TOKEN_SECONDS = 600
 SWEEP_ITEMS = 1000
 # DynamoDB leaves alone what expired longer ago than this, as the mark of a wrong unit.
 OLDEST_EXPIRY = 5 * 365 * 24 * 3600
-RETURN_VALUES = {"Put": ("NONE", "ALL_OLD"), "Delete": ("NONE", "ALL_OLD")} | {
-    "Update": ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW")
+RETURN_VALUES = {
+    "Put": ("NONE", "ALL_OLD"),
+    "Delete": ("NONE", "ALL_OLD"),
+    "Update": ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
 }
 REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
 

@@ -327,6 +327,17 @@ def test_a_failed_condition_changes_nothing_and_returns_the_item_only_when_asked
             "Invalid ConditionExpression: The BETWEEN operator requires an upper bound not below the lower, of the "
             "same type",
         ),
+        (
+            {
+                "ConditionExpression": f"a IN ({', '.join(f':v{number}' for number in range(101))})",
+                "ExpressionAttributeValues": {f":v{number}": {"N": "1"} for number in range(101)},
+            },
+            "Invalid ConditionExpression: The IN operator takes at most 100 operands, not 101",
+        ),
+        (
+            {"ConditionExpression": "(" * 4097},
+            "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;",
+        ),
         ({"ReturnValues": "SOME"}, "Return values set to invalid value"),
         ({"Expected": {}}, "The parameter Expected of UpdateItem is not supported here"),
         ({"AttributeUpdates": {}}, "The parameter AttributeUpdates of UpdateItem is not supported here"),
@@ -398,6 +409,19 @@ def test_an_update_that_would_pass_400_kb_is_refused(engine: Engine) -> None:
 def test_a_key_that_does_not_fit_the_schema_is_refused(engine: Engine, key: dict[str, Any]) -> None:
     message = "The provided key element does not match the schema"
     assert refusal(engine, "GetItem", {"Key": key}) == ("ValidationException", message)
+
+
+def test_a_key_too_long_to_be_stored_is_not_looked_for(engine: Engine) -> None:
+    assert engine.execute("GetItem", {"TableName": "things", "Key": {"id": {"S": "ü" * 1024}}}) == {}
+    message = (
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"
+    )
+    for operation, params in (
+        ("GetItem", {"Key": {"id": {"S": "ü" * 1024 + "x"}}}),
+        ("Query", {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "x" * 2049}}}),
+        ("Scan", {"ExclusiveStartKey": {"id": {"S": "x" * 2049}}}),
+    ):
+        assert refusal(engine, operation, params) == ("ValidationException", message)
 
 
 def test_a_missing_table_is_not_found(engine: Engine) -> None:
