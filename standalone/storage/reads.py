@@ -81,7 +81,8 @@ def transact_get_items(database: Database, params: dict[str, Any]) -> dict[str, 
         found = [store.fetch(place) for place in places]
     for table, stored in zip(tables, found, strict=True):
         meter.read(table, stored, consistent=True)
-    responses = [answer(stored, paths) for stored, paths in zip(found, projections, strict=True)]
+    answers = [answer(stored, paths) for stored, paths in zip(found, projections, strict=True)]
+    responses = [one if one.get("Item") else {} for one in answers]
     return {"Responses": responses, **meter.all("ReadCapacityUnits")}
 
 

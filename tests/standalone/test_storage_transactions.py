@@ -156,8 +156,11 @@ def test_transact_get_answers_in_order_with_gaps(engine: Engine) -> None:
     gets = [
         {"Get": {"TableName": table, "Key": item(name)}} for table, name in (("two", "b"), ("one", "x"), ("one", "a"))
     ]
+    gets[2]["Get"]["ProjectionExpression"] = "absent"
+    gets.append({"Get": {"TableName": "two", "Key": item("c")}})
+    transact(engine, put("two", "c"))
     answer = engine.execute("TransactGetItems", {"TransactItems": gets})
-    assert answer == {"Responses": [{"Item": item("b")}, {}, {"Item": item("a")}]}
+    assert answer == {"Responses": [{"Item": item("b")}, {}, {}, {"Item": item("c")}]}
 
 
 def test_a_batch_writes_and_deletes_and_leaves_nothing_unprocessed(engine: Engine) -> None:
