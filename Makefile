@@ -18,7 +18,7 @@ install: $(VENV)/serve
 
 clients: $(VENV)-clients/ready
 
-test: $(VENV)/dev clients
+test: $(VENV)/dev $(VENV)/ministack clients
 	$(BIN)/pytest -n auto
 
 check: lint test
@@ -57,4 +57,9 @@ $(VENV)/dev: $(VENV)/serve requirements-dev.txt
 $(VENV)-clients/ready: $(BIN)/python requirements-clients.txt
 	$(BIN)/python -m venv $(VENV)-clients
 	$(VENV)-clients/bin/pip install --quiet --disable-pip-version-check -r requirements-clients.txt
+	touch $@
+
+# What plays AWS in a test and in the rehearsal lives in an environment of its own, below build.
+$(VENV)/ministack: $(VENV)/dev infra/ministack.py
+	$(BIN)/python -m infra.ministack
 	touch $@

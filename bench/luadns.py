@@ -142,7 +142,7 @@ def moonbase(directory: Path, records: int) -> Iterator[Subject]:
     command = [sys.executable, str(ROOT / "moonbase"), "--data", str(data), "--json"]
 
     def run(*arguments: str) -> Any:
-        return json.loads(subprocess.run([*command, *arguments], check=True, capture_output=True).stdout)  # noqa: S603
+        return json.loads(subprocess.run([*command, *arguments], check=True, capture_output=True).stdout)
 
     run("user", "create", "bench", "--email", "bench@example.org")
     run("luadns", "enable", "bench")
@@ -236,7 +236,7 @@ def post(port: int, headers: dict[str, str], path: str, body: Any) -> Any:
 @contextmanager
 def running(command: list[str], port: int, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A server until the block ends."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
     )
     try:

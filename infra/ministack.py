@@ -22,6 +22,9 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import get_session
 
+from infra.package import BUILD
+
+HOME = BUILD / "ministack"  # the virtual environment of its own that it needs: it pins another botocore than ours
 PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
 REGION = "us-east-1"
 # MiniStack's root caller; what runs in its Lambda gets the credentials of the function's role instead.
@@ -92,8 +95,8 @@ def adapted(template: dict[str, Any], code: str) -> dict[str, Any]:
 
 @contextmanager
 def running(home: Path, log: Path) -> Iterator[MiniStack]:
-    """MiniStack in a virtual environment of its own (it pins another botocore than ours), kept in `home`."""
-    python = _environment(home)
+    """MiniStack, installed in `home`."""
+    python = install(home)
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOONBASE_"))},
@@ -175,7 +178,8 @@ def free_port() -> int:
     return port
 
 
-def _environment(home: Path) -> Path:
+def install(home: Path) -> Path:
+    """Make a virtual environment that has MiniStack, unless there is one; returns its Python."""
     python = home / "bin" / "python"
     pins = home / "pins.txt"
     wanted = "\n".join(PINS)
@@ -208,3 +212,7 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(server.pid, 9)
     server.wait()
+
+
+if __name__ == "__main__":
+    install(HOME)

@@ -66,7 +66,7 @@ def main() -> int:
     try:
         with (
             tempfile.TemporaryDirectory() as scratch,
-            ministack.running(BUILD / "rehearse-venv", log) as cloud,
+            ministack.running(ministack.HOME, log) as cloud,
         ):
             rehearse(cloud, Path(scratch))
     except Exception as error:

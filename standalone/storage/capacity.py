@@ -3,10 +3,9 @@
 from collections import defaultdict
 from typing import Any
 
+from standalone.storage.database import Stored
 from standalone.storage.errors import invalid
-from standalone.storage.tables import Relation, Table
-
-MODES = ("NONE", "TOTAL", "INDEXES")
+from standalone.storage.tables import Table
 
 
 def units(size: int, unit: int) -> int:
@@ -14,48 +13,37 @@ def units(size: int, unit: int) -> int:
 
 
 class Meter:
-    """Adds up what one call consumes, by table and index; a transaction counts everything twice."""
+    """Adds up what one call consumes, by table; a transaction counts everything twice."""
 
-    def __init__(self, params: dict[str, Any], *, factor: float = 1) -> None:
-        self.mode = params.get("ReturnConsumedCapacity", "NONE")
-        if self.mode not in MODES:
-            raise invalid(
-                f"1 validation error detected: Value '{self.mode}' at 'returnConsumedCapacity' failed to satisfy "
-                "constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"
-            )
-        self.on = self.mode != "NONE"
+    def __init__(self, params: dict[str, Any], *, factor: int = 1) -> None:
+        mode = params.get("ReturnConsumedCapacity", "NONE")
+        if mode not in ("NONE", "TOTAL"):
+            raise invalid(f"The ReturnConsumedCapacity {mode} is not supported here")
+        self.on = mode == "TOTAL"
         self.factor = factor
-        self.spent: dict[str, dict[Relation, float]] = defaultdict(lambda: defaultdict(float))
+        self.spent: dict[str, float] = defaultdict(float)
 
-    def read(self, table: Table, relation: Relation, size: int, consistent: bool) -> None:
-        if self.on:
-            share = units(size, 4096) * self.factor
-            self.spent[table.name][relation] += share if consistent or self.factor > 1 else share / 2
+    def read(self, table: Table, stored: Stored | None, consistent: bool) -> None:
+        self.read_bytes(table, stored.size if stored else 0, consistent)
 
-    def write(self, table: Table, relation: Relation, amount: int) -> None:
-        if self.on:
-            self.spent[table.name][relation] += amount * self.factor
+    def read_bytes(self, table: Table, size: int, consistent: bool) -> None:
+        self.spent[table.name] += units(size, 4096) * self.factor * (1.0 if consistent else 0.5)
+
+    def write(self, table: Table, size: int) -> None:
+        self.spent[table.name] += units(size, 1024) * self.factor
+
+    def write_index(self, table: Table, *sizes: int) -> None:
+        """As many writes as there are sizes; in a transaction they cost what they always cost."""
+        self.spent[table.name] += sum(units(size, 1024) for size in sizes)
 
     def one(self) -> dict[str, Any]:
-        return {"ConsumedCapacity": self.report()[0]} if self.on else {}
+        """What the answer about a single table tells of it."""
+        return {"ConsumedCapacity": self.spending()[0]} if self.on else {}
 
-    def all(self, unit: str | None = None) -> dict[str, Any]:
-        return {"ConsumedCapacity": self.report(unit)} if self.on else {}
+    def all(self, *also: str) -> dict[str, Any]:
+        """What the answer about several tables tells of it, and the names that it tells it by beside the usual."""
+        return {"ConsumedCapacity": self.spending(*also)} if self.on else {}
 
-    def report(self, unit: str | None = None) -> list[dict[str, Any]]:
-        return [self._entry(name, spent, unit) for name, spent in self.spent.items()]
-
-    def _entry(self, name: str, spent: dict[Relation, float], unit: str | None) -> dict[str, Any]:
-        def amount(value: float) -> dict[str, float]:
-            return {"CapacityUnits": float(value)} | ({unit: float(value)} if unit else {})
-
-        entry: dict[str, Any] = {"TableName": name, **amount(sum(spent.values()))}
-        if self.mode == "INDEXES":
-            entry["Table"] = amount(0)
-            for relation, value in spent.items():
-                if relation.kind == "table":
-                    entry["Table"] = amount(value)
-                else:
-                    group = f"{relation.kind.title()}SecondaryIndexes"
-                    entry.setdefault(group, {})[relation.name] = amount(value)
-        return entry
+    def spending(self, *also: str) -> list[dict[str, Any]]:
+        names = ("CapacityUnits", *also)
+        return [{"TableName": table, **dict.fromkeys(names, spent)} for table, spent in self.spent.items()]

@@ -1,41 +1,38 @@
-"""The SQLite file: connections, transactions, and the rows that items and index entries are."""
+"""The SQLite file: connections, transactions, and the rows that tables, items and their places are."""
 
 import sqlite3
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import orjson
 
-from standalone.storage.tables import NUMBERS_PER_TABLE, Position, Table, not_found, table_from
-from standalone.storage.values import Item
+from standalone.storage.errors import DynamoError
+from standalone.storage.tables import Interval, Relation, Table, table_from
+from standalone.storage.values import Item, from_json, to_json
 
-# FULL, not NORMAL: with NORMAL a commit outlives kill -9 but not a power cut, and an acknowledged
-# write must outlive both. It costs one fsync of the log a commit.
+# Which layout the file has, in SQLite's application_id: "MB", and a number that grows with every layout.
+FORMAT = 0x4D42_0001
+# FULL, not NORMAL: with NORMAL a commit outlives kill -9 but not a power cut, and an acknowledged write must outlive
+# both. It costs one fsync of the log a commit.
 SETUP = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 """
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS definitions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS items (
-    id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, size INTEGER NOT NULL, expires INTEGER, body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS items_expiring ON items (expires) WHERE expires IS NOT NULL;
-CREATE TABLE IF NOT EXISTS entries (
-    relation INTEGER, hash BLOB, range BLOB, owner BLOB, item INTEGER NOT NULL,
-    PRIMARY KEY (relation, hash, range, owner)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tokens (
-    token TEXT PRIMARY KEY, used REAL NOT NULL, digest BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tokens_used ON tokens (used);
+SCHEMA = f"""
+CREATE TABLE definitions (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition BLOB NOT NULL);
+CREATE TABLE items (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE places (place BLOB PRIMARY KEY, item INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE tokens (token TEXT PRIMARY KEY, used REAL NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA application_id = {FORMAT};
 """
+FETCH = "SELECT items.id, size, body FROM places JOIN items ON items.id = item WHERE place = ?"
+WALK = FETCH.replace("place = ?", "place >= ? AND place < ? ORDER BY place")
 BUSY_SECONDS = 60.0
 
 
@@ -43,83 +40,74 @@ BUSY_SECONDS = 60.0
 class Stored:
     """An item as it lies in the file."""
 
-    id: int
+    row: int
     size: int
-    body: bytes
-
-    def item(self) -> Item:
-        item: Item = orjson.loads(self.body)
-        return item
+    item: Item
 
 
 class Database:
     """One file, shared by the threads of this process and by other processes.
 
-    A connection belongs to one call at a time and goes back to a pool, so threads may come and go.
+    A connection belongs to one transaction at a time and goes back to a pool, so threads may come and go.
     It must not be carried across a fork: open the database in the child.
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises OSError when the file cannot be used, or has another layout than this program reads."""
         self.path = path
         self.pool: deque[sqlite3.Connection] = deque()
         self.watching: deque[sqlite3.Connection] = deque()
         self.closed = False
         # SQLite lets waiting writers poll; within a process they queue here instead.
         self.turn = Lock()
-        self.tables: tuple[int, dict[str, Table]] = (-1, {})
-        with self.writing() as db:
-            for statement in SCHEMA.split(";"):
-                db.execute(statement)
+        self.known: tuple[int, dict[str, Table]] = (-1, {})
+        try:
+            with self.writing() as store:
+                store.set_up(path)
+        except sqlite3.Error as error:
+            raise OSError(f"{path} cannot be used: {error}") from error
 
-    def open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        db.executescript(SETUP)
-        return db
+    def reading(self) -> AbstractContextManager["Store"]:
+        """Any number of reads of one moment."""
+        return self.transaction("DEFERRED")
 
-    def borrow(self) -> sqlite3.Connection:
+    def writing(self) -> AbstractContextManager["Store"]:
+        """Reads and writes that happen together or, when the block raises, not at all."""
+        return self.transaction("IMMEDIATE")
+
+    @contextmanager
+    def transaction(self, mode: str) -> Iterator["Store"]:
+        with self.turn if mode == "IMMEDIATE" else nullcontext():
+            db = self.connection()
+            try:
+                db.execute(f"BEGIN {mode}")
+                yield Store(self, db)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:  # a full disk may have ended it already
+                    db.execute("ROLLBACK")
+                raise
+            finally:
+                self.pool.append(db)
+                if self.closed:
+                    self.close()
+
+    def connection(self) -> sqlite3.Connection:
         if self.closed:
             raise sqlite3.ProgrammingError("the database is closed")
         with suppress(IndexError):
             return self.pool.pop()
-        return self.open()
-
-    def release(self, db: sqlite3.Connection) -> None:
-        self.pool.append(db)
-        if self.closed:
-            self.close()
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        db = self.borrow()
+        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            yield db
-        finally:
-            self.release(db)
-
-    @contextmanager
-    def transaction(self, db: sqlite3.Connection, mode: str) -> Iterator[None]:
-        db.execute(f"BEGIN {mode}")
-        try:
-            yield
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
+            db.executescript(SETUP)
+        except sqlite3.Error:
+            db.close()
             raise
-
-    @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Several reads of one moment."""
-        with self.reading() as db, self.transaction(db, "DEFERRED"):
-            yield db
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        with self.turn, self.reading() as db, self.transaction(db, "IMMEDIATE"):
-            yield db
+        return db
 
     def watch(self) -> Callable[[], int]:
         """A function that tells a number, another one after every commit of any process, without reading a row."""
-        db, turn = self.open(), Lock()
+        db, turn = self.connection(), Lock()
         self.watching.append(db)
 
         def state() -> int:
@@ -135,67 +123,114 @@ class Database:
             while kept:
                 kept.pop().close()
 
-    def all_tables(self, db: sqlite3.Connection) -> dict[str, Table]:
-        """Every table by name. SQLite's user_version counts changes to the definitions, so that
-        one made by another process is noticed at the next call."""
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        known, tables = self.tables
+
+class Store:
+    """What one transaction sees and does."""
+
+    def __init__(self, database: Database, db: sqlite3.Connection) -> None:
+        self.database = database
+        self.db = db
+        self.defining = False
+
+    def set_up(self, path: Path) -> None:
+        found = self.number("application_id")
+        if found == 0 and not self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in SCHEMA.split(";"):
+                self.db.execute(statement)
+        elif found >> 16 == FORMAT >> 16 and found > FORMAT:
+            raise OSError(f"{path} was written by a newer version of Moonbase than this one")
+        elif found != FORMAT:
+            raise OSError(f"{path} was not written by a version of Moonbase that this one understands")
+
+    def number(self, pragma: str) -> int:
+        value: int = self.db.execute(f"PRAGMA {pragma}").fetchone()[0]
+        return value
+
+    def tables(self) -> dict[str, Table]:
+        """Every table by name. SQLite's user_version counts changes of the definitions, so that one made by another
+        process is noticed at the next call."""
+        version = self.number("user_version")
+        known, tables = self.database.known
         if version != known:
-            rows = db.execute("SELECT id, definition, name FROM definitions ORDER BY name")
+            rows = self.db.execute("SELECT id, definition, name FROM definitions ORDER BY name")
             tables = {name: table_from(number, orjson.loads(body)) for number, body, name in rows}
-            self.tables = (version, tables)
+            if not self.defining:  # what is not committed is nobody else's business
+                self.database.known = (version, tables)
         return tables
 
-    def table(self, db: sqlite3.Connection, name: str) -> Table:
-        table = self.all_tables(db).get(name)
+    def table(self, name: str) -> Table:
+        table = self.tables().get(name)
         if table is None:
-            raise not_found(name)
+            raise DynamoError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
         return table
 
+    def define(self, definition: dict[str, Any]) -> Table:
+        """A new table, or a known one with another definition."""
+        name = definition["TableName"]
+        self.db.execute(
+            "INSERT INTO definitions (name, definition) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET definition = excluded.definition",
+            (name, orjson.dumps(definition)),
+        )
+        self.definitions_changed()
+        return self.table(name)
 
-def definitions_changed(db: sqlite3.Connection) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    db.execute(f"PRAGMA user_version = {version + 1}")
+    def drop(self, table: Table) -> None:
+        self.db.execute(
+            "DELETE FROM items WHERE id IN (SELECT item FROM places WHERE place >= ? AND place < ?)", table.whole
+        )
+        self.db.execute("DELETE FROM places WHERE place >= ? AND place < ?", table.whole)
+        self.db.execute("DELETE FROM definitions WHERE name = ?", (table.name,))
+        self.definitions_changed()
 
+    def definitions_changed(self) -> None:
+        self.defining = True
+        self.db.execute(f"PRAGMA user_version = {self.number('user_version') + 1}")
 
-def fetch(db: sqlite3.Connection, place: Position) -> Stored | None:
-    row = db.execute(
-        "SELECT items.id, size, body FROM entries JOIN items ON items.id = item"
-        " WHERE relation = ? AND hash = ? AND range = ? AND owner = ?",
-        place,
-    ).fetchone()
-    return Stored(*row) if row else None
+    def fetch(self, place: bytes) -> Stored | None:
+        row = self.db.execute(FETCH, (place,)).fetchone()
+        return Stored(row[0], row[1], from_json(row[2])) if row else None
 
+    def walk(self, interval: Interval, *, forward: bool = True) -> Iterator[Stored]:
+        for row, size, body in self.db.execute(WALK if forward else WALK + " DESC", interval):
+            yield Stored(row, size, from_json(body))
 
-def insert(db: sqlite3.Connection, table: Table, size: int, item: Item) -> int:
-    values = (table.id, size, expiry(table, item), orjson.dumps(item))
-    cursor = db.execute("INSERT INTO items (table_id, size, expires, body) VALUES (?, ?, ?, ?)", values)
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    def count(self, relation: Relation) -> int:
+        counted = self.db.execute("SELECT count(*) FROM places WHERE place >= ? AND place < ?", relation.whole)
+        number: int = counted.fetchone()[0]
+        return number
 
+    def save(
+        self, stored: Stored | None, item: Item | None, size: int, old: Collection[bytes], new: Collection[bytes]
+    ) -> None:
+        """Put an item, or nothing, in place of what is stored, and at its new places instead of the old."""
+        row = stored.row if stored else None
+        if item is None:
+            self.db.execute("DELETE FROM items WHERE id = ?", (row,))
+        elif stored is None:
+            row = self.db.execute("INSERT INTO items (size, body) VALUES (?, ?)", (size, to_json(item))).lastrowid
+        else:
+            self.db.execute("UPDATE items SET size = ?, body = ? WHERE id = ?", (size, to_json(item), row))
+        self.db.executemany("DELETE FROM places WHERE place = ?", [(place,) for place in old if place not in new])
+        self.db.executemany("INSERT INTO places VALUES (?, ?)", [(place, row) for place in new if place not in old])
 
-def overwrite(db: sqlite3.Connection, table: Table, row: int, size: int, item: Item) -> None:
-    values = (size, expiry(table, item), orjson.dumps(item), row)
-    db.execute("UPDATE items SET size = ?, expires = ?, body = ? WHERE id = ?", values)
+    def set_time_to_live(self, table: Table, attribute: str | None) -> None:
+        """Give every item its place among the times to live, or take it away."""
+        clock = self.define({**table.definition, "TimeToLive": attribute}).time_to_live
+        if clock is None:
+            assert table.time_to_live is not None
+            self.db.execute("DELETE FROM places WHERE place >= ? AND place < ?", table.time_to_live.whole)
+            return
+        for stored in self.walk(table.primary.whole):
+            if place := clock.place(stored.item):
+                self.db.execute("INSERT INTO places VALUES (?, ?)", (place, stored.row))
 
+    def note_token(self, token: str, digest: bytes, since: float) -> bytes | None:
+        """Remember a transaction by its token; what was known of the token before, back to that epoch second."""
+        row = self.db.execute("SELECT digest FROM tokens WHERE token = ? AND used >= ?", (token, since)).fetchone()
+        if row is None:
+            self.db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (token, time.time(), digest))
+        return row[0] if row else None
 
-def place_entries(db: sqlite3.Connection, row: int, old: list[Position], new: list[Position]) -> None:
-    for place in old:
-        if place not in new:
-            db.execute("DELETE FROM entries WHERE relation = ? AND hash = ? AND range = ? AND owner = ?", place)
-    for place in new:
-        if place not in old:
-            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (*place, row))
-
-
-def expiry(table: Table, item: Item) -> int | None:
-    """The epoch second an item's TTL attribute names, if it names one that SQLite can hold."""
-    text = item.get(table.time_to_live or "", {}).get("N")
-    seconds = int(text.partition(".")[0]) if text else 0
-    return seconds if 0 < seconds < 2**62 else None
-
-
-def drop_rows(db: sqlite3.Connection, table: Table) -> None:
-    first = table.primary.number
-    db.execute("DELETE FROM items WHERE id IN (SELECT item FROM entries WHERE relation = ?)", (first,))
-    db.execute("DELETE FROM entries WHERE relation >= ? AND relation < ?", (first, first + NUMBERS_PER_TABLE))
+    def forget_tokens(self, before: float) -> None:
+        self.db.execute("DELETE FROM tokens WHERE used < ?", (before,))

@@ -1,29 +1,61 @@
-"""Finds and cuts out what document paths name inside an item."""
+"""Document paths, and what they find, change and cut out inside an item."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from standalone.storage.syntax import Path
+from standalone.storage.errors import invalid
 from standalone.storage.values import Item, Value
 
 
-def child(value: Value, part: str | int) -> Value | None:
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A document path with its names resolved: `a.#b[0]` is ("a", "real name of b", 0)."""
+
+    parts: tuple[str | int, ...]
+
+    def __str__(self) -> str:
+        return "[" + ", ".join(f"[{part}]" if isinstance(part, int) else part for part in self.parts) + "]"
+
+    @property
+    def attribute(self) -> str:
+        """The top-level attribute it starts from."""
+        return str(self.parts[0])
+
+    def find(self, item: Item) -> Value | None:
+        value = item.get(self.attribute)
+        for part in self.parts[1:]:
+            value = _child(value, part)
+        return value
+
+
+def _child(value: Value | None, part: str | int) -> Value | None:
     """The member or element of a map or list; None also where the value is neither."""
     if isinstance(part, str):
-        members: Item = value.get("M", {})
+        members: Item = (value or {}).get("M", {})
         return members.get(part)
-    elements: list[Value] = value.get("L", [])
+    elements: list[Value] = (value or {}).get("L", [])
     return elements[part] if part < len(elements) else None
 
 
-def resolve(path: Path, item: Item) -> Value | None:
-    parts = path.parts
-    value = item.get(str(parts[0]))
-    for part in parts[1:]:
-        if value is None:
-            return None
-        value = child(value, part)
-    return value
+def replaced(holder: Value | None, parts: tuple[str | int, ...], value: Value | None) -> Value:
+    """A copy of a map or list in which the path leads to `value`, or, when that is None, to nothing."""
+    part, rest = parts[0], parts[1:]
+    kind = "M" if isinstance(part, str) else "L"
+    if holder is None or kind not in holder:
+        raise invalid("The document path provided in the update expression is invalid for update")
+    if rest:
+        value = replaced(_child(holder, part), rest, value)
+    content: Any = holder[kind].copy()
+    beyond = part not in content if isinstance(part, str) else part >= len(content)
+    if value is None:
+        if not beyond:
+            del content[part]
+    elif beyond and isinstance(part, int):
+        content.append(value)
+    else:
+        content[part] = value
+    return {kind: content}
 
 
 def project(item: Item, paths: Iterable[Path]) -> Item:
@@ -33,18 +65,18 @@ def project(item: Item, paths: Iterable[Path]) -> Item:
         branch = outline
         for part in path.parts:
             branch = branch.setdefault(part, {})
-    kept: Item = _prune({"M": item}, outline).get("M", {})
+    kept: Item = (_pruned({"M": item}, outline) or {"M": {}})["M"]
     return kept
 
 
-def _prune(value: Value, outline: dict[str | int, Any]) -> Value:
+def _pruned(value: Value, outline: dict[str | int, Any]) -> Value | None:
     if not outline:
         return value
     kept = {}
     for part in sorted(outline) if "L" in value else outline:
-        found = child(value, part)
-        if found is not None and (pruned := _prune(found, outline[part])):
-            kept[part] = pruned
+        found = _child(value, part)
+        if found is not None and (rest := _pruned(found, outline[part])) is not None:
+            kept[part] = rest
     if not kept:
-        return {}
+        return None
     return {"L": list(kept.values())} if "L" in value else {"M": kept}

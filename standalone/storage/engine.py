@@ -1,61 +1,68 @@
 """The engine: DynamoDB's operations by name, over one SQLite file."""
 
+import logging
+import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from standalone.storage.batches import batch_write_item, forget_tokens, transact_write_items
+from standalone.storage import definitions, queries, reads, writes
 from standalone.storage.database import Database
-from standalone.storage.definitions import create_table, delete_table, describe_table, list_tables
 from standalone.storage.errors import DynamoError
-from standalone.storage.parameters import OPERATION
-from standalone.storage.queries import query, scan
-from standalone.storage.reads import batch_get_item, get_item, transact_get_items
-from standalone.storage.time_to_live import describe_time_to_live, remove_expired, update_time_to_live
-from standalone.storage.writes import delete_item, put_item, update_item
+from standalone.storage.parameters import COST, PAGE, SHAPE, WRITE, Parameters
 
 SWEEP_SECONDS = 60
 
-READS: dict[str, Callable[[Database, dict[str, Any]], dict[str, Any]]] = {
-    "DescribeTable": describe_table,
-    "ListTables": list_tables,
-    "DescribeTimeToLive": describe_time_to_live,
-    "GetItem": get_item,
-    "Query": query,
-    "Scan": scan,
-    "BatchGetItem": batch_get_item,
-    "TransactGetItems": transact_get_items,
+OPERATIONS: dict[str, tuple[Callable[[Database, dict[str, Any]], dict[str, Any]], Parameters]] = {
+    "CreateTable": (
+        definitions.create_table,
+        Parameters("TableName AttributeDefinitions KeySchema BillingMode", "GlobalSecondaryIndexes"),
+    ),
+    "DescribeTable": (definitions.describe_table, Parameters("TableName")),
+    "DeleteTable": (definitions.delete_table, Parameters("TableName")),
+    "ListTables": (definitions.list_tables, Parameters("", "Limit ExclusiveStartTableName")),
+    "UpdateTimeToLive": (definitions.update_time_to_live, Parameters("TableName TimeToLiveSpecification")),
+    "DescribeTimeToLive": (definitions.describe_time_to_live, Parameters("TableName")),
+    "GetItem": (reads.get_item, Parameters("TableName Key", f"ConsistentRead {SHAPE} {COST}")),
+    "BatchGetItem": (reads.batch_get_item, Parameters("RequestItems", COST)),
+    "TransactGetItems": (reads.transact_get_items, Parameters("TransactItems", COST)),
+    "Query": (queries.page, Parameters("TableName KeyConditionExpression", f"ScanIndexForward {PAGE}")),
+    "Scan": (queries.page, Parameters("TableName", PAGE)),
+    "PutItem": (partial(writes.single, "Put"), Parameters("TableName Item", WRITE)),
+    "UpdateItem": (partial(writes.single, "Update"), Parameters("TableName Key", f"UpdateExpression {WRITE}")),
+    "DeleteItem": (partial(writes.single, "Delete"), Parameters("TableName Key", WRITE)),
+    "BatchWriteItem": (writes.batch_write_item, Parameters("RequestItems", COST)),
+    "TransactWriteItems": (writes.transact_write_items, Parameters("TransactItems", f"ClientRequestToken {COST}")),
 }
-WRITES: dict[str, Callable[[Database, dict[str, Any]], dict[str, Any]]] = {
-    "CreateTable": create_table,
-    "DeleteTable": delete_table,
-    "UpdateTimeToLive": update_time_to_live,
-    "PutItem": put_item,
-    "UpdateItem": update_item,
-    "DeleteItem": delete_item,
-    "BatchWriteItem": batch_write_item,
-    "TransactWriteItems": transact_write_items,
-}
-OPERATIONS = READS | WRITES
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Answers DynamoDB's operations in wire shapes. Any thread may call it, and any number of
+    """Answers DynamoDB's operations in the shapes of botocore's clients. Any thread may call it, and any number of
     processes may have an engine of their own on the same file."""
 
     def __init__(self, path: Path) -> None:
+        """Raises OSError when the file cannot be used, or is another version's."""
         self.database = Database(path)
         self.swept = time.monotonic()
 
     def execute(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        run = OPERATIONS.get(operation)
-        if run is None:
+        if operation not in OPERATIONS:
             raise DynamoError("UnknownOperationException", f"The operation {operation} is not supported here")
-        OPERATION[operation].check(operation, params)
-        if operation in WRITES and time.monotonic() - self.swept > SWEEP_SECONDS:
-            self.sweep()
-        return run(self.database, params)
+        run, parameters = OPERATIONS[operation]
+        parameters.check(operation, params)
+        try:
+            if time.monotonic() - self.swept > SWEEP_SECONDS:
+                self.sweep()
+            return run(self.database, params)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise DynamoError("ThrottlingException", str(error)) from error
+            _log.error("the tables cannot be used: %s", error)
+            raise DynamoError("InternalServerError", str(error)) from error
 
     def sweep(self) -> None:
         """Deletes items past their time to live, and forgets transaction tokens past theirs.
@@ -63,9 +70,7 @@ class Engine:
         As on AWS, reads go on showing an expired item until then.
         """
         self.swept = time.monotonic()
-        with self.database.writing() as db:
-            forget_tokens(db)
-            remove_expired(self.database, db)
+        writes.sweep(self.database)
 
     def close(self) -> None:
         self.database.close()

@@ -19,3 +19,11 @@ def invalid(message: str) -> DynamoError:
 
 def invalid_value(message: str) -> DynamoError:
     return invalid(f"One or more parameter values were invalid: {message}")
+
+
+def check_range(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise invalid(
+            f"1 validation error detected: Value '{number}' at '{name}' failed to satisfy constraint: "
+            f"Member must be between {least} and {most}"
+        )

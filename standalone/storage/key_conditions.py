@@ -1,140 +1,69 @@
-"""Key conditions as the interval of positions they select."""
+"""Key conditions as the interval of places they select."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from standalone.storage.documents import Path
 from standalone.storage.errors import invalid
-from standalone.storage.keys import after_prefix, key_bytes
-from standalone.storage.syntax import (
-    Between,
-    Comparison,
-    Condition,
-    Function,
-    In,
-    Junction,
-    Not,
-    Operand,
-    Path,
-    Placeholder,
-)
-from standalone.storage.tables import Position, Relation
-from standalone.storage.values import Item, Value, type_of
+from standalone.storage.evaluation import Call, Node
+from standalone.storage.tables import Interval, Relation, after, key_bytes
+from standalone.storage.values import Value
 
+MISMATCH = "One or more parameter values were invalid: Condition parameter type does not match schema type"
 MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-# From the first position on, up to but without the second.
-Interval = tuple[Position, Position]
-
-
-def whole(relation: Relation) -> Interval:
-    return (relation.number, b"", b"", b""), (relation.number + 1, b"", b"", b"")
-
-
-def interval(condition: Condition, relation: Relation, values: Item) -> Interval:
-    tests = _by_attribute(condition, values)
-    if relation.hash not in tests:
-        raise invalid(f"Query condition missed key schema element: {relation.hash}")
-    if missed := set(tests) - set(relation.keys):
-        if relation.range and relation.range not in tests:
-            raise invalid(f"Query condition missed key schema element: {relation.range}")
-        raise invalid(f"Query key condition not supported: {', '.join(sorted(missed))} is no key attribute")
-    for name, (_, operands) in tests.items():
-        _check_types(relation, name, operands)
-    operator, operands = tests[relation.hash]
-    if operator != "=":
-        raise invalid("Query key condition not supported")
-    hash_key = key_bytes(operands[0])
-    low, high = b"", None
-    if relation.range in tests:
-        operator, operands = tests[relation.range]
-        low, high = _range(operator, [key_bytes(operand) for operand in operands])
-    # No key sorts between one and the same with a zero byte behind it.
-    end = (hash_key + b"\x00", b"") if high is None else (hash_key, high)
-    return (relation.number, hash_key, low, b""), (relation.number, *end, b"")
+# From the place of the hash key, and the bytes of one or two range keys.
+RANGES: dict[str, Callable[..., Interval]] = {
+    "=": lambda at, key: (at + key, after(at + key)),
+    "<": lambda at, key: (at, at + key),
+    "<=": lambda at, key: (at, after(at + key)),
+    ">": lambda at, key: (after(at + key), after(at)),
+    ">=": lambda at, key: (at + key, after(at)),
+    "BETWEEN": lambda at, low, high: (at + low, after(at + high)),
+    "begins_with": lambda at, key: (at + key[:-2], after(at + key[:-2])),  # less the mark of its end
+}
+Test = tuple[str, list[Value]]  # an operator, and what it compares a key with
 
 
-def _range(operator: str, keys: list[bytes]) -> tuple[bytes, bytes | None]:
-    first = keys[0]
-    match operator:
-        case "=":
-            return first, first + b"\x00"
-        case "<":
-            return b"", first
-        case "<=":
-            return b"", first + b"\x00"
-        case ">":
-            return first + b"\x00", None
-        case ">=":
-            return first, None
-        case "begins_with":
-            return first, after_prefix(first)
-    return first, keys[1] + b"\x00"
-
-
-def _check_types(relation: Relation, name: str, operands: list[Value]) -> None:
-    for operand in operands:
-        if type_of(operand) != relation.types[name]:
-            raise invalid(
-                "One or more parameter values were invalid: Condition parameter type does not match schema type"
-            )
-        if not operand[type_of(operand)]:
-            what = "string" if "S" in operand else "binary"
-            raise invalid(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute "
-                f"cannot contain an empty {what} value. Key: {name}"
-            )
-
-
-def _by_attribute(condition: Condition, values: Item) -> dict[str, tuple[str, list[Value]]]:
-    tests: dict[str, tuple[str, list[Value]]] = {}
+def interval(condition: Node, relation: Relation) -> Interval:
+    tests: dict[str, Test] = {}
     for simple in _conjuncts(condition):
-        operator, operands = _operands(simple)
-        name = _attribute(operator, operands)
+        name, test = _test(simple)
         if name in tests:
             raise invalid("KeyConditionExpressions must only contain one condition per key")
-        if isinstance(operands[0], Placeholder):
-            operator = MIRRORED[operator]
-        literals = [values[operand.name] for operand in operands if isinstance(operand, Placeholder)]
-        tests[name] = (operator, literals)
-    return tests
+        tests[name] = test
+    for name in relation.keys[: len(tests)]:
+        if name not in tests:
+            raise invalid(f"Query condition missed key schema element: {name}")
+    operator, literals = tests[relation.keys[0]]
+    if len(tests) > len(relation.keys) or operator != "=":
+        raise invalid("Query key condition not supported")
+    for name, (_, operands) in tests.items():
+        for literal in operands:
+            relation.check_key(name, literal, MISMATCH)
+    at = relation.start + key_bytes(literals[0])
+    if len(tests) == 1:
+        return at, after(at)
+    operator, literals = tests[relation.keys[1]]
+    return RANGES[operator](at, *map(key_bytes, literals))
 
 
-def _conjuncts(condition: Condition) -> Iterator[Condition]:
-    if isinstance(condition, Junction) and condition.operator == "AND":
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
+def _conjuncts(condition: Node) -> Iterator[Node]:
+    if isinstance(condition, Call) and condition.name == "AND":
+        for part in condition.arguments:
+            yield from _conjuncts(part)
     else:
         yield condition
 
 
-def _operands(condition: Condition) -> tuple[str, tuple[Operand, ...]]:
-    match condition:
-        case Comparison(("=" | "<" | "<=" | ">" | ">=") as operator, left, right):
-            return operator, (left, right)
-        case Between(operand, low, high):
-            return "BETWEEN", (operand, low, high)
-        case Function("begins_with", arguments):
-            return "begins_with", arguments
-        case Comparison(operator) | Junction(operator) | Function(operator):
-            refused = operator
-        case In():
-            refused = "IN"
-        case Not():
-            refused = "NOT"
-    raise invalid(f"Invalid operator used in KeyConditionExpression: {refused}")
-
-
-def _attribute(operator: str, operands: tuple[Operand, ...]) -> str:
-    """The one key attribute of a simple condition."""
-    if any(not isinstance(operand, (Path, Placeholder)) for operand in operands):
-        raise invalid("KeyConditionExpressions cannot contain nested operations")
+def _test(condition: Node) -> tuple[str, Test]:
+    """The key attribute that a simple condition is about, and what it asks of it."""
+    assert isinstance(condition, Call)
+    operator, operands = condition.name, condition.arguments
     paths = [operand for operand in operands if isinstance(operand, Path)]
-    refused = "Invalid condition in KeyConditionExpression: "
-    if len(paths) > 1:
-        raise invalid(refused + "Multiple attribute names used in one condition")
-    if not paths:
-        raise invalid(refused + "No key attribute specified")
-    if operator not in MIRRORED and not isinstance(operands[0], Path):
-        raise invalid(f"{refused}{operator} operator must have the key attribute as its first operand")
-    if len(paths[0].parts) > 1:
-        raise invalid("KeyConditionExpressions cannot have conditions on nested attributes")
-    return str(paths[0].parts[0])
+    literals = [operand for operand in operands if isinstance(operand, dict)]
+    if operator not in RANGES or len(paths) != 1 or len(literals) < len(operands) - 1 or len(paths[0].parts) > 1:
+        raise invalid(f"Invalid operator or operands used in KeyConditionExpression: {operator}")
+    if operands[0] is not paths[0]:
+        if operator not in MIRRORED:
+            raise invalid(f"Invalid condition in KeyConditionExpression: {operator} must have the key attribute first")
+        operator = MIRRORED[operator]
+    return paths[0].attribute, (operator, literals)

@@ -1,63 +1,51 @@
-"""Which parameters a request may carry: whatever is not listed is refused by name, never ignored."""
+"""Which parameters a request may carry: what is not listed is refused by name, never ignored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from standalone.storage.errors import invalid
 
 
-@dataclass(frozen=True, slots=True)
 class Parameters:
-    required: frozenset[str]
-    optional: frozenset[str]
+    """The names that a request must and may carry."""
+
+    def __init__(self, required: str, optional: str = "") -> None:
+        self.required = frozenset(required.split())
+        self.known = self.required.union(optional.split())
 
     def check(self, where: str, given: Mapping[str, Any]) -> None:
-        if unknown := given.keys() - self.required - self.optional:
+        if unknown := given.keys() - self.known:
             raise invalid(f"The parameter {min(unknown)} of {where} is not supported here")
         if missing := self.required - given.keys():
             raise invalid(f"The parameter {min(missing)} of {where} is required but was not present in the request")
 
 
-def parameters(required: str, optional: str = "") -> Parameters:
-    return Parameters(frozenset(required.split()), frozenset(optional.split()))
-
-
 BINDINGS = "ExpressionAttributeNames ExpressionAttributeValues"
 COST = "ReturnConsumedCapacity"
 CONDITION = f"ConditionExpression ReturnValuesOnConditionCheckFailure {BINDINGS}"
+WRITE = f"{CONDITION} ReturnValues {COST}"
 SHAPE = "ProjectionExpression ExpressionAttributeNames"
 PAGE = f"IndexName FilterExpression {SHAPE} {BINDINGS} Select Limit ExclusiveStartKey ConsistentRead {COST}"
 
-OPERATION = {
-    "CreateTable": parameters(
-        "TableName AttributeDefinitions KeySchema",
-        "LocalSecondaryIndexes GlobalSecondaryIndexes BillingMode ProvisionedThroughput",
-    ),
-    "DescribeTable": parameters("TableName"),
-    "DeleteTable": parameters("TableName"),
-    "ListTables": parameters("", "Limit ExclusiveStartTableName"),
-    "UpdateTimeToLive": parameters("TableName TimeToLiveSpecification"),
-    "DescribeTimeToLive": parameters("TableName"),
-    "GetItem": parameters("TableName Key", f"ConsistentRead {SHAPE} {COST}"),
-    "PutItem": parameters("TableName Item", f"{CONDITION} ReturnValues {COST}"),
-    "UpdateItem": parameters("TableName Key", f"UpdateExpression {CONDITION} ReturnValues {COST}"),
-    "DeleteItem": parameters("TableName Key", f"{CONDITION} ReturnValues {COST}"),
-    "Query": parameters("TableName KeyConditionExpression", f"ScanIndexForward {PAGE}"),
-    "Scan": parameters("TableName", f"Segment TotalSegments {PAGE}"),
-    "BatchGetItem": parameters("RequestItems", COST),
-    "BatchWriteItem": parameters("RequestItems", COST),
-    "TransactGetItems": parameters("TransactItems", COST),
-    "TransactWriteItems": parameters("TransactItems", f"ClientRequestToken {COST}"),
-}
+KEYS = Parameters("Keys", f"ConsistentRead {SHAPE}")
 # The requests inside those of several items.
-MEMBER = {
-    "Keys": parameters("Keys", f"ConsistentRead {SHAPE}"),
-    "PutRequest": parameters("Item"),
-    "DeleteRequest": parameters("Key"),
-    "Get": parameters("TableName Key", SHAPE),
-    "Put": parameters("TableName Item", CONDITION),
-    "Update": parameters("TableName Key UpdateExpression", CONDITION),
-    "Delete": parameters("TableName Key", CONDITION),
-    "ConditionCheck": parameters("TableName Key ConditionExpression", CONDITION),
+MEMBERS = {
+    "BatchWriteItem": {"PutRequest": Parameters("Item"), "DeleteRequest": Parameters("Key")},
+    "TransactGetItems": {"Get": Parameters("TableName Key", SHAPE)},
+    "TransactWriteItems": {
+        "Put": Parameters("TableName Item", CONDITION),
+        "Update": Parameters("TableName Key UpdateExpression", CONDITION),
+        "Delete": Parameters("TableName Key", CONDITION),
+        "ConditionCheck": Parameters("TableName Key ConditionExpression", CONDITION),
+    },
 }
+
+
+def member(operation: str, entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind of one of several requests, and its parameters."""
+    kinds = MEMBERS[operation]
+    if len(entry) != 1 or not entry.keys() <= kinds.keys():
+        raise invalid(f"Each request of {operation} must contain exactly one of {', '.join(kinds)}")
+    ((kind, params),) = entry.items()
+    kinds[kind].check(kind, params)
+    return kind, params

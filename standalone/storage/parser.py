@@ -1,30 +1,24 @@
-"""Reads condition, update and projection expressions by recursive descent."""
+"""Reads condition, key condition, filter, update and projection expressions by recursive descent."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import combinations
-from typing import Generic, TypeVar
+from typing import Any
 
-from standalone.storage.syntax import (
-    Action,
-    Arithmetic,
-    Between,
-    Comparison,
-    Condition,
-    Function,
-    In,
-    Junction,
-    Not,
-    Operand,
-    Path,
-    Placeholder,
-)
-from standalone.storage.tokens import IDENTIFIER, UPDATE_WORDS, Names, Reader
+from standalone.storage.documents import Path
+from standalone.storage.errors import DynamoError, invalid
+from standalone.storage.evaluation import ORDERED, Action, Call, Node, at_most
+from standalone.storage.values import FORMS, Item, Value, canonical, type_of
 
-Tree = TypeVar("Tree")
-
-COMPARATORS = {"=", "<>", "<", "<=", ">", ">="}
+MAX_SIZE = 4096  # bytes
+MAX_OPTIONS = 100  # of IN
+TOKEN = re.compile(r"\s*([#:]?\w+|<>|<=|>=|\S|$)", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+PLACEHOLDER = re.compile(r"[#:]\w+", re.ASCII)
+UPDATE_WORDS = ("SET", "REMOVE", "ADD", "DELETE")
+CONDITION_WORDS = ("AND", "OR", "NOT", "BETWEEN", "IN")
+COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 CONDITION_FUNCTIONS = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
@@ -34,88 +28,185 @@ CONDITION_FUNCTIONS = {
     "size": 1,
 }
 UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
-WANT_A_PATH = {"attribute_exists", "attribute_not_exists", "if_not_exists"}
+WANT_A_PATH = ("attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists")
+# The types that an operator takes of a literal; where nothing stands, it takes any.
+TAKES = dict.fromkeys(("<", "<=", ">", ">=", "BETWEEN"), ORDERED) | {
+    "begins_with": ("S", "B"),
+    "attribute_type": ("S",),
+    "size": ("S", "B", "SS", "NS", "BS", "L", "M"),
+    "list_append": ("L",),
+    "+": ("N",),
+    "-": ("N",),
+    "ADD": ("N", "SS", "NS", "BS"),
+    "DELETE": ("SS", "NS", "BS"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed(Generic[Tree]):
-    """An expression's tree, every `#name` and `:value` its text mentions, and every top-level attribute."""
+class Expressions:
+    """The expressions of one request, bound to its names and values. Read them all, then `finish`."""
 
-    tree: Tree
-    placeholders: frozenset[str]
-    attributes: frozenset[str]
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.params = params
+        self.names: dict[str, str] = self.given("ExpressionAttributeNames", "#")
+        values = self.given("ExpressionAttributeValues", ":")
+        self.values: Item = {name: canonical(value)[0] for name, value in values.items()}
+        self.unused = {*self.names, *self.values}
+
+    def given(self, parameter: str, sign: str) -> dict[str, Any]:
+        bound: dict[str, Any] = self.params.get(parameter, {})
+        if parameter in self.params and not bound:
+            raise invalid(f"{parameter} must not be empty")
+        if bound and not any(name.endswith("Expression") for name in self.params):
+            raise invalid(f"{parameter} can only be specified when using expressions")
+        for name in bound:
+            if not (name.startswith(sign) and PLACEHOLDER.fullmatch(name)):
+                raise invalid(f'{parameter} contains invalid key: Syntax error; key: "{name}"')
+        return bound
+
+    def read(self, parameter: str) -> Any:
+        """A condition, the actions of an update, or the paths of a projection; None where there is none."""
+        return Parser(parameter, self).read() if parameter in self.params else None
+
+    def finish(self) -> None:
+        """Refuses names and values that no expression used."""
+        for parameter, sign in (("ExpressionAttributeNames", "#"), ("ExpressionAttributeValues", ":")):
+            if unused := sorted(name for name in self.unused if name.startswith(sign)):
+                raise invalid(f"Value provided in {parameter} unused in expressions: keys: {{{', '.join(unused)}}}")
 
 
-class Parser(Reader):
-    """The grammar of conditions, updates and projections."""
+class Parser:
+    """A place in one expression, and the grammar from there on."""
 
-    def __init__(self, kind: str, text: str, names: Names) -> None:
-        super().__init__(kind, text, names)
-        self.functions = UPDATE_FUNCTIONS if kind == "UpdateExpression" else CONDITION_FUNCTIONS
-        # Where the last group in parentheses began and ended.
-        self.group = (-1, -1)
+    def __init__(self, kind: str, request: Expressions) -> None:
+        self.kind = kind
+        self.request = request
+        updates = kind == "UpdateExpression"
+        self.functions = UPDATE_FUNCTIONS if updates else CONDITION_FUNCTIONS
+        self.words = UPDATE_WORDS if updates else CONDITION_WORDS
+        self.tokens: list[str] = TOKEN.findall(request.params[kind].rstrip())
+        self.position = 0
+        self.group = (-1, -1)  # where the last group in parentheses began and ended
 
-    def parsed(self, read: Callable[[], Tree]) -> Parsed[Tree]:
-        tree = read()
+    def read(self) -> Any:
+        if not self.token:
+            raise self.error("The expression can not be empty;")
+        if len(self.request.params[self.kind].encode()) > MAX_SIZE:
+            raise self.error("Expression size has exceeded the maximum allowed size;")
+        readers = {"UpdateExpression": self.update, "ProjectionExpression": self.projection}
+        tree = readers.get(self.kind, self.condition)()
         self.expect("")
-        placeholders = frozenset(token for token in self.tokens if token[:1] in ("#", ":"))
-        return Parsed(tree, placeholders, frozenset(self.attributes))
+        return tree
 
-    def operand(self) -> Operand:
-        if self.token.startswith(":") and len(self.token) > 1:
-            return Placeholder(self.take())
+    def error(self, message: str) -> DynamoError:
+        return invalid(f"Invalid {self.kind}: {message}")
+
+    def syntax_error(self) -> DynamoError:
+        return self.error(f'Syntax error; token: "{self.token or "<EOF>"}"')
+
+    @property
+    def token(self) -> str:
+        return self.tokens[self.position]
+
+    def take(self) -> str:
+        self.position += 1
+        return self.tokens[self.position - 1]
+
+    def accept(self, *words: str) -> bool:
+        found = self.token.upper() in words
+        self.position += found
+        return found
+
+    def expect(self, word: str) -> None:
+        if not self.accept(word):
+            raise self.syntax_error()
+
+    def several(self, read: Callable[[], Any]) -> tuple[Any, ...]:
+        members = [read()]
+        while self.accept(","):
+            members.append(read())
+        return tuple(members)
+
+    def bound(self, what: str, names: dict[str, Any]) -> Any:
+        """What the placeholder here was bound to."""
+        if self.token not in names:
+            raise self.error(f"An expression attribute {what} used in expression is not defined: {self.token}")
+        self.request.unused.discard(self.token)
+        return names[self.take()]
+
+    def name(self) -> str:
+        if PLACEHOLDER.fullmatch(self.token) and self.token.startswith("#"):
+            return str(self.bound("name", self.request.names))
+        if not IDENTIFIER.fullmatch(self.token) or self.token.upper() in self.words:
+            raise self.syntax_error()
+        return self.take()
+
+    def path(self) -> Path:
+        parts: list[str | int] = [self.name()]
+        while self.token in (".", "["):
+            if self.take() == ".":
+                parts.append(self.name())
+                continue
+            if not self.token.isdigit():
+                raise self.syntax_error()
+            parts.append(int(self.take()))
+            self.expect("]")
+        return Path(tuple(parts))
+
+    def operand(self) -> Node:
+        if PLACEHOLDER.fullmatch(self.token) and self.token.startswith(":"):
+            value: Value = self.bound("value", self.request.values)
+            return value
         if self.tokens[self.position + 1 : self.position + 2] == ["("] and IDENTIFIER.fullmatch(self.token):
             return self.function()
         return self.path()
 
-    def function(self) -> Function:
+    def function(self) -> Call:
         name = self.take()
         if name not in self.functions:
             raise self.error(f"Invalid function name; function: {name}")
         self.expect("(")
         arguments = self.several(self.operand)
         self.expect(")")
-        self.check_arguments(name, arguments)
-        return Function(name, arguments)
-
-    def check_arguments(self, name: str, arguments: tuple[Operand, ...]) -> None:
         if len(arguments) != self.functions[name]:
-            raise self.error(
-                "Incorrect number of operands for operator or function; "
-                f"operator or function: {name}, number of operands: {len(arguments)}"
-            )
+            raise self.error(f"Incorrect number of operands for operator or function: {name}, {len(arguments)}")
         if name in WANT_A_PATH and not isinstance(arguments[0], Path):
-            raise self.error(f"Operator or function requires a document path; operator or function: {name}")
-        if self.functions is CONDITION_FUNCTIONS:
-            self.check_operands(name, *arguments)
+            raise self.error(f"Operator or function requires a document path: {name}")
+        if name == "attribute_type" and arguments[1] not in [{"S": kind} for kind in FORMS]:
+            raise self.error("Incorrect operand type for operator or function, or invalid attribute type name found")
+        return self.call(name, *arguments)
 
-    def check_operands(self, operator: str, *operands: Operand) -> None:
-        for operand in operands:
-            if isinstance(operand, Function) and operand.name != "size":
+    def call(self, name: str, *arguments: Node) -> Call:
+        """Refuses what no item could make sense of."""
+        for argument in arguments:
+            if isinstance(argument, dict) and type_of(argument) not in TAKES.get(name, FORMS):
                 raise self.error(
-                    f"The function is not allowed to be used this way in an expression; function: {operand.name}"
+                    "Incorrect operand type for operator or function; "
+                    f"operator or function: {name}, operand type: {type_of(argument)}"
                 )
-        if isinstance(operands[0], Path) and operands[0] in operands[1:]:
-            raise self.error(
-                "The first operand must be distinct from the remaining operands for this operator or function; "
-                f"operator: {operator}, first operand: {operands[0]}"
-            )
+            if isinstance(argument, Call) and self.words is CONDITION_WORDS and argument.name != "size":
+                raise self.error(f"The function is not allowed to be used this way: {argument.name}")
+        bounds = [bound for bound in arguments[1:] if isinstance(bound, dict)]
+        if name == "BETWEEN" and len(bounds) == 2 and not at_most(bounds[0], bounds[1]):
+            raise self.error("The BETWEEN operator requires an upper bound not below the lower, of the same type")
+        if self.words is CONDITION_WORDS and isinstance(arguments[0], Path) and arguments[0] in arguments[1:]:
+            raise self.error(f"The first operand must be distinct from the remaining operands for {name}")
+        return Call(name, arguments)
 
-    def condition(self) -> Condition:
+    def condition(self) -> Node:
         left = self.conjunction()
-        return Junction("OR", left, self.condition()) if self.accept("OR") else left
+        return Call("OR", (left, self.condition())) if self.accept("OR") else left
 
-    def conjunction(self) -> Condition:
+    def conjunction(self) -> Node:
         left = self.negation()
-        return Junction("AND", left, self.conjunction()) if self.accept("AND") else left
+        return Call("AND", (left, self.conjunction())) if self.accept("AND") else left
 
-    def negation(self) -> Condition:
-        return Not(self.primary()) if self.accept("NOT") else self.primary()
+    def negation(self) -> Node:
+        return Call("NOT", (self.negation(),)) if self.accept("NOT") else self.primary()
 
-    def primary(self) -> Condition:
+    def primary(self) -> Node:
         start = self.position
         if not self.accept("("):
-            return self.simple_condition()
+            return self.comparison()
         condition = self.condition()
         if self.group == (start + 1, self.position - 1):
             raise self.error("The expression has redundant parentheses;")
@@ -123,63 +214,54 @@ class Parser(Reader):
         self.expect(")")
         return condition
 
-    def simple_condition(self) -> Condition:
+    def comparison(self) -> Node:
         operand = self.operand()
         if self.token in COMPARATORS:
-            operator, right = self.take(), self.operand()
-            self.check_operands(operator, operand, right)
-            return Comparison(operator, operand, right)
+            return self.call(self.take(), operand, self.operand())
         if self.accept("BETWEEN"):
             low = self.operand()
-            self.expect_word("AND")
-            high = self.operand()
-            self.check_operands("BETWEEN", operand, low, high)
-            return Between(operand, low, high)
+            self.expect("AND")
+            return self.call("BETWEEN", operand, low, self.operand())
         if self.accept("IN"):
             self.expect("(")
             options = self.several(self.operand)
             self.expect(")")
-            self.check_operands("IN", operand, *options)
-            return In(operand, options)
-        if not isinstance(operand, Function):
+            if len(options) > MAX_OPTIONS:
+                raise self.error(f"The IN operator takes at most {MAX_OPTIONS} operands, not {len(options)}")
+            return self.call("IN", operand, *options)
+        if not isinstance(operand, Call) or operand.name == "size":
             raise self.syntax_error()
-        if operand.name == "size":
-            raise self.error("The function is not allowed to be used this way in an expression; function: size")
         return operand
 
     def update(self) -> tuple[Action, ...]:
         actions: list[Action] = []
-        seen: set[str] = set()
         while self.token:
-            if self.word not in UPDATE_WORDS:
+            verb = self.token.upper()
+            if not self.accept(*UPDATE_WORDS):
                 raise self.syntax_error()
-            verb = self.take().upper()
-            if verb in seen:
+            if any(action.verb == verb for action in actions):
                 raise self.error(f'The "{verb}" section can only be used once in an update expression;')
-            seen.add(verb)
             actions += self.several(partial(self.action, verb))
-        self.check_overlap(tuple(action.path for action in actions))
+        self.check_overlap([action.path for action in actions])
         return tuple(actions)
 
     def action(self, verb: str) -> Action:
-        path = self.path()
-        if verb == "REMOVE":
-            return Action(verb, path, None)
+        path, operand = self.path(), None
         if verb == "SET":
             self.expect("=")
-            return Action(verb, path, self.sum())
-        operand = self.operand()
-        if not isinstance(operand, Placeholder):
-            raise self.syntax_error()
+            operand = self.sum()
+        elif verb != "REMOVE":
+            if not self.token.startswith(":"):
+                raise self.syntax_error()
+            operand = self.operand()
+            self.call(verb, path, operand)
         return Action(verb, path, operand)
 
-    def sum(self) -> Operand:
+    def sum(self) -> Node:
         left = self.term()
-        if self.token in ("+", "-"):
-            return Arithmetic(self.take(), left, self.term())
-        return left
+        return self.call(self.take(), left, self.term()) if self.token in ("+", "-") else left
 
-    def term(self) -> Operand:
+    def term(self) -> Node:
         if not self.accept("("):
             return self.operand()
         inner = self.sum()
@@ -191,32 +273,8 @@ class Parser(Reader):
         self.check_overlap(paths)
         return paths
 
-    def check_overlap(self, paths: tuple[Path, ...]) -> None:
+    def check_overlap(self, paths: Any) -> None:
         for one, two in combinations(paths, 2):
-            shared = min(len(one.parts), len(two.parts))
-            ends = f"must remove or rewrite one of these paths; path one: {one}, path two: {two}"
-            if one.parts[:shared] == two.parts[:shared]:
-                raise self.error(f"Two document paths overlap with each other; {ends}")
-            for mine, other in zip(one.parts, two.parts, strict=False):
-                if type(mine) is not type(other):
-                    raise self.error(f"Two document paths conflict with each other; {ends}")
-                if mine != other:
-                    break
-
-
-@lru_cache(4096)
-def parse_condition(kind: str, text: str, names: Names) -> Parsed[Condition]:
-    parser = Parser(kind, text, names)
-    return parser.parsed(parser.condition)
-
-
-@lru_cache(4096)
-def parse_update(text: str, names: Names) -> Parsed[tuple[Action, ...]]:
-    parser = Parser("UpdateExpression", text, names)
-    return parser.parsed(parser.update)
-
-
-@lru_cache(4096)
-def parse_projection(text: str, names: Names) -> Parsed[tuple[Path, ...]]:
-    parser = Parser("ProjectionExpression", text, names)
-    return parser.parsed(parser.projection)
+            differing = [pair for pair in zip(one.parts, two.parts, strict=False) if pair[0] != pair[1]]
+            if not differing or type(differing[0][0]) is not type(differing[0][1]):
+                raise self.error(f"Two document paths overlap or conflict; path one: {one}, path two: {two}")

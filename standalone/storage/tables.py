@@ -1,157 +1,153 @@
-"""A table and its indexes: which attributes make their keys, and what each index holds of an item."""
+"""A table and its indexes: where an item stands in them, and which keys they take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
-from standalone.storage.errors import DynamoError, invalid, invalid_value
-from standalone.storage.keys import check_key_size, check_not_empty, key_bytes, owner_bytes
-from standalone.storage.values import Item, type_of
+from standalone.storage.errors import invalid, invalid_value
+from standalone.storage.values import Item, Value, type_of
 
-# A table takes this many relation numbers: its own, and those of at most 25 indexes.
+# A table takes this many relation numbers: its own, those of at most 20 indexes, and the last for its time to live.
 NUMBERS_PER_TABLE = 32
+LONGEST = (2048, 1024)  # bytes of a hash and of a range key
 
-Position = tuple[int, bytes, bytes, bytes]
+# A place is a string of bytes, and places sort as DynamoDB sorts: by relation, then key by key.
+Interval = tuple[bytes, bytes]  # from the first place on, up to but without the second
+
+
+def after(prefix: bytes) -> bytes:
+    """The least place above all that begin with the prefix."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def key_bytes(value: Value) -> bytes:
+    """In the order of the keys, and none begins with another: a zero byte is escaped, and the end marked."""
+    ((kind, content),) = value.items()
+    octets: bytes = number_bytes(content) if kind == "N" else content.encode() if kind == "S" else content
+    return octets.replace(b"\0", b"\0\xff") + b"\0\1"
+
+
+def number_bytes(text: str) -> bytes:
+    """Sign, then exponent, then digits, exact for all 38; all but the sign complemented below zero."""
+    number = Decimal(text)
+    if not number:
+        return b"\x01"
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
+    magnitude = bytes([number.adjusted() + 130]) + digits.encode()
+    if number > 0:
+        return b"\x02" + magnitude
+    return b"\x00" + bytes(255 - octet for octet in magnitude) + b"\xff"
 
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """Items in the order of a hash and a range key: a table itself, or one of its indexes."""
+    """Items in the order of their keys: a table itself, one of its indexes, or its times to live."""
 
-    number: int
-    kind: str
     name: str
-    hash: str
-    range: str | None
+    whole: Interval
+    keys: tuple[str, ...]
+    order: tuple[str, ...]  # the keys, and in an index also those of the table: no two items at one place
     types: Mapping[str, str]
-    projected: frozenset[str] | None
 
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        return (self.hash,) if self.range is None else (self.hash, self.range)
+    @property
+    def start(self) -> bytes:
+        return self.whole[0]
 
-    def position(self, item: Item, owner: bytes) -> Position | None:
+    def place(self, item: Item) -> bytes | None:
         """Where the item stands, or None if it has not all keys of this (then sparse) index."""
-        hash_key, range_key = item.get(self.hash), item.get(self.range or "")
-        if hash_key is None or (range_key is None and self.range is not None):
-            return None
-        return (self.number, key_bytes(hash_key), key_bytes(range_key) if range_key else b"", owner)
+        place = self.start
+        for name in self.order:
+            if self.types[name] not in item.get(name, ()):
+                return None
+            place += key_bytes(item[name])
+        return place
 
-    def trim(self, item: Item) -> Item:
-        if self.projected is None:
-            return item
-        return {name: value for name, value in item.items() if name in self.projected}
+    def check_key(self, name: str, value: Value, mismatch: str) -> None:
+        """Refuses a key, to be written or looked for, of another type (telling the mismatch), empty or too long."""
+        kind = type_of(value)
+        if kind != self.types[name]:
+            raise invalid(mismatch.format(name=name, expected=self.types[name], actual=kind, index=self.name))
+        if not value[kind]:
+            raise invalid(
+                "One or more parameter values are not valid. The AttributeValue for a key attribute "
+                f"cannot contain an empty {'string' if kind == 'S' else 'binary'} value. Key: {name}"
+            )
+        if len(value[kind] if kind == "B" else value[kind].encode()) > LONGEST[self.keys.index(name)]:
+            raise invalid_value(
+                "Size of hashkey has exceeded the maximum size limit of2048 bytes"  # DynamoDB's own spelling
+                if name == self.keys[0]
+                else "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """One definition as it was created, read as relations."""
 
-    id: int
     definition: Mapping[str, Any]
+    whole: Interval
     primary: Relation
     indexes: Mapping[str, Relation]
+    time_to_live: Relation | None
 
     @property
     def name(self) -> str:
         return self.primary.name
 
-    @property
-    def time_to_live(self) -> str | None:
-        return self.definition.get("TimeToLive")
-
     def relation(self, index: str | None) -> Relation:
-        if index is None:
-            return self.primary
-        if index not in self.indexes:
+        if index is not None and index not in self.indexes:
             raise invalid(f"The table does not have the specified index: {index}")
-        return self.indexes[index]
+        return self.primary if index is None else self.indexes[index]
 
-    def position(self, key: Item) -> Position:
-        """The place of a checked primary key."""
-        place = self.primary.position(key, b"")
+    def places(self, item: Item | None) -> dict[Relation, bytes]:
+        """Where an item stands in the table, its indexes, and its times to live."""
+        if item is None:
+            return {}
+        relations = (self.primary, *self.indexes.values(), *((self.time_to_live,) if self.time_to_live else ()))
+        return {relation: place for relation in relations if (place := relation.place(item)) is not None}
+
+    def key_place(self, key: Item) -> bytes:
+        """The place of a key as GetItem, UpdateItem and DeleteItem take it: the key attributes and nothing else."""
+        mismatch = "The provided key element does not match the schema"
+        if key.keys() != set(self.primary.keys):
+            raise invalid(mismatch)
+        for name, value in key.items():
+            self.primary.check_key(name, value, mismatch)
+        place = self.primary.place(key)
         assert place is not None
-        check_key_size(place[1], place[2])
         return place
 
-    def given_key(self, key: Item) -> Item:
-        """A key as GetItem, UpdateItem and DeleteItem take it: the key attributes and nothing else."""
-        types = self.primary.types
-        if len(key) != len(self.primary.keys) or any(
-            name not in key or type_of(key[name]) != types[name] for name in self.primary.keys
-        ):
-            raise invalid("The provided key element does not match the schema")
-        for name, value in key.items():
-            check_not_empty(name, value)
-        return key
-
-    def key_of(self, item: Item) -> Item:
-        """The key inside a whole item, as PutItem takes it."""
+    def check_item(self, item: Item) -> None:
+        """Refuses an item without the table's keys, or with keys that its indexes do not take."""
+        what = "One or more parameter values were invalid: Type mismatch for "
         for name in self.primary.keys:
             if name not in item:
                 raise invalid_value(f"Missing the key {name} in the item")
-            wanted, actual = self.primary.types[name], type_of(item[name])
-            if actual != wanted:
-                raise invalid_value(f"Type mismatch for key {name} expected: {wanted} actual: {actual}")
-            check_not_empty(name, item[name])
-        return {name: item[name] for name in self.primary.keys}
-
-    def check_index_keys(self, item: Item) -> None:
+            self.primary.check_key(name, item[name], what + "key {name} expected: {expected} actual: {actual}")
+        what += "Index Key {name} Expected: {expected} Actual: {actual} IndexName: {index}"
         for index in self.indexes.values():
-            for name in index.keys:
-                if name in item:
-                    _check_index_key(index, name, item)
-
-    def positions(self, item: Item, place: Position) -> list[Position]:
-        """Every place the item takes: in the table first, then in its indexes."""
-        owner = owner_bytes(place[1], place[2])
-        places = (index.position(item, owner) for index in self.indexes.values())
-        return [place, *(position for position in places if position)]
-
-
-def _check_index_key(index: Relation, name: str, item: Item) -> None:
-    wanted, actual = index.types[name], type_of(item[name])
-    if actual != wanted:
-        raise invalid_value(
-            f"Type mismatch for Index Key {name} Expected: {wanted} Actual: {actual} IndexName: {index.name}"
-        )
-    if not item[name][actual]:
-        what = "string" if actual == "S" else "binary"
-        raise invalid(
-            "One or more parameter values are not valid. A value specified for a secondary index key is not "
-            f"supported. The AttributeValue for a key attribute cannot contain an empty {what} value. "
-            f"IndexName: {index.name}, IndexKey: {name}"
-        )
+            for name in item.keys() & index.keys:
+                index.check_key(name, item[name], what)
 
 
 def table_from(table_id: int, definition: Mapping[str, Any]) -> Table:
+    starts = [(table_id * NUMBERS_PER_TABLE + number).to_bytes(4, "big") for number in range(NUMBERS_PER_TABLE + 1)]
+    wholes = list(pairwise(starts))
     types = {one["AttributeName"]: one["AttributeType"] for one in definition["AttributeDefinitions"]}
-    base = table_id * NUMBERS_PER_TABLE
-    hash_key, range_key = key_names(definition)
-    primary = Relation(base, "table", definition["TableName"], hash_key, range_key, types, None)
-    indexes: dict[str, Relation] = {}
-    for kind, parameter in (("local", "LocalSecondaryIndexes"), ("global", "GlobalSecondaryIndexes")):
-        for index in definition.get(parameter, ()):
-            number = base + 1 + len(indexes)
-            hash_key, range_key = key_names(index)
-            projected = _projected(index, {*primary.keys, hash_key, range_key or hash_key})
-            name = index["IndexName"]
-            indexes[name] = Relation(number, kind, name, hash_key, range_key, types, projected)
-    return Table(table_id, definition, primary, indexes)
+    keys = key_names(definition)
+    primary = Relation(definition["TableName"], wholes[0], keys, keys, types)
+    indexes = {}
+    for whole, index in zip(wholes[1:], definition.get("GlobalSecondaryIndexes", ()), strict=False):
+        own = key_names(index)
+        indexes[index["IndexName"]] = Relation(index["IndexName"], whole, own, own + keys, types)
+    clock = None
+    if name := definition.get("TimeToLive"):
+        clock = Relation(name, wholes[-1], (name,), (name, *keys), {**types, name: "N"})
+    return Table(definition, (starts[0], starts[-1]), primary, indexes, clock)
 
 
-def key_names(schema: Mapping[str, Any]) -> tuple[str, str | None]:
-    names = [element["AttributeName"] for element in schema["KeySchema"]]
-    return names[0], names[1] if len(names) > 1 else None
-
-
-def _projected(index: Mapping[str, Any], keys: set[str]) -> frozenset[str] | None:
-    projection = index["Projection"]
-    if projection["ProjectionType"] == "ALL":
-        return None
-    return frozenset(keys | set(projection.get("NonKeyAttributes", ())))
-
-
-def not_found(name: str) -> DynamoError:
-    return DynamoError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
+def key_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(element["AttributeName"] for element in schema["KeySchema"])

@@ -1,13 +1,17 @@
 """The command line: exactly one JSON document, or text for people; refusals in one line."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from standalone.storage import Engine
+from standalone.storage.database import FORMAT
 from tests.servers import MOONBASE, moonbase, serving
 
 
@@ -188,9 +192,24 @@ def test_a_setting_that_cannot_be_read_is_told_in_one_line(data: Path, monkeypat
 
 
 def test_a_store_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "tables.sqlite").write_bytes(b"this is no database, and long enough to be taken for one" * 100)
+    file = tmp_path / "tables.sqlite"
+    file.write_bytes(b"this is no database, and long enough to be taken for one" * 100)
     refused = run(tmp_path, "--json", "user", "list")
-    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "file is not a database"})
+    assert (refused.returncode, json.loads(refused.stdout)) == (
+        1,
+        {"error": f"{file} cannot be used: file is not a database"},
+    )
+
+
+def test_a_newer_versions_data_are_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path.resolve() / "tables.sqlite"
+    Engine(file).close()
+    with closing(sqlite3.connect(file)) as db:
+        db.execute(f"PRAGMA application_id = {FORMAT + 1}")
+    for command in (["user", "list"], ["serve", "--port", "0"]):
+        refused = run(tmp_path, *command)
+        error = f"moonbase: {file} was written by a newer version of Moonbase than this one\n"
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
 
 
 def test_a_data_directory_is_its_owners_alone(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What was acknowledged stays, and what happens at once happens once: over threads, processes and kill -9."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from standalone.storage import DynamoError, Engine
+from standalone.storage.database import FORMAT
 
 ROOT = Path(__file__).parents[2]
 CHILD = """
@@ -35,6 +37,24 @@ while True:
     ]})
     print(number, flush=True)
     number += 1
+"""
+
+
+PUT_LARGE = """
+import resource
+from standalone.storage import DynamoError
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+answers = []
+for number in range(12):
+    puts = [{"Put": {"TableName": "things", "Item": {"id": {"S": f"{half} {number}"}, "x": {"S": "x" * 50_000}}}}
+            for half in ("one", "other")]
+    try:
+        engine.execute("TransactWriteItems", {"TransactItems": puts})
+        answers.append("written")
+    except DynamoError as error:
+        answers.append(error.code)
+print(answers)
 """
 
 
@@ -162,3 +182,59 @@ def test_a_closed_engine_refuses_to_answer(tmp_path: Path) -> None:
     engine.close()
     with pytest.raises(Exception, match="closed"):
         engine.execute("ListTables", {})
+
+
+def test_a_full_disk_refuses_writes_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "file")
+    create(engine)
+    output, _ = child(PUT_LARGE, tmp_path / "file").communicate()
+    answers = json.loads(output.replace("'", '"'))
+    assert answers[0] == "written"
+    assert answers[-1] == "InternalServerError"
+    for number, answer in enumerate(answers):
+        halves = [get(engine, f"{half} {number}") is not None for half in ("one", "other")]
+        assert halves == [answer == "written"] * 2
+    engine.execute("PutItem", {"TableName": "things", "Item": {"id": {"S": "after"}}})
+    assert get(engine, "after") == {"id": {"S": "after"}}
+    engine.close()
+
+
+def test_a_file_that_another_process_holds_too_long_is_throttling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("standalone.storage.database.BUSY_SECONDS", 0.05)
+    engine = Engine(tmp_path / "file")
+    holder = sqlite3.connect(tmp_path / "file", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DynamoError, match="ThrottlingException"):
+        create(engine)
+    holder.close()
+    create(engine)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("format_", "reason"),
+    [
+        (FORMAT + 1, "was written by a newer version of Moonbase than this one"),
+        (12, "was not written by a version of Moonbase that this one understands"),
+    ],
+)
+def test_a_file_of_another_layout_is_refused_and_left_alone(tmp_path: Path, format_: int, reason: str) -> None:
+    Engine(tmp_path / "file").close()
+    with sqlite3.connect(tmp_path / "file") as db:
+        db.execute(f"PRAGMA application_id = {format_}")
+    before = (tmp_path / "file").read_bytes()
+    with pytest.raises(OSError, match=f"file {reason}"):
+        Engine(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("none/file", "unable to open"), ("place", "unable to open"), ("text", "not a database")]
+)
+def test_what_cannot_be_used_is_told(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "text").write_text("no database, and long enough to be taken for one" * 100)
+    with pytest.raises(OSError, match=f"{tmp_path / name} cannot be used: .*{reason}"):
+        Engine(tmp_path / name)

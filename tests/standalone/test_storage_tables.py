@@ -48,7 +48,7 @@ def test_a_description_counts_items(engine: Engine) -> None:
     create(engine)
     put(engine, "a", n=1)
     described = engine.execute("DescribeTable", {"TableName": "things"})["Table"]
-    assert (described["ItemCount"], described["TableSizeBytes"]) == (1, 6)
+    assert described["ItemCount"] == 1
 
 
 def test_a_name_is_taken_once(engine: Engine) -> None:
@@ -87,23 +87,27 @@ def test_a_table_made_by_another_engine_is_seen_at_once(engine: Engine, tmp_path
     other.close()
 
 
-LOCAL = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "ALL"}}
+INDEX = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "ALL"}}
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"TableName": "a"}, "'a' at 'tableName' failed to satisfy constraint"),
+        ({"TableName": "a"}, "tableName a is not of 3 to 255 characters"),
         ({"KeySchema": [{"AttributeName": "id", "KeyType": "RANGE"}]}, "Invalid KeySchema"),
-        ({"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "BOOL"}]}, "'BOOL' at 'attributeDef"),
-        ({"AttributeDefinitions": [{"AttributeName": "x", "AttributeType": "S"}]}, "not defined in AttributeDef"),
+        ({"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "BOOL"}]}, "attributeType is S, N or B"),
+        ({"AttributeDefinitions": [{"AttributeName": "x", "AttributeType": "S"}]}, "must be those of all keys"),
         (
             {"AttributeDefinitions": [*ID, {"AttributeName": "x", "AttributeType": "S"}]},
-            "Some AttributeDefinitions are not used",
+            "must be those of all keys, and of them only",
         ),
-        ({"LocalSecondaryIndexes": [LOCAL]}, "Table KeySchema does not have a range key"),
-        ({"GlobalSecondaryIndexes": [LOCAL, LOCAL]}, "Duplicate index name"),
-        ({"GlobalSecondaryIndexes": [{**LOCAL, "Projection": {}}]}, "Unknown ProjectionType"),
+        (
+            {"LocalSecondaryIndexes": [INDEX]},
+            "The parameter LocalSecondaryIndexes of CreateTable is not supported here",
+        ),
+        ({"GlobalSecondaryIndexes": [INDEX, INDEX]}, "Duplicate index name"),
+        ({"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}, "not supported here"),
+        ({"BillingMode": "PROVISIONED"}, "The BillingMode PROVISIONED is not supported here"),
         ({"StreamSpecification": {}}, "The parameter StreamSpecification of CreateTable is not supported here"),
     ],
 )
