@@ -1,4 +1,4 @@
-"""Changes larger than one transaction: decided in one, then written out in several (docs/decisions/0004-luadns.md).
+"""Changes larger than one transaction: decided in one, then written out in several (docs/decisions/0013-luadns.md).
 
 The decision is the zone's new serial together with the name of a blob that lists every write. Until all of them are
 done, `Zone.journal` names it, and whoever reads or changes the zone does them first. A chunk of writes and the mark
