@@ -74,7 +74,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
     largest = settings.current().contentdb_max_upload
     slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, request.base_url)
-    return wire.render_success(**release_wire.render_slot(slot))
+    return wire.render_success(**slot.described())
 
 
 @service.route("GET", "/tasks/{id}")

@@ -79,17 +79,6 @@ def render_task(task_id: str, task: Task | None) -> Value:
     return {"id": task_id, "status": task.status, "result": task.result}
 
 
-def render_slot(slot: uploads.Slot) -> Value:
-    """Where to send a file: `fields`, then `file`, as a form to `url`."""
-    return {
-        "upload": slot.id,
-        "url": slot.url,
-        "fields": slot.fields,
-        "max_size": slot.largest,
-        "expires_at": slot.ends_at,
-    }
-
-
 def _text(data: Mapping[str, Any], name: str) -> str | None:
     """A text; None also for an empty one. Raises Invalid."""
     value = data.get(name)

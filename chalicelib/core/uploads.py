@@ -7,6 +7,7 @@ named in the documented call, in place of the file. A slot holds one file, is us
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.core import blobs, inventory, jobs
 from chalicelib.core.caller import Caller
@@ -32,6 +33,16 @@ class Slot:
     fields: dict[str, str]
     largest: int
     ends_at: int
+
+    def described(self) -> dict[str, Any]:
+        """What its opener must know, under the names that all services use."""
+        return {
+            "upload": self.id,
+            "url": self.url,
+            "fields": self.fields,
+            "max_size": self.largest,
+            "expires_at": self.ends_at,
+        }
 
 
 def open_slot(caller: Caller, purpose: str, largest: int, base_url: str) -> Slot:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import blobs
+from chalicelib.core import blobs, uploads
 from chalicelib.core.blobs import Blob
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
@@ -84,10 +84,17 @@ def target(caller: Caller, version_id: int) -> Target:
     return found
 
 
-def publish_rock(caller: Caller, of: Target, filename: str, content: bytes, signature: bytes | None = None) -> Value:
+def publish_rock(
+    caller: Caller,
+    of: Target,
+    filename: str,
+    content: bytes,
+    signature: bytes | None = None,
+    slot: str | None = None,
+) -> Value:
     """Publish a rock of a version, or overwrite that of the same arch; returns the module's entry.
 
-    Raises NotFound, Invalid, Forbidden or Busy.
+    An upload slot that it came in is used up. Raises NotFound, Invalid, Forbidden or Busy.
     """
     name, version_name = of.module["name"], of.version_name
     arch = _arch(filename, of)
@@ -103,11 +110,15 @@ def publish_rock(caller: Caller, of: Target, filename: str, content: bytes, sign
         if not modules.is_owner(entry.value, caller):
             raise Invalid("Don't have permission to edit")
         rock = _rock(entry.value, of, arch, filename, stored, view.sequence + 1, writes)
+        if slot:
+            uploads.spend(writes, slot)
         modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
         published[:] = [entries.with_rock(entry.value, version_name, rock)]
         return {entry.key: published[0]}
 
     index.catalogue.publish(decide)
+    if slot:
+        uploads.drop(slot)
     return published[0]
 
 

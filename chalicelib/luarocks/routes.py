@@ -1,7 +1,7 @@
 """LuaRocks.org's HTTP API, in the order of its own API page."""
 
 from chalicelib import settings
-from chalicelib.core import two_factor
+from chalicelib.core import two_factor, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.luarocks import auth, index, owner_routes, read_routes, rocks, wire
 from chalicelib.luarocks.service import service
@@ -80,6 +80,12 @@ def upload(request: Request, caller: Caller) -> Response:
     )
 
 
+@service.route("POST", "/api/1/{key}/upload_slot", auth=auth.key, second_factor=auth.upload_token, scope="module:")
+def open_upload_slot(request: Request, caller: Caller) -> Response:
+    """Beyond the API page: where to send a rock that is too large for a request."""
+    return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), request.base_url).described())
+
+
 @service.route(
     "POST",
     "/api/1/{key}/upload_rock/{version_id}",
@@ -91,8 +97,8 @@ def upload(request: Request, caller: Caller) -> Response:
 def upload_rock(request: Request, caller: Caller) -> Response:
     """Upload Rock."""
     target = rocks.target(caller, wire.parse_version_id(request))
-    file = wire.parse_file(request, "rock_file")
+    file, slot = wire.parse_rock(request, caller)
     signature = wire.parse_signature(request, "rock_sig")
-    module = rocks.publish_rock(caller, target, file.filename, file.content, signature)
+    module = rocks.publish_rock(caller, target, file.filename, file.content, signature, slot)
     rock = wire.render_rock(module, target.version_name, rocks.arch_of(file.filename))
     return json_response({"rock": rock, "module_url": wire.module_url(request, module)})

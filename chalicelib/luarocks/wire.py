@@ -5,7 +5,8 @@ from email.utils import format_datetime
 from typing import Any
 
 from chalicelib import settings
-from chalicelib.core import blobs
+from chalicelib.core import blobs, uploads
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired
 from chalicelib.core.views import Value, View
 from chalicelib.luarocks import entries, index, roots, signatures
@@ -16,6 +17,7 @@ from chalicelib.web.forms import Upload
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
+PURPOSE = "luarocks"  # of upload slots
 ROOT_MANIFEST = {"id": 1, "name": "root"}
 _MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
 _FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock", "asc": "application/pgp-signature"}
@@ -36,6 +38,17 @@ def parse_file(request: Request, field: str) -> Upload:
     if upload is None or not upload.filename or not upload.content:
         raise Invalid("Missing file")
     return upload
+
+
+def parse_rock(request: Request, caller: Caller) -> tuple[Upload, str | None]:
+    """A rock, sent along or in an upload slot: then the form has its `filename`, and `upload`, the slot's id.
+
+    Returns it and the slot. Raises Invalid, NotFound or TooLarge.
+    """
+    slot = request.form.get("upload")
+    if not slot:
+        return parse_file(request, "rock_file"), None
+    return Upload(request.form.get("filename") or "", uploads.read(caller, PURPOSE, slot), ""), slot
 
 
 def parse_signature(request: Request, field: str) -> bytes | None:

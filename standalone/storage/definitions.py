@@ -6,10 +6,10 @@ from typing import Any
 
 from standalone.storage.database import Database, Store
 from standalone.storage.errors import DynamoError, check_range, invalid
-from standalone.storage.tables import Table, key_names
+from standalone.storage.tables import GLOBAL, LOCAL, Table, indexes_of, key_names
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-MAX_INDEXES = 20
+MOST_INDEXES = {GLOBAL: 20, LOCAL: 5}
 
 
 def create_table(database: Database, params: dict[str, Any]) -> dict[str, Any]:
@@ -76,26 +76,32 @@ def describe(store: Store, table: Table) -> dict[str, Any]:
         "BillingModeSummary": {"BillingMode": definition["BillingMode"]},
         "ItemCount": store.count(table.primary),
     }
-    if table.indexes:
-        description["GlobalSecondaryIndexes"] = [
-            {**index, "IndexStatus": "ACTIVE", "IndexArn": f"{arn}/index/{name}", "ItemCount": store.count(relation)}
-            for index, (name, relation) in zip(definition["GlobalSecondaryIndexes"], table.indexes.items(), strict=True)
-        ]
+    for kind, index in indexes_of(definition):
+        name = index["IndexName"]
+        shown = {**index, "IndexArn": f"{arn}/index/{name}", "ItemCount": store.count(table.indexes[name])}
+        status = {"IndexStatus": "ACTIVE"} if kind == GLOBAL else {}
+        description.setdefault(kind, []).append({**shown, **status})
     return description
 
 
 def check_definition(definition: dict[str, Any]) -> None:
-    """Refuses what no table can be made of, and what none of ours is made of: other indexes, other billing."""
+    """Refuses what no table can be made of, and what none of ours is made of: partial indexes, other billing."""
     if not TABLE_NAME.fullmatch(definition["TableName"]):
         raise invalid(f"The tableName {definition['TableName']} is not of 3 to 255 characters [a-zA-Z0-9_.-]")
     if definition["BillingMode"] != "PAY_PER_REQUEST":
         raise invalid(f"The BillingMode {definition['BillingMode']} is not supported here")
     types = {one["AttributeName"]: one["AttributeType"] for one in definition["AttributeDefinitions"]}
-    indexes = definition.get("GlobalSecondaryIndexes", [])
+    indexes = [index for _, index in indexes_of(definition)]
     if not {"S", "N", "B"}.issuperset(types.values()):
         raise invalid(f"A key's attributeType is S, N or B, not one of {types}")
-    if len({index["IndexName"] for index in indexes}) < len(indexes) or len(indexes) > MAX_INDEXES:
-        raise invalid(f"Duplicate index name, or more than {MAX_INDEXES} GlobalSecondaryIndexes")
+    if len({index["IndexName"] for index in indexes}) < len(indexes):
+        raise invalid("Duplicate index name")
+    for kind, most in MOST_INDEXES.items():
+        if len(definition.get(kind, ())) > most:
+            raise invalid(f"More than {most} {kind}")
+    for index in definition.get(LOCAL, ()):
+        if key_names(index)[:-1] != key_names(definition)[:1]:
+            raise invalid("A local index has the table's HASH key and a RANGE key of its own")
     used: set[str] = set()
     for schema in (definition, *indexes):
         kinds, names = [element["KeyType"] for element in schema["KeySchema"]], key_names(schema)

@@ -18,7 +18,9 @@ SWEEP_SECONDS = 60
 OPERATIONS: dict[str, tuple[Callable[[Database, dict[str, Any]], dict[str, Any]], Parameters]] = {
     "CreateTable": (
         definitions.create_table,
-        Parameters("TableName AttributeDefinitions KeySchema BillingMode", "GlobalSecondaryIndexes"),
+        Parameters(
+            "TableName AttributeDefinitions KeySchema BillingMode", "GlobalSecondaryIndexes LocalSecondaryIndexes"
+        ),
     ),
     "DescribeTable": (definitions.describe_table, Parameters("TableName")),
     "DeleteTable": (definitions.delete_table, Parameters("TableName")),

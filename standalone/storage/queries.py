@@ -54,7 +54,7 @@ def span(
     table: Table, relation: Relation, params: dict[str, Any], condition: Node | None, restriction: Node | None
 ) -> Interval:
     """Between which places a page may read."""
-    if params.get("ConsistentRead") and relation is not table.primary:
+    if params.get("ConsistentRead") and not relation.consistent:
         raise invalid("Consistent reads are not supported on global secondary indexes")
     low, high = relation.whole
     if condition is not None:

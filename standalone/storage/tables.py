@@ -1,6 +1,6 @@
 """A table and its indexes: where an item stands in them, and which keys they take."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -9,8 +9,9 @@ from typing import Any
 from standalone.storage.errors import invalid, invalid_value
 from standalone.storage.values import Item, Value, type_of
 
-# A table takes this many relation numbers: its own, those of at most 20 indexes, and the last for its time to live.
+# A table takes this many relation numbers: its own, those of at most 25 indexes, and the last for its time to live.
 NUMBERS_PER_TABLE = 32
+GLOBAL, LOCAL = "GlobalSecondaryIndexes", "LocalSecondaryIndexes"
 LONGEST = (2048, 1024)  # bytes of a hash and of a range key
 
 # A place is a string of bytes, and places sort as DynamoDB sorts: by relation, then key by key.
@@ -51,6 +52,7 @@ class Relation:
     keys: tuple[str, ...]
     order: tuple[str, ...]  # the keys, and in an index also those of the table: no two items at one place
     types: Mapping[str, str]
+    consistent: bool = True  # whether it may be read so, as all but global indexes
 
     @property
     def start(self) -> bytes:
@@ -140,13 +142,20 @@ def table_from(table_id: int, definition: Mapping[str, Any]) -> Table:
     keys = key_names(definition)
     primary = Relation(definition["TableName"], wholes[0], keys, keys, types)
     indexes = {}
-    for whole, index in zip(wholes[1:], definition.get("GlobalSecondaryIndexes", ()), strict=False):
-        own = key_names(index)
-        indexes[index["IndexName"]] = Relation(index["IndexName"], whole, own, own + keys, types)
+    for whole, (kind, index) in zip(wholes[1:], indexes_of(definition), strict=False):
+        own, consistent = key_names(index), kind == LOCAL
+        indexes[index["IndexName"]] = Relation(index["IndexName"], whole, own, own + keys, types, consistent)
     clock = None
     if name := definition.get("TimeToLive"):
         clock = Relation(name, wholes[-1], (name,), (name, *keys), {**types, name: "N"})
     return Table(definition, (starts[0], starts[-1]), primary, indexes, clock)
+
+
+def indexes_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each index of a definition, and the parameter that it stands in."""
+    for kind in (GLOBAL, LOCAL):
+        for index in definition.get(kind, ()):
+            yield kind, index
 
 
 def key_names(schema: Mapping[str, Any]) -> tuple[str, ...]:

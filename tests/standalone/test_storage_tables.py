@@ -101,11 +101,12 @@ INDEX = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "
             {"AttributeDefinitions": [*ID, {"AttributeName": "x", "AttributeType": "S"}]},
             "must be those of all keys, and of them only",
         ),
-        (
-            {"LocalSecondaryIndexes": [INDEX]},
-            "The parameter LocalSecondaryIndexes of CreateTable is not supported here",
-        ),
+        ({"LocalSecondaryIndexes": [INDEX]}, "A local index has the table's HASH key and a RANGE key of its own"),
         ({"GlobalSecondaryIndexes": [INDEX, INDEX]}, "Duplicate index name"),
+        (
+            {"GlobalSecondaryIndexes": [{**INDEX, "IndexName": f"i{number}"} for number in range(21)]},
+            "More than 20 GlobalSecondaryIndexes",
+        ),
         ({"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}, "not supported here"),
         ({"BillingMode": "PROVISIONED"}, "The BillingMode PROVISIONED is not supported here"),
         ({"StreamSpecification": {}}, "The parameter StreamSpecification of CreateTable is not supported here"),
@@ -158,3 +159,37 @@ def test_time_to_live_is_described_and_switched_once(engine: Engine) -> None:
     put(engine, "a", expires=1)
     engine.sweep()
     assert names(engine) == ["a"]
+
+
+def test_a_local_index_is_read_consistently_and_described_beside_the_global_ones(engine: Engine) -> None:
+    keys = [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}]
+    local = {
+        "IndexName": "by-n",
+        "KeySchema": [keys[0], {"AttributeName": "n", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    types = [{"AttributeName": name, "AttributeType": kind} for name, kind in (("owner", "S"), ("id", "S"), ("n", "N"))]
+    described = create(
+        engine,
+        AttributeDefinitions=types,
+        KeySchema=keys,
+        GlobalSecondaryIndexes=[{**local, "IndexName": "global"}],
+        LocalSecondaryIndexes=[local],
+    )
+    arn = described["TableArn"] + "/index/by-n"
+    assert described["LocalSecondaryIndexes"] == [{**local, "IndexArn": arn, "ItemCount": 0}]
+    assert [index["IndexName"] for index in described["GlobalSecondaryIndexes"]] == ["global"]
+    for number, owner in ((3, "a"), (1, "a"), (2, "b")):
+        item = {"owner": {"S": owner}, "id": {"S": f"i{number}"}, "n": {"N": str(number)}}
+        engine.execute("PutItem", {"TableName": "things", "Item": item})
+    query = {
+        "TableName": "things",
+        "KeyConditionExpression": "#o = :o",
+        "ExpressionAttributeNames": {"#o": "owner"},
+        "ExpressionAttributeValues": {":o": {"S": "a"}},
+        "ConsistentRead": True,
+    }
+    found = engine.execute("Query", {**query, "IndexName": "by-n"})["Items"]
+    assert [item["id"]["S"] for item in found] == ["i1", "i3"]
+    with pytest.raises(DynamoError, match="Consistent reads are not supported on global secondary indexes"):
+        engine.execute("Query", {**query, "IndexName": "global"})
