@@ -44,9 +44,11 @@ def open_data(directory: Path) -> "Engine":
     engine = Engine(directory / TABLES)
     attach(engine)
 
-    from chalicelib.core import storage
+    from chalicelib.core import catalogue, storage
     from standalone.tables import MODELS
+    from standalone.turns import Turns
 
+    catalogue.between_processes = Turns(directory / "locks")
     storage.create_tables(MODELS)
     return engine
 

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
@@ -18,6 +19,14 @@ from chalicelib.core.views import Entry, Value, View
 
 FOLD_EVERY = 256
 TRIES = 20
+
+
+def _alone(name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+# Where a lock can be had between processes, it goes here: publishing without one works, by trying again.
+between_processes: Callable[[str], AbstractContextManager[None]] = _alone
 
 Changes = dict[str, Value | None]
 Decision = Callable[[View, Transaction], Changes]
@@ -62,7 +71,7 @@ class Catalogue:
         (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
         """
         for attempt in range(TRIES):
-            with self._publishing:
+            with self._publishing, between_processes(self.name):
                 view = self.view()
                 writes = Transaction()
                 changes = decide(view, writes)
@@ -113,7 +122,7 @@ class Catalogue:
     def _replace(self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int]) -> View:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
-            with self._publishing:
+            with self._publishing, between_processes(self.name):
                 view = self.view()
                 entries = renew(view)
                 if entries is None:
