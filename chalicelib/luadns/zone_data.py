@@ -55,7 +55,11 @@ class ZoneData(ABC):
 
     @abstractmethod
     def nodes(self) -> Iterable[tuple[Key, Node]]:
-        """Every name that has records, the apex first."""
+        """Every name that has records, the apex first; of a zone that is `whole`."""
+
+    @abstractmethod
+    def whole(self) -> "ZoneData":
+        """This zone with everything in it; another object, if much has to be read for it."""
 
     def place(self, key: Key) -> Key | None:
         """Where the records for a name stand: at itself, else at the wildcard of its closest encloser, else nowhere."""
@@ -105,7 +109,7 @@ class ZoneData(ABC):
         return dns.rrset.from_rdata(self.origin, min(found.ttl, soa.minimum), soa)
 
     def rrsets(self) -> Iterable[RRset]:
-        """Every set of records that goes out on the wire, the SOA record first."""
+        """Every set of records that goes out on the wire, the SOA record first; of a zone that is `whole`."""
         for key, _ in self.nodes():
             for rdtype in sorted(self.types(key), key=lambda rdtype: (rdtype != RdataType.SOA, rdtype)):
                 if (found := self.rrset(key, rdtype)) is not None:

@@ -1,5 +1,7 @@
 """Zones as name servers read them from the store: small ones whole, large ones name by name, both the same."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
@@ -10,7 +12,7 @@ from chalicelib.luadns.resolver import Addresses, Answer, Resolver
 from chalicelib.luadns.tables import Zone
 from chalicelib.luadns.zone_data import name_of
 from standalone.dns.zones import Zones
-from tests.luadns.conftest import LuaDns
+from tests.luadns.conftest import LuaDns, embedded
 
 ROWS = [
     ("www", "A", "192.0.2.1"),
@@ -82,9 +84,9 @@ FILLERS = [{"name": f"n{number}", "type": "A", "content": "192.0.2.9"} for numbe
 
 def test_both_hand_out_whole_zones(dns: LuaDns, zone: int) -> None:
     fill(dns, zone, 0)
-    small = {rrset.to_text() for rrset in read(zone).rrsets()}
+    small = {rrset.to_text() for rrset in read(zone).whole().rrsets()}
     dns.make(f"/zones/{zone}/records/create_many", FILLERS)
-    large = [rrset.to_text() for rrset in read(zone).rrsets()]
+    large = [rrset.to_text() for rrset in read(zone).whole().rrsets()]
     assert large[0].startswith(f"example.com. 3600 IN SOA ns1.localhost. hostmaster.localhost. {dns.serial(zone)} ")
     assert {text for text in large if " IN SOA " not in text and not text.startswith("n")} == {
         text for text in small if " IN SOA " not in text and not text.startswith("n")
@@ -153,6 +155,16 @@ def test_the_deepest_zone_answers(dns: LuaDns, zone: int) -> None:
     dns.zone("sub.example.com")
     assert ask("www.sub.example.com.", "A").zone.origin == name_of("sub.example.com.")  # type: ignore[union-attr]
     assert ask("subs.example.com.", "A").zone.origin == name_of("example.com.")  # type: ignore[union-attr]
+
+
+@embedded
+def test_many_threads_may_ask_a_large_zone_at_once(dns: LuaDns, zone: int) -> None:
+    fill(dns, zone, 210)
+    resolver = Resolver(Zones(lambda: 1).find, nobody)
+    names = [f"n{number}.example.com." for number in range(60)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: resolver.resolve(name_of(name), RdataType.A), names))
+    assert {len(answer.answer) for answer in answers} == {1}
 
 
 def test_questions_are_added_to_the_zone_and_move_nothing_else(dns: LuaDns, zone: int) -> None:
