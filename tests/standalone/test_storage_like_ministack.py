@@ -101,7 +101,7 @@ def gap(operation: str, expected: Any, answer: Any, messages: str) -> bool:
 
 
 def plain(node: Any) -> Any:
-    """Sets in one order, numbers in one spelling."""
+    """Sets and maps in one order, numbers in one spelling."""
     match node:
         case {"N": str(digits)}:
             return ("N", Decimal(digits))
@@ -110,7 +110,7 @@ def plain(node: Any) -> Any:
         case {"SS": [*members]} | {"BS": [*members]}:
             return (next(iter(node)), sorted(members))
         case dict():
-            return {name: plain(part) for name, part in node.items()}
+            return {name: plain(node[name]) for name in sorted(node)}
         case list():
             return [plain(part) for part in node]
     return node
