@@ -1,10 +1,10 @@
 """Lets botocore's DynamoDB clients, and so PynamoDB, be answered by an engine in this process."""
 
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import botocore
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.model import OperationModel
 from botocore.session import Session
@@ -14,14 +14,6 @@ from standalone.storage.errors import DynamoError
 from standalone.storage.values import from_json
 
 attached: Engine | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """As much of a response as botocore looks at once a handler has answered for the network."""
-
-    status_code: int
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def attach(engine: Engine) -> None:
@@ -36,22 +28,22 @@ def detach() -> None:
     attached = None
 
 
-def answer(model: OperationModel, params: dict[str, Any], **_: Any) -> tuple[HttpResponse, dict[str, Any]] | None:
+def answer(model: OperationModel, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
     if attached is None:
         return None
-    response = HttpResponse(200, {"x-amzn-requestid": uuid4().hex.upper()})
+    status, headers = 200, {"x-amzn-requestid": uuid4().hex.upper()}
     try:
         result = attached.execute(model.name, from_json(params["body"]))
     except DynamoError as error:
-        response = HttpResponse(500 if error.code == "InternalServerError" else 400, response.headers)
+        status = 500 if error.code == "InternalServerError" else 400
         result = {"Error": {"Code": error.code, "Message": error.message}, **error.extra}
     result["ResponseMetadata"] = {
-        "RequestId": response.headers["x-amzn-requestid"],
-        "HTTPStatusCode": response.status_code,
-        "HTTPHeaders": response.headers,
+        "RequestId": headers["x-amzn-requestid"],
+        "HTTPStatusCode": status,
+        "HTTPHeaders": headers,
         "RetryAttempts": 0,
     }
-    return response, result
+    return AWSResponse("", status, headers, None), result
 
 
 def _listen(session: Session) -> None:
