@@ -30,7 +30,7 @@ class Settings:
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
-    luadns_engine: str = ""  # who publishes zones: authoritative, route53 or none; empty: see README of luadns
+    luadns_engine: str = ""  # authoritative, route53, none; empty: the first with `serve --dns-port`, else none
     luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS of new zones, where we name them
     luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, its @ written as a dot
     luadns_rate: int = 1200  # requests in five minutes for one key; 0: as many as they like

@@ -26,6 +26,10 @@ class Unresolvable(Exception):
     """An ALIAS leads to where no answer comes from."""
 
 
+class Pending(Exception):
+    """What an ALIAS leads to would have to be asked for elsewhere first."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """What an ALIAS leads to: addresses as text, none when the name has none; `ttl` in seconds."""
@@ -35,7 +39,7 @@ class Addresses:
 
 
 FindZone = Callable[[Name], ZoneData | None]  # the deepest zone around a name
-FindAddresses = Callable[[Name, RdataType], Addresses]  # those of a foreign name; may raise Unresolvable
+FindAddresses = Callable[[Name, RdataType], Addresses]  # a foreign name's; may raise Unresolvable or Pending
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Resolver:
         self._find_addresses = find_addresses
 
     def resolve(self, name: Name, rdtype: RdataType) -> Answer:
-        """Answer a question of class IN. What an ALIAS does not come to is SERVFAIL."""
+        """Answer a question of class IN. What an ALIAS does not come to is SERVFAIL. May raise Pending."""
         zone = self._zone_for(name, rdtype)
         if zone is None:
             return Answer(Rcode.REFUSED, authoritative=False)

@@ -19,20 +19,20 @@ _MOST_KEPT = 20_000  # names of one zone in memory, existing or not
 
 
 class StoredZone(ZoneData):
-    """A zone in the store, as it stands at its serial or later. Raises NotFound when it has just been deleted."""
+    """A zone in the store, as it stands at its serial or later.
 
-    def __init__(self, zone: Zone) -> None:
-        self._whole = zone.records_count <= _SMALL
-        self._nodes: dict[Key, Node] = {}
-        self._existing: dict[Key, bool] = {}
+    `whole` asks for all of it at once. Raises NotFound when it has just been deleted.
+    """
+
+    def __init__(self, zone: Zone, *, whole: bool = False) -> None:
+        self._whole = whole or zone.records_count <= _SMALL
         records: list[Record] = []
         if self._whole:
             zone, records = store.contents(Owner(int(zone.account_id)), int(zone.id))
-        self._zone = zone
         super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
-        if self._whole:
-            self._nodes = self._gathered(records)
-            self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
+        self._zone = zone
+        self._nodes: dict[Key, Node] = self._gathered(records)
+        self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
 
     def node(self, key: Key) -> Node:
         node = self._nodes.get(key)
@@ -49,17 +49,18 @@ class StoredZone(ZoneData):
         return existing
 
     def nodes(self) -> Iterable[tuple[Key, Node]]:
-        if not self._whole:
-            _, records = store.contents(Owner(int(self._zone.account_id)), int(self._zone.id))
-            self._nodes = self._gathered(records)
         return sorted(self._nodes.items(), key=lambda item: item[0][::-1])
+
+    def whole(self) -> "StoredZone":
+        return self if self._whole else StoredZone(self._zone, whole=True)
 
     def _fetch(self, key: Key) -> Node:
         """Read a name, and with it all that its question may lead to: the names above, and their wildcards."""
         if len(self._nodes) > _MOST_KEPT:
             self._nodes, self._existing = {}, {}
         above = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
-        wanted = {*above, *((b"*", *name) for name in above[1:])} - self._nodes.keys()
+        around = {*above, *((b"*", *name) for name in above[1:])}
+        wanted = {key, *(around - self._nodes.keys())}  # with what another thread may just have read
         sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
         nodes: dict[Key, Node] = {name: {} for name in wanted}
         for sk, stored in store.nodes(self._zone, sks).items():

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from dns.nameserver import Do53Nameserver
 from dns.rdatatype import RdataType
 
 from chalicelib import settings
-from chalicelib.luadns.resolver import Addresses, Unresolvable
+from chalicelib.luadns.resolver import Addresses, Pending, Unresolvable
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -30,10 +31,18 @@ Key = tuple[Name, RdataType]
 class Upstream:
     """Asks, and remembers for as long as the answer's TTL says."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._kept: OrderedDict[Key, tuple[float, Addresses | None]] = OrderedDict()
         self._asking: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
+
+    def known(self, name: Name, rdtype: RdataType) -> Addresses:
+        """The addresses of a name, if they are known. Raises Pending when somebody would have to be asked."""
+        ends, found = self._kept.get((name, rdtype), (0.0, None))
+        if self._clock() >= ends:
+            raise Pending
+        return self._left(name, ends, found)
 
     def addresses(self, name: Name, rdtype: RdataType) -> Addresses:
         """The addresses of a name. Raises Unresolvable, also for a while after nobody could tell."""
@@ -42,14 +51,18 @@ class Upstream:
             turn = self._asking.setdefault(key, threading.Lock())
         with turn:  # of many who want the same thing one asks
             ends, found = self._kept.get(key, (0.0, None))
-            if time.monotonic() >= ends:
+            if self._clock() >= ends:
                 found = self._ask(name, rdtype)
                 lasts = _FAILED if found is None else min(max(found.ttl, 1), _LONGEST)
-                ends = time.monotonic() + lasts
+                ends = self._clock() + lasts
                 self._keep(key, ends, found)
+        return self._left(name, ends, found)
+
+    def _left(self, name: Name, ends: float, found: Addresses | None) -> Addresses:
+        """What was found, with the time that it has left."""
         if found is None:
             raise Unresolvable(f"nobody tells the addresses of {name}")
-        return Addresses(max(1, min(found.ttl, int(ends - time.monotonic()) + 1)), found.texts)
+        return Addresses(max(1, min(found.ttl, int(ends - self._clock()) + 1)), found.texts)
 
     def _ask(self, name: Name, rdtype: RdataType) -> Addresses | None:
         try:

@@ -55,7 +55,11 @@ class ZoneData(ABC):
 
     @abstractmethod
     def nodes(self) -> Iterable[tuple[Key, Node]]:
-        """Every name that has records, the apex first."""
+        """Every name that has records, the apex first; of a zone that is `whole`."""
+
+    @abstractmethod
+    def whole(self) -> "ZoneData":
+        """This zone with everything in it; another object, if much has to be read for it."""
 
     def place(self, key: Key) -> Key | None:
         """Where the records for a name stand: at itself, else at the wildcard of its closest encloser, else nowhere."""
@@ -69,10 +73,11 @@ class ZoneData(ABC):
 
     def cut_above(self, key: Key, *, itself: bool) -> Key | None:
         """The topmost zone cut on the way down to `key`; `itself` tells whether one at `key` counts."""
-        for start in range(len(key) - len(self.apex) - 1, -1 if itself else 0, -1):
+        found = None
+        for start in range(0 if itself else 1, len(key) - len(self.apex)):
             if "NS" in self.node(key[start:]):
-                return key[start:]
-        return None
+                found = key[start:]
+        return found
 
     def types(self, place: Key) -> list[RdataType]:
         """The types of records at a place that go out on the wire."""
@@ -104,7 +109,7 @@ class ZoneData(ABC):
         return dns.rrset.from_rdata(self.origin, min(found.ttl, soa.minimum), soa)
 
     def rrsets(self) -> Iterable[RRset]:
-        """Every set of records that goes out on the wire, the SOA record first."""
+        """Every set of records that goes out on the wire, the SOA record first; of a zone that is `whole`."""
         for key, _ in self.nodes():
             for rdtype in sorted(self.types(key), key=lambda rdtype: (rdtype != RdataType.SOA, rdtype)):
                 if (found := self.rrset(key, rdtype)) is not None:

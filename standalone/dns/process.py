@@ -58,7 +58,9 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     state = open_data(data).database.watch()
     counts = Counts()
-    server = Server(Responder(Resolver(Zones(state).find, Upstream().addresses), state, counts.add))
+    zones, upstream = Zones(state), Upstream()
+    quick, patient = Resolver(zones.find, upstream.known), Resolver(zones.find, upstream.addresses)
+    server = Server(Responder(quick, patient, state, counts.add))
     await server.start(listening)
     for _, stream in listening:
         log.info("answering DNS on %s port %d", *stream.getsockname()[:2])

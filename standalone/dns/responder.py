@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dns.rcode import Rcode
 
-from chalicelib.luadns.resolver import Resolver
+from chalicelib.luadns.resolver import Pending, Resolver
 from chalicelib.luadns.zone_data import Ref
 from standalone.dns import messages, transfers
 from standalone.dns.messages import TRANSFERS, Question
@@ -27,10 +27,16 @@ class Kept(NamedTuple):
 
 class Responder:
     """Answers queries. `state` tells a number that moves with every change in the store; `count` notes one answer
-    from a zone."""
+    from a zone.
 
-    def __init__(self, resolver: Resolver, state: Callable[[], int], count: Callable[[Ref], None]) -> None:
-        self._resolver = resolver
+    `quick` resolves without asking other servers and raises Pending where it had to; `patient` asks them.
+    """
+
+    def __init__(
+        self, quick: Resolver, patient: Resolver, state: Callable[[], int], count: Callable[[Ref], None]
+    ) -> None:
+        self._quick = quick
+        self._patient = patient
         self._state = state
         self._count = count
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
@@ -44,16 +50,18 @@ class Responder:
             self._count(kept.zone)
         return wire[:2] + kept.wire
 
-    def answer_datagram(self, wire: bytes) -> bytes | None:
-        """Answer what came by UDP; None when it deserves no answer. May wait for the store or for other servers."""
+    def answer_datagram(self, wire: bytes, patient: bool) -> bytes | None:
+        """Answer what came by UDP; None when it deserves no answer. Raises Pending unless `patient`."""
         state = self._state()
         try:
             question = messages.parse(wire)
             if question.rdtype in TRANSFERS:
                 return messages.refuse(question)
-            reply, kept = self._answer(question, question.largest_udp, state)
+            reply, kept = self._answer(question, question.largest_udp, state, patient)
         except messages.Refused as refusal:
             return refusal.reply
+        except Pending:
+            raise
         except Exception:
             log.exception("a query failed")
             return messages.failure(wire)
@@ -61,15 +69,20 @@ class Responder:
             self._keep(wire[2:], kept)
         return reply
 
-    def answer_stream(self, wire: bytes, peer: str) -> list[bytes]:
-        """Answer what came by TCP from the address `peer`: in one message, or many for a zone transfer; or in none."""
+    def answer_stream(self, wire: bytes, peer: str, patient: bool) -> list[bytes]:
+        """Answer what came by TCP from the address `peer`: in one message, or many for a zone transfer; or in none.
+
+        Raises Pending unless `patient`.
+        """
         try:
             question = messages.parse(wire)
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer)
-            return [self._answer(question, messages.LARGEST_TCP, 0)[0]]
+            return [self._answer(question, messages.LARGEST_TCP, 0, patient)[0]]
         except messages.Refused as refusal:
             return [refusal.reply] if refusal.reply else []
+        except Pending:
+            raise
         except Exception:
             log.exception("a query failed")
             return [messages.failure(wire)]
@@ -77,13 +90,13 @@ class Responder:
     def _transfer(self, question: Question, peer: str) -> list[bytes]:
         if not transfers.allowed(peer):
             return [messages.refuse(question)]
-        zone = self._resolver.find_zone(question.name)
+        zone = self._quick.find_zone(question.name)
         if zone is None or zone.origin != question.name:
             return [messages.refuse(question, Rcode.NOTAUTH)]
         return transfers.transfer(question, zone)
 
-    def _answer(self, question: Question, largest: int, state: int) -> tuple[bytes, Kept | None]:
-        answer = self._resolver.resolve(question.name, question.rdtype)
+    def _answer(self, question: Question, largest: int, state: int, patient: bool) -> tuple[bytes, Kept | None]:
+        answer = (self._patient if patient else self._quick).resolve(question.name, question.rdtype)
         reply = messages.render(question.message, answer, largest)
         if answer.zone is not None:
             self._count(answer.zone.ref)

@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import cast
 
+from chalicelib.luadns.resolver import Pending
 from standalone.dns.responder import Responder
 
-THREADS = 4
+THREADS = 4  # for what the store knows
+PATIENT_THREADS = 16  # for what other servers have to tell first, so that their silence is nobody else's
 MOST_WAITING = 500  # datagrams in the threads' queue; those beyond are dropped, and their clients ask again
+MOST_PENDING = 100  # the same for the patient ones
 MOST_CONNECTIONS = 250
 PATIENCE = 10.0  # seconds with a TCP client that is slow to send or to read
 
@@ -45,6 +48,7 @@ class Server:
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dns")
+        self._patient = ThreadPoolExecutor(PATIENT_THREADS, thread_name_prefix="dns-patient")
         self._connections = 0
         self._open: list[asyncio.AbstractServer | DatagramTransport] = []
 
@@ -53,7 +57,7 @@ class Server:
         loop = asyncio.get_running_loop()
         for datagrams, stream in listening:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._responder, self._threads), sock=datagrams
+                lambda: _Datagrams(self._responder, self._threads, self._patient), sock=datagrams
             )
             self._open += [transport, await asyncio.start_server(self._converse, sock=stream)]
 
@@ -61,7 +65,8 @@ class Server:
         """Stop listening."""
         for each in self._open:
             each.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._patient):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _converse(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer one connection's queries, in the order that they come."""
@@ -82,7 +87,10 @@ class Server:
             wire = await reader.readexactly(int.from_bytes(length))
         loop = asyncio.get_running_loop()
         peer = cast(str, writer.get_extra_info("peername")[0])
-        replies = await loop.run_in_executor(self._threads, self._responder.answer_stream, wire, peer)
+        try:
+            replies = await loop.run_in_executor(self._threads, self._responder.answer_stream, wire, peer, False)
+        except Pending:
+            replies = await loop.run_in_executor(self._patient, self._responder.answer_stream, wire, peer, True)
         for reply in replies:
             writer.write(len(reply).to_bytes(2) + reply)
             async with asyncio.timeout(PATIENCE):
@@ -93,10 +101,10 @@ class Server:
 class _Datagrams(DatagramProtocol):
     """Queries by UDP."""
 
-    def __init__(self, responder: Responder, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, responder: Responder, threads: ThreadPoolExecutor, patient: ThreadPoolExecutor) -> None:
         self._responder = responder
-        self._threads = threads
-        self._waiting = 0
+        self._threads = {False: threads, True: patient}
+        self._room = {False: MOST_WAITING, True: MOST_PENDING}
         self._transport: DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -106,18 +114,28 @@ class _Datagrams(DatagramProtocol):
         known = self._responder.recall(data)
         if known is not None:
             self._send(known, addr)
-        elif self._waiting < MOST_WAITING:
-            self._waiting += 1
-            loop = asyncio.get_running_loop()
-            asked = loop.run_in_executor(self._threads, self._responder.answer_datagram, data)
-            asked.add_done_callback(partial(self._answered, addr))
+        else:
+            self._ask(data, addr, patient=False)
 
     def error_received(self, exc: Exception) -> None:
         """A client that cannot be reached: nobody is there to be told."""
 
-    def _answered(self, addr: tuple[str, int], asked: "Future[bytes | None]") -> None:
-        self._waiting -= 1
-        if not asked.cancelled() and (reply := asked.result()) is not None:
+    def _ask(self, data: bytes, addr: tuple[str, int], *, patient: bool) -> None:
+        if self._room[patient] == 0:
+            return
+        self._room[patient] -= 1
+        asked = asyncio.get_running_loop().run_in_executor(
+            self._threads[patient], self._responder.answer_datagram, data, patient
+        )
+        asked.add_done_callback(partial(self._answered, data, addr, patient))
+
+    def _answered(self, data: bytes, addr: tuple[str, int], patient: bool, asked: "Future[bytes | None]") -> None:
+        self._room[patient] += 1
+        if asked.cancelled():
+            return
+        if isinstance(asked.exception(), Pending):
+            self._ask(data, addr, patient=True)
+        elif (reply := asked.result()) is not None:
             self._send(reply, addr)
 
     def _send(self, reply: bytes, addr: tuple[str, int]) -> None:

@@ -25,7 +25,7 @@ def allowed(peer: str) -> bool:
 
 def transfer(question: Question, zone: ZoneData) -> list[bytes]:
     """The whole zone, between two copies of its SOA record."""
-    records = [dns.rrset.from_rdata(rrset.name, rrset.ttl, rdata) for rrset in zone.rrsets() for rdata in rrset]
+    records = [dns.rrset.from_rdata(rrset.name, rrset.ttl, rdata) for rrset in zone.whole().rrsets() for rdata in rrset]
     parts: list[bytes] = []
     waiting: list[RRset] = [*records, records[0]][::-1]
     while waiting:

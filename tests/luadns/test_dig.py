@@ -218,6 +218,22 @@ def test_many_may_ask_at_once(server: Served) -> None:
     assert set(found) == {"192.0.2.1\n"}
 
 
+def test_targets_that_nobody_resolves_keep_nobody_else_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MOONBASE_LUADNS_FORWARDERS", f"127.0.0.1:{silent.getsockname()[1]}")
+        with served(tmp_path / "data", "--workers", "1") as server:
+            dead = [(f"dead{number}", "ALIAS", f"x{number}.elsewhere.test.") for number in range(40)]
+            server.zone("example.com", ("www", "A", "192.0.2.1"), *dead)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                for number in range(40):
+                    name = f"dead{number}".encode()
+                    question = bytes([len(name)]) + name + b"\7example\3com\0\0\1\0\1"
+                    asking.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + question, ("127.0.0.1", server.dns_port))
+                assert server.dig("www.example.com", "A", "+short", "+time=1") == "192.0.2.1\n"
+            assert "status: SERVFAIL" in server.dig("dead1.example.com", "A", "+time=10")
+
+
 def test_it_comes_back_when_it_was_killed_and_goes_when_the_server_goes(tmp_path: Path) -> None:
     with served(tmp_path / "data") as server:
         server.zone("example.com", ("www", "A", "192.0.2.1"))

@@ -35,6 +35,9 @@ class WrittenZone(ZoneData):
     def nodes(self) -> Iterable[tuple[Key, Node]]:
         return self._nodes.items()
 
+    def whole(self) -> ZoneData:
+        return self
+
 
 ZONE = WrittenZone(
     "example.com.",

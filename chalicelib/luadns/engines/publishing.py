@@ -84,7 +84,7 @@ def sync(zone: Zone, patience: float = 120.0) -> Sync:
 
 def publish(zone: Zone, publication: Publication) -> Filled:
     """Make the hosted zone have what the zone has; what Route 53 refuses is noted. For the holder of the lease."""
-    data = StoredZone(zone)
+    data = StoredZone(zone, whole=True)
     try:
         filled = _fill(zone, data)
     except ClientError as error:
