@@ -6,23 +6,14 @@ The original, Flask on PostgreSQL with two gunicorn workers, was measured with 3
 """
 
 import argparse
-import os
 import random
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-CONNECTIONS = 4
-ROOT = Path(__file__).parent.parent
-TICK = os.sysconf("SC_CLK_TCK")
+from bench.servers import busy, filled, serving
 
 # path, requests/s of the original, how many times as many are wanted
 REQUESTS = {
@@ -47,27 +38,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packages", type=int, nargs="+", default=[1000, 3000])
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--fill", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.fill:
-        fill(options.fill, options.packages[0])
-        return
+    print(busy())
     print(f"{'packages':>8}  {'request':<20} {'req/s':>8} {'CPU ms':>7} {'bytes':>8} {'original':>8} {'ratio':>6}  aim")
     for packages in options.packages:
         with tempfile.TemporaryDirectory() as directory:
             data = Path(directory) / "data"
-            command = [sys.executable, "-m", "bench.contentdb", "--fill", str(data), "--packages", str(packages)]
-            subprocess.run(command, check=True, cwd=ROOT)
-            with serving(data) as (port, process):
+            filled("bench.contentdb", data, packages)
+            with serving(data) as server:
                 for name, (path, original, aim) in REQUESTS.items():
-                    load(port, path, 0.5, gzip=False)
-                    before = cpu(process)
-                    count, size, took = load(port, path, options.seconds, gzip=False)
-                    spent = (cpu(process) - before) * 1000 / count
-                    ratio = count / took / original
+                    load = server.load(path, options.seconds)
                     print(
-                        f"{packages:>8}  {name:<20} {count / took:>8.0f} {spent:>7.2f} {size:>8} {original:>8} "
-                        f"{ratio:>5.0f}x  {aim}x"
+                        f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8} {original:>8} "
+                        f"{load.rate / original:>5.0f}x  {aim}x"
                     )
 
 
@@ -154,80 +137,8 @@ def items(number: int) -> Iterator[object]:
     )
 
 
-@contextmanager
-def serving(data: Path) -> "Iterator[tuple[int, subprocess.Popen[bytes]]]":
-    """A server with a worker per core, without a log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "moonbase"), "--data", str(data), "serve", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        time.sleep(2)  # until every worker is up
-        yield port, process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def load(port: int, path: str, seconds: float, *, gzip: bool) -> tuple[int, int, float]:
-    """Ask again and again on all connections: how many answers came, how large one is, and in how many seconds."""
-    counts, sizes = [0] * CONNECTIONS, [0] * CONNECTIONS
-    began = time.perf_counter()
-    until = began + seconds
-
-    def ask(place: int) -> None:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            file = connection.makefile("rb", buffering=1 << 20)
-            while time.perf_counter() < until:
-                target = path.replace("{n}", str(random.randrange(10**9)))
-                accept = "Accept-Encoding: gzip\r\n" if gzip else ""
-                connection.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{accept}\r\n".encode())
-                sizes[place] = _read(file)
-                counts[place] += 1
-
-    threads = [threading.Thread(target=ask, args=(place,)) for place in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts), sizes[0], time.perf_counter() - began
-
-
-def _read(file: "socket.SocketIO | object") -> int:
-    """Read one answer; its body's length."""
-    status = file.readline()  # type: ignore[union-attr]
-    assert b" 200 " in status, status
-    length = 0
-    while (line := file.readline()) not in (b"\r\n", b""):  # type: ignore[union-attr]
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    file.read(length)  # type: ignore[union-attr]
-    return length
-
-
-def cpu(process: "subprocess.Popen[bytes]") -> float:
-    """The CPU seconds that a server's processes have used."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == process.pid:  # its session
-            total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--fill"]:
+        fill(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        main()

@@ -6,16 +6,16 @@ The original loads its whole collection for each list: 126 ms with 1,000 package
 """
 
 import argparse
-import http.client
 import json
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from bench.servers import Caller
 from tests.servers import Server, serving
 
 ORIGINAL = {1000: 126.0, 3000: 418.0}  # ms per list
@@ -33,15 +33,15 @@ def main() -> None:
     os.environ.update(_NO_QUOTA)
     print(f"{'packages':>8}  {'request':<22} {'median ms':>9} {'95% ms':>8} {'bytes':>8} {'original':>8} {'ratio':>6}")
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory) / "data") as server:
-        caller = Caller(server)
+        author = Author(server)
         published = 0
         for packages in sorted(options.packages):
-            times = [caller.publish(number) for number in range(published, packages)]
+            times = [author.publish(number) for number in range(published, packages)]
             published = packages
             _tell(packages, "publish", times, 0, None)
             for name, path in REQUESTS.items():
-                caller.get(path(0))
-                answers = [caller.get(path(number)) for number in range(1, options.requests)]
+                author.get(path(0))
+                answers = [author.get(path(number)) for number in range(1, options.requests)]
                 original = ORIGINAL.get(packages) if name.startswith(("list", "search")) else None
                 _tell(packages, name, [took for took, _ in answers], answers[-1][1], original)
 
@@ -57,31 +57,22 @@ REQUESTS: dict[str, Callable[[int], str]] = {
 }
 
 
-class Caller:
+class Author:
     """One keep-alive connection, and an author's key."""
 
     def __init__(self, server: Server) -> None:
-        host, port = server.url.removeprefix("http://").split(":")
-        self._connection = http.client.HTTPConnection(host, int(port), timeout=60)
+        self._caller = Caller(urlsplit(server.url).port or 80)
         self._key = server.make_key("bench", "hel")
 
     def get(self, path: str) -> tuple[float, int]:
         """Milliseconds, and bytes of the answer."""
-        return self._ask("GET", path, None)
+        took, body = self._caller.ask("GET", path)
+        return took, len(body)
 
     def publish(self, number: int) -> float:
         """Milliseconds to create a package."""
-        return self._ask("POST", "/packages", json.dumps(_package(number)).encode())[0]
-
-    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[float, int]:
-        began = time.perf_counter()
-        self._connection.request(method, path, body, {"Authorization": f"Bearer {self._key}"} if body else {})
-        answer = self._connection.getresponse()
-        content = answer.read()
-        took = (time.perf_counter() - began) * 1000
-        if answer.status not in (200, 201):
-            raise SystemExit(f"{method} {path}: {answer.status} {content[:200]!r}")
-        return took, len(content)
+        body = json.dumps(_package(number)).encode()
+        return self._caller.ask("POST", "/packages", body, Authorization=f"Bearer {self._key}")[0]
 
 
 def _package(number: int) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from tests.luarocks.conftest import rockspec
 
@@ -50,6 +50,15 @@ class Server:
         connection = self.connect()
         try:
             connection.request("GET", path, headers=headers)
+            return read(connection)
+        finally:
+            connection.close()
+
+    def post_form(self, path: str, **fields: str) -> tuple[int, bytes]:
+        """Send a form: status and body."""
+        connection = self.connect()
+        try:
+            connection.request("POST", path, urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"})
             return read(connection)
         finally:
             connection.close()
@@ -118,14 +127,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data: Path, *options: str, scheme: str = "http") -> Iterator[Server]:
-    """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`."""
+def serving(
+    data: Path, *options: str, scheme: str = "http", environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`.
+
+    `environment` comes on top of this process's. What the server says is in `server.log` beside `data`.
+    """
     port = free_port()
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *options],
         stdout=log,
         stderr=log,
+        env={**os.environ, **(environment or {})},
         start_new_session=True,
     )
     try:

@@ -1,8 +1,11 @@
 """Fixtures of the LuaRocks tests: rockspecs, uploads, and a server for the real client."""
 
 import io
+import os
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +72,18 @@ def upload_rock(client: Client, key: str) -> Upload:
         return client.post(f"/api/1/{key}/upload_rock/{version_id}", files={"rock_file": (filename, content)})
 
     return send
+
+
+@pytest.fixture(scope="session")
+def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of GnuPG with the key of rocks@example.org, which asks for no passphrase."""
+    home = tmp_path_factory.mktemp("gnupg")
+    home.chmod(0o700)
+    environment = {**os.environ, "GNUPGHOME": str(home)}
+    options = ["--batch", "--quiet", "--passphrase", ""]
+    subprocess.run(["gpg", *options, "--quick-generate-key", "rocks@example.org"], env=environment, check=True)
+    yield home
+    subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=True)
 
 
 @pytest.fixture

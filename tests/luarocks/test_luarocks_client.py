@@ -1,58 +1,18 @@
-"""Debian's luarocks against a real server: what its user sees."""
+"""Debian's luarocks against a real server: what its user sees, with each JSON library and each way to speak HTTP."""
 
-import os
 import shutil
-import subprocess
-import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
+import pyotp
 import pytest
 
-from tests.servers import Server, serving
+from tests.luarocks.luarocks_command import Done, LuaRocks
+from tests.servers import Server, moonbase, serving
 
-
-@dataclass
-class LuaRocks:
-    """The `luarocks` command with a home of its own, in LuaSocket mode."""
-
-    server: Server
-    home: Path
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
-        return subprocess.run(
-            ["luarocks", *arguments], cwd=self.home, env=environment, capture_output=True, text=True, timeout=120
-        )
-
-    def upload(self, key: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return self.run("upload", f"--server={self.server.url}", f"--temp-key={key}", *arguments)
-
-    def module(self, name: str, version: str = "1.0-1") -> str:
-        """Write a module whose function says its version, and its rockspec; returns the rockspec's name."""
-        source = self.home / f"{name}-{version}"
-        source.mkdir()
-        (source / f"{name}.lua").write_text(f"return function() return 'this is {name} {version}' end\n")
-        with tarfile.open(self.home / f"{name}-{version}.tar.gz", "w:gz") as archive:
-            archive.add(source, source.name)
-        rockspec = self.home / f"{name}-{version}.rockspec"
-        rockspec.write_text(
-            f'package = "{name}"\nversion = "{version}"\n'
-            f'source = {{ url = "file://{self.home}/{name}-{version}.tar.gz", dir = "{source.name}" }}\n'
-            'description = { summary = "Says its version", license = "MIT" }\n'
-            'dependencies = { "lua >= 5.1" }\n'
-            f'build = {{ type = "builtin", modules = {{ {name} = "{name}.lua" }} }}\n'
-        )
-        return rockspec.name
-
-    def says(self, tree: Path, name: str) -> str:
-        """What an installed module says."""
-        path = f"package.path = '{tree}/share/lua/5.1/?.lua'"
-        done = subprocess.run(
-            ["lua5.1", "-e", f"{path} print(require('{name}')())"], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+TRANSPORTS = ["LuaSocket", "wget"]
+_numbers = count()
 
 
 @pytest.fixture(scope="module")
@@ -66,77 +26,182 @@ def alice_key(server: Server) -> str:
     return server.make_key("Alice")
 
 
+@pytest.fixture(params=TRANSPORTS)
+def luarocks(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> LuaRocks:
+    return LuaRocks(server, tmp_path, transport=request.param)
+
+
 @pytest.fixture
-def luarocks(server: Server, tmp_path: Path) -> LuaRocks:
-    assert shutil.which("luarocks"), "apt-get install luarocks lua5.1 lua-cjson lua-dkjson zip"
-    return LuaRocks(server, tmp_path)
+def name() -> str:
+    """A module's name that no other test uses."""
+    return f"module{next(_numbers)}"
 
 
-def test_it_uploads_a_rockspec_alone(luarocks: LuaRocks, alice_key: str) -> None:
-    done = luarocks.upload(alice_key, "--skip-pack", luarocks.module("alone"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Will create new module (alone)" in done.stdout
-    assert f"Done: {luarocks.server.url}/modules/alice/alone" in done.stdout
+def assert_done(done: Done) -> None:
+    assert (done.returncode, done.stderr.replace("No existing manifest. Attempting to rebuild...\n", "")) == (0, "")
 
 
-def test_what_it_uploads_with_a_rock_it_finds_and_installs(luarocks: LuaRocks, alice_key: str, tmp_path: Path) -> None:
-    done = luarocks.upload(alice_key, luarocks.module("packed"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "packed-1.0-1.src.rock" in done.stdout
-
-    only = f"--only-server={luarocks.server.url}"
-    found = luarocks.run("search", "packed", only, "--porcelain")
-    assert found.stdout.splitlines() == [
-        f"packed\t1.0-1\trockspec\t{luarocks.server.url}",
-        f"packed\t1.0-1\tsrc\t{luarocks.server.url}",
-    ]
-    installed = luarocks.run("install", "packed", only, "--tree", str(tmp_path / "tree"))
-    assert installed.returncode == 0, installed.stderr
-    assert luarocks.says(tmp_path / "tree", "packed") == "this is packed 1.0-1"
-
-
-def test_it_refuses_to_upload_a_version_twice(luarocks: LuaRocks, alice_key: str) -> None:
-    rockspec = luarocks.module("twice")
-    assert luarocks.upload(alice_key, "--skip-pack", rockspec).returncode == 0
-    again = luarocks.upload(alice_key, "--skip-pack", rockspec)
-    assert again.returncode != 0
-    assert "Revision 1.0-1 already exists on the server" in again.stderr
-
-
-def test_it_uploads_a_version_twice_when_forced(luarocks: LuaRocks, alice_key: str) -> None:
-    rockspec = luarocks.module("forced")
-    assert luarocks.upload(alice_key, rockspec).returncode == 0
-    again = luarocks.upload(alice_key, "--force", rockspec)
-    assert (again.returncode, again.stderr) == (0, "")
-
-
-def test_it_shows_what_is_wrong_with_a_key(luarocks: LuaRocks) -> None:
-    done = luarocks.upload("nonsense", "--skip-pack", luarocks.module("refused"))
+def assert_fails(done: Done, message: str) -> None:
     assert done.returncode != 0
-    assert "Invalid key (use the --api-key flag to change)" in done.stderr
+    assert message in done.stderr
 
 
-def test_it_keeps_a_key_that_the_server_knows(luarocks: LuaRocks, alice_key: str) -> None:
-    rockspec = luarocks.module("keeping")
+@pytest.mark.parametrize("json", ["cjson", "dkjson"])
+@pytest.mark.parametrize("luarocks", [*TRANSPORTS, "no_proxy"], indirect=True)
+def test_it_uploads_searches_and_installs(luarocks: LuaRocks, alice_key: str, name: str, json: str) -> None:
+    luarocks.json = json
+    done = luarocks.upload(alice_key, luarocks.module(name))
+    assert_done(done)
+    assert f"Will create new module ({name})" in done.stdout
+    assert f"{name}-1.0-1.src.rock" in done.stdout
+    assert f"Done: {luarocks.server.url}/modules/alice/{name}" in done.stdout
+
+    found = luarocks.run("search", name, f"--only-server={luarocks.server.url}", "--porcelain")
+    assert found.stdout.splitlines() == [
+        f"{name}\t1.0-1\trockspec\t{luarocks.server.url}",
+        f"{name}\t1.0-1\tsrc\t{luarocks.server.url}",
+    ]
+    assert_done(luarocks.install(name))
+    assert luarocks.says(name) == f"this is {name} 1.0-1"
+
+
+@pytest.mark.parametrize("json", ["cjson", "dkjson"])
+def test_it_uploads_a_version_twice_only_when_forced(luarocks: LuaRocks, alice_key: str, name: str, json: str) -> None:
+    luarocks.json, rockspec = json, luarocks.module(name)
+    assert_done(luarocks.upload(alice_key, "--skip-pack", rockspec))
+    again = luarocks.upload(alice_key, "--skip-pack", rockspec)
+    assert_fails(again, "Revision 1.0-1 already exists on the server")
+    assert_done(luarocks.upload(alice_key, "--force", rockspec))
+
+
+@pytest.mark.parametrize("json", ["cjson", "dkjson"])
+@pytest.mark.parametrize(
+    ("luarocks", "message"),
+    [
+        ("LuaSocket", "Error: Invalid key (use the --api-key flag to change)\n"),
+        ("wget", "Error: API failure: failed downloading"),  # it shows no server's words
+    ],
+    indirect=["luarocks"],
+)
+def test_it_shows_what_is_wrong_with_a_key(luarocks: LuaRocks, message: str, json: str) -> None:
+    luarocks.json = json
+    assert_fails(luarocks.upload("nonsense", "--skip-pack", luarocks.module("refused")), message)
+
+
+def test_it_keeps_a_key_that_the_server_knows(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+    rockspec = luarocks.module(name)
     done = luarocks.run("upload", f"--server={luarocks.server.url}", f"--api-key={alice_key}", "--skip-pack", rockspec)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert_done(done)
     assert alice_key in (luarocks.home / ".luarocks" / "upload_config.lua").read_text()
 
 
-def test_it_installs_from_a_users_own_rocks(luarocks: LuaRocks, alice_key: str, tmp_path: Path) -> None:
-    assert luarocks.upload(alice_key, luarocks.module("spaced")).returncode == 0
-    only = f"--only-server={luarocks.server.url}"
-    installed = luarocks.run("install", "alice/spaced", only, "--tree", str(tmp_path / "tree"))
-    assert installed.returncode == 0, installed.stderr
-    assert f"{luarocks.server.url}/manifests/alice/spaced-1.0-1.src.rock" in installed.stdout
-    assert luarocks.says(tmp_path / "tree", "spaced") == "this is spaced 1.0-1"
+def test_it_downloads_the_rock_that_was_uploaded(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+    assert_done(luarocks.upload(alice_key, luarocks.module(name)))
+    file = luarocks.home / f"{name}-1.0-1.src.rock"
+    uploaded = file.read_bytes()
+    file.unlink()
+    assert_done(luarocks.run("download", name, f"--only-server={luarocks.server.url}"))
+    assert file.read_bytes() == uploaded
 
 
-def test_it_installs_a_new_version_at_once(luarocks: LuaRocks, alice_key: str, tmp_path: Path) -> None:
+def test_it_installs_a_new_version_at_once(luarocks: LuaRocks, alice_key: str, name: str) -> None:
     for version in ("1.0-1", "1.1-1"):
-        assert luarocks.upload(alice_key, luarocks.module("fresh", version)).returncode == 0
-        only = f"--only-server={luarocks.server.url}"
-        tree = tmp_path / f"tree-{version}"
-        shutil.rmtree(luarocks.home / ".cache", ignore_errors=True)  # the client asks again after a minute only
-        assert luarocks.run("install", "fresh", only, "--tree", str(tree)).returncode == 0
-        assert luarocks.says(tree, "fresh") == f"this is fresh {version}"
+        assert_done(luarocks.upload(alice_key, luarocks.module(name, version)))
+        luarocks.forget()
+        assert_done(luarocks.install(name, tree=version))
+        assert luarocks.says(name, version) == f"this is {name} {version}"
+
+
+def test_it_installs_what_a_module_depends_on(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+    below = f"below_{name}"
+    for version in ("1.0-1", "2.0-1", "3.0-1"):
+        assert_done(luarocks.upload(alice_key, "--skip-pack", luarocks.module(below, version)))
+    assert_done(luarocks.upload(alice_key, luarocks.module(name, "1.0-1", f"{below} >= 1.0, < 3.0")))
+    assert_done(luarocks.install(name))
+    assert luarocks.says(below) == f"this is {below} 2.0-1"
+
+
+def test_it_installs_from_a_users_own_rocks(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+    assert_done(luarocks.upload(alice_key, luarocks.module(name)))
+    installed = luarocks.install(f"alice/{name}")
+    assert_done(installed)
+    assert f"{luarocks.server.url}/manifests/alice/{name}-1.0-1.src.rock" in installed.stdout
+    assert luarocks.says(name) == f"this is {name} 1.0-1"
+
+
+@pytest.mark.parametrize("user", ["", "alice/"])
+def test_it_installs_a_development_version_when_asked(luarocks: LuaRocks, alice_key: str, name: str, user: str) -> None:
+    for version in ("1.0-1", "scm-1"):
+        assert_done(luarocks.upload(alice_key, luarocks.module(name, version)))
+    config = luarocks.home / "config.lua"
+    config.write_text(f'rocks_servers = {{ "{luarocks.server.url}" }}\n')  # --only-server and --dev exclude each other
+    luarocks.environment["LUAROCKS_CONFIG"] = str(config)
+    assert_done(luarocks.run("install", name, f"--tree={luarocks.home}/stable"))
+    assert luarocks.says(name, "stable") == f"this is {name} 1.0-1"
+    assert_done(luarocks.run("install", "--dev", user + name, f"--tree={luarocks.home}/dev"))
+    assert luarocks.says(name, "dev") == f"this is {name} scm-1"
+
+
+def test_it_installs_from_a_custom_manifest(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+    other = f"other_{name}"
+    for each in (name, other):
+        assert_done(luarocks.upload(alice_key, luarocks.module(each)))
+    moonbase(luarocks.server.data, "luarocks", "manifest", "create", name, "--admin", "alice")
+    moonbase(luarocks.server.data, "luarocks", "manifest", "add", name, f"alice/{name}")
+    custom = f"{luarocks.server.url}/m/{name}"
+    assert_done(luarocks.install(name, server=custom))
+    assert luarocks.says(name) == f"this is {name} 1.0-1"
+    assert_fails(luarocks.install(other, server=custom), "No results matching query were found")
+
+
+def test_it_finds_no_archived_version_but_installs_it_from_its_url(
+    luarocks: LuaRocks, alice_key: str, name: str
+) -> None:
+    for version in ("1.0-1", "2.0-1"):
+        assert_done(luarocks.upload(alice_key, luarocks.module(name, version)))
+    moonbase(luarocks.server.data, "luarocks", "archive", f"alice/{name}", "--version", "2.0-1")
+    assert_done(luarocks.install(name))
+    assert luarocks.says(name) == f"this is {name} 1.0-1"
+    assert_fails(luarocks.install(name, "2.0-1"), "No results matching query were found")
+    assert_done(luarocks.install(f"{luarocks.server.url}/{name}-2.0-1.src.rock", tree="locked"))
+    assert luarocks.says(name, "locked") == f"this is {name} 2.0-1"
+
+
+def test_it_signs_uploads_and_verifies_what_it_installs(
+    luarocks: LuaRocks, alice_key: str, name: str, gnupg: Path
+) -> None:
+    luarocks.environment["GNUPGHOME"] = str(gnupg)
+    done = luarocks.upload(alice_key, "--sign", luarocks.module(name))
+    assert_done(done)
+    assert f"Signed rockspec: {name}-1.0-1.rockspec.asc" in done.stdout
+    installed = luarocks.install("--verify", name)
+    assert installed.returncode == 0
+    assert 'Good signature from "rocks@example.org"' in installed.stderr
+
+    # A rock in another's place, as on a server that somebody broke into.
+    assert_done(luarocks.upload(alice_key, luarocks.module(name, "2.0-1")))
+    luarocks.forget()
+    assert_fails(luarocks.install("--verify", name, tree="unsigned"), f"{name}-2.0-1.src.rock.asc")
+
+
+def test_it_uploads_within_an_upload_window(luarocks: LuaRocks, name: str) -> None:
+    user = f"carol-{luarocks.transport}"
+    key = luarocks.server.make_key(user)
+    enrolment = moonbase(luarocks.server.data, "two-factor", "enable", user, "--require-for-uploads")
+    rockspec = luarocks.module(name)
+    refused = {"LuaSocket": "API Failed: Two-factor authentication required", "wget": "API failure: /upload"}
+    assert_fails(luarocks.upload(key, rockspec), refused[luarocks.transport])
+
+    code = pyotp.TOTP(enrolment["secret"]).now()
+    assert luarocks.server.post_form(f"/api/1/{key}/upload_window", code=code)[0] == 200
+    assert_done(luarocks.upload(key, rockspec))
+
+
+def test_it_verifies_with_the_signers_key_only(server: Server, alice_key: str, tmp_path: Path, gnupg: Path) -> None:
+    luarocks = LuaRocks(server, tmp_path, environment={"GNUPGHOME": str(gnupg)})
+    assert_done(luarocks.upload(alice_key, "--sign", luarocks.module("strange")))
+    stranger = tmp_path / "gnupg"
+    stranger.mkdir(0o700)
+    luarocks.environment["GNUPGHOME"] = str(stranger)
+    assert_fails(luarocks.install("--verify", "strange"), "GPG returned a verification error")
+    shutil.rmtree(stranger)
