@@ -7,8 +7,9 @@ The file is a tar, version 1 of our format (docs/operating.md, "What is in the f
     blobs/<key>                          bytes; the key ends with their SHA-256
     end.json                             {"items": ..., "secrets": ..., "blobs": ...}: what has no end was cut off
 
-Sealed secrets are opened, and sealed anew with a key that lies in a file of its own. Catalogues are left out, and made
-anew from the entities. Neither direction holds more in memory than some megabytes.
+Sealed secrets are opened, and sealed anew with a key that lies in a file of its own. Catalogues are made anew from the
+entities; of them only the heads are carried, since their numbers go on: ids may be made of them. Neither direction
+holds more in memory than some megabytes.
 """
 
 import hashlib
@@ -23,7 +24,8 @@ import orjson
 
 from chalicelib import settings
 from chalicelib.core import blobs, bulk
-from chalicelib.core.carried import Totals, carried, is_derived, item_of
+from chalicelib.core.bulk import Raw
+from chalicelib.core.carried import Totals, carried, head_of, is_derived, item_of
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.directories import Stored
 from chalicelib.core.errors import Conflict, Invalid, NotFound
@@ -120,14 +122,15 @@ def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, r
             content = tar.extractfile(member)
             assert content is not None
             blobs.restore(found[1], cast(BinaryIO, content))
+    heads: dict[str, int] = {}
     for tar, member in _members(file, progress):
         if found := _TABLE.fullmatch(member.name):
             model, content = by_service[found[1]], tar.extractfile(member)
             assert content is not None
-            bulk.put(model, (item_of(model, line, key_file) for line in content))
+            bulk.put(model, _without_heads((item_of(model, line, key_file) for line in content), heads))
     for catalogue in Catalogue.named.values():
         catalogue.forget()
-        catalogue.rebuild()
+        catalogue.rebuild(after=heads.get(catalogue.name, 0))
 
 
 def is_empty(models: Models) -> bool:
@@ -135,6 +138,15 @@ def is_empty(models: Models) -> bool:
     services = (model for model in models if model is not CoreItem)
     accounts = Account.by_listing.query("accounts", limit=1)
     return not any(True for _ in accounts) and not any(True for model in services for _ in bulk.items(model, limit=1))
+
+
+def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]:
+    """All items but the catalogues' heads, whose numbers are noted."""
+    for item in items:
+        if head := head_of(item):
+            heads.update([head])
+        else:
+            yield item
 
 
 def _carried_blobs() -> Iterator[Stored]:

@@ -15,7 +15,8 @@ from chalicelib.core.storage import Item
 
 Recode = Callable[[str, str], str]  # what is sealed, or a secret; and its purpose
 
-_DERIVED = {"catalogue-head", "catalogue-change", "catalogue-fold"}
+_HEAD = "catalogue-head"
+_DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
 
 
 @dataclass
@@ -33,13 +34,20 @@ def is_derived(item: Raw) -> bool:
     return item.get("kind", {}).get("S") in _DERIVED
 
 
+def head_of(item: Raw) -> tuple[str, int] | None:
+    """The name of a catalogue and the number of its last change, if the item is a head."""
+    if item.get("kind", {}).get("S") != _HEAD:
+        return None
+    return item["pk"]["S"].removeprefix("catalogue#"), int(item["sequence"]["N"])
+
+
 def carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]:
     """A table's items as lines; their secrets are sealed with the key in `key_file` instead of the installation's."""
     moment = int(time.time())
     seal = partial(sealing.seal_by_file, key_file)
     for item in bulk.items(model):
         expires = item.get("expires_at", {}).get("N")
-        if not is_derived(item) and (expires is None or int(expires) > moment):
+        if (head_of(item) or not is_derived(item)) and (expires is None or int(expires) > moment):
             totals.items += 1
             totals.secrets += len(inventory.of(model).sealed & item.keys())
             resealed = _resealed(model, item, sealing.unseal, seal)

@@ -90,9 +90,9 @@ class Catalogue:
             return
         self._log.drop_folded()
 
-    def rebuild(self) -> View:
-        """Make all entries anew from the entities, announced by one change item."""
-        return self._replace(lambda _: {key: Entry(key, value) for key, value in self.entities()}, _after)
+    def rebuild(self, after: int = 0) -> View:
+        """Make all entries anew from the entities, announced by one change item, whose number is above `after`."""
+        return self._replace(lambda _: {key: Entry(key, value) for key, value in self.entities()}, _after, after)
 
     def refresh(self, renew: Callable[[View], Changes], *, modifies: bool = True) -> View:
         """Bring any number of entries up to date, such as their counters, announced by one change item.
@@ -119,7 +119,9 @@ class Catalogue:
         writes.commit()
         return self._advance(view.changed(changes.items(), sequence, modified_at))
 
-    def _replace(self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int]) -> View:
+    def _replace(
+        self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int], after: int = 0
+    ) -> View:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
             with self._publishing, between_processes(self.name):
@@ -128,7 +130,7 @@ class Catalogue:
                 if entries is None:
                     return view
                 try:
-                    return self._advance(self._log.replace(view, entries, date(view)))
+                    return self._advance(self._log.replace(view, entries, date(view), after))
                 except Contended:
                     pass
             time.sleep(random.uniform(0, 0.05))  # noqa: S311

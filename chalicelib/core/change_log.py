@@ -60,9 +60,9 @@ class ChangeLog:
         self._move(writes, view, sequence)
         return sequence
 
-    def replace(self, view: View, entries: dict[str, Entry], modified_at: int) -> View:
-        """Put other entries in the place of all, announced by one change. Raises storage.Contended."""
-        new = View(view.sequence + 1, modified_at, entries)
+    def replace(self, view: View, entries: dict[str, Entry], modified_at: int, after: int = 0) -> View:
+        """Put other entries in the place of all, announced by one change above `after`. Raises storage.Contended."""
+        new = View(max(view.sequence, after) + 1, modified_at, entries)
         snapshot = self._write_snapshot(new)
         writes = Transaction()
         writes.create(self._change(new.sequence, modified_at, snapshot=snapshot))

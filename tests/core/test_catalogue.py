@@ -894,3 +894,13 @@ def test_what_is_heavier_than_a_view_may_hold_is_built_each_time(monkeypatch: py
     for _ in range(2):
         view.remember("a", lambda view: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
     assert len(built) == 2
+
+
+def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
+    here, there = process([("a", {"n": 1})]), process()
+    publish(here, b={"n": 2})
+    there.view()
+    assert here.rebuild(after=40).sequence == 41
+    assert state(there.view()) == state(process().view()) == (41, {"a": {"n": 1}})
+    assert publish(there, c={"n": 3}).sequence == 42
+    assert here.rebuild(after=40).sequence == 43

@@ -130,9 +130,7 @@ def test_a_list_that_differs_from_what_is_stored_is_made_anew() -> None:
 
 def test_counters_that_run_ahead_are_no_fault() -> None:
     publish()
-    from chalicelib.hel.tables import Package, package_pk
-
-    Package(package_pk("thing"), "package").update(actions=[Package.views.add(5)])
+    assert Client().get("/packages/thing").status == 200
     assert faults() == []
 
 
