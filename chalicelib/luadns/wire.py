@@ -162,8 +162,8 @@ def finish(request: Request, response: Response) -> None:
 
 def render_time(moment: datetime) -> str:
     """RFC 3339 in UTC: `2015-01-17T13:26:17.52747Z`, a fraction without zeros at its end."""
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return text.rstrip("0").rstrip(".") + "Z"
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def _zone(zone: Zone) -> dict[str, Any]:

@@ -28,14 +28,17 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
     if LuaDnsItem.by_zone.count(account_pk(owner.account_id), consistent_read=True) >= most:
         raise Forbidden(f"An account has at most {most} zones.")
     number = ids.reserve("luadns-zone")
-    edit = Edit(_new_zone(owner, number, name), new=True)
-    wanted = [*_managed(edit.zone), *_own(edit.zone, drafts)]
-    made = bulk.add_all(edit, wanted)
-    writes = Transaction()
-    claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
-    writes.create(claim, _taken(name))
-    edit.commit(owner, "zone.create", writes)
-    return edit.zone, made
+
+    def once() -> tuple[Zone, list[Record]]:
+        edit = Edit(_new_zone(owner, number, name), new=True)
+        made = bulk.add_all(edit, [*_managed(edit.zone), *_own(edit.zone, drafts)])
+        writes = Transaction()
+        claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
+        writes.create(claim, _taken(name))
+        edit.commit(owner, "zone.create", writes)
+        return edit.zone, made
+
+    return retried(number, once)
 
 
 def update(
@@ -87,7 +90,7 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
 def _clear(payload: Any) -> None:
     """Drop what lay beside a zone that is gone; nobody can reach it any more."""
     for prefix in (f"{zone_sk(payload['zone_id'])}#", f"node#{payload['zone_id']:010d}#"):
-        items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix))
+        items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix), consistent_read=True)
         with LuaDnsItem.batch_write() as batch:
             for item in items:
                 batch.delete(item)

@@ -1,7 +1,7 @@
 """Lets botocore's DynamoDB clients, and so PynamoDB, be answered by an engine in this process.
 
-What reads and writes items is answered before botocore validates, addresses and builds a request, which costs more
-than the answer does. All other operations are rare, and are answered in the place of the network.
+Whichever handler of `before-call` answers first stands in for the network. For what reads and writes items the way
+there is short: botocore does not validate, address and build a request first, which costs more than the answer does.
 """
 
 from base64 import b64decode, b64encode
@@ -59,16 +59,19 @@ class DirectClient:
     """Comes before botocore's own class in its DynamoDB clients."""
 
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
-        engine, client = attached, cast(Any, self)
-        if engine is None or operation_name not in ITEM_OPERATIONS:
+        client = cast(Any, self)
+        if attached is None or operation_name not in ITEM_OPERATIONS:
             return cast(dict[str, Any], super()._make_api_call(operation_name, api_params))  # type: ignore[misc]
         model = client.meta.service_model.operation_model(operation_name)
-        event = f"provide-client-params.dynamodb.{operation_name}"
-        client.meta.events.emit(event, params=api_params, model=model, context={})
-        try:
-            return succeeded(model, engine.execute(operation_name, orjson.loads(body_of(api_params))))[1]
-        except DynamoError as error:
-            raise client.exceptions.from_code(error.code)(failed(error)[1], operation_name) from None
+        told = {"model": model, "context": {}}
+        client.meta.events.emit(f"provide-client-params.dynamodb.{operation_name}", params=api_params, **told)
+        _, answered = client.meta.events.emit_until_response(
+            f"before-call.dynamodb.{operation_name}", params={"body": body_of(api_params)}, **told
+        )
+        response, parsed = answered
+        if response.status_code >= 300:
+            raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation_name)
+        return cast(dict[str, Any], parsed)
 
 
 def body_of(params: dict[str, Any]) -> bytes:
@@ -89,7 +92,7 @@ def answer(model: OperationModel, params: dict[str, Any], **_: Any) -> tuple[Htt
 def succeeded(model: OperationModel, result: dict[str, Any]) -> tuple[HttpResponse, dict[str, Any]]:
     response = HttpResponse(200, {"x-amzn-requestid": uuid4().hex.upper()})
     if model.name in ITEM_OPERATIONS:
-        return response, with_bytes(result) | metadata(response)
+        return response, (with_bytes(result) if may_have_bytes(result) else result) | metadata(response)
     # Descriptions are rare and full of timestamps: botocore's own parser knows where.
     wire = {"status_code": 200, "headers": response.headers, "body": orjson.dumps(result)}
     return response, parse(wire, model.output_shape) | metadata(response)
@@ -115,6 +118,12 @@ def metadata(response: HttpResponse) -> dict[str, Any]:
             "RetryAttempts": 0,
         }
     }
+
+
+def may_have_bytes(result: dict[str, Any]) -> bool:
+    """Whether there may be binary values: a page of items is written out faster than it is looked through."""
+    text = orjson.dumps(result)
+    return b'"B":"' in text or b'"BS":[' in text
 
 
 def with_bytes(node: Any) -> Any:

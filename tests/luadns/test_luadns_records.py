@@ -367,13 +367,13 @@ def test_several_records_of_one_name_and_type_live_together(dns: LuaDns, zone: i
     assert [content for _, _, content in dns.own(zone)] == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
 
 
-def test_a_name_holds_so_much(dns: LuaDns, zone: int) -> None:
-    for number in range(4):
-        dns.record(zone, "big", "TXT", f"{number}" * 60_000)
-    refused(
-        create(dns, zone, name="big", type="TXT", content="y" * 64_000),
-        wrong("content", "too much content at one name"),
-    )
+@pytest.mark.parametrize(("letter", "fitting"), [("x", 4), ("ü", 1), ("\U0001f600", 1)])
+@embedded
+def test_a_name_holds_as_much_as_one_item_of_the_store(dns: LuaDns, zone: int, letter: str, fitting: int) -> None:
+    text = letter * (60_000 // len(letter.encode()))
+    for number in range(fitting):
+        dns.record(zone, "big", "TXT", f"{number}{text}")
+    refused(create(dns, zone, name="big", type="TXT", content=text), wrong("content", "too much content at one name"))
 
 
 def test_a_zone_holds_so_many_records(dns: LuaDns, zone: int) -> None:
