@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -258,23 +259,18 @@ def ends(process: int, seconds: float) -> bool:
 
 
 def name_server_of(server: Served) -> int:
-    """The process that has the server's DNS port open beside its parent; 0 when there is none."""
-    children = Path(f"/proc/{server.server.process.pid}/task/{server.server.process.pid}/children").read_text()
-    threads = Path(f"/proc/{server.server.process.pid}/task").iterdir()
-    children += " ".join((thread / "children").read_text() for thread in threads)
-    for child in children.split():
-        if any(_is_port(link, server.dns_port) for link in Path(f"/proc/{child}/fd").iterdir()):
-            return int(child)
-    return 0
+    """The child process that has the server's DNS port open; 0 when there is none."""
+    parent = Path(f"/proc/{server.server.process.pid}/task")
+    children = " ".join((thread / "children").read_text() for thread in parent.iterdir())
+    return next((int(child) for child in children.split() if has_port(child, server.dns_port)), 0)
 
 
-def _is_port(link: Path, port: int) -> bool:
-    try:
-        inode = str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-    except OSError:
-        return False
-    sockets = Path("/proc/net/udp").read_text().splitlines()[1:]
-    return any(row.split()[1].endswith(f":{port:04X}") and row.split()[9] == inode for row in sockets)
+def has_port(process: str, port: int) -> bool:
+    rows = [row.split() for row in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    wanted = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}")}
+    with suppress(OSError):  # it has just ended
+        return any(str(link.readlink()) in wanted for link in Path(f"/proc/{process}/fd").iterdir())
+    return False
 
 
 def test_without_a_port_nobody_answers_and_zones_are_not_synced(tmp_path: Path) -> None:
