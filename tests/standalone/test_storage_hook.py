@@ -172,20 +172,3 @@ def test_once_detached_the_same_client_goes_elsewhere(tmp_path: Path) -> None:
         detach()
         assert client.list_tables()["TableNames"] == []
         engine.close()
-
-
-@pytest.mark.usefixtures("engine")
-def test_no_request_is_built_for_items_and_whoever_listens_hears_of_them() -> None:
-    heard: list[str] = []
-    client = botocore.session.get_session().create_client("dynamodb", region_name="us-east-1")
-    for event in ("provide-client-params", "before-parameter-build", "before-call"):
-        client.meta.events.register_first(f"{event}.dynamodb", lambda event_name, **_: heard.append(event_name))
-    client.get_item(TableName="posts", Key={"forum": {"S": "f"}, "number": {"N": "1"}})
-    client.list_tables()
-    assert heard == [
-        "provide-client-params.dynamodb.GetItem",
-        "before-call.dynamodb.GetItem",
-        "provide-client-params.dynamodb.ListTables",
-        "before-parameter-build.dynamodb.ListTables",
-        "before-call.dynamodb.ListTables",
-    ]
