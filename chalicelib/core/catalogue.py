@@ -5,7 +5,6 @@ When item `n` is not there, the log was folded past this process and it starts a
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -14,6 +13,7 @@ from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.errors import Busy
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
+from chalicelib.core.turns import Turns
 from chalicelib.core.views import Entry, Value, View
 
 FOLD_EVERY = 256
@@ -43,7 +43,7 @@ class Catalogue:
         self.settled = settled
         self._log = ChangeLog(name)
         self._view = View(0, 0, {})
-        self._publishing = threading.Lock()
+        self._publishing = Turns(f"catalogue-{name}")
         Catalogue.named[name] = self
 
     def view(self) -> View:
@@ -62,7 +62,7 @@ class Catalogue:
         (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
         """
         for attempt in range(TRIES):
-            with self._publishing:
+            with self._publishing.take():
                 view = self.view()
                 writes = Transaction()
                 changes = decide(view, writes)
@@ -113,7 +113,7 @@ class Catalogue:
     def _replace(self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int]) -> View:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
-            with self._publishing:
+            with self._publishing.take():
                 view = self.view()
                 entries = renew(view)
                 if entries is None:
