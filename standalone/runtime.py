@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from standalone.storage.engine import Engine
 
 TABLES = "tables.sqlite"
+TURNS = "turns"
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
@@ -44,11 +45,10 @@ def open_data(directory: Path) -> "Engine":
     engine = Engine(directory / TABLES)
     attach(engine)
 
-    from chalicelib.core import catalogue, storage
+    from chalicelib.core import storage, turns
     from standalone.tables import MODELS
-    from standalone.turns import Turns
 
-    catalogue.between_processes = Turns(directory / "locks")
+    turns.share(directory / TURNS)
     storage.create_tables(MODELS)
     return engine
 

@@ -5,28 +5,20 @@ When item `n` is not there, the log was folded past this process and it starts a
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 
 from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.errors import Busy
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
+from chalicelib.core.turns import Turns
 from chalicelib.core.views import Entry, Value, View
 
 FOLD_EVERY = 256
 TRIES = 20
 
-
-def _alone(name: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-# Where a lock can be had between processes, it goes here: publishing without one works, by trying again.
-between_processes: Callable[[str], AbstractContextManager[None]] = _alone
 
 Changes = dict[str, Value | None]
 Decision = Callable[[View, Transaction], Changes]
@@ -52,7 +44,7 @@ class Catalogue:
         self.settled = settled
         self._log = ChangeLog(name)
         self._view = View(0, 0, {})
-        self._publishing = threading.Lock()
+        self._publishing = Turns(f"catalogue-{name}")
         Catalogue.named[name] = self
 
     def view(self) -> View:
@@ -71,7 +63,7 @@ class Catalogue:
         (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
         """
         for attempt in range(TRIES):
-            with self._publishing, between_processes(self.name):
+            with self._publishing.take():
                 view = self.view()
                 writes = Transaction()
                 changes = decide(view, writes)
@@ -124,7 +116,7 @@ class Catalogue:
     ) -> View:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
-            with self._publishing, between_processes(self.name):
+            with self._publishing.take():
                 view = self.view()
                 entries = renew(view)
                 if entries is None:

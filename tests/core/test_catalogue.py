@@ -4,7 +4,7 @@ A second `Catalogue` of the same name is another process.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs, views
+from chalicelib.core import blobs, catalogue, change_log, jobs, turns, views
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.storage import Transaction
@@ -56,6 +56,14 @@ def stored_files() -> list[str]:
     """The blobs of the catalogue, each by the directory that tells what it is; on one machine only."""
     place = Path(settings.current().blobs.removeprefix("file:"), "catalogue", "test")
     return sorted(path.relative_to(place).parts[0].split("-")[0] for path in place.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Path]:
+    """A directory by which the processes of one machine take turns."""
+    turns.share(tmp_path / "turns")
+    yield tmp_path / "turns"
+    turns.share(None)
 
 
 def test_an_empty_catalogue_has_no_entries() -> None:
@@ -393,6 +401,27 @@ def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
     states = [state(each.view()) for each in (*processes, process())]
     assert all(each == states[0] for each in states)
     assert (states[0][0], len(states[0][1]), log()) == (64, 33, list(range(1, 65)))
+
+
+@embedded
+def test_eight_publishers_in_two_processes_of_one_machine_never_collide(calls: list[str], machine: Path) -> None:
+    processes = [process(), process()]
+    calls.clear()
+
+    def work(number: int) -> None:
+        for turn in range(4):
+            publish(processes[number % 2], **{f"{number}-{turn}": {}})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert calls.count("TransactWriteItems") == 32
+    assert log() == list(range(1, 33))
+
+
+@embedded
+def test_publishing_goes_on_where_no_turn_can_be_taken(machine: Path) -> None:
+    machine.rmdir()
+    assert state(publish(process(), a={})) == (1, {"a": {}})
 
 
 @embedded
