@@ -2,7 +2,8 @@
 
     python -m bench.storage [DIRECTORY]
 
-The directory decides which disk is measured. What a commit costs at least, an fsync, is measured beside it.
+The directory decides which disk is measured. A transaction waits for it; what that costs at least, an fsync, is
+measured beside it.
 """
 
 import os
@@ -66,7 +67,7 @@ def measured(place: Path, size: int) -> dict[str, float]:
         return {
             "fsync of 4 KB": rate(syncs(place)),
             "get": rate(lambda number: Thing.find(f"thing#{number % size}", "thing")),
-            "put": rate(lambda number: thing(number % size).save()),
+            "put": rate(lambda number: thing(number % size, body=f"{number:300}").save()),
             "query of 20 by index": rate(
                 lambda number: list(Thing.by_listing.query(f"list#{number % size // PER_LIST}"))
             ),
@@ -89,8 +90,8 @@ def filled(file: Path, size: int) -> Iterator[None]:
         engine.close()
 
 
-def thing(number: int) -> Thing:
-    return Thing(f"thing#{number}", "thing", listing=f"list#{number // PER_LIST}", number=number, body=BODY)
+def thing(number: int, body: str = BODY) -> Thing:
+    return Thing(f"thing#{number}", "thing", listing=f"list#{number // PER_LIST}", number=number, body=body)
 
 
 def transact(number: int) -> None:

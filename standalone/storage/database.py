@@ -18,12 +18,6 @@ from standalone.storage.values import Item, from_json, to_json
 
 # Which layout the file has, in SQLite's application_id: "MB", and a number that grows with every layout.
 FORMAT = 0x4D42_0001
-# FULL, not NORMAL: with NORMAL a commit outlives kill -9 but not a power cut, and an acknowledged write must outlive
-# both. It costs one fsync of the log a commit.
-SETUP = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-"""
 SCHEMA = f"""
 CREATE TABLE definitions (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition BLOB NOT NULL);
 CREATE TABLE items (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL);
@@ -69,18 +63,23 @@ class Database:
 
     def reading(self) -> AbstractContextManager["Store"]:
         """Any number of reads of one moment."""
-        return self.transaction("DEFERRED")
+        return self.transaction(nullcontext(), "BEGIN DEFERRED")
 
-    def writing(self) -> AbstractContextManager["Store"]:
-        """Reads and writes that happen together or, when the block raises, not at all."""
-        return self.transaction("IMMEDIATE")
+    def writing(self, *, durable: bool = False) -> AbstractContextManager["Store"]:
+        """Reads and writes that happen together or, when the block raises, not at all.
+
+        They outlive kill -9. If `durable`, they and all before them outlive a power cut too: the commit waits for
+        the disk. See docs/decisions/0004-storage-engine.md.
+        """
+        return self.transaction(self.turn, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}", "BEGIN IMMEDIATE")
 
     @contextmanager
-    def transaction(self, mode: str) -> Iterator["Store"]:
-        with self.turn if mode == "IMMEDIATE" else nullcontext():
+    def transaction(self, turn: AbstractContextManager[Any], *beginning: str) -> Iterator["Store"]:
+        with turn:
             db = self.connection()
             try:
-                db.execute(f"BEGIN {mode}")
+                for statement in beginning:
+                    db.execute(statement)
                 yield Store(self, db)
                 db.execute("COMMIT")
             except BaseException:
@@ -99,7 +98,7 @@ class Database:
             return self.pool.pop()
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            db.executescript(SETUP)
+            db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.Error:
             db.close()
             raise

@@ -14,7 +14,7 @@ MOST_INDEXES = {GLOBAL: 20, LOCAL: 5}
 
 def create_table(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     check_definition(params)
-    with database.writing() as store:
+    with database.writing(durable=True) as store:
         name = params["TableName"]
         if name in store.tables():
             raise DynamoError("ResourceInUseException", f"Table already exists: {name}")
@@ -28,7 +28,7 @@ def describe_table(database: Database, params: dict[str, Any]) -> dict[str, Any]
 
 
 def delete_table(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    with database.writing() as store:
+    with database.writing(durable=True) as store:
         table = store.table(params["TableName"])
         description = describe(store, table) | {"TableStatus": "DELETING"}
         store.drop(table)
@@ -47,7 +47,7 @@ def list_tables(database: Database, params: dict[str, Any]) -> dict[str, Any]:
 def update_time_to_live(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     wanted = params["TimeToLiveSpecification"]
     name, enabled = wanted["AttributeName"], wanted["Enabled"]
-    with database.writing() as store:
+    with database.writing(durable=True) as store:
         table = store.table(params["TableName"])
         current = table.definition.get("TimeToLive")
         if enabled == (current is not None):

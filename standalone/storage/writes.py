@@ -161,7 +161,7 @@ def transact_write_items(database: Database, params: dict[str, Any]) -> dict[str
     meter = Meter(params, factor=2)
     check_range("transactItems", len(params["TransactItems"]), 1, MAX_TRANSACTION)
     writes = [Write(*member("TransactWriteItems", entry)) for entry in params["TransactItems"]]
-    with database.writing() as store:
+    with database.writing(durable=True) as store:
         if seen_before(store, params):
             # Nothing is written, and reading the items is what it costs.
             for write in writes:

@@ -116,6 +116,23 @@ def test_everything_acknowledged_before_kill_9_is_there_and_whole(tmp_path: Path
     engine.close()
 
 
+def test_transactions_wait_for_the_disk_and_single_writes_for_the_kernel_only(tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "file")
+    create(engine)
+    put = {"TableName": "things", "Item": {"id": {"S": "a"}}}
+
+    def synchronous() -> int:
+        (connection,) = engine.database.pool
+        number: int = connection.execute("PRAGMA synchronous").fetchone()[0]
+        return number
+
+    engine.execute("PutItem", put)
+    assert synchronous() == 1  # NORMAL
+    engine.execute("TransactWriteItems", {"TransactItems": [{"Put": put}]})
+    assert synchronous() == 2  # FULL
+    engine.close()
+
+
 def test_four_processes_lose_no_increment(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     create(engine)
