@@ -19,7 +19,6 @@ from chalicelib.core.views import Entry, Value, View
 FOLD_EVERY = 256
 TRIES = 20
 
-
 Changes = dict[str, Value | None]
 Decision = Callable[[View, Transaction], Changes]
 
