@@ -69,15 +69,15 @@ def test_modules_and_versions_are_archived(data: Path) -> None:
 
 
 def test_a_manifest_is_made_filled_and_deleted(data: Path) -> None:
-    made = moonbase(data, "luarocks", "manifest", "create", "work", "--admin", "bob", "--open")
-    assert (made["name"], made["admins"], made["is_open"]) == ("work", ["bob"], True)
-    assert moonbase(data, "luarocks", "manifest", "add", "work", "alice/say")[0]["manifests"] == "work"
-    assert moonbase(data, "luarocks", "manifest", "show", "work")["modules"] == ["alice/say"]
+    made = moonbase(data, "luarocks", "manifest", "create", "team", "--admin", "bob", "--open")
+    assert (made["name"], made["admins"], made["is_open"]) == ("team", ["bob"], True)
+    assert moonbase(data, "luarocks", "manifest", "add", "team", "alice/say")[0]["manifests"] == "team"
+    assert moonbase(data, "luarocks", "manifest", "show", "team")["modules"] == ["alice/say"]
     assert [row["modules_count"] for row in moonbase(data, "luarocks", "manifest", "list")] == [1]
-    code, message = refusal(data, "manifest", "delete", "work")
+    code, message = refusal(data, "manifest", "delete", "team")
     assert (code, message) == (1, "moonbase: The manifest is not empty: remove its modules first")
-    moonbase(data, "luarocks", "manifest", "remove", "work", "alice/say")
-    assert moonbase(data, "luarocks", "manifest", "delete", "work") == {"deleted": "work"}
+    moonbase(data, "luarocks", "manifest", "remove", "team", "alice/say")
+    assert moonbase(data, "luarocks", "manifest", "delete", "team") == {"deleted": "team"}
 
 
 def test_a_deletion_asks_first(data: Path) -> None:

@@ -22,11 +22,11 @@ class Manifests:
 
 @pytest.fixture
 def alices(client: Client, key: str, upload: Upload) -> Manifests:
-    """Alice, who has published two modules and made the manifest `work`."""
+    """Alice, who has published two modules and made the manifest `team`."""
     upload()
     upload(rockspec("other", "scm-1"))
     made = Manifests(client, key)
-    assert made("PUT", "work", json={"description": "What we use"}).status == 201
+    assert made("PUT", "team", json={"description": "What we use"}).status == 201
     return made
 
 
@@ -43,11 +43,11 @@ def listed(client: Client, path: str) -> dict[str, list[str]]:
 
 
 def test_a_manifest_has_a_row(alices: Manifests) -> None:
-    row = alices("GET", "work").json["manifest"]
+    row = alices("GET", "team").json["manifest"]
     dates = {name: row[name] for name in ("created_at", "updated_at")}
     assert row == {
         "id": 2,
-        "name": "work",
+        "name": "team",
         "display_name": None,
         "description": "What we use",
         "is_open": False,
@@ -59,62 +59,62 @@ def test_a_manifest_has_a_row(alices: Manifests) -> None:
 
 
 def test_it_serves_what_it_lists(client: Client, alices: Manifests) -> None:
-    assert client.get("/m/work/manifest").body == b"commands = {}\nmodules = {}\nrepository = {}\n"
-    before = client.get("/m/work/manifest").header("last-modified")
-    assert alices("PUT", "work/modules/alice/say").json["module"]["manifests"] == ["work"]
-    assert alices("PUT", "work/modules/alice/other").status == 200
-    assert listed(client, "/m/WORK/manifest-5.1.json") == {"say": ["1.0-1"]}
-    assert listed(client, "/m/work/dev/manifest-5.1.json") == {"other": ["scm-1"]}
-    assert client.get("/m/work/say-1.0-1.rockspec").body == rockspec()
-    assert client.get("/m/work/dev/other-scm-1.rockspec").status == 200
-    assert client.get("/m/work/manifest").header("last-modified") != before
-    assert alices("GET", "work").json["modules"] == ["alice/other", "alice/say"]
-    assert alices("GET", "work").json["manifest"]["modules_count"] == 2
+    assert client.get("/m/team/manifest").body == b"commands = {}\nmodules = {}\nrepository = {}\n"
+    before = client.get("/m/team/manifest").header("last-modified")
+    assert alices("PUT", "team/modules/alice/say").json["module"]["manifests"] == ["team"]
+    assert alices("PUT", "team/modules/alice/other").status == 200
+    assert listed(client, "/m/TEAM/manifest-5.1.json") == {"say": ["1.0-1"]}
+    assert listed(client, "/m/team/dev/manifest-5.1.json") == {"other": ["scm-1"]}
+    assert client.get("/m/team/say-1.0-1.rockspec").body == rockspec()
+    assert client.get("/m/team/dev/other-scm-1.rockspec").status == 200
+    assert client.get("/m/team/manifest").header("last-modified") != before
+    assert alices("GET", "team").json["modules"] == ["alice/other", "alice/say"]
+    assert alices("GET", "team").json["manifest"]["modules_count"] == 2
 
 
 def test_it_lists_one_module_of_a_name(alices: Manifests, bobs: Manifests) -> None:
-    alices("PUT", "work/modules/alice/say")
-    assert alices("PUT", "work/modules/alice/say").status == 200
-    reply = alices("PUT", "work/modules/bob/say")
+    alices("PUT", "team/modules/alice/say")
+    assert alices("PUT", "team/modules/alice/say").status == 200
+    reply = alices("PUT", "team/modules/bob/say")
     assert (reply.status, reply.json) == (400, {"errors": ["Manifest already has a module named `say`"]})
-    assert alices("GET", "work").json["manifest"]["modules_count"] == 1
+    assert alices("GET", "team").json["manifest"]["modules_count"] == 1
 
 
 def test_only_its_files_are_below_it(client: Client, alices: Manifests, bobs: Manifests) -> None:
-    alices("PUT", "work/modules/bob/say")
-    assert client.get("/m/work/say-7.0-1.rockspec").status == 200
-    assert client.get("/m/work/say-1.0-1.rockspec").status == 404
+    alices("PUT", "team/modules/bob/say")
+    assert client.get("/m/team/say-7.0-1.rockspec").status == 200
+    assert client.get("/m/team/say-1.0-1.rockspec").status == 404
 
 
 def test_into_a_closed_one_only_its_admins_put_modules(alices: Manifests, bobs: Manifests) -> None:
-    reply = bobs("PUT", "work/modules/bob/say")
+    reply = bobs("PUT", "team/modules/bob/say")
     assert (reply.status, reply.json) == (403, {"errors": ["Don't have permission to add to manifest"]})
-    assert alices("PUT", "work/admins/bob").json["manifest"]["admins"] == ["alice", "bob"]
-    assert bobs("PUT", "work/modules/bob/say").status == 200
+    assert alices("PUT", "team/admins/bob").json["manifest"]["admins"] == ["alice", "bob"]
+    assert bobs("PUT", "team/modules/bob/say").status == 200
 
 
 def test_into_an_open_one_everybody_puts_their_own(alices: Manifests, bobs: Manifests) -> None:
-    alices("PATCH", "work", json={"is_open": True})
-    assert bobs("PUT", "work/modules/alice/say").status == 403
-    assert bobs("PUT", "work/modules/bob/say").status == 200
-    assert bobs("DELETE", "work/modules/bob/say").status == 204
-    assert bobs("DELETE", "work/modules/bob/say").json == {"errors": ["The manifest does not list this module."]}
+    alices("PATCH", "team", json={"is_open": True})
+    assert bobs("PUT", "team/modules/alice/say").status == 403
+    assert bobs("PUT", "team/modules/bob/say").status == 200
+    assert bobs("DELETE", "team/modules/bob/say").status == 204
+    assert bobs("DELETE", "team/modules/bob/say").json == {"errors": ["The manifest does not list this module."]}
 
 
 def test_others_change_nothing(alices: Manifests, bobs: Manifests) -> None:
-    alices("PUT", "work/modules/alice/say")
+    alices("PUT", "team/modules/alice/say")
     for method, path, body in (
-        ("PATCH", "work", {"is_open": True}),
-        ("DELETE", "work", None),
-        ("PUT", "work/admins/bob", None),
-        ("DELETE", "work/admins/alice", None),
-        ("DELETE", "work/modules/alice/say", None),
+        ("PATCH", "team", {"is_open": True}),
+        ("DELETE", "team", None),
+        ("PUT", "team/admins/bob", None),
+        ("DELETE", "team/admins/alice", None),
+        ("DELETE", "team/modules/alice/say", None),
     ):
         assert bobs(method, path, json=body).status == 403, (method, path)
 
 
 def test_a_name_is_taken_once(alices: Manifests, bobs: Manifests) -> None:
-    reply = bobs("PUT", "work")
+    reply = bobs("PUT", "team")
     assert (reply.status, reply.json) == (409, {"errors": ["manifest name already taken"]})
 
 
@@ -125,30 +125,30 @@ def test_a_name_is_a_slug(alices: Manifests, name: str) -> None:
 
 
 def test_only_an_empty_one_is_deleted(client: Client, alices: Manifests) -> None:
-    alices("PUT", "work/modules/alice/say")
-    reply = alices("DELETE", "work")
+    alices("PUT", "team/modules/alice/say")
+    reply = alices("DELETE", "team")
     assert (reply.status, reply.json) == (400, {"errors": ["The manifest is not empty: remove its modules first"]})
-    alices("DELETE", "work/modules/alice/say")
-    assert alices("DELETE", "work").status == 204
-    assert client.get("/m/work/manifest").status == alices("GET", "work").status == 404
+    alices("DELETE", "team/modules/alice/say")
+    assert alices("DELETE", "team").status == 204
+    assert client.get("/m/team/manifest").status == alices("GET", "team").status == 404
 
 
 def test_the_last_admin_stays(alices: Manifests, bob: Account) -> None:
-    assert alices("DELETE", "work/admins/alice").json == {"errors": ["A manifest has an admin: add another one first"]}
-    alices("PUT", "work/admins/bob")
-    assert alices("DELETE", "work/admins/alice").status == 204
-    assert alices("DELETE", "work/admins/bob").status == 403
+    assert alices("DELETE", "team/admins/alice").json == {"errors": ["A manifest has an admin: add another one first"]}
+    alices("PUT", "team/admins/bob")
+    assert alices("DELETE", "team/admins/alice").status == 204
+    assert alices("DELETE", "team/admins/bob").status == 403
 
 
 def test_a_deleted_module_leaves_its_manifests(client: Client, key: str, alices: Manifests) -> None:
-    alices("PUT", "work/modules/alice/say")
+    alices("PUT", "team/modules/alice/say")
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
     jobs.run_due()
-    assert listed(client, "/m/work/manifest.json") == {}
-    assert alices("DELETE", "work").status == 204
+    assert listed(client, "/m/team/manifest.json") == {}
+    assert alices("DELETE", "team").status == 204
 
 
 def test_what_is_done_to_a_manifest_is_in_the_activity_log(alices: Manifests, alice: Account) -> None:
-    alices("PATCH", "work", json={"display_name": "Work"})
+    alices("PATCH", "team", json={"display_name": "Work"})
     deeds = [(entry.action, entry.subject) for entry in audit.entries(int(alice.id))]
-    assert {("manifest.create", "m/work"), ("manifest.edit", "m/work")} <= set(deeds)
+    assert {("manifest.create", "m/team"), ("manifest.edit", "m/team")} <= set(deeds)

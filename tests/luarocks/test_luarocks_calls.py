@@ -43,7 +43,7 @@ def test_check_rockspec_costs_three_calls(client: Client, key: str, upload: Uplo
         "/dev/manifest",
         "/manifests/carol/manifest-5.1",
         "/dev/manifests/carol/manifest.json",
-        "/m/work/manifest",
+        "/m/team/manifest",
         "/modules/carol/m7",
         "/api/1/modules/m7",
         "/api/1/modules",
@@ -53,8 +53,8 @@ def test_what_everybody_reads_costs_one_call(
     client: Client, key: str, upload: Upload, calls: list[str], path: str
 ) -> None:
     upload()
-    client.request("PUT", f"/api/1/{key}/manifests/work")
-    client.request("PUT", f"/api/1/{key}/manifests/work/modules/alice/say")
+    client.request("PUT", f"/api/1/{key}/manifests/team")
+    client.request("PUT", f"/api/1/{key}/manifests/team/modules/alice/say")
     client.get(path)
     calls.clear()
     assert (client.get(path).status, calls) == (200, ["Query"])

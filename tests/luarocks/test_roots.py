@@ -47,7 +47,7 @@ def test_every_root_has_the_files_of_its_modules(client: Client, published: None
     assert client.get(f"{root}/{name}").status == 200
 
 
-@pytest.mark.parametrize("path", ["/dev", "/manifests/alice", "/m/work", "/m/work/dev"])
+@pytest.mark.parametrize("path", ["/dev", "/manifests/alice", "/m/team", "/m/team/dev"])
 def test_a_root_leads_to_its_manifest(client: Client, aws: None, path: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.header("location")) == (302, f"http://moonbase.test{path}/manifest")
