@@ -1,0 +1,285 @@
+"""Luanti's markup from Markdown and HTML: the table of conversions, and that no text can become a tag."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.contentdb.hypertext import Hypertext, escape, from_html, from_markdown
+from chalicelib.contentdb.markdown import to_html
+
+PAGE = "https://cdb.example.org/packages/alice/mod/"
+TAG = re.compile(r"<(/?)([a-z]+)((?: (?:name|width|height)=[A-Za-z0-9_.]+)*)>")
+OPEN_ENDED = {"img"}
+
+
+def body(html: str, **more: Any) -> str:
+    return from_html(html, PAGE, **more).body
+
+
+@pytest.mark.parametrize(
+    ("html", "markup"),
+    [
+        ("", "\n"),
+        ("  a \n b\t c", "a b c\n"),
+        ("<p>  one</p><p>two</p>", "one\ntwo\n"),
+        ("a<br>b", "a\nb\n"),
+        ("<h1>Big</h1>text", "\n<big>Big</big>\ntext\n"),
+        ("text<h2>Big</h2>text", "text\n\n<big>Big</big>\ntext\n"),
+        ("<h3>a</h3><h4>b</h4><h5>c</h5>", "\n<b>a</b>\n\n<b>b</b>\n\n<b>c</b>\n"),
+        ("<h6>plain</h6>text", "plain\ntext\n"),
+        ("<b>b</b><strong>s</strong>", "<b>b</b><b>s</b>\n"),
+        ("<i>i</i><em>e</em><u>u</u>", "<i>i</i><i>e</i><u>u</u>\n"),
+        ("use <code>a  b</code>", "use <code>a b</code>\n"),
+        ("<pre>a\n  <b>b</b>\n</pre>c", "<code>a\n  b\n</code>\nc\n"),
+        (
+            "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>d",
+            "<img name=blank.png width=16 height=1>• a\n<img name=blank.png width=16 height=1>• b\n"
+            "<img name=blank.png width=32 height=1>• c\nd\n",
+        ),
+        ("<ul><li><p>a</p></li><li></li></ul>", "<img name=blank.png width=16 height=1>• a\n"
+            "<img name=blank.png width=16 height=1>• \n"),
+        ("<ol><li>a</li></ol>", "<img name=blank.png width=0 height=1>• a\n"),
+        ("<blockquote>a<hr><del>b</del><sup>c</sup></blockquote><div>d</div>", "a\nbc\nd\n"),
+        ("a &lt;b&gt; \\ &amp; &copy;", "a \\<b\\> \\\\ & ©\n"),
+        ("<a>nowhere</a>", "<action><u>nowhere</u></action>\n"),
+        ("<script>alert(1)</script><style>p{}</style>a<form>b<input></form>", "ab\n"),
+        ("<b>open <i>ends", "<b>open <i>ends</i></b>\n"),
+    ],
+)  # fmt: skip
+def test_html_becomes_markup(html: str, markup: str) -> None:
+    assert body(html) == markup
+
+
+def test_links_are_numbered_and_made_absolute() -> None:
+    assert from_html(
+        '<a href="https://a.example/x?y=1&amp;z">a</a> <a href="#top">b</a> <a href="/users/bob/">c</a>', PAGE
+    ) == Hypertext(
+        "<action name=link_1><u>a</u></action> <action name=link_2><u>b</u></action> "
+        "<action name=link_3><u>c</u></action>\n",
+        links={
+            "link_1": "https://a.example/x?y=1&z",
+            "link_2": f"{PAGE}#top",
+            "link_3": "https://cdb.example.org/users/bob/",
+        },
+    )
+
+
+def test_without_a_page_links_stay_as_they_are() -> None:
+    assert from_html('<a href="/x">a</a><img src="y.png">', "") == Hypertext(
+        "<action name=link_1><u>a</u></action><img name=image_1 width=128 height=128>\n",
+        links={"link_1": "/x"},
+        images={"image_1": "y.png"},
+    )
+
+
+@pytest.mark.parametrize(
+    "href", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", " java\nscript:x", "file:///etc/passwd"]
+)
+def test_a_link_that_is_no_address_leads_nowhere(href: str) -> None:
+    assert from_html(f'<a href="{href}">a</a>', PAGE) == Hypertext("<action><u>a</u></action>\n")
+
+
+def test_an_address_that_cannot_be_read_leads_to_the_page() -> None:
+    assert from_html('<a href="//[x">a</a>', PAGE).links == {"link_1": PAGE}
+
+
+def test_images_are_shown_with_their_size_and_told_of() -> None:
+    html = '<img src="/a.png" alt="An  a" width="40" height="20"><img src="b.png" width="100%" height="-3">'
+    assert from_html(html, PAGE) == Hypertext(
+        "<img name=image_1 width=40 height=20><img name=image_2 width=128 height=128>\n",
+        images={"image_1": "https://cdb.example.org/a.png", "image_2": f"{PAGE}b.png"},
+        image_tooltips={"image_1": "An a"},
+    )
+
+
+def test_images_that_are_not_included_are_links_each_with_a_name_of_its_own() -> None:
+    html = '<img src="/a.png" alt="<a>"><a href="/x">x</a><img src="/b.png">'
+    assert from_html(html, PAGE, include_images=False) == Hypertext(
+        "<action name=image_1><u>Image: \\<a\\></u></action><action name=link_1><u>x</u></action>"
+        "<action name=image_2><u>Image</u></action>\n",
+        links={
+            "image_1": "https://cdb.example.org/a.png",
+            "link_1": "https://cdb.example.org/x",
+            "image_2": "https://cdb.example.org/b.png",
+        },
+    )
+
+
+TABLE = "<h2 id='sizes'>Sizes</h2>a<table><tr><td>1<pre>2</pre><table><tr><td>3</table></table>b"
+
+
+def test_a_table_is_a_link_to_its_place_on_the_page() -> None:
+    made = from_html(TABLE, PAGE)
+    assert made.body == "\n<big>Sizes</big>\na\n<action name=link_1><u>(view table in browser)</u></action>\nb\n"
+    assert made.links == {"link_1": f"{PAGE}#sizes"}
+
+
+def test_a_table_on_no_page_is_only_told_of() -> None:
+    assert from_html(TABLE, "") == Hypertext("\n<big>Sizes</big>\na\n(view table in browser)\nb\n")
+
+
+def test_a_prefix_keeps_the_names_of_several_texts_apart() -> None:
+    made = from_html('<a href="/x">x</a><img src="/y">', "", prefix="review_7_")
+    assert made.links == {"review_7_link_1": "/x"}
+    assert made.images == {"review_7_image_1": "/y"}
+
+
+def test_markdown_becomes_markup() -> None:
+    text = (
+        "# Title\n\nHello *you*, see https://a.example/b_c_d. Ask @bob or @bob/box!\n\n"
+        "* one\n* `two`\n\n```lua\nx = 1 < 2\n```\n"
+    )
+    assert from_markdown(text, PAGE) == Hypertext(
+        "\n<big>Title</big>\nHello <i>you</i>, see <action name=link_1><u>https://a.example/b_c_d</u></action>. "
+        "Ask <action name=link_2><u>@bob</u></action> or <action name=link_3><u>@bob/box</u></action>!\n"
+        "<img name=blank.png width=16 height=1>• one\n<img name=blank.png width=16 height=1>• <code>two</code>\n"
+        "<code>x = 1 \\< 2\n</code>\n",
+        links={
+            "link_1": "https://a.example/b_c_d",
+            "link_2": "https://cdb.example.org/users/bob/",
+            "link_3": "https://cdb.example.org/packages/bob/box/",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "href"),
+    [
+        ("(https://a.example/)", "https://a.example/"),
+        ("https://a.example/x_(y).", "https://a.example/x_(y)"),
+        ("<https://a.example/>", "https://a.example/"),
+        ("[text](https://a.example/)", "https://a.example/"),
+        ("@bob.", "/users/bob/"),
+        ("@b.o-b_1/mod", "/packages/b.o-b_1/mod/"),
+    ],
+)
+def test_plain_addresses_and_mentions_are_links(text: str, href: str) -> None:
+    assert re.findall(r'href="([^"]*)"', to_html(text)) == [href]
+
+
+@pytest.mark.parametrize(
+    "text", ["bob@example.org", "a/@bob", "`@bob`", "@b", "ftp://a.example", "[@bob](x)", "https://"]
+)
+def test_what_only_looks_like_a_link_is_none(text: str) -> None:
+    assert not re.search(r'href="(?!x)', to_html(text))
+
+
+def test_headings_have_ids_of_their_own_and_a_link_to_each() -> None:
+    link = '<a href="#{0}" class="header-anchor">🔗</a>'.format
+    assert to_html("# Ä b!\n## Ä *b*\n# ?\n") == (
+        f'<h1 id="ä-b">Ä b!{link("ä-b")}</h1>\n<h2 id="ä-b-2">Ä <em>b</em>{link("ä-b-2")}</h2>\n'
+        f'<h1 id="section">?{link("section")}</h1>\n'
+    )
+
+
+def test_tables_and_strikethrough_are_known() -> None:
+    assert to_html("a | b\n--|:-:\n~~1~~ | 2\n") == (
+        "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td><s>1</s></td>\n"
+        "<td>2</td>\n</tr>\n</tbody>\n</table>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[a](javascript:alert(1))",
+        "<a href='jav&#x09;ascript:alert(1)'>a</a>",
+        "<svg><a xlink:href='javascript:alert(1)'>a</a></svg>",
+        "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+        "<iframe src='https://a.example'></iframe><object data=x></object>",
+        "<p style='position:fixed' onclick=x class=y>a",
+    ],
+)
+def test_html_is_cleaned_of_everything_that_acts(text: str) -> None:
+    tags = "".join(re.findall(r"<[^>]*>", to_html(text)))
+    assert not re.search(r"script|onerror|onclick|style|iframe|object|svg|math|class", tags, re.IGNORECASE)
+
+
+def assert_is_markup(made: Hypertext) -> None:
+    """Every tag is one of ours, closed in order, and every name in it leads somewhere."""
+    plain = re.sub(r"\\.", "", made.body, flags=re.DOTALL)
+    opened: list[str] = []
+    for closing, tag, attributes in TAG.findall(plain):
+        if closing:
+            assert opened.pop() == tag
+        elif tag not in OPEN_ENDED:
+            opened.append(tag)
+        for name in re.findall(r"name=(\S+)", attributes):
+            assert name == "blank.png" or name in made.links or name in made.images
+    assert opened == []
+    assert not re.search(r"[<>\\]", TAG.sub("", plain))
+
+
+SNIPPETS = st.sampled_from(
+    [
+        *(
+            "<b>",
+            "</b>",
+            "<a href=x>",
+            "</a>",
+            "<pre>",
+            "</pre>",
+            "<table>",
+            "</table>",
+            "<td>",
+            "<ul>",
+            "<li>",
+            "</li>",
+            "</ul>",
+        ),
+        *(
+            "<img src=y alt='<big>'>",
+            "<h1>",
+            "</h1>",
+            "<code>",
+            "</code>",
+            "<p>",
+            "<br>",
+            "&lt;b&gt;",
+            "<action name=x>",
+            "\\",
+        ),
+        *(
+            "*",
+            "**",
+            "[",
+            "](",
+            ")",
+            "`",
+            "```\n",
+            "\n\n",
+            "- ",
+            "1. ",
+            "> ",
+            "# ",
+            "|",
+            "--|--\n",
+            "@bob",
+            "https://a.example",
+            "![",
+            "\\<",
+        ),
+    ]
+)
+TEXTS = st.lists(SNIPPETS | st.text(max_size=8), max_size=30).map("".join)
+
+
+@given(TEXTS, st.booleans(), st.sampled_from(["", PAGE]))
+def test_any_html_gives_balanced_and_escaped_markup(text: str, images: bool, page: str) -> None:
+    assert_is_markup(from_html(text, page, images))
+
+
+@given(TEXTS, st.booleans())
+def test_any_markdown_gives_balanced_and_escaped_markup(text: str, images: bool) -> None:
+    assert_is_markup(from_markdown(text, PAGE, images))
+
+
+@given(st.text())
+def test_escaped_text_holds_no_tag_and_loses_nothing(text: str) -> None:
+    assert re.sub(r"\\(.)", r"\1", escape(text), flags=re.DOTALL) == text
+    assert not re.search(r"(?<!\\)(\\\\)*[<>]", escape(text))
