@@ -33,6 +33,16 @@ class Hypertext:
     images: dict[str, str] = field(default_factory=dict)
     image_tooltips: dict[str, str] = field(default_factory=dict)
 
+    def described(self) -> dict[str, str | dict[str, str]]:
+        """What clients get: beside the text, `head`, the style of our tags, which they put before it."""
+        return {
+            "head": HEAD,
+            "body": self.body,
+            "links": self.links,
+            "images": self.images,
+            "image_tooltips": self.image_tooltips,
+        }
+
 
 def escape(text: str) -> str:
     """Plain text as markup."""

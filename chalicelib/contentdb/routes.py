@@ -4,6 +4,7 @@ from chalicelib.contentdb import (
     auth,
     collections,
     file_routes,
+    hypertext_routes,
     index,
     languages,
     lists,
@@ -26,7 +27,7 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "release_routes", "screenshot_routes", "service"]
+__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service"]
 
 PACKAGE = "/api/packages/{author}/{name}"
 
