@@ -40,7 +40,7 @@ class Served:
 
     def dig(self, *arguments: str) -> str:
         """What Debian's dig prints."""
-        command = ["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=1", "+time=5", *arguments]
+        command = ["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=4", "+time=5", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
