@@ -25,6 +25,7 @@ LARGEST_TEMPLATE = 700_000
 # The runtime of Python 3.11 has glibc 2.26. Where no wheel fits it, Chalice compiles one for this machine's glibc
 # and says nothing; such a wheel has the plain tag `linux_x86_64`.
 FITTING = ("-any", "-manylinux1_x86_64", "-manylinux2010_x86_64", "-manylinux2014_x86_64")
+_PAGE = "assert b'<h1>' in app.site({'httpMethod': 'GET', 'path': '/', 'headers': {'Accept': 'text/html'}}).body"
 LEFT_HOME = {"boto3", "commands", "infra", "moto", "standalone", "tests"}
 
 
@@ -80,10 +81,10 @@ def fits(wheel: Iterable[str]) -> bool:
 
 
 def check_import(package: ZipFile) -> None:
-    """Import the app from the package alone, in a bare interpreter with no credentials."""
+    """Import the app from the package alone, in a bare interpreter with no credentials, and have it make a page."""
     with tempfile.TemporaryDirectory() as directory:
         package.extractall(directory)
-        code = "import sys; sys.path.insert(0, sys.argv[1]); import app; assert app.app.routes"
+        code = "import sys; sys.path.insert(0, sys.argv[1]); import app; assert app.app.routes; " + _PAGE
         environment = {"AWS_REGION": "us-east-1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
         subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code, directory], env=environment, check=True)
 

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import app as moonbase
 from standalone.event import proxy_event
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
 
 @dataclass
 class Reply:
@@ -77,6 +79,12 @@ class Client:
 
     def get(self, path: str, **more: Any) -> Reply:
         return self.request("GET", path, **more)
+
+    def page(self, path: str, status: int = 200, **more: Any) -> str:
+        """What a browser gets: the text of a page, with this status."""
+        reply = self.get(path, **more, headers=BROWSER)
+        assert (reply.status, reply.header("content-type")) == (status, "text/html; charset=utf-8")
+        return reply.body.decode()
 
     def head(self, path: str, **more: Any) -> Reply:
         return self.request("HEAD", path, **more)

@@ -5,6 +5,7 @@ from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Rate, Revoked
 from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 
 WINDOW = 300  # seconds, aligned to the clock as the real server's are
@@ -42,8 +43,8 @@ def rate() -> Rate | None:
 
 def _accepts_json(request: Request) -> bool:
     """Whether the answer may be JSON by the Accept header, which must be there."""
-    kinds = (part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
-    return any(kind in _ACCEPTED for kind in kinds)
+    accepted = offers(request.headers.get("accept", ""))
+    return any(accepted.get(kind, 0) > 0 for kind in _ACCEPTED)
 
 
 def _unknown() -> Unauthenticated:

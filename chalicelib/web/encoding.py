@@ -1,16 +1,15 @@
 """Compressed answers: gzip (RFC 9110, section 8.4) for whoever accepts it."""
 
 import gzip
-import re
 from functools import cached_property
 
 from chalicelib.web.conditional import etag_of
+from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
 SMALLEST = 1024  # below, the headers would outweigh what is saved
 _TYPES = ("application/json", "application/javascript", "application/xml", "image/svg+xml", "text/")
-_REFUSED = re.compile(r"q=0(\.0*)?")
 
 
 class Kept(bytes):
@@ -48,11 +47,8 @@ def encode(request: Request, response: Response) -> None:
 
 def accepts_gzip(request: Request) -> bool:
     """Whether the client takes gzip: it names it, or anything, and not with the quality 0."""
-    offers: dict[str, bool] = {}
-    for offer in request.headers.get("accept-encoding", "").split(","):
-        coding, _, quality = offer.partition(";")
-        offers[coding.strip().lower()] = not _REFUSED.fullmatch(quality.replace(" ", "").lower())
-    return offers.get("gzip", offers.get("x-gzip", offers.get("*", False)))
+    accepted = offers(request.headers.get("accept-encoding", ""))
+    return next((accepted[coding] > 0 for coding in ("gzip", "x-gzip", "*") if coding in accepted), False)
 
 
 def _gzip(content: bytes) -> bytes:

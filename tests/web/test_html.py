@@ -1,0 +1,126 @@
+"""Pages: who gets them, and what their headers hold browsers to."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from chalicelib.core.errors import NotFound, TooMany
+from chalicelib.web import html, shelves
+from chalicelib.web.errors import MethodNotAllowed
+from chalicelib.web.request import Request
+from chalicelib.web.shelves import Work
+from tests.client import BROWSER
+
+
+def request(accept: str | None = None, **event: object) -> Request:
+    headers = {"Host": "moonbase.test", **({} if accept is None else {"Accept": accept})}
+    return Request({"httpMethod": "GET", "path": "/", "headers": headers, **event})
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (None, False),
+        ("", False),
+        ("*/*", False),
+        ("text/*", False),
+        ("application/json, text/plain, */*", False),
+        ("application/json, text/html;q=0.9", False),
+        ("text/html;q=0.5, */*;q=0.8", False),
+        ("text/html;q=0", False),
+        ("text/html, image/gif, image/jpeg, */*; q=0.2", False),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", False),
+        (BROWSER["Accept"], True),
+        ("text/html", True),
+        ("Text/HTML", True),
+        ("text/html, application/json", True),
+        ("text/html, text/plain, text/sgml, text/css, application/xhtml+xml, */*;q=0.01", True),
+    ],
+)
+def test_browsers_get_pages_and_programs_do_not(accept: str | None, wanted: bool) -> None:
+    assert html.wants_html(request(accept)) is wanted
+
+
+def test_a_page_says_what_browsers_may_do_with_it() -> None:
+    page = html.page(request(), "home/welcome.html")
+    style = re.search(r"<style>(.*?)</style>", page.body.decode(), re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert page.headers == [
+        ("Content-Type", "text/html; charset=utf-8"),
+        (
+            "Content-Security-Policy",
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Vary", "Accept"),
+        ("ETag", page.header("ETag")),
+    ]
+
+
+def test_nothing_on_a_page_acts_or_comes_from_elsewhere() -> None:
+    text = html.page(request(), "home/welcome.html").body.decode()
+    assert re.search(r"<script|\son\w+=|javascript:|\sstyle=|url\(|@import", text) is None
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
+        "/favicon.svg",
+        "#main",
+        "/",
+        "/modules",
+        "/account",
+        "/account/keys",
+        "/account/register",
+    }
+
+
+def test_what_is_private_is_kept_by_nobody() -> None:
+    page = html.page(request(), "home/welcome.html", private=True)
+    assert (page.header("Cache-Control"), page.header("ETag")) == ("no-store", None)
+
+
+def test_links_stay_below_the_stage_that_the_client_called() -> None:
+    context = {"path": "/prod/", "httpMethod": "GET"}
+    text = html.page(request(requestContext=context), "home/welcome.html").body.decode()
+    assert 'href="/prod/modules"' in text
+    assert "--only-server=http://moonbase.test/prod NAME" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "title", "header"),
+    [
+        (NotFound("There is no <b>such</b> thing."), 404, "Not Found", ()),
+        (MethodNotAllowed("Not so.", allowed=["GET"]), 405, "Method Not Allowed", ("Allow", "GET")),
+        (TooMany("Slowly.", retry_after=7), 429, "Too Many Requests", ("Retry-After", "7")),
+    ],
+)
+def test_an_error_is_a_page_too(error: NotFound, status: int, title: str, header: tuple[str, str]) -> None:
+    page = html.error_page(request(), error)
+    assert (page.status, page.header("Cache-Control")) == (status, "no-store")
+    assert not header or header in page.headers
+    text = page.body.decode()
+    assert f"<title>{title} · Moonbase</title>" in text
+    assert "<b>" not in text
+    assert error.message.replace("<", "&lt;").replace(">", "&gt;") in text
+
+
+def test_an_error_that_says_nothing_is_a_page_all_the_same() -> None:
+    assert b"<h1>Not Found</h1>" in html.error_page(request(), NotFound()).body
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "ftp://x", "http://[", "x"])
+def test_only_a_web_address_becomes_a_link(url: str) -> None:
+    parts = html._environment().get_template("web/parts.html").module
+    assert "<a" not in parts.link(url)  # type: ignore[attr-defined]
+    assert '<a href="https://x" rel="nofollow">' in parts.link("https://x")  # type: ignore[attr-defined]
+
+
+def test_a_shelf_shows_so_many_works_and_an_empty_one_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_shelves", {})
+    shelves.shelf("Books")(lambda name: [Work(f"{name} {n}", "", "/x") for n in range(200)])
+    shelves.shelf("Films")(lambda name: [])
+    found = shelves.of("alice")
+    assert list(found) == ["Books"]
+    assert len(found["Books"]) == shelves.MOST
