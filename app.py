@@ -16,6 +16,7 @@ site = Site(
         "/": home,
         "/{file}": luarocks,
         "/{file}/{below}": home,
+        "/favicon.svg": home,
         "/healthz": home,
         "/api": contentdb,
         "/api/tool_version": luarocks,

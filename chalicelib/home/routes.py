@@ -20,6 +20,12 @@ def welcome(request: Request) -> Response:
     return wire.render_welcome(request)
 
 
+@service.route("GET", "/favicon.svg")
+def mark(request: Request) -> Response:
+    """The moon."""
+    return wire.render_mark()
+
+
 @service.route("POST", uploads.PATH)
 def send_file(request: Request) -> Response:
     """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""

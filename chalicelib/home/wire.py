@@ -2,6 +2,7 @@
 
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.html import error_page, page, source, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
 
@@ -10,14 +11,26 @@ Moonbase: a server for the Lua world.
 
 LuaRocks   luarocks install --only-server={base} NAME
            luarocks upload --server={base} --temp-key=KEY NAME-VERSION.rockspec
+Luanti     contentdb_url = {base}
+LuaDNS     curl -u EMAIL:KEY {base}/v1/zones
 Hel        wget {base}/hel/module /etc/hpm/module/moonbase.lua; hpm hel:search WORD
+
+Account    {base}/account
 """
+_A_DAY = ("Cache-Control", "public, max-age=86400")
 
 
 def render_welcome(request: Request) -> Response:
-    """A page of plain text with the lines to paste for each client."""
+    """The lines to paste for each client: a page for browsers, else plain text."""
+    if wants_html(request):
+        return page(request, "home/welcome.html")
     text = _WELCOME.format(base=request.base_url)
-    return bytes_response(text.encode(), "text/plain; charset=utf-8")
+    return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
+
+
+def render_mark() -> Response:
+    """The moon that browsers show beside a page's title."""
+    return bytes_response(source("web/moon.svg").encode(), "image/svg+xml", headers=[_A_DAY])
 
 
 def parse_slot(request: Request) -> tuple[str, bytes]:
@@ -34,5 +47,7 @@ def render_health() -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"message": ...}`: in no service's dialect."""
+    """`{"message": ...}`, in no service's dialect; a page for browsers."""
+    if wants_html(request):
+        return error_page(request, error)
     return json_response({"message": error.message}, status_of(error), headers_of(error))
