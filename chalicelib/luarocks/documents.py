@@ -30,15 +30,20 @@ def parse_query(request: Request) -> Query:
 
 
 def render_found(request: Request, found: list[Entry]) -> Response:
-    """One page of a search: `limit` modules from `offset` on. Raises Invalid."""
-    offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
-    page = [_brief(request, entry) for entry in found[offset : offset + limit]]
-    return _with_etag(json_response({"modules": page, "total": len(found), "offset": offset, "limit": limit}))
+    """One page of a search. Raises Invalid."""
+    return _with_etag(json_response(found_document(request, found)))
 
 
 def render_module(request: Request, entry: Entry) -> Response:
     """All that is public of a module."""
     return _with_etag(json_response(document(request, entry.value)))
+
+
+def found_document(request: Request, found: list[Entry]) -> dict[str, Any]:
+    """`limit` modules of a search from `offset` on. Raises Invalid."""
+    offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
+    page = [_brief(request, entry) for entry in found[offset : offset + limit]]
+    return {"modules": page, "total": len(found), "offset": offset, "limit": limit}
 
 
 def document(request: Request, value: Value) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from urllib.parse import quote
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry
 from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, page, roots, search, wire
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
 from chalicelib.luarocks.versions import TARGETS
+from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
 from chalicelib.web.routing import View
@@ -81,18 +83,23 @@ def to_manifest(request: Request) -> Response:
 def module_page(request: Request) -> Response:
     """A module, as a page or as JSON: the `module_url` of an upload."""
     entry = modules.get(index.catalogue.view(), request.params["user"], request.params["module"])
-    if page.wants_html(request):
+    if wants_html(request):
         return page.render_module(request, entry.value)
-    response = documents.render_module(request, entry)
-    response.headers.append(("Vary", "Accept"))
-    return response
+    return _also_a_page(documents.render_module(request, entry))
+
+
+@_read("/modules")
+def all_modules(request: Request) -> Response:
+    """The search below, as a page or as JSON."""
+    if wants_html(request):
+        return page.render_found(request, _found(request))
+    return _also_a_page(search_modules(request))
 
 
 @_read("/api/1/modules")
 def search_modules(request: Request) -> Response:
     """Search: `q`, `user`, `label`, `lua`, `root`, `sort`, `offset`, `limit`."""
-    query = documents.parse_query(request)
-    return documents.render_found(request, search.find(index.catalogue.view(), query))
+    return documents.render_found(request, _found(request))
 
 
 @_read("/api/1/modules/{name}")
@@ -102,6 +109,15 @@ def root_module(request: Request) -> Response:
     if entry is None:
         raise NotFound("There is no such module.")
     return documents.render_module(request, entry)
+
+
+def _found(request: Request) -> list[Entry]:
+    return search.find(index.catalogue.view(), documents.parse_query(request))
+
+
+def _also_a_page(response: Response) -> Response:
+    response.headers.append(("Vary", "Accept"))
+    return response
 
 
 def _serve(request: Request, root: Root) -> Response:

@@ -14,6 +14,7 @@ from chalicelib.luarocks.roots import File, Root
 from chalicelib.web.conditional import etag_of, not_modified
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.forms import Upload
+from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
@@ -182,7 +183,9 @@ def render_file(request: Request, file: File) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"errors": [...]}`, always an array of texts."""
+    """`{"errors": [...]}`, always an array of texts; a page where browsers look for one."""
+    if request.segments[:1] == ("modules",) and wants_html(request):
+        return error_page(request, error)
     body: dict[str, Any] = {"errors": error.detail.get("messages") or [error.message]}
     if isinstance(error, SecondFactorRequired):
         body["two_factor_required"] = True

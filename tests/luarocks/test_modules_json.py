@@ -182,7 +182,7 @@ def test_a_browser_gets_a_page(client: Client, published: None) -> None:
     assert (reply.status, reply.header("content-type")) == (200, "text/html; charset=utf-8")
     page = reply.body.decode()
     for text in (
-        "<title>say</title>",
+        "<title>say · Moonbase</title>",
         "Says hello",
         "luarocks install --only-server=http://moonbase.test say",
         '<a href="http://moonbase.test/say-1.0-1.src.rock">say-1.0-1.src.rock</a>',
