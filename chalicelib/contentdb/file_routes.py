@@ -1,13 +1,24 @@
-"""Downloads, and what is below /uploads and /thumbnails: not of the API, and what players fetch most."""
+"""Packages' pages, downloads, and what is below /uploads and /thumbnails: not of the API, and fetched most."""
 
-from chalicelib.contentdb import downloads, file_wire, files, images, index, packages, versions
+from chalicelib.contentdb import downloads, file_wire, files, images, index, package_page, packages, versions
 from chalicelib.contentdb.downloads import Download
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.tables import Release, package_pk, release_sk
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.views import Entry
+from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+
+
+@service.route("GET", "/packages/{owner}/{name}")
+def package_for_people(request: Request) -> Response:
+    """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
+    view = index.catalogue.view()
+    package = packages.get(view, request.params["owner"], request.params["name"])
+    if wants_html(request):
+        return package_page.render(request, view, package)
+    return file_wire.render_way_to_api(request, package)
 
 
 @service.route("GET", "/packages/{owner}/{name}/download")

@@ -3,6 +3,7 @@
 from chalicelib import settings
 from chalicelib.contentdb.tables import File, Release
 from chalicelib.core import blobs
+from chalicelib.core.views import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, redirect
 
@@ -41,6 +42,13 @@ def render_nothing(request: Request) -> Response:
         return Response(204)
     owner, name = request.params["owner"], request.params["name"]
     return redirect(f"{request.base_url}/packages/{owner}/{name}/")
+
+
+def render_way_to_api(request: Request, package: Entry) -> Response:
+    """Where programs read what browsers see as a page."""
+    response = redirect(f"{request.base_url}/api/packages/{package.key}/")
+    response.headers.append(("Vary", "Accept"))
+    return response
 
 
 def _headers(tag: str) -> list[tuple[str, str]]:

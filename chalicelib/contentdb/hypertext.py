@@ -11,7 +11,7 @@ from itertools import count
 from urllib.parse import urljoin
 
 HEAD = "<tag name=code color=#7bf font=mono><tag name=action color=#77f hovercolor=#aaf>"
-_PERMALINK = "header-anchor"  # the class of the link that markdown.py puts beside each heading
+PERMALINK = "header-anchor"  # the class of the link that markdown.py puts beside each heading
 
 _SPECIAL = re.compile(r"([\\<>])")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
@@ -174,7 +174,7 @@ class _Writer(HTMLParser):
                 self._lists.pop()
 
     def _open_link(self, given: dict[str, str]) -> None:
-        if given.get("class") == _PERMALINK:
+        if given.get("class") == PERMALINK:
             self._ignored_link = True
         elif href := given.get("href"):
             self._tag(f"<action name={self._name('link', self._to_page(href))}><u>")

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-PERMALINK = "header-anchor"  # the class of the link that stands beside each heading
+from chalicelib.contentdb.hypertext import PERMALINK
 
 _SCHEMES = {"http", "https", "mailto"}
 _TAGS = {

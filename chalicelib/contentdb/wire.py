@@ -19,6 +19,7 @@ from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
+from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
 
@@ -70,9 +71,11 @@ def render_success(**told: Any) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal in one of the two shapes; or the way to where a package is now."""
+    """A refusal in one of the two shapes, or as a page for browsers; or the way to where a package is now."""
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
+    if request.segments[0] == "packages" and wants_html(request):
+        return error_page(request, error)
     status = status_of(error)
     if isinstance(error, TooLarge) and request.segments[-1] == "new":
         error.message += _SLOTS
