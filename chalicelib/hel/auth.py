@@ -6,6 +6,7 @@ from collections.abc import Callable
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 
 COOKIE = "auth_tkt"
@@ -59,6 +60,12 @@ def user(view: str) -> Callable[[Request], Caller]:
         return caller if request.method in ("GET", "HEAD") else _with_session(caller)
 
     return authenticate
+
+
+def user_or_visitor(view: str) -> Callable[[Request], Caller | None]:
+    """As `user`; nobody in particular for a browser, whose page shows only what is public."""
+    authenticate = user(view)
+    return lambda request: None if wants_html(request) else authenticate(request)
 
 
 def is_admin(caller: Caller) -> bool:

@@ -15,6 +15,7 @@ from chalicelib.hel.model import Document
 from chalicelib.hel.tables import File
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
+from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
 
@@ -195,7 +196,9 @@ def render_module(request: Request) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal: a message of its own, and its status in Hel's words."""
+    """A refusal: a message of its own, and its status in Hel's words. A page where browsers look for one."""
+    if request.segments[0] == "users" and wants_html(request):
+        return error_page(request, error)
     status = status_of(error)
     status = _NO_STATUS.get(status, status)
     told = {"message": _message(request, error), "explanation": _EXPLANATIONS[status]}
