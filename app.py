@@ -2,6 +2,7 @@
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
+from chalicelib.account.routes import service as account
 from chalicelib.contentdb.routes import service as contentdb
 from chalicelib.core import jobs, uploads
 from chalicelib.hel.routes import service as hel
@@ -36,6 +37,7 @@ site = Site(
         "/users": hel,
         "/profile": hel,
         "/v1": luadns,
+        "/account": account,
     }
 )
 

@@ -10,7 +10,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 MIB = 1024 * 1024
-CHOICES = {"luarocks_reads": ("public", "key"), "luadns_engine": ("", "authoritative", "route53", "none")}
+CHOICES = {
+    "registration": ("open", "invitation", "closed"),
+    "luarocks_reads": ("public", "key"),
+    "luadns_engine": ("", "authoritative", "route53", "none"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Settings:
     base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
     max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
     max_answer: int = 4 * MIB  # the largest file sent as a body; above it a link leads to it; on Lambda 4.4 MB
+    registration: str = "invitation"  # who may open an account: open (everybody), invitation (whoever has one), closed
+    registration_rate: int = 20  # accounts that one address may open in an hour, where everybody may
     luarocks_reads: str = "public"  # who may read rocks: public (everybody), or key (who has a key)
     luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
@@ -38,13 +44,13 @@ class Settings:
     hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
     hel_page: int = 20  # packages in one page of a list
     hel_longest_page: int = 100  # packages in one page, when a client asks for more by "limit"
-    hel_registrations: int = 20  # accounts that one address may register in an hour; 0 closes registration
     hel_packages: int = 200  # packages that one account may create
     hel_package_bytes: int = 8 * MIB  # of all the packages that one account creates, as JSON without their files
     hel_file_bytes: int = 64 * MIB  # of all the files that one account stores, in blocks of 4 KiB
     hel_largest_file: int = 2 * MIB  # of one stored file; on Lambda also below max_body and max_answer
     hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
     luadns_engine: str = ""  # authoritative, route53, none; empty: the first with `serve --dns-port`, else none
+    luadns_self_service: bool = False  # whether people may open LuaDNS' API for themselves; else administrators do
     luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS of new zones, where we name them
     luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, its @ written as a dot
     luadns_rate: int = 1200  # requests in five minutes for one key; 0: as many as they like

@@ -19,24 +19,14 @@ def luadns() -> None:
 @click.argument("name")
 def enable(name: str) -> dict[str, Any]:
     """Let the account NAME use LuaDNS' API, which is closed to it at first."""
-    from chalicelib.core import accounts
-    from chalicelib.luadns import users
-
-    account = accounts.named(name)
-    users.enable(account)
-    return {"username": account.username, "luadns": account.luadns_enabled}
+    return _switch(name, True)
 
 
 @luadns.command()
 @click.argument("name")
 def disable(name: str) -> dict[str, Any]:
     """Close LuaDNS' API to the account NAME; its zones stay."""
-    from chalicelib.core import accounts
-    from chalicelib.luadns import users
-
-    account = accounts.named(name)
-    users.disable(account)
-    return {"username": account.username, "luadns": account.luadns_enabled}
+    return _switch(name, False)
 
 
 @luadns.command()
@@ -85,6 +75,14 @@ def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
         text = stream.read()
     after, records = zonefile.load(owner, int(found.id), text, None, replace=replace)
     return {"zone": after.name, "records": len(records), "serial": int(after.serial)}
+
+
+def _switch(name: str, on: bool) -> dict[str, Any]:
+    from chalicelib.core import accounts
+
+    account = accounts.named(name)
+    accounts.switch_luadns(account, on)
+    return {"username": account.username, "luadns": account.luadns_enabled}
 
 
 def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":

@@ -1,18 +1,18 @@
 """Accounts: one for all four services."""
 
 import re
-from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from chalicelib.core import audit, ids, limits
+from pynamodb.expressions.update import Action
+
+from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.passwords import hash_password, matches
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, Claim, now
-
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
+from chalicelib.core.tables import Account, Claim, Credential, now
 
 RANKS = (
     "BANNED",
@@ -27,10 +27,8 @@ RANKS = (
     "ADMIN",
 )
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{2,25}")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
-_LONGEST_PASSWORD = 1024
-_hashing = limits.Turns(at_once=2, waiting=2)  # each takes 20 MB and tens of milliseconds of a processor
-_HASHING = "Too many people are logging in, try again in a moment."
+_EMAIL = re.compile(r'[^@\s<>()\[\]\\,;:"]{1,64}@[^@\s<>()\[\]\\,;:"]{1,255}')
+_WRONG = "Wrong username or password."
 
 
 class UsernameTaken(Conflict):
@@ -45,13 +43,20 @@ class Suspended(Forbidden):
     """The account has been suspended."""
 
 
-def create(username: str, email: str, password: str | None = None, rank: str = "MEMBER") -> Account:
-    """Open an account. Raises Invalid, UsernameTaken or EmailTaken; without a password nobody can log in."""
-    if not is_username(username):
-        raise Invalid("A username has 2 to 25 letters, digits, underscores or hyphens.", field="username")
-    if not _EMAIL.fullmatch(email):
-        raise Invalid("This is not an e-mail address.", field="email")
-    _check_rank(rank)
+def create(
+    username: str,
+    email: str,
+    password: str | None = None,
+    rank: str = "MEMBER",
+    along: Callable[[Account, Transaction], None] | None = None,
+) -> Account:
+    """Open an account. Raises Invalid, UsernameTaken or EmailTaken; without a password nobody can log in.
+
+    `along` may add to the transaction that opens it.
+    """
+    check_username(username)
+    check_email(email)
+    check_rank(rank)
     hashed = hash_password(password) if password is not None else None
     number = ids.reserve("account")
     account = Account(
@@ -69,13 +74,12 @@ def create(username: str, email: str, password: str | None = None, rank: str = "
     writes.create(account)
     writes.create(
         Claim(f"username#{username.lower()}", "claim", holder=str(number)),
-        UsernameTaken("This username is taken."),
+        UsernameTaken("This username is taken.", field="username"),
     )
-    writes.create(
-        Claim(f"email#{email.lower()}", "claim", holder=str(number)),
-        EmailTaken("This e-mail address is in use."),
-    )
-    writes.put(audit.entry(number, "account.create", f"account#{number}"))
+    _claim_email(writes, number, email)
+    writes.put(audit.entry(number, "account.create", account.pk))
+    if along:
+        along(account, writes)
     writes.commit()
     return account
 
@@ -83,6 +87,12 @@ def create(username: str, email: str, password: str | None = None, rank: str = "
 def is_username(text: str) -> bool:
     """Whether `text` may be somebody's username."""
     return _USERNAME.fullmatch(text) is not None
+
+
+def check_username(text: str) -> None:
+    """Raises Invalid unless it may be somebody's username."""
+    if not is_username(text):
+        raise Invalid("A username has 2 to 25 letters, digits, underscores or hyphens.", field="username")
 
 
 def get(account_id: int) -> Account:
@@ -107,9 +117,9 @@ def named(username: str) -> Account:
     raise NotFound(f"There is no account {username}.")
 
 
-def listed() -> Iterator[Account]:
-    """All accounts, oldest first."""
-    return iter(Account.by_listing.query("accounts"))
+def listed(after: int = 0, most: int | None = None) -> Iterator[Account]:
+    """Accounts, oldest first: all, or at most so many `after` an id."""
+    return iter(Account.by_listing.query("accounts", Account.id > after if after else None, limit=most))
 
 
 def log_in(username: str, password: str) -> Account:
@@ -118,44 +128,83 @@ def log_in(username: str, password: str) -> Account:
     Raises Unauthenticated, the same for an unknown user and a wrong password and after the same work, Suspended, or
     Busy when too many others are at it.
     """
-    from argon2.exceptions import VerificationError
-
     account = find(username)
-    try:
-        with _hashing.turn(_HASHING):
-            _hasher().verify((account and account.password_hash) or _nobodys_hash(), password[:_LONGEST_PASSWORD])
-    except VerificationError:
-        raise Unauthenticated("Wrong username or password.") from None
-    if account is None or account.password_hash is None or len(password) > _LONGEST_PASSWORD:
-        raise Unauthenticated("Wrong username or password.")
+    if not matches(password, account.password_hash if account else None) or account is None:
+        raise Unauthenticated(_WRONG)
     ensure_active(account)
     return account
 
 
 def suspend(account: Account, by: Caller | None = None) -> None:
-    """Close the account until it is restored; its files stay."""
-    _set_suspended(account, True, by)
+    """Close the account until it is restored; its files stay. Raises Conflict, see `change`."""
+    _change_now(account, by, suspended=True)
 
 
 def restore(account: Account, by: Caller | None = None) -> None:
     """Open a suspended account again."""
-    _set_suspended(account, False, by)
+    _change_now(account, by, suspended=False)
 
 
-def set_password(account: Account, password: str, by: Caller | None = None) -> None:
-    """Change the account's password. Raises Invalid. Its sessions and keys go on: see credentials.end_sessions."""
+def switch_luadns(account: Account, on: bool, by: Caller | None = None) -> None:
+    """Let an account use LuaDNS' API; or close it, where zones stay, and name servers go on answering for them."""
+    _change_now(account, by, luadns_enabled=on)
+
+
+def set_password(account: Account, password: str, by: Caller | None = None, keep: Credential | None = None) -> None:
+    """Change the account's password, and log it out everywhere but where it uses `keep`. Raises Invalid."""
     hashed = hash_password(password)
     writes = Transaction()
-    writes.update(account, [Account.password_hash.set(hashed)], Account.pk.exists())
+    actions = [*account.assign(password_hash=hashed), *new_era(account, writes, keep)]
+    writes.update(account, actions, Account.pk.exists())
     writes.put(audit.entry(int(account.id), "account.password", account.pk, by))
     writes.commit()
 
 
-def set_rank(account: Account, rank: str, writes: Transaction, by: Caller | None = None) -> None:
-    """Put a change of the account's rank into a transaction. Raises Invalid."""
-    _check_rank(rank)
-    writes.update(account, [Account.rank.set(rank)], Account.pk.exists())
-    writes.put(audit.entry(int(account.id), "account.rank", account.pk, by, rank=rank))
+def set_email(account: Account, email: str, by: Caller | None = None) -> None:
+    """Change the account's e-mail address. Raises Invalid, EmailTaken, or Conflict when it was changed meanwhile."""
+    check_email(email)
+    before, meanwhile = account.email, Conflict("The e-mail address was changed meanwhile.")
+    if email == before:
+        return
+    writes = Transaction()
+    if email.lower() != before.lower():
+        _claim_email(writes, int(account.id), email)
+        mine = Claim.holder == str(int(account.id))
+        writes.delete(Claim(f"email#{before.lower()}", "claim"), mine, meanwhile)
+    writes.update(account, account.assign(email=email), Account.email == before, meanwhile)
+    writes.put(audit.entry(int(account.id), "account.email", account.pk, by))
+    writes.commit()
+
+
+def change(account: Account, writes: Transaction, by: Caller | None = None, **values: Any) -> None:
+    """Put changes of `rank`, `suspended` and `luadns_enabled` into a transaction, each with its audit entry.
+
+    Who takes an administrator's power away must be another one, and still be at that moment: so the last one stays.
+    Raises Invalid and Conflict.
+    """
+    rank = values.get("rank", account.rank)
+    check_rank(rank)
+    if by and account.rank == "ADMIN" and (rank != "ADMIN" or values.get("suspended")):
+        _by_another_administrator(writes, account, by)
+    for name, value in values.items():
+        action, detail = _DEEDS[name](value)
+        writes.put(audit.entry(int(account.id), action, account.pk, by, **detail))
+    actions = [getattr(Account, name).set(value) for name, value in values.items()]
+    meanwhile = Conflict("The account was changed meanwhile: look at it again.")
+    writes.update(account, actions, Account.rank == account.rank, meanwhile)
+    writes.then(lambda: account.assign(**values))
+
+
+def new_era(account: Account, writes: Transaction, keep: Credential | None = None) -> list[Action]:
+    """What ends all the account's sessions, at one stroke: its actions, for the update in the same transaction.
+
+    A session is good in the era in which it began. `keep` is taken into the new one.
+    """
+    era = secrets.token_hex(8)
+    if keep:
+        going_on = Credential.pk.exists() & Credential.revoked_at.does_not_exist()
+        writes.update(keep, keep.assign(era=era), going_on, Unauthenticated("This session has ended."))
+    return account.assign(era=era)
 
 
 def ensure_active(account: Account) -> None:
@@ -164,37 +213,40 @@ def ensure_active(account: Account) -> None:
         raise Suspended("Your account has been suspended.")
 
 
-def hash_password(password: str) -> str:
-    """An argon2id hash; raises Invalid for an empty or an immense password."""
-    if not password:
-        raise Invalid("A password cannot be empty.", field="password")
-    if len(password) > _LONGEST_PASSWORD:
-        raise Invalid(f"A password has at most {_LONGEST_PASSWORD} characters.", field="password")
-    with _hashing.turn(_HASHING):
-        return _hasher().hash(password)
+def check_email(email: str) -> None:
+    """Raises Invalid for what is no e-mail address."""
+    if not (_EMAIL.fullmatch(email) and email.isprintable()):
+        raise Invalid("This is not an e-mail address.", field="email")
 
 
-def _check_rank(rank: str) -> None:
+def check_rank(rank: str) -> None:
+    """Raises Invalid for what is no rank."""
     if rank not in RANKS:
         raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(RANKS)}.", field="rank")
 
 
-def _set_suspended(account: Account, suspended: bool, by: Caller | None) -> None:
+_DEEDS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
+    "rank": lambda rank: ("account.rank", {"rank": rank}),
+    "suspended": lambda suspended: ("account.suspend" if suspended else "account.restore", {}),
+    "luadns_enabled": lambda on: ("luadns.enable" if on else "luadns.disable", {}),
+}
+
+
+def _change_now(account: Account, by: Caller | None, **values: Any) -> None:
     writes = Transaction()
-    writes.update(account, [Account.suspended.set(suspended)])
-    action = "account.suspend" if suspended else "account.restore"
-    writes.put(audit.entry(int(account.id), action, account.pk, by))
+    change(account, writes, by, **values)
     writes.commit()
-    account.suspended = suspended
 
 
-@cache
-def _hasher() -> "PasswordHasher":
-    from argon2 import PasswordHasher
+def _by_another_administrator(writes: Transaction, account: Account, by: Caller) -> None:
+    if by.account.id == account.id:
+        raise Conflict("An administrator cannot do this to their own account: ask another one.")
+    still = (Account.rank == "ADMIN") & (Account.suspended == False)  # noqa: E712
+    lost = Forbidden("You are no administrator any more.")
+    # This changes nothing where the condition holds: it is there for the condition.
+    writes.update(Account(by.account.pk, "account"), [Account.rank.set("ADMIN")], still, lost)
 
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # what OWASP asks for, and no more
 
-
-@cache
-def _nobodys_hash() -> str:
-    return _hasher().hash("nobody's password")
+def _claim_email(writes: Transaction, number: int, email: str) -> None:
+    claim = Claim(f"email#{email.lower()}", "claim", holder=str(number))
+    writes.create(claim, EmailTaken("This e-mail address is in use.", field="email"))

@@ -7,6 +7,14 @@ from chalicelib.core.tables import Account, Credential
 
 
 @dataclass(frozen=True)
+class Device:
+    """Where somebody logs in from: a network address, empty when it is not known, and what the client calls itself."""
+
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True)
 class Caller:
     """An account, and the credential that it came with."""
 

@@ -15,13 +15,14 @@ from datetime import timedelta
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.core import accounts, audit, ids
-from chalicelib.core.caller import Caller
+from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
+LOG_IN = "log-in"  # half of it: the password is proved, the second factor is not
 _SCOPES = {
     "luarocks": ("read or module:NAME", re.compile(r"read|module:[^\s:]{1,300}")),
     "contentdb": ("read or package:AUTHOR/NAME", re.compile(r"read|package:[^\s:/]{1,100}/[^\s:/]{1,200}")),
@@ -31,6 +32,7 @@ _SCOPES = {
 SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
+_LONGEST_TEXT = 255
 _LAST_USED_EVERY = 600
 _MOST_COUNTED = 10_000
 _counted: dict[str, int] = {}  # keys by the window in which this process counted them last
@@ -56,18 +58,22 @@ def create(
     ends_after: timedelta | None = None,
     comment: str = "",
     bound_to: str | None = None,
+    device: Device | None = None,
     by: Caller | None = None,
 ) -> tuple[Credential, str]:
-    """Make a credential; returns it and its secret, which nobody can see again. Raises Invalid."""
+    """Make a credential; returns it and its secret, which nobody can see again. Raises Invalid.
+
+    A session is one of the account's era as `account` has it: read before the password was proved, so that a change of
+    the password in between ends it at once.
+    """
     if scope is not None:
         form, pattern = _SCOPES[service]
-        if not pattern.fullmatch(scope):
+        if not (pattern.fullmatch(scope) and scope.isprintable()):
             raise Invalid(f"The scope of a key for {service} is {form}.", field="scope")
     if ends_after is not None and ends_after <= timedelta(0):
         raise Invalid("An expiry lies in the future.", field="expires")
-    if len(comment) > 255:
-        raise Invalid("A comment has at most 255 characters.", field="comment")
-    secret = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    check_comment(comment)
+    secret = new_secret()
     number = ids.reserve("credential")
     credential = Credential(
         _address(secret),
@@ -81,6 +87,9 @@ def create(
         created_at=now(),
         ends_at=now() + ends_after if ends_after else None,
         bound_to=bound_to,
+        era=account.era if service == SESSION else None,
+        address=device.address if device else None,
+        user_agent=device.user_agent[:_LONGEST_TEXT] if device else None,
     )
     if ends_after:
         credential.expires_at = ends_after + timedelta(days=30)
@@ -89,9 +98,28 @@ def create(
     writes.create(
         Claim(f"credential#{number}", "claim", holder=credential.pk, expires_at=credential.expires_at),
     )
-    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, scope=scope))
+    detail = {"address": credential.address, "user_agent": credential.user_agent} if device else {"scope": scope}
+    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, **detail))
     writes.commit()
     return credential, secret
+
+
+def check_comment(comment: str) -> None:
+    """Raises Invalid for a comment that is too long, or has control characters."""
+    if len(comment) > _LONGEST_TEXT:
+        raise Invalid(f"A comment has at most {_LONGEST_TEXT} characters.", field="comment")
+    if not comment.isprintable():
+        raise Invalid("A comment has no control characters.", field="comment")
+
+
+def new_secret() -> str:
+    """A secret of 40 letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
@@ -153,8 +181,17 @@ def identify(secret: str, service: str, rate: Rate | None = None) -> Caller:
         account = accounts.get(int(credential.account_id))
     except NotFound:
         raise Unauthenticated("Invalid key") from None
+    if credential.service == SESSION and credential.era != account.era:
+        raise Unauthenticated("This session has ended.")
     accounts.ensure_active(account)
     return Caller(account, credential)
+
+
+def is_live(account: Account, credential: Credential) -> bool:
+    """Whether one of the account's credentials is still good."""
+    if credential.revoked_at or (credential.ends_at and credential.ends_at <= now()):
+        return False
+    return credential.service != SESSION or bool(credential.era == account.era)
 
 
 def listed(account: Account) -> Iterator[Credential]:
@@ -167,7 +204,15 @@ def find(number: int) -> Credential:
     claim = Claim.find(f"credential#{number}", "claim")
     credential = Credential.find(claim.holder, "credential") if claim else None
     if credential is None:
-        raise NotFound(f"There is no key {number}.")
+        raise _no_key(number)
+    return credential
+
+
+def own(account: Account, number: int, *services: str) -> Credential:
+    """The account's credential with this id, for one of these services; raises NotFound."""
+    credential = find(number)
+    if credential.account_id != account.id or credential.service not in services:
+        raise _no_key(number)
     return credential
 
 
@@ -185,13 +230,9 @@ def revoke(credential: Credential, by: Caller | None = None) -> None:
     writes.commit()
 
 
-def end_sessions(account: Account, *, keep: Credential | None = None, by: Caller | None = None) -> None:
-    """Log the account out everywhere, except where it uses `keep`."""
-    for credential in listed(account):
-        live = not credential.revoked_at and (credential.ends_at is None or credential.ends_at > now())
-        if credential.service == SESSION and live and (keep is None or credential.id != keep.id):
-            revoke(credential, by)
-
-
 def _address(secret: str) -> str:
-    return "credential#" + hashlib.sha256(secret.encode()).hexdigest()
+    return f"credential#{hash_of(secret)}"
+
+
+def _no_key(number: int) -> NotFound:
+    return NotFound(f"There is no key {number}.")

@@ -1,5 +1,6 @@
 """How often something may be done, in fixed windows aligned to the clock; and by how many at once."""
 
+import ipaddress
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,15 @@ def forget(subject: str, seconds: int) -> None:
     """Let the current window of `subject` start anew."""
     moment = int(time.time())
     Window(f"window#{subject}", str(moment - moment % seconds)).delete()
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the /64 that a provider gives to one customer."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 class Turns:

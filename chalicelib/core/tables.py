@@ -59,6 +59,7 @@ class Account(CoreItem, discriminator="account"):
     two_factor = UnicodeAttribute(null=True)  # which enrolment is in force; None when two-factor is off
     second_factor_for_uploads = BooleanAttribute(default=False)
     luadns_enabled = BooleanAttribute(default=False)  # LuaDNS' API is closed to an account until it is opened
+    era = UnicodeAttribute(null=True)  # sessions of another one have ended
 
 
 class Claim(CoreItem, discriminator="claim"):
@@ -86,6 +87,25 @@ class Credential(CoreItem, discriminator="credential"):
     bound_to = UnicodeAttribute(null=True)  # what a second-factor token was issued for
     window_until = NumberAttribute(null=True)  # epoch seconds: so long no second factor is asked of this key
     window_for = UnicodeAttribute(null=True)  # the enrolment whose code opened that window
+    era = UnicodeAttribute(null=True)  # of a session: the account's, when it began
+    address = UnicodeAttribute(null=True)  # of a session: where from it began
+    user_agent = UnicodeAttribute(null=True)  # of a session: what began it
+
+
+class Invitation(CoreItem, discriminator="invitation"):
+    """Lets one person open an account; only its secret's hash is known. `invitation#<sha-256>` / `invitation`.
+
+    Listed under `invitations`; the claim `invitation#<id>` leads from its id to its hash.
+    """
+
+    rank = UnicodeAttribute()
+    email = UnicodeAttribute(null=True)  # the only address that it is for
+    comment = UnicodeAttribute(default="")
+    created_at = UTCDateTimeAttribute()
+    ends_at = UTCDateTimeAttribute()
+    revoked_at = UTCDateTimeAttribute(null=True)
+    used_at = UTCDateTimeAttribute(null=True)
+    account_id = NumberAttribute(null=True)  # who came of it
 
 
 class TwoFactor(CoreItem, discriminator="two-factor"):
@@ -96,6 +116,16 @@ class TwoFactor(CoreItem, discriminator="two-factor"):
     recovery_hashes: ListAttribute[str] = ListAttribute()
     last_step = NumberAttribute(default=0)  # the newest TOTP time step that was used
     attempts: ListAttribute[Any] = ListAttribute(default=list)  # epoch seconds, since the last code that was good
+
+
+class Enrolling(CoreItem, discriminator="enrolling"):
+    """A second factor that is not in force before a code has confirmed it. `account#<id>` / `enrolling`."""
+
+    sealed_secret = UnicodeAttribute()
+
+
+class Familiar(CoreItem, discriminator="familiar"):
+    """A network from which somebody has logged in lately. `familiar#<username in lower case>` / `<network>`."""
 
 
 class Counter(CoreItem, discriminator="counter"):

@@ -180,11 +180,12 @@ def _offset(request: Request) -> int:
 def _enter(request: Request, data: Document) -> Response:
     if data.get("action") == "log-in":
         nickname, password, code = wire.parse_fields({"code": "", **data}, "nickname", "password", "code")
-        secret = sessions.log_in(nickname, password, code, request.client_address)
+        secret = sessions.log_in(nickname, password, code, request.device)
         cookie = wire.session_cookie(request, secret)
         return wire.render(request, "Logged in successfully.", headers=[cookie])
     if data.get("action") == "register":
         nickname, email, password = wire.parse_fields(data, "nickname", "email", "password")
-        users.register(nickname, email, password, request.client_address)
+        (invitation,) = wire.parse_fields({"invitation": "", **data}, "invitation")
+        users.register(nickname, email, password, invitation, request.device)
         return wire.render(request, "Account created successfully!")
     raise wire.bad_request()

@@ -3,16 +3,15 @@
 Two of Hel's groups are ranks of the account: `admins` is ADMIN, `banned` is BANNED. Others are only names.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from chalicelib import settings
-from chalicelib.core import accounts, credentials, jobs, limits
+from chalicelib.core import accounts, jobs, passwords, registration
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
-from chalicelib.core.caller import Caller
+from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.core.views import Entry, Value, View
@@ -47,33 +46,26 @@ def require_password(password: str) -> None:
         raise Invalid("Password isn't specified.")
 
 
-def register(nickname: str, email: str, password: str, address: str) -> None:
+def register(nickname: str, email: str, password: str, invitation: str, device: Device) -> None:
     """Open an account for whoever asks. Raises Invalid, in Hel's words and order, also for what is in use.
 
-    Raises Forbidden where registration is closed, TooMany for an address that registers too often.
+    Raises Forbidden and TooMany as registration.register.
     """
-    most = settings.current().hel_registrations
-    if not most:
-        raise Forbidden("Registration is closed here: ask the administrator for an account.")
+    registration.check_open(invitation)
     require_nickname(nickname)
     if not email:
         raise Invalid("Email address isn't specified.")
     require_password(password)
     check_nickname(nickname)
-    if address:
-        message = "Too many registrations from this address, try again later."
-        limits.count(f"hel-register#{network_of(address)}", most, 3600, message)
-    create(nickname, email, password)
+    with _in_hels_words():
+        account = registration.register(nickname, email, password, invitation, device)
+    _list([account])
 
 
 def create(nickname: str, email: str, password: str) -> None:
     """Open an account and list it. Raises Invalid."""
-    try:
+    with _in_hels_words():
         account = accounts.create(nickname, email, password)
-    except UsernameTaken:
-        raise Invalid("This nickname is already in use.") from None
-    except EmailTaken:
-        raise Invalid("This email address is already in use.") from None
     _list([account])
 
 
@@ -109,9 +101,7 @@ def update(caller: Caller, nickname: str, new: Value) -> None:
     if regroups:
         _check_groups(groups)
     if "password" in new:
-        require_password(new["password"])
-        accounts.set_password(account, new["password"], caller)
-        credentials.end_sessions(account, keep=caller.credential, by=caller)
+        _set_password(caller, account, new["password"])
     if regroups:
         _set_groups(caller, account, groups)
 
@@ -121,15 +111,6 @@ def delete(caller: Caller, nickname: str) -> None:
     account = _account(nickname)
     accounts.suspend(account, caller)
     _list([account])
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the /64 that a provider gives to one customer."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def entities() -> Iterator[tuple[str, Value]]:
@@ -148,6 +129,25 @@ def refresh() -> None:
     for start in range(0, len(changed), _AT_ONCE):
         # The index that lists accounts may lag behind: each is read once more.
         _list([accounts.get(int(key)) for key in changed[start : start + _AT_ONCE]])
+
+
+@contextmanager
+def _in_hels_words() -> Iterator[None]:
+    try:
+        yield
+    except UsernameTaken:
+        raise Invalid("This nickname is already in use.") from None
+    except EmailTaken:
+        raise Invalid("This email address is already in use.") from None
+
+
+def _set_password(caller: Caller, account: Account, password: str) -> None:
+    """A new password ends the account's sessions, but for the caller's own."""
+    require_password(password)
+    own = caller.account.id == account.id
+    if own:
+        passwords.check_chosen(password, account.username, account.email)
+    accounts.set_password(account, password, caller, caller.credential if own else None)
 
 
 def _list(users: Sequence[Account]) -> None:
@@ -209,15 +209,15 @@ def _check_groups(groups: Sequence[str]) -> None:
 
 def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None:
     """Put a user into these groups and no other. Whoever leaves `admins` or `banned` is a plain member."""
-    ranked = [_RANKS[group] for group in groups if group in _RANKS]
+    ranked = [group for group in groups if group in _RANKS]
     others = [group for group in dict.fromkeys(groups) if group not in _RANKS]
-    before = account.rank
-    account.rank = ranked[0] if ranked else "MEMBER" if before in _RANKS.values() else before
+    plain = "MEMBER" if account.rank in _RANKS.values() else account.rank
+    rank = _RANKS[ranked[0]] if ranked else plain
 
     def decide(view: View, writes: Transaction) -> Changes:
-        if account.rank != before:
-            accounts.set_rank(account, account.rank, writes, caller)
-        value = {"nickname": account.username, "groups": [*_ranks(account), *others]}
+        if account.rank != rank:
+            accounts.change(account, writes, caller, rank=rank)
+        value = {"nickname": account.username, "groups": [*ranked[:1], *others]}
         writes.put(_item(_key(account), value))
         return {_key(account): value}
 

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from chalicelib import settings
+from chalicelib.core import sessions
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.views import Entry, Value, View
-from chalicelib.hel import auth, files, model, patch, sessions
+from chalicelib.hel import auth, files, model, patch
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import File
 from chalicelib.web.conditional import etag_of

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from chalicelib import settings
-from chalicelib.core.caller import Caller
+from chalicelib.core.caller import Caller, Device
 from chalicelib.web.forms import Form, parse_form, parse_json
 
 Event = Mapping[str, Any]
@@ -125,6 +125,11 @@ class Request:
     def user_agent(self) -> str:
         """What the client calls itself."""
         return self.headers.get("user-agent", "")
+
+    @property
+    def device(self) -> Device:
+        """Where the request came from, for a session to remember."""
+        return Device(self.client_address, self.user_agent)
 
     @property
     def secure(self) -> bool:

@@ -274,7 +274,7 @@ def test_a_password_that_cannot_be_leaves_the_old(alice: Account, password: str)
 
 def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account) -> None:
     writes = Transaction()
-    accounts.set_rank(alice, "ADMIN", writes)
+    accounts.change(alice, writes, rank="ADMIN")
     assert accounts.get(int(alice.id)).rank == "MEMBER"
     writes.commit()
     assert accounts.get(int(alice.id)).rank == "ADMIN"
@@ -283,4 +283,4 @@ def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account)
 
 
 def test_a_rank_that_is_none_is_refused(alice: Account) -> None:
-    assert refused(accounts.set_rank, alice, "EMPEROR", Transaction()).detail == {"field": "rank"}
+    assert refused(lambda: accounts.change(alice, Transaction(), rank="EMPEROR")).detail == {"field": "rank"}

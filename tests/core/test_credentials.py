@@ -316,27 +316,6 @@ def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
     assert [secret for secret in secrets if secret in text] == []
 
 
-def test_all_sessions_end_but_the_one_that_is_kept_and_keys_go_on(carol: Account) -> None:
-    kept, _ = credentials.create(carol, credentials.SESSION)
-    _, other = credentials.create(carol, credentials.SESSION)
-    _, key = credentials.create(carol, "hel")
-    credentials.end_sessions(carol, keep=kept)
-    with pytest.raises(Revoked):
-        credentials.check(other, credentials.SESSION)
-    assert stored(kept).revoked_at is None
-    assert credentials.check(key, "hel")
-    credentials.end_sessions(carol)
-    assert stored(kept).revoked_at is not None
-
-
-def test_sessions_that_have_ended_are_left_alone(carol: Account) -> None:
-    with time_machine.travel(MOMENT, tick=False) as clock:
-        old, _ = credentials.create(carol, credentials.SESSION, ends_after=timedelta(days=1))
-        clock.shift(timedelta(days=2))
-        credentials.end_sessions(carol)
-    assert stored(old).revoked_at is None
-
-
 RATE = credentials.Rate(3, 300)
 
 

@@ -110,3 +110,9 @@ def test_a_turn_that_failed_is_given_on() -> None:
     for _ in range(3):
         with pytest.raises(ValueError, match="bad"), turns.turn("busy"):
             raise ValueError("bad")
+
+
+def test_of_an_ipv6_network_all_addresses_are_one() -> None:
+    assert limits.network_of("2001:db8:1:2:3::4") == limits.network_of("2001:db8:1:2::") == "2001:db8:1:2::/64"
+    assert limits.network_of("203.0.113.7") == "203.0.113.7"
+    assert limits.network_of("unknown") == "unknown"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import settings
 from chalicelib.core import accounts, credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
@@ -122,6 +123,13 @@ def listed(client: Client, **query: object) -> list[str]:
     reply = client.get("/packages", query=query)
     assert reply.status == 200, reply.json
     return [package["name"] for package in reply.json["data"]["list"]]
+
+
+@pytest.fixture(autouse=True)
+def open_to_everybody() -> Iterator[None]:
+    """Registration is open, as it was with Hel."""
+    with settings.override(registration="open"):
+        yield
 
 
 @pytest.fixture

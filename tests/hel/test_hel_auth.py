@@ -7,9 +7,8 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, two_factor
+from chalicelib.core import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.tables import Account
-from chalicelib.hel import sessions, users
 from tests.client import Client, Reply
 from tests.hel.conftest import refusal, success
 
@@ -21,7 +20,13 @@ def log_in(client: Client, nickname: object = "Alice", password: object = "wonde
 
 
 def register(client: Client, **fields: object) -> Reply:
-    data = {"action": "register", "nickname": "carol", "email": "carol@example.org", "password": "secret", **fields}
+    data = {
+        "action": "register",
+        "nickname": "carol",
+        "email": "carol@example.org",
+        "password": "looking glass",
+        **fields,
+    }
     return client.post("/auth", json=data)
 
 
@@ -99,7 +104,7 @@ def test_what_is_missing_at_log_in_is_told_in_order(client: Client) -> None:
 
 @pytest.mark.parametrize("action", ["log-in", "register"])
 def test_a_field_that_is_no_text_is_a_bad_request(client: Client, action: str) -> None:
-    whole = {"action": action, "nickname": "carol", "email": "carol@example.org", "password": "secret"}
+    whole = {"action": action, "nickname": "carol", "email": "carol@example.org", "password": "looking glass"}
     fields = ("nickname", "password") if action == "log-in" else ("nickname", "email", "password")
     for field in fields:
         for value in [None, 5, True, [], {}, ["carol"]]:
@@ -216,7 +221,7 @@ def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 3)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
-        headers = cookie_of(log_in(client))
+        headers = {"Cookie": "auth_tkt=" + credentials.create(alice, credentials.SESSION)[1]}
         for who in ("Alice", "alice", "ALICE"):
             assert_refused(log_in(client, who, "x"), "Incorrect nickname and/or password.")
         reply = log_in(client)
@@ -245,16 +250,16 @@ def test_logging_in_forgives_earlier_attempts(client: Client, alice: Account, mo
 
 
 def test_registering_opens_an_account_and_no_session(client: Client) -> None:
-    reply = register(client, nickname=" carol ", email=" carol@example.org ", password=" secret ")
+    reply = register(client, nickname=" carol ", email=" carol@example.org ", password=" looking glass ")
     assert (reply.status, reply.json) == (200, success("Account created successfully!"))
     assert reply.header("set-cookie") is None
-    account = accounts.log_in("carol", "secret")
+    account = accounts.log_in("carol", "looking glass")
     assert (account.username, account.email, account.rank) == ("carol", "carol@example.org", "MEMBER")
 
 
 def test_whoever_registers_can_log_in(client: Client) -> None:
     register(client)
-    assert nickname(client, cookie_of(log_in(client, "carol", "secret"))) == "carol"
+    assert nickname(client, cookie_of(log_in(client, "carol", "looking glass"))) == "carol"
 
 
 def test_what_is_wrong_at_registering_is_told_in_order(client: Client, alice: Account) -> None:
@@ -271,6 +276,8 @@ def test_what_is_wrong_at_registering_is_told_in_order(client: Client, alice: Ac
         ({"nickname": "x" * 26}, "A nickname has 2 to 25 characters."),
         ({"email": "nowhere"}, "This is not an e-mail address."),
         ({"password": "x" * 1025}, "A password has at most 1024 characters."),
+        ({"password": "1234567"}, "A password has at least 8 characters."),
+        ({"password": "Carol@example.org"}, "A password is neither your username nor your e-mail address."),
     ]:
         assert_refused(register(client, **fields), message)
     assert [account.username for account in accounts.listed()] == ["Alice"]
@@ -320,7 +327,7 @@ def test_logging_out_is_for_sessions_and_leaves_a_key_alone(client: Client, key:
 
 
 def test_an_address_registers_so_often_and_no_more(client: Client, alice: Account) -> None:
-    with settings.override(hel_registrations=2), time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
+    with settings.override(registration_rate=2), time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         assert_refused(register(client, nickname=""), "Nickname isn't specified.")
         assert_refused(register(client, nickname="alice"), "This nickname is already in use.")
         assert register(client).status == 200
@@ -332,18 +339,27 @@ def test_an_address_registers_so_often_and_no_more(client: Client, alice: Accoun
         assert register(client, nickname="dave", email="dave@example.org").status == 200
 
 
-def test_of_an_ipv6_network_all_addresses_are_one() -> None:
-    assert users.network_of("2001:db8:1:2:3::4") == users.network_of("2001:db8:1:2::") == "2001:db8:1:2::/64"
-    assert users.network_of("203.0.113.7") == "203.0.113.7"
-    assert users.network_of("unknown") == "unknown"
-
-
-def test_registration_can_be_closed(client: Client) -> None:
-    with settings.override(hel_registrations=0):
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        ("closed", "Registration is closed here: ask the administrator for an account."),
+        ("invitation", "Registration is by invitation here: ask the administrator for one."),
+    ],
+)
+def test_registration_is_as_open_as_everywhere_here(client: Client, mode: str, message: str) -> None:
+    with settings.override(registration=mode):
         reply = register(client)
-    told = refusal(403, "Registration is closed here: ask the administrator for an account.")
-    assert (reply.status, reply.json) == (403, told)
+    assert (reply.status, reply.json) == (403, refusal(403, message))
     assert accounts.find("carol") is None
+
+
+def test_an_invitation_opens_an_account_once(client: Client) -> None:
+    _, secret = invitations.create()
+    with settings.override(registration="invitation"):
+        assert register(client, invitation=secret).status == 200
+        reply = register(client, nickname="dave", email="dave@example.org", invitation=secret)
+    assert (reply.status, reply.json) == (403, refusal(403, "This invitation has been used already."))
+    assert [account.username for account in accounts.listed()] == ["carol"]
 
 
 def test_an_address_guesses_passwords_of_many_accounts_only_so_often(

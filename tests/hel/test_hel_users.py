@@ -76,7 +76,7 @@ def test_unknown_parameters_are_ignored_here(client: Client, alice: Account) -> 
 
 
 def test_a_registered_user_is_listed_at_once(client: Client) -> None:
-    data = {"action": "register", "nickname": "carol", "email": "carol@example.org", "password": "secret"}
+    data = {"action": "register", "nickname": "carol", "email": "carol@example.org", "password": "looking glass"}
     assert client.post("/auth", json=data).status == 200
     assert listed(client) == [{"nickname": "carol", "groups": []}]
 
@@ -135,17 +135,17 @@ def test_a_banned_user_neither_sees_nor_changes_itself(client: Client, alice: Ac
 
 
 def test_a_new_password_counts_for_all_of_moonbase(client: Client, session: dict[str, str]) -> None:
-    reply = patch(client, "alice", session, {"password": " rabbit "})
+    reply = patch(client, "alice", session, {"password": " white rabbit "})
     assert (reply.status, reply.body) == (204, b"")
-    assert accounts.log_in("alice", "rabbit").username == "Alice"
+    assert accounts.log_in("alice", "white rabbit").username == "Alice"
     log_in = {"action": "log-in", "nickname": "alice"}
     assert client.post("/auth", json={**log_in, "password": "wonderland"}).status == 400
-    assert client.post("/auth", json={**log_in, "password": " rabbit "}).status == 200
+    assert client.post("/auth", json={**log_in, "password": " white rabbit "}).status == 200
 
 
 def test_a_new_password_ends_all_other_sessions(client: Client, alice: Account, session: dict[str, str]) -> None:
     other = as_user(alice)
-    patch(client, "alice", session, {"password": "rabbit"})
+    patch(client, "alice", session, {"password": "white rabbit"})
     assert client.get("/profile", headers=other).json["data"] == {}
     assert client.get("/profile", headers=session).json["data"] == {"nickname": "Alice"}
 
@@ -153,9 +153,9 @@ def test_a_new_password_ends_all_other_sessions(client: Client, alice: Account, 
 def test_an_administrators_new_password_for_somebody_ends_all_their_sessions(
     client: Client, alice: Account, session: dict[str, str], admin: dict[str, str]
 ) -> None:
-    assert patch(client, "alice", admin, {"password": "rabbit"}).status == 204
+    assert patch(client, "alice", admin, {"password": "white rabbit"}).status == 204
     assert client.get("/profile", headers=session).json["data"] == {}
-    assert accounts.log_in("alice", "rabbit")
+    assert accounts.log_in("alice", "white rabbit")
     entry = next(entry for entry in audit.entries(int(alice.id)) if entry.action == "account.password")
     assert entry.by_account_id == accounts.named("Root").id
 
@@ -199,7 +199,7 @@ def test_nobody_raises_itself(client: Client, session: dict[str, str], changes: 
 def test_what_would_change_nothing_is_no_matter_as_the_web_interface_sends_all(
     client: Client, session: dict[str, str]
 ) -> None:
-    changes = {"nickname": "Alice", "groups": [], "email": "new@example.org", "password": "rabbit"}
+    changes = {"nickname": "Alice", "groups": [], "email": "new@example.org", "password": "white rabbit"}
     assert patch(client, "alice", session, changes).status == 204
     assert accounts.named("alice").email == "alice@example.org"
 
@@ -240,13 +240,13 @@ def test_a_nickname_stays(client: Client, alice: Account, admin: dict[str, str])
     assert (reply.status, reply.json) == (409, told)
 
 
-NEW = {"nickname": "carol", "email": "carol@example.org", "password": "secret"}
+NEW = {"nickname": "carol", "email": "carol@example.org", "password": "looking glass"}
 
 
 def test_an_administrator_creates_users(client: Client, admin: dict[str, str]) -> None:
     reply = client.post("/users", headers=admin, json={**NEW, "activation_phrase": "x", "activation_till": "y"})
     assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
-    assert accounts.log_in("carol", "secret").username == "carol"
+    assert accounts.log_in("carol", "looking glass").username == "carol"
     assert {"nickname": "carol", "groups": []} in listed(client)
 
 

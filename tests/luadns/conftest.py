@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import credentials
+from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Account
-from chalicelib.luadns import users
 from chalicelib.luadns.tables import LuaDnsItem
 from tests.client import Client, Reply
 
@@ -68,7 +67,7 @@ class LuaDns:
 
 def key_for(client: Client, account: Account, scope: str | None = None) -> LuaDns:
     """A new key of an account that may use the API."""
-    users.enable(account)
+    accounts.switch_luadns(account, True)
     return LuaDns(client, account.email, credentials.create(account, "luadns", scope=scope)[1])
 
 

@@ -1,0 +1,1 @@
+"""Account settings: for people in a browser, and for scripts as JSON."""

@@ -1,0 +1,67 @@
+"""A session, by its cookie or as a Bearer token, to a caller; and who may do what."""
+
+from chalicelib.account import cookies, csrf
+from chalicelib.core import credentials
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import CoreError, Forbidden, Unauthenticated
+from chalicelib.web.request import Request
+
+
+def visitor(request: Request) -> None:
+    """Anybody: for what comes before a session. Raises Forbidden for another site's request, see csrf.check_origin."""
+    if request.method not in csrf.SAFE_METHODS:
+        csrf.check_origin(request)
+
+
+def session(request: Request) -> Caller | None:
+    """Who is logged in; None for everybody else, a suspended account, too. For pages that greet whoever looks."""
+    secret = request.bearer or cookies.session_of(request)
+    if not secret:
+        return None
+    try:
+        return credentials.identify(secret, credentials.SESSION)
+    except (Unauthenticated, Forbidden):
+        return None
+
+
+def member(request: Request) -> Caller:
+    """Who is logged in. Raises Unauthenticated; Forbidden for a suspended account.
+
+    Whoever comes by cookie to change something must bring the session's token, see csrf.check.
+    """
+    if request.bearer:
+        return _identify(request.bearer)
+    secret = cookies.session_of(request)
+    if secret is None:
+        raise _nobody("Log in first.")
+    if request.method not in csrf.SAFE_METHODS:
+        csrf.check(request, secret)
+    return _identify(secret)
+
+
+def manager(request: Request) -> Caller:
+    """An administrator or a moderator. Raises as `member`, and Forbidden."""
+    return _ranked(request, "ADMIN", "MODERATOR")
+
+
+def administrator(request: Request) -> Caller:
+    """An administrator. Raises as `member`, and Forbidden."""
+    return _ranked(request, "ADMIN")
+
+
+def _ranked(request: Request, *ranks: str) -> Caller:
+    caller = member(request)
+    if caller.account.rank not in ranks:
+        raise Forbidden("This is for administrators.")
+    return caller
+
+
+def _identify(secret: str) -> Caller:
+    try:
+        return credentials.identify(secret, credentials.SESSION)
+    except (Unauthenticated, credentials.Revoked):
+        raise _nobody("Your session has ended: log in again.") from None
+
+
+def _nobody(message: str) -> CoreError:
+    return Unauthenticated(message, challenge="Bearer")

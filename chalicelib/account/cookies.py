@@ -1,0 +1,31 @@
+"""The cookie that holds a session's secret."""
+
+from chalicelib.core import sessions
+from chalicelib.web.request import Request
+
+_NAME = "moonbase_session"
+
+
+def session_of(request: Request) -> str | None:
+    """The secret that came along as a cookie."""
+    return request.cookies.get(_name(request)) or None
+
+
+def set_session(request: Request, secret: str) -> tuple[str, str]:
+    """The header that hands a session's secret to a browser, which scripts and other sites do not get to see."""
+    return _header(request, secret, int(sessions.LIFETIME.total_seconds()))
+
+
+def clear_session(request: Request) -> tuple[str, str]:
+    """The header that takes it back."""
+    return _header(request, "", 0)
+
+
+def _header(request: Request, secret: str, age: int) -> tuple[str, str]:
+    secure = "; Secure" if request.secure else ""
+    return "Set-Cookie", f"{_name(request)}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+
+
+def _name(request: Request) -> str:
+    """Over https with the prefix by which browsers take it from this very host alone, and from https."""
+    return f"__Host-{_NAME}" if request.secure else _NAME

@@ -1,0 +1,56 @@
+"""Against requests that another site makes a browser send (CSRF); see docs/decisions/0019.
+
+What changes something with a session's cookie must bring the session's token, which no other site can read. Before
+there is a session, at registering and logging in, only where the request comes from is looked at.
+"""
+
+import hmac
+from urllib.parse import urlsplit
+
+from chalicelib.account import cookies
+from chalicelib.core.errors import Forbidden
+from chalicelib.web.request import Request
+
+HEADER = "X-CSRF-Token"
+FIELD = "csrf_token"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def token_of(request: Request) -> str | None:
+    """The token for the forms of a page that is shown to this request's session; None without a cookie."""
+    secret = cookies.session_of(request)
+    return token_for(secret) if secret else None
+
+
+def token_for(secret: str) -> str:
+    """The token of the session with this secret. It tells nothing of the secret, and needs no other key."""
+    return hmac.digest(secret.encode(), b"csrf", "sha256").hex()
+
+
+def check(request: Request, secret: str) -> None:
+    """Raises Forbidden unless the request came from here and brings the session's token."""
+    check_origin(request)
+    given = request.headers.get(HEADER.lower()) or request.form.get(FIELD)
+    if not given:
+        raise Forbidden(f"Send the session's CSRF token, as the header {HEADER} or the form's field {FIELD}.")
+    if not hmac.compare_digest(given.encode(), token_for(secret).encode()):
+        raise Forbidden("The CSRF token is not this session's: load the page again.")
+
+
+def check_origin(request: Request) -> None:
+    """Raises Forbidden when a browser says that another site made it send the request.
+
+    Every browser says so, by Sec-Fetch-Site or at least Origin; what sends neither is no browser.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site:
+        from_here = site in ("same-origin", "none")
+    else:
+        from_here = origin is None or urlsplit(origin).netloc.lower() in _own_hosts(request)
+    if not from_here:
+        raise Forbidden("This request was made by another site.")
+
+
+def _own_hosts(request: Request) -> set[str]:
+    hosts = {request.headers.get("host", ""), urlsplit(request.base_url).netloc}
+    return {host.lower() for host in hosts if host}

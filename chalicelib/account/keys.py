@@ -1,0 +1,48 @@
+"""An account's keys and tokens, of every service."""
+
+from datetime import timedelta
+
+from chalicelib.core import credentials, two_factor
+from chalicelib.core.caller import Caller
+from chalicelib.core.credentials import SERVICES
+from chalicelib.core.errors import Conflict
+from chalicelib.core.tables import Credential
+
+MOST = 200  # that are good at the same time
+
+
+def listed(caller: Caller) -> list[Credential]:
+    """The account's keys, oldest first, those that have ended among them."""
+    return [one for one in credentials.listed(caller.account) if one.service in SERVICES]
+
+
+def create(
+    caller: Caller, service: str, scope: str | None, expires_in_days: int | None, comment: str | None
+) -> tuple[Credential, str]:
+    """Make a key; returns it and its secret, which nobody can see again. Raises Invalid, or Conflict after `MOST`."""
+    if sum(credentials.is_live(caller.account, key) for key in listed(caller)) >= MOST:
+        raise Conflict(f"An account has at most {MOST} keys: revoke some that are not used any more.")
+    ends_after = timedelta(days=expires_in_days) if expires_in_days else None
+    return credentials.create(
+        caller.account, service, scope=scope, ends_after=ends_after, comment=comment or "", by=caller
+    )
+
+
+def revoke(caller: Caller, number: int) -> None:
+    """End a key for good. Raises NotFound."""
+    credentials.revoke(credentials.own(caller.account, number, *SERVICES), caller)
+
+
+def open_window(caller: Caller, number: int, code: str) -> int:
+    """Let one LuaRocks key upload without a token for a while; `code` proves the second factor.
+
+    Returns the end in epoch seconds. Raises as two_factor.verify, and NotFound.
+    """
+    key = credentials.own(caller.account, number, "luarocks")
+    two_factor.verify(caller.account, code)
+    return two_factor.open_window(caller, key)
+
+
+def close_window(caller: Caller, number: int) -> None:
+    """Ask for the second factor again. Raises NotFound."""
+    two_factor.close_window(caller, credentials.own(caller.account, number, "luarocks"))

@@ -1,0 +1,254 @@
+"""The JSON that goes in and out: said once, for what is read and for the OpenAPI document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.core import accounts, credentials
+from chalicelib.core.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: `kind` is JSON's name of its type, `of` the shape of an object, or of an array's items."""
+
+    kind: str
+    about: str
+    required: bool = True
+    nullable: bool = False
+    choices: tuple[str, ...] = ()
+    between: tuple[int, int] | None = None
+    of: "Shape | None" = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The same as JSON Schema."""
+        schema: dict[str, Any] = {"type": [self.kind, "null"] if self.nullable else self.kind}
+        if self.about:
+            schema["description"] = self.about
+        if self.choices:
+            schema["enum"] = [*self.choices]
+        if self.between:
+            schema["minimum"], schema["maximum"] = self.between
+        if self.kind == "array":
+            schema["items"] = schema_of(self.of) if self.of else {"type": "string"}
+        elif self.of:
+            schema.update(schema_of(self.of))
+        return schema
+
+
+Shape = Mapping[str, Field]
+
+
+def schema_of(shape: Shape) -> dict[str, Any]:
+    """A shape as JSON Schema: objects have these fields and no other."""
+    return {
+        "type": "object",
+        "properties": {name: field.schema for name, field in shape.items()},
+        "required": [name for name, field in shape.items() if field.required],
+        "additionalProperties": False,
+    }
+
+
+def read(data: Any, shape: Shape) -> dict[str, Any]:
+    """The fields of a JSON object; those that may be missing, and are, or are null, are None. Raises Invalid.
+
+    A field that is not known is refused: a mistyped `scope` must not make a key that may do everything.
+    """
+    if not isinstance(data, dict):
+        raise Invalid("The body must be a JSON object.")
+    for name in data:
+        if name not in shape:
+            raise Invalid(f"There is no field {name[:100]!r} here; there are: {', '.join(shape)}.")
+    return {name: _value(name, data.get(name), field) for name, field in shape.items()}
+
+
+def _value(name: str, value: Any, field: Field) -> Any:
+    if value is None:
+        if field.required:
+            raise Invalid(f"{name} is missing.", field=name)
+        return None
+    if type(value) is not _TYPES[field.kind]:
+        raise Invalid(f"{name} must be a JSON {field.kind}.", field=name)
+    if field.choices and value not in field.choices:
+        raise Invalid(f"{name} must be one of: {', '.join(field.choices)}.", field=name)
+    if field.between and isinstance(value, int):
+        least, most = field.between
+        if not least <= value <= most:
+            raise Invalid(f"{name} must be from {least} to {most}.", field=name)
+    return value
+
+
+_TYPES: dict[str, type] = {"string": str, "boolean": bool, "integer": int}
+
+
+def _text(about: str = "", **more: Any) -> Field:
+    return Field("string", about, **more)
+
+
+def _flag(about: str = "", **more: Any) -> Field:
+    return Field("boolean", about, **more)
+
+
+def _number(about: str = "", **more: Any) -> Field:
+    return Field("integer", about, **more)
+
+
+def _many(shape: Shape | None, about: str = "") -> Field:
+    return Field("array", about, of=shape)
+
+
+_MOMENT = _text("A moment in UTC, RFC 3339.")
+_MOMENT_OR_NULL = replace(_MOMENT, nullable=True)
+_PASSWORD = _text("The account's password.")
+_CODE = _text("A code of the authenticator, or a recovery code. Each is good once.")
+_ONCE = "It is shown this once."
+_NEXT = _number("Ask again with this as `after`; null on the last page.", nullable=True)
+
+ERROR: Shape = {
+    "message": _text("What is wrong, for people."),
+    "field": _text("The field that it is about.", required=False),
+}
+PAGE: Shape = {
+    "after": _number("The id after which the page begins.", required=False, between=(0, 2**53)),
+    "limit": _number("How many at most.", required=False, between=(1, 100)),
+}
+
+NEW_ACCOUNT: Shape = {
+    "username": _text("2 to 25 letters, digits, underscores or hyphens; unique in any letter case."),
+    "email": _text("Unique in any letter case."),
+    "password": _text("8 to 1024 characters."),
+    "invitation": _text("The invitation's secret, where registration is by invitation.", required=False),
+}
+USERNAME: Shape = {"username": _text()}
+LOG_IN: Shape = {
+    "username": _text("With the password.", required=False),
+    "password": _text("", required=False),
+    "ticket": _text("In the second step, in the place of both.", required=False),
+    "code": replace(_CODE, required=False),
+}
+TICKET: Shape = {
+    "ticket": _text("Send it with a code."),
+    "expires_in": _number("Seconds."),
+}
+SESSION_BEGUN: Shape = {
+    "username": _text(),
+    "session": _text(f"The session's secret, for `Authorization: Bearer`. {_ONCE}"),
+    "csrf_token": _text("For requests that bring the cookie."),
+    "expires_at": _MOMENT,
+}
+ME: Shape = {
+    "username": _text(),
+    "email": _text(),
+    "rank": _text(choices=accounts.RANKS),
+    "created_at": _MOMENT,
+    "two_factor": _flag("Whether two-factor is on."),
+    "two_factor_for_uploads": _flag("Whether uploads need it, too."),
+    "luadns": _flag("Whether LuaDNS' API is open to the account."),
+    "session": _number("The id of the session that asks."),
+    "csrf_token": _text("For requests that bring the cookie; null when the session came otherwise.", nullable=True),
+}
+NEW_PASSWORD: Shape = {"password": _PASSWORD, "new_password": _text("8 to 1024 characters.")}
+NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text()}
+LUADNS: Shape = {"enabled": _flag()}
+
+SESSION: Shape = {
+    "id": _number(),
+    "address": _text("Where from somebody logged in.", nullable=True),
+    "user_agent": _text("", nullable=True),
+    "created_at": _MOMENT,
+    "last_used_at": replace(_MOMENT_OR_NULL, about="Noted at most once in ten minutes."),
+    "expires_at": _MOMENT,
+    "current": _flag("Whether it is the one that asks."),
+}
+SESSIONS: Shape = {"sessions": _many(SESSION)}
+
+NEW_KEY: Shape = {
+    "service": _text(choices=credentials.SERVICES),
+    "scope": _text(
+        "`read`; `module:NAME` (luarocks), `package:AUTHOR/NAME` (contentdb), `package:NAME` (hel), `zone:NAME` "
+        "(luadns). Without one, everything.",
+        required=False,
+    ),
+    "expires_in_days": _number("Without it, never.", required=False, between=(1, 36500)),
+    "comment": _text("What the key is for; at most 255 characters.", required=False),
+}
+KEY: Shape = {
+    "id": _number(),
+    "service": _text(choices=credentials.SERVICES),
+    "scope": _text("", nullable=True),
+    "comment": _text(),
+    "created_at": _MOMENT,
+    "expires_at": _MOMENT_OR_NULL,
+    "last_used_at": replace(_MOMENT_OR_NULL, about="Noted at most once in ten minutes."),
+    "revoked_at": _MOMENT_OR_NULL,
+    "upload_window_until": _MOMENT_OR_NULL,
+}
+KEY_MADE: Shape = {**KEY, "key": _text(f"The secret. {_ONCE}")}
+KEYS: Shape = {"keys": _many(KEY)}
+CODE: Shape = {"code": _CODE}
+WINDOW: Shape = {"upload_window_until": _MOMENT}
+
+TWO_FACTOR: Shape = {
+    "enabled": _flag(),
+    "for_uploads": _flag("Whether uploads to LuaRocks need it."),
+    "recovery_codes_left": _number(),
+}
+ENROLLING: Shape = {
+    "secret": _text(f"For an authenticator, in base32. Not in force before a code confirms it. {_ONCE}"),
+    "uri": _text("The same as an otpauth URI, for a QR code."),
+}
+CONFIRM: Shape = {"password": _PASSWORD, "code": _CODE, "for_uploads": _flag("", required=False)}
+PROOF: Shape = {"password": _PASSWORD, "code": _CODE}
+FOR_UPLOADS: Shape = {**PROOF, "for_uploads": _flag()}
+RECOVERY_CODES: Shape = {"recovery_codes": _many(None, f"Each is good once. {_ONCE}")}
+
+ACTIVITY_PAGE: Shape = {
+    "before": _text("The cursor of the page before.", required=False),
+    "limit": PAGE["limit"],
+}
+ENTRY: Shape = {
+    "at": _MOMENT,
+    "action": _text(),
+    "subject": _text(),
+    "by": _text("Who did it; null: the account itself before it was logged in, or the command line.", nullable=True),
+    "credential": _number("The id of the key or session that it was done with.", nullable=True),
+    "detail": Field("object", "What the action tells beside.", nullable=True),
+}
+ACTIVITY: Shape = {"activity": _many(ENTRY), "next": _text("Ask again with this as `before`.", nullable=True)}
+
+MEMBER: Shape = {
+    "id": _number(),
+    "username": _text(),
+    "email": _text("For administrators; null to moderators.", nullable=True),
+    "rank": _text(choices=accounts.RANKS),
+    "suspended": _flag(),
+    "created_at": _MOMENT,
+    "two_factor": _flag(),
+    "luadns": _flag(),
+}
+MEMBERS: Shape = {"members": _many(MEMBER), "next": _NEXT}
+MEMBER_CHANGES: Shape = {
+    "rank": _text(choices=accounts.RANKS, required=False),
+    "suspended": _flag("", required=False),
+    "luadns": _flag("", required=False),
+}
+
+NEW_INVITATION: Shape = {
+    "rank": _text("MEMBER when it is left out.", choices=accounts.RANKS, required=False),
+    "email": _text("The only address that it is for.", required=False),
+    "expires_in_days": _number("7 when it is left out.", required=False, between=(1, 365)),
+    "comment": _text("At most 255 characters.", required=False),
+}
+INVITATION: Shape = {
+    "id": _number(),
+    "rank": _text(choices=accounts.RANKS),
+    "email": _text("", nullable=True),
+    "comment": _text(),
+    "created_at": _MOMENT,
+    "expires_at": _MOMENT,
+    "state": _text(choices=("open", "used", "revoked", "expired")),
+    "used_by": _text("Who came of it.", nullable=True),
+}
+INVITATION_MADE: Shape = {**INVITATION, "invitation": _text(f"The secret. {_ONCE}")}
+INVITATIONS: Shape = {"invitations": _many(INVITATION), "next": _NEXT}

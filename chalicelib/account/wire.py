@@ -1,0 +1,155 @@
+"""Every byte of the account API: bodies and queries read, what there is rendered as JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.account import csrf, shapes
+from chalicelib.account.shapes import Shape
+from chalicelib.core import two_factor
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import CoreError, Invalid, NotFound
+from chalicelib.core.tables import Account, AuditEntry, Credential
+from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, json_response
+
+JSON = dict[str, Any]
+
+
+def read(request: Request, shape: Shape) -> JSON:
+    """The body, see shapes.read. Raises Invalid."""
+    return shapes.read(request.json, shape)
+
+
+def read_query(request: Request, shape: Shape) -> JSON:
+    """The query parameters, numbers among them as such. Raises Invalid."""
+    given = {name: values[0] for name, values in request.query.items()}
+    return shapes.read({name: _number_or_text(shape, name, value) for name, value in given.items()}, shape)
+
+
+def read_id(request: Request) -> int:
+    """The number in the path. Raises NotFound for what is none."""
+    text = request.params["id"]
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise NotFound("There is nothing with this id.")
+    return int(text)
+
+
+def render(data: JSON, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Response:
+    """A success."""
+    return json_response(data, status, headers or [])
+
+
+def render_nothing(headers: list[tuple[str, str]] | None = None) -> Response:
+    """It is done."""
+    return Response(204, headers=headers or [])
+
+
+def render_error(request: Request, error: CoreError) -> Response:
+    """`{"message": ...}`, and the `field` that it is about where there is one."""
+    about = {"field": error.detail["field"]} if "field" in error.detail else {}
+    return json_response({"message": error.message, **about}, status_of(error), headers_of(error))
+
+
+def finish(request: Request, response: Response) -> None:
+    """Nobody keeps an answer, unless it says otherwise: most hold what is secret or somebody's own."""
+    if response.header("Cache-Control") is None:
+        response.headers.append(("Cache-Control", "no-store"))
+    response.headers.append(("X-Content-Type-Options", "nosniff"))
+
+
+def moment(at: datetime | float | None) -> str | None:
+    """A moment as `2026-03-01T12:00:00Z`, from a datetime or epoch seconds."""
+    if at is None:
+        return None
+    found = at if isinstance(at, datetime) else datetime.fromtimestamp(int(at), UTC)
+    return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def begun(caller: Caller, secret: str) -> JSON:
+    """A session that has just begun."""
+    return {
+        "username": caller.account.username,
+        "session": secret,
+        "csrf_token": csrf.token_for(secret),
+        "expires_at": moment(caller.credential.ends_at),
+    }
+
+
+def me(request: Request, caller: Caller) -> JSON:
+    """Who asks."""
+    account = caller.account
+    return {
+        "username": account.username,
+        "email": account.email,
+        "rank": account.rank,
+        "created_at": moment(account.created_at),
+        "two_factor": account.two_factor is not None,
+        "two_factor_for_uploads": account.second_factor_for_uploads,
+        "luadns": account.luadns_enabled,
+        "session": int(caller.credential.id),
+        "csrf_token": None if request.bearer else csrf.token_of(request),
+    }
+
+
+def session(caller: Caller, credential: Credential) -> JSON:
+    """One of the caller's sessions."""
+    return {
+        "id": int(credential.id),
+        "address": credential.address,
+        "user_agent": credential.user_agent,
+        "created_at": moment(credential.created_at),
+        "last_used_at": moment(credential.last_used_at),
+        "expires_at": moment(credential.ends_at),
+        "current": bool(credential.id == caller.credential.id),
+    }
+
+
+def key(caller: Caller, credential: Credential) -> JSON:
+    """A key, without its secret."""
+    return {
+        "id": int(credential.id),
+        "service": credential.service,
+        "scope": credential.scope,
+        "comment": credential.comment,
+        "created_at": moment(credential.created_at),
+        "expires_at": moment(credential.ends_at),
+        "last_used_at": moment(credential.last_used_at),
+        "revoked_at": moment(credential.revoked_at),
+        "upload_window_until": moment(two_factor.window_of(caller.account, credential)),
+    }
+
+
+def entry(written: AuditEntry, by: str | None) -> JSON:
+    """A line of the activity log."""
+    return {
+        "at": moment(written.at),
+        "action": written.action,
+        "subject": written.subject,
+        "by": by,
+        "credential": int(written.credential_id) if written.credential_id else None,
+        "detail": written.detail,
+    }
+
+
+def member(account: Account, *, with_email: bool) -> JSON:
+    """An account, for who manages it."""
+    return {
+        "id": int(account.id),
+        "username": account.username,
+        "email": account.email if with_email else None,
+        "rank": account.rank,
+        "suspended": account.suspended,
+        "created_at": moment(account.created_at),
+        "two_factor": account.two_factor is not None,
+        "luadns": account.luadns_enabled,
+    }
+
+
+def _number_or_text(shape: Shape, name: str, text: str) -> Any:
+    field = shape.get(name)
+    if field is None or field.kind != "integer":
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise Invalid(f"{name} must be a whole number.", field=name)
+    return int(text)

@@ -1,0 +1,117 @@
+"""Sessions: logging in by password and second factor, and where an account is logged in.
+
+A session's secret is made at log-in and never before. Sessions end after `LIFETIME`, by revoking one, or all at one
+stroke with their era, see accounts.new_era.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.core import accounts, audit, credentials, limits, two_factor
+from chalicelib.core.caller import Caller, Device
+from chalicelib.core.errors import TooMany, Unauthenticated
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account, Credential, Familiar
+
+LIFETIME = timedelta(days=30)
+TICKET_LIFETIME = timedelta(minutes=10)
+# Wide, because anybody can use up an account's attempts. Narrow enough against guessing: 8,640 passwords a day.
+ATTEMPTS = 30
+ATTEMPTS_OF_ADDRESS = 100
+WINDOW = 300  # seconds
+_FAMILIAR_FOR = timedelta(days=90)
+_TOO_MANY = "Too many attempts to log in, try again later."
+
+
+def prove_password(username: str, password: str, device: Device) -> Account:
+    """The account that this username and password open.
+
+    Raises as accounts.log_in, or TooMany after `ATTEMPTS` at an account or `ATTEMPTS_OF_ADDRESS` from a network in
+    `WINDOW` seconds. Where an account's attempts are used up, networks from which somebody has logged in to it before
+    have as many of their own: so nobody is locked out by strangers.
+    """
+    if not accounts.is_username(username):
+        raise Unauthenticated("Wrong username or password.")
+    network = limits.network_of(device.address)
+    if network:
+        limits.count(f"log-in#{network}", ATTEMPTS_OF_ADDRESS, WINDOW, _TOO_MANY)
+    try:
+        limits.count(_attempts(username), ATTEMPTS, WINDOW, _TOO_MANY)
+    except TooMany:
+        if not _is_familiar(username, network):
+            raise
+        limits.count(_attempts(username, network), ATTEMPTS, WINDOW, _TOO_MANY)
+    return accounts.log_in(username, password)
+
+
+def open_session(account: Account, code: str | None, device: Device) -> tuple[Credential, str]:
+    """A new session of an account whose password was just proved, and its secret; `code` proves the second factor.
+
+    Raises Unauthenticated for a wrong code and, where the account needs one, for none; TooMany after too many.
+    """
+    if account.two_factor:
+        if not code:
+            raise Unauthenticated("This account uses two-factor authentication.", field="code")
+        two_factor.verify(account, code)
+    limits.forget(_attempts(account.username), WINDOW)
+    _remember(account.username, limits.network_of(device.address))
+    return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device)
+
+
+def issue_ticket(account: Account, device: Device) -> str:
+    """What stands for the password that was just proved, until the second factor is, too."""
+    bound = _binding(account)
+    lifetime = TICKET_LIFETIME
+    return credentials.create(account, credentials.LOG_IN, ends_after=lifetime, bound_to=bound, device=device)[1]
+
+
+def redeem_ticket(ticket: str, code: str, device: Device) -> tuple[Caller, str]:
+    """A new session by a ticket and a code: who it is, and the session's secret. A wrong code leaves the ticket.
+
+    Raises Unauthenticated, Suspended or TooMany. A change of the password or of the second factor ends tickets.
+    """
+    try:
+        caller = credentials.identify(ticket, credentials.LOG_IN)
+    except (Unauthenticated, credentials.Revoked):
+        raise _no_ticket() from None
+    if caller.credential.bound_to != _binding(caller.account):
+        raise _no_ticket()
+    credential, secret = open_session(caller.account, code, device)
+    credentials.revoke(caller.credential, caller)
+    return Caller(caller.account, credential), secret
+
+
+def listed(account: Account) -> Iterator[Credential]:
+    """The sessions that are going on, oldest first."""
+    found = credentials.listed(account)
+    return (one for one in found if one.service == credentials.SESSION and credentials.is_live(account, one))
+
+
+def end_all(account: Account, *, keep: Credential | None = None, by: Caller | None = None) -> None:
+    """Log the account out everywhere, except where it uses `keep`."""
+    writes = Transaction()
+    writes.update(account, accounts.new_era(account, writes, keep), Account.pk.exists())
+    writes.put(audit.entry(int(account.id), "session.end-all", account.pk, by))
+    writes.commit()
+
+
+def _attempts(username: str, network: str = "") -> str:
+    return f"log-in#{username.lower()}#{network}"
+
+
+def _remember(username: str, network: str) -> None:
+    if network:
+        Familiar(f"familiar#{username.lower()}", network, expires_at=_FAMILIAR_FOR).save()
+
+
+def _is_familiar(username: str, network: str) -> bool:
+    found = Familiar.find(f"familiar#{username.lower()}", network) if network else None
+    return found is not None and found.expires_at > datetime.now(UTC)
+
+
+def _binding(account: Account) -> str:
+    return f"{account.era}#{account.two_factor}"
+
+
+def _no_ticket() -> Unauthenticated:
+    return Unauthenticated("Log in with your password again: it took too long, or something has changed.")
