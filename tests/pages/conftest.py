@@ -1,0 +1,65 @@
+"""Fixtures of the browser tests: headless Chromium, a server of its own, and somebody who looks at every page."""
+
+import os
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.servers import Server, serving
+
+CHROMIUM = "/usr/bin/chromium"
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+_SHOTS = os.environ.get("MOONBASE_SHOTS")  # a directory for a picture of every page that is looked at
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as Debian has it."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server where everybody may register."""
+    data = tmp_path_factory.mktemp("pages") / "data"
+    with serving(data, environment={"MOONBASE_REGISTRATION": "open"}) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh window, without cookies. No page of ours may try what it is not allowed."""
+    context = browser.new_context()
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def is_complaint(message: ConsoleMessage) -> bool:
+    """Whether a browser says that something is wrong with a page, other than its status."""
+    return message.type in ("error", "warning") and "the server responded with a status of" not in message.text
+
+
+def look(page: Page, name: str) -> None:
+    """Look at a page by day and by night, on a phone and on a desk: axe finds nothing, and nothing sticks out."""
+    for scheme, width in product(("light", "dark"), (360, 1280)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
+        violations = Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], f"{name}, {scheme}, {width}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is too wide for {width}"
+        if _SHOTS:
+            page.screenshot(path=Path(_SHOTS) / f"{name}-{scheme}-{width}.png", full_page=True)
