@@ -35,8 +35,8 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @key.command("list")
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
-    """The keys, tokens and sessions of the account NAME, oldest first."""
-    return [_row(credential) for credential in credentials.listed(accounts.named(name))]
+    """The keys and tokens of the account NAME, oldest first; see `session list` for where it is logged in."""
+    return [_row(key) for key in credentials.listed(accounts.named(name)) if key.service in credentials.SERVICES]
 
 
 @key.command()
@@ -48,8 +48,13 @@ def revoke(id: int) -> dict[str, Any]:
     return {"id": id, "revoked": True}
 
 
-def _row(credential: Credential) -> dict[str, Any]:
+def last_use(credential: Credential) -> str | None:
+    """When a credential was used last."""
     used = credential.last_used_at
+    return datetime.fromtimestamp(int(used), UTC).isoformat() if used else None
+
+
+def _row(credential: Credential) -> dict[str, Any]:
     return {
         "id": int(credential.id),
         "service": credential.service,
@@ -57,6 +62,6 @@ def _row(credential: Credential) -> dict[str, Any]:
         "comment": credential.comment,
         "created_at": credential.created_at.isoformat(),
         "expires_at": credential.ends_at.isoformat() if credential.ends_at else None,
-        "last_used_at": datetime.fromtimestamp(int(used), UTC).isoformat() if used else None,
+        "last_used_at": last_use(credential),
         "revoked": bool(credential.revoked_at),
     }

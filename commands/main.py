@@ -9,7 +9,21 @@ from typing import Any
 
 import click
 
-from commands import backup, catalogues, contentdb, fsck, jobs, keys, luadns, luarocks, serve, two_factor, users
+from commands import (
+    backup,
+    catalogues,
+    contentdb,
+    fsck,
+    invitations,
+    jobs,
+    keys,
+    luadns,
+    luarocks,
+    serve,
+    sessions,
+    two_factor,
+    users,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -82,6 +96,8 @@ def _makes_data() -> bool:
 for command in (
     serve.serve,
     users.user,
+    invitations.invitation,
+    sessions.session,
     keys.key,
     two_factor.two_factor,
     jobs.jobs,

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from chalicelib.core import accounts, audit
+from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
 
@@ -74,6 +75,28 @@ def restore(name: str) -> dict[str, Any]:
     """Open a suspended account again."""
     account = accounts.named(name)
     accounts.restore(account)
+    return _row(account)
+
+
+@user.command()
+@click.argument("name")
+@click.argument("rank", type=click.Choice(accounts.RANKS, case_sensitive=False))
+def rank(name: str, rank: str) -> dict[str, Any]:
+    """Give the account NAME another RANK; the first administrator is made by ADMIN."""
+    account = accounts.named(name)
+    writes = Transaction()
+    accounts.change(account, writes, rank=rank)
+    writes.commit()
+    return _row(account)
+
+
+@user.command()
+@click.argument("name")
+@click.password_option(help="Asked for when it is left out.")
+def password(name: str, password: str) -> dict[str, Any]:
+    """Set the password of the account NAME, whose sessions end."""
+    account = accounts.named(name)
+    accounts.set_password(account, password)
     return _row(account)
 
 

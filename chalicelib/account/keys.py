@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from chalicelib.account import second_factor
 from chalicelib.core import credentials, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import SERVICES
@@ -36,10 +37,10 @@ def revoke(caller: Caller, number: int) -> None:
 def open_window(caller: Caller, number: int, code: str) -> int:
     """Let one LuaRocks key upload without a token for a while; `code` proves the second factor.
 
-    Returns the end in epoch seconds. Raises as two_factor.verify, and NotFound.
+    Returns the end in epoch seconds. Raises NotFound, and as second_factor.use_code.
     """
     key = credentials.own(caller.account, number, "luarocks")
-    two_factor.verify(caller.account, code)
+    second_factor.use_code(caller, code)
     return two_factor.open_window(caller, key)
 
 

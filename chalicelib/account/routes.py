@@ -1,15 +1,27 @@
 """The account API: one's own account. What is for administrators stands in admin_routes.py."""
 
-from chalicelib.account import auth, cookies, keys, log_in, shapes, wire
-from chalicelib.account.service import api, service
-from chalicelib.core import registration
+from chalicelib.account import (
+    activity,
+    admin_routes,
+    auth,
+    cookies,
+    keys,
+    log_in,
+    openapi,
+    profile,
+    second_factor,
+    shapes,
+    wire,
+)
+from chalicelib.account.service import API, api, service
+from chalicelib.core import registration, sessions
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.core.sessions import TICKET_LIFETIME
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["service"]
+__all__ = ["admin_routes", "service"]  # with the other module, all routes are declared
 
 
 @api("POST", "/register", auth=auth.visitor, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)
@@ -53,6 +65,47 @@ def who_am_i(request: Request, caller: Caller) -> Response:
     return wire.render(wire.me(request, caller))
 
 
+@api("PUT", "/password", auth=auth.member, takes=shapes.NEW_PASSWORD, status=204)
+def change_password(request: Request, caller: Caller) -> Response:
+    """Change the password. Other sessions end."""
+    profile.change_password(caller, **wire.read(request, shapes.NEW_PASSWORD), device=request.device)
+    return wire.render_nothing()
+
+
+@api("PUT", "/email", auth=auth.member, takes=shapes.NEW_EMAIL, status=204)
+def change_email(request: Request, caller: Caller) -> Response:
+    """Change the e-mail address, which is also the user name for LuaDNS' API."""
+    profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)
+    return wire.render_nothing()
+
+
+@api("PUT", "/luadns", auth=auth.member, takes=shapes.LUADNS, status=204)
+def switch_luadns(request: Request, caller: Caller) -> Response:
+    """Open LuaDNS' API to the account, where people may, or close it."""
+    profile.switch_luadns(caller, **wire.read(request, shapes.LUADNS))
+    return wire.render_nothing()
+
+
+@api("GET", "/sessions", auth=auth.member, gives=shapes.SESSIONS)
+def list_sessions(request: Request, caller: Caller) -> Response:
+    """Where the account is logged in."""
+    return wire.render({"sessions": [wire.session(caller, one) for one in sessions.listed(caller.account)]})
+
+
+@api("DELETE", "/sessions", auth=auth.member, status=204)
+def end_other_sessions(request: Request, caller: Caller) -> Response:
+    """End all sessions but the one that asks."""
+    sessions.end_all(caller.account, keep=caller.credential, by=caller)
+    return wire.render_nothing()
+
+
+@api("DELETE", "/sessions/{id}", auth=auth.member, status=204)
+def end_one_session(request: Request, caller: Caller) -> Response:
+    """End a session."""
+    sessions.end(caller, wire.read_id(request))
+    return wire.render_nothing()
+
+
 @api("GET", "/keys", auth=auth.member, gives=shapes.KEYS)
 def list_keys(request: Request, caller: Caller) -> Response:
     """All keys and tokens, without their secrets."""
@@ -71,6 +124,75 @@ def revoke_key(request: Request, caller: Caller) -> Response:
     """Revoke a key for good."""
     keys.revoke(caller, wire.read_id(request))
     return wire.render_nothing()
+
+
+@api("PUT", "/keys/{id}/upload-window", auth=auth.member, takes=shapes.CODE, gives=shapes.WINDOW)
+def open_upload_window(request: Request, caller: Caller) -> Response:
+    """Let a LuaRocks key upload without the second factor for a quarter of an hour."""
+    until = keys.open_window(caller, wire.read_id(request), **wire.read(request, shapes.CODE))
+    return wire.render({"upload_window_until": wire.moment(until)})
+
+
+@api("DELETE", "/keys/{id}/upload-window", auth=auth.member, status=204)
+def close_upload_window(request: Request, caller: Caller) -> Response:
+    """Close it before."""
+    keys.close_window(caller, wire.read_id(request))
+    return wire.render_nothing()
+
+
+@api("GET", "/two-factor", auth=auth.member, gives=shapes.TWO_FACTOR)
+def get_two_factor(request: Request, caller: Caller) -> Response:
+    """Whether two-factor is on, and how many recovery codes are left."""
+    return wire.render(wire.two_factor_of(caller.account))
+
+
+@api("POST", "/two-factor", auth=auth.member, gives=shapes.ENROLLING, status=201)
+def begin_two_factor(request: Request, caller: Caller) -> Response:
+    """A new secret for an authenticator. Nothing changes before a code of it confirms it, within an hour."""
+    secret, uri = second_factor.begin(caller)
+    return wire.render({"secret": secret, "uri": uri}, 201)
+
+
+@api("POST", "/two-factor/confirm", auth=auth.member, takes=shapes.CONFIRM, gives=shapes.RECOVERY_CODES)
+def confirm_two_factor(request: Request, caller: Caller) -> Response:
+    """Turn two-factor on. Other sessions end."""
+    codes = second_factor.confirm(caller, **wire.read(request, shapes.CONFIRM), device=request.device)
+    return wire.render({"recovery_codes": codes})
+
+
+@api("POST", "/two-factor/recovery-codes", auth=auth.member, takes=shapes.PROOF, gives=shapes.RECOVERY_CODES)
+def renew_recovery_codes(request: Request, caller: Caller) -> Response:
+    """New recovery codes in the place of the old ones. Other sessions end."""
+    codes = second_factor.renew_recovery_codes(caller, **wire.read(request, shapes.PROOF), device=request.device)
+    return wire.render({"recovery_codes": codes})
+
+
+@api("PUT", "/two-factor/for-uploads", auth=auth.member, takes=shapes.FOR_UPLOADS, status=204)
+def require_two_factor_for_uploads(request: Request, caller: Caller) -> Response:
+    """Whether uploads to LuaRocks need a code, too."""
+    second_factor.require_for_uploads(caller, **wire.read(request, shapes.FOR_UPLOADS), device=request.device)
+    return wire.render_nothing()
+
+
+@api("POST", "/two-factor/disable", auth=auth.member, takes=shapes.PROOF, status=204)
+def disable_two_factor(request: Request, caller: Caller) -> Response:
+    """Turn two-factor off. Other sessions end."""
+    second_factor.disable(caller, **wire.read(request, shapes.PROOF), device=request.device)
+    return wire.render_nothing()
+
+
+@api("GET", "/activity", auth=auth.member, takes=shapes.ACTIVITY_PAGE, gives=shapes.ACTIVITY)
+def list_activity(request: Request, caller: Caller) -> Response:
+    """What was done by the account, and to it, newest first."""
+    asked = wire.read_query(request, shapes.ACTIVITY_PAGE)
+    told, following = activity.page(caller.account, asked["before"], asked["limit"])
+    return wire.render({"activity": [wire.entry(*one) for one in told], "next": following})
+
+
+@service.route("GET", f"{API}/openapi.json")
+def get_openapi(request: Request) -> Response:
+    """This API, as an OpenAPI document."""
+    return wire.render_document(openapi.document())
 
 
 def _begun(request: Request, caller: Caller, secret: str) -> Response:

@@ -148,7 +148,7 @@ ME: Shape = {
     "session": _number("The id of the session that asks."),
     "csrf_token": _text("For requests that bring the cookie; null when the session came otherwise.", nullable=True),
 }
-NEW_PASSWORD: Shape = {"password": _PASSWORD, "new_password": _text("8 to 1024 characters.")}
+NEW_PASSWORD: Shape = {"current_password": _PASSWORD, "password": _text("8 to 1024 characters.")}
 NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text()}
 LUADNS: Shape = {"enabled": _flag()}
 

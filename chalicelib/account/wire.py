@@ -5,10 +5,11 @@ from typing import Any
 
 from chalicelib.account import csrf, shapes
 from chalicelib.account.shapes import Shape
-from chalicelib.core import two_factor
+from chalicelib.core import invitations, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
-from chalicelib.core.tables import Account, AuditEntry, Credential
+from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation
+from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
@@ -38,6 +39,13 @@ def read_id(request: Request) -> int:
 def render(data: JSON, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Response:
     """A success."""
     return json_response(data, status, headers or [])
+
+
+def render_document(document: JSON) -> Response:
+    """What is the same for everybody, until the next version."""
+    response = json_response(document)
+    response.headers += [("Cache-Control", "public, max-age=3600"), ("ETag", etag_of(response.body))]
+    return response
 
 
 def render_nothing(headers: list[tuple[str, str]] | None = None) -> Response:
@@ -120,6 +128,15 @@ def key(caller: Caller, credential: Credential) -> JSON:
     }
 
 
+def two_factor_of(account: Account) -> JSON:
+    """How an account's second factor stands."""
+    return {
+        "enabled": account.two_factor is not None,
+        "for_uploads": account.second_factor_for_uploads,
+        "recovery_codes_left": two_factor.recovery_codes_left(account),
+    }
+
+
 def entry(written: AuditEntry, by: str | None) -> JSON:
     """A line of the activity log."""
     return {
@@ -132,17 +149,31 @@ def entry(written: AuditEntry, by: str | None) -> JSON:
     }
 
 
-def member(account: Account, *, with_email: bool) -> JSON:
+def member(caller: Caller, account: Account) -> JSON:
     """An account, for who manages it."""
     return {
         "id": int(account.id),
         "username": account.username,
-        "email": account.email if with_email else None,
+        "email": account.email if caller.account.rank == "ADMIN" else None,
         "rank": account.rank,
         "suspended": account.suspended,
         "created_at": moment(account.created_at),
         "two_factor": account.two_factor is not None,
         "luadns": account.luadns_enabled,
+    }
+
+
+def invitation(made: Invitation) -> JSON:
+    """An invitation, without its secret."""
+    return {
+        "id": int(made.id),
+        "rank": made.rank,
+        "email": made.email,
+        "comment": made.comment,
+        "created_at": moment(made.created_at),
+        "expires_at": moment(made.ends_at),
+        "state": invitations.state_of(made),
+        "used_by": made.username,
     }
 
 

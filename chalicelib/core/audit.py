@@ -33,6 +33,7 @@ def entry(account_id: int, action: str, subject: str, by: Caller | None = None, 
     )
 
 
-def entries(account_id: int) -> Iterator[AuditEntry]:
-    """An account's entries, newest first."""
-    return iter(AuditEntry.query(f"audit#{account_id}", scan_index_forward=False))
+def entries(account_id: int, before: str | None = None, most: int | None = None) -> Iterator[AuditEntry]:
+    """An account's entries, newest first: all, or at most so many `before` the `sk` of one."""
+    older = AuditEntry.sk < before if before else None
+    return iter(AuditEntry.query(f"audit#{account_id}", older, scan_index_forward=False, limit=most))

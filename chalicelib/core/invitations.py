@@ -15,6 +15,12 @@ from chalicelib.core.tables import Account, Claim, Invitation, now
 LIFETIME = timedelta(days=7)
 LONGEST_LIFETIME = timedelta(days=365)
 _KEPT_FOR = timedelta(days=30)
+_REFUSALS = {
+    "none": "There is no such invitation.",
+    "used": "This invitation has been used already.",
+    "revoked": "This invitation has been revoked.",
+    "expired": "This invitation has expired.",
+}
 
 
 class NoInvitation(Forbidden):
@@ -61,17 +67,21 @@ def create(
     return invitation, secret
 
 
+def state_of(invitation: Invitation) -> str:
+    """`open`, `used`, `revoked` or `expired`."""
+    if invitation.used_at:
+        return "used"
+    if invitation.revoked_at:
+        return "revoked"
+    return "expired" if invitation.ends_at <= now() else "open"
+
+
 def find(secret: str) -> Invitation:
     """The invitation that `secret` is, while it may be used. Raises NoInvitation."""
     invitation = Invitation.find(_address(secret), "invitation")
-    if invitation is None:
-        raise NoInvitation("There is no such invitation.", field="invitation")
-    if invitation.used_at:
-        raise NoInvitation("This invitation has been used already.", field="invitation")
-    if invitation.revoked_at:
-        raise NoInvitation("This invitation has been revoked.", field="invitation")
-    if invitation.ends_at <= now():
-        raise NoInvitation("This invitation has expired.", field="invitation")
+    state = state_of(invitation) if invitation else "none"
+    if invitation is None or state != "open":
+        raise NoInvitation(_REFUSALS[state], field="invitation")
     return invitation
 
 
@@ -79,8 +89,8 @@ def use(invitation: Invitation) -> Callable[[Account, Transaction], None]:
     """What uses the invitation up in the transaction that opens an account."""
 
     def along(account: Account, writes: Transaction) -> None:
-        gone = NoInvitation("This invitation has been used already.", field="invitation")
-        actions = [Invitation.used_at.set(now()), Invitation.account_id.set(account.id)]
+        gone = NoInvitation(_REFUSALS["used"], field="invitation")
+        actions = [Invitation.used_at.set(now()), Invitation.username.set(account.username)]
         writes.update(invitation, actions, _unused(), gone)
 
     return along

@@ -87,6 +87,11 @@ def listed(account: Account) -> Iterator[Credential]:
     return (one for one in found if one.service == credentials.SESSION and credentials.is_live(account, one))
 
 
+def end(caller: Caller, number: int) -> None:
+    """End one of the caller's sessions. Raises NotFound."""
+    credentials.revoke(credentials.own(caller.account, number, credentials.SESSION), caller)
+
+
 def end_all(account: Account, *, keep: Credential | None = None, by: Caller | None = None) -> None:
     """Log the account out everywhere, except where it uses `keep`."""
     writes = Transaction()

@@ -105,7 +105,7 @@ class Invitation(CoreItem, discriminator="invitation"):
     ends_at = UTCDateTimeAttribute()
     revoked_at = UTCDateTimeAttribute(null=True)
     used_at = UTCDateTimeAttribute(null=True)
-    account_id = NumberAttribute(null=True)  # who came of it
+    username = UnicodeAttribute(null=True)  # who came of it
 
 
 class TwoFactor(CoreItem, discriminator="two-factor"):

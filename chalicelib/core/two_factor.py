@@ -127,6 +127,12 @@ def verify(account: Account, code: str) -> None:
         raise _wrong_code()
 
 
+def recovery_codes_left(account: Account) -> int:
+    """How many recovery codes have not been used."""
+    item = TwoFactor.find(account.pk, "two-factor") if account.two_factor else None
+    return len(item.recovery_hashes) if item else 0
+
+
 def issue_token(caller: Caller) -> tuple[str, int]:
     """A token that stands for the second factor with this one credential: (token, its end in epoch seconds)."""
     credential, token = credentials.create(

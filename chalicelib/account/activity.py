@@ -1,0 +1,43 @@
+"""The activity log: what was done by an account, and to it."""
+
+import re
+
+from chalicelib.account.paging import PAGE, cut
+from chalicelib.core import accounts, audit
+from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.tables import Account, AuditEntry
+
+Told = tuple[AuditEntry, str | None]  # an entry, and the name of who did it
+_CURSOR = re.compile(r"[0-9T:.-]{26}Z\.[0-9a-f]{8}")
+
+
+def page(account: Account, before: str | None, most: int | None) -> tuple[list[Told], str | None]:
+    """Some entries, newest first; and the cursor of the next page, if there is one. Raises Invalid for none such."""
+    most = most or PAGE
+    found = audit.entries(int(account.id), _sk(before) if before else None, most + 1)
+    entries, following = cut(found, most, _cursor)
+    names: dict[int, str | None] = {int(account.id): account.username}
+    return [(entry, _name(names, entry)) for entry in entries], following
+
+
+def _name(names: dict[int, str | None], entry: AuditEntry) -> str | None:
+    if not entry.by_account_id:
+        return None
+    number = int(entry.by_account_id)
+    if number not in names:
+        try:
+            names[number] = accounts.get(number).username
+        except NotFound:
+            names[number] = None
+    return names[number]
+
+
+def _cursor(entry: AuditEntry) -> str:
+    """An entry's `sk` in letters that may stand in a URL."""
+    return entry.sk.replace("+00:00#", "Z.")
+
+
+def _sk(cursor: str) -> str:
+    if not _CURSOR.fullmatch(cursor):
+        raise Invalid("before is no cursor of this log.", field="before")
+    return cursor.replace("Z.", "+00:00#")

@@ -1,0 +1,74 @@
+"""The account API: others' accounts, and invitations."""
+
+from chalicelib.account import auth, invites, members, shapes, wire
+from chalicelib.account.service import api
+from chalicelib.core import accounts, invitations
+from chalicelib.core.caller import Caller
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+_MEMBER = "/members/{username}"
+
+
+@api("GET", "/members", auth=auth.manager, takes=shapes.PAGE, gives=shapes.MEMBERS)
+def list_members(request: Request, caller: Caller) -> Response:
+    """All accounts, oldest first."""
+    asked = wire.read_query(request, shapes.PAGE)
+    found, following = members.page(asked["after"], asked["limit"])
+    return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
+
+
+@api("GET", _MEMBER, auth=auth.manager, gives=shapes.MEMBER)
+def get_member(request: Request, caller: Caller) -> Response:
+    """An account."""
+    return wire.render(wire.member(caller, accounts.named(request.params["username"])))
+
+
+@api("PATCH", _MEMBER, auth=auth.manager, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
+def change_member(request: Request, caller: Caller) -> Response:
+    """Change an account's rank, suspend or restore it, open LuaDNS' API to it or close it."""
+    changed = members.change(caller, request.params["username"], **wire.read(request, shapes.MEMBER_CHANGES))
+    return wire.render(wire.member(caller, changed))
+
+
+@api("DELETE", f"{_MEMBER}/sessions", auth=auth.manager, status=204)
+def end_sessions_of_member(request: Request, caller: Caller) -> Response:
+    """Log somebody out everywhere."""
+    members.end_sessions(caller, request.params["username"])
+    return wire.render_nothing()
+
+
+@api("DELETE", f"{_MEMBER}/two-factor", auth=auth.administrator, status=204)
+def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
+    """Turn somebody's second factor off, who has lost it."""
+    members.reset_two_factor(caller, request.params["username"])
+    return wire.render_nothing()
+
+
+@api("GET", "/invitations", auth=auth.administrator, takes=shapes.PAGE, gives=shapes.INVITATIONS)
+def list_invitations(request: Request, caller: Caller) -> Response:
+    """All invitations, oldest first; those that are over for 30 days are gone."""
+    asked = wire.read_query(request, shapes.PAGE)
+    found, following = invites.page(asked["after"], asked["limit"])
+    return wire.render({"invitations": [wire.invitation(made) for made in found], "next": following})
+
+
+@api(
+    "POST",
+    "/invitations",
+    auth=auth.administrator,
+    takes=shapes.NEW_INVITATION,
+    gives=shapes.INVITATION_MADE,
+    status=201,
+)
+def invite(request: Request, caller: Caller) -> Response:
+    """Make an invitation, for one person to open an account with."""
+    made, secret = invites.create(caller, **wire.read(request, shapes.NEW_INVITATION))
+    return wire.render({**wire.invitation(made), "invitation": secret}, 201)
+
+
+@api("DELETE", "/invitations/{id}", auth=auth.administrator, status=204)
+def revoke_invitation(request: Request, caller: Caller) -> Response:
+    """Revoke an invitation that nobody has used."""
+    invitations.revoke(wire.read_id(request), caller)
+    return wire.render_nothing()

@@ -1,0 +1,27 @@
+"""What administrators do with invitations."""
+
+from datetime import timedelta
+
+from chalicelib.account.paging import PAGE, cut
+from chalicelib.core import invitations
+from chalicelib.core.caller import Caller
+from chalicelib.core.tables import Invitation
+
+
+def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | None]:
+    """Some invitations, oldest first, and the id after which the next page begins, if there is one."""
+    most = most or PAGE
+    return cut(invitations.listed(after or 0, most + 1), most, lambda invitation: int(invitation.id))
+
+
+def create(
+    caller: Caller, rank: str | None, email: str | None, expires_in_days: int | None, comment: str | None
+) -> tuple[Invitation, str]:
+    """Make an invitation; returns it and its secret, which nobody can see again. Raises Invalid."""
+    return invitations.create(
+        rank=rank or "MEMBER",
+        email=email,
+        ends_after=timedelta(days=expires_in_days) if expires_in_days else invitations.LIFETIME,
+        comment=comment or "",
+        by=caller,
+    )

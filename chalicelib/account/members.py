@@ -1,0 +1,69 @@
+"""What administrators do with others' accounts; moderators, with those below their own rank."""
+
+from chalicelib.account.paging import PAGE, cut
+from chalicelib.core import accounts, sessions, two_factor
+from chalicelib.core.accounts import RANKS
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Conflict, Forbidden, Invalid
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account
+
+
+def page(after: int | None, most: int | None) -> tuple[list[Account], int | None]:
+    """Some accounts, oldest first, and the id after which the next page begins, if there is one."""
+    most = most or PAGE
+    return cut(accounts.listed(after or 0, most + 1), most, lambda account: int(account.id))
+
+
+def change(caller: Caller, username: str, rank: str | None, suspended: bool | None, luadns: bool | None) -> Account:
+    """Change some of an account's rank, its suspension and whether LuaDNS' API is open to it, all or nothing.
+
+    Raises NotFound, Invalid, Forbidden, or Conflict as accounts.change.
+    """
+    account = accounts.named(username)
+    wanted = {"rank": rank, "suspended": suspended, "luadns_enabled": luadns}
+    asked = {name: value for name, value in wanted.items() if value is not None}
+    if not asked:
+        raise Invalid("Say what to change: rank, suspended or luadns.")
+    _require_power(caller, account, rank)
+    if luadns is not None:
+        _require_administrator(caller)
+    news = {name: value for name, value in asked.items() if getattr(account, name) != value}
+    if news:
+        writes = Transaction()
+        accounts.change(account, writes, caller, **news)
+        writes.commit()
+    return account
+
+
+def end_sessions(caller: Caller, username: str) -> None:
+    """Log somebody out everywhere. Raises NotFound or Forbidden."""
+    account = accounts.named(username)
+    _require_power(caller, account)
+    sessions.end_all(account, by=caller)
+
+
+def reset_two_factor(caller: Caller, username: str) -> None:
+    """Turn somebody's second factor off, who has lost it. Their sessions end. Raises NotFound, Forbidden, Conflict."""
+    account = accounts.named(username)
+    _require_administrator(caller)
+    if account.id == caller.account.id:
+        raise Conflict("Turn your own off in your settings, with your password and a code.")
+    if not account.two_factor:
+        raise Conflict("Two-factor authentication is not enabled on this account")
+    two_factor.disable(account, caller)
+
+
+def _require_power(caller: Caller, account: Account, rank: str | None = None) -> None:
+    """ContentDB's rule: a moderator manages accounts, and gives ranks, below their own."""
+    if caller.account.rank == "ADMIN":
+        return
+    accounts.check_rank(rank or account.rank)
+    highest = max(RANKS.index(account.rank), RANKS.index(rank or account.rank))
+    if caller.account.rank != "MODERATOR" or highest >= RANKS.index("MODERATOR"):
+        raise Forbidden("A moderator manages accounts below their own rank.")
+
+
+def _require_administrator(caller: Caller) -> None:
+    if caller.account.rank != "ADMIN":
+        raise Forbidden("This is for administrators.")

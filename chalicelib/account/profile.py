@@ -1,0 +1,36 @@
+"""One's own account: password, e-mail address, LuaDNS. What matters asks for the password again."""
+
+from chalicelib import settings
+from chalicelib.core import accounts, passwords, sessions
+from chalicelib.core.caller import Caller, Device
+from chalicelib.core.errors import Forbidden, Unauthenticated
+
+
+def prove_password(caller: Caller, password: str, device: Device, field: str = "password") -> None:
+    """Raises Forbidden for a wrong password, and TooMany as at log-in: a stolen session does not guess it either."""
+    try:
+        sessions.prove_password(caller.account.username, password, device)
+    except Unauthenticated:
+        raise Forbidden("This is not your password.", field=field) from None
+
+
+def change_password(caller: Caller, current_password: str, password: str, device: Device) -> None:
+    """Change the password; other sessions end. Raises as `prove_password`, and Invalid."""
+    account = caller.account
+    passwords.check_chosen(password, account.username, account.email)
+    prove_password(caller, current_password, device, "current_password")
+    accounts.set_password(account, password, caller, keep=caller.credential)
+
+
+def change_email(caller: Caller, password: str, email: str, device: Device) -> None:
+    """Change the e-mail address. Raises as `prove_password`, Invalid, EmailTaken or Conflict."""
+    accounts.check_email(email)
+    prove_password(caller, password, device)
+    accounts.set_email(caller.account, email, caller)
+
+
+def switch_luadns(caller: Caller, enabled: bool) -> None:
+    """Close LuaDNS' API to one's own account; or open it, where people may. Raises Forbidden."""
+    if enabled and not (settings.current().luadns_self_service or caller.account.rank == "ADMIN"):
+        raise Forbidden("An administrator opens LuaDNS' API to an account here.")
+    accounts.switch_luadns(caller.account, enabled, caller)

@@ -1,0 +1,46 @@
+"""`moonbase session`: where an account is logged in."""
+
+from typing import Any
+
+import click
+
+from chalicelib.core import accounts, credentials
+from chalicelib.core import sessions as rules
+from chalicelib.core.tables import Credential
+from commands.keys import last_use
+
+
+@click.group()
+def session() -> None:
+    """Where an account is logged in."""
+
+
+@session.command("list")
+@click.argument("name")
+def list_(name: str) -> list[dict[str, Any]]:
+    """The sessions of the account NAME that are going on, oldest first."""
+    return [_row(one) for one in rules.listed(accounts.named(name))]
+
+
+@session.command()
+@click.argument("name")
+@click.argument("id", type=int, required=False)
+def revoke(name: str, id: int | None) -> dict[str, Any]:
+    """Log the account NAME out everywhere, or end only the session with this ID."""
+    account = accounts.named(name)
+    if id is None:
+        rules.end_all(account)
+    else:
+        credentials.revoke(credentials.own(account, id, credentials.SESSION))
+    return {"username": account.username, "sessions": len(list(rules.listed(account)))}
+
+
+def _row(credential: Credential) -> dict[str, Any]:
+    return {
+        "id": int(credential.id),
+        "address": credential.address,
+        "user_agent": credential.user_agent,
+        "created_at": credential.created_at.isoformat(),
+        "expires_at": credential.ends_at.isoformat() if credential.ends_at else None,
+        "last_used_at": last_use(credential),
+    }
