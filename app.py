@@ -38,6 +38,7 @@ site = Site(
         "/profile": hel,
         "/v1": luadns,
         "/account": account,
+        "/settings": account,
     }
 )
 

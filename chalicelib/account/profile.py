@@ -29,8 +29,13 @@ def change_email(caller: Caller, password: str, email: str, device: Device) -> N
     accounts.set_email(caller.account, email, caller)
 
 
+def may_open_luadns(caller: Caller) -> bool:
+    """Whether people open LuaDNS' API to their account themselves, or this one is an administrator."""
+    return settings.current().luadns_self_service or caller.account.rank == "ADMIN"
+
+
 def switch_luadns(caller: Caller, enabled: bool) -> None:
     """Close LuaDNS' API to one's own account; or open it, where people may. Raises Forbidden."""
-    if enabled and not (settings.current().luadns_self_service or caller.account.rank == "ADMIN"):
+    if enabled and not may_open_luadns(caller):
         raise Forbidden("An administrator opens LuaDNS' API to an account here.")
     accounts.switch_luadns(caller.account, enabled, caller)

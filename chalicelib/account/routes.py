@@ -5,12 +5,17 @@ from chalicelib.account import (
     admin_routes,
     auth,
     cookies,
+    entry_pages,
+    key_pages,
     keys,
     log_in,
+    member_pages,
     openapi,
     profile,
     second_factor,
+    settings_pages,
     shapes,
+    two_factor_pages,
     wire,
 )
 from chalicelib.account.service import API, api, service
@@ -21,7 +26,8 @@ from chalicelib.core.sessions import TICKET_LIFETIME
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["admin_routes", "service"]  # with the other module, all routes are declared
+# With these modules, all routes are declared.
+__all__ = ["admin_routes", "entry_pages", "key_pages", "member_pages", "service", "settings_pages", "two_factor_pages"]
 
 
 @api("POST", "/register", auth=auth.visitor, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)

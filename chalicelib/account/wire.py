@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from chalicelib.account import csrf, shapes
 from chalicelib.account.shapes import Shape
 from chalicelib.core import invitations, two_factor
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import CoreError, Invalid, NotFound
+from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, json_response
+from chalicelib.web.response import Response, json_response, redirect
 
 JSON = dict[str, Any]
 
@@ -30,7 +32,11 @@ def read_query(request: Request, shape: Shape) -> JSON:
 
 def read_id(request: Request) -> int:
     """The number in the path. Raises NotFound for what is none."""
-    text = request.params["id"]
+    return parse_id(request.params["id"])
+
+
+def parse_id(text: str) -> int:
+    """A number that something goes by. Raises NotFound for what is none."""
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise NotFound("There is nothing with this id.")
     return int(text)
@@ -54,16 +60,18 @@ def render_nothing(headers: list[tuple[str, str]] | None = None) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"message": ...}`, and the `field` that it is about where there is one."""
+    """`{"message": ...}`, and the `field` that it is about where there is one. Of pages, for browsers, a page."""
+    if request.segments[1:2] != ("api",) and wants_html(request):
+        return _log_in_first(request) if isinstance(error, Unauthenticated) else error_page(request, error)
     about = {"field": error.detail["field"]} if "field" in error.detail else {}
     return json_response({"message": error.message, **about}, status_of(error), headers_of(error))
 
 
 def finish(request: Request, response: Response) -> None:
     """Nobody keeps an answer, unless it says otherwise: most hold what is secret or somebody's own."""
-    if response.header("Cache-Control") is None:
-        response.headers.append(("Cache-Control", "no-store"))
-    response.headers.append(("X-Content-Type-Options", "nosniff"))
+    for name, value in (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")):
+        if response.header(name) is None:
+            response.headers.append((name, value))
 
 
 def moment(at: datetime | float | None) -> str | None:
@@ -175,6 +183,12 @@ def invitation(made: Invitation) -> JSON:
         "state": invitations.state_of(made),
         "used_by": made.username,
     }
+
+
+def _log_in_first(request: Request) -> Response:
+    """The page to log in on, which leads back to the one that was asked for."""
+    path = "".join(f"/{quote(segment, safe='')}" for segment in request.segments[1:])
+    return redirect(f"/account/log-in?{urlencode({'next': path})}", 303)
 
 
 def _number_or_text(shape: Shape, name: str, text: str) -> Any:

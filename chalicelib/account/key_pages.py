@@ -1,0 +1,74 @@
+"""Keys and tokens as pages."""
+
+from chalicelib.account import forms, keys, pages, shapes, wire
+from chalicelib.account.forms import Filled
+from chalicelib.core import credentials
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Invalid
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+SERVICES = {"luarocks": "LuaRocks", "contentdb": "Luanti ContentDB", "luadns": "LuaDNS", "hel": "Hel"}
+_ONE = {"luarocks": "module", "contentdb": "package", "luadns": "zone", "hel": "package"}
+_EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+
+
+@pages.page("/keys")
+def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
+    """All keys, the newest first."""
+    found = keys.listed(caller)[::-1]
+    live = [credentials.is_live(caller.account, key) for key in found]
+    shown = [wire.key(caller, key) for key in found]
+    return pages.render(
+        request,
+        caller,
+        "keys",
+        filled,
+        live=[key for key, good in zip(shown, live, strict=True) if good],
+        ended=[key for key, good in zip(shown, live, strict=True) if not good],
+        services=SERVICES,
+        expiries=_EXPIRIES,
+    )
+
+
+@pages.form("/keys", "create")
+def create_key(request: Request, caller: Caller) -> Response:
+    """Make a key, and show it this once: it is in no address and no cookie."""
+    given = forms.read(request, shapes.NEW_KEY)
+    key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
+    return pages.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=SERVICES)
+
+
+@pages.form("/keys", "revoke")
+def revoke_key(request: Request, caller: Caller) -> Response:
+    """Revoke a key for good."""
+    keys.revoke(caller, forms.read_id(request))
+    return pages.go_to("/keys", "key-revoked")
+
+
+@pages.form("/keys", "open-window")
+def open_window(request: Request, caller: Caller) -> Response:
+    """Let a LuaRocks key upload without the second factor for a quarter of an hour."""
+    keys.open_window(caller, forms.read_id(request), **forms.read(request, shapes.CODE))
+    return pages.go_to("/keys", "window-open")
+
+
+@pages.form("/keys", "close-window")
+def close_window(request: Request, caller: Caller) -> Response:
+    """Close it before."""
+    keys.close_window(caller, forms.read_id(request))
+    return pages.go_to("/keys", "window-closed")
+
+
+def _scope(request: Request, service: str) -> str | None:
+    """The scope that is chosen: everything, reading, or one thing. Raises Invalid."""
+    may, name = request.form.get("may"), (request.form.get("name") or "").strip()
+    if may == "all":
+        return None
+    if may == "read":
+        return "read"
+    if may != "one":
+        raise Invalid("Choose what the key may do.", field="scope")
+    if not name:
+        raise Invalid(f"Name the {_ONE[service]} that the key is for.", field="scope")
+    return f"{_ONE[service]}:{name}"

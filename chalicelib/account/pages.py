@@ -1,0 +1,147 @@
+"""How a page of the account is declared: what it shows, and the forms on it.
+
+A form is sent to the path of its page, with its name as `action`. When it is done, the browser is sent on to a page
+that says so (`go_to`); when it is refused, the page is shown again with what was filled in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from chalicelib.account import auth, csrf, forms
+from chalicelib.account.forms import BLANK, Filled
+from chalicelib.account.service import LARGEST_BODY, service
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import CoreError, Invalid
+from chalicelib.web import html
+from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, redirect
+from chalicelib.web.routing import Authenticate, View
+
+ROOT = "/account"
+_MENU = {
+    "": "Overview",
+    "/keys": "Keys",
+    "/two-factor": "Two-factor",
+    "/password": "Password and e-mail",
+    "/sessions": "Sessions",
+    "/activity": "Activity",
+}
+_OF_MANAGERS = {"/people": "People"}
+_OF_ADMINISTRATORS = {**_OF_MANAGERS, "/invitations": "Invitations"}
+# What a page can say that a browser is sent on to. The address names it, and can make a page say nothing else.
+_DONE = {
+    "registered": "Your account is open: log in to it.",
+    "logged-out": "You are logged out.",
+    "luadns-on": "LuaDNS' API is open to your account.",
+    "luadns-off": "LuaDNS' API is closed to your account. Your zones stay, and are answered for.",
+    "key-revoked": "The key is revoked.",
+    "window-open": "For fifteen minutes this key uploads without a second factor.",
+    "window-closed": "The key needs the second factor again.",
+    "uploads-on": "Uploads to LuaRocks need the second factor.",
+    "uploads-off": "Uploads to LuaRocks do not need the second factor.",
+    "two-factor-off": "Two-factor is off. You are logged out everywhere else.",
+    "password": "Your password is changed. You are logged out everywhere else.",
+    "email": "Your e-mail address is changed.",
+    "session-ended": "The session has ended.",
+    "sessions-ended": "You are logged out everywhere else.",
+    "changed": "It is changed.",
+    "logged-them-out": "They are logged out everywhere.",
+    "two-factor-reset": "Their two-factor is off, and they are logged out everywhere.",
+    "invitation-revoked": "The invitation is revoked.",
+}
+
+Show = Callable[[Request, Any, Filled], Response]  # the second is the caller; None where nobody has to be known
+
+
+@dataclass
+class _Page:
+    show: Show
+    auth: Authenticate
+    forms: dict[str, View] = field(default_factory=dict)
+
+
+_pages: dict[str, _Page] = {}
+
+
+def page(path: str, *, authenticate: Authenticate = auth.member) -> Callable[[Show], Show]:
+    """Declare that the decorated function shows the page at `path` below ROOT."""
+
+    def declare(show: Show) -> Show:
+        _pages[path] = _Page(show, authenticate)
+        service.route("GET", ROOT + path, auth=authenticate, scope="read")(
+            lambda request, caller: show(request, caller, BLANK)
+        )
+        return show
+
+    return declare
+
+
+def form(path: str, action: str) -> Callable[[View], View]:
+    """Declare that the decorated function does what a form on the page at `path` asks for."""
+
+    def declare(view: View) -> View:
+        declared = _pages[path]
+        if not declared.forms:
+            service.route("POST", ROOT + path, auth=declared.auth, limit=lambda: LARGEST_BODY)(
+                lambda request, caller: _submit(declared, request, caller)
+            )
+        declared.forms[action] = view
+        return view
+
+    return declare
+
+
+def render(
+    request: Request, caller: Caller | None, template: str, filled: Filled = BLANK, **values: object
+) -> Response:
+    """A page of the account."""
+    error = filled.error
+    return html.page(
+        request,
+        f"account/{template}.html",
+        status=status_of(error) if error else HTTPStatus.OK,
+        headers=headers_of(error) if error else (),
+        private=True,
+        account=caller.account if caller else None,
+        here=_path_of(request),
+        menu=_menu_of(caller),
+        csrf_token=csrf.token_of(request),
+        done=_DONE.get(request.argument("done") or ""),
+        filled=filled,
+        **values,
+    )
+
+
+def go_to(path: str, done: str = "") -> Response:
+    """Send the browser on to another page of the account, which says what has been done."""
+    assert not done or done in _DONE
+    return redirect(f"{ROOT}{path}?done={done}" if done else ROOT + path, 303)
+
+
+def is_page(path: str) -> bool:
+    """Whether there is such a page below ROOT: whoever logs in is sent on to no other address."""
+    return path in _pages
+
+
+def _path_of(request: Request) -> str:
+    """The path below ROOT."""
+    return "".join(f"/{segment}" for segment in request.segments[1:])
+
+
+def _menu_of(caller: Caller | None) -> dict[str, str]:
+    rank = caller.account.rank if caller else ""
+    return _MENU | {"ADMIN": _OF_ADMINISTRATORS, "MODERATOR": _OF_MANAGERS}.get(rank, {})
+
+
+def _submit(declared: _Page, request: Request, caller: Caller) -> Response:
+    action = request.form.get("action") or ""
+    view = declared.forms.get(action)
+    if view is None:
+        raise Invalid("There is no such form on this page.")
+    try:
+        return view(request, caller)
+    except CoreError as error:
+        return declared.show(request, caller, forms.refused(request, action, error))

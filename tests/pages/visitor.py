@@ -1,0 +1,84 @@
+"""What a person does with the account's pages, in a browser."""
+
+import io
+import time
+from itertools import count
+
+import pyotp
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.servers import Server
+
+PASSWORD = "a long walk on the moon"
+_numbers = count(1)
+
+
+def new_name() -> str:
+    """A username that nobody has."""
+    return f"walker{next(_numbers)}"
+
+
+def register(page: Page, server: Server, name: str) -> None:
+    """Make an account; it is then to be logged in to."""
+    page.goto(f"{server.url}/account/register")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("E-mail address").fill(f"{name}@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_role("status")).to_have_text("Your account is open: log in to it.")
+
+
+def log_in(page: Page, server: Server, name: str, password: str = PASSWORD) -> None:
+    """Give name and password."""
+    page.goto(f"{server.url}/account/log-in")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def enter(page: Page, server: Server) -> str:
+    """Make an account and log in to it; returns its name."""
+    name = new_name()
+    register(page, server, name)
+    log_in(page, server, name)
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    return name
+
+
+def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
+    """Make a key that may do everything; returns it."""
+    page.goto(f"{server.url}/account/keys")
+    page.get_by_label("Service").select_option(service)
+    page.get_by_label("What it is for").fill("laptop")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your new key")
+    return page.locator("#key").inner_text()
+
+
+def set_up_two_factor(page: Page, server: Server, *, for_uploads: bool) -> tuple[str, list[str]]:
+    """Turn two-factor on, as a phone would: by the QR code. Returns the secret and the recovery codes."""
+    page.goto(f"{server.url}/account/two-factor")
+    page.get_by_role("button", name="Set it up").click()
+    secret = scan(page)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Code", exact=True).fill(code(secret, back=1))
+    page.get_by_label("Ask for it at uploads").set_checked(for_uploads)
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
+    return secret, page.locator(".codes li").all_inner_texts()
+
+
+def scan(page: Page) -> str:
+    """The secret in the QR code that the page shows, read off its picture."""
+    picture = page.get_by_role("img", name="QR code").locator("svg").screenshot()
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)).convert("L"))
+    uri = pyotp.parse_uri(found.text)
+    assert uri.issuer == "Moonbase"
+    return str(uri.secret)
+
+
+def code(secret: str, *, back: int = 0) -> str:
+    """The code of an authenticator, some steps back; a minute back is accepted, so that a test need not wait."""
+    return pyotp.TOTP(secret).at(int(time.time()) - 30 * back)
