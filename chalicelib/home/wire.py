@@ -1,5 +1,6 @@
 """What the front door says."""
 
+from chalicelib import settings
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, page, source, wants_html
@@ -23,7 +24,7 @@ _A_DAY = ("Cache-Control", "public, max-age=86400")
 def render_welcome(request: Request) -> Response:
     """The lines to paste for each client: a page for browsers, else plain text."""
     if wants_html(request):
-        return page(request, "home/welcome.html")
+        return page(request, "home/welcome.html", may_register=settings.current().registration != "closed")
     text = _WELCOME.format(base=request.base_url)
     return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
 

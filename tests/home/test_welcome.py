@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib import settings
 from tests.client import BROWSER, Client
 
 TEXT = """\
@@ -35,6 +36,14 @@ def test_a_browser_gets_them_as_a_page(client: Client, calls: list[str]) -> None
     ):
         assert line in page
     assert calls == []
+
+
+def test_where_nobody_can_register_people_are_asked_to_log_in(client: Client) -> None:
+    assert '<a class="button" href="/account/register">' in client.page("/")
+    with settings.override(registration="closed"):
+        page = client.page("/")
+    assert "/account/register" not in page
+    assert '<a class="button" href="/account/log-in">' in page
 
 
 def test_a_page_that_is_known_is_not_sent_again(client: Client) -> None:

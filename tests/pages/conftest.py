@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: headless Chromium, a server of its own, and somebody who looks at every page."""
+"""Fixtures of the tests of pages: headless Chromium, a server of its own, and somebody who looks at every page."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from chalicelib.core import accounts
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.pages.window import PASSWORD, Window
 from tests.servers import Server, serving
 
 CHROMIUM = "/usr/bin/chromium"
@@ -46,6 +50,26 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def window(client: Client) -> Window:
+    """A window of no real browser, in which nobody is logged in."""
+    return Window(client)
+
+
+@pytest.fixture
+def alices(window: Window, alice: Account) -> Window:
+    """The window, in which Alice is logged in."""
+    window.enter(alice)
+    return window
+
+
+@pytest.fixture
+def admins(window: Window) -> Window:
+    """The window, in which an administrator is logged in."""
+    window.enter(accounts.create("Root", "root@example.org", PASSWORD, rank="ADMIN"))
+    return window
 
 
 def is_complaint(message: ConsoleMessage) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from chalicelib.core.errors import NotFound, TooMany
 from chalicelib.web import html, shelves
 from chalicelib.web.errors import MethodNotAllowed
 from chalicelib.web.request import Request
+from chalicelib.web.response import Response
 from chalicelib.web.shelves import Work
 from tests.client import BROWSER
 
@@ -43,8 +45,12 @@ def test_browsers_get_pages_and_programs_do_not(accept: str | None, wanted: bool
     assert html.wants_html(request(accept)) is wanted
 
 
+def welcome(of: Request, **more: Any) -> Response:
+    return html.page(of, "home/welcome.html", may_register=True, **more)
+
+
 def test_a_page_says_what_browsers_may_do_with_it() -> None:
-    page = html.page(request(), "home/welcome.html")
+    page = welcome(request())
     style = re.search(r"<style>(.*?)</style>", page.body.decode(), re.DOTALL)
     assert style is not None
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
@@ -63,7 +69,7 @@ def test_a_page_says_what_browsers_may_do_with_it() -> None:
 
 
 def test_nothing_on_a_page_acts_or_comes_from_elsewhere() -> None:
-    text = html.page(request(), "home/welcome.html").body.decode()
+    text = welcome(request()).body.decode()
     assert re.search(r"<script|\son\w+=|javascript:|\sstyle=|url\(|@import", text) is None
     assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
         "/favicon.svg",
@@ -77,13 +83,13 @@ def test_nothing_on_a_page_acts_or_comes_from_elsewhere() -> None:
 
 
 def test_what_is_private_is_kept_by_nobody() -> None:
-    page = html.page(request(), "home/welcome.html", private=True)
+    page = welcome(request(), private=True)
     assert (page.header("Cache-Control"), page.header("ETag")) == ("no-store", None)
 
 
 def test_links_stay_below_the_stage_that_the_client_called() -> None:
     context = {"path": "/prod/", "httpMethod": "GET"}
-    text = html.page(request(requestContext=context), "home/welcome.html").body.decode()
+    text = welcome(request(requestContext=context)).body.decode()
     assert 'href="/prod/modules"' in text
     assert "--only-server=http://moonbase.test/prod NAME" in text
 

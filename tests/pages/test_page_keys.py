@@ -1,0 +1,88 @@
+"""Keys and tokens, by forms."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.core import credentials
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.pages.window import HOSTILE, SHOWN, Window, live_keys
+
+
+def test_a_key_is_shown_once_and_nowhere_else(alices: Window, alice: Account, client: Client) -> None:
+    alices.open("/account/keys")
+    text = alices.submit("create", service="luarocks", comment="laptop", may="all")
+    found = re.search(r'id="key">([A-Za-z0-9]{40})<', text)
+    assert found is not None
+    assert client.get(f"/api/1/{found[1]}/status").status == 200
+    assert found[1] not in "".join(map(str, alices.reply.headers.values()))
+    assert found[1] not in alices.path + alices.open("/account/keys")
+    assert alices.reply.header("cache-control") == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("service", "fields", "scope"),
+    [
+        ("luarocks", {"may": "all"}, None),
+        ("luarocks", {"may": "read"}, "read"),
+        ("luarocks", {"may": "one", "name": " say "}, "module:say"),
+        ("contentdb", {"may": "one", "name": "alice/lamps"}, "package:alice/lamps"),
+        ("hel", {"may": "one", "name": "thing"}, "package:thing"),
+        ("luadns", {"may": "one", "name": "example.com"}, "zone:example.com"),
+    ],
+)
+def test_a_key_may_do_what_was_chosen(
+    alices: Window, alice: Account, service: str, fields: dict[str, str], scope: str | None
+) -> None:
+    alices.open("/account/keys")
+    alices.submit("create", service=service, expires_in_days="30", **fields)
+    key = next(key for key in credentials.listed(alice) if key.service == service)
+    assert key.scope == scope
+    assert timedelta(days=29) < key.ends_at - key.created_at <= timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"may": "one", "name": ""}, "Name the module that the key is for."),
+        ({"may": "one", "name": "a b"}, "The scope of a key for luarocks is read or module:NAME."),
+        ({"may": "anything"}, "Choose what the key may do."),
+        ({"may": ""}, "Choose what the key may do."),
+        ({"service": "mail", "may": "all"}, "service must be one of: luarocks, contentdb, luadns, hel."),
+        ({"may": "all", "expires_in_days": "0"}, "expires_in_days must be from 1 to 36500."),
+        ({"may": "all", "comment": "x" * 256}, "A comment has at most 255 characters."),
+    ],
+)
+def test_a_key_that_cannot_be_is_not_made(alices: Window, alice: Account, fields: dict[str, str], message: str) -> None:
+    alices.open("/account/keys")
+    assert message in alices.submit("create", 400, **{"service": "luarocks", **fields})
+    assert live_keys(alice) == []
+
+
+def test_html_in_a_comment_is_text(alices: Window) -> None:
+    alices.open("/account/keys")
+    alices.submit("create", comment=HOSTILE)
+    text = alices.open("/account/keys")
+    assert SHOWN in text
+    assert "<script" not in text
+
+
+def test_a_revoked_key_is_among_those_that_ended(alices: Window, alice: Account) -> None:
+    alices.open("/account/keys")
+    alices.submit("create", comment="laptop")
+    alices.open("/account/keys")
+    text = alices.submit("revoke")
+    assert live_keys(alice) == []
+    assert "You have no keys." in text
+    assert "Keys that have ended (1)" in text
+
+
+def test_somebody_elses_key_cannot_be_revoked(alices: Window, bob: Account) -> None:
+    key, _ = credentials.create(bob, "luarocks")
+    reply = alices.post(
+        "/account/keys", {"action": "revoke", "id": str(int(key.id)), "csrf_token": alices.csrf_token()}
+    )
+    assert reply.status == 404
+    assert live_keys(bob) == ["luarocks"]

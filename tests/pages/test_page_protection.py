@@ -1,0 +1,59 @@
+"""What no form and no address of the account may be used for."""
+
+import pytest
+
+from chalicelib.account import pages
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.pages.window import PASSWORD, Window, live_keys
+
+
+def test_a_form_without_the_sessions_token_does_nothing(alices: Window, alice: Account) -> None:
+    for token in ({}, {"csrf_token": "0" * 64}):
+        fields = {"action": "create", "service": "luarocks", "may": "all", **token}
+        reply = alices.post("/account/keys", fields)
+        assert (reply.status, reply.header("content-type")) == (403, "text/html; charset=utf-8")
+    assert live_keys(alice) == []
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_another_site_cannot_log_a_browser_in(window: Window, alice: Account, headers: dict[str, str]) -> None:
+    reply = window.post("/account/log-in", {"action": "password", "username": "alice", "password": PASSWORD}, **headers)
+    assert (reply.status, reply.header("set-cookie")) == (403, None)
+
+
+def test_a_field_of_a_megabyte_is_refused_whole(alices: Window, alice: Account) -> None:
+    fields = {"action": "create", "comment": "x" * 1_000_000, "csrf_token": alices.csrf_token()}
+    reply = alices.post("/account/keys", fields)
+    assert (reply.status, reply.header("content-type")) == (413, "text/html; charset=utf-8")
+    assert live_keys(alice) == []
+
+
+def test_a_form_that_there_is_not_is_refused(alices: Window) -> None:
+    reply = alices.post("/account/keys", {"action": "destroy", "csrf_token": alices.csrf_token()})
+    assert reply.status == 400
+    assert b"There is no such form on this page." in reply.body
+
+
+def test_the_address_makes_a_page_say_only_what_is_foreseen(alices: Window) -> None:
+    assert "The key is revoked." in alices.open("/account/keys?done=key-revoked")
+    assert 'role="status"' not in alices.open("/account/keys?done=Send+us+your+password")
+
+
+@pytest.mark.parametrize("path", sorted(path for path in pages._pages if path not in ("/log-in", "/register")))
+def test_every_page_needs_a_session_and_programs_are_told_so(window: Window, client: Client, path: str) -> None:
+    path = f"/account{path}".replace("{username}", "alice")
+    window.open(path)
+    assert window.path.startswith("/account/log-in?next=")
+    reply = client.get(path)
+    assert (reply.status, reply.json) == (401, {"message": "Log in first."})
+
+
+@pytest.mark.parametrize("path", ["", "/keys", "/two-factor", "/password", "/sessions", "/activity"])
+def test_every_page_is_kept_by_nobody_and_loads_nothing(alices: Window, path: str) -> None:
+    text = alices.open(f"/account{path}")
+    reply = alices.reply
+    assert (reply.header("cache-control"), reply.header("x-content-type-options")) == ("no-store", "nosniff")
+    assert str(reply.header("content-security-policy")).startswith("default-src 'none'; style-src 'sha256-")
+    assert "<script" not in text
+    assert " style=" not in text
