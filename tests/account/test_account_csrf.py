@@ -1,0 +1,149 @@
+"""Requests that another site makes a browser send change nothing; nobody else is asked for more."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from chalicelib.account import auth, csrf
+from chalicelib.account.service import operations
+from chalicelib.core import credentials
+from chalicelib.core.tables import Account
+from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.client import Client
+
+MISSING = "Send the session's CSRF token, as the header X-CSRF-Token or the form's field csrf_token."
+WRONG = "The CSRF token is not this session's: load the page again."
+FOREIGN = "This request was made by another site."
+NEW_KEY = {"service": "luarocks"}
+WRITES = [operation for operation in operations if operation.method not in csrf.SAFE_METHODS]
+BY_SESSION = [operation for operation in WRITES if operation.auth is not auth.visitor]
+
+
+def name(operation: Any) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("operation", BY_SESSION, ids=name)
+def test_every_write_by_cookie_needs_the_token(root: Person, operation: Any) -> None:
+    path = operation.path.removeprefix("/account/api").replace("{id}", "1").replace("{username}", "root")
+    with nothing_stored():
+        reply = root.send(operation.method, path, json={}, headers={"X-CSRF-Token": None})
+        refused(reply, 403, MISSING)
+        refused(root.send(operation.method, path, json={}, headers={"X-CSRF-Token": "x" * 64}), 403, WRONG)
+
+
+def test_there_are_writes_to_be_tested() -> None:
+    assert len(BY_SESSION) > 15
+    assert {operation.path for operation in WRITES} - {operation.path for operation in BY_SESSION} == {
+        "/account/api/register",
+        "/account/api/log-in",
+    }
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("token", ["", " ", "x", "\0", "é" * 64, "0" * 64, "x" * 60_000])
+def test_a_forged_token_is_refused(at_home: Person, token: str) -> None:
+    at_home.get("/me")
+    with nothing_stored():
+        reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": token})
+    refused(reply, 403, WRONG if token else MISSING)
+
+
+def test_another_sessions_token_is_refused(at_home: Person, logged_in: LogIn, alice: Account, bob: Account) -> None:
+    for other in (logged_in(alice), logged_in(bob)):
+        with nothing_stored():
+            reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": other.headers["X-CSRF-Token"]})
+        refused(reply, 403, WRONG)
+
+
+def test_the_sessions_secret_is_no_token(at_home: Person) -> None:
+    reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": str(at_home.secret)})
+    refused(reply, 403, WRONG)
+
+
+def test_the_token_may_come_as_a_forms_field(client: Client, at_home: Person) -> None:
+    cookie = {"Cookie": at_home.headers["Cookie"]}
+    form = {"csrf_token": at_home.headers["X-CSRF-Token"]}
+    assert client.post("/account/api/log-out", headers=cookie, form={"csrf_token": "x"}).status == 403
+    assert client.post("/account/api/log-out", headers=cookie, form=form, files={}).status == 204
+
+
+def test_with_a_bearer_token_none_is_needed(logged_in: LogIn, alice: Account) -> None:
+    script = logged_in(alice, by_cookie=False)
+    assert script.post("/keys", NEW_KEY).status == 201
+
+
+def test_a_cookie_beside_a_bearer_token_does_not_count(at_home: Person, logged_in: LogIn, bob: Account) -> None:
+    bearer = {"Authorization": f"Bearer {logged_in(bob).secret}", "X-CSRF-Token": None}
+    assert at_home.get("/me", headers=bearer).json["username"] == "bob"
+    assert at_home.post("/keys", NEW_KEY, headers=bearer).status == 201
+    refused(
+        at_home.post("/keys", NEW_KEY, headers={**bearer, "Authorization": "Bearer nonsense"}),
+        401,
+        "Your session has ended: log in again.",
+    )
+
+
+def test_reading_needs_no_token(at_home: Person) -> None:
+    assert at_home.get("/keys", headers={"X-CSRF-Token": None, "Sec-Fetch-Site": "cross-site"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://moonbase.test"},
+        {"Origin": "https://evil.test"},
+        {"Origin": "http://moonbase.test.evil.test"},
+        {"Origin": "http://moonbase.test:8000"},
+        {"Origin": "null"},
+        {"Origin": ""},
+    ],
+)
+@pytest.mark.parametrize("path", ["/register", "/log-in", "/keys"])
+def test_what_another_site_sends_is_refused_whatever_it_knows(
+    at_home: Person, path: str, headers: dict[str, str]
+) -> None:
+    bodies = {
+        "/register": {"username": "carol", "email": "carol@example.org", "password": "looking glass"},
+        "/log-in": {"username": "alice", "password": "wonderland"},
+        "/keys": NEW_KEY,
+    }
+    with nothing_stored():
+        reply = at_home.post(path, bodies[path], headers=headers)
+    refused(reply, 403, FOREIGN)
+    assert reply.header("set-cookie") is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://moonbase.test"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://moonbase.test"},
+        {"Origin": "https://MOONBASE.test"},
+    ],
+)
+def test_what_comes_from_here_or_from_no_browser_is_taken(
+    at_home: Person, alice: Account, headers: dict[str, str]
+) -> None:
+    assert at_home.post("/log-in", {"username": "alice", "password": "wonderland"}, headers=headers).status == 200
+    assert at_home.post("/keys", NEW_KEY, headers=headers).status == 201
+
+
+def test_the_token_tells_nothing_of_the_session(alice: Account) -> None:
+    secret = credentials.create(alice, credentials.SESSION)[1]
+    token = csrf.token_for(secret)
+    assert (len(token), secret in token, token == credentials.hash_of(secret)) == (64, False, False)
+
+
+def test_no_key_file_is_read(at_home: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.core.sealing._key", lambda file: pytest.fail("there is none on AWS"))
+    assert at_home.post("/keys", NEW_KEY).status == 201
+
+
+def test_pages_can_ask_for_a_requests_token() -> None:
+    assert [*inspect.signature(csrf.token_of).parameters] == ["request"]

@@ -1,0 +1,157 @@
+"""Keys of every service: made, shown once, used, listed and revoked."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib.account import keys
+from chalicelib.core import audit, credentials, two_factor
+from chalicelib.core.tables import Account
+from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.client import Client
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "package:thing", "luadns": "zone:a.test"}
+
+
+@pytest.mark.parametrize("service", credentials.SERVICES)
+def test_a_key_is_shown_once_and_is_good(at_home: Person, alice: Account, service: str) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        asked = {"service": service, "scope": SCOPES[service], "expires_in_days": 30, "comment": "CI <b>✓</b>"}
+        reply = at_home.post("/keys", asked)
+        row = {
+            "id": reply.json["id"],
+            "service": service,
+            "scope": SCOPES[service],
+            "comment": "CI <b>✓</b>",
+            "created_at": "2026-03-01T12:00:00Z",
+            "expires_at": "2026-03-31T12:00:00Z",
+            "last_used_at": None,
+            "revoked_at": None,
+            "upload_window_until": None,
+        }
+        secret = reply.json["key"]
+        assert (reply.status, reply.json) == (201, {**row, "key": secret})
+        assert at_home.get("/keys").json == {"keys": [row]}
+        assert credentials.identify(secret, service).account.id == alice.id
+        assert at_home.get("/keys").json == {"keys": [{**row, "last_used_at": "2026-03-01T12:00:00Z"}]}
+
+
+def test_a_key_needs_no_more_than_its_service(at_home: Person) -> None:
+    given = at_home.post("/keys", {"service": "hel"}).json
+    nothing = {"scope": None, "comment": "", "expires_at": None}
+    assert {name: given[name] for name in nothing} == nothing
+    nulls = {"service": "hel", "scope": None, "expires_in_days": None, "comment": None}
+    assert at_home.post("/keys", nulls).json["scope"] is None
+
+
+def test_luarocks_takes_a_key_from_here(client: Client, at_home: Person) -> None:
+    secret = at_home.post("/keys", {"service": "luarocks"}).json["key"]
+    assert client.get(f"/api/1/{secret}/status").status == 200
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("data", "message", "field"),
+    [
+        ({}, "service is missing.", "service"),
+        ({"service": "session"}, "service must be one of: luarocks, contentdb, luadns, hel.", "service"),
+        ({"service": 1}, "service must be a JSON string.", "service"),
+        ({"service": "hel", "scope": "all"}, "The scope of a key for hel is read or package:NAME.", "scope"),
+        ({"service": "hel", "scope": ""}, "The scope of a key for hel is read or package:NAME.", "scope"),
+        ({"service": "hel", "scope": "package:a\0"}, "The scope of a key for hel is read or package:NAME.", "scope"),
+        ({"service": "hel", "scope": "x" * 60_000}, "The scope of a key for hel is read or package:NAME.", "scope"),
+        ({"service": "hel", "scopes": "read"},
+         "There is no field 'scopes' here; there are: service, scope, expires_in_days, comment.", None),
+        ({"service": "hel", "expires_in_days": 0}, "expires_in_days must be from 1 to 36500.", "expires_in_days"),
+        ({"service": "hel", "expires_in_days": 36501}, "expires_in_days must be from 1 to 36500.", "expires_in_days"),
+        ({"service": "hel", "expires_in_days": "30"}, "expires_in_days must be a JSON integer.", "expires_in_days"),
+        ({"service": "hel", "expires_in_days": True}, "expires_in_days must be a JSON integer.", "expires_in_days"),
+        ({"service": "hel", "expires_in_days": 1.5}, "expires_in_days must be a JSON integer.", "expires_in_days"),
+        ({"service": "hel", "comment": "x" * 256}, "A comment has at most 255 characters.", "comment"),
+        ({"service": "hel", "comment": "a\0b"}, "A comment has no control characters.", "comment"),
+    ],
+)  # fmt: skip
+def test_a_key_that_cannot_be_is_told_and_not_stored(
+    at_home: Person, data: dict[str, Any], message: str, field: str | None
+) -> None:
+    with nothing_stored():
+        refused(at_home.post("/keys", data), 400, message, field)
+
+
+def test_a_megabyte_is_too_much(at_home: Person) -> None:
+    with nothing_stored():
+        reply = at_home.post("/keys", {"service": "hel", "comment": "x" * 1_000_000})
+    refused(reply, 413, "The request is larger than 65536 bytes.")
+
+
+def test_a_revoked_key_is_dead_and_still_listed(client: Client, at_home: Person, alice: Account) -> None:
+    made = at_home.post("/keys", {"service": "luarocks"}).json
+    reply = at_home.delete(f"/keys/{made['id']}")
+    assert (reply.status, reply.body) == (204, b"")
+    assert client.get(f"/api/1/{made['key']}/status").status == 403
+    (row,) = at_home.get("/keys").json["keys"]
+    assert row["revoked_at"] is not None
+    entry = next(audit.entries(int(alice.id)))
+    assert (entry.action, entry.subject) == ("luarocks.revoke", f"credential#{made['id']}")
+
+
+def test_nobody_sees_or_revokes_somebody_elses_key(
+    client: Client, at_home: Person, logged_in: LogIn, bob: Account
+) -> None:
+    made = logged_in(bob).post("/keys", {"service": "luarocks"}).json
+    assert at_home.get("/keys").json == {"keys": []}
+    with nothing_stored():
+        refused(at_home.delete(f"/keys/{made['id']}"), 404, f"There is no key {made['id']}.")
+    assert client.get(f"/api/1/{made['key']}/status").status == 200
+
+
+def test_a_session_is_not_listed_or_revoked_as_a_key(at_home: Person) -> None:
+    number = at_home.get("/me").json["session"]
+    refused(at_home.delete(f"/keys/{number}"), 404, f"There is no key {number}.")
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_an_account_has_so_many_keys_and_no_more(at_home: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MOST", 2)
+    first = at_home.post("/keys", {"service": "hel"}).json
+    assert at_home.post("/keys", {"service": "luadns"}).status == 201
+    with nothing_stored():
+        reply = at_home.post("/keys", {"service": "hel"})
+    refused(reply, 409, "An account has at most 2 keys: revoke some that are not used any more.")
+    at_home.delete(f"/keys/{first['id']}")
+    assert at_home.post("/keys", {"service": "hel"}).status == 201
+
+
+def test_who_is_not_logged_in_has_no_keys(nobody: Person) -> None:
+    with nothing_stored():
+        for reply in (nobody.get("/keys"), nobody.post("/keys", {"service": "hel"}), nobody.delete("/keys/1")):
+            refused(reply, 401, "Log in first.")
+
+
+def test_a_window_lets_one_key_upload_for_a_quarter_of_an_hour(at_home: Person, alice: Account) -> None:
+    codes = two_factor.enable(alice, required_for_uploads=True).recovery_codes
+    script = credentials.create(alice, credentials.SESSION)[1]
+    at_home = Person(at_home.client, script)
+    made = at_home.post("/keys", {"service": "luarocks"}).json
+    path = f"/keys/{made['id']}/upload-window"
+    with time_machine.travel(MOMENT, tick=False):
+        reply = at_home.put(path, {"code": codes[0]})
+        assert (reply.status, reply.json) == (200, {"upload_window_until": "2026-03-01T12:15:00Z"})
+        assert at_home.get("/keys").json["keys"][0]["upload_window_until"] == "2026-03-01T12:15:00Z"
+        two_factor.require(credentials.identify(made["key"], "luarocks"), None)
+        assert "two-factor.open-window" in {entry.action for entry in audit.entries(int(alice.id))}
+        refused(at_home.put(path, {"code": codes[0]}), 403, "Invalid verification code", "code")
+        assert at_home.delete(path).status == 204
+        assert at_home.get("/keys").json["keys"][0]["upload_window_until"] is None
+
+
+def test_no_window_opens_without_two_factor_or_for_another_service(at_home: Person) -> None:
+    rock, package = (at_home.post("/keys", {"service": service}).json["id"] for service in ("luarocks", "hel"))
+    with nothing_stored():
+        reply = at_home.put(f"/keys/{rock}/upload-window", {"code": "123456"})
+        refused(reply, 409, "Two-factor authentication is not enabled on this account")
+        reply = at_home.put(f"/keys/{package}/upload-window", {"code": "123456"})
+        refused(reply, 404, f"There is no key {package}.")

@@ -1,0 +1,229 @@
+"""Registering: open, by invitation or closed, and that a refusal leaves nothing behind."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import settings
+from chalicelib.core import accounts, audit, invitations
+from chalicelib.core.caller import Device
+from chalicelib.core.errors import CoreError
+from chalicelib.core.registration import register as register_here
+from chalicelib.core.tables import Account, Invitation
+from tests.account.conftest import Person, nothing_stored, refused
+from tests.client import Reply
+
+NEW = {"username": "carol", "email": "carol@example.org", "password": "looking glass"}
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+open_to_everybody = pytest.mark.usefixtures("everybody")
+
+
+@pytest.fixture
+def everybody() -> Any:
+    """Registration is open."""
+    with settings.override(registration="open"):
+        yield
+
+
+def register(nobody: Person, **fields: Any) -> Reply:
+    return nobody.post("/register", {**NEW, **fields})
+
+
+def test_by_default_an_invitation_is_needed(nobody: Person) -> None:
+    with nothing_stored():
+        refused(register(nobody), 403, "Registration is by invitation here: ask the administrator for one.")
+
+
+def test_registration_can_be_closed_to_invitations_too(nobody: Person) -> None:
+    _, secret = invitations.create()
+    with settings.override(registration="closed"), nothing_stored():
+        reply = register(nobody, invitation=secret)
+    refused(reply, 403, "Registration is closed here: ask the administrator for an account.")
+
+
+@open_to_everybody
+def test_registering_opens_an_account_and_no_session(nobody: Person) -> None:
+    reply = register(nobody)
+    assert (reply.status, reply.json) == (201, {"username": "carol"})
+    assert reply.header("set-cookie") is None
+    account = accounts.log_in("carol", "looking glass")
+    assert (account.username, account.email, account.rank) == ("carol", "carol@example.org", "MEMBER")
+
+
+@open_to_everybody
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("fields", "message", "field"),
+    [
+        ({"username": "c"}, "A username has 2 to 25 letters, digits, underscores or hyphens.", "username"),
+        ({"username": "<b>carol</b>"}, "A username has 2 to 25 letters, digits, underscores or hyphens.", "username"),
+        ({"username": "car\0ol"}, "A username has 2 to 25 letters, digits, underscores or hyphens.", "username"),
+        ({"username": "c" * 60_000}, "A username has 2 to 25 letters, digits, underscores or hyphens.", "username"),
+        ({"username": 5}, "username must be a JSON string.", "username"),
+        ({"username": None}, "username is missing.", "username"),
+        ({"email": "nowhere"}, "This is not an e-mail address.", "email"),
+        ({"email": "<script>@example.org"}, "This is not an e-mail address.", "email"),
+        ({"email": "a@<img src=x>"}, "This is not an e-mail address.", "email"),
+        ({"email": "a\0@example.org"}, "This is not an e-mail address.", "email"),
+        ({"email": "a" * 60_000 + "@example.org"}, "This is not an e-mail address.", "email"),
+        ({"password": ""}, "A password cannot be empty.", "password"),
+        ({"password": "1234567"}, "A password has at least 8 characters.", "password"),
+        ({"password": "p" * 1025}, "A password has at most 1024 characters.", "password"),
+        ({"password": "look\0ing glass"}, "A password has no control characters.", "password"),
+        (
+            {"password": "Carol@Example.org"},
+            "A password is neither your username nor your e-mail address.",
+            "password",
+        ),
+        (
+            {"username": "carol-the-first", "password": "CAROL-the-first"},
+            "A password is neither your username nor your e-mail address.",
+            "password",
+        ),
+        ({"password": "Password123"}, "This password is one of the first that others would try.", "password"),
+        ({"password": "aaaaaaaaaaaa"}, "This password is one of the first that others would try.", "password"),
+        ({"password": ["looking glass"]}, "password must be a JSON string.", "password"),
+        ({"invitation": "x" * 40}, "There is no such invitation.", "invitation"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_and_not_stored(
+    nobody: Person, fields: dict[str, Any], message: str, field: str
+) -> None:
+    with nothing_stored():
+        reply = register(nobody, **fields)
+    refused(reply, 403 if field == "invitation" else 400, message, field)
+
+
+@open_to_everybody
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("password", ["looking glass", "пароль пароль", "🚀" * 4 + "moon", "p4 " * 340, "<b>bold</b>"])
+def test_any_long_password_of_any_letters_will_do(nobody: Person, password: str) -> None:
+    assert register(nobody, password=password).status == 201
+    assert accounts.log_in("carol", password).username == "carol"
+
+
+@open_to_everybody
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The body is not JSON."),
+        (b"{", "The body is not JSON."),
+        (b"\xff", "The body is not JSON."),
+        (b'{"username": "\\ud800"}', "The body is not JSON."),
+        (b"[]", "The body must be a JSON object."),
+        (b"null", "The body must be a JSON object."),
+        (b'{"rank": "ADMIN"}', "There is no field 'rank' here; there are: username, email, password, invitation."),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told(nobody: Person, body: bytes, message: str) -> None:
+    with nothing_stored():
+        refused(nobody.send("POST", "/register", body=body), 400, message)
+
+
+@open_to_everybody
+def test_a_megabyte_is_too_much(nobody: Person) -> None:
+    with nothing_stored():
+        for field in NEW:
+            reply = register(nobody, **{field: "x" * 1_000_000})
+            refused(reply, 413, "The request is larger than 65536 bytes.")
+
+
+@open_to_everybody
+def test_names_and_addresses_are_unique_in_any_letter_case(nobody: Person, alice: Account) -> None:
+    refused(register(nobody, username="ALICE"), 409, "This username is taken.", "username")
+    refused(register(nobody, email="Alice@Example.ORG"), 409, "This e-mail address is in use.", "email")
+    assert [account.username for account in accounts.listed()] == ["Alice"]
+
+
+@open_to_everybody
+def test_an_address_registers_so_often_and_no_more(nobody: Person) -> None:
+    with settings.override(registration="open", registration_rate=1), time_machine.travel(MOMENT, tick=False) as clock:
+        assert register(nobody).status == 201
+        reply = register(nobody, username="dave", email="dave@example.org")
+        refused(reply, 429, "Too many registrations from this address, try again later.")
+        assert reply.header("retry-after") == "3600"
+        assert accounts.find("dave") is None
+        clock.shift(3600)
+        assert register(nobody, username="dave", email="dave@example.org").status == 201
+
+
+def test_an_invitation_opens_one_account_with_its_rank(nobody: Person) -> None:
+    invitation, secret = invitations.create(rank="EDITOR")
+    assert register(nobody, invitation=secret).status == 201
+    assert accounts.named("carol").rank == "EDITOR"
+    used = Invitation.get(invitation.pk, "invitation", consistent_read=True)
+    assert (invitations.state_of(used), used.username) == ("used", "carol")
+    with nothing_stored():
+        reply = register(nobody, username="dave", email="dave@example.org", invitation=secret)
+    refused(reply, 403, "This invitation has been used already.", "invitation")
+
+
+def test_invited_people_are_not_counted_by_address(nobody: Person) -> None:
+    with settings.override(registration_rate=0):
+        assert register(nobody, invitation=invitations.create()[1]).status == 201
+
+
+def test_where_everybody_may_register_an_invitation_still_counts(nobody: Person) -> None:
+    with settings.override(registration="open"):
+        register(nobody, invitation=invitations.create(rank="APPROVER")[1])
+    assert accounts.named("carol").rank == "APPROVER"
+
+
+def test_an_invitation_that_has_expired_is_refused(nobody: Person) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        _, secret = invitations.create(ends_after=timedelta(days=1))
+        clock.shift(86_400)
+        with nothing_stored():
+            refused(register(nobody, invitation=secret), 403, "This invitation has expired.", "invitation")
+
+
+def test_an_invitation_that_was_revoked_is_refused(nobody: Person) -> None:
+    invitation, secret = invitations.create()
+    invitations.revoke(int(invitation.id))
+    with nothing_stored():
+        refused(register(nobody, invitation=secret), 403, "This invitation has been revoked.", "invitation")
+
+
+def test_an_invitation_for_an_address_is_for_no_other(nobody: Person) -> None:
+    _, secret = invitations.create(email="Dave@example.org")
+    with nothing_stored():
+        reply = register(nobody, invitation=secret)
+    refused(reply, 400, "This invitation is for another e-mail address.", "email")
+    assert register(nobody, email="dave@example.org", invitation=secret).status == 201
+
+
+def test_a_refused_account_does_not_use_the_invitation_up(nobody: Person, alice: Account) -> None:
+    _, secret = invitations.create()
+    refused(register(nobody, username="alice", invitation=secret), 409, "This username is taken.", "username")
+    assert register(nobody, invitation=secret).status == 201
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_of_eight_at_once_one_uses_an_invitation(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secret = invitations.create()
+    monkeypatch.setattr("chalicelib.core.accounts.hash_password", lambda password: "hashed elsewhere")
+
+    def attempt(number: int) -> bool:
+        try:
+            register_here(f"user{number}", f"{number}@example.org", "looking glass", secret, Device("", ""))
+        except CoreError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+    assert (outcomes.count(True), len(list(accounts.listed()))) == (1, 1)
+
+
+def test_only_a_hash_of_an_invitation_is_stored(aws: None) -> None:
+    _, secret = invitations.create()
+    assert [item.pk for item in Invitation.scan() if secret in str(item.to_dynamodb_dict())] == []
+
+
+def test_a_new_account_is_in_its_activity_log(nobody: Person) -> None:
+    register(nobody, invitation=invitations.create()[1])
+    (entry,) = audit.entries(int(accounts.named("carol").id))
+    assert (entry.action, entry.by_account_id) == ("account.create", None)
