@@ -201,18 +201,16 @@ def listed(account: Account) -> Iterator[Credential]:
 
 def find(number: int) -> Credential:
     """The credential with this id; raises NotFound."""
-    claim = Claim.find(f"credential#{number}", "claim")
-    credential = Credential.find(claim.holder, "credential") if claim else None
-    if credential is None:
-        raise _no_key(number)
-    return credential
+    if credential := _find(number):
+        return credential
+    raise NotFound(f"There is no key {number}.")
 
 
 def own(account: Account, number: int, *services: str) -> Credential:
     """The account's credential with this id, for one of these services; raises NotFound."""
-    credential = find(number)
-    if credential.account_id != account.id or credential.service not in services:
-        raise _no_key(number)
+    credential = _find(number)
+    if credential is None or credential.account_id != account.id or credential.service not in services:
+        raise NotFound(f"There is no {'session' if SESSION in services else 'key'} {number}.")
     return credential
 
 
@@ -234,5 +232,6 @@ def _address(secret: str) -> str:
     return f"credential#{hash_of(secret)}"
 
 
-def _no_key(number: int) -> NotFound:
-    return NotFound(f"There is no key {number}.")
+def _find(number: int) -> Credential | None:
+    claim = Claim.find(f"credential#{number}", "claim")
+    return Credential.find(claim.holder, "credential") if claim else None

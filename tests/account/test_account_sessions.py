@@ -69,7 +69,7 @@ def test_nobody_ends_somebody_elses_session_or_a_key_as_one(
     key, _ = credentials.create(alice, "hel")
     for number in (theirs.get("/me").json["session"], int(key.id)):
         with nothing_stored():
-            refused(at_home.delete(f"/sessions/{number}"), 404, f"There is no key {number}.")
+            refused(at_home.delete(f"/sessions/{number}"), 404, f"There is no session {number}.")
     assert theirs.get("/me").status == 200
 
 

@@ -137,6 +137,47 @@ def test_two_factor_is_enabled_and_disabled(data: Path) -> None:
     assert moonbase(data, "two-factor", "disable", "alice") == {"username": "Alice", "two_factor": False}
 
 
+def test_an_account_gets_another_rank_and_another_password(data: Path) -> None:
+    assert moonbase(data, "user", "rank", "alice", "admin")["rank"] == "ADMIN"
+    assert moonbase(data, "user", "password", "alice", "--password", "white rabbit")["username"] == "Alice"
+    actions = [row["action"] for row in moonbase(data, "user", "activity", "alice")]
+    assert actions[:2] == ["account.password", "account.rank"]
+
+
+def test_an_invitation_is_shown_once_listed_and_revoked(data: Path) -> None:
+    created = moonbase(data, "invitation", "create", "--rank", "editor", "--email", "c@example.org", "--comment", "C")
+    assert list(created) == ["id", "invitation"]
+    listed = run(data, "--json", "invitation", "list").stdout
+    assert created["invitation"] not in listed
+    row: dict[str, Any] = json.loads(listed)[-1]
+    assert {name: row[name] for name in ("id", "rank", "email", "comment", "state", "used_by")} == {
+        "id": created["id"],
+        "rank": "EDITOR",
+        "email": "c@example.org",
+        "comment": "C",
+        "state": "open",
+        "used_by": None,
+    }
+    assert moonbase(data, "invitation", "revoke", str(created["id"])) == {"id": created["id"], "revoked": True}
+    assert moonbase(data, "invitation", "list")[-1]["state"] == "revoked"
+
+
+def test_sessions_are_listed_and_ended(data: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
+        "from chalicelib.core import accounts, sessions; from chalicelib.core.caller import Device\n"
+        "for _ in range(3): sessions.open_session(accounts.named('alice'), None, Device('192.0.2.1', 'curl/8'))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
+    rows = moonbase(data, "session", "list", "alice")
+    assert [(row["address"], row["user_agent"], row["last_used_at"]) for row in rows] == [
+        ("192.0.2.1", "curl/8", None)
+    ] * 3
+    assert moonbase(data, "session", "revoke", "alice", str(rows[0]["id"])) == {"username": "Alice", "sessions": 2}
+    assert moonbase(data, "session", "revoke", "alice") == {"username": "Alice", "sessions": 0}
+    assert {row["service"] for row in moonbase(data, "key", "list", "alice")} <= {"luarocks"}
+
+
 def test_a_list_is_made_anew(data: Path) -> None:
     assert moonbase(data, "catalogue", "rebuild", "luarocks") == {"name": "luarocks", "sequence": 1, "entries": 0}
 
@@ -152,6 +193,8 @@ def test_a_list_is_made_anew(data: Path) -> None:
         (["key", "create", "alice", "--service", "luarocks", "--scope", "all"],
          "The scope of a key for luarocks is read or module:NAME."),
         (["key", "revoke", "99"], "There is no key 99."),
+        (["session", "revoke", "alice", "99"], "There is no session 99."),
+        (["invitation", "revoke", "99"], "There is no invitation 99."),
     ],
 )  # fmt: skip
 def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str], error: str) -> None:
@@ -172,6 +215,8 @@ def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str],
         ["key", "create", "alice", "--service", "pop3"],
         ["key", "create", "alice", "--service", "luarocks", "--expires", "0"],
         ["key", "revoke", "seven"],
+        ["user", "rank", "alice", "king"],
+        ["invitation", "create", "--expires", "366"],
         ["catalogue", "rebuild", "nosuch"],
         ["serve", "--port", "99999"],
         ["serve", "--base-url", "nonsense"],

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.core import accounts, audit, two_factor
 from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
-from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, CoreItem, now
 
@@ -212,6 +212,13 @@ def test_a_wrong_password_an_unknown_user_and_no_password_are_told_alike(alice: 
     }
 
 
+def test_an_unknown_user_costs_the_same_calls(alice: Account, calls: list[str]) -> None:
+    for name in ("alice", "nobody"):
+        calls.clear()
+        refused(accounts.log_in, name, "wrong")
+        assert calls == ["GetItem", "GetItem"]
+
+
 @pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 def test_a_longer_password_than_may_be_set_opens_nothing() -> None:
     accounts.create("Alice", "a@b", LONGEST_PASSWORD)
@@ -284,3 +291,64 @@ def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account)
 
 def test_a_rank_that_is_none_is_refused(alice: Account) -> None:
     assert refused(lambda: accounts.change(alice, Transaction(), rank="EMPEROR")).detail == {"field": "rank"}
+
+
+def test_several_things_change_in_one_transaction_or_none(alice: Account) -> None:
+    stale = accounts.get(int(alice.id))
+    writes = Transaction()
+    accounts.change(alice, writes, rank="EDITOR", suspended=True, luadns_enabled=True)
+    writes.commit()
+    assert (alice.rank, alice.suspended, alice.luadns_enabled) == ("EDITOR", True, True)
+    refusal = refused(accounts.suspend, stale)
+    assert (type(refusal), refusal.message) == (Conflict, "The account was changed meanwhile: look at it again.")
+    actions = [entry.action for entry in audit.entries(int(alice.id))]
+    assert sorted(actions) == ["account.create", "account.rank", "account.suspend", "luadns.enable"]
+
+
+def test_the_command_line_may_take_the_last_administrators_power(alice: Account) -> None:
+    for change in ({"rank": "ADMIN"}, {"rank": "MEMBER"}):
+        writes = Transaction()
+        accounts.change(alice, writes, **change)
+        writes.commit()
+    assert accounts.get(1).rank == "MEMBER"
+
+
+def test_an_address_moves_in_one_step(alice: Account) -> None:
+    accounts.set_email(alice, "liddell@example.org")
+    assert accounts.get(1).email == alice.email == "liddell@example.org"
+    assert type(refused(accounts.create, "bob", "LIDDELL@example.org")) is EmailTaken
+    assert accounts.create("bob", "alice@example.org").id
+
+
+def test_an_address_that_is_taken_changes_nothing(alice: Account, carol: Account) -> None:
+    before = stored_kinds()
+    assert type(refused(accounts.set_email, alice, "Carol@example.org")) is EmailTaken
+    stale = accounts.get(int(carol.id))
+    accounts.set_email(carol, "carol@example.net")
+    assert type(refused(accounts.set_email, stale, "carol@example.com")) is Conflict
+    assert [kind for kind in stored_kinds() if not kind.startswith("audit/")] == [
+        kind for kind in before if not kind.startswith("audit/")
+    ]
+    assert accounts.create("dave", "carol@example.org").id
+
+
+def test_what_goes_along_is_written_with_the_account_or_not_at_all(alice: Account) -> None:
+    def along(account: Account, writes: Transaction) -> None:
+        writes.put(audit.entry(int(alice.id), "test", account.username))
+
+    accounts.create("carol", "carol@example.org", along=along)
+    refused(lambda: accounts.create("CAROL", "c@example.org", along=along))
+    assert [entry.subject for entry in audit.entries(int(alice.id))][:1] == ["carol"]
+    assert len([entry for entry in audit.entries(int(alice.id)) if entry.action == "test"]) == 1
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("email", ["<b>@x", 'a"b@x', "a,b@x", "a@x>", "a\0@x", "a\x1b@x", "a@b\u202e"])
+def test_an_address_that_would_be_markup_or_control_a_terminal_is_refused(email: str) -> None:
+    assert refused(accounts.create, "Alice", email).detail == {"field": "email"}
+
+
+def test_accounts_are_listed_from_any_on(aws: None) -> None:
+    for number in range(1, 6):
+        accounts.create(f"user{number}", f"{number}@example.org")
+    assert [int(account.id) for account in accounts.listed(after=2, most=2)] == [3, 4]

@@ -287,6 +287,17 @@ def test_a_deleted_user_is_gone_for_everybody_and_its_name_is_not_free(
     assert used.json == refusal(400, "This nickname is already in use.")
 
 
+def test_an_administrator_stays_unless_another_one_decides(client: Client, admin: dict[str, str]) -> None:
+    told = refusal(409, "An administrator cannot do this to their own account: ask another one.", logged_in=True)
+    assert patch(client, "root", admin, {"groups": []}).json == told
+    assert patch(client, "root", admin, {"groups": ["banned"]}).json == told
+    assert client.request("DELETE", "/users/root", headers=admin).json == told
+    assert (accounts.named("root").rank, accounts.named("root").suspended) == ("ADMIN", False)
+    other = as_user(accounts.create("Root2", "root2@example.org", rank="ADMIN"))
+    assert patch(client, "root", other, {"groups": []}).status == 204
+    assert accounts.named("root").rank == "MEMBER"
+
+
 def test_no_key_changes_users(client: Client, alice: Account, key: dict[str, str]) -> None:
     alice.update(actions=[Account.rank.set("ADMIN")])
     told = refusal(403, "A key may not change users: log in.", logged_in=True)

@@ -12,7 +12,7 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from chalicelib.core import storage
-from chalicelib.settings import Settings
+from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE, ROOT, STAGE
 from standalone.tables import MODELS
 
@@ -177,6 +177,15 @@ def test_zones_are_published_at_route_53_with_names_that_the_stack_is_told(templ
     }
     default = template["Parameters"]["LuaDnsNameServers"]["Default"]
     assert tuple(default.split(",")) == Settings().luadns_name_servers
+
+
+def test_registration_is_as_open_as_the_stack_is_told(template: Template) -> None:
+    assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_REGISTRATION"] == {
+        "Ref": "Registration"
+    }
+    parameter = template["Parameters"]["Registration"]
+    assert parameter["Default"] == Settings().registration
+    assert parameter["AllowedPattern"] == f"^({'|'.join(CHOICES['registration'])})$"
 
 
 def test_the_gateway_repeats_nothing_of_a_request(template: Template) -> None:

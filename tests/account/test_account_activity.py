@@ -1,0 +1,81 @@
+"""The activity log: what was done by an account and to it, by pages."""
+
+import re
+
+import pytest
+
+from chalicelib.core import accounts, audit
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account
+from tests.account.conftest import Person, refused
+
+
+def test_entries_tell_who_did_what_with_what(root: Person, at_home: Person) -> None:
+    made = at_home.post("/keys", {"service": "hel", "scope": "read"}).json
+    root.patch("/members/alice", {"rank": "EDITOR"})
+    found = at_home.get("/activity").json
+    times = [entry.pop("at") for entry in found["activity"]]
+    assert found["activity"][:2] == [
+        {
+            "action": "account.rank",
+            "subject": "account#2",
+            "by": "Root",
+            "credential": root.get("/me").json["session"],
+            "detail": {"rank": "EDITOR"},
+        },
+        {
+            "action": "hel.create",
+            "subject": f"credential#{made['id']}",
+            "by": "Alice",
+            "credential": at_home.get("/me").json["session"],
+            "detail": {"scope": "read"},
+        },
+    ]
+    assert (found["activity"][-1]["action"], found["activity"][-1]["by"]) == ("account.create", None)
+    assert found["next"] is None
+    assert times == sorted(times, reverse=True)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", times[0])
+
+
+def test_pages_follow_each_other_without_a_gap(at_home: Person, alice: Account) -> None:
+    for number in range(6):
+        writes = Transaction()
+        writes.put(audit.entry(int(alice.id), "test", f"thing#{number}"))
+        writes.commit()
+    whole = [entry["subject"] for entry in at_home.get("/activity").json["activity"]]
+    pages, query = [], {"limit": "3"}
+    while True:
+        page = at_home.get("/activity", query=query).json
+        pages += [entry["subject"] for entry in page["activity"]]
+        if page["next"] is None:
+            break
+        query = {"limit": "3", "before": page["next"]}
+    assert pages == whole
+    assert whole[:6] == [f"thing#{number}" for number in reversed(range(6))]
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "\0", "2026", "x" * 3000, "2026-03-01T12:00:00.000000+00:00#00000000"])
+def test_what_is_no_cursor_is_refused(at_home: Person, cursor: str) -> None:
+    reply = at_home.get("/activity", query={"before": cursor})
+    if cursor:
+        refused(reply, 400, "before is no cursor of this log.", "before")
+    else:
+        assert reply.status == 200
+
+
+def test_nobody_sees_somebody_elses(at_home: Person, bob: Account) -> None:
+    subjects = {entry["subject"] for entry in at_home.get("/activity").json["activity"]}
+    assert f"account#{int(bob.id)}" not in subjects
+
+
+def test_the_name_of_who_is_gone_is_not_told(at_home: Person, root: Person) -> None:
+    root.patch("/members/alice", {"rank": "EDITOR"})
+    accounts.named("Root").delete()
+    assert at_home.get("/activity").json["activity"][0]["by"] is None
+
+
+def test_a_page_costs_three_calls(at_home: Person, calls: list[str]) -> None:
+    at_home.get("/activity")
+    calls.clear()
+    at_home.get("/activity")
+    assert calls == ["UpdateItem", "GetItem", "Query"]

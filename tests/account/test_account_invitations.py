@@ -1,0 +1,92 @@
+"""Invitations, as administrators make, list and revoke them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib.core import accounts, audit, invitations
+from chalicelib.core.tables import Account
+from tests.account.conftest import Person, nothing_stored, refused
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_an_invitation_is_shown_once_and_listed_without_its_secret(nobody: Person, root: Person) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        asked = {"rank": "APPROVER", "email": "carol@example.org", "expires_in_days": 2, "comment": "for <b>Carol</b>"}
+        reply = root.post("/invitations", asked)
+        row = {
+            "id": 1,
+            "rank": "APPROVER",
+            "email": "carol@example.org",
+            "comment": "for <b>Carol</b>",
+            "created_at": "2026-03-01T12:00:00Z",
+            "expires_at": "2026-03-03T12:00:00Z",
+            "state": "open",
+            "used_by": None,
+        }
+        secret = reply.json["invitation"]
+        assert (reply.status, reply.json) == (201, {**row, "invitation": secret})
+        assert root.get("/invitations").json == {"invitations": [row], "next": None}
+        new = {"username": "carol", "email": "carol@example.org", "password": "looking glass", "invitation": secret}
+        assert nobody.post("/register", new).status == 201
+        assert root.get("/invitations").json["invitations"] == [{**row, "state": "used", "used_by": "carol"}]
+    assert accounts.named("carol").rank == "APPROVER"
+    assert "invitation.create" in {entry.action for entry in audit.entries(int(accounts.named("Root").id))}
+
+
+def test_without_more_it_is_for_a_member_and_a_week(root: Person) -> None:
+    with time_machine.travel(MOMENT, tick=False):
+        made = root.post("/invitations", {}).json
+    assert (made["rank"], made["email"], made["expires_at"]) == ("MEMBER", None, "2026-03-08T12:00:00Z")
+
+
+def test_a_revoked_invitation_is_over(nobody: Person, root: Person) -> None:
+    made = root.post("/invitations", {}).json
+    assert root.delete(f"/invitations/{made['id']}").status == 204
+    assert root.get("/invitations").json["invitations"][0]["state"] == "revoked"
+    refused(root.delete(f"/invitations/{made['id']}"), 409, "This invitation has been used or revoked already.")
+    refused(root.delete("/invitations/99"), 404, "There is no invitation 99.")
+    refused(root.delete("/invitations/x"), 404, "There is nothing with this id.")
+    entry = next(audit.entries(int(accounts.named("Root").id)))
+    assert (entry.action, entry.subject) == ("invitation.revoke", "invitation#1")
+
+
+def test_what_has_expired_is_shown_as_such(root: Person) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        invitations.create()
+        clock.shift(7 * 86_400)
+        assert root.get("/invitations").json["invitations"][0]["state"] == "expired"
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize(
+    ("data", "message", "field"),
+    [
+        ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.RANKS)}.", "rank"),
+        ({"email": "<b>"}, "This is not an e-mail address.", "email"),
+        ({"expires_in_days": 0}, "expires_in_days must be from 1 to 365.", "expires_in_days"),
+        ({"expires_in_days": 366}, "expires_in_days must be from 1 to 365.", "expires_in_days"),
+        ({"comment": "x" * 256}, "A comment has at most 255 characters.", "comment"),
+        ({"comment": "a\nb"}, "A comment has no control characters.", "comment"),
+        ({"username": "carol"}, "There is no field 'username' here; there are: rank, email, expires_in_days, comment.",
+         None),
+    ],
+)  # fmt: skip
+def test_an_invitation_that_cannot_be_is_told(
+    root: Person, data: dict[str, Any], message: str, field: str | None
+) -> None:
+    with nothing_stored():
+        refused(root.post("/invitations", data), 400, message, field)
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+def test_invitations_come_in_pages(root: Person, alice: Account) -> None:
+    for _ in range(3):
+        invitations.create()
+    first = root.get("/invitations", query={"limit": "2"}).json
+    assert ([made["id"] for made in first["invitations"]], first["next"]) == ([1, 2], 2)
+    last = root.get("/invitations", query={"limit": "2", "after": "2"}).json
+    assert ([made["id"] for made in last["invitations"]], last["next"]) == ([3], None)

@@ -1,0 +1,105 @@
+"""The OpenAPI document: every route is in it, and nothing else; every body is read as it says."""
+
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib.account import auth
+from chalicelib.account.service import API, LARGEST_BODY, Operation, operations, service
+from tests.account.conftest import Person, refused
+from tests.client import Client
+
+DOCUMENT = f"{API}/openapi.json"
+READ = [operation for operation in operations if operation.takes]
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    """As it is served."""
+    found: dict[str, Any] = client.get(DOCUMENT).json
+    return found
+
+
+def test_every_route_is_in_it_and_nothing_else(document: dict[str, Any]) -> None:
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    routes = {(route.method, route.path) for route in service.routes if route.path.startswith(f"{API}/")}
+    assert routes - described == {("GET", DOCUMENT)}
+    assert described <= routes
+
+
+def test_every_operation_says_what_it_does_and_who_may(document: dict[str, Any]) -> None:
+    described = [one for methods in document["paths"].values() for one in methods.values()]
+    assert len({one["operationId"] for one in described}) == len(described)
+    assert [one["operationId"] for one in described if not one["summary"]] == []
+    open_to_all = {one["operationId"] for one in described if not one["security"]}
+    assert open_to_all == {"register", "begin_session"}
+
+
+def test_writes_by_cookie_name_the_token(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, one in methods.items():
+            if one["security"]:
+                by_cookie = {"cookie": []} if method == "get" else {"cookie": [], "csrf": []}
+                assert one["security"] == [{"bearer": []}, by_cookie], (method, path)
+
+
+def test_it_is_openapi_and_names_what_it_refers_to(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert list(document["info"]) == ["title", "version", "description"]
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "csrf"}
+    for path, methods in document["paths"].items():
+        for one in methods.values():
+            named = {parameter["name"] for parameter in one.get("parameters", []) if parameter["in"] == "path"}
+            assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            assert one["responses"]["default"]["content"]["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/Error"
+            }
+
+
+@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@pytest.mark.parametrize("operation", READ, ids=lambda operation: f"{operation.method} {operation.path}")
+def test_what_is_read_is_what_is_documented(root: Person, operation: Operation) -> None:
+    assert operation.takes is not None
+    path = operation.path.removeprefix(API).replace("{id}", "1").replace("{username}", "root")
+    strange = {"no-such-field": "1"}
+    sent: dict[str, Any] = {"query": strange} if operation.method == "GET" else {"json": strange}
+    message = f"There is no field 'no-such-field' here; there are: {', '.join(operation.takes)}."
+    refused(root.send(operation.method, path, **sent), 400, message)
+
+
+def test_it_may_be_kept_for_a_while(client: Client) -> None:
+    reply = client.get(DOCUMENT)
+    assert reply.header("cache-control") == "public, max-age=3600"
+    assert client.get(DOCUMENT, headers={"If-None-Match": str(reply.header("etag"))}).status == 304
+
+
+def test_bodies_are_small_and_answers_are_not_kept(nobody: Person, client: Client) -> None:
+    for route in service.routes:
+        assert route.limit is None or route.limit() == LARGEST_BODY
+        assert route.method == "GET" or route.limit is not None
+    refused(nobody.get("/me"), 401, "Log in first.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/account/api", 404, "There is nothing at this path."),
+        ("GET", "/account/api/nothing", 404, "There is nothing at this path."),
+        ("DELETE", "/account/api/me", 405, "This path does not take this method."),
+    ],
+)
+def test_what_is_not_there_is_told_in_the_same_manner(
+    client: Client, method: str, path: str, status: int, message: str
+) -> None:
+    refused(client.request(method, path), status, message)
+
+
+def test_the_api_adds_few_paths_to_the_gateway() -> None:
+    paths = [place.path for place in app.site.tree.places() if place.path.startswith(API)]
+    assert len(paths) <= 25
+
+
+def test_no_operation_is_without_somebody_who_authenticates() -> None:
+    known = (auth.visitor, auth.member, auth.manager, auth.administrator)
+    assert [operation.path for operation in operations if operation.auth not in known] == []
