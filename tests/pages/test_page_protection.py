@@ -5,7 +5,12 @@ import pytest
 from chalicelib.account import pages
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.pages.window import PASSWORD, Window, live_keys
+from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, live_keys
+
+FIELDS = (
+    *("username", "email", "password", "current_password", "code", "secret", "name", "comment"),
+    *("rank", "expires_in_days", "enabled", "suspended", "invitation"),
+)
 
 
 def test_a_form_without_the_sessions_token_does_nothing(alices: Window, alice: Account) -> None:
@@ -33,6 +38,37 @@ def test_a_form_that_there_is_not_is_refused(alices: Window) -> None:
     reply = alices.post("/account/keys", {"action": "destroy", "csrf_token": alices.csrf_token()})
     assert reply.status == 400
     assert b"There is no such form on this page." in reply.body
+
+
+@pytest.mark.parametrize(
+    ("path", "action"),
+    [
+        ("", "luadns"),
+        ("/keys", "create"),
+        ("/two-factor", "confirm"),
+        ("/password", "password"),
+        ("/password", "email"),
+        ("/people", "find"),
+        ("/people/Root", "change"),
+        ("/invitations", "create"),
+    ],
+)
+def test_markup_in_every_field_is_refused_or_text(admins: Window, path: str, action: str) -> None:
+    fields = dict.fromkeys(FIELDS, HOSTILE)
+    sent = {**fields, "action": action, "csrf_token": admins.csrf_token(), "may": "one", "service": "luarocks"}
+    reply = admins.post(f"/account{path}", sent)
+    assert 400 <= reply.status < 500
+    assert b"<script" not in reply.body
+
+
+def test_markup_in_what_a_client_calls_itself_is_text(window: Window, alice: Account) -> None:
+    entered = {"action": "password", "username": "alice", "password": PASSWORD}
+    cookie = str(window.post("/account/log-in", entered, **{"User-Agent": HOSTILE}).header("set-cookie"))
+    window.cookies = {"moonbase_session": cookie.partition(";")[0].partition("=")[2]}
+    for path in ("sessions", "activity"):
+        text = window.open(f"/account/{path}")
+        assert SHOWN in text
+        assert "<script" not in text
 
 
 def test_the_address_makes_a_page_say_only_what_is_foreseen(alices: Window) -> None:
