@@ -3,7 +3,7 @@
 from chalicelib import settings
 from chalicelib.account import auth, cookies, forms, log_in, pages, shapes
 from chalicelib.account.forms import Filled
-from chalicelib.account.service import service
+from chalicelib.account.service import LARGEST_BODY, service
 from chalicelib.core import registration
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
@@ -50,7 +50,7 @@ def enter_code(request: Request, caller: None) -> Response:
     return _entered(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
 
 
-@service.route("POST", "/account/log-out", auth=auth.member, scope="read")
+@service.route("POST", "/account/log-out", auth=auth.member, scope="read", limit=lambda: LARGEST_BODY)
 def leave(request: Request, caller: Caller) -> Response:
     """Log out."""
     log_in.log_out(caller)

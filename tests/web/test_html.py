@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import NotFound, TooMany
+from chalicelib.core.errors import Fault, NotFound, TooMany
 from chalicelib.web import html, shelves
 from chalicelib.web.errors import MethodNotAllowed
 from chalicelib.web.request import Request
@@ -99,6 +99,7 @@ def test_links_stay_below_the_stage_that_the_client_called() -> None:
     [
         (NotFound("There is no <b>such</b> thing."), 404, "Not Found", ()),
         (MethodNotAllowed("Not so.", allowed=["GET"]), 405, "Method Not Allowed", ("Allow", "GET")),
+        (Fault("Something went wrong here."), 500, "Internal Server Error", ()),
         (TooMany("Slowly.", retry_after=7), 429, "Too Many Requests", ("Retry-After", "7")),
     ],
 )
