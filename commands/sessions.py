@@ -32,7 +32,7 @@ def revoke(name: str, id: int | None) -> dict[str, Any]:
         rules.end_all(account)
     else:
         credentials.revoke(credentials.own(account, id, credentials.SESSION))
-    return {"username": account.username, "sessions": len(list(rules.listed(account)))}
+    return {"username": account.username, "id": id, "revoked": True}
 
 
 def _row(credential: Credential) -> dict[str, Any]:

@@ -28,7 +28,6 @@ RANKS = (
 )
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{2,25}")
 _EMAIL = re.compile(r'[^@\s<>()\[\]\\,;:"]{1,64}@[^@\s<>()\[\]\\,;:"]{1,255}')
-_WRONG = "Wrong username or password."
 
 
 class UsernameTaken(Conflict):
@@ -130,7 +129,7 @@ def log_in(username: str, password: str) -> Account:
     """
     account = find(username) or Account.find("account#0", "account")  # nobody's: to look as long as for somebody's
     if not matches(password, account.password_hash if account else None) or account is None:
-        raise Unauthenticated(_WRONG)
+        raise Unauthenticated("Wrong username or password.")
     ensure_active(account)
     return account
 
@@ -154,7 +153,7 @@ def set_password(account: Account, password: str, by: Caller | None = None, keep
     """Change the account's password, and log it out everywhere but where it uses `keep`. Raises Invalid."""
     hashed = hash_password(password)
     writes = Transaction()
-    actions = [*account.assign(password_hash=hashed), *new_era(account, writes, keep)]
+    actions = account.assign(password_hash=hashed) + new_era(account, writes, keep)
     writes.update(account, actions, Account.pk.exists())
     writes.put(audit.entry(int(account.id), "account.password", account.pk, by))
     writes.commit()

@@ -26,7 +26,7 @@ _FEWEST_LETTERS = 3
 
 def hash_password(password: str) -> str:
     """An argon2id hash; raises Invalid for an empty or an immense password."""
-    _check_length(password, 1)
+    check(password)
     with _hashing.turn(_HASHING):
         return _hasher().hash(password)
 
@@ -46,9 +46,19 @@ def matches(password: str, hashed: str | None) -> bool:
     return hashed is not None and len(password) <= LONGEST
 
 
+def check(password: str, shortest: int = 1) -> None:
+    """Raises Invalid for an empty, a short or an immense password."""
+    if not password:
+        raise _invalid("A password cannot be empty.")
+    if len(password) < shortest:
+        raise _invalid(f"A password has at least {shortest} characters.")
+    if len(password) > LONGEST:
+        raise _invalid(f"A password has at most {LONGEST} characters.")
+
+
 def check_chosen(password: str, username: str, email: str) -> None:
     """Raises Invalid for what people must not choose for themselves: too short, or guessed first."""
-    _check_length(password, SHORTEST)
+    check(password, SHORTEST)
     if any(unicodedata.category(letter) == "Cc" for letter in password):
         raise _invalid("A password has no control characters.")
     lower = password.lower()
@@ -56,15 +66,6 @@ def check_chosen(password: str, username: str, email: str) -> None:
         raise _invalid("A password is neither your username nor your e-mail address.")
     if lower in _FIRST_GUESSES.split() or len(set(lower)) < _FEWEST_LETTERS:
         raise _invalid("This password is one of the first that others would try.")
-
-
-def _check_length(password: str, shortest: int) -> None:
-    if not password:
-        raise _invalid("A password cannot be empty.")
-    if len(password) < shortest:
-        raise _invalid(f"A password has at least {shortest} characters.")
-    if len(password) > LONGEST:
-        raise _invalid(f"A password has at most {LONGEST} characters.")
 
 
 def _invalid(message: str) -> Invalid:

@@ -1,4 +1,7 @@
-"""Registration: who may open an account for themselves, the same by every way in (docs/decisions/0020)."""
+"""Registration: who may open an account for themselves, the same by every way in.
+
+docs/decisions/0020-registration.md
+"""
 
 from chalicelib import settings
 from chalicelib.core import accounts, invitations, limits, passwords

@@ -30,17 +30,11 @@ def prove_password(username: str, password: str, device: Device) -> Account:
     `WINDOW` seconds. Where an account's attempts are used up, networks from which somebody has logged in to it before
     have as many of their own: so nobody is locked out by strangers.
     """
-    if not accounts.is_username(username):
-        raise Unauthenticated("Wrong username or password.")
     network = limits.network_of(device.address)
     if network:
-        limits.count(f"log-in#{network}", ATTEMPTS_OF_ADDRESS, WINDOW, _TOO_MANY)
-    try:
-        limits.count(_attempts(username), ATTEMPTS, WINDOW, _TOO_MANY)
-    except TooMany:
-        if not _is_familiar(username, network):
-            raise
-        limits.count(_attempts(username, network), ATTEMPTS, WINDOW, _TOO_MANY)
+        limits.count(f"log-in-from#{network}", ATTEMPTS_OF_ADDRESS, WINDOW, _TOO_MANY)
+    if accounts.is_username(username):
+        _count_attempt(username, network)
     return accounts.log_in(username, password)
 
 
@@ -98,6 +92,15 @@ def end_all(account: Account, *, keep: Credential | None = None, by: Caller | No
     writes.update(account, accounts.new_era(account, writes, keep), Account.pk.exists())
     writes.put(audit.entry(int(account.id), "session.end-all", account.pk, by))
     writes.commit()
+
+
+def _count_attempt(username: str, network: str) -> None:
+    try:
+        limits.count(_attempts(username), ATTEMPTS, WINDOW, _TOO_MANY)
+    except TooMany:
+        if not _is_familiar(username, network):
+            raise
+        limits.count(_attempts(username, network), ATTEMPTS, WINDOW, _TOO_MANY)
 
 
 def _attempts(username: str, network: str = "") -> str:

@@ -88,6 +88,8 @@ def get(nickname: str) -> Value:
 def update(caller: Caller, nickname: str, new: Value) -> None:
     """Change some of `password`, `groups` and `nickname`; what would change nothing is not asked for.
 
+    A new password ends the user's sessions, but for the caller's own.
+
     Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
     """
     account = _account(nickname)
@@ -101,9 +103,12 @@ def update(caller: Caller, nickname: str, new: Value) -> None:
     if regroups:
         _check_groups(groups)
     if "password" in new:
-        _set_password(caller, account, new["password"])
+        _check_password(caller, account, new["password"])
     if regroups:
         _set_groups(caller, account, groups)
+    if "password" in new:
+        keep = caller.credential if caller.account.id == account.id else None
+        accounts.set_password(account, new["password"], caller, keep)
 
 
 def delete(caller: Caller, nickname: str) -> None:
@@ -141,13 +146,12 @@ def _in_hels_words() -> Iterator[None]:
         raise Invalid("This email address is already in use.") from None
 
 
-def _set_password(caller: Caller, account: Account, password: str) -> None:
-    """A new password ends the account's sessions, but for the caller's own."""
+def _check_password(caller: Caller, account: Account, password: str) -> None:
     require_password(password)
-    own = caller.account.id == account.id
-    if own:
+    if caller.account.id == account.id:
         passwords.check_chosen(password, account.username, account.email)
-    accounts.set_password(account, password, caller, caller.credential if own else None)
+    else:
+        passwords.check(password)
 
 
 def _list(users: Sequence[Account]) -> None:

@@ -173,8 +173,15 @@ def test_sessions_are_listed_and_ended(data: Path) -> None:
     assert [(row["address"], row["user_agent"], row["last_used_at"]) for row in rows] == [
         ("192.0.2.1", "curl/8", None)
     ] * 3
-    assert moonbase(data, "session", "revoke", "alice", str(rows[0]["id"])) == {"username": "Alice", "sessions": 2}
-    assert moonbase(data, "session", "revoke", "alice") == {"username": "Alice", "sessions": 0}
+    first = rows[0]["id"]
+    assert moonbase(data, "session", "revoke", "alice", str(first)) == {
+        "username": "Alice",
+        "id": first,
+        "revoked": True,
+    }
+    assert [row["id"] for row in moonbase(data, "session", "list", "alice")] == [row["id"] for row in rows[1:]]
+    assert moonbase(data, "session", "revoke", "alice") == {"username": "Alice", "id": None, "revoked": True}
+    assert moonbase(data, "session", "list", "alice") == []
     assert {row["service"] for row in moonbase(data, "key", "list", "alice")} <= {"luarocks"}
 
 

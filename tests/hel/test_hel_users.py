@@ -293,6 +293,8 @@ def test_an_administrator_stays_unless_another_one_decides(client: Client, admin
     assert patch(client, "root", admin, {"groups": ["banned"]}).json == told
     assert client.request("DELETE", "/users/root", headers=admin).json == told
     assert (accounts.named("root").rank, accounts.named("root").suspended) == ("ADMIN", False)
+    assert patch(client, "root", admin, {"groups": [], "password": "white rabbit"}).json == told
+    assert accounts.log_in("root", "toor")
     other = as_user(accounts.create("Root2", "root2@example.org", rank="ADMIN"))
     assert patch(client, "root", other, {"groups": []}).status == 204
     assert accounts.named("root").rank == "MEMBER"
