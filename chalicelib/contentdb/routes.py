@@ -11,6 +11,7 @@ from chalicelib.contentdb import (
     packages,
     reference,
     release_routes,
+    review_routes,
     schema,
     screenshot_routes,
     shapes,
@@ -27,7 +28,7 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service"]
+__all__ = ["file_routes", "hypertext_routes", "release_routes", "review_routes", "screenshot_routes", "service"]
 
 PACKAGE = "/api/packages/{author}/{name}"
 

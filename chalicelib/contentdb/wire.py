@@ -6,21 +6,23 @@ rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib import settings
+from chalicelib.contentdb import versions
 from chalicelib.contentdb.arguments import malformed
+from chalicelib.contentdb.index import no_such_page
 from chalicelib.contentdb.packages import Moved
 from chalicelib.core import blobs
-from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
+from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, redirect
+from chalicelib.web.response import Response, bytes_response, redirect
 
 ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
@@ -46,8 +48,8 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
-    """An answer that is ready, good for so many seconds.
+def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tuple[str, str]) -> Response:
+    """An answer that is ready, good for so many seconds (None: nothing is said of that).
 
     What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
     """
@@ -56,7 +58,8 @@ def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str,
         link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
         if link:
             return redirect(link)
-    return Response(200, body, [("Content-Type", "application/json"), cache_for(seconds), *headers])
+    cached = [cache_for(seconds)] if seconds is not None else []
+    return Response(200, body, [("Content-Type", "application/json"), *cached, *headers])
 
 
 def cache_for(seconds: int) -> tuple[str, str]:
@@ -70,10 +73,16 @@ def render_success(**told: Any) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal in one of the two shapes; or the way to where a package is now."""
+    """A refusal in one of the two shapes; or the way to where a package is now.
+
+    The game's package dialog takes any JSON for what it asked for, and fails on a refusal: there it gets plain text,
+    of which it says that it could not be loaded.
+    """
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     status = status_of(error)
+    if "for-client" in request.segments and versions.is_game(request.user_agent):
+        return bytes_response(error.message.encode(), "text/plain; charset=utf-8", status, headers_of(error))
     if isinstance(error, TooLarge) and request.segments[-1] == "new":
         error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
@@ -93,11 +102,13 @@ def finish(request: Request, response: Response) -> None:
     response.headers.extend(CORS)
 
 
-def parse_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Invalid."""
+def parse_object(request: Request, known: Collection[str] | None = None) -> dict[str, Any]:
+    """The body as a JSON object, of `known` fields alone where there are any named. Raises Invalid."""
     data = _parse_json(request)
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
+    if known is not None and (strange := [name for name in data if name not in known]):
+        raise Invalid(f"{strange[0]} is not a known field")
     return data
 
 
@@ -107,6 +118,16 @@ def parse_texts(request: Request) -> list[str]:
     if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
         raise Invalid("Expected the body to be a JSON array of texts")
     return data
+
+
+def parse_id(request: Request, refusal: str) -> int:
+    """The number of a release, a screenshot or a review in the path. Raises NotFound, for a huge one with `refusal`."""
+    text = request.params["id"]
+    if not (text.isascii() and text.isdecimal()):
+        raise no_such_page()
+    if len(text) > 15:
+        raise NotFound(refusal)
+    return int(text)
 
 
 def _parse_json(request: Request) -> Any:

@@ -122,7 +122,7 @@ class Transaction:
     def __init__(self) -> None:
         self._write = TransactWrite(connection=_shared, client_request_token=uuid.uuid4().hex)
         self._otherwise: dict[str, list[CoreError | None]] = {"delete": [], "put": [], "update": []}
-        self._then: dict[Callable[[], None], None] = {}
+        self._then: dict[Callable[[], object], None] = {}
 
     def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
         """Remove an item."""
@@ -149,7 +149,7 @@ class Transaction:
         self._otherwise["update"].append(otherwise)
         self._write.update(item, actions=actions, condition=condition)
 
-    def then(self, action: Callable[[], None]) -> None:
+    def then(self, action: Callable[[], object]) -> None:
         """Do this once it is all written; however often it is asked for, once."""
         self._then[action] = None
 
