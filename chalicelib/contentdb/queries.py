@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.contentdb import index, reference, search, versions
+from chalicelib.contentdb import index, profiles, reference, search, versions
 from chalicelib.contentdb.arguments import Arguments
-from chalicelib.core import accounts
 from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
 
@@ -132,10 +131,8 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
 def _author(view: View, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
     authors = view.keep("authors", lambda view: {entry.value["author"] for entry in index.packages(view)})
-    if author not in authors:
-        account = accounts.find(author)
-        if account is None or account.username != author:
-            raise index.no_such_page()
+    if author not in authors and profiles.find_account(author) is None:
+        raise index.no_such_page()
     return lambda entry: entry.value["author"] == author
 
 

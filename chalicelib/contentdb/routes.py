@@ -16,6 +16,7 @@ from chalicelib.contentdb import (
     screenshot_routes,
     shapes,
     states,
+    user_routes,
     versions,
     wire,
 )
@@ -28,7 +29,15 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "hypertext_routes", "release_routes", "review_routes", "screenshot_routes", "service"]
+__all__ = [
+    "file_routes",
+    "hypertext_routes",
+    "release_routes",
+    "review_routes",
+    "screenshot_routes",
+    "service",
+    "user_routes",
+]
 
 PACKAGE = "/api/packages/{author}/{name}"
 
