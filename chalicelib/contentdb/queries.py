@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.contentdb import index, profiles, reference, search, versions
+from chalicelib.contentdb import collections, index, profiles, reference, search, versions
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
@@ -14,7 +14,6 @@ NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
     *("not_supported", "sort", "order", "random", "lucky", "limit", "fmt"),
 )
-FEATURED = "collection#ContentDB/featured"
 _TYPES = ("mod", "game", "txp")
 _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
@@ -102,10 +101,7 @@ def featured(view: View) -> frozenset[str]:
 
 
 def _featured(view: View) -> frozenset[str]:
-    entry = view.entries.get(FEATURED)
-    if entry is None or entry.value["private"]:
-        return frozenset()
-    return frozenset(item["package"] for item in entry.value["items"])
+    return frozenset(entry.key for entry in collections.of_site(view, "featured"))
 
 
 def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:

@@ -104,7 +104,7 @@ def finish(request: Request, response: Response) -> None:
 
 def parse_object(request: Request, known: Collection[str] | None = None) -> dict[str, Any]:
     """The body as a JSON object, of `known` fields alone where there are any named. Raises Invalid."""
-    data = _parse_json(request)
+    data = parse_json(request)
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
     if known is not None and (strange := [name for name in data if name not in known]):
@@ -114,7 +114,7 @@ def parse_object(request: Request, known: Collection[str] | None = None) -> dict
 
 def parse_texts(request: Request) -> list[str]:
     """The body as a JSON array of texts. Raises Invalid."""
-    data = _parse_json(request)
+    data = parse_json(request)
     if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
         raise Invalid("Expected the body to be a JSON array of texts")
     return data
@@ -130,7 +130,8 @@ def parse_id(request: Request, refusal: str) -> int:
     return int(text)
 
 
-def _parse_json(request: Request) -> Any:
+def parse_json(request: Request) -> Any:
+    """The body as JSON. Raises Invalid."""
     try:
         return request.json
     except Invalid:
