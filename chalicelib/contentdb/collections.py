@@ -25,8 +25,8 @@ from chalicelib.core.views import Entry, Value, View
 SITE = "ContentDB"
 TITLES = {"featured": "Featured", "spotlight": "Spotlight"}
 MOST_PACKAGES = 500
-MOST_COLLECTIONS = 100  # of one author
-LARGEST = 300_000  # bytes, as it is stored; an item of the table holds 400 KB
+MOST_COLLECTIONS = 50  # of one author
+LARGEST = 100_000  # bytes, as it is stored
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 

@@ -1,6 +1,6 @@
 """All packages' reviews, in pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from chalicelib.contentdb import index, pages, review_index, review_wire
@@ -11,6 +11,7 @@ from chalicelib.web.request import Request
 
 PAGE = 100
 LARGEST_PAGE = 200
+Test = Callable[[Value, Value], bool]
 _FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
 
 
@@ -33,25 +34,33 @@ def page(request: Request, view: View) -> dict[str, Any]:
 def _found(reviews: View, view: View, arguments: Arguments) -> list[Entry]:
     """The reviews of packages that are there, kept for as long as nothing changes among both."""
     packages = index.by_id(view)
+    tests = list(_tests(arguments))
 
     def build(reviews: View) -> list[Entry]:
         return [
             entry
             for entry in review_index.newest_first(reviews)
-            if (package := packages.get(entry.value["package"])) and _fits(entry.value, package.value, arguments)
+            if (package := packages.get(entry.value["package"]))
+            and all(test(entry.value, package.value) for test in tests)
         ]
 
     return reviews.remember((view.sequence, arguments.key), build, lambda found: 8 * len(found))
 
 
-def _fits(review: Value, package: Value, arguments: Arguments) -> bool:
-    """Whether a query asks for a review: an approved one, unless it asks for those that wait."""
-    wants_waiting = "approved" in arguments and not arguments.yes("approved")
-    return (
-        review["approved"] is not wants_waiting
-        and ("author" not in arguments or review["author"] == arguments.text("author"))
-        and ("for_user" not in arguments or package["author"] == arguments.text("for_user"))
-        and ("rating" not in arguments or str(review["rating"]) == arguments.text("rating"))
-        and ("is_positive" not in arguments or (review["rating"] > 3) is arguments.yes("is_positive"))
-        and arguments.text("q").casefold() in review["title"].casefold()
-    )
+def _tests(arguments: Arguments) -> Iterator[Test]:
+    """What the query asks of a review and its package: that it is approved, unless those that wait are asked for."""
+    approved = "approved" not in arguments or arguments.yes("approved")
+    yield lambda review, package: review["approved"] is approved
+    if "author" in arguments:
+        author = arguments.text("author")
+        yield lambda review, package: bool(review["author"] == author)
+    if "for_user" in arguments:
+        user = arguments.text("for_user")
+        yield lambda review, package: bool(package["author"] == user)
+    if rating := arguments.number("rating"):
+        yield lambda review, package: bool(review["rating"] == rating)
+    if "is_positive" in arguments:
+        positive = arguments.yes("is_positive")
+        yield lambda review, package: (review["rating"] > 3) is positive
+    if words := arguments.text("q").casefold():
+        yield lambda review, package: words in review["title"].casefold()

@@ -5,6 +5,7 @@ is deleted takes its reviews along, and brings them back. Who is banned or suspe
 stays until they, a moderator or the administrator delete it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from chalicelib.core.views import Value, View
 
 PACE = ((3, 300), (10, 3600))  # so many in so many seconds
 TRUSTED = 5  # times as many for those whom we know better
+_ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
 _HERE = ("/users/", "/packages/")
 
 
@@ -169,8 +171,10 @@ def _check(wanted: Wanted, view: View) -> None:
 
 
 def _waits(account: Account, wanted: Wanted) -> bool:
-    """Whether somebody has to look at a review first: new members' links."""
+    """Whether somebody has to look at a review first: what new members link to, or only name as an address."""
     if at_least(account, "MEMBER"):
         return False
+    if _ADDRESS.search(f"{wanted.title} {wanted.comment}"):
+        return True
     made = hypertext.from_markdown(wanted.comment, "", include_images=False)
     return not all(url.startswith(_HERE) for url in made.links.values())

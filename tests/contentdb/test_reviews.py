@@ -220,7 +220,9 @@ def test_who_may_not_write(client: Client, bob: Account, bobs: dict[str, str]) -
         ("[a link to mail](mailto:a@spam.example)", True),
         ("As good as @Alice/doors by @Alice", False),
         ("# A heading\n\nand some **text**", False),
-        ("`https://spam.example` is no link", False),
+        ("<b>\nA block of HTML: https://spam.example", True),
+        ("Buy things at WWW.spam.example", True),
+        ("No more crashes: it works // for me", False),
     ],
 )
 def test_links_of_new_members_wait_for_approval(client: Client, comment: str, waits: bool) -> None:
