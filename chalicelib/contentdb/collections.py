@@ -110,14 +110,6 @@ def shown(view: View, value: Value, *, drafts: bool = False) -> list[tuple[int, 
     ]
 
 
-def of_site(view: View, name: str) -> list[Entry]:
-    """The approved packages of one of the site's collections, in order."""
-    entry = view.entries.get(_pk(SITE, name))
-    if entry is None or entry.value["private"]:
-        return []
-    return [package for _, _, package in shown(view, entry.value)]
-
-
 def may_edit(account: Account, author: str) -> bool:
     """Whether an account may change collections of this author."""
     is_own = author != SITE and account.username == author and at_least(account, "NEW_MEMBER")
@@ -163,6 +155,8 @@ def _collection(author: str, name: str, view: View) -> Collection:
 
 def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], view: View) -> list[Value]:
     """The items that a collection is to have; what is known of packages that were in it before is kept."""
+    if len(wanted) > MOST_PACKAGES:
+        raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
     known = {item["package"]: item for item in before}
     moment = index.iso(datetime.now(UTC))
     items: dict[int, Value] = {}
@@ -171,8 +165,6 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], view: V
         new = {"package": number, "description": None, "created_at": moment}
         says = {"description": item["description"]} if "description" in item else {}
         items.setdefault(number, {**known.get(number, new), **says})
-    if len(items) > MOST_PACKAGES:
-        raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
     return list(items.values())
 
 

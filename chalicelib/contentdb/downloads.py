@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from chalicelib.contentdb import index, versions
+from chalicelib.contentdb import index
 from chalicelib.contentdb.tables import (
     ContentDbItem,
     Counters,
@@ -61,7 +61,8 @@ def count(download: Download) -> None:
         return
     client = _client(download.address)
     is_first = _see(download.package_id, client)
-    added = {"hits": 1, "platform_minetest" if versions.is_game(download.user_agent) else "platform_other": 1}
+    luanti = download.user_agent.startswith(("Luanti", "Minetest"))
+    added = {"hits": 1, "platform_minetest" if luanti else "platform_other": 1}
     if download.reason in _POINTS:
         added[f"reason_{download.reason}"] = 1
     if is_first:

@@ -111,8 +111,8 @@ def packages(view: View) -> Iterator[Entry]:
 
 
 def by_id(view: View) -> dict[int, Entry]:
-    """The same by their ids: what refers to a package so need not know of its names."""
-    return view.keep("ids", lambda view: {entry.value["id"]: entry for entry in packages(view)})
+    """The packages by their ids, in every state but DELETED."""
+    return view.keep("by-id", lambda view: {int(entry.value["id"]): entry for entry in packages(view)})
 
 
 def by_alias(view: View) -> dict[str, Entry]:

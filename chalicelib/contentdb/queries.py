@@ -97,11 +97,15 @@ def _looked_for(view: View, query: Query) -> list[Entry]:
 
 def featured(view: View) -> frozenset[str]:
     """The packages, by `author/name`, that lists begin with."""
-    return view.keep("featured", _featured)
+    return view.keep("featured", lambda view: frozenset(members(view, "ContentDB/featured")))
 
 
-def _featured(view: View) -> frozenset[str]:
-    return frozenset(entry.key for entry in collections.of_site(view, "featured"))
+def members(view: View, collection: str) -> list[str]:
+    """The packages in a public collection, by `author/name`; none when there is no such."""
+    entry = view.entries.get(f"collection#{collection}")
+    if entry is None or entry.value["private"]:
+        return []
+    return [package.key for _, _, package in collections.shown(view, entry.value)]
 
 
 def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:

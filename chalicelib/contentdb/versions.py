@@ -58,8 +58,3 @@ def runs_on(release: Value, version: int) -> bool:
     return (release["min"] is None or release["min"] <= version) and (
         release["max"] is None or version <= release["max"]
     )
-
-
-def is_game(user_agent: str) -> bool:
-    """Whether a client calls itself the game, by its present or its former name."""
-    return user_agent.startswith(("Luanti", "Minetest"))

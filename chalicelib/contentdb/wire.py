@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib import settings
-from chalicelib.contentdb import versions
 from chalicelib.contentdb.arguments import malformed
 from chalicelib.contentdb.index import no_such_page
 from chalicelib.contentdb.packages import Moved
@@ -22,7 +21,7 @@ from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, bytes_response, redirect
+from chalicelib.web.response import Response, redirect
 
 ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
@@ -73,16 +72,12 @@ def render_success(**told: Any) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal in one of the two shapes; or the way to where a package is now.
-
-    The game's package dialog takes any JSON for what it asked for, and fails on a refusal: there it gets plain text,
-    of which it says that it could not be loaded.
-    """
+    """A refusal in one of the two shapes; or the way to where a package is now."""
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     status = status_of(error)
-    if "for-client" in request.segments and versions.is_game(request.user_agent):
-        return bytes_response(error.message.encode(), "text/plain; charset=utf-8", status, headers_of(error))
+    if _is_for_dialog(request):
+        return Response(status, f"{error.message}\n".encode(), [("Content-Type", "text/plain"), *headers_of(error)])
     if isinstance(error, TooLarge) and request.segments[-1] == "new":
         error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
@@ -91,6 +86,11 @@ def render_error(request: Request, error: CoreError) -> Response:
         shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
         return render(shape, status, headers_of(error))
     return render({"success": False, "error": error.message}, status, headers_of(error))
+
+
+def _is_for_dialog(request: Request) -> bool:
+    """Whether the game asks for its dialog: that takes any JSON for what it asked for, and fails by an error's."""
+    return "for-client" in request.segments[4:5] and request.user_agent.startswith(("Luanti", "Minetest"))
 
 
 def finish(request: Request, response: Response) -> None:
