@@ -1,5 +1,6 @@
 """Reviews of one package: who may write what, how it is told, and what it does to the package."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -338,6 +339,15 @@ def test_a_banned_account_writes_no_more_and_its_reviews_stay(client: Client, bo
     accounts.suspend(accounts.named("bob"))
     assert write(client, bobs, rating=1).status == 403
     assert (len(client.get(REVIEWS).json), sums()) == (1, (1, 0, 0, 150.0))
+
+
+def test_reviews_at_the_same_moment_are_all_counted_and_one_for_each_account(client: Client) -> None:
+    headers = [token(member(name)) for name in ("carol", "dora", "emma")]
+    with ThreadPoolExecutor(6) as threads:
+        statuses = list(threads.map(lambda each: write(client, each).status, headers * 2))
+    assert statuses == [200] * 6
+    assert (len(stored()), sums()) == (3, (3, 0, 0, 450.0))
+    assert client.get("/api/reviews/").json["total"] == 3
 
 
 @pytest.mark.parametrize(("rank", "most"), [("MEMBER", 3), ("TRUSTED_MEMBER", 15)])
