@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.servers import busy, filled, serving
 
-# path, requests/s of the original, how many times as many are wanted
-REQUESTS = {
+# path, requests/s of the original (None: not measured), how many times as many are wanted
+REQUESTS: dict[str, tuple[str, float | None, int | None]] = {
     "whole list": ("/api/packages/", 4.2, 50),
     "client's list": (
         "/api/packages/?type=mod&type=game&type=txp&protocol_version=53&engine_version=5.17.1"
@@ -29,6 +29,10 @@ REQUESTS = {
     "one package": ("/api/packages/author7/iron_7/", 134, 5),
     "updates": ("/api/updates/", 86, 20),
     "dependencies": ("/api/packages/author7/iron_7/dependencies/?only_hard=1", 92, 5),
+    "200 reviews": ("/api/packages/author7/iron_7/reviews/", None, None),
+    "reviews in the game": ("/api/packages/author7/iron_7/for-client/reviews/?formspec_version=9", None, None),
+    "all reviews": ("/api/reviews/", None, None),
+    "all reviews, searched": ("/api/reviews/?q=iron+{n}&rating=5", None, None),
 }
 _WORDS = "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door"
 
@@ -48,26 +52,25 @@ def main() -> None:
             with serving(data) as server:
                 for name, (path, original, aim) in REQUESTS.items():
                     load = server.load(path, options.seconds)
-                    print(
-                        f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8} {original:>8} "
-                        f"{load.rate / original:>5.0f}x  {aim}x"
-                    )
+                    beside = f" {original:>8} {load.rate / original:>5.0f}x  {aim}x" if original else ""
+                    print(f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8}{beside}")
 
 
 def fill(data: Path, count: int) -> None:
-    """Store so many packages, each with a release, a screenshot and a description, in an empty data directory."""
+    """Store so many packages in an empty data directory, each with a release, a screenshot, a description, reviews."""
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.contentdb import index, reference
+    from chalicelib.contentdb import index, reference, review_index
     from chalicelib.contentdb.tables import ContentDbItem
 
     reference.seed()
     with ContentDbItem.batch_write() as batch:
         for number in range(count):
-            for item in items(number):
+            for item in (*items(number), *reviews(number)):
                 batch.save(item)
     index.catalogue.rebuild()
+    review_index.catalogue.rebuild()
 
 
 def items(number: int) -> Iterator[object]:
@@ -135,6 +138,28 @@ def items(number: int) -> Iterator[object]:
         approved=True,
         created_at=moment,
     )
+
+
+def reviews(number: int) -> Iterator[object]:
+    """Three reviews of a package, of the one that is measured 200."""
+    from chalicelib.contentdb.tables import Review, reviews_pk
+
+    pick = random.Random(number)
+    for place in range(200 if number == 7 else 3):
+        words = [pick.choice(_WORDS.split()) for _ in range(60)]
+        yield Review(
+            reviews_pk(number + 1),
+            str(place + 1),
+            id=number * 1000 + place + 1,
+            package_id=number + 1,
+            author=f"player{place}",
+            author_id=place + 1,
+            rating=pick.choice((1, 3, 5, 5, 5)),
+            title=" ".join(words[:5]),
+            comment=f"It **is** {' '.join(words)}",
+            helpful=pick.randrange(9),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+        )
 
 
 if __name__ == "__main__":

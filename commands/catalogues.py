@@ -15,7 +15,7 @@ def catalogue() -> None:
 @catalogue.command()
 @click.argument("name")
 def rebuild(name: str) -> dict[str, Any]:
-    """Make the list NAME (luarocks, contentdb, hel) anew from what is stored."""
+    """Make the list NAME (luarocks, contentdb, contentdb-reviews, hel ...) anew from what is stored."""
     import app  # noqa: F401  (with it every service, and so every list, is there)
 
     if name not in Catalogue.named:

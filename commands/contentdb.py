@@ -1,8 +1,10 @@
-"""`moonbase contentdb`: packages, the featured ones, reference data."""
+"""`moonbase contentdb`: packages and reference data; the rest is in contentdb_people.py."""
 
 from typing import Any
 
 import click
+
+from commands.contentdb_people import collection, profile, review, split
 
 
 @click.group()
@@ -35,7 +37,7 @@ def create(
         "media_license": media_license,
         "short_description": short_description,
     }
-    made = packages.create(*_split(key), {name: value for name, value in given.items() if value is not None})
+    made = packages.create(*split(key), {name: value for name, value in given.items() if value is not None})
     return {"id": int(made.id), "package": made.key, "state": made.state}
 
 
@@ -60,7 +62,7 @@ def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
     """Say who looks after a package beside its author: USERNAMES, or nobody."""
     from chalicelib.contentdb import packages
 
-    changed = packages.set_maintainers(*_split(key), usernames).package
+    changed = packages.set_maintainers(*split(key), usernames).package
     return {"package": changed.key, "maintainers": [changed.author, *changed.maintainers]}
 
 
@@ -71,7 +73,7 @@ def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
     """Say under which other names a package is found."""
     from chalicelib.contentdb import packages
 
-    changed = packages.set_aliases(*_split(key), names).package
+    changed = packages.set_aliases(*split(key), names).package
     return {"package": changed.key, "aliases": list(changed.aliases)}
 
 
@@ -83,7 +85,7 @@ def _step(step: str, help_: str) -> None:
     def take(key: str) -> dict[str, Any]:
         from chalicelib.contentdb import states
 
-        changed, found = states.take(step, *_split(key))
+        changed, found = states.take(step, *split(key))
         return {"package": changed.key, "state": changed.state, "warnings": found}
 
 
@@ -99,17 +101,6 @@ for name, help_ in (
 
 
 @contentdb.command()
-@click.argument("key", metavar="AUTHOR/NAME")
-@click.argument("packages", metavar="[AUTHOR/NAME]...", nargs=-1)
-def collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
-    """Say which packages are in ContentDB/featured (they lead lists) or ContentDB/spotlight, in this order."""
-    from chalicelib.contentdb import collections
-
-    made = collections.set_packages(*_split(key), packages)
-    return {"collection": key, "packages": [item["package"] for item in made["items"]]}
-
-
-@contentdb.command()
 def seed() -> dict[str, Any]:
     """Store the reference data that is not there yet; tells how many rows were added. A server does this by itself."""
     from chalicelib.contentdb import reference
@@ -117,8 +108,5 @@ def seed() -> dict[str, Any]:
     return dict(reference.seed())
 
 
-def _split(key: str) -> tuple[str, str]:
-    author, slash, name = key.partition("/")
-    if not (author and slash and name) or "/" in name:
-        raise click.BadParameter(f"{key!r} is not AUTHOR/NAME")
-    return author, name
+for group in (collection, profile, review):
+    contentdb.add_command(group)

@@ -52,6 +52,13 @@ class Arguments:
             raise malformed()
         return int(text)
 
+    def needed(self, name: str) -> int:
+        """A whole number that must be there. Raises Invalid."""
+        number = self.number(name)
+        if number is None:
+            raise malformed()
+        return number
+
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """One of some words; None when the argument is not there. Raises Invalid."""
         if name not in self._values:

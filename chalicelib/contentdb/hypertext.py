@@ -49,6 +49,11 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
+def action(name: str, text: str) -> str:
+    """Plain text as a link; where it leads stands in the links, under this name."""
+    return f"<action name={name}><u>{escape(text)}</u></action>"
+
+
 def from_markdown(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
     """Convert Markdown; see `from_html`."""
     from chalicelib.contentdb import markdown
@@ -187,7 +192,7 @@ class _Writer(HTMLParser):
         self._ignored_link = False
 
     def _link(self, kind: str, url: str, text: str) -> str:
-        return f"<action name={self._name(kind, url)}><u>{escape(text)}</u></action>"
+        return action(self._name(kind, url), text)
 
     def _image(self, given: dict[str, str]) -> None:
         url, text = self._to_page(given.get("src", "")), _SPACE.sub(" ", given.get("alt", "")).strip()

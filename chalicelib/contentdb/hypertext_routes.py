@@ -1,7 +1,7 @@
 """Texts for the game: Markdown and HTML as Luanti's markup language."""
 
 from chalicelib.contentdb import hypertext, index, packages, wire
-from chalicelib.contentdb.arguments import Arguments, malformed
+from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.hypertext import Hypertext
 from chalicelib.contentdb.service import service
 from chalicelib.core.errors import Invalid
@@ -50,8 +50,7 @@ def convert_markdown(request: Request) -> Response:
 def _include_images(request: Request) -> bool:
     """Whether images are shown. Raises Invalid without a `formspec_version`, which changes nothing yet."""
     arguments = Arguments(request, ("formspec_version", "include_images"))
-    if arguments.number("formspec_version") is None:
-        raise malformed()
+    arguments.needed("formspec_version")
     return "include_images" not in arguments or arguments.yes("include_images")
 
 

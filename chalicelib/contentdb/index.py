@@ -1,10 +1,11 @@
 """ContentDB's catalogue: what lists, searches, reads and updates are answered from.
 
-One view holds three kinds of entries, so that a request needs one call for all it wants to know:
+One view holds four kinds of entries, so that a request needs one call for all it wants to know:
 
 - `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
 - `reference#<set>`: rows of reference data, see reference.py.
 - `collection#author/name`: a collection, see collections.py.
+- `user#username`: what somebody says of themselves, see profiles.py.
 
 A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
 the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a
@@ -26,6 +27,7 @@ from chalicelib.contentdb.tables import (
     Counters,
     Package,
     PackageName,
+    Profile,
     ReferenceSet,
     Release,
     Screenshot,
@@ -53,6 +55,7 @@ class Parts:
     screenshots: dict[int, Screenshot] = field(default_factory=dict)
 
 
+PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 _COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
 Decision = Callable[[Parts, Transaction, View], None]
 
@@ -107,6 +110,11 @@ def packages(view: View) -> Iterator[Entry]:
     return (entry for key, entry in view.entries.items() if "#" not in key)
 
 
+def by_id(view: View) -> dict[int, Entry]:
+    """The packages by their ids, in every state but DELETED."""
+    return view.keep("by-id", lambda view: {int(entry.value["id"]): entry for entry in packages(view)})
+
+
 def by_alias(view: View) -> dict[str, Entry]:
     """The packages that other names lead to."""
     return view.keep("aliases", lambda view: {a: entry for entry in packages(view) for a in entry.value["aliases"]})
@@ -125,6 +133,8 @@ def entities() -> Iterator[tuple[str, Value]]:
             yield f"reference#{item.sk}", {"rows": item.rows}
         elif isinstance(item, Collection):
             yield item.pk, collection_value(item)
+        elif isinstance(item, Profile):
+            yield f"user#{item.username}", profile_value(item)
         elif isinstance(item, Package | Counters | Release | Screenshot):
             partitions[item.pk].append(item)
     gathered = [parts for items in partitions.values() if (parts := _gather(items))]
@@ -210,6 +220,22 @@ def collection_value(collection: Collection) -> Value:
         "items": collection.items,
         "created_at": iso(collection.created_at),
     }
+
+
+def profile_value(profile: Profile) -> Value:
+    """The entry of what somebody says of themselves; all of it may be None."""
+    return {name: getattr(profile, name) for name in PROFILE}
+
+
+def profile_of(view: View, username: str) -> Value:
+    """The same of any user, also of one who has not said anything."""
+    entry = view.entries.get(f"user#{username}")
+    return entry.value if entry else dict.fromkeys(PROFILE)
+
+
+def display_name(view: View, username: str) -> str:
+    """What a user is called where people read."""
+    return profile_of(view, username)["display_name"] or username
 
 
 def iso(moment: datetime) -> str:

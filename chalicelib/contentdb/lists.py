@@ -3,13 +3,13 @@
 An answer is kept as the bytes that go out, with its ETag and its compressed form, see web.encoding.Kept.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from chalicelib.contentdb import dependencies, index, pages, queries, shapes
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.versions import newest_id
 from chalicelib.contentdb.wire import dump
-from chalicelib.core.views import Entry, View
+from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.encoding import Kept
 from chalicelib.web.request import Request
 
@@ -59,14 +59,16 @@ def all_dependencies(request: Request, view: View) -> Kept:
 
     def build(view: View) -> bytes:
         found = queries.find(view, queries.parse(view, arguments))
-        rows = pages.page_of(
-            request, arguments, found, lambda entry: dependencies.row(entry.value), size=PAGE, most=LARGEST_PAGE
-        )
+        rows = pages.page_of(request, arguments, found, _rows, size=PAGE, most=LARGEST_PAGE)
         return dump(rows) + b"\n"
 
     if "random" in arguments:
         return Kept(build(view))
     return _kept(view, ("dependencies", request.base_url, _whole(request)), build)
+
+
+def _rows(entries: Sequence[Entry]) -> list[Value]:
+    return [dependencies.row(entry.value) for entry in entries]
 
 
 def dependencies_of(view: View, package: Entry, *, only_hard: bool) -> Kept:

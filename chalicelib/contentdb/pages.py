@@ -12,10 +12,17 @@ T = TypeVar("T")
 
 
 def page_of(
-    request: Request, arguments: Arguments, items: Sequence[T], show: Callable[[T], Any], *, size: int, most: int
+    request: Request,
+    arguments: Arguments,
+    items: Sequence[T],
+    show: Callable[[Sequence[T]], list[Any]],
+    *,
+    size: int,
+    most: int,
 ) -> dict[str, Any]:
     """The page that `page` and `n` (or `num`) ask for: `size` items when they say nothing, `most` at most.
 
+    `show` gets the items of that page alone.
     Raises NotFound for a page that there is not; the first one always is.
     """
     number = arguments.number("page") if "page" in arguments else 1
@@ -33,7 +40,7 @@ def page_of(
             "previous": _url(request, number - 1) if number > 1 else None,
             "next": _url(request, number + 1) if number < page_count else None,
         },
-        "items": [show(item) for item in items[(number - 1) * per_page : number * per_page]],
+        "items": show(items[(number - 1) * per_page : number * per_page]),
     }
 
 

@@ -67,6 +67,22 @@ def may_delete_release(account: Account, package: Package, release: Release, new
     return spare and may(account, Action.MAKE_RELEASE, package)
 
 
+def require_may_review(account: Account, package: Package) -> None:
+    """Raises Forbidden unless the account may write a review of the package: one that lists show and others made."""
+    if not at_least(account, "NEW_MEMBER"):
+        raise Forbidden("You don't have permission to write reviews")
+    if is_author(account, package) or account.username in package.maintainers:
+        raise Forbidden("You can't review your own package!")
+    if package.state != "APPROVED":
+        raise Forbidden("You can't review a package that is not approved")
+
+
+def require_may_approve_reviews(account: Account | None) -> None:
+    """Raises Forbidden; the administrator (None) may."""
+    if account and not at_least(account, "APPROVER"):
+        raise Forbidden("You don't have permission to approve reviews")
+
+
 def require_token_for(caller: Caller, package: Package) -> None:
     """Raises Forbidden unless the token may be used on a package.
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.contentdb import index, reference, search, versions
+from chalicelib.contentdb import collections, index, profiles, reference, search, versions
 from chalicelib.contentdb.arguments import Arguments
-from chalicelib.core import accounts
 from chalicelib.core.errors import Invalid
 from chalicelib.core.views import Entry, Value, View
 
@@ -15,7 +14,6 @@ NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
     *("not_supported", "sort", "order", "random", "lucky", "limit", "fmt"),
 )
-FEATURED = "collection#ContentDB/featured"
 _TYPES = ("mod", "game", "txp")
 _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
@@ -99,14 +97,15 @@ def _looked_for(view: View, query: Query) -> list[Entry]:
 
 def featured(view: View) -> frozenset[str]:
     """The packages, by `author/name`, that lists begin with."""
-    return view.keep("featured", _featured)
+    return view.keep("featured", lambda view: frozenset(members(view, "ContentDB/featured")))
 
 
-def _featured(view: View) -> frozenset[str]:
-    entry = view.entries.get(FEATURED)
+def members(view: View, collection: str) -> list[str]:
+    """The packages in a public collection, by `author/name`; none when there is no such."""
+    entry = view.entries.get(f"collection#{collection}")
     if entry is None or entry.value["private"]:
-        return frozenset()
-    return frozenset(item["package"] for item in entry.value["items"])
+        return []
+    return [package.key for _, _, package in collections.shown(view, entry.value)]
 
 
 def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:
@@ -132,10 +131,8 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
 def _author(view: View, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
     authors = view.keep("authors", lambda view: {entry.value["author"] for entry in index.packages(view)})
-    if author not in authors:
-        account = accounts.find(author)
-        if account is None or account.username != author:
-            raise index.no_such_page()
+    if author not in authors and profiles.find_account(author) is None:
+        raise index.no_such_page()
     return lambda entry: entry.value["author"] == author
 
 

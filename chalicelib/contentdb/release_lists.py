@@ -1,9 +1,8 @@
 """The newest releases of all packages."""
 
-from chalicelib.contentdb import index, release_wire
+from chalicelib.contentdb import index, profiles, release_wire
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.tables import ContentDbItem, Release, package_pk, release_sk
-from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
 from chalicelib.core.views import Entry, Value, View
 
@@ -13,10 +12,8 @@ LENGTH = 30
 def newest(view: View, arguments: Arguments) -> list[Value]:
     """The 30 newest approved releases of approved packages, of an author or a maintainer if named. Raises NotFound."""
     for name in ("author", "maintainer"):
-        if name in arguments:
-            account = accounts.find(arguments.text(name))
-            if account is None or account.username != arguments.text(name):
-                raise NotFound(f"{name.capitalize()} not found")
+        if name in arguments and profiles.find_account(arguments.text(name)) is None:
+            raise NotFound(f"{name.capitalize()} not found")
     return view.remember(("newest-releases", arguments.key), lambda view: _newest(view, arguments))
 
 

@@ -17,7 +17,6 @@ from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.service import service
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import NotFound
 from chalicelib.core.views import View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -91,9 +90,4 @@ def _load(request: Request) -> tuple[View, Parts]:
 
 
 def _id(request: Request) -> int:
-    text = request.params["id"]
-    if not (text.isascii() and text.isdecimal()):
-        raise index.no_such_page()
-    if len(text) > 15:
-        raise NotFound("Release not found")
-    return int(text)
+    return wire.parse_id(request, "Release not found")

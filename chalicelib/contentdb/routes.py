@@ -2,7 +2,7 @@
 
 from chalicelib.contentdb import (
     auth,
-    collections,
+    collection_routes,
     file_routes,
     hypertext_routes,
     index,
@@ -11,10 +11,12 @@ from chalicelib.contentdb import (
     packages,
     reference,
     release_routes,
+    review_routes,
     schema,
     screenshot_routes,
     shapes,
     states,
+    user_routes,
     versions,
     wire,
 )
@@ -27,7 +29,16 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service"]
+__all__ = [
+    "collection_routes",
+    "file_routes",
+    "hypertext_routes",
+    "release_routes",
+    "review_routes",
+    "screenshot_routes",
+    "service",
+    "user_routes",
+]
 
 PACKAGE = "/api/packages/{author}/{name}"
 
@@ -160,17 +171,6 @@ def set_aliases(request: Request, caller: Caller) -> Response:
 def updates(request: Request) -> Response:
     """Look-up table."""
     return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
-
-
-# Collections
-
-
-@service.route("PUT", "/api/collections/{author}/{name}", auth=auth.somebody, scope="package:")
-def set_collection(request: Request, caller: Caller) -> Response:
-    """Say which packages are featured or in the spotlight: an array of `author/name`."""
-    author, name = request.params["author"], request.params["name"]
-    collection = collections.set_packages(author, name, wire.parse_texts(request), caller)
-    return wire.render_success(packages=[item["package"] for item in collection["items"]])
 
 
 # Types

@@ -4,7 +4,6 @@ from chalicelib.contentdb import auth, index, packages, screenshot_wire, screens
 from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.service import service
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import NotFound
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -70,9 +69,4 @@ def _load(request: Request) -> Parts:
 
 
 def _id(request: Request) -> int:
-    text = request.params["id"]
-    if not (text.isascii() and text.isdecimal()):
-        raise index.no_such_page()
-    if len(text) > 15:
-        raise NotFound("Screenshot not found")
-    return int(text)
+    return wire.parse_id(request, "Screenshot not found")

@@ -17,7 +17,7 @@ _FORUM = "https://forum.luanti.org/viewtopic.php?t="
 _STORED = (
     *("author", "name", "title", "short_description", "long_description", "type", "state", "dev_state"),
     *("ai_disclosure", "created_at", "approved_at", "license", "media_license", "repo", "website", "issue_tracker"),
-    *("forums", "video_url", "donate_url", "translation_url", "tags", "content_warnings", "provides"),
+    *("forums", "video_url", "translation_url", "tags", "content_warnings", "provides"),
     *("supports_all_games", "downloads"),
 )
 
@@ -63,6 +63,7 @@ def full(view: View, value: Value, *, language: str, base: str) -> Value:
         "short_description": description,
         "maintainers": [value["author"], *value["maintainers"]],
         "forum_url": f"{_FORUM}{value['forums']}" if value["forums"] is not None else None,
+        "donate_url": value["donate_url"] or index.profile_of(view, value["author"])["donate_url"],
         "video_thumbnail_url": f"https://img.youtube.com/vi/{video}/hqdefault.jpg" if video else None,
         "thumbnail": _thumbnail(value, base),
         "screenshots": [f"{base}/uploads/{shot['file']}" for shot in value["screenshots"]],

@@ -86,7 +86,7 @@ class Counters(ContentDbItem, discriminator="counters"):
     views = NumberAttribute(default=0)
     score_downloads = NumberAttribute(default=0)
     score_reviews = NumberAttribute(default=0)
-    positive = NumberAttribute(default=0)  # approved reviews, by rating
+    positive = NumberAttribute(default=0)  # approved reviews, by rating, see review_counts.py
     neutral = NumberAttribute(default=0)
     negative = NumberAttribute(default=0)
     decayed_on = UnicodeAttribute(null=True)  # the last day on which the score of downloads shrank
@@ -209,8 +209,43 @@ class Collection(ContentDbItem, discriminator="collection"):
     short_description = UnicodeAttribute(default="")
     long_description = UnicodeAttribute(null=True)
     private = BooleanAttribute(default=False)
-    items = JSONAttribute()  # [{"package": "author/name", "description": str | None, "created_at": iso}], in order
+    items = JSONAttribute()  # [{"package": id, "description": str | None, "created_at": iso}], in order
     created_at = UTCDateTimeAttribute()
+
+
+class Review(ContentDbItem, discriminator="review"):
+    """What one account thinks of one package. `reviews#<package id>` / `<account id>`, so that there is one of each."""
+
+    id = NumberAttribute()
+    package_id = NumberAttribute()
+    author = UnicodeAttribute()
+    author_id = NumberAttribute()
+    rating = NumberAttribute()  # 1, 3 or 5
+    title = UnicodeAttribute()
+    comment = UnicodeAttribute()  # Markdown
+    language = UnicodeAttribute(default="en")
+    approved = BooleanAttribute(default=True)
+    helpful = NumberAttribute(default=0)
+    unhelpful = NumberAttribute(default=0)
+    created_at = UTCDateTimeAttribute()
+
+
+class ReviewVote(ContentDbItem, discriminator="review-vote"):
+    """Whether a review helped somebody. `review-votes#<review id>` / `<account id>`."""
+
+    is_helpful = BooleanAttribute()
+
+
+class Profile(ContentDbItem, discriminator="profile"):
+    """What an account says of itself. `profile#<account id>` / `profile`."""
+
+    username = UnicodeAttribute()
+    display_name = UnicodeAttribute(null=True)
+    profile_pic_url = UnicodeAttribute(null=True)
+    website_url = UnicodeAttribute(null=True)
+    donate_url = UnicodeAttribute(null=True)
+    github = UnicodeAttribute(null=True)  # a username there
+    forums = UnicodeAttribute(null=True)
 
 
 def package_pk(package_id: int) -> str:
@@ -226,6 +261,16 @@ def release_sk(release_id: int) -> str:
 def screenshot_sk(screenshot_id: int) -> str:
     """The sort key of a screenshot."""
     return f"screenshot#{int(screenshot_id):012d}"
+
+
+def reviews_pk(package_id: int) -> str:
+    """The partition of a package's reviews; they are long, and not read with the rest of it."""
+    return f"reviews#{int(package_id)}"
+
+
+def votes_pk(review_id: int) -> str:
+    """The partition of a review's votes."""
+    return f"review-votes#{int(review_id)}"
 
 
 def name_pk(key: str) -> str:

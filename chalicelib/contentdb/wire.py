@@ -6,16 +6,17 @@ rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib import settings
 from chalicelib.contentdb.arguments import malformed
+from chalicelib.contentdb.index import no_such_page
 from chalicelib.contentdb.packages import Moved
 from chalicelib.core import blobs
-from chalicelib.core.errors import CoreError, Fault, Invalid, TooLarge
+from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
@@ -47,8 +48,8 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str, str]) -> Response:
-    """An answer that is ready, good for so many seconds.
+def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tuple[str, str]) -> Response:
+    """An answer that is ready, good for so many seconds (None: nothing is said of that).
 
     What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
     """
@@ -57,7 +58,8 @@ def render_kept(request: Request, body: Kept, seconds: int, *headers: tuple[str,
         link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
         if link:
             return redirect(link)
-    return Response(200, body, [("Content-Type", "application/json"), cache_for(seconds), *headers])
+    cached = [cache_for(seconds)] if seconds is not None else []
+    return Response(200, body, [("Content-Type", "application/json"), *cached, *headers])
 
 
 def cache_for(seconds: int) -> tuple[str, str]:
@@ -77,6 +79,8 @@ def render_error(request: Request, error: CoreError) -> Response:
     if request.segments[0] == "packages" and wants_html(request):
         return error_page(request, error)
     status = status_of(error)
+    if _is_for_dialog(request):
+        return Response(status, f"{error.message}\n".encode(), [("Content-Type", "text/plain"), *headers_of(error)])
     if isinstance(error, TooLarge) and request.segments[-1] == "new":
         error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
@@ -85,6 +89,11 @@ def render_error(request: Request, error: CoreError) -> Response:
         shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
         return render(shape, status, headers_of(error))
     return render({"success": False, "error": error.message}, status, headers_of(error))
+
+
+def _is_for_dialog(request: Request) -> bool:
+    """Whether the game asks for its dialog: that takes any JSON for what it asked for, and fails by an error's."""
+    return "for-client" in request.segments[4:5] and request.user_agent.startswith(("Luanti", "Minetest"))
 
 
 def finish(request: Request, response: Response) -> None:
@@ -96,23 +105,36 @@ def finish(request: Request, response: Response) -> None:
     response.headers.extend(CORS)
 
 
-def parse_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Invalid."""
-    data = _parse_json(request)
+def parse_object(request: Request, known: Collection[str] | None = None) -> dict[str, Any]:
+    """The body as a JSON object, of `known` fields alone where there are any named. Raises Invalid."""
+    data = parse_json(request)
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
+    if known is not None and (strange := [name for name in data if name not in known]):
+        raise Invalid(f"{strange[0]} is not a known field")
     return data
 
 
 def parse_texts(request: Request) -> list[str]:
     """The body as a JSON array of texts. Raises Invalid."""
-    data = _parse_json(request)
+    data = parse_json(request)
     if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
         raise Invalid("Expected the body to be a JSON array of texts")
     return data
 
 
-def _parse_json(request: Request) -> Any:
+def parse_id(request: Request, refusal: str) -> int:
+    """The number of a release, a screenshot or a review in the path. Raises NotFound, for a huge one with `refusal`."""
+    text = request.params["id"]
+    if not (text.isascii() and text.isdecimal()):
+        raise no_such_page()
+    if len(text) > 15:
+        raise NotFound(refusal)
+    return int(text)
+
+
+def parse_json(request: Request) -> Any:
+    """The body as JSON. Raises Invalid."""
     try:
         return request.json
     except Invalid:

@@ -65,13 +65,23 @@ class Catalogue:
             with self._publishing.take():
                 view = self.view()
                 writes = Transaction()
-                changes = decide(view, writes)
+                changed = self._change(view, writes, decide(view, writes))
                 try:
-                    return self._commit(view, writes, changes)
+                    writes.commit()
+                    return self._advance(changed)
                 except Contended:
                     pass
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311
         raise Busy("Too many changes at once.", retry_after=2)
+
+    def join(self, writes: Transaction, decide: Callable[[View], Changes]) -> None:
+        """Change entries here in the transaction of another catalogue: its `publish` decides on both, and calls this.
+
+        When somebody else changed this one meanwhile, that other decision is made anew.
+        """
+        view = self.view()
+        changed = self._change(view, writes, decide(view))
+        writes.then(lambda: self._advance(changed))
 
     def fold(self) -> None:
         """Write a new snapshot, and drop what was folded more than 48 hours ago. Safe to repeat."""
@@ -102,13 +112,13 @@ class Catalogue:
         """Drop what this process holds, as if it had just started."""
         self._view = View(0, 0, {})
 
-    def _commit(self, view: View, writes: Transaction, changes: Changes) -> View:
+    def _change(self, view: View, writes: Transaction, changes: Changes) -> View:
+        """Add changes to a transaction; returns the view as it is when that is committed."""
         modified_at = _after(view) if changes else view.modified_at
         sequence = self._log.append(writes, view, changes, modified_at)
         if sequence // FOLD_EVERY > view.sequence // FOLD_EVERY:
             jobs.promise(writes, "fold-catalogue", {"name": self.name})
-        writes.commit()
-        return self._advance(view.changed(changes.items(), sequence, modified_at))
+        return view.changed(changes.items(), sequence, modified_at)
 
     def _replace(
         self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int], after: int = 0

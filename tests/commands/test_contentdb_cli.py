@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.commands.test_cli import run
-from tests.servers import moonbase
+from tests.servers import moonbase, serving
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +16,33 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         moonbase(directory, "user", "create", name, "--email", f"{name}@example.org")
     made = create(directory, "Alice/lamps")
     assert made == {"id": 1, "package": "Alice/lamps", "state": "WIP"}
+    return directory
+
+
+@pytest.fixture
+def reviewed(tmp_path: Path) -> Path:
+    """An installation with three reviews, of which one waits."""
+    directory = tmp_path / "data"
+    tokens = {}
+    for name, rank in (("Alice", "MEMBER"), ("bob", "MEMBER"), ("spammer", "NEW_MEMBER")):
+        moonbase(directory, "user", "create", name, "--email", f"{name}@example.org", "--rank", rank)
+        tokens[name] = moonbase(directory, "key", "create", name, "--service", "contentdb")["key"]
+    for name in ("lamps", "doors"):
+        create(directory, f"Alice/{name}")
+        moonbase(directory, "contentdb", "package", "approve", f"Alice/{name}")
+    with serving(directory) as server:
+        for name, package, comment in (
+            ("spammer", "lamps", "Buy things."),
+            ("bob", "lamps", "Good lamps."),
+            ("spammer", "doors", "See https://spam.example"),
+        ):
+            answer = requests.put(
+                f"{server.url}/api/packages/Alice/{package}/reviews/",
+                json={"title": "A title", "comment": comment, "rating": 5},
+                headers={"Authorization": f"Bearer {tokens[name]}"},
+                timeout=20,
+            )
+            assert answer.status_code == 200, answer.text
     return directory
 
 
@@ -48,13 +76,51 @@ def test_packages_are_listed(data: Path) -> None:
     ]
 
 
-def test_maintainers_aliases_and_featured_packages_are_set(data: Path) -> None:
+def test_maintainers_and_aliases_are_set(data: Path) -> None:
     told = moonbase(data, "contentdb", "package", "maintainers", "Alice/lamps", "BOB")
     assert told == {"package": "Alice/lamps", "maintainers": ["Alice", "bob"]}
     told = moonbase(data, "contentdb", "package", "aliases", "Alice/lamps", "bob/lights")
     assert told == {"package": "Alice/lamps", "aliases": ["bob/lights"]}
-    told = moonbase(data, "contentdb", "collection", "ContentDB/featured", "Alice/lamps")
-    assert told == {"collection": "ContentDB/featured", "packages": ["Alice/lamps"]}
+
+
+def test_collections_are_set_listed_and_deleted(data: Path) -> None:
+    for key in ("ContentDB/featured", "bob/mine"):
+        told = moonbase(data, "contentdb", "collection", "set", key, "Alice/lamps")
+        assert told == {"collection": key, "packages": ["Alice/lamps"]}
+    moonbase(data, "contentdb", "collection", "delete", "bob/mine")
+    assert moonbase(data, "contentdb", "collection", "list") == [
+        {"collection": "ContentDB/featured", "private": False, "packages": 1}
+    ]
+
+
+def test_a_profile_is_shown_and_changed(data: Path) -> None:
+    nothing = dict.fromkeys(("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums"))
+    assert moonbase(data, "contentdb", "profile", "bob") == {"username": "bob", **nothing}
+    said = ("--display-name", "Bob the Builder", "--github", "bob-builder")
+    told = moonbase(data, "contentdb", "profile", "bob", *said)
+    assert told == {**nothing, "username": "bob", "display_name": "Bob the Builder", "github": "bob-builder"}
+    told = moonbase(data, "contentdb", "profile", "bob", "--github", "")
+    assert (told["display_name"], told["github"]) == ("Bob the Builder", None)
+    done = run(data, "contentdb", "profile", "bob", "--website-url", "javascript:x")
+    assert (done.returncode, "must start with http" in done.stderr) == (1, True)
+
+
+def test_reviews_are_listed_approved_and_deleted(reviewed: Path) -> None:
+    rows = moonbase(reviewed, "contentdb", "review", "list")
+    assert [(row["id"], row["package"], row["author"], row["approved"]) for row in rows] == [
+        (3, "Alice/doors", "spammer", False),
+        (2, "Alice/lamps", "bob", True),
+        (1, "Alice/lamps", "spammer", True),
+    ]
+    assert moonbase(reviewed, "contentdb", "review", "list", "--waiting", "--by", "spammer") == rows[:1]
+    assert moonbase(reviewed, "contentdb", "review", "approve", "3") == {"id": 3, "approved": True}
+    moonbase(reviewed, "contentdb", "package", "delete", "Alice/doors")
+    assert moonbase(reviewed, "contentdb", "review", "list")[0]["package"] is None
+    assert moonbase(reviewed, "contentdb", "review", "delete", "--by", "spammer") == {"deleted": 2}
+    assert [row["id"] for row in moonbase(reviewed, "contentdb", "review", "list")] == [2]
+    done = run(reviewed, "contentdb", "review", "delete", "9")
+    assert (done.returncode, "there is no review 9" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert moonbase(reviewed, "fsck")["faults"] == []
 
 
 def test_reference_data_is_seeded_once(data: Path) -> None:

@@ -1,7 +1,5 @@
 """From a draft to an approved package, and who may take which step."""
 
-from datetime import UTC, datetime
-
 import pytest
 import time_machine
 
@@ -215,48 +213,3 @@ def test_the_newest_release_of_an_approved_package_stays(
     made = Release("p", "release#3", id=3, state=release_state)
     for username, rank, allowed in (("Alice", "MEMBER", author), ("root", "ADMIN", admin), ("bob", "APPROVER", False)):
         assert may_delete_release(Account("a", "a", username=username, rank=rank), package, made, newest) is allowed
-
-
-def test_a_collection_is_set_by_editors(client: Client, alice: Account, bearer: dict[str, str]) -> None:
-    headers = token(member("carol", "EDITOR"))
-    published("Alice/doors")
-    path = "/api/collections/ContentDB/featured/"
-    reply = client.request("PUT", path, json=["Alice/doors", "Alice/lamps", "Alice/doors"], headers=headers)
-    assert (reply.status, reply.json) == (200, {"success": True, "packages": ["Alice/doors", "Alice/lamps"]})
-    assert client.get("/api/packages/").json[0]["featured"] is True
-    for more, status, error in (
-        ({"headers": bearer}, 403, "You don't have permission to edit this collection"),
-        (
-            {"headers": token(accounts.named("carol"), scope="package:Alice/doors")},
-            403,
-            "You don't have permission to edit this collection",
-        ),
-        ({"headers": headers, "json": ["Alice/nothing"]}, 400, "Unable to find the package Alice/nothing"),
-        ({"headers": headers, "json": ["reference#tags"]}, 400, "Unable to find the package reference#tags"),
-    ):
-        reply = client.request("PUT", path, **{"json": [], **more})
-        assert (reply.status, reply.json) == (status, refusal(error))
-    reply = client.request("PUT", "/api/collections/Alice/mine/", json=[], headers=headers)
-    known = "The collections are ContentDB/featured, ContentDB/spotlight"
-    assert (reply.status, reply.json) == (400, refusal(known))
-
-
-def test_a_collection_keeps_when_a_package_came(alice: Account) -> None:
-    published("Alice/doors")
-    with time_machine.travel(datetime(2026, 1, 2, tzinfo=UTC), tick=False):
-        collections.set_packages("ContentDB", "spotlight", ["Alice/doors"])
-    with time_machine.travel(datetime(2026, 2, 3, tzinfo=UTC), tick=False):
-        value = collections.set_packages("ContentDB", "spotlight", ["Alice/lamps", "Alice/doors"])
-    assert [(item["package"], item["created_at"][:10]) for item in value["items"]] == [
-        ("Alice/lamps", "2026-02-03"),
-        ("Alice/doors", "2026-01-02"),
-    ]
-    assert (value["title"], value["created_at"][:10]) == ("Spotlight", "2026-01-02")
-
-
-def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client) -> None:
-    published("Alice/doors")
-    collections.set_packages("ContentDB", "featured", ["Alice/doors"])
-    states.take("delete", "Alice", "doors")
-    assert client.get("/api/packages/").json == []
-    collections.set_packages("ContentDB", "featured", ["Alice/doors", "Alice/lamps"])

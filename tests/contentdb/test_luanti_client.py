@@ -206,3 +206,38 @@ def test_5_17_downloads_a_zip_that_unpacks(site: Site, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.testzip() is None
         assert archive.read("lamps/init.lua") == b"-- lamps"
+
+
+def dialog_of_reviews(site: Site, key: str) -> str:
+    """What 5.12 and later show in the package dialog's tab of reviews."""
+    url = (
+        f"{site.server.url}/api/packages/{key}/for-client/reviews/?{version()}&formspec_version=9&include_images=false"
+    )
+    try:
+        reviews = get(url, **{"Accept-Language": "de"})
+    except json.JSONDecodeError:
+        return "Error loading reviews"
+    hypertext = str(reviews["head"] + reviews["body"])
+    for word, picture in (("thumbsup", "thumb_up"), ("thumbsdown", "thumb_down"), ("neutral", "neutral")):
+        hypertext = hypertext.replace(f"<{word}>", f'<img name="contentdb_{picture}.png" width=24>')
+    for name in re.findall(r"<action name=(\w+)>", hypertext):
+        assert reviews["links"][name].startswith(("http://", "https://"))
+    return hypertext
+
+
+def test_5_17_shows_reviews(site: Site) -> None:
+    assert "No reviews available." in dialog_of_reviews(site, "Alice/sepia")
+    moonbase(site.server.data, "user", "create", "bob", "--email", "bob@example.org")
+    token = moonbase(site.server.data, "key", "create", "bob", "--service", "contentdb")["key"]
+    review = {"title": "It <thumbsdown> is dark", "comment": "But *what* light, says @Alice!", "rating": 5}
+    url = f"{site.server.url}/api/packages/Alice/lamps/reviews/"
+    command = ["curl", "-sSf", "-X", "PUT", url, "-H", f"Authorization: Bearer {token}", "-d", json.dumps(review)]
+    assert json.loads(subprocess.check_output(command, timeout=30))["success"]
+    shown = dialog_of_reviews(site, "Alice/lamps")
+    assert '<u>bob</u></action> <img name="contentdb_thumb_up.png" width=24>\n' in shown
+    assert "<big>It \\<thumbsdown\\> is dark</big>\nBut <i>what</i> light" in shown
+    assert [package["name"] for package in get(f"{site.server.url}/api/packages/?sort=reviews")] == ["lamps"]
+
+
+def test_5_17_says_that_reviews_cannot_be_loaded(site: Site) -> None:
+    assert dialog_of_reviews(site, "Alice/nothing") == "Error loading reviews"

@@ -933,3 +933,38 @@ def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
     assert state(there.view()) == state(process().view()) == (41, {"a": {"n": 1}})
     assert publish(there, c={"n": 3}).sequence == 42
     assert here.rebuild(after=40).sequence == 43
+
+
+def test_two_catalogues_change_together_or_not_at_all() -> None:
+    one, two = process(), Catalogue("second", lambda: ())
+
+    def decide(view: View, writes: Transaction) -> Value:
+        two.join(writes, lambda other: {"b": {"beside": view.sequence, "after": other.sequence}})
+        writes.create(Claim("name#x", "claim", holder="1"), Conflict("taken"))
+        return {"a": {}}
+
+    one.publish(decide)
+    changed = {"b": {"beside": 0, "after": 0}}
+    for each in (two, Catalogue("second", lambda: ())):
+        assert state(each.view()) == (1, changed)
+    with pytest.raises(Conflict, match="taken"):
+        one.publish(decide)
+    assert (state(process().view()), state(two.view())) == ((1, {"a": {}}), (1, changed))
+
+
+def test_when_somebody_changed_the_joined_catalogue_meanwhile_both_are_decided_anew() -> None:
+    one, two, elsewhere = process(), Catalogue("second", lambda: ()), Catalogue("second", lambda: ())
+    seen: list[int] = []
+
+    def beside(other: View) -> Value:
+        seen.append(other.sequence)
+        if len(seen) == 1:
+            publish(elsewhere, faster={})
+        return {"b": {}}
+
+    def decide(view: View, writes: Transaction) -> Value:
+        two.join(writes, beside)
+        return {"a": {"tries": len(seen)}}
+
+    assert state(one.publish(decide)) == (1, {"a": {"tries": 2}})
+    assert (seen, state(two.view())) == ([0, 1], (2, {"faster": {}, "b": {}}))

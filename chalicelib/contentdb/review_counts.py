@@ -1,0 +1,82 @@
+"""What reviews add up to: how many of a package's approved ones there are of each rating, and its score from them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.index import Parts
+from chalicelib.contentdb.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
+from chalicelib.core import inventory
+from chalicelib.core.inventory import Fault
+from chalicelib.core.storage import Transaction
+from chalicelib.core.views import View
+
+RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
+_WORTH = 75  # of a point above or below neutral: a positive review is +150, a negative one -150
+_NAMES = ("score_reviews", *RATINGS.values())
+
+
+def counted(review: Review | None) -> Counter[str]:
+    """What one review adds to its package's counters: nothing, unless it is approved."""
+    if review is None or not review.approved:
+        return Counter()
+    return Counter({RATINGS[int(review.rating)]: 1, "score_reviews": _WORTH * (int(review.rating) - 3)})
+
+
+def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter[str]) -> None:
+    """Count what a review adds `after` a change in the place of what it added `before`."""
+    steps = {name: after[name] - before[name] for name in _NAMES if after[name] != before[name]}
+    if not steps:
+        return
+    for name, step in steps.items():
+        setattr(parts.counters, name, getattr(parts.counters, name) + step)
+    actions = [getattr(Counters, name).add(step) for name, step in steps.items()]
+    writes.update(parts.counters, [Counters.kind.set(Counters), *actions])
+
+
+def recount(package: Package) -> None:
+    """Make a package's counters what its reviews add up to."""
+
+    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+        sums = _sums(int(package.id))
+        writes.update(parts.counters, parts.counters.assign(kind=Counters, **{name: sums[name] for name in _NAMES}))
+
+    index.publish(package.author, package.name, decide)
+
+
+@inventory.checks
+def _faults() -> Iterator[Fault]:
+    """Counters that are not what reviews add up to; what looks wrong is looked at once more."""
+    sums: dict[int, Counter[str]] = {}
+    stored: dict[int, Counters] = {}
+    packages: dict[int, Package] = {}
+    for item in ContentDbItem.scan(consistent_read=True):
+        if isinstance(item, Review):
+            sums.setdefault(int(item.package_id), Counter()).update(counted(item))
+        elif isinstance(item, Counters):
+            stored[int(item.pk.partition("#")[2])] = item
+        elif isinstance(item, Package):
+            packages[int(item.id)] = item
+    for number, package in packages.items():
+        counters = stored.get(number) or Counters(package.pk, "counters")
+        if _differ(counters, sums.get(number, Counter())) and _differ(_read(number), _sums(number)):
+            message = "has counters of reviews that are not those of its reviews"
+            yield Fault("miscounted-reviews", package.key, message, partial(recount, package))
+
+
+def _sums(package_id: int) -> Counter[str]:
+    """What a package's reviews add up to."""
+    sums: Counter[str] = Counter()
+    for review in ContentDbItem.query(reviews_pk(package_id), consistent_read=True):
+        sums.update(counted(review if isinstance(review, Review) else None))
+    return sums
+
+
+def _read(package_id: int) -> Counters:
+    pk = package_pk(package_id)
+    return Counters.find(pk, "counters") or Counters(pk, "counters")
+
+
+def _differ(counters: Counters, sums: Counter[str]) -> bool:
+    return any(getattr(counters, name) != sums[name] for name in _NAMES)

@@ -1,0 +1,74 @@
+"""The list of all reviews, and how they are found.
+
+Of a review the list holds what it is filtered by; comments and votes stay in the items. A page reads the items that it
+shows, a package's reviews lie in one partition, and a vote changes no list. See docs/decisions/0015-reviews.md.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
+from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry, Value, View
+
+
+def entities() -> Iterator[tuple[str, Value]]:
+    """Every entry, from the table itself, by its review's id."""
+    reviews = (item for item in ContentDbItem.scan(consistent_read=True) if isinstance(item, Review))
+    for review in sorted(reviews, key=lambda review: int(review.id)):
+        yield key_of(review), value_of(review)
+
+
+def key_of(review: Review) -> str:
+    """The key of a review's entry."""
+    return str(int(review.id))
+
+
+def value_of(review: Review) -> Value:
+    """A review's entry."""
+    return {
+        "package": int(review.package_id),
+        "author": review.author,
+        "author_id": int(review.author_id),
+        "rating": int(review.rating),
+        "title": review.title,
+        "approved": review.approved,
+    }
+
+
+def newest_first(view: View) -> list[Entry]:
+    """All reviews."""
+    return view.keep("newest", lambda view: sorted(view.entries.values(), key=lambda entry: -int(entry.key)))
+
+
+def find(package_id: int, account_id: int) -> Review | None:
+    """What an account thinks of a package."""
+    return Review.find(reviews_pk(package_id), str(int(account_id)))
+
+
+def get(package_id: int, number: int) -> Review:
+    """A review of a package by its id; raises NotFound."""
+    entry = catalogue.view().entries.get(str(number))
+    if entry and entry.value["package"] == package_id:
+        review = find(package_id, entry.value["author_id"])
+        if review and review.id == number:
+            return review
+    raise NotFound("Review not found")
+
+
+def of_package(package_id: int) -> list[Review]:
+    """The approved reviews of a package, in one Query: the most helpful first, of equal ones the newest."""
+    items = ContentDbItem.query(reviews_pk(package_id), consistent_read=True)
+    found = [item for item in items if isinstance(item, Review) and item.approved]
+    return sorted(found, key=lambda review: (review.unhelpful - review.helpful, -review.id))
+
+
+def read(entries: Sequence[Entry]) -> Iterator[Review]:
+    """Some reviews as they are stored, in one call per hundred, in this order; those that are gone are left out."""
+    keys = [(reviews_pk(entry.value["package"]), str(entry.value["author_id"])) for entry in entries]
+    items: Iterable[ContentDbItem] = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
+    stored = {key_of(item): item for item in items if isinstance(item, Review)}
+    return (stored[entry.key] for entry in entries if entry.key in stored)
+
+
+catalogue = Catalogue("contentdb-reviews", entities)

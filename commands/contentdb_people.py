@@ -1,0 +1,138 @@
+"""`moonbase contentdb review | collection | profile`: what people say of packages, and of themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+
+@click.group()
+def review() -> None:
+    """Reviews, by their ids."""
+
+
+@review.command("list")
+@click.option("--waiting", is_flag=True, help="Only those that wait for approval.")
+@click.option("--by", help="Only those of one account.")
+def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
+    """All reviews, newest first."""
+    from chalicelib.contentdb import index, review_index
+
+    packages = index.by_id(index.catalogue.view())
+    return [
+        {
+            "id": int(entry.key),
+            "package": packages[entry.value["package"]].key if entry.value["package"] in packages else None,
+            **{name: entry.value[name] for name in ("author", "rating", "title", "approved")},
+        }
+        for entry in review_index.newest_first(review_index.catalogue.view())
+        if not (waiting and entry.value["approved"]) and by in (None, entry.value["author"])
+    ]
+
+
+@review.command("approve")
+@click.argument("number", metavar="ID", type=int)
+def approve_review(number: int) -> dict[str, Any]:
+    """Let lists show a review that waits for it."""
+    from chalicelib.contentdb import reviews
+
+    approved = reviews.approve(*_place(number), number)
+    return {"id": number, "approved": approved.approved}
+
+
+@review.command("delete")
+@click.argument("numbers", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--by", help="All those of one account, such as one that was banned.")
+def delete_reviews(numbers: tuple[int, ...], by: str | None) -> dict[str, Any]:
+    """Delete reviews, with their votes."""
+    from chalicelib.contentdb import reviews
+
+    every = [*numbers, *(_ids_by(by) if by else ())]
+    for number in every:
+        reviews.delete(*_place(number), number)
+    return {"deleted": len(every)}
+
+
+@click.group()
+def collection() -> None:
+    """Collections of packages, named AUTHOR/NAME."""
+
+
+@collection.command("list")
+def list_collections() -> list[dict[str, Any]]:
+    """All collections, private ones, too."""
+    from chalicelib.contentdb import index
+
+    entries = sorted(index.catalogue.view().entries.items())
+    return [
+        {"collection": key.partition("#")[2], "private": entry.value["private"], "packages": len(entry.value["items"])}
+        for key, entry in entries
+        if key.startswith("collection#")
+    ]
+
+
+@collection.command("set")
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("packages", metavar="[AUTHOR/NAME]...", nargs=-1)
+def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
+    """Say which packages are in a collection, in this order.
+
+    ContentDB/featured leads lists, ContentDB/spotlight the homepage.
+    """
+    from chalicelib.contentdb import collections, index
+
+    made = collections.set_packages(*split(key), packages)
+    shown = collections.shown(index.catalogue.view(), made, drafts=True)
+    return {"collection": key, "packages": [package.key for _, _, package in shown]}
+
+
+@collection.command("delete")
+@click.argument("key", metavar="AUTHOR/NAME")
+def delete_collection(key: str) -> None:
+    """Delete a collection; its packages stay."""
+    from chalicelib.contentdb import collections
+
+    collections.delete(*split(key))
+
+
+@click.command()
+@click.argument("username")
+@click.option("--display-name")
+@click.option("--profile-pic-url")
+@click.option("--website-url")
+@click.option("--donate-url")
+@click.option("--github", help="A username there.")
+@click.option("--forums", help="A username there.")
+def profile(username: str, **said: str | None) -> dict[str, Any]:
+    """What an account says of itself; options change it, an empty one clears."""
+    from chalicelib.contentdb import index, profiles
+
+    given = {name: text or None for name, text in said.items() if text is not None}
+    account = profiles.edit(username, given) if given else profiles.get_account(username)
+    return {"username": account.username, **index.profile_of(index.catalogue.view(), account.username)}
+
+
+def split(key: str) -> tuple[str, str]:
+    """The author and the name in AUTHOR/NAME."""
+    author, slash, name = key.partition("/")
+    if not (author and slash and name) or "/" in name:
+        raise click.BadParameter(f"{key!r} is not AUTHOR/NAME")
+    return author, name
+
+
+def _place(number: int) -> tuple[str, str]:
+    """The author and the name of the package, also of a deleted one, that a review is of."""
+    from chalicelib.contentdb import index, review_index
+
+    entry = review_index.catalogue.view().entries.get(str(number))
+    if entry is None:
+        raise click.BadParameter(f"there is no review {number}")
+    package = index.load(entry.value["package"]).package
+    return package.author, package.name
+
+
+def _ids_by(username: str) -> Iterator[int]:
+    from chalicelib.contentdb import review_index
+
+    entries = list(review_index.catalogue.view().entries.values())
+    return (int(entry.key) for entry in entries if entry.value["author"] == username)

@@ -1,0 +1,143 @@
+"""Reviews as the game's package dialog shows them: one text, out of which nobody breaks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.contentdb import review_hypertext
+from chalicelib.contentdb.hypertext import HEAD
+from chalicelib.contentdb.tables import Review, reviews_pk
+from chalicelib.core.tables import Account
+from chalicelib.core.views import Entry, View
+from tests.client import Client
+from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, token
+from tests.contentdb.test_hypertext import TEXTS, assert_is_markup
+from tests.contentdb.test_reviews import write
+
+PATH = "/api/packages/Alice/lamps/for-client/reviews/"
+SITE = "http://moonbase.test"
+LUANTI = {"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)"}
+LAMPS = {"author": "Alice", "name": "lamps", "type": "mod"}
+
+
+@pytest.fixture(autouse=True)
+def _lamps(request: pytest.FixtureRequest) -> None:
+    if "client" in request.fixturenames:
+        request.getfixturevalue("alice")
+        published("Alice/lamps")
+
+
+def review(number: int, **attributes: Any) -> Review:
+    says = {"rating": 5, "title": "Good", "comment": "It is good.", "author": "bob", **attributes}
+    made = Review(reviews_pk(1), str(number), id=number, package_id=1, author_id=2, **says)
+    made.created_at = datetime(2026, 1, 2, tzinfo=UTC)
+    return made
+
+
+def test_reviews_are_one_text_with_links_of_their_own(client: Client, bob: Account) -> None:
+    write(client, token(bob), title="A <b> & more", comment="See [this](/x), ![a picture](y.png).\n\nBye")
+    write(client, token(member("carol")), rating=1, title="Bad", comment="It is *dark* and\n- cold")
+    write(client, token(member("dora")), rating=3, title="Meh", comment="Neither nor...")
+    reply = client.get(PATH, query="formspec_version=7")
+    pages = f"{SITE}/api/packages/Alice/lamps/reviews"
+    votes = "<u>0 helpful, 0 unhelpful</u></action>"
+    assert (reply.status, reply.header("Content-Type"), reply.json) == (
+        200,
+        "application/json",
+        {
+            "head": HEAD,
+            "body": (
+                "<action name=link_1><u>Leave a review</u></action>\n\n"
+                "<action name=link_2><u>dora</u></action> <neutral>\n<big>Meh</big>\nNeither nor...\n"
+                f"<action name=link_3>{votes}\n\n"
+                "<action name=link_4><u>carol</u></action> <thumbsdown>\n<big>Bad</big>\nIt is <i>dark</i> and\n"
+                f"<img name=blank.png width=16 height=1>• cold\n<action name=link_5>{votes}\n\n"
+                "<action name=link_6><u>bob</u></action> <thumbsup>\n<big>A \\<b\\> & more</big>\n"
+                "See <action name=review_1_link_1><u>this</u></action>, "
+                "<action name=review_1_image_1><u>Image: a picture</u></action>.\nBye\n"
+                f"<action name=link_7>{votes}\n"
+            ),
+            "links": {
+                "link_1": f"{SITE}/packages/Alice/lamps/#reviews",
+                "link_2": f"{SITE}/users/dora/",
+                "link_3": f"{pages}/3/",
+                "link_4": f"{SITE}/users/carol/",
+                "link_5": f"{pages}/2/",
+                "link_6": f"{SITE}/users/bob/",
+                "link_7": f"{pages}/1/",
+                "review_1_link_1": f"{SITE}/x",
+                "review_1_image_1": f"{SITE}/packages/Alice/lamps/y.png",
+            },
+            "images": {},
+            "image_tooltips": {},
+        },
+    )
+
+
+def test_a_package_without_reviews_says_so(client: Client) -> None:
+    shown = client.get(PATH, query="protocol_version=53&engine_version=5.17.1&formspec_version=9&include_images=false")
+    assert shown.json["body"] == "<action name=link_1><u>Leave a review</u></action>\n\nNo reviews available.\n"
+
+
+def test_images_are_never_shown(client: Client, bob: Account) -> None:
+    write(client, token(bob), comment="![a picture](https://a.example/y.png)")
+    shown = client.get(PATH, query="formspec_version=7&include_images=true").json
+    assert (shown["images"], "<img" in shown["body"]) == ({}, False)
+
+
+@pytest.mark.parametrize("query", ["", "formspec_version=", "formspec_version=x"])
+def test_a_formspec_version_is_asked_for(client: Client, query: str) -> None:
+    reply = client.get(PATH, query=query)
+    assert (reply.status, reply.json) == (400, MALFORMED)
+
+
+@pytest.mark.parametrize("agent", ["Luanti/5.17.1 (Linux)", "Minetest/5.8.0 (Windows)"])
+@pytest.mark.parametrize(
+    ("path", "query", "status", "answer"),
+    [(PATH, "", 400, MALFORMED), (PATH.replace("lamps", "nothing"), "formspec_version=7", 404, NO_SUCH_PAGE)],
+)
+def test_the_game_gets_a_refusal_that_it_cannot_take_for_reviews(
+    client: Client, agent: str, path: str, query: str, status: int, answer: dict[str, Any]
+) -> None:
+    reply = client.get(path, query=query, headers={"User-Agent": agent})
+    assert (reply.status, reply.header("Content-Type")) == (status, "text/plain")
+    assert reply.body.decode() == answer["description"] + "\n"
+    assert client.get(path, query=query, headers={"User-Agent": "curl/8"}).json == answer
+
+
+def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
+    from chalicelib.contentdb import packages
+
+    packages.set_aliases("Alice", "lamps", ["bob/lights"])
+    reply = client.get(PATH.replace("Alice/lamps", "bob/lights"), query="formspec_version=7", headers=LUANTI)
+    assert (reply.status, reply.header("Location")) == (302, f"{SITE}{PATH}?formspec_version=7")
+
+
+def test_of_many_reviews_the_first_hundred_are_shown() -> None:
+    reviews = [review(number) for number in range(1, 131)]
+    made = review_hypertext.of(View(0, 0, {}), LAMPS, reviews, SITE)
+    assert (made.body.count("<thumbsup>"), made.body.count("<big>")) == (100, 100)
+    assert made.body.endswith("<action name=link_202><u>All 130 reviews</u></action>\n")
+    assert made.links["link_202"] == f"{SITE}/api/packages/Alice/lamps/reviews/"
+
+
+def test_authors_go_by_the_name_that_they_like() -> None:
+    profile = Entry("user#bob", {"display_name": "Bob <the> \\Builder"})
+    made = review_hypertext.of(View(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
+    assert "<u>Bob \\<the\\> \\\\Builder</u>" in made.body
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=4))
+def test_any_reviews_give_balanced_and_escaped_markup(texts: list[tuple[str, str, str]]) -> None:
+    reviews = [
+        review(number, title=title, comment=comment, rating=(1, 3, 5)[number % 3])
+        for number, (title, comment, _) in enumerate(texts)
+    ]
+    profiles = {"user#bob": Entry("user#bob", {"display_name": texts[0][2] if texts else None})}
+    made = review_hypertext.of(View(1, 1, profiles), LAMPS, reviews, SITE)
+    assert_is_markup(made, "thumbsup", "thumbsdown", "neutral")
+    assert sum(made.body.count(f"<{thumb}>") for thumb in ("thumbsup", "thumbsdown", "neutral")) == len(reviews)

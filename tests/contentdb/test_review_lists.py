@@ -1,0 +1,242 @@
+"""All packages' reviews: filters, pages, order, and what it costs."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.contentdb import index, review_index, states
+from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, refusal, token
+from tests.contentdb.test_reviews import write
+
+BASE = "http://moonbase.test/api/reviews/?"
+
+
+@pytest.fixture
+def _written(client: Client, alice: Account, bob: Account) -> None:
+    """Five reviews by three people of packages by two."""
+    for key in ("Alice/lamps", "Alice/moon", "bob/doors"):
+        published(key, type="GAME" if key.endswith("moon") else "MOD")
+    carol, dora = token(member("carol")), token(member("Dora"))
+    for headers, key, rating, title in (
+        (carol, "Alice/lamps", 5, "Bright lamps"),
+        (token(bob), "Alice/lamps", 1, "Too BRIGHT"),
+        (carol, "Alice/moon", 3, "A moon"),
+        (dora, "bob/doors", 5, "They open, äh"),
+        (dora, "Alice/lamps", 3, "Hmm, 100%"),
+    ):
+        assert write(client, headers, f"/api/packages/{key}/reviews/", rating=rating, title=title).status == 200
+
+
+def found(client: Client, query: str = "") -> list[int]:
+    """The ids of the reviews that a query finds."""
+    reply = client.get("/api/reviews/", query=query)
+    assert reply.status == 200, reply.body
+    return [review["thread"]["id"] for review in reply.json["items"]]
+
+
+@pytest.mark.usefixtures("_written")
+def test_reviews_of_all_packages_are_listed_newest_first_with_their_package(client: Client) -> None:
+    reply = client.get("/api/reviews/")
+    items = reply.json.pop("items")
+    assert {**reply.json, "items": len(items)} == {
+        "page": 1,
+        "per_page": 100,
+        "page_count": 1,
+        "total": 5,
+        "urls": {"previous": None, "next": None},
+        "items": 5,
+    }
+    assert [review["thread"]["id"] for review in items] == [5, 4, 3, 2, 1]
+    assert items[2] == {
+        "user": {"username": "carol", "display_name": "carol"},
+        "created_at": items[2]["created_at"],
+        "is_positive": False,
+        "rating": 3,
+        "title": "A moon",
+        "comment": "This is a *really* good mod!",
+        "votes": {"helpful": 0, "unhelpful": 0},
+        "thread": {"id": 3, "url": "http://moonbase.test/api/packages/Alice/moon/reviews/3/"},
+        "package": {"author": "Alice", "name": "moon", "type": "game"},
+    }
+
+
+@pytest.mark.usefixtures("_written")
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("author=carol", [3, 1]),
+        ("author=dora", []),
+        ("author=Dora", [5, 4]),
+        ("author=nobody", []),
+        ("for_user=bob", [4]),
+        ("for_user=Alice", [5, 3, 2, 1]),
+        ("for_user=nobody", []),
+        ("rating=5", [4, 1]),
+        ("rating=3", [5, 3]),
+        ("rating=1", [2]),
+        ("is_positive=true", [4, 1]),
+        ("is_positive=yes", [4, 1]),
+        ("is_positive=false", [5, 3, 2]),
+        ("is_positive=", [5, 3, 2]),
+        ("q=bright", [2, 1]),
+        ("q=%C3%84H", [4]),
+        ("q=100%25", [5]),
+        ("q=%25", [5]),
+        ("q=_", []),
+        ("q=", [5, 4, 3, 2, 1]),
+        ("author=carol&for_user=Alice&rating=5&is_positive=1&q=lamps", [1]),
+        ("rating=5&is_positive=no", []),
+        ("unknown=x", [5, 4, 3, 2, 1]),
+    ],
+)
+def test_reviews_are_filtered(client: Client, query: str, ids: list[int]) -> None:
+    assert found(client, query) == ids
+
+
+@pytest.mark.usefixtures("_written")
+@pytest.mark.parametrize(
+    ("query", "ids", "previous", "following"),
+    [
+        ("n=2", [5, 4], None, "n=2&page=2"),
+        ("num=2&page=2", [3, 2], "num=2&page=1", "num=2&page=3"),
+        ("n=2&page=3&rating=5&rating=1", [], None, None),
+        ("n=1&for_user=Alice&page=4", [1], "n=1&for_user=Alice&page=3", None),
+        ("n=9999", [5, 4, 3, 2, 1], None, None),
+    ],
+)
+def test_pages_lead_to_each_other(
+    client: Client, query: str, ids: list[int], previous: str | None, following: str | None
+) -> None:
+    if not ids:
+        assert client.get("/api/reviews/", query=query).status == 404
+        return
+    page = client.get("/api/reviews/", query=query).json
+    assert [review["thread"]["id"] for review in page["items"]] == ids
+    assert page["urls"] == {"previous": previous and BASE + previous, "next": following and BASE + following}
+
+
+@pytest.mark.usefixtures("_written")
+@pytest.mark.parametrize("query", ["page=2", "page=0", "n=0", f"page={2**31 - 1}"])
+def test_pages_that_are_not_there_are_404(client: Client, query: str) -> None:
+    reply = client.get("/api/reviews/", query=query)
+    assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
+
+
+@pytest.mark.parametrize("query", ["page=x", "page=-1", "page=", "n=x", "n=1.5", "num=", "amp;page=1"])
+def test_malformed_pages_are_refused(client: Client, query: str) -> None:
+    reply = client.get("/api/reviews/", query=query)
+    assert (reply.status, reply.json) == (400, MALFORMED)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("rating=4", "Unknown rating. Expected one of: 1, 3, 5"),
+        ("rating=", "Unknown rating. Expected one of: 1, 3, 5"),
+        ("q=" + "x" * 201, "q is too long"),
+    ],
+)
+def test_what_no_review_can_be_is_refused(client: Client, query: str, error: str) -> None:
+    reply = client.get("/api/reviews/", query=query)
+    assert (reply.status, reply.json) == (400, refusal(error))
+
+
+def test_without_reviews_the_first_page_is_empty(client: Client) -> None:
+    page = client.get("/api/reviews/", query="n=500").json
+    assert (page["page"], page["per_page"], page["page_count"], page["total"], page["items"]) == (1, 200, 0, 0, [])
+
+
+@pytest.mark.usefixtures("_written")
+def test_a_list_follows_what_changes_in_packages(client: Client) -> None:
+    assert found(client, "for_user=bob") == [4]
+    states.take("delete", "bob", "doors")
+    assert (found(client, "for_user=bob"), found(client)) == ([], [5, 3, 2, 1])
+    states.take("restore", "bob", "doors")
+    assert found(client, "for_user=bob") == [4]
+
+
+@pytest.mark.usefixtures("_written")
+def test_the_list_can_be_made_anew_from_the_reviews(client: Client) -> None:
+    before = client.get("/api/reviews/").json
+    entries = {key: entry.value for key, entry in review_index.catalogue.view().entries.items()}
+    view = review_index.catalogue.rebuild()
+    assert {key: entry.value for key, entry in view.entries.items()} == entries
+    assert client.get("/api/reviews/").json == before
+
+
+def store(package_id: int, count: int) -> None:
+    """Store reviews of a package, by as many accounts, past the rules."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    with ContentDbItem.batch_write() as batch:
+        for number in range(1, count + 1):
+            batch.save(
+                Review(
+                    reviews_pk(package_id),
+                    str(1000 + number),
+                    id=number,
+                    package_id=package_id,
+                    author=f"user{number}",
+                    author_id=1000 + number,
+                    rating=(1, 3, 5)[number % 3],
+                    title=f"Title {number}",
+                    comment="It **is** good. " * 20,
+                    created_at=moment,
+                )
+            )
+    review_index.catalogue.rebuild()
+
+
+@pytest.fixture(params=[3, 350])
+def many(request: pytest.FixtureRequest, alice: Account) -> int:
+    published("Alice/lamps")
+    store(1, request.param)
+    index.catalogue.view()
+    return int(request.param)
+
+
+def test_the_list_costs_two_calls_and_one_for_each_hundred_that_it_shows(
+    client: Client, calls: list[str], many: int
+) -> None:
+    for query, more in (("", 1), ("n=200", 1 + (many > 100)), ("q=title+2&is_positive=true", 1), ("q=nothing", 0)):
+        client.get("/api/reviews/", query=query)
+        calls.clear()
+        assert client.get("/api/reviews/", query=query).status == 200
+        assert calls == ["Query", "Query", *["BatchGetItem"] * more]
+
+
+@pytest.mark.parametrize(("path", "query"), [("reviews", ""), ("for-client/reviews", "formspec_version=7")])
+def test_a_packages_reviews_cost_two_calls(client: Client, calls: list[str], many: int, path: str, query: str) -> None:
+    where = f"/api/packages/Alice/lamps/{path}/"
+    client.get(where, query=query)
+    calls.clear()
+    assert (client.get(where, query=query).status, calls) == (200, ["Query", "Query"])
+
+
+def test_writing_a_review_costs_the_same_however_many_there_are(
+    client: Client, bob: Account, calls: list[str], many: int
+) -> None:
+    headers = token(bob)
+    write(client, headers)
+    calls.clear()
+    assert write(client, headers, rating=1).status == 200
+    credential, views, pace = ["UpdateItem", "GetItem"], ["Query", "Query"], ["UpdateItem", "UpdateItem"]
+    own, list_ = "GetItem", "Query"
+    assert calls == ["Query", *credential, *views, *pace, own, list_, "TransactWriteItems", "Query"]
+
+
+def test_an_answer_too_large_to_send_is_redirected_or_compressed(client: Client, alice: Account) -> None:
+    published("Alice/lamps")
+    store(1, 30)
+    with settings.override(max_answer=4096):
+        for path, query in (
+            ("/api/reviews/", ""),
+            ("/api/packages/Alice/lamps/reviews/", ""),
+            ("/api/packages/Alice/lamps/for-client/reviews/", "formspec_version=7"),
+        ):
+            assert client.get(path, query=query).status == 302
+            packed = client.get(path, query=query, headers={"Accept-Encoding": "gzip"})
+            assert (packed.status, packed.header("Content-Encoding")) == (200, "gzip")
