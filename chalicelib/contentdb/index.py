@@ -107,6 +107,16 @@ def packages(view: View) -> Iterator[Entry]:
     return (entry for key, entry in view.entries.items() if "#" not in key)
 
 
+def by_id(view: View) -> dict[int, Entry]:
+    """The packages by their ids, in every state but DELETED."""
+    return view.keep("by-id", lambda view: {int(entry.value["id"]): entry for entry in packages(view)})
+
+
+def authors(view: View) -> set[str]:
+    """The usernames of those who have packages."""
+    return view.keep("authors", lambda view: {entry.value["author"] for entry in packages(view)})
+
+
 def by_alias(view: View) -> dict[str, Entry]:
     """The packages that other names lead to."""
     return view.keep("aliases", lambda view: {a: entry for entry in packages(view) for a in entry.value["aliases"]})

@@ -4,8 +4,9 @@ An answer is kept as the bytes that go out, with its ETag and its compressed for
 """
 
 from collections.abc import Callable, Hashable
+from datetime import date
 
-from chalicelib.contentdb import dependencies, index, pages, queries, shapes
+from chalicelib.contentdb import dependencies, index, pages, queries, shapes, statistics
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.versions import newest_id
 from chalicelib.contentdb.wire import dump
@@ -73,6 +74,30 @@ def dependencies_of(view: View, package: Entry, *, only_hard: bool) -> Kept:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
     return _kept(view, name, lambda view: dump(dependencies.of(view, package, only_hard=only_hard)) + b"\n")
+
+
+def scores(request: Request, view: View) -> Kept:
+    """Downloads, reviews and scores of the packages that a query asks for."""
+    arguments = Arguments(request, queries.NAMES)
+
+    def build(view: View) -> bytes:
+        return shapes.scores_json(queries.find(view, queries.parse(view, arguments)))
+
+    if "random" in arguments:
+        return Kept(build(view))
+    return _kept(view, ("scores", arguments.key), build)
+
+
+def package_stats(view: View) -> Kept:
+    """The downloads of all packages on each of the last 30 days."""
+    recent, last = statistics.catalogue.view(), statistics.today()
+    name = ("package-stats", recent.sequence, last)
+    return _kept(view, name, lambda view: dump(statistics.of_all(view, recent, last)) + b"\n")
+
+
+def user_stats(view: View, username: str, first: date, last: date) -> Kept:
+    """What was counted for a user's packages."""
+    return Kept(dump(statistics.of_user(view, statistics.catalogue.view(), username, first, last)) + b"\n")
 
 
 def _kept(view: View, name: Hashable, build: Callable[[View], bytes]) -> Kept:

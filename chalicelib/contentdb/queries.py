@@ -131,8 +131,7 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
 
 def _author(view: View, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
-    authors = view.keep("authors", lambda view: {entry.value["author"] for entry in index.packages(view)})
-    if author not in authors:
+    if author not in index.authors(view):
         account = accounts.find(author)
         if account is None or account.username != author:
             raise index.no_such_page()

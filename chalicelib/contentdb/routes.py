@@ -15,6 +15,7 @@ from chalicelib.contentdb import (
     screenshot_routes,
     shapes,
     states,
+    stats_routes,
     versions,
     wire,
 )
@@ -27,7 +28,7 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service"]
+__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service", "stats_routes"]
 
 PACKAGE = "/api/packages/{author}/{name}"
 

@@ -1,0 +1,58 @@
+"""Statistics of packages and users, and the scores that come of them."""
+
+from datetime import date
+
+from chalicelib.contentdb import booking, index, lists, packages, scores, statistics, wire
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.service import service
+from chalicelib.core import accounts
+from chalicelib.core.errors import NotFound
+from chalicelib.core.views import View
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+__all__ = ["booking", "scores"]  # the jobs that count
+
+
+@service.route("GET", "/api/packages/{author}/{name}/stats")
+def package_stats(request: Request) -> Response:
+    """Daily stats for a package, or null."""
+    first, last = _days(request)
+    package = packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    found = statistics.of_package(package.value["id"], first, last)
+    return wire.render(found, headers=[wire.cache_for(300)])
+
+
+@service.route("GET", "/api/package_stats")
+def all_package_stats(request: Request) -> Response:
+    """The last 30 days of daily stats for all packages."""
+    return wire.render_kept(request, lists.package_stats(index.catalogue.view()), 900)
+
+
+@service.route("GET", "/api/users/{username}/stats")
+def user_stats(request: Request) -> Response:
+    """Daily stats for the user's packages, or null."""
+    first, last = _days(request)
+    view, username = index.catalogue.view(), request.params["username"]
+    _require_user(view, username)
+    return wire.render_kept(request, lists.user_stats(view, username, first, last), 300)
+
+
+@service.route("GET", "/api/scores")
+def all_scores(request: Request) -> Response:
+    """See Top Packages Algorithm."""
+    return wire.render_kept(request, lists.scores(request, index.catalogue.view()), 900)
+
+
+def _days(request: Request) -> tuple[date, date]:
+    """The first and the last day that are asked for. Raises Invalid."""
+    arguments = Arguments(request, ("start", "end"))
+    return arguments.day("start") or statistics.FIRST_DAY, arguments.day("end") or statistics.today()
+
+
+def _require_user(view: View, username: str) -> None:
+    """Raises NotFound for a user who is not there, in exactly these letters."""
+    if username not in index.authors(view):
+        account = accounts.find(username)
+        if account is None or account.username != username:
+            raise NotFound("User not found")
