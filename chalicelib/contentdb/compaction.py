@@ -29,13 +29,13 @@ def is_over(day: str) -> bool:
 @jobs.repeats("contentdb-compact-statistics", every=86400)
 def compact() -> None:
     """Compact what is over, once a month. Safe to repeat: what is done is not there any more."""
+    statistics.tidy()  # what the last run compacted has been gathered since
     until = _last_month(_COMPACTED_AFTER)
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
         for number in index.by_id(index.catalogue.view()):
             _compact(number, until)
         Compacted("stats", "compacted", until=until).save()
-    statistics.forget_old()
 
 
 def add(writes: Transaction, package_id: int, day: str, numbers: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ import orjson
 
 from chalicelib.contentdb import index, series
 from chalicelib.contentdb.series import COUNTED, Columns
-from chalicelib.contentdb.tables import ContentDbItem, DailyStats, MonthlyStats, UserStats
+from chalicelib.contentdb.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.views import Value, View
 
@@ -38,6 +38,8 @@ def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
 
     It goes backwards, from the days to their months: a day that compaction removed is then seen in its month.
     """
+    if first > last:
+        return {}
     places = ContentDbItem.sk.between(first.isoformat()[:7], last.isoformat())
     return gather(ContentDbItem.query(stats_pk(package_id), places, consistent_read=True, scan_index_forward=False))
 
@@ -52,7 +54,7 @@ def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
         elif isinstance(item, DailyStats):
             columns = by_days.setdefault(item.sk[:7], series.blank(item.sk[:7]))
             series.add(columns, item.sk, {name: int(getattr(item, name)) for name in COUNTED})
-    return by_days | whole
+    return dict(sorted((by_days | whole).items()))
 
 
 def of_user(view: View, recent: View, username: str, first: date, last: date) -> Value | None:
@@ -91,7 +93,7 @@ def of_all(view: View, recent: View, last: date) -> Value:
 
 def show(package_ids: Collection[int]) -> None:
     """Let the catalogue show what is booked for these packages."""
-    first = date.fromisoformat(f"{_oldest_shown()}-01")
+    first = _first_shown()
     booked = {str(number): load(number, first, date.max) for number in package_ids}
 
     def renew(view: View) -> Changes:
@@ -104,9 +106,11 @@ def show(package_ids: Collection[int]) -> None:
     catalogue.refresh(renew)
 
 
-def forget_old() -> None:
-    """Let the catalogue drop the months that it need not show any more."""
-    oldest = _oldest_shown()
+def tidy() -> None:
+    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored."""
+    if not catalogue.view().sequence:
+        catalogue.rebuild()
+    oldest = _first_shown().isoformat()[:7]
 
     def renew(view: View) -> Changes:
         return {
@@ -142,6 +146,8 @@ def _lately(recent: View, package_id: int) -> Value:
 def _older(username: str, first: date, last: date) -> dict[int, dict[str, Columns]]:
     """What lies together of a user's packages, by package id."""
     found: dict[int, dict[str, Columns]] = defaultdict(dict)
+    if first > last:
+        return found
     places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
     for item in UserStats.query(user_pk(username), places, consistent_read=True):
         for number, columns in orjson.loads(zlib.decompress(item.packed)).items():
@@ -160,16 +166,18 @@ def _titles(packages: Iterable[Value]) -> dict[int, str]:
     return {number: title for title, number in titles.items()}
 
 
-def _oldest_shown() -> str:
+def _first_shown() -> date:
+    """The first day of the months that the catalogue shows: the last three, and whatever is not compacted yet."""
     day = today().replace(day=1)
     for _ in range(_MONTHS_SHOWN - 1):
         day = (day - timedelta(days=1)).replace(day=1)
-    return day.isoformat()[:7]
+    done = Compacted.find("stats", "compacted")
+    return min(day, date.fromisoformat(f"{done.until}-28") + timedelta(days=4)) if done else date.min
 
 
 def _entities() -> Iterator[tuple[str, Value]]:
     """The catalogue's entries, from the table itself."""
-    oldest = _oldest_shown()
+    oldest = _first_shown().isoformat()[:7]
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(ContentDbItem.pk.startswith("stats#"), consistent_read=True):
         if item.sk >= oldest:
