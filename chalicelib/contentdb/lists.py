@@ -6,8 +6,10 @@ An answer is kept as the bytes that go out, with its ETag and its compressed for
 from collections.abc import Callable, Hashable
 from datetime import date
 
-from chalicelib.contentdb import dependencies, index, pages, queries, shapes, statistics
+from chalicelib.contentdb import dependencies, hypertext, index, pages, queries, shapes, sidebar, statistics
+from chalicelib.contentdb import homepage as first_page
 from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.hypertext import Hypertext
 from chalicelib.contentdb.versions import newest_id
 from chalicelib.contentdb.wire import dump
 from chalicelib.core.views import Entry, View
@@ -74,6 +76,27 @@ def dependencies_of(view: View, package: Entry, *, only_hard: bool) -> Kept:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
     return _kept(view, name, lambda view: dump(dependencies.of(view, package, only_hard=only_hard)) + b"\n")
+
+
+def description(view: View, package: Entry, base: str, *, include_images: bool) -> Hypertext:
+    """The long description of a package; links are made absolute by the package's page."""
+    page = f"{base}/packages/{package.key}/"
+
+    def convert(_: View) -> Hypertext:
+        return hypertext.from_markdown(package.value["long_description"] or "", page, include_images)
+
+    return view.remember(("hypertext", page, include_images), convert)
+
+
+def sidebar_of(view: View, package: Entry, base: str) -> Hypertext:
+    """What the game shows beside it."""
+    return view.remember(("sidebar", package.key, base), lambda view: sidebar.of(view, package.value, base))
+
+
+def homepage(request: Request, view: View) -> Kept:
+    """The packages of the site's first page."""
+    name = ("homepage", request.base_url)
+    return _kept(view, name, lambda view: dump(first_page.of(view, request.base_url)) + b"\n")
 
 
 def scores(request: Request, view: View) -> Kept:

@@ -15,8 +15,7 @@ NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
     *("not_supported", "sort", "order", "random", "lucky", "limit", "fmt"),
 )
-FEATURED = "collection#ContentDB/featured"
-_TYPES = ("mod", "game", "txp")
+TYPES = ("mod", "game", "txp")
 _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
 _UNPROMOTED = ("sort", "order", "q", "limit")
@@ -99,18 +98,17 @@ def _looked_for(view: View, query: Query) -> list[Entry]:
 
 def featured(view: View) -> frozenset[str]:
     """The packages, by `author/name`, that lists begin with."""
-    return view.keep("featured", _featured)
+    return view.keep("featured", lambda view: frozenset(members(view, "ContentDB/featured")))
 
 
-def _featured(view: View) -> frozenset[str]:
-    entry = view.entries.get(FEATURED)
-    if entry is None or entry.value["private"]:
-        return frozenset()
-    return frozenset(item["package"] for item in entry.value["items"])
+def members(view: View, collection: str) -> list[str]:
+    """The packages in a public collection, by `author/name`; none when there is no such."""
+    entry = view.entries.get(f"collection#{collection}")
+    return [item["package"] for item in entry.value["items"]] if entry and not entry.value["private"] else []
 
 
 def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:
-    if types := arguments.choices("type", _TYPES, "Unknown type"):
+    if types := arguments.choices("type", TYPES, "Unknown type"):
         yield lambda entry: entry.value["type"] in types
     if "author" in arguments:
         yield _author(view, arguments.text("author"))

@@ -2,6 +2,7 @@
 
 from chalicelib.contentdb import (
     auth,
+    client_routes,
     collections,
     file_routes,
     hypertext_routes,
@@ -28,7 +29,15 @@ from chalicelib.core.views import Entry, Value, View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-__all__ = ["file_routes", "hypertext_routes", "release_routes", "screenshot_routes", "service", "stats_routes"]
+__all__ = [
+    "client_routes",
+    "file_routes",
+    "hypertext_routes",
+    "release_routes",
+    "screenshot_routes",
+    "service",
+    "stats_routes",
+]
 
 PACKAGE = "/api/packages/{author}/{name}"
 
@@ -214,6 +223,12 @@ def all_languages(request: Request) -> Response:
 
 
 # Misc
+
+
+@service.route("GET", "/api/homepage")
+def homepage(request: Request) -> Response:
+    """Get contents of homepage."""
+    return wire.render_kept(request, lists.homepage(request, index.catalogue.view()), 300)
 
 
 @service.route("GET", "/api/cdb_schema")
