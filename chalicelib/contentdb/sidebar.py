@@ -45,10 +45,8 @@ class _Sidebar:
         if value["type"] != "txp":
             self._needs("Dependencies", value["depends"])
             self._needs("Optional dependencies", value["optional_depends"])
-        translated = sorted(language for language in value["translations"] if language != "en")
-        self._line(
-            "Languages", ["English", *(str(rows.languages.get(each, {}).get("title", each)) for each in translated)]
-        )
+        translated = [rows.languages[each]["title"] for each in sorted(value["translations"]) if each in rows.languages]
+        self._line("Languages", dict.fromkeys(["English", *translated]))
         self._line("License", [_license(value)])
         self._line("Maintenance State", [_DEV_STATES.get(value["dev_state"], _UNKNOWN)])
         self._line("AI Disclosure", [_DISCLOSURES.get(value["ai_disclosure"], _UNKNOWN)])

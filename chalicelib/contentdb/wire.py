@@ -74,6 +74,8 @@ def render_error(request: Request, error: CoreError) -> Response:
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     status = status_of(error)
+    if _is_for_dialog(request):
+        return Response(status, f"{error.message}\n".encode(), [("Content-Type", "text/plain"), *headers_of(error)])
     if isinstance(error, TooLarge) and request.segments[-1] == "new":
         error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
@@ -82,6 +84,11 @@ def render_error(request: Request, error: CoreError) -> Response:
         shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
         return render(shape, status, headers_of(error))
     return render({"success": False, "error": error.message}, status, headers_of(error))
+
+
+def _is_for_dialog(request: Request) -> bool:
+    """Whether the game asks for its dialog: that takes any JSON for what it asked for, and fails by an error's."""
+    return "for-client" in request.segments[4:5] and request.user_agent.startswith(("Luanti", "Minetest"))
 
 
 def finish(request: Request, response: Response) -> None:
