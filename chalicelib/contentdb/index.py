@@ -1,10 +1,11 @@
 """ContentDB's catalogue: what lists, searches, reads and updates are answered from.
 
-One view holds three kinds of entries, so that a request needs one call for all it wants to know:
+One view holds four kinds of entries, so that a request needs one call for all it wants to know:
 
 - `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
 - `reference#<set>`: rows of reference data, see reference.py.
 - `collection#author/name`: a collection, see collections.py.
+- `topics#all`: where the forum's topics are, see topics.py.
 
 A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
 the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a
@@ -29,6 +30,7 @@ from chalicelib.contentdb.tables import (
     ReferenceSet,
     Release,
     Screenshot,
+    Topics,
     name_pk,
     package_pk,
 )
@@ -41,6 +43,7 @@ NO_SUCH_PAGE = (
     "The requested URL was not found on the server. "
     "If you entered the URL manually please check your spelling and try again."
 )
+TOPICS = "topics#all"
 
 
 @dataclass
@@ -135,6 +138,8 @@ def entities() -> Iterator[tuple[str, Value]]:
             yield f"reference#{item.sk}", {"rows": item.rows}
         elif isinstance(item, Collection):
             yield item.pk, collection_value(item)
+        elif isinstance(item, Topics):
+            yield TOPICS, {"blob": item.blob}
         elif isinstance(item, Package | Counters | Release | Screenshot):
             partitions[item.pk].append(item)
     gathered = [parts for items in partitions.values() if (parts := _gather(items))]

@@ -6,7 +6,7 @@ An answer is kept as the bytes that go out, with its ETag and its compressed for
 from collections.abc import Callable, Hashable
 from datetime import date
 
-from chalicelib.contentdb import dependencies, hypertext, index, pages, queries, shapes, sidebar, statistics
+from chalicelib.contentdb import dependencies, hypertext, index, pages, queries, shapes, sidebar, statistics, topics
 from chalicelib.contentdb import homepage as first_page
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.hypertext import Hypertext
@@ -97,6 +97,12 @@ def homepage(request: Request, view: View) -> Kept:
     """The packages of the site's first page."""
     name = ("homepage", request.base_url)
     return _kept(view, name, lambda view: dump(first_page.of(view, request.base_url)) + b"\n")
+
+
+def forum_topics(request: Request, view: View) -> Kept:
+    """The topics of the forum that a query asks for."""
+    arguments = Arguments(request, topics.ARGUMENTS)
+    return _kept(view, ("topics", arguments.key), lambda view: dump(topics.find(view, arguments)) + b"\n")
 
 
 def scores(request: Request, view: View) -> Kept:

@@ -172,6 +172,15 @@ def updates(request: Request) -> Response:
     return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
 
 
+# Topics
+
+
+@service.route("GET", "/api/topics")
+def all_topics(request: Request) -> Response:
+    """Topics of the forum; supports topic queries."""
+    return wire.render_kept(request, lists.forum_topics(request, index.catalogue.view()), 300)
+
+
 # Collections
 
 

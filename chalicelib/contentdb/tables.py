@@ -239,6 +239,12 @@ class Collection(ContentDbItem, discriminator="collection"):
     created_at = UTCDateTimeAttribute()
 
 
+class Topics(ContentDbItem, discriminator="topics"):
+    """The topics of the forum, as last imported. `topics` / `topics`."""
+
+    blob = UnicodeAttribute()
+
+
 def package_pk(package_id: int) -> str:
     """The partition of a package and what belongs to it."""
     return f"package#{int(package_id)}"
