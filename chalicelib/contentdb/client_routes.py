@@ -1,12 +1,15 @@
-"""What the game's dialog asks for when a player looks at a package."""
+"""What the game asks for when a player looks at a package, and what it tells of the player."""
 
 from chalicelib.contentdb import counting, for_client, index, languages, packages, wire
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.counting import Visitor
 from chalicelib.contentdb.hypertext_routes import include_images
 from chalicelib.contentdb.service import service
+from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+
+_LARGEST_REPORT = 1024 * 1024
 
 
 @service.route("GET", "/api/packages/{author}/{name}/for-client")
@@ -28,3 +31,13 @@ def read_for_client(request: Request) -> Response:
     if request.method == "GET":
         counting.count_view(Visitor(request.client_address, request.user_agent), package.value["id"])
     return wire.render(shown, headers=[wire.VARY_LANGUAGE])
+
+
+@service.route("POST", "/api/installed_packages", limit=lambda: _LARGEST_REPORT)
+def report_installed(request: Request) -> Response:
+    """Beyond the page: what a player has installed. Nothing of it is kept, as upstream keeps nothing."""
+    given = wire.parse_object(request)
+    for name in ("user_id", "packages", "worlds"):
+        if given.get(name) is None:
+            raise Invalid(f"Missing {name}")
+    return wire.render_success()

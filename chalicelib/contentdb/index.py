@@ -237,13 +237,20 @@ def _release(release: Release) -> Value:
         "id": int(release.id),
         "min": int(release.min_version) if release.min_version is not None else None,
         "max": int(release.max_version) if release.max_version is not None else None,
+        "file": release.file,
         "size": int(release.size),
         "created_at": iso(release.created_at),
     }
 
 
 def _screenshot(shot: Screenshot) -> Value:
-    return {"id": int(shot.id), "file": shot.file, "title": shot.title}
+    return {
+        "id": int(shot.id),
+        "file": shot.file,
+        "title": shot.title,
+        "size": int(shot.size),
+        "created_at": iso(shot.created_at),
+    }
 
 
 def _gather(items: Iterable[ContentDbItem]) -> Parts | None:

@@ -105,6 +105,22 @@ def forum_topics(request: Request, view: View) -> Kept:
     return _kept(view, ("topics", arguments.key), lambda view: dump(topics.find(view, arguments)) + b"\n")
 
 
+def uploads(view: View) -> Kept:
+    """The files of approved packages: those of releases, then screenshots."""
+
+    def build(view: View) -> bytes:
+        files = (
+            {"url": f"/uploads/{row['file']}", "created_at": row["created_at"], "size": row["size"]}
+            for kind in ("releases", "screenshots")
+            for entry in index.approved(view)
+            for row in entry.value[kind]
+            if row.get("file") and "created_at" in row  # entries of an older version have less
+        )
+        return dump(list(files)) + b"\n"
+
+    return _kept(view, "uploads", build)
+
+
 def scores(request: Request, view: View) -> Kept:
     """Downloads, reviews and scores of the packages that a query asks for."""
     arguments = Arguments(request, queries.NAMES)

@@ -240,6 +240,12 @@ def homepage(request: Request) -> Response:
     return wire.render_kept(request, lists.homepage(request, index.catalogue.view()), 300)
 
 
+@service.route("GET", "/api/uploads")
+def uploads(request: Request) -> Response:
+    """Beyond the page: the files of releases and screenshots."""
+    return wire.render_kept(request, lists.uploads(index.catalogue.view()), 300)
+
+
 @service.route("GET", "/api/cdb_schema")
 def cdb_schema(request: Request) -> Response:
     """JSON Schema of .cdb.json."""

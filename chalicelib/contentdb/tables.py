@@ -143,6 +143,7 @@ class Screenshot(ContentDbItem, discriminator="screenshot"):
     title = UnicodeAttribute()
     file = UnicodeAttribute()  # the public file's name below /uploads/
     blob = UnicodeAttribute()
+    size = NumberAttribute(default=0)  # bytes of the image
     width = NumberAttribute()
     height = NumberAttribute()
     approved = BooleanAttribute(default=False)

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from chalicelib.contentdb import index, links
+from chalicelib.contentdb.queries import TYPES
 from chalicelib.core.errors import CoreError, Invalid
 
 LARGEST = 32 * 1024 * 1024  # bytes
-TYPES = ("mod", "game", "txp")
 _MOST_TOLD = 5  # mistakes
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 

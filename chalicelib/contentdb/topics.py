@@ -13,8 +13,9 @@ import orjson
 
 from chalicelib.contentdb import index, topic_file
 from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.queries import TYPES
 from chalicelib.contentdb.tables import Topics
-from chalicelib.contentdb.topic_file import TYPES, Topic
+from chalicelib.contentdb.topic_file import Topic
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Busy, NotFound
