@@ -2,14 +2,14 @@
 
 from datetime import date
 
-from chalicelib.contentdb import booking, index, lists, packages, scores, statistics, wire
+from chalicelib.contentdb import booking, index, lists, packages, scores, statistics, stats_wire, wire
 from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.service import service
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
 from chalicelib.core.views import View
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response
+from chalicelib.web.response import Response, bytes_response
 
 __all__ = ["booking", "scores"]  # the jobs that count
 
@@ -42,6 +42,26 @@ def user_stats(request: Request) -> Response:
 def all_scores(request: Request) -> Response:
     """See Top Packages Algorithm."""
     return wire.render_kept(request, lists.scores(request, index.catalogue.view()), 900)
+
+
+@service.route("GET", "/packages/{owner}/{name}/stats.csv")
+def package_stats_csv(request: Request) -> Response:
+    """Beyond the page: daily stats for a package, as a table."""
+    first, last = _days(request)
+    package = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"])
+    found = statistics.of_package(package.value["id"], first, last)
+    return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
+
+
+@service.route("GET", "/packages/{owner}/{name}/shields/{kind}")
+def package_badge(request: Request) -> Response:
+    """Beyond the page: the title or the downloads of a package as an image, for a README."""
+    value = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"]).value
+    texts = {"title": value["title"], "downloads": f"{value['downloads']} downloads"}
+    if request.params["kind"] not in texts:
+        raise index.no_such_page()
+    image = stats_wire.badge(texts[request.params["kind"]])
+    return bytes_response(image, "image/svg+xml", headers=[wire.cache_for(3600)])
 
 
 def _days(request: Request) -> tuple[date, date]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import time_machine
@@ -15,7 +16,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.conftest import dies
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, draft, published, refusal
+from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
 
 TODAY = "2026-03-10"
 PATH = "/api/packages/Alice/lamps/stats/"
@@ -380,3 +381,34 @@ def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
         assert (client.get(path).status, calls) == (200, asked)
     titles = client.get("/api/users/Alice/stats/").json["package_downloads"]
     assert len(titles) == count
+
+
+def test_statistics_are_to_be_had_as_a_table(client: Client, lamps: int) -> None:
+    head = b"date,platform_minetest,platform_other,reason_new,reason_dependency,reason_update,views_luanti\r\n"
+    path = "/packages/Alice/lamps/stats.csv"
+    assert client.get(path).body == head
+    counted(lamps, "2026-02-28", platform_minetest=5, reason_new=2)
+    counted(lamps, "2026-03-02", views_luanti=1)
+    reply = client.get(path)
+    assert (reply.status, reply.header("content-type"), reply.header("cache-control")) == (
+        200,
+        "text/csv",
+        "max-age=300",
+    )
+    assert reply.body == head + b"2026-02-28,5,0,2,0,0,0\r\n2026-03-01,0,0,0,0,0,0\r\n2026-03-02,0,0,0,0,0,1\r\n"
+    assert client.get(path, query="start=2026-03-01").body == head + b"2026-03-02,0,0,0,0,0,1\r\n"
+    assert client.get(path, query="start=x").json == MALFORMED
+    assert client.get("/packages/Alice/nothing/stats.csv").status == 404
+
+
+def test_a_badge_shows_title_or_downloads(client: Client) -> None:
+    change("Alice/lamps", title='L<a>"mps" & \x07 lights')
+    count("Alice/lamps", downloads=1234)
+    for kind, said in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "ContentDB: 1234 downloads")):
+        reply = client.get(f"/packages/Alice/lamps/shields/{kind}/")
+        assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
+        image = ElementTree.fromstring(reply.body)
+        assert image.get("aria-label") == said
+        assert [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")] == said.split(": ")
+    for path in ("Alice/lamps/shields/score", "Alice/nothing/shields/title"):
+        assert client.get(f"/packages/{path}/").status == 404
