@@ -142,7 +142,12 @@ def package_stats(view: View) -> Kept:
 
 def user_stats(view: View, username: str, first: date, last: date) -> Kept:
     """What was counted for a user's packages."""
-    return Kept(dump(statistics.of_user(view, statistics.catalogue.view(), username, first, last)) + b"\n")
+    recent, older = statistics.catalogue.view(), statistics.older(username, first, last)
+
+    def build(view: View) -> bytes:
+        return dump(statistics.of_user(view, recent, older, username, first, last)) + b"\n"
+
+    return _kept(view, ("user-stats", username, first, last, recent.sequence, hash(tuple(older))), build)
 
 
 def _kept(view: View, name: Hashable, build: Callable[[View], bytes]) -> Kept:

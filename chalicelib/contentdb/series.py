@@ -4,10 +4,10 @@
 by month, such as `2026-03`; a month without numbers need not be there.
 """
 
+import operator
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from operator import itemgetter
 from typing import Any
 
 COUNTED = (
@@ -70,7 +70,7 @@ def described(months: Months, first: date, last: date) -> dict[str, Any] | None:
     return {
         "start": days[0].isoformat(),
         "end": days[1].isoformat(),
-        **{name: between(months, *days, itemgetter(place)) for place, name in enumerate(COUNTED)},
+        **{name: between(months, *days, operator.itemgetter(place)) for place, name in enumerate(COUNTED)},
     }
 
 
@@ -89,7 +89,7 @@ def _busy(month: str, columns: Columns) -> Iterator[date]:
 
 
 def _sum(left: list[int], right: list[int]) -> list[int]:
-    return [a + b for a, b in zip(left, right, strict=True)]
+    return list(map(operator.add, left, right))
 
 
 def _length(month: str) -> int:

@@ -20,6 +20,7 @@ from chalicelib.core.views import Value, View
 
 FIRST_DAY = date(2022, 10, 1)
 LATELY = timedelta(days=29)  # before today: 30 days with it
+Packed = tuple[str, bytes]  # a month, and what `pack` made of it
 _MONTHS_SHOWN = 3  # by the catalogue: more than 30 days reach into, and more than compaction leaves
 
 
@@ -57,16 +58,16 @@ def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
     return dict(sorted((by_days | whole).items()))
 
 
-def of_user(view: View, recent: View, username: str, first: date, last: date) -> Value | None:
+def of_user(view: View, recent: View, older: Iterable[Packed], username: str, first: date, last: date) -> Value | None:
     """The statistics of a user's packages from one day to another; None when there is no data.
 
-    `recent` is the view of `catalogue`.
+    `recent` is the view of `catalogue`, and `older` what lies together of them.
 
     `package_downloads` goes by title; of two packages with one title, the younger has its name behind it.
     """
     packages = [entry.value for entry in index.packages(view) if entry.value["author"] == username]
-    older = _older(username, first, last)
-    months = {value["id"]: _lately(recent, value["id"]) | older.get(value["id"], {}) for value in packages}
+    compacted = _unpacked(older)
+    months = {value["id"]: _lately(recent, value["id"]) | compacted.get(value["id"], {}) for value in packages}
     shown = series.described(series.total(months.values()), first, last)
     if shown is None:
         return None
@@ -122,6 +123,14 @@ def tidy() -> None:
     catalogue.refresh(renew)
 
 
+def older(username: str, first: date, last: date) -> list[Packed]:
+    """What lies together of a user's packages."""
+    if first > last:
+        return []
+    places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
+    return [(item.sk, item.packed) for item in UserStats.query(user_pk(username), places, consistent_read=True)]
+
+
 def pack(months: Any) -> bytes:
     """A user's month as stored: JSON, compressed."""
     return zlib.compress(orjson.dumps(months))
@@ -143,15 +152,12 @@ def _lately(recent: View, package_id: int) -> Value:
     return entry.value if entry else {}
 
 
-def _older(username: str, first: date, last: date) -> dict[int, dict[str, Columns]]:
-    """What lies together of a user's packages, by package id."""
+def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
+    """The compacted months of each package by its id."""
     found: dict[int, dict[str, Columns]] = defaultdict(dict)
-    if first > last:
-        return found
-    places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
-    for item in UserStats.query(user_pk(username), places, consistent_read=True):
-        for number, columns in orjson.loads(zlib.decompress(item.packed)).items():
-            found[int(number)][item.sk] = columns
+    for month, packed in older:
+        for number, columns in orjson.loads(zlib.decompress(packed)).items():
+            found[int(number)][month] = columns
     return found
 
 

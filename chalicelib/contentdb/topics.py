@@ -7,7 +7,7 @@ no request reads them one by one (docs/decisions/0018-topics.md).
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -45,8 +45,8 @@ def find(view: View, arguments: Arguments) -> list[Topic]:
     hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else view.keep("added", _added)
     found = (
         topic
-        for topic in _all(view)
-        if (not types or topic["type"] in types) and topic["id"] not in hidden and _has(topic, words)
+        for text, topic in _all(view)
+        if (not types or topic["type"] in types) and topic["id"] not in hidden and all(word in text for word in words)
     )
     return sorted(found, key=order)[:limit]
 
@@ -73,25 +73,20 @@ def replace(content: bytes) -> int:
     return len(found)
 
 
-def _all(view: View) -> list[Topic]:
+def _all(view: View) -> list[tuple[str, Topic]]:
+    """Every topic behind the text that is searched."""
     entry = view.entries.get(index.TOPICS)
     return _read(entry.value["blob"]) if entry else []
 
 
 @lru_cache(maxsize=1)
-def _read(key: str) -> list[Topic]:
+def _read(key: str) -> list[tuple[str, Topic]]:
     try:
-        return cast(list[Topic], orjson.loads(zlib.decompress(blobs.get(key))))
+        topics = orjson.loads(zlib.decompress(blobs.get(key)))
     except NotFound:
         raise Busy("The topics are being replaced.", retry_after=1) from None
+    return [(f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold(), topic) for topic in topics]
 
 
 def _added(view: View) -> set[int]:
     return {entry.value["forums"] for entry in index.approved(view)}
-
-
-def _has(topic: Topic, words: list[str]) -> bool:
-    if not words:
-        return True
-    text = f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold()
-    return all(word in text for word in words)
