@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
+
 from bench.servers import busy, filled, serving
 
-# path, requests/s of the original (None: not measured), how many times as many are wanted
-REQUESTS: dict[str, tuple[str, float | None, int | None]] = {
+# path, requests/s of the original (0: not measured), how many times as many are wanted
+REQUESTS: dict[str, tuple[str, float, int]] = {
     "whole list": ("/api/packages/", 4.2, 50),
     "client's list": (
         "/api/packages/?type=mod&type=game&type=txp&protocol_version=53&engine_version=5.17.1"
@@ -29,11 +31,21 @@ REQUESTS: dict[str, tuple[str, float | None, int | None]] = {
     "one package": ("/api/packages/author7/iron_7/", 134, 5),
     "updates": ("/api/updates/", 86, 20),
     "dependencies": ("/api/packages/author7/iron_7/dependencies/?only_hard=1", 92, 5),
-    "200 reviews": ("/api/packages/author7/iron_7/reviews/", None, None),
-    "reviews in the game": ("/api/packages/author7/iron_7/for-client/reviews/?formspec_version=9", None, None),
-    "all reviews": ("/api/reviews/", None, None),
-    "all reviews, searched": ("/api/reviews/?q=iron+{n}&rating=5", None, None),
+    "200 reviews": ("/api/packages/author7/iron_7/reviews/", 0, 0),
+    "reviews in the game": ("/api/packages/author7/iron_7/for-client/reviews/?formspec_version=9", 0, 0),
+    "all reviews": ("/api/reviews/", 0, 0),
+    "all reviews, searched": ("/api/reviews/?q=iron+{n}&rating=5", 0, 0),
+    "scores": ("/api/scores/", 0.6, 100),
+    "homepage": ("/api/homepage/", 0, 0),
+    "for-client": ("/api/packages/author7/iron_7/for-client/?formspec_version=8&include_images=false", 0, 0),
+    "statistics": ("/api/packages/author7/iron_7/stats/", 0, 0),
+    "statistics of a user": ("/api/users/author7/stats/", 0, 0),
+    "of one with a sixth": ("/api/users/prolific/stats/", 0, 0),
+    "statistics of all": ("/api/package_stats/", 0, 0),
+    "topics": ("/api/topics/?q=iron+{n}", 0, 0),
 }
+_AGENT = "Luanti/5.17.1 (Linux/6.1 x86_64)"
+_MONTHS = 24  # of statistics
 _WORDS = "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door"
 
 
@@ -51,17 +63,20 @@ def main() -> None:
             filled("bench.contentdb", data, packages)
             with serving(data) as server:
                 for name, (path, original, aim) in REQUESTS.items():
-                    load = server.load(path, options.seconds)
-                    beside = f" {original:>8} {load.rate / original:>5.0f}x  {aim}x" if original else ""
-                    print(f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8}{beside}")
+                    load = server.load(path, options.seconds, User_Agent=_AGENT)
+                    row = f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8}"
+                    print(row, f"{original:>8} {load.rate / original:>5.0f}x  {aim}x" if original else "", flush=True)
 
 
 def fill(data: Path, count: int) -> None:
-    """Store so many packages in an empty data directory, each with a release, a screenshot, a description, reviews."""
+    """Store so many packages in an empty directory, each with a release, a screenshot, reviews and statistics.
+
+    Every sixth is of the author `prolific`.
+    """
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.contentdb import index, reference, review_index
+    from chalicelib.contentdb import index, reference, review_index, statistics, topics
     from chalicelib.contentdb.tables import ContentDbItem
 
     reference.seed()
@@ -69,8 +84,57 @@ def fill(data: Path, count: int) -> None:
         for number in range(count):
             for item in (*items(number), *reviews(number)):
                 batch.save(item)
+        for item in months(count):
+            batch.save(item)
     index.catalogue.rebuild()
     review_index.catalogue.rebuild()
+    lately = {month: columns(month) for month in _last_months(3)}
+    statistics.catalogue.refresh(lambda _: {str(number + 1): lately for number in range(count)})
+    topics.replace(orjson.dumps([topic(number) for number in range(10_000)]))
+
+
+def months(count: int) -> Iterator[object]:
+    """The statistics of two years: of each user's packages, and of package 7."""
+    from chalicelib.contentdb import statistics
+    from chalicelib.contentdb.tables import MonthlyStats, UserStats
+
+    written = {month: columns(month) for month in _last_months(_MONTHS)}
+    of_author: dict[str, list[int]] = {}
+    for number in range(count):
+        of_author.setdefault(author(number), []).append(number + 1)
+    for month, numbers in written.items():
+        yield MonthlyStats(statistics.stats_pk(8), month, columns=numbers)
+        for name, theirs in of_author.items():
+            packed = statistics.pack({str(number): numbers for number in theirs})
+            yield UserStats(statistics.user_pk(name), month, packed=packed)
+
+
+def columns(month: str) -> list[list[int]]:
+    """The numbers of a month."""
+    from chalicelib.contentdb import series
+
+    pick = random.Random(month)
+    return [[pick.randrange(30) for _ in column] for column in series.blank(month)]
+
+
+def _last_months(number: int) -> list[str]:
+    from chalicelib.contentdb import series, statistics
+
+    last = statistics.today()
+    return list(series.months_between(last.replace(year=last.year - 3), last))[-number:]
+
+
+def topic(number: int) -> dict[str, object]:
+    """A topic of the forum."""
+    words = _WORDS.split()
+    title = f"{words[number % len(words)]} {number}".title()
+    made = {"id": number, "title": title, "author": author(number), "type": "mod", "created_at": "2020-01-02"}
+    return {**made, "link": f"https://example.org/{number}", "views": number * 7 % 1000}
+
+
+def author(number: int) -> str:
+    """The author of a package."""
+    return "prolific" if number % 6 == 5 else f"author{number % 300}"
 
 
 def items(number: int) -> Iterator[object]:
@@ -94,7 +158,7 @@ def items(number: int) -> Iterator[object]:
         pk,
         "package",
         id=number + 1,
-        author=f"author{number % 300}",
+        author=author(number),
         author_id=number % 300 + 1,
         name=name,
         type="MOD" if number % 5 else ("GAME", "TXP")[number % 2],

@@ -36,11 +36,11 @@ class Server:
     port: int
     process: "subprocess.Popen[bytes]"
 
-    def load(self, path: str, seconds: float, *, connections: int = 4, warm_up: float = 0.5) -> Load:
+    def load(self, path: str, seconds: float, *, connections: int = 4, warm_up: float = 0.5, **headers: str) -> Load:
         """Ask for a path again and again on all connections; `{n}` in it is another number each time."""
 
         def make(_: int) -> bytes:
-            return request("GET", path.replace("{n}", str(random.randrange(10**9))))
+            return request("GET", path.replace("{n}", str(random.randrange(10**9))), **headers)
 
         self.repeat(make, warm_up, connections)
         return self.repeat(make, seconds, connections)

@@ -1,6 +1,6 @@
 """`moonbase contentdb`: packages and reference data; the rest is in contentdb_people.py."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -98,6 +98,24 @@ for name, help_ in (
     ("restore", "Bring a deleted package back, to be reviewed."),
 ):
     _step(name, help_)
+
+
+@contentdb.group()
+def topics() -> None:
+    """Topics of the forum, which /api/topics/ shows."""
+
+
+@topics.command("import")
+@click.argument("file", type=click.File("rb"))
+def import_(file: BinaryIO) -> dict[str, Any]:
+    """Put the topics of a JSON FILE in the place of all that there were.
+
+    It is an array of objects as /api/topics/ shows them: id, title, author, type (mod, game or txp), created_at; and,
+    if you like, name, link, is_wip, posts, views. If anything is wrong with any of them, nothing is changed.
+    """
+    from chalicelib.contentdb import topic_file, topics
+
+    return {"topics": topics.replace(file.read(topic_file.LARGEST + 1))}
 
 
 @contentdb.command()

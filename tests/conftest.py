@@ -9,7 +9,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,22 @@ if os.environ.get("CI"):
 
 BUCKET = "moonbase-test"
 _counted: list[str] = []
+_left: list[int] = []  # how many more AWS calls this process lives to make; nothing: any number
 
 
-def _count_calls(session: Any) -> None:
-    session.register("provide-client-params", lambda model, **_: _counted.append(model.name))
+class Died(BaseException):
+    """What stands for the sudden end of the process."""
 
 
-botocore.register_initializer(_count_calls)
+def _note(model: Any, **_: Any) -> None:
+    if _left:
+        if not _left[0]:
+            raise Died
+        _left[0] -= 1
+    _counted.append(model.name)
+
+
+botocore.register_initializer(lambda session: session.register("provide-client-params", _note))
 
 
 @pytest.fixture(params=["moto", "embedded"])
@@ -103,6 +112,18 @@ def bob(aws: None) -> Account:
 def key(alice: Account) -> str:
     """Alice's LuaRocks key."""
     return credentials.create(alice, "luarocks")[1]
+
+
+def dies(work: Callable[[], object], after: int) -> bool:
+    """Whether the process dies in the middle of some work, before the AWS call that follows so many others."""
+    _left[:] = [after]
+    try:
+        work()
+    except Died:
+        return True
+    finally:
+        _left.clear()
+    return False
 
 
 @pytest.fixture

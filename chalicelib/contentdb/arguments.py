@@ -1,6 +1,8 @@
 """Query arguments as ContentDB reads them: what is malformed is refused, and never guessed at."""
 
+import re
 from collections.abc import Collection
+from datetime import date
 
 from chalicelib.contentdb import versions
 from chalicelib.core.errors import Invalid
@@ -10,6 +12,7 @@ from chalicelib.web.request import Request
 LONGEST = 200
 MOST = 100
 _LARGEST = 2**31 - 1
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Arguments:
@@ -58,6 +61,15 @@ class Arguments:
         if number is None:
             raise malformed()
         return number
+
+    def day(self, name: str) -> date | None:
+        """A day such as `2026-03-05`; None when the argument is not there. Raises Invalid."""
+        if name not in self._values:
+            return None
+        try:
+            return date.fromisoformat(self.text(name) if _DAY.fullmatch(self.text(name)) else "")
+        except ValueError:
+            raise malformed() from None
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """One of some words; None when the argument is not there. Raises Invalid."""

@@ -17,12 +17,16 @@ def of(view: View, package: Entry, *, only_hard: bool) -> dict[str, list[Depende
     """
     found = {package.key: _listed(view, package, only_hard)}
     for name in _hard(package.value):
-        candidates = _candidates(view, name)
-        likeliest = [entry for entry in candidates if "/" in name or entry.value["type"] == "mod"][:1]
-        for entry in likeliest:
-            if entry.key not in found:
-                found[entry.key] = _listed(view, entry, only_hard)
+        entry = likeliest(view, name)
+        if entry and entry.key not in found:
+            found[entry.key] = _listed(view, entry, only_hard)
     return found
+
+
+def likeliest(view: View, name: str) -> Entry | None:
+    """What a dependency will most likely be fulfilled by: the package that it names, or the best mod."""
+    fitting = (entry for entry in _candidates(view, name) if "/" in name or entry.value["type"] == "mod")
+    return next(fitting, None)
 
 
 def row(value: Value) -> Value:

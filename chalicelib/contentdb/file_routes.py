@@ -1,7 +1,7 @@
 """Packages' pages, downloads, and what is below /uploads and /thumbnails: not of the API, and fetched most."""
 
-from chalicelib.contentdb import downloads, file_wire, files, images, index, package_page, packages, versions
-from chalicelib.contentdb.downloads import Download
+from chalicelib.contentdb import counting, file_wire, files, images, index, package_page, packages, versions
+from chalicelib.contentdb.counting import Visitor
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.tables import Release, package_pk, release_sk
 from chalicelib.core.errors import Forbidden
@@ -64,6 +64,6 @@ def _download(request: Request, package: Entry, release_id: int) -> Response:
     if release is None or not release.blob:
         raise index.no_such_page()
     if request.method == "GET":
-        agent, reason = request.user_agent, request.argument("reason")
-        downloads.count(Download(package.value["id"], release_id, request.client_address, agent, reason))
+        visitor = Visitor(request.client_address, request.user_agent)
+        counting.count_download(visitor, package.value["id"], release_id, request.argument("reason"))
     return file_wire.render_download(request, release, f"{package.value['name']}_{release_id}.zip")

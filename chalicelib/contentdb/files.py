@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.contentdb import images
-from chalicelib.contentdb.tables import ContentDbItem, File
+from chalicelib.contentdb.tables import ContentDbItem, File, Topics
 from chalicelib.core import blobs, inventory
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
@@ -72,7 +72,9 @@ def drop(keys: Iterable[str]) -> None:
 
 @inventory.holds(ContentDbItem, AREA)
 def _blobs_of(item: ContentDbItem) -> list[str]:
-    return [item.blob, *(item.thumbnails or {}).values()] if isinstance(item, File) else []
+    if isinstance(item, File):
+        return [item.blob, *(item.thumbnails or {}).values()]
+    return [item.blob] if isinstance(item, Topics) else []
 
 
 def _keep_thumbnail(file: File, name: str, content: bytes) -> None:

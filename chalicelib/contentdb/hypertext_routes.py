@@ -1,11 +1,9 @@
 """Texts for the game: Markdown and HTML as Luanti's markup language."""
 
-from chalicelib.contentdb import hypertext, index, packages, wire
+from chalicelib.contentdb import hypertext, index, lists, packages, wire
 from chalicelib.contentdb.arguments import Arguments
-from chalicelib.contentdb.hypertext import Hypertext
 from chalicelib.contentdb.service import service
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import View
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
 
@@ -19,24 +17,19 @@ def _largest() -> int:
 @service.route("GET", "/api/packages/{author}/{name}/hypertext")
 def package_hypertext(request: Request) -> Response:
     """The long description."""
-    include_images = _include_images(request)
+    images = include_images(request)
     view = index.catalogue.view()
-    value = packages.get(view, request.params["author"], request.params["name"]).value
-    page = f"{request.base_url}/packages/{value['author']}/{value['name']}/"
-
-    def convert(_: View) -> Hypertext:
-        return hypertext.from_markdown(value["long_description"] or "", page, include_images)
-
-    return wire.render(view.remember(("hypertext", page, include_images), convert).described())
+    package = packages.get(view, request.params["author"], request.params["name"])
+    return wire.render(lists.description(view, package, request.base_url, include_images=images).described())
 
 
 @service.route("POST", "/api/hypertext", limit=_largest)
 def convert_hypertext(request: Request) -> Response:
     """Any HTML or, by its content type, Markdown. On no page: links stay as they are."""
-    include_images = _include_images(request)
+    images = include_images(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     convert = hypertext.from_markdown if kind == "text/markdown" else hypertext.from_html
-    return wire.render(convert(_text(request), "", include_images).described())
+    return wire.render(convert(_text(request), "", images).described())
 
 
 @service.route("POST", "/api/markdown", limit=_largest)
@@ -47,7 +40,7 @@ def convert_markdown(request: Request) -> Response:
     return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")
 
 
-def _include_images(request: Request) -> bool:
+def include_images(request: Request) -> bool:
     """Whether images are shown. Raises Invalid without a `formspec_version`, which changes nothing yet."""
     arguments = Arguments(request, ("formspec_version", "include_images"))
     arguments.needed("formspec_version")

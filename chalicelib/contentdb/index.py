@@ -6,6 +6,7 @@ One view holds four kinds of entries, so that a request needs one call for all i
 - `reference#<set>`: rows of reference data, see reference.py.
 - `collection#author/name`: a collection, see collections.py.
 - `user#username`: what somebody says of themselves, see profiles.py.
+- `topics#all`: where the forum's topics are, see topics.py.
 
 A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
 the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a
@@ -31,6 +32,7 @@ from chalicelib.contentdb.tables import (
     ReferenceSet,
     Release,
     Screenshot,
+    Topics,
     name_pk,
     package_pk,
 )
@@ -43,6 +45,7 @@ NO_SUCH_PAGE = (
     "The requested URL was not found on the server. "
     "If you entered the URL manually please check your spelling and try again."
 )
+TOPICS = "topics#all"
 
 
 @dataclass
@@ -115,6 +118,11 @@ def by_id(view: View) -> dict[int, Entry]:
     return view.keep("by-id", lambda view: {int(entry.value["id"]): entry for entry in packages(view)})
 
 
+def authors(view: View) -> set[str]:
+    """The usernames of those who have packages."""
+    return view.keep("authors", lambda view: {entry.value["author"] for entry in packages(view)})
+
+
 def by_alias(view: View) -> dict[str, Entry]:
     """The packages that other names lead to."""
     return view.keep("aliases", lambda view: {a: entry for entry in packages(view) for a in entry.value["aliases"]})
@@ -135,6 +143,8 @@ def entities() -> Iterator[tuple[str, Value]]:
             yield item.pk, collection_value(item)
         elif isinstance(item, Profile):
             yield f"user#{item.username}", profile_value(item)
+        elif isinstance(item, Topics):
+            yield TOPICS, {"blob": item.blob}
         elif isinstance(item, Package | Counters | Release | Screenshot):
             partitions[item.pk].append(item)
     gathered = [parts for items in partitions.values() if (parts := _gather(items))]
@@ -248,13 +258,20 @@ def _release(release: Release) -> Value:
         "id": int(release.id),
         "min": int(release.min_version) if release.min_version is not None else None,
         "max": int(release.max_version) if release.max_version is not None else None,
+        "file": release.file,
         "size": int(release.size),
         "created_at": iso(release.created_at),
     }
 
 
 def _screenshot(shot: Screenshot) -> Value:
-    return {"id": int(shot.id), "file": shot.file, "title": shot.title}
+    return {
+        "id": int(shot.id),
+        "file": shot.file,
+        "title": shot.title,
+        "size": int(shot.size),
+        "created_at": iso(shot.created_at),
+    }
 
 
 def _gather(items: Iterable[ContentDbItem]) -> Parts | None:

@@ -4,9 +4,12 @@ An answer is kept as the bytes that go out, with its ETag and its compressed for
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from datetime import date
 
-from chalicelib.contentdb import dependencies, index, pages, queries, shapes
+from chalicelib.contentdb import dependencies, hypertext, index, pages, queries, shapes, sidebar, statistics, topics
+from chalicelib.contentdb import homepage as first_page
 from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.hypertext import Hypertext
 from chalicelib.contentdb.versions import newest_id
 from chalicelib.contentdb.wire import dump
 from chalicelib.core.views import Entry, Value, View
@@ -75,6 +78,78 @@ def dependencies_of(view: View, package: Entry, *, only_hard: bool) -> Kept:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
     return _kept(view, name, lambda view: dump(dependencies.of(view, package, only_hard=only_hard)) + b"\n")
+
+
+def description(view: View, package: Entry, base: str, *, include_images: bool) -> Hypertext:
+    """The long description of a package; links are made absolute by the package's page."""
+    page = f"{base}/packages/{package.key}/"
+
+    def convert(_: View) -> Hypertext:
+        return hypertext.from_markdown(package.value["long_description"] or "", page, include_images)
+
+    return view.remember(("hypertext", page, include_images), convert)
+
+
+def sidebar_of(view: View, package: Entry, base: str) -> Hypertext:
+    """What the game shows beside it."""
+    return view.remember(("sidebar", package.key, base), lambda view: sidebar.of(view, package.value, base))
+
+
+def homepage(request: Request, view: View) -> Kept:
+    """The packages of the site's first page."""
+    name = ("homepage", request.base_url)
+    return _kept(view, name, lambda view: dump(first_page.of(view, request.base_url)) + b"\n")
+
+
+def forum_topics(request: Request, view: View) -> Kept:
+    """The topics of the forum that a query asks for."""
+    arguments = Arguments(request, topics.ARGUMENTS)
+    return _kept(view, ("topics", arguments.key), lambda view: dump(topics.find(view, arguments)) + b"\n")
+
+
+def uploads(view: View) -> Kept:
+    """The files of approved packages: those of releases, then screenshots."""
+
+    def build(view: View) -> bytes:
+        files = (
+            {"url": f"/uploads/{row['file']}", "created_at": row["created_at"], "size": row["size"]}
+            for kind in ("releases", "screenshots")
+            for entry in index.approved(view)
+            for row in entry.value[kind]
+            if row.get("file") and "created_at" in row  # entries of an older version have less
+        )
+        return dump(list(files)) + b"\n"
+
+    return _kept(view, "uploads", build)
+
+
+def scores(request: Request, view: View) -> Kept:
+    """Downloads, reviews and scores of the packages that a query asks for."""
+    arguments = Arguments(request, queries.NAMES)
+
+    def build(view: View) -> bytes:
+        return shapes.scores_json(queries.find(view, queries.parse(view, arguments)))
+
+    if "random" in arguments:
+        return Kept(build(view))
+    return _kept(view, ("scores", arguments.key), build)
+
+
+def package_stats(view: View) -> Kept:
+    """The downloads of all packages on each of the last 30 days."""
+    recent, last = statistics.catalogue.view(), statistics.today()
+    name = ("package-stats", recent.sequence, last)
+    return _kept(view, name, lambda view: dump(statistics.of_all(view, recent, last)) + b"\n")
+
+
+def user_stats(view: View, username: str, first: date, last: date) -> Kept:
+    """What was counted for a user's packages."""
+    recent, older = statistics.catalogue.view(), statistics.older(username, first, last)
+
+    def build(view: View) -> bytes:
+        return dump(statistics.of_user(view, recent, older, username, first, last)) + b"\n"
+
+    return _kept(view, ("user-stats", username, first, last, recent.sequence, hash(tuple(older))), build)
 
 
 def _kept(view: View, name: Hashable, build: Callable[[View], bytes]) -> Kept:

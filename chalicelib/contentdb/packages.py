@@ -44,6 +44,8 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
 
     `by` None is the administrator. Raises Invalid, Forbidden, NotFound for an unknown author, or Conflict.
     """
+    if by:
+        require_scope(by, f"{author}/{name}")
     account = _owner(author, by)
     package_id = cache(lambda: ids.reserve("contentdb-package"))
     created: list[Package] = []

@@ -14,7 +14,7 @@ NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
     *("not_supported", "sort", "order", "random", "lucky", "limit", "fmt"),
 )
-_TYPES = ("mod", "game", "txp")
+TYPES = ("mod", "game", "txp")
 _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
 _UNPROMOTED = ("sort", "order", "q", "limit")
@@ -109,7 +109,7 @@ def members(view: View, collection: str) -> list[str]:
 
 
 def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:
-    if types := arguments.choices("type", _TYPES, "Unknown type"):
+    if types := arguments.choices("type", TYPES, "Unknown type"):
         yield lambda entry: entry.value["type"] in types
     if "author" in arguments:
         yield _author(view, arguments.text("author"))
@@ -130,8 +130,7 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
 
 def _author(view: View, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
-    authors = view.keep("authors", lambda view: {entry.value["author"] for entry in index.packages(view)})
-    if author not in authors and profiles.find_account(author) is None:
+    if author not in index.authors(view) and profiles.find_account(author) is None:
         raise index.no_such_page()
     return lambda entry: entry.value["author"] == author
 

@@ -2,6 +2,7 @@
 
 from chalicelib.contentdb import (
     auth,
+    client_routes,
     collection_routes,
     file_routes,
     hypertext_routes,
@@ -16,6 +17,7 @@ from chalicelib.contentdb import (
     screenshot_routes,
     shapes,
     states,
+    stats_routes,
     user_routes,
     versions,
     wire,
@@ -30,6 +32,7 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
 __all__ = [
+    "client_routes",
     "collection_routes",
     "file_routes",
     "hypertext_routes",
@@ -37,6 +40,7 @@ __all__ = [
     "review_routes",
     "screenshot_routes",
     "service",
+    "stats_routes",
     "user_routes",
 ]
 
@@ -173,6 +177,15 @@ def updates(request: Request) -> Response:
     return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
 
 
+# Topics
+
+
+@service.route("GET", "/api/topics")
+def all_topics(request: Request) -> Response:
+    """Topics of the forum; supports topic queries."""
+    return wire.render_kept(request, lists.forum_topics(request, index.catalogue.view()), 300)
+
+
 # Types
 
 
@@ -213,6 +226,18 @@ def all_languages(request: Request) -> Response:
 
 
 # Misc
+
+
+@service.route("GET", "/api/homepage")
+def homepage(request: Request) -> Response:
+    """Get contents of homepage."""
+    return wire.render_kept(request, lists.homepage(request, index.catalogue.view()), 300)
+
+
+@service.route("GET", "/api/uploads")
+def uploads(request: Request) -> Response:
+    """Beyond the page: the files of releases and screenshots."""
+    return wire.render_kept(request, lists.uploads(index.catalogue.view()), 300)
 
 
 @service.route("GET", "/api/cdb_schema")

@@ -144,6 +144,7 @@ def _screenshot(package: Package, number: int, title: str, file: File, picture: 
         title=title,
         file=file.name,
         blob=file.blob,
+        size=file.size,
         width=picture.width,
         height=picture.height,
         created_at=datetime.now(UTC),

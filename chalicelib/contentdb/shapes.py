@@ -31,6 +31,11 @@ def list_json(
     return b"[" + joined.replace(_BASE.encode(), dump(base)[1:-1]) + b"]\n"
 
 
+def scores_json(entries: Iterable[Entry]) -> bytes:
+    """The scores of packages. See `scored`."""
+    return b"[" + b",".join(entry.keep("scored", lambda entry: dump(scored(entry.value))) for entry in entries) + b"]\n"
+
+
 def keys(value: Value) -> Value:
     """What identifies a package."""
     return {"author": value["author"], "name": value["name"], "type": value["type"]}
@@ -51,6 +56,24 @@ def short(value: Value, *, release: int | None, language: str, promoted: bool, b
     if promoted:
         shown["featured"] = True
     return shown
+
+
+def scored(value: Value) -> Value:
+    """What a package's place in lists comes of; floats are not rounded."""
+    return {
+        "author": value["author"],
+        "name": value["name"],
+        "downloads": value["downloads"],
+        "score": index.score(value),
+        "score_downloads": value["score_downloads"],
+        "score_reviews": value["score_reviews"],
+        "reviews": reviews(value),
+    }
+
+
+def reviews(value: Value) -> dict[str, int]:
+    """How many approved reviews of each kind a package has."""
+    return dict(zip(("positive", "neutral", "negative"), value["reviews"], strict=True))
 
 
 def full(view: View, value: Value, *, language: str, base: str) -> Value:

@@ -7,6 +7,7 @@ What grows without end, such as daily statistics, has partitions of its own.
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
@@ -142,6 +143,7 @@ class Screenshot(ContentDbItem, discriminator="screenshot"):
     title = UnicodeAttribute()
     file = UnicodeAttribute()  # the public file's name below /uploads/
     blob = UnicodeAttribute()
+    size = NumberAttribute(default=0)  # bytes of the image
     width = NumberAttribute()
     height = NumberAttribute()
     approved = BooleanAttribute(default=False)
@@ -157,15 +159,16 @@ class Task(ContentDbItem, discriminator="task"):
 
 
 class Seen(ContentDbItem, discriminator="seen"):
-    """A client that has downloaded a package lately. `seen#<package id>#<keyed hash of the address>` / `download`."""
+    """A client that came lately. `seen#<package id>#<keyed hash of the address>` / `download` or `view`."""
 
     until = NumberAttribute()  # epoch seconds
 
 
 class Tally(ContentDbItem, discriminator="tally"):
-    """Downloads that are not booked yet. `tally#<shard>` / `<date>#<package id>#<release id>`.
+    """What is counted and not booked yet. `tally#<shard>` / `<five minutes>#<package id>#<release id>`.
 
-    `hits` counts all of them, and tells whether there were more since it was read; `points` are halves.
+    The five minutes are told by their beginning, such as `2026-03-01T12:05`. `hits` counts everything, and tells
+    whether there was more since it was read; `points` are halves.
     """
 
     hits = NumberAttribute()
@@ -174,18 +177,42 @@ class Tally(ContentDbItem, discriminator="tally"):
     reason_new = NumberAttribute(null=True)
     reason_dependency = NumberAttribute(null=True)
     reason_update = NumberAttribute(null=True)
+    views_luanti = NumberAttribute(null=True)
     downloads = NumberAttribute(null=True)
     points = NumberAttribute(null=True)
 
 
+class Booked(ContentDbItem, discriminator="booked"):
+    """A package with new counts that lists do not show yet. `booked` / `<package id>#<random>`."""
+
+
 class DailyStats(ContentDbItem, discriminator="daily-stats"):
-    """Downloads of one package on one day, UTC. `stats#<package id>` / `<date>`."""
+    """What was counted for one package on one day, UTC. `stats#<package id>` / `<date>`."""
 
     platform_minetest = NumberAttribute(default=0)
     platform_other = NumberAttribute(default=0)
     reason_new = NumberAttribute(default=0)
     reason_dependency = NumberAttribute(default=0)
     reason_update = NumberAttribute(default=0)
+    views_luanti = NumberAttribute(default=0)
+
+
+class MonthlyStats(ContentDbItem, discriminator="monthly-stats"):
+    """The days of a month that is over, in place of their items. `stats#<package id>` / `<month, as 2026-03>`."""
+
+    columns: Any = JSONAttribute()  # see series.py
+
+
+class Compacted(ContentDbItem, discriminator="compacted"):
+    """Up to which month statistics are compacted. `stats` / `compacted`."""
+
+    until = UnicodeAttribute()
+
+
+class UserStats(ContentDbItem, discriminator="user-stats"):
+    """The months of all packages of a user, made from these. `user-stats#<username>` / `<month>`."""
+
+    packed = BinaryAttribute(legacy_encoding=False)  # JSON in zlib: {package id: columns}
 
 
 class Secret(ContentDbItem, discriminator="secret"):
@@ -246,6 +273,12 @@ class Profile(ContentDbItem, discriminator="profile"):
     donate_url = UnicodeAttribute(null=True)
     github = UnicodeAttribute(null=True)  # a username there
     forums = UnicodeAttribute(null=True)
+
+
+class Topics(ContentDbItem, discriminator="topics"):
+    """The topics of the forum, as last imported. `topics` / `topics`."""
+
+    blob = UnicodeAttribute()
 
 
 def package_pk(package_id: int) -> str:

@@ -10,6 +10,11 @@ from chalicelib.core.views import Value, View
 BEFORE_ALL = 0  # an engine that is older than every known one: releases without a minimum run on it
 
 
+def is_game(user_agent: str) -> bool:
+    """Whether a client calls itself as the game does."""
+    return user_agent.startswith(("Luanti", "Minetest"))
+
+
 def resolve(view: View, protocol: int | None, engine: str | None) -> int | None:
     """The id of the version that a client means; None when nothing is to be filtered.
 

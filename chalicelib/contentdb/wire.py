@@ -15,6 +15,7 @@ from chalicelib import settings
 from chalicelib.contentdb.arguments import malformed
 from chalicelib.contentdb.index import no_such_page
 from chalicelib.contentdb.packages import Moved
+from chalicelib.contentdb.versions import is_game
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
@@ -93,7 +94,7 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 def _is_for_dialog(request: Request) -> bool:
     """Whether the game asks for its dialog: that takes any JSON for what it asked for, and fails by an error's."""
-    return "for-client" in request.segments[4:5] and request.user_agent.startswith(("Luanti", "Minetest"))
+    return "for-client" in request.segments[4:5] and is_game(request.user_agent)
 
 
 def finish(request: Request, response: Response) -> None:

@@ -27,7 +27,8 @@ class Catalogue:
     """One list that everybody may see, such as all rocks.
 
     `entities` yields (key, value) for every entry from the entities themselves: what `rebuild` goes by. `settled` gives
-    a value without its counters, which may run ahead in the entities; by the rest `fsck` compares both.
+    a value without its counters, which may run ahead in the entities, None when nothing is left of it; by the rest
+    `fsck` compares both.
     """
 
     named: dict[str, "Catalogue"] = {}
@@ -36,7 +37,7 @@ class Catalogue:
         self,
         name: str,
         entities: Callable[[], Iterable[tuple[str, Value]]],
-        settled: Callable[[Value], Value] = lambda value: value,
+        settled: Callable[[Value], Value | None] = lambda value: value,
     ) -> None:
         self.name = name
         self.entities = entities
@@ -173,6 +174,13 @@ class Catalogue:
 @jobs.handles("fold-catalogue")
 def _fold(payload: Value) -> None:
     Catalogue.named[payload["name"]].fold()
+
+
+@jobs.repeats("fold-catalogues", every=86400)
+def _fold_all() -> None:
+    """Drop old snapshots also where entries are only ever refreshed, of which no publish takes notice."""
+    for catalogue in list(Catalogue.named.values()):
+        catalogue.fold()
 
 
 def _after(view: View) -> int:

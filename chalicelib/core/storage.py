@@ -85,8 +85,10 @@ class Item(Model):
             actions.append(attribute.remove() if value is None else attribute.set(value))
         return actions
 
-    def update_or_read(self: _Self, actions: Sequence[Action], condition: Condition) -> tuple[bool, _Self | None]:
-        """Update when `condition` holds, and hand back the item either way, in one call.
+    def update_or_read(
+        self: _Self, actions: Sequence[Action], condition: Condition | None = None
+    ) -> tuple[bool, _Self | None]:
+        """Update when `condition` holds (None: in any case), and hand back the item either way, in one call.
 
         Returns (whether it was updated, the item as it now stands or None). PynamoDB's own `update` drops the item
         that DynamoDB sends with a failed condition.

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import downloads, index
+from chalicelib.contentdb import booking, counting, index, scores
+from chalicelib.contentdb.series import COUNTED
 from chalicelib.contentdb.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account
@@ -25,7 +26,7 @@ def _released(client: Client, bearer: dict[str, str], alice: Account) -> None:
     draft("Alice/mymod")
     released(client, "Alice/mymod", bearer, zipped(MOD))
     change("Alice/mymod", state="APPROVED", aliases=["Alice/oldmod"])
-    downloads._key.cache_clear()
+    counting._key.cache_clear()
 
 
 def get(
@@ -41,16 +42,14 @@ def get(
 
 def stats() -> list[tuple[str, dict[str, int]]]:
     """The booked statistics by day, without zeros."""
-    downloads.book()
+    booking.book()
     days = DailyStats.query("stats#1")
-    return [
-        (day.sk, {name: int(getattr(day, name)) for name in downloads.COUNTED if getattr(day, name)}) for day in days
-    ]
+    return [(day.sk, {name: int(getattr(day, name)) for name in COUNTED if getattr(day, name)}) for day in days]
 
 
 def counted() -> tuple[int, float]:
     """The package's booked downloads and their score."""
-    downloads.book()
+    booking.book()
     counters = Counters.get("package#1", "counters")
     return int(counters.downloads), float(counters.score_downloads)
 
@@ -198,7 +197,7 @@ def test_no_address_is_stored(client: Client, calls: list[str]) -> None:
 
 def test_all_processes_have_one_key(client: Client) -> None:
     get(client)
-    downloads._key.cache_clear()
+    counting._key.cache_clear()
     get(client)
     assert len([item for item in ContentDbItem.scan() if isinstance(item, Seen)]) == 1
 
@@ -207,7 +206,7 @@ def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
     for number in range(64):
         get(client, address=f"203.0.113.{number}")
     spread = Counter({tally.pk: int(tally.hits) for tally in Tally.scan()})
-    assert (sum(spread.values()), len(spread)) == (64, downloads.SHARDS)
+    assert (sum(spread.values()), len(spread)) == (64, counting.SHARDS)
     assert counted()[0] == 64
 
 
@@ -222,7 +221,7 @@ def test_a_tally_that_moves_on_while_it_is_booked_waits(client: Client) -> None:
     (before,) = Tally.scan()
     get(client)
     with pytest.raises(Exception, match="changed by somebody else"):
-        downloads._book(before.sk.split("#")[0], 1, 1, [before])
+        booking._book(before.sk[:10], 1, 1, [before])
     assert counted()[0] == 1
     assert stats()[0][1]["platform_minetest"] == 2
 
@@ -247,18 +246,18 @@ def test_scores_shrink_once_a_day(client: Client) -> None:
     counted()
     with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
         for _ in range(2):
-            downloads.decay()
+            scores.decay()
             assert counted() == (1, 0.93)
         clock.shift(86400)
-        downloads.decay()
+        scores.decay()
     assert counted() == (1, 0.8649)
     assert index.catalogue.view().entries["Alice/mymod"].value["score_downloads"] == 0.8649
 
 
 def test_a_round_without_downloads_changes_no_list(client: Client) -> None:
     before = index.catalogue.view().sequence
-    downloads.book()
-    downloads.decay()
+    booking.book()
+    scores.decay()
     assert index.catalogue.view().sequence == before
 
 

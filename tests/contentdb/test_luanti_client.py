@@ -241,3 +241,72 @@ def test_5_17_shows_reviews(site: Site) -> None:
 
 def test_5_17_says_that_reviews_cannot_be_loaded(site: Site) -> None:
     assert dialog_of_reviews(site, "Alice/nothing") == "Error loading reviews"
+
+
+def looked_at(site: Site, author: str, name: str) -> dict[str, Any] | None:
+    """What 5.17's dialog of a package gets; None is its "Error loading package information"."""
+    asked = f"{version()}&formspec_version=8&include_images=false"
+    url = f"{site.server.url}/api/packages/{quote(author)}/{quote(name)}/for-client/?{asked}"
+    headers = {"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)", "Accept-Language": "de, en;q=0.8"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+            body = answer.read()
+    except urllib.error.HTTPError as error:
+        body = error.read()
+    try:
+        found: dict[str, Any] | None = json.loads(body)
+    except ValueError:
+        return None
+    return found
+
+
+def shown_in_dialog(site: Site, package: dict[str, Any]) -> str:
+    """What 5.17's dialog makes of a package, tab by tab; every step fails where the dialog would."""
+    info = looked_at(site, package["author"], package["name"])
+    assert info is not None
+    assert package["name"] == info["name"]
+    stars = [info["reviews"][kind] for kind in ("positive", "neutral", "negative")]
+    assert all(type(number) is int for number in (info["downloads"], sum(stars)))
+    head = f"by {info['author']} - {info['downloads']} downloads - +{stars[0]} / {stars[1]} / -{stars[2]}"
+    for shot in info["screenshots"]:
+        assert re.fullmatch(r".+/(uploads|thumbnails/[1-4])/[^/?]+\.(png|jpg|webp)", shot["url"])
+    links = info["long_description"]["links"]
+    for field in ("donate_url", "website", "repo", "issue_tracker", "translation_url", "forum_url"):
+        if info[field]:
+            links[f"link_{field}"] = info[field]
+    for hypertext in (info["long_description"], info["info_hypertext"]):
+        assert all(isinstance(url, str) for url in hypertext["links"].values())
+        assert set(re.findall(r"<action name=(\w+)>", hypertext["body"])) <= set(hypertext["links"])
+    tabs = [hypertext["head"] + hypertext["body"] for hypertext in (info["long_description"], info["info_hypertext"])]
+    return "\n".join([head, "Install [" + info["download_size"] + "]", *tabs])
+
+
+def test_5_17_opens_the_dialog_of_every_package(site: Site) -> None:
+    for package in listed(site):
+        shown = shown_in_dialog(site, package)
+        assert re.match(r"by Alice - \d+ downloads - \+0 / 0 / -0\nInstall \[0 KB\]\n", shown)
+        assert "License: <b>MIT</b>" in shown
+
+
+def test_5_17_goes_from_one_package_to_another_within_the_game(site: Site) -> None:
+    info = looked_at(site, "Alice", "lamps")
+    assert info is not None
+    inside = re.compile(re.escape(site.server.url) + r"/?packages/([A-Za-z0-9 _-]+)/([a-z0-9_]+)/?")
+    opened = [found.groups() for url in info["info_hypertext"]["links"].values() if (found := inside.fullmatch(url))]
+    assert opened == [("Alice", "light")]
+
+
+def test_5_17_shows_an_error_for_a_package_that_is_gone(site: Site) -> None:
+    assert looked_at(site, "Alice", "gone") is None
+
+
+def test_a_look_is_in_the_statistics_when_the_job_has_run(site: Site) -> None:
+    assert looked_at(site, "Alice", "sepia")
+    moonbase(site.server.data, "jobs", "run", "contentdb-book-downloads")
+    told = get(f"{site.server.url}/api/packages/Alice/sepia/stats/")
+    assert sum(told["views_luanti"]) == 1
+
+
+@pytest.mark.parametrize("name", ["book-downloads", "decay-scores", "refresh-counters", "compact-statistics"])
+def test_every_job_of_the_clock_can_be_run_by_hand(site: Site, name: str) -> None:
+    assert moonbase(site.server.data, "jobs", "run", f"contentdb-{name}") == {"done": 1}

@@ -1,0 +1,43 @@
+"""The counters of many packages: read together, and brought into the lists by one change."""
+
+from collections.abc import Collection
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.tables import Counters, package_pk
+from chalicelib.core import jobs
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.views import View
+
+
+def find(package_id: int) -> Counters | None:
+    """The counters of a package as they stand."""
+    return Counters.find(package_pk(package_id), "counters")
+
+
+def of(package_ids: Collection[int]) -> dict[int, Counters]:
+    """The counters of packages by their ids, a hundred in a call."""
+    by_pk = {package_pk(number): number for number in package_ids}
+    found = Counters.batch_get([(pk, "counters") for pk in by_pk], consistent_read=True) if by_pk else ()
+    return {by_pk[counters.pk]: counters for counters in found}
+
+
+def show(package_ids: Collection[int]) -> None:
+    """Let lists show the counters of these packages as they stand."""
+    standing = of(package_ids)
+
+    def renew(view: View) -> Changes:
+        changes: Changes = {}
+        for number, counters in standing.items():
+            entry = index.by_id(view).get(number)
+            if entry is not None:
+                value = {**entry.value, **index.counted(counters)}
+                changes |= {entry.key: value} if value != entry.value else {}
+        return changes
+
+    index.catalogue.refresh(renew)
+
+
+@jobs.repeats("contentdb-refresh-counters", every=86400)
+def show_all() -> None:
+    """Let lists show all counters: those of packages that change seldom, too, whatever became of their changes."""
+    show(index.by_id(index.catalogue.view()))

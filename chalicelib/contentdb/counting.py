@@ -1,0 +1,146 @@
+"""Counting what players do: downloads of packages, and looks at them. How that stays cheap.
+
+What is counted adds to one of several tallies, so that a popular package does not melt one key. booking.py takes the
+tallies to where they belong. Whoever counts is never in the way: what cannot be counted is answered all the same.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.contentdb import versions
+from chalicelib.contentdb.tables import ContentDbItem, Secret, Seen, Tally
+from chalicelib.core import inventory, limits, sealing
+from chalicelib.core.errors import Busy, Conflict
+from chalicelib.core.storage import Contended, Transaction
+
+SHARDS = 8
+ONCE_IN = timedelta(days=14)
+SLOT = 300  # seconds: a tally of the last slot does not move any more, however popular the package is
+NO_RELEASE = 0  # in the place of a release's id, in tallies of looks at a package
+_TRIES = 3
+_POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
+_BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
+_KEY_ITEM = "secret#downloads"
+_log = logging.getLogger(__name__)
+inventory.seals(ContentDbItem, "sealed")
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: from where, and with what."""
+
+    address: str
+    user_agent: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it may be a person: neither a bot nor nameless."""
+        return bool(self.address and self.user_agent and not _BOT.search(self.user_agent))
+
+
+def count_download(visitor: Visitor, package_id: int, release_id: int, reason: str | None) -> None:
+    """Count a download in the statistics, and once in 14 days per client and package in the numbers that are shown."""
+    if not visitor.counts:
+        return
+    with _never_in_the_way("a download"):
+        client = _client(visitor.address)
+        added = {"platform_minetest" if versions.is_game(visitor.user_agent) else "platform_other": 1}
+        if reason in _POINTS:
+            added[f"reason_{reason}"] = 1
+        seen = _seen(package_id, client, "download")
+        if seen.update_or_read(_see(), _unseen())[0]:
+            added |= {"downloads": 1, "points": _POINTS.get(reason or "", 0)}
+        _tally(client, package_id, release_id).update_or_read(_add(added))
+
+
+def count_view(visitor: Visitor, package_id: int) -> None:
+    """Count a look at a package in the game, once in 14 days per client and package."""
+    if not visitor.counts or not visitor.user_agent.startswith("Luanti"):
+        return
+    with _never_in_the_way("a look"), suppress(_SeenBefore):
+        _count_view(_client(visitor.address), package_id)
+
+
+def _count_view(client: str, package_id: int, attempt: int = 0) -> None:
+    writes = Transaction()
+    writes.update(_seen(package_id, client, "view"), _see(), _unseen(), _SeenBefore())
+    writes.update(_tally(client, package_id, NO_RELEASE, attempt), _add({"views_luanti": 1}))
+    try:
+        writes.commit()
+    except Contended:  # somebody else adds to this tally: the next one will do
+        if attempt == _TRIES:
+            raise
+        _count_view(client, package_id, attempt + 1)
+
+
+class _SeenBefore(Conflict):
+    """This client has been counted already."""
+
+
+@contextmanager
+def _never_in_the_way(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Busy as error:
+        _log.warning("%s is not counted: %s", what, error.message)
+
+
+def _seen(package_id: int, client: str, doing: str) -> Seen:
+    return Seen(f"seen#{package_id}#{client}", doing)
+
+
+def _see() -> list[Action]:
+    """The 14 days begin now."""
+    until = datetime.now(UTC) + ONCE_IN
+    return [Seen.kind.set(Seen), Seen.until.set(int(until.timestamp())), Seen.expires_at.set(until)]
+
+
+def _unseen() -> Condition:
+    """That this client has not been seen with this package for 14 days; they do not start anew with each visit."""
+    until: Condition = Seen.until.does_not_exist() | (Seen.until <= int(time.time()))
+    return until
+
+
+def _tally(client: str, package_id: int, release_id: int, attempt: int = 0) -> Tally:
+    """The tally that counts for a client, at this time."""
+    moment = datetime.now(UTC)
+    slot = datetime.fromtimestamp(moment.timestamp() // SLOT * SLOT, UTC)
+    shard = (int(client[:8], 16) + attempt) % SHARDS
+    return Tally(f"tally#{shard}", f"{slot:%Y-%m-%dT%H:%M}#{package_id}#{release_id}")
+
+
+def _add(numbers: Mapping[str, int]) -> list[Action]:
+    added = {"hits": 1, **numbers}
+    return [Tally.kind.set(Tally), *(getattr(Tally, name).add(number) for name, number in added.items())]
+
+
+def _client(address: str) -> str:
+    """What stands for a client's address: nobody who reads the table learns the address from it."""
+    return hmac.new(_key(), limits.network_of(address).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@cache
+def _key() -> bytes:
+    """The key of the addresses' hashes: the same for all processes, sealed where it is stored."""
+    stored = Secret.find(_KEY_ITEM, "secret")
+    if stored is None:
+        stored = Secret(_KEY_ITEM, "secret", sealed=sealing.seal(secrets.token_hex(32), _KEY_ITEM))
+        writes = Transaction()
+        writes.create(stored)
+        try:
+            writes.commit()
+        except Contended:  # another process was faster
+            return _key()
+    return bytes.fromhex(sealing.unseal(stored.sealed, _KEY_ITEM))

@@ -1,0 +1,414 @@
+"""Statistics: what days and months say of packages, users and all packages, and what asking costs."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import time_machine
+
+from chalicelib.contentdb import compaction, counting, index, statistics
+from chalicelib.contentdb.series import COUNTED
+from chalicelib.contentdb.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
+from chalicelib.core import accounts, jobs
+from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.tables import Account
+from tests.client import Client
+from tests.conftest import dies
+from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
+
+TODAY = "2026-03-10"
+PATH = "/api/packages/Alice/lamps/stats/"
+Numbers = Mapping[str, int]
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """It is noon."""
+    with time_machine.travel(f"{TODAY}T12:00:00Z", tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(autouse=True)
+def lamps(alice: Account) -> int:
+    """The id of an approved package."""
+    published("Alice/lamps")
+    return number_of("Alice/lamps")
+
+
+def number_of(key: str) -> int:
+    return int(index.catalogue.view().entries[key].value["id"])
+
+
+def counted(package_id: int, day: str, **numbers: int) -> None:
+    """What was booked for a day, and shown."""
+    DailyStats(statistics.stats_pk(package_id), day, **numbers).save()
+    statistics.show([package_id])
+
+
+def told(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
+    """A whole answer: columns that are not named have zeros."""
+    length = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+    return {"start": start, "end": end, **{name: columns.pop(name, [0] * length) for name in COUNTED}, **columns}
+
+
+def test_a_package_without_data_has_no_statistics(client: Client) -> None:
+    reply = client.get(PATH)
+    assert (reply.status, reply.body, reply.header("cache-control")) == (200, b"null\n", "max-age=300")
+
+
+def test_statistics_go_from_the_first_day_with_data_to_the_last_and_gaps_are_zeros(client: Client, lamps: int) -> None:
+    counted(lamps, "2026-02-27", platform_minetest=5, reason_new=2)
+    counted(lamps, "2026-03-02", platform_other=1, views_luanti=7)
+    assert client.get(PATH).json == told(
+        "2026-02-27",
+        "2026-03-02",
+        platform_minetest=[5, 0, 0, 0],
+        reason_new=[2, 0, 0, 0],
+        platform_other=[0, 0, 0, 1],
+        views_luanti=[0, 0, 0, 7],
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "days"),
+    [
+        ("start=2026-02-20", ["2026-02-20", "2026-03-05"]),
+        ("end=2026-02-20", ["2026-01-31", "2026-02-20"]),
+        ("start=2026-02-01&end=2026-02-28", ["2026-02-20", "2026-02-20"]),
+        ("start=2026-03-05&end=2026-03-05", ["2026-03-05", "2026-03-05"]),
+        ("start=0001-01-01&end=9999-12-31", ["2026-01-31", "2026-03-05"]),
+        ("start=2026-02-21&end=2026-03-04", None),
+        ("start=2026-03-05&end=2026-02-20", None),
+        ("start=2027-01-01", None),
+        ("end=2020-01-01", None),
+    ],
+)
+def test_a_range_of_days_can_be_asked_for(client: Client, lamps: int, query: str, days: list[str] | None) -> None:
+    for day in ("2026-01-31", "2026-02-20", "2026-03-05"):
+        counted(lamps, day, platform_minetest=1)
+    for path in (PATH, "/api/users/Alice/stats/"):
+        found = client.get(path, query=query).json
+        assert (found and [found["start"], found["end"]]) == days
+
+
+def test_data_from_before_the_first_day_is_shown_when_asked_for(client: Client, lamps: int) -> None:
+    counted(lamps, "2022-09-30", platform_minetest=1)
+    assert client.get(PATH).json is None
+    assert client.get(PATH, query="start=2022-01-01").json["start"] == "2022-09-30"
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/users/Alice/stats/"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("start=", "end=", "start=yesterday", "end=2026-02-30", "start=2026-1-1", "end=20260301", "start=2026-W01-1"),
+        *("start=0000-01-01", "end=10000-01-01", "start=2026-03-01T00:00:00", "end=%D9%A2026-03-01", "start=null"),
+    ],
+)
+def test_what_is_no_day_is_refused(client: Client, path: str, query: str) -> None:
+    reply = client.get(path, query=query)
+    assert (reply.status, reply.json) == (400, MALFORMED)
+
+
+def test_statistics_of_an_unknown_package_are_not_found(client: Client) -> None:
+    reply = client.get("/api/packages/Alice/nothing/stats/")
+    assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
+
+
+def test_statistics_of_an_unknown_user_are_not_found(client: Client, bob: Account) -> None:
+    for username in ("nobody", "alice", "BOB", "x" * 100, "%00"):
+        reply = client.get(f"/api/users/{username}/stats/")
+        assert (reply.status, reply.json) == (404, refusal("User not found"))
+    assert client.get("/api/users/bob/stats/").body == b"null\n"
+
+
+def test_a_users_statistics_are_the_sum_of_theirs_and_downloads_by_title(client: Client, lamps: int) -> None:
+    published("Alice/doors", title="Doors")
+    accounts.create("carol", "carol@example.org")
+    published("carol/chairs")
+    counted(lamps, "2026-03-01", platform_minetest=5, platform_other=1, reason_new=3)
+    counted(number_of("Alice/doors"), "2026-03-03", platform_minetest=2, reason_update=1, views_luanti=4)
+    counted(number_of("carol/chairs"), "2026-03-02", platform_minetest=9)
+    reply = client.get("/api/users/Alice/stats/")
+    assert reply.header("cache-control") == "max-age=300"
+    assert reply.json == {
+        **told(
+            "2026-03-01",
+            "2026-03-03",
+            platform_minetest=[5, 0, 2],
+            platform_other=[1, 0, 0],
+            reason_new=[3, 0, 0],
+            reason_update=[0, 0, 1],
+            views_luanti=[0, 0, 4],
+        ),
+        "from": "2026-03-01",
+        "package_downloads": {"Lamps": [6, 0, 0], "Doors": [0, 0, 2]},
+    }
+
+
+def test_no_package_is_lost_to_another_with_its_title(client: Client, lamps: int) -> None:
+    published("Alice/lamps_too", title="Lamps (lamps_three)")
+    published("Alice/lamps_three", title="Lamps")
+    published("Alice/lamps_four", title="Lamps (lamps_three)")
+    for place, name in enumerate(("lamps", "lamps_too", "lamps_three", "lamps_four")):
+        counted(number_of(f"Alice/{name}"), "2026-03-01", platform_other=place + 1)
+    assert client.get("/api/users/Alice/stats/").json["package_downloads"] == {
+        "Lamps": [1],
+        "Lamps (lamps_three)": [2],
+        "Lamps (lamps_three) (lamps_three)": [3],
+        "Lamps (lamps_three) (lamps_four)": [4],
+    }
+
+
+def test_all_packages_show_thirty_days_without_holes(client: Client, lamps: int) -> None:
+    published("Alice/doors")
+    published("Alice/idle")
+    draft("Alice/draft")
+    counted(lamps, "2026-02-09", platform_minetest=9)
+    counted(lamps, "2026-02-10", views_luanti=1)
+    counted(lamps, TODAY, platform_minetest=3, platform_other=1)
+    counted(number_of("Alice/doors"), "2026-02-08", platform_minetest=5)
+    counted(number_of("Alice/draft"), TODAY, platform_minetest=5)
+    reply = client.get("/api/package_stats/")
+    assert (reply.status, reply.header("cache-control")) == (200, "max-age=900")
+    assert reply.json == {
+        "start": "2026-02-09",
+        "end": TODAY,
+        "package_downloads": {"Alice/lamps": [9, *[0] * 28, 4]},
+    }
+
+
+def test_thirty_days_can_reach_into_three_months(client: Client, clock: Any, lamps: int) -> None:
+    counted(lamps, "2026-01-31", platform_minetest=1)
+    clock.move_to("2026-03-01T00:00:00Z")
+    assert client.get("/api/package_stats/").json["package_downloads"] == {"Alice/lamps": [1, *[0] * 29]}
+    clock.move_to("2026-03-02T00:00:00Z")
+    assert client.get("/api/package_stats/").json["package_downloads"] == {}
+
+
+def test_a_look_in_the_game_is_in_all_statistics_once_it_is_booked(client: Client) -> None:
+    visitor = counting.Visitor("203.0.113.7", "Luanti/5.17.0 (Linux)")
+    counting.count_view(visitor, 1)
+    counting.count_download(visitor, 1, 1, "new")
+    counting.count_download(visitor, 1, 1, "update")
+    jobs.repeat_now("contentdb-book-downloads")
+    columns = {"platform_minetest": [2], "reason_new": [1], "reason_update": [1], "views_luanti": [1]}
+    assert client.get(PATH).json == told(TODAY, TODAY, **columns)
+    assert client.get("/api/users/Alice/stats/").json["views_luanti"] == [1]
+    assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-2:] == [0, 2]
+    assert (list(Tally.scan()), list(Booked.scan())) == ([], [])
+
+
+def months_and_days(package_id: int) -> list[str]:
+    items = statistics.ContentDbItem.query(statistics.stats_pk(package_id))
+    return [item.sk for item in items]
+
+
+@pytest.fixture
+def old(lamps: int) -> int:
+    """A package with data in months that are over and in this one; its id."""
+    for day, number in (("2025-12-01", 1), ("2025-12-31", 2), ("2026-02-01", 3), ("2026-02-28", 4), ("2026-03-01", 5)):
+        counted(lamps, day, platform_minetest=number, views_luanti=number)
+    return lamps
+
+
+PATHS = (PATH, "/api/users/Alice/stats/", "/api/package_stats/")
+RANGES = ("", "start=2025-12-31&end=2026-02-27", "start=2026-02-15", "end=2025-12-31")
+
+
+def answers(client: Client) -> list[bytes]:
+    return [client.get(path, query=query).body for path in PATHS for query in RANGES]
+
+
+def test_compaction_folds_days_and_changes_no_answer(client: Client, old: int) -> None:
+    before = answers(client)
+    jobs.repeat_now("contentdb-compact-statistics")
+    assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
+    assert answers(client) == before
+    assert jobs.run_due() == 2
+    assert [item.sk for item in UserStats.query("user-stats#Alice")] == ["2025-12", "2026-02"]
+    assert answers(client) == before
+    jobs.repeat_now("contentdb-compact-statistics")
+    assert (jobs.run_due(), answers(client)) == (0, before)
+
+
+def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> None:
+    clock.move_to("2026-03-03T23:00:00Z")
+    compaction.compact()
+    assert months_and_days(old) == ["2025-12", "2026-02-01", "2026-02-28", "2026-03-01"]
+    clock.move_to("2026-03-04T00:00:00Z")
+    compaction.compact()
+    assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
+
+
+def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(client: Client, old: int) -> None:
+    before = answers(client)
+    days = list(DailyStats.query(statistics.stats_pk(old)))
+    died_after = 0
+    while dies(compaction.compact, died_after):
+        assert answers(client) == before
+        compaction.compact()
+        jobs.run_due()
+        assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
+        assert answers(client)[:8] == before[:8]
+        for month in MonthlyStats.query(statistics.stats_pk(old)):
+            month.delete()
+        for item in (*days, *Compacted.query("stats"), *UserStats.query("user-stats#Alice")):
+            item.delete() if not isinstance(item, DailyStats) else item.save()
+        statistics.show([old])
+        died_after += 1
+    assert died_after > 6
+
+
+def test_what_comes_late_is_added_to_its_month(client: Client, clock: Any, old: int) -> None:
+    visitor = counting.Visitor("203.0.113.7", "Luanti/5.17.0 (Linux)")
+    clock.move_to("2026-02-28T12:00:00Z")
+    counting.count_download(visitor, old, 1, "new")
+    clock.move_to("2025-11-05T12:00:00Z")
+    counting.count_download(visitor, old, 1, "new")
+    clock.move_to(f"{TODAY}T12:00:00Z")
+    compaction.compact()
+    jobs.run_due()
+    jobs.repeat_now("contentdb-book-downloads")
+    assert months_and_days(old) == ["2025-11", "2025-12", "2026-02", "2026-03-01"]
+    found = client.get(PATH).json
+    assert (found["start"], found["platform_minetest"][0], found["platform_minetest"][-2]) == ("2025-11-05", 1, 5)
+    jobs.run_due()
+    of_user = client.get("/api/users/Alice/stats/").json
+    assert {name: of_user[name] for name in found} == found
+    assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][19:21] == [5, 5]
+
+
+def test_what_comes_late_before_compaction_is_not_lost_in_it(client: Client, clock: Any, old: int) -> None:
+    clock.move_to("2026-02-28T12:00:00Z")
+    counting.count_download(counting.Visitor("203.0.113.7", "curl/8"), old, 1, None)
+    clock.move_to("2026-03-03T12:00:00Z")  # no longer a day, not yet compacted
+    jobs.repeat_now("contentdb-book-downloads")
+    assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
+    clock.move_to(f"{TODAY}T12:00:00Z")
+    compaction.compact()
+    found = client.get(PATH, query="start=2026-02-28").json
+    assert (found["platform_minetest"][0], found["platform_other"][0]) == (4, 1)
+
+
+def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, clock: Any, old: int) -> None:
+    before = answers(client)
+    for day, shown in (
+        (TODAY, ["2025-12", "2026-02", "2026-03"]),  # not compacted yet
+        ("2026-03-11", ["2026-02", "2026-03"]),
+        ("2026-06-05", ["2026-03"]),  # not compacted yet
+    ):
+        clock.move_to(f"{day}T00:00:00Z")
+        jobs.repeat_now("contentdb-compact-statistics")
+        jobs.run_due()
+        assert list(statistics.catalogue.view().entries[str(old)].value) == shown
+        assert answers(client)[:8] == before[:8]
+    jobs.repeat_now("contentdb-compact-statistics")
+    assert statistics.catalogue.view().entries == {}
+    assert answers(client)[:8] == before[:8]
+
+
+def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
+    for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
+        before = statistics.catalogue.view().entries[str(old)].value
+        Catalogue.named["contentdb-statistics"].rebuild()
+        assert statistics.catalogue.view().entries[str(old)].value == {month: before[month] for month in shown}
+        compaction.compact()
+
+
+def test_what_was_counted_before_there_was_a_catalogue_is_shown(client: Client, lamps: int) -> None:
+    DailyStats(statistics.stats_pk(lamps), TODAY, platform_other=3).save()
+    compaction.compact()
+    assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
+
+
+def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client: Client, lamps: int) -> None:
+    died_after = 0
+    while True:
+        counting.count_download(counting.Visitor(f"203.0.113.{died_after}", "Luanti/5.17.0"), lamps, 1, "new")
+        died = dies(lambda: jobs.repeat_now("contentdb-book-downloads"), died_after)
+        died_after += 1
+        jobs.repeat_now("contentdb-book-downloads")
+        assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == died_after
+        shown = client.get("/api/scores/").json[0]
+        assert (shown["downloads"], shown["score"]) == (died_after, died_after)
+        assert (list(Tally.scan()), list(Booked.scan())) == ([], [])
+        if not died:
+            break
+    assert died_after > 12
+
+
+def test_a_deleted_package_leaves_its_authors_statistics_and_comes_back(client: Client, old: int) -> None:
+    compaction.compact()
+    jobs.run_due()
+    before = answers(client)
+    change("Alice/lamps", state="DELETED")
+    assert client.get("/api/users/Alice/stats/").json is None
+    assert client.get("/api/package_stats/").json["package_downloads"] == {}
+    change("Alice/lamps", state="APPROVED")
+    assert answers(client) == before
+
+
+def test_a_package_that_is_renamed_keeps_its_statistics(client: Client, old: int) -> None:
+    change("Alice/lamps", title="Lights")
+    assert list(client.get("/api/users/Alice/stats/").json["package_downloads"]) == ["Lights"]
+
+
+@pytest.mark.parametrize("count", [10, 500])
+def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
+    client: Client, calls: list[str], stock: Any, count: int
+) -> None:
+    stock(count)
+    first = statistics.today() - timedelta(days=20)
+    recent = {first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]}
+    statistics.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})
+    for month in ("2025-11", "2025-12", "2026-01"):
+        columns = [[number % 5] * (30 if month == "2025-11" else 31) for number in range(6)]
+        packed = statistics.pack({str(number + 1): columns for number in range(count)})
+        UserStats("user-stats#Alice", month, packed=packed).save()
+        MonthlyStats("stats#1", month, columns=columns).save()
+    cost = {
+        "/api/packages/Alice/p1/stats/": ["Query", "Query"],
+        "/api/users/Alice/stats/": ["Query", "Query", "Query"],
+        "/api/package_stats/": ["Query", "Query"],
+        "/api/scores/": ["Query"],
+    }
+    for path, asked in cost.items():
+        client.get(path)
+        calls.clear()
+        assert (client.get(path).status, calls) == (200, asked)
+    titles = client.get("/api/users/Alice/stats/").json["package_downloads"]
+    assert len(titles) == count
+
+
+def test_statistics_are_to_be_had_as_a_table(client: Client, lamps: int) -> None:
+    head = b"date,platform_minetest,platform_other,reason_new,reason_dependency,reason_update,views_luanti\r\n"
+    path = "/packages/Alice/lamps/stats.csv"
+    assert client.get(path).body == head
+    counted(lamps, "2026-02-28", platform_minetest=5, reason_new=2)
+    counted(lamps, "2026-03-02", views_luanti=1)
+    reply = client.get(path)
+    assert (reply.status, reply.header("content-type"), reply.header("cache-control")) == (
+        200,
+        "text/csv",
+        "max-age=300",
+    )
+    assert reply.body == head + b"2026-02-28,5,0,2,0,0,0\r\n2026-03-01,0,0,0,0,0,0\r\n2026-03-02,0,0,0,0,0,1\r\n"
+    assert client.get(path, query="start=2026-03-01").body == head + b"2026-03-02,0,0,0,0,0,1\r\n"
+    assert client.get(path, query="start=x").json == MALFORMED
+    assert client.get("/packages/Alice/nothing/stats.csv").status == 404
+
+
+def test_a_badge_shows_title_or_downloads(client: Client) -> None:
+    change("Alice/lamps", title='L<a>"mps" & \x07 lights')
+    count("Alice/lamps", downloads=1234)
+    for kind, said in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "ContentDB: 1234 downloads")):
+        reply = client.get(f"/packages/Alice/lamps/shields/{kind}/")
+        assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
+        image = ElementTree.fromstring(reply.body)
+        assert image.get("aria-label") == said
+        assert [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")] == said.split(": ")
+    for path in ("Alice/lamps/shields/score", "Alice/nothing/shields/title"):
+        assert client.get(f"/packages/{path}/").status == 404
