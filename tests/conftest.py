@@ -35,7 +35,7 @@ if os.environ.get("CI"):
 
 BUCKET = "moonbase-test"
 _counted: list[str] = []
-_left: list[int] = []  # how many more AWS calls this process lives to make; nothing: any number
+_planned: list[tuple[int, Callable[[], object]]] = []  # what happens before the AWS call that follows so many others
 
 
 class Died(BaseException):
@@ -43,10 +43,12 @@ class Died(BaseException):
 
 
 def _note(model: Any, **_: Any) -> None:
-    if _left:
-        if not _left[0]:
-            raise Died
-        _left[0] -= 1
+    if _planned:
+        left, happen = _planned.pop()
+        if left:
+            _planned.append((left - 1, happen))
+        else:
+            happen()
     _counted.append(model.name)
 
 
@@ -116,14 +118,27 @@ def key(alice: Account) -> str:
 
 def dies(work: Callable[[], object], after: int) -> bool:
     """Whether the process dies in the middle of some work, before the AWS call that follows so many others."""
-    _left[:] = [after]
+
+    def die() -> None:
+        _planned.append((0, die))  # the dead do not tidy up
+        raise Died
+
     try:
-        work()
+        with meanwhile(die, after):
+            work()
     except Died:
         return True
-    finally:
-        _left.clear()
     return False
+
+
+@contextmanager
+def meanwhile(happen: Callable[[], object], after: int) -> Iterator[None]:
+    """Let something happen before the AWS call that follows so many others in the block."""
+    _planned[:] = [(after, happen)]
+    try:
+        yield
+    finally:
+        _planned.clear()
 
 
 @pytest.fixture

@@ -178,7 +178,9 @@ def _first_shown() -> date:
     for _ in range(_MONTHS_SHOWN - 1):
         day = (day - timedelta(days=1)).replace(day=1)
     done = Compacted.find("stats", "compacted")
-    return min(day, date.fromisoformat(f"{done.until}-28") + timedelta(days=4)) if done else date.min
+    if done is None:
+        return date.min
+    return min(day, (date.fromisoformat(f"{done.until}-28") + timedelta(days=4)).replace(day=1))
 
 
 def _entities() -> Iterator[tuple[str, Value]]:

@@ -55,10 +55,10 @@ def package_stats_csv(request: Request) -> Response:
 def package_badge(request: Request) -> Response:
     """Beyond the page: the title or the downloads of a package as an image, for a README."""
     value = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"]).value
-    texts = {"title": value["title"], "downloads": f"{value['downloads']} downloads"}
-    if request.params["kind"] not in texts:
+    said = {"title": ("ContentDB", value["title"]), "downloads": ("downloads", str(value["downloads"]))}
+    if request.params["kind"] not in said:
         raise index.no_such_page()
-    image = stats_wire.badge(texts[request.params["kind"]])
+    image = stats_wire.badge(*said[request.params["kind"]])
     return bytes_response(image, "image/svg+xml", headers=[wire.cache_for(3600)])
 
 

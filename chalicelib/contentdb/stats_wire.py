@@ -21,9 +21,8 @@ def csv(found: dict[str, Any] | None) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
-def badge(text: str) -> bytes:
-    """A small image (SVG) that says `ContentDB` and a text."""
-    label = "ContentDB"
+def badge(label: str, text: str) -> bytes:
+    """A small image (SVG) that says two texts; the label is ours."""
     shown = "".join(letter for letter in text if letter.isprintable())[:_LONGEST]
     left, right = (len(each) * _LETTER + 2 * _MARGIN for each in (label, shown))
     said = escape(f"{label}: {shown}", {'"': "&quot;"})

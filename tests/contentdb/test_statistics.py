@@ -1,10 +1,13 @@
 """Statistics: what days and months say of packages, users and all packages, and what asking costs."""
 
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
+import orjson
 import pytest
 import time_machine
 
@@ -13,9 +16,10 @@ from chalicelib.contentdb.series import COUNTED
 from chalicelib.contentdb.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
 from chalicelib.core import accounts, jobs
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.conftest import dies
+from tests.conftest import dies, meanwhile
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
 
 TODAY = "2026-03-10"
@@ -262,6 +266,27 @@ def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(clie
     assert died_after > 6
 
 
+def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(client: Client, old: int) -> None:
+    before = answers(client)
+    published("Alice/doors")
+    doors, about = number_of("Alice/doors"), {"author": "Alice", "month": "2026-02"}
+
+    def compact_another() -> None:
+        MonthlyStats(statistics.stats_pk(doors), "2026-02", columns=[[1] * 28] * 6).save()
+        compaction.gather_of_user(about)
+
+    compaction.compact()
+    compaction.gather_of_user(about)
+    for after in (3, 2):  # when everything is read; when nothing of the packages is
+        with meanwhile(compact_another, after), suppress(Contended):
+            compaction.gather_of_user(about)
+        [month] = UserStats.query("user-stats#Alice", UserStats.sk == "2026-02")
+        assert set(orjson.loads(zlib.decompress(month.packed))) == {str(old), str(doors)}
+        MonthlyStats(statistics.stats_pk(doors), "2026-02").delete()
+        compaction.gather_of_user(about)
+    assert answers(client)[:8] == before[:8]
+
+
 def test_what_comes_late_is_added_to_its_month(client: Client, clock: Any, old: int) -> None:
     visitor = counting.Visitor("203.0.113.7", "Luanti/5.17.0 (Linux)")
     clock.move_to("2026-02-28T12:00:00Z")
@@ -404,7 +429,7 @@ def test_statistics_are_to_be_had_as_a_table(client: Client, lamps: int) -> None
 def test_a_badge_shows_title_or_downloads(client: Client) -> None:
     change("Alice/lamps", title='L<a>"mps" & \x07 lights')
     count("Alice/lamps", downloads=1234)
-    for kind, said in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "ContentDB: 1234 downloads")):
+    for kind, said in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "downloads: 1234")):
         reply = client.get(f"/packages/Alice/lamps/shields/{kind}/")
         assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
         image = ElementTree.fromstring(reply.body)
