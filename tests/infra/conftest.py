@@ -21,10 +21,14 @@ def merged() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the whole template as sam.json, beside an empty package."""
-    directory = tmp_path_factory.mktemp("package")
+    return make(tmp_path_factory.mktemp("package"), package.STAGE)
+
+
+def make(directory: Path, stage: str) -> Path:
+    """Package a stage without the code."""
     code = directory / "code.zip"
     code.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LambdaDeploymentPackager, "create_deployment_package", lambda *_, **__: str(code))
-        package.make(directory / "build")
+        package.make(directory / "build", stage)
     return directory / "build"
