@@ -22,7 +22,8 @@ from urllib.parse import urlencode, urlsplit
 
 from infra import ministack
 from infra.ministack import MiniStack, Stack
-from infra.package import BUILD, STAGE
+from infra.package import BUILD
+from infra.stages import STAGE
 
 if TYPE_CHECKING:
     from chalicelib.core.tables import Account
