@@ -1,4 +1,5 @@
-# Everything a newcomer needs: `make serve` and `make test`. Python 3.11+ is all that must be there.
+# Everything a newcomer needs: `make serve` and `make test`; `make help` lists the rest. Python 3.11+ is all that must
+# be there.
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -6,13 +7,31 @@ DATA ?= ./data
 DNS_PORT ?= 0
 PYTHON ?= python3
 
+# On AWS: which stack, and for `make deploy` the parameters it is told (SET="HostName=... Certificate=..."), an earlier
+# version (ARTEFACT=previous), and whether to replace what holds data; `make remove DATA=yes` deletes that.
+STAGE ?= prod
+STACK ?=
+SET ?=
+ARTEFACT ?=
+FORCE ?=
+YES ?=
+
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve install clients test check lint format package rehearse clean
+.PHONY: serve help install clients test check lint format package rehearse deploy remove clean
 
 serve: install
 	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)" --dns-port "$(DNS_PORT)"
+
+help:
+	@echo 'make serve      one machine: HOST= PORT= DATA= DNS_PORT='
+	@echo 'make test       the tests; make check: format, lint, types, tests; make format'
+	@echo 'make package    build/ as AWS takes it: STAGE='
+	@echo 'make rehearse   deploy it on loopback, and use it with real clients'
+	@echo 'make deploy     a stack on AWS, new or changed: STAGE= STACK= SET="NAME=VALUE ..." ARTEFACT= FORCE=yes YES=yes'
+	@echo 'make remove     delete the stack, keep its data: STAGE= STACK= DATA=yes YES=yes'
+	@echo 'make clean      remove what was installed and built'
 
 install: $(VENV)/serve
 
@@ -35,11 +54,22 @@ format: $(VENV)/dev
 clean:
 	rm -rf $(VENV) $(VENV)-clients build
 
-package: $(VENV)/dev
-	$(BIN)/python -m infra.package
+package: $(VENV)/serve
+	$(BIN)/python -m infra.package --stage "$(STAGE)"
 
-rehearse: package
+rehearse: $(VENV)/ministack clients
+	$(BIN)/python -m infra.package
 	$(BIN)/python -m infra.rehearse
+
+AT = --stage "$(STAGE)" $(if $(STACK),--stack "$(STACK)") $(if $(YES),--yes)
+
+deploy: $(VENV)/serve
+	@$(BIN)/python -m infra.deploy $(AT) $(foreach pair,$(SET),--set '$(pair)') \
+	    $(if $(ARTEFACT),--artefact "$(ARTEFACT)") $(if $(FORCE),--force)
+
+# DATA means another thing above: here only `yes` does.
+remove: $(VENV)/serve
+	@$(BIN)/python -m infra.remove $(AT) $(if $(filter yes,$(DATA)),--data)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Moonbase needs Python 3.11 or newer; name one with PYTHON=")'

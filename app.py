@@ -49,6 +49,7 @@ site.mount(app)
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def run_jobs(event: CloudWatchEvent) -> None:
     """Do the work that was promised."""
+    jobs.report()
     jobs.promise_repeats()
     jobs.run_due()
 

@@ -24,6 +24,7 @@ from commands import (
     two_factor,
     users,
 )
+from commands.stack import VARIABLE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,12 +33,15 @@ from commands import (
     type=click.Path(path_type=Path, file_okay=False),
     envvar="MOONBASE_DATA",
     help="The data directory of a one-machine server; it may be running. Without it: the installation on AWS "
-    "that the environment names (MOONBASE_BLOBS=s3://BUCKET), else ./data.",
+    "that --stack or the environment (MOONBASE_BLOBS=s3://BUCKET) names, else ./data.",
 )
+@click.option("--stack", envvar=VARIABLE, metavar="NAME", help="The installation on AWS whose stack is called so.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and nothing else.")
 @click.pass_context
-def main(ctx: click.Context, data: Path | None, as_json: bool) -> None:
+def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool) -> None:
     """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""
+    if data is not None and stack:
+        raise click.UsageError(f"--data and --stack name two installations (as do MOONBASE_DATA and {VARIABLE})")
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
         data = Path("data")
     ctx.obj = {"data": data, "as_json": as_json}
@@ -50,7 +54,7 @@ def main(ctx: click.Context, data: Path | None, as_json: bool) -> None:
 
 
 @main.result_callback()
-def show(result: Any, data: Path | None, as_json: bool) -> None:
+def show(result: Any, data: Path | None, stack: str | None, as_json: bool) -> None:
     """Print what a command returns: a mapping, a list of mappings, or nothing."""
     if as_json:
         click.echo(json.dumps(result))

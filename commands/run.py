@@ -11,11 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.core.errors import CoreError
+from commands import stack
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Leave with 0, or with the code that the command chose; with 1 for a refusal; with 2 for words that are none."""
     try:
+        if (name := stack.named(arguments)) and not {"-h", "--help"} & set(arguments):
+            stack.enter(name)
         from commands.main import main  # here, because the settings are read with it, and may be wrong
 
         code = main.main(list(arguments), prog_name="moonbase", standalone_mode=False)

@@ -19,9 +19,10 @@ def user() -> None:
 @click.option("--email", required=True, help="Unique, like the name.")
 @click.option("--password", help="Without one nobody can log in; keys work all the same.")
 @click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
-def create(name: str, email: str, password: str | None, rank: str) -> dict[str, Any]:
+@click.option("--admin", is_flag=True, help="The same as --rank ADMIN.")
+def create(name: str, email: str, password: str | None, rank: str, admin: bool) -> dict[str, Any]:
     """Open an account."""
-    account = accounts.create(name, email, password, rank)
+    account = accounts.create(name, email, password, "ADMIN" if admin else rank)
     return {"id": int(account.id), "username": account.username}
 
 

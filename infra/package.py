@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import click
 from chalice.cli.factory import CLIFactory
+from chalice.deploy.packager import MissingDependencyError, NoSuchPackageError, PackageDownloadError
 from chalice.package import YAMLTemplateSerializer
 
-ROOT = Path(__file__).resolve().parent.parent
+from infra import stages
+from infra.stages import ROOT, STAGE, TEMPLATE, Refused
+
 BUILD = ROOT / "build"
-STAGE = "prod"
+CODE, SAM = "deployment.zip", "sam.json"
 
 # Lambda's limits for code, and CloudFormation's for a template from S3 with room to grow; in bytes.
 LARGEST_ZIP = 50 * 1024 * 1024
@@ -29,50 +33,85 @@ _PAGE = "assert b'<h1>' in app.site({'httpMethod': 'GET', 'path': '/', 'headers'
 LEFT_HOME = {"boto3", "commands", "infra", "moto", "standalone", "tests"}
 
 
-class Unfit(Exception):
-    """The package would not run on Lambda."""
+@click.command()
+@click.option("--stage", default=STAGE, show_default=True)
+def main(stage: str) -> None:
+    """Package into build/."""
+    try:
+        stages.check(stage)
+        build(stage)
+    except Refused as refused:
+        click.echo(f"package: {refused}", err=True)
+        sys.exit(1)
 
 
-def main() -> None:
-    """Package, check, and say how large it became."""
-    template = make(BUILD)
-    size = len((BUILD / "sam.json").read_bytes())
-    print(f"build/sam.json        {size:>10,} bytes, {len(template['Resources'])} resources")
-    with ZipFile(BUILD / "deployment.zip") as package:
-        unpacked = check(package)
+def build(stage: str) -> Path:
+    """Package into `build/`, check, and say how large it became. Raises Refused."""
+    make(BUILD, stage)
+    with ZipFile(BUILD / CODE) as package:
+        check(package)
         check_import(package)
-    packed = (BUILD / "deployment.zip").stat().st_size
-    print(f"build/deployment.zip  {packed:>10,} bytes, {unpacked:,} unpacked")
-    if size > LARGEST_TEMPLATE or packed > LARGEST_ZIP or unpacked > LARGEST_CODE:
-        raise Unfit("larger than AWS takes")
+    measure(BUILD)
+    return BUILD
 
 
-def make(out: Path) -> dict[str, Any]:
+def make(out: Path, stage: str) -> dict[str, Any]:
     """Run `chalice package` with our template merged in; returns the template that it left in `out`/sam.json."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # Chalice asks which partition of AWS this is for
     factory = CLIFactory(str(ROOT))
-    config = factory.create_config_obj(STAGE)
+    config = factory.create_config_obj(stage)
     packager = factory.create_app_packager(
-        config, factory.create_package_options(), "cloudformation", "json", str(ROOT / "infra" / "template.yml")
+        config, factory.create_package_options(), "cloudformation", "json", str(TEMPLATE)
     )
-    packager.package_app(config, str(out), STAGE)
+    try:
+        packager.package_app(config, str(out), stage)
+    except (MissingDependencyError, NoSuchPackageError, PackageDownloadError) as error:
+        raise Refused(f"what requirements.txt names cannot be had: {' '.join(str(error).split())[-200:]}") from None
     made = out / "sam.yaml"
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
     made.unlink()
     # A template may have 1 MB, and each route takes much of it: no white space.
-    (out / "sam.json").write_text(json.dumps(template, separators=(",", ":")))
+    (out / SAM).write_text(json.dumps(template, separators=(",", ":")))
     return template
 
 
-def check(package: ZipFile) -> int:
-    """Raises Unfit for what does not load on Lambda or does not belong there; returns the unpacked size."""
+def look_at(out: Path, api_stage: str) -> None:
+    """Raises Refused for what is no package for this stage, or none that Lambda would run."""
+    if not ((out / SAM).exists() and (out / CODE).exists()):
+        raise Refused(f"there is no {SAM} and {CODE} in {out}; `make package` makes them in {BUILD}")
+    resources = json.loads((out / SAM).read_text())["Resources"]
+    if (found := resources["RestAPI"]["Properties"]["StageName"]) != api_stage:
+        raise Refused(f"what lies in {out} was packaged for the stage {found}, not for {api_stage}")
+    with ZipFile(out / CODE) as package:
+        check(package)
+    measure(out)
+
+
+def measure(out: Path) -> None:
+    """Say how large a package is; raises Refused for one that AWS would not take."""
+    template, packed = (out / SAM).stat().st_size, (out / CODE).stat().st_size
+    resources = len(json.loads((out / SAM).read_text())["Resources"])
+    with ZipFile(out / CODE) as package:
+        unpacked = sum(entry.file_size for entry in package.infolist())
+    click.echo(f"{SAM:15} {template:>10,} bytes, {resources} resources")
+    click.echo(f"{CODE:15} {packed:>10,} bytes, {unpacked:,} unpacked")
+    for size, largest, what in (
+        (template, LARGEST_TEMPLATE, "the template is"),
+        (packed, LARGEST_ZIP, "the code is"),
+        (unpacked, LARGEST_CODE, "the unpacked code is"),
+    ):
+        if size > largest:
+            raise Refused(f"{what} too large for AWS: {size:,} bytes, and it takes {largest:,}")
+
+
+def check(package: ZipFile) -> None:
+    """Raises Refused for what does not load on Lambda or does not belong there."""
     names = package.namelist()
     if strays := LEFT_HOME & {name.split("/")[0] for name in names}:
-        raise Unfit(f"not for Lambda: {', '.join(sorted(strays))}")
+        raise Refused(f"not for Lambda: {', '.join(sorted(strays))}")
     for name in names:
         if name.endswith(".dist-info/WHEEL") and not fits(package.read(name).decode().splitlines()):
-            raise Unfit(f"{name.split('.dist-info')[0]} has no wheel for Lambda's glibc: pin a version that has one")
-    return sum(entry.file_size for entry in package.infolist())
+            raise Refused(f"{name.split('.dist-info')[0]} has no wheel for Lambda's glibc: pin a version that has one")
 
 
 def fits(wheel: Iterable[str]) -> bool:
@@ -81,12 +120,17 @@ def fits(wheel: Iterable[str]) -> bool:
 
 
 def check_import(package: ZipFile) -> None:
-    """Import the app from the package alone, in a bare interpreter with no credentials, and have it make a page."""
+    """Import the app from the package alone, in a bare interpreter with no credentials, and have it make a page.
+
+    Raises Refused.
+    """
     with tempfile.TemporaryDirectory() as directory:
         package.extractall(directory)
         code = "import sys; sys.path.insert(0, sys.argv[1]); import app; assert app.app.routes; " + _PAGE
         environment = {"AWS_REGION": "us-east-1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
-        subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code, directory], env=environment, check=True)
+        done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code, directory], env=environment, check=False)
+    if done.returncode:
+        raise Refused("the app cannot be imported, or makes no page, from the package alone")
 
 
 if __name__ == "__main__":

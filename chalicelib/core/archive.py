@@ -202,6 +202,7 @@ def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFi
                 _forget_members(tar)
                 progress(tar.offset - done)
                 done = tar.offset
+            progress(file.seek(0, 2) - done)  # what a tar is filled up with
     except tarfile.TarError:
         raise Damaged("It is no archive of Moonbase's, or it was cut off.") from None
 

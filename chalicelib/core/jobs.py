@@ -135,6 +135,18 @@ def waiting() -> list[Job]:
     return list(Job.query("jobs", consistent_read=True))
 
 
+def report() -> None:
+    """Log how things stand: for how many seconds a job has been due, and how many were given up.
+
+    On AWS the fields become metrics, and alarms look at them.
+    """
+    moment = time.time()
+    due = Job.query("jobs", filter_condition=Job.due_at <= moment, consistent_read=True)
+    oldest = moment - min((float(job.due_at) for job in due), default=moment)
+    fields = {"oldest_job": round(oldest, 1), "dead_jobs": Job.count("jobs-dead")}
+    _log.info("a job has been due for %(oldest_job)s s, %(dead_jobs)s were given up", fields, extra=fields)
+
+
 def dead() -> list[Job]:
     """The jobs that were given up, oldest first."""
     return list(Job.query("jobs-dead", consistent_read=True))

@@ -11,12 +11,13 @@ Headers = list[tuple[str, str]]
 
 @dataclass
 class Response:
-    """An answer. `headers` may repeat a name; `route` is the route's template, for the log."""
+    """An answer. `headers` may repeat a name. For the log: `route` is the route's template, `service` who answers."""
 
     status: int = 200
     body: bytes = b""
     headers: Headers = field(default_factory=list)
     route: str = "-"
+    service: str = "-"
 
     def header(self, name: str) -> str | None:
         """The first value of a header, in any letter case."""

@@ -53,7 +53,7 @@ class Service:
             template = place.path if place else "-"
             _log.error("%s: %s %s failed\n%s", self.name, request.method, template, _trace(error))
             response = self._render_error(request, Fault("Something went wrong here."))
-        response.route = place.path if place else "-"
+        response.route, response.service = (place.path if place else "-"), self.name
         if self._finish:
             self._finish(request, response)
         return response

@@ -1,5 +1,7 @@
 """All services on one host: finds who answers, and mounts the paths on Chalice."""
 
+import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +17,7 @@ from chalicelib.web.service import Service
 ALL_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
 _SMALL = 64 * 1024
+_access_log = logging.getLogger("moonbase.access")
 
 
 class Site:
@@ -59,7 +62,28 @@ class Site:
                 app.route(place.path, methods=place.methods)(_declared)
 
     def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:
-        return _Answer(self(request.to_original_event()))
+        began, event = time.monotonic(), request.to_original_event()
+        response = self(event)
+        _log_access(Request(event), response, time.monotonic() - began)
+        return _Answer(response)
+
+
+def _log_access(request: Request, response: Response, seconds: float) -> None:
+    """One line per request. Lambda writes it as JSON, with these fields beside the message.
+
+    The route's template stands for the path, which may carry an API key.
+    """
+    fields = {
+        "request_id": request.id,
+        "client": request.client_address,
+        "service": response.service,
+        "method": request.method,
+        "route": response.route,
+        "status": response.status,
+        "bytes": len(response.body),
+        "ms": round(seconds * 1000, 1),
+    }
+    _access_log.info("%s %s %d", request.method, response.route, response.status, extra=fields)
 
 
 class _Answer(chalice.Response):

@@ -20,6 +20,7 @@ from chalicelib.core.tables import Claim, Job
 
 pytestmark = pytest.mark.usefixtures("aws", "quiet")
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TICK = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 done: list[Any] = []
 
 
@@ -436,3 +437,48 @@ def test_two_who_retry_a_job_make_one_of_it() -> None:
     with pytest.raises(NotFound):
         jobs.retry(number)
     assert len(jobs.waiting()) == 1
+
+
+def reported(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """What the log has as fields, for metrics."""
+    logging.getLogger("chalicelib.core.jobs").disabled = False
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
+        jobs.report()
+    (record,) = caplog.records
+    return {name: getattr(record, name) for name in ("oldest_job", "dead_jobs")}
+
+
+def test_the_log_tells_for_how_long_a_job_has_been_due(caplog: pytest.LogCaptureFixture) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        assert reported(caplog) == {"oldest_job": 0, "dead_jobs": 0}
+        promise("test-note")
+        clock.shift(90)
+        promise("test-note")
+        assert reported(caplog) == {"oldest_job": 90, "dead_jobs": 0}
+        jobs.run_due()
+        assert reported(caplog) == {"oldest_job": 0, "dead_jobs": 0}
+
+
+def test_a_job_that_waits_for_its_next_try_is_not_due(caplog: pytest.LogCaptureFixture) -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        promise("test-fail")
+        jobs.run_due()
+        clock.shift(4)
+        assert reported(caplog)["oldest_job"] == 0
+        clock.shift(7)
+        assert reported(caplog)["oldest_job"] == 6
+
+
+def test_the_log_tells_how_many_jobs_were_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    bury()
+    assert reported(caplog)["dead_jobs"] == 1
+
+
+def test_the_clock_reports_before_it_works(caplog: pytest.LogCaptureFixture) -> None:
+    promise("test-note")
+    with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
+        logging.getLogger("chalicelib.core.jobs").disabled = False
+        moonbase.run_jobs(dict.fromkeys(TICK, ""), None)
+    assert "were given up" in caplog.text
+    assert None in done

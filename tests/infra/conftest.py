@@ -1,5 +1,6 @@
 """The template as `make package` writes it, without the minutes that the code's wheels may take."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from chalice.deploy.packager import LambdaDeploymentPackager
 from chalice.package import YAMLTemplateSerializer
 
-from infra import package
+from infra import ministack, package
+from infra.ministack import MiniStack
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +23,29 @@ def merged() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the whole template as sam.json, beside an empty package."""
-    directory = tmp_path_factory.mktemp("package")
+    return make(tmp_path_factory.mktemp("package"), package.STAGE)
+
+
+def make(directory: Path, stage: str) -> Path:
+    """Package a stage without the code."""
     code = directory / "code.zip"
     code.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LambdaDeploymentPackager, "create_deployment_package", lambda *_, **__: str(code))
-        package.make(directory / "build")
+        package.make(directory / "build", stage)
     return directory / "build"
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+    """MiniStack, for all tests that ask CloudFormation."""
+    with ministack.running(ministack.HOME, tmp_path_factory.mktemp("ministack") / "log") as started:
+        yield started
+
+
+@pytest.fixture
+def stack(cloud: MiniStack, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The name of a stack that is not there; whoever runs a command now is MiniStack's root."""
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    return "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:60].strip("-")

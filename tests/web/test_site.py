@@ -201,8 +201,30 @@ def test_chalice_local_gets_the_same_answers(app: Chalice, method: str) -> None:
 def test_what_went_wrong_is_logged_once_and_without_the_cause(app: Chalice, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         get(app, "/api/broken", query={"why": ["because-of-me"]})
-    assert [record.name for record in caplog.records] == ["chalicelib.web.service"]
+    assert [record.name for record in caplog.records] == ["chalicelib.web.service", "moonbase.access"]
     assert "because-of-me" not in caplog.text
+
+
+def test_each_request_is_logged_in_fields_with_its_template_and_never_the_path(
+    app: Chalice, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "moonbase.access"):
+        send(app, rest_event("POST", "/api/SECRET/echo", query={"token": ["SECRET"]}, body=b"12345"))
+        get(app, "/no/SECRET/here")
+    logged = [
+        {
+            name: getattr(record, name)
+            for name in ("request_id", "client", "service", "method", "route", "status", "bytes")
+        }
+        for record in caplog.records
+    ]
+    each = {"request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "client": "203.0.113.7"}
+    assert logged == [
+        {**each, "service": "api", "method": "POST", "route": "/api/{name}/echo", "status": 200, "bytes": 5},
+        {**each, "service": "root", "method": "GET", "route": "-", "status": 404, "bytes": 12},
+    ]
+    assert all(record.ms >= 0 for record in caplog.records)
+    assert "SECRET" not in caplog.text
 
 
 def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app: Chalice) -> None:

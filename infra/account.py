@@ -1,0 +1,46 @@
+"""Whose account on AWS this is, and in which region: looked at before anything is done there."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.session import Session, get_session
+
+from infra.stages import Refused
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, one of its regions, and the caller's ARN."""
+
+    id: str
+    region: str
+    caller: str
+    _session: Session = field(repr=False)
+
+    @property
+    def partition(self) -> str:
+        """`aws`, or what stands in ARNs of China and of governments."""
+        return self.caller.split(":")[1]
+
+    def client(self, service: str) -> Any:
+        """A botocore client of a service there."""
+        return self._session.create_client(service, region_name=self.region)
+
+
+def enter() -> Account:
+    """The account that the environment's credentials are of. Raises Refused."""
+    session = get_session()
+    try:
+        region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        if not region:
+            raise Refused("no region: set AWS_REGION, or `region` in ~/.aws/config")
+        caller = session.create_client("sts", region_name=region).get_caller_identity()
+    except NoCredentialsError:
+        raise Refused(
+            "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in to AWS"
+        ) from None
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(f"AWS cannot tell whose credentials these are: {error}") from None
+    return Account(caller["Account"], region, caller["Arn"], session)

@@ -1,0 +1,115 @@
+"""What was deployed, kept under its hash: the code, the template that names it, and which stack had which when."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from infra.account import Account
+from infra.bootstrap import artefacts_bucket, has_artefacts_bucket
+from infra.package import CODE, SAM
+from infra.stages import Refused
+
+PREVIOUS = "previous"
+_SHORT = 12
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A template in the bucket, and by it everything that it deploys."""
+
+    digest: str
+
+    @property
+    def key(self) -> str:
+        return f"templates/{self.digest}.json"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.digest[:_SHORT]
+
+
+class Artefacts:
+    """The bucket of an account and region."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._bucket = artefacts_bucket(account)
+        self._store = account.client("s3")
+
+    def upload(self, package: Path) -> Artefact:
+        """Store a package, unless just the same is there."""
+        code = f"code/{digest_of(package / CODE)}.zip"
+        if not self._keys(code):
+            with (package / CODE).open("rb") as content:
+                self._put(code, content)
+        template = json.loads((package / SAM).read_text())
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"]["CodeUri"] = f"s3://{self._bucket}/{code}"
+        text = json.dumps(template, separators=(",", ":"), sort_keys=True).encode()
+        artefact = Artefact(hashlib.sha256(text).hexdigest())
+        self._put(artefact.key, text)
+        return artefact
+
+    def find(self, wanted: str, stack: str) -> Artefact:
+        """The one whose name begins so, or what a stack had before what it has now. Raises Refused."""
+        had = self.deployed(stack) if has_artefacts_bucket(self._account) else []
+        if wanted == PREVIOUS:
+            earlier = [artefact for _, artefact in had if artefact != had[-1][1]]
+            if not earlier:
+                raise Refused(f"nothing else was deployed to {stack} before what is there now")
+            return earlier[-1]
+        found = self._keys(f"templates/{wanted}") if had and wanted else []
+        if len(found) != 1:
+            told = ", ".join(f"{artefact.name} ({at})" for at, artefact in had[-10:]) or "nothing"
+            raise Refused(f"{len(found)} artefacts are called {wanted}; {stack} had: {told}")
+        return Artefact(found[0].removeprefix("templates/").removesuffix(".json"))
+
+    def template(self, artefact: Artefact) -> dict[str, Any]:
+        """The template itself."""
+        stored = self._store.get_object(Bucket=self._bucket, Key=artefact.key, ExpectedBucketOwner=self._account.id)
+        template: dict[str, Any] = json.loads(stored["Body"].read())
+        return template
+
+    def url(self, artefact: Artefact) -> str:
+        """Where CloudFormation finds the template."""
+        return f"{self._store.meta.endpoint_url}/{self._bucket}/{artefact.key}"
+
+    def record(self, stack: str, artefact: Artefact) -> None:
+        """Note that a stack has it from now on, unless it has it already."""
+        had = self.deployed(stack)
+        if not had or had[-1][1] != artefact:
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            self._put(f"stacks/{stack}/{at}", artefact.digest.encode())
+
+    def deployed(self, stack: str) -> list[tuple[str, Artefact]]:
+        """When a stack got what, the oldest first."""
+        prefix, had = f"stacks/{stack}/", []
+        for key in self._keys(prefix):
+            stored = self._store.get_object(Bucket=self._bucket, Key=key, ExpectedBucketOwner=self._account.id)
+            had.append((key.removeprefix(prefix)[:16], Artefact(stored["Body"].read().decode())))
+        return had
+
+    def _keys(self, prefix: str) -> list[str]:
+        pages = self._store.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, ExpectedBucketOwner=self._account.id
+        )
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def _put(self, key: str, content: Any) -> None:
+        self._store.put_object(Bucket=self._bucket, Key=key, Body=content, ExpectedBucketOwner=self._account.id)
+
+
+def digest_of(package: Path) -> str:
+    """The hash of what is in a zip: the same code packaged again has other times, and is no other code."""
+    whole = hashlib.sha256()
+    with ZipFile(package) as archive:
+        for name in sorted(archive.namelist()):
+            content = hashlib.sha256(archive.read(name)).hexdigest()
+            whole.update(f"{content} {name}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,107 @@
+"""What an account needs once in a region, for all stacks and beyond each: a bucket for what is deployed, and a role."""
+
+import json
+import time
+
+from botocore.exceptions import ClientError
+
+from infra.account import Account
+from infra.stages import Refused
+
+GATEWAY_ROLE = "moonbase-gateway-logs"
+_GATEWAY_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+_TRIES, _PAUSE = 15, 2.0  # until a new role is known everywhere
+
+
+def artefacts_bucket(account: Account) -> str:
+    """The name of the bucket, whether there is one or not."""
+    return f"moonbase-artefacts-{account.id}-{account.region}"
+
+
+def make_artefacts_bucket(account: Account) -> str | None:
+    """Make the bucket, private and encrypted; what protects it is put in place again each time.
+
+    Returns what was made, in words; None when it was there. Raises Refused when somebody else has that name.
+    """
+    store, name = account.client("s3"), artefacts_bucket(account)
+    made = None
+    if not has_artefacts_bucket(account):
+        place = {} if account.region == "us-east-1" else {"LocationConstraint": account.region}
+        store.create_bucket(Bucket=name, **({"CreateBucketConfiguration": place} if place else {}))
+        made = f"the bucket {name}"
+    of_ours = {"Bucket": name, "ExpectedBucketOwner": account.id}
+    store.put_public_access_block(
+        **of_ours,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    store.put_bucket_encryption(**of_ours, ServerSideEncryptionConfiguration={"Rules": [encrypted]})
+    store.put_bucket_policy(**of_ours, Policy=json.dumps(_nothing_without_tls(account, name)))
+    return made
+
+
+def has_artefacts_bucket(account: Account) -> bool:
+    """Whether the bucket is there. Raises Refused when it is somebody else's: such names are easy to guess."""
+    name = artefacts_bucket(account)
+    try:
+        account.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=account.id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "404":
+            return False
+        raise Refused(f"the bucket {name} is not of this account, or closed to this caller: {error}") from None
+    return True
+
+
+def let_gateway_log(account: Account) -> str | None:
+    """Give API Gateway a role by which it writes logs, unless it has one; returns what was made, in words.
+
+    That is a setting of the account and not of a stack: others would lose it with the stack that made it.
+    """
+    gateway = account.client("apigateway")
+    if gateway.get_account().get("cloudwatchRoleArn"):
+        return None
+    role = _role(account)
+    operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": role}
+    for attempt in range(_TRIES):
+        try:
+            gateway.update_account(patchOperations=[operation])
+            break
+        except gateway.exceptions.BadRequestException:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(_PAUSE)
+    return f"the role {GATEWAY_ROLE}, by which API Gateway writes logs"
+
+
+def _role(account: Account) -> str:
+    roles = account.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    try:
+        arn: str = roles.create_role(
+            RoleName=GATEWAY_ROLE,
+            Description="Lets API Gateway write logs, for all APIs of this account",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )["Role"]["Arn"]
+    except roles.exceptions.EntityAlreadyExistsException:  # made for another region
+        arn = roles.get_role(RoleName=GATEWAY_ROLE)["Role"]["Arn"]
+    policy = f"arn:{account.partition}:iam::aws:policy/{_GATEWAY_POLICY}"
+    roles.attach_role_policy(RoleName=GATEWAY_ROLE, PolicyArn=policy)
+    return arn
+
+
+def _nothing_without_tls(account: Account, bucket: str) -> dict[str, object]:
+    arn = f"arn:{account.partition}:s3:::{bucket}"
+    statement = {
+        "Sid": "NothingWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -1,0 +1,137 @@
+"""The turns in a stack's life: the first deploy, a second version, back to the first, and its end."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from botocore.exceptions import ClientError
+
+from infra import ministack
+from infra.bootstrap import GATEWAY_ROLE
+from infra.ministack import MiniStack
+from infra.package import CODE, SAM
+from infra.rehearsal.place import Failure, Place, run
+from infra.stages import ROOT
+
+# The second version differs in what it tells of itself.
+_CHANGED = "chalicelib/settings.py"
+_BEFORE, _AFTER = 'luarocks_tool_version: str = "1.0.0"', 'luarocks_tool_version: str = "1.0.1"'
+
+
+class Life:
+    """A stack that is deployed, changed and removed by the commands that `make` runs."""
+
+    def __init__(self, cloud: MiniStack, name: str, scratch: Path) -> None:
+        self.cloud, self.name, self._scratch = cloud, name, scratch
+
+    def deploy(self, *arguments: str) -> str:
+        """What `make deploy` says."""
+        return self._run("infra.deploy", *arguments)
+
+    def deploy_package(self, package: Path, *parameters: str) -> str:
+        """Deploy a package, as MiniStack can take it."""
+        adapted = self._scratch / f"{package.name}-adapted"
+        adapted.mkdir()
+        shutil.copy(package / CODE, adapted)
+        (adapted / SAM).write_text(json.dumps(ministack.adapted(json.loads((package / SAM).read_text()))))
+        given = [argument for parameter in parameters for argument in ("--set", parameter)]
+        return self.deploy("--package", str(adapted), *given)
+
+    def remove(self, *arguments: str) -> str:
+        """What `make remove` says."""
+        return self._run("infra.remove", "--yes", *arguments)
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the stack."""
+        (stack,) = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def resources(self, kind: str) -> list[str]:
+        """The physical names of the stack's resources of a kind."""
+        pages = self.cloud.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        return [resource["PhysicalResourceId"] for resource in found if resource["ResourceType"] == kind]
+
+    def _run(self, module: str, *arguments: str) -> str:
+        environment = {**self.cloud.environment(), "PYTHONPATH": str(ROOT)}
+        return run([sys.executable, "-m", module, "--stack", self.name, *arguments], self._scratch, environment)
+
+
+def second_version(package: Path, directory: Path) -> Path:
+    """The package with other code, as the next version would have."""
+    directory.mkdir()
+    shutil.copy(package / SAM, directory)
+    with ZipFile(package / CODE) as old, ZipFile(directory / CODE, "w", ZIP_DEFLATED, compresslevel=1) as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == _CHANGED:
+                assert _BEFORE.encode() in content
+                content = content.replace(_BEFORE.encode(), _AFTER.encode())
+            new.writestr(entry, content)
+    return directory
+
+
+def serves(place: Place, version: str) -> None:
+    """Which of the two versions answers."""
+    place.site.expect(200, "GET", "/api/tool_version", {"version": version})
+
+
+def end(life: Life) -> None:
+    """Tables cannot be deleted by mistake; the stack can, and leaves what holds data, and nothing else."""
+    tables = life.resources("AWS::DynamoDB::Table")
+    buckets, keys = life.resources("AWS::S3::Bucket"), life.resources("AWS::KMS::Key")
+    for table in tables:
+        _is_protected(life.cloud, table)
+    told = life.remove()
+    if missing := [name for name in (*tables, *buckets, *keys) if name not in told]:
+        raise Failure(f"`make remove` does not tell of {missing}")
+    left = {name: sorted(found) for name, found in _everything(life.cloud).items() if found}
+    artefacts = [bucket for bucket in left["buckets"] if bucket.startswith("moonbase-artefacts-")]
+    wanted = {
+        "tables": sorted(tables),
+        "buckets": sorted([*buckets, *artefacts]),
+        "keys": sorted(keys),
+        "roles": [GATEWAY_ROLE],
+    }
+    if left != wanted or len(artefacts) != 1:
+        raise Failure(f"left are {left}, not {wanted}")
+
+
+def _is_protected(cloud: MiniStack, table: str) -> None:
+    try:
+        cloud.client("dynamodb").delete_table(TableName=table)
+    except ClientError as error:
+        if "deletion" in str(error):
+            return
+        raise
+    raise Failure(f"{table} was deleted")
+
+
+def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
+    """What there is in the account, of all that a stack makes."""
+    listed = {
+        "tables": ("dynamodb", "list_tables", "TableNames", None),
+        "buckets": ("s3", "list_buckets", "Buckets", "Name"),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "sources": ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+        "queues": ("sqs", "list_queues", "QueueUrls", None),
+        "apis": ("apigateway", "get_rest_apis", "items", "id"),
+        "hosts": ("apigateway", "get_domain_names", "items", "domainName"),
+        "logs": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "metrics": ("logs", "describe_metric_filters", "metricFilters", "filterName"),
+        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
+        "rules": ("events", "list_rules", "Rules", "Name"),
+    }
+    found = {}
+    for name, (service, operation, member, field) in listed.items():
+        answered = getattr(cloud.client(service), operation)().get(member, [])
+        found[name] = [one[field] if field else one for one in answered]
+    keys = cloud.client("kms")
+    described = [keys.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in keys.list_keys()["Keys"]]
+    found["keys"] = [key["KeyId"] for key in described if key["KeyManager"] == "CUSTOMER"]
+    return found

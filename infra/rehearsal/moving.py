@@ -1,0 +1,96 @@
+"""A one-machine server with something of each service, and its move to AWS: export there, import here."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.ministack import free_port
+from infra.rehearsal import contentdb, hel, luadns, luarocks
+from infra.rehearsal.place import Failure, Place, Site, until
+from infra.stages import ROOT
+
+ROCK, PACKAGE, HEL, ZONE = "moved", "Mover/moved", "moved", "example.org"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What there was, and the key that opens it."""
+
+    luadns_key: str
+    release: bytes
+
+
+@contextmanager
+def one_machine(scratch: Path) -> Iterator[Place]:
+    """`./moonbase serve` on an empty data directory."""
+    port, data = free_port(), str(scratch / "data")
+    command = [sys.executable, str(ROOT / "moonbase"), "--data", data, "serve", "--port", str(port), "--workers", "1"]
+    environment = {"HOME": str(scratch), "PATH": os.environ["PATH"]}
+    with (scratch / "one-machine.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        place = Place(f"http://127.0.0.1:{port}", Site(f"127.0.0.1:{port}"), ("--data", data), {}, scratch)
+        try:
+            until("the one-machine server", lambda: _answers(place.site))
+            yield place
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def fill(place: Place) -> Moved:
+    """Something of each service, as clients leave it."""
+    place.account("Mover")
+    luarocks.publish(place, place.key("Mover", "luarocks"), ROCK)
+    release = contentdb.publish(place, place.key("Mover", "contentdb"), PACKAGE, slot=False)
+    place.moonbase("luadns", "enable", "Mover")
+    key = place.key("Mover", "luadns")
+    luadns.publish(place, "Mover", key, ZONE)
+    hel.publish(place, "HelMover", HEL)
+    return Moved(key, release)
+
+
+def move(here: Place, there: Place) -> None:
+    """Export, and import with somebody at a terminal, who sees how far it is."""
+    file = str(here.scratch / "moved.tar")
+    here.moonbase("export", file)
+    terminal, end = os.openpty()
+    shown: list[bytes] = []
+    watching = threading.Thread(target=_watch, args=(terminal, shown))
+    watching.start()
+    command = [sys.executable, str(ROOT / "moonbase"), *there.arguments, "import", file]
+    environment = {"HOME": str(there.scratch), "PATH": os.environ["PATH"], "TERM": "xterm", **there.environment}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=end, timeout=120)
+    os.close(end)
+    watching.join()
+    seen = b"".join(shown)
+    if done.returncode or b"importing" not in seen or b"100%" not in seen:
+        raise Failure(f"import: {done.returncode} {done.stdout!r} {seen!r}")
+
+
+def read(there: Place, moved: Moved) -> None:
+    """Clients find at the new place what they had at the old one."""
+    luarocks.install(there, ROCK)
+    contentdb.read(there, PACKAGE, moved.release)
+    luadns.read(there, "Mover", moved.luadns_key, ZONE)
+    hel.read(there, "HelMover", HEL)
+
+
+def _answers(site: Site) -> bool:
+    try:
+        return site.ask("GET", "/healthz")[0] == 200
+    except OSError:
+        return False
+
+
+def _watch(terminal: int, shown: list[bytes]) -> None:
+    while True:
+        try:
+            shown.append(os.read(terminal, 4096))
+        except OSError:  # its other end was closed
+            os.close(terminal)
+            return

@@ -1,0 +1,147 @@
+"""Where a rehearsal happens: a server that answers requests and a command line beside it, on one machine or on AWS."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.stages import ROOT
+
+_PATIENCE = 30.0
+_LAST = 2000  # characters of what a command complains of
+
+
+class Failure(Exception):
+    """What was rehearsed did not do what it should."""
+
+
+class Site:
+    """A host and port, request by request; nothing is followed or decoded."""
+
+    def __init__(self, address: str, prefix: str = "") -> None:
+        self._address, self._prefix = address, prefix
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> tuple[int, dict[str, str], bytes]:
+        """(status, headers by lower-case name, body)."""
+        connection = HTTPConnection(self._address, timeout=60)
+        try:
+            connection.request(method, self._prefix + path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def expect(self, status: int, method: str, path: str, wanted: Any = None, body: bytes | None = None) -> None:
+        """Raises Failure unless the answer has this status and, where `wanted` is given, is this JSON."""
+        got, _, content = self.ask(method, path, body)
+        if got != status or (wanted is not None and json.loads(content) != wanted):
+            raise Failure(f"{method} {path}: {got} {content[:300]!r}, not {status} {wanted or ''}")
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] = {},
+        file: bytes = b"",
+        headers: Mapping[str, str] = {},
+    ) -> Any:
+        """The JSON of an answer with 200; raises Failure for another one."""
+        body, kind = multipart(form, file) if form or file else (None, {})
+        status, _, content = self.ask(method, path, body, {**kind, **headers})
+        if status != 200:
+            raise Failure(f"{method} {path}: {status} {content[:300]!r}")
+        return json.loads(content)
+
+    def fetch(self, path: str) -> bytes:
+        """The bytes behind a path, wherever it leads."""
+        status, headers, content = self.ask("GET", path)
+        for _ in range(3):
+            if status not in (301, 302):
+                break
+            link = urlsplit(headers["location"])
+            status, headers, content = Site(link.netloc).ask("GET", f"{link.path}?{link.query}")
+        if status != 200:
+            raise Failure(f"GET {path}: {status} {content[:300]!r}")
+        return content
+
+
+@dataclass(frozen=True)
+class Place:
+    """An installation: its URL as clients write it, its site, and its command line."""
+
+    url: str
+    site: Site
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    scratch: Path
+
+    def moonbase(self, *arguments: str) -> Any:
+        """What the command line answers; raises Failure for a refusal."""
+        command = [sys.executable, str(ROOT / "moonbase"), *self.arguments, "--json", *arguments]
+        return json.loads(run(command, self.scratch, self.environment))
+
+    def account(self, name: str) -> None:
+        """Open an account."""
+        self.moonbase("user", "create", name, "--email", f"{name.lower()}@example.org")
+
+    def key(self, name: str, service: str) -> str:
+        """A new key of an account."""
+        return str(self.moonbase("key", "create", name, "--service", service)["key"])
+
+    def send(self, slot: Mapping[str, Any], content: bytes) -> None:
+        """Send a file to an upload slot, by the form that it describes."""
+        url = urlsplit(slot["url"])
+        body, kind = multipart(slot["fields"], content)
+        status, _, answer = Site(url.netloc).ask("POST", url.path or "/", body, kind)
+        if status != 204:
+            raise Failure(f"POST {slot['url']}: {status} {answer[:300]!r}")
+
+
+def multipart(fields: Mapping[str, str], content: bytes) -> tuple[bytes, dict[str, str]]:
+    """A form with a file in it, and its Content-Type."""
+    parts = [
+        f'--form\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    if content:
+        head = '--form\r\nContent-Disposition: form-data; name="file"; filename="x.zip"\r\n'
+        parts.append(head.encode() + b"Content-Type: application/zip\r\n\r\n" + content + b"\r\n")
+    return b"".join([*parts, b"--form--\r\n"]), {"Content-Type": "multipart/form-data; boundary=form"}
+
+
+def run(command: list[str], scratch: Path, environment: Mapping[str, str] = {}) -> str:
+    """Run a command in `scratch`; returns all it said, or raises Failure with it."""
+    known = {"HOME": str(scratch), "PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **environment}
+    done = subprocess.run(command, cwd=scratch, env=known, capture_output=True, text=True, timeout=180)
+    if done.returncode:
+        raise Failure(f"{' '.join(command)}: {done.stdout}{done.stderr[-_LAST:]}")
+    return done.stdout
+
+
+def until(what: str, come: Callable[[], Any], patience: float = _PATIENCE) -> Any:
+    """What `come` answers, as soon as that is something. Raises Failure when it takes too long."""
+    limit = time.monotonic() + patience
+    while not (answer := come()):
+        if time.monotonic() > limit:
+            raise Failure(f"for {patience:.0f} s in vain: {what}")
+        time.sleep(0.2)
+    return answer
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Print what was done and how long it took."""
+    began = time.monotonic()
+    yield
+    print(f"✓ {name}: {time.monotonic() - began:.1f} s", flush=True)

@@ -1,0 +1,121 @@
+"""`make remove`: delete a stack. What holds data stays, and is told, unless that is to go as well."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import stages
+from infra.account import Account, enter
+from infra.stack import FALLEN, KEEPS, Failed, Stack
+from infra.stages import STAGE, Refused
+
+_TABLES, _BUCKETS, _KEYS = KEEPS
+_KEY_DAYS = 30  # in which a key's deletion can be undone; KMS wants 7 to 30
+Kept = Mapping[str, Sequence[str]]
+
+
+@click.command()
+@click.option("--stage", default=STAGE, show_default=True)
+@click.option("--stack", "name", default="", help="The stack's name, if not moonbase-STAGE.")
+@click.option("--data", is_flag=True, help="Delete the tables, the bucket and the key as well.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+def main(stage: str, name: str, data: bool, yes: bool) -> None:
+    """Remove a stack."""
+    try:
+        stages.settings(stage)
+        stack = Stack(enter(), name or stages.stack_name(stage))
+        remove(stack, data=data, asks=not yes)
+    except (Refused, Failed, BotoCoreError, ClientError) as error:
+        click.echo(f"remove: {error}", err=True)
+        sys.exit(1)
+
+
+def remove(stack: Stack, *, data: bool, asks: bool) -> None:
+    """Delete the stack, if it is there; then what it left, if `data`. Raises Refused or Failed."""
+    found = stack.described()
+    if found and found["StackStatus"] not in FALLEN:
+        stack.check()
+    kept = stack.kept()
+    if not found and not any(kept.values()):
+        raise Refused(f"there is no stack {stack.name} in {stack.account.region}, and nothing left of one")
+    if asks:
+        _ask(stack, kept, data=data)
+    if found:
+        stack.delete()
+        click.echo(f"{stack.name} is deleted")
+    if data:
+        delete_data(stack.account, kept)
+    else:
+        _tell(kept)
+
+
+def delete_data(account: Account, kept: Kept) -> None:
+    """Delete tables and bucket for good, and let KMS delete the key in a month. What is gone already is no fault."""
+    tables, store, keys = account.client("dynamodb"), account.client("s3"), account.client("kms")
+    there = [table for table in kept[_TABLES] if _unprotect(tables, table)]
+    for table in there:
+        tables.get_waiter("table_exists").wait(TableName=table)
+        tables.delete_table(TableName=table)
+        click.echo(f"deleted {table}")
+    for bucket in kept[_BUCKETS]:
+        try:
+            _empty(store, bucket)
+            store.delete_bucket(Bucket=bucket)
+            click.echo(f"deleted {bucket}")
+        except store.exceptions.NoSuchBucket:
+            pass
+    for key in kept[_KEYS]:
+        try:
+            keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=_KEY_DAYS)
+            click.echo(f"KMS deletes {key} in {_KEY_DAYS} days")
+        except (keys.exceptions.NotFoundException, keys.exceptions.KMSInvalidStateException):
+            pass
+
+
+def _unprotect(tables: Any, table: str) -> bool:
+    """Whether the table is there; it may be deleted from now on."""
+    try:
+        tables.update_table(TableName=table, DeletionProtectionEnabled=False)
+    except tables.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+def _empty(store: Any, bucket: str) -> None:
+    """Every version of every object."""
+    for page in store.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in found]
+        if objects:
+            store.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+def _ask(stack: Stack, kept: Kept, *, data: bool) -> None:
+    """Whoever deletes data writes the stack's name. Raises Refused."""
+    if data:
+        told = ", ".join(name for names in kept.values() for name in names) or "nothing"
+        agreed = click.prompt(f"This deletes {told}. Write the name of the stack to go on") == stack.name
+    else:
+        agreed = click.confirm(f"Delete the stack {stack.name}?")
+    if not agreed:
+        raise Refused("nothing was deleted")
+
+
+def _tell(kept: Kept) -> None:
+    click.echo("what holds data stays, and costs what it stores:")
+    for names in kept.values():
+        for name in names:
+            click.echo(f"  {name}")
+    if kept[_TABLES] and kept[_BUCKETS]:
+        prefix = kept[_TABLES][0].rpartition("-")[0]
+        key = "".join(f" MOONBASE_KMS_KEY={name}" for name in kept[_KEYS])
+        click.echo("to take it away first:")
+        click.echo(f"  MOONBASE_TABLES={prefix} MOONBASE_BLOBS=s3://{kept[_BUCKETS][0]}{key} ./moonbase export FILE")
+    click.echo("`make remove DATA=yes` deletes it")
+
+
+if __name__ == "__main__":
+    main()

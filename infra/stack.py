@@ -1,0 +1,267 @@
+"""A stack of CloudFormation: what a change set would do to it, and what becomes of it."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from infra.account import Account
+from infra.stages import Refused, our_template
+
+# What holds data. Nothing replaces or removes it unless that is what was asked for.
+KEEPS = _TABLE, _BUCKET, _KEY = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
+# States in which a stack can only be removed, and why.
+FALLEN = {
+    **dict.fromkeys(
+        ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),
+        "its first deploy failed; `make remove DATA=yes` clears away what is left of it, which nobody has used",
+    ),
+    "DELETE_FAILED": "its removal failed; `make remove` tries again",
+}
+_UNBORN = "REVIEW_IN_PROGRESS"  # it has a change set that nobody executed, and nothing else
+_PATIENCE = 3600.0
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+class Failed(Exception):
+    """CloudFormation could not do it, and why."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would become of one resource: create, change, replace, perhaps replace, or delete."""
+
+    verb: str
+    kind: str
+    name: str
+    properties: tuple[str, ...] = ()
+
+    @property
+    def loses_data(self) -> bool:
+        """Whether what was stored there would no longer be where the app looks."""
+        return self.kind in KEEPS and self.verb not in ("create", "change")
+
+    def __str__(self) -> str:
+        what = f" ({', '.join(self.properties)})" if self.properties else ""
+        return f"{self.verb:15} {self.kind:40} {self.name}{what}"
+
+
+class Stack:
+    """A stack by its name, whether it is there or not."""
+
+    def __init__(self, account: Account, name: str) -> None:
+        self.account = account
+        self.name = name
+        self._client = account.client("cloudformation")
+
+    def described(self) -> dict[str, Any] | None:
+        """What CloudFormation says of it; None when there is none, or nothing in it yet."""
+        try:
+            (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationError":
+                return None
+            raise
+        return None if found["StackStatus"] == _UNBORN else dict(found)
+
+    def check(self) -> bool:
+        """Whether it is there and can be updated. Raises Refused for a state in which nothing can be done."""
+        found = self.described()
+        status = found["StackStatus"] if found else ""
+        if status in FALLEN:
+            raise Refused(f"the stack {self.name} is in {status}: {FALLEN[status]}")
+        if status == "UPDATE_ROLLBACK_FAILED":
+            raise Refused(
+                f"the stack {self.name} is in {status}: let CloudFormation's console continue the rollback first"
+            )
+        if status.endswith("_IN_PROGRESS"):
+            raise Refused(f"the stack {self.name} is in {status}: somebody is at it; wait until that is over")
+        return found is not None
+
+    def outputs(self) -> dict[str, str]:
+        """Its outputs; none where it does not stand."""
+        found = self.described() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def parameters(self) -> dict[str, str]:
+        """What it was told, and goes on with."""
+        found = self.described() or {}
+        return {given["ParameterKey"]: given["ParameterValue"] for given in found.get("Parameters", [])}
+
+    def kept(self) -> dict[str, list[str]]:
+        """The names of its tables, bucket and key by their kinds, also after it was deleted.
+
+        CloudFormation knows a deleted stack for 90 days; the tables have its name.
+        """
+        found: dict[str, list[str]] = {kind: [] for kind in KEEPS}
+        if known := (self.described() or {}).get("StackId") or self._deleted_id():
+            pages = self._client.get_paginator("list_stack_resources").paginate(StackName=known)
+            for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
+                if resource["ResourceType"] in KEEPS and resource.get("PhysicalResourceId"):
+                    found[resource["ResourceType"]].append(resource["PhysicalResourceId"])
+        found[_TABLE] = self.tables()
+        return found
+
+    def tables(self) -> list[str]:
+        """The tables that there are under its name, whether it is there itself or not."""
+        client = self.account.client("dynamodb")
+        found = []
+        for resource in our_template()["Resources"].values():
+            if resource.get("Type") == _TABLE:
+                name = resource["Properties"]["TableName"]["Fn::Sub"].replace("${AWS::StackName}", self.name)
+                try:
+                    client.describe_table(TableName=name)
+                    found.append(name)
+                except client.exceptions.ResourceNotFoundException:
+                    pass
+        return found
+
+    def _deleted_id(self) -> str | None:
+        """The id of the last stack of this name that was deleted."""
+        pages = self._client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+        found = [summary for page in pages for summary in page["StackSummaries"] if summary["StackName"] == self.name]
+        last = max(found, key=lambda summary: summary["CreationTime"], default=None)
+        return str(last["StackId"]) if last else None
+
+    def propose(self, template_url: str, parameters: Mapping[str, str | None], *, new: bool) -> "ChangeSet":
+        """A change set; a parameter without a value keeps the one that it has. Raises Failed."""
+        name = f"moonbase-{uuid.uuid4().hex}"
+        self._client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=name,
+            ChangeSetType="CREATE" if new else "UPDATE",
+            TemplateURL=template_url,
+            Parameters=[
+                {"ParameterKey": key, **({"UsePreviousValue": True} if value is None else {"ParameterValue": value})}
+                for key, value in parameters.items()
+            ],
+            Capabilities=_CAPABILITIES,
+        )
+        for pause in _pauses():
+            described = self._client.describe_change_set(StackName=self.name, ChangeSetName=name)
+            if "IN_PROGRESS" not in described["Status"] and "PENDING" not in described["Status"]:
+                break
+            time.sleep(pause)
+        change_set = ChangeSet(self, name, tuple(self._changes(name)))
+        if described["Status"] == "FAILED":
+            reason = described.get("StatusReason", "")
+            why = "; ".join(self._invalid(StackName=self.name, ChangeSetName=name)) or reason
+            change_set.drop(new=new)
+            if "contain changes" in reason or "No updates" in reason:
+                return ChangeSet(self, name, ())
+            raise Failed(f"CloudFormation refuses the template: {why}")
+        return change_set
+
+    def delete(self) -> None:
+        """Delete it, and tell of it. Raises Failed."""
+        found = self.described()
+        began = self._seen()
+        self._client.delete_stack(StackName=self.name)
+        if found:
+            self.follow("DELETE_COMPLETE", began, found["StackId"])
+
+    def follow(self, wanted: str, seen: set[str], stack_id: str | None = None) -> None:
+        """Print what happens until it is over. Raises Failed unless it ends in the status that was `wanted`."""
+        name = stack_id or self.name
+        reasons: list[str] = []
+        for pause in _pauses():
+            (found,) = self._client.describe_stacks(StackName=name)["Stacks"]
+            for event in self._news(name, seen):
+                status = event["ResourceStatus"]
+                if not status.endswith("_IN_PROGRESS"):
+                    click.echo(f"  {status:20} {event['ResourceType']:40} {event['LogicalResourceId']}")
+                if status.endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", "cancelled"):
+                    reasons.append(f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}")
+            if not found["StackStatus"].endswith("_IN_PROGRESS"):
+                break
+            time.sleep(pause)
+        if found["StackStatus"] != wanted:
+            if "DescribeEvents" in "".join(reasons):
+                reasons = self._invalid(StackName=name) or reasons
+            why = reasons or [found.get("StackStatusReason", "nobody says why")]
+            raise Failed(f"the stack {self.name} ended in {found['StackStatus']}: {'; '.join(why)}")
+
+    def _invalid(self, **of: str) -> list[str]:
+        """What CloudFormation found wrong before it began; of each event it only says that there is something."""
+        try:
+            events = self._client.describe_events(**of, Filters={"FailedEvents": True})["OperationEvents"]
+        except ClientError:
+            return []
+        return [
+            f"{event.get('LogicalResourceId', 'the template')}: {event['ValidationStatusReason']}"
+            for event in events
+            if event.get("EventType") == "VALIDATION_ERROR"
+        ]
+
+    def _seen(self) -> set[str]:
+        """The ids of the events that there are already."""
+        try:
+            return {event["EventId"] for event in self._events(self.name)}
+        except ClientError:
+            return set()
+
+    def _news(self, name: str, seen: set[str]) -> list[dict[str, Any]]:
+        """Events that nobody has seen, the oldest first; CloudFormation gives the newest first."""
+        news = []
+        for event in self._events(name):
+            if event["EventId"] in seen:
+                break
+            news.append(event)
+        seen.update(event["EventId"] for event in news)
+        return news[::-1]
+
+    def _events(self, name: str) -> Iterator[dict[str, Any]]:
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=name):
+            yield from page["StackEvents"]
+
+    def _changes(self, name: str) -> Iterator[Change]:
+        pages = self._client.get_paginator("describe_change_set").paginate(StackName=self.name, ChangeSetName=name)
+        for page in pages:
+            for change in page.get("Changes", []):
+                yield _change(change["ResourceChange"])
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What would be done to a stack."""
+
+    stack: Stack
+    name: str
+    changes: tuple[Change, ...]
+
+    def execute(self, *, new: bool) -> None:
+        """Do it, and tell of it. Raises Failed."""
+        seen = self.stack._seen()
+        self.stack._client.execute_change_set(StackName=self.stack.name, ChangeSetName=self.name)
+        self.stack.follow("CREATE_COMPLETE" if new else "UPDATE_COMPLETE", seen)
+
+    def drop(self, *, new: bool) -> None:
+        """Forget it, and the empty stack that it was the first of."""
+        self.stack._client.delete_change_set(StackName=self.stack.name, ChangeSetName=self.name)
+        if new:
+            self.stack._client.delete_stack(StackName=self.stack.name)
+
+
+def _change(change: Mapping[str, Any]) -> Change:
+    verbs = {"Add": "create", "Remove": "delete", "Import": "take over"}
+    properties: tuple[str, ...] = ()
+    if change["Action"] == "Modify":
+        verb = {"True": "replace", "Conditional": "perhaps replace"}.get(change.get("Replacement", ""), "change")
+        targets = (detail["Target"] for detail in change.get("Details", []))
+        properties = tuple(sorted({target.get("Name") or target["Attribute"] for target in targets}))
+    else:
+        verb = verbs.get(change["Action"], change["Action"].lower())
+    return Change(verb, change["ResourceType"], change["LogicalResourceId"], properties)
+
+
+def _pauses() -> Iterator[float]:
+    """Short ones first. Raises Failed when an hour has gone by."""
+    limit, pause = time.monotonic() + _PATIENCE, 0.2
+    while time.monotonic() < limit:
+        yield pause
+        pause = min(pause * 1.5, 5.0)
+    raise Failed("CloudFormation has not come to an end for an hour; it goes on by itself")

@@ -1,0 +1,62 @@
+"""Packages that are deployed in a moment: a little of everything, and no functions."""
+
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+DATA = ("Table", "Blobs", "Key")
+
+
+def a_package(directory: Path, *, code: str = "x = 1", stage: str = "prod", **changes: Any) -> Path:
+    """A package whose resources are changed: None leaves one out, anything else stands for its properties."""
+    template = _template(stage)
+    for name, properties in changes.items():
+        if properties is None:
+            del template["Resources"][name]
+        else:
+            template["Resources"][name]["Properties"] = properties
+    directory.mkdir(exist_ok=True)
+    (directory / "sam.json").write_text(json.dumps(template))
+    with ZipFile(directory / "deployment.zip", "w") as package:
+        package.writestr("app.py", code)
+    return directory
+
+
+def table(name: str) -> dict[str, Any]:
+    """The properties of a table, protected as ours are."""
+    return {
+        "TableName": {"Fn::Sub": f"${{AWS::StackName}}-{name}"},
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    }
+
+
+def _template(stage: str) -> dict[str, Any]:
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    policy = {"Version": "2012-10-17", "Statement": []}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Parameters": {
+            "LogDays": {
+                "Type": "Number",
+                "Default": 90,
+                "AllowedValues": [1, 90],
+                "ConstraintDescription": "one of the numbers of days that CloudWatch knows",
+            }
+        },
+        "Resources": {
+            "RestAPI": {
+                "Type": "AWS::Serverless::Api",
+                "Properties": {"StageName": stage, "DefinitionBody": {"swagger": "2.0", "info": {}, "paths": {}}},
+            },
+            "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": {"Ref": "LogDays"}}},
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table("core"), **kept},
+            "Blobs": {"Type": "AWS::S3::Bucket", "Properties": {}, **kept},
+            "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": policy}, **kept},
+        },
+        "Outputs": {"EndpointURL": {"Value": {"Fn::Sub": "https://${RestAPI}.example/"}}},
+    }
