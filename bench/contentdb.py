@@ -61,8 +61,11 @@ def fill(data: Path, count: int) -> None:
     open_data(data)
     from chalicelib.contentdb import index, reference
     from chalicelib.contentdb.tables import ContentDbItem
+    from chalicelib.core import ids
 
     reference.seed()
+    for numbered in ("package", "release", "screenshot"):
+        ids.reserve(f"contentdb-{numbered}", count)
     with ContentDbItem.batch_write() as batch:
         for number in range(count):
             for item in items(number):

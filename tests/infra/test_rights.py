@@ -146,7 +146,7 @@ def test_what_no_policy_grants_is_refused() -> None:
     beyond = [
         Right(API, "dynamodb:Scan", "CoreTable.Arn"),
         Right(API, "dynamodb:Query", "LuaRocksTable.Arn/index/x"),
-        Right(API, "kms:Encrypt", "SecretsKey.Arn"),
+        Right(CLOCK, "kms:Decrypt", "SecretsKey.Arn"),
         Right(CLOCK, "sqs:ReceiveMessage", "JobsQueue.Arn"),
         Right(QUEUE, "s3:PutObject", "Code.Arn/luarocks/..."),
     ]
