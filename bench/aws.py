@@ -6,7 +6,6 @@ the CPU here, and what plays AWS, is not counted as the app's.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,14 +32,17 @@ _READS = ("BatchGetItem", "GetItem", "Query", "Scan")
 
 @dataclass
 class Spent:
-    """What a deed cost: AWS calls such as `dynamodb:Query`, units, bytes that went out, and seconds of the app's CPU."""
+    """What a deed cost: AWS calls such as `dynamodb:Query`, units, bytes that went out, and the app's CPU seconds."""
 
-    calls: Counter[str] = field(default_factory=Counter)
+    calls: dict[str, int] = field(default_factory=dict)
     read_units: float = 0
     write_units: float = 0
     from_gateway: int = 0
     from_bucket: int = 0
     cpu: float = 0
+
+    def count(self, call: str) -> None:
+        self.calls[call] = self.calls.get(call, 0) + 1
 
 
 class Meter:
@@ -75,7 +77,7 @@ class Meter:
         """Here and not where it was called, as signing a link or a form calls nobody."""
         if (spent := self._spent) is None:
             return
-        spent.calls[f"{model.service_model.service_name}:{model.name}"] += 1
+        spent.count(f"{model.service_model.service_name}:{model.name}")
         told = parsed.get("ConsumedCapacity", [])
         units = sum(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
         if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
@@ -103,7 +105,7 @@ class Metered(Client):
         self.spent.from_gateway = len(reply.body)
         place = urlsplit(reply.header("location") or "")
         if (place.hostname or "").startswith(f"{BUCKET}.s3."):
-            self.spent.calls["s3:GetObject"] += 1
+            self.spent.count("s3:GetObject")
             head = aws.client("s3").head_object(Bucket=BUCKET, Key=place.path[1:])
             self.spent.from_bucket = int(head["ContentLength"])
         return reply

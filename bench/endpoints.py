@@ -6,7 +6,6 @@ Written for data directories that `bench.luarocks`, `bench.contentdb` and `bench
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,30 +28,20 @@ Make = Callable[[int], dict[str, Any]]
 GAMES_LIST = "type=mod&type=game&type=txp&protocol_version=53&engine_version=5.17.1&hide=nonfree&hide=desktop_default"
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """Something to ask: `ask(number)` is another one each time, and tells what it cost."""
-
-    service: str
-    name: str
-    ask: Deed
-
-
-def everything() -> Iterator[Endpoint]:
-    """All of it, service by service."""
-    for service, deeds in {
-        "any": of_all(),
-        "LuaRocks": of_luarocks(),
-        "ContentDB": of_contentdb(),
-        "Hel": of_hel(),
-        "LuaDNS": of_luadns(),
-        "jobs": of_jobs(),
-    }.items():
-        for name, ask in deeds:
-            yield Endpoint(service, name, ask)
-
-
 Deeds = Iterator[tuple[str, Deed]]
+
+
+def everything() -> Deeds:
+    """Names and deeds: a deed is another one with each number, and tells what it cost.
+
+    Those of jobs say so, and come first, before the others make accounts and packages.
+    """
+    services = {"LuaRocks": of_luarocks, "ContentDB": of_contentdb, "Hel": of_hel, "LuaDNS": of_luadns}
+    yield from of_jobs()
+    yield from of_all()
+    for service, deeds in services.items():
+        for name, ask in deeds():
+            yield f"{service}: {name}", ask
 
 
 def request(method: str, address: str, status: int = 200, make: Make | None = None, **more: Any) -> Deed:
@@ -61,7 +50,7 @@ def request(method: str, address: str, status: int = 200, make: Make | None = No
 
     def ask(number: int) -> Spent:
         path, _, query = address.replace("{n}", str(number)).partition("?")
-        reply = client.request(method, path, query=query, **more, **(make(number) if make else {}))
+        reply = client.request(method, path, **{"query": query, **more, **(make(number) if make else {})})
         assert reply.status == status, f"{method} {path}: {reply.status} {reply.body[:300]!r}"
         return client.spent
 
@@ -210,15 +199,24 @@ def of_hel() -> Deeds:
     )
     yield (
         "publish a package",
-        request("POST", "/packages", 201, headers=bearer, make=lambda number: {"json": package(f"cost-{number}")}),
+        request(
+            "POST",
+            "/packages",
+            201,
+            headers=bearer,
+            make=lambda number: {"json": package(f"cost-{number}", owners=["cost-oc"])},
+        ),
     )
     yield (
         "add a version",
         request(
             "PATCH",
-            "/packages/cost-0",
+            "/packages/cost-1",
+            204,
             headers=bearer,
-            make=lambda number: {"json": {"versions": {f"2.0.{number}": package()["versions"]["1.0.0"]}}},
+            make=lambda number: {
+                "json": {"versions": {f"2.0.{number}": {**package()["versions"]["1.0.0"], "changes": ""}}}
+            },
         ),
     )
     yield "store a file", request("POST", "/hel/files", 201, headers=bearer, make=stored)
@@ -233,10 +231,10 @@ def of_luadns() -> Deeds:
     records = f"/v1/zones/{zone}/records"
     many = [{"name": f"host{n}.example.com.", "type": "A", "content": f"192.0.2.{n}"} for n in range(30)]
     assert client.post(f"{records}/create_many", headers=key, json=many).status == 200
-    challenge = {"name": "_acme-challenge.example.com.", "type": "TXT", "ttl": 60}
+    numbers, challenge = itertools.count(), {"name": "_acme-challenge.example.com.", "type": "TXT", "ttl": 60}
 
-    def make(number: int) -> dict[str, Any]:
-        return {"json": {**challenge, "content": f"token-{number}"}}
+    def make(_: int) -> dict[str, Any]:
+        return {"json": {**challenge, "content": f"token-{next(numbers)}"}}
 
     def take(number: int) -> Spent:
         record = client.post(records, headers=key, **make(number)).json["id"]
@@ -268,11 +266,10 @@ def of_jobs() -> Deeds:
     def repeat(name: str) -> Deed:
         return lambda number: meter.measure(lambda: jobs.repeat_now(name))[1]
 
-    tick(0)
-    yield "the clock, nothing due", tick
-    yield "the queue, nothing due", lambda number: wake()
+    yield "job: the clock, nothing due", tick
+    yield "job: the queue, nothing due", lambda _: wake()
     for name, every in sorted(jobs._periods.items()):
-        yield f"{name}, every {every} s, nothing new", repeat(name)
+        yield f"job: {name}, every {every} s, nothing new", repeat(name)
 
 
 def wake() -> Spent:
