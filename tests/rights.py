@@ -123,7 +123,9 @@ def _as_text(resource: Any) -> str:
 
 def _called(model: OperationModel, params: Mapping[str, Any], **_: Any) -> None:
     if functions := _who():
-        _note(functions, _ASKED[model.service_model.service_name](model.name, params))
+        service = model.service_model.service_name
+        told = _TOLD[service](model.name, params) if service in _TOLD else [(f"{service}:{model.name}", "*")]
+        _note(functions, told)
 
 
 def _answered(model: OperationModel, http_response: AWSResponse, **_: Any) -> None:
@@ -221,4 +223,4 @@ def _object(key: str) -> str:
     return f"Blobs.Arn/{key.partition('/')[0]}/..."
 
 
-_ASKED = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "route53": _route53}
+_TOLD = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "route53": _route53}

@@ -1,7 +1,5 @@
 """What wakes the functions on AWS: SQS' batches of messages, and EventBridge's schedule, as AWS documents them."""
 
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import CoreItem, Job, Repeat
 from tests.web.gateway_events import sample
 
-pytestmark = pytest.mark.usefixtures("aws", "quiet")
+pytestmark = pytest.mark.usefixtures("aws")
 done: list[Any] = []
 
 
@@ -24,14 +22,9 @@ def handle(payload: Any) -> None:
         raise RuntimeError("no luck")
 
 
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Nothing done yet, and failures that are meant to happen stay out of the log."""
+@pytest.fixture(autouse=True)
+def _nothing_done_yet() -> None:
     done.clear()
-    logger = logging.getLogger("chalicelib.core.jobs")
-    logger.disabled = True
-    yield
-    logger.disabled = False
 
 
 def promise(*payloads: Any) -> None:
