@@ -150,4 +150,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    return config.args == config.getini("testpaths") and not any(map(config.getoption, _CHOICES))
+    return config.args == config.getini("testpaths") and not any(config.getoption(choice, None) for choice in _CHOICES)

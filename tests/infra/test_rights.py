@@ -1,5 +1,7 @@
 """The rights of each function: how the tests see what is used, and what is used on AWS alone."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from chalicelib.core.catalogue import FOLD_EVERY, Catalogue
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim
 from chalicelib.hel import users
+from infra.package import ROOT
 from tests import rights
 from tests.client import Client
 from tests.luadns.conftest import key_for
@@ -163,3 +166,12 @@ def test_what_nobody_uses_is_idle() -> None:
 
 def test_the_platform_has_what_it_needs() -> None:
     assert rights.refused(rights.by_the_platform()) == []
+
+
+def test_a_whole_run_fails_when_more_is_granted_than_was_used() -> None:
+    """Here `tests/home` is all there is, and its tests use one right."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", "-o", "testpaths=tests/home"]
+    whole = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert whole.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "policy-api.json: kms:Decrypt on SecretsKey.Arn" in whole.stdout
+    assert "policy-api.json: dynamodb:GetItem on CoreTable.Arn" not in whole.stdout
