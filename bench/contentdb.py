@@ -78,8 +78,11 @@ def fill(data: Path, count: int) -> None:
     open_data(data)
     from chalicelib.contentdb import index, reference, review_index, statistics, topics
     from chalicelib.contentdb.tables import ContentDbItem
+    from chalicelib.core import ids
 
     reference.seed()
+    for numbered in ("package", "release", "screenshot"):
+        ids.reserve(f"contentdb-{numbered}", count)
     with ContentDbItem.batch_write() as batch:
         for number in range(count):
             for item in (*items(number), *reviews(number)):

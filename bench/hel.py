@@ -9,11 +9,15 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from bench.servers import Caller
 from tests.servers import Server, serving
@@ -106,5 +110,41 @@ def _tell(packages: int, name: str, times: list[float], size: int, original: flo
     print(f"{packages:>8}  {name:<22} {median:>9.2f} {slow:>8.2f} {size:>8} {beside}{aim}", flush=True)
 
 
+def fill(data: Path, count: int) -> None:
+    """Store so many packages in a data directory that has none."""
+    from standalone.runtime import open_data
+
+    open_data(data)
+    from chalicelib.core import ids
+    from chalicelib.hel import counts, index, model
+    from chalicelib.hel.tables import HelItem, Package, package_pk
+
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    with HelItem.batch_write() as batch:
+        for number in range(1, count + 1):
+            document = model.parse(_package(number), "author0")
+            owners = document.pop("owners")
+            body = orjson.dumps(document)
+            package = Package(
+                package_pk(document["name"]),
+                "package",
+                id=number,
+                name=document["name"],
+                owners=owners,
+                creator_id=1,
+                document=body.decode(),
+                size=len(body),
+                created_at=moment,
+                updated_at=moment,
+            )
+            batch.save(package)
+            batch.save(counts.start(counts.package(index.key_of(package))))
+    ids.reserve("hel", count)
+    index.catalogue.rebuild()
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--fill"]:
+        fill(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        main()

@@ -2,13 +2,19 @@
 
 import base64
 import json as jsonlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import app as moonbase
+from chalicelib import settings
 from standalone.event import proxy_event
+from tests.web.gateway_events import Resources, rest_event
+
+MakeEvent = Callable[[str, str, str, Mapping[str, str], bytes], dict[str, Any]]
+
+_RESOURCES = Resources(moonbase.app.routes)
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -34,10 +40,11 @@ class Reply:
 
 
 class Client:
-    """Sends requests as events of the gateway through the Chalice app."""
+    """Sends requests through the Chalice app, as events of API Gateway or of our own, as the world is."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_event: MakeEvent | None = None) -> None:
         self.headers: dict[str, str] = {"Host": "moonbase.test"}
+        self._make_event = make_event or _event
 
     def request(
         self,
@@ -62,7 +69,7 @@ class Client:
             body = urlencode(form).encode()
             sent = {"Content-Type": "application/x-www-form-urlencoded", **sent}
         text = query if isinstance(query, str) else urlencode(query, doseq=True)
-        return self.answer(_event(method, path, text, sent, body))
+        return self.answer(self._make_event(method, path, text, sent, body))
 
     def answer(self, event: dict[str, Any]) -> Reply:
         """Send an event."""
@@ -94,6 +101,18 @@ class Client:
 
 
 def _event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """A request as the gateway of this world makes it: API Gateway's event where bytes lie in S3, else our own."""
+    if settings.current().blobs.startswith("s3:"):
+        resource, params = _RESOURCES.find(method, path)
+        return rest_event(
+            method,
+            path,
+            query=parse_qs(query, keep_blank_values=True),
+            headers={"X-Forwarded-Proto": "http", **headers},  # so that both worlds give the same addresses
+            body=body,
+            resource=resource,
+            params=params,
+        )
     scope: Any = {
         "method": method,
         "raw_path": path.encode(),

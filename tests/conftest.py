@@ -26,6 +26,7 @@ from chalicelib.core.tables import Account
 from standalone.storage.engine import Engine
 from standalone.storage.hook import attach, detach
 from standalone.tables import MODELS
+from tests import rights
 from tests.client import Client
 
 # In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
@@ -53,6 +54,7 @@ def _note(model: Any, **_: Any) -> None:
 
 
 botocore.register_initializer(lambda session: session.register("provide-client-params", _note))
+botocore.register_initializer(rights.listen)
 
 
 @pytest.fixture(params=["moto", "embedded"])
@@ -65,19 +67,20 @@ def aws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
 @contextmanager
 def world(kind: str, place: Path) -> Iterator[None]:
     """Such a place, which is gone after the block."""
-    key_file = str(place / "key")
     if kind == "moto":
-        with moto.mock_aws(), settings.override(blobs=f"s3://{BUCKET}", key_file=key_file):
+        with moto.mock_aws():
             from chalicelib.core import aws
 
             aws.client("s3").create_bucket(Bucket=BUCKET)
-            _furnish()
-            yield
+            key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
+            with settings.override(blobs=f"s3://{BUCKET}", kms_key=key, key_file="/nowhere/key"):
+                _furnish()
+                yield
     else:
         engine = Engine(place / "tables.sqlite")
         attach(engine)
         try:
-            with settings.override(blobs=f"file:{place / 'blobs'}", key_file=key_file):
+            with settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
                 _furnish()
                 yield
         finally:
@@ -147,3 +150,40 @@ def calls() -> Iterator[list[str]]:
     _counted.clear()
     yield _counted
     _counted.clear()
+
+
+@pytest.fixture(autouse=True)
+def _within_their_rights() -> Iterator[None]:
+    """A test fails in which a function asks of AWS what its policy does not grant."""
+    rights.latest()
+    yield
+    assert rights.refused(rights.latest()) == []
+
+
+# A run of the whole suite fails when a policy grants what no test needed. Each process of pytest-xdist tells the first
+# one what its tests used.
+_CHOICES = ("collectonly", "deselect", "ignore", "ignore_glob", "keyword", "lf", "markexpr", "stepwise")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    rights.used.update(rights.Right(*right) for right in getattr(node, "workeroutput", {}).get("rights", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["rights"] = [list(right) for right in rights.used]
+    elif session.exitstatus == pytest.ExitCode.OK and rights.idle(rights.used) and _is_whole(config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _is_whole(config) and (idle := rights.idle(rights.used)):
+        terminalreporter.section("granted, and needed by no test")
+        for right in idle:
+            terminalreporter.line(f"{rights.policy_file(right.function).name}: {right.action} on {right.resource}")
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    return config.args == config.getini("testpaths") and not any(config.getoption(choice, None) for choice in _CHOICES)

@@ -54,7 +54,8 @@ def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tup
 
     What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
     """
-    if len(body) > settings.current().max_answer and not accepts_gzip(request):
+    largest = settings.current().max_answer
+    if len(body) > largest and (not accepts_gzip(request) or len(body.gzipped) > largest):
         copy = blobs.put(body, ANSWERS)
         link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
         if link:

@@ -189,7 +189,7 @@ class S3Store:
         try:
             return int(aws.client("s3").head_object(Bucket=self._bucket, Key=key)["ContentLength"])
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "403"):  # 403: absent, to whom may not list the bucket
+            if error.response["Error"]["Code"] == "404":
                 return None
             raise
 

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired
+from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
 from chalicelib.core.views import Value, View
 from chalicelib.luarocks import entries, index, roots, signatures
 from chalicelib.luarocks.roots import File, Root
@@ -19,6 +19,10 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
 PURPOSE = "luarocks"  # of upload slots
+_SLOTS = (
+    "A rock of this size: ask for an upload slot with POST /api/1/KEY/upload_slot, send the rock there, "
+    "and name the slot as upload, and the rock as filename, in place of rock_file."
+)
 ROOT_MANIFEST = {"id": 1, "name": "root"}
 _MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
 _FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock", "asc": "application/pgp-signature"}
@@ -187,9 +191,17 @@ def render_error(request: Request, error: CoreError) -> Response:
     if request.segments[:1] == ("modules",) and wants_html(request):
         return error_page(request, error)
     body: dict[str, Any] = {"errors": error.detail.get("messages") or [error.message]}
+    if isinstance(error, TooLarge) and _would_fit_a_slot(request):
+        body["errors"].append(_SLOTS)
     if isinstance(error, SecondFactorRequired):
         body["two_factor_required"] = True
     return json_response(body, status_of(error), headers_of(error))
+
+
+def _would_fit_a_slot(request: Request) -> bool:
+    """Whether this is a rock that the request is too small for, as on Lambda."""
+    chosen = settings.current()
+    return "upload_rock" in request.segments and chosen.max_body < request.size <= chosen.luarocks_max_upload
 
 
 def _file_columns(file: Value) -> dict[str, Any]:

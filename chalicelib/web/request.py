@@ -88,8 +88,13 @@ class Request:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """Cookies by name. One that breaks the rules does not cost the others, as it does with `http.cookies`."""
-        pairs = (pair.partition("=") for pair in self.headers.get("cookie", "").split(";"))
+        """Cookies by name. One that breaks the rules does not cost the others, as it does with `http.cookies`.
+
+        HTTP/2 lets a client send each in a header of its own (RFC 9113, section 8.2.3).
+        """
+        every = self._event.get("multiValueHeaders") or {}
+        sent = next((values for name, values in every.items() if name.lower() == "cookie"), None)
+        pairs = (pair.partition("=") for pair in ";".join(sent or [self.headers.get("cookie", "")]).split(";"))
         return {name.strip(): value.strip().strip('"') for name, _, value in pairs if name.strip()}
 
     @cached_property

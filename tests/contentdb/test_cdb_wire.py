@@ -289,7 +289,8 @@ def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account
 
 @pytest.mark.parametrize("aws", ["moto"], indirect=True)
 def test_what_is_too_large_to_send_is_compressed_or_elsewhere(client: Client, alice: Account) -> None:
-    published("Alice/lamps")
+    for number in range(12):
+        published(f"Alice/lamps_{number}")
     whole = client.get("/api/updates/").body
     with settings.override(max_answer=len(whole) - 1):
         assert client.get("/api/updates/", headers={"Accept-Encoding": "gzip"}).body == whole
@@ -297,3 +298,5 @@ def test_what_is_too_large_to_send_is_compressed_or_elsewhere(client: Client, al
     assert (reply.status, (reply.header("location") or "").startswith("https://moonbase-test.s3.")) == (302, True)
     [copy] = blobs.listed("contentdb/answers/")
     assert blobs.get(copy.key) == whole
+    with settings.override(max_answer=len(gzip.compress(whole)) - 20):
+        assert client.get("/api/updates/", headers={"Accept-Encoding": "gzip"}).status == 302

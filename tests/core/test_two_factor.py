@@ -415,7 +415,7 @@ def test_verifying_is_three_calls(calls: list[str], recovery: bool) -> None:
         caller, enrolment, _ = enrolled()
         calls.clear()
         two_factor.verify(caller.account, enrolment.recovery_codes[0] if recovery else code_at(enrolment, MOMENT))
-    assert calls == ["GetItem", "UpdateItem", "UpdateItem"]
+    assert [call for call in calls if call != "Decrypt"] == ["GetItem", "UpdateItem", "UpdateItem"]
 
 
 def test_in_a_window_the_key_needs_no_token() -> None:

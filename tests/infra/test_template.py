@@ -16,6 +16,7 @@ from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE
 from infra.stages import ROOT
 from standalone.tables import MODELS
+from tests import rights
 from tests.infra.conftest import make
 
 Template = dict[str, Any]
@@ -161,23 +162,39 @@ def test_bodies_fit_into_a_lambda_event(template: Template) -> None:
         assert int(variables[name]) * 4 / 3 < 6 * 1024 * 1024 - 100_000
 
 
-def test_every_role_reaches_the_tables_and_no_others(template: Template, policies: list[list[Any]]) -> None:
-    tables = [{"Fn::GetAtt": [name, "Arn"]} for name in of_type(template, "AWS::DynamoDB::Table")]
-    assert len(policies) == len(of_type(template, "AWS::Serverless::Function"))
-    for statements in policies:
-        (items,) = (statement["Resource"] for statement in statements if statement["Sid"] == "Items")
-        assert sorted(map(str, items)) == sorted(map(str, tables))
+def test_every_function_has_the_policy_that_is_written_for_it(template: Template) -> None:
+    functions = {
+        "APIHandler": rights.API,
+        "RunJobs": rights.CLOCK,
+        "WakeJobs": rights.QUEUE,
+    }
+    assert set(of_type(template, "AWS::Serverless::Function")) == set(functions)
+    for name, function in functions.items():
+        role, _ = template["Resources"][name]["Properties"]["Role"]["Fn::GetAtt"]
+        (policy,) = template["Resources"][role]["Properties"]["Policies"]
+        assert policy["PolicyDocument"] == json.loads(rights.policy_file(function).read_text())
 
 
-def test_every_role_may_query_every_index(template: Template, policies: list[list[Any]]) -> None:
+def test_every_right_is_to_something_of_the_template(template: Template) -> None:
+    for right in rights.granted():
+        name = right.resource.partition(".")[0]
+        assert name in template["Resources"] or right.action.startswith("route53:"), right
+
+
+def test_the_tests_know_every_table_by_its_name_in_the_template(merged: Template) -> None:
+    tables = of_type_merged(merged, "AWS::DynamoDB::Table")
+    names = {name: table["Properties"]["TableName"]["Fn::Sub"] for name, table in tables.items()}
+    prefix = Settings().tables
+    assert {text.replace("${AWS::StackName}", prefix): name for name, text in names.items()} == rights.TABLES
+
+
+def test_every_index_may_be_queried(template: Template) -> None:
     wanted = {
-        f"${{{name}.Arn}}/index/{index}"
+        f"{name}.Arn/index/{index}"
         for name, table in of_type(template, "AWS::DynamoDB::Table").items()
         for index in indexes(table["Properties"])
     }
-    for statements in policies:
-        (granted,) = (statement["Resource"] for statement in statements if statement["Sid"] == "Indexes")
-        assert {arn["Fn::Sub"] for arn in (granted if isinstance(granted, list) else [granted])} == wanted
+    assert {right.resource for right in rights.granted() if "/index/" in right.resource} == wanted
 
 
 # IAM knows no resource for these, as what they are about is not there yet, or may be anything.
@@ -376,7 +393,6 @@ def test_chalice_makes_no_policy_and_no_log_group_of_its_own() -> None:
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     assert config["autogen_policy"] is False
     assert "log_retention_in_days" not in str(config)
-    assert (ROOT / ".chalice" / "policy-prod.json").exists()
 
 
 def test_every_stage_has_the_same_rights_and_limits(tmp_path: Path, template: Template) -> None:

@@ -1,11 +1,21 @@
 """Events as API Gateway documents them for a REST API's Lambda proxy integration, and as `chalice local` makes them."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 Query = Mapping[str, Sequence[str]]
+EVENTS = Path(__file__).parent.parent / "events"
+
+
+def sample(name: str) -> dict[str, Any]:
+    """An event with every field that AWS documents, from `tests/events`."""
+    event: dict[str, Any] = json.loads(_text_of(name))
+    return event
 
 
 def rest_event(
@@ -13,35 +23,42 @@ def rest_event(
     path: str,
     *,
     query: Query | None = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | Sequence[str]] | None = None,
     body: bytes | None = None,
     stage: str = "",
     resource: str = "/{proxy+}",
+    params: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What API Gateway sends: a body in base64, null for what is not there, the stage in the context's path."""
-    sent = {"Host": "api.test", "X-Forwarded-Proto": "https", **(headers or {})}
-    return {
-        "resource": resource,
-        "path": path,
-        "httpMethod": method,
-        "headers": sent,
-        "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": {name: values[-1] for name, values in query.items() if values} if query else None,
-        "multiValueQueryStringParameters": dict(query) if query else None,
-        "pathParameters": {"proxy": unquote(path.lstrip("/"))},
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": resource,
-            "httpMethod": method,
-            "path": f"/{stage}{path}" if stage else path,
-            "stage": stage or "prod",
-            "protocol": "HTTP/1.1",
-            "identity": {"sourceIp": "203.0.113.7", "userAgent": "test"},
-            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-        },
-        "body": base64.b64encode(body).decode() if body else None,
-        "isBase64Encoded": bool(body),
-    }
+    """What API Gateway sends: a body in base64, null for what is not there, parameters decoded, the path as it came.
+
+    With a `stage` the client called the API's own host name, where the stage leads the path; else a custom domain.
+    """
+    event = sample("rest-execute-api" if stage else "rest-custom-domain")
+    added = {name: value for name, value in event["headers"].items() if name.startswith("X-")}
+    given = {"Host": event["headers"]["Host"] if stage else "api.test", **added, **(headers or {})}
+    sent = {name: [value] if isinstance(value, str) else [*value] for name, value in given.items()}
+    host = sent["Host"][-1]
+    event.update(
+        resource=resource,
+        path=path,
+        httpMethod=method,
+        headers=_last(sent),
+        multiValueHeaders=sent,
+        queryStringParameters=_last(query) if query else None,
+        multiValueQueryStringParameters=dict(query) if query else None,
+        pathParameters=({"proxy": unquote(path.lstrip("/"))} if params is None else dict(params)) or None,
+        body=base64.b64encode(body).decode() if body else None,
+        isBase64Encoded=bool(body),
+    )
+    event["requestContext"].update(
+        resourcePath=resource,
+        httpMethod=method,
+        path=f"/{stage}{path}" if stage else path,
+        domainName=host,
+        domainPrefix=host.partition(".")[0],
+    )
+    event["requestContext"]["identity"]["userAgent"] = _last(sent).get("User-Agent")
+    return event
 
 
 def local_event(
@@ -66,3 +83,49 @@ def local_event(
         "multiValueQueryStringParameters": dict(query) if query else None,
         "body": body,
     }
+
+
+class Resources:
+    """An API's tree of resources, by which API Gateway finds what a request is for."""
+
+    def __init__(self, routes: Mapping[str, Collection[str]]) -> None:
+        """`routes` are the methods of each declared path."""
+        self._routes = routes
+        self._fixed: set[str] = set()
+        self._variable: dict[str, str] = {}
+        for route in routes:
+            above = ""
+            for segment in route.strip("/").split("/"):
+                if segment.startswith("{") and not segment.endswith("+}"):
+                    self._variable[above] = segment
+                above += f"/{segment}"
+                self._fixed.add(above)
+
+    def find(self, method: str, path: str) -> tuple[str, dict[str, str]]:
+        """The resource, and the parameters that it takes from the path.
+
+        A fixed name goes before the variable one, and there is no way back. What fits nowhere, by its path or by its
+        method, goes to the root's `{proxy+}`.
+        """
+        resource, params = "", dict[str, str]()
+        for segment in path.strip("/").split("/"):
+            if f"{resource}/{segment}" in self._fixed:
+                resource += f"/{segment}"
+            elif variable := self._variable.get(resource):
+                resource += f"/{variable}"
+                params[variable.strip("{}")] = unquote(segment)
+            else:
+                resource = ""
+                break
+        if method in self._routes.get(resource, ()):
+            return resource, params
+        return "/{proxy+}", {"proxy": unquote(path[1:])}
+
+
+def _last(groups: Query) -> dict[str, str]:
+    return {name: values[-1] for name, values in groups.items() if values}
+
+
+@cache
+def _text_of(name: str) -> str:
+    return (EVENTS / f"{name}.json").read_text()

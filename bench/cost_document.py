@@ -1,0 +1,171 @@
+"""docs/cost.md, from what was counted and measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench import cold, months, prices
+from bench.aws import Spent
+from bench.months import MONTHS, Costs, Month
+from bench.prices import DATE, PRICES, bill, milliseconds
+from bench.servers import ROOT
+
+FILE = ROOT / "docs" / "cost.md"
+
+ABOUT = """\
+# What it costs on AWS
+
+`python -m bench.cost` writes this page: it stores {small:,} and then {large:,} packages in each of LuaRocks, ContentDB
+and Hel, asks each request as a client does, and **counts** the calls to AWS and the units that they consume. The
+tables are those of [the storage engine](../standalone/storage/capacity.py), which follows DynamoDB's published rules;
+S3, KMS, SQS and Route 53 are moto's. The process is warm: it has the catalogue in memory, and asks for what has
+changed. A test counts again. The app's CPU is **measured**; how long calls of AWS take is **assumed**, see the end.
+
+## What is counted
+
+Where {small:,} and {large:,} packages differ, both numbers stand there. A transaction takes two units for each
+kilobyte, an index one more; a write whose condition fails is paid for like any other. What goes out from S3 by a link
+is counted with the request that led there. Jobs have no client.
+"""
+DOLLARS = """
+## Dollars for a million of each
+
+With {small:,} packages, and the sum with {large:,}. `ms` is how long the function of {memory:,} MB works. Most of what
+a read costs is API Gateway's share; one machine has none ([operating.md](operating.md)).
+"""
+MONTHS_TEXT = """
+## Some months
+
+With {small:,} packages.
+"""
+IDLE = """
+## A month in which nobody comes
+
+What is stored comes on top, {tables:.2f} dollars for a gigabyte in the tables and {bucket:.3f} in the bucket. Tables,
+functions, API and bucket cost nothing while nobody asks.
+"""
+COLD = """
+## Cold starts
+
+`import app` takes {cpu:.0f} ms of CPU and {wall:.0f} ms by the clock on two cores, the best of {times}, and holds
+{held:.0f} MB; a test holds the libraries that it must not load. The first request that needs a service's catalogue
+loads it all, from S3 on AWS and from a file here. What it then holds must fit into the functions' {memory:,} MB.
+"""
+PRICES_TEXT = """
+## Prices and assumptions
+
+Dollars for us-east-1 in {date}, from AWS' pricing pages, without the free tier and without tax:
+"""
+ASSUMED = """
+- The function gets {share:.2f} of a core: Lambda gives a whole one at {whole:,} MB. Its CPU is as fast as this one.
+- A call of AWS takes {call:.2f} ms of CPU to build, sign, send and read: measured over HTTP, without TLS.
+- Calls take elsewhere, in ms: {waits}. The function waits meanwhile and is paid for.
+- Lambda and the app write {log} bytes to the log about each call.
+- Five pollers of Lambda ask the queue, 20 seconds each time.
+"""
+
+
+def written(
+    sizes: Sequence[int], rows: Sequence[Sequence[Mapping[str, Any]]], starts: Sequence[Mapping[str, Any]]
+) -> str:
+    """The whole page for two sizes. The CPU of imports and of calls is measured here."""
+    call_cpu, imported = cold.call_cpu(), cold.imported()
+    small, large = map(costs_of, rows)
+    size = {"small": sizes[0], "large": sizes[1], "memory": prices.MEMORY}
+    stored = {"tables": "DynamoDB storage, with point-in-time recovery", "bucket": "S3 storage"}
+    took = {"cpu": imported["cpu"] * 1000, "wall": imported["wall"] * 1000, "held": imported["held"]}
+    waits = ", ".join(f"{name} {wait}" for name, wait in prices.WAITS.items())
+    parts = [
+        ABOUT.format(**size),
+        counted(sizes, small, large),
+        DOLLARS.format(**size),
+        dollars(sizes, small, large, call_cpu),
+        MONTHS_TEXT.format(**size),
+        *(month_table(month, small, call_cpu) for month in MONTHS),
+        IDLE.format(**{name: PRICES[price][0] for name, price in stored.items()}),
+        table(("", "dollars"), [(name, f"{total:.2f}") for name, total in months.idle(small, call_cpu)]),
+        COLD.format(**size, **took, times=cold.IMPORTS),
+        cold_starts(sizes, starts),
+        PRICES_TEXT.format(date=DATE),
+        table(("", "dollars", "for a"), [(name, f"{price:g}", unit) for name, (price, unit) in PRICES.items()]),
+        ASSUMED.format(
+            share=prices.MEMORY / prices.WHOLE_CORE,
+            whole=prices.WHOLE_CORE,
+            call=call_cpu * 1000,
+            waits=waits,
+            log=prices.LOG_BYTES,
+        ),
+    ]
+    return "\n".join(parts)
+
+
+def costs_of(rows: Sequence[Mapping[str, Any]]) -> Costs:
+    """What was measured, by name; the jobs that are no service's at the end."""
+    ordered = sorted(rows, key=lambda row: row["name"].startswith("job: "))
+    return {row["name"]: Spent(**{name: value for name, value in row.items() if name != "name"}) for row in ordered}
+
+
+def counted(sizes: Sequence[int], small: Costs, large: Costs) -> str:
+    """The table that a test counts again."""
+    lines = []
+    for name, spent in small.items():
+        texts = map(both, counts_of(spent), counts_of(large[name]))
+        lines.append((name, *texts, *(f"{one.from_gateway + one.from_bucket:,}" for one in (spent, large[name]))))
+    return table(("", *COLUMNS, *(f"bytes out at {size:,}" for size in sizes)), lines)
+
+
+COLUMNS: dict[str, Callable[[Spent], str]] = {
+    "DynamoDB calls": lambda spent: str(sum(n for call, n in spent.calls.items() if call.startswith("dynamodb:"))),
+    "read units": lambda spent: f"{spent.read_units:g}",
+    "write units": lambda spent: f"{spent.write_units:g}",
+    "other calls": lambda spent: ", ".join(
+        call.replace(":", " ") + (f" {number}x" if number > 1 else "")
+        for call, number in sorted(spent.calls.items())
+        if not call.startswith("dynamodb:")
+    ),
+}
+
+
+def counts_of(spent: Spent) -> list[str]:
+    """What stands in the COLUMNS."""
+    return [column(spent) for column in COLUMNS.values()]
+
+
+def dollars(sizes: Sequence[int], small: Costs, large: Costs, call_cpu: float) -> str:
+    """What a million of each costs, part by part."""
+    lines = []
+    for name, spent in small.items():
+        one, other = (bill(each, call_cpu, by_gateway="job: " not in name) for each in (spent, large[name]))
+        parts = (one.dynamodb, one.functions, one.others, one.transfer, one.own, one.gateway, one.total, other.total)
+        lines.append((name, f"{milliseconds(spent, call_cpu):.0f}", *(f"{part:.2f}" for part in parts)))
+    head = ("", "ms", "DynamoDB", "Lambda, log", "S3, SQS, KMS", "transfer", "together", "API Gateway", "in all")
+    return table((*head, f"in all at {sizes[1]:,}"), lines)
+
+
+def month_table(month: Month, costs: Costs, call_cpu: float) -> str:
+    """A month of one kind of use."""
+    found = months.lines(month, costs, call_cpu)
+    lines = [(name, f"{times:,}" if times else "", f"{own:.2f}", f"{share:.2f}") for name, times, own, share in found]
+    return f"**{month.name}**: {month.about}.\n\n" + table(("", "times", "dollars", "API Gateway"), lines)
+
+
+def cold_starts(sizes: Sequence[int], starts: Sequence[Mapping[str, Any]]) -> str:
+    """The first request of a process, for each catalogue."""
+    head = ("the first", *(text for size in sizes for text in (f"CPU at {size:,}", f"held at {size:,}")))
+    lines = []
+    for path in cold.FIRST:
+        texts = [
+            text for one in starts for text in (f"{one[path]['cpu'] * 1000:.0f} ms", f"{one[path]['held']:.0f} MB")
+        ]
+        lines.append((f"`GET {path}`", *texts))
+    return table(head, lines)
+
+
+def both(one: str, other: str) -> str:
+    """Two numbers, where they differ."""
+    return one if one == other else f"{one} → {other}"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Markdown; all columns but the first to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines)) + "\n"

@@ -1,0 +1,231 @@
+"""API Gateway's events, as AWS documents them, through the whole app: every path, and all that a request may carry."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import pytest
+
+import app as moonbase
+from chalicelib.core import jobs
+from chalicelib.core.tables import Account
+from chalicelib.web.request import Request
+from chalicelib.web.routing import Place
+from chalicelib.web.service import Service
+from tests.client import Client, Reply
+from tests.contentdb.conftest import change, draft, token
+from tests.contentdb.made import MOD, picture, zipped
+from tests.hel.conftest import package
+from tests.luadns.conftest import key_for
+from tests.luarocks.conftest import rock, rockspec
+from tests.web.gateway_events import Resources, rest_event, sample
+
+RESOURCES = Resources(moonbase.app.routes)
+PLACES = sorted(moonbase.site.tree.places(), key=lambda place: place.path)
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+ODD = "l ä+%/{x}"  # decoded; what a path parameter must arrive as
+API = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
+BASES = (API, "https://api.test", "http://moonbase.test")
+
+embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+
+
+def golden(method: str, path: str, stage: str = "", **more: Any) -> dict[str, Any]:
+    """What API Gateway makes of a request."""
+    resource, params = RESOURCES.find(method, path)
+    return rest_event(method, path, stage=stage, resource=resource, params=params, **more)
+
+
+def filled(place: Place[Service]) -> str:
+    """A place's path with a value for each parameter, encoded."""
+    return "/".join(quote(f"{ODD}{part}", safe="") if "{" in part else part for part in place.path.split("/"))
+
+
+def plain(reply: Reply) -> str:
+    """An answer without what differs by who was asked: the base of its URLs, and LuaDNS' id of the request."""
+    headers = {name: values for name, values in reply.headers.items() if name not in ("content-length", "etag")}
+    text = f"{reply.status} {headers} {reply.body.decode()}"
+    for base in BASES:
+        text = text.replace(base, "https://HERE")
+    return re.sub(r'"request_id":"[^"]+"', "", text)
+
+
+def test_what_is_made_is_as_the_samples_are() -> None:
+    for name, stage in (("rest-custom-domain", ""), ("rest-execute-api", "prod")):
+        event = sample(name)
+        more = {
+            "query": event["multiValueQueryStringParameters"],
+            "headers": event["multiValueHeaders"],
+            "body": base64.b64decode(event["body"]) if event["body"] else None,
+        }
+        assert golden(event["httpMethod"], event["path"], stage, **more) == event
+
+
+def test_every_path_has_its_resource_and_its_parameters() -> None:
+    for place in PLACES:
+        for method in place.methods:
+            event = golden(method, filled(place))
+            _, found, params = moonbase.site.tree.find(Request(event).segments)
+            assert found is place
+            if event["resource"] == "/{proxy+}":
+                assert place.path.count("/") == 1, f"{method} {place.path} has no resource"
+            elif event["resource"] != "/":
+                assert (event["resource"], event["pathParameters"] or {}) == (place.path, params)
+            assert params == {part[1:-1]: f"{ODD}{part}" for part in place.path.split("/") if "{" in part}
+
+
+@embedded
+@pytest.mark.parametrize("stage", ["", "prod"])
+def test_every_path_answers_as_it_does_here(client: Client, stage: str) -> None:
+    """To whoever has no credential, so that nothing changes between the two; also to methods that it does not take."""
+    for place in PLACES:
+        for method in METHODS:
+            ours = client.request(method, filled(place))
+            theirs = client.answer(golden(method, filled(place), stage))
+            assert (place.path, method, plain(theirs)) == (place.path, method, plain(ours))
+            assert ours.status < 500
+
+
+def test_the_samples_are_answered(client: Client, alice: Account) -> None:
+    draft("Alice/lamps")
+    unknown = client.answer(sample("rest-custom-domain"))
+    assert (unknown.status, unknown.json["success"]) == (404, False)
+    known = {**sample("rest-custom-domain"), "path": "/api/packages/Alice/lamps/releases/"}
+    assert (client.answer(known).status, client.answer(known).json) == (200, [])
+    nowhere = client.answer(sample("rest-execute-api"))
+    assert (nowhere.status, nowhere.json) == (404, {"message": "There is nothing at this path."})
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"q": ["iron lamps"]}, ["lamps"]),
+        ({"q": ["a+b"]}, ["plus"]),
+        ({"type": ["mod", "txp"]}, ["lamps", "plus", "skin"]),
+        ({"type": ["txp"]}, ["skin"]),
+        ({"q": [""], "type": ["mod"]}, ["lamps", "plus"]),
+        (None, ["lamps", "plus", "skin"]),
+    ],
+)
+def test_parameters_of_the_query_come_decoded(client: Client, alice: Account, query: Any, names: list[str]) -> None:
+    """API Gateway makes a blank of a plus and a plus of %2B; of a repeated one it tells all values in one place."""
+    for name, type, title in (("lamps", "MOD", "Iron lamps"), ("plus", "MOD", "a+b"), ("skin", "TXP", "Skin")):
+        draft(f"Alice/{name}", type=type, title=title)
+        change(f"Alice/{name}", state="APPROVED")
+    reply = client.answer(golden("GET", "/api/packages/", query=query))
+    assert (reply.status, sorted(found["name"] for found in reply.json)) == (200, names)
+
+
+@pytest.mark.parametrize("coded", [True, False])
+@pytest.mark.parametrize("body", [None, ""])
+def test_no_body_is_none_however_it_is_told(client: Client, body: str | None, coded: bool) -> None:
+    event = {**golden("POST", "/auth"), "body": body, "isBase64Encoded": coded}
+    reply = client.answer(event)
+    assert (reply.status, reply.json["message"]) == (400, "Bad request.")
+
+
+def test_a_body_that_came_as_text_is_read_as_well(client: Client) -> None:
+    about = {"action": "register", "nickname": "Müller", "email": "m@example.org", "password": "wonderland"}
+    event = {**golden("POST", "/auth"), "body": json.dumps(about, ensure_ascii=False), "isBase64Encoded": False}
+    assert client.answer(event).json["message"] == "The nickname contains illegal characters."
+
+
+@pytest.mark.parametrize("missing", [None, {}])
+def test_a_request_without_headers_is_answered(client: Client, missing: dict[str, str] | None) -> None:
+    for path in ("/api/tool_version", "/manifest", "/packages", "/api/packages/", "/v1/zones"):
+        event = {**golden("GET", path), "headers": missing, "multiValueHeaders": missing}
+        assert client.answer(event).status == (403 if path == "/v1/zones" else 200)  # LuaDNS wants an Accept
+
+
+def test_head_tells_what_get_would(client: Client, alice: Account) -> None:
+    for path in ("/api/tool_version", "/manifest", "/packages", "/api/packages/", "/healthz", "/hel/index"):
+        get, head = (client.answer(golden(method, path)) for method in ("GET", "HEAD"))
+        assert (head.status, head.body, head.header("content-length")) == (200, b"", str(len(get.body)))
+
+
+def test_options_are_told_of_every_path(client: Client) -> None:
+    for place in PLACES:
+        reply = client.answer(golden("OPTIONS", filled(place)))
+        assert reply.header("allow") == ", ".join(place.methods)
+
+
+def test_cookies_may_come_in_one_header_or_in_several(client: Client, alice: Account) -> None:
+    """HTTP/2 lets a client send each cookie in a header of its own (RFC 9113, section 8.2.3)."""
+    about = {"action": "log-in", "nickname": "Alice", "password": "wonderland"}
+    log_in = client.answer(golden("POST", "/auth", body=json.dumps(about).encode()))
+    cookie = str(log_in.header("set-cookie")).partition(";")[0]
+    for sent in ([f"theme=dark; {cookie}"], [cookie, "theme=dark"], ["theme=dark", cookie]):
+        profile = client.answer(golden("GET", "/profile", headers={"Cookie": sent}))
+        assert (profile.status, profile.json["logged_in"]) == (200, True), sent
+
+
+def test_of_a_repeated_header_the_last_one_counts(client: Client, alice: Account) -> None:
+    good = token(alice)["Authorization"]
+    for sent, known in ([["Bearer x", good], True], [[good, "Bearer x"], False], [[good], True]):
+        reply = client.answer(golden("GET", "/api/whoami/", headers={"Authorization": sent}))
+        assert reply.json.get("is_authenticated", False) is known
+
+
+@pytest.fixture
+def behind(aws: None) -> Client:
+    """A client that calls the API's own host name, where the stage leads each path."""
+
+    def make_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        named = parse_qs(query, keep_blank_values=True)
+        return golden(method, path, "prod", query=named, headers=headers, body=body)
+
+    client = Client(make_event)
+    client.headers.clear()
+    return client
+
+
+def follow(behind: Client, url: Any) -> Reply:
+    """What a URL that was told leads to; it must have the stage."""
+    assert str(url).startswith(f"{API}/")
+    path, _, query = str(url).removeprefix(API).partition("?")
+    return behind.get(path, query=query)
+
+
+def test_below_a_stage_rocks_are_published_and_found(behind: Client, key: str) -> None:
+    made = behind.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x.rockspec", rockspec())}).json
+    files = {"rock_file": ("say-1.0-1.src.rock", rock())}
+    assert behind.post(f"/api/1/{key}/upload_rock/{made['version']['id']}", files=files).status == 200
+    assert follow(behind, made["module_url"]).status == 200
+    (version,) = behind.get("/api/1/modules/say").json["versions"]
+    assert [follow(behind, file["url"]).body for file in version["files"]] == [rockspec(), rock()]
+    assert follow(behind, behind.get("/manifests/alice").header("location")).status == 200
+
+
+def test_below_a_stage_packages_are_published_and_found(behind: Client, alice: Account) -> None:
+    draft("Alice/mymod")
+    bearer = token(alice)
+    new = "/api/packages/Alice/mymod/releases/new/"
+    files = {"file": ("mymod.zip", zipped(MOD))}
+    task = behind.post(new, headers=bearer, form={"title": "One"}, files=files).json["task"]
+    jobs.run_due()
+    change("Alice/mymod", state="APPROVED")
+    assert behind.get(task).json["status"] == "SUCCESS"
+    shot = {"file": ("one.png", picture())}
+    made = behind.post("/api/packages/Alice/mymod/screenshots/new/", headers=bearer, form={"title": "One"}, files=shot)
+    assert follow(behind, made.json["screenshot"]["url"]).header("content-type") == "image/png"
+    told = behind.get("/api/packages/Alice/mymod/").json
+    (release,) = behind.get("/api/packages/Alice/mymod/releases/").json
+    assert follow(behind, told["url"]).status == 302
+    assert behind.get(release["url"]).status in (200, 302)  # upstream tells a path alone
+
+
+def test_below_a_stage_hel_and_luadns_work(behind: Client, bob: Account) -> None:
+    about = {"nickname": "Carol", "email": "carol@example.org", "password": "wonderland"}
+    assert behind.post("/auth", json={"action": "register", **about}).status == 200
+    cookie = str(behind.post("/auth", json={"action": "log-in", **about}).header("set-cookie"))
+    assert "Path=/;" in cookie
+    assert "; Secure" in cookie
+    created = behind.post("/packages", json=package(), headers={"Cookie": cookie.partition(";")[0]})
+    assert (created.status, behind.get("/packages/thing").json["data"]["name"]) == (201, "thing")
+    dns = key_for(behind, bob)
+    zone = dns.zone("example.com")
+    record = dns.record(zone, "www.example.com.", "A", "192.0.2.1")
+    assert dns("DELETE", f"/zones/{zone}/records/{record['id']}").status == 200
