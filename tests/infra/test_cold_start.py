@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from infra.package import ROOT
+from infra.stages import ROOT
 
 EVERYWHERE = {"botocore", "orjson", "pynamodb"}  # of requirements.txt; and Chalice, which is in the package anyway
 

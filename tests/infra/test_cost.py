@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from infra.package import ROOT
+from infra.stages import ROOT
 
 
 def test_the_document_says_what_is_counted() -> None:

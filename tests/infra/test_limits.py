@@ -27,6 +27,7 @@ ENVELOPES = {  # the names in a refusal, and which of them has the text
     "hel": ({"success", "title", "message", "explanation", "code", "version", "logged_in"}, "message"),
     "luadns": ({"status", "request_id", "message"}, "message"),
     "home": ({"message"}, "message"),
+    "account": ({"message"}, "message"),
 }
 RESOURCES = Resources(moonbase.app.routes)
 

@@ -16,7 +16,7 @@ from chalicelib.core.catalogue import FOLD_EVERY, Catalogue
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim
 from chalicelib.hel import users
-from infra.package import ROOT
+from infra.stages import ROOT
 from tests import rights
 from tests.client import Client
 from tests.luadns.conftest import key_for
