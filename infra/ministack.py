@@ -28,6 +28,7 @@ REGION = "us-east-1"
 # MiniStack's root caller; what runs in its Lambda gets the credentials of the function's role instead.
 ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 PATIENCE = 60.0
+_ROOM = 2 * 1024**3
 
 
 class MiniStack:
@@ -90,7 +91,7 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
     }
-    with log.open("wb") as output, tempfile.TemporaryDirectory() as scratch:
+    with log.open("wb") as output, tempfile.TemporaryDirectory(dir=_quick_place()) as scratch:
         environment["TMPDIR"] = scratch  # where it unpacks functions, and leaves them
         server = subprocess.Popen(
             [python, "-m", "ministack"],
@@ -173,6 +174,12 @@ def install(home: Path) -> Path:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS], check=True)
         pins.write_text(wanted)
     return python
+
+
+def _quick_place() -> str | None:
+    """Memory, where there is enough of it: each function is unpacked several times, into thousands of files."""
+    memory = Path("/dev/shm")  # noqa: S108
+    return str(memory) if memory.exists() and shutil.disk_usage(memory).free > _ROOM else None
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:

@@ -52,7 +52,7 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
         place = Place(url, _site(url), ("--stack", NAME), cloud.environment(), scratch)
         moved = move(place, scratch)
         _use(cloud)
-        names = jobs.forget_repeats()
+        names = jobs.forget_repeats(cloud, stack.outputs()["RunJobsName"])
         with step("paths, methods and limits; every service, by every name"):
             smoke.smoke(place.site)
             smoke.services(place.site)

@@ -1,14 +1,10 @@
 """Promised work on AWS: by the clock, by the queue, and by a call; each with the rights of its own function."""
 
 import json
-from typing import TYPE_CHECKING
 
 from infra import ministack
 from infra.ministack import MiniStack
 from infra.rehearsal.place import Failure, until
-
-if TYPE_CHECKING:
-    from chalicelib.core.tables import Job
 
 # What EventBridge sends on a schedule.
 TICK = {
@@ -23,15 +19,20 @@ TICK = {
     "detail": {},
 }
 _A_MINUTE_OR_TWO = 100.0
+_FOLD = "fold-catalogue"
 
 
-def forget_repeats() -> list[str]:
-    """Let every repeating job be due, which nobody but the clock promises; returns their names."""
+def forget_repeats(cloud: MiniStack, function: str) -> list[str]:
+    """Let every repeating job be due, which nobody but the clock promises; returns their names.
+
+    A warm function knows when it need ask again; one that was changed starts anew.
+    """
     from chalicelib.core.tables import Repeat
 
     repeats = list(Repeat.query("jobs-repeating"))
     for repeat in repeats:
         repeat.delete()
+    cloud.client("lambda").update_function_configuration(FunctionName=function, Description="Rehearsed")
     return [repeat.sk for repeat in repeats]
 
 
@@ -43,7 +44,7 @@ def repeated(names: list[str]) -> None:
         raise Failure(f"the repeating jobs are {names}")
     until(
         "the schedule",
-        lambda: {repeat.sk for repeat in Repeat.query("jobs-repeating")} >= set(names) and not _waiting(),
+        lambda: {repeat.sk for repeat in Repeat.query("jobs-repeating")} >= set(names) and not set(names) & _waiting(),
         _A_MINUTE_OR_TWO,
     )
     _nobody_died()
@@ -57,8 +58,9 @@ def called(cloud: MiniStack, function: str) -> None:
     with settings.override(queue=""):
         _promise_fold()
     answer = cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(TICK))
-    if "FunctionError" in answer or _waiting():
-        raise Failure(f"run_jobs: {answer['Payload'].read()!r}, left {[job.name for job in _waiting()]}")
+    if "FunctionError" in answer:
+        raise Failure(f"run_jobs: {answer['Payload'].read()!r}")
+    until("a job, after the function was called", lambda: _FOLD not in _waiting())
     _nobody_died()
     head = Head.find("catalogue#luarocks", "head")
     if head is None or head.snapshot_sequence != head.sequence:
@@ -68,7 +70,7 @@ def called(cloud: MiniStack, function: str) -> None:
 def woken() -> None:
     """A promise that is announced in the queue is kept at once."""
     _promise_fold()
-    until("the job that the queue announced", lambda: not _waiting())
+    until("the job that the queue announced", lambda: _FOLD not in _waiting())
     _nobody_died()
 
 
@@ -77,14 +79,15 @@ def _promise_fold() -> None:
     from chalicelib.core.storage import Transaction
 
     writes = Transaction()
-    jobs.promise(writes, "fold-catalogue", {"name": "luarocks"})
+    jobs.promise(writes, _FOLD, {"name": "luarocks"})
     writes.commit()
 
 
-def _waiting() -> "list[Job]":
+def _waiting() -> set[str]:
+    """The names of what is yet to be done."""
     from chalicelib.core import jobs
 
-    return jobs.waiting()
+    return {job.name for job in jobs.waiting()}
 
 
 def _nobody_died() -> None:

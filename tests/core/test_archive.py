@@ -96,6 +96,20 @@ def ids(items: dict[str, list[Any]]) -> set[int]:
     return {int(item["id"]["N"]) for name, rows in items.items() if "luarocks" in name for item in rows if "id" in item}
 
 
+def test_whoever_watches_sees_it_come_to_its_end(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    with world("embedded", tmp_path / "a"):
+        publish()
+        file = export(tmp_path)
+    verified: list[int] = []
+    imported: list[int] = []
+    with world("embedded", tmp_path / "b"), file.open("rb") as source:
+        archive.verify(source, MODELS, verified.append)
+        archive.read(source, MODELS, str(file.with_suffix(".key")), imported.append)
+    assert (sum(verified), sum(imported)) == (file.stat().st_size, 2 * file.stat().st_size)
+
+
 @pytest.mark.parametrize(("source", "target"), WAYS)
 def test_an_installation_moves_with_everything(source: str, target: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
