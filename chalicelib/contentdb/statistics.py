@@ -108,9 +108,12 @@ def show(package_ids: Collection[int]) -> None:
 
 
 def tidy() -> None:
-    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored."""
+    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored.
+
+    That is read package by package: on AWS the functions may not scan a table, as `rebuild` does.
+    """
     if not catalogue.view().sequence:
-        catalogue.rebuild()
+        show(index.by_id(index.catalogue.view()))
     oldest = _first_shown().isoformat()[:7]
 
     def renew(view: View) -> Changes:
