@@ -108,7 +108,10 @@ def show(package_ids: Collection[int]) -> None:
 
 
 def tidy() -> None:
-    """Let the catalogue drop the months that it need not show any more; the first time, show what is stored."""
+    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored.
+
+    That is read package by package: on AWS the functions may not scan a table, as `rebuild` does.
+    """
     if not catalogue.view().sequence:
         show(index.by_id(index.catalogue.view()))
     oldest = _first_shown().isoformat()[:7]
