@@ -76,8 +76,11 @@ def fill(data: Path, count: int) -> None:
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.contentdb import index, reference, review_index, statistics, topics
+    from chalicelib.contentdb import index, reference
+    from chalicelib.contentdb.reviews import index as review_index
+    from chalicelib.contentdb.statistics import statistics
     from chalicelib.contentdb.tables import ContentDbItem
+    from chalicelib.contentdb.topics import topics
     from chalicelib.core import ids
 
     reference.seed()
@@ -98,7 +101,7 @@ def fill(data: Path, count: int) -> None:
 
 def months(count: int) -> Iterator[object]:
     """The statistics of two years: of each user's packages, and of package 7."""
-    from chalicelib.contentdb import statistics
+    from chalicelib.contentdb.statistics import statistics
     from chalicelib.contentdb.tables import MonthlyStats, UserStats
 
     written = {month: columns(month) for month in _last_months(_MONTHS)}
@@ -114,14 +117,14 @@ def months(count: int) -> Iterator[object]:
 
 def columns(month: str) -> list[list[int]]:
     """The numbers of a month."""
-    from chalicelib.contentdb import series
+    from chalicelib.contentdb.statistics import series
 
     pick = random.Random(month)
     return [[pick.randrange(30) for _ in column] for column in series.blank(month)]
 
 
 def _last_months(number: int) -> list[str]:
-    from chalicelib.contentdb import series, statistics
+    from chalicelib.contentdb.statistics import series, statistics
 
     last = statistics.today()
     return list(series.months_between(last.replace(year=last.year - 3), last))[-number:]

@@ -113,7 +113,8 @@ def import_(file: BinaryIO) -> dict[str, Any]:
     It is an array of objects as /api/topics/ shows them: id, title, author, type (mod, game or txp), created_at; and,
     if you like, name, link, is_wip, posts, views. If anything is wrong with any of them, nothing is changed.
     """
-    from chalicelib.contentdb import topic_file, topics
+    from chalicelib.contentdb.topics import file as topic_file
+    from chalicelib.contentdb.topics import topics
 
     return {"topics": topics.replace(file.read(topic_file.LARGEST + 1))}
 

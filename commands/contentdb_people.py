@@ -16,7 +16,8 @@ def review() -> None:
 @click.option("--by", help="Only those of one account.")
 def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
     """All reviews, newest first."""
-    from chalicelib.contentdb import index, review_index
+    from chalicelib.contentdb import index
+    from chalicelib.contentdb.reviews import index as review_index
 
     packages = index.by_id(index.catalogue.view())
     return [
@@ -34,7 +35,7 @@ def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
 @click.argument("number", metavar="ID", type=int)
 def approve_review(number: int) -> dict[str, Any]:
     """Let lists show a review that waits for it."""
-    from chalicelib.contentdb import reviews
+    from chalicelib.contentdb.reviews import reviews
 
     approved = reviews.approve(*_place(number), number)
     return {"id": number, "approved": approved.approved}
@@ -45,7 +46,7 @@ def approve_review(number: int) -> dict[str, Any]:
 @click.option("--by", help="All those of one account, such as one that was banned.")
 def delete_reviews(numbers: tuple[int, ...], by: str | None) -> dict[str, Any]:
     """Delete reviews, with their votes."""
-    from chalicelib.contentdb import reviews
+    from chalicelib.contentdb.reviews import reviews
 
     every = [*numbers, *(_ids_by(by) if by else ())]
     for number in every:
@@ -79,7 +80,8 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
 
     ContentDB/featured leads lists, ContentDB/spotlight the homepage.
     """
-    from chalicelib.contentdb import collections, index
+    from chalicelib.contentdb import index
+    from chalicelib.contentdb.collections import collections
 
     made = collections.set_packages(*split(key), packages)
     shown = collections.shown(index.catalogue.view(), made, drafts=True)
@@ -90,7 +92,7 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("key", metavar="AUTHOR/NAME")
 def delete_collection(key: str) -> None:
     """Delete a collection; its packages stay."""
-    from chalicelib.contentdb import collections
+    from chalicelib.contentdb.collections import collections
 
     collections.delete(*split(key))
 
@@ -105,7 +107,8 @@ def delete_collection(key: str) -> None:
 @click.option("--forums", help="A username there.")
 def profile(username: str, **said: str | None) -> dict[str, Any]:
     """What an account says of itself; options change it, an empty one clears."""
-    from chalicelib.contentdb import index, profiles
+    from chalicelib.contentdb import index
+    from chalicelib.contentdb.users import profiles
 
     given = {name: text or None for name, text in said.items() if text is not None}
     account = profiles.edit(username, given) if given else profiles.get_account(username)
@@ -122,7 +125,8 @@ def split(key: str) -> tuple[str, str]:
 
 def _place(number: int) -> tuple[str, str]:
     """The author and the name of the package, also of a deleted one, that a review is of."""
-    from chalicelib.contentdb import index, review_index
+    from chalicelib.contentdb import index
+    from chalicelib.contentdb.reviews import index as review_index
 
     entry = review_index.catalogue.view().entries.get(str(number))
     if entry is None:
@@ -132,7 +136,7 @@ def _place(number: int) -> tuple[str, str]:
 
 
 def _ids_by(username: str) -> Iterator[int]:
-    from chalicelib.contentdb import review_index
+    from chalicelib.contentdb.reviews import index as review_index
 
     entries = list(review_index.catalogue.view().entries.values())
     return (int(entry.key) for entry in entries if entry.value["author"] == username)

@@ -1,12 +1,12 @@
 """ContentDB's catalogue: what lists, searches, reads and updates are answered from.
 
-One view holds four kinds of entries, so that a request needs one call for all it wants to know:
+One view holds five kinds of entries, so that a request needs one call for all it wants to know:
 
 - `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
 - `reference#<set>`: rows of reference data, see reference.py.
-- `collection#author/name`: a collection, see collections.py.
-- `user#username`: what somebody says of themselves, see profiles.py.
-- `topics#all`: where the forum's topics are, see topics.py.
+- `collection#author/name`: a collection, see collections/.
+- `user#username`: what somebody says of themselves, see users/.
+- `topics#all`: where the forum's topics are, see topics/.
 
 A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
 the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a

@@ -1,29 +1,18 @@
 """ContentDB's HTTP API, in the order of its own API page; what is ours stands at the end of each section."""
 
-from chalicelib.contentdb import (
-    auth,
-    client_routes,
-    collection_routes,
-    file_routes,
-    hypertext_routes,
-    index,
-    languages,
-    lists,
-    packages,
-    reference,
-    release_routes,
-    review_routes,
-    schema,
-    screenshot_routes,
-    shapes,
-    states,
-    stats_routes,
-    user_routes,
-    versions,
-    wire,
-)
+from chalicelib.contentdb import auth, index, languages, packages, reference, schema, shapes, states, versions, wire
 from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.collections import routes as collection_routes
+from chalicelib.contentdb.dialog import routes as client_routes
+from chalicelib.contentdb.files import routes as file_routes
+from chalicelib.contentdb.lists import lists
+from chalicelib.contentdb.releases import routes as release_routes
+from chalicelib.contentdb.reviews import routes as review_routes
+from chalicelib.contentdb.screenshots import routes as screenshot_routes
 from chalicelib.contentdb.service import service
+from chalicelib.contentdb.statistics import routes as stats_routes
+from chalicelib.contentdb.texts import routes as hypertext_routes
+from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound

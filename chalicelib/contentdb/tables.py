@@ -87,7 +87,7 @@ class Counters(ContentDbItem, discriminator="counters"):
     views = NumberAttribute(default=0)
     score_downloads = NumberAttribute(default=0)
     score_reviews = NumberAttribute(default=0)
-    positive = NumberAttribute(default=0)  # approved reviews, by rating, see review_counts.py
+    positive = NumberAttribute(default=0)  # approved reviews, by rating, see reviews/counts.py
     neutral = NumberAttribute(default=0)
     negative = NumberAttribute(default=0)
     decayed_on = UnicodeAttribute(null=True)  # the last day on which the score of downloads shrank
@@ -200,7 +200,7 @@ class DailyStats(ContentDbItem, discriminator="daily-stats"):
 class MonthlyStats(ContentDbItem, discriminator="monthly-stats"):
     """The days of a month that is over, in place of their items. `stats#<package id>` / `<month, as 2026-03>`."""
 
-    columns: Any = JSONAttribute()  # see series.py
+    columns: Any = JSONAttribute()  # see statistics/series.py
 
 
 class Compacted(ContentDbItem, discriminator="compacted"):

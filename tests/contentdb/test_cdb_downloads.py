@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import booking, counting, index, scores
-from chalicelib.contentdb.series import COUNTED
+from chalicelib.contentdb import index
+from chalicelib.contentdb.statistics import booking, counting, scores
+from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.contentdb import collections, packages, states
+from chalicelib.contentdb import packages, states
+from chalicelib.contentdb.collections import collections
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import (

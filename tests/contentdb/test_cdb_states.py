@@ -3,7 +3,8 @@
 import pytest
 import time_machine
 
-from chalicelib.contentdb import collections, index, states
+from chalicelib.contentdb import index, states
+from chalicelib.contentdb.collections import collections
 from chalicelib.contentdb.permissions import Action, may, may_delete_release
 from chalicelib.contentdb.tables import Package, Release
 from chalicelib.core import accounts, audit

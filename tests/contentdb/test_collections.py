@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import collections, index, packages, states
+from chalicelib.contentdb import index, packages, states
+from chalicelib.contentdb.collections import collections
 from chalicelib.contentdb.tables import ContentDbItem
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account

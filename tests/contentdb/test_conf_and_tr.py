@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.contentdb import conf, translations
+from chalicelib.contentdb.releases import conf, translations
 from chalicelib.core.errors import Invalid
 
 

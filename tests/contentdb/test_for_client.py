@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import booking, counting, index
-from chalicelib.contentdb.hypertext import HEAD
+from chalicelib.contentdb import index
+from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.tables import Counters, DailyStats, Seen, Tally
+from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event
 from tests.contentdb.conftest import (

@@ -8,8 +8,8 @@ from zipfile import ZipFile
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb import git, git_child
-from chalicelib.contentdb.archive import open_zip
+from chalicelib.contentdb.releases import git, git_child
+from chalicelib.contentdb.releases.archive import open_zip
 from chalicelib.core.errors import Invalid
 from tests.contentdb import git_server
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import collections
+from chalicelib.contentdb.collections import collections
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import change, count, draft, published, release, screenshot

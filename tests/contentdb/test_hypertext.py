@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contentdb.hypertext import Hypertext, escape, from_html, from_markdown
-from chalicelib.contentdb.markdown import to_html
+from chalicelib.contentdb.texts.hypertext import Hypertext, escape, from_html, from_markdown
+from chalicelib.contentdb.texts.markdown import to_html
 
 PAGE = "https://cdb.example.org/packages/alice/mod/"
 TAG = re.compile(r"<(/?)([a-z]+)((?: (?:name|width|height)=[A-Za-z0-9_.]+)*)>")

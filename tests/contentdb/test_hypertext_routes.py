@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.hypertext import HEAD
+from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, published, refusal

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.contentdb import prose
+from chalicelib.contentdb.texts import prose
 
 BASE = "http://moonbase.test"
 LABEL = 'aria-label="Link to this heading"'

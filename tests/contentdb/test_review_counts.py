@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contentdb import index, review_index
+from chalicelib.contentdb import index
+from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.tables import ContentDbItem, Counters
 from chalicelib.core import fsck, inventory
 from chalicelib.core.catalogue import Catalogue

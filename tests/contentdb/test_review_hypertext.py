@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contentdb import review_hypertext
-from chalicelib.contentdb.hypertext import HEAD
+from chalicelib.contentdb.reviews import hypertext as review_hypertext
 from chalicelib.contentdb.tables import Review, reviews_pk
+from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from chalicelib.core.views import Entry, View
 from tests.client import Client

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb import index, review_index, states
+from chalicelib.contentdb import index, states
+from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.tables import Account
 from tests.client import Client

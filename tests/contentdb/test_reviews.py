@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index, packages, review_index, reviews, states
+from chalicelib.contentdb import index, packages, states
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews import reviews
 from chalicelib.contentdb.tables import Counters, Review
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account

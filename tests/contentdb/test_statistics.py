@@ -11,8 +11,9 @@ import orjson
 import pytest
 import time_machine
 
-from chalicelib.contentdb import compaction, counting, index, statistics
-from chalicelib.contentdb.series import COUNTED
+from chalicelib.contentdb import index
+from chalicelib.contentdb.statistics import compaction, counting, statistics
+from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
 from chalicelib.core import accounts, jobs
 from chalicelib.core.catalogue import Catalogue

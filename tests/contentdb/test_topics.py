@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index, topic_file, topics
+from chalicelib.contentdb import index
+from chalicelib.contentdb.topics import file as topic_file
+from chalicelib.contentdb.topics import topics
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Invalid

@@ -1,0 +1,1 @@
+"""What the game's dialog of a package shows."""

@@ -1,0 +1,35 @@
+"""A package as the game's own dialog shows it, since 5.10."""
+
+from typing import Any
+
+from chalicelib.contentdb import shapes, versions
+from chalicelib.contentdb.lists import lists
+from chalicelib.core.views import Entry, Value, View
+
+
+def shown(
+    view: View, package: Entry, counted: Value, *, version: int | None, include_images: bool, language: str, base: str
+) -> dict[str, Any]:
+    """All of a package, with texts as markup; `counted` are its counters as they stand.
+
+    The dialog takes no null for a text, and its size must be text. Without a release for the version there is none.
+    """
+    value = {**package.value, **counted}
+    release = versions.newest_release(value, version)
+    return {
+        **shapes.full(view, value, language=language, base=base),
+        "release": release["id"] if release else None,
+        "download_size": _size(release["size"] if release else 0),
+        "long_description": lists.description(view, package, base, include_images=include_images).described(),
+        "info_hypertext": lists.sidebar_of(view, package, base).described(),
+        "screenshots": [
+            {"title": shot["title"], "url": f"{base}/uploads/{shot['file']}"} for shot in value["screenshots"]
+        ],
+        "reviews": shapes.reviews(value),
+    }
+
+
+def _size(count: int) -> str:
+    """A number of bytes as people read it: `2 KB`, `1.5 MB`."""
+    kilobytes = count / 1024
+    return f"{round(kilobytes)} KB" if kilobytes <= 1024 else f"{kilobytes / 1024:.1f} MB"

@@ -1,0 +1,45 @@
+"""What the game asks for when a player looks at a package, and what it tells of the player."""
+
+from chalicelib.contentdb import index, languages, packages, wire
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.dialog import for_client
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.statistics import counting
+from chalicelib.contentdb.statistics.counting import Visitor
+from chalicelib.contentdb.texts.routes import include_images
+from chalicelib.core.errors import Invalid
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+_LARGEST_REPORT = 1024 * 1024
+
+
+@service.route("GET", "/api/packages/{author}/{name}/for-client")
+def read_for_client(request: Request) -> Response:
+    """Similar to the read endpoint, but optimised for the Luanti client. A look at the package is counted."""
+    images = include_images(request)
+    view = index.catalogue.view()
+    version = Arguments(request, ("protocol_version", "engine_version")).version(view)
+    package = packages.get(view, request.params["author"], request.params["name"])
+    shown = for_client.shown(
+        view,
+        package,
+        index.current_counters(package),
+        version=version,
+        include_images=images,
+        language=languages.wanted(request, view),
+        base=request.base_url,
+    )
+    if request.method == "GET":
+        counting.count_view(Visitor(request.client_address, request.user_agent), package.value["id"])
+    return wire.render(shown, headers=[wire.VARY_LANGUAGE])
+
+
+@service.route("POST", "/api/installed_packages", limit=lambda: _LARGEST_REPORT)
+def report_installed(request: Request) -> Response:
+    """Beyond the page: what a player has installed. Nothing of it is kept, as upstream keeps nothing."""
+    given = wire.parse_object(request)
+    for name in ("user_id", "packages", "worlds"):
+        if given.get(name) is None:
+            raise Invalid(f"Missing {name}")
+    return wire.render_success()

@@ -1,0 +1,1 @@
+"""What is below /packages, /uploads and /thumbnails."""

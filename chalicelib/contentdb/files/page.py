@@ -1,0 +1,73 @@
+"""A package as a page: what the API tells of it, for people."""
+
+from collections.abc import Mapping
+
+from chalicelib.contentdb import dependencies, index, languages, reference, shapes
+from chalicelib.contentdb.reference import Row
+from chalicelib.contentdb.releases import releases
+from chalicelib.contentdb.releases import wire as release_wire
+from chalicelib.contentdb.texts import prose
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.web import html, shelves
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+from chalicelib.web.shelves import Work
+
+TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture pack"}
+_STATES = {
+    "WIP": "This package is a draft: lists do not show it.",
+    "CHANGES_NEEDED": "This package is to be changed before lists show it.",
+    "READY_FOR_REVIEW": "This package waits for approval: lists do not show it yet.",
+}
+_LINKS = {
+    "repo": "Source code",
+    "website": "Website",
+    "issue_tracker": "Issues",
+    "forum_url": "Forum",
+    "video_url": "Video",
+    "translation_url": "Translation",
+    "donate_url": "Donate",
+}
+
+
+def render(request: Request, view: View, package: Entry) -> Response:
+    """All that is public of a package, its counters as they are this moment."""
+    parts = index.load(package.value["id"])
+    value = {**package.value, **index.counted(parts.counters)}
+    shown = shapes.full(view, value, language=languages.wanted(request, view), base=request.base_url)
+    known = reference.of(view)
+    approved = [release for release in releases.newest_first(parts) if release.state == "APPROVED"]
+    return html.page(
+        request,
+        "contentdb/package.html",
+        headers=[("Vary", "Accept-Language")],
+        package=shown,
+        kind=TYPES[shown["type"]],
+        state=_STATES.get(shown["state"]),
+        description=_description(view, value, request.base_url),
+        shots=[{**shot, "stem": shot["file"].rpartition(".")[0]} for shot in value["screenshots"]],
+        needs=dependencies.of(view, package, only_hard=False)[package.key],
+        links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
+        releases=[release_wire.render(view, release) for release in approved],
+        tags=_titles(known.tags, shown["tags"]),
+        content_warnings=_titles(known.content_warnings, shown["content_warnings"]),
+    )
+
+
+@shelves.shelf("Luanti packages")
+def _works_of(username: str) -> list[Work]:
+    values = [entry.value for entry in index.approved(index.catalogue.view())]
+    theirs = [value for value in values if value["author"] == username]
+    return [
+        Work(value["title"], value["short_description"], f"/packages/{username}/{value['name']}/") for value in theirs
+    ]
+
+
+def _description(view: View, value: Value, base_url: str) -> str:
+    text = value["long_description"] or ""
+    return view.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
+
+
+def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:
+    """Tags or content warnings as people read them."""
+    return [str(rows[name]["title"]) if name in rows else name for name in names]

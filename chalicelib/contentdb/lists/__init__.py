@@ -1,0 +1,1 @@
+"""Lists of packages, and what is searched in them."""

@@ -1,0 +1,159 @@
+"""The job behind a new release: fetch it, look into it, and approve it or say what is wrong."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chalicelib.contentdb import edits, index, packages, tasks, versions
+from chalicelib.contentdb.files import files
+from chalicelib.contentdb.index import Parts
+from chalicelib.contentdb.releases import archive, content, game_support, git, releases
+from chalicelib.contentdb.releases.content import Content
+from chalicelib.contentdb.tables import File, Package, Release
+from chalicelib.core import accounts, blobs, jobs
+from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.views import View
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """The bytes of a release, and what Git knows of it."""
+
+    content: bytes
+    commit: str | None
+    notes: str | None
+
+
+@jobs.handles("contentdb-check-release")
+def check(job: dict[str, Any]) -> None:
+    """Check a release that is being processed; whatever comes of it, the release and its task say so."""
+    try:
+        parts = index.load(job["package"])
+        release = releases.get(parts, job["release"])
+    except NotFound:  # deleted meanwhile
+        return
+    if release.state != "PROCESSING":
+        return
+    tasks.start(release.task_id)
+    try:
+        _approve(parts, release, job)
+    except Busy:
+        raise  # another try may do
+    except CoreError as error:
+        _fail(parts.package, release, error.message)
+    except Exception:  # our own mistake; nobody shall wait for it for ever
+        _log.exception("release %d cannot be checked", int(release.id))
+        _fail(parts.package, release, "Unknown server error")
+
+
+def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
+    package = parts.package
+    fetched = _fetch(parts, release, job["ref"])
+    root = archive.open_zip(fetched.content)
+    found = content.read(root, package.type, package.name, approved=package.state == "APPROVED")
+    file = files.store(fetched.content, "zip") if not release.blob else None
+    try:
+        index.publish(package.author, package.name, _decision(release, found, fetched, file, job["account"]))
+    except BaseException:
+        files.drop([file.blob] if file else [])
+        raise
+
+
+def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
+    """What is to be checked: the file that was uploaded, or a commit of the package's repository."""
+    if release.blob:
+        return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
+    before = [other.commit_hash for other in releases.newest_first(parts) if other.state == "APPROVED"]
+    previous = before[0] if before and not release.release_notes else None
+    fetched = git.fetch(parts.package.repo or "", ref, parts.package.name, previous)
+    notes = "\n".join(f"- {subject}" for subject in fetched.subjects)
+    return _Fetched(fetched.content, fetched.commit, release.release_notes or notes or None)
+
+
+def _decision(
+    release: Release, found: Content, fetched: _Fetched, file: File | None, account_id: int
+) -> Callable[[Parts, Transaction, View], None]:
+    """What approves the release, and lets the package be what its newest release holds."""
+
+    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+        package = parts.package
+        approved = releases.get(parts, int(release.id))
+        still = Release.state == "PROCESSING"
+        changes: dict[str, Any] = {
+            "state": "APPROVED",
+            "size": len(fetched.content),
+            "commit_hash": fetched.commit,
+            "release_notes": fetched.notes,
+            "min_version": _version(view, found.min_version),
+            "max_version": _version(view, found.max_version),
+        }
+        if file:
+            changes |= {"file": file.name, "blob": file.blob}
+            files.add(writes, file)
+        newest = max((number for number, other in parts.releases.items() if other.state == "APPROVED"), default=0)
+        if approved.id > newest:
+            _renew(package, found, writes, view, account_id)
+        writes.update(approved, approved.assign(**changes), still)
+        tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
+
+    return decide
+
+
+def _renew(package: Package, found: Content, writes: Transaction, view: View, account_id: int) -> None:
+    """Let the package be what a release holds. Raises Invalid."""
+    fields: dict[str, Any] = {
+        "provides": found.provides,
+        "depends": found.depends,
+        "optional_depends": found.optional_depends,
+        "translations": found.translations or None,
+    }
+    changed = _cdb_fields(package, found.cdb, view, account_id)
+    before = package.key
+    for name, value in changed.items():
+        setattr(package, name, value)
+    fields["supports_all_games"], rows = game_support.resolve(package, found, view)
+    fields["game_support"] = rows or None
+    packages.rename(package, before, writes)
+    writes.update(package, package.assign(**{**changed, **fields}))
+
+
+def _cdb_fields(package: Package, text: str | None, view: View, account_id: int) -> edits.Fields:
+    """What the release's `.cdb.json` changes, as if whoever made the release had sent it by PUT. Raises Invalid."""
+    if text is None:
+        return {}
+    try:
+        data = orjson.loads(text)
+        if not isinstance(data, dict):
+            raise Invalid("Expected a JSON object")
+        return edits.decide(accounts.get(account_id), package, data, view)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"Whilst applying .cdb.json: {error}") from None
+    except CoreError as error:
+        raise Invalid(f"Whilst applying .cdb.json: {error.message}") from None
+
+
+def _fail(package: Package, release: Release, message: str) -> None:
+    """Keep the release as FAILED, without its file, and free its name for the next try."""
+    dropped: list[str] = []
+
+    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+        failed = releases.get(parts, int(release.id))
+        dropped[:] = releases.let_go(writes, failed)
+        writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
+        tasks.fail(writes, str(release.task_id), message)
+
+    try:
+        index.publish(package.author, package.name, decide)
+    except NotFound:  # deleted meanwhile, with its file
+        return
+    files.drop(dropped)
+
+
+def _version(view: View, name: str | None) -> int | None:
+    return versions.find_id(view, name) if name else None

@@ -1,0 +1,233 @@
+"""What a release holds: a mod, a modpack, a game or a texture pack, read as Luanti reads it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chalicelib.contentdb.releases import conf, translations
+from chalicelib.contentdb.releases.archive import Folder, walk
+from chalicelib.core.errors import Invalid
+
+_KINDS = {  # what a package of a type may hold; `unknown` is a texture pack without texture_pack.conf
+    "MOD": ("mod", "modpack"),
+    "GAME": ("game",),
+    "TXP": ("texture pack", "unknown"),
+}
+_WANTED = {"MOD": "mod or modpack", "GAME": "game", "TXP": "texture pack"}
+_CONF = {"mod": "mod.conf", "modpack": "modpack.conf", "game": "game.conf", "texture pack": "texture_pack.conf"}
+_NAME = re.compile(r"[a-z0-9_]+")
+_GAME = re.compile(r"\*|([A-Za-z0-9._-]+/)?[a-z0-9_]+")
+_LICENSE = re.compile(r"(licen[cs]e|copying)([-_. ][\w .+-]*)?", re.IGNORECASE)
+_FOLDERS = ("textures", "sounds", "models", "media", "locale", "mods", "menu")
+_DEEPEST_MODPACK = 10
+_RESERVED = re.compile(
+    r"core|minetest|group|table|string|lua|luajit|assert|debug|error|next|pairs|print|select|type|pack|unpack|builtin"
+)
+
+
+@dataclass
+class Mod:
+    """One mod: its technical name, and the mods that it needs or can use."""
+
+    name: str
+    depends: list[str]
+    optional_depends: list[str]
+
+
+@dataclass
+class Content:
+    """What the check of a release found. Versions and games are as the .conf file names them."""
+
+    kind: str
+    mods: list[Mod] = field(default_factory=list)
+    supported_games: list[str] = field(default_factory=list)  # `*` stands for all
+    unsupported_games: list[str] = field(default_factory=list)
+    min_version: str | None = None
+    max_version: str | None = None
+    translations: dict[str, dict[str, str]] = field(default_factory=dict)  # language -> title, short_description
+    cdb: str | None = None  # .cdb.json, as it is
+
+    @property
+    def provides(self) -> list[str]:
+        """The technical names of its mods."""
+        return sorted(mod.name for mod in self.mods)
+
+    @property
+    def depends(self) -> list[str]:
+        """The mods it needs beside its own."""
+        return sorted({name for mod in self.mods for name in mod.depends} - set(self.provides))
+
+    @property
+    def optional_depends(self) -> list[str]:
+        """The mods it can use beside its own, and does not need."""
+        wanted = {name for mod in self.mods for name in mod.optional_depends}
+        return sorted(wanted - set(self.provides) - set(self.depends))
+
+
+def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Content:
+    """The content of a zip for the package `name` of type MOD, GAME or TXP. Raises Invalid, with words for the author.
+
+    Packages that are not `approved` yet must have a licence file and no files of bygone formats.
+    """
+    root = _descend(root)
+    kind = kind_of(root)
+    if kind not in _KINDS[package_type]:
+        raise Invalid(f"Expected a {_WANTED[package_type]}, found {kind}")
+    if not approved and not any(_LICENSE.fullmatch(file) for file in root.files):
+        raise Invalid(
+            "Please provide a license file: LICENSE.txt, LICENSE.md or COPYING.txt, in the folder of the content"
+        )
+    settings = _settings(root, kind, legacy=approved)
+    content = Content(
+        kind,
+        mods=list(_mods(root, kind, settings, name, legacy=approved)),
+        supported_games=_games(settings, "supported_games"),
+        unsupported_games=_games(settings, "unsupported_games"),
+        min_version=settings.get("min_minetest_version"),
+        max_version=settings.get("max_minetest_version"),
+        translations=_translations(root, settings, name),
+        cdb=root.text(".cdb.json"),
+    )
+    _check_mods(content)
+    return content
+
+
+def kind_of(folder: Folder) -> str:
+    """What a folder holds, by the files that Luanti looks for."""
+    for files, kind in (
+        (("game.conf",), "game"),
+        (("init.lua",), "mod"),
+        (("modpack.txt", "modpack.conf"), "modpack"),
+        (("texture_pack.conf",), "texture pack"),
+    ):
+        if any(file in folder.files for file in files):
+            return kind
+    return "unknown"
+
+
+def _descend(folder: Folder) -> Folder:
+    """Into folders that hold nothing but one folder."""
+    while not folder.files and len(folder.folders) == 1:
+        (folder,) = folder.folders.values()
+    return folder
+
+
+def _settings(folder: Folder, kind: str, *, legacy: bool) -> dict[str, str]:
+    """The .conf of a folder; with it what older files beside it say, where that is still taken."""
+    filename = _CONF.get(kind, "texture_pack.conf")
+    settings = conf.parse(folder.text(filename) or "", folder.place(filename))
+    if "release" in settings:
+        raise Invalid(f"{folder.place(filename)} must not have `release`: Luanti writes it when it installs a package")
+    for old in ("depends.txt", "description.txt"):
+        if old in folder.files and not legacy:
+            raise Invalid(f"{folder.place(old)} is out of date: put what it says into {filename}")
+    if "depends.txt" in folder.files and "depends" not in settings and "optional_depends" not in settings:
+        lines = [line.strip() for line in (folder.text("depends.txt") or "").splitlines() if line.strip()]
+        settings["depends"] = ",".join(line for line in lines if not line.endswith("?"))
+        settings["optional_depends"] = ",".join(line[:-1] for line in lines if line.endswith("?"))
+    if "description" not in settings and (description := folder.text("description.txt")):
+        settings["description"] = description.strip()
+    return settings
+
+
+def _mods(folder: Folder, kind: str, settings: dict[str, str], name: str, *, legacy: bool) -> Iterator[Mod]:
+    """The mods in a folder of this kind, for the package `name`."""
+    _check_case(folder)
+    if kind == "mod":
+        mod = _mod(folder, settings, name)
+        if mod.name != name:
+            raise Invalid(
+                f"Expected the mod to be called {name}, as the package is, but {folder.place('mod.conf')} "
+                f"says name = {mod.name}. Change one of them"
+            )
+        yield mod
+    elif kind == "modpack":
+        yield from _mods_below(folder, legacy, _DEEPEST_MODPACK)
+    elif kind == "game":
+        if "mods" not in folder.folders:
+            raise Invalid("A game needs a mods folder")
+        yield from _mods_below(folder.folders["mods"], legacy, _DEEPEST_MODPACK)
+
+
+def _mods_below(parent: Folder, legacy: bool, deepest: int) -> Iterator[Mod]:
+    for name, folder in sorted(parent.folders.items()):
+        if name.startswith("."):
+            continue
+        kind = kind_of(folder)
+        if kind not in ("mod", "modpack") or not deepest:
+            raise Invalid(f"Expected a mod or modpack, found {kind} at {folder.path}")
+        settings = _settings(folder, kind, legacy=legacy)
+        _check_case(folder)
+        if kind == "mod":
+            yield _mod(folder, settings, name)
+        else:
+            yield from _mods_below(folder, legacy, deepest - 1)
+
+
+def _mod(folder: Folder, settings: dict[str, str], default: str) -> Mod:
+    name = settings.get("name") or default
+    if not _NAME.fullmatch(name) or len(name) > 100:
+        raise Invalid(
+            f"Invalid mod name {name[:100]!r} at {folder.path or '/'}: "
+            "it can only contain lower case letters (a-z), digits (0-9), and underscores (_)"
+        )
+    if _RESERVED.fullmatch(name):
+        raise Invalid(f"Forbidden mod name '{name}' at {folder.path or '/'}: Luanti uses it itself")
+    return Mod(name, _dependencies(folder, settings, "depends"), _dependencies(folder, settings, "optional_depends"))
+
+
+def _dependencies(folder: Folder, settings: dict[str, str], key: str) -> list[str]:
+    found = conf.names(settings.get(key))
+    for name in found:
+        if not _NAME.fullmatch(name) or len(name) > 100:
+            raise Invalid(
+                f"Invalid dependency name {name[:100]!r} for mod at {folder.path or '/'}: "
+                "names must only contain a-z0-9_"
+            )
+    return found
+
+
+def _games(settings: dict[str, str], key: str) -> list[str]:
+    found = conf.names(settings.get(key))
+    for name in found:
+        if not _GAME.fullmatch(name):
+            raise Invalid(f"Invalid game name {name[:100]!r} in {key}")
+    return found
+
+
+def _check_case(folder: Folder) -> None:
+    """Refuse `Textures` where Luanti looks for `textures`: it works on Windows and nowhere else."""
+    for name in folder.folders:
+        if name.lower() in _FOLDERS and name != name.lower():
+            raise Invalid(f"Incorrect case, {folder.place(name)} should be {folder.place(name.lower())}")
+
+
+def _check_mods(content: Content) -> None:
+    seen: set[str] = set()
+    for mod in content.mods:
+        if mod.name in seen:
+            raise Invalid(f"There are two mods called {mod.name}")
+        seen.add(mod.name)
+    if content.kind == "game" and content.depends:
+        raise Invalid(f"Game has unresolved hard dependencies: {', '.join(content.depends)}")
+
+
+def _translations(root: Folder, settings: dict[str, str], name: str) -> dict[str, dict[str, str]]:
+    """The languages that the content speaks; title and description in them, from its own text domain."""
+    domain = settings.get("textdomain") or settings.get("name") or name
+    found: dict[str, dict[str, str]] = {}
+    for folder in walk(root):
+        for translation in translations.read(folder):
+            texts = found.setdefault(translation.language, {})
+            if translation.domain == domain:
+                texts |= _shown(translation.texts, settings)
+    return found
+
+
+def _shown(texts: dict[str, str], settings: dict[str, str]) -> dict[str, str]:
+    """What lists show, in another language; no longer than it may be in English."""
+    return {
+        shown: texts[settings[key]][:longest]
+        for key, shown, longest in (("title", "title", 100), ("description", "short_description", 200))
+        if texts.get(settings.get(key, ""))
+    }

@@ -1,0 +1,90 @@
+"""Which games a package works in: as its .conf says, as its dependencies allow, as somebody set it on the site.
+
+A row is `{"game": "author/name", "supports": bool, "confidence": int}`; of several about one game the most confident
+stands.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.contentdb import dependencies, index
+from chalicelib.contentdb.edits import OVERRIDE
+from chalicelib.contentdb.releases.content import Content
+from chalicelib.contentdb.tables import Package
+from chalicelib.core.errors import Invalid
+from chalicelib.core.views import Entry, View
+
+DETECTED, CONF = 1, 10
+Rows = list[dict[str, Any]]
+
+
+def resolve(package: Package, content: Content, view: View) -> tuple[bool, Rows]:
+    """(whether every game is supported, the rows) for what a release holds. Raises Invalid with every conflict."""
+    if package.type == "GAME":
+        return False, []
+    errors: list[str] = []
+    possible = _possible(package, content.depends, view, errors)
+    games = {entry.key: entry for entry in index.packages(view) if entry.value["type"] == "game"}
+    supported = _named(content.supported_games, games)
+    rows = {game: _row(game, True, DETECTED) for game in possible or ()}
+    rows |= {game: _row(game, True, CONF) for game in supported}
+    rows |= {game: _row(game, False, CONF) for game in _named(content.unsupported_games, games)}
+    rows |= {row["game"]: row for row in package.game_support or () if row["confidence"] >= OVERRIDE}
+    all_games = "*" in content.supported_games or bool(package.supports_all_games)
+    if possible is not None:
+        errors += [f"{game} does not fulfill the dependencies" for game in sorted(supported - possible)]
+        if "*" in content.supported_games:
+            errors.append("The package depends on mods that only some games have, and so cannot support all games")
+    if errors:
+        raise Invalid("Error validating game support: " + "; ".join(errors))
+    return all_games and possible is None, [rows[game] for game in sorted(rows)]
+
+
+def _possible(package: Package, depends: Iterable[str], view: View, errors: list[str]) -> set[str] | None:
+    """The games that fulfil all hard dependencies; None when nothing limits them."""
+    drafts = [entry for entry in index.packages(view) if _is_draft_of(entry, package)]
+    possible: set[str] | None = None
+    for name in depends:
+        found = dependencies.providers(view).get(name, []) + [each for each in drafts if name in each.value["provides"]]
+        if not found:
+            errors.append(f"Unable to fulfill dependency {name}")
+            continue
+        games = _games_with(found)
+        if games is not None:
+            possible = games if possible is None else possible & games
+    if possible is not None and not possible and not errors:
+        errors.append("No game fulfills all dependencies")
+    return possible
+
+
+def _games_with(providers: Iterable[Entry]) -> set[str] | None:
+    """The games in which one of these is to be had; None: in any, as far as is known."""
+    games: set[str] = set()
+    for entry in providers:
+        if entry.value["type"] == "game":
+            games.add(entry.key)
+            continue
+        supported = {row["game"] for row in entry.value["game_support"] if row["supports"]}
+        if entry.value["supports_all_games"] or not supported:
+            return None
+        games |= supported
+    return games
+
+
+def _is_draft_of(entry: Entry, package: Package) -> bool:
+    """Whether a package is one that the author of another has not got approved yet: they may need each other."""
+    return bool(entry.value["state"] != "APPROVED" and entry.value["author"] == package.author)
+
+
+def _named(names: Iterable[str], games: dict[str, Entry]) -> set[str]:
+    """The games that are meant; names of games that are not here say nothing. `_game` may be left out."""
+    wanted = {name.removesuffix("_game") for name in names if name != "*"}
+    return {
+        key
+        for key, entry in games.items()
+        if not wanted.isdisjoint((key.removesuffix("_game"), entry.value["name"].removesuffix("_game")))
+    }
+
+
+def _row(game: str, supports: bool, confidence: int) -> dict[str, Any]:
+    return {"game": game, "supports": supports, "confidence": confidence}

@@ -1,0 +1,86 @@
+"""A package's Git repository, as a zip of one commit.
+
+What a server sends is unpacked in a process of its own, without secrets and under limits of memory, time and disk.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib import settings
+from chalicelib.contentdb.releases import archive
+from chalicelib.core.errors import Invalid
+
+_MOST_RECEIVED = 128 * 1024 * 1024
+_PATIENCE = 150.0  # seconds for all of it; on Lambda jobs have 300
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A commit: its zip, its hash, and the subjects of the commits since the previous release."""
+
+    content: bytes
+    commit: str
+    subjects: list[str]
+
+
+def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetched:
+    """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
+
+    `prefix` is the folder that everything in the zip is in, `previous` the commit of the last release. Raises Invalid.
+    """
+    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
+        raise Invalid("The repository's address must start with http:// or https://, and name no user.")
+    with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
+        target = Path(scratch) / "release.zip"
+        answer = _ask(
+            {
+                "url": url,
+                "ref": ref or None,
+                "prefix": prefix,
+                "previous": previous,
+                "networks": settings.current().contentdb_git_networks,
+                "received": _MOST_RECEIVED,
+                "written": archive.LARGEST,
+                "largest_file": 2 * _MOST_RECEIVED,
+                "scratch": scratch,
+                "target": str(target),
+            },
+            scratch,
+        )
+        largest = settings.current().contentdb_max_upload
+        if target.stat().st_size > largest:
+            raise Invalid(f"The repository makes a zip of more than {largest} bytes.")
+        return Fetched(target.read_bytes(), str(answer["commit"]), list(answer["subjects"]))
+
+
+def _ask(question: dict[str, Any], home: str) -> dict[str, Any]:
+    """The child's answer. Raises Invalid with its words, or when it was stopped."""
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": home, "TMPDIR": home}
+    if libraries := os.environ.get("LD_LIBRARY_PATH"):
+        environment["LD_LIBRARY_PATH"] = libraries
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "chalicelib.contentdb.releases.git_child"],
+            input=json.dumps(question).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise Invalid("The Git server is too slow.") from None
+    except ValueError:
+        raise Invalid("The repository is too large, or cannot be read.") from None
+    if "error" in answer:
+        raise Invalid(str(answer["error"]))
+    return answer

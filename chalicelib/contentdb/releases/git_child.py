@@ -1,0 +1,52 @@
+"""The process that speaks Git: asked by JSON on standard input, it answers with JSON (see git.py).
+
+It knows no secrets, and the kernel ends it when it takes more than its memory, time or disk.
+"""
+
+import json
+import resource
+import sys
+import zlib
+from typing import Any
+
+MEMORY = 768 * 1024 * 1024
+SECONDS_OF_WORK = 100
+
+
+def main() -> None:
+    """Answer one question."""
+    asked = json.load(sys.stdin)
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, SECONDS_OF_WORK),
+        (resource.RLIMIT_FSIZE, asked["largest_file"]),
+    ):
+        resource.setrlimit(what, (most, most))
+    json.dump(_answer(asked), sys.stdout)
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    from dulwich.client import HTTPUnauthorized
+    from dulwich.errors import GitProtocolError, NotGitRepository
+    from urllib3.exceptions import HTTPError
+
+    from chalicelib.contentdb.releases import git_fetch, outbound
+
+    try:
+        return git_fetch.fetch(asked, outbound.pool_manager(asked["networks"]), asked["scratch"])
+    except (git_fetch.Unfetchable, outbound.Refused) as error:
+        return {"error": str(error)}
+    except NotGitRepository:
+        return {"error": "There is no Git repository at the repository's address."}
+    except HTTPUnauthorized:
+        return {"error": "The repository is not public."}
+    except (GitProtocolError, HTTPError, OSError):
+        return {"error": "The Git server cannot be reached, or refuses."}
+    except (KeyError, ValueError, AssertionError, TypeError, AttributeError, zlib.error):
+        return {"error": "The Git server's answer cannot be understood."}
+    except MemoryError:
+        return {"error": "The repository is too large."}
+
+
+if __name__ == "__main__":
+    main()

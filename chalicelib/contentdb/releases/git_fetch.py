@@ -1,0 +1,225 @@
+"""Fetches a commit from a Git server into a zip. Runs in a process of its own (git_child.py) that may be stopped."""
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from dulwich.attrs import GitAttributes, compile_gitattributes_patterns, parse_git_attributes
+from dulwich.client import Urllib3HttpGitClient
+from dulwich.config import ConfigFile, parse_submodules
+from dulwich.errors import GitProtocolError
+from dulwich.object_store import BaseObjectStore
+from dulwich.objects import Blob, Commit, ObjectID, Tag, Tree
+from dulwich.repo import Repo
+from urllib3 import PoolManager
+
+from chalicelib.contentdb.releases.outbound import Refused
+
+_HASH = re.compile(rb"[0-9a-f]{40}")
+_FOLDER, _SYMLINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
+_KIND = 0o170000
+_DEEPEST = 32
+_MOST_SUBMODULES = 20
+_HISTORY = 50
+
+
+class Unfetchable(Exception):
+    """The repository cannot be had; the message is for its author."""
+
+
+@dataclass
+class Budget:
+    """How many bytes may still be received, and how many written."""
+
+    received: int
+    written: int
+
+    def receive(self, size: int) -> None:
+        """Raises Unfetchable."""
+        self.received -= size
+        if self.received < 0:
+            raise Unfetchable("The repository is too large.")
+
+    def write(self, size: int) -> None:
+        """Raises Unfetchable."""
+        self.written -= size
+        if self.written < 0:
+            raise Unfetchable("The files of the repository are too large.")
+
+
+class _Client(Urllib3HttpGitClient):
+    """A smart HTTP client on a budget."""
+
+    def __init__(self, url: str, pool: PoolManager, budget: Budget) -> None:
+        super().__init__(url, pool_manager=pool)
+        self._budget = budget
+
+    def _http_request(self, *arguments: Any, **more: Any) -> tuple[Any, Callable[[int], bytes]]:
+        response, read = super()._http_request(*arguments, **more)
+
+        def counted(size: int) -> bytes:
+            data = read(size)
+            self._budget.receive(len(data))
+            return data
+
+        return response, counted
+
+    def _discover_references(self, *arguments: Any, **more: Any) -> Any:
+        found = super()._discover_references(*arguments, **more)
+        if self.dumb:
+            raise Unfetchable("There is no Git server at the repository's address.")
+        return found
+
+
+class Fetcher:
+    """Fetches commits through one guarded pool, all on one budget; `scratch` is a directory."""
+
+    def __init__(self, pool: PoolManager, budget: Budget, scratch: str) -> None:
+        self._pool = pool
+        self._budget = budget
+        self._scratch = scratch
+        self._submodules = 0
+
+    def commit(self, url: str, ref: str | None) -> tuple[Repo, Commit]:
+        """The commit that a branch, tag or full hash means, the default branch without one. Raises Unfetchable."""
+        return self._fetch(url, ref, depth=1)
+
+    def subjects(self, url: str, commit: Commit, previous: str) -> list[str]:
+        """First lines of the commits since `previous`, newest first; none when that is not among the last fifty."""
+        repo, newest = self._fetch(url, commit.id.decode(), depth=_HISTORY, filter_spec=b"tree:0")
+        found: list[str] = []
+        for entry in repo.get_walker(include=[newest.id], max_entries=_HISTORY):
+            if entry.commit.id == previous.encode():
+                return found
+            if len(entry.commit.parents) < 2:
+                found.append(_subject(entry.commit))
+        return []
+
+    def write_zip(self, url: str, repo: Repo, commit: Commit, prefix: str, target: str) -> None:
+        """Write the commit's files, below the folder `prefix`, as `git archive` would. Raises Unfetchable."""
+        moment = max(time.gmtime(commit.commit_time)[:6], (1980, 1, 1, 0, 0, 0))
+        with ZipFile(target, "w", ZIP_DEFLATED) as archive:
+            for path, content in self._files(url, repo.object_store, commit.tree, _DEEPEST):
+                self._budget.write(len(content))
+                entry = ZipInfo(f"{prefix}/{path}", moment)
+                entry.external_attr = 0o100644 << 16
+                archive.writestr(entry, content, ZIP_DEFLATED)
+
+    def _fetch(self, url: str, ref: str | None, depth: int, filter_spec: bytes | None = None) -> tuple[Repo, Commit]:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Unfetchable("Repositories are fetched over http and https only.")
+        wanted: list[ObjectID] = []
+
+        def choose(refs: Any, depth: int | None = None) -> list[ObjectID]:
+            wanted[:] = [_find(refs, ref)]
+            return wanted
+
+        repo = Repo.init_bare(tempfile.mkdtemp(dir=self._scratch))
+        client = _Client(url, self._pool, self._budget)
+        client.fetch("", repo, determine_wants=choose, depth=depth, filter_spec=filter_spec)
+        found = repo.object_store[wanted[0]]
+        while isinstance(found, Tag):
+            found = repo.object_store[found.object[1]]
+        if not isinstance(found, Commit):
+            raise Unfetchable(f"{ref} is no commit.")
+        return repo, found
+
+    def _files(self, url: str, store: BaseObjectStore, tree: ObjectID, deepest: int) -> Any:
+        """(path, content) of every file, submodules' included; without export-ignored ones and symbolic links."""
+        root = cast(Tree, store[tree])
+        attributes = GitAttributes(
+            _patterns(store, root, b""),
+            directory_loader=lambda path: _patterns(store, _tree_at(store, root, path), path),
+        )
+        submodules = _submodules(store, root)
+        waiting: list[tuple[bytes, Tree, int]] = [(b"", root, deepest)]
+        while waiting:
+            place, folder, depth = waiting.pop()
+            for entry in folder.iteritems():
+                path = place + entry.path
+                if attributes.match_path(path).get(b"export-ignore") is True:
+                    continue
+                kind = entry.mode & _KIND
+                if kind == _FOLDER:
+                    if not depth:
+                        raise Unfetchable("The folders of the repository are too deep.")
+                    waiting.append((path + b"/", cast(Tree, store[entry.sha]), depth - 1))
+                elif kind == _SUBMODULE:
+                    yield from self._submodule(url, submodules.get(path), path, entry.sha, depth)
+                elif kind != _SYMLINK:
+                    yield path.decode(errors="replace"), cast(Blob, store[entry.sha]).data
+
+    def _submodule(self, url: str, address: bytes | None, path: bytes, commit: ObjectID, depth: int) -> Any:
+        self._submodules += 1
+        if address is None or not depth or self._submodules > _MOST_SUBMODULES:
+            raise Unfetchable(f"The submodule {path.decode(errors='replace')} cannot be fetched.")
+        below = _resolve(url, address.decode(errors="replace"))
+        repo, found = self._fetch(below, commit.decode(), depth=1)
+        for name, content in self._files(below, repo.object_store, found.tree, depth - 1):
+            yield f"{path.decode(errors='replace')}/{name}", content
+
+
+def fetch(asked: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
+    """What git_child.py is asked: see git.fetch. Raises Unfetchable, Refused, or what dulwich raises."""
+    url = asked["url"]
+    fetcher = Fetcher(pool, Budget(asked["received"], asked["written"]), scratch)
+    repo, commit = fetcher.commit(url, asked["ref"])
+    fetcher.write_zip(url, repo, commit, asked["prefix"], asked["target"])
+    subjects: Sequence[str] = []
+    if asked["previous"] and asked["previous"] != commit.id.decode():
+        with suppress(GitProtocolError, Unfetchable, Refused, KeyError):  # a release does without notes
+            subjects = fetcher.subjects(url, commit, asked["previous"])
+    return {"commit": commit.id.decode(), "subjects": subjects}
+
+
+def _find(refs: dict[bytes, ObjectID], ref: str | None) -> ObjectID:
+    name = (ref or "HEAD").encode()
+    for candidate in (b"refs/heads/" + name, b"refs/tags/" + name, name):
+        if candidate in refs and (candidate == b"HEAD" or candidate.startswith(b"refs/")):
+            return refs[candidate]
+    if _HASH.fullmatch(name):
+        return ObjectID(name)
+    raise Unfetchable(f"There is no branch or tag {ref} in the repository." if ref else "The repository is empty.")
+
+
+def _subject(commit: Commit) -> str:
+    return str(commit.message.decode(errors="replace")).strip().partition("\n")[0][:200]
+
+
+def _tree_at(store: BaseObjectStore, root: Tree, path: bytes) -> Tree:
+    return cast(Tree, store[root.lookup_path(store.__getitem__, path)[1]])
+
+
+def _text_in(store: BaseObjectStore, folder: Tree, name: bytes) -> bytes:
+    """A file of a folder; empty when there is none, or no plain one."""
+    if name not in folder or folder[name][0] & _KIND != 0o100000:
+        return b""
+    return cast(Blob, store[folder[name][1]]).data
+
+
+def _patterns(store: BaseObjectStore, folder: Tree, path: bytes) -> Any:
+    from io import BytesIO
+
+    text = _text_in(store, folder, b".gitattributes")
+    return compile_gitattributes_patterns(parse_git_attributes(BytesIO(text)), base=path)
+
+
+def _submodules(store: BaseObjectStore, root: Tree) -> dict[bytes, bytes]:
+    """Addresses of submodules by path."""
+    from io import BytesIO
+
+    config = ConfigFile.from_file(BytesIO(_text_in(store, root, b".gitmodules")))
+    return {path: url for path, url, _ in parse_submodules(config)}
+
+
+def _resolve(url: str, address: str) -> str:
+    """A submodule's address, which may be relative to the repository's: `../other.git`."""
+    if address.startswith(("./", "../")):
+        return urljoin(url.rstrip("/") + "/", address)
+    return address

@@ -1,0 +1,50 @@
+"""The newest releases of all packages."""
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.releases import wire as release_wire
+from chalicelib.contentdb.tables import ContentDbItem, Release, package_pk, release_sk
+from chalicelib.contentdb.users import profiles
+from chalicelib.core.errors import NotFound
+from chalicelib.core.views import Entry, Value, View
+
+LENGTH = 30
+
+
+def newest(view: View, arguments: Arguments) -> list[Value]:
+    """The 30 newest approved releases of approved packages, of an author or a maintainer if named. Raises NotFound."""
+    for name in ("author", "maintainer"):
+        if name in arguments and profiles.find_account(arguments.text(name)) is None:
+            raise NotFound(f"{name.capitalize()} not found")
+    return view.remember(("newest-releases", arguments.key), lambda view: _newest(view, arguments))
+
+
+def _newest(view: View, arguments: Arguments) -> list[Value]:
+    found = sorted(
+        (
+            (release["id"], entry)
+            for entry in index.approved(view)
+            if _is_wanted(entry.value, arguments)
+            for release in entry.value["releases"]
+        ),
+        key=lambda place: -place[0],
+    )[:LENGTH]
+    stored = _read(found)
+    return [
+        release_wire.render_with_package(view, stored[number], entry.value)
+        for number, entry in found
+        if number in stored
+    ]
+
+
+def _is_wanted(value: Value, arguments: Arguments) -> bool:
+    if "author" in arguments and value["author"] != arguments.text("author"):
+        return False
+    return "maintainer" not in arguments or arguments.text("maintainer") in (value["author"], *value["maintainers"])
+
+
+def _read(places: list[tuple[int, Entry]]) -> dict[int, Release]:
+    """Some releases by id, in one call."""
+    keys = [(package_pk(entry.value["id"]), release_sk(number)) for number, entry in places]
+    items = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
+    return {int(item.id): item for item in items if isinstance(item, Release)}

@@ -1,0 +1,87 @@
+"""Releases: ContentDB's API, in the order of its page; and their tasks."""
+
+from chalicelib import settings
+from chalicelib.contentdb import auth, index, packages, tasks, wire
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.index import Parts
+from chalicelib.contentdb.releases import check as release_check
+from chalicelib.contentdb.releases import lists as release_lists
+from chalicelib.contentdb.releases import releases
+from chalicelib.contentdb.releases import wire as release_wire
+from chalicelib.contentdb.service import service
+from chalicelib.core import uploads
+from chalicelib.core.caller import Caller
+from chalicelib.core.views import View
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+__all__ = ["release_check"]  # the job that releases promise
+
+
+@service.route("GET", "/api/releases")
+def list_newest(request: Request) -> Response:
+    """List: the 30 most recent releases."""
+    arguments = Arguments(request, ("author", "maintainer"))
+    return wire.render(release_lists.newest(index.catalogue.view(), arguments))
+
+
+@service.route("GET", "/api/packages/{author}/{name}/releases")
+def list_of_package(request: Request) -> Response:
+    """List."""
+    view, parts = _load(request)
+    return wire.render([release_wire.render(view, release) for release in releases.newest_first(parts)])
+
+
+@service.route("GET", "/api/packages/{author}/{name}/releases/{id}")
+def read(request: Request) -> Response:
+    """Read."""
+    view, parts = _load(request)
+    return wire.render(release_wire.render(view, releases.get(parts, _id(request))))
+
+
+@service.route("POST", "/api/packages/{author}/{name}/releases/new", auth=auth.for_package, scope="package:")
+def create(request: Request, caller: Caller) -> Response:
+    """Create: by Git, or by a zip in a form or in an upload slot."""
+    view, parts = _load(request)
+    releases.require_may_approve(caller, parts.package)
+    release = releases.create(caller, parts, release_wire.parse(request, caller))
+    return wire.render_success(task=f"/tasks/{release.task_id}/", release=release_wire.render(view, release))
+
+
+def _for_release(request: Request) -> Caller:
+    """Who calls; that there is such a release is found out first, as upstream does."""
+    _, parts = _load(request)
+    releases.get(parts, _id(request))
+    return auth.somebody(request)
+
+
+@service.route("DELETE", "/api/packages/{author}/{name}/releases/{id}", auth=_for_release, scope="package:")
+def delete(request: Request, caller: Caller) -> Response:
+    """Delete."""
+    releases.delete(caller, request.params["author"], request.params["name"], _id(request))
+    return wire.render_success()
+
+
+@service.route("POST", "/api/uploads/new", auth=auth.somebody, scope="package:")
+def open_upload_slot(request: Request, caller: Caller) -> Response:
+    """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
+    largest = settings.current().contentdb_max_upload
+    slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, request.base_url)
+    return wire.render_success(**slot.described())
+
+
+@service.route("GET", "/tasks/{id}")
+def read_task(request: Request) -> Response:
+    """How far the check of a release is."""
+    task_id = request.params["id"]
+    return wire.render(release_wire.render_task(task_id, tasks.find(task_id)), headers=[("Cache-Control", "no-store")])
+
+
+def _load(request: Request) -> tuple[View, Parts]:
+    view = index.catalogue.view()
+    entry = packages.get(view, request.params["author"], request.params["name"])
+    return view, index.load(entry.value["id"])
+
+
+def _id(request: Request) -> int:
+    return wire.parse_id(request, "Release not found")

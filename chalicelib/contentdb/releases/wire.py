@@ -1,0 +1,103 @@
+"""Releases as clients send and see them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.contentdb import versions, wire
+from chalicelib.contentdb.index import iso
+from chalicelib.contentdb.releases.releases import LONGEST_NAME, Wanted
+from chalicelib.contentdb.tables import Release, Task
+from chalicelib.core import uploads
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Invalid
+from chalicelib.core.views import Value, View
+from chalicelib.web.request import Request
+
+PURPOSE = "contentdb"
+_LONGEST_TITLE = 100
+_LONGEST_NOTES = 10_000
+
+
+def parse(request: Request, caller: Caller) -> Wanted:
+    """The release that a JSON object or a form asks for; a file may be in an upload slot. Raises Invalid."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = content_type == "application/json"
+    data = wire.parse_object(request) if is_json else {name: values[0] for name, values in request.form.fields.items()}
+    name, title = _text(data, "name"), _text(data, "title")
+    if not (name or title):
+        raise Invalid("name is required in the POST data")
+    wanted = Wanted(
+        name=name or (title or "")[:LONGEST_NAME].strip(),
+        title=title or name or "",
+        release_notes=_notes(data),
+        named=bool(name),
+        commit=(_text(data, "commit") or "").lower() or None,
+    )
+    _check_lengths(wanted)
+    if _text(data, "method") == "git":
+        return replace(wanted, ref=_text(data, "ref"), commit=None)
+    if slot := _text(data, "upload"):
+        content = uploads.read(caller, PURPOSE, slot)
+        return replace(wanted, filename="upload.zip", content=content, slot=slot)
+    if is_json or not (request.form.files or "file" in data):
+        raise Invalid("Unknown release-creation method. Specify the method or provide a file.")
+    file = request.form.file("file")
+    if file is None:
+        raise Invalid("Missing 'file' in multipart body" if "file" not in data else "Expected file")
+    return replace(wanted, filename=file.filename, content=file.content)
+
+
+def render(view: View, release: Release) -> Value:
+    """A release; engine versions are rows of reference data."""
+    return {
+        "id": int(release.id),
+        "name": release.name,
+        "title": release.title,
+        "release_notes": release.release_notes,
+        "url": f"/uploads/{release.file}" if release.file else None,
+        "release_date": iso(release.created_at),
+        "commit": release.commit_hash,
+        "downloads": int(release.downloads),
+        "min_minetest_version": versions.row_of(view, _number(release.min_version)),
+        "max_minetest_version": versions.row_of(view, _number(release.max_version)),
+        "size": int(release.size),
+    }
+
+
+def render_with_package(view: View, release: Release, package: Value) -> Value:
+    """A release, and whose it is."""
+    return render(view, release) | {"package": {name: package[name] for name in ("author", "name", "type")}}
+
+
+def render_task(task_id: str, task: Task | None) -> Value:
+    """How far some work is; of unknown work, as upstream says it, that it waits."""
+    if task is None:
+        return {"id": task_id, "status": "PENDING", "result": None}
+    if task.status == "FAILURE":
+        return {"id": task_id, "status": task.status, "error": task.error}
+    return {"id": task_id, "status": task.status, "result": task.result}
+
+
+def _text(data: Mapping[str, Any], name: str) -> str | None:
+    """A text; None also for an empty one. Raises Invalid."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Invalid(f"{name} must be a str")
+    return value.strip() if value and value.strip() else None
+
+
+def _notes(data: Mapping[str, Any]) -> str | None:
+    notes = _text(data, "release_notes")
+    return notes.replace("\r\n", "\n") if notes else None
+
+
+def _check_lengths(wanted: Wanted) -> None:
+    longest = {"name": LONGEST_NAME, "title": _LONGEST_TITLE, "release_notes": _LONGEST_NOTES}
+    for name, limit in longest.items():
+        if len(getattr(wanted, name) or "") > limit:
+            raise Invalid(f"{name} must be at most {limit} characters long")
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if value is not None else None

@@ -1,0 +1,1 @@
+"""Reviews, and what they add up to."""

@@ -1,0 +1,68 @@
+"""All packages' reviews, in pages."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from chalicelib.contentdb import index, pages
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews import wire as review_wire
+from chalicelib.contentdb.reviews.counts import RATINGS
+from chalicelib.core.views import Entry, Value, View
+from chalicelib.web.request import Request
+
+PAGE = 100
+LARGEST_PAGE = 200
+Test = Callable[[Value, Value], bool]
+_FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
+
+
+def page(request: Request, view: View) -> dict[str, Any]:
+    """The page of reviews that a query asks for, newest first; `view` is that of the packages."""
+    arguments = Arguments(request, (*_FILTERS, "page", "n", "num"))
+    arguments.choice("rating", [str(rating) for rating in sorted(RATINGS)])
+    packages = index.by_id(view)
+
+    def show(entries: Sequence[Entry]) -> list[Value]:
+        return [
+            review_wire.render_with_package(view, review, packages[int(review.package_id)].value, request.base_url)
+            for review in review_index.read(entries)
+        ]
+
+    found = _found(review_index.catalogue.view(), view, Arguments(request, _FILTERS))
+    return pages.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
+
+
+def _found(reviews: View, view: View, arguments: Arguments) -> list[Entry]:
+    """The reviews of packages that are there, kept for as long as nothing changes among both."""
+    packages = index.by_id(view)
+    tests = list(_tests(arguments))
+
+    def build(reviews: View) -> list[Entry]:
+        return [
+            entry
+            for entry in review_index.newest_first(reviews)
+            if (package := packages.get(entry.value["package"]))
+            and all(test(entry.value, package.value) for test in tests)
+        ]
+
+    return reviews.remember((view.sequence, arguments.key), build, lambda found: 8 * len(found))
+
+
+def _tests(arguments: Arguments) -> Iterator[Test]:
+    """What the query asks of a review and its package: that it is approved, unless those that wait are asked for."""
+    approved = "approved" not in arguments or arguments.yes("approved")
+    yield lambda review, package: review["approved"] is approved
+    if "author" in arguments:
+        author = arguments.text("author")
+        yield lambda review, package: bool(review["author"] == author)
+    if "for_user" in arguments:
+        user = arguments.text("for_user")
+        yield lambda review, package: bool(package["author"] == user)
+    if rating := arguments.number("rating"):
+        yield lambda review, package: bool(review["rating"] == rating)
+    if "is_positive" in arguments:
+        positive = arguments.yes("is_positive")
+        yield lambda review, package: (review["rating"] > 3) is positive
+    if words := arguments.text("q").casefold():
+        yield lambda review, package: words in review["title"].casefold()

@@ -1,0 +1,61 @@
+"""Votes on reviews: whether they helped. One of each account, which may change its mind."""
+
+from contextlib import suppress
+
+from chalicelib.contentdb.permissions import at_least
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews.reviews import check_pace
+from chalicelib.contentdb.tables import Review, ReviewVote, votes_pk
+from chalicelib.core import audit
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Busy, Forbidden, NotFound
+from chalicelib.core.storage import Contended, Transaction
+
+PACE = ((30, 300),)
+_TRIES = 5
+
+
+def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) -> Review:
+    """Say whether a review helped (None: say nothing any more); returns it as it then stands.
+
+    Raises Forbidden, NotFound, TooMany, or Busy when very many vote on it at once.
+    """
+    if not at_least(caller.account, "NEW_MEMBER"):
+        raise Forbidden("You don't have permission to vote on reviews")
+    check_pace(caller.account, "vote", PACE)
+    for _ in range(_TRIES):
+        review = review_index.get(package_id, number)
+        if not review.approved:
+            raise NotFound("Review not found")
+        if review.author_id == caller.account.id:
+            raise Forbidden("You can't vote on your own reviews!")
+        with suppress(Contended):
+            return _vote(caller, review, is_helpful)
+    raise Busy("Too many votes at once.", retry_after=1)
+
+
+def _vote(caller: Caller, review: Review, is_helpful: bool | None) -> Review:
+    place = votes_pk(int(review.id)), str(int(caller.account.id))
+    stored = ReviewVote.find(*place)
+    before = stored.is_helpful if stored else None
+    if before == is_helpful:
+        return review
+    new, writes = ReviewVote(*place, is_helpful=is_helpful), Transaction()
+    if is_helpful is None:
+        writes.delete(new, ReviewVote.is_helpful == before)
+    elif before is None:
+        writes.create(new)
+    else:
+        writes.put(new, ReviewVote.is_helpful == before)
+    _count(writes, review, before, is_helpful)
+    writes.put(audit.deed(caller, "review.vote", review.pk, review=int(review.id), is_helpful=is_helpful))
+    writes.commit()
+    return review
+
+
+def _count(writes: Transaction, review: Review, before: bool | None, after: bool | None) -> None:
+    helpful = (after is True) - (before is True)
+    unhelpful = (after is False) - (before is False)
+    review.helpful += helpful
+    review.unhelpful += unhelpful
+    writes.update(review, [Review.helpful.add(helpful), Review.unhelpful.add(unhelpful)], Review.id == review.id)

@@ -1,0 +1,70 @@
+"""Reviews as clients send and see them."""
+
+from typing import Any
+
+from chalicelib.contentdb import index, shapes, wire
+from chalicelib.contentdb.reviews.counts import RATINGS
+from chalicelib.contentdb.reviews.reviews import Wanted
+from chalicelib.contentdb.tables import Review
+from chalicelib.contentdb.texts import texts
+from chalicelib.core.errors import Invalid
+from chalicelib.core.views import Value, View
+from chalicelib.web.request import Request
+
+LARGEST = 64 * 1024  # bytes of a request: a comment, written in JSON's longest way
+_FIELDS = ("title", "comment", "rating", "language")
+
+
+def parse(request: Request) -> Wanted:
+    """The review in a body. Raises Invalid."""
+    given = wire.parse_object(request, _FIELDS)
+    for name in ("title", "comment", "rating"):
+        if given.get(name) is None:
+            raise Invalid(f"{name} is required")
+    rating = given["rating"]
+    if type(rating) is not int or rating not in RATINGS:
+        raise Invalid("rating must be 1, 3 or 5")
+    return Wanted(
+        rating,
+        texts.line("title", given["title"], 3, 100),
+        texts.text("comment", given["comment"], 10, 2000),
+        texts.line("language", given.get("language", "en"), 1, 20),
+    )
+
+
+def parse_vote(request: Request) -> bool | None:
+    """Whether a review helped; None for no vote. Raises Invalid."""
+    given = wire.parse_object(request, ("is_helpful",))
+    is_helpful = given.get("is_helpful")
+    if "is_helpful" not in given or not isinstance(is_helpful, bool | None):
+        raise Invalid("is_helpful must be true, false or null")
+    return is_helpful
+
+
+def render(view: View, review: Review, package: Value, base: str) -> Value:
+    """A review; `thread` is where it can be read by itself."""
+    return {
+        "user": {"username": review.author, "display_name": index.display_name(view, review.author)},
+        "created_at": index.iso(review.created_at),
+        "is_positive": review.rating > 3,
+        "rating": int(review.rating),
+        "title": review.title,
+        "comment": review.comment,
+        "votes": votes(review),
+        "thread": {"id": int(review.id), "url": url(review, package, base)},
+    }
+
+
+def render_with_package(view: View, review: Review, package: Value, base: str) -> Value:
+    """The same in a list of all packages' reviews."""
+    return {**render(view, review, package, base), "package": shapes.keys(package)}
+
+
+def votes(review: Review) -> dict[str, Any]:
+    """How many a review helped, and how many it did not."""
+    return {"helpful": int(review.helpful), "unhelpful": int(review.unhelpful)}
+
+
+def url(review: Review, package: Value, base: str) -> str:
+    """Where a review can be read by itself."""
+    return f"{base}/api/packages/{package['author']}/{package['name']}/reviews/{int(review.id)}/"

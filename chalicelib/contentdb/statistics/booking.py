@@ -1,0 +1,75 @@
+"""Booking: what was tallied goes to where it belongs, once, and from there into lists and statistics."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pynamodb.expressions.update import Action
+
+from chalicelib.contentdb.statistics import compaction, counters, statistics
+from chalicelib.contentdb.statistics.counting import SHARDS, SLOT
+from chalicelib.contentdb.statistics.series import COUNTED
+from chalicelib.contentdb.tables import Booked, Counters, DailyStats, Release, Tally, package_pk, release_sk
+from chalicelib.core import jobs
+from chalicelib.core.storage import Contended, Transaction
+
+
+@jobs.repeats("contentdb-book-downloads", every=SLOT)
+def book() -> None:
+    """Book all tallies; then let lists and statistics show what was booked.
+
+    A tally goes in the same transaction that books it, and leaves a mark, which goes when lists show the numbers. So a
+    crash between loses and doubles nothing.
+    """
+    waiting: dict[str, list[Tally]] = defaultdict(list)
+    for shard in range(SHARDS):
+        for tally in Tally.query(f"tally#{shard}", consistent_read=True):
+            waiting[tally.sk].append(tally)
+    for place, tallies in waiting.items():
+        slot, package_id, release_id = place.split("#")
+        with suppress(Contended):  # somebody comes at this moment: the next round books it
+            _book(slot[:10], int(package_id), int(release_id), tallies)
+    _show()
+
+
+def _show() -> None:
+    marks = list(Booked.query("booked", consistent_read=True))
+    if marks:
+        touched = {int(mark.sk.partition("#")[0]) for mark in marks}
+        counters.show(touched)
+        statistics.show(touched)
+        with Booked.batch_write() as batch:
+            for mark in marks:
+                batch.delete(mark)
+
+
+def _book(day: str, package_id: int, release_id: int, tallies: Sequence[Tally]) -> None:
+    """Move what was tallied to where it belongs, once. Raises Contended when a tally moved on meanwhile."""
+    sums = {
+        name: sum(int(getattr(tally, name) or 0) for tally in tallies) for name in (*COUNTED, "downloads", "points")
+    }
+    writes = Transaction()
+    for tally in tallies:
+        writes.delete(tally, Tally.hits == tally.hits)
+    if compaction.is_over(day):
+        compaction.add(writes, package_id, day, sums)
+    else:
+        added = [getattr(DailyStats, name).add(sums[name]) for name in COUNTED if sums[name]]
+        writes.update(DailyStats(f"stats#{package_id}", day), [DailyStats.kind.set(DailyStats), *added])
+    if sums["downloads"] and Release.find(package_pk(package_id), release_sk(release_id)):
+        release = Release(package_pk(package_id), release_sk(release_id))
+        writes.update(release, [Release.downloads.add(sums["downloads"])], Release.pk.exists())
+    if (sums["downloads"] or sums["views_luanti"]) and (standing := counters.find(package_id)):
+        _add_to_counters(writes, standing, sums)
+    writes.put(Booked("booked", f"{package_id}#{secrets.token_hex(8)}"))
+    writes.commit()
+
+
+def _add_to_counters(writes: Transaction, standing: Counters, sums: dict[str, int]) -> None:
+    actions: list[Action] = [
+        Counters.downloads.add(sums["downloads"]),
+        Counters.views.add(sums["views_luanti"]),
+        Counters.score_downloads.add(sums["points"] / 2),
+    ]
+    writes.update(standing, actions, Counters.pk.exists())

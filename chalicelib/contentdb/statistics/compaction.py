@@ -1,0 +1,114 @@
+"""Compaction of statistics: the days of a month that is over become one item, and no answer changes by it.
+
+Three days after its end a month is compacted, package by package; counts that come later are added to the month's item
+itself. First the month is written, then its days go, and whoever reads both goes by the month: so a crash between
+loses and doubles nothing. What was compacted of a user's packages is put together by a promised job.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import date, timedelta
+from typing import Any
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.statistics import series, statistics
+from chalicelib.contentdb.statistics.statistics import stats_pk, user_pk
+from chalicelib.contentdb.tables import Compacted, DailyStats, MonthlyStats, UserStats
+from chalicelib.core import jobs
+from chalicelib.core.errors import Conflict
+from chalicelib.core.storage import Transaction
+
+_BOOKED_AFTER = timedelta(days=2)  # from then on counts go to the month
+_COMPACTED_AFTER = timedelta(days=3)  # a day later, so that nothing is just being booked
+
+
+class _Compacted(Conflict):
+    """The month is there already: whoever wrote it did not come to remove its days."""
+
+
+def is_over(day: str) -> bool:
+    """Whether what is counted for a day goes to its month's item."""
+    return day[:7] <= _last_month(_BOOKED_AFTER)
+
+
+@jobs.repeats("contentdb-compact-statistics", every=86400)
+def compact() -> None:
+    """Compact what is over, once a month. Safe to repeat: what is done is not there any more."""
+    statistics.tidy()  # what the last run compacted has been gathered since
+    until = _last_month(_COMPACTED_AFTER)
+    done = Compacted.find("stats", "compacted")
+    if done is None or done.until < until:
+        for number, entry in index.by_id(index.catalogue.view()).items():
+            _compact(number, entry.value["author"], until)
+        Compacted("stats", "compacted", until=until).save()
+
+
+def add(writes: Transaction, package_id: int, day: str, numbers: Mapping[str, int]) -> None:
+    """Add what comes late to the month that its day is in; may raise Contended."""
+    month, author = day[:7], _author(package_id)
+    _compact(package_id, author, month)
+    stored = MonthlyStats.find(stats_pk(package_id), month)
+    columns = stored.columns if stored else series.blank(month)
+    as_read = MonthlyStats.columns == columns if stored else MonthlyStats.pk.does_not_exist()
+    changed = [list(column) for column in columns]
+    series.add(changed, day, numbers)
+    writes.put(MonthlyStats(stats_pk(package_id), month, columns=changed), as_read)
+    _promise(writes, author, month)
+
+
+def _compact(package_id: int, author: str | None, until: str) -> None:
+    """Compact the months of a package up to this one."""
+    months: dict[str, list[DailyStats]] = defaultdict(list)
+    for item in DailyStats.query(stats_pk(package_id), DailyStats.sk < f"{until}-99", consistent_read=True):
+        months[item.sk[:7]].append(item)
+    for month, days in months.items():
+        _fold(package_id, author, month, days)
+
+
+def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyStats]) -> None:
+    writes = Transaction()
+    whole = MonthlyStats(stats_pk(package_id), month, columns=statistics.gather(days)[month])
+    writes.create(whole, _Compacted())
+    _promise(writes, author, month)
+    with suppress(_Compacted):
+        writes.commit()
+    with DailyStats.batch_write() as batch:
+        for item in days:
+            batch.delete(item)
+
+
+def _promise(writes: Transaction, author: str | None, month: str) -> None:
+    if author is not None:
+        about = {"author": author, "month": month}
+        jobs.promise(writes, "contentdb-gather-user-statistics", about, once=f"{author}/{month}")
+
+
+def _author(package_id: int) -> str | None:
+    """Whose package it is; None for a deleted one."""
+    entry = index.by_id(index.catalogue.view()).get(package_id)
+    return entry.value["author"] if entry else None
+
+
+@jobs.handles("contentdb-gather-user-statistics")
+def gather_of_user(payload: Any) -> None:
+    """Put a compacted month of all packages of a user together.
+
+    Raises Contended when somebody else did meanwhile, who may have seen more, or less: it is tried again.
+    """
+    author, month = payload["author"], payload["month"]
+    before = UserStats.find(user_pk(author), month)
+    as_read = UserStats.packed == before.packed if before else UserStats.pk.does_not_exist()
+    entries = index.by_id(index.catalogue.view())
+    keys = [(stats_pk(number), month) for number, entry in entries.items() if entry.value["author"] == author]
+    stored = MonthlyStats.batch_get(keys, consistent_read=True) if keys else ()
+    found = {item.pk.removeprefix("stats#"): item.columns for item in stored}
+    writes = Transaction()
+    writes.put(UserStats(user_pk(author), month, packed=statistics.pack(found)), as_read)
+    writes.commit()
+
+
+def _last_month(after: timedelta) -> str:
+    """The last month that has been over for so long."""
+    this_month: date = (statistics.today() - after).replace(day=1)
+    return (this_month - timedelta(days=1)).isoformat()[:7]

@@ -1,0 +1,72 @@
+"""Statistics of packages and users, and the scores that come of them."""
+
+from datetime import date
+
+from chalicelib.contentdb import index, packages, wire
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.lists import lists
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.statistics import booking, scores, statistics
+from chalicelib.contentdb.statistics import wire as stats_wire
+from chalicelib.contentdb.users import profiles
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, bytes_response
+
+__all__ = ["booking", "scores"]  # the jobs that count
+
+
+@service.route("GET", "/api/packages/{author}/{name}/stats")
+def package_stats(request: Request) -> Response:
+    """Daily stats for a package, or null."""
+    first, last = _days(request)
+    package = packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    found = statistics.of_package(package.value["id"], first, last)
+    return wire.render(found, headers=[wire.cache_for(300)])
+
+
+@service.route("GET", "/api/package_stats")
+def all_package_stats(request: Request) -> Response:
+    """The last 30 days of daily stats for all packages."""
+    return wire.render_kept(request, lists.package_stats(index.catalogue.view()), 900)
+
+
+@service.route("GET", "/api/users/{username}/stats")
+def user_stats(request: Request) -> Response:
+    """Daily stats for the user's packages, or null."""
+    first, last = _days(request)
+    view, username = index.catalogue.view(), request.params["username"]
+    if username not in index.authors(view):
+        profiles.get_account(username)
+    return wire.render_kept(request, lists.user_stats(view, username, first, last), 300)
+
+
+@service.route("GET", "/api/scores")
+def all_scores(request: Request) -> Response:
+    """See Top Packages Algorithm."""
+    return wire.render_kept(request, lists.scores(request, index.catalogue.view()), 900)
+
+
+@service.route("GET", "/packages/{owner}/{name}/stats.csv")
+def package_stats_csv(request: Request) -> Response:
+    """Beyond the page: daily stats for a package, as a table."""
+    first, last = _days(request)
+    package = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"])
+    found = statistics.of_package(package.value["id"], first, last)
+    return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
+
+
+@service.route("GET", "/packages/{owner}/{name}/shields/{kind}")
+def package_badge(request: Request) -> Response:
+    """Beyond the page: the title or the downloads of a package as an image, for a README."""
+    value = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"]).value
+    said = {"title": ("ContentDB", value["title"]), "downloads": ("downloads", str(value["downloads"]))}
+    if request.params["kind"] not in said:
+        raise index.no_such_page()
+    image = stats_wire.badge(*said[request.params["kind"]])
+    return bytes_response(image, "image/svg+xml", headers=[wire.cache_for(3600)])
+
+
+def _days(request: Request) -> tuple[date, date]:
+    """The first and the last day that are asked for. Raises Invalid."""
+    arguments = Arguments(request, ("start", "end"))
+    return arguments.day("start") or statistics.FIRST_DAY, arguments.day("end") or statistics.today()

@@ -1,0 +1,34 @@
+"""Scores: points for downloads, which fade, and points for reviews.
+
+A new player's first download is a point, one as a dependency or an update half a point, once in 14 days (counting.py).
+Every approved review gives 150 points or takes them. Lists are ordered by the sum.
+"""
+
+from datetime import UTC, datetime
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.statistics import counters
+from chalicelib.contentdb.tables import Counters
+from chalicelib.core import jobs
+
+DECAY = 0.93  # of the points for downloads, a day
+
+
+@jobs.repeats("contentdb-decay-scores", every=86400)
+def decay() -> None:
+    """Let downloads of the past weigh less: their points become 0.93 of themselves, once a day."""
+    today = datetime.now(UTC).date().isoformat()
+    standing = counters.of(index.by_id(index.catalogue.view()))
+    for found in standing.values():
+        _decay(found, today)
+    counters.show(standing)
+
+
+def _decay(found: Counters | None, today: str) -> None:
+    """Let the points of one package fade, unless they have today; again when a download is booked meanwhile."""
+    while found is not None and found.score_downloads and found.decayed_on != today:
+        before = found.score_downloads
+        score = round(float(before) * DECAY, 6)
+        _, found = found.update_or_read(
+            [Counters.score_downloads.set(score), Counters.decayed_on.set(today)], Counters.score_downloads == before
+        )

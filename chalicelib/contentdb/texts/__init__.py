@@ -1,0 +1,1 @@
+"""Texts that people write, as HTML and as Luanti's markup."""

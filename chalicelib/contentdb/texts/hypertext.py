@@ -1,0 +1,243 @@
+"""Markdown and HTML as Luanti's markup language, for the formspec element `hypertext`.
+
+The markup has tags such as `<b>` and `<action name=link_1>`; a backslash takes the meaning from the next character.
+Text is escaped and names are ours, so nothing that an author writes can become a tag.
+"""
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import count
+from urllib.parse import urljoin
+
+from chalicelib.contentdb.texts import markdown
+from chalicelib.contentdb.texts.markdown import PERMALINK
+
+HEAD = "<tag name=code color=#7bf font=mono><tag name=action color=#77f hovercolor=#aaf>"
+
+_SPECIAL = re.compile(r"([\\<>])")
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SIZE = re.compile(r"[1-9][0-9]{0,3}")
+_DEFAULT_SIZE = 128
+_INDENT = 16
+
+_SAME = {"b": "b", "strong": "b", "i": "i", "em": "i", "u": "u", "code": "code"}
+_HEADINGS = {"h1": "big", "h2": "big", "h3": "b", "h4": "b", "h5": "b"}
+_BLOCKS = {"blockquote", "center", "dd", "details", "div", "dl", "dt", "h6", "hr", "ol", "p", "summary", "ul"}
+
+
+@dataclass
+class Hypertext:
+    """A text in Luanti's markup. `links`, `images` and `image_tooltips` go by the names that stand in `body`."""
+
+    body: str = "\n"
+    links: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    image_tooltips: dict[str, str] = field(default_factory=dict)
+
+    def described(self) -> dict[str, str | dict[str, str]]:
+        """What clients get: beside the text, `head`, the style of our tags, which they put before it."""
+        return {
+            "head": HEAD,
+            "body": self.body,
+            "links": self.links,
+            "images": self.images,
+            "image_tooltips": self.image_tooltips,
+        }
+
+
+def escape(text: str) -> str:
+    """Plain text as markup."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def action(name: str, text: str) -> str:
+    """Plain text as a link; where it leads stands in the links, under this name."""
+    return f"<action name={name}><u>{escape(text)}</u></action>"
+
+
+def from_markdown(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+    """Convert Markdown; see `from_html`."""
+    return _convert(markdown.to_html(text), page, include_images, prefix)
+
+
+def from_html(html: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+    """Convert HTML.
+
+    `page` is the URL of the page that the text stands on: links are made absolute by it, unless it is empty. Images
+    are shown, or linked to. `prefix` begins the names, so that several texts can stand in one body.
+    """
+    return _convert(markdown.clean(html), page, include_images, prefix)
+
+
+def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> Hypertext:
+    writer = _Writer(page, include_images, prefix)
+    writer.feed(clean_html)
+    writer.close()
+    return writer.finished()
+
+
+class _Writer(HTMLParser):
+    """Writes markup while it reads HTML that is clean: every tag is known and closed."""
+
+    def __init__(self, page: str, include_images: bool, prefix: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self._page = page
+        self._include_images = include_images
+        self._prefix = prefix
+        self._made = Hypertext()
+        self._written: list[str] = []
+        self._fresh = True  # nothing stands in this line yet
+        self._lists: list[str] = []
+        self._inside = {"pre": 0, "table": 0}
+        self._numbers = {"link": count(1), "image": count(1)}
+        self._ignored_link = False
+        self._last_id = ""
+
+    def finished(self) -> Hypertext:
+        """What was made; the body ends with one newline."""
+        self._made.body = "".join(self._written).rstrip("\n") + "\n"
+        return self._made
+
+    def handle_data(self, data: str) -> None:
+        if self._inside["table"] or self._ignored_link:
+            return
+        if not self._inside["pre"]:
+            data = _SPACE.sub(" ", data)
+            if self._fresh:
+                data = data.lstrip(" ")
+        if data:
+            self._write(escape(data))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self._last_id = given.get("id") or self._last_id
+        if tag in self._inside:
+            self._inside[tag] += 1
+            if not self._is_covered(but=tag):
+                self._open_block(tag)
+        elif not self._is_covered():
+            self._open(tag, given)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._inside:
+            self._inside[tag] -= 1
+            if tag == "pre" and not self._is_covered():
+                self._tag("</code>")
+                self._write("\n")
+        elif not self._is_covered():
+            self._close(tag)
+
+    def _is_covered(self, but: str = "") -> bool:
+        """Whether a block around, whose inner tags do not count, has begun before."""
+        return any(depth > (name == but) for name, depth in self._inside.items())
+
+    def _open_block(self, tag: str) -> None:
+        self._end_line()
+        if tag == "pre":
+            self._tag("<code>")
+        else:
+            text = "(view table in browser)"
+            self._write(self._link("link", self._to_page(f"#{self._last_id}"), text) if self._page else text)
+            self._write("\n")
+
+    def _open(self, tag: str, given: dict[str, str]) -> None:
+        if tag in _SAME:
+            self._tag(f"<{_SAME[tag]}>")
+        elif tag in _HEADINGS:
+            self._end_line()
+            self._write("\n")
+            self._tag(f"<{_HEADINGS[tag]}>")
+        elif tag == "a":
+            self._open_link(given)
+        elif tag == "img":
+            self._image(given)
+        elif tag == "li":
+            self._item()
+        elif tag == "br":
+            self._write("\n")
+        elif tag in _BLOCKS:
+            self._end_line()
+            self._lists += [tag] if tag in ("ul", "ol") else []
+
+    def _close(self, tag: str) -> None:
+        if tag in _SAME:
+            self._tag(f"</{_SAME[tag]}>")
+        elif tag in _HEADINGS:
+            self._tag(f"</{_HEADINGS[tag]}>")
+            self._write("\n")
+        elif tag == "a":
+            self._close_link()
+        elif tag == "li":
+            self._fresh = self._written[-1].endswith("\n")
+            self._end_line()
+        elif tag in _BLOCKS:
+            self._end_line()
+            if tag in ("ul", "ol"):
+                self._lists.pop()
+
+    def _open_link(self, given: dict[str, str]) -> None:
+        if given.get("class") == PERMALINK:
+            self._ignored_link = True
+        elif href := given.get("href"):
+            self._tag(f"<action name={self._name('link', self._to_page(href))}><u>")
+        else:
+            self._tag("<action><u>")
+
+    def _close_link(self) -> None:
+        if not self._ignored_link:
+            self._tag("</u></action>")
+        self._ignored_link = False
+
+    def _link(self, kind: str, url: str, text: str) -> str:
+        return action(self._name(kind, url), text)
+
+    def _image(self, given: dict[str, str]) -> None:
+        url, text = self._to_page(given.get("src", "")), _SPACE.sub(" ", given.get("alt", "")).strip()
+        if not self._include_images:
+            self._write(self._link("image", url, f"Image: {text}" if text else "Image"))
+            return
+        name = self._new_name("image")
+        width, height = (_size(given.get(side, "")) for side in ("width", "height"))
+        self._made.images[name] = url
+        if text:
+            self._made.image_tooltips[name] = text
+        self._write(f"<img name={name} width={width} height={height}>")
+
+    def _item(self) -> None:
+        self._end_line()
+        width = _INDENT * self._lists.count("ul")
+        self._write(f"<img name=blank.png width={width} height=1>• ")
+        self._fresh = True
+
+    def _name(self, kind: str, url: str) -> str:
+        """A new name, under which `url` is linked to."""
+        name = self._new_name(kind)
+        self._made.links[name] = url
+        return name
+
+    def _new_name(self, kind: str) -> str:
+        return f"{self._prefix}{kind}_{next(self._numbers[kind])}"
+
+    def _to_page(self, url: str) -> str:
+        try:
+            return urljoin(self._page, url)
+        except ValueError:  # no host that anybody could visit
+            return self._page
+
+    def _end_line(self) -> None:
+        if not self._fresh:
+            self._write("\n")
+
+    def _tag(self, markup: str) -> None:
+        """Write what takes no room in the line."""
+        self._written.append(markup)
+
+    def _write(self, markup: str) -> None:
+        """Write what can be seen."""
+        self._written.append(markup)
+        self._fresh = markup.endswith("\n")
+
+
+def _size(given: str) -> int:
+    return int(given) if _SIZE.fullmatch(given) else _DEFAULT_SIZE

@@ -1,0 +1,74 @@
+"""An author's text as a part of a page of ours: under its headings, and without what the page may not load.
+
+Browsers show images of this server alone there, because whoever shows an image learns who reads the page. Others
+become links to them.
+"""
+
+from html import escape
+from html.parser import HTMLParser
+
+from chalicelib.contentdb.texts import markdown
+from chalicelib.contentdb.texts.markdown import PERMALINK
+
+_LEVELS_ABOVE = 2  # the page's title, and the heading over the text
+_SCROLLS = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
+
+
+def from_markdown(text: str, base_url: str) -> str:
+    """The HTML of some Markdown, which `markdown.clean` has cleaned; `base_url` is what clients call us by."""
+    writer = _Writer(base_url)
+    writer.feed(markdown.to_html(text))
+    writer.close()
+    return "".join(writer.written)
+
+
+class _Writer(HTMLParser):
+    """Copies HTML that is clean: every tag is known and closed."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self._base_url = base_url
+        self._in_link = self._in_permalink = False
+        self.written: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.written.append("#" if self._in_permalink else escape(data, quote=False))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "img" and not self._is_ours(given.get("src", "")):
+            self._link_to_image(given)
+            return
+        if tag == "a":
+            self._in_link = True
+            given["rel"] = "nofollow"
+            self._in_permalink = given.get("class") == PERMALINK
+            if self._in_permalink:
+                given["aria-label"] = "Link to this heading"
+        self.written += [_SCROLLS if tag == "table" else "", f"<{_level(tag)}{_written(given)}>"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._in_link = self._in_permalink = False
+        self.written += [f"</{_level(tag)}>", "</div>" if tag == "table" else ""]
+
+    def _is_ours(self, url: str) -> bool:
+        return url.startswith((f"{self._base_url}/", "/")) and not url.startswith("//")
+
+    def _link_to_image(self, given: dict[str, str]) -> None:
+        text = escape(given.get("alt", "").strip() or "Image")
+        if self._in_link or not given.get("src"):
+            self.written.append(text)
+        else:
+            self.written.append(f"<a{_written({'href': given['src'], 'rel': 'nofollow'})}>{text}</a>")
+
+
+def _level(tag: str) -> str:
+    """A tag, a heading's some levels lower."""
+    if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
+        return f"h{min(int(tag[1]) + _LEVELS_ABOVE, 6)}"
+    return tag
+
+
+def _written(attributes: dict[str, str]) -> str:
+    return "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())

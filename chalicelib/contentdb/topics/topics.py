@@ -1,0 +1,93 @@
+"""Topics of the forum in which packages are told of. They come from a file that an administrator imports.
+
+All of them are one blob, and the catalogue holds its key: an import is one change, however many topics there are, and
+no request reads them one by one (docs/decisions/0018-topics.md).
+"""
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from chalicelib.contentdb import index
+from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb.lists.queries import TYPES
+from chalicelib.contentdb.tables import Topics
+from chalicelib.contentdb.topics import file as topic_file
+from chalicelib.contentdb.topics.file import Topic
+from chalicelib.core import blobs
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.views import View
+
+ARGUMENTS = ("q", "type", "sort", "show_added", "limit")
+_AREA = "contentdb/topics"
+
+_SORTS: dict[str, Callable[[Topic], Any]] = {
+    "name": lambda topic: (topic["is_wip"], topic["name"] is None, topic["name"] or "", topic["title"]),
+    "views": lambda topic: -topic["views"],
+    "created_at": lambda topic: topic["created_at"],
+}
+
+
+def find(view: View, arguments: Arguments) -> list[Topic]:
+    """The topics that a query asks for, in its order. Raises Invalid.
+
+    Every word of `q` must be in the title, the name or the author's, in any letter case. A topic is added when an
+    approved package names it.
+    """
+    types = arguments.choices("type", TYPES, "Unknown type")
+    order = _SORTS[arguments.choice("sort", tuple(_SORTS)) or "name"]
+    limit = arguments.number("limit") or None
+    words = arguments.text("q").casefold().split()
+    hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else view.keep("added", _added)
+    found = (
+        topic
+        for text, topic in _all(view)
+        if (not types or topic["type"] in types) and topic["id"] not in hidden and all(word in text for word in words)
+    )
+    return sorted(found, key=order)[:limit]
+
+
+def replace(content: bytes) -> int:
+    """Put the topics of a file in the place of all; returns how many there are. Raises Invalid, with what is wrong.
+
+    Nothing is written unless every topic is right.
+    """
+    found = topic_file.parse(content)
+    blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
+    before: list[str] = []
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        standing = view.entries.get(index.TOPICS)
+        before[:] = [standing.value["blob"]] if standing else []
+        writes.put(Topics("topics", "topics", blob=blob.key))
+        return {index.TOPICS: {"blob": blob.key}}
+
+    index.catalogue.publish(decide)
+    for key in before:
+        if key != blob.key:
+            blobs.delete(key)
+    return len(found)
+
+
+def _all(view: View) -> list[tuple[str, Topic]]:
+    """Every topic behind the text that is searched."""
+    entry = view.entries.get(index.TOPICS)
+    return _read(entry.value["blob"]) if entry else []
+
+
+@lru_cache(maxsize=1)
+def _read(key: str) -> list[tuple[str, Topic]]:
+    try:
+        topics = orjson.loads(zlib.decompress(blobs.get(key)))
+    except NotFound:
+        raise Busy("The topics are being replaced.", retry_after=1) from None
+    return [(f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold(), topic) for topic in topics]
+
+
+def _added(view: View) -> set[int]:
+    return {entry.value["forums"] for entry in index.approved(view)}

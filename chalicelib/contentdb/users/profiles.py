@@ -1,0 +1,106 @@
+"""What users say of themselves: a name to show, pictures and pages, and who they are elsewhere.
+
+It lies in the list of packages, so that a review's author and a package's donations cost no call.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.contentdb import index, links
+from chalicelib.contentdb.permissions import at_least
+from chalicelib.contentdb.tables import Profile
+from chalicelib.contentdb.texts import texts
+from chalicelib.core import accounts, audit
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account
+from chalicelib.core.views import View
+
+LONGEST_LINK = 200
+_GITHUB = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
+
+
+def find_account(username: str) -> Account | None:
+    """The account with this username, in exactly these letters, as ContentDB tells them apart."""
+    account = accounts.find(username)
+    return account if account and account.username == username else None
+
+
+def get_account(username: str) -> Account:
+    """The same; raises NotFound."""
+    if account := find_account(username):
+        return account
+    raise NotFound("User not found")
+
+
+def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> Account:
+    """Set some of `index.PROFILE`; None clears. `by` None is the administrator.
+
+    Raises NotFound, Forbidden, Invalid, or Conflict for a name that somebody has.
+    """
+    account = get_account(username)
+    if by and by.account.id != account.id and not at_least(by.account, "MODERATOR"):
+        raise Forbidden("You don't have permission to edit this user")
+    fields = {name: None if value is None else _READERS[name](name, value) for name, value in given.items()}
+    links.refuse_blocked(fields)
+
+    def decide(view: View, writes: Transaction) -> Changes:
+        _require_free(fields.get("display_name"), account, view)
+        pk = f"profile#{int(account.id)}"
+        profile = Profile.find(pk, "profile") or Profile(pk, "profile", username=account.username)
+        profile.assign(**fields)
+        writes.put(profile)
+        writes.put(audit.entry(int(account.id), "profile.edit", pk, by, fields=sorted(fields)))
+        return {f"user#{account.username}": index.profile_value(profile)}
+
+    index.catalogue.publish(decide)
+    return account
+
+
+def _require_free(name: str | None, account: Account, view: View) -> None:
+    """Raises Conflict for a name to show that is another's username, or that another shows."""
+    if name is None:
+        return
+    folded = texts.folded(name)
+    shown = view.keep("display-names", _display_names).get(folded, account.username)
+    holder = accounts.find(folded)
+    if shown != account.username or (holder and holder.id != account.id):
+        raise Conflict("A user already has that name")
+
+
+def _display_names(view: View) -> dict[str, str]:
+    """Who shows which name."""
+    profiles = ((key.removeprefix("user#"), entry.value) for key, entry in view.entries.items() if key[:5] == "user#")
+    return {texts.folded(profile["display_name"]): name for name, profile in profiles if profile["display_name"]}
+
+
+def _display_name(name: str, given: Any) -> str:
+    return texts.line(name, given, 2, 50)
+
+
+def _link(name: str, given: Any) -> str:
+    return str(links.read(name, texts.line(name, given, 1, LONGEST_LINK)))
+
+
+def _github(name: str, given: Any) -> str:
+    username = texts.line(name, given, 1, 39)
+    if not _GITHUB.fullmatch(username):
+        raise Invalid(f"{name} must be a GitHub username")
+    return username
+
+
+def _forums(name: str, given: Any) -> str:
+    return texts.line(name, given, 1, 50)
+
+
+_READERS: Mapping[str, Callable[[str, Any], str]] = {
+    "display_name": _display_name,
+    "profile_pic_url": _link,
+    "website_url": _link,
+    "donate_url": _link,
+    "github": _github,
+    "forums": _forums,
+}

@@ -1,0 +1,60 @@
+"""Users: ContentDB's API, in the order of its page; what is ours stands at the end."""
+
+from typing import Any
+
+from chalicelib.contentdb import auth, index, wire
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.users import profiles
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Invalid
+from chalicelib.core.tables import Account
+from chalicelib.core.views import Value
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+USER = "/api/users/{username}"
+LARGEST = 16 * 1024  # bytes of a request
+_CONNECTIONS = ("github", "forums")
+_OTHERS = tuple(name for name in index.PROFILE if name not in _CONNECTIONS)
+_IGNORED = ("username", "rank", "links")  # so that what was read can be sent back
+
+
+@service.route("GET", USER)
+def read(request: Request) -> Response:
+    """Read."""
+    return wire.render(_render(request, profiles.get_account(request.params["username"])))
+
+
+def _for_user(request: Request) -> Caller:
+    """Who calls; that there is such a user is found out first."""
+    profiles.get_account(request.params["username"])
+    return auth.somebody(request)
+
+
+@service.route("PUT", USER, auth=_for_user, limit=lambda: LARGEST)
+def edit(request: Request, caller: Caller) -> Response:
+    """Say something of oneself."""
+    account = profiles.edit(request.params["username"], _parse(request), caller)
+    return wire.render_success(user=_render(request, account))
+
+
+def _parse(request: Request) -> dict[str, Any]:
+    """The fields of a profile in a body. Raises Invalid."""
+    given = wire.parse_object(request, (*_OTHERS, *_IGNORED, "connections"))
+    connections = given.get("connections", {})
+    if not isinstance(connections, dict) or not set(connections) <= set(_CONNECTIONS):
+        raise Invalid("connections must be an object with github and forums")
+    return {**{name: value for name, value in given.items() if name in _OTHERS}, **connections}
+
+
+def _render(request: Request, account: Account) -> Value:
+    name, base = account.username, request.base_url
+    profile = index.profile_of(index.catalogue.view(), name)
+    return {
+        **{field: profile[field] for field in _OTHERS},
+        "username": name,
+        "display_name": profile["display_name"] or name,
+        "rank": account.rank.lower(),
+        "connections": {field: profile[field] for field in _CONNECTIONS},
+        "links": {"api_packages": f"{base}/api/packages/?author={name}", "profile": f"{base}/users/{name}/"},
+    }
