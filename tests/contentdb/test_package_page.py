@@ -5,7 +5,7 @@ import pytest
 from chalicelib.contentdb import states
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
-from tests.contentdb.conftest import change, count, draft, published, release, screenshot
+from tests.contentdb.conftest import change, count, draft, published, release, screenshot, token
 from tests.contentdb.made import MOD, released, zipped
 
 PAGE = "/packages/Alice/lamps"
@@ -27,6 +27,11 @@ def lamps(alice: Account) -> int:
     )
     screenshot("Alice/lamps", "0123456789.jpg")
     return number
+
+
+def review(client: Client, by: Account, **says: str) -> None:
+    """Have somebody review the lamps."""
+    assert client.put(f"/api{PAGE}/reviews/", json={"rating": 5, **says}, headers=token(by)).status == 200
 
 
 def test_a_browser_gets_a_page(client: Client, lamps: int) -> None:
@@ -127,8 +132,31 @@ def test_what_is_deleted_or_was_never_there_is_not_found(client: Client, lamps: 
         assert "<h1>Not Found</h1>" in client.page(path, 404)
 
 
+def test_approved_reviews_are_on_it(client: Client, lamps: int, bob: Account) -> None:
+    assert "Nobody has reviewed this package yet." in client.page(PAGE)
+    review(client, bob, title="So <b>bright</b>", comment="I *see* <script>alert(1)</script>!")
+    page = client.page(PAGE)
+    for text in (
+        '<h2 id="reviews">Reviews</h2>',
+        'So &lt;b&gt;bright&lt;/b&gt; <span class="tag">positive</span>',
+        '<a href="/users/bob">bob</a>',
+        "helpful to 0",
+        "<p>I <em>see</em> !</p>",
+    ):
+        assert text in page
+    assert "alert" not in page
+
+
 def test_the_page_costs_two_calls(client: Client, lamps: int, calls: list[str]) -> None:
     client.page(PAGE)
     calls.clear()
     client.page(PAGE)
     assert calls == ["Query", "Query"]
+
+
+def test_reviews_cost_one_more(client: Client, lamps: int, bob: Account, calls: list[str]) -> None:
+    review(client, bob, title="Bright", comment="It is too bright.")
+    client.page(PAGE)
+    calls.clear()
+    client.page(PAGE)
+    assert calls == ["Query", "Query", "Query"]

@@ -6,6 +6,8 @@ from chalicelib.contentdb import dependencies, index, languages, reference, shap
 from chalicelib.contentdb.reference import Row
 from chalicelib.contentdb.releases import releases
 from chalicelib.contentdb.releases import wire as release_wire
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.texts import prose
 from chalicelib.core.views import Entry, Value, View
 from chalicelib.web import html, shelves
@@ -13,6 +15,7 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.shelves import Work
 
+_MOST_REVIEWS = 50
 TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture pack"}
 _STATES = {
     "WIP": "This package is a draft: lists do not show it.",
@@ -49,6 +52,7 @@ def render(request: Request, view: View, package: Entry) -> Response:
         needs=dependencies.of(view, package, only_hard=False)[package.key],
         links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
         releases=[release_wire.render(view, release) for release in approved],
+        reviews=_reviews(view, value, request.base_url),
         tags=_titles(known.tags, shown["tags"]),
         content_warnings=_titles(known.content_warnings, shown["content_warnings"]),
     )
@@ -66,6 +70,20 @@ def _works_of(username: str) -> list[Work]:
 def _description(view: View, value: Value, base_url: str) -> str:
     text = value["long_description"] or ""
     return view.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
+
+
+def _reviews(view: View, value: Value, base_url: str) -> list[Value]:
+    """The approved reviews, most helpful first, each with its comment as HTML."""
+    if not sum(value["reviews"]):
+        return []
+    return [
+        {**review_wire.render(view, review, value, base_url), "html": _comment(view, review.comment, base_url)}
+        for review in review_index.of_package(value["id"])[:_MOST_REVIEWS]
+    ]
+
+
+def _comment(view: View, text: str, base_url: str) -> str:
+    return view.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
 
 
 def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:
