@@ -78,7 +78,8 @@ def delete_data(account: Account, kept: Kept) -> None:
 def _unprotect(tables: Any, table: str) -> bool:
     """Whether the table is there; it may be deleted from now on."""
     try:
-        tables.update_table(TableName=table, DeletionProtectionEnabled=False)
+        if tables.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            tables.update_table(TableName=table, DeletionProtectionEnabled=False)
     except tables.exceptions.ResourceNotFoundException:
         return False
     return True
