@@ -28,9 +28,9 @@ def enter(name: str) -> None:
 
     try:
         account = enter_account()
+        function = Stack(account, name).outputs().get("APIHandlerName")
     except Refused as refused:
         raise ValueError(refused) from None
-    function = Stack(account, name).outputs().get("APIHandlerName")
     if function is None:
         raise FileNotFoundError(f"there is no stack {name} of Moonbase's in {account.region}; `make deploy` makes one")
     found = account.client("lambda").get_function_configuration(FunctionName=function)

@@ -106,10 +106,13 @@ class Artefacts:
 
 
 def digest_of(package: Path) -> str:
-    """The hash of what is in a zip: the same code packaged again has other times, and is no other code."""
+    """The hash of what is in a zip: the same code packaged again has other times, and is no other code.
+
+    Nor do times make it another that Python has put beside the code, into what it compiled.
+    """
     whole = hashlib.sha256()
     with ZipFile(package) as archive:
-        for name in sorted(archive.namelist()):
+        for name in sorted(name for name in archive.namelist() if not name.endswith(".pyc")):
             content = hashlib.sha256(archive.read(name)).hexdigest()
             whole.update(f"{content} {name}\n".encode())
     return whole.hexdigest()

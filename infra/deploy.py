@@ -12,7 +12,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import bootstrap, package, parameters, stages
-from infra.account import Account, enter
+from infra.account import enter
 from infra.artefacts import Artefact, Artefacts
 from infra.stack import ChangeSet, Failed, Stack
 from infra.stages import STAGE, Refused
@@ -40,7 +40,7 @@ def main(
         account = enter()
         click.echo(f"account {account.id}, region {account.region}, as {account.caller}")
         stack = Stack(account, name or stages.stack_name(stage))
-        deploy(stack, stage, given, Plan(account, stage, artefact, made), force=force, asks=not yes)
+        deploy(stack, stage, given, Plan(stack, stage, artefact, made), force=force, asks=not yes)
     except (Refused, Failed, BotoCoreError, ClientError) as error:
         click.echo(f"deploy: {error}", err=True)
         sys.exit(1)
@@ -49,30 +49,35 @@ def main(
 class Plan:
     """Where what is deployed comes from: this checkout, a package that was made before, or an earlier deploy."""
 
-    def __init__(self, account: Account, stage: str, artefact: str, made: Path | None) -> None:
-        self._account, self._stage, self._artefact, self._made = account, stage, artefact, made
-        self.artefacts = Artefacts(account)
+    def __init__(self, stack: Stack, stage: str, artefact: str, made: Path | None) -> None:
+        self.artefacts = Artefacts(stack.account)
+        self._stage, self._made = stage, made
+        self._earlier = self.artefacts.find(artefact, stack.name) if artefact else None
 
-    def parameters(self, stack: str) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, Any]:
         """The parameters of the template, which may not be made yet. Raises Refused."""
         template = stages.our_template()
-        if self._artefact:
-            template = self.artefacts.template(self.artefacts.find(self._artefact, stack))
+        if self._earlier:
+            template = self.artefacts.template(self._earlier)
+            package.check_stage(template, stages.api_stage(self._stage))
         found: Mapping[str, Any] = template["Parameters"]
         return found
 
     def prepare(self) -> Path | None:
         """Make the package, or look at the one that there is; none for what was deployed before. Raises Refused."""
-        if self._artefact:
+        if self._earlier:
             return None
         if self._made is None:
             return package.build(self._stage)
         package.look_at(self._made, stages.api_stage(self._stage))
         return self._made
 
-    def stored(self, stack: str, prepared: Path | None) -> Artefact:
+    def stored(self, prepared: Path | None) -> Artefact:
         """The artefact in the bucket."""
-        return self.artefacts.upload(prepared) if prepared else self.artefacts.find(self._artefact, stack)
+        if self._earlier:
+            return self._earlier
+        assert prepared, "what was not deployed before was prepared"
+        return self.artefacts.upload(prepared)
 
 
 def deploy(stack: Stack, stage: str, given: Mapping[str, str], plan: Plan, *, force: bool, asks: bool) -> None:
@@ -83,14 +88,14 @@ def deploy(stack: Stack, stage: str, given: Mapping[str, str], plan: Plan, *, fo
             f"there are tables of an earlier stack {stack.name} ({', '.join(left)}): `make remove DATA=yes` deletes "
             "them; STACK= names another stack; docs/aws.md tells how their content moves"
         )
-    definitions, previous = plan.parameters(stack.name), stack.parameters()
+    definitions, previous = plan.parameters(), stack.parameters()
     chosen = parameters.choose(definitions, previous, given)
     parameters.check(stack.account, definitions, previous, given)
     prepared = plan.prepare()
     for make in (bootstrap.make_artefacts_bucket, bootstrap.let_gateway_log):
         if what := make(stack.account):
             click.echo(f"made for all stacks of this region: {what}")
-    artefact = plan.stored(stack.name, prepared)
+    artefact = plan.stored(prepared)
     click.echo(f"artefact {artefact.name}")
     change_set = stack.propose(plan.artefacts.url(artefact), chosen, new=new)
     if change_set.changes:

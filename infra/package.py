@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -79,12 +79,16 @@ def look_at(out: Path, api_stage: str) -> None:
     """Raises Refused for what is no package for this stage, or none that Lambda would run."""
     if not ((out / SAM).exists() and (out / CODE).exists()):
         raise Refused(f"there is no {SAM} and {CODE} in {out}; `make package` makes them in {BUILD}")
-    resources = json.loads((out / SAM).read_text())["Resources"]
-    if (found := resources["RestAPI"]["Properties"]["StageName"]) != api_stage:
-        raise Refused(f"what lies in {out} was packaged for the stage {found}, not for {api_stage}")
+    check_stage(json.loads((out / SAM).read_text()), api_stage)
     with ZipFile(out / CODE) as package:
         check(package)
     measure(out)
+
+
+def check_stage(template: Mapping[str, Any], api_stage: str) -> None:
+    """Raises Refused for a template of another stage."""
+    if (found := template["Resources"]["RestAPI"]["Properties"]["StageName"]) != api_stage:
+        raise Refused(f"this was packaged for the stage {found}, not for {api_stage}")
 
 
 def measure(out: Path) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import stages
 from infra.account import Account, enter
-from infra.stack import FALLEN, KEEPS, Failed, Stack
+from infra.stack import KEEPS, Failed, Stack
 from infra.stages import STAGE, Refused
 
 _TABLES, _BUCKETS, _KEYS = KEEPS
@@ -36,15 +36,15 @@ def main(stage: str, name: str, data: bool, yes: bool) -> None:
 def remove(stack: Stack, *, data: bool, asks: bool) -> None:
     """Delete the stack, if it is there; then what it left, if `data`. Raises Refused or Failed."""
     found = stack.described()
-    if found and found["StackStatus"] not in FALLEN:
-        stack.check()
+    if found and found["StackStatus"].endswith("_IN_PROGRESS"):
+        stack.check()  # refuses
     kept = stack.kept()
     if not found and not any(kept.values()):
         raise Refused(f"there is no stack {stack.name} in {stack.account.region}, and nothing left of one")
     if asks:
         _ask(stack, kept, data=data)
     if found:
-        stack.delete()
+        stack.delete(found["StackId"])
         click.echo(f"{stack.name} is deleted")
     if data:
         delete_data(stack.account, kept)
@@ -78,7 +78,8 @@ def delete_data(account: Account, kept: Kept) -> None:
 def _unprotect(tables: Any, table: str) -> bool:
     """Whether the table is there; it may be deleted from now on."""
     try:
-        tables.update_table(TableName=table, DeletionProtectionEnabled=False)
+        if tables.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            tables.update_table(TableName=table, DeletionProtectionEnabled=False)
     except tables.exceptions.ResourceNotFoundException:
         return False
     return True

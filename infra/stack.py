@@ -1,5 +1,6 @@
 """A stack of CloudFormation: what a change set would do to it, and what becomes of it."""
 
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ FALLEN = {
     "DELETE_FAILED": "its removal failed; `make remove` tries again",
 }
 _UNBORN = "REVIEW_IN_PROGRESS"  # it has a change set that nobody executed, and nothing else
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _PATIENCE = 3600.0
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -54,6 +56,8 @@ class Stack:
     """A stack by its name, whether it is there or not."""
 
     def __init__(self, account: Account, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise Refused(f"a stack's name has letters, digits and hyphens, and a letter first: not {name!r}")
         self.account = account
         self.name = name
         self._client = account.client("cloudformation")
@@ -156,13 +160,11 @@ class Stack:
             raise Failed(f"CloudFormation refuses the template: {why}")
         return change_set
 
-    def delete(self) -> None:
+    def delete(self, stack_id: str) -> None:
         """Delete it, and tell of it. Raises Failed."""
-        found = self.described()
         began = self._seen()
         self._client.delete_stack(StackName=self.name)
-        if found:
-            self.follow("DELETE_COMPLETE", began, found["StackId"])
+        self.follow("DELETE_COMPLETE", began, stack_id)
 
     def follow(self, wanted: str, seen: set[str], stack_id: str | None = None) -> None:
         """Print what happens until it is over. Raises Failed unless it ends in the status that was `wanted`."""

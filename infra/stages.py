@@ -78,5 +78,8 @@ def _check_settings(found: dict[str, Any]) -> None:
 
 
 def _config() -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    try:
+        config: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    except ValueError as error:
+        raise Refused(f".chalice/config.json cannot be read: {error}") from None
     return config

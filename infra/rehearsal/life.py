@@ -44,6 +44,15 @@ class Life:
         """What `make remove` says."""
         return self._run("infra.remove", "--yes", *arguments)
 
+    def take_away(self, told: str) -> None:
+        """Do as `make remove` told, to export what it has left."""
+        (line,) = (line for line in told.splitlines() if "./moonbase export" in line)
+        named = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        command = [sys.executable, str(ROOT / "moonbase"), "--json", "export", str(self._scratch / "left.tar")]
+        done = json.loads(run(command, self._scratch, {**self.cloud.environment(), **named}))
+        if done["secrets"] != 1 or done["blobs"] < 1:
+            raise Failure(f"exported was {done}")
+
     def outputs(self) -> dict[str, str]:
         """The outputs of the stack."""
         (stack,) = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
@@ -88,6 +97,7 @@ def end(life: Life) -> None:
     told = life.remove()
     if missing := [name for name in (*tables, *buckets, *keys) if name not in told]:
         raise Failure(f"`make remove` does not tell of {missing}")
+    life.take_away(told)
     left = {name: sorted(found) for name, found in _everything(life.cloud).items() if found}
     artefacts = [bucket for bucket in left["buckets"] if bucket.startswith("moonbase-artefacts-")]
     wanted = {

@@ -26,8 +26,8 @@ class Failure(Exception):
 class Site:
     """A host and port, request by request; nothing is followed or decoded."""
 
-    def __init__(self, address: str, prefix: str = "") -> None:
-        self._address, self._prefix = address, prefix
+    def __init__(self, address: str) -> None:
+        self._address = address
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
@@ -35,7 +35,7 @@ class Site:
         """(status, headers by lower-case name, body)."""
         connection = HTTPConnection(self._address, timeout=60)
         try:
-            connection.request(method, self._prefix + path, body, dict(headers))
+            connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:

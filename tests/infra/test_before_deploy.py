@@ -104,6 +104,11 @@ def test_with_a_certificate_that_is_not_issued() -> None:
     assert certified(asked["CertificateArn"]) == not_yet
 
 
+@mock_aws
+def test_with_a_name_that_no_stack_can_have() -> None:
+    assert run("--stack", "my stack").startswith("a stack's name has letters, digits and hyphens, and a letter first")
+
+
 @pytest.mark.usefixtures("stack")
 def test_with_a_certificate_for_another_host(cloud: MiniStack) -> None:
     arn = cloud.client("acm").request_certificate(DomainName="*.example.org")["CertificateArn"]

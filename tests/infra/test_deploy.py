@@ -1,5 +1,8 @@
 """`make deploy` and `make remove`, on MiniStack with a small template: what is shown, refused, kept and gone."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from infra import deploy, package, remove
 from infra.ministack import MiniStack
+from infra.stages import ROOT
 from tests.infra.packages import DATA, a_package, table
 
 TABLE = "AWS::DynamoDB::Table"
@@ -106,6 +110,24 @@ def test_it_is_done_when_it_is_meant(cloud: MiniStack, stack: str, tmp_path: Pat
     assert "Key" not in resources(cloud, stack)
 
 
+@pytest.mark.parametrize(("answer", "made"), [("n", False), ("y", True)])
+def test_whoever_sits_at_a_terminal_is_asked(
+    cloud: MiniStack, stack: str, tmp_path: Path, answer: str, made: bool
+) -> None:
+    terminal, end = os.openpty()
+    os.write(terminal, f"{answer}\n".encode())
+    package_ = str(a_package(tmp_path / "p"))
+    command = [sys.executable, "-m", "infra.deploy", "--stack", stack, "--package", package_]
+    done = subprocess.run(command, stdin=end, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    os.close(end)
+    os.close(terminal)
+    assert "Go on? [y/N]: " in done.stdout
+    assert (done.returncode == 0, done.stderr) == (made, "" if made else "deploy: nothing was changed\n")
+    stacks = cloud.client("cloudformation").list_stacks()["StackSummaries"]
+    standing = [one["StackName"] for one in stacks if one["StackStatus"] == "CREATE_COMPLETE"]
+    assert (stack in standing) is made
+
+
 def test_the_version_before_is_deployed_again(cloud: MiniStack, stack: str, tmp_path: Path) -> None:
     first, second = (a_package(tmp_path / name, Log={"RetentionInDays": days}) for name, days in (("p", 1), ("q", 7)))
     deployed(stack, first)
@@ -122,6 +144,13 @@ def test_a_version_is_found_by_its_name(cloud: MiniStack, stack: str, tmp_path: 
     name = next(line.removeprefix("artefact ") for line in told.splitlines() if line.startswith("artefact "))
     assert f"{stack} is so already" in run(stack, "--artefact", name).stdout
     assert f"0 artefacts are called zzz; {stack} had: {name} (20" in refused(run(stack, "--artefact", "zzz"))
+
+
+def test_a_version_of_another_stage_is_refused(stack: str, tmp_path: Path) -> None:
+    told = deployed(stack, a_package(tmp_path / "p")).stdout
+    name = next(line.removeprefix("artefact ") for line in told.splitlines() if line.startswith("artefact "))
+    why = "deploy: this was packaged for the stage prod, not for dev"
+    assert refused(run(stack, "--stage", "dev", "--artefact", name)) == why
 
 
 def test_a_first_deploy_that_fails_says_why_and_is_cleared_away(cloud: MiniStack, stack: str, tmp_path: Path) -> None:
@@ -193,5 +222,5 @@ def test_a_package_that_is_too_large_is_refused_before_anything_is_made(
 
 def test_a_package_for_another_stage_is_refused(stack: str, tmp_path: Path) -> None:
     made = a_package(tmp_path / "p", stage="dev")
-    assert refused(run(stack, "--package", str(made))).endswith("was packaged for the stage dev, not for prod")
+    assert refused(run(stack, "--package", str(made))) == "deploy: this was packaged for the stage dev, not for prod"
     assert "there is no sam.json" in refused(run(stack, "--package", str(tmp_path)))

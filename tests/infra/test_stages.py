@@ -66,3 +66,9 @@ def test_a_setting_that_is_none_is_refused(config: Any, name: str, value: Any, e
 
 def test_a_stages_stack_is_called_after_it() -> None:
     assert stages.stack_name("prod") == "moonbase-prod"
+
+
+def test_a_configuration_that_is_no_json_is_refused(config: Any, tmp_path: Path) -> None:
+    (tmp_path / ".chalice" / "config.json").write_text("{,}")
+    with pytest.raises(Refused, match=r"\.chalice/config\.json cannot be read: Expecting property name"):
+        stages.check("prod", (3, 11))
