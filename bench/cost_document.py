@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import cold, months, prices
-from bench.aws import Spent
+from bench.aws import LIMIT, Spent
 from bench.months import MONTHS, Costs, Month
 from bench.prices import DATE, PRICES, bill, milliseconds
 from bench.servers import ROOT
 
 FILE = ROOT / "docs" / "cost.md"
+JOB_SECONDS = 300  # of the functions that do jobs; see .chalice/config.json
 
 ABOUT = """\
 # What it costs on AWS
@@ -24,7 +25,8 @@ changed. A test counts again. The app's CPU is **measured**; how long calls of A
 
 Where {small:,} and {large:,} packages differ, both numbers stand there. A transaction takes two units for each
 kilobyte, an index one more; a write whose condition fails is paid for like any other. What goes out from S3 by a link
-is counted with the request that led there. Jobs have no client.
+is counted with the request that led there. Jobs have no client. The packages' texts are made up of few words: real ones
+do not compress as well.
 """
 DOLLARS = """
 ## Dollars for a million of each
@@ -48,7 +50,13 @@ COLD = """
 
 `import app` takes {cpu:.0f} ms of CPU and {wall:.0f} ms by the clock on two cores, the best of {times}, and holds
 {held:.0f} MB; a test holds the libraries that it must not load. The first request that needs a service's catalogue
-loads it all, from S3 on AWS and from a file here. What it then holds must fit into the functions' {memory:,} MB.
+loads it all, from S3 on AWS and from a file here. What it then holds, with those of the other services that the same
+process is asked for, must fit into the functions' {memory:,} MB.
+"""
+LIMITS = """
+## What {large:,} packages are too many for
+
+On AWS as the template has it; one machine has none of these limits.
 """
 PRICES_TEXT = """
 ## Prices and assumptions
@@ -85,6 +93,8 @@ def written(
         table(("", "dollars"), [(name, f"{total:.2f}") for name, total in months.idle(small, call_cpu)]),
         COLD.format(**size, **took, times=cold.IMPORTS),
         cold_starts(sizes, starts),
+        LIMITS.format(**size),
+        *limits(large, call_cpu, starts[1]),
         PRICES_TEXT.format(date=DATE),
         table(("", "dollars", "for a"), [(name, f"{price:g}", unit) for name, (price, unit) in PRICES.items()]),
         ASSUMED.format(
@@ -158,6 +168,27 @@ def cold_starts(sizes: Sequence[int], starts: Sequence[Mapping[str, Any]]) -> st
         ]
         lines.append((f"`GET {path}`", *texts))
     return table(head, lines)
+
+
+def limits(large: Costs, call_cpu: float, starts: Mapping[str, Any]) -> list[str]:
+    """What does not fit into Lambda's answer, the function's time or its memory."""
+    answers = [
+        f"- {name}: {spent.from_gateway:,} bytes, and Lambda sends {LIMIT:,} at most."
+        for name, spent in large.items()
+        if spent.from_gateway > LIMIT
+    ]
+    works = [
+        f"- {name}: {milliseconds(spent, call_cpu) / 1000:,.0f} s, and the function has {JOB_SECONDS}."
+        for name, spent in large.items()
+        if milliseconds(spent, call_cpu) / 1000 > JOB_SECONDS
+    ]
+    memory = [
+        f"- The catalogue behind `GET {path}`: {one['held']:,.0f} MB while it is loaded, and the function has "
+        f"{prices.MEMORY:,}; `lambda_memory_size` in `.chalice/config.json` gives more."
+        for path, one in starts.items()
+        if one["held"] > prices.MEMORY
+    ]
+    return [*answers, *works, *memory]
 
 
 def both(one: str, other: str) -> str:

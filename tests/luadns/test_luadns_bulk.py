@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import blobs, jobs, storage
+from chalicelib.core import aws, blobs, jobs, storage
 from chalicelib.core.tables import Job
 from chalicelib.luadns import journal
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
@@ -249,6 +249,19 @@ def test_whoever_slept_over_a_journal_overwrites_nothing_later(dns: LuaDns, zone
     assert b"192.0.2.1" in chunks
     journal.settle(sleeper)
     assert stored() == before
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_the_job_finds_that_a_reader_was_faster(dns: LuaDns, zone: int, cut: list[str]) -> None:
+    """Then the journal is gone when the job asks for it, which S3 tells only to whoever may list the bucket."""
+    events, event = aws.client("s3").meta.events, "before-parameter-build.s3.GetObject"
+
+    def read_first(**_: Any) -> None:
+        events.unregister(event, read_first)
+        assert names(dns, zone) == cut
+
+    events.register(event, read_first)
+    assert (jobs.run_due(), list(Job.query("jobs"))) == (1, [])
 
 
 def test_a_large_zone_is_deleted_whole(dns: LuaDns, zone: int) -> None:
