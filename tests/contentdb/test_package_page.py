@@ -31,7 +31,7 @@ def lamps(alice: Account) -> int:
 
 def review(client: Client, by: Account, **says: str) -> None:
     """Have somebody review the lamps."""
-    assert client.put(f"/api{PAGE}/reviews/", json={"rating": 5, **says}, headers=token(by)).status == 200
+    assert client.request("PUT", f"/api{PAGE}/reviews/", json={"rating": 5, **says}, headers=token(by)).status == 200
 
 
 def test_a_browser_gets_a_page(client: Client, lamps: int) -> None:
