@@ -15,7 +15,7 @@ import app as moonbase
 from bench.aws import LIMIT, Metered, Spent, meter
 from chalicelib import settings
 from chalicelib.core import accounts, credentials, jobs, two_factor
-from chalicelib.luadns import users
+from tests.client import BROWSER
 from tests.contentdb.conftest import change, draft
 from tests.contentdb.made import MOD, picture, zipped
 from tests.hel.conftest import package
@@ -25,6 +25,7 @@ from tests.web.gateway_events import sample
 
 Deed = Callable[[int], Spent]
 Make = Callable[[int], dict[str, Any]]
+DIALOG = "protocol_version=53&engine_version=5.17.1&formspec_version=9&include_images=false"
 GAMES_LIST = "type=mod&type=game&type=txp&protocol_version=53&engine_version=5.17.1&hide=nonfree&hide=desktop_default"
 
 
@@ -36,7 +37,13 @@ def everything() -> Deeds:
 
     Those of jobs say so, and come first, before the others make accounts and packages.
     """
-    services = {"LuaRocks": of_luarocks, "ContentDB": of_contentdb, "Hel": of_hel, "LuaDNS": of_luadns}
+    services = {
+        "LuaRocks": of_luarocks,
+        "ContentDB": of_contentdb,
+        "Hel": of_hel,
+        "LuaDNS": of_luadns,
+        "Account": of_account,
+    }
     yield from of_jobs()
     yield from of_all()
     for service, deeds in services.items():
@@ -118,6 +125,8 @@ def of_luarocks() -> Deeds:
 def of_contentdb() -> Deeds:
     author = accounts.create("cost-mods", "mods@example.org")
     bearer = {"Authorization": "Bearer " + credentials.create(author, "contentdb")[1]}
+    judge = accounts.create("cost-judge", "judge@example.org", rank="ADMIN")  # whom no pace holds up
+    admin = {"Authorization": "Bearer " + credentials.create(judge, "contentdb")[1]}
     client, game = Metered(), {"User-Agent": "Luanti/5.17.1 (Linux/6.1.0 x86_64)", "Accept-Encoding": "gzip"}
     numbers = itertools.count()
 
@@ -147,12 +156,22 @@ def of_contentdb() -> Deeds:
     images: list[str] = []
     check(0)
     change("cost-mods/mod0", state="APPROVED")
+    review = {"json": {"rating": 5, "title": "It is as it should be", "comment": "I would *buy* it again."}}
     screenshot(0)
     yield "the game's list", request("GET", f"/api/packages/?{GAMES_LIST}", headers=game)
     yield "whole list", request("GET", "/api/packages/", headers=game)
     yield "search", request("GET", "/api/packages/?type=mod&q=iron+{n}&fmt=keys", headers=game)
     yield "one package", request("GET", "/api/packages/author7/iron_7/", headers=game)
     yield "its releases", request("GET", "/api/packages/author7/iron_7/releases/", headers=game)
+    yield "the game's dialog of one", request("GET", f"/api/packages/author7/iron_7/for-client/?{DIALOG}", headers=game)
+    yield (
+        "its reviews there",
+        request("GET", f"/api/packages/cost-mods/mod0/for-client/reviews/?{DIALOG}", headers=game),
+    )
+    yield "its page, in a browser", request("GET", "/packages/author7/iron_7/", headers=BROWSER)
+    yield "its statistics", request("GET", "/api/packages/author7/iron_7/stats/")
+    yield "scores", request("GET", "/api/scores/", headers={"Accept-Encoding": "gzip"})
+    yield "homepage", request("GET", "/api/homepage/")
     yield "its dependencies", request("GET", "/api/packages/author7/iron_7/dependencies/?only_hard=1", headers=game)
     yield "updates", request("GET", "/api/updates/", headers=game)
     yield (
@@ -168,6 +187,7 @@ def of_contentdb() -> Deeds:
     yield "make a release by zip", release
     yield "job: check a release", check
     yield "add a screenshot", screenshot
+    yield "review a package", request("PUT", "/api/packages/cost-mods/mod0/reviews/", headers=admin, **review)
     yield (
         "edit a package",
         request(
@@ -224,7 +244,7 @@ def of_hel() -> Deeds:
 
 def of_luadns() -> Deeds:
     account = accounts.create("cost-dns", "dns@example.org")
-    users.enable(account)
+    accounts.switch_luadns(account, True)
     key = {"Authorization": basic("dns@example.org", credentials.create(account, "luadns")[1]), "Accept": "*/*"}
     client = Metered()
     zone = client.post("/v1/zones", headers=key, json={"name": "example.com"}).json["id"]
@@ -250,13 +270,23 @@ def of_luadns() -> Deeds:
     yield "list zones", request("GET", "/v1/zones", headers=key)
     yield "one zone of 30 records", request("GET", f"/v1/zones/{zone}", headers=key)
     yield "its records", request("GET", records, headers=key)
-    yield "add a record", request("POST", records, headers=key, make=make)
     yield "take a record away", take
     yield "job: publish the zone at Route 53", publish
+    yield "add a record", request("POST", records, headers=key, make=make)
     yield (
         "make a zone",
         request("POST", "/v1/zones", headers=key, make=lambda number: {"json": {"name": f"cost-{number}.example"}}),
     )
+
+
+def of_account() -> Deeds:
+    account = accounts.create("cost-person", "person@example.org", "wonderland")
+    entry = {"username": "cost-person", "password": "wonderland"}
+    session = {"Authorization": "Bearer " + credentials.create(account, credentials.SESSION)[1]}
+    yield "log in", request("POST", "/account/api/log-in", json=entry)
+    yield "who am I?", request("GET", "/account/api/me", headers=session)
+    yield "overview, in a browser", request("GET", "/account", headers={**session, **BROWSER})
+    yield "make a key", request("POST", "/account/api/keys", 201, headers=session, json={"service": "hel"})
 
 
 def of_jobs() -> Deeds:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from infra import ministack
 from infra.ministack import MiniStack
 from infra.package import BUILD
-from infra.rehearsal import contentdb, hel, jobs, life, luadns, luarocks, moving, smoke
+from infra.rehearsal import account, contentdb, hel, jobs, life, luadns, luarocks, moving, smoke
 from infra.rehearsal.life import Life
 from infra.rehearsal.place import Place, Site, step
 from infra.stages import STAGE
@@ -110,6 +110,9 @@ def use(cloud: MiniStack, place: Place) -> str:
         luadns.at_route_53(cloud, ZONE)
         place.moonbase("luadns", "sync", moving.ZONE)
         luadns.at_route_53(cloud, moving.ZONE)
+    with step("Account: register by invitation, log in, pages, a key"):
+        account.register(place, "Carol")
+        account.use(place, "Carol")
     with step("Hel: register, log in, publish, search, log out"):
         hel.publish(place, "Bob", HEL)
         hel.read(place, "Bob", HEL)

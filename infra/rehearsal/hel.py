@@ -7,10 +7,11 @@ from infra.rehearsal.place import Failure, Place, Site
 
 
 def publish(place: Place, nickname: str, name: str) -> None:
-    """Register, log in, publish and log out."""
+    """Register by invitation, log in, publish and log out."""
     site = place.site
-    about = {"nickname": nickname, "email": f"{nickname.lower()}@example.org", "password": "builder"}
-    site.expect(200, "POST", "/auth", body=json.dumps({"action": "register", **about}).encode())
+    about = {"nickname": nickname, "email": f"{nickname.lower()}@example.org", "password": "builder-of-robots"}
+    invitation = {"invitation": place.moonbase("invitation", "create")["invitation"]}
+    site.expect(200, "POST", "/auth", body=json.dumps({"action": "register", **about, **invitation}).encode())
     status, headers, _ = site.ask("POST", "/auth", json.dumps({"action": "log-in", **about}).encode())
     cookie = {"Cookie": headers.get("set-cookie", "").partition(";")[0]}
     package = {

@@ -35,6 +35,7 @@ def services(site: Site) -> None:
     site.expect(404, "GET", "/api/packages/No/body/")
     _says(site, "/packages", 200, {"success": True, "code": 200})
     _says(site, "/users/nobody", 403, {"success": False, "code": 403})
+    site.expect(401, "GET", "/account/api/me", {"message": "Log in first."})
     _says(site, "/v1/zones", 401, {"status": "Unauthorized"})
     _says(site, "/v1/nothing", 404, {"status": "Not Found", "message": "Resource not found."})
 
