@@ -220,6 +220,11 @@ def test_promised_jobs_wake_a_function_that_may_take_its_time(template: Template
     assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
 
 
+def test_the_clock_looks_for_jobs_every_minute(template: Template) -> None:
+    (event,) = template["Resources"]["RunJobs"]["Properties"]["Events"].values()
+    assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "rate(1 minute)"})
+
+
 def test_zones_are_published_at_route_53_with_names_that_the_stack_is_told(template: Template) -> None:
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     told = {name.removeprefix("MOONBASE_LUADNS_"): value for name, value in variables.items() if "LUADNS" in name}
