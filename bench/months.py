@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+from chalice.package import YAMLTemplateSerializer
 
 from bench.aws import Spent
 from bench.prices import MESSAGE, MILLION, MONTH, PRICES, bill
@@ -89,16 +92,24 @@ def idle(costs: Costs, call_cpu: float) -> list[tuple[str, float]]:
         if found:
             once = bill(spent, call_cpu, by_gateway=False).own + bill(AROUND_A_JOB, 0, by_gateway=False).dynamodb
             repeats += once * MONTH * 60 / int(every.split()[0])
+    watched, own = _metrics()
     found = [
         ("the key at KMS", PRICES["KMS key"][0] * MILLION),
         (f"the clock, {MONTH:,} times", bill(costs[CLOCK], call_cpu, by_gateway=False).own * MONTH),
         ("the jobs that repeat, with nothing new", repeats),
         (f"the queue, asked {POLLS:,} times", PRICES[MESSAGE][0] * POLLS),
-        (f"alarms, {_alarms()} of them", PRICES["CloudWatch alarm"][0] * _alarms() * MILLION),
+        (f"alarms, by the {watched} metrics that they look at", PRICES["CloudWatch alarm"][0] * watched * MILLION),
+        (f"metrics of our own, {own} of them", PRICES["CloudWatch metric"][0] * own * MILLION),
     ]
     dollars = [(name, total / MILLION) for name, total in found]
     return [*dollars, ("**in all**", sum(total for _, total in dollars))]
 
 
-def _alarms() -> int:
-    return (ROOT / "infra" / "template.yml").read_text().count("Type: AWS::CloudWatch::Alarm\n")
+def _metrics() -> tuple[int, int]:
+    """How many metrics the alarms look at, each of which is paid for as one; and how many are made from the log."""
+    template = YAMLTemplateSerializer().load_template((ROOT / "infra" / "template.yml").read_text())
+    kinds: dict[str, list[Any]] = {}
+    for resource in template["Resources"].values():
+        kinds.setdefault(resource.get("Type", ""), []).append(resource.get("Properties", {}))
+    looked_at = (alarm.get("Metrics", [{"MetricStat": alarm}]) for alarm in kinds["AWS::CloudWatch::Alarm"])
+    return sum("MetricStat" in each for metrics in looked_at for each in metrics), len(kinds["AWS::Logs::MetricFilter"])

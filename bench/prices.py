@@ -27,6 +27,7 @@ PRICES = {
     "KMS key": (1.00, "month"),
     "CloudWatch log, taken in": (0.50, "GB"),
     "CloudWatch alarm": (0.10, "month"),
+    "CloudWatch metric": (0.30, "month"),
     "Route 53 hosted zone, the first 25": (0.50, "month"),
     "Route 53 hosted zone, more": (0.10, "month"),
 }
