@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 import click
 
-from chalicelib.core import archive
+from chalicelib.core import backup
 from chalicelib.core.directories import sync_directory
 from commands.progress import bar
 
@@ -40,9 +40,9 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
     with (
         _frozen(ctx.obj["data"], file.parent),
         _whole_or_not_at_all(file) as draft,
-        bar(ctx, "exporting", archive.blob_bytes()) as progress,
+        bar(ctx, "exporting", backup.blob_bytes()) as progress,
     ):
-        totals = archive.write(draft, MODELS, str(key), progress)
+        totals = backup.write(draft, MODELS, str(key), progress)
     return {"file": str(file), "key": str(key) if key.exists() else None, **asdict(totals)}
 
 
@@ -59,11 +59,11 @@ def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> 
     key = key or file.with_name(f"{file.name}.key")
     with file.open("rb") as source:
         with bar(ctx, "verifying", file.stat().st_size) as progress:
-            totals = archive.verify(source, MODELS, progress)
+            totals = backup.verify(source, MODELS, progress)
         if totals.secrets and not key.exists():
             raise FileNotFoundError(f"there is no key file {key}; name it with --key")
         with bar(ctx, "importing", 2 * file.stat().st_size) as progress:
-            archive.read(source, MODELS, str(key), progress, replace=replace)
+            backup.read(source, MODELS, str(key), progress, replace=replace)
     return asdict(totals)
 
 

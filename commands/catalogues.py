@@ -20,5 +20,5 @@ def rebuild(name: str) -> dict[str, Any]:
 
     if name not in Catalogue.named:
         raise click.BadParameter(f"there is no list {name}; there are {', '.join(sorted(Catalogue.named))}")
-    view = Catalogue.named[name].rebuild()
-    return {"name": name, "sequence": view.sequence, "entries": len(view.entries)}
+    snapshot = Catalogue.named[name].rebuild()
+    return {"name": name, "sequence": snapshot.sequence, "entries": len(snapshot.entries)}

@@ -47,7 +47,7 @@ def list_(state: str | None) -> list[dict[str, Any]]:
     """The packages that are not deleted, oldest first."""
     from chalicelib.contentdb import index
 
-    values = [entry.value for entry in index.packages(index.catalogue.view())]
+    values = [entry.value for entry in index.packages(index.catalogue.snapshot())]
     return [
         {"package": f"{value['author']}/{value['name']}", "type": value["type"], "state": value["state"]}
         for value in sorted(values, key=lambda value: int(value["id"]))

@@ -19,14 +19,14 @@ def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
     from chalicelib.contentdb import index
     from chalicelib.contentdb.reviews import index as review_index
 
-    packages = index.by_id(index.catalogue.view())
+    packages = index.by_id(index.catalogue.snapshot())
     return [
         {
             "id": int(entry.key),
             "package": packages[entry.value["package"]].key if entry.value["package"] in packages else None,
             **{name: entry.value[name] for name in ("author", "rating", "title", "approved")},
         }
-        for entry in review_index.newest_first(review_index.catalogue.view())
+        for entry in review_index.newest_first(review_index.catalogue.snapshot())
         if not (waiting and entry.value["approved"]) and by in (None, entry.value["author"])
     ]
 
@@ -64,7 +64,7 @@ def list_collections() -> list[dict[str, Any]]:
     """All collections, private ones, too."""
     from chalicelib.contentdb import index
 
-    entries = sorted(index.catalogue.view().entries.items())
+    entries = sorted(index.catalogue.snapshot().entries.items())
     return [
         {"collection": key.partition("#")[2], "private": entry.value["private"], "packages": len(entry.value["items"])}
         for key, entry in entries
@@ -84,7 +84,7 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
     from chalicelib.contentdb.collections import collections
 
     made = collections.set_packages(*split(key), packages)
-    shown = collections.shown(index.catalogue.view(), made, drafts=True)
+    shown = collections.shown(index.catalogue.snapshot(), made, drafts=True)
     return {"collection": key, "packages": [package.key for _, _, package in shown]}
 
 
@@ -112,7 +112,7 @@ def profile(username: str, **said: str | None) -> dict[str, Any]:
 
     given = {name: text or None for name, text in said.items() if text is not None}
     account = profiles.edit(username, given) if given else profiles.get_account(username)
-    return {"username": account.username, **index.profile_of(index.catalogue.view(), account.username)}
+    return {"username": account.username, **index.profile_of(index.catalogue.snapshot(), account.username)}
 
 
 def split(key: str) -> tuple[str, str]:
@@ -128,7 +128,7 @@ def _place(number: int) -> tuple[str, str]:
     from chalicelib.contentdb import index
     from chalicelib.contentdb.reviews import index as review_index
 
-    entry = review_index.catalogue.view().entries.get(str(number))
+    entry = review_index.catalogue.snapshot().entries.get(str(number))
     if entry is None:
         raise click.BadParameter(f"there is no review {number}")
     package = index.load(entry.value["package"]).package
@@ -138,5 +138,5 @@ def _place(number: int) -> tuple[str, str]:
 def _ids_by(username: str) -> Iterator[int]:
     from chalicelib.contentdb.reviews import index as review_index
 
-    entries = list(review_index.catalogue.view().entries.values())
+    entries = list(review_index.catalogue.snapshot().entries.values())
     return (int(entry.key) for entry in entries if entry.value["author"] == username)

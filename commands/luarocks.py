@@ -7,7 +7,7 @@ import click
 from commands.rocks_import import import_rocks
 
 if TYPE_CHECKING:
-    from chalicelib.core.views import Entry, Value
+    from chalicelib.core.snapshots import Entry, Value
 
 
 class ModuleName(click.ParamType[tuple[str, str]]):
@@ -39,7 +39,7 @@ def show(module: tuple[str, str]) -> dict[str, Any]:
     """One module."""
     from chalicelib.luarocks import index, modules
 
-    return _row(modules.get(index.catalogue.view(), *module).value)
+    return _row(modules.get(index.catalogue.snapshot(), *module).value)
 
 
 @luarocks.group()
@@ -148,7 +148,7 @@ def show_manifest(name: str) -> dict[str, Any]:
     from chalicelib.luarocks import custom_manifests, documents, index
 
     found = custom_manifests.get(name)
-    listed = index.modules(index.catalogue.view(), index.manifest_place(found.name))
+    listed = index.modules(index.catalogue.snapshot(), index.manifest_place(found.name))
     return {**documents.manifest_row(found), "modules": sorted(listed)}
 
 

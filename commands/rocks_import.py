@@ -13,7 +13,7 @@ from commands.rocks_sources import ROCK, ROCKSPEC, RocksServer, Source, Tree
 
 if TYPE_CHECKING:
     from chalicelib.core.caller import Caller
-    from chalicelib.core.views import Value
+    from chalicelib.core.snapshots import Value
 
 _AT_ONCE = 8  # files that are read while others are published
 
@@ -138,7 +138,7 @@ class Importer:
         """The module that the account may publish, when it has this version."""
         from chalicelib.luarocks import index, rocks
 
-        module, found = rocks.find(index.catalogue.view(), int(self._caller.account.id), name, version)
+        module, found = rocks.find(index.catalogue.snapshot(), int(self._caller.account.id), name, version)
         return module if found else None
 
 

@@ -41,8 +41,8 @@ def document() -> dict[str, Any]:
 
 def _described(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.view.__name__,
-        "summary": (operation.view.__doc__ or "").strip(),
+        "operationId": operation.handler.__name__,
+        "summary": (operation.handler.__doc__ or "").strip(),
         "security": _security(operation),
         "responses": _answers(operation),
     }

@@ -18,7 +18,7 @@ from chalicelib.web import html
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
-from chalicelib.web.routing import Authenticate, View
+from chalicelib.web.routing import Authenticate, Handler
 
 ROOT = "/account"
 _MENU = {
@@ -60,7 +60,7 @@ Show = Callable[[Request, Any, Filled], Response]  # the second is the caller; N
 class _Page:
     show: Show
     auth: Authenticate
-    forms: dict[str, View] = field(default_factory=dict)
+    forms: dict[str, Handler] = field(default_factory=dict)
 
 
 _pages: dict[str, _Page] = {}
@@ -79,17 +79,17 @@ def page(path: str, *, authenticate: Authenticate = auth.member) -> Callable[[Sh
     return declare
 
 
-def form(path: str, action: str) -> Callable[[View], View]:
+def form(path: str, action: str) -> Callable[[Handler], Handler]:
     """Declare that the decorated function does what a form on the page at `path` asks for."""
 
-    def declare(view: View) -> View:
+    def declare(handler: Handler) -> Handler:
         declared = _pages[path]
         if not declared.forms:
             service.route("POST", ROOT + path, auth=declared.auth, limit=lambda: LARGEST_BODY)(
                 lambda request, caller: _submit(declared, request, caller)
             )
-        declared.forms[action] = view
-        return view
+        declared.forms[action] = handler
+        return handler
 
     return declare
 
@@ -138,10 +138,10 @@ def _menu_of(caller: Caller | None) -> dict[str, str]:
 
 def _submit(declared: _Page, request: Request, caller: Caller) -> Response:
     action = request.form.get("action") or ""
-    view = declared.forms.get(action)
-    if view is None:
+    handler = declared.forms.get(action)
+    if handler is None:
         raise Invalid("There is no such form on this page.")
     try:
-        return view(request, caller)
+        return handler(request, caller)
     except CoreError as error:
         return declared.show(request, caller, forms.refused(request, action, error))

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.account import wire
 from chalicelib.account.shapes import Shape
-from chalicelib.web.routing import View
+from chalicelib.web.routing import Handler
 from chalicelib.web.service import Service
 
 API = "/account/api"
@@ -21,7 +21,7 @@ class Operation:
 
     method: str
     path: str
-    view: View
+    handler: Handler
     auth: Callable[..., Any]
     takes: Shape | None = None
     gives: Shape | None = None
@@ -32,14 +32,14 @@ class Operation:
 operations: list[Operation] = []
 
 
-def api(method: str, path: str, *, scope: str | None = None, **told: Any) -> Callable[[View], View]:
-    """Declare that the decorated view answers `method` on `path` below the API; `told` are Operation's other fields."""
+def api(method: str, path: str, *, scope: str | None = None, **told: Any) -> Callable[[Handler], Handler]:
+    """Declare that the decorated handler answers `method` on `path` below the API; `told`: Operation's other fields."""
 
-    def declare(view: View) -> View:
-        operation = Operation(method, API + path, view, **told)
+    def declare(handler: Handler) -> Handler:
+        operation = Operation(method, API + path, handler, **told)
         operations.append(operation)
         needed = scope or ("read" if method == "GET" else "write")
         asked = {"auth": operation.auth, "scope": needed, "limit": lambda: LARGEST_BODY}
-        return service.route(method, operation.path, **asked)(view)
+        return service.route(method, operation.path, **asked)(handler)
 
     return declare

@@ -6,7 +6,7 @@ from datetime import date
 
 from chalicelib.contentdb import versions
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import View
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.web.request import Request
 
 LONGEST = 200
@@ -90,12 +90,12 @@ class Arguments:
         """Whether an argument says yes."""
         return self.text(name).lower() in ("yes", "true", "1", "on")
 
-    def version(self, view: View) -> int | None:
+    def version(self, snapshot: Snapshot) -> int | None:
         """The id of the engine version that the client speaks of; None for any. Raises Invalid."""
         engine = self.text("engine_version") if "engine_version" in self._values else None
         if engine == "":
             raise malformed()
-        return versions.resolve(view, self.number("protocol_version"), engine)
+        return versions.resolve(snapshot, self.number("protocol_version"), engine)
 
 
 def malformed() -> Invalid:

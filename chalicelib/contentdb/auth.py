@@ -42,5 +42,5 @@ def somebody(request: Request) -> Caller:
 
 def for_package(request: Request) -> Caller:
     """Who calls for the package in the path. That there is one is found out first, as upstream does."""
-    packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     return somebody(request)

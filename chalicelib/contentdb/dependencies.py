@@ -5,27 +5,27 @@ from typing import Any
 
 from chalicelib.contentdb import index
 from chalicelib.contentdb.tables import Package
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 Dependency = dict[str, Any]
 
 
-def of(view: View, package: Entry, *, only_hard: bool) -> dict[str, list[Dependency]]:
+def of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> dict[str, list[Dependency]]:
     """A package's dependencies with candidates, by `author/name`; also of what it will most likely be installed with.
 
     The client asks for each package that it installs: of every hard dependency the likeliest package is told along.
     """
-    found = {package.key: _listed(view, package, only_hard)}
+    found = {package.key: _listed(snapshot, package, only_hard)}
     for name in _hard(package.value):
-        entry = likeliest(view, name)
+        entry = likeliest(snapshot, name)
         if entry and entry.key not in found:
-            found[entry.key] = _listed(view, entry, only_hard)
+            found[entry.key] = _listed(snapshot, entry, only_hard)
     return found
 
 
-def likeliest(view: View, name: str) -> Entry | None:
+def likeliest(snapshot: Snapshot, name: str) -> Entry | None:
     """What a dependency will most likely be fulfilled by: the package that it names, or the best mod."""
-    fitting = (entry for entry in _candidates(view, name) if "/" in name or entry.value["type"] == "mod")
+    fitting = (entry for entry in _candidates(snapshot, name) if "/" in name or entry.value["type"] == "mod")
     return next(fitting, None)
 
 
@@ -35,17 +35,17 @@ def row(value: Value) -> Value:
     return {field: value[field] for field in fields}
 
 
-def missing(view: View, package: Package) -> list[str]:
+def missing(snapshot: Snapshot, package: Package) -> list[str]:
     """The hard dependencies of a package that no approved package fulfils."""
-    return [name for name in package.depends if not _candidates(view, name)]
+    return [name for name in package.depends if not _candidates(snapshot, name)]
 
 
-def providers(view: View) -> dict[str, list[Entry]]:
+def providers(snapshot: Snapshot) -> dict[str, list[Entry]]:
     """The approved packages that provide a mod name, best score first."""
-    return view.keep("providers", _providers)
+    return snapshot.keep("providers", _providers)
 
 
-def _listed(view: View, package: Entry, only_hard: bool) -> list[Dependency]:
+def _listed(snapshot: Snapshot, package: Entry, only_hard: bool) -> list[Dependency]:
     if package.value["type"] != "mod":
         return []
     needed = [(name, False) for name in _hard(package.value)]
@@ -55,7 +55,7 @@ def _listed(view: View, package: Entry, only_hard: bool) -> list[Dependency]:
         {
             "name": name.rpartition("/")[2],
             "is_optional": optional,
-            "packages": [entry.key for entry in _candidates(view, name)],
+            "packages": [entry.key for entry in _candidates(snapshot, name)],
         }
         for name, optional in needed
     ]
@@ -65,17 +65,17 @@ def _hard(value: Value) -> list[str]:
     return list(value["depends"]) if value["type"] == "mod" else []
 
 
-def _candidates(view: View, name: str) -> list[Entry]:
+def _candidates(snapshot: Snapshot, name: str) -> list[Entry]:
     """The packages that a dependency, a mod's name or an `author/name`, may mean."""
     if "/" not in name:
-        return providers(view).get(name, [])
-    entry = index.find(view, name) or index.by_alias(view).get(name)
+        return providers(snapshot).get(name, [])
+    entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)
     return [entry] if entry and entry.value["state"] == "APPROVED" else []
 
 
-def _providers(view: View) -> dict[str, list[Entry]]:
+def _providers(snapshot: Snapshot) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in index.approved(view):
+    for entry in index.approved(snapshot):
         for name in entry.value["provides"]:
             found[name].append(entry)
     return dict(found)

@@ -9,8 +9,8 @@ from chalicelib.contentdb.permissions import Action, may, require
 from chalicelib.contentdb.reference import Row
 from chalicelib.contentdb.tables import Package
 from chalicelib.core.errors import Forbidden, Invalid
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.tables import Account
-from chalicelib.core.views import View
 
 Fields = dict[str, Any]
 
@@ -69,7 +69,7 @@ _IGNORED = {
 _NAME = re.compile(r"[a-z0-9_]+")
 
 
-def decide(account: Account, package: Package, data: Mapping[str, Any], view: View) -> Fields:
+def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot: Snapshot) -> Fields:
     """What an edit by `account` changes: attributes of Package, only those that become different.
 
     Raises Forbidden or Invalid, with ContentDB's texts; nothing has been changed then.
@@ -77,7 +77,7 @@ def decide(account: Account, package: Package, data: Mapping[str, Any], view: Vi
     require(account, Action.EDIT, package, "You don't have permission to edit this package")
     if data.get("name", package.name) != package.name and not may(account, Action.CHANGE_NAME, package):
         raise Forbidden("You don't have permission to change the package name")
-    fields = parse(data, view)
+    fields = parse(data, snapshot)
     if fields.get("type", package.type) != package.type and not may(account, Action.CHANGE_NAME, package):
         raise Forbidden("You cannot change package type once approved")
     if "game_support" in fields:
@@ -87,12 +87,12 @@ def decide(account: Account, package: Package, data: Mapping[str, Any], view: Vi
     return {name: value for name, value in fields.items() if getattr(package, name) != value}
 
 
-def parse(data: Mapping[str, Any], view: View) -> Fields:
+def parse(data: Mapping[str, Any], snapshot: Snapshot) -> Fields:
     """The attributes that `data` sets, checked apart from any package. Raises Invalid or Forbidden."""
     given = _renamed(data)
     for name, value in given.items():
         _check_kind(name, value)
-    fields = {name: _read(name, value, view) for name, value in given.items()}
+    fields = {name: _read(name, value, snapshot) for name, value in given.items()}
     if "forum_url" in fields:
         topic = fields.pop("forum_url")
         fields.setdefault("forums", topic)
@@ -128,9 +128,9 @@ def _check_kind(name: str, value: Any) -> None:
         raise Invalid(f"{name} is too long")
 
 
-def _read(name: str, value: Any, view: View) -> Any:
+def _read(name: str, value: Any, snapshot: Snapshot) -> Any:
     if reader := _READERS.get(name):
-        return reader(value, view)
+        return reader(value, snapshot)
     if value is not None and name in _LINKS:
         return links.read(name, value)
     if name in ("title", "short_description") and not value.strip():
@@ -138,16 +138,16 @@ def _read(name: str, value: Any, view: View) -> Any:
     return value
 
 
-def _name(name: str, _: View) -> str:
+def _name(name: str, _: Snapshot) -> str:
     if not _NAME.fullmatch(name) or name == "_game":
         raise Invalid("Name can only contain lower case letters (a-z), digits (0-9), and underscores (_)")
     return name
 
 
-def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, View], str | None]:
+def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, Snapshot], str | None]:
     """Reads one of some words in any letter case; the word `nothing` clears the field."""
 
-    def read(text: str, _: View) -> str | None:
+    def read(text: str, _: Snapshot) -> str | None:
         word = text.upper()
         if word == nothing:
             return None
@@ -158,18 +158,18 @@ def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable
     return read
 
 
-def _license(text: str, view: View) -> str:
-    name = reference.of(view).license_names.get(text.lower())
+def _license(text: str, snapshot: Snapshot) -> str:
+    name = reference.of(snapshot).license_names.get(text.lower())
     if name is None:
         raise Invalid(f"Unknown license {text}")
     return name
 
 
-def _names(field: str, what: str) -> Callable[[list[Any] | None, View], list[str]]:
+def _names(field: str, what: str) -> Callable[[list[Any] | None, Snapshot], list[str]]:
     """Reads a list of names of reference data, or their numbers in it."""
 
-    def read(given: list[Any] | None, view: View) -> list[str]:
-        rows: Mapping[str, Row] = getattr(reference.of(view), field)
+    def read(given: list[Any] | None, snapshot: Snapshot) -> list[str]:
+        rows: Mapping[str, Row] = getattr(reference.of(snapshot), field)
         numbered = dict(enumerate(rows, 1))
         found = set()
         for item in given or []:
@@ -183,7 +183,7 @@ def _names(field: str, what: str) -> Callable[[list[Any] | None, View], list[str
     return read
 
 
-def _games(given: list[Any] | None, view: View) -> dict[str, bool]:
+def _games(given: list[Any] | None, snapshot: Snapshot) -> dict[str, bool]:
     """Whether each of some games is supported, from objects such as a package's own `game_support` holds."""
     found: dict[str, bool] = {}
     for item in given or []:
@@ -192,7 +192,7 @@ def _games(given: list[Any] | None, view: View) -> dict[str, bool]:
             game = f"{game.get('author')}/{game.get('name')}"
         if not isinstance(game, str) or not isinstance(item.get("supports"), bool):
             raise Invalid("game_support must be a list of objects with game and supports")
-        entry = index.find(view, game) or index.find(view, f"{game}_game")
+        entry = index.find(snapshot, game) or index.find(snapshot, f"{game}_game")
         if entry is None or entry.value["type"] != "game":
             raise Invalid("Unable to find that game")
         found[entry.key] = item["supports"]
@@ -208,7 +208,7 @@ def support(wanted: dict[str, bool], rows: list[Fields]) -> list[Fields] | None:
     ] or None
 
 
-_READERS: dict[str, Callable[[Any, View], Any]] = {
+_READERS: dict[str, Callable[[Any, Snapshot], Any]] = {
     "name": _name,
     "type": _one_of("type", TYPES),
     "dev_state": _one_of("dev_state", DEV_STATES, nothing="NONE"),

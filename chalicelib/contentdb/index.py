@@ -1,6 +1,6 @@
 """ContentDB's catalogue: what lists, searches, reads and updates are answered from.
 
-One view holds five kinds of entries, so that a request needs one call for all it wants to know:
+One snapshot holds five kinds of entries, so that a request needs one call for all it wants to know:
 
 - `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
 - `reference#<set>`: rows of reference data, see reference.py.
@@ -38,8 +38,8 @@ from chalicelib.contentdb.tables import (
 )
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.errors import NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import Entry, Value, View
 
 NO_SUCH_PAGE = (
     "The requested URL was not found on the server. "
@@ -60,7 +60,7 @@ class Parts:
 
 PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 _COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
-Decision = Callable[[Parts, Transaction, View], None]
+Decision = Callable[[Parts, Transaction, Snapshot], None]
 
 
 def load(package_id: int) -> Parts:
@@ -71,14 +71,14 @@ def load(package_id: int) -> Parts:
     return parts
 
 
-def find(view: View, key: str) -> Entry | None:
+def find(snapshot: Snapshot, key: str) -> Entry | None:
     """A package by its `author/name`, in any state but DELETED."""
-    return view.entries.get(key) if "#" not in key else None
+    return snapshot.entries.get(key) if "#" not in key else None
 
 
-def find_id(view: View, key: str) -> int:
+def find_id(snapshot: Snapshot, key: str) -> int:
     """The id of a package, also of a deleted one; raises NotFound."""
-    if entry := find(view, key):
+    if entry := find(snapshot, key):
         return int(entry.value["id"])
     if claim := PackageName.find(name_pk(key), "package-name"):
         return int(claim.package_id)
@@ -88,44 +88,46 @@ def find_id(view: View, key: str) -> int:
 def publish(author: str, name: str, decide: Decision) -> Parts:
     """Change a package, what hangs on it, and its entry in one transaction; returns the parts as they now stand.
 
-    `decide` gets the parts, a transaction and the newest view; it changes the parts **and** adds the writes that do
+    `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the writes that do
     the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise.
     """
     published: list[Parts] = []
 
-    def decide_all(view: View, writes: Transaction) -> Changes:
-        parts = load(find_id(view, f"{author}/{name}"))
-        decide(parts, writes, view)
+    def decide_all(snapshot: Snapshot, writes: Transaction) -> Changes:
+        parts = load(find_id(snapshot, f"{author}/{name}"))
+        decide(parts, writes, snapshot)
         published[:] = [parts]
-        return _changes(view, f"{author}/{name}", parts)
+        return _changes(snapshot, f"{author}/{name}", parts)
 
     catalogue.publish(decide_all)
     return published[0]
 
 
-def approved(view: View) -> list[Entry]:
+def approved(snapshot: Snapshot) -> list[Entry]:
     """The packages that lists may show, best score first."""
-    return view.keep("approved", _approved)
+    return snapshot.keep("approved", _approved)
 
 
-def packages(view: View) -> Iterator[Entry]:
+def packages(snapshot: Snapshot) -> Iterator[Entry]:
     """All packages, in every state but DELETED."""
-    return (entry for key, entry in view.entries.items() if "#" not in key)
+    return (entry for key, entry in snapshot.entries.items() if "#" not in key)
 
 
-def by_id(view: View) -> dict[int, Entry]:
+def by_id(snapshot: Snapshot) -> dict[int, Entry]:
     """The packages by their ids, in every state but DELETED."""
-    return view.keep("by-id", lambda view: {int(entry.value["id"]): entry for entry in packages(view)})
+    return snapshot.keep("by-id", lambda snapshot: {int(entry.value["id"]): entry for entry in packages(snapshot)})
 
 
-def authors(view: View) -> set[str]:
+def authors(snapshot: Snapshot) -> set[str]:
     """The usernames of those who have packages."""
-    return view.keep("authors", lambda view: {entry.value["author"] for entry in packages(view)})
+    return snapshot.keep("authors", lambda snapshot: {entry.value["author"] for entry in packages(snapshot)})
 
 
-def by_alias(view: View) -> dict[str, Entry]:
+def by_alias(snapshot: Snapshot) -> dict[str, Entry]:
     """The packages that other names lead to."""
-    return view.keep("aliases", lambda view: {a: entry for entry in packages(view) for a in entry.value["aliases"]})
+    return snapshot.keep(
+        "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value["aliases"]}
+    )
 
 
 def no_such_page() -> NotFound:
@@ -237,15 +239,15 @@ def profile_value(profile: Profile) -> Value:
     return {name: getattr(profile, name) for name in PROFILE}
 
 
-def profile_of(view: View, username: str) -> Value:
+def profile_of(snapshot: Snapshot, username: str) -> Value:
     """The same of any user, also of one who has not said anything."""
-    entry = view.entries.get(f"user#{username}")
+    entry = snapshot.entries.get(f"user#{username}")
     return entry.value if entry else dict.fromkeys(PROFILE)
 
 
-def display_name(view: View, username: str) -> str:
+def display_name(snapshot: Snapshot, username: str) -> str:
     """What a user is called where people read."""
-    return profile_of(view, username)["display_name"] or username
+    return profile_of(snapshot, username)["display_name"] or username
 
 
 def iso(moment: datetime) -> str:
@@ -292,21 +294,21 @@ def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
     return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
 
 
-def _changes(view: View, key: str, parts: Parts) -> Changes:
+def _changes(snapshot: Snapshot, key: str, parts: Parts) -> Changes:
     """What a change means for the entries: nothing, when lists show nothing of it."""
     package = parts.package
     changes: Changes = {}
-    if key in view.entries and (package.key != key or package.state == "DELETED"):
+    if key in snapshot.entries and (package.key != key or package.state == "DELETED"):
         changes[key] = None
     if package.state != "DELETED":
-        value, before = value_of(parts), view.entries.get(package.key)
+        value, before = value_of(parts), snapshot.entries.get(package.key)
         if before is None or before.value != value:
             changes[package.key] = value
     return changes
 
 
-def _approved(view: View) -> list[Entry]:
-    found = [entry for entry in packages(view) if entry.value["state"] == "APPROVED"]
+def _approved(snapshot: Snapshot) -> list[Entry]:
+    found = [entry for entry in packages(snapshot) if entry.value["state"] == "APPROVED"]
     return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 

@@ -14,9 +14,9 @@ from chalicelib.core import accounts, audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, CoreError, Forbidden, Invalid
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, AuditEntry
-from chalicelib.core.views import Entry, View
 
 MOST_NAMES = 50
 _KEY = re.compile(r"[A-Za-z0-9_-]{2,25}/[a-z0-9_]{1,100}")
@@ -27,13 +27,13 @@ class Moved(CoreError):
     """The package has another name: `detail["to"]`, an `author/name`."""
 
 
-def get(view: View, author: str, name: str) -> Entry:
+def get(snapshot: Snapshot, author: str, name: str) -> Entry:
     """A package in any state but DELETED; raises NotFound, or Moved for an alias or a game's name without `_game`."""
     key = f"{author}/{name}"
-    if entry := index.find(view, key):
+    if entry := index.find(snapshot, key):
         return entry
-    game = index.find(view, f"{key}_game")
-    other = game if game and game.value["type"] == "game" else index.by_alias(view).get(key)
+    game = index.find(snapshot, f"{key}_game")
+    other = game if game and game.value["type"] == "game" else index.by_alias(snapshot).get(key)
     if other:
         raise Moved(to=other.key)
     raise index.no_such_page()
@@ -50,9 +50,9 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
     package_id = cache(lambda: ids.reserve("contentdb-package"))
     created: list[Package] = []
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        fields = _first_fields({**data, "name": name}, view)
-        if f"{account.username}/{name}" in view.entries:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        fields = _first_fields({**data, "name": name}, snapshot)
+        if f"{account.username}/{name}" in snapshot.entries:
             raise _taken()
         pk, provides = package_pk(package_id()), [name] if fields["type"] == "MOD" else []
         package = Package(
@@ -81,21 +81,21 @@ def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tup
     """Set some fields, see edits.py; returns the package as it then stands, and whether anything is different."""
     modified: list[bool] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         require_token_for(caller, parts.package)
-        modified[:] = [apply(caller.account, parts.package, data, writes, view)]
+        modified[:] = [apply(caller.account, parts.package, data, writes, snapshot)]
         if modified[0]:
             writes.put(note(parts.package, "package.edit", caller))
 
     return index.publish(author, name, decide), modified[0]
 
 
-def apply(account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, view: View) -> bool:
+def apply(account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: Snapshot) -> bool:
     """Set some fields as part of a larger change, such as a release with a `.cdb.json`; whether any is different.
 
     The transaction must not write the package elsewhere.
     """
-    fields = edits.decide(account, package, data, view)
+    fields = edits.decide(account, package, data, snapshot)
     if fields:
         before = package.key
         writes.update(package, package.assign(**fields))
@@ -114,7 +114,7 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
     """Say who looks after a package beside its author. Raises Forbidden, NotFound for an unknown account."""
     found = [accounts.named(username).username for username in _few(usernames)]
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
         authorize(by, Action.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
         others = sorted({username for username in found if username != package.author})
@@ -130,7 +130,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
     if wrong := [key for key in wanted if not _KEY.fullmatch(key)]:
         raise Invalid(f"{wrong[0]} is not an author/name")
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
         authorize(by, Action.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
         before = set(package.aliases)
@@ -169,11 +169,11 @@ def _owner(author: str, by: Caller | None) -> Account:
     return accounts.named(author)
 
 
-def _first_fields(data: Mapping[str, Any], view: View) -> edits.Fields:
+def _first_fields(data: Mapping[str, Any], snapshot: Snapshot) -> edits.Fields:
     for field in _NEEDED:
         if field not in data:
             raise Invalid(f"{field} is required")
-    fields = edits.parse(data, view)
+    fields = edits.parse(data, snapshot)
     fields.setdefault("media_license", fields["license"])
     if fields["type"] == "TXP":
         fields["license"] = fields["media_license"]

@@ -15,8 +15,8 @@ from chalicelib.contentdb import index
 from chalicelib.contentdb.tables import ReferenceSet
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 Row = Mapping[str, Any]
 _SORTED = ("tags", "content_warnings", "licenses")
@@ -44,14 +44,14 @@ class Reference:
         return frozenset(name for name, row in self.licenses.items() if row["is_foss"])
 
 
-def of(view: View) -> Reference:
+def of(snapshot: Snapshot) -> Reference:
     """The reference data in force."""
-    return view.keep("reference", _read)
+    return snapshot.keep("reference", _read)
 
 
-def rows(view: View, name: str) -> list[Row]:
+def rows(snapshot: Snapshot, name: str) -> list[Row]:
     """A set as clients see it: those that upstream sorts are in order of their names."""
-    found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(view), name).values()]
+    found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
     return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
 
 
@@ -59,10 +59,10 @@ def seed() -> dict[str, int]:
     """Store the shipped rows that are not stored yet; returns how many of each set were added. Safe to repeat."""
     added: dict[str, int] = {}
 
-    def decide(view: View, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
         changes: Changes = {}
         for name in SETS:
-            stored = _stored(view, name)
+            stored = _stored(snapshot, name)
             rows = _merged(name, stored)
             added[name] = len(rows) - len(stored)
             if rows != stored:
@@ -70,8 +70,8 @@ def seed() -> dict[str, int]:
                 changes[f"reference#{name}"] = {"rows": rows}
         return changes
 
-    view = index.catalogue.view()
-    if any(_merged(name, _stored(view, name)) != _stored(view, name) for name in SETS):
+    snapshot = index.catalogue.snapshot()
+    if any(_merged(name, _stored(snapshot, name)) != _stored(snapshot, name) for name in SETS):
         index.catalogue.publish(decide)
     return {name: added.get(name, 0) for name in SETS}
 
@@ -82,13 +82,13 @@ def _seed_daily() -> None:
     seed()
 
 
-def _read(view: View) -> Reference:
-    sets = {name: {_key(row): row for row in _stored(view, name) or shipped()[name]} for name in SETS}
+def _read(snapshot: Snapshot) -> Reference:
+    sets = {name: {_key(row): row for row in _stored(snapshot, name) or shipped()[name]} for name in SETS}
     return Reference(**sets, license_names={name.lower(): name for name in sets["licenses"]})
 
 
-def _stored(view: View, name: str) -> list[Row]:
-    entry = view.entries.get(f"reference#{name}")
+def _stored(snapshot: Snapshot, name: str) -> list[Row]:
+    entry = snapshot.entries.get(f"reference#{name}")
     return list(entry.value["rows"]) if entry else []
 
 

@@ -16,7 +16,7 @@ from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -60,16 +60,16 @@ def delete_token(request: Request, caller: Caller | None) -> Response:
 @service.route("GET", "/api/packages")
 def list_packages(request: Request) -> Response:
     """List."""
-    view = index.catalogue.view()
-    found = lists.packages(request, view, languages.wanted(request, view))
+    snapshot = index.catalogue.snapshot()
+    found = lists.packages(request, snapshot, languages.wanted(request, snapshot))
     return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
 
 
 @service.route("GET", PACKAGE)
 def read_package(request: Request) -> Response:
     """Read."""
-    view, package = _package(request)
-    return wire.render(_full(request, view, package), headers=[wire.VARY_LANGUAGE])
+    snapshot, package = _package(request)
+    return wire.render(_full(request, snapshot, package), headers=[wire.VARY_LANGUAGE])
 
 
 @service.route("PUT", PACKAGE, auth=auth.for_package, scope="package:")
@@ -77,23 +77,23 @@ def edit_package(request: Request, caller: Caller) -> Response:
     """Update."""
     author, name = request.params["author"], request.params["name"]
     parts, modified = packages.edit(caller, author, name, wire.parse_object(request))
-    view = index.catalogue.view()
-    package = packages.get(view, parts.package.author, parts.package.name)
-    return wire.render_success(package=_full(request, view, package), was_modified=modified)
+    snapshot = index.catalogue.snapshot()
+    package = packages.get(snapshot, parts.package.author, parts.package.name)
+    return wire.render_success(package=_full(request, snapshot, package), was_modified=modified)
 
 
 @service.route("GET", f"{PACKAGE}/dependencies")
 def package_dependencies(request: Request) -> Response:
     """Dependencies, with suggested candidates."""
-    view, package = _package(request)
+    snapshot, package = _package(request)
     only_hard = bool(request.argument("only_hard"))
-    return wire.render_kept(request, lists.dependencies_of(view, package, only_hard=only_hard), 300)
+    return wire.render_kept(request, lists.dependencies_of(snapshot, package, only_hard=only_hard), 300)
 
 
 @service.route("GET", "/api/dependencies")
 def all_dependencies(request: Request) -> Response:
     """Provides and raw dependencies for all packages."""
-    return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.snapshot()), 300)
 
 
 @service.route("POST", PACKAGE, auth=auth.somebody, scope="package:")
@@ -101,8 +101,8 @@ def create_package(request: Request, caller: Caller) -> Response:
     """Make a draft."""
     author, name = request.params["author"], request.params["name"]
     packages.create(author, name, wire.parse_object(request), caller)
-    view = index.catalogue.view()
-    return wire.render_success(package=_full(request, view, packages.get(view, author, name)))
+    snapshot = index.catalogue.snapshot()
+    return wire.render_success(package=_full(request, snapshot, packages.get(snapshot, author, name)))
 
 
 @service.route("DELETE", PACKAGE, auth=auth.for_package, scope="package:")
@@ -163,7 +163,7 @@ def set_aliases(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/api/updates")
 def updates(request: Request) -> Response:
     """Look-up table."""
-    return wire.render_kept(request, lists.updates(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.updates(request, index.catalogue.snapshot()), 300)
 
 
 # Topics
@@ -172,7 +172,7 @@ def updates(request: Request) -> Response:
 @service.route("GET", "/api/topics")
 def all_topics(request: Request) -> Response:
     """Topics of the forum; supports topic queries."""
-    return wire.render_kept(request, lists.forum_topics(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.forum_topics(request, index.catalogue.snapshot()), 300)
 
 
 # Types
@@ -199,11 +199,11 @@ def licenses(request: Request) -> Response:
 @service.route("GET", "/api/minetest_versions")
 def minetest_versions(request: Request) -> Response:
     """View; the one that `protocol_version` and `engine_version` mean, when they are there."""
-    view = index.catalogue.view()
+    snapshot = index.catalogue.snapshot()
     arguments = Arguments(request, ("protocol_version", "engine_version"))
     if not arguments.key:
-        return wire.render(reference.rows(view, "minetest_versions"))
-    if row := versions.row_of(view, arguments.version(view)):
+        return wire.render(reference.rows(snapshot, "minetest_versions"))
+    if row := versions.row_of(snapshot, arguments.version(snapshot)):
         return wire.render(row)
     raise NotFound("No releases found")
 
@@ -220,31 +220,31 @@ def all_languages(request: Request) -> Response:
 @service.route("GET", "/api/homepage")
 def homepage(request: Request) -> Response:
     """Get contents of homepage."""
-    return wire.render_kept(request, lists.homepage(request, index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.homepage(request, index.catalogue.snapshot()), 300)
 
 
 @service.route("GET", "/api/uploads")
 def uploads(request: Request) -> Response:
     """Beyond the page: the files of releases and screenshots."""
-    return wire.render_kept(request, lists.uploads(index.catalogue.view()), 300)
+    return wire.render_kept(request, lists.uploads(index.catalogue.snapshot()), 300)
 
 
 @service.route("GET", "/api/cdb_schema")
 def cdb_schema(request: Request) -> Response:
     """JSON Schema of .cdb.json."""
-    return wire.render(schema.cdb_schema(index.catalogue.view()), headers=[wire.cache_for(3600)])
+    return wire.render(schema.cdb_schema(index.catalogue.snapshot()), headers=[wire.cache_for(3600)])
 
 
-def _package(request: Request) -> tuple[View, Entry]:
+def _package(request: Request) -> tuple[Snapshot, Entry]:
     """The package in the path, in any state but DELETED."""
-    view = index.catalogue.view()
-    return view, packages.get(view, request.params["author"], request.params["name"])
+    snapshot = index.catalogue.snapshot()
+    return snapshot, packages.get(snapshot, request.params["author"], request.params["name"])
 
 
-def _full(request: Request, view: View, package: Entry) -> Value:
+def _full(request: Request, snapshot: Snapshot, package: Entry) -> Value:
     """All of a package, its counters as they are this moment."""
     value = {**package.value, **index.current_counters(package)}
-    return shapes.full(view, value, language=languages.wanted(request, view), base=request.base_url)
+    return shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
 
 
 def _step(step: str, request: Request, caller: Caller) -> Response:
@@ -253,5 +253,5 @@ def _step(step: str, request: Request, caller: Caller) -> Response:
 
 
 def _rows(name: str, seconds: int | None) -> Response:
-    rows = reference.rows(index.catalogue.view(), name)
+    rows = reference.rows(index.catalogue.snapshot(), name)
     return wire.render(rows, headers=[wire.cache_for(seconds)] if seconds else [])

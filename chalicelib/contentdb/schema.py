@@ -3,14 +3,14 @@
 from typing import Any
 
 from chalicelib.contentdb import edits, reference
-from chalicelib.core.views import View
+from chalicelib.core.snapshots import Snapshot
 
 _URLS = ("repo", "website", "issue_tracker", "forum_url", "video_url", "donate_url", "translation_url")
 
 
-def cdb_schema(view: View) -> dict[str, Any]:
+def cdb_schema(snapshot: Snapshot) -> dict[str, Any]:
     """The schema with the licences, tags and content warnings that there are."""
-    rows = reference.of(view)
+    rows = reference.of(snapshot)
     licenses = {
         "type": "string",
         "enum": list(rows.licenses),

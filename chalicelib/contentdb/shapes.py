@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.contentdb import index, links, versions
 from chalicelib.contentdb.wire import dump
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 _BASE = f"@{secrets.token_hex(12)}@"
 _FORUM = "https://forum.luanti.org/viewtopic.php?t="
@@ -76,7 +76,7 @@ def reviews(value: Value) -> dict[str, int]:
     return dict(zip(("positive", "neutral", "negative"), value["reviews"], strict=True))
 
 
-def full(view: View, value: Value, *, language: str, base: str) -> Value:
+def full(snapshot: Snapshot, value: Value, *, language: str, base: str) -> Value:
     """All of a package. The counters are those of the entry; `index.counted` makes newer ones."""
     title, description = _texts(value, language)
     video = links.youtube_id(value["video_url"])
@@ -86,14 +86,14 @@ def full(view: View, value: Value, *, language: str, base: str) -> Value:
         "short_description": description,
         "maintainers": [value["author"], *value["maintainers"]],
         "forum_url": f"{_FORUM}{value['forums']}" if value["forums"] is not None else None,
-        "donate_url": value["donate_url"] or index.profile_of(view, value["author"])["donate_url"],
+        "donate_url": value["donate_url"] or index.profile_of(snapshot, value["author"])["donate_url"],
         "video_thumbnail_url": f"https://img.youtube.com/vi/{video}/hqdefault.jpg" if video else None,
         "thumbnail": _thumbnail(value, base),
         "screenshots": [f"{base}/uploads/{shot['file']}" for shot in value["screenshots"]],
         "url": f"{base}/packages/{value['author']}/{value['name']}/download/",
         "release": versions.newest_id(value),
         "score": round(index.score(value), 1),
-        "game_support": _game_support(view, value, language, base),
+        "game_support": _game_support(snapshot, value, language, base),
     }
 
 
@@ -130,10 +130,10 @@ def _thumbnail(value: Value, base: str) -> str | None:
     return f"{base}/thumbnails/1/{stem}.png"
 
 
-def _game_support(view: View, value: Value, language: str, base: str) -> list[dict[str, Any]]:
+def _game_support(snapshot: Snapshot, value: Value, language: str, base: str) -> list[dict[str, Any]]:
     rows = []
     for row in value["game_support"]:
-        game = index.find(view, row["game"])
+        game = index.find(snapshot, row["game"])
         if game is not None:
             release = versions.newest_id(game.value)
             shown = short(game.value, release=release, language=language, promoted=False, base=base)

@@ -13,8 +13,8 @@ from chalicelib.contentdb.permissions import Action
 from chalicelib.contentdb.tables import Package, Screenshot
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 _MOST_SCREENSHOTS = 90  # of those that one transaction can approve beside the package
 
@@ -48,10 +48,10 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
     way, words = STEPS[step], step.replace("-", " ")
     found: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
         packages.authorize(by, way.action, package, f"You don't have permission to {words} this package")
-        found[:] = problems(parts, view) if way.checked else []
+        found[:] = problems(parts, snapshot) if way.checked else []
         if package.state == way.target:
             return
         if package.state not in way.sources and (by or package.state == "DELETED" or step == "restore"):
@@ -65,10 +65,10 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
     return parts.package, found
 
 
-def problems(parts: Parts, view: View) -> list[str]:
+def problems(parts: Parts, snapshot: Snapshot) -> list[str]:
     """What stands in the way of an approval."""
     package = parts.package
-    others = [entry.value for entry in index.approved(view) if entry.value["id"] != package.id]
+    others = [entry.value for entry in index.approved(snapshot) if entry.value["id"] != package.id]
     found = []
     if package.type != "MOD" and any(_same_name(package, other) for other in others):
         found.append(f"A {package.type.lower()} already exists with this name")
@@ -78,7 +78,7 @@ def problems(parts: Parts, view: View) -> list[str]:
         found.append("You need to add at least one screenshot")
     if not package.ai_disclosure:
         found.append("You need to set the AI disclosure")
-    if missing := dependencies.missing(view, package):
+    if missing := dependencies.missing(snapshot, package):
         found.append(f"The following hard dependencies need to be added to ContentDB first: {', '.join(missing)}")
     if package.type != "GAME" and not package.supports_all_games and not package.game_support:
         found.append("You need to set the supported games")

@@ -5,7 +5,7 @@ several versions may speak one protocol.
 """
 
 from chalicelib.contentdb import reference
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 
 BEFORE_ALL = 0  # an engine that is older than every known one: releases without a minimum run on it
 
@@ -15,13 +15,13 @@ def is_game(user_agent: str) -> bool:
     return user_agent.startswith(("Luanti", "Minetest"))
 
 
-def resolve(view: View, protocol: int | None, engine: str | None) -> int | None:
+def resolve(snapshot: Snapshot, protocol: int | None, engine: str | None) -> int | None:
     """The id of the version that a client means; None when nothing is to be filtered.
 
     `engine` such as `5.8.0-dev-x` counts by its first two parts, if the protocol fits; otherwise it is the newest
     version that speaks at most `protocol`. An unknown engine alone filters nothing.
     """
-    rows = list(reference.of(view).minetest_versions.values())
+    rows = list(reference.of(snapshot).minetest_versions.values())
     if engine is not None:
         wanted = ".".join(engine.split(".")[:2]).split("-")[0]
         for place, row in enumerate(rows, 1):
@@ -33,14 +33,14 @@ def resolve(view: View, protocol: int | None, engine: str | None) -> int | None:
     return max((spoken for spoken in fitting if spoken[0] <= protocol), default=(0, BEFORE_ALL))[1]
 
 
-def find_id(view: View, name: str) -> int | None:
+def find_id(snapshot: Snapshot, name: str) -> int | None:
     """The id of the version that a conf file names, such as `5.8` or `5.8.1`; None for an unknown one."""
-    return resolve(view, None, name)
+    return resolve(snapshot, None, name)
 
 
-def row_of(view: View, version_id: int | None) -> Value | None:
+def row_of(snapshot: Snapshot, version_id: int | None) -> Value | None:
     """A version as clients see it; None for no version."""
-    rows = list(reference.of(view).minetest_versions.values())
+    rows = list(reference.of(snapshot).minetest_versions.values())
     return dict(rows[version_id - 1]) if version_id and version_id <= len(rows) else None
 
 

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable
 from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.errors import Busy
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
 from chalicelib.core.turns import Turns
-from chalicelib.core.views import Entry, Value, View
 
 FOLD_EVERY = 256
 TRIES = 20
 
 Changes = dict[str, Value | None]
-Decision = Callable[[View, Transaction], Changes]
+Decision = Callable[[Snapshot, Transaction], Changes]
 
 
 class Catalogue:
@@ -43,30 +43,30 @@ class Catalogue:
         self.entities = entities
         self.settled = settled
         self._log = ChangeLog(name)
-        self._view = View(0, 0, {})
+        self._snapshot = Snapshot(0, 0, {})
         self._publishing = Turns(f"catalogue-{name}")
         Catalogue.named[name] = self
 
-    def view(self) -> View:
+    def snapshot(self) -> Snapshot:
         """The catalogue as it stands now: one strongly consistent Query when this process is warm."""
-        known = self._view
+        known = self._snapshot
         if known.sequence:
             changes = self._log.changes_from(known.sequence)
             if changes and _follows(known.sequence - 1, changes):
                 return self._advance(self._apply(known, changes[1:]))
-        return self._advance(self._cold_view())
+        return self._advance(self._cold_snapshot())
 
-    def publish(self, decide: Decision) -> View:
-        """Change entries, and whatever belongs to them, in one transaction; returns the view after it.
+    def publish(self, decide: Decision) -> Snapshot:
+        """Change entries, and whatever belongs to them, in one transaction; returns the snapshot after it.
 
-        `decide` gets the newest view and a transaction to add its own writes to, and returns the entries to change
+        `decide` gets the newest snapshot and a transaction to add its own writes to, and returns the entries to change
         (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
         """
         for attempt in range(TRIES):
             with self._publishing.take():
-                view = self.view()
+                snapshot = self.snapshot()
                 writes = Transaction()
-                changed = self._change(view, writes, decide(view, writes))
+                changed = self._change(snapshot, writes, decide(snapshot, writes))
                 try:
                     writes.commit()
                     return self._advance(changed)
@@ -75,100 +75,100 @@ class Catalogue:
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311
         raise Busy("Too many changes at once.", retry_after=2)
 
-    def join(self, writes: Transaction, decide: Callable[[View], Changes]) -> None:
+    def join(self, writes: Transaction, decide: Callable[[Snapshot], Changes]) -> None:
         """Change entries here in the transaction of another catalogue: its `publish` decides on both, and calls this.
 
         When somebody else changed this one meanwhile, that other decision is made anew.
         """
-        view = self.view()
-        changed = self._change(view, writes, decide(view))
+        snapshot = self.snapshot()
+        changed = self._change(snapshot, writes, decide(snapshot))
         writes.then(lambda: self._advance(changed))
 
     def fold(self) -> None:
         """Write a new snapshot, and drop what was folded more than 48 hours ago. Safe to repeat."""
         try:
-            self._log.fold(self.view())
+            self._log.fold(self.snapshot())
         except Contended:  # somebody else folds; that serves as well
             return
         self._log.drop_folded()
 
-    def rebuild(self, after: int = 0) -> View:
+    def rebuild(self, after: int = 0) -> Snapshot:
         """Make all entries anew from the entities, announced by one change item, whose number is above `after`."""
         return self._replace(lambda _: {key: Entry(key, value) for key, value in self.entities()}, _after, after)
 
-    def refresh(self, renew: Callable[[View], Changes], *, modifies: bool = True) -> View:
+    def refresh(self, renew: Callable[[Snapshot], Changes], *, modifies: bool = True) -> Snapshot:
         """Bring any number of entries up to date, such as their counters, announced by one change item.
 
-        `renew` gets the newest view and returns what is to change; with nothing, nothing is written. Unless it
+        `renew` gets the newest snapshot and returns what is to change; with nothing, nothing is written. Unless it
         `modifies`, Last-Modified stays: for what no dated answer shows.
         """
 
-        def entries(view: View) -> dict[str, Entry] | None:
-            changes = renew(view)
-            return view.changed(changes.items(), 0, 0).entries if changes else None
+        def entries(snapshot: Snapshot) -> dict[str, Entry] | None:
+            changes = renew(snapshot)
+            return snapshot.changed(changes.items(), 0, 0).entries if changes else None
 
-        return self._replace(entries, _after if modifies else lambda view: view.modified_at)
+        return self._replace(entries, _after if modifies else lambda snapshot: snapshot.modified_at)
 
     def forget(self) -> None:
         """Drop what this process holds, as if it had just started."""
-        self._view = View(0, 0, {})
+        self._snapshot = Snapshot(0, 0, {})
 
-    def _change(self, view: View, writes: Transaction, changes: Changes) -> View:
-        """Add changes to a transaction; returns the view as it is when that is committed."""
-        modified_at = _after(view) if changes else view.modified_at
-        sequence = self._log.append(writes, view, changes, modified_at)
-        if sequence // FOLD_EVERY > view.sequence // FOLD_EVERY:
+    def _change(self, snapshot: Snapshot, writes: Transaction, changes: Changes) -> Snapshot:
+        """Add changes to a transaction; returns the snapshot as it is when that is committed."""
+        modified_at = _after(snapshot) if changes else snapshot.modified_at
+        sequence = self._log.append(writes, snapshot, changes, modified_at)
+        if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:
             jobs.promise(writes, "fold-catalogue", {"name": self.name})
-        return view.changed(changes.items(), sequence, modified_at)
+        return snapshot.changed(changes.items(), sequence, modified_at)
 
     def _replace(
-        self, renew: Callable[[View], dict[str, Entry] | None], date: Callable[[View], int], after: int = 0
-    ) -> View:
+        self, renew: Callable[[Snapshot], dict[str, Entry] | None], date: Callable[[Snapshot], int], after: int = 0
+    ) -> Snapshot:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
             with self._publishing.take():
-                view = self.view()
-                entries = renew(view)
+                snapshot = self.snapshot()
+                entries = renew(snapshot)
                 if entries is None:
-                    return view
+                    return snapshot
                 try:
-                    return self._advance(self._log.replace(view, entries, date(view), after))
+                    return self._advance(self._log.replace(snapshot, entries, date(snapshot), after))
                 except Contended:
                     pass
             time.sleep(random.uniform(0, 0.05))  # noqa: S311
         raise Busy("Too many changes at once.", retry_after=2)
 
-    def _advance(self, view: View) -> View:
-        """Make `view` the one that this process holds, unless another thread went further."""
-        if view.sequence > self._view.sequence:
-            self._view = view
-        return view
+    def _advance(self, snapshot: Snapshot) -> Snapshot:
+        """Make `snapshot` the one that this process holds, unless another thread went further."""
+        if snapshot.sequence > self._snapshot.sequence:
+            self._snapshot = snapshot
+        return snapshot
 
-    def _cold_view(self) -> View:
+    def _cold_snapshot(self) -> Snapshot:
         """The snapshot and the changes after it; read again when a fold came between."""
         for _ in range(3):
             head = self._log.head()
             if head is None:
-                return View(0, 0, {})
+                return Snapshot(0, 0, {})
             start = int(head.snapshot_sequence)
-            view = View(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot, {}))
+            snapshot = Snapshot(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot, {}))
             changes = self._log.changes_from(start + 1)
             if _follows(start, changes):
-                return self._apply(view, changes)
+                return self._apply(snapshot, changes)
         raise Busy("The catalogue is being folded.", retry_after=1)
 
-    def _apply(self, view: View, changes: list[Change]) -> View:
-        """The view after some changes; of whole snapshots among them only the last is read."""
+    def _apply(self, snapshot: Snapshot, changes: list[Change]) -> Snapshot:
+        """The snapshot after some changes; of whole snapshots among them only the last is read."""
         if not changes:
-            return view
+            return snapshot
         last = changes[-1]
         start = next((place for place in reversed(range(len(changes))) if changes[place].snapshot), None)
         if start is not None:
-            entries = self._log.read_snapshot(changes[start].snapshot, view.entries)
-            view = View(view.sequence, view.modified_at, entries)
+            entries = self._log.read_snapshot(changes[start].snapshot, snapshot.entries)
+            snapshot = Snapshot(snapshot.sequence, snapshot.modified_at, entries)
             changes = changes[start + 1 :]
         values = ((change.key, self._log.read_value(change)) for change in changes)
-        return view.changed(values, int(last.sequence), int(last.modified_at))
+        return snapshot.changed(values, int(last.sequence), int(last.modified_at))
 
 
 @jobs.handles("fold-catalogue")
@@ -183,8 +183,8 @@ def _fold_all() -> None:
         catalogue.fold()
 
 
-def _after(view: View) -> int:
-    return max(int(time.time()), view.modified_at + 1)
+def _after(snapshot: Snapshot) -> int:
+    return max(int(time.time()), snapshot.modified_at + 1)
 
 
 def _follows(sequence: int, changes: list[Change]) -> bool:

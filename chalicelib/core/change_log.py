@@ -9,9 +9,9 @@ from typing import Any, cast
 import orjson
 
 from chalicelib.core import blobs, inventory
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
-from chalicelib.core.views import Entry, Value, View
 
 KEEP_FOLDED = 48 * 3600
 LARGE_ENTRY = 64 * 1024
@@ -46,9 +46,11 @@ class ChangeLog:
         body = blobs.get(change.blob) if change.blob else change.body
         return cast(Value, orjson.loads(body)) if body else None
 
-    def append(self, writes: Transaction, view: View, changes: Mapping[str, Value | None], modified_at: int) -> int:
-        """Add changes to a transaction that holds only if the catalogue stands at `view`; returns the new number."""
-        sequence = view.sequence
+    def append(
+        self, writes: Transaction, snapshot: Snapshot, changes: Mapping[str, Value | None], modified_at: int
+    ) -> int:
+        """Add changes to a transaction, on condition that the catalogue is at `snapshot`; returns the new number."""
+        sequence = snapshot.sequence
         for key, value in changes.items():
             sequence += 1
             body = orjson.dumps(value) if value is not None else None
@@ -57,42 +59,42 @@ class ChangeLog:
                 writes.create(self._change(sequence, modified_at, key=key, blob=large.key))
             else:
                 writes.create(self._change(sequence, modified_at, key=key, body=body.decode() if body else None))
-        self._move(writes, view, sequence)
+        self._move(writes, snapshot, sequence)
         return sequence
 
-    def replace(self, view: View, entries: dict[str, Entry], modified_at: int, after: int = 0) -> View:
+    def replace(self, snapshot: Snapshot, entries: dict[str, Entry], modified_at: int, after: int = 0) -> Snapshot:
         """Put other entries in the place of all, announced by one change above `after`. Raises storage.Contended."""
-        new = View(max(view.sequence, after) + 1, modified_at, entries)
-        snapshot = self._write_snapshot(new)
+        new = Snapshot(max(snapshot.sequence, after) + 1, modified_at, entries)
+        stored = self._write_snapshot(new)
         writes = Transaction()
-        writes.create(self._change(new.sequence, modified_at, snapshot=snapshot))
-        writes.create(self._fold(new, snapshot))
-        self._move(writes, view, new.sequence, **_pointer(new, snapshot))
+        writes.create(self._change(new.sequence, modified_at, snapshot=stored))
+        writes.create(self._fold(new, stored))
+        self._move(writes, snapshot, new.sequence, **_pointer(new, stored))
         try:
             writes.commit()
         except Contended:
-            blobs.delete(snapshot)
+            blobs.delete(stored)
             raise
         return new
 
-    def fold(self, view: View) -> None:
-        """Make `view` the snapshot that cold processes start from, unless there is a newer one."""
+    def fold(self, snapshot: Snapshot) -> None:
+        """Make `snapshot` the snapshot that cold processes start from, unless there is a newer one."""
         head = self.head()
-        if head is None or head.snapshot_sequence >= view.sequence:
+        if head is None or head.snapshot_sequence >= snapshot.sequence:
             return
-        snapshot = self._write_snapshot(view)
+        stored = self._write_snapshot(snapshot)
         writes = Transaction()
-        writes.create(self._fold(view, snapshot))
+        writes.create(self._fold(snapshot, stored))
         moved = Head(self._head, "head")
         writes.update(
             moved,
-            moved.assign(**_pointer(view, snapshot)),
-            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < view.sequence),
+            moved.assign(**_pointer(snapshot, stored)),
+            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < snapshot.sequence),
         )
         try:
             writes.commit()
         except Contended:
-            blobs.delete(snapshot)
+            blobs.delete(stored)
             raise
 
     def drop_folded(self) -> None:
@@ -119,25 +121,25 @@ class ChangeLog:
             if change.blob:
                 blobs.delete(change.blob)
 
-    def _move(self, writes: Transaction, view: View, sequence: int, **more: Any) -> None:
-        """Move the head from where `view` stands."""
+    def _move(self, writes: Transaction, known: Snapshot, sequence: int, **more: Any) -> None:
+        """Move the head from where `known` is."""
         head = Head(self._head, "head")
-        stands = Head.sequence == view.sequence
-        if not view.sequence:
+        stands = Head.sequence == known.sequence
+        if not known.sequence:
             stands = Head.sequence.does_not_exist() | stands
         writes.update(head, head.assign(kind=Head, sequence=sequence, **more), stands)
 
     def _change(self, sequence: int, modified_at: int, **what: Any) -> Change:
         return Change(self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, **what)
 
-    def _fold(self, view: View, snapshot: str) -> Fold:
-        sort_key = _sort_key(view.sequence)
-        return Fold(self._folds, sort_key, sequence=view.sequence, snapshot=snapshot, at=int(time.time()))
+    def _fold(self, snapshot: Snapshot, stored: str) -> Fold:
+        sort_key = _sort_key(snapshot.sequence)
+        return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=stored, at=int(time.time()))
 
-    def _write_snapshot(self, view: View) -> str:
+    def _write_snapshot(self, snapshot: Snapshot) -> str:
         """Keep all entries in one blob of their own: two processes may do so at once, and one takes its blob back."""
-        values = {key: entry.value for key, entry in view.entries.items()}
-        place = f"{self._area}/snapshot-{view.sequence}-{secrets.token_hex(4)}"
+        values = {key: entry.value for key, entry in snapshot.entries.items()}
+        place = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
         return blobs.put(zlib.compress(orjson.dumps(values)), place).key
 
 
@@ -152,12 +154,12 @@ def _blobs_of(item: CoreItem) -> list[str | None]:
     return [item.snapshot] if isinstance(item, Head | Fold) else []
 
 
-def _pointer(view: View, snapshot: str) -> dict[str, Any]:
+def _pointer(snapshot: Snapshot, stored: str) -> dict[str, Any]:
     """What the head says of its snapshot."""
     return {
-        "snapshot": snapshot,
-        "snapshot_sequence": view.sequence,
-        "snapshot_modified_at": view.modified_at,
+        "snapshot": stored,
+        "snapshot_sequence": snapshot.sequence,
+        "snapshot_modified_at": snapshot.modified_at,
     }
 
 

@@ -122,9 +122,9 @@ def _check_content(key: str) -> Iterator[Fault]:
 def _check_catalogue(catalogue: Catalogue) -> Iterator[Fault]:
     """The list as it is served, against one made from the entities while nobody published."""
     for _ in range(5):
-        before = catalogue.view()
+        before = catalogue.snapshot()
         made = {key: catalogue.settled(value) for key, value in catalogue.entities()}
-        if catalogue.view().sequence == before.sequence:
+        if catalogue.snapshot().sequence == before.sequence:
             break
     else:
         return  # it is too busy for its list to be wrong for long

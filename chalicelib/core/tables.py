@@ -175,7 +175,7 @@ class Change(CoreItem, discriminator="catalogue-change"):
     """
 
     sequence = NumberAttribute()
-    modified_at = NumberAttribute()  # epoch seconds, see catalogue.View
+    modified_at = NumberAttribute()  # epoch seconds, see catalogue.Snapshot
     key = UnicodeAttribute(null=True)
     body = UnicodeAttribute(null=True)
     blob = UnicodeAttribute(null=True)

@@ -26,45 +26,45 @@ def anyone(request: Request) -> Caller | None:
     return _identify(request.bearer, "hel") if request.bearer else session(request)
 
 
-def member(view: str) -> Callable[[Request], Caller]:
-    """Who is known and not banned; raises Forbidden in the words of Hel's permission check for `view`."""
+def member(permission: str) -> Callable[[Request], Caller]:
+    """Who is known and not banned; raises Forbidden in the words of Hel's permission check for `permission`."""
 
     def authenticate(request: Request) -> Caller:
         caller = request.caller = anyone(request)
         if caller is None or caller.account.rank == "BANNED":
-            raise refusal(view)
+            raise refusal(permission)
         return caller
 
     return authenticate
 
 
-def admin(view: str) -> Callable[[Request], Caller]:
+def admin(permission: str) -> Callable[[Request], Caller]:
     """An administrator who has logged in: no key changes who may do what."""
 
     def authenticate(request: Request) -> Caller:
-        caller = member(view)(request)
+        caller = member(permission)(request)
         if not is_admin(caller):
-            raise refusal(view)
+            raise refusal(permission)
         return _with_session(caller)
 
     return authenticate
 
 
-def user(view: str) -> Callable[[Request], Caller]:
+def user(permission: str) -> Callable[[Request], Caller]:
     """The user whom the path names, or an administrator; to change something, who has logged in."""
 
     def authenticate(request: Request) -> Caller:
-        caller = member(view)(request)
+        caller = member(permission)(request)
         if caller.account.username.lower() != request.params["nick"].lower() and not is_admin(caller):
-            raise refusal(view)
+            raise refusal(permission)
         return caller if request.method in ("GET", "HEAD") else _with_session(caller)
 
     return authenticate
 
 
-def user_or_visitor(view: str) -> Callable[[Request], Caller | None]:
+def user_or_visitor(permission: str) -> Callable[[Request], Caller | None]:
     """As `user`; nobody in particular for a browser, whose page shows only what is public."""
-    authenticate = user(view)
+    authenticate = user(permission)
     return lambda request: None if wants_html(request) else authenticate(request)
 
 
@@ -73,9 +73,9 @@ def is_admin(caller: Caller) -> bool:
     return caller.account.rank == "ADMIN"
 
 
-def refusal(view: str) -> Forbidden:
+def refusal(permission: str) -> Forbidden:
     """What Hel says when its permission check fails."""
-    return Forbidden(f"Unauthorized: {view} failed permission check")
+    return Forbidden(f"Unauthorized: {permission} failed permission check")
 
 
 def is_logged_in(request: Request) -> bool:

@@ -9,9 +9,9 @@ from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import now
-from chalicelib.core.views import View
 from chalicelib.hel import auth, counts, index, room
 from chalicelib.hel.tables import File
 
@@ -89,10 +89,10 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
 
     blob = ""
 
-    def decide(view: View, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
         nonlocal blob
         file = get(owner, sha256)
-        if used_by := _user_of(view, owner.lower(), sha256):
+        if used_by := _user_of(snapshot, owner.lower(), sha256):
             raise Conflict(f"The package {used_by} is made of this file.")
         blob = file.blob
         writes.delete(file, File.blob == blob)
@@ -127,8 +127,8 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> F
     return file
 
 
-def _user_of(view: View, owner: str, sha256: str) -> str | None:
-    for entry in view.entries.values():
+def _user_of(snapshot: Snapshot, owner: str, sha256: str) -> str | None:
+    for entry in snapshot.entries.values():
         if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value["owners"]}:
             return str(entry.value["name"])
     return None

@@ -12,7 +12,7 @@ import orjson
 
 from chalicelib.core import blobs, inventory, jobs
 from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.hel import counts, model
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Count, File, HelItem, Package
@@ -54,9 +54,9 @@ def key_of(package: Package) -> str:
     return str(int(package.id))
 
 
-def find(view: View, name: str) -> Entry | None:
+def find(snapshot: Snapshot, name: str) -> Entry | None:
     """The package of this name."""
-    names = view.keep("names", lambda view: {entry.value["name"]: entry for entry in view.entries.values()})
+    names = snapshot.keep("names", lambda snapshot: {entry.value["name"]: entry for entry in snapshot.entries.values()})
     return names.get(name)
 
 
@@ -70,9 +70,9 @@ def refresh() -> None:
     """Bring views and downloads into the lists."""
     totals = counts.totals()
 
-    def renew(view: View) -> Changes:
-        renewed = {key: _counted(entry, totals) for key, entry in view.entries.items()}
-        return {key: value for key, value in renewed.items() if value is not view.entries[key].value}
+    def renew(snapshot: Snapshot) -> Changes:
+        renewed = {key: _counted(entry, totals) for key, entry in snapshot.entries.items()}
+        return {key: value for key, value in renewed.items() if value is not snapshot.entries[key].value}
 
     catalogue.refresh(renew)
 

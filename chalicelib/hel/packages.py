@@ -11,9 +11,9 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.change_log import LARGE_ENTRY
 from chalicelib.core.errors import Conflict, NotFound, TooLarge
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import advice, auth, counts, index, model, patch, room
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
@@ -22,8 +22,8 @@ LARGEST = 1024 * 1024
 
 
 def get(name: str) -> tuple[Entry, int]:
-    """A package, and how often it was viewed before now: this view is counted. Raises NotFound."""
-    entry = index.find(index.catalogue.view(), name)
+    """A package, and how often it was viewed before now: this snapshot is counted. Raises NotFound."""
+    entry = index.find(index.catalogue.snapshot(), name)
     count = counts.add(counts.package(entry.key)) if entry else None
     if entry is None or count is None:
         raise NotFound
@@ -39,8 +39,8 @@ def create(caller: Caller, document: Document) -> list[str]:
     caller.require(f"package:{name}")
     stored = _Stored(document)
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        if index.find(view, name):
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        if index.find(snapshot, name):
             raise _taken()
         package = Package(
             package_pk(name),
@@ -69,12 +69,12 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
     """
     new_name, old_blob = name, None
 
-    def decide(view: View, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
         nonlocal new_name, old_blob
-        entry, package = _owned(view, caller, name, "update_package")
+        entry, package = _owned(snapshot, caller, name, "update_package")
         changes = read()
         document = patch.merge({field: entry.value[field] for field in model.FIELDS}, changes)
-        if "name" in changes and index.find(view, document["name"]):
+        if "name" in changes and index.find(snapshot, document["name"]):
             raise _taken()
         new_name, old_blob = document["name"], package.blob
         caller.require(f"package:{new_name}")
@@ -86,18 +86,18 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         stats = entry.value["stats"]
         return {entry.key: index.public(package, document, stats["views"], stats["downloads"])}
 
-    view = index.catalogue.publish(decide)
+    snapshot = index.catalogue.publish(decide)
     _drop(old_blob)
-    return _warnings(view, new_name)
+    return _warnings(snapshot, new_name)
 
 
 def delete(caller: Caller, name: str) -> None:
     """Take a package away. Raises Forbidden, also for a package that is not there; to an administrator that is fine."""
     blob = None
 
-    def decide(view: View, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
         nonlocal blob
-        entry, package = _owned(view, caller, name, "delete_package")
+        entry, package = _owned(snapshot, caller, name, "delete_package")
         blob = package.blob
         writes.delete(package, Package.id == package.id)
         writes.delete(counts.find(counts.package(entry.key)))
@@ -139,9 +139,9 @@ class _Stored:
         }
 
 
-def _owned(view: View, caller: Caller, name: str, deed: str) -> tuple[Entry, Package]:
+def _owned(snapshot: Snapshot, caller: Caller, name: str, deed: str) -> tuple[Entry, Package]:
     """A package that the caller may change: one of its own, or any for an administrator."""
-    entry = index.find(view, name)
+    entry = index.find(snapshot, name)
     owners = entry.value["owners"] if entry else []
     if caller.account.username.lower() not in {owner.lower() for owner in owners} and not auth.is_admin(caller):
         raise auth.refusal(deed)
@@ -170,9 +170,9 @@ def _drop(blob: str | None) -> None:
         blobs.delete(blob)
 
 
-def _warnings(view: View, name: str) -> list[str]:
-    entry = index.find(view, name)
-    return advice.warnings(view, entry.value) if entry else []
+def _warnings(snapshot: Snapshot, name: str) -> list[str]:
+    entry = index.find(snapshot, name)
+    return advice.warnings(snapshot, entry.value) if entry else []
 
 
 def _taken() -> Conflict:

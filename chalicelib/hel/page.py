@@ -6,7 +6,7 @@ page shows stands in public lists.
 
 from urllib.parse import quote
 
-from chalicelib.core.views import Value
+from chalicelib.core.snapshots import Value
 from chalicelib.hel import index
 from chalicelib.web import html, shelves
 from chalicelib.web.request import Request
@@ -22,6 +22,6 @@ def render_user(request: Request, user: Value) -> Response:
 
 @shelves.shelf("OpenComputers packages")
 def _works_of(username: str) -> list[Work]:
-    values = [entry.value for entry in index.catalogue.view().entries.values()]
+    values = [entry.value for entry in index.catalogue.snapshot().entries.values()]
     theirs = [value for value in values if username.lower() in map(str.lower, value["owners"])]
     return [Work(value["name"], value["short_description"], f"/packages/{quote(value['name'])}") for value in theirs]

@@ -11,20 +11,20 @@ from chalicelib.hel.model import Document
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import View
+from chalicelib.web.routing import Handler
 from chalicelib.web.service import Service
 
 service = Service("hel", wire.render_error, cors.finish)
 LARGEST_FORM = 64 * 1024
 
 
-def _any_method(path: str, **asked: Any) -> Callable[[View], View]:
-    """Declare a view for every method, as Hel has it."""
+def _any_method(path: str, **asked: Any) -> Callable[[Handler], Handler]:
+    """Declare a handler for every method, as Hel has it."""
 
-    def declare(view: View) -> View:
+    def declare(handler: Handler) -> Handler:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            service.route(method, path, **asked)(view)
-        return view
+            service.route(method, path, **asked)(handler)
+        return handler
 
     return declare
 
@@ -33,7 +33,7 @@ def _any_method(path: str, **asked: Any) -> Callable[[View], View]:
 def get_packages(request: Request, caller: Caller | None) -> Response:
     """Package list, and package search."""
     asked = search.parse(request.query)
-    matches = search.find(index.catalogue.view(), asked)
+    matches = search.find(index.catalogue.snapshot(), asked)
     return wire.render_page(request, matches, asked.offset, asked.limit)
 
 
@@ -164,7 +164,7 @@ def delete_file(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/hel/index")
 def get_index(request: Request) -> Response:
     """Everything, for mirrors and tools."""
-    return wire.render_index(request, index.catalogue.view(), _offset(request))
+    return wire.render_index(request, index.catalogue.snapshot(), _offset(request))
 
 
 @service.route("GET", "/hel/module")

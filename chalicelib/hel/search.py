@@ -7,7 +7,7 @@ from functools import partial
 
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.hel import semver
 
 MOST_PHRASES = 32
@@ -63,13 +63,13 @@ def parse_offset(text: str) -> int:
         return 0
 
 
-def find(view: View, search: Search) -> Sequence[Entry]:
+def find(snapshot: Snapshot, search: Search) -> Sequence[Entry]:
     """The packages that pass all tests, in the order asked for, or else of creation."""
-    return view.remember(search.asked, lambda view: _find(view, search))
+    return snapshot.remember(search.asked, lambda snapshot: _find(snapshot, search))
 
 
-def _find(view: View, search: Search) -> list[Entry]:
-    found = list(view.entries.values())
+def _find(snapshot: Snapshot, search: Search) -> list[Entry]:
+    found = list(snapshot.entries.values())
     for test in search.tests:
         found = list(filter(test, found))
     if search.sort:

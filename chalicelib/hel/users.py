@@ -12,9 +12,9 @@ from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.hel import auth
 from chalicelib.hel.tables import User
 
@@ -71,18 +71,18 @@ def create(nickname: str, email: str, password: str) -> None:
 
 def listed(groups: Sequence[str]) -> list[Entry]:
     """All users who are in all of these groups, oldest first."""
-    view = catalogue.view()
+    snapshot = catalogue.snapshot()
     if not groups:
-        return view.keep("all", lambda view: list(view.entries.values()))
+        return snapshot.keep("all", lambda snapshot: list(snapshot.entries.values()))
     wanted = frozenset(groups)
-    return view.remember(
-        wanted, lambda view: [one for one in view.entries.values() if wanted <= {*one.value["groups"]}]
+    return snapshot.remember(
+        wanted, lambda snapshot: [one for one in snapshot.entries.values() if wanted <= {*one.value["groups"]}]
     )
 
 
 def get(nickname: str) -> Value:
     """`{"nickname", "groups"}` of a user; raises NotFound."""
-    return _public(_account(nickname), catalogue.view())
+    return _public(_account(nickname), catalogue.snapshot())
 
 
 def update(caller: Caller, nickname: str, new: Value) -> None:
@@ -94,7 +94,7 @@ def update(caller: Caller, nickname: str, new: Value) -> None:
     """
     account = _account(nickname)
     groups = new.get("groups", [])
-    regroups = "groups" in new and set(groups) != set(_public(account, catalogue.view())["groups"])
+    regroups = "groups" in new and set(groups) != set(_public(account, catalogue.snapshot())["groups"])
     renames = new.get("nickname") not in (None, account.username)
     if (regroups or renames) and not auth.is_admin(caller):
         raise auth.refusal("update_user")
@@ -127,10 +127,10 @@ def entities() -> Iterator[tuple[str, Value]]:
 @jobs.repeats("hel-users", every=REFRESH_EVERY)
 def refresh() -> None:
     """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
-    view = catalogue.view()
+    snapshot = catalogue.snapshot()
     listed = {_key(account): account for account in accounts.listed()}
-    changed = [key for key, account in listed.items() if _shown(account, view) != _value(view, key)]
-    changed += [key for key in view.entries if key not in listed]
+    changed = [key for key, account in listed.items() if _shown(account, snapshot) != _value(snapshot, key)]
+    changed += [key for key in snapshot.entries if key not in listed]
     for start in range(0, len(changed), _AT_ONCE):
         # The index that lists accounts may lag behind: each is read once more.
         _list([accounts.get(int(key)) for key in changed[start : start + _AT_ONCE]])
@@ -157,8 +157,8 @@ def _check_password(caller: Caller, account: Account, password: str) -> None:
 def _list(users: Sequence[Account]) -> None:
     """Show accounts in the list as they are now, those that are suspended not at all."""
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        changes = {_key(account): _shown(account, view) for account in users}
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        changes = {_key(account): _shown(account, snapshot) for account in users}
         for key, value in changes.items():
             if value is None:
                 writes.delete(User("users", key))
@@ -180,18 +180,18 @@ def _key(account: Account) -> str:
     return f"{int(account.id):012d}"
 
 
-def _value(view: View, key: str) -> Value | None:
-    entry = view.entries.get(key)
+def _value(snapshot: Snapshot, key: str) -> Value | None:
+    entry = snapshot.entries.get(key)
     return entry.value if entry else None
 
 
-def _shown(account: Account, view: View) -> Value | None:
-    return None if account.suspended else _public(account, view)
+def _shown(account: Account, snapshot: Snapshot) -> Value | None:
+    return None if account.suspended else _public(account, snapshot)
 
 
-def _public(account: Account, view: View) -> Value:
+def _public(account: Account, snapshot: Snapshot) -> Value:
     """A user: its rank as it is, its other groups as they stand in the list."""
-    known = _value(view, _key(account))
+    known = _value(snapshot, _key(account))
     others = [group for group in known["groups"] if group not in _RANKS] if known else []
     return {"nickname": account.username, "groups": [*_ranks(account), *others]}
 
@@ -218,7 +218,7 @@ def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None
     plain = "MEMBER" if account.rank in _RANKS.values() else account.rank
     rank = _RANKS[ranked[0]] if ranked else plain
 
-    def decide(view: View, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
         if account.rank != rank:
             accounts.change(account, writes, caller, rank=rank)
         value = {"nickname": account.username, "groups": [*ranked[:1], *others]}

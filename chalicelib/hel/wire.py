@@ -10,7 +10,7 @@ import orjson
 from chalicelib import settings
 from chalicelib.core import sessions
 from chalicelib.core.errors import CoreError, Invalid, NotFound
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.hel import auth, files, model, patch
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import File
@@ -143,13 +143,17 @@ def render_page(request: Request, matches: Sequence[Entry], offset: int, size: i
     return response
 
 
-def render_index(request: Request, view: View, offset: int) -> Response:
+def render_index(request: Request, snapshot: Snapshot, offset: int) -> Response:
     """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others.
 
     What goes on from an offset is made for each request, and not compressed: there are too many to be remembered.
     """
     packed = not offset and "gzip" in request.headers.get("accept-encoding", "")
-    body = _index(view, offset) if offset else view.keep(("index", packed), lambda view: _index(view, 0, packed))
+    body = (
+        _index(snapshot, offset)
+        if offset
+        else snapshot.keep(("index", packed), lambda snapshot: _index(snapshot, 0, packed))
+    )
     headers = [*_cached(f'W/"{etag_of(body)[1:]}'), ("Vary", "Accept-Encoding")]
     if packed:
         headers.append(("Content-Encoding", "gzip"))
@@ -250,8 +254,8 @@ def _page(matches: Sequence[Entry], offset: int, size: int) -> Value:
     }
 
 
-def _index(view: View, offset: int, packed: bool = False) -> bytes:
-    entries = list(view.entries.values())
+def _index(snapshot: Snapshot, offset: int, packed: bool = False) -> bytes:
+    entries = list(snapshot.entries.values())
     body = _envelope(200, False, (), data=_page(entries, offset, len(entries))).body
     return gzip.compress(body, 6, mtime=0) if packed else body
 

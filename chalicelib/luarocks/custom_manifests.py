@@ -13,9 +13,9 @@ from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, now
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.luarocks import index, modules
 from chalicelib.luarocks.tables import Manifest
 
@@ -99,13 +99,13 @@ def delete(name: str, by: Caller | None) -> None:
 def add(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
     """List a module in a manifest. Raises Invalid, NotFound or Forbidden."""
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         manifest = get(name)
         if not _is_admin(manifest, by):
             may = by is not None and manifest.is_open and modules.is_owner(entry.value, by)
             if not may:
                 raise Forbidden("Don't have permission to add to manifest")
-        other = index.module(view, index.manifest_place(manifest.name), module)
+        other = index.module(snapshot, index.manifest_place(manifest.name), module)
         if other is not None and other.key == entry.key:
             return {}
         if other is not None:
@@ -120,7 +120,7 @@ def add(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
 def remove(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
     """Take a module out of a manifest; its owners may, too. Raises NotFound or Forbidden."""
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         manifest = get(name)
         if not _is_admin(manifest, by):
             modules.require_owner(entry.value, by)

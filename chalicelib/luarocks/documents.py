@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Entry, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.luarocks import entries, search, versions, wire
 from chalicelib.luarocks.search import Query
 from chalicelib.luarocks.tables import Manifest

@@ -16,8 +16,8 @@ from itertools import islice
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import CoreError
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.views import View
 from chalicelib.luarocks import entries, index
 from chalicelib.luarocks.roots import File
 from chalicelib.luarocks.tables import Downloads, Tally
@@ -104,8 +104,8 @@ def add_up() -> None:
     touched = {module_id for tally in added for module_id, *_ in tally.counts}
     counted = {module_id: _counted(module_id) for module_id in touched}
 
-    def renew(view: View) -> Changes:
-        of = {entry.value["id"]: entry for entry in view.entries.values()}
+    def renew(snapshot: Snapshot) -> Changes:
+        of = {entry.value["id"]: entry for entry in snapshot.entries.values()}
         return {
             of[number].key: entries.with_downloads(of[number].value, counted[number])
             for number in counted

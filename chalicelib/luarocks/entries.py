@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
-from chalicelib.core.views import Value
+from chalicelib.core.snapshots import Value
 from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Version, module_pk
 
 _T = TypeVar("_T", bound=LuaRocksItem)

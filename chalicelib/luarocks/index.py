@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core import blobs, inventory
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.luarocks import entries
 from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Stored
 
@@ -34,20 +34,20 @@ def owner_place(account_id: int) -> Place:
     return ("owner", int(account_id))
 
 
-def modules(view: View, place: Place) -> Mapping[str, Entry]:
+def modules(snapshot: Snapshot, place: Place) -> Mapping[str, Entry]:
     """The modules in a place, by key."""
-    return view.group(_places, place)
+    return snapshot.group(_places, place)
 
 
-def module(view: View, place: Place, name: str) -> Entry | None:
+def module(snapshot: Snapshot, place: Place, name: str) -> Entry | None:
     """The module of this name, in any letter case, in a place; there is at most one."""
-    named = view.group(_places, ("name", name.lower()))
+    named = snapshot.group(_places, ("name", name.lower()))
     return next((entry for entry in named.values() if place in _places(entry)), None)
 
 
-def module_with_id(view: View, name: str, module_id: int) -> Entry | None:
+def module_with_id(snapshot: Snapshot, name: str, module_id: int) -> Entry | None:
     """The module with this name and id."""
-    named = view.group(_places, ("name", name.lower()))
+    named = snapshot.group(_places, ("name", name.lower()))
     return next((entry for entry in named.values() if entry.value["id"] == module_id), None)
 
 

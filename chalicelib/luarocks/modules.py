@@ -7,18 +7,18 @@ from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.luarocks import entries, index
 from chalicelib.luarocks.tables import Module
 
 EDITABLE = ("display_name", "summary", "description", "license", "homepage", "labels", "archived")
 
 
-def get(view: View, user: str, name: str) -> Entry:
+def get(snapshot: Snapshot, user: str, name: str) -> Entry:
     """The module `name` of an account, in any letter case; raises NotFound."""
-    if entry := view.entries.get(index.key_of(user, name)):
+    if entry := snapshot.entries.get(index.key_of(user, name)):
         return entry
     raise NotFound("There is no such module.")
 
@@ -48,21 +48,21 @@ def require_holder(value: Value, by: Caller | None) -> None:
         raise Forbidden(f"Only {value['user']}, whose module it is, may do this.")
 
 
-def alter(user: str, name: str, decide: Callable[[Entry, View, Transaction], Changes]) -> Entry | None:
+def alter(user: str, name: str, decide: Callable[[Entry, Snapshot, Transaction], Changes]) -> Entry | None:
     """Change a module of an account, decided on what stands; returns its entry afterwards, None when it is gone.
 
     Raises NotFound, and whatever `decide` does.
     """
     number = 0
 
-    def decide_on_it(view: View, writes: Transaction) -> Changes:
+    def decide_on_it(snapshot: Snapshot, writes: Transaction) -> Changes:
         nonlocal number
-        entry = get(view, user, name)
+        entry = get(snapshot, user, name)
         number = entry.value["id"]
-        return decide(entry, view, writes)
+        return decide(entry, snapshot, writes)
 
-    view = index.catalogue.publish(decide_on_it)
-    return index.module_with_id(view, name, number)
+    snapshot = index.catalogue.publish(decide_on_it)
+    return index.module_with_id(snapshot, name, number)
 
 
 def change(value: Value, writes: Transaction, **attributes: Any) -> Value:
@@ -86,7 +86,7 @@ def edit(user: str, name: str, by: Caller | None, **attributes: Any) -> Entry | 
     What is archived is in no manifest, and keeps its files, its name and its root slot.
     """
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         require_owner(entry.value, by)
         shown = attributes.get("display_name")
         if shown is not None and shown.lower() != entry.value["name"]:
@@ -104,9 +104,9 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry | None:
     to a stranger unasked. The administrator at the command line takes it from whoever has it.
     """
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         require_owner(entry.value, by)
-        holder = index.module(view, index.ROOT, name)
+        holder = index.module(snapshot, index.ROOT, name)
         changes: Changes = {}
         if holder is not None and holder.key != entry.key:
             if by is not None:

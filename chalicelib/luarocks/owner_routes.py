@@ -11,29 +11,29 @@ from chalicelib.luarocks import auth, custom_manifests, documents, index, module
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.routing import View
+from chalicelib.web.routing import Handler
 
 _MODULE = "/api/1/{key}/modules/{user}/{module}"
 _VERSION = _MODULE + "/versions/{version}"
 _MANIFEST = "/api/1/{key}/manifests/{manifest}"
 
 
-def _change(method: str, path: str) -> Callable[[View], View]:
-    """Declare a view that changes something: it wants the second factor where uploads do."""
+def _change(method: str, path: str) -> Callable[[Handler], Handler]:
+    """Declare a handler that changes something: it wants the second factor where uploads do."""
     return service.route(method, path, auth=auth.key, second_factor=auth.upload_token, limit=lambda: 64 * 1024)
 
 
 @service.route("GET", "/api/1/{key}/modules", auth=auth.key, scope="read")
 def list_modules(request: Request, caller: Caller) -> Response:
     """The modules that the caller owns, alone or with others."""
-    owned = index.modules(index.catalogue.view(), index.owner_place(int(caller.account.id)))
+    owned = index.modules(index.catalogue.snapshot(), index.owner_place(int(caller.account.id)))
     return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
 
 
 @service.route("GET", _MODULE, auth=auth.key, scope="read")
 def show_module(request: Request, caller: Caller) -> Response:
     """A module as its owners see it."""
-    entry = modules.get(index.catalogue.view(), *_module(request))
+    entry = modules.get(index.catalogue.snapshot(), *_module(request))
     modules.require_owner(entry.value, caller)
     return owner_wire.render(request, entry)
 
@@ -111,7 +111,7 @@ def list_manifests(request: Request, caller: Caller) -> Response:
 def show_manifest(request: Request, caller: Caller) -> Response:
     """A custom manifest and what it lists."""
     manifest = custom_manifests.get(request.params["manifest"])
-    listed = index.modules(index.catalogue.view(), index.manifest_place(manifest.name))
+    listed = index.modules(index.catalogue.snapshot(), index.manifest_place(manifest.name))
     return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
 
 

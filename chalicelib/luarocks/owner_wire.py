@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Entry, Value
 from chalicelib.luarocks import documents, modules, rockspecs, wire
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response

@@ -8,9 +8,9 @@ owner could also catch their uploads.
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.luarocks import index, modules
 
 
@@ -21,7 +21,7 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry | No
     """
     nick, number = account.username.lower(), int(account.id)
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         value = entry.value
         owners, invited = value.get("owners", {}), value.get("invited", {})
         if number == value["user_id"] or number in owners.values():
@@ -31,7 +31,7 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry | No
             modules.require_holder(value, by)
             modules.record(writes, value, by, "module.invite-owner", number, owner=nick)
             return {entry.key: modules.change(value, writes, invited={**invited, nick: number})}
-        if index.module(view, index.owner_place(number), name) is not None:
+        if index.module(snapshot, index.owner_place(number), name) is not None:
             raise Invalid(f"{nick} has a module {value['name']} already")
         modules.record(writes, value, by, "module.add-owner", number, owner=nick)
         rest = _without(invited, number)
@@ -47,7 +47,7 @@ def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry |
     """
     number = int(account.id)
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         value = entry.value
         if by is None or by.account.id != number:
             modules.require_holder(value, by)
@@ -69,13 +69,13 @@ def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry
     """
     nick, number = account.username.lower(), int(account.id)
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         value = entry.value
         modules.require_holder(value, by)
         if number == value["user_id"]:
             return {}
         if number not in value.get("owners", {}).values():
-            _require_free(value, view, number, nick, by)
+            _require_free(value, snapshot, number, nick, by)
         owners = {**_without(value.get("owners", {}), number), value["user"]: value["user_id"]}
         invited = _without(value.get("invited", {}), number)
         modules.record(writes, value, by, "module.transfer", number, to=nick)
@@ -85,11 +85,11 @@ def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry
     return modules.alter(user, name, decide)
 
 
-def _require_free(value: Value, view: View, number: int, nick: str, by: Caller | None) -> None:
+def _require_free(value: Value, snapshot: Snapshot, number: int, nick: str, by: Caller | None) -> None:
     """Raises Invalid unless somebody who is no owner yet may be given the module."""
     if by is not None:
         raise Invalid(f"{nick} does not own {value['name']}: invite them first")
-    if index.module(view, index.owner_place(number), value["name"]) is not None:
+    if index.module(snapshot, index.owner_place(number), value["name"]) is not None:
         raise Invalid(f"{nick} has a module {value['name']} already")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib import settings
-from chalicelib.core.views import Entry, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.luarocks import documents, index, search
 from chalicelib.luarocks.search import Query
 from chalicelib.web import html, shelves
@@ -41,7 +41,7 @@ def _works_of(username: str) -> list[Work]:
     """Nothing where whoever reads must have a key: names are a secret there, too."""
     if settings.current().luarocks_reads != "public":
         return []
-    found = search.find(index.catalogue.view(), Query(user=username.lower(), sort="name"))
+    found = search.find(index.catalogue.snapshot(), Query(user=username.lower(), sort="name"))
     values = [entry.value for entry in found]
     return [
         Work(value["name"], value.get("summary", ""), f"/modules/{value['user']}/{value['name']}") for value in values

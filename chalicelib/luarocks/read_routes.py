@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry
+from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, page, roots, search, wire
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
@@ -17,18 +17,18 @@ from chalicelib.luarocks.versions import TARGETS
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
-from chalicelib.web.routing import View
+from chalicelib.web.routing import Handler
 
 _LUA = "|".join(re.escape(target) for target in TARGETS)
 _MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
 
 
-def _read(path: str) -> Callable[[View], View]:
-    """Declare a view for whoever may read; it needs not know who that is."""
+def _read(path: str) -> Callable[[Handler], Handler]:
+    """Declare a handler for whoever may read; it needs not know who that is."""
 
-    def declare(view: View) -> View:
-        service.route("GET", path, auth=auth.reader, scope="read")(lambda request, caller: view(request))
-        return view
+    def declare(handler: Handler) -> Handler:
+        service.route("GET", path, auth=auth.reader, scope="read")(lambda request, caller: handler(request))
+        return handler
 
     return declare
 
@@ -82,7 +82,7 @@ def to_manifest(request: Request) -> Response:
 @_read("/modules/{user}/{module}")
 def module_page(request: Request) -> Response:
     """A module, as a page or as JSON: the `module_url` of an upload."""
-    entry = modules.get(index.catalogue.view(), request.params["user"], request.params["module"])
+    entry = modules.get(index.catalogue.snapshot(), request.params["user"], request.params["module"])
     if wants_html(request):
         return page.render_module(request, entry.value)
     return _also_a_page(documents.render_module(request, entry))
@@ -105,14 +105,14 @@ def search_modules(request: Request) -> Response:
 @_read("/api/1/modules/{name}")
 def root_module(request: Request) -> Response:
     """The module that a bare name means."""
-    entry = index.module(index.catalogue.view(), index.ROOT, request.params["name"])
+    entry = index.module(index.catalogue.snapshot(), index.ROOT, request.params["name"])
     if entry is None:
         raise NotFound("There is no such module.")
     return documents.render_module(request, entry)
 
 
 def _found(request: Request) -> list[Entry]:
-    return search.find(index.catalogue.view(), documents.parse_query(request))
+    return search.find(index.catalogue.snapshot(), documents.parse_query(request))
 
 
 def _also_a_page(response: Response) -> Response:
@@ -122,16 +122,16 @@ def _also_a_page(response: Response) -> Response:
 
 def _serve(request: Request, root: Root) -> Response:
     """A root's manifest, or a file beside it."""
-    view = index.catalogue.view()
+    handler = index.catalogue.snapshot()
     filename = request.params["file"]
     asked = _MANIFEST.fullmatch(filename)
     if asked is None:
-        file = roots.find_file(view, root, filename)
+        file = roots.find_file(handler, root, filename)
         downloads.count(file, request.user_agent)
         return wire.render_file(request, file)
-    if root.place != index.ROOT and not index.modules(view, root.place):
+    if root.place != index.ROOT and not index.modules(handler, root.place):
         _require_root(root)
-    return wire.render_manifest(view, root, asked["member"], asked["form"] or "lua")
+    return wire.render_manifest(handler, root, asked["member"], asked["form"] or "lua")
 
 
 def _require_root(root: Root) -> None:

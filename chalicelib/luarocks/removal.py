@@ -10,8 +10,8 @@ from chalicelib.core import jobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import Entry, View
 from chalicelib.luarocks import custom_manifests, entries, modules
 from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
@@ -20,7 +20,7 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: d
     """Set `archived` or `development` of a version. Raises NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         modules.require_owner(entry.value, by)
         modules.version(entry.value, version_name)
         item = entries.version_of(entry.value, version_name)
@@ -34,7 +34,7 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: d
 def delete_module(user: str, name: str, by: Caller | None) -> None:
     """Delete a module with all its versions; its name is free again. Raises NotFound or Forbidden."""
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         modules.require_holder(entry.value, by)
         number = entry.value["id"]
         writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
@@ -50,7 +50,7 @@ def delete_version(user: str, name: str, version: str, by: Caller | None) -> Ent
     """Delete a version with its rocks; not the last one. Raises Invalid, NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         value = entry.value
         modules.require_owner(value, by)
         number = modules.version(value, version_name)["id"]
@@ -72,7 +72,7 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
     """Delete one rock of a version. Raises NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, view: View, writes: Transaction) -> Changes:
+    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
         modules.require_owner(entry.value, by)
         if arch not in modules.version(entry.value, version_name)["rocks"]:
             raise NotFound("There is no such rock.")

@@ -9,9 +9,9 @@ from chalicelib.core.blobs import Blob
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Busy, Full, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.core.views import Entry, Value, View
 from chalicelib.luarocks import archives, entries, index, modules, rockspecs
 from chalicelib.luarocks.rockspecs import Rockspec
 from chalicelib.luarocks.tables import Module, Rock, Stored, Version, VersionId, module_pk
@@ -35,12 +35,12 @@ class Target:
     version_id: int
 
 
-def find(view: View, account_id: int, package: str, version: str) -> tuple[Value | None, str | None]:
+def find(snapshot: Snapshot, account_id: int, package: str, version: str) -> tuple[Value | None, str | None]:
     """The module that an account may publish under a name, and the version's name, in any letter case.
 
     None for what is not there.
     """
-    entry = index.module(view, index.owner_place(account_id), package)
+    entry = index.module(snapshot, index.owner_place(account_id), package)
     name = version.lower()
     return (entry.value, name if name in entry.value["versions"] else None) if entry else (None, None)
 
@@ -55,10 +55,12 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
     stored = _store(source, signature, "Failed to upload rockspec")
     published: list[Published] = []
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        number = view.sequence + 1  # ids are the numbers of the changes that they came with: no two are equal
-        entry = index.module(view, index.owner_place(int(caller.account.id)), spec.name)
-        value = _extended(entry.value, spec, number, writes) if entry else _created(view, caller, spec, number, writes)
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        number = snapshot.sequence + 1  # ids are the numbers of the changes that they came with: no two are equal
+        entry = index.module(snapshot, index.owner_place(int(caller.account.id)), spec.name)
+        value = (
+            _extended(entry.value, spec, number, writes) if entry else _created(snapshot, caller, spec, number, writes)
+        )
         value = _with_version(value, spec, stored, number, writes)
         modules.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
         published[:] = [Published(value, spec.version_name, is_new=entry is None)]
@@ -73,7 +75,7 @@ def target(caller: Caller, version_id: int) -> Target:
     pointer = VersionId.find(f"version-id#{version_id}", "version-id")
     if pointer is None:
         raise NotFound("Invalid version ID")
-    entry = index.module_with_id(index.catalogue.view(), pointer.name, int(pointer.module_id))
+    entry = index.module_with_id(index.catalogue.snapshot(), pointer.name, int(pointer.module_id))
     if entry is None:
         raise NotFound("Invalid version ID")
     found = Target(entry.value, pointer.version_name, version_id)
@@ -102,14 +104,14 @@ def publish_rock(
     stored = _store(content, signature, "Failed to upload rock")
     published: list[Value] = []
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        entry = index.module_with_id(view, name, of.module["id"])
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        entry = index.module_with_id(snapshot, name, of.module["id"])
         if entry is None:
             raise NotFound("Invalid version ID")
         _require_version(entry, of)
         if not modules.is_owner(entry.value, caller):
             raise Invalid("Don't have permission to edit")
-        rock = _rock(entry.value, of, arch, filename, stored, view.sequence + 1, writes)
+        rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
         if slot:
             uploads.spend(writes, slot)
         modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
@@ -154,7 +156,7 @@ def _names(blob: Blob | None, prefix: str) -> dict[str, Any]:
     return {f"{prefix}sha256": blob.sha256 if blob else None, f"{prefix}size": blob.size if blob else None}
 
 
-def _created(view: View, caller: Caller, spec: Rockspec, number: int, writes: Transaction) -> Value:
+def _created(snapshot: Snapshot, caller: Caller, spec: Rockspec, number: int, writes: Transaction) -> Value:
     """A module that is about to get its first version; the first of its name joins the root manifest."""
     module = Module(
         module_pk(number),
@@ -164,7 +166,7 @@ def _created(view: View, caller: Caller, spec: Rockspec, number: int, writes: Tr
         user=caller.account.username.lower(),
         name=spec.name,
         display_name=spec.package if spec.package != spec.name else None,
-        in_root=index.module(view, index.ROOT, spec.name) is None,
+        in_root=index.module(snapshot, index.ROOT, spec.name) is None,
         current_version_id=number,
         summary=spec.summary,
         description=spec.description,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.luarocks import index, manifests, rockspecs
 from chalicelib.luarocks.index import Place
 from chalicelib.luarocks.versions import matches_lua
@@ -57,21 +57,21 @@ def of_manifest(name: str, *, development: bool = False) -> Root:
     return Root(index.manifest_place(name), development)
 
 
-def manifest(view: View, root: Root, member: str, form: str) -> bytes:
+def manifest(snapshot: Snapshot, root: Root, member: str, form: str) -> bytes:
     """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; kept until the next change.
 
     The Lua version in the name filters. Archived modules and versions are in no manifest.
     """
-    hold = view.keep if root.place == index.ROOT else view.remember
+    hold = snapshot.keep if root.place == index.ROOT else snapshot.remember
     lua = member.removeprefix("manifest").removeprefix("-") or None
     if form == "zip":
-        text = manifest(view, root, member, "lua")
+        text = manifest(snapshot, root, member, "lua")
         return hold(("zip", root, lua), lambda _: manifests.zipped(member, text))
     render, join = _FORMS[form]
-    return hold((form, root, lua), lambda view: join(_fragments(view, root, lua, render)))
+    return hold((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
 
 
-def find_file(view: View, root: Root, filename: str) -> File:
+def find_file(snapshot: Snapshot, root: Root, filename: str) -> File:
     """The rockspec, rock or signature (`.asc`) with this name below a root; raises NotFound.
 
     Every version has its files below every root that lists its module: also what the root's manifest does not show,
@@ -85,7 +85,7 @@ def find_file(view: View, root: Root, filename: str) -> File:
     elif kind.lower() != "rockspec":
         raise _no_file()
     for name, version_name in _splits(stem.lower()):
-        entry = index.module(view, root.place, name)
+        entry = index.module(snapshot, root.place, name)
         version = entry and entry.value["versions"].get(version_name)
         stored = version and (version if arch == "rockspec" else version["rocks"].get(arch))
         if entry and version and stored:
@@ -105,18 +105,18 @@ def _no_file() -> NotFound:
     return NotFound("There is no such file.")
 
 
-def _fragments(view: View, root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
+def _fragments(snapshot: Snapshot, root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
     asked = (render, lua, root.development)
 
     def make(entry: Entry) -> bytes:
         return _fragment(entry.value, lua, root.development, render)
 
-    return filter(None, [entry.keep(asked, make) for entry in _in_order(view, root.place)])
+    return filter(None, [entry.keep(asked, make) for entry in _in_order(snapshot, root.place)])
 
 
-def _in_order(view: View, place: Place) -> list[Entry]:
+def _in_order(snapshot: Snapshot, place: Place) -> list[Entry]:
     """The modules of a place by their names, of which each is there once."""
-    named = {entry.value["name"]: entry for entry in index.modules(view, place).values()}
+    named = {entry.value["name"]: entry for entry in index.modules(snapshot, place).values()}
     return [named[name] for name in sorted(named)]
 
 

@@ -32,7 +32,7 @@ def status(request: Request, caller: Caller) -> Response:
 def check_rockspec(request: Request, caller: Caller) -> Response:
     """Check Rockspec."""
     package, version = wire.parse_names(request)
-    return wire.render_found(request, *rocks.find(index.catalogue.view(), int(caller.account.id), package, version))
+    return wire.render_found(request, *rocks.find(index.catalogue.snapshot(), int(caller.account.id), package, version))
 
 
 @service.route("POST", "/api/1/{key}/verify_tfa", auth=auth.key, scope="module:")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.core.views import Entry, View
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import entries, index
 from chalicelib.luarocks.versions import matches_lua
 
@@ -22,13 +22,13 @@ class Query:
     sort: str = "relevance"
 
 
-def find(view: View, query: Query) -> list[Entry]:
+def find(snapshot: Snapshot, query: Query) -> list[Entry]:
     """The modules that fit, best first; what is archived is not searched. Kept until the next change."""
-    return view.remember(("search", query), lambda view: _find(view, query))
+    return snapshot.remember(("search", query), lambda snapshot: _find(snapshot, query))
 
 
-def _find(view: View, query: Query) -> list[Entry]:
-    among = index.modules(view, index.user_place(query.user)) if query.user is not None else view.entries
+def _find(snapshot: Snapshot, query: Query) -> list[Entry]:
+    among = index.modules(snapshot, index.user_place(query.user)) if query.user is not None else snapshot.entries
     ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
     orders = {
         "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),

@@ -8,7 +8,7 @@ from chalicelib import settings
 from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.luarocks import entries, index, roots, signatures
 from chalicelib.luarocks.roots import File, Root
 from chalicelib.web.conditional import etag_of, not_modified
@@ -161,14 +161,14 @@ def module_url(request: Request, module: Value) -> str:
     return f"{request.base_url}/modules/{module['user']}/{module['name']}"
 
 
-def render_manifest(view: View, root: Root, member: str, form: str) -> Response:
+def render_manifest(snapshot: Snapshot, root: Root, member: str, form: str) -> Response:
     """A manifest, see roots.manifest. Never compressed in transit: LuaSocket would not undo it."""
     # Two states never have the same date, so that it makes an ETag without a look at megabytes.
     headers = [
-        ("Last-Modified", _http_date(view.modified_at)),
-        ("ETag", etag_of(f"{view.modified_at} {root.place} {root.development} {member} {form}")),
+        ("Last-Modified", _http_date(snapshot.modified_at)),
+        ("ETag", etag_of(f"{snapshot.modified_at} {root.place} {root.development} {member} {form}")),
     ]
-    return bytes_response(roots.manifest(view, root, member, form), _MANIFEST_TYPES[form], headers=headers)
+    return bytes_response(roots.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
 
 
 def render_file(request: Request, file: File) -> Response:

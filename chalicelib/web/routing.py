@@ -17,7 +17,7 @@ from chalicelib.web.response import Response
 Owner = TypeVar("Owner")
 _PATH = re.compile(r"(/([A-Za-z0-9._:-]+|\{[A-Za-z0-9_]+\}))+")
 
-View = Callable[..., Response]
+Handler = Callable[..., Response]
 Authenticate = Callable[[Request], Caller | None]
 SecondFactor = Callable[[Request, Caller], None]
 
@@ -26,14 +26,14 @@ SecondFactor = Callable[[Request, Caller], None]
 class Route:
     """A method and a path such as `/api/1/{key}/upload`, and what is asked of the caller.
 
-    `auth` says who calls, or raises; without it the view gets no caller. `second_factor` raises unless the caller
+    `auth` says who calls, or raises; without it the handler gets no caller. `second_factor` raises unless the caller
     has proved one. `scope` is what the credential must allow, see `caller.allows`. `limit` tells the largest
     body, in bytes.
     """
 
     method: str
     path: str
-    view: View
+    handler: Handler
     auth: Authenticate | None = None
     second_factor: SecondFactor | None = None
     scope: str = "write"

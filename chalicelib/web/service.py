@@ -9,7 +9,7 @@ from chalicelib.core.errors import CoreError, Fault, TooLarge
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import Place, Route, View
+from chalicelib.web.routing import Handler, Place, Route
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +34,12 @@ class Service:
         self._render_error = render_error
         self._finish = finish
 
-    def route(self, method: str, path: str, **asked: Any) -> Callable[[View], View]:
-        """Declare that the decorated view answers `method` on `path`; `asked` are Route's other fields."""
+    def route(self, method: str, path: str, **asked: Any) -> Callable[[Handler], Handler]:
+        """Declare that the decorated handler answers `method` on `path`; `asked` are Route's other fields."""
 
-        def declare(view: View) -> View:
-            self.routes.append(Route(method, path, view, **asked))
-            return view
+        def declare(handler: Handler) -> Handler:
+            self.routes.append(Route(method, path, handler, **asked))
+            return handler
 
         return declare
 
@@ -68,14 +68,14 @@ class Service:
             raise MethodNotAllowed("This path does not take this method.", allowed=place.methods)
         _check_size(request, route)
         if route.auth is None:
-            return route.view(request)
+            return route.handler(request)
         request.caller_asked = True
         caller = request.caller = route.auth(request)
         if caller is not None:
             caller.require(route.scope)
             if route.second_factor:
                 route.second_factor(request, caller)
-        return route.view(request, caller)
+        return route.handler(request, caller)
 
 
 def _trace(error: BaseException | None) -> str:

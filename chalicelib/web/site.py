@@ -129,7 +129,7 @@ def _with_whole_location(request: Request, response: Response) -> Response:
 
 
 def _without_body(response: Response) -> Response:
-    """What HEAD gets: all of it but the bytes. A view may keep the answer that it returned, so it stays whole."""
+    """What HEAD gets: all of it but the bytes. A handler may keep the answer that it returned, so it stays whole."""
     headers = [*response.headers]
     if response.header("Content-Length") is None and response.status not in (204, 304):
         headers.append(("Content-Length", str(len(response.body))))

@@ -11,9 +11,9 @@ from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.tables import Counters, Package, Release, Screenshot, release_sk, screenshot_sk
 from chalicelib.core import accounts, credentials, ids
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import View
 from tests.client import Client, Reply
 
 NO_SUCH_PAGE = {
@@ -48,7 +48,7 @@ def change(key: str, **attributes: Any) -> None:
     """Set attributes of a package that no request can set."""
     author, name = key.split("/")
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         writes.update(parts.package, parts.package.assign(**attributes))
 
     index.publish(author, name, decide)
@@ -58,7 +58,7 @@ def count(key: str, **counters: Any) -> None:
     """Set a package's counters, and let lists know."""
     author, name = key.split("/")
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         parts.counters.assign(**counters)
         writes.put(parts.counters)
 
@@ -70,7 +70,7 @@ def release(key: str, lowest: str | None = None, highest: str | None = None, sta
     author, name = key.split("/")
     number = ids.reserve("contentdb-release")
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         made = Release(
             parts.package.pk,
             release_sk(number),
@@ -96,7 +96,7 @@ def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True)
     author, name = key.split("/")
     number = ids.reserve("contentdb-screenshot")
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         made = Screenshot(
             parts.package.pk,
             screenshot_sk(number),
@@ -161,7 +161,7 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
 
     def fill(count: int) -> None:
         Catalogue("contentdb", lambda: ((f"Alice/p{n}", _value(n)) for n in range(count))).rebuild()
-        index.catalogue.view()
+        index.catalogue.snapshot()
 
     yield fill
     Catalogue.named["contentdb"] = real

@@ -114,7 +114,7 @@ def test_a_download_counts_for_release_package_score_and_lists(client: Client) -
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 0
     assert counted() == (1, 1.0)
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 1
-    value = index.catalogue.view().entries["Alice/mymod"].value
+    value = index.catalogue.snapshot().entries["Alice/mymod"].value
     assert (value["downloads"], value["score_downloads"]) == (1, 1.0)
 
 
@@ -239,7 +239,7 @@ def test_the_jobs_are_done_by_the_clock(client: Client) -> None:
     get(client, query="reason=new")
     jobs.promise_repeats()
     jobs.run_due()
-    assert index.catalogue.view().entries["Alice/mymod"].value["downloads"] == 1
+    assert index.catalogue.snapshot().entries["Alice/mymod"].value["downloads"] == 1
 
 
 def test_scores_shrink_once_a_day(client: Client) -> None:
@@ -252,14 +252,14 @@ def test_scores_shrink_once_a_day(client: Client) -> None:
         clock.shift(86400)
         scores.decay()
     assert counted() == (1, 0.8649)
-    assert index.catalogue.view().entries["Alice/mymod"].value["score_downloads"] == 0.8649
+    assert index.catalogue.snapshot().entries["Alice/mymod"].value["score_downloads"] == 0.8649
 
 
 def test_a_round_without_downloads_changes_no_list(client: Client) -> None:
-    before = index.catalogue.view().sequence
+    before = index.catalogue.snapshot().sequence
     booking.book()
     scores.decay()
-    assert index.catalogue.view().sequence == before
+    assert index.catalogue.snapshot().sequence == before
 
 
 @pytest.mark.parametrize("count", [10, 3000])
@@ -267,10 +267,10 @@ def test_a_download_costs_four_calls_whatever_the_number_of_packages(
     client: Client, calls: list[str], stock: Any, count: int
 ) -> None:
     get(client)
-    entry = index.catalogue.view().entries["Alice/mymod"].value
+    entry = index.catalogue.snapshot().entries["Alice/mymod"].value
     stock(count)
-    index.catalogue.refresh(lambda view: {"Alice/mymod": entry})
-    index.catalogue.view()
+    index.catalogue.refresh(lambda snapshot: {"Alice/mymod": entry})
+    index.catalogue.snapshot()
     calls.clear()
     assert get(client).status == 302
     asked = [call for call in calls if call != "GetObject"]  # a link is signed here, and asks nobody

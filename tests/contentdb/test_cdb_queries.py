@@ -422,7 +422,7 @@ def test_a_rebuilt_list_is_the_same(client: Client) -> None:
     reference.seed()
     member("carol")
     collections.set_packages("ContentDB", "featured", ["Alice/c"])
-    before = index.catalogue.view().entries
+    before = index.catalogue.snapshot().entries
     shown = client.get("/api/packages/").json
     after = index.catalogue.rebuild().entries
     assert {key: entry.value for key, entry in before.items()} == {key: entry.value for key, entry in after.items()}

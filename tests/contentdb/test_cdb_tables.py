@@ -7,9 +7,9 @@ import pytest
 from chalicelib.contentdb import index, packages, reference, states
 from chalicelib.contentdb.tables import ContentDbItem, ReferenceSet
 from chalicelib.core import jobs
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import View
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal, release
 
@@ -229,9 +229,9 @@ def _stored() -> dict[str, int]:
 def test_seeding_stores_what_is_shipped_and_is_safe_to_repeat() -> None:
     counts = {"licenses": 75, "tags": 58, "content_warnings": 7, "languages": 52, "minetest_versions": 19}
     assert (reference.seed(), _stored()) == (counts, counts)
-    sequence = index.catalogue.view().sequence
+    sequence = index.catalogue.snapshot().sequence
     assert (reference.seed(), _stored()) == (dict.fromkeys(counts, 0), counts)
-    assert index.catalogue.view().sequence == sequence
+    assert index.catalogue.snapshot().sequence == sequence
 
 
 def test_the_first_start_seeds(aws: None) -> None:
@@ -244,7 +244,7 @@ def test_seeding_keeps_what_was_edited(client: Client) -> None:
     reference.seed()
     rows = [{"name": "MIT", "is_foss": False}, {"name": "Ours", "is_foss": True}]
 
-    def decide(view: View, writes: Transaction) -> dict[str, Any]:
+    def decide(snapshot: Snapshot, writes: Transaction) -> dict[str, Any]:
         writes.put(ReferenceSet("reference", "licenses", rows=rows))
         return {"reference#licenses": {"rows": rows}}
 
@@ -261,12 +261,12 @@ def test_a_version_keeps_its_place_when_it_is_released() -> None:
         {"name": f"5.{number}{'-dev' * (number == 17)}", "is_dev": False, "protocol_version": 1} for number in (16, 17)
     ]
 
-    def decide(view: View, writes: Transaction) -> dict[str, Any]:
+    def decide(snapshot: Snapshot, writes: Transaction) -> dict[str, Any]:
         return {"reference#minetest_versions": {"rows": rows}}
 
     index.catalogue.publish(decide)
     reference.seed()
-    known = list(reference.of(index.catalogue.view()).minetest_versions)
+    known = list(reference.of(index.catalogue.snapshot()).minetest_versions)
     assert (known[:2], len(known), known.count("5.17")) == (["5.16", "5.17"], 19, 1)
 
 

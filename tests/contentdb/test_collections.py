@@ -307,7 +307,7 @@ def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client)
 
 def test_collections_survive_a_rebuild(client: Client, bearer: dict[str, str]) -> None:
     put(client, bearer, {"private": True, "items": [{"package": "Alice/doors", "description": "They open."}]})
-    before = {key: entry.value for key, entry in index.catalogue.view().entries.items()}
+    before = {key: entry.value for key, entry in index.catalogue.snapshot().entries.items()}
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == before
     [stored] = [item for item in ContentDbItem.scan() if item.pk.startswith("collection#")]
     assert stored.items[0]["description"] == "They open."

@@ -122,7 +122,7 @@ def test_numbers_are_those_of_this_moment(client: Client) -> None:
     ],
 )
 def test_the_size_of_a_download_is_told_as_people_read_it(client: Client, size: int, shown: str) -> None:
-    entry = index.catalogue.view().entries["Alice/lamps"].value
+    entry = index.catalogue.snapshot().entries["Alice/lamps"].value
     newest = {**entry["releases"][0], "size": size}
     index.catalogue.refresh(lambda _: {"Alice/lamps": {**entry, "releases": [newest]}})
     assert ask(client).json["download_size"] == shown

@@ -31,7 +31,7 @@ def check(client: Client, bearer: dict[str, str], conf: str) -> tuple[Any, bool,
     """The error of a release with this .conf, and what the package then supports: all games, and the rows."""
     reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": f"name = mymod\n{conf}\n"}))
     error = checked(client, reply).get("error")
-    value = index.catalogue.view().entries["Alice/mymod"].value
+    value = index.catalogue.snapshot().entries["Alice/mymod"].value
     return error, value["supports_all_games"], value["game_support"]
 
 

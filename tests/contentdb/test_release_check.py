@@ -46,7 +46,7 @@ def error(client: Client, bearer: dict[str, str]) -> Check:
 
 
 def entry(key: str) -> dict[str, Any]:
-    return index.catalogue.view().entries[key].value
+    return index.catalogue.snapshot().entries[key].value
 
 
 def stored_blobs() -> list[str]:

@@ -54,7 +54,7 @@ def test_what_was_miscounted_is_found_and_mended() -> None:
 
 def test_lists_that_are_made_anew_are_the_same(client: Client) -> None:
     for catalogue in (index.catalogue, review_index.catalogue):
-        before = {key: entry.value for key, entry in catalogue.view().entries.items()}
+        before = {key: entry.value for key, entry in catalogue.snapshot().entries.items()}
         after = {key: entry.value for key, entry in catalogue.rebuild().entries.items()}
         assert after == before
     assert set(Catalogue.named) >= {"contentdb", "contentdb-reviews"}
@@ -68,11 +68,11 @@ def test_an_entry_that_is_not_as_its_review_is_found() -> None:
 
 
 def test_reviews_are_carried_into_another_installation(client: Client, tmp_path: Path) -> None:
-    from chalicelib.core import archive
+    from chalicelib.core import backup
 
     shown = client.get("/api/reviews/").json
     with (tmp_path / "all.tar").open("w+b") as file:
-        archive.write(file, MODELS, str(tmp_path / "export.key"), lambda _: None)
-        archive.read(file, MODELS, str(tmp_path / "export.key"), lambda _: None, replace=True)
+        backup.write(file, MODELS, str(tmp_path / "export.key"), lambda _: None)
+        backup.read(file, MODELS, str(tmp_path / "export.key"), lambda _: None, replace=True)
     assert client.get("/api/reviews/").json == shown
     assert list(faults()) == []

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from chalicelib.contentdb.reviews import hypertext as review_hypertext
 from chalicelib.contentdb.tables import Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Entry, View
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, token
 from tests.contentdb.test_hypertext import TEXTS, assert_is_markup
@@ -118,7 +118,7 @@ def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
 
 def test_of_many_reviews_the_first_hundred_are_shown() -> None:
     reviews = [review(number) for number in range(1, 131)]
-    made = review_hypertext.of(View(0, 0, {}), LAMPS, reviews, SITE)
+    made = review_hypertext.of(Snapshot(0, 0, {}), LAMPS, reviews, SITE)
     assert (made.body.count("<thumbsup>"), made.body.count("<big>")) == (100, 100)
     assert made.body.endswith("<action name=link_202><u>All 130 reviews</u></action>\n")
     assert made.links["link_202"] == f"{SITE}/api/packages/Alice/lamps/reviews/"
@@ -126,7 +126,7 @@ def test_of_many_reviews_the_first_hundred_are_shown() -> None:
 
 def test_authors_go_by_the_name_that_they_like() -> None:
     profile = Entry("user#bob", {"display_name": "Bob <the> \\Builder"})
-    made = review_hypertext.of(View(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
+    made = review_hypertext.of(Snapshot(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
     assert "<u>Bob \\<the\\> \\\\Builder</u>" in made.body
 
 
@@ -138,6 +138,6 @@ def test_any_reviews_give_balanced_and_escaped_markup(texts: list[tuple[str, str
         for number, (title, comment, _) in enumerate(texts)
     ]
     profiles = {"user#bob": Entry("user#bob", {"display_name": texts[0][2] if texts else None})}
-    made = review_hypertext.of(View(1, 1, profiles), LAMPS, reviews, SITE)
+    made = review_hypertext.of(Snapshot(1, 1, profiles), LAMPS, reviews, SITE)
     assert_is_markup(made, "thumbsup", "thumbsdown", "neutral")
     assert sum(made.body.count(f"<{thumb}>") for thumb in ("thumbsup", "thumbsdown", "neutral")) == len(reviews)

@@ -163,9 +163,9 @@ def test_a_list_follows_what_changes_in_packages(client: Client) -> None:
 @pytest.mark.usefixtures("_written")
 def test_the_list_can_be_made_anew_from_the_reviews(client: Client) -> None:
     before = client.get("/api/reviews/").json
-    entries = {key: entry.value for key, entry in review_index.catalogue.view().entries.items()}
-    view = review_index.catalogue.rebuild()
-    assert {key: entry.value for key, entry in view.entries.items()} == entries
+    entries = {key: entry.value for key, entry in review_index.catalogue.snapshot().entries.items()}
+    snapshot = review_index.catalogue.rebuild()
+    assert {key: entry.value for key, entry in snapshot.entries.items()} == entries
     assert client.get("/api/reviews/").json == before
 
 
@@ -195,7 +195,7 @@ def store(package_id: int, count: int) -> None:
 def many(request: pytest.FixtureRequest, alice: Account) -> int:
     published("Alice/lamps")
     store(1, request.param)
-    index.catalogue.view()
+    index.catalogue.snapshot()
     return int(request.param)
 
 

@@ -94,9 +94,9 @@ def test_the_most_helpful_review_is_the_first_of_equal_ones_the_newest(
 def test_an_edit_keeps_the_votes_and_a_vote_changes_no_list(
     client: Client, bobs: dict[str, str], bearer: dict[str, str]
 ) -> None:
-    sequence = index.catalogue.view().sequence
+    sequence = index.catalogue.snapshot().sequence
     vote(client, bearer, True)
-    assert index.catalogue.view().sequence == sequence
+    assert index.catalogue.snapshot().sequence == sequence
     write(client, bobs, rating=1)
     assert shown(client) == (1, 0)
 

@@ -28,7 +28,7 @@ def decay() -> None:
 
 
 def points(*keys: str) -> list[float]:
-    entries = index.catalogue.view().entries
+    entries = index.catalogue.snapshot().entries
     return [entries[key].value["score_downloads"] for key in keys]
 
 
@@ -108,9 +108,9 @@ def test_all_scores_fade_by_one_change_of_the_list(client: Client) -> None:
     for name in ("lamps", "doors", "chairs"):
         published(f"Alice/{name}")
         count(f"Alice/{name}", score_downloads=10)
-    before = index.catalogue.view().sequence
+    before = index.catalogue.snapshot().sequence
     decay()
-    assert index.catalogue.view().sequence == before + 1
+    assert index.catalogue.snapshot().sequence == before + 1
     assert points("Alice/lamps", "Alice/doors", "Alice/chairs") == [9.3, 9.3, 9.3]
 
 
@@ -140,10 +140,10 @@ def test_a_daily_job_brings_all_counters_into_the_lists_by_one_change(client: Cl
     for number, name in enumerate(("lamps", "doors"), 1):
         published(f"Alice/{name}")
         Counters(f"package#{number}", "counters", downloads=number).save()
-    before = index.catalogue.view().sequence
+    before = index.catalogue.snapshot().sequence
     for _ in range(2):
         jobs.repeat_now("contentdb-refresh-counters")
-    assert index.catalogue.view().sequence == before + 1
+    assert index.catalogue.snapshot().sequence == before + 1
     assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [2, 1]
 
 

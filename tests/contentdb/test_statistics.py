@@ -43,7 +43,7 @@ def lamps(alice: Account) -> int:
 
 
 def number_of(key: str) -> int:
-    return int(index.catalogue.view().entries[key].value["id"])
+    return int(index.catalogue.snapshot().entries[key].value["id"])
 
 
 def counted(package_id: int, day: str, **numbers: int) -> None:
@@ -329,18 +329,18 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
         clock.move_to(f"{day}T00:00:00Z")
         jobs.repeat_now("contentdb-compact-statistics")
         jobs.run_due()
-        assert list(statistics.catalogue.view().entries[str(old)].value) == shown
+        assert list(statistics.catalogue.snapshot().entries[str(old)].value) == shown
         assert answers(client)[:8] == before[:8]
     jobs.repeat_now("contentdb-compact-statistics")
-    assert statistics.catalogue.view().entries == {}
+    assert statistics.catalogue.snapshot().entries == {}
     assert answers(client)[:8] == before[:8]
 
 
 def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
-        before = statistics.catalogue.view().entries[str(old)].value
+        before = statistics.catalogue.snapshot().entries[str(old)].value
         Catalogue.named["contentdb-statistics"].rebuild()
-        assert statistics.catalogue.view().entries[str(old)].value == {month: before[month] for month in shown}
+        assert statistics.catalogue.snapshot().entries[str(old)].value == {month: before[month] for month in shown}
         compaction.compact()
 
 

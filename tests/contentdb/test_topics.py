@@ -221,9 +221,9 @@ def test_of_many_mistakes_the_first_are_told(client: Client) -> None:
 
 
 def test_ten_thousand_topics_are_one_change_and_cost_one_call(client: Client, calls: list[str]) -> None:
-    before = index.catalogue.view().sequence
+    before = index.catalogue.snapshot().sequence
     assert replace(*({**LAMPS, "id": number, "title": f"Lamps {number}"} for number in range(10_000))) == 10_000
-    assert index.catalogue.view().sequence == before + 1
+    assert index.catalogue.snapshot().sequence == before + 1
     assert len(ids(client, "q=lamps")) == 10_000
     for query in ("q=lamps", "q=777&sort=views", "show_added=no&limit=5"):
         calls.clear()

@@ -159,7 +159,7 @@ def test_profiles_survive_a_rebuild_and_are_in_the_activity(
     client: Client, alice: Account, bearer: dict[str, str]
 ) -> None:
     put(client, bearer, **SAID)
-    before = {key: entry.value for key, entry in index.catalogue.view().entries.items()}
+    before = {key: entry.value for key, entry in index.catalogue.snapshot().entries.items()}
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == before
     assert client.get(ALICE).json == SHOWN
     entry = next(audit.entries(int(alice.id)))

@@ -14,12 +14,12 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs, turns, views
+from chalicelib.core import blobs, catalogue, change_log, jobs, snapshots, turns
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Busy, Conflict, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Change, Claim, Fold, Head, Job
-from chalicelib.core.views import Entry, Value, View
 
 pytestmark = pytest.mark.usefixtures("aws")
 embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
@@ -32,12 +32,12 @@ def process(entities: Iterable[tuple[str, Value]] = ()) -> Catalogue:
     return Catalogue("test", lambda: entities)
 
 
-def publish(where: Catalogue, **changes: Any) -> View:
-    return where.publish(lambda view, writes: changes)
+def publish(where: Catalogue, **changes: Any) -> Snapshot:
+    return where.publish(lambda snapshot, writes: changes)
 
 
-def state(view: View) -> tuple[int, dict[str, Value]]:
-    return view.sequence, {key: entry.value for key, entry in view.entries.items()}
+def state(snapshot: Snapshot) -> tuple[int, dict[str, Value]]:
+    return snapshot.sequence, {key: entry.value for key, entry in snapshot.entries.items()}
 
 
 def log() -> list[int]:
@@ -67,7 +67,7 @@ def machine(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_an_empty_catalogue_has_no_entries() -> None:
-    assert state(process().view()) == (0, {})
+    assert state(process().snapshot()) == (0, {})
 
 
 def test_a_publisher_gets_the_view_after_its_change() -> None:
@@ -76,11 +76,11 @@ def test_a_publisher_gets_the_view_after_its_change() -> None:
 
 def test_another_process_sees_a_change_at_once() -> None:
     one, other = process(), process()
-    assert state(other.view()) == (0, {})
+    assert state(other.snapshot()) == (0, {})
     publish(one, a={"n": 1})
-    assert state(other.view()) == (1, {"a": {"n": 1}})
+    assert state(other.snapshot()) == (1, {"a": {"n": 1}})
     publish(one, a={"n": 2}, b={"n": 3})
-    assert state(other.view()) == (3, {"a": {"n": 2}, "b": {"n": 3}})
+    assert state(other.snapshot()) == (3, {"a": {"n": 2}, "b": {"n": 3}})
 
 
 def test_a_cold_process_sees_everything() -> None:
@@ -88,15 +88,15 @@ def test_a_cold_process_sees_everything() -> None:
     publish(one, a={"n": 1})
     publish(one, b={"n": 2})
     one.forget()
-    assert state(one.view()) == state(process().view()) == (2, {"a": {"n": 1}, "b": {"n": 2}})
+    assert state(one.snapshot()) == state(process().snapshot()) == (2, {"a": {"n": 1}, "b": {"n": 2}})
 
 
 def test_a_removed_entry_is_gone_for_everybody() -> None:
     one, other = process(), process()
     publish(one, a={"n": 1}, b={"n": 2})
-    other.view()
+    other.snapshot()
     publish(one, a=None)
-    assert [state(each.view()) for each in (one, other, process())] == [(3, {"b": {"n": 2}})] * 3
+    assert [state(each.snapshot()) for each in (one, other, process())] == [(3, {"b": {"n": 2}})] * 3
 
 
 def test_removing_what_is_not_there_is_no_fault() -> None:
@@ -107,19 +107,19 @@ def test_values_come_back_as_they_were() -> None:
     value = {"text": 'ü\n"\0\u2028', "list": [1, 2.5, True, None, {}], "": {"deep": []}, "large": 2**53}
     one = process()
     publish(one, **{"käy/…": value})
-    assert state(process().view()) == (1, {"käy/…": value})
+    assert state(process().snapshot()) == (1, {"käy/…": value})
 
 
 def test_two_catalogues_do_not_meet() -> None:
     publish(process(), a={"n": 1})
-    assert state(Catalogue("test2", lambda: ()).view()) == (0, {})
+    assert state(Catalogue("test2", lambda: ()).snapshot()) == (0, {})
 
 
 def test_a_warm_view_is_one_query(calls: list[str]) -> None:
     one = process()
     publish(one, a={"n": 1})
     calls.clear()
-    one.view()
+    one.snapshot()
     assert calls == ["Query"]
 
 
@@ -136,9 +136,9 @@ def test_a_warm_view_costs_the_same_after_two_hundred_changes(calls: list[str]) 
     one, other = process(), process()
     for number in range(5):
         publish(one, **{f"{number}-{each}": {} for each in range(40)})
-    other.view()
+    other.snapshot()
     calls.clear()
-    assert len(other.view().entries) == 200
+    assert len(other.snapshot().entries) == 200
     assert calls == ["Query"]
 
 
@@ -150,14 +150,14 @@ def test_a_cold_view_is_the_head_and_the_changes_after_the_snapshot(calls: list[
     publish(one, last={})
     cold = process()
     calls.clear()
-    assert len(cold.view().entries) == 5
+    assert len(cold.snapshot().entries) == 5
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
 
 
 def test_the_view_is_the_same_object_until_something_changes() -> None:
     one = process()
     before = publish(one, a={"n": 1})
-    assert one.view() is before
+    assert one.snapshot() is before
     assert publish(one, b={}) is not before
 
 
@@ -171,24 +171,24 @@ def test_a_view_stays_as_it_was_taken() -> None:
 def test_a_readers_view_stays_as_it_was_taken() -> None:
     one, other = process(), process()
     publish(one, a={"n": 1})
-    before = other.view()
+    before = other.snapshot()
     publish(one, a={"n": 2}, b={})
-    other.view()
+    other.snapshot()
     assert state(before) == (1, {"a": {"n": 1}})
 
 
 def test_what_is_kept_of_a_view_is_made_once_for_each_state() -> None:
     made: list[int] = []
 
-    def build(view: View) -> int:
-        made.append(view.sequence)
-        return view.sequence
+    def build(snapshot: Snapshot) -> int:
+        made.append(snapshot.sequence)
+        return snapshot.sequence
 
     one, other = process(), process()
     publish(one, a={})
-    kept = [other.view().keep("sum", build), other.view().keep("sum", build)]
+    kept = [other.snapshot().keep("sum", build), other.snapshot().keep("sum", build)]
     publish(one, b={})
-    kept += [other.view().keep("sum", build), other.view().keep("sum", build)]
+    kept += [other.snapshot().keep("sum", build), other.snapshot().keep("sum", build)]
     assert (kept, made) == ([1, 1, 2, 2], [1, 2])
 
 
@@ -203,7 +203,7 @@ def test_what_is_kept_of_other_entries_survives_a_change() -> None:
     for change in ({}, {"b": {"n": 4}}, {"c": None}, {"c": {"n": 3}}):
         if change:
             publish(one, **change)
-        for entry in other.view().entries.values():
+        for entry in other.snapshot().entries.values():
             entry.keep("fragment", build)
     assert made == [("a", 1), ("b", 2), ("c", 3), ("b", 4), ("c", 3)]
 
@@ -234,15 +234,15 @@ def test_last_modified_grows_by_a_second_at_least_with_each_publish() -> None:
 def test_last_modified_is_the_same_in_every_process_warm_or_cold() -> None:
     one, warm = process(), process()
     publish(one, a={})
-    warm.view()
+    warm.snapshot()
     last = publish(one, b={}).modified_at
-    assert [each.view().modified_at for each in (one, warm, process())] == [last] * 3
+    assert [each.snapshot().modified_at for each in (one, warm, process())] == [last] * 3
     one.fold()
-    assert [each.view().modified_at for each in (one, warm, process())] == [last] * 3
+    assert [each.snapshot().modified_at for each in (one, warm, process())] == [last] * 3
 
 
 def test_what_decide_writes_is_written_with_the_change() -> None:
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         writes.create(Claim("name#x", "claim", holder="1"))
         return {"a": {}}
 
@@ -251,33 +251,33 @@ def test_what_decide_writes_is_written_with_the_change() -> None:
 
 
 def test_what_decide_refuses_changes_nothing() -> None:
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         writes.create(Claim("name#x", "claim", holder="1"))
         raise Conflict("no")
 
     one = process()
     with pytest.raises(Conflict):
         one.publish(decide)
-    assert (state(one.view()), Claim.find("name#x", "claim")) == ((0, {}), None)
+    assert (state(one.snapshot()), Claim.find("name#x", "claim")) == ((0, {}), None)
 
 
 def test_a_named_refusal_of_the_transaction_comes_through_and_changes_nothing() -> None:
     Claim("name#x", "claim", holder="1").save()
 
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
         return {"a": {}}
 
     one = process()
     with pytest.raises(Conflict, match="taken"):
         one.publish(decide)
-    assert state(process().view()) == (0, {})
+    assert state(process().snapshot()) == (0, {})
 
 
 def test_after_a_refusal_others_may_publish() -> None:
     one = process()
     with pytest.raises(ZeroDivisionError):
-        one.publish(lambda view, writes: {"a": {"n": 1 // view.sequence}})
+        one.publish(lambda snapshot, writes: {"a": {"n": 1 // snapshot.sequence}})
     assert state(publish(one, a={})) == (1, {"a": {}})
 
 
@@ -285,16 +285,16 @@ def test_when_somebody_was_faster_the_decision_is_made_anew_on_what_stands_now()
     one, other = process(), process()
     seen: list[tuple[int, dict[str, Value]]] = []
 
-    def decide(view: View, writes: Transaction) -> Value:
-        seen.append(state(view))
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
+        seen.append(state(snapshot))
         if len(seen) < 3:
             publish(other, **{f"faster{len(seen)}": {}})
-        return {"a": {"after": view.sequence}}
+        return {"a": {"after": snapshot.sequence}}
 
     final = one.publish(decide)
     assert [sequence for sequence, _ in seen] == [0, 1, 2]
     assert state(final) == (3, {"faster1": {}, "faster2": {}, "a": {"after": 2}})
-    assert state(process().view()) == state(final)
+    assert state(process().snapshot()) == state(final)
 
 
 @embedded
@@ -302,23 +302,23 @@ def test_who_is_never_fast_enough_is_told_to_come_again() -> None:
     one, other = process(), process()
     tries: list[int] = []
 
-    def decide(view: View, writes: Transaction) -> Value:
-        tries.append(view.sequence)
-        publish(other, other={"n": view.sequence})
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
+        tries.append(snapshot.sequence)
+        publish(other, other={"n": snapshot.sequence})
         return {"a": {}}
 
     with pytest.raises(Busy) as refusal:
         one.publish(decide)
     assert refusal.value.detail == {"retry_after": 2}
     assert tries == list(range(catalogue.TRIES))
-    assert list(process().view().entries) == ["other"]
+    assert list(process().snapshot().entries) == ["other"]
 
 
 def test_a_publish_without_changes_writes_the_rest_and_leaves_the_log() -> None:
     one = process()
     before = publish(one, a={})
 
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         writes.create(Claim("name#x", "claim", holder="1"))
         return {}
 
@@ -332,8 +332,8 @@ def test_a_publish_without_changes_is_decided_on_what_stands_too() -> None:
     publish(one, a={})
     seen: list[int] = []
 
-    def decide(view: View, writes: Transaction) -> Value:
-        seen.append(view.sequence)
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
+        seen.append(snapshot.sequence)
         if len(seen) == 1:
             publish(other, b={})
         return {}
@@ -348,25 +348,25 @@ def test_a_publisher_that_slept_while_the_log_was_folded_decides_anew() -> None:
     seen: list[int] = []
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
 
-        def decide(view: View, writes: Transaction) -> Value:
-            seen.append(view.sequence)
+        def decide(snapshot: Snapshot, writes: Transaction) -> Value:
+            seen.append(snapshot.sequence)
             if len(seen) == 1:
                 publish(other, b={"n": 2})
                 other.fold()
                 clock.shift(timedelta(days=3))
                 publish(other, c={"n": 3})
                 other.fold()
-            return {"d": {"after": view.sequence}}
+            return {"d": {"after": snapshot.sequence}}
 
         one.publish(decide)
     assert seen == [1, 3]
     expected = {"a": {"n": 1}, "b": {"n": 2}, "c": {"n": 3}, "d": {"after": 3}}
-    assert state(process().view()) == (4, expected)
+    assert state(process().snapshot()) == (4, expected)
 
 
 def test_a_publish_without_changes_may_be_the_first() -> None:
     publish(process())
-    assert state(process().view()) == (0, {})
+    assert state(process().snapshot()) == (0, {})
     assert state(publish(process(), a={})) == (1, {"a": {}})
 
 
@@ -380,10 +380,10 @@ def test_eight_publishers_in_one_process_lose_nothing_and_never_collide(calls: l
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    sequence, entries = state(process().view())
+    sequence, entries = state(process().snapshot())
     assert (sequence, len(entries), log()) == (32, 32, list(range(1, 33)))
     assert calls.count("TransactWriteItems") == 32
-    assert state(one.view()) == (sequence, entries)
+    assert state(one.snapshot()) == (sequence, entries)
 
 
 @embedded
@@ -398,7 +398,7 @@ def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    states = [state(each.view()) for each in (*processes, process())]
+    states = [state(each.snapshot()) for each in (*processes, process())]
     assert all(each == states[0] for each in states)
     assert (states[0][0], len(states[0][1]), log()) == (64, 33, list(range(1, 65)))
 
@@ -430,35 +430,35 @@ def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() ->
 
     def increase(number: int) -> None:
         processes[number % 2].publish(
-            lambda view, writes: {"a": {"n": view.entries["a"].value["n"] + 1 if view.entries else 1}}
+            lambda snapshot, writes: {"a": {"n": snapshot.entries["a"].value["n"] + 1 if snapshot.entries else 1}}
         )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(increase, range(24)))
-    assert state(process().view()) == (24, {"a": {"n": 24}})
+    assert state(process().snapshot()) == (24, {"a": {"n": 24}})
 
 
 def test_what_went_and_came_back_is_the_last_in_every_process() -> None:
     one, other = process(), process()
     publish(one, x={}, y={})
-    other.view()
+    other.snapshot()
     publish(one, x=None)
     publish(one, x={"n": 2})
-    assert [list(each.view().entries) for each in (one, other, process())] == [["y", "x"]] * 3
+    assert [list(each.snapshot().entries) for each in (one, other, process())] == [["y", "x"]] * 3
 
 
 def test_a_fold_changes_nothing_that_readers_see() -> None:
     one, warm = process(), process()
     publish(one, a={"n": 1}, b={"n": 2})
     publish(one, b=None)
-    expected = state(warm.view())
+    expected = state(warm.snapshot())
     one.fold()
-    assert [state(each.view()) for each in (one, warm, process())] == [expected] * 3
+    assert [state(each.snapshot()) for each in (one, warm, process())] == [expected] * 3
 
 
 def test_a_fold_of_nothing_is_no_fault() -> None:
     process().fold()
-    assert state(process().view()) == (0, {})
+    assert state(process().snapshot()) == (0, {})
 
 
 def test_a_fold_may_be_repeated() -> None:
@@ -466,7 +466,7 @@ def test_a_fold_may_be_repeated() -> None:
     publish(one, a={})
     for _ in range(3):
         one.fold()
-    assert (state(process().view()), len(folds())) == ((1, {"a": {}}), 1)
+    assert (state(process().snapshot()), len(folds())) == ((1, {"a": {}}), 1)
 
 
 def test_changes_after_a_fold_are_read_on_top_of_it() -> None:
@@ -474,7 +474,7 @@ def test_changes_after_a_fold_are_read_on_top_of_it() -> None:
     publish(one, a={"n": 1}, b={"n": 2})
     one.fold()
     publish(one, a={"n": 3}, b=None, c={"n": 4})
-    assert state(process().view()) == (5, {"a": {"n": 3}, "c": {"n": 4}})
+    assert state(process().snapshot()) == (5, {"a": {"n": 3}, "c": {"n": 4}})
 
 
 def test_folded_changes_live_for_48_hours() -> None:
@@ -501,14 +501,14 @@ def test_the_newest_change_is_never_deleted() -> None:
             clock.shift(timedelta(days=30))
             one.fold()
         assert log() == [3]
-        assert len(process().view().entries) == 3
+        assert len(process().snapshot().entries) == 3
 
 
 def test_a_process_that_slept_over_a_fold_sees_everything() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, asleep = process(), process()
         publish(one, a={"n": 1}, b={})
-        asleep.view()
+        asleep.snapshot()
         publish(one, a={"n": 2}, b=None)
         one.fold()
         clock.shift(timedelta(days=7))
@@ -516,14 +516,14 @@ def test_a_process_that_slept_over_a_fold_sees_everything() -> None:
         one.fold()
         publish(one, d={})
         assert log() == [5, 6]
-        assert state(asleep.view()) == (6, {"a": {"n": 2}, "c": {}, "d": {}})
+        assert state(asleep.snapshot()) == (6, {"a": {"n": 2}, "c": {}, "d": {}})
 
 
 def test_a_process_that_slept_while_all_but_the_newest_change_went_sees_everything() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, asleep = process(), process()
         publish(one, a={})
-        asleep.view()
+        asleep.snapshot()
         publish(one, b={})
         one.fold()
         clock.shift(timedelta(days=3))
@@ -532,19 +532,19 @@ def test_a_process_that_slept_while_all_but_the_newest_change_went_sees_everythi
         clock.shift(timedelta(days=3))
         one.fold()
         assert log() == [3]
-        assert state(asleep.view()) == (3, {"a": {}, "b": {}, "c": {}})
+        assert state(asleep.snapshot()) == (3, {"a": {}, "b": {}, "c": {}})
 
 
 def test_a_process_that_slept_for_a_week_without_a_change_is_still_warm(calls: list[str]) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, asleep = process(), process()
         publish(one, a={}, b={})
-        asleep.view()
+        asleep.snapshot()
         one.fold()
         clock.shift(timedelta(days=7))
         one.fold()
         calls.clear()
-        assert state(asleep.view()) == (2, {"a": {}, "b": {}})
+        assert state(asleep.snapshot()) == (2, {"a": {}, "b": {}})
         assert calls == ["Query"]
 
 
@@ -552,7 +552,7 @@ def test_a_process_that_slept_can_publish_at_once() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, asleep = process(), process()
         publish(one, a={})
-        asleep.view()
+        asleep.snapshot()
         publish(one, b={})
         one.fold()
         clock.shift(timedelta(days=7))
@@ -564,12 +564,12 @@ def test_a_process_that_slept_can_publish_at_once() -> None:
 def test_a_gap_in_the_log_is_never_read_over() -> None:
     one, asleep = process(), process()
     publish(one, a={"n": 1})
-    asleep.view()
+    asleep.snapshot()
     publish(one, a={"n": 2}, b={})
     publish(one, c={})
     one.fold()
     Change("catalogue-log#test", f"{2:012d}").delete()
-    assert state(asleep.view()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
+    assert state(asleep.snapshot()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
 
 
 @embedded
@@ -578,7 +578,7 @@ def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
     publish(one, a={}, b={}, c={})
     Change("catalogue-log#test", f"{2:012d}").delete()
     with pytest.raises(Busy):
-        process().view()
+        process().snapshot()
 
 
 @embedded
@@ -592,18 +592,18 @@ def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
         clock.shift(timedelta(days=3))
         one.fold()
         assert stored_files() == ["snapshot"]
-        assert (state(process().view()), len(folds())) == ((3, {"a": {"n": 2}}), 1)
+        assert (state(process().snapshot()), len(folds())) == ((3, {"a": {"n": 2}}), 1)
 
 
 @embedded
 def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
     one, behind = process(), process()
     publish(one, a={})
-    stale = behind.view()
+    stale = behind.snapshot()
     publish(one, b={})
     one.fold()
     change_log.ChangeLog("test").fold(stale)
-    assert (stale.sequence, head().snapshot_sequence, state(process().view())) == (1, 2, (2, {"a": {}, "b": {}}))
+    assert (stale.sequence, head().snapshot_sequence, state(process().snapshot())) == (1, 2, (2, {"a": {}, "b": {}}))
 
 
 @embedded
@@ -612,7 +612,7 @@ def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
     promised = []
     for size in (90, 90, 75, 1, 90, 90, 90):
         publish(one, **{str(number): {} for number in range(size)})
-        promised.append((one.view().sequence, [(job.name, job.payload) for job in Job.query("jobs")]))
+        promised.append((one.snapshot().sequence, [(job.name, job.payload) for job in Job.query("jobs")]))
     fold = ("fold-catalogue", {"name": "test"})
     assert promised == [
         (90, []),
@@ -632,7 +632,7 @@ def test_a_refused_publish_promises_no_fold() -> None:
         publish(one, **{str(number): {} for number in range(size)})
     Claim("name#x", "claim", holder="1").save()
 
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
         return {"a": {}}
 
@@ -647,7 +647,7 @@ def test_the_promised_fold_is_done() -> None:
     for size in (90, 90, 76):
         publish(one, **{str(number): {} for number in range(size)})
     assert jobs.run_due() == 1
-    assert (head().snapshot_sequence, len(process().view().entries)) == (256, 90)
+    assert (head().snapshot_sequence, len(process().snapshot().entries)) == (256, 90)
 
 
 @pytest.mark.parametrize(
@@ -664,7 +664,7 @@ def test_an_entry_above_64_kb_lies_apart_from_the_log(size: int, apart: bool) ->
     publish(one, a=value)
     (change,) = Change.query("catalogue-log#test")
     assert (change.blob is not None, change.body is None) == (apart, apart)
-    assert state(process().view()) == state(one.view()) == (1, {"a": value})
+    assert state(process().snapshot()) == state(one.snapshot()) == (1, {"a": value})
 
 
 def test_the_64_kb_are_bytes_and_not_characters() -> None:
@@ -676,7 +676,7 @@ def test_the_64_kb_are_bytes_and_not_characters() -> None:
 def test_large_entries_of_one_publish_do_not_meet_in_the_transaction() -> None:
     values = {str(number): {"text": str(number) * 400_000} for number in range(12)}
     publish(process(), **values)
-    assert state(process().view()) == (12, values)
+    assert state(process().snapshot()) == (12, values)
 
 
 @embedded
@@ -687,7 +687,7 @@ def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
     Path(settings.current().blobs.removeprefix("file:"), "catalogue").write_bytes(b"no directory")
     with pytest.raises(Busy):
         publish(one, a=LARGE)
-    assert (state(process().view()), log()) == ((1, {"a": {}}), [1])
+    assert (state(process().snapshot()), log()) == ((1, {"a": {}}), [1])
 
 
 @embedded
@@ -707,7 +707,7 @@ def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
         assert stored_files() == ["snapshot"]
         with pytest.raises(NotFound):
             blobs.get(change.blob)
-        assert state(process().view()) == (3, {"a": LARGE, "b": {}, "c": {}})
+        assert state(process().snapshot()) == (3, {"a": LARGE, "b": {}, "c": {}})
 
 
 @embedded
@@ -719,12 +719,12 @@ def test_the_blob_of_the_newest_change_stays_with_it() -> None:
         one.fold()
         publish(one, a=LARGE)
         one.fold()
-        warm.view()
+        warm.snapshot()
         for _ in range(2):
             clock.shift(timedelta(days=3))
             one.fold()
         assert (log(), stored_files()) == ([3], ["entry", "snapshot"])
-        assert state(warm.view()) == state(process().view()) == (3, {"a": LARGE})
+        assert state(warm.snapshot()) == state(process().snapshot()) == (3, {"a": LARGE})
 
 
 def test_the_same_large_entry_twice_survives_the_first_ones_end() -> None:
@@ -734,11 +734,11 @@ def test_the_same_large_entry_twice_survives_the_first_ones_end() -> None:
         one.fold()
         clock.shift(timedelta(days=3))
         publish(one, a={})
-        warm.view()
+        warm.snapshot()
         publish(one, a=LARGE)
         one.fold()
         assert log() == [2, 3]
-        assert state(warm.view()) == (3, {"a": LARGE})
+        assert state(warm.snapshot()) == (3, {"a": LARGE})
 
 
 def test_a_rebuild_goes_by_the_entities() -> None:
@@ -750,25 +750,25 @@ def test_a_rebuild_goes_by_the_entities() -> None:
 def test_a_rebuild_is_one_change_that_warm_and_cold_processes_see() -> None:
     one, warm = process([("b", {"n": 2})]), process()
     publish(one, a={"n": 1})
-    warm.view()
+    warm.snapshot()
     rebuilt = one.rebuild()
     assert log() == [1, 2]
-    assert [state(each.view()) for each in (one, warm, process())] == [(2, {"b": {"n": 2}})] * 3
-    assert warm.view().modified_at == process().view().modified_at == rebuilt.modified_at
+    assert [state(each.snapshot()) for each in (one, warm, process())] == [(2, {"b": {"n": 2}})] * 3
+    assert warm.snapshot().modified_at == process().snapshot().modified_at == rebuilt.modified_at
 
 
 def test_a_rebuild_may_be_the_first_change() -> None:
     process([("a", {})]).rebuild()
-    assert state(process().view()) == (1, {"a": {}})
+    assert state(process().snapshot()) == (1, {"a": {}})
 
 
 def test_publishing_goes_on_after_a_rebuild() -> None:
     one, warm = process([("a", {})]), process()
-    warm.view()
+    warm.snapshot()
     one.rebuild()
     assert state(publish(warm, b={})) == (2, {"a": {}, "b": {}})
     one.fold()
-    assert state(process().view()) == (2, {"a": {}, "b": {}})
+    assert state(process().snapshot()) == (2, {"a": {}, "b": {}})
 
 
 def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
@@ -777,9 +777,9 @@ def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
     one.fold()
     blobs.delete(head().snapshot)
     with pytest.raises(NotFound):
-        process().view()
+        process().snapshot()
     one.rebuild()
-    assert state(process().view()) == (2, {"a": {"n": 1}})
+    assert state(process().snapshot()) == (2, {"a": {"n": 1}})
 
 
 @embedded
@@ -798,7 +798,7 @@ def test_a_publish_during_a_rebuild_is_in_it() -> None:
 
     assert state(Catalogue("test", entities).rebuild()) == (2, {"a": {}, "b": {}})
     assert turns == [1, 2]
-    assert state(process().view()) == (2, {"a": {}, "b": {}})
+    assert state(process().snapshot()) == (2, {"a": {}, "b": {}})
 
 
 @embedded
@@ -812,18 +812,18 @@ def test_of_two_rebuilds_at_once_the_slower_does_not_harm_the_faster() -> None:
         if len(turns) == 1:
             faster.rebuild()
         elif len(turns) == 2:
-            assert state(process().view()) == (1, {"a": {"n": 1}})
+            assert state(process().snapshot()) == (1, {"a": {"n": 1}})
         return same
 
     Catalogue("test", entities).rebuild()
-    assert state(process().view()) == (2, {"a": {"n": 1}})
+    assert state(process().snapshot()) == (2, {"a": {"n": 1}})
 
 
 def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, asleep = process([("a", {})]), process()
         one.rebuild()
-        asleep.view()
+        asleep.snapshot()
         first = head().snapshot
         publish(one, b={})
         one.fold()
@@ -832,26 +832,27 @@ def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
         one.fold()
         with pytest.raises(NotFound):
             blobs.get(first)
-        assert [state(each.view()) for each in (asleep, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
+        assert [state(each.snapshot()) for each in (asleep, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
 
 
 def test_a_refresh_changes_many_entries_by_one_change_item() -> None:
     here, there = process(), process()
     publish(here, a={"n": 1}, b={"n": 1}, c={"n": 1})
-    there.view()
-    here.refresh(lambda view: {"a": {"n": 2}, "c": {"n": 3}, "b": None})
-    assert state(here.view()) == state(there.view()) == (4, {"a": {"n": 2}, "c": {"n": 3}})
-    assert state(process().view()) == state(here.view())
+    there.snapshot()
+    here.refresh(lambda snapshot: {"a": {"n": 2}, "c": {"n": 3}, "b": None})
+    assert state(here.snapshot()) == state(there.snapshot()) == (4, {"a": {"n": 2}, "c": {"n": 3}})
+    assert state(process().snapshot()) == state(here.snapshot())
 
 
 def test_a_refresh_keeps_the_entries_that_stay_in_every_process() -> None:
     here, there = process(), process()
     publish(here, a={"n": 1}, b={"n": 1})
-    kept = [where.view().entries["a"] for where in (here, there)]
-    here.refresh(lambda view: {"b": {"n": 2}})
-    assert [where.view().entries["a"] for where in (here, there)] == kept
+    kept = [where.snapshot().entries["a"] for where in (here, there)]
+    here.refresh(lambda snapshot: {"b": {"n": 2}})
+    assert [where.snapshot().entries["a"] for where in (here, there)] == kept
     assert all(
-        entry is old for entry, old in zip((here.view().entries["a"], there.view().entries["a"]), kept, strict=True)
+        entry is old
+        for entry, old in zip((here.snapshot().entries["a"], there.snapshot().entries["a"]), kept, strict=True)
     )
 
 
@@ -859,7 +860,7 @@ def test_a_refresh_of_nothing_writes_nothing(calls: list[str]) -> None:
     here = process()
     publish(here, a={"n": 1})
     calls.clear()
-    assert here.refresh(lambda view: {}).sequence == 1
+    assert here.refresh(lambda snapshot: {}).sequence == 1
     assert calls == ["Query"]
 
 
@@ -869,8 +870,8 @@ def test_a_refresh_moves_last_modified_only_when_it_modifies(modifies: bool) -> 
     with time_machine.travel(MOMENT, tick=False) as clock:
         before = publish(here, a={"n": 1}).modified_at
         clock.shift(60)
-        here.refresh(lambda view: {"a": {"n": 2}}, modifies=modifies)
-    assert here.view().modified_at == there.view().modified_at == before + (60 if modifies else 0)
+        here.refresh(lambda snapshot: {"a": {"n": 2}}, modifies=modifies)
+    assert here.snapshot().modified_at == there.snapshot().modified_at == before + (60 if modifies else 0)
 
 
 def test_a_refresh_loses_no_publish_that_comes_between() -> None:
@@ -878,59 +879,59 @@ def test_a_refresh_loses_no_publish_that_comes_between() -> None:
     publish(here, a={"n": 1})
     between = iter([lambda: publish(there, b={"n": 1})])
 
-    def renew(view: View) -> dict[str, Value | None]:
+    def renew(snapshot: Snapshot) -> dict[str, Value | None]:
         next(between, lambda: None)()
         return {"a": {"n": 2}}
 
     here.refresh(renew)
-    assert state(process().view())[1] == {"a": {"n": 2}, "b": {"n": 1}}
+    assert state(process().snapshot())[1] == {"a": {"n": 2}, "b": {"n": 1}}
 
 
 def test_what_is_remembered_is_built_once() -> None:
-    view = View(1, 1, {})
-    built: list[View] = []
+    snapshot = Snapshot(1, 1, {})
+    built: list[Snapshot] = []
     for _ in range(3):
-        view.remember("query", built.append)
-    assert built == [view]
+        snapshot.remember("query", built.append)
+    assert built == [snapshot]
 
 
 def test_only_the_last_used_are_remembered() -> None:
-    view, built = View(1, 1, {}), []
-    view.remember("first", lambda _: built.append("first"))
-    for number in range(views.REMEMBERED):
-        view.remember("first", lambda _: built.append("first"))
-        view.remember(number, lambda _: built.append("other"))
-    view.remember("first", lambda _: built.append("first"))
-    view.remember(0, lambda _: built.append("again"))
-    assert built == ["first", *["other"] * views.REMEMBERED, "again"]
+    snapshot, built = Snapshot(1, 1, {}), []
+    snapshot.remember("first", lambda _: built.append("first"))
+    for number in range(snapshots.REMEMBERED):
+        snapshot.remember("first", lambda _: built.append("first"))
+        snapshot.remember(number, lambda _: built.append("other"))
+    snapshot.remember("first", lambda _: built.append("first"))
+    snapshot.remember(0, lambda _: built.append("again"))
+    assert built == ["first", *["other"] * snapshots.REMEMBERED, "again"]
 
 
 def test_what_a_view_remembers_is_bounded_by_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "REMEMBERED_WEIGHT", 10)
-    view, built = View(1, 1, {}), []
+    monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 10)
+    snapshot, built = Snapshot(1, 1, {}), []
 
-    def build(name: str) -> Callable[[View], bytes]:
-        return lambda view: built.append(name) or b"four"  # type: ignore[func-returns-value]
+    def build(name: str) -> Callable[[Snapshot], bytes]:
+        return lambda snapshot: built.append(name) or b"four"  # type: ignore[func-returns-value]
 
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert view.remember(name, build(name), len) == b"four"
+        assert snapshot.remember(name, build(name), len) == b"four"
     assert built == ["a", "b", "c", "b"]  # c pushed out b, which was used longest ago
 
 
 def test_what_is_heavier_than_a_view_may_hold_is_built_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "REMEMBERED_WEIGHT", 3)
-    view, built = View(1, 1, {}), []
+    monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 3)
+    snapshot, built = Snapshot(1, 1, {}), []
     for _ in range(2):
-        view.remember("a", lambda view: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
+        snapshot.remember("a", lambda snapshot: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
     assert len(built) == 2
 
 
 def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
     here, there = process([("a", {"n": 1})]), process()
     publish(here, b={"n": 2})
-    there.view()
+    there.snapshot()
     assert here.rebuild(after=40).sequence == 41
-    assert state(there.view()) == state(process().view()) == (41, {"a": {"n": 1}})
+    assert state(there.snapshot()) == state(process().snapshot()) == (41, {"a": {"n": 1}})
     assert publish(there, c={"n": 3}).sequence == 42
     assert here.rebuild(after=40).sequence == 43
 
@@ -938,33 +939,33 @@ def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
 def test_two_catalogues_change_together_or_not_at_all() -> None:
     one, two = process(), Catalogue("second", lambda: ())
 
-    def decide(view: View, writes: Transaction) -> Value:
-        two.join(writes, lambda other: {"b": {"beside": view.sequence, "after": other.sequence}})
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
+        two.join(writes, lambda other: {"b": {"beside": snapshot.sequence, "after": other.sequence}})
         writes.create(Claim("name#x", "claim", holder="1"), Conflict("taken"))
         return {"a": {}}
 
     one.publish(decide)
     changed = {"b": {"beside": 0, "after": 0}}
     for each in (two, Catalogue("second", lambda: ())):
-        assert state(each.view()) == (1, changed)
+        assert state(each.snapshot()) == (1, changed)
     with pytest.raises(Conflict, match="taken"):
         one.publish(decide)
-    assert (state(process().view()), state(two.view())) == ((1, {"a": {}}), (1, changed))
+    assert (state(process().snapshot()), state(two.snapshot())) == ((1, {"a": {}}), (1, changed))
 
 
 def test_when_somebody_changed_the_joined_catalogue_meanwhile_both_are_decided_anew() -> None:
     one, two, elsewhere = process(), Catalogue("second", lambda: ()), Catalogue("second", lambda: ())
     seen: list[int] = []
 
-    def beside(other: View) -> Value:
+    def beside(other: Snapshot) -> Value:
         seen.append(other.sequence)
         if len(seen) == 1:
             publish(elsewhere, faster={})
         return {"b": {}}
 
-    def decide(view: View, writes: Transaction) -> Value:
+    def decide(snapshot: Snapshot, writes: Transaction) -> Value:
         two.join(writes, beside)
         return {"a": {"tries": len(seen)}}
 
     assert state(one.publish(decide)) == (1, {"a": {"tries": 2}})
-    assert (seen, state(two.view())) == ([0, 1], (2, {"faster": {}, "b": {}}))
+    assert (seen, state(two.snapshot())) == ([0, 1], (2, {"faster": {}, "b": {}}))

@@ -1,11 +1,11 @@
-"""Groups of a view's entries: carried from state to state, and always what they would be if made anew."""
+"""Groups of a snapshot's entries: carried from state to state, and always what they would be if made anew."""
 
 from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 NAMES = st.sampled_from("abc")
 VALUES = st.none() | st.fixed_dictionaries({"groups": st.lists(NAMES, max_size=3)})
@@ -15,13 +15,13 @@ def groups_of(entry: Entry) -> Iterator[str]:
     yield from entry.value["groups"]
 
 
-def view_of(*values: list[str]) -> View:
-    return View(1, 1, {str(key): Entry(str(key), {"groups": groups}) for key, groups in enumerate(values)})
+def view_of(*values: list[str]) -> Snapshot:
+    return Snapshot(1, 1, {str(key): Entry(str(key), {"groups": groups}) for key, groups in enumerate(values)})
 
 
 def test_a_group_holds_what_belongs_to_it() -> None:
-    view = view_of(["a"], ["a", "b"], [])
-    assert [list(view.group(groups_of, name)) for name in "abc"] == [["0", "1"], ["1"], []]
+    snapshot = view_of(["a"], ["a", "b"], [])
+    assert [list(snapshot.group(groups_of, name)) for name in "abc"] == [["0", "1"], ["1"], []]
 
 
 def test_a_change_regroups_the_changed_entry_alone() -> None:
@@ -31,19 +31,19 @@ def test_a_change_regroups_the_changed_entry_alone() -> None:
         seen.append(entry.key)
         return list(entry.value["groups"])
 
-    view = view_of(["a"], ["a"], ["b"])
-    view.group(counted, "a")
+    snapshot = view_of(["a"], ["a"], ["b"])
+    snapshot.group(counted, "a")
     seen.clear()
-    changed = view.changed([("2", {"groups": ["a"]})], 2, 2)
+    changed = snapshot.changed([("2", {"groups": ["a"]})], 2, 2)
     assert (list(changed.group(counted, "a")), list(changed.group(counted, "b"))) == (["0", "1", "2"], [])
-    assert (set(seen), list(view.group(counted, "a"))) == ({"2"}, ["0", "1"])
+    assert (set(seen), list(snapshot.group(counted, "a"))) == ({"2"}, ["0", "1"])
 
 
 @given(st.lists(st.lists(NAMES, max_size=3), max_size=4), st.lists(st.tuples(st.sampled_from("0123"), VALUES)))
 def test_carried_groups_are_those_made_anew(start: list[list[str]], changes: list[tuple[str, Value | None]]) -> None:
-    view = view_of(*start)
-    view.group(groups_of, "a")
-    carried = view.changed(changes, 2, 2)
-    anew = View(2, 2, dict(carried.entries))
+    snapshot = view_of(*start)
+    snapshot.group(groups_of, "a")
+    carried = snapshot.changed(changes, 2, 2)
+    anew = Snapshot(2, 2, dict(carried.entries))
     for name in "abc":
         assert carried.group(groups_of, name) == anew.group(groups_of, name)

@@ -168,7 +168,7 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
 
     def fill(packages: int) -> None:
         Catalogue("hel", lambda: ((f"{n}", shown(f"p{n}")) for n in range(packages))).rebuild()
-        index.catalogue.view()
+        index.catalogue.snapshot()
 
     yield fill
     Catalogue.named["hel"] = real

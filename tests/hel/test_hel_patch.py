@@ -202,7 +202,7 @@ def test_a_name_in_use_is_a_conflict_also_its_own(client: Client, create: Create
 
 def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create, change: Any) -> None:
     create(package("other"))
-    index.catalogue.publish(lambda view, writes: {"2": None})
+    index.catalogue.publish(lambda snapshot, writes: {"2": None})
     assert change({"name": "other"}).status == 409
     assert [item.name for item in stored()] == ["thing", "other"]
 

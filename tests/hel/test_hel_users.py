@@ -25,8 +25,8 @@ def patch(client: Client, nick: str, headers: dict[str, str], changes: object) -
     return client.request("PATCH", f"/users/{nick}", headers=headers, json=changes)
 
 
-def denied(view: str, *, logged_in: bool) -> dict[str, Any]:
-    return refusal(403, f"Unauthorized: {view} failed permission check", logged_in=logged_in)
+def denied(permission: str, *, logged_in: bool) -> dict[str, Any]:
+    return refusal(403, f"Unauthorized: {permission} failed permission check", logged_in=logged_in)
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_what_was_done_to_accounts_elsewhere_reaches_the_list(client: Client, al
     accounts.create("carol", "carol@example.org")
     users.refresh()
     assert listed(client) == [{"nickname": "bob", "groups": ["banned"]}, {"nickname": "carol", "groups": []}]
-    sequence = users.catalogue.view().sequence
+    sequence = users.catalogue.snapshot().sequence
     users.refresh()
-    assert users.catalogue.view().sequence == sequence
+    assert users.catalogue.snapshot().sequence == sequence
 
 
 def test_the_list_can_be_rebuilt(client: Client, alice: Account, admin: dict[str, str]) -> None:

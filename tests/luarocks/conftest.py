@@ -93,7 +93,7 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
 
     def fill(modules: int) -> None:
         Catalogue("luarocks", lambda: ((f"carol/m{n}", _module(n)) for n in range(modules))).rebuild()
-        index.catalogue.view()
+        index.catalogue.snapshot()
 
     yield fill
     Catalogue.named["luarocks"] = real

@@ -45,7 +45,7 @@ def stored() -> int:
 
 def refused(reply: Reply, error: str, status: int = 400) -> None:
     assert (reply.status, reply.json, stored()) == (status, {"errors": [error]}, 0)
-    assert index.catalogue.view().entries == {}
+    assert index.catalogue.snapshot().entries == {}
 
 
 @pytest.mark.parametrize(

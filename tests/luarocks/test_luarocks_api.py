@@ -334,7 +334,7 @@ def test_a_bad_rockspec_is_refused_and_nothing_kept(upload: Upload, content: byt
     reply = upload(content)
     assert (reply.status, reply.json) == (400, {"errors": [error]})
     assert stored() == []
-    assert index.catalogue.view().entries == {}
+    assert index.catalogue.snapshot().entries == {}
 
 
 def test_an_upload_without_its_file_is_refused(client: Client, key: str) -> None:

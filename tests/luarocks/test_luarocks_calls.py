@@ -103,8 +103,8 @@ def test_an_archiving_costs_four_calls(client: Client, key: str, upload: Upload,
 
 def test_a_publish_leaves_what_was_made_of_other_modules(client: Client, upload: Upload) -> None:
     client.get("/manifest")
-    before = dict(index.catalogue.view().entries)
+    before = dict(index.catalogue.snapshot().entries)
     upload()
     client.get("/manifest")
-    after = index.catalogue.view().entries
+    after = index.catalogue.snapshot().entries
     assert [key for key, entry in after.items() if before.get(key) is not entry] == ["alice/say"]

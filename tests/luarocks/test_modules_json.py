@@ -216,4 +216,4 @@ def test_one_module_is_much_less_than_all(client: Client, upload: Upload, stock:
     stock(2000)  # type: ignore[operator]
     upload()
     assert len(client.get("/api/1/modules/say").body) < 2000 < len(client.get("/manifest").body) / 100
-    assert index.catalogue.view().sequence > 0
+    assert index.catalogue.snapshot().sequence > 0

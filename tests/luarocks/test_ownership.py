@@ -186,7 +186,7 @@ def test_the_administrator_moves_the_root_slot(
     modules.take_root("bob", "say", None)
     assert list(client.get("/manifest.json").json["repository"]["say"]) == ["9.0-1"]
     assert "module.lose-root" in actions(alice)
-    assert [entry.value.get("in_root", False) for entry in index.catalogue.view().entries.values()] == [False, True]
+    assert [entry.value.get("in_root", False) for entry in index.catalogue.snapshot().entries.values()] == [False, True]
 
 
 def test_an_owners_modules_are_listed(shared: None, alices: Owners, bobs: Owners, client: Client, bob_key: str) -> None:
@@ -215,10 +215,10 @@ def test_details_can_be_edited(client: Client, alices: Owners) -> None:
     ],
 )
 def test_a_bad_edit_is_refused(alices: Owners, body: bytes, error: str) -> None:
-    before = index.catalogue.view().sequence
+    before = index.catalogue.snapshot().sequence
     reply = alices("PATCH", "alice/say", body=body)
     assert (reply.status, reply.json["errors"][0][: len(error)]) == (400, error)
-    assert index.catalogue.view().sequence == before
+    assert index.catalogue.snapshot().sequence == before
 
 
 @pytest.mark.parametrize("scope", ["read", "module:say"])

@@ -34,9 +34,9 @@ def listed(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
 def kept() -> list[str]:
     """What is stored, once the jobs are done; and it is what the catalogue says."""
     jobs.run_due()
-    view = index.catalogue.view()
+    snapshot = index.catalogue.snapshot()
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == {
-        key: entry.value for key, entry in view.entries.items()
+        key: entry.value for key, entry in snapshot.entries.items()
     }
     return sorted(f"{item.pk} {item.sk}" for item in LuaRocksItem.scan())
 

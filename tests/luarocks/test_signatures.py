@@ -46,8 +46,8 @@ def test_a_new_revision_drops_the_signature_of_the_old(client: Client, key: str)
     assert client.get("/say-1.0-1.rockspec.asc").status == 404
     publish(client, key, OTHER)
     assert client.get("/say-1.0-1.rockspec.asc").body == OTHER
-    view = index.catalogue.view()
-    assert index.catalogue.rebuild().entries["alice/say"].value == view.entries["alice/say"].value
+    snapshot = index.catalogue.snapshot()
+    assert index.catalogue.rebuild().entries["alice/say"].value == snapshot.entries["alice/say"].value
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_what_is_no_signature_is_refused(client: Client, key: str, bad: bytes) -
     reply = publish(client, key, bad)
     message = "rockspec_sig is not an ASCII-armoured PGP signature of at most 16384 bytes"
     assert (reply.status, reply.json) == (400, {"errors": [message]})
-    assert index.catalogue.view().entries == {}
+    assert index.catalogue.snapshot().entries == {}

@@ -19,9 +19,9 @@ from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Entry, Value, View
 
 SITE = "ContentDB"
 TITLES = {"featured": "Featured", "spotlight": "Spotlight"}
@@ -41,9 +41,9 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
     _check(author, name, given, by)
     saved: list[Value] = []
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        collection = _collection(author, name, view)
-        items = _items(given["items"], collection.items, view) if "items" in given else collection.items
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        collection = _collection(author, name, snapshot)
+        items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
         collection.assign(**{**given, "items": items})
         saved[:] = [index.collection_value(collection)]
         if len(json.dumps(saved[0])) > LARGEST:
@@ -66,8 +66,8 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     """Delete a collection. Raises Forbidden or NotFound."""
     _authorize(author, by)
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        entry = view.entries.get(_pk(author, name))
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        entry = snapshot.entries.get(_pk(author, name))
         if entry is None:
             raise _none()
         writes.delete(Collection(entry.key, "collection"))
@@ -78,32 +78,32 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     index.catalogue.publish(decide)
 
 
-def get(view: View, author: str, name: str, caller: Caller | None) -> Value:
+def get(snapshot: Snapshot, author: str, name: str, caller: Caller | None) -> Value:
     """A collection; a private one for its owner alone. Raises NotFound."""
-    entry = view.entries.get(_pk(author, name))
+    entry = snapshot.entries.get(_pk(author, name))
     if entry is None or (entry.value["private"] and not _is_owner(entry.value, caller)):
         raise _none()
     return entry.value
 
 
-def listed(view: View, author: str | None = None, package: str | None = None) -> list[Value]:
+def listed(snapshot: Snapshot, author: str | None = None, package: str | None = None) -> list[Value]:
     """The public collections by title: of one author, or with one package. Raises NotFound for what there is not."""
-    found = view.keep("collections", _public)
+    found = snapshot.keep("collections", _public)
     if author is not None:
         found = [value for value in found if value["author"] == author]
         if not found and author != SITE and profiles.find_account(author) is None:
             raise index.no_such_page()
     if package is not None:
-        entry = index.find(view, package) or index.by_alias(view).get(package)
+        entry = index.find(snapshot, package) or index.by_alias(snapshot).get(package)
         if entry is None:
             raise NotFound(f"Package {package} not found")
         found = [value for value in found if any(item["package"] == entry.value["id"] for item in value["items"])]
     return found
 
 
-def shown(view: View, value: Value, *, drafts: bool = False) -> list[tuple[int, Value, Entry]]:
+def shown(snapshot: Snapshot, value: Value, *, drafts: bool = False) -> list[tuple[int, Value, Entry]]:
     """The items of a collection whose packages may be seen, each with its place and its package."""
-    packages = index.by_id(view)
+    packages = index.by_id(snapshot)
     return [
         (place, item, package)
         for place, item in enumerate(value["items"], start=1)
@@ -142,19 +142,19 @@ def _is_owner(value: Value, caller: Caller | None) -> bool:
     return caller.account.username == value["author"] if value["author"] != SITE else may_edit(caller.account, SITE)
 
 
-def _collection(author: str, name: str, view: View) -> Collection:
+def _collection(author: str, name: str, snapshot: Snapshot) -> Collection:
     """The collection as it is stored, or a new one. Raises Invalid for one too many."""
     pk = _pk(author, name)
-    if pk in view.entries and (stored := Collection.find(pk, "collection")):
+    if pk in snapshot.entries and (stored := Collection.find(pk, "collection")):
         return stored
-    if sum(key.startswith(_pk(author, "")) for key in view.entries) >= MOST_COLLECTIONS:
+    if sum(key.startswith(_pk(author, "")) for key in snapshot.entries) >= MOST_COLLECTIONS:
         raise Invalid(f"There may be at most {MOST_COLLECTIONS} collections of one author")
     title = TITLES[name] if author == SITE else name
     moment = datetime.now(UTC)
     return Collection(pk, "collection", author=author, name=name, title=title, items=[], created_at=moment)
 
 
-def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], view: View) -> list[Value]:
+def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: Snapshot) -> list[Value]:
     """The items that a collection is to have; what is known of packages that were in it before is kept."""
     if len(wanted) > MOST_PACKAGES:
         raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
@@ -162,27 +162,27 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], view: V
     moment = index.iso(datetime.now(UTC))
     items: dict[int, Value] = {}
     for item in wanted:
-        number = _package_id(item["package"], known, view)
+        number = _package_id(item["package"], known, snapshot)
         new = {"package": number, "description": None, "created_at": moment}
         says = {"description": item["description"]} if "description" in item else {}
         items.setdefault(number, {**known.get(number, new), **says})
     return list(items.values())
 
 
-def _package_id(key: str, known: Mapping[int, Value], view: View) -> int:
+def _package_id(key: str, known: Mapping[int, Value], snapshot: Snapshot) -> int:
     """The package that goes by `author/name`; a deleted one only where it is known. Raises Invalid."""
     try:
-        alias = index.by_alias(view).get(key)
-        number = alias.value["id"] if alias else index.find_id(view, key)
+        alias = index.by_alias(snapshot).get(key)
+        number = alias.value["id"] if alias else index.find_id(snapshot, key)
     except NotFound:
         number = 0
-    if number not in known and number not in index.by_id(view):
+    if number not in known and number not in index.by_id(snapshot):
         raise Invalid(f"Unable to find the package {key}")
     return int(number)
 
 
-def _public(view: View) -> list[Value]:
-    values = (entry.value for key, entry in view.entries.items() if key.startswith("collection#"))
+def _public(snapshot: Snapshot) -> list[Value]:
+    values = (entry.value for key, entry in snapshot.entries.items() if key.startswith("collection#"))
     public = (value for value in values if not value["private"])
     return sorted(public, key=lambda value: (value["title"].casefold(), value["author"], value["name"]))
 

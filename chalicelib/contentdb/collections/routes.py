@@ -6,7 +6,7 @@ from chalicelib.contentdb.collections import collections
 from chalicelib.contentdb.collections import wire as collection_wire
 from chalicelib.contentdb.service import service
 from chalicelib.core.caller import Caller
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -19,17 +19,19 @@ def list_all(request: Request) -> Response:
     """List: what everybody may see."""
     arguments = Arguments(request, ("author", "package"))
     asked = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
-    view = index.catalogue.view()
-    return wire.render([collection_wire.render_short(view, value) for value in collections.listed(view, **asked)])
+    snapshot = index.catalogue.snapshot()
+    return wire.render(
+        [collection_wire.render_short(snapshot, value) for value in collections.listed(snapshot, **asked)]
+    )
 
 
 @service.route("GET", COLLECTION, auth=auth.anyone, scope="read")
 def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
-    view = index.catalogue.view()
-    value = collections.get(view, request.params["author"], request.params["name"], caller)
+    snapshot = index.catalogue.snapshot()
+    value = collections.get(snapshot, request.params["author"], request.params["name"], caller)
     headers = [wire.VARY_LANGUAGE, *([_NOT_KEPT] if value["private"] else [])]
-    return wire.render(_full(request, view, value, caller), headers=headers)
+    return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
 
 @service.route("PUT", COLLECTION, auth=auth.somebody, limit=lambda: collection_wire.LARGEST)
@@ -37,7 +39,7 @@ def save(request: Request, caller: Caller) -> Response:
     """Make or change one's own collection: an object, or an array of `author/name`. The site's are for editors."""
     given = collection_wire.parse(request)
     value = collections.save(request.params["author"], request.params["name"], given, caller)
-    return wire.render_success(collection=_full(request, index.catalogue.view(), value, caller))
+    return wire.render_success(collection=_full(request, index.catalogue.snapshot(), value, caller))
 
 
 @service.route("DELETE", COLLECTION, auth=auth.somebody)
@@ -47,7 +49,7 @@ def delete(request: Request, caller: Caller) -> Response:
     return wire.render_success()
 
 
-def _full(request: Request, view: View, value: Value, caller: Caller | None) -> Value:
+def _full(request: Request, snapshot: Snapshot, value: Value, caller: Caller | None) -> Value:
     drafts = caller is not None and collections.may_edit(caller.account, value["author"])
-    language = languages.wanted(request, view)
-    return collection_wire.render(view, value, drafts=drafts, language=language, base=request.base_url)
+    language = languages.wanted(request, snapshot)
+    return collection_wire.render(snapshot, value, drafts=drafts, language=language, base=request.base_url)

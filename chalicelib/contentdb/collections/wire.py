@@ -7,7 +7,7 @@ from chalicelib.contentdb import shapes, versions, wire
 from chalicelib.contentdb.collections import collections
 from chalicelib.contentdb.texts import texts
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
 
 LARGEST = 1024 * 1024  # bytes of a request
@@ -24,12 +24,12 @@ def parse(request: Request) -> dict[str, Any]:
     return {name: _READERS[name](name, value) for name, value in given.items() if name in _READERS}
 
 
-def render_short(view: View, value: Value) -> Value:
+def render_short(snapshot: Snapshot, value: Value) -> Value:
     """A collection in a list."""
-    return {**{name: value[name] for name in _STORED}, "package_count": len(collections.shown(view, value))}
+    return {**{name: value[name] for name in _STORED}, "package_count": len(collections.shown(snapshot, value))}
 
 
-def render(view: View, value: Value, *, drafts: bool, language: str, base: str) -> Value:
+def render(snapshot: Snapshot, value: Value, *, drafts: bool, language: str, base: str) -> Value:
     """All of a collection; with `drafts` also those of its packages that lists do not show."""
     items = [
         {
@@ -44,7 +44,7 @@ def render(view: View, value: Value, *, drafts: bool, language: str, base: str) 
             "description": item["description"],
             "created_at": item["created_at"],
         }
-        for place, item, package in collections.shown(view, value, drafts=drafts)
+        for place, item, package in collections.shown(snapshot, value, drafts=drafts)
     ]
     return {**{name: value[name] for name in _STORED}, "long_description": value["long_description"], "items": items}
 

@@ -4,11 +4,18 @@ from typing import Any
 
 from chalicelib.contentdb import shapes, versions
 from chalicelib.contentdb.lists import lists
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 
 def shown(
-    view: View, package: Entry, counted: Value, *, version: int | None, include_images: bool, language: str, base: str
+    snapshot: Snapshot,
+    package: Entry,
+    counted: Value,
+    *,
+    version: int | None,
+    include_images: bool,
+    language: str,
+    base: str,
 ) -> dict[str, Any]:
     """All of a package, with texts as markup; `counted` are its counters as they stand.
 
@@ -17,11 +24,11 @@ def shown(
     value = {**package.value, **counted}
     release = versions.newest_release(value, version)
     return {
-        **shapes.full(view, value, language=language, base=base),
+        **shapes.full(snapshot, value, language=language, base=base),
         "release": release["id"] if release else None,
         "download_size": _size(release["size"] if release else 0),
-        "long_description": lists.description(view, package, base, include_images=include_images).described(),
-        "info_hypertext": lists.sidebar_of(view, package, base).described(),
+        "long_description": lists.description(snapshot, package, base, include_images=include_images).described(),
+        "info_hypertext": lists.sidebar_of(snapshot, package, base).described(),
         "screenshots": [
             {"title": shot["title"], "url": f"{base}/uploads/{shot['file']}"} for shot in value["screenshots"]
         ],

@@ -18,16 +18,16 @@ _LARGEST_REPORT = 1024 * 1024
 def read_for_client(request: Request) -> Response:
     """Similar to the read endpoint, but optimised for the Luanti client. A look at the package is counted."""
     images = include_images(request)
-    view = index.catalogue.view()
-    version = Arguments(request, ("protocol_version", "engine_version")).version(view)
-    package = packages.get(view, request.params["author"], request.params["name"])
+    snapshot = index.catalogue.snapshot()
+    version = Arguments(request, ("protocol_version", "engine_version")).version(snapshot)
+    package = packages.get(snapshot, request.params["author"], request.params["name"])
     shown = for_client.shown(
-        view,
+        snapshot,
         package,
         index.current_counters(package),
         version=version,
         include_images=images,
-        language=languages.wanted(request, view),
+        language=languages.wanted(request, snapshot),
         base=request.base_url,
     )
     if request.method == "GET":

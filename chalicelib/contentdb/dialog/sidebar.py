@@ -6,7 +6,7 @@ from itertools import count
 
 from chalicelib.contentdb import dependencies, index, reference
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 
 _TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture Pack"}
 _DEV_STATES = {
@@ -22,16 +22,16 @@ _DISCLOSURES = {"NONE": "No AI was used", "ASSISTED": "AI-assisted", "GENERATED"
 _UNKNOWN = "Unknown"
 
 
-def of(view: View, value: Value, base: str) -> Hypertext:
+def of(snapshot: Snapshot, value: Value, base: str) -> Hypertext:
     """The lines of a package; packages and people are linked to."""
-    return _Sidebar(view, value, base).written()
+    return _Sidebar(snapshot, value, base).written()
 
 
 class _Sidebar:
     """Writes the lines, each with a blank one after it."""
 
-    def __init__(self, view: View, value: Value, base: str) -> None:
-        self._view, self._value, self._base = view, value, base
+    def __init__(self, snapshot: Snapshot, value: Value, base: str) -> None:
+        self._view, self._value, self._base = snapshot, value, base
         self._made = Hypertext("")
         self._numbers = count(1)
 

@@ -9,7 +9,7 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.texts import prose
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.web import html, shelves
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -33,12 +33,12 @@ _LINKS = {
 }
 
 
-def render(request: Request, view: View, package: Entry) -> Response:
+def render(request: Request, snapshot: Snapshot, package: Entry) -> Response:
     """All that is public of a package, its counters as they are this moment."""
     parts = index.load(package.value["id"])
     value = {**package.value, **index.counted(parts.counters)}
-    shown = shapes.full(view, value, language=languages.wanted(request, view), base=request.base_url)
-    known = reference.of(view)
+    shown = shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
+    known = reference.of(snapshot)
     approved = [release for release in releases.newest_first(parts) if release.state == "APPROVED"]
     return html.page(
         request,
@@ -47,12 +47,12 @@ def render(request: Request, view: View, package: Entry) -> Response:
         package=shown,
         kind=TYPES[shown["type"]],
         state=_STATES.get(shown["state"]),
-        description=_description(view, value, request.base_url),
+        description=_description(snapshot, value, request.base_url),
         shots=[{**shot, "stem": shot["file"].rpartition(".")[0]} for shot in value["screenshots"]],
-        needs=dependencies.of(view, package, only_hard=False)[package.key],
+        needs=dependencies.of(snapshot, package, only_hard=False)[package.key],
         links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
-        releases=[release_wire.render(view, release) for release in approved],
-        reviews=_reviews(view, value, request.base_url),
+        releases=[release_wire.render(snapshot, release) for release in approved],
+        reviews=_reviews(snapshot, value, request.base_url),
         tags=_titles(known.tags, shown["tags"]),
         content_warnings=_titles(known.content_warnings, shown["content_warnings"]),
     )
@@ -60,30 +60,30 @@ def render(request: Request, view: View, package: Entry) -> Response:
 
 @shelves.shelf("Luanti packages")
 def _works_of(username: str) -> list[Work]:
-    values = [entry.value for entry in index.approved(index.catalogue.view())]
+    values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
     theirs = [value for value in values if value["author"] == username]
     return [
         Work(value["title"], value["short_description"], f"/packages/{username}/{value['name']}/") for value in theirs
     ]
 
 
-def _description(view: View, value: Value, base_url: str) -> str:
+def _description(snapshot: Snapshot, value: Value, base_url: str) -> str:
     text = value["long_description"] or ""
-    return view.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
+    return snapshot.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
 
 
-def _reviews(view: View, value: Value, base_url: str) -> list[Value]:
+def _reviews(snapshot: Snapshot, value: Value, base_url: str) -> list[Value]:
     """The approved reviews, most helpful first, each with its comment as HTML."""
     if not sum(value["reviews"]):
         return []
     return [
-        {**review_wire.render(view, review, value, base_url), "html": _comment(view, review.comment, base_url)}
+        {**review_wire.render(snapshot, review, value, base_url), "html": _comment(snapshot, review.comment, base_url)}
         for review in review_index.of_package(value["id"])[:_MOST_REVIEWS]
     ]
 
 
-def _comment(view: View, text: str, base_url: str) -> str:
-    return view.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
+def _comment(snapshot: Snapshot, text: str, base_url: str) -> str:
+    return snapshot.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
 
 
 def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:

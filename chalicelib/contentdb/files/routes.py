@@ -10,7 +10,7 @@ from chalicelib.contentdb.statistics import counting
 from chalicelib.contentdb.statistics.counting import Visitor
 from chalicelib.contentdb.tables import Release, package_pk, release_sk
 from chalicelib.core.errors import Forbidden
-from chalicelib.core.views import Entry
+from chalicelib.core.snapshots import Entry
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -19,10 +19,10 @@ from chalicelib.web.response import Response
 @service.route("GET", "/packages/{owner}/{name}")
 def package_for_people(request: Request) -> Response:
     """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
-    view = index.catalogue.view()
-    package = packages.get(view, request.params["owner"], request.params["name"])
+    snapshot = index.catalogue.snapshot()
+    package = packages.get(snapshot, request.params["owner"], request.params["name"])
     if wants_html(request):
-        return package_page.render(request, view, package)
+        return package_page.render(request, snapshot, package)
     return file_wire.render_way_to_api(request, package)
 
 
@@ -61,7 +61,7 @@ def thumbnail(request: Request) -> Response:
 
 
 def _package(request: Request) -> Entry:
-    return packages.get(index.catalogue.view(), request.params["owner"], request.params["name"])
+    return packages.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
 
 
 def _download(request: Request, package: Entry, release_id: int) -> Response:

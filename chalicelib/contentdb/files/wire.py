@@ -3,7 +3,7 @@
 from chalicelib import settings
 from chalicelib.contentdb.tables import File, Release
 from chalicelib.core import blobs
-from chalicelib.core.views import Entry
+from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, redirect
 

@@ -5,21 +5,21 @@ from typing import Any
 
 from chalicelib.contentdb import index, shapes, versions
 from chalicelib.contentdb.lists import queries
-from chalicelib.core.views import Entry, View
+from chalicelib.core.snapshots import Entry, Snapshot
 
 _IN_SPOTLIGHT, _NEWEST, _POPULAR, _REVIEWED = 6, 4, 8, 4
 
 
-def of(view: View, base: str) -> dict[str, Any]:
+def of(snapshot: Snapshot, base: str) -> dict[str, Any]:
     """The packages that are new, popular and so on, in short; those in the spotlight by chance."""
-    found = index.approved(view)
+    found = index.approved(snapshot)
     new = sorted(found, key=lambda entry: entry.value["approved_at"] or "", reverse=True)
     released = [entry for entry in found if entry.value["releases"]]
     updated = sorted(released, key=lambda entry: entry.value["releases"][0]["created_at"], reverse=True)
     reviewed = [entry for entry in found if any(entry.value["reviews"])]
     best = sorted(reviewed, key=lambda entry: entry.value["score_reviews"], reverse=True)
     lists = {
-        "spotlight": _spotlight(view, found),
+        "spotlight": _spotlight(snapshot, found),
         "new": new[:_NEWEST],
         "updated": updated[:_NEWEST],
         **{f"pop_{type_}": _of_type(found, type_)[:_POPULAR] for type_ in queries.TYPES},
@@ -32,8 +32,8 @@ def of(view: View, base: str) -> dict[str, Any]:
     }
 
 
-def _spotlight(view: View, approved: list[Entry]) -> list[Entry]:
-    members = set(queries.members(view, "ContentDB/spotlight"))
+def _spotlight(snapshot: Snapshot, approved: list[Entry]) -> list[Entry]:
+    members = set(queries.members(snapshot, "ContentDB/spotlight"))
     found = [entry for entry in approved if entry.key in members]
     return random.sample(found, min(len(found), _IN_SPOTLIGHT))
 

@@ -11,7 +11,7 @@ from chalicelib.contentdb.collections import collections
 from chalicelib.contentdb.lists import search
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
@@ -55,13 +55,13 @@ class Query:
     promotes: bool
 
 
-def parse(view: View, arguments: Arguments) -> Query:
+def parse(snapshot: Snapshot, arguments: Arguments) -> Query:
     """Read a package query. Raises Invalid or NotFound, with ContentDB's texts."""
     text = arguments.text("q").strip()
-    version = arguments.version(view)
+    version = arguments.version(snapshot)
     sort = arguments.choice("sort", ("score", *_SORTS)) or ("" if text else "score")
     return Query(
-        tests=tuple(_tests(view, arguments, version)),
+        tests=tuple(_tests(snapshot, arguments, version)),
         words=search.parse(text) if text else None,
         sort=sort,
         descending=arguments.choice("order", ("desc", "asc")) != "asc",
@@ -72,9 +72,9 @@ def parse(view: View, arguments: Arguments) -> Query:
     )
 
 
-def find(view: View, query: Query) -> list[Entry]:
+def find(snapshot: Snapshot, query: Query) -> list[Entry]:
     """The approved packages that a query asks for, in its order."""
-    found = [entry for entry in _looked_for(view, query) if all(test(entry) for test in query.tests)]
+    found = [entry for entry in _looked_for(snapshot, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
         random.shuffle(found)
     elif query.sort and (query.sort, query.descending) != ("score", True):  # which is the order that they have
@@ -84,46 +84,46 @@ def find(view: View, query: Query) -> list[Entry]:
             reverse=query.descending,
         )
     if query.promotes:
-        found.sort(key=lambda entry: entry.key not in featured(view))
+        found.sort(key=lambda entry: entry.key not in featured(snapshot))
     return found[: query.limit or None]
 
 
-def _looked_for(view: View, query: Query) -> list[Entry]:
+def _looked_for(snapshot: Snapshot, query: Query) -> list[Entry]:
     """The approved packages that the words fit, best first; all of them without words."""
     if query.words is None:
-        return index.approved(view)
-    ranks = search.ranks(view, query.words)
-    fitting = [view.entries[key] for key in ranks if view.entries[key].value["state"] == "APPROVED"]
+        return index.approved(snapshot)
+    ranks = search.ranks(snapshot, query.words)
+    fitting = [snapshot.entries[key] for key in ranks if snapshot.entries[key].value["state"] == "APPROVED"]
     order = -1 if query.descending or query.sort else 1
     return sorted(fitting, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
 
 
-def featured(view: View) -> frozenset[str]:
+def featured(snapshot: Snapshot) -> frozenset[str]:
     """The packages, by `author/name`, that lists begin with."""
-    return view.keep("featured", lambda view: frozenset(members(view, "ContentDB/featured")))
+    return snapshot.keep("featured", lambda snapshot: frozenset(members(snapshot, "ContentDB/featured")))
 
 
-def members(view: View, collection: str) -> list[str]:
+def members(snapshot: Snapshot, collection: str) -> list[str]:
     """The packages in a public collection, by `author/name`; none when there is no such."""
-    entry = view.entries.get(f"collection#{collection}")
+    entry = snapshot.entries.get(f"collection#{collection}")
     if entry is None or entry.value["private"]:
         return []
-    return [package.key for _, _, package in collections.shown(view, entry.value)]
+    return [package.key for _, _, package in collections.shown(snapshot, entry.value)]
 
 
-def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Test]:
+def _tests(snapshot: Snapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:
     if types := arguments.choices("type", TYPES, "Unknown type"):
         yield lambda entry: entry.value["type"] in types
     if "author" in arguments:
-        yield _author(view, arguments.text("author"))
-    if tags := set(arguments.choices("tag", reference.of(view).tags, "Unknown tag", exact=True)):
+        yield _author(snapshot, arguments.text("author"))
+    if tags := set(arguments.choices("tag", reference.of(snapshot).tags, "Unknown tag", exact=True)):
         yield lambda entry: tags.issubset(entry.value["tags"])
-    yield from _hidden(view, arguments.all("hide"))
-    yield from _flagged(view, arguments.all("flag"))
-    if licenses := _licenses(view, arguments.all("license")):
+    yield from _hidden(snapshot, arguments.all("hide"))
+    yield from _flagged(snapshot, arguments.all("flag"))
+    if licenses := _licenses(snapshot, arguments.all("license")):
         yield lambda entry: entry.value["license"] in licenses or entry.value["media_license"] in licenses
     if "game" in arguments:
-        yield _game(view, arguments.text("game"))
+        yield _game(snapshot, arguments.text("game"))
     if (language := arguments.text("lang") if "lang" in arguments else "en") != "en":
         yield lambda entry: language in entry.value["translations"]
     if version is not None:
@@ -131,15 +131,15 @@ def _tests(view: View, arguments: Arguments, version: int | None) -> Iterator[Te
         yield lambda entry: (versions.newest_id(entry.value, version) is not None) is supported
 
 
-def _author(view: View, author: str) -> Test:
+def _author(snapshot: Snapshot, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
-    if author not in index.authors(view) and profiles.find_account(author) is None:
+    if author not in index.authors(snapshot) and profiles.find_account(author) is None:
         raise index.no_such_page()
     return lambda entry: entry.value["author"] == author
 
 
-def _hidden(view: View, names: Sequence[str]) -> Iterator[Test]:
-    rows = reference.of(view)
+def _hidden(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
+    rows = reference.of(snapshot)
     known = {*_FLAGS, *_BUNDLES, *rows.tags, *rows.content_warnings}
     plain: set[str] = set()
     for name in names:
@@ -147,24 +147,24 @@ def _hidden(view: View, names: Sequence[str]) -> Iterator[Test]:
             raise Invalid(f"Unknown tag or content warning {name}")
         plain.update(_BUNDLES.get(name, (name,)))
     if "nonfree" in plain:
-        yield _is_free(view)
+        yield _is_free(snapshot)
     if plain:
         yield lambda entry: plain.isdisjoint(entry.keep("labels", _labels))
 
 
-def _flagged(view: View, names: Sequence[str]) -> Iterator[Test]:
+def _flagged(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
     """Only what has all these flags; names that are no flag say nothing."""
-    warnings = reference.of(view).content_warnings
+    warnings = reference.of(snapshot).content_warnings
     wanted = {name for name in names if name in ("wip", "deprecated", "*") or name in warnings}
     if "nonfree" in names:
-        free = _is_free(view)
+        free = _is_free(snapshot)
         yield lambda entry: not free(entry)
     if wanted:
         yield lambda entry: wanted.issubset(entry.keep("flags", _flags))
 
 
-def _is_free(view: View) -> Test:
-    foss = reference.of(view).foss
+def _is_free(snapshot: Snapshot) -> Test:
+    foss = reference.of(snapshot).foss
     return lambda entry: entry.value["license"] in foss and entry.value["media_license"] in foss
 
 
@@ -187,16 +187,16 @@ def _labels(entry: Entry) -> frozenset[str]:
     return _flags(entry).union(entry.value["tags"])
 
 
-def _licenses(view: View, names: Sequence[str]) -> frozenset[str]:
-    known: Mapping[str, str] = reference.of(view).license_names
+def _licenses(snapshot: Snapshot, names: Sequence[str]) -> frozenset[str]:
+    known: Mapping[str, str] = reference.of(snapshot).license_names
     if any(name.lower() not in known for name in names):
         raise Invalid(f"Unknown license. Expected license name from: {', '.join(known.values())}")
     return frozenset(known[name.lower()] for name in names)
 
 
-def _game(view: View, name: str) -> Test:
+def _game(snapshot: Snapshot, name: str) -> Test:
     """Packages that say of one game that they support it."""
-    game = index.find(view, name) or index.find(view, f"{name}_game")
+    game = index.find(snapshot, name) or index.find(snapshot, f"{name}_game")
     if game is None or game.value["type"] != "game":
         raise Invalid("Unable to find that game")
     return lambda entry: any(row["game"] == game.key and row["supports"] for row in entry.value["game_support"])

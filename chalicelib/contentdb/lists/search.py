@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from chalicelib.contentdb import index
-from chalicelib.core.views import Entry, View
+from chalicelib.core.snapshots import Entry, Snapshot
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
 _PREFIX_ONLY = 0.9  # a word that only begins like the one asked for counts a little less
@@ -68,9 +68,9 @@ def parse(text: str) -> Search:
     return tuple(alternatives)
 
 
-def ranks(view: View, search: Search) -> dict[str, float]:
+def ranks(snapshot: Snapshot, search: Search) -> dict[str, float]:
     """The packages that fit, by `author/name`, and how well: the higher the better."""
-    return _index.ranks(view, search)
+    return _index.ranks(snapshot, search)
 
 
 class _Index:
@@ -78,14 +78,14 @@ class _Index:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._view: View | None = None
+        self._view: Snapshot | None = None
         self._entries: dict[str, Entry] = {}
         self._postings: dict[str, dict[str, Fields]] = {}
         self._stems: list[str] = []  # sorted; some that nobody holds any more may be among them
 
-    def ranks(self, view: View, search: Search) -> dict[str, float]:
+    def ranks(self, snapshot: Snapshot, search: Search) -> dict[str, float]:
         with self._lock:
-            self._follow(view)
+            self._follow(snapshot)
             found: dict[str, float] = {}
             for terms in search:
                 for key, rank in self._fitting(terms).items():
@@ -127,10 +127,10 @@ class _Index:
                 found[key] |= fields | fields << 4 if whole else fields
         return found
 
-    def _follow(self, view: View) -> None:
-        if view is self._view:
+    def _follow(self, snapshot: Snapshot) -> None:
+        if snapshot is self._view:
             return
-        entries = {entry.key: entry for entry in index.packages(view)}
+        entries = {entry.key: entry for entry in index.packages(snapshot)}
         for key, entry in self._entries.items():
             if entries.get(key) is not entry:
                 for stem in _fields(entry):
@@ -144,7 +144,7 @@ class _Index:
                         new.append(stem)
                     self._postings[stem][key] = fields
         self._stems = sorted(self._stems + sorted(new))
-        self._entries, self._view = entries, view
+        self._entries, self._view = entries, snapshot
 
 
 _index = _Index()

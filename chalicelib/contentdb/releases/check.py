@@ -15,8 +15,8 @@ from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.tables import File, Package, Release
 from chalicelib.core import accounts, blobs, jobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 _log = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
 
 def _decision(
     release: Release, found: Content, fetched: _Fetched, file: File | None, account_id: int
-) -> Callable[[Parts, Transaction, View], None]:
+) -> Callable[[Parts, Transaction, Snapshot], None]:
     """What approves the release, and lets the package be what its newest release holds."""
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
         approved = releases.get(parts, int(release.id))
         still = Release.state == "PROCESSING"
@@ -90,22 +90,22 @@ def _decision(
             "size": len(fetched.content),
             "commit_hash": fetched.commit,
             "release_notes": fetched.notes,
-            "min_version": _version(view, found.min_version),
-            "max_version": _version(view, found.max_version),
+            "min_version": _version(snapshot, found.min_version),
+            "max_version": _version(snapshot, found.max_version),
         }
         if file:
             changes |= {"file": file.name, "blob": file.blob}
             files.add(writes, file)
         newest = max((number for number, other in parts.releases.items() if other.state == "APPROVED"), default=0)
         if approved.id > newest:
-            _renew(package, found, writes, view, account_id)
+            _renew(package, found, writes, snapshot, account_id)
         writes.update(approved, approved.assign(**changes), still)
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
 
     return decide
 
 
-def _renew(package: Package, found: Content, writes: Transaction, view: View, account_id: int) -> None:
+def _renew(package: Package, found: Content, writes: Transaction, snapshot: Snapshot, account_id: int) -> None:
     """Let the package be what a release holds. Raises Invalid."""
     fields: dict[str, Any] = {
         "provides": found.provides,
@@ -113,17 +113,17 @@ def _renew(package: Package, found: Content, writes: Transaction, view: View, ac
         "optional_depends": found.optional_depends,
         "translations": found.translations or None,
     }
-    changed = _cdb_fields(package, found.cdb, view, account_id)
+    changed = _cdb_fields(package, found.cdb, snapshot, account_id)
     before = package.key
     for name, value in changed.items():
         setattr(package, name, value)
-    fields["supports_all_games"], rows = game_support.resolve(package, found, view)
+    fields["supports_all_games"], rows = game_support.resolve(package, found, snapshot)
     fields["game_support"] = rows or None
     packages.rename(package, before, writes)
     writes.update(package, package.assign(**{**changed, **fields}))
 
 
-def _cdb_fields(package: Package, text: str | None, view: View, account_id: int) -> edits.Fields:
+def _cdb_fields(package: Package, text: str | None, snapshot: Snapshot, account_id: int) -> edits.Fields:
     """What the release's `.cdb.json` changes, as if whoever made the release had sent it by PUT. Raises Invalid."""
     if text is None:
         return {}
@@ -131,7 +131,7 @@ def _cdb_fields(package: Package, text: str | None, view: View, account_id: int)
         data = orjson.loads(text)
         if not isinstance(data, dict):
             raise Invalid("Expected a JSON object")
-        return edits.decide(accounts.get(account_id), package, data, view)
+        return edits.decide(accounts.get(account_id), package, data, snapshot)
     except orjson.JSONDecodeError as error:
         raise Invalid(f"Whilst applying .cdb.json: {error}") from None
     except CoreError as error:
@@ -142,7 +142,7 @@ def _fail(package: Package, release: Release, message: str) -> None:
     """Keep the release as FAILED, without its file, and free its name for the next try."""
     dropped: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         failed = releases.get(parts, int(release.id))
         dropped[:] = releases.let_go(writes, failed)
         writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
@@ -155,5 +155,5 @@ def _fail(package: Package, release: Release, message: str) -> None:
     files.drop(dropped)
 
 
-def _version(view: View, name: str | None) -> int | None:
-    return versions.find_id(view, name) if name else None
+def _version(snapshot: Snapshot, name: str | None) -> int | None:
+    return versions.find_id(snapshot, name) if name else None

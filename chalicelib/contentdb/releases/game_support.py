@@ -12,19 +12,19 @@ from chalicelib.contentdb.edits import OVERRIDE
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.tables import Package
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Entry, View
+from chalicelib.core.snapshots import Entry, Snapshot
 
 DETECTED, CONF = 1, 10
 Rows = list[dict[str, Any]]
 
 
-def resolve(package: Package, content: Content, view: View) -> tuple[bool, Rows]:
+def resolve(package: Package, content: Content, snapshot: Snapshot) -> tuple[bool, Rows]:
     """(whether every game is supported, the rows) for what a release holds. Raises Invalid with every conflict."""
     if package.type == "GAME":
         return False, []
     errors: list[str] = []
-    possible = _possible(package, content.depends, view, errors)
-    games = {entry.key: entry for entry in index.packages(view) if entry.value["type"] == "game"}
+    possible = _possible(package, content.depends, snapshot, errors)
+    games = {entry.key: entry for entry in index.packages(snapshot) if entry.value["type"] == "game"}
     supported = _named(content.supported_games, games)
     rows = {game: _row(game, True, DETECTED) for game in possible or ()}
     rows |= {game: _row(game, True, CONF) for game in supported}
@@ -40,12 +40,14 @@ def resolve(package: Package, content: Content, view: View) -> tuple[bool, Rows]
     return all_games and possible is None, [rows[game] for game in sorted(rows)]
 
 
-def _possible(package: Package, depends: Iterable[str], view: View, errors: list[str]) -> set[str] | None:
+def _possible(package: Package, depends: Iterable[str], snapshot: Snapshot, errors: list[str]) -> set[str] | None:
     """The games that fulfil all hard dependencies; None when nothing limits them."""
-    drafts = [entry for entry in index.packages(view) if _is_draft_of(entry, package)]
+    drafts = [entry for entry in index.packages(snapshot) if _is_draft_of(entry, package)]
     possible: set[str] | None = None
     for name in depends:
-        found = dependencies.providers(view).get(name, []) + [each for each in drafts if name in each.value["provides"]]
+        found = dependencies.providers(snapshot).get(name, []) + [
+            each for each in drafts if name in each.value["provides"]
+        ]
         if not found:
             errors.append(f"Unable to fulfill dependency {name}")
             continue

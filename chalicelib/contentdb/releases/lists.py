@@ -6,24 +6,24 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.tables import ContentDbItem, Release, package_pk, release_sk
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 LENGTH = 30
 
 
-def newest(view: View, arguments: Arguments) -> list[Value]:
+def newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
     """The 30 newest approved releases of approved packages, of an author or a maintainer if named. Raises NotFound."""
     for name in ("author", "maintainer"):
         if name in arguments and profiles.find_account(arguments.text(name)) is None:
             raise NotFound(f"{name.capitalize()} not found")
-    return view.remember(("newest-releases", arguments.key), lambda view: _newest(view, arguments))
+    return snapshot.remember(("newest-releases", arguments.key), lambda snapshot: _newest(snapshot, arguments))
 
 
-def _newest(view: View, arguments: Arguments) -> list[Value]:
+def _newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
     found = sorted(
         (
             (release["id"], entry)
-            for entry in index.approved(view)
+            for entry in index.approved(snapshot)
             if _is_wanted(entry.value, arguments)
             for release in entry.value["releases"]
         ),
@@ -31,7 +31,7 @@ def _newest(view: View, arguments: Arguments) -> list[Value]:
     )[:LENGTH]
     stored = _read(found)
     return [
-        release_wire.render_with_package(view, stored[number], entry.value)
+        release_wire.render_with_package(snapshot, stored[number], entry.value)
         for number, entry in found
         if number in stored
     ]

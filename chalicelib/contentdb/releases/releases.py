@@ -14,8 +14,8 @@ from chalicelib.contentdb.tables import File, Package, Release, ReleaseName, rel
 from chalicelib.core import ids, jobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 LONGEST_NAME = 30
 _AT_ONCE, _WHILE = 5, timedelta(minutes=5)
@@ -83,7 +83,7 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
     """Take a release back. Raises NotFound or Forbidden."""
     blobs: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         release = get(parts, release_id)
         newest = max(parts.releases)
         if not permissions.may_delete_release(caller.account, parts.package, release, newest):

@@ -11,7 +11,7 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.service import service
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.views import View
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -22,30 +22,30 @@ __all__ = ["release_check"]  # the job that releases promise
 def list_newest(request: Request) -> Response:
     """List: the 30 most recent releases."""
     arguments = Arguments(request, ("author", "maintainer"))
-    return wire.render(release_lists.newest(index.catalogue.view(), arguments))
+    return wire.render(release_lists.newest(index.catalogue.snapshot(), arguments))
 
 
 @service.route("GET", "/api/packages/{author}/{name}/releases")
 def list_of_package(request: Request) -> Response:
     """List."""
-    view, parts = _load(request)
-    return wire.render([release_wire.render(view, release) for release in releases.newest_first(parts)])
+    snapshot, parts = _load(request)
+    return wire.render([release_wire.render(snapshot, release) for release in releases.newest_first(parts)])
 
 
 @service.route("GET", "/api/packages/{author}/{name}/releases/{id}")
 def read(request: Request) -> Response:
     """Read."""
-    view, parts = _load(request)
-    return wire.render(release_wire.render(view, releases.get(parts, _id(request))))
+    snapshot, parts = _load(request)
+    return wire.render(release_wire.render(snapshot, releases.get(parts, _id(request))))
 
 
 @service.route("POST", "/api/packages/{author}/{name}/releases/new", auth=auth.for_package, scope="package:")
 def create(request: Request, caller: Caller) -> Response:
     """Create: by Git, or by a zip in a form or in an upload slot."""
-    view, parts = _load(request)
+    snapshot, parts = _load(request)
     releases.require_may_approve(caller, parts.package)
     release = releases.create(caller, parts, release_wire.parse(request, caller))
-    return wire.render_success(task=f"/tasks/{release.task_id}/", release=release_wire.render(view, release))
+    return wire.render_success(task=f"/tasks/{release.task_id}/", release=release_wire.render(snapshot, release))
 
 
 def _for_release(request: Request) -> Caller:
@@ -77,10 +77,10 @@ def read_task(request: Request) -> Response:
     return wire.render(release_wire.render_task(task_id, tasks.find(task_id)), headers=[("Cache-Control", "no-store")])
 
 
-def _load(request: Request) -> tuple[View, Parts]:
-    view = index.catalogue.view()
-    entry = packages.get(view, request.params["author"], request.params["name"])
-    return view, index.load(entry.value["id"])
+def _load(request: Request) -> tuple[Snapshot, Parts]:
+    snapshot = index.catalogue.snapshot()
+    entry = packages.get(snapshot, request.params["author"], request.params["name"])
+    return snapshot, index.load(entry.value["id"])
 
 
 def _id(request: Request) -> int:

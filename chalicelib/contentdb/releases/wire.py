@@ -11,7 +11,7 @@ from chalicelib.contentdb.tables import Release, Task
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
 
 PURPOSE = "contentdb"
@@ -48,7 +48,7 @@ def parse(request: Request, caller: Caller) -> Wanted:
     return replace(wanted, filename=file.filename, content=file.content)
 
 
-def render(view: View, release: Release) -> Value:
+def render(snapshot: Snapshot, release: Release) -> Value:
     """A release; engine versions are rows of reference data."""
     return {
         "id": int(release.id),
@@ -59,15 +59,15 @@ def render(view: View, release: Release) -> Value:
         "release_date": iso(release.created_at),
         "commit": release.commit_hash,
         "downloads": int(release.downloads),
-        "min_minetest_version": versions.row_of(view, _number(release.min_version)),
-        "max_minetest_version": versions.row_of(view, _number(release.max_version)),
+        "min_minetest_version": versions.row_of(snapshot, _number(release.min_version)),
+        "max_minetest_version": versions.row_of(snapshot, _number(release.max_version)),
         "size": int(release.size),
     }
 
 
-def render_with_package(view: View, release: Release, package: Value) -> Value:
+def render_with_package(snapshot: Snapshot, release: Release, package: Value) -> Value:
     """A release, and whose it is."""
-    return render(view, release) | {"package": {name: package[name] for name in ("author", "name", "type")}}
+    return render(snapshot, release) | {"package": {name: package[name] for name in ("author", "name", "type")}}
 
 
 def render_task(task_id: str, task: Task | None) -> Value:

@@ -9,8 +9,8 @@ from chalicelib.contentdb.index import Parts
 from chalicelib.contentdb.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
 from chalicelib.core import inventory
 from chalicelib.core.inventory import Fault
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
 _WORTH = 75  # of a point above or below neutral: a positive review is +150, a negative one -150
@@ -38,7 +38,7 @@ def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter
 def recount(package: Package) -> None:
     """Make a package's counters what its reviews add up to."""
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         sums = _sums(int(package.id))
         writes.update(parts.counters, parts.counters.assign(kind=Counters, **{name: sums[name] for name in _NAMES}))
 

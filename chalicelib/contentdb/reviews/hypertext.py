@@ -8,19 +8,19 @@ from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.tables import Review
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 
 SHOWN = 100
 _THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game puts pictures there
 
 
-def of(view: View, package: Value, reviews: Sequence[Review], base: str) -> Hypertext:
+def of(snapshot: Snapshot, package: Value, reviews: Sequence[Review], base: str) -> Hypertext:
     """The most helpful reviews; `reviews` are all of them, in order. Images are linked to."""
     page = f"{base}/packages/{package['author']}/{package['name']}/"
     made = _Text()
     made.write(made.link(f"{page}#reviews", "Leave a review"), "\n\n")
     for review in reviews[:SHOWN]:
-        name = index.display_name(view, review.author)
+        name = index.display_name(snapshot, review.author)
         made.write(made.link(f"{base}/users/{review.author}/", name), f" {_THUMBS[int(review.rating)]}\n")
         made.write(f"<big>{escape(review.title)}</big>\n")
         made.add(_comment(review.comment, page, f"review_{int(review.id)}_"))

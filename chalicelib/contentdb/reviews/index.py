@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 
 
 def entities() -> Iterator[tuple[str, Value]]:
@@ -36,9 +36,11 @@ def value_of(review: Review) -> Value:
     }
 
 
-def newest_first(view: View) -> list[Entry]:
+def newest_first(snapshot: Snapshot) -> list[Entry]:
     """All reviews."""
-    return view.keep("newest", lambda view: sorted(view.entries.values(), key=lambda entry: -int(entry.key)))
+    return snapshot.keep(
+        "newest", lambda snapshot: sorted(snapshot.entries.values(), key=lambda entry: -int(entry.key))
+    )
 
 
 def find(package_id: int, account_id: int) -> Review | None:
@@ -48,7 +50,7 @@ def find(package_id: int, account_id: int) -> Review | None:
 
 def get(package_id: int, number: int) -> Review:
     """A review of a package by its id; raises NotFound."""
-    entry = catalogue.view().entries.get(str(number))
+    entry = catalogue.snapshot().entries.get(str(number))
     if entry and entry.value["package"] == package_id:
         review = find(package_id, entry.value["author_id"])
         if review and review.id == number:

@@ -8,7 +8,7 @@ from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.reviews.counts import RATINGS
-from chalicelib.core.views import Entry, Value, View
+from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.web.request import Request
 
 PAGE = 100
@@ -17,28 +17,28 @@ Test = Callable[[Value, Value], bool]
 _FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
 
 
-def page(request: Request, view: View) -> dict[str, Any]:
-    """The page of reviews that a query asks for, newest first; `view` is that of the packages."""
+def page(request: Request, snapshot: Snapshot) -> dict[str, Any]:
+    """The page of reviews that a query asks for, newest first; `snapshot` is that of the packages."""
     arguments = Arguments(request, (*_FILTERS, "page", "n", "num"))
     arguments.choice("rating", [str(rating) for rating in sorted(RATINGS)])
-    packages = index.by_id(view)
+    packages = index.by_id(snapshot)
 
     def show(entries: Sequence[Entry]) -> list[Value]:
         return [
-            review_wire.render_with_package(view, review, packages[int(review.package_id)].value, request.base_url)
+            review_wire.render_with_package(snapshot, review, packages[int(review.package_id)].value, request.base_url)
             for review in review_index.read(entries)
         ]
 
-    found = _found(review_index.catalogue.view(), view, Arguments(request, _FILTERS))
+    found = _found(review_index.catalogue.snapshot(), snapshot, Arguments(request, _FILTERS))
     return pages.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
 
 
-def _found(reviews: View, view: View, arguments: Arguments) -> list[Entry]:
+def _found(reviews: Snapshot, snapshot: Snapshot, arguments: Arguments) -> list[Entry]:
     """The reviews of packages that are there, kept for as long as nothing changes among both."""
-    packages = index.by_id(view)
+    packages = index.by_id(snapshot)
     tests = list(_tests(arguments))
 
-    def build(reviews: View) -> list[Entry]:
+    def build(reviews: Snapshot) -> list[Entry]:
         return [
             entry
             for entry in review_index.newest_first(reviews)
@@ -46,7 +46,7 @@ def _found(reviews: View, view: View, arguments: Arguments) -> list[Entry]:
             and all(test(entry.value, package.value) for test in tests)
         ]
 
-    return reviews.remember((view.sequence, arguments.key), build, lambda found: 8 * len(found))
+    return reviews.remember((snapshot.sequence, arguments.key), build, lambda found: 8 * len(found))
 
 
 def _tests(arguments: Arguments) -> Iterator[Test]:

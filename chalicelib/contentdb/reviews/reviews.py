@@ -21,9 +21,9 @@ from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Value, View
 
 PACE = ((3, 300), (10, 3600))  # so many in so many seconds
 TRUSTED = 5  # times as many for those whom we know better
@@ -48,9 +48,9 @@ def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
     pace = cache(lambda: check_pace(account, "review", PACE))
     written: list[Review] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         permissions.require_may_review(account, parts.package)
-        _check(wanted, view)
+        _check(wanted, snapshot)
         pace()
         stored = review_index.find(int(parts.package.id), int(account.id))
         before = review_counts.counted(stored)
@@ -97,7 +97,7 @@ def approve(author: str, name: str, number: int, by: Caller | None = None) -> Re
     """Let lists show a review; `by` None is the administrator. Raises Forbidden or NotFound."""
     approved: list[Review] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         permissions.require_may_approve_reviews(by.account if by else None)
         review = review_index.get(int(parts.package.id), number)
         approved[:] = [review]
@@ -131,7 +131,7 @@ def check_pace(account: Account, what: str, pace: tuple[tuple[int, int], ...]) -
 
 
 def _delete(author: str, name: str, find: Callable[[Package], Review], by: Caller | None) -> None:
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         review = find(parts.package)
         writes.delete(review, Review.id == review.id)
         jobs.promise(writes, "contentdb-drop-votes", {"review": int(review.id)})
@@ -167,8 +167,8 @@ def _show(writes: Transaction, review: Review, value: Value | None) -> None:
     review_index.catalogue.join(writes, lambda _: {review_index.key_of(review): value})
 
 
-def _check(wanted: Wanted, view: View) -> None:
-    if wanted.language not in reference.of(view).languages:
+def _check(wanted: Wanted, snapshot: Snapshot) -> None:
+    if wanted.language not in reference.of(snapshot).languages:
         raise Invalid(f"Unknown language {wanted.language}")
     links.refuse_blocked(vars(wanted))
 

@@ -13,7 +13,7 @@ from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.service import service
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
-from chalicelib.core.views import Entry, View
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.web.encoding import Kept
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -29,17 +29,17 @@ def _largest() -> int:
 def for_client(request: Request) -> Response:
     """The reviews as a text for the game."""
     Arguments(request, ("formspec_version",)).needed("formspec_version")
-    view, package = _package(request)
+    snapshot, package = _package(request)
     found = review_index.of_package(package.value["id"])
-    return _render(request, review_hypertext.of(view, package.value, found, request.base_url).described())
+    return _render(request, review_hypertext.of(snapshot, package.value, found, request.base_url).described())
 
 
 @service.route("GET", f"{PACKAGE}/reviews")
 def list_of_package(request: Request) -> Response:
     """List."""
-    view, package = _package(request)
+    snapshot, package = _package(request)
     found = review_index.of_package(package.value["id"])
-    rows = [review_wire.render(view, review, package.value, request.base_url) for review in found]
+    rows = [review_wire.render(snapshot, review, package.value, request.base_url) for review in found]
     return _render(request, rows)
 
 
@@ -53,7 +53,7 @@ def list_all(request: Request, caller: Caller | None) -> Response:
     """List, in pages."""
     if caller:
         permissions.require_may_approve_reviews(caller.account)
-    return _render(request, review_lists.page(request, index.catalogue.view()))
+    return _render(request, review_lists.page(request, index.catalogue.snapshot()))
 
 
 @service.route("PUT", f"{PACKAGE}/reviews", auth=auth.for_package, limit=_largest)
@@ -61,8 +61,8 @@ def write(request: Request, caller: Caller) -> Response:
     """Write one's own review, or write it anew."""
     wanted = review_wire.parse(request)
     review = reviews.write(caller, request.params["author"], request.params["name"], wanted)
-    view, package = _package(request)
-    shown = review_wire.render(view, review, package.value, request.base_url)
+    snapshot, package = _package(request)
+    shown = review_wire.render(snapshot, review, package.value, request.base_url)
     return wire.render_success(review=shown, approved=review.approved)
 
 
@@ -76,11 +76,11 @@ def take_back(request: Request, caller: Caller) -> Response:
 @service.route("GET", f"{PACKAGE}/reviews/{{id}}", auth=auth.anyone, scope="read")
 def read(request: Request, caller: Caller | None) -> Response:
     """Read one; it is the review's thread, too."""
-    view, package = _package(request)
+    snapshot, package = _package(request)
     review = review_index.get(package.value["id"], _id(request))
     if not reviews.may_see(review, caller):
         raise NotFound("Review not found")
-    return wire.render(review_wire.render(view, review, package.value, request.base_url))
+    return wire.render(review_wire.render(snapshot, review, package.value, request.base_url))
 
 
 @service.route("DELETE", f"{PACKAGE}/reviews/{{id}}", auth=auth.for_package)
@@ -110,9 +110,9 @@ def _render(request: Request, data: Any) -> Response:
     return wire.render_kept(request, Kept(wire.dump(data) + b"\n"), None)
 
 
-def _package(request: Request) -> tuple[View, Entry]:
-    view = index.catalogue.view()
-    return view, packages.get(view, request.params["author"], request.params["name"])
+def _package(request: Request) -> tuple[Snapshot, Entry]:
+    snapshot = index.catalogue.snapshot()
+    return snapshot, packages.get(snapshot, request.params["author"], request.params["name"])
 
 
 def _id(request: Request) -> int:

@@ -8,7 +8,7 @@ from chalicelib.contentdb.reviews.reviews import Wanted
 from chalicelib.contentdb.tables import Review
 from chalicelib.contentdb.texts import texts
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
 
 LARGEST = 64 * 1024  # bytes of a request: a comment, written in JSON's longest way
@@ -41,10 +41,10 @@ def parse_vote(request: Request) -> bool | None:
     return is_helpful
 
 
-def render(view: View, review: Review, package: Value, base: str) -> Value:
+def render(snapshot: Snapshot, review: Review, package: Value, base: str) -> Value:
     """A review; `thread` is where it can be read by itself."""
     return {
-        "user": {"username": review.author, "display_name": index.display_name(view, review.author)},
+        "user": {"username": review.author, "display_name": index.display_name(snapshot, review.author)},
         "created_at": index.iso(review.created_at),
         "is_positive": review.rating > 3,
         "rating": int(review.rating),
@@ -55,9 +55,9 @@ def render(view: View, review: Review, package: Value, base: str) -> Value:
     }
 
 
-def render_with_package(view: View, review: Review, package: Value, base: str) -> Value:
+def render_with_package(snapshot: Snapshot, review: Review, package: Value, base: str) -> Value:
     """The same in a list of all packages' reviews."""
-    return {**render(view, review, package, base), "package": shapes.keys(package)}
+    return {**render(snapshot, review, package, base), "package": shapes.keys(package)}
 
 
 def votes(review: Review) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def cover_image(request: Request, caller: Caller) -> Response:
 
 
 def _load(request: Request) -> Parts:
-    entry = packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    entry = packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     return index.load(entry.value["id"])
 
 

@@ -15,8 +15,8 @@ from chalicelib.contentdb.tables import File, Package, Screenshot, screenshot_sk
 from chalicelib.core import ids, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound, TooMany
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 MOST = 60
 _AT_ONCE, _WHILE = 20, timedelta(minutes=30)
@@ -63,7 +63,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
     file = files.store(picture.content, picture.extension)
     made: list[Screenshot] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
         if len(parts.screenshots) >= MOST:
             raise Invalid(f"A package can have at most {MOST} screenshots")
@@ -95,7 +95,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Take a screenshot away. Raises NotFound or Forbidden."""
     dropped: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package, shot = parts.package, get(parts, screenshot_id)
         require_may(caller, package, "delete")
         permissions.require_token_for(caller, package)
@@ -113,7 +113,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
 def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) -> None:
     """Number the screenshots with these ids from 1 on; others keep theirs. Raises Invalid or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         permissions.require_token_for(caller, parts.package)
         unknown = [number for number in wanted if number not in parts.screenshots]
         if unknown:
@@ -127,7 +127,7 @@ def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) 
 def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Let a screenshot stand for the package. Raises Invalid or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, view: View) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         permissions.require_token_for(caller, parts.package)
         if screenshot_id not in parts.screenshots:
             raise Invalid("Unable to find screenshot")

@@ -10,7 +10,7 @@ from chalicelib.contentdb.tables import Package, Screenshot
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.core.views import Value
+from chalicelib.core.snapshots import Value
 from chalicelib.web.forms import parse_json
 from chalicelib.web.request import Request
 

@@ -6,7 +6,7 @@ from chalicelib.contentdb import index
 from chalicelib.contentdb.tables import Counters, package_pk
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
-from chalicelib.core.views import View
+from chalicelib.core.snapshots import Snapshot
 
 
 def find(package_id: int) -> Counters | None:
@@ -25,10 +25,10 @@ def show(package_ids: Collection[int]) -> None:
     """Let lists show the counters of these packages as they stand."""
     standing = of(package_ids)
 
-    def renew(view: View) -> Changes:
+    def renew(snapshot: Snapshot) -> Changes:
         changes: Changes = {}
         for number, counters in standing.items():
-            entry = index.by_id(view).get(number)
+            entry = index.by_id(snapshot).get(number)
             if entry is not None:
                 value = {**entry.value, **index.counted(counters)}
                 changes |= {entry.key: value} if value != entry.value else {}
@@ -40,4 +40,4 @@ def show(package_ids: Collection[int]) -> None:
 @jobs.repeats("contentdb-refresh-counters", every=86400)
 def show_all() -> None:
     """Let lists show all counters: those of packages that change seldom, too, whatever became of their changes."""
-    show(index.by_id(index.catalogue.view()))
+    show(index.by_id(index.catalogue.snapshot()))

@@ -19,7 +19,7 @@ __all__ = ["booking", "scores"]  # the jobs that count
 def package_stats(request: Request) -> Response:
     """Daily stats for a package, or null."""
     first, last = _days(request)
-    package = packages.get(index.catalogue.view(), request.params["author"], request.params["name"])
+    package = packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     found = statistics.of_package(package.value["id"], first, last)
     return wire.render(found, headers=[wire.cache_for(300)])
 
@@ -27,30 +27,30 @@ def package_stats(request: Request) -> Response:
 @service.route("GET", "/api/package_stats")
 def all_package_stats(request: Request) -> Response:
     """The last 30 days of daily stats for all packages."""
-    return wire.render_kept(request, lists.package_stats(index.catalogue.view()), 900)
+    return wire.render_kept(request, lists.package_stats(index.catalogue.snapshot()), 900)
 
 
 @service.route("GET", "/api/users/{username}/stats")
 def user_stats(request: Request) -> Response:
     """Daily stats for the user's packages, or null."""
     first, last = _days(request)
-    view, username = index.catalogue.view(), request.params["username"]
-    if username not in index.authors(view):
+    snapshot, username = index.catalogue.snapshot(), request.params["username"]
+    if username not in index.authors(snapshot):
         profiles.get_account(username)
-    return wire.render_kept(request, lists.user_stats(view, username, first, last), 300)
+    return wire.render_kept(request, lists.user_stats(snapshot, username, first, last), 300)
 
 
 @service.route("GET", "/api/scores")
 def all_scores(request: Request) -> Response:
     """See Top Packages Algorithm."""
-    return wire.render_kept(request, lists.scores(request, index.catalogue.view()), 900)
+    return wire.render_kept(request, lists.scores(request, index.catalogue.snapshot()), 900)
 
 
 @service.route("GET", "/packages/{owner}/{name}/stats.csv")
 def package_stats_csv(request: Request) -> Response:
     """Beyond the page: daily stats for a package, as a table."""
     first, last = _days(request)
-    package = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"])
+    package = packages.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
     found = statistics.of_package(package.value["id"], first, last)
     return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
 
@@ -58,7 +58,7 @@ def package_stats_csv(request: Request) -> Response:
 @service.route("GET", "/packages/{owner}/{name}/shields/{kind}")
 def package_badge(request: Request) -> Response:
     """Beyond the page: the title or the downloads of a package as an image, for a README."""
-    value = packages.get(index.catalogue.view(), request.params["owner"], request.params["name"]).value
+    value = packages.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
     said = {"title": ("ContentDB", value["title"]), "downloads": ("downloads", str(value["downloads"]))}
     if request.params["kind"] not in said:
         raise index.no_such_page()

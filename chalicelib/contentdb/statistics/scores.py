@@ -18,7 +18,7 @@ DECAY = 0.93  # of the points for downloads, a day
 def decay() -> None:
     """Let downloads of the past weigh less: their points become 0.93 of themselves, once a day."""
     today = datetime.now(UTC).date().isoformat()
-    standing = counters.of(index.by_id(index.catalogue.view()))
+    standing = counters.of(index.by_id(index.catalogue.snapshot()))
     for found in standing.values():
         _decay(found, today)
     counters.show(standing)

@@ -17,7 +17,7 @@ from chalicelib.contentdb.statistics import series
 from chalicelib.contentdb.statistics.series import COUNTED, Columns
 from chalicelib.contentdb.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
 from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.views import Value, View
+from chalicelib.core.snapshots import Snapshot, Value
 
 FIRST_DAY = date(2022, 10, 1)
 LATELY = timedelta(days=29)  # before today: 30 days with it
@@ -59,14 +59,16 @@ def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
     return dict(sorted((by_days | whole).items()))
 
 
-def of_user(view: View, recent: View, older: Iterable[Packed], username: str, first: date, last: date) -> Value | None:
+def of_user(
+    snapshot: Snapshot, recent: Snapshot, older: Iterable[Packed], username: str, first: date, last: date
+) -> Value | None:
     """The statistics of a user's packages from one day to another; None when there is no data.
 
-    `recent` is the view of `catalogue`, and `older` what lies together of them.
+    `recent` is the snapshot of `catalogue`, and `older` what lies together of them.
 
     `package_downloads` goes by title; of two packages with one title, the younger has its name behind it.
     """
-    packages = [entry.value for entry in index.packages(view) if entry.value["author"] == username]
+    packages = [entry.value for entry in index.packages(snapshot) if entry.value["author"] == username]
     compacted = _unpacked(older)
     months = {value["id"]: _lately(recent, value["id"]) | compacted.get(value["id"], {}) for value in packages}
     shown = series.described(series.total(months.values()), first, last)
@@ -82,11 +84,11 @@ def of_user(view: View, recent: View, older: Iterable[Packed], username: str, fi
     return {**shown, "from": shown["start"], "package_downloads": downloads}
 
 
-def of_all(view: View, recent: View, last: date) -> Value:
+def of_all(snapshot: Snapshot, recent: Snapshot, last: date) -> Value:
     """The downloads of 30 days up to the `last` one of every approved package that has data, by `author/name`."""
     first = last - LATELY
     shown = {}
-    for entry in index.approved(view):
+    for entry in index.approved(snapshot):
         months = _lately(recent, entry.value["id"])
         if series.span(months, first, last):
             shown[entry.key] = series.between(months, first, last, series.downloads)
@@ -98,11 +100,11 @@ def show(package_ids: Collection[int]) -> None:
     first = _first_shown()
     booked = {str(number): load(number, first, date.max) for number in package_ids}
 
-    def renew(view: View) -> Changes:
+    def renew(snapshot: Snapshot) -> Changes:
         return {
             key: months or None
             for key, months in booked.items()
-            if months != (view.entries[key].value if key in view.entries else {})
+            if months != (snapshot.entries[key].value if key in snapshot.entries else {})
         }
 
     catalogue.refresh(renew)
@@ -113,14 +115,14 @@ def tidy() -> None:
 
     That is read package by package: on AWS the functions may not scan a table, as `rebuild` does.
     """
-    if not catalogue.view().sequence:
-        show(index.by_id(index.catalogue.view()))
+    if not catalogue.snapshot().sequence:
+        show(index.by_id(index.catalogue.snapshot()))
     oldest = _first_shown().isoformat()[:7]
 
-    def renew(view: View) -> Changes:
+    def renew(snapshot: Snapshot) -> Changes:
         return {
             key: {month: columns for month, columns in entry.value.items() if month >= oldest} or None
-            for key, entry in view.entries.items()
+            for key, entry in snapshot.entries.items()
             if min(entry.value) < oldest
         }
 
@@ -150,7 +152,7 @@ def user_pk(username: str) -> str:
     return f"user-stats#{username}"
 
 
-def _lately(recent: View, package_id: int) -> Value:
+def _lately(recent: Snapshot, package_id: int) -> Value:
     """The months of a package that the catalogue has."""
     entry = recent.entries.get(str(package_id))
     return entry.value if entry else {}

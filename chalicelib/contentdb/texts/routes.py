@@ -20,9 +20,9 @@ def _largest() -> int:
 def package_hypertext(request: Request) -> Response:
     """The long description."""
     images = include_images(request)
-    view = index.catalogue.view()
-    package = packages.get(view, request.params["author"], request.params["name"])
-    return wire.render(lists.description(view, package, request.base_url, include_images=images).described())
+    snapshot = index.catalogue.snapshot()
+    package = packages.get(snapshot, request.params["author"], request.params["name"])
+    return wire.render(lists.description(snapshot, package, request.base_url, include_images=images).described())
 
 
 @service.route("POST", "/api/hypertext", limit=_largest)

@@ -20,8 +20,8 @@ from chalicelib.contentdb.topics.file import Topic
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.views import View
 
 ARGUMENTS = ("q", "type", "sort", "show_added", "limit")
 _AREA = "contentdb/topics"
@@ -33,7 +33,7 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 }
 
 
-def find(view: View, arguments: Arguments) -> list[Topic]:
+def find(snapshot: Snapshot, arguments: Arguments) -> list[Topic]:
     """The topics that a query asks for, in its order. Raises Invalid.
 
     Every word of `q` must be in the title, the name or the author's, in any letter case. A topic is added when an
@@ -43,10 +43,10 @@ def find(view: View, arguments: Arguments) -> list[Topic]:
     order = _SORTS[arguments.choice("sort", tuple(_SORTS)) or "name"]
     limit = arguments.number("limit") or None
     words = arguments.text("q").casefold().split()
-    hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else view.keep("added", _added)
+    hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.keep("added", _added)
     found = (
         topic
-        for text, topic in _all(view)
+        for text, topic in _all(snapshot)
         if (not types or topic["type"] in types) and topic["id"] not in hidden and all(word in text for word in words)
     )
     return sorted(found, key=order)[:limit]
@@ -61,8 +61,8 @@ def replace(content: bytes) -> int:
     blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
     before: list[str] = []
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        standing = view.entries.get(index.TOPICS)
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        standing = snapshot.entries.get(index.TOPICS)
         before[:] = [standing.value["blob"]] if standing else []
         writes.put(Topics("topics", "topics", blob=blob.key))
         return {index.TOPICS: {"blob": blob.key}}
@@ -74,9 +74,9 @@ def replace(content: bytes) -> int:
     return len(found)
 
 
-def _all(view: View) -> list[tuple[str, Topic]]:
+def _all(snapshot: Snapshot) -> list[tuple[str, Topic]]:
     """Every topic behind the text that is searched."""
-    entry = view.entries.get(index.TOPICS)
+    entry = snapshot.entries.get(index.TOPICS)
     return _read(entry.value["blob"]) if entry else []
 
 
@@ -89,5 +89,5 @@ def _read(key: str) -> list[tuple[str, Topic]]:
     return [(f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold(), topic) for topic in topics]
 
 
-def _added(view: View) -> set[int]:
-    return {entry.value["forums"] for entry in index.approved(view)}
+def _added(snapshot: Snapshot) -> set[int]:
+    return {entry.value["forums"] for entry in index.approved(snapshot)}

@@ -15,9 +15,9 @@ from chalicelib.core import accounts, audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.core.views import View
 
 LONGEST_LINK = 200
 _GITHUB = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
@@ -47,8 +47,8 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
     fields = {name: None if value is None else _READERS[name](name, value) for name, value in given.items()}
     links.refuse_blocked(fields)
 
-    def decide(view: View, writes: Transaction) -> Changes:
-        _require_free(fields.get("display_name"), account, view)
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        _require_free(fields.get("display_name"), account, snapshot)
         pk = f"profile#{int(account.id)}"
         profile = Profile.find(pk, "profile") or Profile(pk, "profile", username=account.username)
         profile.assign(**fields)
@@ -60,20 +60,22 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
     return account
 
 
-def _require_free(name: str | None, account: Account, view: View) -> None:
+def _require_free(name: str | None, account: Account, snapshot: Snapshot) -> None:
     """Raises Conflict for a name to show that is another's username, or that another shows."""
     if name is None:
         return
     folded = texts.folded(name)
-    shown = view.keep("display-names", _display_names).get(folded, account.username)
+    shown = snapshot.keep("display-names", _display_names).get(folded, account.username)
     holder = accounts.find(folded)
     if shown != account.username or (holder and holder.id != account.id):
         raise Conflict("A user already has that name")
 
 
-def _display_names(view: View) -> dict[str, str]:
+def _display_names(snapshot: Snapshot) -> dict[str, str]:
     """Who shows which name."""
-    profiles = ((key.removeprefix("user#"), entry.value) for key, entry in view.entries.items() if key[:5] == "user#")
+    profiles = (
+        (key.removeprefix("user#"), entry.value) for key, entry in snapshot.entries.items() if key[:5] == "user#"
+    )
     return {texts.folded(profile["display_name"]): name for name, profile in profiles if profile["display_name"]}
 
 

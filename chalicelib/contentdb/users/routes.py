@@ -7,8 +7,8 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
+from chalicelib.core.snapshots import Value
 from chalicelib.core.tables import Account
-from chalicelib.core.views import Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -49,7 +49,7 @@ def _parse(request: Request) -> dict[str, Any]:
 
 def _render(request: Request, account: Account) -> Value:
     name, base = account.username, request.base_url
-    profile = index.profile_of(index.catalogue.view(), name)
+    profile = index.profile_of(index.catalogue.snapshot(), name)
     return {
         **{field: profile[field] for field in _OTHERS},
         "username": name,

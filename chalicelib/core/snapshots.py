@@ -31,7 +31,7 @@ class Entry:
         return cast(T, self._kept[name])
 
 
-class View:
+class Snapshot:
     """All entries of a catalogue at one sequence number.
 
     `modified_at` is when that number was reached, in epoch seconds. It grows with every change, by a second at least,
@@ -50,8 +50,8 @@ class View:
         self.modified_at = modified_at
         self.entries = entries
 
-    def keep(self, name: Hashable, build: Callable[["View"], T]) -> T:
-        """What `build` makes of this view, made once for as long as nothing changes.
+    def keep(self, name: Hashable, build: Callable[["Snapshot"], T]) -> T:
+        """What `build` makes of this snapshot, made once for as long as nothing changes.
 
         `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
         """
@@ -59,7 +59,7 @@ class View:
             self._kept[name] = build(self)
         return cast(T, self._kept[name])
 
-    def remember(self, name: Hashable, build: Callable[["View"], T], weigh: Callable[[T], int] = lambda _: 0) -> T:
+    def remember(self, name: Hashable, build: Callable[["Snapshot"], T], weigh: Callable[[T], int] = lambda _: 0) -> T:
         """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held.
 
         `weigh` tells the bytes of what was built; together they stay below `REMEMBERED_WEIGHT`.
@@ -79,7 +79,7 @@ class View:
     def group(self, groups_of: GroupsOf, name: Hashable) -> Mapping[str, Entry]:
         """The entries, by key, that `groups_of` puts into the group `name`.
 
-        The groups are made once, and then carried from view to view: a change costs work for the changed entry.
+        The groups are made once, and then carried from snapshot to snapshot: a change costs work for the changed entry.
         """
         if groups_of not in self._grouped:
             groups: Groups = {}
@@ -88,8 +88,8 @@ class View:
             self._grouped[groups_of] = groups
         return self._grouped[groups_of].get(name, {})
 
-    def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "View":
-        """The view after entries changed, one by one (None: gone); the others are the same objects.
+    def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "Snapshot":
+        """The snapshot after entries changed, one by one (None: gone); the others are the same objects.
 
         A changed entry keeps its place, a new one is the last.
         """
@@ -101,10 +101,10 @@ class View:
                 entries.pop(key, None)
             else:
                 entries[key] = Entry(key, value)
-        view = View(sequence, modified_at, entries)
+        snapshot = Snapshot(sequence, modified_at, entries)
         for groups_of, groups in list(self._grouped.items()):
-            view._grouped[groups_of] = _regrouped(groups, groups_of, replaced, entries)
-        return view
+            snapshot._grouped[groups_of] = _regrouped(groups, groups_of, replaced, entries)
+        return snapshot
 
 
 def _join(groups: Groups, groups_of: GroupsOf, entry: Entry) -> None:
