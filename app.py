@@ -50,7 +50,7 @@ site.mount(app)
 def run_jobs(event: CloudWatchEvent) -> None:
     """Do the work that was promised."""
     jobs.report()
-    jobs.promise_repeats()
+    jobs.enqueue_repeats()
     jobs.run_due()
 
 

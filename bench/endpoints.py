@@ -294,7 +294,7 @@ def of_jobs() -> Deeds:
         return meter.measure(lambda: moonbase.run_jobs(sample("schedule"), None))[1]
 
     def repeat(name: str) -> Deed:
-        return lambda number: meter.measure(lambda: jobs.repeat_now(name))[1]
+        return lambda number: meter.measure(lambda: jobs.run_now(name))[1]
 
     yield "job: the clock, nothing due", tick
     yield "job: the queue, nothing due", lambda _: wake()

@@ -33,7 +33,7 @@ def run(name: str | None) -> dict[str, Any]:
 
     if name is None:
         return {"done": rules.run_due()}
-    rules.repeat_now(name)
+    rules.run_now(name)
     return {"done": 1}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from standalone.storage.engine import Engine
 
 TABLES = "tables.sqlite"
-TURNS = "turns"
+LOCKS = "turns"
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
@@ -45,10 +45,10 @@ def open_data(directory: Path) -> "Engine":
     engine = Engine(directory / TABLES)
     attach(engine)
 
-    from chalicelib.core import storage, turns
+    from chalicelib.core import locks, storage
     from standalone.tables import MODELS
 
-    turns.share(directory / TURNS)
+    locks.share(directory / LOCKS)
     storage.create_tables(MODELS)
     return engine
 
@@ -109,7 +109,7 @@ def _do_jobs() -> None:
 
     while True:
         try:
-            jobs.promise_repeats()
+            jobs.enqueue_repeats()
             jobs.run_due()
         except Exception:  # the store may be away for a moment; the jobs wait
             _log.exception("jobs could not be run")

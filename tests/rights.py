@@ -163,12 +163,12 @@ def _entrances() -> dict[CodeType, tuple[str, ...]]:
     """Where the functions' code begins. A job is done by whichever of the two finds it."""
     import app as moonbase  # here, as the fixtures choose AWS' credentials first
 
-    of_both = (jobs.run_due, jobs.repeat_now, Catalogue.fold, *map(_work, jobs._handlers.values()))
+    of_both = (jobs.run_due, jobs.run_now, Catalogue.fold, *map(_work, jobs._handlers.values()))
     return {
         **{work.__code__: (CLOCK, QUEUE) for work in of_both},
         moonbase.run_jobs.func.__code__: (CLOCK,),
         moonbase.wake_jobs.func.__code__: (QUEUE,),
-        jobs.promise_repeats.__code__: (CLOCK,),
+        jobs.enqueue_repeats.__code__: (CLOCK,),
         Site.__call__.__code__: (API,),
     }
 

@@ -9,7 +9,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.tables import AuditEntry
 
 
-def deed(caller: Caller, action: str, subject: str, **detail: Any) -> AuditEntry:
+def entry_by(caller: Caller, action: str, subject: str, **detail: Any) -> AuditEntry:
     """An entry for what a caller did, such as `rock.publish`, to put into the transaction."""
     return entry(int(caller.account.id), action, subject, caller, **detail)
 

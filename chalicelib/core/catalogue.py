@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.errors import Busy
+from chalicelib.core.locks import Lock
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
-from chalicelib.core.turns import Turns
 
 FOLD_EVERY = 256
 TRIES = 20
@@ -44,7 +44,7 @@ class Catalogue:
         self.settled = settled
         self._log = ChangeLog(name)
         self._snapshot = Snapshot(0, 0, {})
-        self._publishing = Turns(f"catalogue-{name}")
+        self._publishing = Lock(f"catalogue-{name}")
         Catalogue.named[name] = self
 
     def snapshot(self) -> Snapshot:
@@ -63,7 +63,7 @@ class Catalogue:
         (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
         """
         for attempt in range(TRIES):
-            with self._publishing.take():
+            with self._publishing.held():
                 snapshot = self.snapshot()
                 writes = Transaction()
                 changed = self._change(snapshot, writes, decide(snapshot, writes))
@@ -118,7 +118,7 @@ class Catalogue:
         modified_at = _after(snapshot) if changes else snapshot.modified_at
         sequence = self._log.append(writes, snapshot, changes, modified_at)
         if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:
-            jobs.promise(writes, "fold-catalogue", {"name": self.name})
+            jobs.enqueue(writes, "fold-catalogue", {"name": self.name})
         return snapshot.changed(changes.items(), sequence, modified_at)
 
     def _replace(
@@ -126,7 +126,7 @@ class Catalogue:
     ) -> Snapshot:
         """Put other entries in the place of all; None leaves them."""
         for _ in range(TRIES):
-            with self._publishing.take():
+            with self._publishing.held():
                 snapshot = self.snapshot()
                 entries = renew(snapshot)
                 if entries is None:

@@ -122,7 +122,7 @@ def _unused() -> Condition:
 def _note(writes: Transaction, deed: str, invitation: Invitation, by: Caller | None) -> None:
     """Put what was done into the doer's activity; the command line has none."""
     if by:
-        writes.put(audit.deed(by, deed, f"invitation#{int(invitation.id)}"))
+        writes.put(audit.entry_by(by, deed, f"invitation#{int(invitation.id)}"))
 
 
 def _address(secret: str) -> str:

@@ -32,7 +32,7 @@ _LEASE = 600  # seconds: longer than any job may take, so that nobody else start
 _log = logging.getLogger(__name__)
 _handlers: dict[str, Callable[[Any], None]] = {}
 _periods: dict[str, int] = {}
-_promised = threading.Event()
+_enqueued = threading.Event()
 _next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
 
 
@@ -66,7 +66,7 @@ def repeats(name: str, every: int) -> Callable[[Callable[[], None]], Callable[[]
     return declare
 
 
-def promise_repeats() -> None:
+def enqueue_repeats() -> None:
     """Promise the repeating jobs whose time has come: each once, however many processes ask."""
     for name, every in _periods.items():
         moment = time.time()
@@ -79,14 +79,14 @@ def promise_repeats() -> None:
             [Repeat.kind.set(Repeat), Repeat.next_at.set(_next[name])],
             Repeat.next_at.does_not_exist() | (Repeat.next_at <= moment),
         )
-        promise(writes, name, None)
+        enqueue(writes, name, None)
         try:
             writes.commit()
         except Contended:  # somebody else has promised it, or tries: look again
             _next[name] = min(_next[name], moment + 60)
 
 
-def repeat_now(name: str) -> None:
+def run_now(name: str) -> None:
     """Do a repeating job at once, whenever it is due. Raises NotFound."""
     if name not in _periods:
         raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(_periods))}.")
@@ -98,7 +98,7 @@ def forget() -> None:
     _next.clear()
 
 
-def promise(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
+def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
     """Put a job into a transaction.
 
     `once` names what it is about: a job of that name and about that which still waits is replaced. One that is being
@@ -112,21 +112,21 @@ def promise(writes: Transaction, name: str, payload: Any, once: str | None = Non
 
 def wait(seconds: float) -> None:
     """Until this process promises a job, or so many seconds."""
-    _promised.wait(seconds)
-    _promised.clear()
+    _enqueued.wait(seconds)
+    _enqueued.clear()
 
 
 def run_due() -> int:
     """Do what is due now; returns how many jobs succeeded."""
     done = 0
     for waiting in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        job = _take(waiting)
+        job = _lease(waiting)
         if job is None:
             continue
         if job.attempts <= ATTEMPTS:
             done += _do(job)
         else:
-            _bury(job, "nobody came back from it")
+            _dead_letter(job, "nobody came back from it")
     return done
 
 
@@ -169,7 +169,7 @@ def retry(number: str) -> Job:
 
 def _wake() -> None:
     """Let somebody look for jobs now. Should that fail, the clock will."""
-    _promised.set()
+    _enqueued.set()
     if queue := settings.current().queue:
         try:
             aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
@@ -177,7 +177,7 @@ def _wake() -> None:
             _log.exception("the queue cannot be told of a job")
 
 
-def _take(job: Job) -> Job | None:
+def _lease(job: Job) -> Job | None:
     """Keep the job from others for a while, also when this process dies over it; None when somebody was faster."""
     taken, found = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
@@ -195,7 +195,7 @@ def _do(job: Job) -> bool:
     except Exception as error:  # whatever a handler raises, the queue goes on and the job stays
         _log.exception("job %s failed", job.name)
         if job.attempts >= ATTEMPTS:
-            _bury(job, f"{type(error).__name__}: {error}")
+            _dead_letter(job, f"{type(error).__name__}: {error}")
         else:
             _put_off(job, 5 * 2 ** (job.attempts - 1))
         return False
@@ -213,7 +213,7 @@ def _put_off(job: Job, seconds: float, *changes: Action) -> None:
     job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _as_it_was(job))
 
 
-def _bury(job: Job, error: str) -> None:
+def _dead_letter(job: Job, error: str) -> None:
     writes = Transaction()
     writes.delete(job, _as_it_was(job))
     writes.put(

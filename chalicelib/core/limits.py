@@ -43,23 +43,20 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
-class Turns:
-    """Slow work, done by a few threads at a time while a few more wait: the others learn at once that it is busy.
-
-    So whoever asks for much of it holds up those who ask for it as well, and nobody else.
-    """
+class Pool:
+    """Bounds slow work: `at_once` threads work, `waiting` more wait, and the rest get Busy at once."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
-        self._places = threading.BoundedSemaphore(at_once + waiting)
+        self._admitted = threading.BoundedSemaphore(at_once + waiting)
         self._working = threading.BoundedSemaphore(at_once)
 
     @contextmanager
-    def turn(self, message: str) -> Iterator[None]:
-        """Wait for one's turn and have it; raises Busy with `message` when all places are taken."""
-        if not self._places.acquire(blocking=False):
+    def worker(self, message: str) -> Iterator[None]:
+        """Wait for a free worker and hold it for the block; raises Busy with `message` when too many wait already."""
+        if not self._admitted.acquire(blocking=False):
             raise Busy(message, retry_after=2)
         try:
             with self._working:
                 yield
         finally:
-            self._places.release()
+            self._admitted.release()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 8  # NIST SP 800-63B
 LONGEST = 1024
-_hashing = limits.Turns(at_once=2, waiting=2)  # each takes 20 MB and tens of milliseconds of a processor
+_hashing = limits.Pool(at_once=2, waiting=2)  # each takes 20 MB and tens of milliseconds of a processor
 _HASHING = "Too many people are logging in, try again in a moment."
 # What is guessed first. Those that are one or two letters again and again are refused by another rule.
 _FIRST_GUESSES = """
@@ -27,7 +27,7 @@ _FEWEST_LETTERS = 3
 def hash_password(password: str) -> str:
     """An argon2id hash; raises Invalid for an empty or an immense password."""
     check(password)
-    with _hashing.turn(_HASHING):
+    with _hashing.worker(_HASHING):
         return _hasher().hash(password)
 
 
@@ -39,7 +39,7 @@ def matches(password: str, hashed: str | None) -> bool:
     from argon2.exceptions import VerificationError
 
     try:
-        with _hashing.turn(_HASHING):
+        with _hashing.worker(_HASHING):
             _hasher().verify(hashed or _nobodys_hash(), password[:LONGEST])
     except VerificationError:
         return False

@@ -239,7 +239,7 @@ def _set_window(caller: Caller, key: Credential | None, deed: str, **values: Any
         Credential.pk.exists() & Credential.revoked_at.does_not_exist(),
         NotFound("There is no such key."),
     )
-    writes.put(audit.deed(caller, deed, f"credential#{int(credential.id)}"))
+    writes.put(audit.entry_by(caller, deed, f"credential#{int(credential.id)}"))
     writes.commit()
 
 

@@ -98,7 +98,7 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
         writes.delete(file, File.blob == blob)
         writes.delete(counts.find(counts.file(owner, sha256)))
         room.take(writes, int(file.account_id), file_bytes=-room.of_file(int(file.size)))
-        writes.put(audit.deed(caller, "file.delete", path_of(file)))
+        writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
         return {}
 
     index.catalogue.publish(decide)
@@ -122,7 +122,7 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> F
     writes.create(file)
     writes.create(counts.start(counts.file(account.username, sha256), blob))
     room.take(writes, int(account.id), file_bytes=room.of_file(size))
-    writes.put(audit.deed(caller, "file.store", path_of(file)))
+    writes.put(audit.entry_by(caller, "file.store", path_of(file)))
     writes.commit()
     return file
 

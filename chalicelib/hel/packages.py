@@ -55,7 +55,7 @@ def create(caller: Caller, document: Document) -> list[str]:
         writes.create(package, _taken())
         writes.create(counts.start(counts.package(index.key_of(package))))
         room.take(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
-        writes.put(audit.deed(caller, "package.create", package.pk))
+        writes.put(audit.entry_by(caller, "package.create", package.pk))
         return {index.key_of(package): index.public(package, document)}
 
     return _warnings(index.catalogue.publish(decide), name)
@@ -82,7 +82,7 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         more = stored.size - int(package.size)
         _replace(writes, package, stored)
         room.take(writes, int(package.creator_id), package_bytes=more)
-        writes.put(audit.deed(caller, "package.update", package_pk(name)))
+        writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
         stats = entry.value["stats"]
         return {entry.key: index.public(package, document, stats["views"], stats["downloads"])}
 
@@ -102,7 +102,7 @@ def delete(caller: Caller, name: str) -> None:
         writes.delete(package, Package.id == package.id)
         writes.delete(counts.find(counts.package(entry.key)))
         room.take(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
-        writes.put(audit.deed(caller, "package.delete", package_pk(name)))
+        writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))
         return {entry.key: None}
 
     try:

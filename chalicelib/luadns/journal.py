@@ -41,7 +41,7 @@ def begin(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
         [{"delete": item.sk} if gone else {"put": item.to_dynamodb_dict()} for item, _, gone in chunk]
         for chunk in _chunks(items)
     ]
-    jobs.promise(writes, "luadns-settle", {"pk": zone.pk, "sk": zone.sk})
+    jobs.enqueue(writes, "luadns-settle", {"pk": zone.pk, "sk": zone.sk})
     return blobs.put(orjson.dumps(chunks), f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}").key
 
 

@@ -78,7 +78,7 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
         writes.delete(zone, (Zone.serial == zone.serial) & Zone.journal.does_not_exist())
         writes.delete(ZoneName(name_pk(zone.name), "zone-name"))
         writes.put(audit.entry(owner.account_id, "zone.delete", f"zone#{zone_id}", owner.caller, zone=zone.name))
-        jobs.promise(writes, "luadns-clear", {"pk": zone.pk, "zone_id": zone_id})
+        jobs.enqueue(writes, "luadns-clear", {"pk": zone.pk, "zone_id": zone_id})
         engines.current().zone_deleted(writes, zone)
         writes.commit()
         return zone, existing

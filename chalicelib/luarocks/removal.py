@@ -101,7 +101,7 @@ def _sweep(payload: dict[str, Any]) -> None:
 
 
 def _promise_sweep(writes: Transaction, **payload: int) -> None:
-    jobs.promise(writes, "luarocks-sweep", payload)
+    jobs.enqueue(writes, "luarocks-sweep", payload)
 
 
 def _delete(items: Any) -> None:

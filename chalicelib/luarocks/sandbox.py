@@ -121,14 +121,14 @@ def _lupa_folder() -> str:
 
 
 _zygote = _Zygote()
-_turns = threading.BoundedSemaphore(AT_ONCE)
+_evaluations = threading.BoundedSemaphore(AT_ONCE)
 
 
 def _renew() -> None:
     """A fork of this process starts over: its locks may be held by threads that it does not have."""
-    global _zygote, _turns
+    global _zygote, _evaluations
     _zygote.close()
-    _zygote, _turns = _Zygote(), threading.BoundedSemaphore(AT_ONCE)
+    _zygote, _evaluations = _Zygote(), threading.BoundedSemaphore(AT_ONCE)
 
 
 os.register_at_fork(after_in_child=_renew)
@@ -138,7 +138,7 @@ atexit.register(lambda: _zygote.close())
 def _ask(source: bytes) -> bytes:
     """The fork's answer; incomplete when the rockspec got it killed."""
     for _ in range(2):  # the child may have died with the first request in its hands
-        with _turns:
+        with _evaluations:
             answer = _exchange(source)
         if answer:
             return answer

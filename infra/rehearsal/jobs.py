@@ -79,7 +79,7 @@ def _promise_fold() -> None:
     from chalicelib.core.storage import Transaction
 
     writes = Transaction()
-    jobs.promise(writes, _FOLD, {"name": "luarocks"})
+    jobs.enqueue(writes, _FOLD, {"name": "luarocks"})
     writes.commit()
 
 

@@ -59,7 +59,7 @@ def test_promised_jobs_are_done(data: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
         "from chalicelib.core import jobs; from chalicelib.core.storage import Transaction\n"
-        "writes = Transaction(); jobs.promise(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()"
+        "writes = Transaction(); jobs.enqueue(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()"
     )
     subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
     (waiting,) = moonbase(data, "jobs", "list")

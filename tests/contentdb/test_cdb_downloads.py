@@ -237,7 +237,7 @@ def test_downloads_of_a_deleted_release_still_count_for_the_package(client: Clie
 
 def test_the_jobs_are_done_by_the_clock(client: Client) -> None:
     get(client, query="reason=new")
-    jobs.promise_repeats()
+    jobs.enqueue_repeats()
     jobs.run_due()
     assert index.catalogue.snapshot().entries["Alice/mymod"].value["downloads"] == 1
 

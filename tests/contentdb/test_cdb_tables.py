@@ -235,7 +235,7 @@ def test_seeding_stores_what_is_shipped_and_is_safe_to_repeat() -> None:
 
 
 def test_the_first_start_seeds(aws: None) -> None:
-    jobs.promise_repeats()
+    jobs.enqueue_repeats()
     jobs.run_due()
     assert _stored()["licenses"] == 75
 

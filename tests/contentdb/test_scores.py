@@ -24,7 +24,7 @@ def clock(alice: Account) -> Iterator[time_machine.Traveller]:
 
 
 def decay() -> None:
-    jobs.repeat_now("contentdb-decay-scores")
+    jobs.run_now("contentdb-decay-scores")
 
 
 def points(*keys: str) -> list[float]:
@@ -142,22 +142,22 @@ def test_a_daily_job_brings_all_counters_into_the_lists_by_one_change(client: Cl
         Counters(f"package#{number}", "counters", downloads=number).save()
     before = index.catalogue.snapshot().sequence
     for _ in range(2):
-        jobs.repeat_now("contentdb-refresh-counters")
+        jobs.run_now("contentdb-refresh-counters")
     assert index.catalogue.snapshot().sequence == before + 1
     assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [2, 1]
 
 
 def test_old_snapshots_go_though_nobody_publishes(client: Client, clock: Any) -> None:
     published("Alice/lamps")
-    jobs.repeat_now("fold-catalogues")
+    jobs.run_now("fold-catalogues")
     for number in range(1, 4):
         Counters("package#1", "counters", downloads=number).save()
-        jobs.repeat_now("contentdb-refresh-counters")
+        jobs.run_now("contentdb-refresh-counters")
     from chalicelib.core import blobs
 
     assert len(list(blobs.listed("catalogue/contentdb/"))) == 4
     clock.shift(3 * 86400)
-    jobs.repeat_now("fold-catalogues")
+    jobs.run_now("fold-catalogues")
     assert len(list(blobs.listed("catalogue/contentdb/"))) == 1
     Catalogue.named["contentdb"].forget()
     assert client.get("/api/scores/").json[0]["downloads"] == 3

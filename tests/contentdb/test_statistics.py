@@ -198,7 +198,7 @@ def test_a_look_in_the_game_is_in_all_statistics_once_it_is_booked(client: Clien
     counting.count_view(visitor, 1)
     counting.count_download(visitor, 1, 1, "new")
     counting.count_download(visitor, 1, 1, "update")
-    jobs.repeat_now("contentdb-book-downloads")
+    jobs.run_now("contentdb-book-downloads")
     columns = {"platform_minetest": [2], "reason_new": [1], "reason_update": [1], "views_luanti": [1]}
     assert client.get(PATH).json == told(TODAY, TODAY, **columns)
     assert client.get("/api/users/Alice/stats/").json["views_luanti"] == [1]
@@ -229,13 +229,13 @@ def answers(client: Client) -> list[bytes]:
 
 def test_compaction_folds_days_and_changes_no_answer(client: Client, old: int) -> None:
     before = answers(client)
-    jobs.repeat_now("contentdb-compact-statistics")
+    jobs.run_now("contentdb-compact-statistics")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
     assert answers(client) == before
     assert jobs.run_due() == 2
     assert [item.sk for item in UserStats.query("user-stats#Alice")] == ["2025-12", "2026-02"]
     assert answers(client) == before
-    jobs.repeat_now("contentdb-compact-statistics")
+    jobs.run_now("contentdb-compact-statistics")
     assert (jobs.run_due(), answers(client)) == (0, before)
 
 
@@ -297,7 +297,7 @@ def test_what_comes_late_is_added_to_its_month(client: Client, clock: Any, old: 
     clock.move_to(f"{TODAY}T12:00:00Z")
     compaction.compact()
     jobs.run_due()
-    jobs.repeat_now("contentdb-book-downloads")
+    jobs.run_now("contentdb-book-downloads")
     assert months_and_days(old) == ["2025-11", "2025-12", "2026-02", "2026-03-01"]
     found = client.get(PATH).json
     assert (found["start"], found["platform_minetest"][0], found["platform_minetest"][-2]) == ("2025-11-05", 1, 5)
@@ -311,7 +311,7 @@ def test_what_comes_late_before_compaction_is_not_lost_in_it(client: Client, clo
     clock.move_to("2026-02-28T12:00:00Z")
     counting.count_download(counting.Visitor("203.0.113.7", "curl/8"), old, 1, None)
     clock.move_to("2026-03-03T12:00:00Z")  # no longer a day, not yet compacted
-    jobs.repeat_now("contentdb-book-downloads")
+    jobs.run_now("contentdb-book-downloads")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
     clock.move_to(f"{TODAY}T12:00:00Z")
     compaction.compact()
@@ -327,11 +327,11 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
         ("2026-06-05", ["2026-03"]),  # not compacted yet
     ):
         clock.move_to(f"{day}T00:00:00Z")
-        jobs.repeat_now("contentdb-compact-statistics")
+        jobs.run_now("contentdb-compact-statistics")
         jobs.run_due()
         assert list(statistics.catalogue.snapshot().entries[str(old)].value) == shown
         assert answers(client)[:8] == before[:8]
-    jobs.repeat_now("contentdb-compact-statistics")
+    jobs.run_now("contentdb-compact-statistics")
     assert statistics.catalogue.snapshot().entries == {}
     assert answers(client)[:8] == before[:8]
 
@@ -354,9 +354,9 @@ def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client:
     died_after = 0
     while True:
         counting.count_download(counting.Visitor(f"203.0.113.{died_after}", "Luanti/5.17.0"), lamps, 1, "new")
-        died = dies(lambda: jobs.repeat_now("contentdb-book-downloads"), died_after)
+        died = dies(lambda: jobs.run_now("contentdb-book-downloads"), died_after)
         died_after += 1
-        jobs.repeat_now("contentdb-book-downloads")
+        jobs.run_now("contentdb-book-downloads")
         assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == died_after
         shown = client.get("/api/scores/").json[0]
         assert (shown["downloads"], shown["score"]) == (died_after, died_after)

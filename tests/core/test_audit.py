@@ -39,7 +39,7 @@ def test_an_entry_tells_who_did_what_to_what_with_what() -> None:
 
 def test_a_callers_own_deed_stands_in_the_callers_own_log() -> None:
     caller = Caller(Account("account#7", "account", id=7), Credential("credential#x", "credential", id=9))
-    write(audit.deed(caller, "rock.publish", "say 1.0-1 src"))
+    write(audit.entry_by(caller, "rock.publish", "say 1.0-1 src"))
     (entry,) = audit.entries(7)
     assert (entry.action, entry.by_account_id, entry.credential_id) == ("rock.publish", 7, 9)
 

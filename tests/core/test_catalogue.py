@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs, snapshots, turns
+from chalicelib.core import blobs, catalogue, change_log, jobs, locks, snapshots
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
@@ -61,9 +61,9 @@ def stored_files() -> list[str]:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Path]:
     """A directory by which the processes of one machine take turns."""
-    turns.share(tmp_path / "turns")
+    locks.share(tmp_path / "turns")
     yield tmp_path / "turns"
-    turns.share(None)
+    locks.share(None)
 
 
 def test_an_empty_catalogue_has_no_entries() -> None:

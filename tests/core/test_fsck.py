@@ -18,7 +18,7 @@ from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
 from standalone.tables import MODELS
 from tests.client import Client
-from tests.core.test_archive import ignore, publish
+from tests.core.test_backup_file import ignore, publish
 
 pytestmark = pytest.mark.usefixtures("aws")
 embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)

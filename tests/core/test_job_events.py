@@ -30,7 +30,7 @@ def _nothing_done_yet() -> None:
 def promise(*payloads: Any) -> None:
     writes = Transaction()
     for payload in payloads:
-        jobs.promise(writes, "test-event", payload)
+        jobs.enqueue(writes, "test-event", payload)
     writes.commit()
 
 

@@ -57,7 +57,7 @@ def quiet() -> Iterator[None]:
 
 def promise(name: str, payload: Any = None) -> None:
     writes = Transaction()
-    jobs.promise(writes, name, payload)
+    jobs.enqueue(writes, name, payload)
     writes.commit()
 
 
@@ -93,7 +93,7 @@ def test_a_refused_transaction_promises_nothing() -> None:
     Claim("name#x", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
-    jobs.promise(writes, "test-note", 1)
+    jobs.enqueue(writes, "test-note", 1)
     with pytest.raises(Conflict):
         writes.commit()
     assert (jobs.run_due(), done) == (0, [])
@@ -246,7 +246,7 @@ def test_a_repeating_job_is_done_once_in_every_period() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         for day in range(3):
             for _ in range(4):
-                jobs.promise_repeats()
+                jobs.enqueue_repeats()
                 jobs.run_due()
                 clock.shift(3600)
             assert done.count("daily") == day + 1
@@ -255,12 +255,12 @@ def test_a_repeating_job_is_done_once_in_every_period() -> None:
 
 def test_periods_are_aligned_to_the_clock() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        jobs.promise_repeats()
+        jobs.enqueue_repeats()
         clock.move_to(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC))
-        jobs.promise_repeats()
+        jobs.enqueue_repeats()
         assert names_waiting() == ["test-daily"]
         clock.move_to(datetime(2026, 3, 2, tzinfo=UTC))
-        jobs.promise_repeats()
+        jobs.enqueue_repeats()
         assert names_waiting() == ["test-daily", "test-daily"]
 
 
@@ -268,31 +268,31 @@ def test_many_processes_promise_a_repeating_job_once() -> None:
     with time_machine.travel(MOMENT, tick=False):
         for _ in range(3):
             jobs.forget()
-            jobs.promise_repeats()
+            jobs.enqueue_repeats()
         assert names_waiting() == ["test-daily"]
 
 
 def test_a_warm_process_asks_nothing_before_the_next_period(calls: list[str]) -> None:
     with time_machine.travel(MOMENT, tick=False):
-        jobs.promise_repeats()
+        jobs.enqueue_repeats()
         calls.clear()
-        jobs.promise_repeats()
+        jobs.enqueue_repeats()
         assert calls == []
 
 
 def test_a_repeating_job_can_be_done_at_once() -> None:
-    jobs.repeat_now("test-daily")
+    jobs.run_now("test-daily")
     assert done == ["daily"]
 
 
 def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
     with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
-        jobs.repeat_now("test-note")
+        jobs.run_now("test-note")
 
 
 def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
     writes = Transaction()
-    jobs.promise(writes, name, payload, once=once)
+    jobs.enqueue(writes, name, payload, once=once)
     writes.commit()
 
 
@@ -367,7 +367,7 @@ def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
     Claim("name#y", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#y", "claim", holder="2"), Conflict("taken"))
-    jobs.promise(writes, "test-note", 1)
+    jobs.enqueue(writes, "test-note", 1)
     calls.clear()
     with pytest.raises(Conflict), settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/jobs"):
         writes.commit()
@@ -380,8 +380,8 @@ def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) ->
     url = client.create_queue(QueueName="jobs")["QueueUrl"]
     writes = Transaction()
     with settings.override(queue=url):
-        jobs.promise(writes, "test-note", 1)
-        jobs.promise(writes, "test-note", 2)
+        jobs.enqueue(writes, "test-note", 1)
+        jobs.enqueue(writes, "test-note", 2)
         calls.clear()
         writes.commit()
     assert calls == ["TransactWriteItems", "SendMessage"]

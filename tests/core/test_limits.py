@@ -80,35 +80,35 @@ def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
 
 
 def test_a_few_work_a_few_wait_and_the_others_are_told_at_once() -> None:
-    turns = limits.Turns(at_once=2, waiting=1)
+    work_pool = limits.Pool(at_once=2, waiting=1)
     inside, done = threading.Semaphore(0), threading.Event()
 
     def work() -> None:
-        with turns.turn("busy"):
+        with work_pool.worker("busy"):
             inside.release()
             done.wait(10)
 
-    with ThreadPoolExecutor(3) as pool:
-        working = [pool.submit(work) for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        working = [threads.submit(work) for _ in range(3)]
         assert inside.acquire(timeout=10)
         assert inside.acquire(timeout=10)
-        while turns._places.acquire(blocking=False):  # until the third waits, too
-            turns._places.release()
-        with pytest.raises(Busy, match="busy") as refusal, turns.turn("busy"):
+        while work_pool._admitted.acquire(blocking=False):  # until the third waits, too
+            work_pool._admitted.release()
+        with pytest.raises(Busy, match="busy") as refusal, work_pool.worker("busy"):
             pass
         assert refusal.value.detail == {"retry_after": 2}
         assert not inside.acquire(timeout=0.1)
         done.set()
         for worker in working:
             worker.result(timeout=10)
-    with turns.turn("busy"):
+    with work_pool.worker("busy"):
         pass
 
 
 def test_a_turn_that_failed_is_given_on() -> None:
-    turns = limits.Turns(at_once=1, waiting=0)
+    work_pool = limits.Pool(at_once=1, waiting=0)
     for _ in range(3):
-        with pytest.raises(ValueError, match="bad"), turns.turn("busy"):
+        with pytest.raises(ValueError, match="bad"), work_pool.worker("busy"):
             raise ValueError("bad")
 
 

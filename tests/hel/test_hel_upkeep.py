@@ -42,7 +42,7 @@ def test_nothing_is_wrong_after_all_that(used: str) -> None:
 def test_nothing_is_wrong_when_the_clock_has_struck(client: Client, used: str) -> None:
     accounts.create("dave", "dave@example.org")
     for name in ("hel-counts", "hel-users"):
-        jobs.repeat_now(name)
+        jobs.run_now(name)
     assert faults() == []
     one = client.get("/packages").json["data"]["list"][0]
     assert (one["stats"]["views"], one["stats"]["downloads"]) == (1, 1)
@@ -51,7 +51,7 @@ def test_nothing_is_wrong_when_the_clock_has_struck(client: Client, used: str) -
 
 def test_lists_made_anew_are_the_same(client: Client, used: str) -> None:
     for name in ("hel-counts", "hel-users"):
-        jobs.repeat_now(name)
+        jobs.run_now(name)
     before = [client.get(path).body for path in ("/packages", "/users")]
     for name in ("hel", "hel-users"):
         Catalogue.named[name].rebuild()

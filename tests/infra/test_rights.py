@@ -109,7 +109,7 @@ def test_to_be_told_that_an_object_is_missing_is_a_right_of_its_own(client: Clie
 
 
 def test_jobs_are_promised_by_the_clock_and_done_by_both(aws: None) -> None:
-    assert used(jobs.promise_repeats, CLOCK) == {
+    assert used(jobs.enqueue_repeats, CLOCK) == {
         ("dynamodb:PutItem", "CoreTable.Arn"),
         ("dynamodb:UpdateItem", "CoreTable.Arn"),
     }
@@ -118,7 +118,7 @@ def test_jobs_are_promised_by_the_clock_and_done_by_both(aws: None) -> None:
 
 def test_the_handler_of_a_test_uses_nobodys(aws: None) -> None:
     writes = Transaction()
-    jobs.promise(writes, "test-rights", None)
+    jobs.enqueue(writes, "test-rights", None)
     writes.commit()
     assert used(jobs.run_due, *BOTH) == {
         ("dynamodb:Query", "CoreTable.Arn"),
@@ -132,7 +132,7 @@ def test_whoever_promises_wakes_the_queue(client: Client, alice: Account, queue:
     dns = key_for(client, alice)
     with settings.override(luadns_engine="route53"):
         assert ("sqs:SendMessage", "JobsQueue.Arn") in used(dns.zone, API)
-    assert ("sqs:SendMessage", "JobsQueue.Arn") in used(jobs.promise_repeats, CLOCK)
+    assert ("sqs:SendMessage", "JobsQueue.Arn") in used(jobs.enqueue_repeats, CLOCK)
     Catalogue.named["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change promises a fold
     accounts.create("Dave", "dave@example.org")
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(users.refresh, *BOTH)

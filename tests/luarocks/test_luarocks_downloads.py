@@ -38,7 +38,7 @@ def counts(client: Client) -> dict[str, int]:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_downloads_of_clients_count(client: Client, agent: str, counted: int, method: str) -> None:
     assert client.request(method, "/say-1.0-1.src.rock", headers={"User-Agent": agent}).status == 200
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 0, "src": counted}
 
 
@@ -56,10 +56,10 @@ def test_counts_add_up_over_processes_and_time(client: Client) -> None:
             client.get(path, headers=CURL)
         downloads.write()
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 3, "src": 4}
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 4, "src": 4}
     assert list(Tally.query("tallies")) == []
 
@@ -67,7 +67,7 @@ def test_counts_add_up_over_processes_and_time(client: Client) -> None:
 def test_counts_leave_last_modified(client: Client) -> None:
     before = client.get("/manifest")
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     after = client.get("/manifest")
     assert [after.header(name) for name in ("last-modified", "etag")] == [
         before.header(name) for name in ("last-modified", "etag")
@@ -77,22 +77,22 @@ def test_counts_leave_last_modified(client: Client) -> None:
 def test_all_counts_come_by_one_change(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     before = index.catalogue.snapshot().sequence
-    jobs.repeat_now("luarocks-downloads")
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert index.catalogue.snapshot().sequence == before + 1
 
 
 def test_a_job_that_breaks_off_loses_and_doubles_nothing(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     with settings.override(blobs="file:/proc/nowhere"), pytest.raises(Busy):
-        jobs.repeat_now("luarocks-downloads")
-    jobs.repeat_now("luarocks-downloads")
+        jobs.run_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 1, "src": 0}
 
 
 def test_counts_survive_what_is_published_and_a_rebuild(client: Client, upload: Upload) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     row = upload().json["version"]
     assert (row["downloads"], row["rockspec_downloads"]) == (1, 1)
     index.catalogue.rebuild()
@@ -103,7 +103,7 @@ def test_counts_of_what_is_gone_do_no_harm(client: Client, key: str) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
     jobs.run_due()
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert index.catalogue.rebuild().entries == {}
 
 
@@ -119,5 +119,5 @@ def test_many_files_are_written_in_parts(client: Client) -> None:
         downloads._counts.add((1, 1, f"arch{number}"))
     downloads.write()
     assert [len(tally.counts) for tally in Tally.query("tallies")] == [90, 90, 20]
-    jobs.repeat_now("luarocks-downloads")
+    jobs.run_now("luarocks-downloads")
     assert client.get("/api/1/modules/say").json["module"]["downloads"] == 200

@@ -50,7 +50,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
             raise Invalid("This collection is too large")
         writes.put(collection)
         if by:
-            writes.put(audit.deed(by, "collection.save", collection.pk, fields=sorted(given)))
+            writes.put(audit.entry_by(by, "collection.save", collection.pk, fields=sorted(given)))
         return {collection.pk: saved[0]}
 
     index.catalogue.publish(decide)
@@ -72,7 +72,7 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
             raise _none()
         writes.delete(Collection(entry.key, "collection"))
         if by:
-            writes.put(audit.deed(by, "collection.delete", entry.key))
+            writes.put(audit.entry_by(by, "collection.delete", entry.key))
         return {entry.key: None}
 
     index.catalogue.publish(decide)

@@ -136,7 +136,7 @@ def _create(caller: Caller, package: Package, wanted: Wanted, file: File | None)
     if wanted.slot:
         uploads.spend(writes, wanted.slot)
     job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
-    jobs.promise(writes, "contentdb-check-release", job)
+    jobs.enqueue(writes, "contentdb-check-release", job)
     writes.put(packages.note(package, "release.create", caller, release=number))
     writes.commit()
     return release

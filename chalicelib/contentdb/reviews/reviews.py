@@ -134,7 +134,7 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         review = find(parts.package)
         writes.delete(review, Review.id == review.id)
-        jobs.promise(writes, "contentdb-drop-votes", {"review": int(review.id)})
+        jobs.enqueue(writes, "contentdb-drop-votes", {"review": int(review.id)})
         review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
         _show(writes, review, None)
         writes.put(packages.note(parts.package, "review.delete", by, review=int(review.id), author=review.author))

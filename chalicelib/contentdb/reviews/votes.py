@@ -48,7 +48,7 @@ def _vote(caller: Caller, review: Review, is_helpful: bool | None) -> Review:
     else:
         writes.put(new, ReviewVote.is_helpful == before)
     _count(writes, review, before, is_helpful)
-    writes.put(audit.deed(caller, "review.vote", review.pk, review=int(review.id), is_helpful=is_helpful))
+    writes.put(audit.entry_by(caller, "review.vote", review.pk, review=int(review.id), is_helpful=is_helpful))
     writes.commit()
     return review
 

@@ -81,7 +81,7 @@ def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyS
 def _promise(writes: Transaction, author: str | None, month: str) -> None:
     if author is not None:
         about = {"author": author, "month": month}
-        jobs.promise(writes, "contentdb-gather-user-statistics", about, once=f"{author}/{month}")
+        jobs.enqueue(writes, "contentdb-gather-user-statistics", about, once=f"{author}/{month}")
 
 
 def _author(package_id: int) -> str | None:

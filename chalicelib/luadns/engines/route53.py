@@ -38,11 +38,11 @@ class Route53Engine(NoEngine):
         return f"content is too long: Route 53 takes {LONGEST_VALUE:,} characters"
 
     def zone_changed(self, writes: Transaction, zone: Zone) -> None:
-        jobs.promise(writes, PUBLISH, {"account_id": int(zone.account_id), "zone_id": int(zone.id)}, once=zone.sk)
+        jobs.enqueue(writes, PUBLISH, {"account_id": int(zone.account_id), "zone_id": int(zone.id)}, once=zone.sk)
 
     def zone_deleted(self, writes: Transaction, zone: Zone) -> None:
         gone = {"zone_id": int(zone.id), "name": zone.name, "hosted_zone": zone.hosted_zone}
-        jobs.promise(writes, UNPUBLISH, gone, once=zone.sk)
+        jobs.enqueue(writes, UNPUBLISH, gone, once=zone.sk)
 
     def synced(self, zone: Zone) -> bool:
         return zone.published_serial == zone.serial

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import turns
-from chalicelib.core.turns import Turns
+from chalicelib.core import locks
+from chalicelib.core.locks import Lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from chalicelib.core import turns
-turns.share(Path(sys.argv[1]))
-with turns.Turns("x").take():
+from chalicelib.core import locks
+locks.share(Path(sys.argv[1]))
+with locks.Lock("x").held():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -27,18 +27,18 @@ with turns.Turns("x").take():
 @pytest.fixture(params=["alone", "shared"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | None]:
     directory = tmp_path / "turns" if request.param == "shared" else None
-    turns.share(directory)
+    locks.share(directory)
     yield directory
-    turns.share(None)
+    locks.share(None)
 
 
 def test_one_thread_after_the_other_has_its_turn(place: Path | None) -> None:
-    turn, at_it, most = Turns("x"), 0, 0
+    lock, at_it, most = Lock("x"), 0, 0
 
     def work(_: int) -> None:
         nonlocal at_it, most
         for _ in range(200):
-            with turn.take():
+            with lock.held():
                 at_it += 1
                 most = max(most, at_it)
                 at_it -= 1
@@ -49,15 +49,15 @@ def test_one_thread_after_the_other_has_its_turn(place: Path | None) -> None:
 
 
 def test_a_fault_ends_the_turn(place: Path | None) -> None:
-    turn = Turns("x")
-    with pytest.raises(KeyError), turn.take():
+    lock = Lock("x")
+    with pytest.raises(KeyError), lock.held():
         raise KeyError
-    with turn.take():
+    with lock.held():
         pass
 
 
 def test_different_things_do_not_wait_for_each_other(place: Path | None) -> None:
-    with Turns("x").take(), Turns("y").take():
+    with Lock("x").held(), Lock("y").held():
         pass
 
 
@@ -70,7 +70,7 @@ def test_another_process_is_waited_for_even_until_its_death(place: Path) -> None
         taken = threading.Event()
 
         def take() -> None:
-            with Turns("x").take():
+            with Lock("x").held():
                 taken.set()
 
         waiting = threading.Thread(target=take)

@@ -209,7 +209,7 @@ class TestHere:
 
     def test_promised_jobs_come_along_and_what_has_expired_does_not(self, tmp_path: Path) -> None:
         writes = Transaction()
-        jobs.promise(writes, "fold-catalogue", {"name": "hel"})
+        jobs.enqueue(writes, "fold-catalogue", {"name": "hel"})
         writes.commit()
         Window("window#old", "1", used=1, expires_at=now() - timedelta(days=1)).save()
         file = export(tmp_path)
