@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from boto3 import Session
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.session import Session, get_session
 
 from infra.stages import Refused
 
@@ -25,18 +25,18 @@ class Account:
         return self.caller.split(":")[1]
 
     def client(self, service: str) -> Any:
-        """A botocore client of a service there."""
-        return self._session.create_client(service, region_name=self.region)
+        """A boto3 client of a service there."""
+        return self._session.client(service, region_name=self.region)
 
 
 def enter() -> Account:
     """The account that the environment's credentials are of. Raises Refused."""
-    session = get_session()
     try:
-        region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        session = Session()
+        region = os.environ.get("AWS_REGION") or session.region_name
         if not region:
             raise Refused("no region: set AWS_REGION, or `region` in ~/.aws/config")
-        caller = session.create_client("sts", region_name=region).get_caller_identity()
+        caller = session.client("sts", region_name=region).get_caller_identity()
     except NoCredentialsError:
         raise Refused(
             "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in to AWS"

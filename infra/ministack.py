@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from boto3 import Session
 from botocore.config import Config
-from botocore.session import get_session
 
 from infra.package import BUILD
 
@@ -43,8 +43,8 @@ class MiniStack:
         return {**ROOT_CALLER, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str) -> Any:
-        """A botocore client of one of its services, with all rights."""
-        return get_session().create_client(
+        """A boto3 client of one of its services, with all rights."""
+        return Session().client(
             service,
             region_name=REGION,
             endpoint_url=self.url,

@@ -1,20 +1,23 @@
-"""Clients of AWS services other than DynamoDB: one each per process, through botocore (boto3 costs imports)."""
+"""boto3 clients of S3, SQS, KMS and Route 53, one per service and process. DynamoDB's client is PynamoDB's (`storage`).
+
+The first call imports boto3, which takes 50 ms of CPU with its S3 client; a read that needs only DynamoDB does not pay.
+"""
 
 from functools import cache
 from typing import Any
 
 from botocore.config import Config
-from botocore.session import get_session
 
 from chalicelib import settings
 
-# Of itself botocore signs links the old way, which buckets made since June 2020 refuse, and for a host that sends
-# those of other regions elsewhere.
+# By default S3's links are signed in a way that buckets made since June 2020 refuse, and name a host that redirects
+# requests for other regions.
 _S3 = Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 
 
 @cache
 def client(service: str) -> Any:
-    """The botocore client of a service, such as `s3`."""
-    config = _S3 if service == "s3" else None
-    return get_session().create_client(service, region_name=settings.current().region, config=config)
+    """The client of a service, such as `s3`, in the region of the settings."""
+    from boto3 import Session  # not the default session, which threads must not share while they make clients
+
+    return Session().client(service, region_name=settings.current().region, config=_S3 if service == "s3" else None)

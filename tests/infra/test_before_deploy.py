@@ -153,7 +153,7 @@ def test_with_a_bucket_of_somebody_elses() -> None:
     store = account.client("s3")
     with Stubber(store) as stub, pytest.MonkeyPatch.context() as patch:
         stub.add_client_error("head_bucket", "403", "Forbidden", 403)
-        patch.setattr(account._session, "create_client", lambda *_, **__: store)
+        patch.setattr(account._session, "client", lambda *_, **__: store)
         with pytest.raises(
             Refused, match="the bucket moonbase-artefacts-123456789012-us-east-1 is not of this account"
         ):

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,43 @@ from infra.stages import ROOT
 
 EVERYWHERE = {"botocore", "orjson", "pynamodb"}  # of requirements.txt; and Chalice, which is in the package anyway
 
+# A rock is published; then the bytes are in a bucket, and the process has just started.
+READS = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+from standalone.runtime import open_data
+open_data(Path(sys.argv[1]))
+from chalicelib import settings
+from chalicelib.core import accounts, aws, credentials
+from chalicelib.core.catalogue import Catalogue
+from tests.client import Client
+from tests.luarocks.conftest import rockspec
+client, key = Client(), credentials.create(accounts.create("alice", "a@example.org", "wonderland"), "luarocks")[1]
+client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())})
+settings.install(replace(settings.current(), blobs="s3://bucket"))
+for catalogue in Catalogue.named.values():
+    catalogue.forget()
+loaded = []
+for _ in range(2):
+    manifest = client.get("/manifest-5.1.json")
+    loaded.append((list(manifest.json["repository"]), "boto3" in sys.modules))
+aws.client("s3")
+print(json.dumps([*loaded, "boto3" in sys.modules]))
+"""
+
+
+def run(code: str, *arguments: str) -> Any:
+    """The JSON that a fresh interpreter prints."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
+    return json.loads(done.stdout)
+
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
     """The modules that a fresh interpreter has after the app."""
-    code = "import app, json, sys; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
-    return set(json.loads(done.stdout))
+    return set(run("import app, json, sys; print(json.dumps(sorted(sys.modules)))"))
 
 
 def requirements() -> set[str]:
@@ -38,3 +70,9 @@ def test_no_library_is_loaded_that_only_some_requests_need(loaded: set[str]) -> 
 def test_of_aws_clients_only_the_core_is_loaded(loaded: set[str]) -> None:
     """Not boto3; and of the standard library nothing that runs a server or a database."""
     assert loaded & {"boto3", "s3transfer", "moto", "sqlite3", "asyncio", "unittest", "http.server"} == set()
+
+
+def test_boto3_is_loaded_by_the_first_call_of_s3_and_not_by_reads(tmp_path: Path) -> None:
+    """The cold read takes a short catalogue out of DynamoDB alone, and the warm one looks there for changes."""
+    cold, warm, after = run(READS, str(tmp_path / "data"))
+    assert (cold, warm, after) == ([["say"], False], [["say"], False], True)
