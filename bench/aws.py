@@ -1,8 +1,8 @@
-"""An installation as on AWS in this process, and what each deed costs there.
+"""An installation like one on AWS, in this process, with a meter for the cost of each operation.
 
-The tables are our engine's, which tells consumed units by DynamoDB's published rules and holds any number of packages;
-S3, SQS, KMS and Route 53 are moto's. Requests come as API Gateway's events. What the clients of AWS' services use of
-the CPU here, and what plays AWS, is not counted as the app's.
+Our engine stores the tables: it computes consumed units by DynamoDB's published rules and can store many packages.
+moto emulates S3, SQS, KMS and Route 53. Requests are API Gateway events. The app's CPU time excludes the CPU time of
+the AWS client libraries and of the emulators.
 """
 
 import time
@@ -32,7 +32,7 @@ _READS = ("BatchGetItem", "GetItem", "Query", "Scan")
 
 @dataclass
 class Spent:
-    """What a deed cost: AWS calls such as `dynamodb:Query`, units, bytes that went out, and the app's CPU seconds."""
+    """The cost of an operation: AWS calls such as `dynamodb:Query`, units, bytes sent, and the app's CPU seconds."""
 
     calls: dict[str, int] = field(default_factory=dict)
     read_units: float = 0
@@ -46,22 +46,22 @@ class Spent:
 
 
 class Meter:
-    """Adds up what a deed costs, while it measures one."""
+    """Measures the cost of one operation at a time."""
 
     def __init__(self) -> None:
         self._spent: Spent | None = None
         self._left = 0.0  # the CPU second at which the app called AWS
 
-    def measure(self, deed: Callable[[], Any]) -> tuple[Any, Spent]:
-        """Do it; returns what it returns, and what it cost."""
+    def measure(self, operation: Callable[[], Any]) -> tuple[Any, Spent]:
+        """Call `operation`; returns its result and its cost."""
         spent = self._spent = Spent()
         began = time.process_time()
         try:
-            done = deed()
+            result = operation()
         finally:
             spent.cpu += time.process_time() - began
             self._spent = None
-        return done, spent
+        return result, spent
 
     def listen(self, session: Session) -> None:
         session.register("provide-client-params", self._called)
@@ -74,14 +74,14 @@ class Meter:
         return None
 
     def _answered(self, model: OperationModel, parsed: dict[str, Any], **_: Any) -> None:
-        """Here and not where it was called, as signing a link or a form calls nobody."""
+        """Count an answered call. `_called` also sees links and forms that are only signed and never sent."""
         if (spent := self._spent) is None:
             return
         spent.count(f"{model.service_model.service_name}:{model.name}")
-        told = parsed.get("ConsumedCapacity", [])
-        units = sum(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
+        consumed = parsed.get("ConsumedCapacity", [])
+        units = sum(each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed]))
         if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-            units = 1  # a write that is refused costs what the item weighs, of which nobody tells; ours are below 1 KB
+            units = 1  # a failed write is billed by the item's size, which the response omits; our items are below 1 KB
         if model.name in _READS:
             spent.read_units += units
         else:
@@ -94,7 +94,7 @@ botocore.register_initializer(meter.listen)
 
 
 class Metered(Client):
-    """A client that knows what its last request cost. A link to the bucket is followed, as the client does."""
+    """A client with the cost of its last request in `spent`. It follows a link to the bucket, as real clients do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,17 +103,17 @@ class Metered(Client):
     def answer(self, event: dict[str, Any]) -> Reply:
         reply, self.spent = meter.measure(lambda: super(Metered, self).answer(event))
         self.spent.from_gateway = len(reply.body)
-        place = urlsplit(reply.header("location") or "")
-        if (place.hostname or "").startswith(f"{BUCKET}.s3."):
+        location = urlsplit(reply.header("location") or "")
+        if (location.hostname or "").startswith(f"{BUCKET}.s3."):
             self.spent.count("s3:GetObject")
-            head = aws.client("s3").head_object(Bucket=BUCKET, Key=place.path[1:])
+            head = aws.client("s3").head_object(Bucket=BUCKET, Key=location.path[1:])
             self.spent.from_bucket = int(head["ContentLength"])
         return reply
 
 
 @contextmanager
 def installed(data: Path) -> Iterator[None]:
-    """What lies in a data directory of one machine, in force as on AWS until the block ends."""
+    """Serve the content of a one-machine data directory as on AWS, until the block ends."""
     engine = Engine(data / TABLES)
     attach(engine)
     try:

@@ -1,6 +1,6 @@
-"""The start of a function: how long it takes to import, what it holds, and what its first requests take.
+"""The cold start of a function: the time of the import, its memory, and the cost of the first requests.
 
-python -m bench.cold DIRECTORY PATH    # one process's start on a filled data directory, as JSON
+python -m bench.cold DIRECTORY PATH    # the first request of a process on a filled data directory, as JSON
 """
 
 import http.server
@@ -20,46 +20,46 @@ began, cpu = time.perf_counter(), time.process_time()
 import app
 took = {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu}
 import json
-from bench.cold import held
-print(json.dumps({**took, "held": held()}))
+from bench.cold import peak_memory
+print(json.dumps({**took, "held": peak_memory()}))
 """
 CALLS = 300
-# The most that one request of each service loads: its whole catalogue.
+# The heaviest first request of each service: it loads the whole catalogue.
 FIRST = ("/manifest-5.1.zip", "/api/packages/?type=mod", "/packages")
 
 
 def starts(data: Path) -> dict[str, Any]:
-    """What a cold process takes for each of FIRST: seconds of CPU, and megabytes that it then holds."""
+    """Return, for each path in FIRST, the CPU seconds of a cold process and its peak memory in megabytes."""
     return {path: _run("-m", "bench.cold", str(data), path) for path in FIRST}
 
 
 def imported() -> dict[str, float]:
-    """The least of several imports of the app in a fresh interpreter: seconds, CPU seconds, and megabytes held."""
+    """The best of several imports of the app in a fresh interpreter: seconds, CPU seconds, peak memory in megabytes."""
     every = [_run("-c", IMPORT) for _ in range(IMPORTS)]
     return {name: min(one[name] for one in every) for name in every[0]}
 
 
 def call_cpu() -> float:
-    """CPU seconds that one call of DynamoDB takes through botocore, over HTTP: to build, sign, send and read it."""
+    """CPU seconds of one DynamoDB call through botocore, over HTTP: to build, sign, send and parse it."""
     return min(float(_run("-m", "bench.cold", "--calls")["cpu"]) for _ in range(3))
 
 
 def start(data: Path, path: str) -> dict[str, float]:
-    """The first request of this process."""
+    """The CPU seconds of this process' first request, and its peak memory in megabytes after and before."""
     from standalone.runtime import open_data
 
     open_data(data)
     from tests.client import Client
 
-    client, before, began = Client(), held(), time.process_time()
+    client, before, began = Client(), peak_memory(), time.process_time()
     name, _, query = path.partition("?")
     reply = client.get(name, query=query, headers={"Accept-Encoding": "gzip"})
     assert reply.status == 200, reply.status
-    return {"cpu": time.process_time() - began, "held": held(), "before": before}
+    return {"cpu": time.process_time() - began, "held": peak_memory(), "before": before}
 
 
 def calls() -> dict[str, float]:
-    """Ask a server that always says the same, in another process."""
+    """CPU seconds per call to a server in another process that always returns the same item."""
     from botocore.session import get_session
 
     server = subprocess.Popen([sys.executable, "-m", "bench.cold", "--answer"], cwd=ROOT, stdout=subprocess.PIPE)
@@ -85,7 +85,7 @@ def calls() -> dict[str, float]:
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
-    """An item of the core's table, whatever is asked."""
+    """Returns the same item of the core's table to every request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -102,8 +102,8 @@ def answer() -> None:
     server.serve_forever()
 
 
-def held() -> float:
-    """The most memory that this process has held, in megabytes."""
+def peak_memory() -> float:
+    """The peak memory of this process so far, in megabytes."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

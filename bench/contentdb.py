@@ -1,4 +1,4 @@
-"""ContentDB over a real server: requests per second on four connections, CPU per request, and both beside the original.
+"""ContentDB on a real server: requests per second on four connections and CPU per request, compared with the original.
 
     python -m bench.contentdb [--packages 1000 3000] [--seconds 3]
 
@@ -17,7 +17,7 @@ import orjson
 
 from bench.servers import busy, filled, serving
 
-# path, requests/s of the original (0: not measured), how many times as many are wanted
+# path, requests/s of the original (0: not measured), the factor that is our aim
 REQUESTS: dict[str, tuple[str, float, int]] = {
     "whole list": ("/api/packages/", 4.2, 50),
     "client's list": (
@@ -27,7 +27,7 @@ REQUESTS: dict[str, tuple[str, float, int]] = {
         50,
     ),
     "search": ("/api/packages/?q=iron&type=mod&fmt=keys", 113, 10),
-    "searches, each new": ("/api/packages/?q=iron+{n}&type=mod&fmt=keys", 113, 10),
+    "search, new words": ("/api/packages/?q=iron+{n}&type=mod&fmt=keys", 113, 10),
     "one package": ("/api/packages/author7/iron_7/", 134, 5),
     "updates": ("/api/updates/", 86, 20),
     "dependencies": ("/api/packages/author7/iron_7/dependencies/?only_hard=1", 92, 5),
@@ -40,7 +40,7 @@ REQUESTS: dict[str, tuple[str, float, int]] = {
     "for-client": ("/api/packages/author7/iron_7/for-client/?formspec_version=8&include_images=false", 0, 0),
     "statistics": ("/api/packages/author7/iron_7/stats/", 0, 0),
     "statistics of a user": ("/api/users/author7/stats/", 0, 0),
-    "of one with a sixth": ("/api/users/prolific/stats/", 0, 0),
+    "of a prolific user": ("/api/users/prolific/stats/", 0, 0),
     "statistics of all": ("/api/package_stats/", 0, 0),
     "topics": ("/api/topics/?q=iron+{n}", 0, 0),
 }
@@ -69,9 +69,9 @@ def main() -> None:
 
 
 def fill(data: Path, count: int) -> None:
-    """Store so many packages in an empty directory, each with a release, a screenshot, reviews and statistics.
+    """Store `count` packages in an empty directory, each with a release, a screenshot, reviews and statistics.
 
-    Every sixth is of the author `prolific`.
+    Every sixth package belongs to the author `prolific`.
     """
     from standalone.runtime import open_data
 
@@ -100,7 +100,7 @@ def fill(data: Path, count: int) -> None:
 
 
 def months(count: int) -> Iterator[object]:
-    """The statistics of two years: of each user's packages, and of package 7."""
+    """The items of two years of statistics: for the packages of each user, and for package 7."""
     from chalicelib.contentdb.statistics import statistics
     from chalicelib.contentdb.tables import MonthlyStats, UserStats
 
@@ -144,7 +144,7 @@ def author(number: int) -> str:
 
 
 def items(number: int) -> Iterator[object]:
-    """A package and what hangs on it."""
+    """The items of a package: itself, its counters, a release and a screenshot."""
     from chalicelib.contentdb.tables import (
         Counters,
         Package,
@@ -211,7 +211,7 @@ def items(number: int) -> Iterator[object]:
 
 
 def reviews(number: int) -> Iterator[object]:
-    """Three reviews of a package, of the one that is measured 200."""
+    """The items of three reviews of a package, or of 200 for the package that is measured."""
     from chalicelib.contentdb.tables import Review, reviews_pk
 
     pick = random.Random(number)

@@ -1,10 +1,10 @@
-"""What each request costs on AWS, counted: writes docs/cost.md.
+"""Counts the cost of each request on AWS and writes docs/cost.md.
 
-    python -m bench.cost                 # fills 1,000 and 100,000 packages of each service; takes half an hour
-    python -m bench.cost --counts 20     # what is counted at another size, as JSON: the document's columns
+    python -m bench.cost                 # creates 1,000 and 100,000 packages of each service; takes half an hour
+    python -m bench.cost --counts 20     # prints the counts at another size as JSON: the document's columns
 
-Calls and units are counted, see bench/aws.py; CPU is measured, and what the calls take elsewhere is assumed, see
-bench/prices.py. The test of the document counts again.
+Calls and units are counted, see bench/aws.py; CPU is measured, and the duration of AWS calls is assumed, see
+bench/prices.py. A test repeats the count and compares it with the document.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from bench.servers import ROOT, filled
 
 SIZES = (1_000, 100_000)
 FILLED_BY = ("bench.luarocks", "bench.contentdb", "bench.hel")
-WARM = 3  # which time it is that counts
+WARM = 3  # the repetition that counts: from then on the process is warm
 REPEATS = 9
 PATIENCE = 20.0  # seconds for the repeats of one request
 
 
 def main() -> None:
-    """Write the document, or do one of its parts, in a process of its own."""
+    """Write the document, or print the part that another process of this script requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, metavar="PACKAGES")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def at_size(size: int, repeats: int = REPEATS) -> dict[str, Any]:
-    """The rows with so many packages in each service; and, beside more than one repeat, what a cold start takes."""
+    """Return `rows` with `size` packages in each service, and, if there are repeats, `cold`: the cold starts."""
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "data"
         for bench in FILLED_BY:
@@ -58,21 +58,21 @@ def at_size(size: int, repeats: int = REPEATS) -> dict[str, Any]:
 
 
 def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
-    """Ask everything: what the first time cost once it is warm, with the least CPU of all."""
+    """Send all requests; returns for each the counts of the first warm repetition and the least CPU of all."""
     from bench import endpoints
     from bench.aws import installed
     from chalicelib.luarocks import downloads
 
     rows = []
     with installed(data):
-        for name, ask in endpoints.everything():
+        for name, operation in endpoints.everything():
             for number in range(1, WARM):
-                ask(number)
-            spent, until = [ask(WARM)], time.monotonic() + PATIENCE
+                operation(number)
+            spent, until = [operation(WARM)], time.monotonic() + PATIENCE
             while len(spent) < repeats and time.monotonic() < until:
-                spent.append(ask(WARM + len(spent)))
+                spent.append(operation(WARM + len(spent)))
             rows.append({"name": name, **asdict(spent[0]), "cpu": min(one.cpu for one in spent)})
-        downloads.forget()  # else they are written when this process ends
+        downloads.forget()  # otherwise they are written when this process exits
     return rows
 
 

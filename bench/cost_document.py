@@ -1,4 +1,4 @@
-"""docs/cost.md, from what was counted and measured."""
+"""Renders docs/cost.md from the counts and measurements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,72 +10,73 @@ from bench.prices import DATE, PRICES, bill, milliseconds
 from bench.servers import ROOT
 
 FILE = ROOT / "docs" / "cost.md"
-JOB_SECONDS = 300  # of the functions that do jobs; see .chalice/config.json
+JOB_SECONDS = 300  # the time limit of the functions that run jobs; see .chalice/config.json
 
 ABOUT = """\
 # What it costs on AWS
 
-`python -m bench.cost` writes this page: it stores {small:,} and then {large:,} packages in each of LuaRocks, ContentDB
-and Hel, asks each request as a client does, and **counts** the calls to AWS and the units that they consume. The
-tables are those of [the storage engine](../standalone/storage/capacity.py), which follows DynamoDB's published rules;
-S3, KMS, SQS and Route 53 are moto's. The process is warm: it has the catalogue in memory, and asks for what has
-changed. A test counts again. The app's CPU is **measured**; how long calls of AWS take is **assumed**, see the end.
+`python -m bench.cost` generates this page. It stores {small:,} and then {large:,} packages in each of LuaRocks,
+ContentDB and Hel, sends each request as a client does, and **counts** the calls to AWS and the units that they consume.
+The tables are those of [the storage engine](../standalone/storage/capacity.py), which follows DynamoDB's published
+rules; S3, KMS, SQS and Route 53 are moto's. The process is warm: the catalogue is in memory, and each request queries
+the changes since. A test repeats the count. The app's CPU is **measured**; the duration of AWS calls is **assumed**,
+see the end.
 
 ## What is counted
 
-Where {small:,} and {large:,} packages differ, both numbers stand there. A transaction takes two units for each
-kilobyte, an index one more; a write whose condition fails is paid for like any other. What goes out from S3 by a link
-is counted with the request that led there. Jobs have no client. The packages' texts are made up of few words: real ones
-do not compress as well.
+Where {small:,} and {large:,} packages differ, the table has both numbers. A transaction takes two units for each
+kilobyte, an index one more; a write whose condition fails costs as much as any other. A download from S3 through a link
+is counted with the request that returned the link. Jobs have no client. The texts of the packages consist of few words:
+real texts compress less well.
 """
 DOLLARS = """
-## Dollars for a million of each
+## Dollars per million requests
 
-With {small:,} packages, and the sum with {large:,}. `ms` is how long the function of {memory:,} MB works. Most of what
-a read costs is API Gateway's share; one machine has none ([operating.md](operating.md)).
+With {small:,} packages; the last column with {large:,}. `ms` is how long the function of {memory:,} MB runs. Most of
+the cost of a read is API Gateway's share; a server on one machine does not have it ([operating.md](operating.md)).
 """
 MONTHS_TEXT = """
-## Some months
+## Sample months
 
 With {small:,} packages.
 """
 IDLE = """
-## A month in which nobody comes
+## An idle month
 
-What is stored comes on top, {tables:.2f} dollars for a gigabyte in the tables and {bucket:.3f} in the bucket. Tables,
-functions, API and bucket cost nothing while nobody asks.
+Storage costs extra, {tables:.2f} dollars per gigabyte in the tables and {bucket:.3f} in the bucket. Without requests,
+tables, functions, API and bucket cost nothing else.
 """
 COLD = """
 ## Cold starts
 
-`import app` takes {cpu:.0f} ms of CPU and {wall:.0f} ms by the clock on two cores, the best of {times}, and holds
-{held:.0f} MB; a test holds the libraries that it must not load. The first request that needs a service's catalogue
-loads it all, from S3 on AWS and from a file here. What it then holds, with those of the other services that the same
-process is asked for, must fit into the functions' {memory:,} MB.
+`import app` takes {cpu:.0f} ms of CPU and {wall:.0f} ms of wall time on two cores, the best of {times} runs, and
+{held:.0f} MB of memory; a test lists the libraries that it must not load. The first request that needs a service's
+catalogue loads all of it, on AWS from S3 and here from a file. The catalogues of all services that a process serves
+must fit into the functions' {memory:,} MB.
 """
 LIMITS = """
-## What {large:,} packages are too many for
+## Limits that {large:,} packages exceed
 
-On AWS as the template has it; one machine has none of these limits.
+On AWS with the template's settings; one machine has none of these limits.
 """
 PRICES_TEXT = """
 ## Prices and assumptions
 
-Dollars for us-east-1 in {date}, from AWS' pricing pages, without the free tier and without tax:
+Dollars for us-east-1 in {date}, from AWS' pricing pages, without free tier and tax:
 """
 ASSUMED = """
-- The function gets {share:.2f} of a core: Lambda gives a whole one at {whole:,} MB. Its CPU is as fast as this one.
-- A call of AWS takes {call:.2f} ms of CPU to build, sign, send and read: measured over HTTP, without TLS.
-- Calls take elsewhere, in ms: {waits}. The function waits meanwhile and is paid for.
-- Lambda and the app write {log} bytes to the log about each call.
-- Five pollers of Lambda ask the queue, 20 seconds each time.
+- The function gets {share:.2f} of a core: Lambda gives a whole core at {whole:,} MB. Its CPU is as fast as ours.
+- An AWS call takes {call:.2f} ms of CPU to build, sign, send and parse: measured over HTTP, without TLS.
+- The duration of calls, in ms: {waits}. The function waits meanwhile and is paid for.
+- Lambda and the app write {log} bytes to the log per call of a function.
+- Lambda polls the queue with five pollers, 20 seconds per poll.
 """
 
 
 def written(
     sizes: Sequence[int], rows: Sequence[Sequence[Mapping[str, Any]]], starts: Sequence[Mapping[str, Any]]
 ) -> str:
-    """The whole page for two sizes. The CPU of imports and of calls is measured here."""
+    """Return the whole page for two sizes. This measures the CPU of imports and calls."""
     call_cpu, imported = cold.call_cpu(), cold.imported()
     small, large = map(costs_of, rows)
     size = {"small": sizes[0], "large": sizes[1], "memory": prices.MEMORY}
@@ -109,13 +110,13 @@ def written(
 
 
 def costs_of(rows: Sequence[Mapping[str, Any]]) -> Costs:
-    """What was measured, by name; the jobs that are no service's at the end."""
+    """The measurements by name; jobs that belong to no service come last."""
     ordered = sorted(rows, key=lambda row: row["name"].startswith("job: "))
     return {row["name"]: Spent(**{name: value for name, value in row.items() if name != "name"}) for row in ordered}
 
 
 def counted(sizes: Sequence[int], small: Costs, large: Costs) -> str:
-    """The table that a test counts again."""
+    """The table of counts, which a test compares."""
     lines = []
     for name, spent in small.items():
         texts = map(both, counts_of(spent), counts_of(large[name]))
@@ -136,31 +137,31 @@ COLUMNS: dict[str, Callable[[Spent], str]] = {
 
 
 def counts_of(spent: Spent) -> list[str]:
-    """What stands in the COLUMNS."""
+    """The cells of the COLUMNS."""
     return [column(spent) for column in COLUMNS.values()]
 
 
 def dollars(sizes: Sequence[int], small: Costs, large: Costs, call_cpu: float) -> str:
-    """What a million of each costs, part by part."""
+    """The table of dollars per million requests, by part of the bill."""
     lines = []
     for name, spent in small.items():
         one, other = (bill(each, call_cpu, by_gateway="job: " not in name) for each in (spent, large[name]))
         parts = (one.dynamodb, one.functions, one.others, one.transfer, one.own, one.gateway, one.total, other.total)
         lines.append((name, f"{milliseconds(spent, call_cpu):.0f}", *(f"{part:.2f}" for part in parts)))
-    head = ("", "ms", "DynamoDB", "Lambda, log", "S3, SQS, KMS", "transfer", "together", "API Gateway", "in all")
-    return table((*head, f"in all at {sizes[1]:,}"), lines)
+    head = ("", "ms", "DynamoDB", "Lambda, log", "S3, SQS, KMS", "transfer", "subtotal", "API Gateway", "total")
+    return table((*head, f"total at {sizes[1]:,}"), lines)
 
 
 def month_table(month: Month, costs: Costs, call_cpu: float) -> str:
-    """A month of one kind of use."""
+    """The table of one sample month."""
     found = months.lines(month, costs, call_cpu)
     lines = [(name, f"{times:,}" if times else "", f"{own:.2f}", f"{share:.2f}") for name, times, own, share in found]
     return f"**{month.name}**: {month.about}.\n\n" + table(("", "times", "dollars", "API Gateway"), lines)
 
 
 def cold_starts(sizes: Sequence[int], starts: Sequence[Mapping[str, Any]]) -> str:
-    """The first request of a process, for each catalogue."""
-    head = ("the first", *(text for size in sizes for text in (f"CPU at {size:,}", f"held at {size:,}")))
+    """The table of first requests, one for each catalogue."""
+    head = ("first request", *(text for size in sizes for text in (f"CPU at {size:,}", f"memory at {size:,}")))
     lines = []
     for path in cold.FIRST:
         texts = [
@@ -171,20 +172,20 @@ def cold_starts(sizes: Sequence[int], starts: Sequence[Mapping[str, Any]]) -> st
 
 
 def limits(large: Costs, call_cpu: float, starts: Mapping[str, Any]) -> list[str]:
-    """What does not fit into Lambda's answer, the function's time or its memory."""
+    """A list item for each request that exceeds Lambda's response size, time limit or memory."""
     answers = [
-        f"- {name}: {spent.from_gateway:,} bytes, and Lambda sends {LIMIT:,} at most."
+        f"- {name}: {spent.from_gateway:,} bytes, and Lambda returns at most {LIMIT:,}."
         for name, spent in large.items()
         if spent.from_gateway > LIMIT
     ]
     works = [
-        f"- {name}: {milliseconds(spent, call_cpu) / 1000:,.0f} s, and the function has {JOB_SECONDS}."
+        f"- {name}: {milliseconds(spent, call_cpu) / 1000:,.0f} s, and the function's time limit is {JOB_SECONDS} s."
         for name, spent in large.items()
         if milliseconds(spent, call_cpu) / 1000 > JOB_SECONDS
     ]
     memory = [
-        f"- The catalogue behind `GET {path}`: {one['held']:,.0f} MB while it is loaded, and the function has "
-        f"{prices.MEMORY:,}; `lambda_memory_size` in `.chalice/config.json` gives more."
+        f"- The catalogue behind `GET {path}`: {one['held']:,.0f} MB while it loads, and the function has "
+        f"{prices.MEMORY:,}; `lambda_memory_size` in `.chalice/config.json` sets more."
         for path, one in starts.items()
         if one["held"] > prices.MEMORY
     ]
@@ -192,11 +193,11 @@ def limits(large: Costs, call_cpu: float, starts: Mapping[str, Any]) -> list[str
 
 
 def both(one: str, other: str) -> str:
-    """Two numbers, where they differ."""
+    """Both numbers if they differ, otherwise one."""
     return one if one == other else f"{one} → {other}"
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Markdown; all columns but the first to the right."""
+    """A Markdown table; all columns but the first are right-aligned."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines)) + "\n"

@@ -1,9 +1,9 @@
-"""The embedded name server: questions a second, asked by Debian's dnsperf over loopback.
+"""The embedded name server: queries per second, measured by Debian's dnsperf over loopback.
 
     python -m bench.dns [--seconds 4]
 
-Four cases in zones of 30 and 3,000 records: the same few names, names that nobody asked for before, the same over TCP
-(one connection after the other is dnsperf's way of many), and the same few names while the API changes the zone.
+Four cases in zones of 30 and 3,000 records: the same few names, names that were never queried before, the same few
+names over TCP (dnsperf opens one connection after the other), and the same few names while the API changes the zone.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=4)
     seconds = parser.parse_args().seconds
-    print(f"{'records':>8} {'case':<22} {'questions/s':>12} {'lost':>6} {'mean ms':>8} {'changes/s':>10}")
+    print(f"{'records':>8} {'case':<22} {'queries/s':>12} {'lost':>6} {'mean ms':>8} {'changes/s':>10}")
     with tempfile.TemporaryDirectory() as place, served(Path(place) / "data", "--workers", "2") as server:
         for size in (30, 3000):
             name = f"z{size}.test"
@@ -31,17 +31,17 @@ def main() -> None:
             few, many = Path(place) / "few", Path(place) / "many"
             few.write_text("".join(f"n{number}.{name} A\n" for number in range(10)) + f"{name} NS\nno.{name} A\n")
             many.write_text("".join(f"r{random.randrange(10**9)}.{name} A\n" for _ in range(200_000)))
-            ask(server, few, 1)  # the process is there, and warm
-            show(size, "the same few names", ask(server, few, seconds))
-            show(size, "names never asked for", ask(server, many, seconds))
-            show(size, "the same few, TCP", ask(server, few, seconds, "-m", "tcp"))
+            query(server, few, 1)  # until the process is warm
+            show(size, "the same few names", query(server, few, seconds))
+            show(size, "never queried names", query(server, many, seconds))
+            show(size, "the same few, TCP", query(server, few, seconds, "-m", "tcp"))
             with Writer(server, zone) as writer:
-                result = ask(server, few, seconds)
+                result = query(server, few, seconds)
             show(size, "the same few, changing", result, writer.rate)
 
 
-def ask(server: Served, questions: Path, seconds: int, *options: str) -> dict[str, float]:
-    """What dnsperf measures with 4 clients and 50 questions on their way."""
+def query(server: Served, questions: Path, seconds: int, *options: str) -> dict[str, float]:
+    """Run dnsperf with 4 clients and 50 outstanding queries; returns rate per second, lost, and mean latency in ms."""
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(server.dns_port), "-d", str(questions), "-l", str(seconds)]
     command += ["-c", "4", "-q", "50", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -59,7 +59,7 @@ def show(size: int, case: str, result: dict[str, float], changes: float | None =
 
 
 class Writer:
-    """One client that changes a record of a zone again and again, below the rate that a key may have."""
+    """One client that repeatedly changes a record of a zone, below the rate limit of its key."""
 
     def __init__(self, server: Served, zone: int) -> None:
         self._server, self._zone = server, zone

@@ -1,6 +1,6 @@
-"""What clients ask of each service, as a script does it; the last request of each deed is the one that is looked at.
+"""The client operations that docs/cost.md measures. Only the last request of each is counted.
 
-Written for data directories that `bench.luarocks`, `bench.contentdb` and `bench.hel` have filled, at any size.
+They need a data directory that `bench.luarocks`, `bench.contentdb` and `bench.hel` have filled, at any size.
 """
 
 import itertools
@@ -23,19 +23,17 @@ from tests.luadns.conftest import basic
 from tests.luarocks.conftest import rock, rockspec
 from tests.web.gateway_events import sample
 
-Deed = Callable[[int], Spent]
+Operation = Callable[[int], Spent]
 Make = Callable[[int], dict[str, Any]]
 DIALOG = "protocol_version=53&engine_version=5.17.1&formspec_version=9&include_images=false"
 GAMES_LIST = "type=mod&type=game&type=txp&protocol_version=53&engine_version=5.17.1&hide=nonfree&hide=desktop_default"
+Operations = Iterator[tuple[str, Operation]]
 
 
-Deeds = Iterator[tuple[str, Deed]]
+def everything() -> Operations:
+    """Yield names and operations: an operation takes the number of the repetition and returns its cost.
 
-
-def everything() -> Deeds:
-    """Names and deeds: a deed is another one with each number, and tells what it cost.
-
-    Those of jobs say so, and come first, before the others make accounts and packages.
+    Names of jobs start with `job: `. Jobs come first, before the other operations create accounts and packages.
     """
     services = {
         "LuaRocks": of_luarocks,
@@ -46,30 +44,33 @@ def everything() -> Deeds:
     }
     yield from of_jobs()
     yield from of_all()
-    for service, deeds in services.items():
-        for name, ask in deeds():
-            yield f"{service}: {name}", ask
+    for service, operations in services.items():
+        for name, operation in operations():
+            yield f"{service}: {name}", operation
 
 
-def request(method: str, address: str, status: int = 200, make: Make | None = None, **more: Any) -> Deed:
-    """Ask this, with the number in the address, and with what `make` makes of it; it must be answered so."""
+def request(method: str, address: str, status: int = 200, make: Make | None = None, **more: Any) -> Operation:
+    """An operation of one request, which must get this `status`.
+
+    The number of the repetition replaces `{n}` in the address; `make` returns further arguments for it.
+    """
     client = Metered()
 
-    def ask(number: int) -> Spent:
+    def operation(number: int) -> Spent:
         path, _, query = address.replace("{n}", str(number)).partition("?")
         reply = client.request(method, path, **{"query": query, **more, **(make(number) if make else {})})
         assert reply.status == status, f"{method} {path}: {reply.status} {reply.body[:300]!r}"
         return client.spent
 
-    return ask
+    return operation
 
 
-def of_all() -> Deeds:
+def of_all() -> Operations:
     yield "health check", request("GET", "/healthz")
     yield "unknown path", request("GET", "/no/such/path", 404)
 
 
-def of_luarocks() -> Deeds:
+def of_luarocks() -> Operations:
     key = credentials.create(accounts.create("cost-rocks", "rocks@example.org"), "luarocks")[1]
     client, agent = Metered(), {"User-Agent": "LuaSocket/3.1.0"}
 
@@ -99,16 +100,19 @@ def of_luarocks() -> Deeds:
             reply = client.post(f"/api/1/{key}/upload_rock/{made}", files=file)
             assert reply.status == 200, reply.body
     known = {**agent, "If-Modified-Since": str(client.get("/manifest-5.1.zip").header("last-modified"))}
-    yield "manifest, zipped, as `luarocks install` asks", request("GET", "/manifest-5.1.zip", headers=agent)
-    yield "manifest that the client has already", request("GET", "/manifest-5.1.zip", 304, headers=known)
+    yield "manifest, zipped, for `luarocks install`", request("GET", "/manifest-5.1.zip", headers=agent)
+    yield "manifest, not modified", request("GET", "/manifest-5.1.zip", 304, headers=known)
     yield "manifest as text", request("GET", "/manifest-5.1", headers=agent)
     yield "manifest of one account", request("GET", "/manifests/author7/manifest-5.1.zip", headers=agent)
     yield "rockspec", request("GET", "/cost-read-1.0-1.rockspec", headers=agent)
     yield "rock of 2 KB", request("GET", "/cost-read-1.0-1.src.rock", headers=agent)
-    yield "rock of 4.6 MB, by a link", request("GET", "/cost-read-1.0-1.linux-x86_64.rock", 302, headers=agent)
+    yield "rock of 4.6 MB, through a link", request("GET", "/cost-read-1.0-1.linux-x86_64.rock", 302, headers=agent)
     yield "search", request("GET", "/api/1/modules?q=json+{n}")
     yield "one module", request("GET", "/api/1/modules/lua-date-7")
-    yield "is a version there?", request("GET", f"/api/1/{key}/check_rockspec?package=cost-read&version=1.0-1")
+    yield (
+        "check whether a version exists",
+        request("GET", f"/api/1/{key}/check_rockspec?package=cost-read&version=1.0-1"),
+    )
     yield (
         "upload a rockspec",
         request(
@@ -122,16 +126,16 @@ def of_luarocks() -> Deeds:
     yield "verify a second factor", verify
 
 
-def of_contentdb() -> Deeds:
+def of_contentdb() -> Operations:
     author = accounts.create("cost-mods", "mods@example.org")
     bearer = {"Authorization": "Bearer " + credentials.create(author, "contentdb")[1]}
-    judge = accounts.create("cost-judge", "judge@example.org", rank="ADMIN")  # whom no pace holds up
+    judge = accounts.create("cost-judge", "judge@example.org", rank="ADMIN")  # exempt from the rate limits of reviews
     admin = {"Authorization": "Bearer " + credentials.create(judge, "contentdb")[1]}
     client, game = Metered(), {"User-Agent": "Luanti/5.17.1 (Linux/6.1.0 x86_64)", "Accept-Encoding": "gzip"}
     numbers = itertools.count()
 
     def made() -> str:
-        """The path of a new package: one takes only so many releases in a while."""
+        """The API path of a new package, because the number of releases per package and hour is limited."""
         name = f"mod{next(numbers)}"
         draft(f"cost-mods/{name}")
         wake()
@@ -156,26 +160,32 @@ def of_contentdb() -> Deeds:
     images: list[str] = []
     check(0)
     change("cost-mods/mod0", state="APPROVED")
-    review = {"json": {"rating": 5, "title": "It is as it should be", "comment": "I would *buy* it again."}}
+    review = {"json": {"rating": 5, "title": "It does what it should", "comment": "I would *buy* it again."}}
     screenshot(0)
-    yield "the game's list", request("GET", f"/api/packages/?{GAMES_LIST}", headers=game)
+    yield "package list in the game", request("GET", f"/api/packages/?{GAMES_LIST}", headers=game)
     yield "whole list", request("GET", "/api/packages/", headers=game)
     yield "search", request("GET", "/api/packages/?type=mod&q=iron+{n}&fmt=keys", headers=game)
     yield "one package", request("GET", "/api/packages/author7/iron_7/", headers=game)
-    yield "its releases", request("GET", "/api/packages/author7/iron_7/releases/", headers=game)
-    yield "the game's dialog of one", request("GET", f"/api/packages/author7/iron_7/for-client/?{DIALOG}", headers=game)
+    yield "releases of a package", request("GET", "/api/packages/author7/iron_7/releases/", headers=game)
     yield (
-        "its reviews there",
+        "package dialog in the game",
+        request("GET", f"/api/packages/author7/iron_7/for-client/?{DIALOG}", headers=game),
+    )
+    yield (
+        "reviews in the game",
         request("GET", f"/api/packages/cost-mods/mod0/for-client/reviews/?{DIALOG}", headers=game),
     )
-    yield "its page, in a browser", request("GET", "/packages/author7/iron_7/", headers=BROWSER)
-    yield "its statistics", request("GET", "/api/packages/author7/iron_7/stats/")
+    yield "package page, in a browser", request("GET", "/packages/author7/iron_7/", headers=BROWSER)
+    yield "statistics of a package", request("GET", "/api/packages/author7/iron_7/stats/")
     yield "scores", request("GET", "/api/scores/", headers={"Accept-Encoding": "gzip"})
     yield "homepage", request("GET", "/api/homepage/")
-    yield "its dependencies", request("GET", "/api/packages/author7/iron_7/dependencies/?only_hard=1", headers=game)
+    yield (
+        "dependencies of a package",
+        request("GET", "/api/packages/author7/iron_7/dependencies/?only_hard=1", headers=game),
+    )
     yield "updates", request("GET", "/api/updates/", headers=game)
     yield (
-        "download, by a link",
+        "download, through a link",
         request(
             "GET",
             "/packages/cost-mods/mod0/download/?reason=new",
@@ -184,7 +194,7 @@ def of_contentdb() -> Deeds:
         ),
     )
     yield "thumbnail", request("GET", images[0].replace("/uploads/", "/thumbnails/1/"))
-    yield "make a release by zip", release
+    yield "create a release from a zip", release
     yield "job: check a release", check
     yield "add a screenshot", screenshot
     yield "review a package", request("PUT", "/api/packages/cost-mods/mod0/reviews/", headers=admin, **review)
@@ -199,7 +209,7 @@ def of_contentdb() -> Deeds:
     )
 
 
-def of_hel() -> Deeds:
+def of_hel() -> Operations:
     author = accounts.create("cost-oc", "oc@example.org", "wonderland")
     bearer = {"Authorization": "Bearer " + credentials.create(author, "hel")[1]}
     client = Metered()
@@ -242,7 +252,7 @@ def of_hel() -> Deeds:
     yield "store a file", request("POST", "/hel/files", 201, headers=bearer, make=stored)
 
 
-def of_luadns() -> Deeds:
+def of_luadns() -> Operations:
     account = accounts.create("cost-dns", "dns@example.org")
     accounts.switch_luadns(account, True)
     key = {"Authorization": basic("dns@example.org", credentials.create(account, "luadns")[1]), "Accept": "*/*"}
@@ -269,39 +279,39 @@ def of_luadns() -> Deeds:
     wake()
     yield "list zones", request("GET", "/v1/zones", headers=key)
     yield "one zone of 30 records", request("GET", f"/v1/zones/{zone}", headers=key)
-    yield "its records", request("GET", records, headers=key)
-    yield "take a record away", take
+    yield "records of a zone", request("GET", records, headers=key)
+    yield "delete a record", take
     yield "job: publish the zone at Route 53", publish
     yield "add a record", request("POST", records, headers=key, make=make)
     yield (
-        "make a zone",
+        "create a zone",
         request("POST", "/v1/zones", headers=key, make=lambda number: {"json": {"name": f"cost-{number}.example"}}),
     )
 
 
-def of_account() -> Deeds:
+def of_account() -> Operations:
     account = accounts.create("cost-person", "person@example.org", "wonderland")
     entry = {"username": "cost-person", "password": "wonderland"}
     session = {"Authorization": "Bearer " + credentials.create(account, credentials.SESSION)[1]}
     yield "log in", request("POST", "/account/api/log-in", json=entry)
-    yield "who am I?", request("GET", "/account/api/me", headers=session)
+    yield "current account", request("GET", "/account/api/me", headers=session)
     yield "overview, in a browser", request("GET", "/account", headers={**session, **BROWSER})
-    yield "make a key", request("POST", "/account/api/keys", 201, headers=session, json={"service": "hel"})
+    yield "create a key", request("POST", "/account/api/keys", 201, headers=session, json={"service": "hel"})
 
 
-def of_jobs() -> Deeds:
+def of_jobs() -> Operations:
     def tick(number: int) -> Spent:
         return meter.measure(lambda: moonbase.run_jobs(sample("schedule"), None))[1]
 
-    def repeat(name: str) -> Deed:
+    def repeat(name: str) -> Operation:
         return lambda number: meter.measure(lambda: jobs.run_now(name))[1]
 
-    yield "job: the clock, nothing due", tick
-    yield "job: the queue, nothing due", lambda _: wake()
+    yield "job: scheduled function, nothing due", tick
+    yield "job: queue function, nothing due", lambda _: wake()
     for name, every in sorted(jobs._periods.items()):
         yield f"job: {name}, every {every} s, nothing new", repeat(name)
 
 
 def wake() -> Spent:
-    """What a message in the queue makes the function do."""
+    """The cost of the queue function, called for one message."""
     return meter.measure(lambda: moonbase.wake_jobs(sample("sqs"), None))[1]

@@ -1,4 +1,4 @@
-"""The one-machine server's HTTP beside nginx and static files of the same size, in the same run.
+"""The one-machine server's HTTP performance, compared in the same run with nginx serving static files of the same size.
 
     python -m bench.gateway [SECONDS]
 
@@ -53,13 +53,13 @@ def show(name: str, theirs: float, ours: float) -> None:
 
 
 def wrk(url: str, connections: int, seconds: int) -> float:
-    """Requests per second; every answer must be a good one."""
+    """Requests per second; every response must have a 2xx status."""
     threads = min(connections, 2)
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}", url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in said, said
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found, said
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert found, output
     return float(found[1])
 
 
@@ -91,7 +91,7 @@ def make_link(data: Path, source: Path) -> str:
 
 @contextmanager
 def nginx(place: Path) -> Iterator[str]:
-    """Serve `place`/files."""
+    """Let nginx serve the directory `files` in `place`."""
     (place / "files" / "api").mkdir(parents=True)
     (place / "files" / "api" / "tool_version").write_bytes(TRIVIAL)
     with (place / "files" / "large").open("wb") as file:
@@ -117,7 +117,7 @@ def moonbase(data: Path) -> Iterator[str]:
 
 @contextmanager
 def served(command: list[str], port: int) -> Iterator[str]:
-    """A server in a process of its own, until the block ends."""
+    """Run a server process until the block ends; yields its URL."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

@@ -1,4 +1,4 @@
-"""Hel over a real server, one request after the other on one connection, beside the original.
+"""Hel on a real server, with sequential requests on one connection, compared with the original.
 
     python -m bench.hel [--packages 1000 3000] [--requests 500]
 
@@ -23,7 +23,7 @@ from bench.servers import Caller
 from tests.servers import Server, serving
 
 ORIGINAL = {1000: 126.0, 3000: 418.0}  # ms per list
-AIM = 100
+AIM = 100  # how many times faster than the original a list should be
 _WORDS = ("iron", "copper", "robot", "nano", "screen", "redstone", "modem", "tape", "drone", "reactor", "grid", "solar")
 _NO_QUOTA = {"MOONBASE_HEL_PACKAGES": "1000000", "MOONBASE_HEL_PACKAGE_BYTES": str(2**40)}
 
@@ -42,19 +42,19 @@ def main() -> None:
         for packages in sorted(options.packages):
             times = [author.publish(number) for number in range(published, packages)]
             published = packages
-            _tell(packages, "publish", times, 0, None)
+            _show(packages, "publish", times, 0, None)
             for name, path in REQUESTS.items():
                 author.get(path(0))
                 answers = [author.get(path(number)) for number in range(1, options.requests)]
                 original = ORIGINAL.get(packages) if name.startswith(("list", "search")) else None
-                _tell(packages, name, [took for took, _ in answers], answers[-1][1], original)
+                _show(packages, name, [took for took, _ in answers], answers[-1][1], original)
 
 
 REQUESTS: dict[str, Callable[[int], str]] = {
     "list": lambda _: "/packages",
     "list, each page": lambda number: f"/packages?offset={number * 20 % 1000}",
     "search": lambda _: "/packages?q=iron",
-    "search, each new": lambda number: f"/packages?q=iron+{number}",
+    "search, new words": lambda number: f"/packages?q=iron+{number}",
     "search, newest first": lambda number: f"/packages?q=robot+{number % 50}&sort=-updated",
     "one package": lambda number: f"/packages/package-{number}",
     "index": lambda _: "/hel/index",
@@ -69,14 +69,14 @@ class Author:
         self._key = server.make_key("bench", "hel")
 
     def get(self, path: str) -> tuple[float, int]:
-        """Milliseconds, and bytes of the answer."""
-        took, body = self._caller.ask("GET", path)
+        """Return the milliseconds and the bytes of the response."""
+        took, body = self._caller.request("GET", path)
         return took, len(body)
 
     def publish(self, number: int) -> float:
-        """Milliseconds to create a package."""
+        """Create a package; returns the milliseconds."""
         body = json.dumps(_package(number)).encode()
-        return self._caller.ask("POST", "/packages", body, Authorization=f"Bearer {self._key}")[0]
+        return self._caller.request("POST", "/packages", body, Authorization=f"Bearer {self._key}")[0]
 
 
 def _package(number: int) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def _package(number: int) -> dict[str, Any]:
     }
 
 
-def _tell(packages: int, name: str, times: list[float], size: int, original: float | None) -> None:
+def _show(packages: int, name: str, times: list[float], size: int, original: float | None) -> None:
     median, slow = statistics.median(times), statistics.quantiles(times, n=20)[-1]
-    beside = f"{original:>8.0f} {original / median:>5.0f}x" if original else ""
+    compared = f"{original:>8.0f} {original / median:>5.0f}x" if original else ""
     aim = f"  aim {AIM}x" if original and name == "list" else ""
-    print(f"{packages:>8}  {name:<22} {median:>9.2f} {slow:>8.2f} {size:>8} {beside}{aim}", flush=True)
+    print(f"{packages:>8}  {name:<22} {median:>9.2f} {slow:>8.2f} {size:>8} {compared}{aim}", flush=True)
 
 
 def fill(data: Path, count: int) -> None:
-    """Store so many packages in a data directory that has none."""
+    """Store `count` packages in an empty data directory."""
     from standalone.runtime import open_data
 
     open_data(data)

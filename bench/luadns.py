@@ -1,9 +1,9 @@
-"""LuaDNS' API over a real server: one zone, one writer and eight, reads of one record; beside PowerDNS 4.7 on SQLite.
+"""LuaDNS' API on a real server: changes of one zone by one to eight writers, and reads; compared with PowerDNS 4.7.
 
     python -m bench.luadns [--records 30 3000] [--seconds 4]
 
-PowerDNS (Debian: pdns-server, pdns-backend-sqlite3) is measured in the same run where it is installed. One change is
-a record set replaced there, and a record here; one read is a record set there, and a record here. The rate limit is
+PowerDNS on SQLite (Debian: pdns-server, pdns-backend-sqlite3) is measured in the same run if it is installed. A change
+replaces a record set in PowerDNS and a record in Moonbase; a read returns a record set and a record. The rate limit is
 off.
 """
 
@@ -31,12 +31,12 @@ SCHEMA = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
 ZONE = "example.com"
 TICK = os.sysconf("SC_CLK_TCK")
 Call = tuple[str, str, Any]
-Result = tuple[float, int, float]  # good answers per second, failures, milliseconds of the server's CPU per good one
+Result = tuple[float, int, float]  # successes per second, failures, the server's CPU milliseconds per success
 
 
 @dataclass
 class Subject:
-    """A server with the zone on it: how to change, read and list a record of it, by number."""
+    """A server with the zone, and the calls that change, read and list its records by number."""
 
     name: str
     port: int
@@ -47,7 +47,7 @@ class Subject:
     listing: Call
 
     def cpu(self) -> float:
-        """Seconds of CPU that the server and its workers have used."""
+        """CPU seconds that the server and its workers have used."""
         spent, waiting = 0, [self.process.pid]
         while waiting:
             pid = waiting.pop()
@@ -57,7 +57,7 @@ class Subject:
         return spent / TICK
 
     def connect(self) -> Callable[[Call], int]:
-        """A connection of one's own; calls give their status."""
+        """Open a connection; returns a function that sends a call and returns its status."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.connect()
         assert connection.sock is not None
@@ -96,13 +96,13 @@ def main() -> None:
 
 
 def measure(subject: Subject, records: int, seconds: float) -> dict[str, Result]:
-    """Good answers per second and failures, by what was asked."""
+    """Return the result of each load test by its name."""
 
-    def change(worker: int, turn: int) -> Call:
-        return subject.change((worker * 211 + turn) % records, turn)
+    def change(worker: int, count: int) -> Call:
+        return subject.change((worker * 211 + count) % records, count)
 
-    def read(worker: int, turn: int) -> Call:
-        return subject.read((worker * 211 + turn) % records)
+    def read(worker: int, count: int) -> Call:
+        return subject.read((worker * 211 + count) % records)
 
     return {
         "change a record, 1 writer": load(subject, change, 1, seconds),
@@ -110,19 +110,19 @@ def measure(subject: Subject, records: int, seconds: float) -> dict[str, Result]
         "change a record, 8 writers": load(subject, change, 8, seconds),
         "read a record, 1 reader": load(subject, read, 1, seconds),
         "read a record, 8 readers": load(subject, read, 8, seconds),
-        "read the whole zone": load(subject, lambda worker, turn: subject.listing, 1, seconds),
+        "read the whole zone": load(subject, lambda worker, count: subject.listing, 1, seconds),
     }
 
 
 def load(subject: Subject, call: Callable[[int, int], Call], workers: int, seconds: float) -> Result:
-    """Send requests on so many connections for a while."""
+    """Send requests on `workers` connections for `seconds`."""
     statuses: list[int] = []
 
     def work(worker: int) -> None:
-        send, turn, end = subject.connect(), 0, time.perf_counter() + seconds
+        send, count, end = subject.connect(), 0, time.perf_counter() + seconds
         while time.perf_counter() < end:
-            statuses.append(send(call(worker, turn)))
-            turn += 1
+            statuses.append(send(call(worker, count)))
+            count += 1
 
     started, before = time.perf_counter(), subject.cpu()
     threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]
@@ -137,7 +137,7 @@ def load(subject: Subject, call: Callable[[int, int], Call], workers: int, secon
 
 @contextmanager
 def moonbase(directory: Path, records: int) -> Iterator[Subject]:
-    """Moonbase, one worker for each core, on an empty data directory."""
+    """Run Moonbase, with one worker per core, on an empty data directory."""
     data, port = directory / "data", free_port()
     command = [sys.executable, str(ROOT / "moonbase"), "--data", str(data), "--json"]
 
@@ -161,10 +161,10 @@ def moonbase(directory: Path, records: int) -> Iterator[Subject]:
             port,
             process,
             headers,
-            lambda record, turn: (
+            lambda record, count: (
                 "PUT",
                 paths[record],
-                {**names[record], "content": f"198.51.{turn // 256}.{turn % 256}"},
+                {**names[record], "content": f"198.51.{count // 256}.{count % 256}"},
             ),
             lambda record: ("GET", paths[record], None),
             ("GET", f"/v1/zones/{zone}/records", None),
@@ -173,7 +173,7 @@ def moonbase(directory: Path, records: int) -> Iterator[Subject]:
 
 @contextmanager
 def powerdns(directory: Path, records: int) -> Iterator[Subject]:
-    """PowerDNS with its API on an SQLite file, whose journal is WAL and whose writes are synchronous as ours are."""
+    """Run PowerDNS with its API on an SQLite file, with WAL and synchronous writes, as Moonbase has them."""
     database, port = directory / "pdns.sqlite", free_port()
     with sqlite3.connect(database) as made:
         made.executescript(f"PRAGMA journal_mode = WAL; {SCHEMA.read_text()}")
@@ -203,10 +203,10 @@ def powerdns(directory: Path, records: int) -> Iterator[Subject]:
             port,
             process,
             headers,
-            lambda record, turn: (
+            lambda record, count: (
                 "PATCH",
                 f"{zones}/{ZONE}.",
-                {"rrsets": [{**rrset(record, f"198.51.{turn // 256}.{turn % 256}"), "changetype": "REPLACE"}]},
+                {"rrsets": [{**rrset(record, f"198.51.{count // 256}.{count % 256}"), "changetype": "REPLACE"}]},
             ),
             lambda record: ("GET", f"{zones}/{ZONE}.?rrset_name=h{record}.{ZONE}.&rrset_type=A", None),
             ("GET", f"{zones}/{ZONE}.", None),
@@ -214,7 +214,7 @@ def powerdns(directory: Path, records: int) -> Iterator[Subject]:
 
 
 def rrset(record: int, content: str) -> dict[str, Any]:
-    """A record set in the words of PowerDNS."""
+    """A record set in PowerDNS' format."""
     return {
         "name": f"h{record}.{ZONE}.",
         "type": "A",
@@ -224,7 +224,7 @@ def rrset(record: int, content: str) -> dict[str, Any]:
 
 
 def post(port: int, headers: dict[str, str], path: str, body: Any) -> Any:
-    """Make something; what came back."""
+    """POST a JSON body; returns the parsed response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", path, json.dumps(body), headers)
     answer = connection.getresponse()
@@ -235,7 +235,7 @@ def post(port: int, headers: dict[str, str], path: str, body: Any) -> Any:
 
 @contextmanager
 def running(command: list[str], port: int, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server until the block ends."""
+    """Run a server until the block ends."""
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
     )
@@ -254,7 +254,7 @@ def running(command: list[str], port: int, **environment: str) -> Iterator["subp
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,10 +1,10 @@
-"""LuaRocks over a real server: manifests, and how soon they have what was published, beside luarocks.org's own server.
+"""LuaRocks on a real server: manifests, and the time from a publish to its manifest, compared with the original server.
 
     python -m bench.luarocks [--modules 1000 3000] [--seconds 3]
 
 Each module has three versions with a rockspec and a rock. luarocks.org's server (OpenResty, PostgreSQL) and
-`luarocks-admin add`, which writes the manifest of a directory anew, were measured on two cores. What the forks that
-evaluate rockspecs use is not in the CPU of an upload, about 2 ms each.
+`luarocks-admin add`, which rewrites the manifest of a directory, were measured on two cores. The CPU time of an upload
+excludes the child process that evaluates the rockspec, about 2 ms.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from bench.servers import Caller, Load, Server, busy, filled, request, serving
 
 ACCOUNTS = 50
 PUBLISHES = 60
-FIRST_ID = 10**9  # of what is filled in: the server gives ids from 1
+FIRST_ID = 10**9  # of the modules that `fill` stores: the server issues ids from 1
 MANIFESTS = ("/manifest-5.1", "/manifest-5.1.zip", "/manifest-5.1.json", "/manifests/author7/manifest-5.1.zip")
 # by number of modules: ms to the manifest after a publish, uploads/s, ms of luarocks-admin
 ORIGINAL = {1000: (106.0, 172.0, 2900.0), 3000: (288.0, 82.0, 9300.0)}
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     options = parser.parse_args()
     print(busy())
-    print(f"{'modules':>7}  {'':<44} {'':>12} {'CPU ms':>7} {'bytes':>8} {'to beat':>8} {'ratio':>7}")
+    print(f"{'modules':>7}  {'':<44} {'':>12} {'CPU ms':>7} {'bytes':>8} {'original':>8} {'ratio':>7}")
     for modules in options.modules:
         with tempfile.TemporaryDirectory() as directory:
             data = Path(directory) / "data"
@@ -58,27 +58,27 @@ class Bench:
 
     def run(self, seconds: float) -> None:
         for path in MANIFESTS:
-            self._tell_rate(f"GET {path}, warm", self._server.load(path, seconds))
+            self._show_rate(f"GET {path}, warm", self._server.load(path, seconds))
         for path in MANIFESTS[:2]:
             published, after = self._publish_and_read(path)
-            self._tell_time(f"{path}, the first after a publish", after, self._after_publish)
-        self._tell_time("publish and manifest together", published, self._admin)
+            self._show_time(f"{path}, the first after a publish", after, self._after_publish)
+        self._show_time("publish and manifest together", published, self._admin)
         for connections in (1, 8):
             load = self._server.repeat(lambda _: self._upload(), seconds, connections)
-            self._tell_rate(f"uploads, {connections} at once", load, self._uploads)
+            self._show_rate(f"uploads, {connections} at once", load, self._uploads)
 
     def _publish_and_read(self, path: str) -> tuple[list[float], list[float]]:
-        """Milliseconds from the start of an upload, and from its end, to the whole next manifest.
+        """Milliseconds from the start of an upload, and from its end, to the end of the next manifest.
 
-        Readers take turns, so that it is not always the worker that published which is asked.
+        Several connections read in rotation, so that not only the worker that published answers.
         """
         publisher, readers = Caller(self._server.port), [Caller(self._server.port) for _ in range(6)]
         both, after = [], []
-        versions = _versions(publisher.ask("GET", path)[1])
+        versions = _versions(publisher.request("GET", path)[1])
         for reader in itertools.islice(itertools.cycle(readers), PUBLISHES):
             path_of_key, body = self._form()
-            uploading, _ = publisher.ask("POST", path_of_key, body, **_FORM)
-            reading, manifest = reader.ask("GET", path)
+            uploading, _ = publisher.request("POST", path_of_key, body, **_FORM)
+            reading, manifest = reader.request("GET", path)
             assert _versions(manifest) == versions + 1, "the manifest is old"
             versions += 1
             after.append(reading)
@@ -90,25 +90,26 @@ class Bench:
         return request("POST", path, body, **_FORM)
 
     def _form(self) -> tuple[str, bytes]:
-        """The path and the body that publish one more version of one of the modules."""
+        """The path and the body of a request that publishes one more version of one of the modules."""
         number = next(self._numbers)
         module = number % self._modules
         rockspec = _rockspec(module, f"4.{number // self._modules}-1")
         head = b'--B\r\nContent-Disposition: form-data; name="rockspec_file"; filename="x.rockspec"\r\n\r\n'
         return f"/api/1/{self._keys[module % ACCOUNTS]}/upload", head + rockspec + b"\r\n--B--\r\n"
 
-    def _tell_rate(self, name: str, load: Load, original: float | None = None) -> None:
-        beside = f"{original:>6.0f}/s {load.rate / original:>6.1f}x" if original else ""
+    def _show_rate(self, name: str, load: Load, original: float | None = None) -> None:
+        compared = f"{original:>6.0f}/s {load.rate / original:>6.1f}x" if original else ""
         print(
-            f"{self._modules:>7}  {name:<44} {load.rate:>10.0f}/s {load.cpu:>7.2f} {load.size:>8} {beside}", flush=True
+            f"{self._modules:>7}  {name:<44} {load.rate:>10.0f}/s {load.cpu:>7.2f} {load.size:>8} {compared}",
+            flush=True,
         )
 
-    def _tell_time(self, name: str, times: list[float], original: float | None) -> None:
+    def _show_time(self, name: str, times: list[float], original: float | None) -> None:
         median = statistics.median(times)
         slow = statistics.quantiles(times, n=20)[-1]
-        beside = f"{original:>6.0f}ms {original / median:>6.1f}x" if original else ""
+        compared = f"{original:>6.0f}ms {original / median:>6.1f}x" if original else ""
         print(
-            f"{self._modules:>7}  {name:<44} {median:>10.1f}ms {'':>7} {'':>8} {beside}  (95%: {slow:.1f} ms)",
+            f"{self._modules:>7}  {name:<44} {median:>10.1f}ms {'':>7} {'':>8} {compared}  (95%: {slow:.1f} ms)",
             flush=True,
         )
 
@@ -117,7 +118,7 @@ _FORM = {"Content-Type": "multipart/form-data; boundary=B"}
 
 
 def fill(data: Path, count: int) -> list[str]:
-    """Store so many modules of `ACCOUNTS` accounts in an empty data directory; returns the accounts' keys."""
+    """Store `count` modules of `ACCOUNTS` accounts in an empty data directory; returns the accounts' keys."""
     from standalone.runtime import open_data
 
     open_data(data)
@@ -136,7 +137,7 @@ def fill(data: Path, count: int) -> list[str]:
 
 
 def items(number: int, user: str, user_id: int) -> Iterator[object]:
-    """A module, its three versions and their rocks; the files' bytes are nowhere."""
+    """The items of a module, its three versions and their rocks; their blobs do not exist."""
     from chalicelib.luarocks.entries import rock_sk
     from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
 
@@ -189,7 +190,7 @@ def items(number: int, user: str, user_id: int) -> Iterator[object]:
 
 
 def _versions(manifest: bytes) -> int:
-    """How many versions a manifest lists, zipped or not."""
+    """The number of versions in a manifest, zipped or not."""
     if manifest.startswith(b"PK"):
         archive = zipfile.ZipFile(io.BytesIO(manifest))
         manifest = archive.read(archive.namelist()[0])

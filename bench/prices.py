@@ -1,4 +1,4 @@
-"""What AWS asks for, and what a deed comes to by it. Prices are in dollars, for us-east-1, without any free tier."""
+"""AWS' prices, and the cost of an operation. Prices are in dollars, for us-east-1, without any free tier."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ MILLION = 1_000_000
 GB = 10**9
 MONTH = 30 * 24 * 60  # minutes
 
-MESSAGE = "SQS request; a message is sent, fetched and dropped"
+MESSAGE = "SQS request; a message is sent, received and deleted"
 
 PRICES = {
     "DynamoDB read request unit, on demand": (0.125, "million"),
@@ -25,7 +25,7 @@ PRICES = {
     MESSAGE: (0.40, "million"),
     "KMS request": (3.00, "million"),
     "KMS key": (1.00, "month"),
-    "CloudWatch log, taken in": (0.50, "GB"),
+    "CloudWatch log, ingested": (0.50, "GB"),
     "CloudWatch alarm": (0.10, "month"),
     "CloudWatch metric": (0.30, "month"),
     "Route 53 hosted zone, the first 25": (0.50, "month"),
@@ -34,15 +34,15 @@ PRICES = {
 
 MEMORY = 1024  # MB of the functions; see .chalice/config.json
 WHOLE_CORE = 1769  # MB at which Lambda gives one virtual CPU; below, a share
-LOG_BYTES = 800  # that Lambda and the app write about each call
-# Milliseconds that a call takes elsewhere, in which the function waits and is paid for. Assumed: a log of one's own
-# installation knows better.
+LOG_BYTES = 800  # that Lambda and the app write per call of a function
+# The duration of AWS calls in milliseconds; the function waits meanwhile and is paid for. Assumed: the log of a real
+# installation has better numbers.
 WAITS = {"dynamodb": 5, "dynamodb:TransactWriteItems": 12, "s3": 25, "sqs": 10, "kms": 10, "route53": 100}
 
 
 @dataclass(frozen=True)
 class Bill:
-    """Dollars for a million of something."""
+    """Dollars per million operations."""
 
     dynamodb: float
     functions: float  # Lambda, and its log
@@ -61,7 +61,7 @@ class Bill:
 
 
 def bill(spent: Spent, call_cpu: float, *, by_gateway: bool = True) -> Bill:
-    """What a million such deeds cost, when a call of AWS takes `call_cpu` seconds of CPU."""
+    """Return the cost of a million such operations, if an AWS call takes `call_cpu` seconds of CPU."""
     cost = {name: dollars for name, (dollars, _) in PRICES.items()}
     reads, writes = spent.read_units, spent.write_units
     out = spent.from_bucket + (spent.from_gateway if by_gateway else 0)
@@ -71,7 +71,7 @@ def bill(spent: Spent, call_cpu: float, *, by_gateway: bool = True) -> Bill:
         + writes * cost["DynamoDB write request unit, on demand"],
         functions=cost["Lambda request"]
         + seconds * MEMORY / 1024 * cost["Lambda duration, x86"]
-        + MILLION * LOG_BYTES / GB * cost["CloudWatch log, taken in"],
+        + MILLION * LOG_BYTES / GB * cost["CloudWatch log, ingested"],
         others=sum(number * _dollars(call) for call, number in spent.calls.items()),
         transfer=MILLION * out / GB * cost["bytes to the internet"],
         gateway=cost["API Gateway request, REST"] if by_gateway else 0.0,
@@ -79,9 +79,9 @@ def bill(spent: Spent, call_cpu: float, *, by_gateway: bool = True) -> Bill:
 
 
 def milliseconds(spent: Spent, call_cpu: float) -> float:
-    """How long Lambda has the function at work: its CPU at its share of a core, and the calls that it waits for."""
+    """The billed duration of the function: its CPU time at its share of a core, and the AWS calls that it waits for."""
     calls = dict(spent.calls)
-    if spent.from_bucket:  # that one is the client's, who follows the link
+    if spent.from_bucket:  # the client makes that call, when it follows the link
         calls["s3:GetObject"] -= 1
     cpu = 1000 * (max(spent.cpu, 0) + sum(calls.values()) * call_cpu)
     waits = sum(number * WAITS.get(call, WAITS[call.partition(":")[0]]) for call, number in calls.items())

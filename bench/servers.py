@@ -1,4 +1,4 @@
-"""A real server to measure, and who asks it."""
+"""A real server to measure, and clients that load it."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Load:
-    """What a while of asking came to: answers per second, the server's CPU ms for each, and the bytes of one."""
+    """The result of a load test: responses per second, the server's CPU ms per response, and bytes of a response."""
 
     rate: float
     cpu: float
@@ -37,7 +37,7 @@ class Server:
     process: "subprocess.Popen[bytes]"
 
     def load(self, path: str, seconds: float, *, connections: int = 4, warm_up: float = 0.5, **headers: str) -> Load:
-        """Ask for a path again and again on all connections; `{n}` in it is another number each time."""
+        """GET a path repeatedly on all connections; `{n}` in it is replaced by a new random number each time."""
 
         def make(_: int) -> bytes:
             return request("GET", path.replace("{n}", str(random.randrange(10**9))), **headers)
@@ -46,21 +46,24 @@ class Server:
         return self.repeat(make, seconds, connections)
 
     def repeat(self, make: Callable[[int], bytes], seconds: float, connections: int) -> Load:
-        """Send what `make` makes for a connection (by number) and read the answer, again and again on all of them."""
+        """Send requests on all connections and read the responses, for `seconds`.
+
+        `make` returns the bytes of the next request; its argument is the number of the connection.
+        """
         counts, sizes = [0] * connections, [0] * connections
         before, began = self.cpu_seconds(), time.perf_counter()
         until = began + seconds
 
-        def run(place: int) -> None:
+        def run(number: int) -> None:
             with socket.create_connection(("127.0.0.1", self.port)) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 file = connection.makefile("rb", buffering=1 << 20)
                 while time.perf_counter() < until:
-                    connection.sendall(make(place))
-                    sizes[place] = _read(file)
-                    counts[place] += 1
+                    connection.sendall(make(number))
+                    sizes[number] = _read(file)
+                    counts[number] += 1
 
-        threads = [threading.Thread(target=run, args=(place,)) for place in range(connections)]
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(connections)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -87,8 +90,8 @@ class Caller:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[float, bytes]:
-        """Milliseconds, and the answer's body, which must be a good one."""
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[float, bytes]:
+        """Return the milliseconds that the response took, and its body; exits unless the status is 200 or 201."""
         began = time.perf_counter()
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
@@ -100,7 +103,7 @@ class Caller:
 
 
 def filled(bench: str, data: Path, count: int) -> Any:
-    """Let `bench` fill a data directory in a process of its own; returns what it prints, as JSON."""
+    """Let the module `bench` fill a data directory in a process of its own; returns its output, parsed as JSON."""
     command = [sys.executable, "-m", bench, "--fill", str(data), str(count)]
     done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE)
     return json.loads(done.stdout or b"null")
@@ -108,7 +111,7 @@ def filled(bench: str, data: Path, count: int) -> Any:
 
 @contextmanager
 def serving(data: Path) -> Iterator[Server]:
-    """A server with a worker per core, without a log."""
+    """Run a server with a worker per core, without a log."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -133,20 +136,20 @@ def serving(data: Path) -> Iterator[Server]:
 
 
 def busy() -> str:
-    """A word on what else the machine is doing, to print above figures."""
+    """The load of the machine in words, to print above figures."""
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} cores, load {load:.1f} before the start"
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """A request as it is sent."""
+    """The bytes of an HTTP/1.1 request."""
     fields = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def _read(file: BinaryIO) -> int:
-    """Read one answer; its body's length."""
+    """Read one response; returns the length of its body."""
     status = file.readline()
     assert b" 200 " in status, status
     length = 0

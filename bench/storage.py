@@ -1,9 +1,9 @@
-"""The tables of one machine through PynamoDB, as the services use them: operations per second, small and large.
+"""The storage engine through PynamoDB, as the services use it: operations per second, with a small and a large table.
 
     python -m bench.storage [DIRECTORY]
 
-The directory decides which disk is measured. A transaction waits for it; what that costs at least, an fsync, is
-measured beside it.
+The directory determines the disk that is measured. A transaction takes at least one fsync, which is measured for
+comparison.
 """
 
 import os
@@ -30,7 +30,7 @@ BODY = "x" * 300
 
 
 class Listing(GlobalSecondaryIndex["Thing"]):  # type: ignore[no-untyped-call]
-    """Twenty items to a list, by number."""
+    """Lists of twenty items, ordered by number."""
 
     class Meta:
         index_name = "listing"
@@ -95,7 +95,7 @@ def thing(number: int, body: str = BODY) -> Thing:
 
 
 def transact(number: int) -> None:
-    """A new item that must not exist yet, and a counter, as in every publish."""
+    """Create an item on condition that it does not exist, and set a counter, as every publish does."""
     writes = storage.Transaction()
     writes.create(Thing(f"new#{time.monotonic_ns()}", "thing", listing="new", number=number, body=BODY))
     writes.update(Thing("counter", "counter"), [Thing.number.set(number)])
@@ -113,7 +113,7 @@ def syncs(place: Path) -> Callable[[int], None]:
 
 
 def rate(call: Callable[[int], object]) -> float:
-    """Calls per second, one after the other: the best of three runs."""
+    """Sequential calls per second: the best of three runs."""
     best = 0.0
     for _ in range(3):
         began, numbers = time.perf_counter(), count()
