@@ -76,11 +76,11 @@ def fill(data: Path, count: int) -> None:
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.contentdb import index, reference
     from chalicelib.contentdb.reviews import index as review_index
-    from chalicelib.contentdb.statistics import statistics
-    from chalicelib.contentdb.tables import ContentDbItem
-    from chalicelib.contentdb.topics import topics
+    from chalicelib.contentdb.statistics import history
+    from chalicelib.contentdb.store import index, reference
+    from chalicelib.contentdb.store.tables import ContentDbItem
+    from chalicelib.contentdb.topics import forum
     from chalicelib.core import ids
 
     reference.seed()
@@ -95,24 +95,24 @@ def fill(data: Path, count: int) -> None:
     index.catalogue.rebuild()
     review_index.catalogue.rebuild()
     lately = {month: columns(month) for month in _last_months(3)}
-    statistics.catalogue.refresh(lambda _: {str(number + 1): lately for number in range(count)})
-    topics.replace(orjson.dumps([topic(number) for number in range(10_000)]))
+    history.catalogue.refresh(lambda _: {str(number + 1): lately for number in range(count)})
+    forum.replace(orjson.dumps([topic(number) for number in range(10_000)]))
 
 
 def months(count: int) -> Iterator[object]:
     """The items of two years of statistics: for the packages of each user, and for package 7."""
-    from chalicelib.contentdb.statistics import statistics
-    from chalicelib.contentdb.tables import MonthlyStats, UserStats
+    from chalicelib.contentdb.statistics import history
+    from chalicelib.contentdb.store.tables import MonthlyStats, UserStats
 
     written = {month: columns(month) for month in _last_months(_MONTHS)}
     of_author: dict[str, list[int]] = {}
     for number in range(count):
         of_author.setdefault(author(number), []).append(number + 1)
     for month, numbers in written.items():
-        yield MonthlyStats(statistics.stats_pk(8), month, columns=numbers)
+        yield MonthlyStats(history.stats_pk(8), month, columns=numbers)
         for name, theirs in of_author.items():
-            packed = statistics.pack({str(number): numbers for number in theirs})
-            yield UserStats(statistics.user_pk(name), month, packed=packed)
+            packed = history.pack({str(number): numbers for number in theirs})
+            yield UserStats(history.user_pk(name), month, packed=packed)
 
 
 def columns(month: str) -> list[list[int]]:
@@ -124,9 +124,9 @@ def columns(month: str) -> list[list[int]]:
 
 
 def _last_months(number: int) -> list[str]:
-    from chalicelib.contentdb.statistics import series, statistics
+    from chalicelib.contentdb.statistics import history, series
 
-    last = statistics.today()
+    last = history.today()
     return list(series.months_between(last.replace(year=last.year - 3), last))[-number:]
 
 
@@ -145,7 +145,7 @@ def author(number: int) -> str:
 
 def items(number: int) -> Iterator[object]:
     """The items of a package: itself, its counters, a release and a screenshot."""
-    from chalicelib.contentdb.tables import (
+    from chalicelib.contentdb.store.tables import (
         Counters,
         Package,
         Release,
@@ -212,7 +212,7 @@ def items(number: int) -> Iterator[object]:
 
 def reviews(number: int) -> Iterator[object]:
     """The items of three reviews of a package, or of 200 for the package that is measured."""
-    from chalicelib.contentdb.tables import Review, reviews_pk
+    from chalicelib.contentdb.store.tables import Review, reviews_pk
 
     pick = random.Random(number)
     for place in range(200 if number == 7 else 3):

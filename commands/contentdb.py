@@ -28,7 +28,7 @@ def create(
     key: str, type_: str, title: str, license_: str, media_license: str | None, short_description: str | None
 ) -> dict[str, Any]:
     """Make a draft. The author must have an account."""
-    from chalicelib.contentdb import packages
+    from chalicelib.contentdb.packages.registry import registry
 
     given = {
         "type": type_,
@@ -37,7 +37,7 @@ def create(
         "media_license": media_license,
         "short_description": short_description,
     }
-    made = packages.create(*split(key), {name: value for name, value in given.items() if value is not None})
+    made = registry.create(*split(key), {name: value for name, value in given.items() if value is not None})
     return {"id": int(made.id), "package": made.key, "state": made.state}
 
 
@@ -45,7 +45,7 @@ def create(
 @click.option("--state", help="WIP, CHANGES_NEEDED, READY_FOR_REVIEW or APPROVED; without it, all of them.")
 def list_(state: str | None) -> list[dict[str, Any]]:
     """The packages that are not deleted, oldest first."""
-    from chalicelib.contentdb import index
+    from chalicelib.contentdb.store import index
 
     values = [entry.value for entry in index.packages(index.catalogue.snapshot())]
     return [
@@ -60,9 +60,9 @@ def list_(state: str | None) -> list[dict[str, Any]]:
 @click.argument("usernames", nargs=-1)
 def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
     """Say who looks after a package beside its author: USERNAMES, or nobody."""
-    from chalicelib.contentdb import packages
+    from chalicelib.contentdb.packages.registry import registry
 
-    changed = packages.set_maintainers(*split(key), usernames).package
+    changed = registry.set_maintainers(*split(key), usernames).package
     return {"package": changed.key, "maintainers": [changed.author, *changed.maintainers]}
 
 
@@ -71,9 +71,9 @@ def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("names", metavar="[AUTHOR/NAME]...", nargs=-1)
 def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
     """Say under which other names a package is found."""
-    from chalicelib.contentdb import packages
+    from chalicelib.contentdb.packages.registry import registry
 
-    changed = packages.set_aliases(*split(key), names).package
+    changed = registry.set_aliases(*split(key), names).package
     return {"package": changed.key, "aliases": list(changed.aliases)}
 
 
@@ -83,7 +83,7 @@ def _step(step: str, help_: str) -> None:
     @package.command(step, help=help_)
     @click.argument("key", metavar="AUTHOR/NAME")
     def take(key: str) -> dict[str, Any]:
-        from chalicelib.contentdb import states
+        from chalicelib.contentdb.packages.registry import states
 
         changed, found = states.take(step, *split(key))
         return {"package": changed.key, "state": changed.state, "warnings": found}
@@ -114,15 +114,15 @@ def import_(file: BinaryIO) -> dict[str, Any]:
     if you like, name, link, is_wip, posts, views. If anything is wrong with any of them, nothing is changed.
     """
     from chalicelib.contentdb.topics import file as topic_file
-    from chalicelib.contentdb.topics import topics
+    from chalicelib.contentdb.topics import forum
 
-    return {"topics": topics.replace(file.read(topic_file.LARGEST + 1))}
+    return {"topics": forum.replace(file.read(topic_file.LARGEST + 1))}
 
 
 @contentdb.command()
 def seed() -> dict[str, Any]:
     """Store the reference data that is not there yet; tells how many rows were added. A server does this by itself."""
-    from chalicelib.contentdb import reference
+    from chalicelib.contentdb.store import reference
 
     return dict(reference.seed())
 

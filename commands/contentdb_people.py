@@ -16,8 +16,8 @@ def review() -> None:
 @click.option("--by", help="Only those of one account.")
 def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
     """All reviews, newest first."""
-    from chalicelib.contentdb import index
     from chalicelib.contentdb.reviews import index as review_index
+    from chalicelib.contentdb.store import index
 
     packages = index.by_id(index.catalogue.snapshot())
     return [
@@ -35,9 +35,9 @@ def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
 @click.argument("number", metavar="ID", type=int)
 def approve_review(number: int) -> dict[str, Any]:
     """Let lists show a review that waits for it."""
-    from chalicelib.contentdb.reviews import reviews
+    from chalicelib.contentdb.reviews import lifecycle
 
-    approved = reviews.approve(*_place(number), number)
+    approved = lifecycle.approve(*_place(number), number)
     return {"id": number, "approved": approved.approved}
 
 
@@ -46,11 +46,11 @@ def approve_review(number: int) -> dict[str, Any]:
 @click.option("--by", help="All those of one account, such as one that was banned.")
 def delete_reviews(numbers: tuple[int, ...], by: str | None) -> dict[str, Any]:
     """Delete reviews, with their votes."""
-    from chalicelib.contentdb.reviews import reviews
+    from chalicelib.contentdb.reviews import lifecycle
 
     every = [*numbers, *(_ids_by(by) if by else ())]
     for number in every:
-        reviews.delete(*_place(number), number)
+        lifecycle.delete(*_place(number), number)
     return {"deleted": len(every)}
 
 
@@ -62,7 +62,7 @@ def collection() -> None:
 @collection.command("list")
 def list_collections() -> list[dict[str, Any]]:
     """All collections, private ones, too."""
-    from chalicelib.contentdb import index
+    from chalicelib.contentdb.store import index
 
     entries = sorted(index.catalogue.snapshot().entries.items())
     return [
@@ -80,11 +80,11 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
 
     ContentDB/featured leads lists, ContentDB/spotlight the homepage.
     """
-    from chalicelib.contentdb import index
-    from chalicelib.contentdb.collections import collections
+    from chalicelib.contentdb.collections import curation
+    from chalicelib.contentdb.store import index
 
-    made = collections.set_packages(*split(key), packages)
-    shown = collections.shown(index.catalogue.snapshot(), made, drafts=True)
+    made = curation.set_packages(*split(key), packages)
+    shown = curation.shown(index.catalogue.snapshot(), made, drafts=True)
     return {"collection": key, "packages": [package.key for _, _, package in shown]}
 
 
@@ -92,9 +92,9 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("key", metavar="AUTHOR/NAME")
 def delete_collection(key: str) -> None:
     """Delete a collection; its packages stay."""
-    from chalicelib.contentdb.collections import collections
+    from chalicelib.contentdb.collections import curation
 
-    collections.delete(*split(key))
+    curation.delete(*split(key))
 
 
 @click.command()
@@ -107,7 +107,7 @@ def delete_collection(key: str) -> None:
 @click.option("--forums", help="A username there.")
 def profile(username: str, **said: str | None) -> dict[str, Any]:
     """What an account says of itself; options change it, an empty one clears."""
-    from chalicelib.contentdb import index
+    from chalicelib.contentdb.store import index
     from chalicelib.contentdb.users import profiles
 
     given = {name: text or None for name, text in said.items() if text is not None}
@@ -125,8 +125,8 @@ def split(key: str) -> tuple[str, str]:
 
 def _place(number: int) -> tuple[str, str]:
     """The author and the name of the package, also of a deleted one, that a review is of."""
-    from chalicelib.contentdb import index
     from chalicelib.contentdb.reviews import index as review_index
+    from chalicelib.contentdb.store import index
 
     entry = review_index.catalogue.snapshot().entries.get(str(number))
     if entry is None:

@@ -1,6 +1,6 @@
 """All tables: what one machine makes at its first start, and a stack on AWS has from its template."""
 
-from chalicelib.contentdb.tables import ContentDbItem
+from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import CoreItem
 from chalicelib.hel.tables import HelItem

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,32 @@ def test_a_service_stands_on_core_and_web_alone(service: str) -> None:
     own = f"chalicelib.{service}"
     allowed = (own, "chalicelib.core", "chalicelib.web", "chalicelib.settings")
     assert broken(modules(f"chalicelib/{service}"), allowed) == []
+
+
+def rooms(service: str) -> dict[str, set[str]]:
+    """The rooms of a service, each with those that it imports: its folders, and the modules beside them."""
+    root = ROOT / "chalicelib" / service
+    found: dict[str, set[str]] = {path.stem: set() for path in root.glob("*.py")}
+    found |= {path.parent.name: set() for path in root.glob("*/*.py")}
+    for path in root.rglob("*.py"):
+        room = path.relative_to(root).with_suffix("").parts[0]
+        named = {name.split(".")[2] for name in imports(path) if name.startswith(f"chalicelib.{service}.")}
+        found[room] |= named & found.keys() - {room}
+    return found
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Nodes of a graph that lead to each other; empty if there are none."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_two_rooms_of_a_service_import_each_other(service: str) -> None:
+    assert circle(rooms(service)) == []
 
 
 def test_core_stands_on_the_settings_alone() -> None:

@@ -1,6 +1,7 @@
 """ContentDB's credential, a Bearer token, to a caller."""
 
-from chalicelib.contentdb import index, packages
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.store import index
 from chalicelib.core import credentials
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
@@ -42,5 +43,5 @@ def somebody(request: Request) -> Caller:
 
 def for_package(request: Request) -> Caller:
     """Who calls for the package in the path. That there is one is found out first, as upstream does."""
-    packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
+    registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     return somebody(request)

@@ -1,17 +1,21 @@
 """ContentDB's HTTP API, in the order of its own API page; what is ours stands at the end of each section."""
 
-from chalicelib.contentdb import auth, index, languages, packages, reference, schema, shapes, states, versions, wire
-from chalicelib.contentdb.arguments import Arguments
+from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.browse import lists
 from chalicelib.contentdb.collections import routes as collection_routes
-from chalicelib.contentdb.dialog import routes as client_routes
-from chalicelib.contentdb.files import routes as file_routes
-from chalicelib.contentdb.lists import lists
+from chalicelib.contentdb.downloads import routes as file_routes
+from chalicelib.contentdb.game import routes as client_routes
+from chalicelib.contentdb.game import text_routes as hypertext_routes
+from chalicelib.contentdb.packages.registry import registry, schema, shapes, states
 from chalicelib.contentdb.releases import routes as release_routes
 from chalicelib.contentdb.reviews import routes as review_routes
 from chalicelib.contentdb.screenshots import routes as screenshot_routes
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import routes as stats_routes
-from chalicelib.contentdb.texts import routes as hypertext_routes
+from chalicelib.contentdb.store import index, languages, reference, versions
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.paging import package as package_page
+from chalicelib.contentdb.topics import forum
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
@@ -25,6 +29,7 @@ __all__ = [
     "collection_routes",
     "file_routes",
     "hypertext_routes",
+    "package_page",
     "release_routes",
     "review_routes",
     "screenshot_routes",
@@ -76,9 +81,9 @@ def read_package(request: Request) -> Response:
 def edit_package(request: Request, caller: Caller) -> Response:
     """Update."""
     author, name = request.params["author"], request.params["name"]
-    parts, modified = packages.edit(caller, author, name, wire.parse_object(request))
+    parts, modified = registry.edit(caller, author, name, wire.parse_object(request))
     snapshot = index.catalogue.snapshot()
-    package = packages.get(snapshot, parts.package.author, parts.package.name)
+    package = registry.get(snapshot, parts.package.author, parts.package.name)
     return wire.render_success(package=_full(request, snapshot, package), was_modified=modified)
 
 
@@ -100,9 +105,9 @@ def all_dependencies(request: Request) -> Response:
 def create_package(request: Request, caller: Caller) -> Response:
     """Make a draft."""
     author, name = request.params["author"], request.params["name"]
-    packages.create(author, name, wire.parse_object(request), caller)
+    registry.create(author, name, wire.parse_object(request), caller)
     snapshot = index.catalogue.snapshot()
-    return wire.render_success(package=_full(request, snapshot, packages.get(snapshot, author, name)))
+    return wire.render_success(package=_full(request, snapshot, registry.get(snapshot, author, name)))
 
 
 @service.route("DELETE", PACKAGE, auth=auth.for_package, scope="package:")
@@ -145,7 +150,7 @@ def restore_package(request: Request, caller: Caller) -> Response:
 def set_maintainers(request: Request, caller: Caller) -> Response:
     """Say who looks after it beside its author: an array of usernames."""
     author, name = request.params["author"], request.params["name"]
-    parts = packages.set_maintainers(author, name, wire.parse_texts(request), caller)
+    parts = registry.set_maintainers(author, name, wire.parse_texts(request), caller)
     return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
 
 
@@ -153,7 +158,7 @@ def set_maintainers(request: Request, caller: Caller) -> Response:
 def set_aliases(request: Request, caller: Caller) -> Response:
     """Say under which other names it is found: an array of `author/name`."""
     author, name = request.params["author"], request.params["name"]
-    parts = packages.set_aliases(author, name, wire.parse_texts(request), caller)
+    parts = registry.set_aliases(author, name, wire.parse_texts(request), caller)
     return wire.render_success(aliases=list(parts.package.aliases))
 
 
@@ -172,7 +177,7 @@ def updates(request: Request) -> Response:
 @service.route("GET", "/api/topics")
 def all_topics(request: Request) -> Response:
     """Topics of the forum; supports topic queries."""
-    return wire.render_kept(request, lists.forum_topics(request, index.catalogue.snapshot()), 300)
+    return wire.render_kept(request, forum.listed(request, index.catalogue.snapshot()), 300)
 
 
 # Types
@@ -238,7 +243,7 @@ def cdb_schema(request: Request) -> Response:
 def _package(request: Request) -> tuple[Snapshot, Entry]:
     """The package in the path, in any state but DELETED."""
     snapshot = index.catalogue.snapshot()
-    return snapshot, packages.get(snapshot, request.params["author"], request.params["name"])
+    return snapshot, registry.get(snapshot, request.params["author"], request.params["name"])
 
 
 def _full(request: Request, snapshot: Snapshot, package: Entry) -> Value:

@@ -5,17 +5,14 @@ rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `
 "success"}`: raise a CoreError with `framework=True` for the latter.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib import settings
-from chalicelib.contentdb.arguments import malformed
-from chalicelib.contentdb.index import no_such_page
-from chalicelib.contentdb.packages import Moved
-from chalicelib.contentdb.versions import is_game
+from chalicelib.contentdb.store.errors import Moved, malformed, no_such_page
+from chalicelib.contentdb.store.versions import is_game
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
@@ -23,7 +20,7 @@ from chalicelib.web.encoding import Kept, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, redirect
+from chalicelib.web.response import Response, canonical_json, redirect
 
 ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
@@ -39,14 +36,9 @@ _SLOTS = (
 )
 
 
-def dump(data: Any) -> bytes:
-    """Data as ContentDB's JSON, without the line break at the end."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
-
-
 def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """An answer."""
-    return Response(status, dump(data) + b"\n", [("Content-Type", "application/json"), *headers])
+    return Response(status, canonical_json(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
 def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tuple[str, str]) -> Response:
@@ -62,6 +54,11 @@ def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tup
             return redirect(link)
     cached = [cache_for(seconds)] if seconds is not None else []
     return Response(200, body, [("Content-Type", "application/json"), *cached, *headers])
+
+
+def render_large(request: Request, data: Any) -> Response:
+    """An answer of any size that is made for this request; see `render_kept`."""
+    return render_kept(request, Kept(canonical_json(data) + b"\n"), None)
 
 
 def cache_for(seconds: int) -> tuple[str, str]:

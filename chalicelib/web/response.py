@@ -1,5 +1,6 @@
 """What goes back: status, headers and bytes, whatever the dialect."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,11 @@ class Response:
 def json_response(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """Compact JSON, in the key order given."""
     return Response(status, orjson.dumps(data), [("Content-Type", "application/json"), *headers])
+
+
+def canonical_json(data: Any) -> bytes:
+    """JSON with sorted keys, only ASCII, and no blanks between tokens."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
 
 
 def bytes_response(

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index, packages, states
-from chalicelib.contentdb.index import Parts
-from chalicelib.contentdb.tables import Counters, Package, Release, Screenshot, release_sk, screenshot_sk
+from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.tables import Counters, Package, Release, Screenshot, release_sk, screenshot_sk
 from chalicelib.core import accounts, credentials, ids
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.snapshots import Snapshot
@@ -41,7 +42,7 @@ def draft(key: str, **fields: Any) -> Package:
     """Make a draft; the author must have an account."""
     author, name = key.split("/")
     data = {"type": "MOD", "title": name.title(), "license": "MIT", "short_description": f"About {name}.", **fields}
-    return packages.create(author, name, data)
+    return registry.create(author, name, data)
 
 
 def change(key: str, **attributes: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.tables import ContentDbItem
+from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, change, draft, published, refusal, release

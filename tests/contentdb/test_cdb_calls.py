@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.contentdb import index
+from chalicelib.contentdb.store import index
 from tests.client import Client
 from tests.contentdb.conftest import draft
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index
 from chalicelib.contentdb.statistics import booking, counting, scores
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import packages, states
-from chalicelib.contentdb.tables import ContentDbItem, Package, PackageName
+from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.store.tables import ContentDbItem, Package, PackageName
 from chalicelib.core import audit, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -368,7 +368,7 @@ def test_others_edit_from_rank_editor_on(client: Client, rank: str, status: int)
 
 
 def test_a_maintainer_edits_too(client: Client, bob: Account) -> None:
-    packages.set_maintainers("Alice", "lamps", ["BOB"])
+    registry.set_maintainers("Alice", "lamps", ["BOB"])
     assert put(client, token(bob), title="Bulbs").status == 200
 
 

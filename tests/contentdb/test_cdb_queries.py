@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.contentdb import packages, states
-from chalicelib.contentdb.collections import collections
+from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.packages.registry import registry, states
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import (
@@ -71,7 +71,7 @@ def test_vcs_adds_the_repository(client: Client) -> None:
 
 def test_other_names_are_listed_along(client: Client) -> None:
     published("Alice/lamps")
-    packages.set_aliases("Alice", "lamps", ["bob/lamps", "Alice/lights"])
+    registry.set_aliases("Alice", "lamps", ["bob/lamps", "Alice/lights"])
     assert client.get("/api/packages/").json[0]["aliases"] == ["Alice/lights", "bob/lamps"]
 
 
@@ -308,7 +308,7 @@ def test_random_is_another_order_each_time_and_ignores_sort(listed: Listed) -> N
 
 def test_featured_packages_come_first_and_say_so(client: Client) -> None:
     _ranked()
-    collections.set_packages("ContentDB", "featured", ["Alice/c"])
+    curation.set_packages("ContentDB", "featured", ["Alice/c"])
     first, *rest = client.get("/api/packages/", query="type=mod").json
     assert (first["name"], first["featured"], first["short_description"]) == ("c", True, "Featured. About c.")
     assert [("featured" in package, package["name"]) for package in rest] == [(False, "b"), (False, "a")]
@@ -317,7 +317,7 @@ def test_featured_packages_come_first_and_say_so(client: Client) -> None:
 @pytest.mark.parametrize("query", ["sort=score", "order=desc", "q=zebra+or+apple+or+mango", "limit=3"])
 def test_nothing_is_featured_when_something_else_was_asked_for(client: Client, query: str) -> None:
     _ranked()
-    collections.set_packages("ContentDB", "featured", ["Alice/c"])
+    curation.set_packages("ContentDB", "featured", ["Alice/c"])
     shown = client.get("/api/packages/", query=query).json
     assert [package["name"] for package in shown if "featured" in package] == []
     assert names(client.get("/api/packages/", query=query))[-1] == "c"
@@ -415,13 +415,13 @@ def test_a_published_change_is_in_the_list_at_once(client: Client, bearer: dict[
 
 
 def test_a_rebuilt_list_is_the_same(client: Client) -> None:
-    from chalicelib.contentdb import index, reference
+    from chalicelib.contentdb.store import index, reference
 
     _ranked()
     _flagged()
     reference.seed()
     member("carol")
-    collections.set_packages("ContentDB", "featured", ["Alice/c"])
+    curation.set_packages("ContentDB", "featured", ["Alice/c"])
     before = index.catalogue.snapshot().entries
     shown = client.get("/api/packages/").json
     after = index.catalogue.rebuild().entries

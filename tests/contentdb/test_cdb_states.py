@@ -3,10 +3,11 @@
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index, states
-from chalicelib.contentdb.collections import collections
-from chalicelib.contentdb.permissions import Action, may, may_delete_release
-from chalicelib.contentdb.tables import Package, Release
+from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.packages.registry import states
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.permissions import Action, may, may_delete_release
+from chalicelib.contentdb.store.tables import Package, Release
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -59,7 +60,7 @@ def test_a_deleted_package_can_be_restored_with_all_that_hangs_on_it(client: Cli
 
 @pytest.mark.parametrize("path", ["Alice/nothing", "collection%23ContentDB/featured", "reference/tags"])
 def test_nothing_else_can_be_restored(client: Client, bearer: dict[str, str], path: str) -> None:
-    collections.set_packages("ContentDB", "featured", [])
+    curation.set_packages("ContentDB", "featured", [])
     reply = client.post(f"/api/packages/{path}/restore/", headers=bearer)
     assert (reply.status, reply.json) == (404, refusal("There is no such package."))
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index, packages, reference, states
-from chalicelib.contentdb.tables import ContentDbItem, ReferenceSet
+from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.store import index, reference
+from chalicelib.contentdb.store.tables import ContentDbItem, ReferenceSet
 from chalicelib.core import jobs
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
@@ -27,7 +28,7 @@ def test_updates_tell_the_newest_release_of_every_package_under_all_its_names(cl
     release("Alice/doors")
     draft("Alice/empty")
     states.take("approve", "Alice", "empty")
-    packages.set_aliases("Alice", "lamps", ["bob/lights"])
+    registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get("/api/updates/")
     assert (reply.status, reply.json) == (200, {"Alice/lamps": newest, "bob/lights": newest})
 
@@ -91,7 +92,7 @@ def test_optional_dependencies_can_be_left_out(client: Client, query: str, names
 def test_a_dependency_on_a_package_is_that_package(client: Client) -> None:
     _needing("Alice/sweet", "Alice/foods")
     _needing("Alice/food", "wheat")
-    packages.set_aliases("Alice", "food", ["Alice/foods"])
+    registry.set_aliases("Alice", "food", ["Alice/foods"])
     assert client.get("/api/packages/Alice/sweet/dependencies/").json == {
         "Alice/sweet": [{"name": "foods", "is_optional": False, "packages": ["Alice/food"]}],
         "Alice/food": [{"name": "wheat", "is_optional": False, "packages": []}],

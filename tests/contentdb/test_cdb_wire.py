@@ -248,9 +248,9 @@ def test_json_that_is_no_object_is_refused(client: Client, bearer: dict[str, str
 
 def test_an_alias_leads_to_the_package_with_the_query(client: Client, alice: Account) -> None:
     published("Alice/lamps")
-    from chalicelib.contentdb import packages
+    from chalicelib.contentdb.packages.registry import registry
 
-    packages.set_aliases("Alice", "lamps", ["bob/lights"])
+    registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get("/api/packages/bob/lights/dependencies/", query="only_hard=1&x=%26")
     assert (reply.status, reply.header("location")) == (
         302,

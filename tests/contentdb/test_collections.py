@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index, packages, states
-from chalicelib.contentdb.collections import collections
-from chalicelib.contentdb.tables import ContentDbItem
+from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -124,13 +125,13 @@ def test_what_is_too_much_is_refused(client: Client, bearer: dict[str, str], mon
     assert client.request("PUT", MINE, body=b"{", headers=bearer).json == MALFORMED
     assert client.request("PUT", MINE, body=b"[" * (1024 * 1024 + 1), headers=bearer).status == 413
     text = "\N{SPARKLES}" * 200
-    monkeypatch.setattr(collections, "LARGEST", 2000)
+    monkeypatch.setattr(curation, "LARGEST", 2000)
     reply = put(client, bearer, [{"package": f"Alice/{name}", "description": text} for name in ("doors", "lamps")])
     assert (reply.status, reply.json) == (400, refusal("This collection is too large"))
-    monkeypatch.setattr(collections, "MOST_PACKAGES", 1)
+    monkeypatch.setattr(curation, "MOST_PACKAGES", 1)
     reply = put(client, bearer, ["Alice/doors", "Alice/lamps"])
     assert (reply.status, reply.json) == (400, refusal("A collection has at most 1 packages"))
-    monkeypatch.setattr(collections, "MOST_COLLECTIONS", 1)
+    monkeypatch.setattr(curation, "MOST_COLLECTIONS", 1)
     assert put(client, bearer, []).status == put(client, bearer, []).status == 200
     reply = put(client, bearer, [], "/api/collections/Alice/other/")
     assert (reply.status, reply.json) == (400, refusal("There may be at most 1 collections of one author"))
@@ -193,7 +194,7 @@ def test_collections_are_listed_by_title(client: Client, bearer: dict[str, str],
     for name, title, items in (("a", "Zoo", ["Alice/doors"]), ("b", "art", []), ("c", "Books", ["Alice/lamps"])):
         put(client, bearer, {"title": title, "items": items}, f"/api/collections/Alice/{name}/")
     put(client, token(bob), {"title": "Bob's", "items": ["Alice/doors"]}, "/api/collections/bob/a/")
-    packages.set_aliases("Alice", "doors", ["Alice/gates"])
+    registry.set_aliases("Alice", "doors", ["Alice/gates"])
     for query, titles in (
         ("", ["art", "Bob's", "Books", "Zoo"]),
         ("author=Alice", ["art", "Books", "Zoo"]),
@@ -239,14 +240,14 @@ def test_packages_that_cannot_be_seen_are_left_out(client: Client, bearer: dict[
 
 def test_collections_follow_packages_to_their_new_names(client: Client, bearer: dict[str, str]) -> None:
     put(client, bearer, ["Alice/doors", "Alice/lamps"])
-    collections.set_packages("ContentDB", "featured", ["Alice/lamps"])
+    curation.set_packages("ContentDB", "featured", ["Alice/lamps"])
     states.take("unapprove", "Alice", "lamps")
     client.request("PUT", "/api/packages/Alice/lamps/", json={"name": "lights"}, headers=bearer)
     states.take("approve", "Alice", "lights")
     assert keys(client.get(MINE)) == ["Alice/doors", "Alice/lights"]
     first = client.get("/api/packages/").json[0]
     assert (first["name"], first["featured"]) == ("lights", True)
-    packages.set_aliases("Alice", "lights", ["Alice/lamps"])
+    registry.set_aliases("Alice", "lights", ["Alice/lamps"])
     assert keys(put(client, bearer, ["Alice/lamps"])) == ["Alice/lights"]
 
 
@@ -288,18 +289,18 @@ def test_private_featured_packages_do_not_lead_lists(client: Client) -> None:
 
 def test_a_collection_keeps_when_a_package_came() -> None:
     with time_machine.travel(datetime(2026, 1, 2, tzinfo=UTC), tick=False):
-        collections.set_packages("ContentDB", "spotlight", ["Alice/doors"])
+        curation.set_packages("ContentDB", "spotlight", ["Alice/doors"])
     with time_machine.travel(datetime(2026, 2, 3, tzinfo=UTC), tick=False):
-        value = collections.set_packages("ContentDB", "spotlight", ["Alice/lamps", "Alice/doors"])
+        value = curation.set_packages("ContentDB", "spotlight", ["Alice/lamps", "Alice/doors"])
     assert [item["created_at"][:10] for item in value["items"]] == ["2026-02-03", "2026-01-02"]
     assert (value["title"], value["created_at"][:10]) == ("Spotlight", "2026-01-02")
 
 
 def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client) -> None:
-    collections.set_packages("ContentDB", "featured", ["Alice/doors"])
+    curation.set_packages("ContentDB", "featured", ["Alice/doors"])
     states.take("delete", "Alice", "doors")
     assert [package["name"] for package in client.get("/api/packages/").json] == ["lamps"]
-    collections.set_packages("ContentDB", "featured", ["Alice/doors", "Alice/lamps"])
+    curation.set_packages("ContentDB", "featured", ["Alice/doors", "Alice/lamps"])
     states.take("restore", "Alice", "doors")
     states.take("approve", "Alice", "doors")
     assert [package["name"] for package in client.get("/api/packages/", query="fmt=keys").json] == ["doors", "lamps"]

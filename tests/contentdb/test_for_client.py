@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index
 from chalicelib.contentdb.statistics import booking, counting
-from chalicelib.contentdb.tables import Counters, DailyStats, Seen, Tally
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Counters, DailyStats, Seen, Tally
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event

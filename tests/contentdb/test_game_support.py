@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index
+from chalicelib.contentdb.store import index
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import change, draft, published

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.collections import collections
+from chalicelib.contentdb.collections import curation
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import change, count, draft, published, release, screenshot
@@ -70,7 +70,7 @@ def test_the_spotlight_shows_six_approved_packages_by_chance(client: Client, ali
     members = [f"Alice/m{number}" for number in range(9)]
     for key in members:
         published(key)
-    collections.set_packages("ContentDB", "spotlight", members)
+    curation.set_packages("ContentDB", "spotlight", members)
     change("Alice/m8", state="WIP")
     shown = names(client)["spotlight"]
     assert (len(shown), len(set(shown))) == (6, 6)

@@ -11,10 +11,10 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb import index
 from chalicelib.contentdb.releases import archive
 from chalicelib.contentdb.releases import check as release_check
-from chalicelib.contentdb.tables import ContentDbItem
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import aws as services
 from chalicelib.core import jobs
 from chalicelib.core.errors import Busy

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contentdb import index
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.tables import ContentDbItem, Counters
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters
 from chalicelib.core import fsck, inventory
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.inventory import Fault

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contentdb.reviews import hypertext as review_hypertext
-from chalicelib.contentdb.tables import Review, reviews_pk
+from chalicelib.contentdb.game import reviews as review_hypertext
+from chalicelib.contentdb.store.tables import Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.tables import Account
@@ -109,9 +109,9 @@ def test_the_game_gets_a_refusal_that_it_cannot_take_for_reviews(
 
 
 def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
-    from chalicelib.contentdb import packages
+    from chalicelib.contentdb.packages.registry import registry
 
-    packages.set_aliases("Alice", "lamps", ["bob/lights"])
+    registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get(PATH.replace("Alice/lamps", "bob/lights"), query="formspec_version=7", headers=LUANTI)
     assert (reply.status, reply.header("Location")) == (302, f"{SITE}{PATH}?formspec_version=7")
 

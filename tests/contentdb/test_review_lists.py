@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb import index, states
+from chalicelib.contentdb.packages.registry import states
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, refusal, token

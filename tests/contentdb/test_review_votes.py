@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.tables import Review, ReviewVote
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Review, ReviewVote
 from chalicelib.core import accounts, audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply

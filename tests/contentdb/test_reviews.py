@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index, packages, states
+from chalicelib.contentdb.packages.registry import registry, states
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.reviews import reviews
-from chalicelib.contentdb.tables import Counters, Review
+from chalicelib.contentdb.reviews import lifecycle
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Counters, Review
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -179,7 +180,7 @@ def test_lengths_are_of_characters(client: Client, bobs: dict[str, str], length:
 
 
 def test_nobody_reviews_their_own_package(client: Client, bearer: dict[str, str], bobs: dict[str, str]) -> None:
-    packages.set_maintainers("Alice", "lamps", ["bob"])
+    registry.set_maintainers("Alice", "lamps", ["bob"])
     for headers in (bearer, bobs):
         reply = write(client, headers)
         assert (reply.status, reply.json) == (403, refusal("You can't review your own package!"))
@@ -324,7 +325,7 @@ def test_reviews_follow_a_package_to_its_new_name(client: Client, bobs: dict[str
     states.take("unapprove", "Alice", "lamps")
     headers = token(accounts.named("Alice"))
     assert client.request("PUT", LAMPS, json={"name": "lights"}, headers=headers).status == 200
-    packages.set_aliases("Alice", "lights", ["Alice/lamps"])
+    registry.set_aliases("Alice", "lights", ["Alice/lamps"])
     [review] = client.get("/api/packages/Alice/lights/reviews/").json
     assert review["thread"]["url"] == "http://moonbase.test/api/packages/Alice/lights/reviews/1/"
     assert client.get("/api/reviews/").json["items"][0]["package"] == {
@@ -381,8 +382,8 @@ def test_what_is_done_to_reviews_is_in_the_activity(client: Client, bob: Account
 
 def test_the_administrator_approves_and_deletes(client: Client) -> None:
     write(client, token(member("carol", "NEW_MEMBER")), comment="See https://spam.example now")
-    assert reviews.approve("Alice", "lamps", 1).approved is True
-    reviews.delete("Alice", "lamps", 1)
+    assert lifecycle.approve("Alice", "lamps", 1).approved is True
+    lifecycle.delete("Alice", "lamps", 1)
     assert stored() == []
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.tables import Counters
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Counters
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account

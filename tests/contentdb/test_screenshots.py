@@ -10,7 +10,7 @@ import time_machine
 from PIL import Image
 
 from chalicelib import settings
-from chalicelib.contentdb.screenshots import images
+from chalicelib.contentdb.media import images
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.conftest import MALFORMED, change, draft, refusal, token

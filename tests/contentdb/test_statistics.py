@@ -11,10 +11,10 @@ import orjson
 import pytest
 import time_machine
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.statistics import compaction, counting, statistics
+from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
 from chalicelib.core import accounts, jobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import Contended
@@ -48,8 +48,8 @@ def number_of(key: str) -> int:
 
 def counted(package_id: int, day: str, **numbers: int) -> None:
     """What was booked for a day, and shown."""
-    DailyStats(statistics.stats_pk(package_id), day, **numbers).save()
-    statistics.show([package_id])
+    DailyStats(history.stats_pk(package_id), day, **numbers).save()
+    history.show([package_id])
 
 
 def told(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def test_a_look_in_the_game_is_in_all_statistics_once_it_is_booked(client: Clien
 
 
 def months_and_days(package_id: int) -> list[str]:
-    items = statistics.ContentDbItem.query(statistics.stats_pk(package_id))
+    items = history.ContentDbItem.query(history.stats_pk(package_id))
     return [item.sk for item in items]
 
 
@@ -250,7 +250,7 @@ def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> 
 
 def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(client: Client, old: int) -> None:
     before = answers(client)
-    days = list(DailyStats.query(statistics.stats_pk(old)))
+    days = list(DailyStats.query(history.stats_pk(old)))
     died_after = 0
     while dies(compaction.compact, died_after):
         assert answers(client) == before
@@ -258,11 +258,11 @@ def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(clie
         jobs.run_due()
         assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
         assert answers(client)[:8] == before[:8]
-        for month in MonthlyStats.query(statistics.stats_pk(old)):
+        for month in MonthlyStats.query(history.stats_pk(old)):
             month.delete()
         for item in (*days, *Compacted.query("stats"), *UserStats.query("user-stats#Alice")):
             item.delete() if not isinstance(item, DailyStats) else item.save()
-        statistics.show([old])
+        history.show([old])
         died_after += 1
     assert died_after > 6
 
@@ -273,7 +273,7 @@ def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(
     doors, about = number_of("Alice/doors"), {"author": "Alice", "month": "2026-02"}
 
     def compact_another() -> None:
-        MonthlyStats(statistics.stats_pk(doors), "2026-02", columns=[[1] * 28] * 6).save()
+        MonthlyStats(history.stats_pk(doors), "2026-02", columns=[[1] * 28] * 6).save()
         compaction.gather_of_user(about)
 
     compaction.compact()
@@ -283,7 +283,7 @@ def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(
             compaction.gather_of_user(about)
         [month] = UserStats.query("user-stats#Alice", UserStats.sk == "2026-02")
         assert set(orjson.loads(zlib.decompress(month.packed))) == {str(old), str(doors)}
-        MonthlyStats(statistics.stats_pk(doors), "2026-02").delete()
+        MonthlyStats(history.stats_pk(doors), "2026-02").delete()
         compaction.gather_of_user(about)
     assert answers(client)[:8] == before[:8]
 
@@ -329,23 +329,23 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
         clock.move_to(f"{day}T00:00:00Z")
         jobs.run_now("contentdb-compact-statistics")
         jobs.run_due()
-        assert list(statistics.catalogue.snapshot().entries[str(old)].value) == shown
+        assert list(history.catalogue.snapshot().entries[str(old)].value) == shown
         assert answers(client)[:8] == before[:8]
     jobs.run_now("contentdb-compact-statistics")
-    assert statistics.catalogue.snapshot().entries == {}
+    assert history.catalogue.snapshot().entries == {}
     assert answers(client)[:8] == before[:8]
 
 
 def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
-        before = statistics.catalogue.snapshot().entries[str(old)].value
+        before = history.catalogue.snapshot().entries[str(old)].value
         Catalogue.named["contentdb-statistics"].rebuild()
-        assert statistics.catalogue.snapshot().entries[str(old)].value == {month: before[month] for month in shown}
+        assert history.catalogue.snapshot().entries[str(old)].value == {month: before[month] for month in shown}
         compaction.compact()
 
 
 def test_what_was_counted_before_there_was_a_catalogue_is_shown(client: Client, lamps: int) -> None:
-    DailyStats(statistics.stats_pk(lamps), TODAY, platform_other=3).save()
+    DailyStats(history.stats_pk(lamps), TODAY, platform_other=3).save()
     compaction.compact()
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
 
@@ -387,12 +387,12 @@ def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
     client: Client, calls: list[str], stock: Any, count: int
 ) -> None:
     stock(count)
-    first = statistics.today() - timedelta(days=20)
+    first = history.today() - timedelta(days=20)
     recent = {first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]}
-    statistics.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})
+    history.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})
     for month in ("2025-11", "2025-12", "2026-01"):
         columns = [[number % 5] * (30 if month == "2025-11" else 31) for number in range(6)]
-        packed = statistics.pack({str(number + 1): columns for number in range(count)})
+        packed = history.pack({str(number + 1): columns for number in range(count)})
         UserStats("user-stats#Alice", month, packed=packed).save()
         MonthlyStats("stats#1", month, columns=columns).save()
     cost = {

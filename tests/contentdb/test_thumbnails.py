@@ -50,7 +50,7 @@ def test_it_is_the_middle_of_the_image(client: Client, stem: str) -> None:
 
 def test_a_thumbnail_is_made_once(client: Client, stem: str, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     first = client.get(f"/thumbnails/2/{stem}.png")
-    monkeypatch.setattr("chalicelib.contentdb.screenshots.images.thumbnail", None)
+    monkeypatch.setattr("chalicelib.contentdb.media.images.thumbnail", None)
     calls.clear()
     again = client.get(f"/thumbnails/2/{stem}.png")
     assert again.body == first.body

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import packages
+from chalicelib.contentdb.packages.registry import registry
 from chalicelib.contentdb.service import service
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -75,8 +75,8 @@ def test_a_maintainers_token_does_a_maintainers_work(client: Client, bob: Accoun
     headers = token(bob, scope=bound)
     edit = ("PUT", "/api/packages/{author}/{name}", headers)
     assert write(client, *edit).status == 403
-    packages.set_maintainers("Alice", "lamps", ["bob"])
+    registry.set_maintainers("Alice", "lamps", ["bob"])
     assert write(client, *edit).status == 200
     assert write(client, "POST", "/api/packages/{author}/{name}/screenshots/order", headers).status == 200
-    packages.set_maintainers("Alice", "lamps", [])
+    registry.set_maintainers("Alice", "lamps", [])
     assert write(client, *edit).status == 403

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index
+from chalicelib.contentdb.store import index
 from chalicelib.contentdb.topics import file as topic_file
-from chalicelib.contentdb.topics import topics
+from chalicelib.contentdb.topics import forum
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Invalid
@@ -40,7 +40,7 @@ NAMELESS = {"id": 9, "title": "A thing", "author": "carol", "type": "mod", "crea
 
 
 def replace(*rows: Any) -> int:
-    return topics.replace(json.dumps(rows).encode())
+    return forum.replace(json.dumps(rows).encode())
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_an_import_takes_the_place_of_what_was_there(client: Client) -> None:
 def test_an_answer_of_a_topics_list_can_be_imported(client: Client) -> None:
     before = client.get("/api/topics/").body
     replace(LAMPS)
-    assert topics.replace(before) == 4
+    assert forum.replace(before) == 4
     assert client.get("/api/topics/").body == before
 
 
@@ -168,7 +168,7 @@ def test_an_answer_of_a_topics_list_can_be_imported(client: Client) -> None:
 def test_what_is_no_list_of_topics_is_refused(client: Client, content: bytes, error: str) -> None:
     replace(LAMPS)
     with pytest.raises(Invalid) as refused:
-        topics.replace(content)
+        forum.replace(content)
     assert refused.value.message.startswith(error)
     assert ids(client) == [7]
     assert len(list(blobs.listed("contentdb/topics/"))) == 1

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.tables import Profile
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Profile
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply

@@ -1,10 +1,11 @@
 """Collections: ContentDB's API, in the order of its page; what is ours stands at the end."""
 
-from chalicelib.contentdb import auth, index, languages, wire
-from chalicelib.contentdb.arguments import Arguments
-from chalicelib.contentdb.collections import collections
+from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.collections import wire as collection_wire
 from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index, languages
+from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.caller import Caller
 from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
@@ -20,16 +21,14 @@ def list_all(request: Request) -> Response:
     arguments = Arguments(request, ("author", "package"))
     asked = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
     snapshot = index.catalogue.snapshot()
-    return wire.render(
-        [collection_wire.render_short(snapshot, value) for value in collections.listed(snapshot, **asked)]
-    )
+    return wire.render([collection_wire.render_short(snapshot, value) for value in curation.listed(snapshot, **asked)])
 
 
 @service.route("GET", COLLECTION, auth=auth.anyone, scope="read")
 def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
     snapshot = index.catalogue.snapshot()
-    value = collections.get(snapshot, request.params["author"], request.params["name"], caller)
+    value = curation.get(snapshot, request.params["author"], request.params["name"], caller)
     headers = [wire.VARY_LANGUAGE, *([_NOT_KEPT] if value["private"] else [])]
     return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
@@ -38,18 +37,18 @@ def read(request: Request, caller: Caller | None) -> Response:
 def save(request: Request, caller: Caller) -> Response:
     """Make or change one's own collection: an object, or an array of `author/name`. The site's are for editors."""
     given = collection_wire.parse(request)
-    value = collections.save(request.params["author"], request.params["name"], given, caller)
+    value = curation.save(request.params["author"], request.params["name"], given, caller)
     return wire.render_success(collection=_full(request, index.catalogue.snapshot(), value, caller))
 
 
 @service.route("DELETE", COLLECTION, auth=auth.somebody)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete one's own collection."""
-    collections.delete(request.params["author"], request.params["name"], caller)
+    curation.delete(request.params["author"], request.params["name"], caller)
     return wire.render_success()
 
 
 def _full(request: Request, snapshot: Snapshot, value: Value, caller: Caller | None) -> Value:
-    drafts = caller is not None and collections.may_edit(caller.account, value["author"])
+    drafts = caller is not None and curation.may_edit(caller.account, value["author"])
     language = languages.wanted(request, snapshot)
     return collection_wire.render(snapshot, value, drafts=drafts, language=language, base=request.base_url)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.contentdb import shapes, versions, wire
-from chalicelib.contentdb.collections import collections
-from chalicelib.contentdb.texts import texts
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.store import versions
+from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
@@ -26,7 +28,7 @@ def parse(request: Request) -> dict[str, Any]:
 
 def render_short(snapshot: Snapshot, value: Value) -> Value:
     """A collection in a list."""
-    return {**{name: value[name] for name in _STORED}, "package_count": len(collections.shown(snapshot, value))}
+    return {**{name: value[name] for name in _STORED}, "package_count": len(curation.shown(snapshot, value))}
 
 
 def render(snapshot: Snapshot, value: Value, *, drafts: bool, language: str, base: str) -> Value:
@@ -44,21 +46,21 @@ def render(snapshot: Snapshot, value: Value, *, drafts: bool, language: str, bas
             "description": item["description"],
             "created_at": item["created_at"],
         }
-        for place, item, package in collections.shown(snapshot, value, drafts=drafts)
+        for place, item, package in curation.shown(snapshot, value, drafts=drafts)
     ]
     return {**{name: value[name] for name in _STORED}, "long_description": value["long_description"], "items": items}
 
 
 def _title(name: str, given: Any) -> str:
-    return texts.line(name, given, 1, 100)
+    return plain.line(name, given, 1, 100)
 
 
 def _short_description(name: str, given: Any) -> str:
-    return texts.line(name, given, 0, 200)
+    return plain.line(name, given, 0, 200)
 
 
 def _long_description(name: str, given: Any) -> str | None:
-    return texts.text(name, given, 0, 10_000) if given is not None else None
+    return plain.text(name, given, 0, 10_000) if given is not None else None
 
 
 def _private(name: str, given: Any) -> bool:
@@ -85,7 +87,7 @@ def _item(given: Any) -> Value:
     if "description" not in given:
         return {"package": package}
     said = given["description"]
-    return {"package": package, "description": texts.line("description", said, 0, 200) if said is not None else None}
+    return {"package": package, "description": plain.line("description", said, 0, 200) if said is not None else None}
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {

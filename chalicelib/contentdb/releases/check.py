@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from chalicelib.contentdb import edits, index, packages, tasks, versions
-from chalicelib.contentdb.files import files
-from chalicelib.contentdb.index import Parts
-from chalicelib.contentdb.releases import archive, content, game_support, git, releases
+from chalicelib.contentdb.media import files
+from chalicelib.contentdb.packages.registry import edits, registry
+from chalicelib.contentdb.releases import archive, content, game_support, git, publishing
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.tables import File, Package, Release
+from chalicelib.contentdb.store import index, tasks, versions
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.tables import File, Package, Release
 from chalicelib.core import accounts, blobs, jobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
 from chalicelib.core.snapshots import Snapshot
@@ -35,7 +36,7 @@ def check(job: dict[str, Any]) -> None:
     """Check a release that is being processed; whatever comes of it, the release and its task say so."""
     try:
         parts = index.load(job["package"])
-        release = releases.get(parts, job["release"])
+        release = publishing.get(parts, job["release"])
     except NotFound:  # deleted meanwhile
         return
     if release.state != "PROCESSING":
@@ -69,7 +70,7 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
     """What is to be checked: the file that was uploaded, or a commit of the package's repository."""
     if release.blob:
         return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
-    before = [other.commit_hash for other in releases.newest_first(parts) if other.state == "APPROVED"]
+    before = [other.commit_hash for other in publishing.newest_first(parts) if other.state == "APPROVED"]
     previous = before[0] if before and not release.release_notes else None
     fetched = git.fetch(parts.package.repo or "", ref, parts.package.name, previous)
     notes = "\n".join(f"- {subject}" for subject in fetched.subjects)
@@ -83,7 +84,7 @@ def _decision(
 
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         package = parts.package
-        approved = releases.get(parts, int(release.id))
+        approved = publishing.get(parts, int(release.id))
         still = Release.state == "PROCESSING"
         changes: dict[str, Any] = {
             "state": "APPROVED",
@@ -119,7 +120,7 @@ def _renew(package: Package, found: Content, writes: Transaction, snapshot: Snap
         setattr(package, name, value)
     fields["supports_all_games"], rows = game_support.resolve(package, found, snapshot)
     fields["game_support"] = rows or None
-    packages.rename(package, before, writes)
+    registry.rename(package, before, writes)
     writes.update(package, package.assign(**{**changed, **fields}))
 
 
@@ -143,8 +144,8 @@ def _fail(package: Package, release: Release, message: str) -> None:
     dropped: list[str] = []
 
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
-        failed = releases.get(parts, int(release.id))
-        dropped[:] = releases.let_go(writes, failed)
+        failed = publishing.get(parts, int(release.id))
+        dropped[:] = publishing.let_go(writes, failed)
         writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
         tasks.fail(writes, str(release.task_id), message)
 

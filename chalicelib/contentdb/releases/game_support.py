@@ -7,10 +7,11 @@ stands.
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contentdb import dependencies, index
-from chalicelib.contentdb.edits import OVERRIDE
+from chalicelib.contentdb.packages.edits import OVERRIDE
+from chalicelib.contentdb.packages.registry import dependencies
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.tables import Package
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry, Snapshot
 

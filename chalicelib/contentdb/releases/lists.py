@@ -1,9 +1,9 @@
 """The newest releases of all packages."""
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.releases import wire as release_wire
-from chalicelib.contentdb.tables import ContentDbItem, Release, package_pk, release_sk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.tables import ContentDbItem, Release, package_pk, release_sk
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value

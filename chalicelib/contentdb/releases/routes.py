@@ -1,14 +1,16 @@
 """Releases: ContentDB's API, in the order of its page; and their tasks."""
 
 from chalicelib import settings
-from chalicelib.contentdb import auth, index, packages, tasks, wire
-from chalicelib.contentdb.arguments import Arguments
-from chalicelib.contentdb.index import Parts
+from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.packages.registry import registry
 from chalicelib.contentdb.releases import check as release_check
 from chalicelib.contentdb.releases import lists as release_lists
-from chalicelib.contentdb.releases import releases
+from chalicelib.contentdb.releases import publishing
 from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index, tasks
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.index import Parts
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.snapshots import Snapshot
@@ -29,36 +31,36 @@ def list_newest(request: Request) -> Response:
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, parts = _load(request)
-    return wire.render([release_wire.render(snapshot, release) for release in releases.newest_first(parts)])
+    return wire.render([release_wire.render(snapshot, release) for release in publishing.newest_first(parts)])
 
 
 @service.route("GET", "/api/packages/{author}/{name}/releases/{id}")
 def read(request: Request) -> Response:
     """Read."""
     snapshot, parts = _load(request)
-    return wire.render(release_wire.render(snapshot, releases.get(parts, _id(request))))
+    return wire.render(release_wire.render(snapshot, publishing.get(parts, _id(request))))
 
 
 @service.route("POST", "/api/packages/{author}/{name}/releases/new", auth=auth.for_package, scope="package:")
 def create(request: Request, caller: Caller) -> Response:
     """Create: by Git, or by a zip in a form or in an upload slot."""
     snapshot, parts = _load(request)
-    releases.require_may_approve(caller, parts.package)
-    release = releases.create(caller, parts, release_wire.parse(request, caller))
+    publishing.require_may_approve(caller, parts.package)
+    release = publishing.create(caller, parts, release_wire.parse(request, caller))
     return wire.render_success(task=f"/tasks/{release.task_id}/", release=release_wire.render(snapshot, release))
 
 
 def _for_release(request: Request) -> Caller:
     """Who calls; that there is such a release is found out first, as upstream does."""
     _, parts = _load(request)
-    releases.get(parts, _id(request))
+    publishing.get(parts, _id(request))
     return auth.somebody(request)
 
 
 @service.route("DELETE", "/api/packages/{author}/{name}/releases/{id}", auth=_for_release, scope="package:")
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
-    releases.delete(caller, request.params["author"], request.params["name"], _id(request))
+    publishing.delete(caller, request.params["author"], request.params["name"], _id(request))
     return wire.render_success()
 
 
@@ -79,7 +81,7 @@ def read_task(request: Request) -> Response:
 
 def _load(request: Request) -> tuple[Snapshot, Parts]:
     snapshot = index.catalogue.snapshot()
-    entry = packages.get(snapshot, request.params["author"], request.params["name"])
+    entry = registry.get(snapshot, request.params["author"], request.params["name"])
     return snapshot, index.load(entry.value["id"])
 
 

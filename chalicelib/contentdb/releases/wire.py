@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.contentdb import versions, wire
-from chalicelib.contentdb.index import iso
-from chalicelib.contentdb.releases.releases import LONGEST_NAME, Wanted
-from chalicelib.contentdb.tables import Release, Task
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.releases.publishing import LONGEST_NAME, Wanted
+from chalicelib.contentdb.store import versions
+from chalicelib.contentdb.store.index import iso
+from chalicelib.contentdb.store.tables import Release, Task
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid

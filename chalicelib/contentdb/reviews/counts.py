@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.index import Parts
-from chalicelib.contentdb.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
 from chalicelib.core import inventory
 from chalicelib.core.inventory import Fault
 from chalicelib.core.snapshots import Snapshot

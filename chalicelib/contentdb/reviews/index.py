@@ -6,7 +6,7 @@ shows, a package's reviews lie in one partition, and a vote changes no list. See
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chalicelib.contentdb.tables import ContentDbItem, Review, reviews_pk
+from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from chalicelib.contentdb import index, pages
-from chalicelib.contentdb.arguments import Arguments
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.reviews.counts import RATINGS
+from chalicelib.contentdb.store import index, paging
+from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.web.request import Request
 
@@ -30,7 +30,7 @@ def page(request: Request, snapshot: Snapshot) -> dict[str, Any]:
         ]
 
     found = _found(review_index.catalogue.snapshot(), snapshot, Arguments(request, _FILTERS))
-    return pages.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
+    return paging.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
 
 
 def _found(reviews: Snapshot, snapshot: Snapshot, arguments: Arguments) -> list[Entry]:

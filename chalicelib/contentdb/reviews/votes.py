@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 
-from chalicelib.contentdb.permissions import at_least
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.reviews.reviews import check_pace
-from chalicelib.contentdb.tables import Review, ReviewVote, votes_pk
+from chalicelib.contentdb.reviews.lifecycle import check_pace
+from chalicelib.contentdb.store.permissions import at_least
+from chalicelib.contentdb.store.tables import Review, ReviewVote, votes_pk
 from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Busy, Forbidden, NotFound

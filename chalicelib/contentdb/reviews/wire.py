@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from chalicelib.contentdb import index, shapes, wire
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.packages.registry import shapes
 from chalicelib.contentdb.reviews.counts import RATINGS
-from chalicelib.contentdb.reviews.reviews import Wanted
-from chalicelib.contentdb.tables import Review
-from chalicelib.contentdb.texts import texts
+from chalicelib.contentdb.reviews.lifecycle import Wanted
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Review
+from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.web.request import Request
@@ -26,9 +28,9 @@ def parse(request: Request) -> Wanted:
         raise Invalid("rating must be 1, 3 or 5")
     return Wanted(
         rating,
-        texts.line("title", given["title"], 3, 100),
-        texts.text("comment", given["comment"], 10, 2000),
-        texts.line("language", given.get("language", "en"), 1, 20),
+        plain.line("title", given["title"], 3, 100),
+        plain.text("comment", given["comment"], 10, 2000),
+        plain.line("language", given.get("language", "en"), 1, 20),
     )
 
 

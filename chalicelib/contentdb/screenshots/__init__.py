@@ -1,1 +1,1 @@
-"""Screenshots, and the images that are made of them."""
+"""Screenshots of packages."""

@@ -1,10 +1,12 @@
 """Screenshots: ContentDB's API, in the order of its page."""
 
-from chalicelib.contentdb import auth, index, packages, wire
-from chalicelib.contentdb.index import Parts
-from chalicelib.contentdb.screenshots import screenshots
+from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.screenshots import gallery
 from chalicelib.contentdb.screenshots import wire as screenshot_wire
 from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.index import Parts
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -14,7 +16,7 @@ from chalicelib.web.response import Response
 def list_of_package(request: Request) -> Response:
     """List."""
     parts = _load(request)
-    shots = screenshots.in_order(parts)
+    shots = gallery.in_order(parts)
     return wire.render([screenshot_wire.render(request.base_url, parts.package, shot) for shot in shots])
 
 
@@ -22,51 +24,51 @@ def list_of_package(request: Request) -> Response:
 def read(request: Request) -> Response:
     """Read."""
     parts = _load(request)
-    return wire.render(screenshot_wire.render(request.base_url, parts.package, screenshots.get(parts, _id(request))))
+    return wire.render(screenshot_wire.render(request.base_url, parts.package, gallery.get(parts, _id(request))))
 
 
 @service.route("POST", "/api/packages/{author}/{name}/screenshots/new", auth=auth.for_package, scope="package:")
 def create(request: Request, caller: Caller) -> Response:
     """Create."""
     parts = _load(request)
-    screenshots.require_may(caller, parts.package, "create")
-    parts, shot = screenshots.create(caller, parts, screenshot_wire.parse(request, caller))
+    gallery.require_may(caller, parts.package, "create")
+    parts, shot = gallery.create(caller, parts, screenshot_wire.parse(request, caller))
     return wire.render_success(screenshot=screenshot_wire.render(request.base_url, parts.package, shot))
 
 
 def _for_screenshot(request: Request) -> Caller:
     """Who calls; that there is such a screenshot is found out first, as upstream does."""
-    screenshots.get(_load(request), _id(request))
+    gallery.get(_load(request), _id(request))
     return auth.somebody(request)
 
 
 @service.route("DELETE", "/api/packages/{author}/{name}/screenshots/{id}", auth=_for_screenshot, scope="package:")
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
-    screenshots.delete(caller, request.params["author"], request.params["name"], _id(request))
+    gallery.delete(caller, request.params["author"], request.params["name"], _id(request))
     return wire.render_success()
 
 
 @service.route("POST", "/api/packages/{author}/{name}/screenshots/order", auth=auth.for_package, scope="package:")
 def order(request: Request, caller: Caller) -> Response:
     """Put in order."""
-    screenshots.require_may(caller, _load(request).package, "change")
+    gallery.require_may(caller, _load(request).package, "change")
     wanted = screenshot_wire.parse_order(request)
-    screenshots.put_in_order(caller, request.params["author"], request.params["name"], wanted)
+    gallery.put_in_order(caller, request.params["author"], request.params["name"], wanted)
     return wire.render_success()
 
 
 @service.route("POST", "/api/packages/{author}/{name}/screenshots/cover-image", auth=auth.for_package, scope="package:")
 def cover_image(request: Request, caller: Caller) -> Response:
     """Set the cover image."""
-    screenshots.require_may(caller, _load(request).package, "change")
+    gallery.require_may(caller, _load(request).package, "change")
     wanted = screenshot_wire.parse_cover(request)
-    screenshots.set_cover(caller, request.params["author"], request.params["name"], wanted)
+    gallery.set_cover(caller, request.params["author"], request.params["name"], wanted)
     return wire.render_success()
 
 
 def _load(request: Request) -> Parts:
-    entry = packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
+    entry = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     return index.load(entry.value["id"])
 
 

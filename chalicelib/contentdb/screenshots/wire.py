@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chalicelib.contentdb.arguments import malformed
-from chalicelib.contentdb.index import iso
 from chalicelib.contentdb.releases.wire import PURPOSE
-from chalicelib.contentdb.screenshots.screenshots import Wanted
-from chalicelib.contentdb.tables import Package, Screenshot
+from chalicelib.contentdb.screenshots.gallery import Wanted
+from chalicelib.contentdb.store.errors import malformed
+from chalicelib.contentdb.store.index import iso
+from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.contentdb.statistics import compaction, counters, statistics
+from chalicelib.contentdb.statistics import compaction, counters, history
 from chalicelib.contentdb.statistics.counting import SHARDS, SLOT
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.tables import Booked, Counters, DailyStats, Release, Tally, package_pk, release_sk
+from chalicelib.contentdb.store.tables import Booked, Counters, DailyStats, Release, Tally, package_pk, release_sk
 from chalicelib.core import jobs
 from chalicelib.core.storage import Contended, Transaction
 
@@ -38,7 +38,7 @@ def _show() -> None:
     if marks:
         touched = {int(mark.sk.partition("#")[0]) for mark in marks}
         counters.show(touched)
-        statistics.show(touched)
+        history.show(touched)
         with Booked.batch_write() as batch:
             for mark in marks:
                 batch.delete(mark)

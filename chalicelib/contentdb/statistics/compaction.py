@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.statistics import series, statistics
-from chalicelib.contentdb.statistics.statistics import stats_pk, user_pk
-from chalicelib.contentdb.tables import Compacted, DailyStats, MonthlyStats, UserStats
+from chalicelib.contentdb.statistics import history, series
+from chalicelib.contentdb.statistics.history import stats_pk, user_pk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Compacted, DailyStats, MonthlyStats, UserStats
 from chalicelib.core import jobs
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
@@ -35,7 +35,7 @@ def is_over(day: str) -> bool:
 @jobs.repeats("contentdb-compact-statistics", every=86400)
 def compact() -> None:
     """Compact what is over, once a month. Safe to repeat: what is done is not there any more."""
-    statistics.tidy()  # what the last run compacted has been gathered since
+    history.tidy()  # what the last run compacted has been gathered since
     until = _last_month(_COMPACTED_AFTER)
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
@@ -68,7 +68,7 @@ def _compact(package_id: int, author: str | None, until: str) -> None:
 
 def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyStats]) -> None:
     writes = Transaction()
-    whole = MonthlyStats(stats_pk(package_id), month, columns=statistics.gather(days)[month])
+    whole = MonthlyStats(stats_pk(package_id), month, columns=history.gather(days)[month])
     writes.create(whole, _Compacted())
     _promise(writes, author, month)
     with suppress(_Compacted):
@@ -104,11 +104,11 @@ def gather_of_user(payload: Any) -> None:
     stored = MonthlyStats.batch_get(keys, consistent_read=True) if keys else ()
     found = {item.pk.removeprefix("stats#"): item.columns for item in stored}
     writes = Transaction()
-    writes.put(UserStats(user_pk(author), month, packed=statistics.pack(found)), as_read)
+    writes.put(UserStats(user_pk(author), month, packed=history.pack(found)), as_read)
     writes.commit()
 
 
 def _last_month(after: timedelta) -> str:
     """The last month that has been over for so long."""
-    this_month: date = (statistics.today() - after).replace(day=1)
+    this_month: date = (history.today() - after).replace(day=1)
     return (this_month - timedelta(days=1)).isoformat()[:7]

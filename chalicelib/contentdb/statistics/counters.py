@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from chalicelib.contentdb import index
-from chalicelib.contentdb.tables import Counters, package_pk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Counters, package_pk
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.snapshots import Snapshot

@@ -19,8 +19,8 @@ from functools import cache
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.contentdb import versions
-from chalicelib.contentdb.tables import ContentDbItem, Secret, Seen, Tally
+from chalicelib.contentdb.store import versions
+from chalicelib.contentdb.store.tables import ContentDbItem, Secret, Seen, Tally
 from chalicelib.core import inventory, limits, sealing
 from chalicelib.core.errors import Busy, Conflict
 from chalicelib.core.storage import Contended, Transaction

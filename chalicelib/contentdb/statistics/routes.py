@@ -2,12 +2,15 @@
 
 from datetime import date
 
-from chalicelib.contentdb import index, packages, wire
-from chalicelib.contentdb.arguments import Arguments
-from chalicelib.contentdb.lists import lists
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.browse import lists
+from chalicelib.contentdb.packages.registry import registry
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.statistics import booking, scores, statistics
+from chalicelib.contentdb.statistics import answers, booking, history, scores
 from chalicelib.contentdb.statistics import wire as stats_wire
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.users import profiles
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
@@ -19,15 +22,15 @@ __all__ = ["booking", "scores"]  # the jobs that count
 def package_stats(request: Request) -> Response:
     """Daily stats for a package, or null."""
     first, last = _days(request)
-    package = packages.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    found = statistics.of_package(package.value["id"], first, last)
+    package = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
+    found = history.of_package(package.value["id"], first, last)
     return wire.render(found, headers=[wire.cache_for(300)])
 
 
 @service.route("GET", "/api/package_stats")
 def all_package_stats(request: Request) -> Response:
     """The last 30 days of daily stats for all packages."""
-    return wire.render_kept(request, lists.package_stats(index.catalogue.snapshot()), 900)
+    return wire.render_kept(request, answers.package_stats(index.catalogue.snapshot()), 900)
 
 
 @service.route("GET", "/api/users/{username}/stats")
@@ -37,7 +40,7 @@ def user_stats(request: Request) -> Response:
     snapshot, username = index.catalogue.snapshot(), request.params["username"]
     if username not in index.authors(snapshot):
         profiles.get_account(username)
-    return wire.render_kept(request, lists.user_stats(snapshot, username, first, last), 300)
+    return wire.render_kept(request, answers.user_stats(snapshot, username, first, last), 300)
 
 
 @service.route("GET", "/api/scores")
@@ -50,18 +53,18 @@ def all_scores(request: Request) -> Response:
 def package_stats_csv(request: Request) -> Response:
     """Beyond the page: daily stats for a package, as a table."""
     first, last = _days(request)
-    package = packages.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
-    found = statistics.of_package(package.value["id"], first, last)
+    package = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
+    found = history.of_package(package.value["id"], first, last)
     return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
 
 
 @service.route("GET", "/packages/{owner}/{name}/shields/{kind}")
 def package_badge(request: Request) -> Response:
     """Beyond the page: the title or the downloads of a package as an image, for a README."""
-    value = packages.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
+    value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
     said = {"title": ("ContentDB", value["title"]), "downloads": ("downloads", str(value["downloads"]))}
     if request.params["kind"] not in said:
-        raise index.no_such_page()
+        raise no_such_page()
     image = stats_wire.badge(*said[request.params["kind"]])
     return bytes_response(image, "image/svg+xml", headers=[wire.cache_for(3600)])
 
@@ -69,4 +72,4 @@ def package_badge(request: Request) -> Response:
 def _days(request: Request) -> tuple[date, date]:
     """The first and the last day that are asked for. Raises Invalid."""
     arguments = Arguments(request, ("start", "end"))
-    return arguments.day("start") or statistics.FIRST_DAY, arguments.day("end") or statistics.today()
+    return arguments.day("start") or history.FIRST_DAY, arguments.day("end") or history.today()

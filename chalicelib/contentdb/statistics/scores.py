@@ -6,9 +6,9 @@ Every approved review gives 150 points or takes them. Lists are ordered by the s
 
 from datetime import UTC, datetime
 
-from chalicelib.contentdb import index
 from chalicelib.contentdb.statistics import counters
-from chalicelib.contentdb.tables import Counters
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Counters
 from chalicelib.core import jobs
 
 DECAY = 0.93  # of the points for downloads, a day

@@ -1,1 +1,1 @@
-"""Texts that people write, as HTML and as Luanti's markup."""
+"""Texts that people write: checked, and converted to HTML and to Luanti's markup."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from chalicelib.contentdb import index, links
-from chalicelib.contentdb.lists.queries import TYPES
+from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.core.errors import CoreError, Invalid
 
 LARGEST = 32 * 1024 * 1024  # bytes
@@ -86,8 +86,8 @@ def _technical_name(name: str, given: Any) -> str:
 
 
 def _type(name: str, given: Any) -> str:
-    if not isinstance(given, str) or given.lower() not in TYPES:
-        raise Invalid(f"{name} must be one of {', '.join(TYPES)}")
+    if not isinstance(given, str) or given.lower() not in PACKAGE_TYPES:
+        raise Invalid(f"{name} must be one of {', '.join(PACKAGE_TYPES)}")
     return given.lower()
 
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.contentdb import index, links
-from chalicelib.contentdb.permissions import at_least
-from chalicelib.contentdb.tables import Profile
-from chalicelib.contentdb.texts import texts
+from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store.permissions import at_least
+from chalicelib.contentdb.store.tables import Profile
+from chalicelib.contentdb.texts import plain
 from chalicelib.core import accounts, audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
@@ -64,7 +64,7 @@ def _require_free(name: str | None, account: Account, snapshot: Snapshot) -> Non
     """Raises Conflict for a name to show that is another's username, or that another shows."""
     if name is None:
         return
-    folded = texts.folded(name)
+    folded = plain.folded(name)
     shown = snapshot.keep("display-names", _display_names).get(folded, account.username)
     holder = accounts.find(folded)
     if shown != account.username or (holder and holder.id != account.id):
@@ -76,26 +76,26 @@ def _display_names(snapshot: Snapshot) -> dict[str, str]:
     profiles = (
         (key.removeprefix("user#"), entry.value) for key, entry in snapshot.entries.items() if key[:5] == "user#"
     )
-    return {texts.folded(profile["display_name"]): name for name, profile in profiles if profile["display_name"]}
+    return {plain.folded(profile["display_name"]): name for name, profile in profiles if profile["display_name"]}
 
 
 def _display_name(name: str, given: Any) -> str:
-    return texts.line(name, given, 2, 50)
+    return plain.line(name, given, 2, 50)
 
 
 def _link(name: str, given: Any) -> str:
-    return str(links.read(name, texts.line(name, given, 1, LONGEST_LINK)))
+    return str(links.read(name, plain.line(name, given, 1, LONGEST_LINK)))
 
 
 def _github(name: str, given: Any) -> str:
-    username = texts.line(name, given, 1, 39)
+    username = plain.line(name, given, 1, 39)
     if not _GITHUB.fullmatch(username):
         raise Invalid(f"{name} must be a GitHub username")
     return username
 
 
 def _forums(name: str, given: Any) -> str:
-    return texts.line(name, given, 1, 50)
+    return plain.line(name, given, 1, 50)
 
 
 _READERS: Mapping[str, Callable[[str, Any], str]] = {

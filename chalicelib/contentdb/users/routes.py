@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from chalicelib.contentdb import auth, index, wire
+from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid

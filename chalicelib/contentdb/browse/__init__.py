@@ -1,0 +1,1 @@
+"""Finding packages: queries, search, lists, the homepage."""

@@ -1,0 +1,49 @@
+"""What the site's first page shows."""
+
+import random
+from typing import Any
+
+from chalicelib.contentdb.browse import queries
+from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.store import index, versions
+from chalicelib.contentdb.store.tables import PACKAGE_TYPES
+from chalicelib.core.snapshots import Entry, Snapshot
+
+_IN_SPOTLIGHT, _NEWEST, _POPULAR, _REVIEWED = 6, 4, 8, 4
+
+
+def of(snapshot: Snapshot, base: str) -> dict[str, Any]:
+    """The packages that are new, popular and so on, in short; those in the spotlight by chance."""
+    found = index.approved(snapshot)
+    new = sorted(found, key=lambda entry: entry.value["approved_at"] or "", reverse=True)
+    released = [entry for entry in found if entry.value["releases"]]
+    updated = sorted(released, key=lambda entry: entry.value["releases"][0]["created_at"], reverse=True)
+    reviewed = [entry for entry in found if any(entry.value["reviews"])]
+    best = sorted(reviewed, key=lambda entry: entry.value["score_reviews"], reverse=True)
+    lists = {
+        "spotlight": _spotlight(snapshot, found),
+        "new": new[:_NEWEST],
+        "updated": updated[:_NEWEST],
+        **{f"pop_{type_}": _of_type(found, type_)[:_POPULAR] for type_ in PACKAGE_TYPES},
+        "high_reviewed": best[:_REVIEWED],
+    }
+    return {
+        "count": len(found),
+        "downloads": sum(entry.value["downloads"] for entry in found),
+        **{name: [_short(entry, base) for entry in entries] for name, entries in lists.items()},
+    }
+
+
+def _spotlight(snapshot: Snapshot, approved: list[Entry]) -> list[Entry]:
+    members = set(queries.members(snapshot, "ContentDB/spotlight"))
+    found = [entry for entry in approved if entry.key in members]
+    return random.sample(found, min(len(found), _IN_SPOTLIGHT))
+
+
+def _of_type(entries: list[Entry], type_: str) -> list[Entry]:
+    return [entry for entry in entries if entry.value["type"] == type_]
+
+
+def _short(entry: Entry, base: str) -> dict[str, Any]:
+    release = versions.newest_id(entry.value)
+    return shapes.short(entry.value, release=release, language="", promoted=False, base=base)

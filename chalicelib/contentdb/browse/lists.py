@@ -1,0 +1,119 @@
+"""Lists of packages, cached until the catalogue changes: queries, updates, dependencies, files, scores."""
+
+from collections.abc import Hashable, Sequence
+
+from chalicelib.contentdb.browse import homepage as first_page
+from chalicelib.contentdb.browse import queries
+from chalicelib.contentdb.packages.registry import dependencies, shapes
+from chalicelib.contentdb.store import index, paging
+from chalicelib.contentdb.store.answers import kept
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.versions import newest_id
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.web.encoding import Kept
+from chalicelib.web.request import Request
+from chalicelib.web.response import canonical_json
+
+PAGE = 100
+LARGEST_PAGE = 300
+_UPDATES = ("protocol_version", "engine_version")
+
+
+def packages(request: Request, snapshot: Snapshot, language: str) -> Kept:
+    """The packages that a query asks for."""
+    arguments = Arguments(request, queries.NAMES)
+
+    def build(snapshot: Snapshot) -> bytes:
+        query = queries.parse(snapshot, arguments)
+        return shapes.list_json(
+            queries.find(snapshot, query),
+            arguments.text("fmt"),
+            version=query.version,
+            language=language,
+            promoted=queries.featured(snapshot) if query.promotes else frozenset(),
+            base=request.base_url,
+        )
+
+    if "random" in arguments:
+        return Kept(build(snapshot))
+    return kept(snapshot, ("packages", request.base_url, language, arguments.key), build)
+
+
+def updates(request: Request, snapshot: Snapshot) -> Kept:
+    """The id of the newest release of every approved package, also under its other names."""
+    arguments = Arguments(request, _UPDATES)
+    version = arguments.version(snapshot)
+
+    def build(snapshot: Snapshot) -> bytes:
+        found: dict[str, int] = {}
+        for entry in index.approved(snapshot):
+            if release := newest_id(entry.value, version):
+                found.update(dict.fromkeys((entry.key, *entry.value["aliases"]), release))
+        return canonical_json(found) + b"\n"
+
+    return kept(snapshot, ("updates", version), build)
+
+
+def all_dependencies(request: Request, snapshot: Snapshot) -> Kept:
+    """A page of what packages provide and need."""
+    arguments = Arguments(request, (*queries.NAMES, "page", "n", "num"))
+
+    def build(snapshot: Snapshot) -> bytes:
+        found = queries.find(snapshot, queries.parse(snapshot, arguments))
+        rows = paging.page_of(request, arguments, found, _rows, size=PAGE, most=LARGEST_PAGE)
+        return canonical_json(rows) + b"\n"
+
+    if "random" in arguments:
+        return Kept(build(snapshot))
+    return kept(snapshot, ("dependencies", request.base_url, _whole(request)), build)
+
+
+def _rows(entries: Sequence[Entry]) -> list[Value]:
+    return [dependencies.row(entry.value) for entry in entries]
+
+
+def dependencies_of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> Kept:
+    """The dependencies of one package."""
+    name = ("dependencies", package.key, only_hard)
+    return kept(
+        snapshot, name, lambda snapshot: canonical_json(dependencies.of(snapshot, package, only_hard=only_hard)) + b"\n"
+    )
+
+
+def homepage(request: Request, snapshot: Snapshot) -> Kept:
+    """The packages of the site's first page."""
+    name = ("homepage", request.base_url)
+    return kept(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
+
+
+def uploads(snapshot: Snapshot) -> Kept:
+    """The files of approved packages: those of releases, then screenshots."""
+
+    def build(snapshot: Snapshot) -> bytes:
+        files = (
+            {"url": f"/uploads/{row['file']}", "created_at": row["created_at"], "size": row["size"]}
+            for kind in ("releases", "screenshots")
+            for entry in index.approved(snapshot)
+            for row in entry.value[kind]
+            if row.get("file") and "created_at" in row  # entries of an older version have less
+        )
+        return canonical_json(list(files)) + b"\n"
+
+    return kept(snapshot, "uploads", build)
+
+
+def scores(request: Request, snapshot: Snapshot) -> Kept:
+    """Downloads, reviews and scores of the packages that a query asks for."""
+    arguments = Arguments(request, queries.NAMES)
+
+    def build(snapshot: Snapshot) -> bytes:
+        return shapes.scores_json(queries.find(snapshot, queries.parse(snapshot, arguments)))
+
+    if "random" in arguments:
+        return Kept(build(snapshot))
+    return kept(snapshot, ("scores", arguments.key), build)
+
+
+def _whole(request: Request) -> Hashable:
+    """All arguments: a page's links repeat also those that nobody knows."""
+    return tuple((name, *values) for name, values in request.query.items())

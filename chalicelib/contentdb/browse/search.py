@@ -1,0 +1,189 @@
+"""Full-text search: English stems, every word a prefix, fields by weight.
+
+The language of `q` is that of web search: words must all be there, `or` between alternatives, `-word` for what must
+not be there, "quotes" around what stands together.
+"""
+
+import re
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chalicelib.contentdb.store import index
+from chalicelib.core.snapshots import Entry, Snapshot
+
+WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
+_PREFIX_ONLY = 0.9  # a word that only begins like the one asked for counts a little less
+_LONGEST_WORD = 64
+_TERM = re.compile(r'(-?)("[^"]*"?|\S+)')
+_WORD = re.compile(r"[^\W_]+")
+_STOP_WORDS = frozenset(
+    """
+    i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself
+    it its itself they them their theirs themselves what which who whom this that these those am is are was were be
+    been being have has had having do does did doing a an the and but if or because as until while of at by for with
+    about against between into through during before after above below to from up down in out on off over under
+    again further then once here there when where why how all any both each few more most other some such no nor not
+    only own same so than too very s t can will just don should now
+    """.split()  # noqa: SIM905 (as a list it would be 127 lines)
+)
+
+
+Fields = int  # one bit for each field, in the order of WEIGHTS; four bits higher when the word is the whole one
+_SCORES = [
+    sum(
+        weight if fields >> 4 + place & 1 else weight * _PREFIX_ONLY
+        for place, weight in enumerate(WEIGHTS.values())
+        if fields >> place & 1
+    )
+    for fields in range(256)
+]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What must be there, and what must not: stems that stand together, the last of which may go on."""
+
+    wanted: tuple[tuple[str, ...], ...]
+    unwanted: tuple[tuple[str, ...], ...]
+
+
+Search = tuple[Terms, ...]  # alternatives; without any, nothing is found
+
+
+def parse(text: str) -> Search:
+    """What somebody looks for."""
+    alternatives: list[Terms] = []
+    wanted: list[tuple[str, ...]] = []
+    unwanted: list[tuple[str, ...]] = []
+    for minus, term in [*_TERM.findall(text), ("", "or")]:
+        if term.lower() == "or" and not minus:
+            if wanted or unwanted:
+                alternatives.append(Terms(tuple(wanted), tuple(unwanted)))
+            wanted, unwanted = [], []
+        elif stems := tuple(_stems(term)):
+            (unwanted if minus else wanted).append(stems)
+    return tuple(alternatives)
+
+
+def ranks(snapshot: Snapshot, search: Search) -> dict[str, float]:
+    """The packages that fit, by `author/name`, and how well: the higher the better."""
+    return _index.ranks(snapshot, search)
+
+
+class _Index:
+    """Which packages hold which stems, in which fields. It follows the views: a publish costs work for one package."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._view: Snapshot | None = None
+        self._entries: dict[str, Entry] = {}
+        self._postings: dict[str, dict[str, Fields]] = {}
+        self._stems: list[str] = []  # sorted; some that nobody holds any more may be among them
+
+    def ranks(self, snapshot: Snapshot, search: Search) -> dict[str, float]:
+        with self._lock:
+            self._follow(snapshot)
+            found: dict[str, float] = {}
+            for terms in search:
+                for key, rank in self._fitting(terms).items():
+                    found[key] = max(rank, found.get(key, 0.0))
+            return found
+
+    def _fitting(self, terms: Terms) -> dict[str, float]:
+        wanted = sorted((self._holders(phrase) for phrase in terms.wanted), key=len)
+        first, others = (wanted[0], wanted[1:]) if wanted else (self._entries, [])
+        found = {
+            key: sum(_SCORES[holders[key]] for holders in wanted)
+            for key in first
+            if all(key in holders for holders in others)
+        }
+        for phrase in terms.unwanted:
+            holders = self._holders(phrase)
+            found = {key: rank for key, rank in found.items() if key not in holders}
+        return found
+
+    def _holders(self, phrase: tuple[str, ...]) -> dict[str, Fields]:
+        """The packages in which these stems stand together."""
+        holders = self._beginning_with(phrase[-1])
+        if len(phrase) == 1:
+            return holders
+        for stem in phrase[:-1]:
+            others = self._postings.get(stem, {})
+            holders = {key: fields & (others[key] | 0xF0) for key, fields in holders.items() if key in others}
+        line = " " + " ".join(phrase)
+        return {key: fields for key, fields in holders.items() if line in _line(self._entries[key])}
+
+    def _beginning_with(self, prefix: str) -> dict[str, Fields]:
+        found: dict[str, Fields] = defaultdict(int)
+        for place in range(bisect_left(self._stems, prefix), len(self._stems)):
+            stem = self._stems[place]
+            if not stem.startswith(prefix):
+                break
+            whole = stem == prefix
+            for key, fields in self._postings[stem].items():
+                found[key] |= fields | fields << 4 if whole else fields
+        return found
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        if snapshot is self._view:
+            return
+        entries = {entry.key: entry for entry in index.packages(snapshot)}
+        for key, entry in self._entries.items():
+            if entries.get(key) is not entry:
+                for stem in _fields(entry):
+                    del self._postings[stem][key]
+        new: list[str] = []
+        for key, entry in entries.items():
+            if self._entries.get(key) is not entry:
+                for stem, fields in _fields(entry).items():
+                    if stem not in self._postings:
+                        self._postings[stem] = {}
+                        new.append(stem)
+                    self._postings[stem][key] = fields
+        self._stems = sorted(self._stems + sorted(new))
+        self._entries, self._view = entries, snapshot
+
+
+_index = _Index()
+_own = threading.local()  # a stemmer holds the word that it works on: each thread has its own
+
+
+def _fields(entry: Entry) -> dict[str, Fields]:
+    """The stems of a package, and in which fields each is."""
+
+    def build(entry: Entry) -> dict[str, Fields]:
+        found: dict[str, Fields] = defaultdict(int)
+        for place, field in enumerate(WEIGHTS):
+            for stem in _stems(entry.value[field] or ""):
+                found[stem] |= 1 << place
+        return dict(found)
+
+    return entry.keep("stems", build)
+
+
+def _line(entry: Entry) -> str:
+    """All stems of a package as they stand, each after a blank, fields apart."""
+
+    def build(entry: Entry) -> str:
+        return "\n".join("".join(f" {stem}" for stem in _stems(entry.value[field] or "")) for field in WEIGHTS)
+
+    return entry.keep("line", build)
+
+
+def _stems(text: str) -> list[str]:
+    """The stems of a text's words; words that say nothing are left out."""
+    return [_stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
+
+
+@lru_cache(65536)
+def _stem(word: str) -> str:
+    if len(word) > _LONGEST_WORD:
+        return word
+    if not hasattr(_own, "stemmer"):
+        from Stemmer import Stemmer
+
+        _own.stemmer = Stemmer("english", 0)
+    return str(_own.stemmer.stemWord(word))

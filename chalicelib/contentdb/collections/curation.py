@@ -1,0 +1,196 @@
+"""Collections of packages that somebody put together, public or private.
+
+`ContentDB/featured` leads lists, `ContentDB/spotlight` the homepage: both belong to the site and are looked after by
+editors; nobody needs an account called ContentDB for them. A collection names packages by their ids, so that no rename
+and no alias concerns it. A package that is deleted is left out, and comes back with it.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store.errors import no_such_page
+from chalicelib.contentdb.store.permissions import at_least
+from chalicelib.contentdb.store.tables import Collection
+from chalicelib.contentdb.users import profiles
+from chalicelib.core import audit
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account
+
+SITE = "ContentDB"
+TITLES = {"featured": "Featured", "spotlight": "Spotlight"}
+MOST_PACKAGES = 500
+MOST_COLLECTIONS = 50  # of one author
+LARGEST = 100_000  # bytes, as it is stored
+_NAME = re.compile(r"[a-z0-9_]{1,100}")
+
+
+def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = None) -> Value:
+    """Set some of title, short_description, long_description, private and items; makes the collection when it is new.
+
+    An item has a `package`, as `author/name`, and may have a `description`; without one it keeps what it had. Returns
+    the entry. `by` None is the administrator. Raises Forbidden, Invalid, or NotFound for an author that there is not.
+    """
+    _authorize(author, by)
+    _check(author, name, given, by)
+    saved: list[Value] = []
+
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        collection = _collection(author, name, snapshot)
+        items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
+        collection.assign(**{**given, "items": items})
+        saved[:] = [index.collection_value(collection)]
+        if len(json.dumps(saved[0])) > LARGEST:
+            raise Invalid("This collection is too large")
+        writes.put(collection)
+        if by:
+            writes.put(audit.entry_by(by, "collection.save", collection.pk, fields=sorted(given)))
+        return {collection.pk: saved[0]}
+
+    index.catalogue.publish(decide)
+    return saved[0]
+
+
+def set_packages(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Value:
+    """Say which packages, as `author/name`, are in a collection, in this order; see `save`."""
+    return save(author, name, {"items": [{"package": key} for key in keys]}, by)
+
+
+def delete(author: str, name: str, by: Caller | None = None) -> None:
+    """Delete a collection. Raises Forbidden or NotFound."""
+    _authorize(author, by)
+
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        entry = snapshot.entries.get(_pk(author, name))
+        if entry is None:
+            raise _none()
+        writes.delete(Collection(entry.key, "collection"))
+        if by:
+            writes.put(audit.entry_by(by, "collection.delete", entry.key))
+        return {entry.key: None}
+
+    index.catalogue.publish(decide)
+
+
+def get(snapshot: Snapshot, author: str, name: str, caller: Caller | None) -> Value:
+    """A collection; a private one for its owner alone. Raises NotFound."""
+    entry = snapshot.entries.get(_pk(author, name))
+    if entry is None or (entry.value["private"] and not _is_owner(entry.value, caller)):
+        raise _none()
+    return entry.value
+
+
+def listed(snapshot: Snapshot, author: str | None = None, package: str | None = None) -> list[Value]:
+    """The public collections by title: of one author, or with one package. Raises NotFound for what there is not."""
+    found = snapshot.keep("collections", _public)
+    if author is not None:
+        found = [value for value in found if value["author"] == author]
+        if not found and author != SITE and profiles.find_account(author) is None:
+            raise no_such_page()
+    if package is not None:
+        entry = index.find(snapshot, package) or index.by_alias(snapshot).get(package)
+        if entry is None:
+            raise NotFound(f"Package {package} not found")
+        found = [value for value in found if any(item["package"] == entry.value["id"] for item in value["items"])]
+    return found
+
+
+def shown(snapshot: Snapshot, value: Value, *, drafts: bool = False) -> list[tuple[int, Value, Entry]]:
+    """The items of a collection whose packages may be seen, each with its place and its package."""
+    packages = index.by_id(snapshot)
+    return [
+        (place, item, package)
+        for place, item in enumerate(value["items"], start=1)
+        if (package := packages.get(item["package"])) and (drafts or package.value["state"] == "APPROVED")
+    ]
+
+
+def may_edit(account: Account, author: str) -> bool:
+    """Whether an account may change collections of this author."""
+    is_own = author != SITE and account.username == author and at_least(account, "NEW_MEMBER")
+    return is_own or at_least(account, "EDITOR")
+
+
+def _authorize(author: str, by: Caller | None) -> None:
+    if by and not may_edit(by.account, author):
+        raise Forbidden("You don't have permission to edit this collection")
+
+
+def _check(author: str, name: str, given: Mapping[str, Any], by: Caller | None) -> None:
+    """Raises Invalid, Forbidden, or NotFound for what no collection can be called, or may say."""
+    if not _NAME.fullmatch(name):
+        raise Invalid("Name can only contain lower case letters (a-z), digits (0-9), and underscores (_)")
+    if author == SITE and name not in TITLES:
+        raise Invalid(f"The collections are {', '.join(f'{SITE}/{name}' for name in TITLES)}")
+    if author != SITE and not (by and by.account.username == author):
+        profiles.get_account(author)
+    links.refuse_blocked(given)
+    for item in given.get("items", ()):
+        links.refuse_blocked(item)
+
+
+def _is_owner(value: Value, caller: Caller | None) -> bool:
+    """Whether a private collection is the caller's, and the token not one that was given away for one package."""
+    if caller is None or caller.only("package") is not None:
+        return False
+    return caller.account.username == value["author"] if value["author"] != SITE else may_edit(caller.account, SITE)
+
+
+def _collection(author: str, name: str, snapshot: Snapshot) -> Collection:
+    """The collection as it is stored, or a new one. Raises Invalid for one too many."""
+    pk = _pk(author, name)
+    if pk in snapshot.entries and (stored := Collection.find(pk, "collection")):
+        return stored
+    if sum(key.startswith(_pk(author, "")) for key in snapshot.entries) >= MOST_COLLECTIONS:
+        raise Invalid(f"There may be at most {MOST_COLLECTIONS} collections of one author")
+    title = TITLES[name] if author == SITE else name
+    moment = datetime.now(UTC)
+    return Collection(pk, "collection", author=author, name=name, title=title, items=[], created_at=moment)
+
+
+def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: Snapshot) -> list[Value]:
+    """The items that a collection is to have; what is known of packages that were in it before is kept."""
+    if len(wanted) > MOST_PACKAGES:
+        raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
+    known = {item["package"]: item for item in before}
+    moment = index.iso(datetime.now(UTC))
+    items: dict[int, Value] = {}
+    for item in wanted:
+        number = _package_id(item["package"], known, snapshot)
+        new = {"package": number, "description": None, "created_at": moment}
+        says = {"description": item["description"]} if "description" in item else {}
+        items.setdefault(number, {**known.get(number, new), **says})
+    return list(items.values())
+
+
+def _package_id(key: str, known: Mapping[int, Value], snapshot: Snapshot) -> int:
+    """The package that goes by `author/name`; a deleted one only where it is known. Raises Invalid."""
+    try:
+        alias = index.by_alias(snapshot).get(key)
+        number = alias.value["id"] if alias else index.find_id(snapshot, key)
+    except NotFound:
+        number = 0
+    if number not in known and number not in index.by_id(snapshot):
+        raise Invalid(f"Unable to find the package {key}")
+    return int(number)
+
+
+def _public(snapshot: Snapshot) -> list[Value]:
+    values = (entry.value for key, entry in snapshot.entries.items() if key.startswith("collection#"))
+    public = (value for value in values if not value["private"])
+    return sorted(public, key=lambda value: (value["title"].casefold(), value["author"], value["name"]))
+
+
+def _pk(author: str, name: str) -> str:
+    return f"collection#{author}/{name}"
+
+
+def _none() -> NotFound:
+    return NotFound("Collection not found")

@@ -1,1 +1,0 @@
-"""What the game's dialog of a package shows."""

@@ -1,0 +1,1 @@
+"""Zips and images as clients fetch them."""

@@ -1,1 +1,0 @@
-"""What is below /packages, /uploads and /thumbnails."""

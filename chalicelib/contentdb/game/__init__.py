@@ -1,0 +1,1 @@
+"""What the game's own dialog shows of a package."""

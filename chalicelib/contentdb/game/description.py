@@ -1,0 +1,15 @@
+"""The long description of a package as Luanti's markup."""
+
+from chalicelib.contentdb.texts import hypertext
+from chalicelib.contentdb.texts.hypertext import Hypertext
+from chalicelib.core.snapshots import Entry, Snapshot
+
+
+def of(snapshot: Snapshot, package: Entry, base: str, *, include_images: bool) -> Hypertext:
+    """The description, cached; relative links are resolved against the package's page."""
+    page = f"{base}/packages/{package.key}/"
+
+    def convert(_: Snapshot) -> Hypertext:
+        return hypertext.from_markdown(package.value["long_description"] or "", page, include_images)
+
+    return snapshot.remember(("hypertext", page, include_images), convert)

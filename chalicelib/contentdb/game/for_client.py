@@ -1,0 +1,43 @@
+"""A package as the game's own dialog shows it, since 5.10."""
+
+from typing import Any
+
+from chalicelib.contentdb.game import description, sidebar
+from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.store import versions
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+
+
+def shown(
+    snapshot: Snapshot,
+    package: Entry,
+    counted: Value,
+    *,
+    version: int | None,
+    include_images: bool,
+    language: str,
+    base: str,
+) -> dict[str, Any]:
+    """All of a package, with texts as markup; `counted` are its counters as they stand.
+
+    The dialog takes no null for a text, and its size must be text. Without a release for the version there is none.
+    """
+    value = {**package.value, **counted}
+    release = versions.newest_release(value, version)
+    return {
+        **shapes.full(snapshot, value, language=language, base=base),
+        "release": release["id"] if release else None,
+        "download_size": _size(release["size"] if release else 0),
+        "long_description": description.of(snapshot, package, base, include_images=include_images).described(),
+        "info_hypertext": sidebar.of(snapshot, package, base).described(),
+        "screenshots": [
+            {"title": shot["title"], "url": f"{base}/uploads/{shot['file']}"} for shot in value["screenshots"]
+        ],
+        "reviews": shapes.reviews(value),
+    }
+
+
+def _size(count: int) -> str:
+    """A number of bytes as people read it: `2 KB`, `1.5 MB`."""
+    kilobytes = count / 1024
+    return f"{round(kilobytes)} KB" if kilobytes <= 1024 else f"{kilobytes / 1024:.1f} MB"

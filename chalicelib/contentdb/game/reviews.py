@@ -1,0 +1,70 @@
+"""A package's reviews as one text in Luanti's markup, for the game's package dialog."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from chalicelib.contentdb.reviews import wire as review_wire
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Review
+from chalicelib.contentdb.texts import hypertext
+from chalicelib.contentdb.texts.hypertext import Hypertext, escape
+from chalicelib.core.snapshots import Snapshot, Value
+
+SHOWN = 100
+_THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game puts pictures there
+
+
+def of(snapshot: Snapshot, package: Value, reviews: Sequence[Review], base: str) -> Hypertext:
+    """The most helpful reviews; `reviews` are all of them, in order. Images are linked to."""
+    page = f"{base}/packages/{package['author']}/{package['name']}/"
+    made = _Text()
+    made.write(made.link(f"{page}#reviews", "Leave a review"), "\n\n")
+    for review in reviews[:SHOWN]:
+        name = index.display_name(snapshot, review.author)
+        made.write(made.link(f"{base}/users/{review.author}/", name), f" {_THUMBS[int(review.rating)]}\n")
+        made.write(f"<big>{escape(review.title)}</big>\n")
+        made.add(_comment(review.comment, page, f"review_{int(review.id)}_"))
+        made.write(made.link(review_wire.url(review, package, base), _helpfulness(review)), "\n\n")
+    if not reviews:
+        made.write("No reviews available.")
+    elif len(reviews) > SHOWN:
+        every = f"{base}/api/packages/{package['author']}/{package['name']}/reviews/"
+        made.write(made.link(every, f"All {len(reviews)} reviews"))
+    return made.finished()
+
+
+class _Text:
+    """A text that is put together from several. Its own links are numbered through."""
+
+    def __init__(self) -> None:
+        self._made = Hypertext("")
+        self._written: list[str] = []
+        self._links = 0
+
+    def write(self, *markup: str) -> None:
+        self._written += markup
+
+    def link(self, url: str, text: str) -> str:
+        self._links += 1
+        name = f"link_{self._links}"
+        self._made.links[name] = url
+        return hypertext.action(name, text)
+
+    def add(self, part: Hypertext) -> None:
+        self._written.append(part.body)
+        self._made.links.update(part.links)
+
+    def finished(self) -> Hypertext:
+        self._made.body = "".join(self._written).rstrip("\n") + "\n"
+        return self._made
+
+
+@lru_cache(maxsize=1024)
+def _comment(text: str, page: str, prefix: str) -> Hypertext:
+    """A comment; nobody changes what is kept."""
+    return hypertext.from_markdown(text, page, include_images=False, prefix=prefix)
+
+
+def _helpfulness(review: Review) -> str:
+    votes: Iterable[tuple[str, int]] = review_wire.votes(review).items()
+    return ", ".join(f"{number} {word}" for word, number in votes)

@@ -1,0 +1,58 @@
+"""What the game asks for when a player looks at a package, and what it tells of the player."""
+
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.game import for_client, reviews
+from chalicelib.contentdb.game.text_routes import include_images
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.statistics import counting
+from chalicelib.contentdb.statistics.counting import Visitor
+from chalicelib.contentdb.store import index, languages
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.core.errors import Invalid
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+_LARGEST_REPORT = 1024 * 1024
+
+
+@service.route("GET", "/api/packages/{author}/{name}/for-client")
+def read_for_client(request: Request) -> Response:
+    """Similar to the read endpoint, but optimised for the Luanti client. A look at the package is counted."""
+    images = include_images(request)
+    snapshot = index.catalogue.snapshot()
+    version = Arguments(request, ("protocol_version", "engine_version")).version(snapshot)
+    package = registry.get(snapshot, request.params["author"], request.params["name"])
+    shown = for_client.shown(
+        snapshot,
+        package,
+        index.current_counters(package),
+        version=version,
+        include_images=images,
+        language=languages.wanted(request, snapshot),
+        base=request.base_url,
+    )
+    if request.method == "GET":
+        counting.count_view(Visitor(request.client_address, request.user_agent), package.value["id"])
+    return wire.render(shown, headers=[wire.VARY_LANGUAGE])
+
+
+@service.route("GET", "/api/packages/{author}/{name}/for-client/reviews")
+def reviews_for_client(request: Request) -> Response:
+    """The reviews as a text for the game."""
+    Arguments(request, ("formspec_version",)).needed("formspec_version")
+    snapshot = index.catalogue.snapshot()
+    package = registry.get(snapshot, request.params["author"], request.params["name"])
+    shown = reviews.of(snapshot, package.value, review_index.of_package(package.value["id"]), request.base_url)
+    return wire.render_large(request, shown.described())
+
+
+@service.route("POST", "/api/installed_packages", limit=lambda: _LARGEST_REPORT)
+def report_installed(request: Request) -> Response:
+    """Beyond the page: what a player has installed. Nothing of it is kept, as upstream keeps nothing."""
+    given = wire.parse_object(request)
+    for name in ("user_id", "packages", "worlds"):
+        if given.get(name) is None:
+            raise Invalid(f"Missing {name}")
+    return wire.render_success()

@@ -1,0 +1,106 @@
+"""What the game shows of a package beside its description: the lines of its tab "Information", as markup."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import count
+
+from chalicelib.contentdb.packages.registry import dependencies
+from chalicelib.contentdb.store import index, reference
+from chalicelib.contentdb.texts.hypertext import Hypertext, escape
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+
+_TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture Pack"}
+_DEV_STATES = {
+    "WIP": "Work in Progress",
+    "BETA": "Beta",
+    "ACTIVELY_DEVELOPED": "Actively Developed",
+    "MAINTENANCE_ONLY": "Maintenance Only",
+    "AS_IS": "As-Is",
+    "DEPRECATED": "Deprecated",
+    "LOOKING_FOR_MAINTAINER": "Looking for Maintainer",
+}
+_DISCLOSURES = {"NONE": "No AI was used", "ASSISTED": "AI-assisted", "GENERATED": "AI-generated"}
+_UNKNOWN = "Unknown"
+
+
+def of(snapshot: Snapshot, package: Entry, base: str) -> Hypertext:
+    """The lines of a package, cached; they link to packages and people."""
+
+    def write(snapshot: Snapshot) -> Hypertext:
+        return _Sidebar(snapshot, package.value, base).written()
+
+    return snapshot.remember(("sidebar", package.key, base), write)
+
+
+class _Sidebar:
+    """Writes the lines, each with a blank one after it."""
+
+    def __init__(self, snapshot: Snapshot, value: Value, base: str) -> None:
+        self._view, self._value, self._base = snapshot, value, base
+        self._made = Hypertext("")
+        self._numbers = count(1)
+
+    def written(self) -> Hypertext:
+        """All lines that a package of its type has."""
+        value, rows = self._value, reference.of(self._view)
+        self._line("Type", [_TYPES[value["type"]]])
+        self._line("Tags", [rows.tags[tag]["title"] if tag in rows.tags else tag for tag in value["tags"]])
+        if value["type"] != "game":
+            self._games()
+        if value["type"] != "txp":
+            self._needs("Dependencies", value["depends"])
+            self._needs("Optional dependencies", value["optional_depends"])
+        translated = [rows.languages[each]["title"] for each in sorted(value["translations"]) if each in rows.languages]
+        self._line("Languages", dict.fromkeys(["English", *translated]))
+        self._line("License", [_license(value)])
+        self._line("Maintenance State", [_DEV_STATES.get(value["dev_state"], _UNKNOWN)])
+        self._line("AI Disclosure", [_DISCLOSURES.get(value["ai_disclosure"], _UNKNOWN)])
+        self._line("Added", [datetime.fromisoformat(value["created_at"]).isoformat(timespec="seconds") + "Z"])
+        people = [(name, f"{self._base}/users/{name}/") for name in (value["author"], *value["maintainers"])]
+        self._links("Maintainers", people)
+        self._line("Provides", value["provides"])
+        return self._made
+
+    def _games(self) -> None:
+        supported = [row["game"] for row in self._value["game_support"] if row["supports"]]
+        unsupported = [row["game"] for row in self._value["game_support"] if not row["supports"]]
+        if self._value["supports_all_games"]:
+            self._line("Supported Games", ["Every game"])
+        else:
+            self._links("Supported Games", map(self._package, supported))
+        if unsupported:
+            self._links("Unsupported Games", map(self._package, unsupported))
+
+    def _needs(self, label: str, names: Iterable[str]) -> None:
+        found = []
+        for name in names:
+            entry = dependencies.likeliest(self._view, name)
+            found.append((name, self._package(entry.key)[1] if entry else ""))
+        self._links(label, found)
+
+    def _package(self, key: str) -> tuple[str, str]:
+        """A package's title, and its page: exactly what the game opens by itself."""
+        entry = index.find(self._view, key)
+        return (entry.value["title"], f"{self._base}/packages/{key}/") if entry else (key, "")
+
+    def _line(self, label: str, texts: Iterable[str]) -> None:
+        self._write(label, map(escape, texts))
+
+    def _links(self, label: str, links: Iterable[tuple[str, str]]) -> None:
+        """A line of (text, URL); without a URL it is plain."""
+        self._write(label, [self._link(*link) if link[1] else escape(link[0]) for link in links])
+
+    def _link(self, text: str, url: str) -> str:
+        name = f"link_{next(self._numbers)}"
+        self._made.links[name] = url
+        return f"<action name={name}><u>{escape(text)}</u></action>"
+
+    def _write(self, label: str, markups: Iterable[str]) -> None:
+        self._made.body += f"{label}: <b>{', '.join(markups) or 'None'}</b>\n\n"
+
+
+def _license(value: Value) -> str:
+    code, media = value["license"], value["media_license"]
+    if value["type"] == "txp" or code == media:
+        return str(media)
+    return f"{code} for code, {media} for media"

@@ -1,0 +1,56 @@
+"""Texts for the game: Markdown and HTML as Luanti's markup language."""
+
+from chalicelib.contentdb import wire
+from chalicelib.contentdb.game import description
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.texts import hypertext, markdown
+from chalicelib.core.errors import Invalid
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, bytes_response
+
+LARGEST = 64 * 1024  # bytes of a text; what nests or repeats without end takes about a second
+
+
+def _largest() -> int:
+    return LARGEST
+
+
+@service.route("GET", "/api/packages/{author}/{name}/hypertext")
+def package_hypertext(request: Request) -> Response:
+    """The long description."""
+    images = include_images(request)
+    snapshot = index.catalogue.snapshot()
+    package = registry.get(snapshot, request.params["author"], request.params["name"])
+    return wire.render(description.of(snapshot, package, request.base_url, include_images=images).described())
+
+
+@service.route("POST", "/api/hypertext", limit=_largest)
+def convert_hypertext(request: Request) -> Response:
+    """Any HTML or, by its content type, Markdown. On no page: links stay as they are."""
+    images = include_images(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    convert = hypertext.from_markdown if kind == "text/markdown" else hypertext.from_html
+    return wire.render(convert(_text(request), "", images).described())
+
+
+@service.route("POST", "/api/markdown", limit=_largest)
+def convert_markdown(request: Request) -> Response:
+    """Beyond the page: Markdown as HTML."""
+    return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")
+
+
+def include_images(request: Request) -> bool:
+    """Whether images are shown. Raises Invalid without a `formspec_version`, which changes nothing yet."""
+    arguments = Arguments(request, ("formspec_version", "include_images"))
+    arguments.needed("formspec_version")
+    return "include_images" not in arguments or arguments.yes("include_images")
+
+
+def _text(request: Request) -> str:
+    try:
+        return request.body.decode()
+    except UnicodeDecodeError:
+        raise Invalid("The text is not UTF-8") from None

@@ -1,1 +1,0 @@
-"""Lists of packages, and what is searched in them."""

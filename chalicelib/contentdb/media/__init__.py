@@ -1,0 +1,1 @@
+"""Files and images: their bytes, checked and kept."""

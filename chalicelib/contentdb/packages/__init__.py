@@ -1,0 +1,1 @@
+"""Packages: their rules, and how clients see them."""

@@ -1,0 +1,195 @@
+"""Packages: finding, creating and editing them, their maintainers and other names."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from chalicelib.contentdb.packages.registry import edits
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.errors import Moved, no_such_page
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action, at_least, require, require_scope, require_token_for
+from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
+from chalicelib.core import accounts, audit, ids
+from chalicelib.core.caller import Caller
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Conflict, Forbidden, Invalid
+from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account, AuditEntry
+
+MOST_NAMES = 50
+_KEY = re.compile(r"[A-Za-z0-9_-]{2,25}/[a-z0-9_]{1,100}")
+_NEEDED = ("type", "title", "license")
+
+
+def get(snapshot: Snapshot, author: str, name: str) -> Entry:
+    """A package in any state but DELETED; raises NotFound, or Moved for an alias or a game's name without `_game`."""
+    key = f"{author}/{name}"
+    if entry := index.find(snapshot, key):
+        return entry
+    game = index.find(snapshot, f"{key}_game")
+    other = game if game and game.value["type"] == "game" else index.by_alias(snapshot).get(key)
+    if other:
+        raise Moved(to=other.key)
+    raise no_such_page()
+
+
+def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = None) -> Package:
+    """Make a draft, with the fields that an edit knows; type, title and license must be there.
+
+    `by` None is the administrator. Raises Invalid, Forbidden, NotFound for an unknown author, or Conflict.
+    """
+    if by:
+        require_scope(by, f"{author}/{name}")
+    account = _owner(author, by)
+    package_id = cache(lambda: ids.reserve("contentdb-package"))
+    created: list[Package] = []
+
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        fields = _first_fields({**data, "name": name}, snapshot)
+        if f"{account.username}/{name}" in snapshot.entries:
+            raise _taken()
+        pk, provides = package_pk(package_id()), [name] if fields["type"] == "MOD" else []
+        package = Package(
+            pk,
+            "package",
+            id=package_id(),
+            author=account.username,
+            author_id=account.id,
+            provides=provides,
+            created_at=datetime.now(UTC),
+            **fields,
+        )
+        parts = Parts(package, Counters(pk, "counters"))
+        writes.create(package)
+        writes.create(parts.counters)
+        writes.create(_claim(package.key, package), _taken())
+        writes.put(note(package, "package.create", by))
+        created[:] = [package]
+        return {package.key: index.value_of(parts)}
+
+    index.catalogue.publish(decide)
+    return created[0]
+
+
+def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
+    """Set some fields, see edits.py; returns the package as it then stands, and whether anything is different."""
+    modified: list[bool] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        require_token_for(caller, parts.package)
+        modified[:] = [apply(caller.account, parts.package, data, writes, snapshot)]
+        if modified[0]:
+            writes.put(note(parts.package, "package.edit", caller))
+
+    return index.publish(author, name, decide), modified[0]
+
+
+def apply(account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: Snapshot) -> bool:
+    """Set some fields as part of a larger change, such as a release with a `.cdb.json`; whether any is different.
+
+    The transaction must not write the package elsewhere.
+    """
+    fields = edits.decide(account, package, data, snapshot)
+    if fields:
+        before = package.key
+        writes.update(package, package.assign(**fields))
+        rename(package, before, writes)
+    return bool(fields)
+
+
+def rename(package: Package, before: str, writes: Transaction) -> None:
+    """Hold the package's present name instead of the one that it had `before`, if it is another."""
+    if package.key != before:
+        writes.delete(PackageName(name_pk(before), "package-name"))
+        writes.create(_claim(package.key, package), _taken())
+
+
+def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller | None = None) -> Parts:
+    """Say who looks after a package beside its author. Raises Forbidden, NotFound for an unknown account."""
+    found = [accounts.named(username).username for username in _few(usernames)]
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        package = parts.package
+        authorize(by, Action.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
+        others = sorted({username for username in found if username != package.author})
+        writes.update(package, package.assign(maintainers=others))
+        writes.put(note(package, "package.maintainers", by, maintainers=others))
+
+    return index.publish(author, name, decide)
+
+
+def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Parts:
+    """Say under which other `author/name` a package is found. Raises Forbidden, Invalid or Conflict."""
+    wanted = sorted(set(_few(keys)))
+    if wrong := [key for key in wanted if not _KEY.fullmatch(key)]:
+        raise Invalid(f"{wrong[0]} is not an author/name")
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        package = parts.package
+        authorize(by, Action.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
+        before = set(package.aliases)
+        for key in before.difference(wanted):
+            writes.delete(PackageName(name_pk(key), "package-name"))
+        for key in set(wanted) - before:
+            writes.create(_claim(key, package), Conflict(f"{key} is taken by another package"))
+        writes.update(package, package.assign(aliases=wanted))
+        writes.put(note(package, "package.aliases", by, aliases=wanted))
+
+    return index.publish(author, name, decide)
+
+
+def authorize(by: Caller | None, action: Action, package: Package, refusal: str) -> None:
+    """Raises Forbidden unless the caller, with this token, may do this; the administrator (None) may."""
+    if by is not None:
+        require_scope(by, package.key)
+        require(by.account, action, package, refusal)
+
+
+def note(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
+    """An audit entry: in the activity of the caller, or of the author when it was the administrator."""
+    account_id = int(by.account.id if by else package.author_id)
+    return audit.entry(account_id, action, package.pk, by, package=package.key, **detail)
+
+
+def _owner(author: str, by: Caller | None) -> Account:
+    """The account whose package is to be made."""
+    if by and by.account.username == author:
+        account = by.account
+        if not at_least(account, "NEW_MEMBER"):
+            raise Forbidden("You don't have permission to create packages")
+        return account
+    if by and not at_least(by.account, "APPROVER"):
+        raise Forbidden("You don't have permission to create packages for others")
+    return accounts.named(author)
+
+
+def _first_fields(data: Mapping[str, Any], snapshot: Snapshot) -> edits.Fields:
+    for field in _NEEDED:
+        if field not in data:
+            raise Invalid(f"{field} is required")
+    fields = edits.parse(data, snapshot)
+    fields.setdefault("media_license", fields["license"])
+    if fields["type"] == "TXP":
+        fields["license"] = fields["media_license"]
+    if "game_support" in fields:
+        fields["game_support"] = edits.support(fields["game_support"], [])
+    return fields
+
+
+def _claim(key: str, package: Package) -> PackageName:
+    return PackageName(name_pk(key), "package-name", package_id=package.id)
+
+
+def _taken() -> Conflict:
+    return Conflict("A package with this name already exists")
+
+
+def _few(names: Iterable[str]) -> list[str]:
+    given = list(names)
+    if len(given) > MOST_NAMES:
+        raise Invalid(f"There may be at most {MOST_NAMES} of them")
+    return given

@@ -1,0 +1,145 @@
+"""Packages as clients see them: `keys`, `short` and `vcs` in lists, `full` on their own.
+
+Of a list every package's JSON is kept with its entry, and only joined. Absolute URLs begin with what the client called
+us by; in kept JSON a random word stands in its place.
+"""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.contentdb.store import index, links, versions
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.web.response import canonical_json
+
+_BASE = f"@{secrets.token_hex(12)}@"
+_FORUM = "https://forum.luanti.org/viewtopic.php?t="
+_STORED = (
+    *("author", "name", "title", "short_description", "long_description", "type", "state", "dev_state"),
+    *("ai_disclosure", "created_at", "approved_at", "license", "media_license", "repo", "website", "issue_tracker"),
+    *("forums", "video_url", "translation_url", "tags", "content_warnings", "provides"),
+    *("supports_all_games", "downloads"),
+)
+
+
+def list_json(
+    entries: Iterable[Entry], form: str, *, version: int | None, language: str, promoted: frozenset[str], base: str
+) -> bytes:
+    """A list of packages; with a `version`, without those that have no release for it. See `keys` and `short`."""
+    fragments = (_fragment(entry, form, version, language, entry.key in promoted) for entry in entries)
+    joined = b",".join(fragment for fragment in fragments if fragment)
+    return b"[" + joined.replace(_BASE.encode(), canonical_json(base)[1:-1]) + b"]\n"
+
+
+def scores_json(entries: Iterable[Entry]) -> bytes:
+    """The scores of packages. See `scored`."""
+    return (
+        b"["
+        + b",".join(entry.keep("scored", lambda entry: canonical_json(scored(entry.value))) for entry in entries)
+        + b"]\n"
+    )
+
+
+def keys(value: Value) -> Value:
+    """What identifies a package."""
+    return {"author": value["author"], "name": value["name"], "type": value["type"]}
+
+
+def short(value: Value, *, release: int | None, language: str, promoted: bool, base: str) -> Value:
+    """What the game's client needs. `release` is the one to install."""
+    title, description = _texts(value, language)
+    shown = {
+        **keys(value),
+        "title": title,
+        "short_description": f"Featured. {description}" if promoted else description,
+        "release": release,
+        "thumbnail": _thumbnail(value, base),
+    }
+    if value["aliases"]:
+        shown["aliases"] = value["aliases"]
+    if promoted:
+        shown["featured"] = True
+    return shown
+
+
+def scored(value: Value) -> Value:
+    """What a package's place in lists comes of; floats are not rounded."""
+    return {
+        "author": value["author"],
+        "name": value["name"],
+        "downloads": value["downloads"],
+        "score": index.score(value),
+        "score_downloads": value["score_downloads"],
+        "score_reviews": value["score_reviews"],
+        "reviews": reviews(value),
+    }
+
+
+def reviews(value: Value) -> dict[str, int]:
+    """How many approved reviews of each kind a package has."""
+    return dict(zip(("positive", "neutral", "negative"), value["reviews"], strict=True))
+
+
+def full(snapshot: Snapshot, value: Value, *, language: str, base: str) -> Value:
+    """All of a package. The counters are those of the entry; `index.counted` makes newer ones."""
+    title, description = _texts(value, language)
+    video = links.youtube_id(value["video_url"])
+    return {
+        **{field: value[field] for field in _STORED},
+        "title": title,
+        "short_description": description,
+        "maintainers": [value["author"], *value["maintainers"]],
+        "forum_url": f"{_FORUM}{value['forums']}" if value["forums"] is not None else None,
+        "donate_url": value["donate_url"] or index.profile_of(snapshot, value["author"])["donate_url"],
+        "video_thumbnail_url": f"https://img.youtube.com/vi/{video}/hqdefault.jpg" if video else None,
+        "thumbnail": _thumbnail(value, base),
+        "screenshots": [f"{base}/uploads/{shot['file']}" for shot in value["screenshots"]],
+        "url": f"{base}/packages/{value['author']}/{value['name']}/download/",
+        "release": versions.newest_id(value),
+        "score": round(index.score(value), 1),
+        "game_support": _game_support(snapshot, value, language, base),
+    }
+
+
+def _fragment(entry: Entry, form: str, version: int | None, language: str, promoted: bool) -> bytes:
+    """One package in a list; empty when nothing of it runs on the version."""
+    if form == "keys":
+        return entry.keep("keys", lambda entry: canonical_json(keys(entry.value)))
+    number = versions.newest_id(entry.value, version)
+    if number is None and version is not None:
+        return b""
+    language = language if language in entry.value["translations"] else ""
+
+    def build(entry: Entry) -> bytes:
+        shown = short(entry.value, release=number, language=language, promoted=promoted, base=_BASE)
+        return canonical_json({**shown, "repo": entry.value["repo"]} if form == "vcs" else shown)
+
+    return entry.keep((form == "vcs", number, language, promoted), build)
+
+
+def _texts(value: Value, language: str) -> tuple[str, str]:
+    """Title and short description, in a language where there are translations."""
+    translated = value["translations"].get(language) or {}
+    description = translated.get("short_description") or value["short_description"]
+    if value["dev_state"] == "WIP":
+        description = f"Work in Progress. {value['short_description']}"
+    return translated.get("title") or value["title"], description
+
+
+def _thumbnail(value: Value, base: str) -> str | None:
+    """The first screenshot in the smallest size, as PNG: the oldest clients take the URL as it is."""
+    if not value["screenshots"]:
+        return None
+    stem, _, _ = value["screenshots"][0]["file"].rpartition(".")
+    return f"{base}/thumbnails/1/{stem}.png"
+
+
+def _game_support(snapshot: Snapshot, value: Value, language: str, base: str) -> list[dict[str, Any]]:
+    rows = []
+    for row in value["game_support"]:
+        game = index.find(snapshot, row["game"])
+        if game is not None:
+            release = versions.newest_id(game.value)
+            shown = short(game.value, release=release, language=language, promoted=False, base=base)
+            rows.append({"supports": row["supports"], "confidence": row["confidence"], "game": shown})
+    return rows

@@ -1,0 +1,104 @@
+"""From a draft to an approved package, and back.
+
+WIP -> READY_FOR_REVIEW (submit) -> APPROVED (approve); from both to CHANGES_NEEDED (request changes), which may be
+submitted again; anything to WIP (unapprove) or to DELETED (delete), which comes back READY_FOR_REVIEW (restore).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.contentdb.packages.registry import dependencies, registry
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.tables import Package, Screenshot
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Conflict, Forbidden
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.storage import Transaction
+
+_MOST_SCREENSHOTS = 90  # of those that one transaction can approve beside the package
+
+
+@dataclass(frozen=True)
+class Step:
+    """A way from some states to another; with `checked`, what `problems` finds stands in it."""
+
+    sources: tuple[str, ...]
+    target: str
+    action: Action
+    checked: bool = False
+
+
+STEPS = {
+    "submit": Step(("WIP", "CHANGES_NEEDED"), "READY_FOR_REVIEW", Action.EDIT, checked=True),
+    "approve": Step(("READY_FOR_REVIEW",), "APPROVED", Action.APPROVE, checked=True),
+    "request-changes": Step(("READY_FOR_REVIEW", "APPROVED"), "CHANGES_NEEDED", Action.APPROVE),
+    "unapprove": Step(("READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "WIP", Action.UNAPPROVE),
+    "delete": Step(("WIP", "READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "DELETED", Action.DELETE),
+    "restore": Step(("DELETED",), "READY_FOR_REVIEW", Action.DELETE),
+}
+
+
+def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
+    """Take a step; returns the package and what still speaks against it.
+
+    The administrator (`by` None) may approve a draft, and what speaks against it does not stop them. A step that leads
+    where the package is already changes nothing. Raises Forbidden or Conflict.
+    """
+    way, words = STEPS[step], step.replace("-", " ")
+    found: list[str] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        package = parts.package
+        registry.authorize(by, way.action, package, f"You don't have permission to {words} this package")
+        found[:] = problems(parts, snapshot) if way.checked else []
+        if package.state == way.target:
+            return
+        if package.state not in way.sources and (by or package.state == "DELETED" or step == "restore"):
+            raise Conflict(f"A package that is {package.state} cannot become {way.target}")
+        if found and by:
+            raise Forbidden("; ".join(found))
+        _move(parts, way.target, writes)
+        writes.put(registry.note(package, f"package.{step}", by))
+
+    parts = index.publish(author, name, decide)
+    return parts.package, found
+
+
+def problems(parts: Parts, snapshot: Snapshot) -> list[str]:
+    """What stands in the way of an approval."""
+    package = parts.package
+    others = [entry.value for entry in index.approved(snapshot) if entry.value["id"] != package.id]
+    found = []
+    if package.type != "MOD" and any(_same_name(package, other) for other in others):
+        found.append(f"A {package.type.lower()} already exists with this name")
+    if not any(release.state in ("APPROVED", "UNAPPROVED") for release in parts.releases.values()):
+        found.append("You need to create a release before this package can be approved")
+    if not parts.screenshots:
+        found.append("You need to add at least one screenshot")
+    if not package.ai_disclosure:
+        found.append("You need to set the AI disclosure")
+    if missing := dependencies.missing(snapshot, package):
+        found.append(f"The following hard dependencies need to be added to ContentDB first: {', '.join(missing)}")
+    if package.type != "GAME" and not package.supports_all_games and not package.game_support:
+        found.append("You need to set the supported games")
+    if package.forums is not None and any(other["forums"] == package.forums for other in others):
+        found.append("Another package uses this forum topic")
+    return found
+
+
+def _same_name(package: Package, other: dict[str, object]) -> bool:
+    return bool(other["type"] == package.type.lower() and other["name"] == package.name)
+
+
+def _move(parts: Parts, state: str, writes: Transaction) -> None:
+    """Put the package into a state; with its approval its screenshots are approved, too."""
+    package = parts.package
+    changes: dict[str, object] = {"state": state}
+    if state == "APPROVED":
+        changes["approved_at"] = package.approved_at or datetime.now(UTC)
+        waiting = [shot for shot in parts.screenshots.values() if not shot.approved]
+        for shot in waiting[:_MOST_SCREENSHOTS]:
+            writes.update(shot, shot.assign(approved=True), Screenshot.pk.exists())
+    writes.update(package, package.assign(**changes))

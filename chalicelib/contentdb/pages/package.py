@@ -1,0 +1,111 @@
+"""A package as a page: what the API tells of it, for people."""
+
+from collections.abc import Mapping
+
+from chalicelib.contentdb.packages.registry import dependencies, registry, shapes
+from chalicelib.contentdb.releases import publishing
+from chalicelib.contentdb.releases import wire as release_wire
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews import wire as review_wire
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.store import index, languages, reference
+from chalicelib.contentdb.store.reference import Row
+from chalicelib.contentdb.texts import prose
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.web import html, shelves
+from chalicelib.web.html import wants_html
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response, redirect
+from chalicelib.web.shelves import Work
+
+_MOST_REVIEWS = 50
+TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture pack"}
+_STATES = {
+    "WIP": "This package is a draft: lists do not show it.",
+    "CHANGES_NEEDED": "This package is to be changed before lists show it.",
+    "READY_FOR_REVIEW": "This package waits for approval: lists do not show it yet.",
+}
+_LINKS = {
+    "repo": "Source code",
+    "website": "Website",
+    "issue_tracker": "Issues",
+    "forum_url": "Forum",
+    "video_url": "Video",
+    "translation_url": "Translation",
+    "donate_url": "Donate",
+}
+
+
+@service.route("GET", "/packages/{owner}/{name}")
+def package_for_people(request: Request) -> Response:
+    """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
+    snapshot = index.catalogue.snapshot()
+    package = registry.get(snapshot, request.params["owner"], request.params["name"])
+    if wants_html(request):
+        return _render(request, snapshot, package)
+    return _redirect_to_api(request, package)
+
+
+def _render(request: Request, snapshot: Snapshot, package: Entry) -> Response:
+    """All that is public of a package, its counters as they are this moment."""
+    parts = index.load(package.value["id"])
+    value = {**package.value, **index.counted(parts.counters)}
+    shown = shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
+    known = reference.of(snapshot)
+    approved = [release for release in publishing.newest_first(parts) if release.state == "APPROVED"]
+    return html.page(
+        request,
+        "contentdb/package.html",
+        headers=[("Vary", "Accept-Language")],
+        package=shown,
+        kind=TYPES[shown["type"]],
+        state=_STATES.get(shown["state"]),
+        description=_description(snapshot, value, request.base_url),
+        shots=[{**shot, "stem": shot["file"].rpartition(".")[0]} for shot in value["screenshots"]],
+        needs=dependencies.of(snapshot, package, only_hard=False)[package.key],
+        links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
+        releases=[release_wire.render(snapshot, release) for release in approved],
+        reviews=_reviews(snapshot, value, request.base_url),
+        tags=_titles(known.tags, shown["tags"]),
+        content_warnings=_titles(known.content_warnings, shown["content_warnings"]),
+    )
+
+
+def _redirect_to_api(request: Request, package: Entry) -> Response:
+    """Where programs read what browsers see as a page."""
+    response = redirect(f"{request.base_url}/api/packages/{package.key}/")
+    response.headers.append(("Vary", "Accept"))
+    return response
+
+
+@shelves.shelf("Luanti packages")
+def _works_of(username: str) -> list[Work]:
+    values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
+    theirs = [value for value in values if value["author"] == username]
+    return [
+        Work(value["title"], value["short_description"], f"/packages/{username}/{value['name']}/") for value in theirs
+    ]
+
+
+def _description(snapshot: Snapshot, value: Value, base_url: str) -> str:
+    text = value["long_description"] or ""
+    return snapshot.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
+
+
+def _reviews(snapshot: Snapshot, value: Value, base_url: str) -> list[Value]:
+    """The approved reviews, most helpful first, each with its comment as HTML."""
+    if not sum(value["reviews"]):
+        return []
+    return [
+        {**review_wire.render(snapshot, review, value, base_url), "html": _comment(snapshot, review.comment, base_url)}
+        for review in review_index.of_package(value["id"])[:_MOST_REVIEWS]
+    ]
+
+
+def _comment(snapshot: Snapshot, text: str, base_url: str) -> str:
+    return snapshot.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
+
+
+def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:
+    """Tags or content warnings as people read them."""
+    return [str(rows[name]["title"]) if name in rows else name for name in names]

@@ -1,0 +1,187 @@
+"""Releases: making and deleting them. What they hold is checked by a job, see check.py."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chalicelib import settings
+from chalicelib.contentdb.media import files
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.store import index, permissions, tasks
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.tables import File, Package, Release, ReleaseName, release_sk
+from chalicelib.core import ids, jobs, uploads
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.storage import Transaction
+
+LONGEST_NAME = 30
+_AT_ONCE, _WHILE = 5, timedelta(minutes=5)
+_STRICT_NAME = re.compile(r"[A-Za-z]*\.?\d+([.\-/][\dA-Za-z]+)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A release as somebody asks for it: from a zip, or from the package's Git repository when `filename` is None.
+
+    `named` tells whether the name was given: otherwise it is the title.
+    """
+
+    name: str
+    title: str
+    release_notes: str | None
+    named: bool
+    commit: str | None = None
+    ref: str | None = None
+    filename: str | None = None
+    content: bytes = b""
+    slot: str | None = None  # the upload slot that the content came in
+
+
+def require_may_approve(caller: Caller, package: Package) -> None:
+    """Raises Forbidden: whoever makes a release approves it, so this is asked before anything else."""
+    permissions.require(
+        caller.account, Action.APPROVE_RELEASE, package, "You do not have the permission to approve releases"
+    )
+
+
+def get(parts: Parts, release_id: int) -> Release:
+    """A package's release; raises NotFound."""
+    if release := parts.releases.get(release_id):
+        return release
+    raise NotFound("Release not found")
+
+
+def newest_first(parts: Parts) -> list[Release]:
+    """All releases of a package."""
+    return [parts.releases[number] for number in sorted(parts.releases, reverse=True)]
+
+
+def create(caller: Caller, parts: Parts, wanted: Wanted) -> Release:
+    """Make a release whose content is then checked. Raises Forbidden, Invalid or TooMany, with ContentDB's texts."""
+    package = parts.package
+    permissions.require_token_for(caller, package)
+    permissions.require(caller.account, Action.MAKE_RELEASE, package, "You don't have permission to make releases")
+    _check_pace(parts)
+    _check_names(parts, wanted)
+    _check_source(package, wanted)
+    file = files.store(wanted.content, "zip") if wanted.filename is not None else None
+    try:
+        release = _create(caller, package, wanted, file)
+    except BaseException:
+        files.drop([file.blob] if file else [])
+        raise
+    if wanted.slot:
+        uploads.drop(wanted.slot)
+    return release
+
+
+def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
+    """Take a release back. Raises NotFound or Forbidden."""
+    blobs: list[str] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        release = get(parts, release_id)
+        newest = max(parts.releases)
+        if not permissions.may_delete_release(caller.account, parts.package, release, newest):
+            raise Forbidden("Unable to delete the release, make sure there's a newer release available")
+        permissions.require_token_for(caller, parts.package)
+        writes.delete(release)
+        del parts.releases[release_id]
+        blobs[:] = let_go(writes, release)
+        writes.put(registry.note(parts.package, "release.delete", caller, release=release_id))
+
+    index.publish(author, name, decide)
+    files.drop(blobs)
+
+
+def let_go(writes: Transaction, release: Release) -> list[str]:
+    """Free a release's name, title and file; returns the blobs to drop afterwards."""
+    for claim in _claims(release):
+        held = ReleaseName.find(claim.pk, claim.sk)
+        if held and held.release_id == release.id:
+            writes.delete(held, ReleaseName.release_id == release.id)
+    return files.remove(writes, release.file)
+
+
+def _create(caller: Caller, package: Package, wanted: Wanted, file: File | None) -> Release:
+    number = ids.reserve("contentdb-release")  # one by one: the highest id is the newest release
+    release = Release(
+        package.pk,
+        release_sk(number),
+        id=number,
+        package_id=package.id,
+        name=wanted.name,
+        title=wanted.title,
+        release_notes=wanted.release_notes,
+        state="PROCESSING",
+        file=file.name if file else None,
+        blob=file.blob if file else None,
+        commit_hash=wanted.commit,
+        created_at=datetime.now(UTC),
+    )
+    writes = Transaction()
+    release.task_id = tasks.begin(writes)
+    writes.create(release)
+    for claim, text in zip(_claims(release), ("name", "title"), strict=True):
+        if wanted.named:
+            writes.create(claim, _taken(text))
+        else:
+            writes.put(claim)  # the API's own examples give the same title again and again, and no name
+    if file:
+        files.add(writes, file)
+    if wanted.slot:
+        uploads.spend(writes, wanted.slot)
+    job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
+    jobs.enqueue(writes, "contentdb-check-release", job)
+    writes.put(registry.note(package, "release.create", caller, release=number))
+    writes.commit()
+    return release
+
+
+def _check_pace(parts: Parts) -> None:
+    limit = datetime.now(UTC) - _WHILE
+    if sum(release.created_at > limit for release in parts.releases.values()) >= _AT_ONCE:
+        raise TooMany(
+            "You've created too many releases for this package in the last 5 minutes, please wait before trying again",
+            retry_after=int(_WHILE.total_seconds()),
+        )
+
+
+def _check_names(parts: Parts, wanted: Wanted) -> None:
+    """For the words only: that names are unique is held by the transaction."""
+    standing = [release for release in parts.releases.values() if release.state != "FAILED"]
+    if wanted.named and any(release.name == wanted.name for release in standing):
+        raise _taken("name")
+    if wanted.named and any(release.title == wanted.title for release in standing):
+        raise _taken("title")
+    if settings.current().contentdb_strict_names and not _STRICT_NAME.fullmatch(wanted.name):
+        raise Forbidden("Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01")
+
+
+def _check_source(package: Package, wanted: Wanted) -> None:
+    if wanted.commit is not None and not _COMMIT.fullmatch(wanted.commit):
+        raise Invalid("Invalid commit hash; it must be a 40 character long base16 string")
+    if wanted.filename is None:
+        if not package.repo:
+            raise Invalid("The package has no repository: set its repo first")
+    elif not wanted.filename.lower().endswith(".zip"):
+        raise Invalid("Please upload a zip file")
+    elif not wanted.content:
+        raise Invalid("Expected file")
+    elif len(wanted.content) > settings.current().contentdb_max_upload:
+        raise Invalid(f"The zip file is larger than {settings.current().contentdb_max_upload} bytes")
+
+
+def _claims(release: Release) -> Iterator[ReleaseName]:
+    pk = f"release-names#{int(release.package_id)}"
+    yield ReleaseName(pk, f"name#{release.name}", release_id=release.id)
+    yield ReleaseName(pk, f"title#{release.title}", release_id=release.id)
+
+
+def _taken(what: str) -> Forbidden:
+    return Forbidden(f"A release with this {what} already exists")

@@ -1,0 +1,184 @@
+"""Reviews: one of each account and package, written, taken back, and approved where that is asked for.
+
+A package's counters change in the same transaction, so that its score and the lists are right at once. A package that
+is deleted takes its reviews along, and brings them back. Who is banned or suspended can write no more; what they wrote
+stays until they, a moderator or the administrator delete it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.reviews import counts as review_counts
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.store import index, links, permissions, reference
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import at_least
+from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, reviews_pk, votes_pk
+from chalicelib.contentdb.texts import hypertext
+from chalicelib.core import ids, jobs, limits
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Account
+
+PACE = ((3, 300), (10, 3600))  # so many in so many seconds
+TRUSTED = 5  # times as many for those whom we know better
+_ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_HERE = ("/users/", "/packages/")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a review is to say."""
+
+    rating: int
+    title: str
+    comment: str
+    language: str
+
+
+def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
+    """Write the caller's review of a package, or write it anew. Raises Forbidden, Invalid or TooMany."""
+    account = caller.account
+    number = cache(lambda: ids.reserve("contentdb-thread"))
+    pace = cache(lambda: check_pace(account, "review", PACE))
+    written: list[Review] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        permissions.require_may_review(account, parts.package)
+        _check(wanted, snapshot)
+        pace()
+        stored = review_index.find(int(parts.package.id), int(account.id))
+        before = review_counts.counted(stored)
+        review = stored or _new(parts.package, account, number())
+        says = {**vars(wanted), "approved": not _waits(account, wanted)}
+        actions = review.assign(**says)
+        if stored:
+            writes.update(review, actions, Review.id == review.id)
+        else:
+            writes.create(review)
+        review_counts.move(parts, writes, before, review_counts.counted(review))
+        _show(writes, review, review_index.value_of(review))
+        writes.put(registry.note(parts.package, "review.write", caller, review=int(review.id)))
+        written[:] = [review]
+
+    index.publish(author, name, decide)
+    return written[0]
+
+
+def take_back(caller: Caller, author: str, name: str) -> None:
+    """Delete the caller's own review. Raises NotFound."""
+
+    def own(package: Package) -> Review:
+        if review := review_index.find(int(package.id), int(caller.account.id)):
+            return review
+        raise NotFound("Review not found")
+
+    _delete(author, name, own, caller)
+
+
+def delete(author: str, name: str, number: int, by: Caller | None = None) -> None:
+    """Delete any review, as a moderator or its author; `by` None is the administrator. Raises Forbidden or NotFound."""
+
+    def found(package: Package) -> Review:
+        review = review_index.get(int(package.id), number)
+        if by and review.author_id != by.account.id and not at_least(by.account, "MODERATOR"):
+            raise Forbidden("You don't have permission to delete this review")
+        return review
+
+    _delete(author, name, found, by)
+
+
+def approve(author: str, name: str, number: int, by: Caller | None = None) -> Review:
+    """Let lists show a review; `by` None is the administrator. Raises Forbidden or NotFound."""
+    approved: list[Review] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        permissions.require_may_approve_reviews(by.account if by else None)
+        review = review_index.get(int(parts.package.id), number)
+        approved[:] = [review]
+        if review.approved:
+            return
+        before = review_counts.counted(review)
+        writes.update(review, review.assign(approved=True), Review.id == review.id)
+        review_counts.move(parts, writes, before, review_counts.counted(review))
+        _show(writes, review, review_index.value_of(review))
+        writes.put(registry.note(parts.package, "review.approve", by, review=number))
+
+    index.publish(author, name, decide)
+    return approved[0]
+
+
+def may_see(review: Review, caller: Caller | None) -> bool:
+    """Whether a caller may read a review that lists do not show yet."""
+    if review.approved or caller is None:
+        return review.approved
+    return bool(review.author_id == caller.account.id) or at_least(caller.account, "APPROVER")
+
+
+def check_pace(account: Account, what: str, pace: tuple[tuple[int, int], ...]) -> None:
+    """Count one more `what` of an account. Raises TooMany for more than `pace` allows; administrators go free."""
+    if at_least(account, "ADMIN"):
+        return
+    times = TRUSTED if at_least(account, "TRUSTED_MEMBER") else 1
+    for most, seconds in pace:
+        subject = f"contentdb-{what}#{int(account.id)}#{seconds}"
+        limits.count(subject, most * times, seconds, "Too many requests, please wait before trying again")
+
+
+def _delete(author: str, name: str, find: Callable[[Package], Review], by: Caller | None) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        review = find(parts.package)
+        writes.delete(review, Review.id == review.id)
+        jobs.enqueue(writes, "contentdb-drop-votes", {"review": int(review.id)})
+        review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
+        _show(writes, review, None)
+        writes.put(registry.note(parts.package, "review.delete", by, review=int(review.id), author=review.author))
+
+    index.publish(author, name, decide)
+
+
+@jobs.handles("contentdb-drop-votes")
+def _drop_votes(payload: Value) -> None:
+    """No vote comes after the review has gone: each names it in its transaction."""
+    votes = list(ReviewVote.query(votes_pk(payload["review"]), consistent_read=True))
+    with ReviewVote.batch_write() as batch:
+        for vote in votes:
+            batch.delete(vote)
+
+
+def _new(package: Package, account: Account, number: int) -> Review:
+    return Review(
+        reviews_pk(int(package.id)),
+        str(int(account.id)),
+        id=number,
+        package_id=package.id,
+        author=account.username,
+        author_id=account.id,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _show(writes: Transaction, review: Review, value: Value | None) -> None:
+    review_index.catalogue.join(writes, lambda _: {review_index.key_of(review): value})
+
+
+def _check(wanted: Wanted, snapshot: Snapshot) -> None:
+    if wanted.language not in reference.of(snapshot).languages:
+        raise Invalid(f"Unknown language {wanted.language}")
+    links.refuse_blocked(vars(wanted))
+
+
+def _waits(account: Account, wanted: Wanted) -> bool:
+    """Whether somebody has to look at a review first: what new members link to, or only name as an address."""
+    if at_least(account, "MEMBER"):
+        return False
+    if _ADDRESS.search(f"{wanted.title} {wanted.comment}"):
+        return True
+    made = hypertext.from_markdown(wanted.comment, "", include_images=False)
+    return not all(url.startswith(_HERE) for url in made.links.values())

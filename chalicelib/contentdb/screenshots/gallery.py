@@ -1,0 +1,171 @@
+"""Screenshots: adding, ordering and removing them, and which is the cover."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chalicelib import settings
+from chalicelib.contentdb.media import files, images
+from chalicelib.contentdb.media.images import Picture
+from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.store import index, permissions
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.tables import File, Package, Screenshot, screenshot_sk
+from chalicelib.core import ids, uploads
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Invalid, NotFound, TooMany
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.storage import Transaction
+
+MOST = 60
+_AT_ONCE, _WHILE = 20, timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A screenshot as somebody sends it; `slot` is the upload slot that it came in, if any."""
+
+    title: str
+    filename: str
+    content: bytes
+    is_cover_image: bool
+    slot: str | None = None
+
+
+def get(parts: Parts, screenshot_id: int) -> Screenshot:
+    """A package's screenshot; raises NotFound."""
+    if shot := parts.screenshots.get(screenshot_id):
+        return shot
+    raise NotFound("Screenshot not found")
+
+
+def in_order(parts: Parts) -> list[Screenshot]:
+    """All screenshots of a package."""
+    return sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
+
+
+def require_may(caller: Caller, package: Package, verb: str) -> None:
+    """Raises Forbidden unless the caller may `create`, `delete` or `change` screenshots."""
+    refusal = f"You do not have the permission to {verb} screenshots"
+    permissions.require(caller.account, Action.ADD_SCREENSHOTS, package, refusal)
+
+
+def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screenshot]:
+    """Add a screenshot behind the others; returns the package's parts with it. Raises Invalid, Forbidden, TooMany."""
+    permissions.require_token_for(caller, parts.package)
+    _check_pace(parts)
+    if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in images.EXTENSIONS)):
+        raise Invalid("Please upload a PNG, JPEG, or WebP image file")
+    picture = images.inspect(wanted.content)
+    _check_size(picture)
+    number = ids.reserve("contentdb-screenshot")
+    file = files.store(picture.content, picture.extension)
+    made: list[Screenshot] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        package = parts.package
+        if len(parts.screenshots) >= MOST:
+            raise Invalid(f"A package can have at most {MOST} screenshots")
+        shot = _screenshot(package, number, wanted.title, file, picture)
+        shot.approved = permissions.may(caller.account, Action.APPROVE_SCREENSHOT, package)
+        shot.order = len(parts.screenshots) + 1
+        _number(writes, in_order(parts))
+        parts.screenshots[number] = shot
+        writes.create(shot)
+        files.add(writes, file)
+        if wanted.is_cover_image:
+            writes.update(package, package.assign(cover_image=number))
+        if wanted.slot:
+            uploads.spend(writes, wanted.slot)
+        writes.put(registry.note(package, "screenshot.create", caller, screenshot=number))
+        made[:] = [shot]
+
+    try:
+        published = index.publish(parts.package.author, parts.package.name, decide)
+    except BaseException:
+        files.drop([file.blob])
+        raise
+    if wanted.slot:
+        uploads.drop(wanted.slot)
+    return published, made[0]
+
+
+def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
+    """Take a screenshot away. Raises NotFound or Forbidden."""
+    dropped: list[str] = []
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        package, shot = parts.package, get(parts, screenshot_id)
+        require_may(caller, package, "delete")
+        permissions.require_token_for(caller, package)
+        writes.delete(shot)
+        del parts.screenshots[screenshot_id]
+        dropped[:] = files.remove(writes, shot.file)
+        if package.cover_image == screenshot_id:
+            writes.update(package, package.assign(cover_image=None))
+        writes.put(registry.note(package, "screenshot.delete", caller, screenshot=screenshot_id))
+
+    index.publish(author, name, decide)
+    files.drop(dropped)
+
+
+def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) -> None:
+    """Number the screenshots with these ids from 1 on; others keep theirs. Raises Invalid or Forbidden."""
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        permissions.require_token_for(caller, parts.package)
+        unknown = [number for number in wanted if number not in parts.screenshots]
+        if unknown:
+            raise Invalid(f"Unable to find screenshot with id={unknown[0]}")
+        _number(writes, [parts.screenshots[number] for number in dict.fromkeys(wanted)])
+        writes.put(registry.note(parts.package, "screenshot.order", caller))
+
+    index.publish(author, name, decide)
+
+
+def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
+    """Let a screenshot stand for the package. Raises Invalid or Forbidden."""
+
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+        permissions.require_token_for(caller, parts.package)
+        if screenshot_id not in parts.screenshots:
+            raise Invalid("Unable to find screenshot")
+        writes.update(parts.package, parts.package.assign(cover_image=screenshot_id))
+        writes.put(registry.note(parts.package, "screenshot.cover", caller, screenshot=screenshot_id))
+
+    index.publish(author, name, decide)
+
+
+def _screenshot(package: Package, number: int, title: str, file: File, picture: Picture) -> Screenshot:
+    return Screenshot(
+        package.pk,
+        screenshot_sk(number),
+        id=number,
+        package_id=package.id,
+        title=title,
+        file=file.name,
+        blob=file.blob,
+        size=file.size,
+        width=picture.width,
+        height=picture.height,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _number(writes: Transaction, shots: Sequence[Screenshot]) -> None:
+    for place, shot in enumerate(shots, start=1):
+        if shot.order != place:
+            writes.update(shot, shot.assign(order=place))
+
+
+def _check_pace(parts: Parts) -> None:
+    limit = datetime.now(UTC) - _WHILE
+    if sum(shot.created_at > limit for shot in parts.screenshots.values()) >= _AT_ONCE:
+        raise TooMany("Too many requests, please wait before trying again", retry_after=int(_WHILE.total_seconds()))
+
+
+def _check_size(picture: Picture) -> None:
+    width, height = settings.current().contentdb_screenshot_width, settings.current().contentdb_screenshot_height
+    if picture.width < width or picture.height < height:
+        raise TooMany(f"Screenshot is too small, it should be at least {width} by {height} pixels")

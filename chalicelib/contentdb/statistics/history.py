@@ -1,0 +1,207 @@
+"""Statistics: what was counted for a package, for a user's packages, and lately for all packages.
+
+A package's days and months lie in a partition of its own. The last months of all packages are a catalogue besides, so
+that no request reads the packages one by one; what is older of a user's packages lies together, see compaction.py.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from chalicelib.contentdb.statistics import series
+from chalicelib.contentdb.statistics.series import COUNTED, Columns
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
+from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.snapshots import Snapshot, Value
+
+FIRST_DAY = date(2022, 10, 1)
+LATELY = timedelta(days=29)  # before today: 30 days with it
+Packed = tuple[str, bytes]  # a month, and what `pack` made of it
+_MONTHS_SHOWN = 3  # by the catalogue: more than 30 days reach into, and more than compaction leaves
+
+
+def today() -> date:
+    """The day that is counted on, in UTC."""
+    return datetime.now(UTC).date()
+
+
+def of_package(package_id: int, first: date, last: date) -> Value | None:
+    """A package's statistics from one day to another; None when there is no data."""
+    return series.described(load(package_id, first, last), first, last)
+
+
+def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
+    """What was counted for a package, the whole of each month, in one strongly consistent Query.
+
+    It goes backwards, from the days to their months: a day that compaction removed is then seen in its month.
+    """
+    if first > last:
+        return {}
+    places = ContentDbItem.sk.between(first.isoformat()[:7], last.isoformat())
+    return gather(ContentDbItem.query(stats_pk(package_id), places, consistent_read=True, scan_index_forward=False))
+
+
+def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
+    """The months of a package, from its items in any order: a month's item stands for all of its days."""
+    whole: dict[str, Columns] = {}
+    by_days: dict[str, Columns] = {}
+    for item in items:
+        if isinstance(item, MonthlyStats):
+            whole[item.sk] = item.columns
+        elif isinstance(item, DailyStats):
+            columns = by_days.setdefault(item.sk[:7], series.blank(item.sk[:7]))
+            series.add(columns, item.sk, {name: int(getattr(item, name)) for name in COUNTED})
+    return dict(sorted((by_days | whole).items()))
+
+
+def of_user(
+    snapshot: Snapshot, recent: Snapshot, older: Iterable[Packed], username: str, first: date, last: date
+) -> Value | None:
+    """The statistics of a user's packages from one day to another; None when there is no data.
+
+    `recent` is the snapshot of `catalogue`, and `older` what lies together of them.
+
+    `package_downloads` goes by title; of two packages with one title, the younger has its name behind it.
+    """
+    packages = [entry.value for entry in index.packages(snapshot) if entry.value["author"] == username]
+    compacted = _unpacked(older)
+    months = {value["id"]: _lately(recent, value["id"]) | compacted.get(value["id"], {}) for value in packages}
+    shown = series.described(series.total(months.values()), first, last)
+    if shown is None:
+        return None
+    start, end = date.fromisoformat(shown["start"]), date.fromisoformat(shown["end"])
+    titles = _titles(packages)
+    downloads = {
+        titles[number]: series.between(of_one, start, end, series.downloads)
+        for number, of_one in months.items()
+        if series.span(of_one, start, end)
+    }
+    return {**shown, "from": shown["start"], "package_downloads": downloads}
+
+
+def of_all(snapshot: Snapshot, recent: Snapshot, last: date) -> Value:
+    """The downloads of 30 days up to the `last` one of every approved package that has data, by `author/name`."""
+    first = last - LATELY
+    shown = {}
+    for entry in index.approved(snapshot):
+        months = _lately(recent, entry.value["id"])
+        if series.span(months, first, last):
+            shown[entry.key] = series.between(months, first, last, series.downloads)
+    return {"start": first.isoformat(), "end": last.isoformat(), "package_downloads": shown}
+
+
+def show(package_ids: Collection[int]) -> None:
+    """Let the catalogue show what is booked for these packages."""
+    first = _first_shown()
+    booked = {str(number): load(number, first, date.max) for number in package_ids}
+
+    def renew(snapshot: Snapshot) -> Changes:
+        return {
+            key: months or None
+            for key, months in booked.items()
+            if months != (snapshot.entries[key].value if key in snapshot.entries else {})
+        }
+
+    catalogue.refresh(renew)
+
+
+def tidy() -> None:
+    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored.
+
+    That is read package by package: on AWS the functions may not scan a table, as `rebuild` does.
+    """
+    if not catalogue.snapshot().sequence:
+        show(index.by_id(index.catalogue.snapshot()))
+    oldest = _first_shown().isoformat()[:7]
+
+    def renew(snapshot: Snapshot) -> Changes:
+        return {
+            key: {month: columns for month, columns in entry.value.items() if month >= oldest} or None
+            for key, entry in snapshot.entries.items()
+            if min(entry.value) < oldest
+        }
+
+    catalogue.refresh(renew)
+
+
+def older(username: str, first: date, last: date) -> list[Packed]:
+    """What lies together of a user's packages."""
+    if first > last:
+        return []
+    places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
+    return [(item.sk, item.packed) for item in UserStats.query(user_pk(username), places, consistent_read=True)]
+
+
+def pack(months: Any) -> bytes:
+    """A user's month as stored: JSON, compressed."""
+    return zlib.compress(orjson.dumps(months))
+
+
+def stats_pk(package_id: int) -> str:
+    """The partition of a package's statistics."""
+    return f"stats#{int(package_id)}"
+
+
+def user_pk(username: str) -> str:
+    """The partition of what is older of a user's packages."""
+    return f"user-stats#{username}"
+
+
+def _lately(recent: Snapshot, package_id: int) -> Value:
+    """The months of a package that the catalogue has."""
+    entry = recent.entries.get(str(package_id))
+    return entry.value if entry else {}
+
+
+def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
+    """The compacted months of each package by its id."""
+    found: dict[int, dict[str, Columns]] = defaultdict(dict)
+    for month, packed in older:
+        for number, columns in orjson.loads(zlib.decompress(packed)).items():
+            found[int(number)][month] = columns
+    return found
+
+
+def _titles(packages: Iterable[Value]) -> dict[int, str]:
+    """A title of its own for each package, by id."""
+    titles: dict[str, int] = {}
+    for value in sorted(packages, key=lambda value: value["id"]):
+        title = value["title"]
+        while title in titles:
+            title = f"{title} ({value['name']})"
+        titles[title] = value["id"]
+    return {number: title for title, number in titles.items()}
+
+
+def _first_shown() -> date:
+    """The first day of the months that the catalogue shows: the last three, and whatever is not compacted yet."""
+    day = today().replace(day=1)
+    for _ in range(_MONTHS_SHOWN - 1):
+        day = (day - timedelta(days=1)).replace(day=1)
+    done = Compacted.find("stats", "compacted")
+    if done is None:
+        return date.min
+    return min(day, (date.fromisoformat(f"{done.until}-28") + timedelta(days=4)).replace(day=1))
+
+
+def _entities() -> Iterator[tuple[str, Value]]:
+    """The catalogue's entries, from the table itself."""
+    oldest = _first_shown().isoformat()[:7]
+    partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
+    for item in ContentDbItem.scan(ContentDbItem.pk.startswith("stats#"), consistent_read=True):
+        if item.sk >= oldest:
+            partitions[item.pk].append(item)
+    for pk, items in partitions.items():
+        yield pk.removeprefix("stats#"), gather(items)
+
+
+def _settled(value: Value) -> None:
+    """All of an entry may lag behind."""
+
+
+catalogue = Catalogue("contentdb-statistics", _entities, _settled)

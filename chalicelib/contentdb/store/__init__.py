@@ -1,0 +1,1 @@
+"""What is stored, and what every other room reads it with: tables, the index, reference data, arguments."""

@@ -1,0 +1,99 @@
+"""Query arguments as ContentDB reads them: what is malformed is refused, and never guessed at."""
+
+import re
+from collections.abc import Collection
+from datetime import date
+
+from chalicelib.contentdb.store import versions
+from chalicelib.contentdb.store.errors import malformed
+from chalicelib.core.errors import Invalid
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.web.request import Request
+
+LONGEST = 200
+MOST = 100
+_LARGEST = 2**31 - 1
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Arguments:
+    """The known arguments of a request, without blanks around them. Two requests for the same have an equal `key`."""
+
+    def __init__(self, request: Request, names: Collection[str]) -> None:
+        if any(name.startswith("amp;") or name == "amp" for name in request.query):
+            raise malformed()  # a link that was copied out of HTML
+        self._values = {
+            name: [value.strip() for value in request.query[name]] for name in names if name in request.query
+        }
+        if sum(map(len, self._values.values())) > MOST:
+            raise Invalid("There are too many arguments")
+        for name, values in self._values.items():
+            if any(len(value) > LONGEST for value in values):
+                raise Invalid(f"{name} is too long")
+
+    @property
+    def key(self) -> tuple[tuple[str, ...], ...]:
+        """What tells one query from another."""
+        return tuple((name, *values) for name, values in self._values.items())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def all(self, name: str) -> list[str]:
+        """All values of an argument."""
+        return self._values.get(name, [])
+
+    def text(self, name: str) -> str:
+        """The first value of an argument; empty when it is not there."""
+        return self._values.get(name, [""])[0]
+
+    def number(self, name: str) -> int | None:
+        """A whole number from 0 on; None when the argument is not there. Raises Invalid."""
+        if name not in self._values:
+            return None
+        text = self.text(name)
+        if not (text.isascii() and text.isdecimal() and int(text[:12]) <= _LARGEST):
+            raise malformed()
+        return int(text)
+
+    def needed(self, name: str) -> int:
+        """A whole number that must be there. Raises Invalid."""
+        number = self.number(name)
+        if number is None:
+            raise malformed()
+        return number
+
+    def day(self, name: str) -> date | None:
+        """A day such as `2026-03-05`; None when the argument is not there. Raises Invalid."""
+        if name not in self._values:
+            return None
+        try:
+            return date.fromisoformat(self.text(name) if _DAY.fullmatch(self.text(name)) else "")
+        except ValueError:
+            raise malformed() from None
+
+    def choice(self, name: str, allowed: Collection[str]) -> str | None:
+        """One of some words; None when the argument is not there. Raises Invalid."""
+        if name not in self._values:
+            return None
+        if self.text(name) not in allowed:
+            raise Invalid(f"Unknown {name}. Expected one of: {', '.join(dict.fromkeys(allowed))}")
+        return self.text(name)
+
+    def choices(self, name: str, allowed: Collection[str], refusal: str, *, exact: bool = False) -> list[str]:
+        """All values of an argument, each of which must be allowed, in any letter case unless `exact`."""
+        given = self.all(name) if exact else [value.lower() for value in self.all(name)]
+        if any(value not in allowed for value in given):
+            raise Invalid(refusal)
+        return given
+
+    def yes(self, name: str) -> bool:
+        """Whether an argument says yes."""
+        return self.text(name).lower() in ("yes", "true", "1", "on")
+
+    def version(self, snapshot: Snapshot) -> int | None:
+        """The id of the engine version that the client speaks of; None for any. Raises Invalid."""
+        engine = self.text("engine_version") if "engine_version" in self._values else None
+        if engine == "":
+            raise malformed()
+        return versions.resolve(snapshot, self.number("protocol_version"), engine)

@@ -1,0 +1,311 @@
+"""ContentDB's catalogue: what lists, searches, reads and updates are answered from.
+
+One snapshot holds five kinds of entries, so that a request needs one call for all it wants to know:
+
+- `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
+- `reference#<set>`: rows of reference data, see reference.py.
+- `collection#author/name`: a collection, see collections/.
+- `user#username`: what somebody says of themselves, see users/.
+- `topics#all`: where the forum's topics are, see topics/.
+
+A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
+the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a
+release, sets a cover image or counts a review changes its item and its part, and need not know what lists hold.
+
+How releases and screenshots hang into the entry: `releases` are the APPROVED ones, highest id first, with what the
+choice of a release needs; `screenshots` are the approved ones in order, the first of them is the
+thumbnail. Whatever else lists need of them goes into `_release` and `_screenshot`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from chalicelib.contentdb.store.tables import (
+    Collection,
+    ContentDbItem,
+    Counters,
+    Package,
+    PackageName,
+    Profile,
+    ReferenceSet,
+    Release,
+    Screenshot,
+    Topics,
+    name_pk,
+    package_pk,
+)
+from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.errors import NotFound
+from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.storage import Transaction
+
+TOPICS = "topics#all"
+
+
+@dataclass
+class Parts:
+    """A package and all that hangs on it, as stored; releases and screenshots by id."""
+
+    package: Package
+    counters: Counters
+    releases: dict[int, Release] = field(default_factory=dict)
+    screenshots: dict[int, Screenshot] = field(default_factory=dict)
+
+
+PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
+_COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
+Decision = Callable[[Parts, Transaction, Snapshot], None]
+
+
+def load(package_id: int) -> Parts:
+    """The parts of a package, in one strongly consistent Query; raises NotFound."""
+    parts = _gather(ContentDbItem.query(package_pk(package_id), consistent_read=True))
+    if parts is None:
+        raise NotFound("There is no such package.")
+    return parts
+
+
+def find(snapshot: Snapshot, key: str) -> Entry | None:
+    """A package by its `author/name`, in any state but DELETED."""
+    return snapshot.entries.get(key) if "#" not in key else None
+
+
+def find_id(snapshot: Snapshot, key: str) -> int:
+    """The id of a package, also of a deleted one; raises NotFound."""
+    if entry := find(snapshot, key):
+        return int(entry.value["id"])
+    if claim := PackageName.find(name_pk(key), "package-name"):
+        return int(claim.package_id)
+    raise NotFound("There is no such package.")
+
+
+def publish(author: str, name: str, decide: Decision) -> Parts:
+    """Change a package, what hangs on it, and its entry in one transaction; returns the parts as they now stand.
+
+    `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the writes that do
+    the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise.
+    """
+    published: list[Parts] = []
+
+    def decide_all(snapshot: Snapshot, writes: Transaction) -> Changes:
+        parts = load(find_id(snapshot, f"{author}/{name}"))
+        decide(parts, writes, snapshot)
+        published[:] = [parts]
+        return _changes(snapshot, f"{author}/{name}", parts)
+
+    catalogue.publish(decide_all)
+    return published[0]
+
+
+def approved(snapshot: Snapshot) -> list[Entry]:
+    """The packages that lists may show, best score first."""
+    return snapshot.keep("approved", _approved)
+
+
+def packages(snapshot: Snapshot) -> Iterator[Entry]:
+    """All packages, in every state but DELETED."""
+    return (entry for key, entry in snapshot.entries.items() if "#" not in key)
+
+
+def by_id(snapshot: Snapshot) -> dict[int, Entry]:
+    """The packages by their ids, in every state but DELETED."""
+    return snapshot.keep("by-id", lambda snapshot: {int(entry.value["id"]): entry for entry in packages(snapshot)})
+
+
+def authors(snapshot: Snapshot) -> set[str]:
+    """The usernames of those who have packages."""
+    return snapshot.keep("authors", lambda snapshot: {entry.value["author"] for entry in packages(snapshot)})
+
+
+def by_alias(snapshot: Snapshot) -> dict[str, Entry]:
+    """The packages that other names lead to."""
+    return snapshot.keep(
+        "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value["aliases"]}
+    )
+
+
+def entities() -> Iterator[tuple[str, Value]]:
+    """Every entry, from the table itself."""
+    partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
+    for item in ContentDbItem.scan(consistent_read=True):
+        if isinstance(item, ReferenceSet):
+            yield f"reference#{item.sk}", {"rows": item.rows}
+        elif isinstance(item, Collection):
+            yield item.pk, collection_value(item)
+        elif isinstance(item, Profile):
+            yield f"user#{item.username}", profile_value(item)
+        elif isinstance(item, Topics):
+            yield TOPICS, {"blob": item.blob}
+        elif isinstance(item, Package | Counters | Release | Screenshot):
+            partitions[item.pk].append(item)
+    gathered = [parts for items in partitions.values() if (parts := _gather(items))]
+    for parts in sorted(gathered, key=lambda parts: int(parts.package.id)):
+        if parts.package.state != "DELETED":
+            yield parts.package.key, value_of(parts)
+
+
+def value_of(parts: Parts) -> Value:
+    """A package's entry; dates are ISO 8601 in UTC without a zone."""
+    package, counters = parts.package, parts.counters
+    screenshots = sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
+    releases = sorted(parts.releases.values(), key=lambda release: -release.id)
+    return {
+        "id": int(package.id),
+        "author": package.author,
+        "name": package.name,
+        "type": package.type.lower(),
+        "state": package.state,
+        "dev_state": package.dev_state,
+        "ai_disclosure": package.ai_disclosure,
+        "title": package.title,
+        "short_description": package.short_description,
+        "long_description": package.long_description,
+        "license": package.license,
+        "media_license": package.media_license,
+        "repo": package.repo,
+        "website": package.website,
+        "issue_tracker": package.issue_tracker,
+        "forums": int(package.forums) if package.forums is not None else None,
+        "video_url": package.video_url,
+        "donate_url": package.donate_url,
+        "translation_url": package.translation_url,
+        "tags": sorted(package.tags),
+        "content_warnings": sorted(package.content_warnings),
+        "maintainers": list(package.maintainers),
+        "aliases": list(package.aliases),
+        "provides": sorted(package.provides),
+        "depends": list(package.depends),
+        "optional_depends": list(package.optional_depends),
+        "supports_all_games": package.supports_all_games,
+        "game_support": package.game_support or [],
+        "translations": package.translations or {},
+        "created_at": iso(package.created_at),
+        "approved_at": iso(package.approved_at) if package.approved_at else None,
+        "releases": [_release(release) for release in releases if release.state == "APPROVED"],
+        "screenshots": [_screenshot(shot) for shot in screenshots if shot.approved],
+        "cover_image": int(package.cover_image) if package.cover_image is not None else None,
+        **counted(counters),
+    }
+
+
+def counted(counters: Counters) -> Value:
+    """The part of an entry that `refresh` brings up to date."""
+    return {
+        "downloads": int(counters.downloads),
+        "score_downloads": float(counters.score_downloads),
+        "score_reviews": float(counters.score_reviews),
+        "reviews": [int(counters.positive), int(counters.neutral), int(counters.negative)],
+    }
+
+
+def current_counters(package: Entry) -> Value:
+    """The same, as the counters stand this moment."""
+    counters = Counters.find(package_pk(package.value["id"]), "counters")
+    return counted(counters) if counters else {}
+
+
+def score(value: Value) -> float:
+    """What lists are ordered by."""
+    return float(value["score_downloads"] + value["score_reviews"])
+
+
+def collection_value(collection: Collection) -> Value:
+    """A collection's entry."""
+    return {
+        "author": collection.author,
+        "name": collection.name,
+        "title": collection.title,
+        "short_description": collection.short_description,
+        "long_description": collection.long_description,
+        "private": collection.private,
+        "items": collection.items,
+        "created_at": iso(collection.created_at),
+    }
+
+
+def profile_value(profile: Profile) -> Value:
+    """The entry of what somebody says of themselves; all of it may be None."""
+    return {name: getattr(profile, name) for name in PROFILE}
+
+
+def profile_of(snapshot: Snapshot, username: str) -> Value:
+    """The same of any user, also of one who has not said anything."""
+    entry = snapshot.entries.get(f"user#{username}")
+    return entry.value if entry else dict.fromkeys(PROFILE)
+
+
+def display_name(snapshot: Snapshot, username: str) -> str:
+    """What a user is called where people read."""
+    return profile_of(snapshot, username)["display_name"] or username
+
+
+def iso(moment: datetime) -> str:
+    """`2026-11-21T01:07:14.252154`, UTC, as ContentDB writes every date."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def _release(release: Release) -> Value:
+    return {
+        "id": int(release.id),
+        "min": int(release.min_version) if release.min_version is not None else None,
+        "max": int(release.max_version) if release.max_version is not None else None,
+        "file": release.file,
+        "size": int(release.size),
+        "created_at": iso(release.created_at),
+    }
+
+
+def _screenshot(shot: Screenshot) -> Value:
+    return {
+        "id": int(shot.id),
+        "file": shot.file,
+        "title": shot.title,
+        "size": int(shot.size),
+        "created_at": iso(shot.created_at),
+    }
+
+
+def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
+    """The parts among the items of one partition; None without a package."""
+    package, counters = None, None
+    releases, screenshots = {}, {}
+    for item in items:
+        if isinstance(item, Package):
+            package = item
+        elif isinstance(item, Counters):
+            counters = item
+        elif isinstance(item, Release):
+            releases[int(item.id)] = item
+        elif isinstance(item, Screenshot):
+            screenshots[int(item.id)] = item
+    if package is None:
+        return None
+    return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
+
+
+def _changes(snapshot: Snapshot, key: str, parts: Parts) -> Changes:
+    """What a change means for the entries: nothing, when lists show nothing of it."""
+    package = parts.package
+    changes: Changes = {}
+    if key in snapshot.entries and (package.key != key or package.state == "DELETED"):
+        changes[key] = None
+    if package.state != "DELETED":
+        value, before = value_of(parts), snapshot.entries.get(package.key)
+        if before is None or before.value != value:
+            changes[package.key] = value
+    return changes
+
+
+def _approved(snapshot: Snapshot) -> list[Entry]:
+    found = [entry for entry in packages(snapshot) if entry.value["state"] == "APPROVED"]
+    return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
+
+
+def _settled(value: Value) -> Value:
+    """A package's entry without what `refresh` brings up to date."""
+    return {name: held for name, held in value.items() if name not in _COUNTED}
+
+
+catalogue = Catalogue("contentdb", entities, _settled)

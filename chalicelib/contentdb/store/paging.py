@@ -1,0 +1,50 @@
+"""Lists in pages."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.errors import no_such_page
+from chalicelib.web.request import Request
+
+T = TypeVar("T")
+
+
+def page_of(
+    request: Request,
+    arguments: Arguments,
+    items: Sequence[T],
+    show: Callable[[Sequence[T]], list[Any]],
+    *,
+    size: int,
+    most: int,
+) -> dict[str, Any]:
+    """The page that `page` and `n` (or `num`) ask for: `size` items when they say nothing, `most` at most.
+
+    `show` gets the items of that page alone.
+    Raises NotFound for a page that there is not; the first one always is.
+    """
+    number = arguments.number("page") if "page" in arguments else 1
+    asked = arguments.number("n") if "n" in arguments else arguments.number("num")
+    per_page = min(size if asked is None else asked, most)
+    page_count = -(-len(items) // per_page) if per_page else 0
+    if not number or not per_page or (number > page_count and number > 1):
+        raise no_such_page()
+    return {
+        "page": number,
+        "per_page": per_page,
+        "page_count": page_count,
+        "total": len(items),
+        "urls": {
+            "previous": _url(request, number - 1) if number > 1 else None,
+            "next": _url(request, number + 1) if number < page_count else None,
+        },
+        "items": show(items[(number - 1) * per_page : number * per_page]),
+    }
+
+
+def _url(request: Request, page: int) -> str:
+    """This request for another page, all other arguments as they are."""
+    path = "/".join(("", *request.segments, ""))
+    return f"{request.base_url}{path}?{urlencode({**request.query, 'page': [str(page)]}, doseq=True)}"

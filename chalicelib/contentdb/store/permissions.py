@@ -1,0 +1,122 @@
+"""Who may do what: ContentDB's ranks and permissions.
+
+A maintainer is the author, a listed maintainer, or anybody from rank EDITOR on.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from chalicelib.contentdb.store.tables import Package, Release
+from chalicelib.core.accounts import RANKS
+from chalicelib.core.caller import Caller, allows
+from chalicelib.core.errors import Forbidden
+from chalicelib.core.tables import Account
+
+NO_ACCESS = "API token does not have access to the package"
+
+
+class Action(Enum):
+    """What is done to a package."""
+
+    EDIT = auto()
+    CHANGE_NAME = auto()  # and its type
+    MAKE_RELEASE = auto()
+    APPROVE_RELEASE = auto()
+    ADD_SCREENSHOTS = auto()  # and put them in order, and delete them
+    APPROVE_SCREENSHOT = auto()
+    APPROVE = auto()
+    CHANGE_AUTHOR = auto()
+    UNAPPROVE = auto()
+    DELETE = auto()
+    EDIT_MAINTAINERS = auto()
+    EDIT_ALIASES = auto()
+    EDIT_REFERENCE_DATA = auto()
+
+
+def at_least(account: Account, rank: str) -> bool:
+    """Whether an account has this rank or a higher one."""
+    return RANKS.index(account.rank) >= RANKS.index(rank)
+
+
+def is_author(account: Account, package: Package) -> bool:
+    """Whether the package is the account's own."""
+    return bool(account.username == package.author)
+
+
+def is_maintainer(account: Account, package: Package) -> bool:
+    """Whether the account looks after the package."""
+    return is_author(account, package) or account.username in package.maintainers or at_least(account, "EDITOR")
+
+
+def may(account: Account, action: Action, package: Package) -> bool:
+    """Whether an account may do this to a package."""
+    return at_least(account, "NEW_MEMBER") and _RULES[action](account, package)
+
+
+def require(account: Account, action: Action, package: Package, refusal: str) -> None:
+    """Raises Forbidden with the words `refusal`."""
+    if not may(account, action, package):
+        raise Forbidden(refusal)
+
+
+def may_delete_release(account: Account, package: Package, release: Release, newest: int) -> bool:
+    """Whether an account may delete a release; `newest` is the highest id of the package's releases."""
+    if at_least(account, "ADMIN"):
+        return True
+    spare = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
+    return spare and may(account, Action.MAKE_RELEASE, package)
+
+
+def require_may_review(account: Account, package: Package) -> None:
+    """Raises Forbidden unless the account may write a review of the package: one that lists show and others made."""
+    if not at_least(account, "NEW_MEMBER"):
+        raise Forbidden("You don't have permission to write reviews")
+    if is_author(account, package) or account.username in package.maintainers:
+        raise Forbidden("You can't review your own package!")
+    if package.state != "APPROVED":
+        raise Forbidden("You can't review a package that is not approved")
+
+
+def require_may_approve_reviews(account: Account | None) -> None:
+    """Raises Forbidden; the administrator (None) may."""
+    if account and not at_least(account, "APPROVER"):
+        raise Forbidden("You don't have permission to approve reviews")
+
+
+def require_token_for(caller: Caller, package: Package) -> None:
+    """Raises Forbidden unless the token may be used on a package.
+
+    Upstream takes the author's tokens only. Here those of maintainers will do: there are no pages on which they could
+    do their work instead.
+    """
+    require_scope(caller, package.key)
+    if not is_maintainer(caller.account, package):
+        raise Forbidden(NO_ACCESS)
+
+
+def require_scope(caller: Caller, key: str) -> None:
+    """Raises Forbidden when the token is bound to another package than `author/name`, or may only read."""
+    if not allows(caller.credential.scope, f"package:{key}"):
+        raise Forbidden(NO_ACCESS)
+
+
+def _may_approve_screenshot(account: Account, package: Package) -> bool:
+    looks_after = is_maintainer(account, package) or at_least(account, "APPROVER")
+    return looks_after and (package.state != "APPROVED" or at_least(account, "TRUSTED_MEMBER"))
+
+
+_RULES: dict[Action, Callable[[Account, Package], bool]] = {
+    Action.EDIT: is_maintainer,
+    Action.CHANGE_NAME: lambda account, package: package.state != "APPROVED" and is_maintainer(account, package),
+    Action.MAKE_RELEASE: is_maintainer,
+    Action.APPROVE_RELEASE: lambda account, package: is_maintainer(account, package) or at_least(account, "APPROVER"),
+    Action.ADD_SCREENSHOTS: is_maintainer,
+    Action.APPROVE_SCREENSHOT: _may_approve_screenshot,
+    Action.APPROVE: lambda account, package: at_least(account, "APPROVER"),
+    Action.CHANGE_AUTHOR: lambda account, package: at_least(account, "APPROVER"),
+    Action.UNAPPROVE: lambda account, package: is_author(account, package) or at_least(account, "APPROVER"),
+    Action.DELETE: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
+    Action.EDIT_MAINTAINERS: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
+    Action.EDIT_ALIASES: lambda account, package: at_least(account, "ADMIN"),
+    Action.EDIT_REFERENCE_DATA: lambda account, package: at_least(account, "EDITOR"),
+}

@@ -1,0 +1,115 @@
+"""Reference data: licences, tags, content warnings, languages, engine versions.
+
+What is shipped (reference.json) is there from the first request on. `seed` stores it, so that it can be edited; a set
+that is stored counts instead of the shipped one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.tables import ReferenceSet
+from chalicelib.core import jobs
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.storage import Transaction
+
+Row = Mapping[str, Any]
+_SORTED = ("tags", "content_warnings", "licenses")
+_UNSAID: dict[str, dict[str, Any]] = {
+    "tags": {"description": None, "views": 0},
+    "content_warnings": {"description": None},
+}
+SETS = ("licenses", "tags", "content_warnings", "languages", "minetest_versions")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The sets, each row by its name (a language by its id), in order. Licences also by their names in lower case."""
+
+    licenses: Mapping[str, Row]
+    tags: Mapping[str, Row]
+    content_warnings: Mapping[str, Row]
+    languages: Mapping[str, Row]
+    minetest_versions: Mapping[str, Row]
+    license_names: Mapping[str, str]
+
+    @property
+    def foss(self) -> frozenset[str]:
+        """The names of the licences that are free."""
+        return frozenset(name for name, row in self.licenses.items() if row["is_foss"])
+
+
+def of(snapshot: Snapshot) -> Reference:
+    """The reference data in force."""
+    return snapshot.keep("reference", _read)
+
+
+def rows(snapshot: Snapshot, name: str) -> list[Row]:
+    """A set as clients see it: those that upstream sorts are in order of their names."""
+    found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
+    return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
+
+
+def seed() -> dict[str, int]:
+    """Store the shipped rows that are not stored yet; returns how many of each set were added. Safe to repeat."""
+    added: dict[str, int] = {}
+
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        changes: Changes = {}
+        for name in SETS:
+            stored = _stored(snapshot, name)
+            rows = _merged(name, stored)
+            added[name] = len(rows) - len(stored)
+            if rows != stored:
+                writes.put(ReferenceSet("reference", name, rows=rows))
+                changes[f"reference#{name}"] = {"rows": rows}
+        return changes
+
+    snapshot = index.catalogue.snapshot()
+    if any(_merged(name, _stored(snapshot, name)) != _stored(snapshot, name) for name in SETS):
+        index.catalogue.publish(decide)
+    return {name: added.get(name, 0) for name in SETS}
+
+
+@jobs.repeats("seed-contentdb", every=86400)
+def _seed_daily() -> None:
+    """The first start, everywhere: a repeating job is due at once. Later it brings in what a new version ships."""
+    seed()
+
+
+def _read(snapshot: Snapshot) -> Reference:
+    sets = {name: {_key(row): row for row in _stored(snapshot, name) or shipped()[name]} for name in SETS}
+    return Reference(**sets, license_names={name.lower(): name for name in sets["licenses"]})
+
+
+def _stored(snapshot: Snapshot, name: str) -> list[Row]:
+    entry = snapshot.entries.get(f"reference#{name}")
+    return list(entry.value["rows"]) if entry else []
+
+
+def _merged(name: str, stored: list[Row]) -> list[Row]:
+    """The stored rows, and the shipped ones that are not among them at the end.
+
+    An engine version keeps its place when it is released: releases refer to places.
+    """
+    known = {_key(row) for row in stored}
+    released = {f"{_key(row)}-dev": row for row in shipped()[name]} if name == "minetest_versions" else {}
+    rows = [released.get(_key(row), row) for row in stored]
+    known.update(_key(row) for row in rows)
+    return rows + [row for row in shipped()[name] if _key(row) not in known]
+
+
+@cache
+def shipped() -> dict[str, list[Row]]:
+    """What reference.json holds."""
+    sets: dict[str, list[Row]] = json.loads(Path(__file__).with_name("reference.json").read_text("utf-8"))
+    return sets
+
+
+def _key(row: Row) -> str:
+    return str(row.get("id") or row["name"])

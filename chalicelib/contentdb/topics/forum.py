@@ -1,0 +1,102 @@
+"""Topics of the forum in which packages are told of. They come from a file that an administrator imports.
+
+All of them are one blob, and the catalogue holds its key: an import is one change, however many topics there are, and
+no request reads them one by one (docs/decisions/0018-topics.md).
+"""
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.answers import kept
+from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.tables import PACKAGE_TYPES, Topics
+from chalicelib.contentdb.topics import file as topic_file
+from chalicelib.contentdb.topics.file import Topic
+from chalicelib.core import blobs
+from chalicelib.core.catalogue import Changes
+from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.storage import Transaction
+from chalicelib.web.encoding import Kept
+from chalicelib.web.request import Request
+from chalicelib.web.response import canonical_json
+
+ARGUMENTS = ("q", "type", "sort", "show_added", "limit")
+_AREA = "contentdb/topics"
+
+_SORTS: dict[str, Callable[[Topic], Any]] = {
+    "name": lambda topic: (topic["is_wip"], topic["name"] is None, topic["name"] or "", topic["title"]),
+    "views": lambda topic: -topic["views"],
+    "created_at": lambda topic: topic["created_at"],
+}
+
+
+def listed(request: Request, snapshot: Snapshot) -> Kept:
+    """The topics that a request asks for, as JSON. Raises Invalid."""
+    arguments = Arguments(request, ARGUMENTS)
+    return kept(snapshot, ("topics", arguments.key), lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")
+
+
+def find(snapshot: Snapshot, arguments: Arguments) -> list[Topic]:
+    """The topics that a query asks for, in its order. Raises Invalid.
+
+    Every word of `q` must be in the title, the name or the author's, in any letter case. A topic is added when an
+    approved package names it.
+    """
+    types = arguments.choices("type", PACKAGE_TYPES, "Unknown type")
+    order = _SORTS[arguments.choice("sort", tuple(_SORTS)) or "name"]
+    limit = arguments.number("limit") or None
+    words = arguments.text("q").casefold().split()
+    hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.keep("added", _added)
+    found = (
+        topic
+        for text, topic in _all(snapshot)
+        if (not types or topic["type"] in types) and topic["id"] not in hidden and all(word in text for word in words)
+    )
+    return sorted(found, key=order)[:limit]
+
+
+def replace(content: bytes) -> int:
+    """Put the topics of a file in the place of all; returns how many there are. Raises Invalid, with what is wrong.
+
+    Nothing is written unless every topic is right.
+    """
+    found = topic_file.parse(content)
+    blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
+    before: list[str] = []
+
+    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+        standing = snapshot.entries.get(index.TOPICS)
+        before[:] = [standing.value["blob"]] if standing else []
+        writes.put(Topics("topics", "topics", blob=blob.key))
+        return {index.TOPICS: {"blob": blob.key}}
+
+    index.catalogue.publish(decide)
+    for key in before:
+        if key != blob.key:
+            blobs.delete(key)
+    return len(found)
+
+
+def _all(snapshot: Snapshot) -> list[tuple[str, Topic]]:
+    """Every topic behind the text that is searched."""
+    entry = snapshot.entries.get(index.TOPICS)
+    return _read(entry.value["blob"]) if entry else []
+
+
+@lru_cache(maxsize=1)
+def _read(key: str) -> list[tuple[str, Topic]]:
+    try:
+        topics = orjson.loads(zlib.decompress(blobs.get(key)))
+    except NotFound:
+        raise Busy("The topics are being replaced.", retry_after=1) from None
+    return [(f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold(), topic) for topic in topics]
+
+
+def _added(snapshot: Snapshot) -> set[int]:
+    return {entry.value["forums"] for entry in index.approved(snapshot)}
