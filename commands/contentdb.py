@@ -28,7 +28,7 @@ def create(
     key: str, type_: str, title: str, license_: str, media_license: str | None, short_description: str | None
 ) -> dict[str, Any]:
     """Make a draft. The author must have an account."""
-    from chalicelib.contentdb.packages.registry import registry
+    from chalicelib.contentdb.packages import registry
 
     given = {
         "type": type_,
@@ -60,7 +60,7 @@ def list_(state: str | None) -> list[dict[str, Any]]:
 @click.argument("usernames", nargs=-1)
 def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
     """Say who looks after a package beside its author: USERNAMES, or nobody."""
-    from chalicelib.contentdb.packages.registry import registry
+    from chalicelib.contentdb.packages import registry
 
     changed = registry.set_maintainers(*split(key), usernames).package
     return {"package": changed.key, "maintainers": [changed.author, *changed.maintainers]}
@@ -71,7 +71,7 @@ def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("names", metavar="[AUTHOR/NAME]...", nargs=-1)
 def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
     """Say under which other names a package is found."""
-    from chalicelib.contentdb.packages.registry import registry
+    from chalicelib.contentdb.packages import registry
 
     changed = registry.set_aliases(*split(key), names).package
     return {"package": changed.key, "aliases": list(changed.aliases)}
@@ -83,7 +83,7 @@ def _step(step: str, help_: str) -> None:
     @package.command(step, help=help_)
     @click.argument("key", metavar="AUTHOR/NAME")
     def take(key: str) -> dict[str, Any]:
-        from chalicelib.contentdb.packages.registry import states
+        from chalicelib.contentdb.packages import states
 
         changed, found = states.take(step, *split(key))
         return {"package": changed.key, "state": changed.state, "warnings": found}

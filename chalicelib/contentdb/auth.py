@@ -1,6 +1,6 @@
 """ContentDB's credential, a Bearer token, to a caller."""
 
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
 from chalicelib.core import credentials
 from chalicelib.core.accounts import Suspended

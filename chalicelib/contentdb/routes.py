@@ -6,7 +6,8 @@ from chalicelib.contentdb.collections import routes as collection_routes
 from chalicelib.contentdb.downloads import routes as file_routes
 from chalicelib.contentdb.game import routes as client_routes
 from chalicelib.contentdb.game import text_routes as hypertext_routes
-from chalicelib.contentdb.packages.registry import registry, schema, shapes, states
+from chalicelib.contentdb.packages import registry, schema, shapes, states
+from chalicelib.contentdb.pages import package as package_page
 from chalicelib.contentdb.releases import routes as release_routes
 from chalicelib.contentdb.reviews import routes as review_routes
 from chalicelib.contentdb.screenshots import routes as screenshot_routes
@@ -14,7 +15,6 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import index, languages, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.contentdb.store.paging import package as package_page
 from chalicelib.contentdb.topics import forum
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core import credentials

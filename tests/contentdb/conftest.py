@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Counters, Package, Release, Screenshot, release_sk, screenshot_sk

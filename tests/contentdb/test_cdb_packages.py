@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store.tables import ContentDbItem, Package, PackageName
 from chalicelib.core import audit, credentials
 from chalicelib.core.tables import Account

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.contentdb.collections import curation
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.contentdb.packages.registry import states
+from chalicelib.contentdb.packages import states
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import change, count, draft, published

@@ -4,7 +4,7 @@ import pytest
 import time_machine
 
 from chalicelib.contentdb.collections import curation
-from chalicelib.contentdb.packages.registry import states
+from chalicelib.contentdb.packages import states
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.permissions import Action, may, may_delete_release
 from chalicelib.contentdb.store.tables import Package, Release

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.store.tables import ContentDbItem, ReferenceSet
 from chalicelib.core import jobs

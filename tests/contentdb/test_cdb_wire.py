@@ -248,7 +248,7 @@ def test_json_that_is_no_object_is_refused(client: Client, bearer: dict[str, str
 
 def test_an_alias_leads_to_the_package_with_the_query(client: Client, alice: Account) -> None:
     published("Alice/lamps")
-    from chalicelib.contentdb.packages.registry import registry
+    from chalicelib.contentdb.packages import registry
 
     registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get("/api/packages/bob/lights/dependencies/", query="only_hard=1&x=%26")

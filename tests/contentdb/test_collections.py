@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from chalicelib.contentdb.collections import curation
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import accounts, audit

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.contentdb.packages.registry import states
+from chalicelib.contentdb.packages import states
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
 from tests.contentdb.conftest import change, count, draft, published, release, screenshot, token

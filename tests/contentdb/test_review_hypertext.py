@@ -109,7 +109,7 @@ def test_the_game_gets_a_refusal_that_it_cannot_take_for_reviews(
 
 
 def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
-    from chalicelib.contentdb.packages.registry import registry
+    from chalicelib.contentdb.packages import registry
 
     registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get(PATH.replace("Alice/lamps", "bob/lights"), query="formspec_version=7", headers=LUANTI)

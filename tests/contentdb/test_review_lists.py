@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb.packages.registry import states
+from chalicelib.contentdb.packages import states
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb.packages.registry import registry, states
+from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
 from chalicelib.contentdb.store import index

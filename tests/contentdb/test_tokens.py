@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply

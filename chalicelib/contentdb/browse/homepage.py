@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from chalicelib.contentdb.browse import queries
-from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import index, versions
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.core.snapshots import Entry, Snapshot

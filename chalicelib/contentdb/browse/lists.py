@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 
 from chalicelib.contentdb.browse import homepage as first_page
 from chalicelib.contentdb.browse import queries
-from chalicelib.contentdb.packages.registry import dependencies, shapes
+from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging
 from chalicelib.contentdb.store.answers import kept
 from chalicelib.contentdb.store.arguments import Arguments

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.collections import curation
-from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid

@@ -2,7 +2,7 @@
 
 from chalicelib.contentdb.downloads import wire as file_wire
 from chalicelib.contentdb.media import files, images
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import counting
 from chalicelib.contentdb.statistics.counting import Visitor

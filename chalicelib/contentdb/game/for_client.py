@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.contentdb.game import description, sidebar
-from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import versions
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 

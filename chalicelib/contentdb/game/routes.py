@@ -3,7 +3,7 @@
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.game import for_client, reviews
 from chalicelib.contentdb.game.text_routes import include_images
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import counting

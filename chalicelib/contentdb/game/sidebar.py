@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 
-from chalicelib.contentdb.packages.registry import dependencies
+from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
 from chalicelib.core.snapshots import Entry, Snapshot, Value

@@ -2,7 +2,7 @@
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.game import description
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.arguments import Arguments

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from chalicelib.contentdb.packages.registry import edits
+from chalicelib.contentdb.packages import edits
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.index import Parts

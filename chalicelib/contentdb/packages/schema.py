@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.contentdb.packages.registry import edits
+from chalicelib.contentdb.packages import edits
 from chalicelib.contentdb.store import reference
 from chalicelib.core.snapshots import Snapshot
 

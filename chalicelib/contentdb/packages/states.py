@@ -7,7 +7,7 @@ submitted again; anything to WIP (unapprove) or to DELETED (delete), which comes
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.contentdb.packages.registry import dependencies, registry
+from chalicelib.contentdb.packages import dependencies, registry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import Action

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.contentdb.packages.registry import dependencies, registry, shapes
+from chalicelib.contentdb.packages import dependencies, registry, shapes
 from chalicelib.contentdb.releases import publishing
 from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.reviews import index as review_index

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chalicelib.contentdb.media import files
-from chalicelib.contentdb.packages.registry import edits, registry
+from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, git, publishing
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index, tasks, versions

@@ -7,8 +7,8 @@ stands.
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.packages.edits import OVERRIDE
-from chalicelib.contentdb.packages.registry import dependencies
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Package

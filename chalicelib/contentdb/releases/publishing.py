@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib import settings
 from chalicelib.contentdb.media import files
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index, permissions, tasks
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import Action

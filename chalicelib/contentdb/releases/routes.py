@@ -2,7 +2,7 @@
 
 from chalicelib import settings
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.releases import check as release_check
 from chalicelib.contentdb.releases import lists as release_lists
 from chalicelib.contentdb.releases import publishing

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index, links, permissions, reference

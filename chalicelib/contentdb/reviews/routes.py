@@ -1,7 +1,7 @@
 """Reviews: ContentDB's API, in the order of its page; what is ours stands at the end."""
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
 from chalicelib.contentdb.reviews import lists as review_lists

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.contentdb import wire
-from chalicelib.contentdb.packages.registry import shapes
+from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.reviews.counts import RATINGS
 from chalicelib.contentdb.reviews.lifecycle import Wanted
 from chalicelib.contentdb.store import index

@@ -1,7 +1,7 @@
 """Screenshots: ContentDB's API, in the order of its page."""
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.screenshots import gallery
 from chalicelib.contentdb.screenshots import wire as screenshot_wire
 from chalicelib.contentdb.service import service

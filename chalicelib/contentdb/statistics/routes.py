@@ -4,7 +4,7 @@ from datetime import date
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.browse import lists
-from chalicelib.contentdb.packages.registry import registry
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import answers, booking, history, scores
 from chalicelib.contentdb.statistics import wire as stats_wire
