@@ -5,19 +5,19 @@ from chalicelib.account import (
     admin_routes,
     auth,
     cookies,
-    entry_pages,
-    key_pages,
     keys,
     log_in,
-    member_pages,
     openapi,
     profile,
     second_factor,
-    settings_pages,
     shapes,
-    two_factor_pages,
     wire,
 )
+from chalicelib.account.pages import keys as key_pages
+from chalicelib.account.pages import log_in as log_in_pages
+from chalicelib.account.pages import members as member_pages
+from chalicelib.account.pages import settings as settings_pages
+from chalicelib.account.pages import two_factor as two_factor_pages
 from chalicelib.account.service import API, api, service
 from chalicelib.core import registration, sessions
 from chalicelib.core.caller import Caller
@@ -27,7 +27,7 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
 # With these modules, all routes are declared.
-__all__ = ["admin_routes", "entry_pages", "key_pages", "member_pages", "service", "settings_pages", "two_factor_pages"]
+__all__ = ["admin_routes", "key_pages", "log_in_pages", "member_pages", "service", "settings_pages", "two_factor_pages"]
 
 
 @api("POST", "/register", auth=auth.visitor, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)

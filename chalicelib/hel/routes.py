@@ -6,8 +6,9 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.hel import auth, cors, files, index, packages, page, search, sessions, users, wire
+from chalicelib.hel import auth, cors, files, index, packages, search, sessions, users, wire
 from chalicelib.hel.model import Document
+from chalicelib.hel.pages import users as user_pages
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -89,7 +90,7 @@ def create_user(request: Request, caller: Caller) -> Response:
 def get_user(request: Request, caller: Caller | None) -> Response:
     """A user; for browsers, what they have published."""
     user = users.get(request.params["nick"])
-    return page.render_user(request, user) if wants_html(request) else wire.render(request, user)
+    return user_pages.render_user(request, user) if wants_html(request) else wire.render(request, user)
 
 
 @service.route("PATCH", "/users/{nick}", auth=auth.user("update_user"), limit=lambda: LARGEST_FORM)

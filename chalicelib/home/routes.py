@@ -6,6 +6,8 @@ from chalicelib.core import uploads
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
+from chalicelib.home.pages import welcome as welcome_page
+from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.service import Service
@@ -17,7 +19,7 @@ _log = logging.getLogger(__name__)
 @service.route("GET", "/")
 def welcome(request: Request) -> Response:
     """What this server offers."""
-    return wire.render_welcome(request)
+    return welcome_page.render_welcome(request) if wants_html(request) else wire.render_welcome(request)
 
 
 @service.route("GET", "/favicon.svg")

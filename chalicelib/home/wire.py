@@ -1,9 +1,8 @@
-"""What the front door says."""
+"""What programs get at the root of the host."""
 
-from chalicelib import settings
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
-from chalicelib.web.html import error_page, page, source, wants_html
+from chalicelib.web.html import error_page, source, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
 
@@ -22,9 +21,7 @@ _A_DAY = ("Cache-Control", "public, max-age=86400")
 
 
 def render_welcome(request: Request) -> Response:
-    """The lines to paste for each client: a page for browsers, else plain text."""
-    if wants_html(request):
-        return page(request, "home/welcome.html", may_register=settings.current().registration != "closed")
+    """The lines to paste for each client, as plain text."""
     text = _WELCOME.format(base=request.base_url)
     return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
 

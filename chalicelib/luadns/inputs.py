@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from chalicelib.luadns import forms
+from chalicelib.luadns import bodies
+from chalicelib.luadns.bodies import Body
 from chalicelib.luadns.bulk import Pattern
-from chalicelib.luadns.forms import Form
-from chalicelib.luadns.pages import Options
+from chalicelib.luadns.paging import Options
 from chalicelib.luadns.problems import VALIDATION, Problem, refusal
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import not_found
@@ -29,38 +29,38 @@ def parse_record_id(request: Request) -> int:
 
 def parse_new_zone(request: Request) -> tuple[str, int, list[Draft]]:
     """A zone's name, template and records. Raises Invalid."""
-    form = forms.read_object(request, "ZoneForm")
-    name, template, members = form.required("name"), form.whole("template_id"), form.members("records")
-    if not name and all(problem.field != "name" or problem.message == "Required" for problem in form.problems):
-        form.problems.append(Problem("name", "invalid name", VALIDATION))
-    form.finish()
-    return name, template or 0, forms.read_members(members or [], "RecordForm", _read_draft)
+    body = bodies.read_object(request, "ZoneForm")
+    name, template, members = body.required("name"), body.whole("template_id"), body.members("records")
+    if not name and all(problem.field != "name" or problem.message == "Required" for problem in body.problems):
+        body.problems.append(Problem("name", "invalid name", VALIDATION))
+    body.finish()
+    return name, template or 0, bodies.read_members(members or [], "RecordForm", _read_draft)
 
 
 def parse_zone(request: Request) -> tuple[str, list[Draft] | None]:
     """A zone's name and, when there are some, its records. Raises Invalid."""
-    form = forms.read_object(request, "ZoneForm")
-    name, members = form.required("name"), form.members("records")
-    form.finish()
-    return name, None if members is None else forms.read_members(members, "RecordForm", _read_draft)
+    body = bodies.read_object(request, "ZoneForm")
+    name, members = body.required("name"), body.members("records")
+    body.finish()
+    return name, None if members is None else bodies.read_members(members, "RecordForm", _read_draft)
 
 
 def parse_record(request: Request) -> Draft:
     """A record. Raises Invalid."""
-    form = forms.read_object(request, "RecordForm")
-    draft = _read_draft(form)
-    form.finish()
+    body = bodies.read_object(request, "RecordForm")
+    draft = _read_draft(body)
+    body.finish()
     return draft
 
 
 def parse_records(request: Request) -> list[Draft]:
     """A list of records. Raises Invalid."""
-    return forms.read_list(request, "RecordForm", _read_draft)
+    return bodies.read_list(request, "RecordForm", _read_draft)
 
 
 def parse_patterns(request: Request) -> list[Pattern]:
     """A list of what to delete. Raises Invalid."""
-    return forms.read_list(request, "RecordForm", _read_pattern)
+    return bodies.read_list(request, "RecordForm", _read_pattern)
 
 
 def parse_file(request: Request) -> tuple[str, bool]:
@@ -94,26 +94,26 @@ def parse_options(request: Request, columns: Iterable[str]) -> Options:
     return Options(request.argument("query") or "", sort_by, order == "desc", limit, page)
 
 
-def _read_draft(form: Form) -> Draft:
+def _read_draft(body: Body) -> Draft:
     draft = Draft(
-        name=form.required("name", empty=True),
-        type=form.required("type").upper(),
-        content=form.required("content"),
-        ttl=form.whole("ttl"),
-        external_id=form.text("external_id"),
+        name=body.required("name", empty=True),
+        type=body.required("type").upper(),
+        content=body.required("content"),
+        ttl=body.whole("ttl"),
+        external_id=body.text("external_id"),
     )
     if draft.external_id and len(draft.external_id) > _LONGEST_EXTERNAL_ID:
-        form.problems.append(Problem("external_id", f"has more than {_LONGEST_EXTERNAL_ID} characters"))
+        body.problems.append(Problem("external_id", f"has more than {_LONGEST_EXTERNAL_ID} characters"))
     return draft
 
 
-def _read_pattern(form: Form) -> Pattern:
+def _read_pattern(body: Body) -> Pattern:
     """What Go writes for fields that nobody set, an empty text and a zero, is any."""
     return Pattern(
-        name=form.required("name", empty=True),
-        type=(form.text("type") or "").upper() or None,
-        content=form.text("content") or None,
-        ttl=form.whole("ttl") or None,
+        name=body.required("name", empty=True),
+        type=(body.text("type") or "").upper() or None,
+        content=body.text("content") or None,
+        ttl=body.whole("ttl") or None,
     )
 
 

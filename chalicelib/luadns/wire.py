@@ -10,9 +10,9 @@ import orjson
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
-from chalicelib.luadns import auth, engines, inputs, pages, records, versions
+from chalicelib.luadns import auth, engines, inputs, paging, records, versions
 from chalicelib.luadns.engines import DsRecord
-from chalicelib.luadns.pages import Page
+from chalicelib.luadns.paging import Page
 from chalicelib.luadns.problems import Problem
 from chalicelib.luadns.tables import Record, Zone
 from chalicelib.web.errors import headers_of, status_of
@@ -74,7 +74,7 @@ def render_user(caller: Caller) -> Response:
 def render_zones(request: Request, zones: Sequence[Zone]) -> Response:
     """A page of zones, without their records."""
     options = inputs.parse_options(request, _ZONE_COLUMNS)
-    page = pages.cut(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
+    page = paging.cut(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
     return _render([_zone(zone) for zone in page.items], _page_headers(page))
 
 
@@ -87,7 +87,7 @@ def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
 def render_records(request: Request, zone: Zone, found: Sequence[Record]) -> Response:
     """A page of a zone's records."""
     options = inputs.parse_options(request, _RECORD_COLUMNS)
-    page = pages.cut(
+    page = paging.cut(
         records.in_order(found), options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}"
     )
     headers = [*_page_headers(page), ("ETag", versions.of_records(zone))]

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry
-from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, page, roots, search, wire
+from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, wire
+from chalicelib.luarocks.pages import modules as module_pages
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
 from chalicelib.luarocks.versions import TARGETS
@@ -84,7 +85,7 @@ def module_page(request: Request) -> Response:
     """A module, as a page or as JSON: the `module_url` of an upload."""
     entry = modules.get(index.catalogue.snapshot(), request.params["user"], request.params["module"])
     if wants_html(request):
-        return page.render_module(request, entry.value)
+        return module_pages.render_module(request, entry.value)
     return _also_a_page(documents.render_module(request, entry))
 
 
@@ -92,7 +93,7 @@ def module_page(request: Request) -> Response:
 def all_modules(request: Request) -> Response:
     """The search below, as a page or as JSON."""
     if wants_html(request):
-        return page.render_found(request, _found(request))
+        return module_pages.render_found(request, _found(request))
     return _also_a_page(search_modules(request))
 
 

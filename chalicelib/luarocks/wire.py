@@ -11,9 +11,9 @@ from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorReq
 from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.luarocks import entries, index, roots, signatures
 from chalicelib.luarocks.roots import File, Root
+from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
 from chalicelib.web.errors import headers_of, status_of
-from chalicelib.web.forms import Upload
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect

@@ -1,6 +1,6 @@
-"""Pages for people: HTML from templates, which each slice has in its `templates/`.
+"""Pages for people: HTML from templates, which lie in the `pages/` of each slice.
 
-A template is named by its slice: `luarocks/module.html`. What two slices share stands in `web`: `layout.html`, and the
+A template is named by its slice: `luarocks/module.html`. `web/pages/` has what the slices share: `layout.html`, and the
 macros in `parts.html`. Nothing on a page acts, and nothing comes from elsewhere: the headers hold browsers to that.
 """
 
@@ -69,7 +69,7 @@ def error_page(request: Request, error: CoreError) -> Response:
 def source(template: str) -> str:
     """The text of a template, as it is."""
     owner, _, name = template.partition("/")
-    return (_SLICES / owner / "templates" / name).read_text()
+    return (_SLICES / owner / "pages" / name).read_text()
 
 
 @cache

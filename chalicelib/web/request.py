@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller, Device
-from chalicelib.web.forms import Form, parse_form, parse_json
+from chalicelib.web.bodies import Form, parse_form, parse_json
 
 Event = Mapping[str, Any]
 

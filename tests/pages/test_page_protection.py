@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.account import pages
+from chalicelib.account.pages import base
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, live_keys
@@ -76,7 +76,7 @@ def test_the_address_makes_a_page_say_only_what_is_foreseen(alices: Window) -> N
     assert 'role="status"' not in alices.open("/account/keys?done=Send+us+your+password")
 
 
-@pytest.mark.parametrize("path", sorted(path for path in pages._pages if path not in ("/log-in", "/register")))
+@pytest.mark.parametrize("path", sorted(path for path in base._pages if path not in ("/log-in", "/register")))
 def test_every_page_needs_a_session_and_programs_are_told_so(window: Window, client: Client, path: str) -> None:
     path = f"/account{path}".replace("{username}", "alice")
     window.open(path)

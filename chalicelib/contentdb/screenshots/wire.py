@@ -11,7 +11,7 @@ from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Value
-from chalicelib.web.forms import parse_json
+from chalicelib.web.bodies import parse_json
 from chalicelib.web.request import Request
 
 _LONGEST_TITLE = 100

@@ -2,8 +2,9 @@
 
 import re
 
-from chalicelib.account import forms, pages, second_factor, shapes, wire
-from chalicelib.account.forms import BLANK, Filled
+from chalicelib.account import second_factor, shapes, wire
+from chalicelib.account.pages import base, forms
+from chalicelib.account.pages.forms import BLANK, Filled
 from chalicelib.core import codes
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
@@ -12,59 +13,59 @@ from chalicelib.web.response import Response
 _SECRET = re.compile(r"[A-Z2-7]{16,64}")
 
 
-@pages.page("/two-factor")
+@base.page("/two-factor")
 def show_two_factor(request: Request, caller: Caller, filled: Filled) -> Response:
     """How it stands, and what can be done about it."""
     secret = filled.value("secret")
     if filled.action == "confirm" and _SECRET.fullmatch(secret) and not caller.account.two_factor:
         return _ask_to_confirm(request, caller, secret, filled)
-    return pages.render(request, caller, "two_factor", filled, state=wire.two_factor_of(caller.account))
+    return base.render(request, caller, "two_factor", filled, state=wire.two_factor_of(caller.account))
 
 
-@pages.form("/two-factor", "begin")
+@base.form("/two-factor", "begin")
 def begin(request: Request, caller: Caller) -> Response:
     """A new secret, as a QR code and as text. It is not in force before it is confirmed."""
     secret, _ = second_factor.begin(caller)
     return _ask_to_confirm(request, caller, secret, BLANK)
 
 
-@pages.form("/two-factor", "confirm")
+@base.form("/two-factor", "confirm")
 def confirm(request: Request, caller: Caller) -> Response:
     """Turn it on, and show the recovery codes this once."""
     recovery = second_factor.confirm(caller, **forms.read(request, shapes.CONFIRM), device=request.device)
     return _show_codes(request, caller, recovery)
 
 
-@pages.form("/two-factor", "recovery-codes")
+@base.form("/two-factor", "recovery-codes")
 def renew_recovery_codes(request: Request, caller: Caller) -> Response:
     """New recovery codes."""
     recovery = second_factor.renew_recovery_codes(caller, **forms.read(request, shapes.PROOF), device=request.device)
     return _show_codes(request, caller, recovery)
 
 
-@pages.form("/two-factor", "for-uploads")
+@base.form("/two-factor", "for-uploads")
 def require_for_uploads(request: Request, caller: Caller) -> Response:
     """Whether uploads need it, too."""
     given = forms.read(request, shapes.FOR_UPLOADS)
     second_factor.require_for_uploads(caller, **given, device=request.device)
-    return pages.go_to("/two-factor", "uploads-on" if given["for_uploads"] else "uploads-off")
+    return base.go_to("/two-factor", "uploads-on" if given["for_uploads"] else "uploads-off")
 
 
-@pages.form("/two-factor", "disable")
+@base.form("/two-factor", "disable")
 def disable(request: Request, caller: Caller) -> Response:
     """Turn it off."""
     second_factor.disable(caller, **forms.read(request, shapes.PROOF), device=request.device)
-    return pages.go_to("/two-factor", "two-factor-off")
+    return base.go_to("/two-factor", "two-factor-off")
 
 
 def _ask_to_confirm(request: Request, caller: Caller, secret: str, filled: Filled) -> Response:
     """The secret comes back with the form, so that a wrong code does not cost the whole enrolment."""
     image = _qr(codes.uri_of(secret, caller.account.username))
-    return pages.render(request, caller, "two_factor_confirm", filled, secret=secret, image=image)
+    return base.render(request, caller, "two_factor_confirm", filled, secret=secret, image=image)
 
 
 def _show_codes(request: Request, caller: Caller, recovery: list[str]) -> Response:
-    return pages.render(request, caller, "recovery_codes", recovery_codes=recovery)
+    return base.render(request, caller, "recovery_codes", recovery_codes=recovery)
 
 
 def _qr(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Invalid
-from chalicelib.web.forms import MAX_FIELDS, Form, Upload, parse_form, parse_json
+from chalicelib.web.bodies import MAX_FIELDS, Form, Upload, parse_form, parse_json
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=Q"

@@ -1,7 +1,8 @@
 """What administrators do, as pages: people and invitations."""
 
-from chalicelib.account import auth, forms, invites, members, pages, shapes, wire
-from chalicelib.account.forms import Filled
+from chalicelib.account import auth, invites, members, shapes, wire
+from chalicelib.account.pages import base, forms
+from chalicelib.account.pages.forms import Filled
 from chalicelib.core import accounts, invitations
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
@@ -11,71 +12,71 @@ _PERSON = "/people/{username}"
 _NAMED_RANKS = [(rank, rank.replace("_", " ").capitalize()) for rank in accounts.RANKS]
 
 
-@pages.page("/people", authenticate=auth.manager)
+@base.page("/people", authenticate=auth.manager)
 def show_people(request: Request, caller: Caller, filled: Filled) -> Response:
     """All accounts, oldest first."""
     found, following = members.page(_after(request), None)
     people = [wire.member(caller, account) for account in found]
-    return pages.render(request, caller, "people", filled, people=people, following=following)
+    return base.render(request, caller, "people", filled, people=people, following=following)
 
 
-@pages.form("/people", "find")
+@base.form("/people", "find")
 def find_person(request: Request, caller: Caller) -> Response:
     """The page of somebody, by name."""
     found = accounts.named(forms.read(request, shapes.USERNAME)["username"])
-    return pages.go_to(f"/people/{found.username}")
+    return base.go_to(f"/people/{found.username}")
 
 
-@pages.page(_PERSON, authenticate=auth.manager)
+@base.page(_PERSON, authenticate=auth.manager)
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
     """An account, and what can be done to it."""
     person = wire.member(caller, accounts.named(request.params["username"]))
-    return pages.render(request, caller, "person", filled, person=person, named_ranks=_NAMED_RANKS)
+    return base.render(request, caller, "person", filled, person=person, named_ranks=_NAMED_RANKS)
 
 
-@pages.form(_PERSON, "change")
+@base.form(_PERSON, "change")
 def change_person(request: Request, caller: Caller) -> Response:
     """Change somebody's rank, suspend or restore them, open LuaDNS' API to them or close it."""
     members.change(caller, request.params["username"], **forms.read(request, shapes.MEMBER_CHANGES))
     return _back(request, "changed")
 
 
-@pages.form(_PERSON, "end-sessions")
+@base.form(_PERSON, "end-sessions")
 def end_their_sessions(request: Request, caller: Caller) -> Response:
     """Log somebody out everywhere."""
     members.end_sessions(caller, request.params["username"])
     return _back(request, "logged-them-out")
 
 
-@pages.form(_PERSON, "reset-two-factor")
+@base.form(_PERSON, "reset-two-factor")
 def reset_their_two_factor(request: Request, caller: Caller) -> Response:
     """Turn somebody's second factor off, who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
     return _back(request, "two-factor-reset")
 
 
-@pages.page("/invitations", authenticate=auth.administrator)
+@base.page("/invitations", authenticate=auth.administrator)
 def show_invitations(request: Request, caller: Caller, filled: Filled) -> Response:
     """All invitations, oldest first."""
     found, following = invites.page(_after(request), None)
     made = [wire.invitation(invitation) for invitation in found]
-    return pages.render(
+    return base.render(
         request, caller, "invitations", filled, invitations=made, following=following, named_ranks=_NAMED_RANKS
     )
 
 
-@pages.form("/invitations", "create")
+@base.form("/invitations", "create")
 def invite(request: Request, caller: Caller) -> Response:
     """Make an invitation, and show it this once."""
     made, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
-    return pages.render(request, caller, "invitation_made", invitation=wire.invitation(made), secret=secret)
+    return base.render(request, caller, "invitation_made", invitation=wire.invitation(made), secret=secret)
 
 
-@pages.form("/invitations", "revoke")
+@base.form("/invitations", "revoke")
 def revoke_invitation(request: Request, caller: Caller) -> Response:
     """Revoke an invitation that nobody has used."""
     invitations.revoke(forms.read_id(request), caller)
-    return pages.go_to("/invitations", "invitation-revoked")
+    return base.go_to("/invitations", "invitation-revoked")
 
 
 def _after(request: Request) -> int | None:
@@ -85,4 +86,4 @@ def _after(request: Request) -> int | None:
 
 
 def _back(request: Request, done: str) -> Response:
-    return pages.go_to(f"/people/{request.params['username']}", done)
+    return base.go_to(f"/people/{request.params['username']}", done)

@@ -1,72 +1,73 @@
 """One's own account as pages: the overview, password and e-mail address, sessions, and what has happened."""
 
-from chalicelib.account import activity, forms, pages, profile, shapes, wire
-from chalicelib.account.forms import Filled
+from chalicelib.account import activity, profile, shapes, wire
+from chalicelib.account.pages import base, forms
+from chalicelib.account.pages.forms import Filled
 from chalicelib.core import sessions
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
 
-@pages.page("")
+@base.page("")
 def show_overview(request: Request, caller: Caller, filled: Filled) -> Response:
     """How the account stands, and the lines to paste for each client."""
     may_open = profile.may_open_luadns(caller)
-    return pages.render(request, caller, "overview", filled, me=wire.me(request, caller), may_open_luadns=may_open)
+    return base.render(request, caller, "overview", filled, me=wire.me(request, caller), may_open_luadns=may_open)
 
 
-@pages.form("", "luadns")
+@base.form("", "luadns")
 def switch_luadns(request: Request, caller: Caller) -> Response:
     """Open LuaDNS' API to the account, or close it."""
     given = forms.read(request, shapes.LUADNS)
     profile.switch_luadns(caller, **given)
-    return pages.go_to("", "luadns-on" if given["enabled"] else "luadns-off")
+    return base.go_to("", "luadns-on" if given["enabled"] else "luadns-off")
 
 
-@pages.page("/password")
+@base.page("/password")
 def show_password(request: Request, caller: Caller, filled: Filled) -> Response:
     """The password and the e-mail address."""
-    return pages.render(request, caller, "password", filled)
+    return base.render(request, caller, "password", filled)
 
 
-@pages.form("/password", "password")
+@base.form("/password", "password")
 def change_password(request: Request, caller: Caller) -> Response:
     """Change the password."""
     profile.change_password(caller, **forms.read(request, shapes.NEW_PASSWORD), device=request.device)
-    return pages.go_to("/password", "password")
+    return base.go_to("/password", "password")
 
 
-@pages.form("/password", "email")
+@base.form("/password", "email")
 def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address."""
     profile.change_email(caller, **forms.read(request, shapes.NEW_EMAIL), device=request.device)
-    return pages.go_to("/password", "email")
+    return base.go_to("/password", "email")
 
 
-@pages.page("/sessions")
+@base.page("/sessions")
 def show_sessions(request: Request, caller: Caller, filled: Filled) -> Response:
     """Where the account is logged in, the newest session first."""
     found = [wire.session(caller, one) for one in sessions.listed(caller.account)]
-    return pages.render(request, caller, "sessions", filled, sessions=found[::-1])
+    return base.render(request, caller, "sessions", filled, sessions=found[::-1])
 
 
-@pages.form("/sessions", "end")
+@base.form("/sessions", "end")
 def end_session(request: Request, caller: Caller) -> Response:
     """End a session."""
     sessions.end(caller, forms.read_id(request))
-    return pages.go_to("/sessions", "session-ended")
+    return base.go_to("/sessions", "session-ended")
 
 
-@pages.form("/sessions", "end-others")
+@base.form("/sessions", "end-others")
 def end_other_sessions(request: Request, caller: Caller) -> Response:
     """Log out everywhere else."""
     sessions.end_all(caller.account, keep=caller.credential, by=caller)
-    return pages.go_to("/sessions", "sessions-ended")
+    return base.go_to("/sessions", "sessions-ended")
 
 
-@pages.page("/activity")
+@base.page("/activity")
 def show_activity(request: Request, caller: Caller, filled: Filled) -> Response:
     """What was done by the account, and to it."""
     told, following = activity.page(caller.account, request.argument("before"), None)
     entries = [wire.entry(*one) for one in told]
-    return pages.render(request, caller, "activity", filled, entries=entries, following=following)
+    return base.render(request, caller, "activity", filled, entries=entries, following=following)

@@ -1,7 +1,8 @@
 """Keys and tokens as pages."""
 
-from chalicelib.account import forms, keys, pages, shapes, wire
-from chalicelib.account.forms import Filled
+from chalicelib.account import keys, shapes, wire
+from chalicelib.account.pages import base, forms
+from chalicelib.account.pages.forms import Filled
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
@@ -13,13 +14,13 @@ _ONE = {"luarocks": "module", "contentdb": "package", "luadns": "zone", "hel": "
 _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
 
-@pages.page("/keys")
+@base.page("/keys")
 def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
     """All keys, the newest first."""
     found = keys.listed(caller)[::-1]
     live = [credentials.is_live(caller.account, key) for key in found]
     shown = [wire.key(caller, key) for key in found]
-    return pages.render(
+    return base.render(
         request,
         caller,
         "keys",
@@ -31,33 +32,33 @@ def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
     )
 
 
-@pages.form("/keys", "create")
+@base.form("/keys", "create")
 def create_key(request: Request, caller: Caller) -> Response:
     """Make a key, and show it this once: it is in no address and no cookie."""
     given = forms.read(request, shapes.NEW_KEY)
     key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
-    return pages.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=SERVICES)
+    return base.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=SERVICES)
 
 
-@pages.form("/keys", "revoke")
+@base.form("/keys", "revoke")
 def revoke_key(request: Request, caller: Caller) -> Response:
     """Revoke a key for good."""
     keys.revoke(caller, forms.read_id(request))
-    return pages.go_to("/keys", "key-revoked")
+    return base.go_to("/keys", "key-revoked")
 
 
-@pages.form("/keys", "open-window")
+@base.form("/keys", "open-window")
 def open_window(request: Request, caller: Caller) -> Response:
     """Let a LuaRocks key upload without the second factor for a quarter of an hour."""
     keys.open_window(caller, forms.read_id(request), **forms.read(request, shapes.CODE))
-    return pages.go_to("/keys", "window-open")
+    return base.go_to("/keys", "window-open")
 
 
-@pages.form("/keys", "close-window")
+@base.form("/keys", "close-window")
 def close_window(request: Request, caller: Caller) -> Response:
     """Close it before."""
     keys.close_window(caller, forms.read_id(request))
-    return pages.go_to("/keys", "window-closed")
+    return base.go_to("/keys", "window-closed")
 
 
 def _scope(request: Request, service: str) -> str | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from chalicelib.account import auth, csrf, forms
-from chalicelib.account.forms import BLANK, Filled
+from chalicelib.account import auth, csrf
+from chalicelib.account.pages import forms
+from chalicelib.account.pages.forms import BLANK, Filled
 from chalicelib.account.service import LARGEST_BODY, service
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid

@@ -1,8 +1,9 @@
 """The way in and out, as pages: registering, logging in, with a second step where two-factor is on, and out."""
 
 from chalicelib import settings
-from chalicelib.account import auth, cookies, forms, log_in, pages, shapes
-from chalicelib.account.forms import Filled
+from chalicelib.account import auth, cookies, log_in, shapes
+from chalicelib.account.pages import base, forms
+from chalicelib.account.pages.forms import Filled
 from chalicelib.account.service import LARGEST_BODY, service
 from chalicelib.core import registration
 from chalicelib.core.caller import Caller
@@ -12,30 +13,30 @@ from chalicelib.web.response import Response
 _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "sessions": "/sessions"}
 
 
-@pages.page("/register", authenticate=auth.visitor)
+@base.page("/register", authenticate=auth.visitor)
 def show_register(request: Request, caller: None, filled: Filled) -> Response:
     """Open an account."""
-    return pages.render(request, None, "register", filled, mode=settings.current().registration)
+    return base.render(request, None, "register", filled, mode=settings.current().registration)
 
 
-@pages.form("/register", "register")
+@base.form("/register", "register")
 def register(request: Request, caller: None) -> Response:
     """Open it."""
     registration.register(**forms.read(request, shapes.NEW_ACCOUNT), device=request.device)
-    return pages.go_to("/log-in", "registered")
+    return base.go_to("/log-in", "registered")
 
 
-@pages.page("/log-in", authenticate=auth.visitor)
+@base.page("/log-in", authenticate=auth.visitor)
 def show_log_in(request: Request, caller: None, filled: Filled) -> Response:
     """Log in; whoever is logged in goes on."""
     if not filled.error and auth.session(request):
-        return pages.go_to(_onward(request))
+        return base.go_to(_onward(request))
     if filled.action == "code" and filled.about == "code":  # what the password gave is still good
         return _ask_for_code(request, filled.value("ticket"), filled)
-    return pages.render(request, None, "log_in", filled, onward=_onward(request))
+    return base.render(request, None, "log_in", filled, onward=_onward(request))
 
 
-@pages.form("/log-in", "password")
+@base.form("/log-in", "password")
 def enter(request: Request, caller: None) -> Response:
     """Prove the password."""
     given = forms.read(request, shapes.LOG_IN)
@@ -43,7 +44,7 @@ def enter(request: Request, caller: None) -> Response:
     return _ask_for_code(request, entered) if isinstance(entered, str) else _entered(request, *entered)
 
 
-@pages.form("/log-in", "code")
+@base.form("/log-in", "code")
 def enter_code(request: Request, caller: None) -> Response:
     """Prove the second factor."""
     given = forms.read(request, shapes.LOG_IN)
@@ -54,7 +55,7 @@ def enter_code(request: Request, caller: None) -> Response:
 def leave(request: Request, caller: Caller) -> Response:
     """Log out."""
     log_in.log_out(caller)
-    response = pages.go_to("/log-in", "logged-out")
+    response = base.go_to("/log-in", "logged-out")
     response.headers.append(cookies.clear_session(request))
     return response
 
@@ -63,15 +64,15 @@ def leave(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/settings/{page}")
 def settings_of_luarocks(request: Request) -> Response:
     """Where luarocks.org has its settings: the client names the place when a key is missing or wrong."""
-    return pages.go_to(_SETTINGS.get(request.params.get("page", ""), ""))
+    return base.go_to(_SETTINGS.get(request.params.get("page", ""), ""))
 
 
 def _ask_for_code(request: Request, ticket: str, filled: Filled = forms.BLANK) -> Response:
-    return pages.render(request, None, "log_in_code", filled, ticket=ticket, onward=_onward(request))
+    return base.render(request, None, "log_in_code", filled, ticket=ticket, onward=_onward(request))
 
 
 def _entered(request: Request, caller: Caller, secret: str) -> Response:
-    response = pages.go_to(_onward(request))
+    response = base.go_to(_onward(request))
     response.headers.append(cookies.set_session(request, secret))
     return response
 
@@ -79,4 +80,4 @@ def _entered(request: Request, caller: Caller, secret: str) -> Response:
 def _onward(request: Request) -> str:
     """The page that somebody was on the way to; the overview for what is none."""
     wanted = request.argument("next") or request.form.get("next") or ""
-    return wanted if pages.is_page(wanted) and wanted not in ("/log-in", "/register") else ""
+    return wanted if base.is_page(wanted) and wanted not in ("/log-in", "/register") else ""

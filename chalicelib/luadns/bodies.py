@@ -18,7 +18,7 @@ _GO_KINDS: dict[type, str] = {
 }
 
 
-class Form:
+class Body:
     """An object's fields; `problems` gathers what is wrong with those that were asked for. A null is no value."""
 
     def __init__(self, data: dict[str, Any], name: str) -> None:
@@ -60,15 +60,15 @@ class Form:
         return None
 
 
-def read_object(request: Request, name: str) -> Form:
+def read_object(request: Request, name: str) -> Body:
     """The body as one object. Raises Invalid."""
     data = _read_json(request)
     if not isinstance(data, dict):
         raise refusal([_mistyped(data, f"value of type {name}")])
-    return Form(data, name)
+    return Body(data, name)
 
 
-def read_list(request: Request, name: str, read: Callable[[Form], Any]) -> list[Any]:
+def read_list(request: Request, name: str, read: Callable[[Body], Any]) -> list[Any]:
     """The body as a list of objects, each read by `read`. Raises Invalid, for all of them at once."""
     data = _read_json(request)
     if not isinstance(data, list):
@@ -76,16 +76,16 @@ def read_list(request: Request, name: str, read: Callable[[Form], Any]) -> list[
     return read_members(data, name, read)
 
 
-def read_members(members: list[Any], name: str, read: Callable[[Form], Any]) -> list[Any]:
+def read_members(members: list[Any], name: str, read: Callable[[Body], Any]) -> list[Any]:
     """The objects in a list, each read by `read`. Raises Invalid, for all of them at once."""
     found, problems = [], []
     for index, member in enumerate(members):
         if not isinstance(member, dict):
             problems.append(_mistyped(member, f"value of type {name}").within(index))
             continue
-        form = Form(member, name)
-        found.append(read(form))
-        problems += [problem.within(index) for problem in form.problems]
+        body = Body(member, name)
+        found.append(read(body))
+        problems += [problem.within(index) for problem in body.problems]
     if problems:
         raise refusal(problems)
     return found

@@ -1,0 +1,1 @@
+"""The pages of the account: forms on the functions of its API."""
