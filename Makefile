@@ -1,5 +1,4 @@
-# Everything a newcomer needs: `make serve` and `make test`; `make help` lists the rest. Python 3.11+ is all that must
-# be there.
+# For newcomers: `make serve` and `make test`; `make help` lists the rest. The only requirement is Python 3.11 or newer.
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -7,8 +6,8 @@ DATA ?= ./data
 DNS_PORT ?= 0
 PYTHON ?= python3
 
-# On AWS: which stack, and for `make deploy` the parameters it is told (SET="HostName=... Certificate=..."), an earlier
-# version (ARTEFACT=previous), and whether to replace what holds data; `make remove DATA=yes` deletes that.
+# On AWS: the stack; for `make deploy` its parameters (SET="HostName=... Certificate=..."), an earlier version
+# (ARTEFACT=previous), and whether to replace resources with data (FORCE=yes). `make remove DATA=yes` deletes those.
 STAGE ?= prod
 STACK ?=
 SET ?=
@@ -27,11 +26,11 @@ serve: install
 help:
 	@echo 'make serve      one machine: HOST= PORT= DATA= DNS_PORT='
 	@echo 'make test       the tests; make check: format, lint, types, tests; make format'
-	@echo 'make package    build/ as AWS takes it: STAGE='
-	@echo 'make rehearse   deploy it on loopback, and use it with real clients'
-	@echo 'make deploy     a stack on AWS, new or changed: STAGE= STACK= SET="NAME=VALUE ..." ARTEFACT= FORCE=yes YES=yes'
+	@echo 'make package    write the package for AWS to build/: STAGE='
+	@echo 'make rehearse   deploy the package to an emulator of AWS, and use it with real clients'
+	@echo 'make deploy     create or update a stack on AWS: STAGE= STACK= SET="NAME=VALUE ..." ARTEFACT= FORCE=yes YES=yes'
 	@echo 'make remove     delete the stack, keep its data: STAGE= STACK= DATA=yes YES=yes'
-	@echo 'make clean      remove what was installed and built'
+	@echo 'make clean      delete the virtual environments and build/'
 
 install: $(VENV)/serve
 
@@ -67,7 +66,7 @@ deploy: $(VENV)/serve
 	@$(BIN)/python -m infra.deploy $(AT) $(foreach pair,$(SET),--set '$(pair)') \
 	    $(if $(ARTEFACT),--artefact "$(ARTEFACT)") $(if $(FORCE),--force)
 
-# DATA means another thing above: here only `yes` does.
+# DATA is a directory for `make serve`; here only the value `yes` has a meaning.
 remove: $(VENV)/serve
 	@$(BIN)/python -m infra.remove $(AT) $(if $(filter yes,$(DATA)),--data)
 
@@ -75,7 +74,7 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Moonbase needs Python 3.11 or newer; name one with PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 
-# What is installed is remembered by an empty file that is newer than the lists it was installed from.
+# An empty file marks each installation; it is newer than the requirements files that were installed.
 $(VENV)/serve: $(BIN)/python requirements.txt requirements-serve.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-serve.txt
 	touch $@
@@ -89,7 +88,7 @@ $(VENV)-clients/ready: $(BIN)/python requirements-clients.txt
 	$(VENV)-clients/bin/pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	touch $@
 
-# What plays AWS in a test and in the rehearsal lives in an environment of its own, below build.
+# The emulator of AWS for tests and the rehearsal has a virtual environment of its own, below build/.
 $(VENV)/ministack: $(VENV)/dev infra/ministack.py
 	$(BIN)/python -m infra.ministack
 	touch $@

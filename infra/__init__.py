@@ -1,1 +1,1 @@
-"""What AWS needs beside the app: a template, its packaging, and a rehearsal of the deploy."""
+"""The AWS side of the project: the template, packaging, deploy and removal, and a rehearsal of the deploy."""

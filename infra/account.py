@@ -1,4 +1,4 @@
-"""Whose account on AWS this is, and in which region: looked at before anything is done there."""
+"""The AWS account and region that a command works on; determined before the command changes anything."""
 
 import os
 from dataclasses import dataclass, field
@@ -21,16 +21,16 @@ class Account:
 
     @property
     def partition(self) -> str:
-        """`aws`, or what stands in ARNs of China and of governments."""
+        """The partition in ARNs: `aws`, or another one for China and for governments."""
         return self.caller.split(":")[1]
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service there."""
+        """A boto3 client of a service in this region."""
         return self._session.client(service, region_name=self.region)
 
 
 def enter() -> Account:
-    """The account that the environment's credentials are of. Raises Refused."""
+    """Return the account of the environment's credentials. Raises Refused."""
     try:
         session = Session()
         region = os.environ.get("AWS_REGION") or session.region_name
@@ -42,5 +42,5 @@ def enter() -> Account:
             "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in to AWS"
         ) from None
     except (BotoCoreError, ClientError) as error:
-        raise Refused(f"AWS cannot tell whose credentials these are: {error}") from None
+        raise Refused(f"AWS does not accept these credentials: {error}") from None
     return Account(caller["Account"], region, caller["Arn"], session)

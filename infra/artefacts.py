@@ -1,4 +1,4 @@
-"""What was deployed, kept under its hash: the code, the template that names it, and which stack had which when."""
+"""The store of deployed artefacts: code and templates under their hashes, and the history of each stack."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _SHORT = 12
 
 @dataclass(frozen=True)
 class Artefact:
-    """A template in the bucket, and by it everything that it deploys."""
+    """A template in the bucket, which determines everything that it deploys."""
 
     digest: str
 
@@ -29,12 +29,12 @@ class Artefact:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The short name that users see and type."""
         return self.digest[:_SHORT]
 
 
 class Artefacts:
-    """The bucket of an account and region."""
+    """The artefact bucket of an account and region."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -42,7 +42,7 @@ class Artefacts:
         self._store = account.client("s3")
 
     def upload(self, package: Path) -> Artefact:
-        """Store a package, unless just the same is there."""
+        """Store a package, unless the same one is stored already."""
         code = f"code/{digest_of(package / CODE)}.zip"
         if not self._keys(code):
             with (package / CODE).open("rb") as content:
@@ -57,38 +57,38 @@ class Artefacts:
         return artefact
 
     def find(self, wanted: str, stack: str) -> Artefact:
-        """The one whose name begins so, or what a stack had before what it has now. Raises Refused."""
+        """The artefact whose name starts with `wanted`, or the stack's artefact before its current. Raises Refused."""
         had = self.deployed(stack) if has_artefacts_bucket(self._account) else []
         if wanted == PREVIOUS:
             earlier = [artefact for _, artefact in had if artefact != had[-1][1]]
             if not earlier:
-                raise Refused(f"nothing else was deployed to {stack} before what is there now")
+                raise Refused(f"{stack} has had no other version than its current one")
             return earlier[-1]
         found = self._keys(f"templates/{wanted}") if had and wanted else []
         if len(found) != 1:
-            told = ", ".join(f"{artefact.name} ({at})" for at, artefact in had[-10:]) or "nothing"
-            raise Refused(f"{len(found)} artefacts are called {wanted}; {stack} had: {told}")
+            history = ", ".join(f"{artefact.name} ({at})" for at, artefact in had[-10:]) or "nothing"
+            raise Refused(f"{len(found)} artefacts are called {wanted}; {stack} had: {history}")
         return Artefact(found[0].removeprefix("templates/").removesuffix(".json"))
 
     def template(self, artefact: Artefact) -> dict[str, Any]:
-        """The template itself."""
+        """The content of the template."""
         stored = self._store.get_object(Bucket=self._bucket, Key=artefact.key, ExpectedBucketOwner=self._account.id)
         template: dict[str, Any] = json.loads(stored["Body"].read())
         return template
 
     def url(self, artefact: Artefact) -> str:
-        """Where CloudFormation finds the template."""
+        """The URL from which CloudFormation reads the template."""
         return f"{self._store.meta.endpoint_url}/{self._bucket}/{artefact.key}"
 
     def record(self, stack: str, artefact: Artefact) -> None:
-        """Note that a stack has it from now on, unless it has it already."""
+        """Add the artefact to a stack's history, unless it is the newest entry already."""
         had = self.deployed(stack)
         if not had or had[-1][1] != artefact:
             at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             self._put(f"stacks/{stack}/{at}", artefact.digest.encode())
 
     def deployed(self, stack: str) -> list[tuple[str, Artefact]]:
-        """When a stack got what, the oldest first."""
+        """The history of a stack, oldest first: the time of each deploy and its artefact."""
         prefix, had = f"stacks/{stack}/", []
         for key in self._keys(prefix):
             stored = self._store.get_object(Bucket=self._bucket, Key=key, ExpectedBucketOwner=self._account.id)
@@ -106,9 +106,9 @@ class Artefacts:
 
 
 def digest_of(package: Path) -> str:
-    """The hash of what is in a zip: the same code packaged again has other times, and is no other code.
+    """The hash of a zip's content without timestamps, so the same code packaged again has the same hash.
 
-    Nor do times make it another that Python has put beside the code, into what it compiled.
+    Compiled files are left out, because they contain timestamps too.
     """
     whole = hashlib.sha256()
     with ZipFile(package) as archive:

@@ -1,4 +1,4 @@
-"""What an account needs once in a region, for all stacks and beyond each: a bucket for what is deployed, and a role."""
+"""The resources that all stacks of an account and region share: the artefact bucket, and the gateway's log role."""
 
 import json
 import time
@@ -10,24 +10,24 @@ from infra.stages import Refused
 
 GATEWAY_ROLE = "moonbase-gateway-logs"
 _GATEWAY_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-_TRIES, _PAUSE = 15, 2.0  # until a new role is known everywhere
+_TRIES, _PAUSE = 15, 2.0  # until a new role has propagated
 
 
 def artefacts_bucket(account: Account) -> str:
-    """The name of the bucket, whether there is one or not."""
+    """The name of the bucket, whether it exists or not."""
     return f"moonbase-artefacts-{account.id}-{account.region}"
 
 
 def make_artefacts_bucket(account: Account) -> str | None:
-    """Make the bucket, private and encrypted; what protects it is put in place again each time.
+    """Create the bucket, private and encrypted; an existing one gets the same protection again.
 
-    Returns what was made, in words; None when it was there. Raises Refused when somebody else has that name.
+    Returns a description of the new bucket, None if it existed. Raises Refused if another account owns that name.
     """
     store, name = account.client("s3"), artefacts_bucket(account)
     made = None
     if not has_artefacts_bucket(account):
-        place = {} if account.region == "us-east-1" else {"LocationConstraint": account.region}
-        store.create_bucket(Bucket=name, **({"CreateBucketConfiguration": place} if place else {}))
+        location = {} if account.region == "us-east-1" else {"LocationConstraint": account.region}
+        store.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
         made = f"the bucket {name}"
     of_ours = {"Bucket": name, "ExpectedBucketOwner": account.id}
     store.put_public_access_block(
@@ -46,21 +46,21 @@ def make_artefacts_bucket(account: Account) -> str | None:
 
 
 def has_artefacts_bucket(account: Account) -> bool:
-    """Whether the bucket is there. Raises Refused when it is somebody else's: such names are easy to guess."""
+    """Whether the bucket exists. Raises Refused if another account owns it: such names are easy to guess."""
     name = artefacts_bucket(account)
     try:
         account.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=account.id)
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":
             return False
-        raise Refused(f"the bucket {name} is not of this account, or closed to this caller: {error}") from None
+        raise Refused(f"the bucket {name} belongs to another account, or denies this caller: {error}") from None
     return True
 
 
 def let_gateway_log(account: Account) -> str | None:
-    """Give API Gateway a role by which it writes logs, unless it has one; returns what was made, in words.
+    """Give API Gateway a role for writing logs, unless it has one; returns a description of the new role, or None.
 
-    That is a setting of the account and not of a stack: others would lose it with the stack that made it.
+    The role is a setting of the account. If a stack created it, other stacks would lose it with that stack.
     """
     gateway = account.client("apigateway")
     if gateway.get_account().get("cloudwatchRoleArn"):
@@ -75,7 +75,7 @@ def let_gateway_log(account: Account) -> str | None:
             if attempt == _TRIES - 1:
                 raise
             time.sleep(_PAUSE)
-    return f"the role {GATEWAY_ROLE}, by which API Gateway writes logs"
+    return f"the role {GATEWAY_ROLE}, which lets API Gateway write logs"
 
 
 def _role(account: Account) -> str:
@@ -87,7 +87,7 @@ def _role(account: Account) -> str:
             Description="Lets API Gateway write logs, for all APIs of this account",
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
         )["Role"]["Arn"]
-    except roles.exceptions.EntityAlreadyExistsException:  # made for another region
+    except roles.exceptions.EntityAlreadyExistsException:  # created for another region
         arn = roles.get_role(RoleName=GATEWAY_ROLE)["Role"]["Arn"]
     policy = f"arn:{account.partition}:iam::aws:policy/{_GATEWAY_POLICY}"
     roles.attach_role_policy(RoleName=GATEWAY_ROLE, PolicyArn=policy)

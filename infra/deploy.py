@@ -1,6 +1,6 @@
-"""`make deploy`: from a checkout to a running stack on AWS, or to a newer version of it.
+"""`make deploy`: creates a stack on AWS from a checkout, or updates it.
 
-What can be wrong is looked at first, and said in one line, before anything is made.
+It first checks everything that can be wrong, and reports a problem in one line before it creates anything.
 """
 
 import sys
@@ -17,21 +17,21 @@ from infra.artefacts import Artefact, Artefacts
 from infra.stack import ChangeSet, Failed, Stack
 from infra.stages import STAGE, Refused
 
-_FORCED = "FORCE=yes does it all the same"
+_FORCED = "FORCE=yes does it anyway"
 
 
 @click.command()
 @click.option("--stage", default=STAGE, show_default=True, help="A stage of .chalice/config.json.")
 @click.option("--stack", "name", default="", help="The stack's name, if not moonbase-STAGE.")
-@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the template; it is kept.")
-@click.option("--artefact", default="", help="What was deployed before, by its name, or `previous`.")
-@click.option("--package", "made", type=click.Path(path_type=Path, file_okay=False), help="What was packaged before.")
-@click.option("--force", is_flag=True, help="Even if tables, the bucket or the key are replaced or let go.")
-@click.option("--yes", is_flag=True, help="Ask nothing. Where nobody sits at a terminal, nothing is asked anyway.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the template; it is stored.")
+@click.option("--artefact", default="", help="Deploy an earlier artefact: its name, or `previous`.")
+@click.option("--package", "made", type=click.Path(path_type=Path, file_okay=False), help="Deploy an existing package.")
+@click.option("--force", is_flag=True, help="Even if this replaces or removes tables, the bucket or the key.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation (only asked at a terminal).")
 def main(
     stage: str, name: str, pairs: tuple[str, ...], artefact: str, made: Path | None, force: bool, yes: bool
 ) -> None:
-    """Deploy, and say what was done."""
+    """Deploy, and report the result."""
     try:
         stages.settings(stage)
         given = parameters.read(pairs)
@@ -40,14 +40,14 @@ def main(
         account = enter()
         click.echo(f"account {account.id}, region {account.region}, as {account.caller}")
         stack = Stack(account, name or stages.stack_name(stage))
-        deploy(stack, stage, given, Plan(stack, stage, artefact, made), force=force, asks=not yes)
+        deploy(stack, stage, given, Source(stack, stage, artefact, made), force=force, asks=not yes)
     except (Refused, Failed, BotoCoreError, ClientError) as error:
         click.echo(f"deploy: {error}", err=True)
         sys.exit(1)
 
 
-class Plan:
-    """Where what is deployed comes from: this checkout, a package that was made before, or an earlier deploy."""
+class Source:
+    """The source of a deploy: this checkout, an existing package, or an earlier artefact."""
 
     def __init__(self, stack: Stack, stage: str, artefact: str, made: Path | None) -> None:
         self.artefacts = Artefacts(stack.account)
@@ -55,7 +55,7 @@ class Plan:
         self._earlier = self.artefacts.find(artefact, stack.name) if artefact else None
 
     def parameters(self) -> Mapping[str, Any]:
-        """The parameters of the template, which may not be made yet. Raises Refused."""
+        """The definitions of the template's parameters, before the package is built. Raises Refused."""
         template = stages.our_template()
         if self._earlier:
             template = self.artefacts.template(self._earlier)
@@ -64,51 +64,54 @@ class Plan:
         return found
 
     def prepare(self) -> Path | None:
-        """Make the package, or look at the one that there is; none for what was deployed before. Raises Refused."""
+        """Build the package, or verify an existing one; returns its directory, None for an earlier artefact.
+
+        Raises Refused.
+        """
         if self._earlier:
             return None
         if self._made is None:
             return package.build(self._stage)
-        package.look_at(self._made, stages.api_stage(self._stage))
+        package.verify(self._made, stages.api_stage(self._stage))
         return self._made
 
-    def stored(self, prepared: Path | None) -> Artefact:
-        """The artefact in the bucket."""
+    def store(self, prepared: Path | None) -> Artefact:
+        """Return the artefact in the bucket, after uploading a prepared package."""
         if self._earlier:
             return self._earlier
-        assert prepared, "what was not deployed before was prepared"
+        assert prepared, "prepare() returns a package unless there is an earlier artefact"
         return self.artefacts.upload(prepared)
 
 
-def deploy(stack: Stack, stage: str, given: Mapping[str, str], plan: Plan, *, force: bool, asks: bool) -> None:
-    """Look, make what is missing, show what would change, and change it. Raises Refused or Failed."""
+def deploy(stack: Stack, stage: str, given: Mapping[str, str], source: Source, *, force: bool, asks: bool) -> None:
+    """Check, create the shared resources, show the changes of the stack, and make them. Raises Refused or Failed."""
     new = not stack.check()
-    if new and (left := stack.tables()):  # they outlive their stack, and a new one cannot have their names
+    if new and (left := stack.tables()):  # they outlive their stack, and a new stack cannot use their names
         raise Refused(
             f"there are tables of an earlier stack {stack.name} ({', '.join(left)}): `make remove DATA=yes` deletes "
-            "them; STACK= names another stack; docs/aws.md tells how their content moves"
+            "them; STACK= sets another name; docs/aws.md describes how to move their content"
         )
-    definitions, previous = plan.parameters(), stack.parameters()
+    definitions, previous = source.parameters(), stack.parameters()
     chosen = parameters.choose(definitions, previous, given)
     parameters.check(stack.account, definitions, previous, given)
-    prepared = plan.prepare()
-    for make in (bootstrap.make_artefacts_bucket, bootstrap.let_gateway_log):
-        if what := make(stack.account):
-            click.echo(f"made for all stacks of this region: {what}")
-    artefact = plan.stored(prepared)
+    prepared = source.prepare()
+    for create in (bootstrap.make_artefacts_bucket, bootstrap.let_gateway_log):
+        if created := create(stack.account):
+            click.echo(f"created for all stacks of this region: {created}")
+    artefact = source.store(prepared)
     click.echo(f"artefact {artefact.name}")
-    change_set = stack.propose(plan.artefacts.url(artefact), chosen, new=new)
+    change_set = stack.propose(source.artefacts.url(artefact), chosen, new=new)
     if change_set.changes:
-        _agree(change_set, new=new, force=force, asks=asks)
+        _confirm(change_set, new=new, force=force, asks=asks)
         change_set.execute(new=new)
     else:
-        click.echo(f"{stack.name} is so already")
-    plan.artefacts.record(stack.name, artefact)
-    _tell(stack, stage, {**previous, **given})
+        click.echo(f"{stack.name} is up to date")
+    source.artefacts.record(stack.name, artefact)
+    _report(stack, stage, {**previous, **given})
 
 
-def _agree(change_set: ChangeSet, *, new: bool, force: bool, asks: bool) -> None:
-    """Show the changes, and ask whoever is there. Raises Refused, also for what would lose data."""
+def _confirm(change_set: ChangeSet, *, new: bool, force: bool, asks: bool) -> None:
+    """Show the changes, and ask for confirmation at a terminal. Raises Refused, also for changes that lose data."""
     click.echo(f"{change_set.stack.name}: {'a new stack' if new else 'changes'}")
     for change in change_set.changes:
         click.echo(f"  {change}")
@@ -119,17 +122,17 @@ def _agree(change_set: ChangeSet, *, new: bool, force: bool, asks: bool) -> None
         lost = []
     if not agreed:
         change_set.drop(new=new)
-        raise Refused(f"what holds data would be lost: {', '.join(lost)}; {_FORCED}" if lost else "nothing was changed")
+        raise Refused(f"this would lose the data of: {', '.join(lost)}; {_FORCED}" if lost else "nothing was changed")
 
 
-def _tell(stack: Stack, stage: str, values: Mapping[str, str]) -> None:
-    """Where it stands, and what comes next."""
+def _report(stack: Stack, stage: str, values: Mapping[str, str]) -> None:
+    """Print the stack's URL, the DNS records that it needs, and the next steps."""
     outputs = stack.outputs()
     hosts = [values[name] for name in parameters.HOSTS if values.get(name)]
-    click.echo(f"\n{stack.name} stands: {f'https://{hosts[0]}/' if hosts else outputs['EndpointURL']}\n")
+    click.echo(f"\n{stack.name} is running: {f'https://{hosts[0]}/' if hosts else outputs['EndpointURL']}\n")
     for number, host in enumerate(hosts, 1):
         target = outputs[f"HostTarget{number if number > 1 else ''}"]
-        click.echo(f"  {host} has to lead to {target} (a CNAME, or an alias in the zone {outputs['HostZone']})")
+        click.echo(f"  {host} must point to {target} (a CNAME, or an alias in the zone {outputs['HostZone']})")
     for line in _next_steps(stack.name, stage, values):
         click.echo(f"  {line}")
 
@@ -137,12 +140,12 @@ def _tell(stack: Stack, stage: str, values: Mapping[str, str]) -> None:
 def _next_steps(name: str, stage: str, values: Mapping[str, str]) -> Sequence[str]:
     named = f"STAGE={stage}" if name == stages.stack_name(stage) else f"STAGE={stage} STACK={name}"
     steps = [
-        f"an admin:            ./moonbase --stack {name} user create NAME --email NAME@example.org --admin",
-        f"from one machine:    ./moonbase --data DIR export FILE; ./moonbase --stack {name} import FILE",
-        f"the version before:  make deploy {named} ARTEFACT=previous",
+        f"create an admin:     ./moonbase --stack {name} user create NAME --email NAME@example.org --admin",
+        f"import your data:    ./moonbase --data DIR export FILE; ./moonbase --stack {name} import FILE",
+        f"roll back:           make deploy {named} ARTEFACT=previous",
     ]
     if not values.get("AlarmEmail"):
-        steps.append(f'alarms by mail:      make deploy {named} SET="AlarmEmail=..."')
+        steps.append(f'get alarm mails:     make deploy {named} SET="AlarmEmail=..."')
     return steps
 
 

@@ -1,4 +1,4 @@
-"""MiniStack, which plays AWS on loopback: started, given our stack, and reached through its API Gateway."""
+"""MiniStack, an emulator of AWS on loopback: installs and starts it, and forwards requests to its API Gateway."""
 
 import os
 import shutil
@@ -22,13 +22,13 @@ from botocore.config import Config
 
 from infra.package import BUILD
 
-HOME = BUILD / "ministack"  # the virtual environment of its own that it needs: it pins another botocore than ours
+HOME = BUILD / "ministack"  # its own virtual environment, because it pins another version of botocore
 PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
 REGION = "us-east-1"
-# MiniStack's root caller; what runs in its Lambda gets the credentials of the function's role instead.
+# MiniStack's root caller; code in its Lambda gets the credentials of the function's role instead.
 ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 PATIENCE = 60.0
-_ROOM = 2 * 1024**3
+_SCRATCH_BYTES = 2 * 1024**3
 
 
 class MiniStack:
@@ -39,7 +39,7 @@ class MiniStack:
         self.url = f"http://127.0.0.1:{port}"
 
     def environment(self) -> dict[str, str]:
-        """The variables by which a process of ours lives on it, with all rights."""
+        """The environment variables that make a process use it, with all rights."""
         return {**ROOT_CALLER, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str) -> Any:
@@ -55,17 +55,17 @@ class MiniStack:
 
 
 def adapted(template: dict[str, Any]) -> dict[str, Any]:
-    """The template with what MiniStack needs told differently."""
+    """The template, changed where MiniStack differs from AWS."""
     resources = template["Resources"]
     # It does not read x-amazon-apigateway-binary-media-types in the API's body.
     resources["RestAPI"]["Properties"]["BinaryMediaTypes"] = ["*/*"]
     for name, resource in list(resources.items()):
-        # It refuses alarms that look at the sum of several metrics.
+        # It refuses alarms on the sum of several metrics.
         sums = "Metrics" in resource.get("Properties", {})
-        # It speaks http, and holds to the policy that refuses it.
+        # It serves http only, and enforces the policy that denies http.
         if sums or resource["Type"] == "AWS::S3::BucketPolicy":
             del resources[name]
-        # It knows no resource of this action, and so none that a policy could name.
+        # It knows no resource for this action, so no policy could name one.
         for statement in _statements(resource):
             if statement["Action"] == "route53:GetChange":
                 statement["Resource"] = "*"
@@ -73,14 +73,14 @@ def adapted(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a role's policies grant."""
+    """The statements of a role's policies."""
     policies = resource.get("Properties", {}).get("Policies", [])
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 @contextmanager
 def running(home: Path, log: Path) -> Iterator[MiniStack]:
-    """MiniStack, installed in `home`."""
+    """Run MiniStack until the block ends; it is installed in `home` first if necessary."""
     python = install(home)
     port = free_port()
     environment = {
@@ -91,8 +91,8 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
     }
-    with log.open("wb") as output, tempfile.TemporaryDirectory(dir=_quick_place()) as scratch:
-        environment["TMPDIR"] = scratch  # where it unpacks functions, and leaves them
+    with log.open("wb") as output, tempfile.TemporaryDirectory(dir=_fast_directory()) as scratch:
+        environment["TMPDIR"] = scratch  # it unpacks functions there and does not delete them
         server = subprocess.Popen(
             [python, "-m", "ministack"],
             cwd=home,
@@ -109,8 +109,8 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
 
 
 @contextmanager
-def door(host: str, prefix: str, port: int) -> Iterator[str]:
-    """A base URL on loopback behind which `host` answers under `prefix`: real clients cannot set a Host header."""
+def forwarding(host: str, prefix: str, port: int) -> Iterator[str]:
+    """Serve a base URL on loopback that forwards to `host` and `prefix`: real clients cannot set a Host header."""
     handler = partial(_Forwarder, host, prefix, port)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -122,14 +122,14 @@ def door(host: str, prefix: str, port: int) -> Iterator[str]:
 
 
 class _Forwarder(BaseHTTPRequestHandler):
-    """Sends each request on as it is, but for the host and the prefix."""
+    """Forwards each request with another host and prefix, otherwise unchanged."""
 
     def __init__(self, host: str, prefix: str, port: int, *arguments: Any) -> None:
         self._host, self._prefix, self._port = host, prefix, port
         super().__init__(*arguments)
 
     def handle_one_request(self) -> None:
-        """Any method at all."""
+        """Forward a request with any method."""
         self.raw_requestline = self.rfile.readline(65537)
         if not self.raw_requestline or not self.parse_request():
             return
@@ -138,8 +138,8 @@ class _Forwarder(BaseHTTPRequestHandler):
         onward.putrequest(self.command, self._prefix + self.path, skip_host=True, skip_accept_encoding=True)
         onward.putheader("Host", self._host)
         if "Accept" not in self.headers:
-            # LuaSocket sends none. With the binary type */* API Gateway is said to ask for none either; MiniStack
-            # would pass the Base64 of the Lambda's answer on.
+            # LuaSocket sends none. With the binary type */* API Gateway reportedly needs none either; MiniStack
+            # would return the Base64 of the Lambda's response.
             onward.putheader("Accept", "*/*")
         for name, value in self.headers.items():
             if name.lower() not in ("host", "connection", "te"):
@@ -156,7 +156,7 @@ class _Forwarder(BaseHTTPRequestHandler):
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses."""
+    """An unused TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -164,7 +164,7 @@ def free_port() -> int:
 
 
 def install(home: Path) -> Path:
-    """Make a virtual environment that has MiniStack, unless there is one; returns its Python."""
+    """Create a virtual environment with MiniStack, unless it exists; returns its Python."""
     python = home / "bin" / "python"
     pins = home / "pins.txt"
     wanted = "\n".join(PINS)
@@ -176,10 +176,10 @@ def install(home: Path) -> Path:
     return python
 
 
-def _quick_place() -> str | None:
-    """Memory, where there is enough of it: each function is unpacked several times, into thousands of files."""
+def _fast_directory() -> str | None:
+    """A directory in memory, if there is space: each function is unpacked several times, into thousands of files."""
     memory = Path("/dev/shm")  # noqa: S108
-    return str(memory) if memory.exists() and shutil.disk_usage(memory).free > _ROOM else None
+    return str(memory) if memory.exists() and shutil.disk_usage(memory).free > _SCRATCH_BYTES else None
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
@@ -195,7 +195,7 @@ def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
-    """End it with its Lambda workers, which are of its process group."""
+    """Stop it with its Lambda workers, which are in its process group."""
     with suppress(ProcessLookupError):
         os.killpg(server.pid, 15)
     with suppress(subprocess.TimeoutExpired):

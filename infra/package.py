@@ -1,4 +1,4 @@
-"""Makes what CloudFormation deploys: `build/deployment.zip` with the code and `build/sam.json` with everything else."""
+"""Builds the package that CloudFormation deploys: code in `build/deployment.zip`, and the template `build/sam.json`."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from infra.stages import ROOT, STAGE, TEMPLATE, Refused
 BUILD = ROOT / "build"
 CODE, SAM = "deployment.zip", "sam.json"
 
-# Lambda's limits for code, and CloudFormation's for a template from S3 with room to grow; in bytes.
+# Lambda's limits for code, and a limit below CloudFormation's 1 MB for a template from S3; in bytes.
 LARGEST_ZIP = 50 * 1024 * 1024
 LARGEST_CODE = 250 * 1024 * 1024
 LARGEST_TEMPLATE = 700_000
 
-# The runtime of Python 3.11 has glibc 2.26. Where no wheel fits it, Chalice compiles one for this machine's glibc
-# and says nothing; such a wheel has the plain tag `linux_x86_64`.
+# The runtime of Python 3.11 has glibc 2.26. If no wheel fits it, Chalice silently compiles one for this machine's
+# glibc; such a wheel has the plain tag `linux_x86_64`.
 FITTING = ("-any", "-manylinux1_x86_64", "-manylinux2010_x86_64", "-manylinux2014_x86_64")
 _PAGE = "assert b'<h1>' in app.site({'httpMethod': 'GET', 'path': '/', 'headers': {'Accept': 'text/html'}}).body"
-LEFT_HOME = {"commands", "infra", "moto", "standalone", "tests"}
+NOT_DEPLOYED = {"commands", "infra", "moto", "standalone", "tests"}
 
 
 @click.command()
@@ -46,7 +46,7 @@ def main(stage: str) -> None:
 
 
 def build(stage: str) -> Path:
-    """Package into `build/`, check, and say how large it became. Raises Refused."""
+    """Package into `build/`, check the package, and print its size; returns `build/`. Raises Refused."""
     make(BUILD, stage)
     with ZipFile(BUILD / CODE) as package:
         check(package)
@@ -56,8 +56,8 @@ def build(stage: str) -> Path:
 
 
 def make(out: Path, stage: str) -> dict[str, Any]:
-    """Run `chalice package` with our template merged in; returns the template that it left in `out`/sam.json."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # Chalice asks which partition of AWS this is for
+    """Run `chalice package` with our template merged in; writes the result to `out`/sam.json and returns it."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # Chalice derives AWS' partition from it
     factory = CLIFactory(str(ROOT))
     config = factory.create_config_obj(stage)
     packager = factory.create_app_packager(
@@ -66,19 +66,19 @@ def make(out: Path, stage: str) -> dict[str, Any]:
     try:
         packager.package_app(config, str(out), stage)
     except (MissingDependencyError, NoSuchPackageError, PackageDownloadError) as error:
-        raise Refused(f"what requirements.txt names cannot be had: {' '.join(str(error).split())[-200:]}") from None
+        raise Refused(f"requirements.txt cannot be installed: {' '.join(str(error).split())[-200:]}") from None
     made = out / "sam.yaml"
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
     made.unlink()
-    # A template may have 1 MB, and each route takes much of it: no white space.
+    # Without white space, because a template may have 1 MB and each route takes much of it.
     (out / SAM).write_text(json.dumps(template, separators=(",", ":")))
     return template
 
 
-def look_at(out: Path, api_stage: str) -> None:
-    """Raises Refused for what is no package for this stage, or none that Lambda would run."""
+def verify(out: Path, api_stage: str) -> None:
+    """Raises Refused unless `out` contains a package for this stage that Lambda can run."""
     if not ((out / SAM).exists() and (out / CODE).exists()):
-        raise Refused(f"there is no {SAM} and {CODE} in {out}; `make package` makes them in {BUILD}")
+        raise Refused(f"there is no {SAM} and {CODE} in {out}; `make package` writes them to {BUILD}")
     check_stage(json.loads((out / SAM).read_text()), api_stage)
     with ZipFile(out / CODE) as package:
         check(package)
@@ -86,32 +86,32 @@ def look_at(out: Path, api_stage: str) -> None:
 
 
 def check_stage(template: Mapping[str, Any], api_stage: str) -> None:
-    """Raises Refused for a template of another stage."""
+    """Raises Refused for the template of another stage."""
     if (found := template["Resources"]["RestAPI"]["Properties"]["StageName"]) != api_stage:
-        raise Refused(f"this was packaged for the stage {found}, not for {api_stage}")
+        raise Refused(f"this package is for the stage {found}, not for {api_stage}")
 
 
 def measure(out: Path) -> None:
-    """Say how large a package is; raises Refused for one that AWS would not take."""
+    """Print the size of a package; raises Refused if it exceeds AWS' limits."""
     template, packed = (out / SAM).stat().st_size, (out / CODE).stat().st_size
     resources = len(json.loads((out / SAM).read_text())["Resources"])
     with ZipFile(out / CODE) as package:
         unpacked = sum(entry.file_size for entry in package.infolist())
     click.echo(f"{SAM:15} {template:>10,} bytes, {resources} resources")
     click.echo(f"{CODE:15} {packed:>10,} bytes, {unpacked:,} unpacked")
-    for size, largest, what in (
-        (template, LARGEST_TEMPLATE, "the template is"),
-        (packed, LARGEST_ZIP, "the code is"),
-        (unpacked, LARGEST_CODE, "the unpacked code is"),
+    for size, largest, name in (
+        (template, LARGEST_TEMPLATE, "the template"),
+        (packed, LARGEST_ZIP, "the code"),
+        (unpacked, LARGEST_CODE, "the unpacked code"),
     ):
         if size > largest:
-            raise Refused(f"{what} too large for AWS: {size:,} bytes, and it takes {largest:,}")
+            raise Refused(f"{name} is too large for AWS: {size:,} bytes; the limit is {largest:,}")
 
 
 def check(package: ZipFile) -> None:
-    """Raises Refused for what does not load on Lambda or does not belong there."""
+    """Raises Refused for files that Lambda cannot load or that must not be deployed."""
     names = package.namelist()
-    if strays := LEFT_HOME & {name.split("/")[0] for name in names}:
+    if strays := NOT_DEPLOYED & {name.split("/")[0] for name in names}:
         raise Refused(f"not for Lambda: {', '.join(sorted(strays))}")
     for name in names:
         if name.endswith(".dist-info/WHEEL") and not fits(package.read(name).decode().splitlines()):
@@ -119,12 +119,12 @@ def check(package: ZipFile) -> None:
 
 
 def fits(wheel: Iterable[str]) -> bool:
-    """Whether the lines of a WHEEL file name a platform that Lambda offers."""
+    """Whether the lines of a WHEEL file contain the tag of a platform that Lambda offers."""
     return any(line.startswith("Tag:") and line.endswith(FITTING) for line in wheel)
 
 
 def check_import(package: ZipFile) -> None:
-    """Import the app from the package alone, in a bare interpreter with no credentials, and have it make a page.
+    """Import the app from the package alone, in a bare interpreter without credentials, and let it render a page.
 
     Raises Refused.
     """
@@ -134,7 +134,7 @@ def check_import(package: ZipFile) -> None:
         environment = {"AWS_REGION": "us-east-1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
         done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code, directory], env=environment, check=False)
     if done.returncode:
-        raise Refused("the app cannot be imported, or makes no page, from the package alone")
+        raise Refused("from the package alone, the app cannot be imported or cannot render a page")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a stack is told: the parameters of its template, checked before CloudFormation hears of them."""
+"""The parameters of a stack's template, checked before they are sent to CloudFormation."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from infra.account import Account
 from infra.stages import Refused
 
 HOSTS = ("HostName", "HostName2", "HostName3", "HostName4")
-# What makes no sense alone, and what it needs.
+# Parameters that need another one.
 _NEEDS = {
     **dict.fromkeys(HOSTS, "Certificate"),
     "HostName2": "HostName",
@@ -21,7 +21,7 @@ Definitions = Mapping[str, Mapping[str, Any]]
 
 
 def read(pairs: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE`, several times. Raises Refused."""
+    """Parse several `NAME=VALUE`. Raises Refused."""
     given = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -32,7 +32,7 @@ def read(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def choose(definitions: Definitions, previous: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str | None]:
-    """A value for each parameter that is given, None for each that keeps what it has. Raises Refused."""
+    """The given values by name, and None for each parameter that keeps its previous value. Raises Refused."""
     for name, value in given.items():
         if name not in definitions:
             raise Refused(f"there is no parameter {name}; there are: {', '.join(definitions)}")
@@ -43,12 +43,12 @@ def choose(definitions: Definitions, previous: Mapping[str, str], given: Mapping
 
 
 def check(account: Account, definitions: Definitions, previous: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Whether what is chosen goes together, and the certificate is there and covers the hosts. Raises Refused."""
+    """Check that the values fit each other, and that the certificate exists and covers the hosts. Raises Refused."""
     defaults = {name: str(definition["Default"]) for name, definition in definitions.items()}
     values = {**defaults, **previous, **given}
     for name, needed in _NEEDS.items():
         if values.get(name) != defaults.get(name) and values.get(needed) == defaults.get(needed):
-            raise Refused(f'{name} needs {needed} beside it: `make deploy SET="{needed}=..."`')
+            raise Refused(f'{name} needs {needed} as well: `make deploy SET="{needed}=..."`')
     hosts = [values[name] for name in HOSTS if values.get(name)]
     if len(set(hosts)) < len(hosts):
         raise Refused("two of the host names are the same")
@@ -66,10 +66,10 @@ def _fits(definition: Mapping[str, Any], value: str) -> bool:
 
 
 def _check_certificate(account: Account, arn: str, hosts: Sequence[str]) -> None:
-    """A certificate that is not issued, or of another region, would end the first deploy in a rollback."""
+    """Check the certificate: one that is not issued, or in another region, would end the first deploy in a rollback."""
     if arn.split(":")[3] != account.region:
         raise Refused(
-            f"the certificate is of {arn.split(':')[3]}, and the stack of {account.region}; ask ACM for one there"
+            f"the certificate is in {arn.split(':')[3]}, and the stack in {account.region}; ask ACM for one there"
         )
     issuer = account.client("acm")
     try:

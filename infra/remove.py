@@ -1,4 +1,4 @@
-"""`make remove`: delete a stack. What holds data stays, and is told, unless that is to go as well."""
+"""`make remove`: deletes a stack. Resources with data remain and are listed, unless they are to be deleted too."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from infra.stack import KEEPS, Failed, Stack
 from infra.stages import STAGE, Refused
 
 _TABLES, _BUCKETS, _KEYS = KEEPS
-_KEY_DAYS = 30  # in which a key's deletion can be undone; KMS wants 7 to 30
+_KEY_DAYS = 30  # in which a key's deletion can be cancelled; KMS accepts 7 to 30
 Kept = Mapping[str, Sequence[str]]
 
 
@@ -21,7 +21,7 @@ Kept = Mapping[str, Sequence[str]]
 @click.option("--stage", default=STAGE, show_default=True)
 @click.option("--stack", "name", default="", help="The stack's name, if not moonbase-STAGE.")
 @click.option("--data", is_flag=True, help="Delete the tables, the bucket and the key as well.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def main(stage: str, name: str, data: bool, yes: bool) -> None:
     """Remove a stack."""
     try:
@@ -34,26 +34,26 @@ def main(stage: str, name: str, data: bool, yes: bool) -> None:
 
 
 def remove(stack: Stack, *, data: bool, asks: bool) -> None:
-    """Delete the stack, if it is there; then what it left, if `data`. Raises Refused or Failed."""
+    """Delete the stack, if it exists; then, if `data`, the resources that remain. Raises Refused or Failed."""
     found = stack.described()
     if found and found["StackStatus"].endswith("_IN_PROGRESS"):
-        stack.check()  # refuses
+        stack.check()  # raises Refused
     kept = stack.kept()
     if not found and not any(kept.values()):
-        raise Refused(f"there is no stack {stack.name} in {stack.account.region}, and nothing left of one")
+        raise Refused(f"there is no stack {stack.name} in {stack.account.region}, and no remains of one")
     if asks:
-        _ask(stack, kept, data=data)
+        _confirm(stack, kept, data=data)
     if found:
         stack.delete(found["StackId"])
         click.echo(f"{stack.name} is deleted")
     if data:
         delete_data(stack.account, kept)
     else:
-        _tell(kept)
+        _report(kept)
 
 
 def delete_data(account: Account, kept: Kept) -> None:
-    """Delete tables and bucket for good, and let KMS delete the key in a month. What is gone already is no fault."""
+    """Delete tables and bucket for good, and schedule the deletion of the key. Resources may be gone already."""
     tables, store, keys = account.client("dynamodb"), account.client("s3"), account.client("kms")
     there = [table for table in kept[_TABLES] if _unprotect(tables, table)]
     for table in there:
@@ -76,7 +76,7 @@ def delete_data(account: Account, kept: Kept) -> None:
 
 
 def _unprotect(tables: Any, table: str) -> bool:
-    """Whether the table is there; it may be deleted from now on."""
+    """Turn a table's deletion protection off; returns whether the table exists."""
     try:
         if tables.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
             tables.update_table(TableName=table, DeletionProtectionEnabled=False)
@@ -86,7 +86,7 @@ def _unprotect(tables: Any, table: str) -> bool:
 
 
 def _empty(store: Any, bucket: str) -> None:
-    """Every version of every object."""
+    """Delete every version of every object."""
     for page in store.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in found]
@@ -94,28 +94,28 @@ def _empty(store: Any, bucket: str) -> None:
             store.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
-def _ask(stack: Stack, kept: Kept, *, data: bool) -> None:
-    """Whoever deletes data writes the stack's name. Raises Refused."""
+def _confirm(stack: Stack, kept: Kept, *, data: bool) -> None:
+    """Ask for confirmation; to delete data, the user must type the stack's name. Raises Refused."""
     if data:
-        told = ", ".join(name for names in kept.values() for name in names) or "nothing"
-        agreed = click.prompt(f"This deletes {told}. Write the name of the stack to go on") == stack.name
+        listed = ", ".join(name for names in kept.values() for name in names) or "nothing"
+        agreed = click.prompt(f"This deletes {listed}. Type the name of the stack to confirm") == stack.name
     else:
         agreed = click.confirm(f"Delete the stack {stack.name}?")
     if not agreed:
         raise Refused("nothing was deleted")
 
 
-def _tell(kept: Kept) -> None:
-    click.echo("what holds data stays, and costs what it stores:")
+def _report(kept: Kept) -> None:
+    click.echo("these resources have data, and remain and cost money:")
     for names in kept.values():
         for name in names:
             click.echo(f"  {name}")
     if kept[_TABLES] and kept[_BUCKETS]:
         prefix = kept[_TABLES][0].rpartition("-")[0]
         key = "".join(f" MOONBASE_KMS_KEY={name}" for name in kept[_KEYS])
-        click.echo("to take it away first:")
+        click.echo("to export the data:")
         click.echo(f"  MOONBASE_TABLES={prefix} MOONBASE_BLOBS=s3://{kept[_BUCKETS][0]}{key} ./moonbase export FILE")
-    click.echo("`make remove DATA=yes` deletes it")
+    click.echo("`make remove DATA=yes` deletes them")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A stack of CloudFormation: what a change set would do to it, and what becomes of it."""
+"""A CloudFormation stack: its change sets, and the progress of their execution."""
 
 import re
 import time
@@ -13,29 +13,29 @@ from botocore.exceptions import ClientError
 from infra.account import Account
 from infra.stages import Refused, our_template
 
-# What holds data. Nothing replaces or removes it unless that is what was asked for.
+# The types of resources with data. Nothing replaces or removes them unless the user requests it.
 KEEPS = _TABLE, _BUCKET, _KEY = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
-# States in which a stack can only be removed, and why.
-FALLEN = {
+# States in which a stack can only be removed, with the reason.
+REMOVABLE_ONLY = {
     **dict.fromkeys(
         ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),
-        "its first deploy failed; `make remove DATA=yes` clears away what is left of it, which nobody has used",
+        "its first deploy failed; `make remove DATA=yes` deletes the remains, which have never been used",
     ),
     "DELETE_FAILED": "its removal failed; `make remove` tries again",
 }
-_UNBORN = "REVIEW_IN_PROGRESS"  # it has a change set that nobody executed, and nothing else
+_EMPTY = "REVIEW_IN_PROGRESS"  # it has a change set that was never executed, and nothing else
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _PATIENCE = 3600.0
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 class Failed(Exception):
-    """CloudFormation could not do it, and why."""
+    """CloudFormation failed; the message contains its reasons."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What would become of one resource: create, change, replace, perhaps replace, or delete."""
+    """The planned change of one resource; `verb` is create, change, replace, perhaps replace, or delete."""
 
     verb: str
     kind: str
@@ -44,62 +44,62 @@ class Change:
 
     @property
     def loses_data(self) -> bool:
-        """Whether what was stored there would no longer be where the app looks."""
+        """Whether the app would no longer find the data of this resource."""
         return self.kind in KEEPS and self.verb not in ("create", "change")
 
     def __str__(self) -> str:
-        what = f" ({', '.join(self.properties)})" if self.properties else ""
-        return f"{self.verb:15} {self.kind:40} {self.name}{what}"
+        properties = f" ({', '.join(self.properties)})" if self.properties else ""
+        return f"{self.verb:15} {self.kind:40} {self.name}{properties}"
 
 
 class Stack:
-    """A stack by its name, whether it is there or not."""
+    """A stack by its name, whether it exists or not."""
 
     def __init__(self, account: Account, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise Refused(f"a stack's name has letters, digits and hyphens, and a letter first: not {name!r}")
+            raise Refused(f"a stack's name has letters, digits and hyphens, and starts with a letter: not {name!r}")
         self.account = account
         self.name = name
         self._client = account.client("cloudformation")
 
     def described(self) -> dict[str, Any] | None:
-        """What CloudFormation says of it; None when there is none, or nothing in it yet."""
+        """CloudFormation's description; None if the stack does not exist or has no resources yet."""
         try:
             (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
                 return None
             raise
-        return None if found["StackStatus"] == _UNBORN else dict(found)
+        return None if found["StackStatus"] == _EMPTY else dict(found)
 
     def check(self) -> bool:
-        """Whether it is there and can be updated. Raises Refused for a state in which nothing can be done."""
+        """Whether the stack exists. Raises Refused for a state in which it cannot be updated."""
         found = self.described()
         status = found["StackStatus"] if found else ""
-        if status in FALLEN:
-            raise Refused(f"the stack {self.name} is in {status}: {FALLEN[status]}")
+        if status in REMOVABLE_ONLY:
+            raise Refused(f"the stack {self.name} is in {status}: {REMOVABLE_ONLY[status]}")
         if status == "UPDATE_ROLLBACK_FAILED":
             raise Refused(
                 f"the stack {self.name} is in {status}: let CloudFormation's console continue the rollback first"
             )
         if status.endswith("_IN_PROGRESS"):
-            raise Refused(f"the stack {self.name} is in {status}: somebody is at it; wait until that is over")
+            raise Refused(f"the stack {self.name} is in {status}: wait until that operation has ended")
         return found is not None
 
     def outputs(self) -> dict[str, str]:
-        """Its outputs; none where it does not stand."""
+        """The stack's outputs; empty if it does not exist."""
         found = self.described() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def parameters(self) -> dict[str, str]:
-        """What it was told, and goes on with."""
+        """The stack's current parameters; empty if it does not exist."""
         found = self.described() or {}
         return {given["ParameterKey"]: given["ParameterValue"] for given in found.get("Parameters", [])}
 
     def kept(self) -> dict[str, list[str]]:
-        """The names of its tables, bucket and key by their kinds, also after it was deleted.
+        """The names of its tables, bucket and key by type, also after the stack was deleted.
 
-        CloudFormation knows a deleted stack for 90 days; the tables have its name.
+        CloudFormation keeps a deleted stack for 90 days; the tables are found by the stack's name.
         """
         found: dict[str, list[str]] = {kind: [] for kind in KEEPS}
         if known := (self.described() or {}).get("StackId") or self._deleted_id():
@@ -111,7 +111,7 @@ class Stack:
         return found
 
     def tables(self) -> list[str]:
-        """The tables that there are under its name, whether it is there itself or not."""
+        """The existing tables under its name, whether the stack itself exists or not."""
         client = self.account.client("dynamodb")
         found = []
         for resource in our_template()["Resources"].values():
@@ -125,14 +125,14 @@ class Stack:
         return found
 
     def _deleted_id(self) -> str | None:
-        """The id of the last stack of this name that was deleted."""
+        """The id of the last deleted stack of this name."""
         pages = self._client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
         found = [summary for page in pages for summary in page["StackSummaries"] if summary["StackName"] == self.name]
         last = max(found, key=lambda summary: summary["CreationTime"], default=None)
         return str(last["StackId"]) if last else None
 
     def propose(self, template_url: str, parameters: Mapping[str, str | None], *, new: bool) -> "ChangeSet":
-        """A change set; a parameter without a value keeps the one that it has. Raises Failed."""
+        """Create a change set; a parameter whose value is None keeps its current value. Raises Failed."""
         name = f"moonbase-{uuid.uuid4().hex}"
         self._client.create_change_set(
             StackName=self.name,
@@ -161,18 +161,18 @@ class Stack:
         return change_set
 
     def delete(self, stack_id: str) -> None:
-        """Delete it, and tell of it. Raises Failed."""
+        """Delete the stack and print the progress. Raises Failed."""
         began = self._seen()
         self._client.delete_stack(StackName=self.name)
         self.follow("DELETE_COMPLETE", began, stack_id)
 
     def follow(self, wanted: str, seen: set[str], stack_id: str | None = None) -> None:
-        """Print what happens until it is over. Raises Failed unless it ends in the status that was `wanted`."""
+        """Print the events until the operation ends. Raises Failed unless it ends in the status `wanted`."""
         name = stack_id or self.name
         reasons: list[str] = []
         for pause in _pauses():
             (found,) = self._client.describe_stacks(StackName=name)["Stacks"]
-            for event in self._news(name, seen):
+            for event in self._new_events(name, seen):
                 status = event["ResourceStatus"]
                 if not status.endswith("_IN_PROGRESS"):
                     click.echo(f"  {status:20} {event['ResourceType']:40} {event['LogicalResourceId']}")
@@ -184,11 +184,11 @@ class Stack:
         if found["StackStatus"] != wanted:
             if "DescribeEvents" in "".join(reasons):
                 reasons = self._invalid(StackName=name) or reasons
-            why = reasons or [found.get("StackStatusReason", "nobody says why")]
+            why = reasons or [found.get("StackStatusReason", "CloudFormation gives no reason")]
             raise Failed(f"the stack {self.name} ended in {found['StackStatus']}: {'; '.join(why)}")
 
     def _invalid(self, **of: str) -> list[str]:
-        """What CloudFormation found wrong before it began; of each event it only says that there is something."""
+        """The validation errors that CloudFormation found before it started; stack events do not contain them."""
         try:
             events = self._client.describe_events(**of, Filters={"FailedEvents": True})["OperationEvents"]
         except ClientError:
@@ -200,21 +200,24 @@ class Stack:
         ]
 
     def _seen(self) -> set[str]:
-        """The ids of the events that there are already."""
+        """The ids of the stack's events so far."""
         try:
             return {event["EventId"] for event in self._events(self.name)}
         except ClientError:
             return set()
 
-    def _news(self, name: str, seen: set[str]) -> list[dict[str, Any]]:
-        """Events that nobody has seen, the oldest first; CloudFormation gives the newest first."""
-        news = []
+    def _new_events(self, name: str, seen: set[str]) -> list[dict[str, Any]]:
+        """Return the events that are not in `seen`, oldest first, and add them to it.
+
+        CloudFormation returns the newest event first.
+        """
+        new = []
         for event in self._events(name):
             if event["EventId"] in seen:
                 break
-            news.append(event)
-        seen.update(event["EventId"] for event in news)
-        return news[::-1]
+            new.append(event)
+        seen.update(event["EventId"] for event in new)
+        return new[::-1]
 
     def _events(self, name: str) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=name):
@@ -229,20 +232,20 @@ class Stack:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """What would be done to a stack."""
+    """The planned changes of a stack."""
 
     stack: Stack
     name: str
     changes: tuple[Change, ...]
 
     def execute(self, *, new: bool) -> None:
-        """Do it, and tell of it. Raises Failed."""
+        """Execute the changes and print the progress. Raises Failed."""
         seen = self.stack._seen()
         self.stack._client.execute_change_set(StackName=self.stack.name, ChangeSetName=self.name)
         self.stack.follow("CREATE_COMPLETE" if new else "UPDATE_COMPLETE", seen)
 
     def drop(self, *, new: bool) -> None:
-        """Forget it, and the empty stack that it was the first of."""
+        """Delete the change set and, if the stack is new, the empty stack that CloudFormation created for it."""
         self.stack._client.delete_change_set(StackName=self.stack.name, ChangeSetName=self.name)
         if new:
             self.stack._client.delete_stack(StackName=self.stack.name)
@@ -261,9 +264,9 @@ def _change(change: Mapping[str, Any]) -> Change:
 
 
 def _pauses() -> Iterator[float]:
-    """Short ones first. Raises Failed when an hour has gone by."""
+    """Yield seconds to wait, growing. Raises Failed after an hour."""
     limit, pause = time.monotonic() + _PATIENCE, 0.2
     while time.monotonic() < limit:
         yield pause
         pause = min(pause * 1.5, 5.0)
-    raise Failed("CloudFormation has not come to an end for an hour; it goes on by itself")
+    raise Failed("CloudFormation has not finished within an hour; it continues on its own")

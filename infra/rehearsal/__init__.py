@@ -1,1 +1,1 @@
-"""What the rehearsal of a deploy does: a module for each service, and for each turn in a stack's life."""
+"""The steps of the rehearsal: a module for each service, and for the stages of a stack's lifecycle."""

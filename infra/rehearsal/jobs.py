@@ -1,12 +1,12 @@
-"""Promised work on AWS: by the clock, by the queue, and by a call; each with the rights of its own function."""
+"""Jobs on AWS: run by the schedule, by the queue, and by a call, each with the rights of its own function."""
 
 import json
 
 from infra import ministack
 from infra.ministack import MiniStack
-from infra.rehearsal.place import Failure, until
+from infra.rehearsal.installation import Failure, until
 
-# What EventBridge sends on a schedule.
+# The event that EventBridge sends on a schedule.
 TICK = {
     "version": "0",
     "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -22,10 +22,10 @@ _A_MINUTE_OR_TWO = 100.0
 _FOLD = "fold-catalogue"
 
 
-def forget_repeats(cloud: MiniStack, function: str) -> list[str]:
-    """Let every repeating job be due, which nobody but the clock promises; returns their names.
+def make_repeats_due(cloud: MiniStack, function: str) -> list[str]:
+    """Make every repeating job due; returns their names. Only the scheduled function enqueues them.
 
-    A warm function knows when it need ask again; one that was changed starts anew.
+    A warm function remembers when each job is due next; changing its configuration restarts it.
     """
     from chalicelib.core.tables import Repeat
 
@@ -37,44 +37,44 @@ def forget_repeats(cloud: MiniStack, function: str) -> list[str]:
 
 
 def repeated(names: list[str]) -> None:
-    """The clock has struck: all of them were promised again, and done."""
+    """Wait until the schedule has enqueued and run all repeating jobs again."""
     from chalicelib.core.tables import Repeat
 
     if "drop-upload-slots" not in names:
         raise Failure(f"the repeating jobs are {names}")
     until(
         "the schedule",
-        lambda: {repeat.sk for repeat in Repeat.query("jobs-repeating")} >= set(names) and not set(names) & _waiting(),
+        lambda: {repeat.sk for repeat in Repeat.query("jobs-repeating")} >= set(names) and not set(names) & _pending(),
         _A_MINUTE_OR_TWO,
     )
-    _nobody_died()
+    _none_dead()
 
 
 def called(cloud: MiniStack, function: str) -> None:
-    """The scheduled function folds the catalogue."""
+    """Call the scheduled function, which folds the catalogue."""
     from chalicelib import settings
     from chalicelib.core.tables import Head
 
     with settings.override(queue=""):
-        _promise_fold()
+        _enqueue_fold()
     answer = cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(TICK))
     if "FunctionError" in answer:
         raise Failure(f"run_jobs: {answer['Payload'].read()!r}")
-    until("a job, after the function was called", lambda: _FOLD not in _waiting())
-    _nobody_died()
+    until("a job after a call of the function", lambda: _FOLD not in _pending())
+    _none_dead()
     head = Head.find("catalogue#luarocks", "head")
     if head is None or head.snapshot_sequence != head.sequence:
         raise Failure("the catalogue was not folded")
 
 
 def woken() -> None:
-    """A promise that is announced in the queue is kept at once."""
-    _promise_fold()
-    until("the job that the queue announced", lambda: _FOLD not in _waiting())
-    _nobody_died()
+    """Enqueue a job, and wait until the function that the queue calls has run it."""
+    _enqueue_fold()
+    until("the job of a message in the queue", lambda: _FOLD not in _pending())
+    _none_dead()
 
 
-def _promise_fold() -> None:
+def _enqueue_fold() -> None:
     from chalicelib.core import jobs
     from chalicelib.core.storage import Transaction
 
@@ -83,15 +83,15 @@ def _promise_fold() -> None:
     writes.commit()
 
 
-def _waiting() -> set[str]:
-    """The names of what is yet to be done."""
+def _pending() -> set[str]:
+    """The names of the pending jobs."""
     from chalicelib.core import jobs
 
     return {job.name for job in jobs.waiting()}
 
 
-def _nobody_died() -> None:
+def _none_dead() -> None:
     from chalicelib.core import jobs
 
     if dead := [f"{job.name}: {job.error}" for job in jobs.dead()]:
-        raise Failure(f"jobs were given up: {dead}")
+        raise Failure(f"dead jobs: {dead}")

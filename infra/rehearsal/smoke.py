@@ -1,17 +1,17 @@
-"""What comes through the gateway, and that each service is there and speaks its own dialect."""
+"""Requests through the gateway: paths, methods and limits, and an answer of each service in its own dialect."""
 
 import json
 from typing import Any
 
-from infra.rehearsal.place import Failure, Site
+from infra.rehearsal.installation import Failure, Site
 
 
 def smoke(site: Site) -> None:
-    """How paths, methods and large bodies come through, which no single service owns."""
+    """Check paths, methods and large bodies, which no single service owns."""
     version = {"version": "1.0.0"}
     for path in ("/api/tool_version", "/api/tool_version/", "//api//tool_version", "/api/tool%5Fversion?current=1%2e0"):
         site.expect(200, "GET", path, version)
-    status, headers, content = site.ask("HEAD", "/api/tool_version")
+    status, headers, content = site.request("HEAD", "/api/tool_version")
     if (status, headers.get("content-length"), content) != (200, "19", b""):
         raise Failure(f"HEAD: {status} {headers} {content!r}")
     site.expect(404, "GET", "/manifests/no%20body/manifest", {"errors": ["There is no such user."]})
@@ -24,7 +24,7 @@ def smoke(site: Site) -> None:
 
 
 def services(site: Site) -> None:
-    """Each service answers, and refuses, in its own words."""
+    """Check that each service answers, and refuses, in its own dialect."""
     site.expect(200, "GET", "/")
     site.expect(200, "GET", "/healthz", {"status": "ok"})
     site.expect(200, "GET", "/manifest")
@@ -33,23 +33,23 @@ def services(site: Site) -> None:
     if {"name": "MIT", "is_foss": True} not in site.json("GET", "/api/licenses/"):
         raise Failure("GET /api/licenses/ has no MIT")
     site.expect(404, "GET", "/api/packages/No/body/")
-    _says(site, "/packages", 200, {"success": True, "code": 200})
-    _says(site, "/users/nobody", 403, {"success": False, "code": 403})
+    _expect_members(site, "/packages", 200, {"success": True, "code": 200})
+    _expect_members(site, "/users/nobody", 403, {"success": False, "code": 403})
     site.expect(401, "GET", "/account/api/me", {"message": "Log in first."})
-    _says(site, "/v1/zones", 401, {"status": "Unauthorized"})
-    _says(site, "/v1/nothing", 404, {"status": "Not Found", "message": "Resource not found."})
+    _expect_members(site, "/v1/zones", 401, {"status": "Unauthorized"})
+    _expect_members(site, "/v1/nothing", 404, {"status": "Not Found", "message": "Resource not found."})
 
 
 def without_host_name(site: Site, stage: str) -> None:
-    """Under the name that AWS gives it, the API has the stage before its paths, in what it answers as well."""
+    """Check that under AWS' host name the stage is part of all paths, also in the links of the answers."""
     site.expect(200, "GET", f"/{stage}/api/tool_version", {"version": "1.0.0"})
-    _, _, welcome = site.ask("GET", f"/{stage}/")
+    _, _, welcome = site.request("GET", f"/{stage}/")
     if f"/{stage} NAME".encode() not in welcome:
-        raise Failure(f"GET /{stage}/ names another server: {welcome[:300]!r}")
+        raise Failure(f"GET /{stage}/ has links to another server: {welcome[:300]!r}")
 
 
-def _says(site: Site, path: str, status: int, wanted: dict[str, Any]) -> None:
-    """Raises Failure unless the answer is JSON that has these members."""
-    got, headers, content = site.ask("GET", path, headers={"Accept": "application/json"})
+def _expect_members(site: Site, path: str, status: int, wanted: dict[str, Any]) -> None:
+    """Raises Failure unless the response is JSON with these members."""
+    got, headers, content = site.request("GET", path, headers={"Accept": "application/json"})
     if got != status or not wanted.items() <= json.loads(content).items():
         raise Failure(f"GET {path}: {got} {headers} {content[:300]!r}")

@@ -1,4 +1,4 @@
-"""The template as `make package` writes it, without the minutes that the code's wheels may take."""
+"""The template as `make package` writes it, without the code, whose wheels may take minutes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def merged() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the whole template as sam.json, beside an empty package."""
+    """A directory with the whole template as sam.json, and an empty package."""
     return make(tmp_path_factory.mktemp("package"), package.STAGE)
 
 
@@ -38,14 +38,14 @@ def make(directory: Path, stage: str) -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
-    """MiniStack, for all tests that ask CloudFormation."""
+    """MiniStack, for all tests that need CloudFormation."""
     with ministack.running(ministack.HOME, tmp_path_factory.mktemp("ministack") / "log") as started:
         yield started
 
 
 @pytest.fixture
 def stack(cloud: MiniStack, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The name of a stack that is not there; whoever runs a command now is MiniStack's root."""
+    """The name of a stack that does not exist; commands run as MiniStack's root caller."""
     for name, value in cloud.environment().items():
         monkeypatch.setenv(name, value)
     return "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:60].strip("-")

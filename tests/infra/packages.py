@@ -1,4 +1,4 @@
-"""Packages that are deployed in a moment: a little of everything, and no functions."""
+"""Packages that deploy quickly: one resource of each kind that matters, and no functions."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ DATA = ("Table", "Blobs", "Key")
 
 
 def a_package(directory: Path, *, code: str = "x = 1", stage: str = "prod", **changes: Any) -> Path:
-    """A package whose resources are changed: None leaves one out, anything else stands for its properties."""
+    """Write a package with changed resources: None removes a resource, any other value replaces its properties."""
     template = _template(stage)
     for name, properties in changes.items():
         if properties is None:

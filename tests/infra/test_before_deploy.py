@@ -1,4 +1,4 @@
-"""What can be wrong with a deploy is said in one line, before anything is made."""
+"""`make deploy` reports a wrong precondition in one line, before it creates anything."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234
 
 
 def run(*arguments: str) -> str:
-    """Why it is refused."""
+    """Run `make deploy`, which must be refused; returns the reason."""
     done = CliRunner().invoke(deploy.main, list(arguments))
     assert (done.exit_code, isinstance(done.exception, SystemExit)) == (1, True), done.output
     (line,) = done.stderr.splitlines()
@@ -30,7 +30,7 @@ def client(service: str) -> Any:
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No credentials anywhere."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -38,28 +38,30 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("no_credentials")
 def test_without_credentials() -> None:
     assert run().startswith("no credentials: set AWS_PROFILE, or ")
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("no_credentials")
 def test_without_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert run() == "no region: set AWS_REGION, or `region` in ~/.aws/config"
 
 
-@pytest.mark.usefixtures("nobody")
-def test_with_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_credentials")
+def test_with_an_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
-    assert run() == "AWS cannot tell whose credentials these are: The config profile (work) could not be found"
+    assert run() == "AWS does not accept these credentials: The config profile (work) could not be found"
 
 
-@pytest.mark.usefixtures("nobody")
-def test_an_unknown_stage_and_another_python_are_seen_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_credentials")
+def test_an_unknown_stage_and_an_unsupported_python_are_found_without_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert run("--stage", "staging") == "there is no stage staging in .chalice/config.json, which has: dev, prod"
     monkeypatch.setattr(stages, "PYTHONS", ((3, 99),))
-    assert "is none of those that this runs on at Lambda (3.99)" in run()
+    assert "is not supported on Lambda (3.99)" in run()
 
 
 @pytest.mark.parametrize(
@@ -75,38 +77,40 @@ def test_an_unknown_stage_and_another_python_are_seen_without_credentials(monkey
         (["RequestsPerSecond=0"], "RequestsPerSecond must be a number from 1 to 10000, not '0'"),
         (["RequestBurst=lots"], "RequestBurst must be a number from 1 to 5000, not 'lots'"),
         (["LuaDnsNameServers=ns1.example.org"], "LuaDnsNameServers must be names with a dot at the end of each"),
-        (["HostName=x.example.org"], 'HostName needs Certificate beside it: `make deploy SET="Certificate=..."`'),
-        (["HostName2=x.example.org"], "HostName2 needs HostName beside it"),
-        (["LuaDnsDelegationSet=N1PA"], "LuaDnsDelegationSet needs LuaDnsNameServers beside it"),
+        (["HostName=x.example.org"], 'HostName needs Certificate as well: `make deploy SET="Certificate=..."`'),
+        (["HostName2=x.example.org"], "HostName2 needs HostName as well"),
+        (["LuaDnsDelegationSet=N1PA"], "LuaDnsDelegationSet needs LuaDnsNameServers as well"),
         (
             [f"Certificate={CERTIFICATE}", "HostName=x.example.org", "HostName2=x.example.org"],
             "two of the host names are the same",
         ),
     ],
 )
-def test_with_parameters_that_are_wrong_or_missing(cloud: MiniStack, stack: str, pairs: list[str], why: str) -> None:
+def test_with_wrong_or_missing_parameters(cloud: MiniStack, stack: str, pairs: list[str], why: str) -> None:
     given = [argument for pair in pairs for argument in ("--set", pair)]
     assert run("--stack", stack, *given).startswith(why)
     assert stack not in str(cloud.client("cloudformation").list_stacks())
 
 
 @mock_aws
-def test_with_a_certificate_that_is_not_there_or_of_another_region() -> None:
+def test_with_an_unknown_certificate_or_one_in_another_region() -> None:
     assert certified(CERTIFICATE) == f"there is no certificate {CERTIFICATE}"
     elsewhere = CERTIFICATE.replace("us-east-1", "eu-west-1")
-    assert certified(elsewhere) == "the certificate is of eu-west-1, and the stack of us-east-1; ask ACM for one there"
+    assert certified(elsewhere) == "the certificate is in eu-west-1, and the stack in us-east-1; ask ACM for one there"
 
 
 @mock_aws
 def test_with_a_certificate_that_is_not_issued() -> None:
-    asked = client("acm").request_certificate(DomainName="*.example.org", ValidationMethod="DNS")
+    pending = client("acm").request_certificate(DomainName="*.example.org", ValidationMethod="DNS")
     not_yet = "the certificate is PENDING_VALIDATION, not ISSUED: prove to ACM first that the name is yours"
-    assert certified(asked["CertificateArn"]) == not_yet
+    assert certified(pending["CertificateArn"]) == not_yet
 
 
 @mock_aws
-def test_with_a_name_that_no_stack_can_have() -> None:
-    assert run("--stack", "my stack").startswith("a stack's name has letters, digits and hyphens, and a letter first")
+def test_with_an_invalid_stack_name() -> None:
+    assert run("--stack", "my stack").startswith(
+        "a stack's name has letters, digits and hyphens, and starts with a letter"
+    )
 
 
 @pytest.mark.usefixtures("stack")
@@ -117,7 +121,7 @@ def test_with_a_certificate_for_another_host(cloud: MiniStack) -> None:
 
 
 def certified(arn: str, host: str = "x.example.org") -> str:
-    """Why a certificate will not do; "" when it will."""
+    """The reason why a certificate is refused; "" if it is accepted."""
     try:
         parameters.check(enter(), stages.our_template()["Parameters"], {}, {"Certificate": arn, "HostName": host})
     except Refused as refused:
@@ -128,15 +132,15 @@ def certified(arn: str, host: str = "x.example.org") -> str:
 @pytest.mark.parametrize(
     ("status", "why"),
     [
-        ("ROLLBACK_COMPLETE", "its first deploy failed; `make remove DATA=yes` clears away what is left of it"),
+        ("ROLLBACK_COMPLETE", "its first deploy failed; `make remove DATA=yes` deletes the remains, which have never"),
         ("ROLLBACK_FAILED", "its first deploy failed"),
         ("CREATE_FAILED", "its first deploy failed"),
         ("DELETE_FAILED", "its removal failed; `make remove` tries again"),
         ("UPDATE_ROLLBACK_FAILED", "let CloudFormation's console continue the rollback first"),
-        ("UPDATE_IN_PROGRESS", "somebody is at it; wait until that is over"),
+        ("UPDATE_IN_PROGRESS", "wait until that operation has ended"),
     ],
 )
-def test_with_a_stack_in_a_state_in_which_nothing_can_be_done(status: str, why: str) -> None:
+def test_with_a_stack_in_a_state_that_cannot_be_updated(status: str, why: str) -> None:
     with mock_aws():
         stack = Stack(enter(), "moonbase-prod")
     answer = {"Stacks": [{"StackName": "moonbase-prod", "CreationTime": 0, "StackStatus": status}]}
@@ -146,8 +150,8 @@ def test_with_a_stack_in_a_state_in_which_nothing_can_be_done(status: str, why: 
             stack.check()
 
 
-def test_with_a_bucket_of_somebody_elses() -> None:
-    """Its name can be guessed; what is deployed must not go there."""
+def test_with_a_bucket_of_another_account() -> None:
+    """Its name can be guessed; artefacts must not be uploaded to it."""
     with mock_aws():
         account = enter()
     store = account.client("s3")
@@ -155,12 +159,12 @@ def test_with_a_bucket_of_somebody_elses() -> None:
         stub.add_client_error("head_bucket", "403", "Forbidden", 403)
         patch.setattr(account._session, "client", lambda *_, **__: store)
         with pytest.raises(
-            Refused, match="the bucket moonbase-artefacts-123456789012-us-east-1 is not of this account"
+            Refused, match="the bucket moonbase-artefacts-123456789012-us-east-1 belongs to another account"
         ):
             bootstrap.make_artefacts_bucket(account)
 
 
-def test_the_bucket_for_artefacts_is_private_encrypted_and_wants_tls() -> None:
+def test_the_bucket_for_artefacts_is_private_encrypted_and_requires_tls() -> None:
     with mock_aws():
         account = enter()
         assert bootstrap.make_artefacts_bucket(account) == "the bucket moonbase-artefacts-123456789012-us-east-1"
@@ -178,8 +182,8 @@ def test_the_bucket_for_artefacts_is_private_encrypted_and_wants_tls() -> None:
 def test_the_gateway_is_given_a_role_for_its_log_unless_it_has_one(cloud: MiniStack) -> None:
     gateway, account = cloud.client("apigateway"), enter()
     gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
-    for _ in range(2):  # as in a second region, where the role is there already
-        assert bootstrap.let_gateway_log(account) == "the role moonbase-gateway-logs, by which API Gateway writes logs"
+    for _ in range(2):  # as in a second region, where the role exists already
+        assert bootstrap.let_gateway_log(account) == "the role moonbase-gateway-logs, which lets API Gateway write logs"
         role = cloud.client("iam").get_role(RoleName="moonbase-gateway-logs")["Role"]["Arn"]
         assert gateway.get_account()["cloudwatchRoleArn"] == role
         assert bootstrap.let_gateway_log(account) is None
@@ -190,7 +194,7 @@ def test_the_gateway_is_given_a_role_for_its_log_unless_it_has_one(cloud: MiniSt
     assert gateway.get_account()["cloudwatchRoleArn"] == theirs
 
 
-def test_a_stack_that_has_an_unused_change_set_only_is_none(cloud: MiniStack, stack: str) -> None:
+def test_a_stack_with_only_an_unused_change_set_does_not_count_as_existing(cloud: MiniStack, stack: str) -> None:
     cloud.client("cloudformation").create_change_set(
         StackName=stack,
         ChangeSetName="first",

@@ -1,4 +1,4 @@
-"""What the functions load when they start: what every request needs, and nothing that only some do."""
+"""At the cold start, the functions load the modules that every request needs, and none that only some requests need."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def requirements() -> set[str]:
     return {match[0].lower() for line in lines if (match := re.match(r"[A-Za-z0-9_.-]+", line))}
 
 
-def test_no_library_is_loaded_that_only_some_requests_need(loaded: set[str]) -> None:
+def test_libraries_that_only_some_requests_need_are_not_loaded(loaded: set[str]) -> None:
     lazy = requirements() - EVERYWHERE
     assert {"pillow", "dnspython", "lupa", "cryptography"} < lazy
     names = {name for name, owners in packages_distributions().items() if {owner.lower() for owner in owners} & lazy}
@@ -67,12 +67,12 @@ def test_no_library_is_loaded_that_only_some_requests_need(loaded: set[str]) -> 
     assert {name.partition(".")[0] for name in loaded} & names == set()
 
 
-def test_of_aws_clients_only_the_core_is_loaded(loaded: set[str]) -> None:
-    """Not boto3; and of the standard library nothing that runs a server or a database."""
+def test_boto3_servers_and_databases_are_not_loaded(loaded: set[str]) -> None:
+    """Of AWS' client libraries only botocore; of the standard library nothing that runs a server or a database."""
     assert loaded & {"boto3", "s3transfer", "moto", "sqlite3", "asyncio", "unittest", "http.server"} == set()
 
 
 def test_boto3_is_loaded_by_the_first_call_of_s3_and_not_by_reads(tmp_path: Path) -> None:
-    """The cold read takes a short catalogue out of DynamoDB alone, and the warm one looks there for changes."""
+    """A cold read of a short catalogue needs DynamoDB alone, and a warm one queries the changes there."""
     cold, warm, after = run(READS, str(tmp_path / "data"))
     assert (cold, warm, after) == ([["say"], False], [["say"], False], True)

@@ -1,4 +1,4 @@
-"""docs/cost.md is in step with what requests cost: counted again, at another size."""
+"""docs/cost.md has the current counts: repeated here at another size."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ import sys
 from infra.stages import ROOT
 
 
-def test_the_document_says_what_is_counted() -> None:
-    """Where the sizes of the document differ from each other, an arrow stands; there nothing is to be compared."""
+def test_the_document_has_the_current_counts() -> None:
+    """Cells with an arrow depend on the size and are not compared."""
     command = [sys.executable, "-m", "bench.cost", "--counts", "20"]
     counted = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=300).stdout)
     assert len(counted) > 50

@@ -1,4 +1,4 @@
-"""Lambda's 6 MB: what does not fit is refused in the service's own words, and goes by S3 in both directions."""
+"""Lambda's 6 MB: each service refuses larger bodies in its own words; S3 transfers larger files in both directions."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.luarocks.conftest import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event
 
 LAMBDA = 6 * 1024 * 1024
-ENVELOPES = {  # the names in a refusal, and which of them has the text
+ENVELOPES = {  # the members of a refusal, and the member with the text
     "luarocks": ({"errors"}, "errors"),
     "contentdb": ({"success", "code", "name", "description"}, "description"),
     "hel": ({"success", "title", "message", "explanation", "code", "version", "logged_in"}, "message"),
@@ -43,37 +43,39 @@ def limit(aws: None, merged: dict[str, Any]) -> Iterator[int]:
         yield body
 
 
-def test_a_body_at_the_limit_makes_an_event_that_lambda_takes(client: Client, limit: int) -> None:
+def test_a_body_at_the_limit_fits_into_a_lambda_event(client: Client, limit: int) -> None:
     event = rest_event("POST", "/api/1/key/upload", headers={"Accept": "x" * 8000}, body=bytes(limit))
     assert LAMBDA - 200_000 < len(json.dumps(event)) < LAMBDA
 
 
-def test_whatever_takes_a_body_refuses_a_larger_one_in_its_own_words(client: Client, limit: int) -> None:
+def test_every_route_with_a_body_refuses_a_larger_one_in_its_own_words(client: Client, limit: int) -> None:
     event = rest_event("POST", "/", body=bytes(limit + 1))
-    asked = set()
+    refusing = set()
     for place in moonbase.site.tree.places():
         path = place.path.replace("{", "").replace("}", "")
         owner, _, _ = moonbase.site.tree.find(tuple(path.strip("/").split("/")))
         assert owner is not None
         for method in place.routes.keys() - {"GET"}:
             resource, params = RESOURCES.find(method, path)
-            told = {"httpMethod": method, "path": path, "resource": resource, "pathParameters": params}
-            reply = client.answer({**event, **told})
+            target = {"httpMethod": method, "path": path, "resource": resource, "pathParameters": params}
+            reply = client.answer({**event, **target})
             names, name = ENVELOPES[owner.name]
             assert (path, reply.status, set(reply.json)) == (path, 413, names)
             assert f"The request is larger than {place.routes[method].largest} bytes." in str(reply.json[name])
-            asked.add(owner.name)
-    assert asked == set(ENVELOPES)
+            refusing.add(owner.name)
+    assert refusing == set(ENVELOPES)
 
 
 def send(slot: dict[str, Any], content: bytes) -> None:
-    """Send a file to its slot as a script does: the fields of the form, then the file, straight to S3."""
+    """Send a file to its slot as a script does: the fields of the form, then the file, directly to S3."""
     assert slot["url"].startswith("https://moonbase-test.s3.")
     answer = requests.post(slot["url"], data=slot["fields"], files={"file": ("x", content)}, timeout=10)
     assert answer.status_code == 204
 
 
-def test_a_rock_above_the_limit_goes_by_a_slot_and_comes_by_a_link(client: Client, key: str, limit: int) -> None:
+def test_a_rock_above_the_limit_is_uploaded_by_a_slot_and_downloaded_by_a_link(
+    client: Client, key: str, limit: int
+) -> None:
     version = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())}).json["version"]["id"]
     name, content = "say-1.0-1.linux-x86_64.rock", rock(payload=os.urandom(limit).hex())
     path = f"/api/1/{key}/upload_rock/{version}"
@@ -88,7 +90,7 @@ def test_a_rock_above_the_limit_goes_by_a_slot_and_comes_by_a_link(client: Clien
     assert requests.get(str(link.header("location")), timeout=10).content == content
 
 
-def test_a_release_above_the_limit_goes_by_a_slot_and_comes_by_a_link(
+def test_a_release_above_the_limit_is_uploaded_by_a_slot_and_downloaded_by_a_link(
     client: Client, alice: Account, limit: int
 ) -> None:
     draft("Alice/mymod")
@@ -105,7 +107,9 @@ def test_a_release_above_the_limit_goes_by_a_slot_and_comes_by_a_link(
     assert fetched(client, "/packages/Alice/mymod/download/") == content
 
 
-def test_a_screenshot_above_the_limit_goes_by_a_slot_and_comes_by_a_link(client: Client, alice: Account) -> None:
+def test_a_screenshot_above_the_limit_is_uploaded_by_a_slot_and_downloaded_by_a_link(
+    client: Client, alice: Account
+) -> None:
     draft("Alice/mymod")
     bearer, content = token(alice), noise()
     path = "/api/packages/Alice/mymod/screenshots/new/"
@@ -120,14 +124,14 @@ def test_a_screenshot_above_the_limit_goes_by_a_slot_and_comes_by_a_link(client:
 
 
 def noise() -> bytes:
-    """An image that no compression makes small: 1,400 pixels square."""
+    """An incompressible image, 1,400 pixels square."""
     written = io.BytesIO()
     Image.frombytes("RGB", (1400, 1400), os.urandom(1400 * 1400 * 3)).save(written, "PNG")
     return written.getvalue()
 
 
-def test_the_largest_file_that_is_sent_makes_an_answer_that_lambda_takes(client: Client, key: str, limit: int) -> None:
-    """And the smallest that is not is a link. Neither is text, so it goes out in Base64."""
+def test_the_largest_file_in_a_body_fits_into_a_lambda_response(client: Client, key: str, limit: int) -> None:
+    """A file that is one byte larger is a link. Both are binary, so Lambda returns them in Base64."""
     version = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())}).json["version"]["id"]
     for size, status in ((limit, 200), (limit + 1, 302)):
         arch = f"test{status}"
@@ -142,7 +146,7 @@ def test_the_largest_file_that_is_sent_makes_an_answer_that_lambda_takes(client:
 
 
 def padded(size: int) -> bytes:
-    """A rock of exactly so many bytes."""
+    """A rock of exactly `size` bytes."""
     empty = len(stored(b""))
     return stored(os.urandom(size - empty))
 

@@ -1,4 +1,4 @@
-"""The checks that `make package` runs on the code it zips."""
+"""The checks of `make package` on the code that it zips."""
 
 from pathlib import Path
 from zipfile import ZipFile
@@ -40,6 +40,6 @@ def test_a_wheel_for_a_newer_glibc_is_refused(tmp_path: Path, tag: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tests/conftest.py", "standalone/server.py", "moto/__init__.py"])
-def test_what_stays_at_home_is_refused(tmp_path: Path, name: str) -> None:
+def test_files_of_the_development_tree_are_refused(tmp_path: Path, name: str) -> None:
     with a_package(tmp_path, {name: ""}) as package, pytest.raises(Refused, match="not for Lambda"):
         check(package)

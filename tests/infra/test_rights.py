@@ -1,4 +1,4 @@
-"""The rights of each function: how the tests see what is used, and what is used on AWS alone."""
+"""The rights of each function: how the tests record the rights that are used, also those that only AWS needs."""
 
 import subprocess
 import sys
@@ -36,16 +36,16 @@ def handle(payload: Any) -> None:
 
 @pytest.fixture
 def queue(aws: None) -> Iterator[None]:
-    """The stack's queue, in which every promise leaves a message."""
+    """The stack's queue, which gets a message for every enqueued job."""
     url = services.client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
     with settings.override(queue=url):
         yield
 
 
-def used(deed: Callable[[], object], *functions: str) -> Found:
-    """The rights that something uses, the same for each of these functions, and none for another."""
+def used(action: Callable[[], object], *functions: str) -> Found:
+    """The rights that an action uses; they must be the same for each of these functions, and none for another."""
     rights.latest()
-    deed()
+    action()
     found = rights.latest()
     assert {right.function for right in found} == set(functions)
     whose = [{right[1:] for right in found if right.function == function} for function in functions]
@@ -61,14 +61,14 @@ def test_a_request_uses_rights_of_the_api(client: Client, key: str) -> None:
     }
 
 
-def test_what_a_test_prepares_or_the_command_line_does_uses_nobodys(aws: None) -> None:
+def test_calls_of_a_test_or_of_the_command_line_belong_to_no_function(aws: None) -> None:
     rights.latest()
     credentials.create(accounts.create("Carol", "carol@example.org"), "luarocks")
     blobs.put(b"x", "luarocks")
     assert rights.latest() == set()
 
 
-def test_a_transaction_uses_the_rights_to_what_it_does(client: Client, key: str) -> None:
+def test_a_transaction_uses_the_rights_to_its_writes(client: Client, key: str) -> None:
     def upload() -> None:
         client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())})
 
@@ -86,7 +86,7 @@ def test_an_index_is_a_resource_of_its_own(client: Client, alice: Account) -> No
 
 
 @on_aws
-def test_who_signs_a_form_or_a_link_needs_the_right_to_what_it_allows(client: Client, key: str) -> None:
+def test_signing_a_form_or_a_link_needs_the_right_to_the_signed_action(client: Client, key: str) -> None:
     slot = used(lambda: client.post(f"/api/1/{key}/upload_slot"), API)
     assert ("s3:PutObject", "Blobs.Arn/slots/...") in slot
     version = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())}).json["version"]["id"]
@@ -100,7 +100,7 @@ def test_who_signs_a_form_or_a_link_needs_the_right_to_what_it_allows(client: Cl
 
 
 @on_aws
-def test_to_be_told_that_an_object_is_missing_is_a_right_of_its_own(client: Client, key: str) -> None:
+def test_a_404_for_a_missing_object_needs_a_right_of_its_own(client: Client, key: str) -> None:
     version = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())}).json["version"]["id"]
     slot = client.post(f"/api/1/{key}/upload_slot").json["upload"]
     form = {"upload": slot, "filename": "say-1.0-1.src.rock"}
@@ -108,7 +108,7 @@ def test_to_be_told_that_an_object_is_missing_is_a_right_of_its_own(client: Clie
     assert {("s3:GetObject", "Blobs.Arn/slots/..."), ("s3:ListBucket", "Blobs.Arn")} < found
 
 
-def test_jobs_are_promised_by_the_clock_and_done_by_both(aws: None) -> None:
+def test_repeating_jobs_are_enqueued_by_the_scheduled_function_and_run_by_both(aws: None) -> None:
     assert used(jobs.enqueue_repeats, CLOCK) == {
         ("dynamodb:PutItem", "CoreTable.Arn"),
         ("dynamodb:UpdateItem", "CoreTable.Arn"),
@@ -116,7 +116,7 @@ def test_jobs_are_promised_by_the_clock_and_done_by_both(aws: None) -> None:
     assert ("dynamodb:PutItem", "ContentDbTable.Arn") in used(lambda: moonbase.wake_jobs(sample("sqs"), None), *BOTH)
 
 
-def test_the_handler_of_a_test_uses_nobodys(aws: None) -> None:
+def test_the_calls_of_a_tests_own_handler_belong_to_no_function(aws: None) -> None:
     writes = Transaction()
     jobs.enqueue(writes, "test-rights", None)
     writes.commit()
@@ -128,24 +128,24 @@ def test_the_handler_of_a_test_uses_nobodys(aws: None) -> None:
 
 
 @on_aws
-def test_whoever_promises_wakes_the_queue(client: Client, alice: Account, queue: None) -> None:
+def test_enqueuing_a_job_sends_a_message(client: Client, alice: Account, queue: None) -> None:
     dns = key_for(client, alice)
     with settings.override(luadns_engine="route53"):
         assert ("sqs:SendMessage", "JobsQueue.Arn") in used(dns.zone, API)
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(jobs.enqueue_repeats, CLOCK)
-    Catalogue.named["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change promises a fold
+    Catalogue.named["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change enqueues a fold
     accounts.create("Dave", "dave@example.org")
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(users.refresh, *BOTH)
 
 
 @on_aws
-def test_a_second_factor_is_opened_by_the_api(client: Client, alice: Account, key: str) -> None:
+def test_the_api_unseals_a_second_factor(client: Client, alice: Account, key: str) -> None:
     enrolment = two_factor.enable(alice)
     form = {"code": pyotp.TOTP(enrolment.secret).now()}
     assert ("kms:Decrypt", "SecretsKey.Arn") in used(lambda: client.post(f"/api/1/{key}/verify_tfa", form=form), API)
 
 
-def test_what_no_policy_grants_is_refused() -> None:
+def test_rights_that_no_policy_grants_are_refused() -> None:
     beyond = [
         Right(API, "dynamodb:Scan", "CoreTable.Arn"),
         Right(API, "dynamodb:Query", "LuaRocksTable.Arn/index/x"),
@@ -157,19 +157,19 @@ def test_what_no_policy_grants_is_refused() -> None:
     assert rights.refused({granted, *beyond}) == sorted(beyond)
 
 
-def test_what_nobody_uses_is_idle() -> None:
+def test_granted_rights_that_were_not_used_are_idle() -> None:
     everything = {right._replace(resource=right.resource.replace("*", "x")) for right in rights.granted()}
     unused = Right(API, "dynamodb:Query", "CoreTable.Arn")
     assert rights.idle(everything) == []
     assert rights.idle(everything - {unused}) == [unused]
 
 
-def test_the_platform_has_what_it_needs() -> None:
+def test_the_policies_grant_what_the_platform_needs() -> None:
     assert rights.refused(rights.by_the_platform()) == []
 
 
-def test_a_whole_run_fails_when_more_is_granted_than_was_used() -> None:
-    """Here `tests/home` is all there is, and its tests use one right."""
+def test_a_whole_run_fails_if_a_granted_right_was_not_used() -> None:
+    """Here the whole run is `tests/home`, whose tests use one right."""
     command = [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", "-o", "testpaths=tests/home"]
     whole = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert whole.returncode == pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""API Gateway's tree of resources: what CloudFormation would refuse, and Chalice does not look at."""
+"""API Gateway's tree of resources: its rules, which CloudFormation enforces and Chalice does not check."""
 
 import json
 from collections import defaultdict
@@ -42,7 +42,7 @@ def test_the_tree_is_not_too_large(paths: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/{proxy+}"])
-def test_the_root_takes_whatever_fits_nowhere_else(paths: dict[str, Any], path: str) -> None:
+def test_the_root_accepts_all_methods(paths: dict[str, Any], path: str) -> None:
     assert sorted(paths[path]) == sorted(method.lower() for method in ALL_METHODS)
     assert len(paths[path]) == 7
 
@@ -51,7 +51,7 @@ def test_nothing_else_is_greedy(paths: dict[str, Any]) -> None:
     assert [path for path in paths if "+}" in path] == ["/{proxy+}"]
 
 
-def test_every_route_is_declared_with_its_methods_alone(paths: dict[str, Any]) -> None:
+def test_every_route_is_declared_with_its_own_methods_only(paths: dict[str, Any]) -> None:
     roots = {"/", "/{proxy+}"}
     declared = {path: {method.upper() for method in methods} for path, methods in paths.items() if path not in roots}
     places = {place.path: set(place.methods) for place in app.site.tree.places()}

@@ -1,4 +1,4 @@
-"""`./moonbase --stack NAME`: the settings are those of the stack's functions."""
+"""`./moonbase --stack NAME` uses the settings of the stack's functions."""
 
 import io
 import json
@@ -36,7 +36,7 @@ def refused(done: "subprocess.CompletedProcess[str]") -> str:
 
 @pytest.fixture
 def tables(cloud: MiniStack, stack: str) -> str:
-    """A stack that has our tables, and names a function with the settings."""
+    """A stack with our tables, whose output names a function with the settings."""
     lambdas, formation = cloud.client("lambda"), cloud.client("cloudformation")
     trust = '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "*"}]}'
     role = cloud.client("iam").create_role(RoleName=stack, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -64,7 +64,7 @@ def tables(cloud: MiniStack, stack: str) -> str:
     return stack
 
 
-def test_the_first_admin_is_made_by_the_stacks_name(cloud: MiniStack, tables: str) -> None:
+def test_the_first_admin_is_created_with_the_stacks_name(cloud: MiniStack, tables: str) -> None:
     there = cloud.environment()
     made = run(there, f"--stack={tables}", "--json", "user", "create", "alice", "--email", "a@example.org", "--admin")
     assert json.loads(made.stdout) == {"id": 1, "username": "alice"}
@@ -74,23 +74,23 @@ def test_the_first_admin_is_made_by_the_stacks_name(cloud: MiniStack, tables: st
     assert item["Count"] > 0
 
 
-def test_a_stack_that_is_not_there_is_told(cloud: MiniStack) -> None:
+def test_an_unknown_stack_is_an_error(cloud: MiniStack) -> None:
     why = "moonbase: there is no stack nosuch of Moonbase's in us-east-1; `make deploy` makes one"
     assert refused(run(cloud.environment(), "--stack", "nosuch", "user", "list")) == why
 
 
-def test_without_credentials_or_a_region_it_is_told_what_is_missing() -> None:
-    nobody = run({"AWS_REGION": "us-east-1"}, "--stack", "moonbase-prod", "user", "list")
-    assert refused(nobody).startswith("moonbase: no credentials: set AWS_PROFILE, or ")
-    nowhere = run({}, "--stack", "moonbase-prod", "--json", "user", "list")
-    assert json.loads(nowhere.stdout) == {"error": "no region: set AWS_REGION, or `region` in ~/.aws/config"}
+def test_missing_credentials_or_a_missing_region_are_errors() -> None:
+    no_credentials = run({"AWS_REGION": "us-east-1"}, "--stack", "moonbase-prod", "user", "list")
+    assert refused(no_credentials).startswith("moonbase: no credentials: set AWS_PROFILE, or ")
+    no_region = run({}, "--stack", "moonbase-prod", "--json", "user", "list")
+    assert json.loads(no_region.stdout) == {"error": "no region: set AWS_REGION, or `region` in ~/.aws/config"}
 
 
-def test_help_asks_nobody() -> None:
+def test_help_needs_no_credentials() -> None:
     assert "--stack NAME" in run({}, "--stack", "moonbase-prod", "--help").stdout
 
 
-def test_a_stack_and_a_data_directory_are_not_named_together(cloud: MiniStack, tables: str) -> None:
+def test_a_stack_and_a_data_directory_exclude_each_other(cloud: MiniStack, tables: str) -> None:
     both = run({**cloud.environment(), "MOONBASE_DATA": "data"}, "--stack", tables, "user", "list")
     assert both.returncode == 2
     assert "--data and --stack name two installations" in both.stderr

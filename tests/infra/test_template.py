@@ -1,4 +1,4 @@
-"""The template: what the app expects to find is there, protected, and open to the app alone."""
+"""The template: it has the resources that the app needs, protected, and accessible to the app alone."""
 
 import json
 from dataclasses import fields
@@ -46,7 +46,7 @@ def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_cfn_lint_finds_nothing(tmp_path: Path, stage: str) -> None:
-    """It looks at what depends on a condition both ways: with host names and without."""
+    """cfn-lint checks conditional resources both ways: with host names and without."""
     found = lint((make(tmp_path, stage) / "sam.json").read_text(), config=ManualArgs(regions=["us-east-1"]))
     assert [str(match) for match in found] == []
 
@@ -56,7 +56,7 @@ def test_the_template_is_far_from_its_limit(packaged: Path) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.Meta.table_name)
-def test_every_table_is_as_its_model_says(merged: Template, model: type[Model]) -> None:
+def test_every_table_matches_its_model(merged: Template, model: type[Model]) -> None:
     service = model.Meta.table_name.rpartition("-")[2]
     (table,) = (
         resource["Properties"]
@@ -75,7 +75,7 @@ def test_every_table_is_as_its_model_says(merged: Template, model: type[Model]) 
 
 
 def of_type_merged(merged: Template, kind: str) -> dict[str, dict[str, Any]]:
-    """As `of_type`, where a resource may be an addition to one of Chalice's and have no type."""
+    """As `of_type`, for our part of the template, where an addition to one of Chalice's resources has no type."""
     return {name: resource for name, resource in merged["Resources"].items() if resource.get("Type") == kind}
 
 
@@ -91,11 +91,11 @@ def indexes(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_no_table_is_there_that_no_model_has(template: Template) -> None:
+def test_there_is_no_table_without_a_model(template: Template) -> None:
     assert len(of_type(template, "AWS::DynamoDB::Table")) == len(MODELS)
 
 
-def test_what_holds_data_outlives_the_stack(template: Template) -> None:
+def test_resources_with_data_outlive_the_stack(template: Template) -> None:
     kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
     kept = [resource for kind in kinds for resource in of_type(template, kind).values()]
     assert len(kept) == len(MODELS) + 2
@@ -116,7 +116,7 @@ def test_the_bucket_is_private_and_encrypted(template: Template) -> None:
     assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
 
 
-def test_the_bucket_is_closed_to_who_comes_without_tls(template: Template) -> None:
+def test_the_bucket_denies_requests_without_tls(template: Template) -> None:
     ((name, _),) = of_type(template, "AWS::S3::Bucket").items()
     (policy,) = of_type(template, "AWS::S3::BucketPolicy").values()
     assert policy["Properties"]["Bucket"] == {"Ref": name}
@@ -131,7 +131,7 @@ def test_the_bucket_is_closed_to_who_comes_without_tls(template: Template) -> No
     }
 
 
-def test_what_is_overwritten_or_half_sent_goes_after_a_while(template: Template) -> None:
+def test_overwritten_and_incomplete_objects_expire(template: Template) -> None:
     (bucket,) = of_type(template, "AWS::S3::Bucket").values()
     assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
     versions, slots = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
@@ -142,7 +142,7 @@ def test_what_is_overwritten_or_half_sent_goes_after_a_while(template: Template)
     assert (slots["Prefix"], slots["ExpirationInDays"]) == (f"{uploads.AREA}/", 1)
 
 
-def test_pages_may_send_files_to_the_bucket_and_do_nothing_else(template: Template) -> None:
+def test_web_pages_may_send_and_read_files_of_the_bucket_and_nothing_else(template: Template) -> None:
     (bucket,) = of_type(template, "AWS::S3::Bucket").values()
     (rule,) = bucket["Properties"]["CorsConfiguration"]["CorsRules"]
     assert sorted(rule["AllowedMethods"]) == ["GET", "HEAD", "POST"]
@@ -156,13 +156,13 @@ def test_every_variable_is_a_setting(template: Template) -> None:
 
 
 def test_bodies_fit_into_a_lambda_event(template: Template) -> None:
-    """Base64 makes three bytes four; 100 KB are left of the 6 MB for headers and the rest of the event."""
+    """Base64 makes four bytes of three; 100 KB of the 6 MB are left for headers and the rest of the event."""
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name in ("MOONBASE_MAX_BODY", "MOONBASE_MAX_ANSWER"):
         assert int(variables[name]) * 4 / 3 < 6 * 1024 * 1024 - 100_000
 
 
-def test_every_function_has_the_policy_that_is_written_for_it(template: Template) -> None:
+def test_every_function_has_its_own_policy(template: Template) -> None:
     functions = {
         "APIHandler": rights.API,
         "RunJobs": rights.CLOCK,
@@ -175,7 +175,7 @@ def test_every_function_has_the_policy_that_is_written_for_it(template: Template
         assert policy["PolicyDocument"] == json.loads(rights.policy_file(function).read_text())
 
 
-def test_every_right_is_to_something_of_the_template(template: Template) -> None:
+def test_every_right_is_to_a_resource_of_the_template(template: Template) -> None:
     for right in rights.granted():
         name = right.resource.partition(".")[0]
         assert name in template["Resources"] or right.action.startswith("route53:"), right
@@ -197,7 +197,7 @@ def test_every_index_may_be_queried(template: Template) -> None:
     assert {right.resource for right in rights.granted() if "/index/" in right.resource} == wanted
 
 
-# IAM knows no resource for these, as what they are about is not there yet, or may be anything.
+# IAM has no resource for these actions, because the zone does not exist yet or is not known.
 WITHOUT_RESOURCE = {"route53:CreateHostedZone", "route53:ListHostedZonesByName"}
 
 
@@ -208,7 +208,7 @@ def test_no_right_is_a_wildcard(policies: list[list[Any]]) -> None:
         assert "Scan" not in str(statement["Action"])
 
 
-def test_promised_jobs_wake_a_function_that_may_take_its_time(template: Template) -> None:
+def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template) -> None:
     function = template["Resources"]["WakeJobs"]["Properties"]
     (source,) = function["Events"].values()
     assert (source["Type"], source["Properties"]["Queue"]) == ("SQS", {"Fn::Sub": "${JobsQueue.Arn}"})
@@ -220,15 +220,15 @@ def test_promised_jobs_wake_a_function_that_may_take_its_time(template: Template
     assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
 
 
-def test_the_clock_looks_for_jobs_every_minute(template: Template) -> None:
+def test_the_schedule_runs_jobs_every_minute(template: Template) -> None:
     (event,) = template["Resources"]["RunJobs"]["Properties"]["Events"].values()
     assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "rate(1 minute)"})
 
 
-def test_zones_are_published_at_route_53_with_names_that_the_stack_is_told(template: Template) -> None:
+def test_zones_are_published_at_route_53_with_the_names_in_the_parameters(template: Template) -> None:
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
-    told = {name.removeprefix("MOONBASE_LUADNS_"): value for name, value in variables.items() if "LUADNS" in name}
-    assert told == {
+    settings = {name.removeprefix("MOONBASE_LUADNS_"): value for name, value in variables.items() if "LUADNS" in name}
+    assert settings == {
         "ENGINE": "route53",
         "NAME_SERVERS": {"Ref": "LuaDnsNameServers"},
         "DELEGATION_SET": {"Ref": "LuaDnsDelegationSet"},
@@ -237,7 +237,7 @@ def test_zones_are_published_at_route_53_with_names_that_the_stack_is_told(templ
     assert tuple(default.split(",")) == Settings().luadns_name_servers
 
 
-def test_registration_is_as_open_as_the_stack_is_told(template: Template) -> None:
+def test_a_parameter_sets_who_may_register(template: Template) -> None:
     assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_REGISTRATION"] == {
         "Ref": "Registration"
     }
@@ -262,14 +262,14 @@ def test_the_api_is_regional_binary_and_never_compressed(template: Template) -> 
     assert "MinimumCompressionSize" not in api
 
 
-def test_the_api_is_called_as_the_stack_because_metrics_go_by_its_name(template: Template) -> None:
+def test_the_api_has_the_stacks_name_which_separates_its_metrics(template: Template) -> None:
     assert template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]["title"] == {
         "Ref": "AWS::StackName"
     }
     assert "Name" not in template["Resources"]["RestAPI"]["Properties"]
 
 
-def test_the_api_answers_so_many_requests_as_the_stack_is_told(template: Template) -> None:
+def test_parameters_set_the_rate_limit_of_the_api(template: Template) -> None:
     (settings,) = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
     assert settings == {
         "HttpMethod": "*",
@@ -315,18 +315,18 @@ def test_each_host_name_leads_to_the_one_api(template: Template, number: str) ->
     assert template["Outputs"][f"HostTarget{number}"]["Condition"] == f"HasHostName{number}"
 
 
-def test_a_stack_with_host_names_takes_the_one_that_was_asked(template: Template) -> None:
-    """With several, and with AWS's own beside them, none can be fixed."""
+def test_a_stack_has_no_fixed_base_url(template: Template) -> None:
+    """It answers under several host names, AWS' own included, and uses the host of the request."""
     assert "MOONBASE_BASE_URL" not in template["Globals"]["Function"]["Environment"]["Variables"]
 
 
-def test_every_parameter_has_a_default_and_says_what_it_takes(template: Template) -> None:
+def test_every_parameter_has_a_default_and_a_described_constraint(template: Template) -> None:
     for parameter in template["Parameters"].values():
         assert {"Default", "ConstraintDescription", "Description"} <= set(parameter)
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
 
 
-def test_logs_end(template: Template) -> None:
+def test_logs_expire(template: Template) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
     assert [group["Properties"]["RetentionInDays"] for group in groups.values()] == [{"Ref": "LogDays"}] * 2
 
@@ -347,7 +347,7 @@ ALARMS = {
     "FunctionThrottles": ("Throttles", 1, 1, "notBreaching"),
     "DeadLetters": ("ApproximateNumberOfMessagesVisible", 1, 1, "notBreaching"),
     "DeadJobs": ("DeadJobs", 1, 1, "notBreaching"),
-    "JobAge": ("OldestJob", 900, 3, "breaching"),  # whoever says nothing does nothing
+    "JobAge": ("OldestJob", 900, 3, "breaching"),  # without a log line no jobs run
 }
 
 
@@ -355,23 +355,24 @@ def test_alarms_go_to_the_topic_and_from_there_by_mail(template: Template) -> No
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
     assert set(alarms) == set(ALARMS)
     for name, alarm in alarms.items():
-        about = alarm["Properties"]
+        properties = alarm["Properties"]
         metrics = {
             metric["MetricStat"]["Metric"]["MetricName"]
-            for metric in about.get("Metrics", [])
+            for metric in properties.get("Metrics", [])
             if "MetricStat" in metric
-        } or {about["MetricName"]}
-        told = (metrics.pop(), about["Threshold"], about["EvaluationPeriods"], about["TreatMissingData"])
-        assert (told, metrics) == (ALARMS[name], set())
-        assert about["AlarmActions"] == about["OKActions"] == [{"Ref": "Alarms"}]
-        assert about["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        } or {properties["MetricName"]}
+        names = ("Threshold", "EvaluationPeriods", "TreatMissingData")
+        assert (metrics.pop(), *(properties[name] for name in names)) == ALARMS[name]
+        assert metrics == set()
+        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Alarms"}]
+        assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     mail = template["Resources"]["AlarmMail"]
     assert mail["Condition"] == "HasAlarmEmail"
     assert mail["Properties"] == {"TopicArn": {"Ref": "Alarms"}, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}
 
 
 @pytest.mark.parametrize("name", ["FunctionErrors", "FunctionThrottles"])
-def test_an_alarm_about_functions_is_about_all_of_them(template: Template, name: str) -> None:
+def test_an_alarm_about_functions_covers_all_of_them(template: Template, name: str) -> None:
     whole, *each = template["Resources"][name]["Properties"]["Metrics"]
     watched = {metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"] for metric in each}
     assert watched == set(of_type(template, "AWS::Serverless::Function"))
@@ -379,7 +380,9 @@ def test_an_alarm_about_functions_is_about_all_of_them(template: Template, name:
 
 
 @pytest.mark.usefixtures("aws")
-def test_metrics_are_made_of_fields_that_are_logged(template: Template, caplog: pytest.LogCaptureFixture) -> None:
+def test_metrics_are_extracted_from_fields_that_are_logged(
+    template: Template, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("INFO", "chalicelib.core.jobs"):
         jobs.report()
     (record,) = caplog.records
@@ -394,7 +397,7 @@ def test_metrics_are_made_of_fields_that_are_logged(template: Template, caplog: 
         assert metric["MetricNamespace"] == {"Ref": "AWS::StackName"}
 
 
-def test_chalice_makes_no_policy_and_no_log_group_of_its_own() -> None:
+def test_chalice_generates_no_policy_and_no_log_group() -> None:
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     assert config["autogen_policy"] is False
     assert "log_retention_in_days" not in str(config)

@@ -1,4 +1,4 @@
-"""The turns in a stack's life: the first deploy, a second version, back to the first, and its end."""
+"""The lifecycle of a stack: the first deploy, a second version, a rollback, and the removal."""
 
 import json
 import shutil
@@ -13,26 +13,26 @@ from infra import ministack
 from infra.bootstrap import GATEWAY_ROLE
 from infra.ministack import MiniStack
 from infra.package import CODE, SAM
-from infra.rehearsal.place import Failure, Place, run
+from infra.rehearsal.installation import Failure, Installation, run
 from infra.stages import ROOT
 
-# The second version differs in what it tells of itself.
+# The second version differs in the version that it reports.
 _CHANGED = "chalicelib/settings.py"
 _BEFORE, _AFTER = 'luarocks_tool_version: str = "1.0.0"', 'luarocks_tool_version: str = "1.0.1"'
 
 
-class Life:
+class Lifecycle:
     """A stack that is deployed, changed and removed by the commands that `make` runs."""
 
     def __init__(self, cloud: MiniStack, name: str, scratch: Path) -> None:
         self.cloud, self.name, self._scratch = cloud, name, scratch
 
     def deploy(self, *arguments: str) -> str:
-        """What `make deploy` says."""
+        """Run `make deploy`; returns its output."""
         return self._run("infra.deploy", *arguments)
 
     def deploy_package(self, package: Path, *parameters: str) -> str:
-        """Deploy a package, as MiniStack can take it."""
+        """Deploy a package, adapted to MiniStack; returns the output."""
         adapted = self._scratch / f"{package.name}-adapted"
         adapted.mkdir()
         shutil.copy(package / CODE, adapted)
@@ -41,17 +41,17 @@ class Life:
         return self.deploy("--package", str(adapted), *given)
 
     def remove(self, *arguments: str) -> str:
-        """What `make remove` says."""
+        """Run `make remove`; returns its output."""
         return self._run("infra.remove", "--yes", *arguments)
 
-    def take_away(self, told: str) -> None:
-        """Do as `make remove` told, to export what it has left."""
-        (line,) = (line for line in told.splitlines() if "./moonbase export" in line)
+    def export_remains(self, output: str) -> None:
+        """Run the export command that `make remove` printed."""
+        (line,) = (line for line in output.splitlines() if "./moonbase export" in line)
         named = dict(word.split("=", 1) for word in line.split() if "=" in word)
         command = [sys.executable, str(ROOT / "moonbase"), "--json", "export", str(self._scratch / "left.tar")]
         done = json.loads(run(command, self._scratch, {**self.cloud.environment(), **named}))
         if done["secrets"] != 1 or done["blobs"] < 1:
-            raise Failure(f"exported was {done}")
+            raise Failure(f"the export contains {done}")
 
     def outputs(self) -> dict[str, str]:
         """The outputs of the stack."""
@@ -70,7 +70,7 @@ class Life:
 
 
 def second_version(package: Path, directory: Path) -> Path:
-    """The package with other code, as the next version would have."""
+    """Copy the package to `directory` with changed code, like a next version; returns `directory`."""
     directory.mkdir()
     shutil.copy(package / SAM, directory)
     with ZipFile(package / CODE) as old, ZipFile(directory / CODE, "w", ZIP_DEFLATED, compresslevel=1) as new:
@@ -83,22 +83,22 @@ def second_version(package: Path, directory: Path) -> Path:
     return directory
 
 
-def serves(place: Place, version: str) -> None:
-    """Which of the two versions answers."""
-    place.site.expect(200, "GET", "/api/tool_version", {"version": version})
+def serves(installation: Installation, version: str) -> None:
+    """Raises Failure unless this version answers."""
+    installation.site.expect(200, "GET", "/api/tool_version", {"version": version})
 
 
-def end(life: Life) -> None:
-    """Tables cannot be deleted by mistake; the stack can, and leaves what holds data, and nothing else."""
-    tables = life.resources("AWS::DynamoDB::Table")
-    buckets, keys = life.resources("AWS::S3::Bucket"), life.resources("AWS::KMS::Key")
+def end(stack: Lifecycle) -> None:
+    """Remove the stack. Its tables refuse deletion; afterwards only the resources with data remain."""
+    tables = stack.resources("AWS::DynamoDB::Table")
+    buckets, keys = stack.resources("AWS::S3::Bucket"), stack.resources("AWS::KMS::Key")
     for table in tables:
-        _is_protected(life.cloud, table)
-    told = life.remove()
-    if missing := [name for name in (*tables, *buckets, *keys) if name not in told]:
-        raise Failure(f"`make remove` does not tell of {missing}")
-    life.take_away(told)
-    left = {name: sorted(found) for name, found in _everything(life.cloud).items() if found}
+        _is_protected(stack.cloud, table)
+    output = stack.remove()
+    if missing := [name for name in (*tables, *buckets, *keys) if name not in output]:
+        raise Failure(f"`make remove` does not list {missing}")
+    stack.export_remains(output)
+    left = {name: sorted(found) for name, found in _everything(stack.cloud).items() if found}
     artefacts = [bucket for bucket in left["buckets"] if bucket.startswith("moonbase-artefacts-")]
     wanted = {
         "tables": sorted(tables),
@@ -107,7 +107,7 @@ def end(life: Life) -> None:
         "roles": [GATEWAY_ROLE],
     }
     if left != wanted or len(artefacts) != 1:
-        raise Failure(f"left are {left}, not {wanted}")
+        raise Failure(f"the remains are {left}, not {wanted}")
 
 
 def _is_protected(cloud: MiniStack, table: str) -> None:
@@ -121,7 +121,7 @@ def _is_protected(cloud: MiniStack, table: str) -> None:
 
 
 def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
-    """What there is in the account, of all that a stack makes."""
+    """The resources in the account, by kind, for all kinds that a stack creates."""
     listed = {
         "tables": ("dynamodb", "list_tables", "TableNames", None),
         "buckets": ("s3", "list_buckets", "Buckets", "Name"),
@@ -139,8 +139,8 @@ def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
     }
     found = {}
     for name, (service, operation, member, field) in listed.items():
-        answered = getattr(cloud.client(service), operation)().get(member, [])
-        found[name] = [one[field] if field else one for one in answered]
+        resources = getattr(cloud.client(service), operation)().get(member, [])
+        found[name] = [one[field] if field else one for one in resources]
     keys = cloud.client("kms")
     described = [keys.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in keys.list_keys()["Keys"]]
     found["keys"] = [key["KeyId"] for key in described if key["KeyManager"] == "CUSTOMER"]

@@ -1,4 +1,4 @@
-"""Where a rehearsal happens: a server that answers requests and a command line beside it, on one machine or on AWS."""
+"""An installation that is rehearsed, on one machine or on AWS: its server and its command line."""
 
 import json
 import os
@@ -16,23 +16,23 @@ from urllib.parse import urlsplit
 from infra.stages import ROOT
 
 _PATIENCE = 30.0
-_LAST = 2000  # characters of what a command complains of
+_LAST = 2000  # characters of a command's error output
 
 
 class Failure(Exception):
-    """What was rehearsed did not do what it should."""
+    """A step of the rehearsal failed."""
 
 
 class Site:
-    """A host and port, request by request; nothing is followed or decoded."""
+    """An HTTP client for one host and port that follows no redirects and decodes nothing."""
 
     def __init__(self, address: str) -> None:
         self._address = address
 
-    def ask(
+    def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> tuple[int, dict[str, str], bytes]:
-        """(status, headers by lower-case name, body)."""
+        """Send a request; returns (status, headers by lower-case name, body)."""
         connection = HTTPConnection(self._address, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
@@ -42,8 +42,8 @@ class Site:
             connection.close()
 
     def expect(self, status: int, method: str, path: str, wanted: Any = None, body: bytes | None = None) -> None:
-        """Raises Failure unless the answer has this status and, where `wanted` is given, is this JSON."""
-        got, _, content = self.ask(method, path, body)
+        """Send a request; raises Failure unless the response has this status and, if `wanted` is given, this JSON."""
+        got, _, content = self.request(method, path, body)
         if got != status or (wanted is not None and json.loads(content) != wanted):
             raise Failure(f"{method} {path}: {got} {content[:300]!r}, not {status} {wanted or ''}")
 
@@ -56,29 +56,29 @@ class Site:
         file: bytes = b"",
         headers: Mapping[str, str] = {},
     ) -> Any:
-        """The JSON of an answer with 200; raises Failure for another one."""
+        """Send a request; returns the response's JSON, or raises Failure for another status than 200."""
         body, kind = multipart(form, file) if form or file else (None, {})
-        status, _, content = self.ask(method, path, body, {**kind, **headers})
+        status, _, content = self.request(method, path, body, {**kind, **headers})
         if status != 200:
             raise Failure(f"{method} {path}: {status} {content[:300]!r}")
         return json.loads(content)
 
     def fetch(self, path: str) -> bytes:
-        """The bytes behind a path, wherever it leads."""
-        status, headers, content = self.ask("GET", path)
+        """GET a path and follow its redirects; returns the body, or raises Failure for another status than 200."""
+        status, headers, content = self.request("GET", path)
         for _ in range(3):
             if status not in (301, 302):
                 break
             link = urlsplit(headers["location"])
-            status, headers, content = Site(link.netloc).ask("GET", f"{link.path}?{link.query}")
+            status, headers, content = Site(link.netloc).request("GET", f"{link.path}?{link.query}")
         if status != 200:
             raise Failure(f"GET {path}: {status} {content[:300]!r}")
         return content
 
 
 @dataclass(frozen=True)
-class Place:
-    """An installation: its URL as clients write it, its site, and its command line."""
+class Installation:
+    """An installation: its public URL, its server, and the arguments and environment of its command line."""
 
     url: str
     site: Site
@@ -87,29 +87,29 @@ class Place:
     scratch: Path
 
     def moonbase(self, *arguments: str) -> Any:
-        """What the command line answers; raises Failure for a refusal."""
+        """Run a command of `moonbase`; returns its JSON output, or raises Failure if it fails."""
         command = [sys.executable, str(ROOT / "moonbase"), *self.arguments, "--json", *arguments]
         return json.loads(run(command, self.scratch, self.environment))
 
     def account(self, name: str) -> None:
-        """Open an account."""
+        """Create an account."""
         self.moonbase("user", "create", name, "--email", f"{name.lower()}@example.org")
 
     def key(self, name: str, service: str) -> str:
-        """A new key of an account."""
+        """Create a key of an account."""
         return str(self.moonbase("key", "create", name, "--service", service)["key"])
 
     def send(self, slot: Mapping[str, Any], content: bytes) -> None:
-        """Send a file to an upload slot, by the form that it describes."""
+        """Send a file to an upload slot, with the form fields that the slot describes."""
         url = urlsplit(slot["url"])
         body, kind = multipart(slot["fields"], content)
-        status, _, answer = Site(url.netloc).ask("POST", url.path or "/", body, kind)
+        status, _, answer = Site(url.netloc).request("POST", url.path or "/", body, kind)
         if status != 204:
             raise Failure(f"POST {slot['url']}: {status} {answer[:300]!r}")
 
 
 def multipart(fields: Mapping[str, str], content: bytes) -> tuple[bytes, dict[str, str]]:
-    """A form with a file in it, and its Content-Type."""
+    """The body of a multipart form with a file, and the header with its Content-Type."""
     parts = [
         f'--form\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
@@ -121,7 +121,7 @@ def multipart(fields: Mapping[str, str], content: bytes) -> tuple[bytes, dict[st
 
 
 def run(command: list[str], scratch: Path, environment: Mapping[str, str] = {}) -> str:
-    """Run a command in `scratch`; returns all it said, or raises Failure with it."""
+    """Run a command in `scratch`; returns its output, or raises Failure with output and errors."""
     known = {"HOME": str(scratch), "PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **environment}
     done = subprocess.run(command, cwd=scratch, env=known, capture_output=True, text=True, timeout=180)
     if done.returncode:
@@ -129,19 +129,19 @@ def run(command: list[str], scratch: Path, environment: Mapping[str, str] = {}) 
     return done.stdout
 
 
-def until(what: str, come: Callable[[], Any], patience: float = _PATIENCE) -> Any:
-    """What `come` answers, as soon as that is something. Raises Failure when it takes too long."""
+def until(name: str, poll: Callable[[], Any], patience: float = _PATIENCE) -> Any:
+    """Call `poll` until its result is true, and return the result. Raises Failure after `patience` seconds."""
     limit = time.monotonic() + patience
-    while not (answer := come()):
+    while not (result := poll()):
         if time.monotonic() > limit:
-            raise Failure(f"for {patience:.0f} s in vain: {what}")
+            raise Failure(f"waited {patience:.0f} s in vain: {name}")
         time.sleep(0.2)
-    return answer
+    return result
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print what was done and how long it took."""
+    """Print the name and the duration of the block."""
     began = time.monotonic()
     yield
     print(f"✓ {name}: {time.monotonic() - began:.1f} s", flush=True)

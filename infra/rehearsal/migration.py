@@ -1,4 +1,4 @@
-"""A one-machine server with something of each service, and its move to AWS: export there, import here."""
+"""The move of a one-machine server to AWS: data of each service are exported there and imported here."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.ministack import free_port
 from infra.rehearsal import contentdb, hel, luadns, luarocks
-from infra.rehearsal.place import Failure, Place, Site, until
+from infra.rehearsal.installation import Failure, Installation, Site, until
 from infra.stages import ROOT
 
 ROCK, PACKAGE, HEL, ZONE = "moved", "Mover/moved", "moved", "example.org"
@@ -19,43 +19,45 @@ ROCK, PACKAGE, HEL, ZONE = "moved", "Mover/moved", "moved", "example.org"
 
 @dataclass(frozen=True)
 class Moved:
-    """What there was, and the key that opens it."""
+    """Values of the moved data that `read` compares: a key for LuaDNS, and the bytes of a release."""
 
     luadns_key: str
     release: bytes
 
 
 @contextmanager
-def one_machine(scratch: Path) -> Iterator[Place]:
-    """`./moonbase serve` on an empty data directory."""
+def one_machine(scratch: Path) -> Iterator[Installation]:
+    """Run `./moonbase serve` on an empty data directory."""
     port, data = free_port(), str(scratch / "data")
     command = [sys.executable, str(ROOT / "moonbase"), "--data", data, "serve", "--port", str(port), "--workers", "1"]
     environment = {"HOME": str(scratch), "PATH": os.environ["PATH"]}
     with (scratch / "one-machine.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        place = Place(f"http://127.0.0.1:{port}", Site(f"127.0.0.1:{port}"), ("--data", data), {}, scratch)
+        installation = Installation(
+            f"http://127.0.0.1:{port}", Site(f"127.0.0.1:{port}"), ("--data", data), {}, scratch
+        )
         try:
-            until("the one-machine server", lambda: _answers(place.site))
-            yield place
+            until("the one-machine server", lambda: _answers(installation.site))
+            yield installation
         finally:
             server.terminate()
             server.wait(30)
 
 
-def fill(place: Place) -> Moved:
-    """Something of each service, as clients leave it."""
-    place.account("Mover")
-    luarocks.publish(place, place.key("Mover", "luarocks"), ROCK)
-    release = contentdb.publish(place, place.key("Mover", "contentdb"), PACKAGE, slot=False)
-    place.moonbase("luadns", "enable", "Mover")
-    key = place.key("Mover", "luadns")
-    luadns.publish(place, "Mover", key, ZONE)
-    hel.publish(place, "HelMover", HEL)
+def fill(installation: Installation) -> Moved:
+    """Store data of each service, with its clients."""
+    installation.account("Mover")
+    luarocks.publish(installation, installation.key("Mover", "luarocks"), ROCK)
+    release = contentdb.publish(installation, installation.key("Mover", "contentdb"), PACKAGE, slot=False)
+    installation.moonbase("luadns", "enable", "Mover")
+    key = installation.key("Mover", "luadns")
+    luadns.publish(installation, "Mover", key, ZONE)
+    hel.publish(installation, "HelMover", HEL)
     return Moved(key, release)
 
 
-def move(here: Place, there: Place) -> None:
-    """Export, and import with somebody at a terminal, who sees how far it is."""
+def move(here: Installation, there: Installation) -> None:
+    """Export, and import at a terminal, which must show the progress."""
     file = str(here.scratch / "moved.tar")
     here.moonbase("export", file)
     terminal, end = os.openpty()
@@ -72,8 +74,8 @@ def move(here: Place, there: Place) -> None:
         raise Failure(f"import: {done.returncode} {done.stdout!r} {seen!r}")
 
 
-def read(there: Place, moved: Moved) -> None:
-    """Clients find at the new place what they had at the old one."""
+def read(there: Installation, moved: Moved) -> None:
+    """Check that clients find their data in the new installation."""
     luarocks.install(there, ROCK)
     contentdb.read(there, PACKAGE, moved.release)
     luadns.read(there, "Mover", moved.luadns_key, ZONE)
@@ -82,7 +84,7 @@ def read(there: Place, moved: Moved) -> None:
 
 def _answers(site: Site) -> bool:
     try:
-        return site.ask("GET", "/healthz")[0] == 200
+        return site.request("GET", "/healthz")[0] == 200
     except OSError:
         return False
 
@@ -91,6 +93,6 @@ def _watch(terminal: int, shown: list[bytes]) -> None:
     while True:
         try:
             shown.append(os.read(terminal, 4096))
-        except OSError:  # its other end was closed
+        except OSError:  # the other end is closed
             os.close(terminal)
             return
