@@ -1,4 +1,4 @@
-"""The fixtures: a world to run in (moto, then our own engine), a client, accounts, and a count of AWS calls."""
+"""The fixtures: a world to run in, a client, accounts, and a count of AWS calls."""
 
 import os
 
@@ -16,25 +16,19 @@ from typing import Any
 
 import botocore
 import hypothesis
-import moto
 import pytest
 
-from chalicelib import settings
-from chalicelib.core import accounts, credentials, jobs, storage
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import credentials
 from chalicelib.core.tables import Account
-from standalone.storage.engine import Engine
-from standalone.storage.hook import attach, detach
-from standalone.tables import MODELS
-from tests import rights
+from tests import people, rights
 from tests.client import Client
+from tests.worlds import WORLDS, world
 
 # In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-BUCKET = "moonbase-test"
 _counted: list[str] = []
 _planned: list[tuple[int, Callable[[], object]]] = []  # what happens before the AWS call that follows so many others
 
@@ -57,42 +51,18 @@ botocore.register_initializer(lambda session: session.register("provide-client-p
 botocore.register_initializer(rights.listen)
 
 
-@pytest.fixture(params=["moto", "embedded"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs in the worlds of its mark; without one in both."""
+    if "aws" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("worlds")
+        metafunc.parametrize("aws", mark.args if mark else WORLDS, indirect=True)
+
+
+@pytest.fixture
 def aws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Empty tables and an empty place for bytes: once as AWS (moto), once as on one machine."""
+    """Empty tables and an empty place for blobs, in one of the worlds."""
     with world(request.param, tmp_path):
         yield
-
-
-@contextmanager
-def world(kind: str, place: Path) -> Iterator[None]:
-    """Such a place, which is gone after the block."""
-    if kind == "moto":
-        with moto.mock_aws():
-            from chalicelib.core import aws
-
-            aws.client("s3").create_bucket(Bucket=BUCKET)
-            key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
-            with settings.override(blobs=f"s3://{BUCKET}", kms_key=key, key_file="/nowhere/key"):
-                _furnish()
-                yield
-    else:
-        engine = Engine(place / "tables.sqlite")
-        attach(engine)
-        try:
-            with settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
-                _furnish()
-                yield
-        finally:
-            detach()
-            engine.close()
-
-
-def _furnish() -> None:
-    storage.create_tables(MODELS)
-    for catalogue in Catalogue.named.values():
-        catalogue.forget()
-    jobs.forget()
 
 
 @pytest.fixture
@@ -104,13 +74,13 @@ def client(aws: None) -> Client:
 @pytest.fixture
 def alice(aws: None) -> Account:
     """An account with the password `wonderland`."""
-    return accounts.create("Alice", "alice@example.org", "wonderland")
+    return people.register("Alice", "alice@example.org", "wonderland")
 
 
 @pytest.fixture
 def bob(aws: None) -> Account:
     """Another account, with the password `builder`."""
-    return accounts.create("bob", "bob@example.org", "builder")
+    return people.register("bob", "bob@example.org", "builder")
 
 
 @pytest.fixture

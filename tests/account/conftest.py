@@ -11,6 +11,7 @@ import pytest
 from chalicelib.account import csrf, openapi
 from chalicelib.core import accounts, credentials, sessions
 from chalicelib.core.tables import Account, CoreItem
+from tests import people
 from tests.client import Client, Reply
 
 API = "/account/api"
@@ -88,7 +89,7 @@ def at_home(logged_in: LogIn, alice: Account) -> Person:
 @pytest.fixture
 def root(logged_in: LogIn) -> Person:
     """An administrator, logged in with a browser."""
-    return logged_in(accounts.create("Root", "root@example.org", "sudo make me", "ADMIN"))
+    return logged_in(people.register("Root", "root@example.org", "sudo make me", "ADMIN"))
 
 
 def refused(reply: Reply, status: int, message: str, field: str | None = None) -> None:

@@ -11,6 +11,7 @@ from chalicelib.core import credentials
 from chalicelib.core.tables import Account
 from tests.account.conftest import LogIn, Person, nothing_stored, refused
 from tests.client import Client
+from tests.worlds import embedded_only
 
 MISSING = "Send the session's CSRF token, as the header X-CSRF-Token or the form's field csrf_token."
 WRONG = "The CSRF token is not this session's: load the page again."
@@ -24,7 +25,7 @@ def name(operation: Any) -> str:
     return f"{operation.method} {operation.path}"
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("operation", BY_SESSION, ids=name)
 def test_every_write_by_cookie_needs_the_token(root: Person, operation: Any) -> None:
     path = operation.path.removeprefix("/account/api").replace("{id}", "1").replace("{username}", "root")
@@ -42,7 +43,7 @@ def test_there_are_writes_to_be_tested() -> None:
     }
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("token", ["", " ", "x", "\0", "é" * 64, "0" * 64, "x" * 60_000])
 def test_a_forged_token_is_refused(at_home: Person, token: str) -> None:
     at_home.get("/me")

@@ -9,6 +9,7 @@ import time_machine
 from chalicelib.core import accounts, audit, invitations
 from chalicelib.core.tables import Account
 from tests.account.conftest import Person, nothing_stored, refused
+from tests.worlds import embedded_only
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ def test_what_has_expired_is_shown_as_such(root: Person) -> None:
         assert root.get("/invitations").json["invitations"][0]["state"] == "expired"
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("data", "message", "field"),
     [
@@ -82,7 +83,7 @@ def test_an_invitation_that_cannot_be_is_told(
         refused(root.post("/invitations", data), 400, message, field)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_invitations_come_in_pages(root: Person, alice: Account) -> None:
     for _ in range(3):
         invitations.create()

@@ -11,6 +11,7 @@ from chalicelib.core import audit, credentials, two_factor
 from chalicelib.core.tables import Account
 from tests.account.conftest import LogIn, Person, nothing_stored, refused
 from tests.client import Client
+from tests.worlds import embedded_only
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "package:thing", "luadns": "zone:a.test"}
@@ -52,7 +53,7 @@ def test_luarocks_takes_a_key_from_here(client: Client, at_home: Person) -> None
     assert client.get(f"/api/1/{secret}/status").status == 200
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("data", "message", "field"),
     [
@@ -113,7 +114,7 @@ def test_a_session_is_not_listed_or_revoked_as_a_key(at_home: Person) -> None:
     refused(at_home.delete(f"/keys/{number}"), 404, f"There is no key {number}.")
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_an_account_has_so_many_keys_and_no_more(at_home: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "MOST", 2)
     first = at_home.post("/keys", {"service": "hel"}).json

@@ -10,8 +10,10 @@ from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError
 from chalicelib.core.tables import Account
+from tests import people
 from tests.account.conftest import LogIn, Person, nothing_stored, refused
 from tests.client import Client
+from tests.worlds import embedded_only
 
 ADMINISTRATORS = "This is for administrators."
 BELOW = "A moderator manages accounts below their own rank."
@@ -21,7 +23,7 @@ ANOTHER = "An administrator cannot do this to their own account: ask another one
 @pytest.fixture
 def moderator(logged_in: LogIn) -> Person:
     """A moderator."""
-    return logged_in(accounts.create("Mod", "mod@example.org", "moderately", "MODERATOR"))
+    return logged_in(people.register("Mod", "mod@example.org", "moderately", "MODERATOR"))
 
 
 def row(account: Account, **more: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def test_a_moderator_sees_no_email_addresses(moderator: Person, alice: Account) 
     assert moderator.get("/members/alice").json == row(alice, email=None)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_members_come_in_pages(root: Person) -> None:
     for number in range(4):
         accounts.create(f"user{number}", f"{number}@example.org")
@@ -64,7 +66,7 @@ def test_members_come_in_pages(root: Person) -> None:
     assert pages == [["Root", "user0"], ["user1", "user2"], ["user3"]]
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("query", "message", "field"),
     [
@@ -81,7 +83,7 @@ def test_a_page_that_cannot_be_is_told(root: Person, query: str, message: str, f
     refused(root.get("/members", query=query), 400, message, field)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_others_see_and_change_nothing(nobody: Person, at_home: Person, bob: Account) -> None:
     requests: list[tuple[str, str]] = [
         ("GET", "/members"),
@@ -130,7 +132,7 @@ def test_what_is_as_it_was_is_not_written(root: Person, alice: Account) -> None:
         assert root.patch("/members/alice", {"rank": "MEMBER", "suspended": False}).json == row(alice)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("data", "message", "field"),
     [
@@ -167,7 +169,7 @@ def test_an_administrator_stays_unless_another_one_decides(
     refused(other.patch("/members/admin2", change), 409, ANOTHER)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_two_administrators_at_once_do_not_take_each_others_power(aws: None) -> None:
     def demote(pair: list[Account], place: int) -> None:
         by = Caller(pair[place], credentials.create(pair[place], credentials.SESSION)[0])

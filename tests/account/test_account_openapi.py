@@ -9,6 +9,7 @@ from chalicelib.account import auth
 from chalicelib.account.service import API, LARGEST_BODY, Operation, operations, service
 from tests.account.conftest import Person, refused
 from tests.client import Client
+from tests.worlds import embedded_only
 
 DOCUMENT = f"{API}/openapi.json"
 READ = [operation for operation in operations if operation.takes]
@@ -57,7 +58,7 @@ def test_it_is_openapi_and_names_what_it_refers_to(document: dict[str, Any]) -> 
             }
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("operation", READ, ids=lambda operation: f"{operation.method} {operation.path}")
 def test_what_is_read_is_what_is_documented(root: Person, operation: Operation) -> None:
     assert operation.takes is not None

@@ -15,6 +15,7 @@ from chalicelib.core.registration import register as register_here
 from chalicelib.core.tables import Account, Invitation
 from tests.account.conftest import Person, nothing_stored, refused
 from tests.client import Reply
+from tests.worlds import embedded_only
 
 NEW = {"username": "carol", "email": "carol@example.org", "password": "looking glass"}
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,7 +55,7 @@ def test_registering_opens_an_account_and_no_session(nobody: Person) -> None:
 
 
 @open_to_everybody
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("fields", "message", "field"),
     [
@@ -98,7 +99,7 @@ def test_what_cannot_be_is_told_and_not_stored(
 
 
 @open_to_everybody
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("password", ["looking glass", "пароль пароль", "🚀" * 4 + "moon", "p4 " * 340, "<b>bold</b>"])
 def test_any_long_password_of_any_letters_will_do(nobody: Person, password: str) -> None:
     assert register(nobody, password=password).status == 201
@@ -201,7 +202,7 @@ def test_a_refused_account_does_not_use_the_invitation_up(nobody: Person, alice:
     assert register(nobody, invitation=secret).status == 201
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_of_eight_at_once_one_uses_an_invitation(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     _, secret = invitations.create()
     monkeypatch.setattr("chalicelib.core.accounts.hash_password", lambda password: "hashed elsewhere")

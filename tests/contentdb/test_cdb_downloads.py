@@ -16,6 +16,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.conftest import change, draft
 from tests.contentdb.made import MOD, fetched, released, zipped
+from tests.worlds import moto_only
 
 LUANTI = "Luanti/5.17.0 (Linux/6.1 x86_64)"
 PATH = "/packages/Alice/mymod/releases/1/download/"
@@ -74,7 +75,7 @@ def test_head_is_answered_and_not_counted(client: Client) -> None:
     assert list(Tally.scan()) == []
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_s3_is_asked_for_what_the_client_asks_for(client: Client) -> None:
     location = get(client).header("Location") or ""
     assert "mymod_1.zip" in location

@@ -10,6 +10,7 @@ from chalicelib.core import accounts, blobs, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
+from tests.worlds import moto_only
 
 CORS = {
     "access-control-allow-origin": "*",
@@ -287,7 +288,7 @@ def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account
         assert shown == f"http://{host}/thumbnails/1/0123456789.png"
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_what_is_too_large_to_send_is_compressed_or_elsewhere(client: Client, alice: Account) -> None:
     for number in range(12):
         published(f"Alice/lamps_{number}")

@@ -22,6 +22,7 @@ from chalicelib.core.tables import Account, Job
 from tests.client import Client
 from tests.contentdb.conftest import change, draft, published, token
 from tests.contentdb.made import MOD, checked, released, upload, zipped
+from tests.worlds import embedded_only
 
 Check = Callable[..., str]
 
@@ -320,21 +321,21 @@ def test_a_zip_that_is_corrupt_or_reaches_out_fails(error: Check, content: bytes
     assert error(content).startswith(message)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_a_bomb_fails_before_it_is_unpacked(error: Check) -> None:
     content = bomb(archive.LARGEST + (1 << 20))
     assert len(content) < 1 << 20
     assert error(content) == "The zip file is larger than 300 MiB when unpacked."
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_a_zip_that_lies_about_a_size_fails(error: Check) -> None:
     content = bomb(2 << 20)
     real, said = struct.pack("<I", 2 << 20), struct.pack("<I", 100)
     assert error(content.replace(real, said)) == "The zip file is corrupt."
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_a_zip_with_an_immense_directory_fails_before_it_is_read(error: Check) -> None:
     names = {f"{number:05d}{'x' * 200}": b"" for number in range(35_000)}
     assert error(zipped(names)) == "The zip file has more than 50,000 files."

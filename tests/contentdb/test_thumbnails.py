@@ -10,6 +10,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.conftest import draft
 from tests.contentdb.made import MOD, fetched, picture, released, shown, zipped
+from tests.worlds import moto_only
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_head_tells_the_size_of_a_file(client: Client, stem: str) -> None:
     assert reply.header("Content-Length") == str(len(client.get(f"/uploads/{stem}.jpg").body))
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_a_file_that_is_too_large_to_send_comes_from_s3(client: Client, stem: str) -> None:
     with settings.override(max_answer=1000):
         assert client.get(f"/uploads/{stem}.jpg").status == 302

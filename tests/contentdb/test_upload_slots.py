@@ -11,6 +11,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.conftest import draft, refusal, token
 from tests.contentdb.made import MOD, checked, fetched, picture, zipped
+from tests.worlds import embedded_only
 
 NEW = "/api/packages/Alice/mymod/releases/new/"
 
@@ -116,7 +117,7 @@ def test_too_large_a_request_is_told_of_slots(client: Client, bearer: dict[str, 
     )
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     ("form", "files", "status"),
     [

@@ -11,6 +11,7 @@ from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
 from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, CoreItem, now
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
 LONGEST_PASSWORD = "p" * 1024
@@ -52,13 +53,13 @@ def test_every_rank_can_be_given(rank: str) -> None:
     assert accounts.get(1).rank == rank
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("username", ["ab", "A-B_c", "0" * 25, "--", "__"])
 def test_a_username_of_letters_digits_underscores_and_hyphens_is_taken(username: str) -> None:
     assert accounts.create(username, "a@b").username == username
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     "username", ["", "a", "a" * 26, "al ice", "alice\n", "älice", "ali/ce", "ali#ce", "ali.ce", "\uff41lice", "ali\0ce"]
 )
@@ -68,7 +69,7 @@ def test_any_other_username_is_refused(username: str) -> None:
     assert stored_kinds() == []
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize(
     "email", ["", "alice", "@b", "a@", "a b@c", "a@b@c", "a@b\n", "x" * 65 + "@b", "a@" + "b" * 256]
 )
@@ -78,20 +79,20 @@ def test_what_is_no_email_address_is_refused(email: str) -> None:
     assert stored_kinds() == []
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_the_longest_email_address_fits() -> None:
     email = "ä" * 64 + "@" + "ö" * 255
     assert accounts.create("Alice", email).email == email
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_an_unknown_rank_is_refused() -> None:
     refusal = refused(accounts.create, "Alice", "a@b", None, "member")
     assert (type(refusal), refusal.detail) == (Invalid, {"field": "rank"})
     assert stored_kinds() == []
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("password", ["", LONGEST_PASSWORD + "p"])
 def test_an_empty_or_immense_password_is_refused(password: str) -> None:
     refusal = refused(accounts.create, "Alice", "a@b", password)
@@ -219,7 +220,7 @@ def test_an_unknown_user_costs_the_same_calls(alice: Account, calls: list[str]) 
         assert calls == ["GetItem", "GetItem"]
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_a_longer_password_than_may_be_set_opens_nothing() -> None:
     accounts.create("Alice", "a@b", LONGEST_PASSWORD)
     assert accounts.log_in("Alice", LONGEST_PASSWORD).id == 1
@@ -342,7 +343,7 @@ def test_what_goes_along_is_written_with_the_account_or_not_at_all(alice: Accoun
     assert len([entry for entry in audit.entries(int(alice.id)) if entry.action == "test"]) == 1
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.parametrize("email", ["<b>@x", 'a"b@x', "a,b@x", "a@x>", "a\0@x", "a\x1b@x", "a@b\u202e"])
 def test_an_address_that_would_be_markup_or_control_a_terminal_is_refused(email: str) -> None:
     assert refused(accounts.create, "Alice", email).detail == {"field": "email"}

@@ -24,10 +24,10 @@ from chalicelib.core.tables import CoreItem, TwoFactor, Window, now
 from chalicelib.hel.tables import HelItem
 from standalone.tables import MODELS
 from tests.client import Client
-from tests.conftest import world
 from tests.hel.conftest import package
 from tests.luarocks.conftest import rockspec
 from tests.servers import rock
+from tests.worlds import embedded_only, world
 
 WAYS = [("embedded", "moto"), ("moto", "embedded"), ("embedded", "embedded"), ("moto", "moto")]
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -248,7 +248,7 @@ class TestHere:
         assert load(tmp_path / "x.tar").blobs == 1
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.usefixtures("aws")
 class TestDamage:
     @pytest.fixture
@@ -316,7 +316,7 @@ def rewritten(file: Path, members: dict[str, bytes], *, first: bool = False) -> 
     return file
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 @pytest.mark.usefixtures("aws")
 class TestMemory:
     def peak(self, action: Callable[[], object]) -> int:

@@ -15,9 +15,8 @@ from chalicelib import settings
 from chalicelib.core import blobs
 from chalicelib.core.blobs import Blob
 from chalicelib.core.errors import Busy, Full, NotFound
+from tests.worlds import embedded_only, moto_only
 
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
-moto = pytest.mark.parametrize("aws", ["moto"], indirect=True)
 CONTENT = b"\x00\xff bytes \r\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 pytestmark = pytest.mark.usefixtures("aws")
@@ -79,13 +78,13 @@ def test_deleted_content_can_be_put_again() -> None:
     assert blobs.get(blobs.put(CONTENT, "area").key) == CONTENT
 
 
-@embedded
+@embedded_only
 def test_a_write_leaves_the_file_and_no_draft() -> None:
     key = blobs.put(CONTENT, "area").key
     assert files() == [key]
 
 
-@embedded
+@embedded_only
 def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -96,7 +95,7 @@ def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> 
     assert files() == []
 
 
-@embedded
+@embedded_only
 def test_a_place_that_cannot_be_written_says_so() -> None:
     directory().mkdir()
     (directory() / "area").write_bytes(b"a file where a directory should be")
@@ -105,7 +104,7 @@ def test_a_place_that_cannot_be_written_says_so() -> None:
     assert files() == ["area"]
 
 
-@embedded
+@embedded_only
 def test_writers_of_the_same_content_at_once_leave_one_whole_file() -> None:
     content = b"x" * 2_000_000
     barrier = threading.Barrier(4)
@@ -119,7 +118,7 @@ def test_writers_of_the_same_content_at_once_leave_one_whole_file() -> None:
     assert files() == [blobs.key_of("area", hashlib.sha256(content).hexdigest())]
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(
     "key",
     [
@@ -136,7 +135,7 @@ def test_no_key_leads_out_of_the_directory_or_to_what_is_no_blob(key: str) -> No
         blobs.get(key)
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("key", ["../secret", "area/../../secret"])
 def test_nothing_outside_the_directory_can_be_deleted(key: str) -> None:
     (directory() / "area").mkdir(parents=True)
@@ -146,20 +145,20 @@ def test_nothing_outside_the_directory_can_be_deleted(key: str) -> None:
     assert (directory().parent / "secret").exists()
 
 
-@embedded
+@embedded_only
 def test_nothing_outside_the_directory_can_be_written() -> None:
     with pytest.raises(NotFound):
         blobs.put(CONTENT, "../outside")
     assert not (directory().parent / "outside").exists()
 
 
-@embedded
+@embedded_only
 def test_a_directory_links_to_the_gateway_of_the_host_that_was_asked() -> None:
     link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
     assert link.startswith("/.blobs/area/x?method=GET&filename=x&type=a%2Fb&expires=")
 
 
-@embedded
+@embedded_only
 def test_a_directorys_link_is_absolute_where_the_base_url_is_set() -> None:
     with settings.override(base_url="https://rocks.example.org/moon/"):
         link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
@@ -203,7 +202,7 @@ def test_only_what_is_old_is_deleted_as_old() -> None:
     assert not blobs.delete_older(key, time.time() + 60)
 
 
-@embedded
+@embedded_only
 def test_what_is_put_again_is_new_again() -> None:
     key = blobs.put(CONTENT, "area").key
     os.utime(directory() / key, (1, 1))
@@ -212,7 +211,7 @@ def test_what_is_put_again_is_new_again() -> None:
     assert files() == [key]
 
 
-@embedded
+@embedded_only
 def test_drafts_of_the_dead_are_found_and_removed() -> None:
     key = blobs.put(CONTENT, "area").key
     (directory() / "area" / ".draft-x").write_bytes(b"half")
@@ -222,7 +221,7 @@ def test_drafts_of_the_dead_are_found_and_removed() -> None:
     assert files() == [key]
 
 
-@moto
+@moto_only
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_link_is_absolute_signed_and_ends(method: str) -> None:
     url = urlsplit(blobs.link("area/x", method=method, filename="say.rock", content_type="a/b", seconds=60) or "")
@@ -233,14 +232,14 @@ def test_a_link_is_absolute_signed_and_ends(method: str) -> None:
     assert (query["X-Amz-Algorithm"], query["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["60"])
 
 
-@moto
+@moto_only
 def test_a_link_is_signed_for_its_method() -> None:
     links = [blobs.link("area/x", method=method, filename="x", content_type="a/b") or "" for method in ("GET", "HEAD")]
     signatures = [parse_qs(urlsplit(link).query)["X-Amz-Signature"] for link in links]
     assert signatures[0] != signatures[1]
 
 
-@moto
+@moto_only
 @pytest.mark.parametrize(
     ("filename", "header"),
     [
@@ -257,13 +256,13 @@ def test_no_filename_breaks_out_of_its_header(filename: str, header: str) -> Non
     assert disposition(filename) == header
 
 
-@moto
+@moto_only
 def test_a_fault_of_the_bucket_is_no_missing_file() -> None:
     with settings.override(blobs="s3://no-such-bucket"), pytest.raises(Busy):
         blobs.get("area/x")
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("place", ["", "data", "gs://bucket", "ftp:x"])
 def test_an_unknown_kind_of_place_is_named(place: str) -> None:
     with settings.override(blobs=place), pytest.raises(ValueError, match="MOONBASE_BLOBS"):

@@ -20,9 +20,9 @@ from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Change, Claim, Fold, Head, Job
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LARGE = {"text": "x" * change_log.LARGE_ENTRY}
 
@@ -131,7 +131,7 @@ def test_a_publish_is_a_query_and_a_transaction(calls: list[str]) -> None:
     assert calls == ["Query", "TransactWriteItems"]
 
 
-@embedded
+@embedded_only
 def test_a_warm_view_costs_the_same_after_two_hundred_changes(calls: list[str]) -> None:
     one, other = process(), process()
     for number in range(5):
@@ -297,7 +297,7 @@ def test_when_somebody_was_faster_the_decision_is_made_anew_on_what_stands_now()
     assert state(process().snapshot()) == state(final)
 
 
-@embedded
+@embedded_only
 def test_who_is_never_fast_enough_is_told_to_come_again() -> None:
     one, other = process(), process()
     tries: list[int] = []
@@ -386,7 +386,7 @@ def test_eight_publishers_in_one_process_lose_nothing_and_never_collide(calls: l
     assert state(one.snapshot()) == (sequence, entries)
 
 
-@embedded
+@embedded_only
 def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
     processes = [process() for _ in range(8)]
     start = threading.Barrier(8)
@@ -403,7 +403,7 @@ def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
     assert (states[0][0], len(states[0][1]), log()) == (64, 33, list(range(1, 65)))
 
 
-@embedded
+@embedded_only
 def test_eight_publishers_in_two_processes_of_one_machine_never_collide(calls: list[str], machine: Path) -> None:
     processes = [process(), process()]
     calls.clear()
@@ -418,13 +418,13 @@ def test_eight_publishers_in_two_processes_of_one_machine_never_collide(calls: l
     assert log() == list(range(1, 33))
 
 
-@embedded
+@embedded_only
 def test_publishing_goes_on_where_no_turn_can_be_taken(machine: Path) -> None:
     machine.rmdir()
     assert state(publish(process(), a={})) == (1, {"a": {}})
 
 
-@embedded
+@embedded_only
 def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() -> None:
     processes = [process(), process()]
 
@@ -572,7 +572,7 @@ def test_a_gap_in_the_log_is_never_read_over() -> None:
     assert state(asleep.snapshot()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
 
 
-@embedded
+@embedded_only
 def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
     one = process()
     publish(one, a={}, b={}, c={})
@@ -581,7 +581,7 @@ def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
         process().snapshot()
 
 
-@embedded
+@embedded_only
 def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one = process()
@@ -595,7 +595,7 @@ def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
         assert (state(process().snapshot()), len(folds())) == ((3, {"a": {"n": 2}}), 1)
 
 
-@embedded
+@embedded_only
 def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
     one, behind = process(), process()
     publish(one, a={})
@@ -606,7 +606,7 @@ def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
     assert (stale.sequence, head().snapshot_sequence, state(process().snapshot())) == (1, 2, (2, {"a": {}, "b": {}}))
 
 
-@embedded
+@embedded_only
 def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
     one = process()
     promised = []
@@ -625,7 +625,7 @@ def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
     ]
 
 
-@embedded
+@embedded_only
 def test_a_refused_publish_promises_no_fold() -> None:
     one = process()
     for size in (90, 90, 75):
@@ -641,7 +641,7 @@ def test_a_refused_publish_promises_no_fold() -> None:
     assert list(Job.query("jobs")) == []
 
 
-@embedded
+@embedded_only
 def test_the_promised_fold_is_done() -> None:
     one = process()
     for size in (90, 90, 76):
@@ -679,7 +679,7 @@ def test_large_entries_of_one_publish_do_not_meet_in_the_transaction() -> None:
     assert state(process().snapshot()) == (12, values)
 
 
-@embedded
+@embedded_only
 def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
     one = process()
     publish(one, a={})
@@ -690,7 +690,7 @@ def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
     assert (state(process().snapshot()), log()) == ((1, {"a": {}}), [1])
 
 
-@embedded
+@embedded_only
 def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one = process()
@@ -710,7 +710,7 @@ def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
         assert state(process().snapshot()) == (3, {"a": LARGE, "b": {}, "c": {}})
 
 
-@embedded
+@embedded_only
 def test_the_blob_of_the_newest_change_stays_with_it() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, warm = process(), process()
@@ -782,7 +782,7 @@ def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
     assert state(process().snapshot()) == (2, {"a": {"n": 1}})
 
 
-@embedded
+@embedded_only
 def test_a_publish_during_a_rebuild_is_in_it() -> None:
     other = process()
     stored: list[tuple[str, Value]] = [("a", {})]
@@ -801,7 +801,7 @@ def test_a_publish_during_a_rebuild_is_in_it() -> None:
     assert state(process().snapshot()) == (2, {"a": {}, "b": {}})
 
 
-@embedded
+@embedded_only
 def test_of_two_rebuilds_at_once_the_slower_does_not_harm_the_faster() -> None:
     same = [("a", {"n": 1})]
     faster = process(same)

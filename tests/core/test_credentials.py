@@ -14,9 +14,9 @@ from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
 from standalone.tables import MODELS
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVERYTHING = {"read", "write", "module:", "module:say", "module:sa", "module:other", "zone:example.org", "package:a/b"}
 
@@ -79,7 +79,7 @@ def test_a_wrong_secret_costs_one_call_and_leaves_nothing(carol: Account, calls:
     assert CoreItem.count() == before
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("secret", ["", "bearer", "a" * 100_000, "\0", "名前", "credential#1"])
 def test_no_text_whatever_is_more_than_a_wrong_secret(secret: str) -> None:
     with pytest.raises(Unauthenticated):
@@ -127,7 +127,7 @@ def test_a_credential_ends_at_its_expiry(carol: Account) -> None:
             credentials.check(secret, "hel")
 
 
-@embedded
+@embedded_only
 def test_a_credential_without_expiry_is_good_in_ten_years(carol: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         credential, secret = credentials.create(carol, "hel")
@@ -208,7 +208,7 @@ def test_an_unknown_id_is_not_found(number: int) -> None:
         credentials.find(number)
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(
     ("service", "scope"),
     [
@@ -224,7 +224,7 @@ def test_a_scope_that_fits_the_service_is_taken(carol: Account, service: str, sc
     assert credentials.create(carol, service, scope=scope)[0].scope == scope
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(
     "scope",
     [
@@ -252,7 +252,7 @@ def test_any_other_scope_is_refused_and_nothing_is_stored(carol: Account, scope:
     assert (refusal.value.detail, CoreItem.count()) == ({"field": "scope"}, before)
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("ends_after", [timedelta(0), timedelta(seconds=-1)])
 def test_an_expiry_in_the_past_is_refused(carol: Account, ends_after: timedelta) -> None:
     with pytest.raises(Invalid) as refusal:
@@ -260,7 +260,7 @@ def test_an_expiry_in_the_past_is_refused(carol: Account, ends_after: timedelta)
     assert refusal.value.detail == {"field": "expires"}
 
 
-@embedded
+@embedded_only
 def test_a_comment_has_at_most_255_characters(carol: Account) -> None:
     assert credentials.create(carol, "luarocks", comment="ü" * 255)[0].comment == "ü" * 255
     with pytest.raises(Invalid) as refusal:
@@ -283,7 +283,7 @@ def test_a_scope_allows_its_own_and_reading(scope: str | None, allowed: set[str]
     assert {need for need in EVERYTHING if allows(scope, need)} == allowed
 
 
-@embedded
+@embedded_only
 def test_a_caller_without_the_scope_is_forbidden(carol: Account) -> None:
     credential, _ = credentials.create(carol, "luarocks", scope="read")
     caller = Caller(carol, credential)
@@ -373,7 +373,7 @@ def test_a_counted_credential_may_be_wrong_revoked_or_expired_as_any_other(carol
     assert stored(credential).used is None
 
 
-@embedded
+@embedded_only
 def test_no_use_is_lost_when_many_come_at_once(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luadns")
     with ThreadPoolExecutor(8) as pool:

@@ -19,9 +19,9 @@ from chalicelib.luarocks.tables import Version
 from standalone.tables import MODELS
 from tests.client import Client
 from tests.core.test_backup_file import ignore, publish
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 TWO_DAYS = 2 * 86400
 
 
@@ -96,7 +96,7 @@ def test_bytes_that_are_needed_again_meanwhile_stay() -> None:
     assert blobs.get(key) == b"old"
 
 
-@embedded
+@embedded_only
 def test_changed_bytes_are_found_unless_contents_are_not_read() -> None:
     key = blobs.put(b"right", AREA).key
     (Path(settings.current().blobs.removeprefix("file:")) / key).write_bytes(b"wrong")
@@ -104,7 +104,7 @@ def test_changed_bytes_are_found_unless_contents_are_not_read() -> None:
     assert faults(contents=False) == []
 
 
-@embedded
+@embedded_only
 def test_what_was_left_half_written_is_removed() -> None:
     draft = Path(settings.current().blobs.removeprefix("file:")) / "luarocks" / ".draft-x"
     draft.parent.mkdir(parents=True)

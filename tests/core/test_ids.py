@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.core import ids
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -31,7 +32,7 @@ def test_reserving_is_one_call(calls: list[str]) -> None:
     assert calls == ["UpdateItem"]
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_no_two_at_once_get_the_same_ids() -> None:
     with ThreadPoolExecutor(8) as pool:
         firsts = list(pool.map(lambda _: ids.reserve("zone", 3), range(40)))

@@ -17,6 +17,7 @@ from chalicelib.core import aws, jobs
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
+from tests.worlds import embedded_only, moto_only
 
 pytestmark = pytest.mark.usefixtures("aws", "quiet")
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -171,7 +172,7 @@ def test_a_job_that_ends_every_process_is_given_up_too() -> None:
     assert (waiting(), done) == ([], [1] * 8)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_four_runners_at_once_do_each_job_once() -> None:
     for number in range(10):
         promise("test-note", number)
@@ -374,7 +375,7 @@ def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
     assert calls == ["TransactWriteItems"]
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) -> None:
     client = aws.client("sqs")
     url = client.create_queue(QueueName="jobs")["QueueUrl"]
@@ -389,14 +390,14 @@ def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) ->
     assert message["Body"] == "jobs"
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_a_message_makes_the_function_do_what_is_due() -> None:
     promise("test-note", 1)
     moonbase.wake_jobs({"Records": [{"body": "jobs", "receiptHandle": "x"}]}, None)
     assert done == [1]
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_a_queue_that_is_away_costs_no_job() -> None:
     with settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/no-such-queue"):
         promise("test-note", 1)

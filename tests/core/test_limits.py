@@ -10,6 +10,7 @@ import time_machine
 from chalicelib.core import limits
 from chalicelib.core.errors import Busy, TooMany
 from chalicelib.core.tables import Window
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
 MOMENT = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_a_window_vanishes_when_it_is_over() -> None:
     assert window.expires_at == datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+@embedded_only
 def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
     def attempt(_: int) -> bool:
         try:

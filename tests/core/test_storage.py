@@ -17,9 +17,9 @@ from chalicelib.core.errors import Busy, Conflict, CoreError, Forbidden, NotFoun
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, Counter, now
 from standalone.tables import MODELS
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 Add = Callable[[Transaction, CoreError | None], None]
 
 
@@ -164,7 +164,7 @@ def test_the_cause_of_a_refusal_is_kept_for_the_log() -> None:
     assert type(refusal(writes).__cause__) is TransactWriteError
 
 
-@embedded
+@embedded_only
 def test_a_fault_of_ours_is_no_refusal() -> None:
     writes = Transaction()
     writes.put(claim("twice"))
@@ -172,7 +172,7 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
     assert type(refusal(writes)) is TransactWriteError
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(
     ("code", "reasons", "expected"),
     [
@@ -213,7 +213,7 @@ def test_a_transaction_may_have_a_hundred_writes(count: int) -> None:
     assert len(holders()) == count
 
 
-@embedded
+@embedded_only
 def test_of_many_creators_at_once_one_wins() -> None:
     def create(number: int) -> bool:
         writes = Transaction()
@@ -257,7 +257,7 @@ def test_update_or_read_is_one_call(calls: list[str]) -> None:
     assert calls == ["UpdateItem", "UpdateItem"]
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -15,9 +15,9 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound, SecondFactorRequired, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Credential, TwoFactor
 from chalicelib.core.two_factor import Enrolment, NotEnabled
+from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)  # in the middle of a time step, at the start of a window
 
 
@@ -72,7 +72,7 @@ def test_an_older_code_and_one_of_the_future_are_refused(age: int) -> None:
             two_factor.verify(caller.account, code_at(enrolment, MOMENT - timedelta(seconds=age)))
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("code", ["", "0", "000000000", "\uff11\uff12\uff13\uff14\uff15\uff16", "a" * 100_000, "----"])
 def test_what_is_no_code_is_refused(code: str) -> None:
     caller, _, _ = enrolled()
@@ -101,7 +101,7 @@ def test_after_an_older_code_the_current_one_is_still_good() -> None:
         two_factor.verify(caller.account, code_at(enrolment, MOMENT))
 
 
-@embedded
+@embedded_only
 def test_of_four_at_once_one_may_use_a_code() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
@@ -111,7 +111,7 @@ def test_of_four_at_once_one_may_use_a_code() -> None:
     assert outcomes.count(True) == 1
 
 
-@embedded
+@embedded_only
 def test_of_four_at_once_one_may_use_a_recovery_code() -> None:
     caller, enrolment, _ = enrolled()
     code = enrolment.recovery_codes[0]
@@ -120,7 +120,7 @@ def test_of_four_at_once_one_may_use_a_recovery_code() -> None:
     assert outcomes.count(True) == 1
 
 
-@embedded
+@embedded_only
 def test_four_recovery_codes_at_once_are_all_good() -> None:
     caller, enrolment, _ = enrolled()
     with ThreadPoolExecutor(4) as pool:
@@ -139,20 +139,20 @@ def test_every_recovery_code_is_good_once() -> None:
     assert uses == [True, False] * 8
 
 
-@embedded
+@embedded_only
 def test_a_recovery_code_may_be_typed_in_capitals_with_spaces_around() -> None:
     caller, enrolment, _ = enrolled()
     two_factor.verify(caller.account, f" {enrolment.recovery_codes[3].upper()}\n")
 
 
-@embedded
+@embedded_only
 def test_recovery_codes_differ_and_fit_the_field_of_the_luarocks_client() -> None:
     _, enrolment, _ = enrolled()
     assert len(set(enrolment.recovery_codes)) == 8
     assert {len(code) for code in enrolment.recovery_codes} == {14}
 
 
-@embedded
+@embedded_only
 def test_the_uri_tells_an_authenticator_the_same_secret() -> None:
     _, enrolment, _ = enrolled()
     uri = urlsplit(enrolment.uri)
@@ -195,7 +195,7 @@ def test_no_five_minutes_whatever_hold_more_than_five_failures() -> None:
     assert all(later - first >= 300 for first, later in zip(judged, judged[5:], strict=False))
 
 
-@embedded
+@embedded_only
 def test_failures_count_per_account_and_not_per_key() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
@@ -206,7 +206,7 @@ def test_failures_count_per_account_and_not_per_key() -> None:
             two_factor.verify(again(other_key).account, code_at(enrolment, MOMENT))
 
 
-@embedded
+@embedded_only
 def test_one_accounts_failures_are_not_anothers() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
@@ -217,7 +217,7 @@ def test_one_accounts_failures_are_not_anothers() -> None:
         two_factor.verify(other.account, code_at(others, MOMENT))
 
 
-@embedded
+@embedded_only
 def test_a_success_forgives_earlier_failures() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
@@ -227,7 +227,7 @@ def test_a_success_forgives_earlier_failures() -> None:
     assert outcomes == [False, False, False, False, True, False, False, False, False]
 
 
-@embedded
+@embedded_only
 def test_guesses_in_parallel_gain_nothing() -> None:
     def guess(_: int) -> str:
         try:
@@ -249,7 +249,7 @@ def test_an_account_without_a_second_factor_has_nothing_to_verify(carol: Account
         two_factor.verify(carol, "000000")
 
 
-@embedded
+@embedded_only
 def test_a_code_of_an_earlier_enrolment_is_dead() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, key = enrolled()
@@ -258,7 +258,7 @@ def test_a_code_of_an_earlier_enrolment_is_dead() -> None:
             assert not accepted(two_factor.verify, again(key).account, code)
 
 
-@embedded
+@embedded_only
 def test_a_code_that_was_read_before_a_new_enrolment_is_not_accepted_after_it() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
@@ -268,7 +268,7 @@ def test_a_code_that_was_read_before_a_new_enrolment_is_not_accepted_after_it() 
         assert not two_factor._use_recovery(read_before, enrolment.recovery_codes[0])
 
 
-@embedded
+@embedded_only
 def test_a_recovery_code_is_good_though_another_was_used_since_it_was_looked_up() -> None:
     caller, enrolment, _ = enrolled()
     read_before = TwoFactor.get(caller.account.pk, "two-factor")
@@ -277,7 +277,7 @@ def test_a_recovery_code_is_good_though_another_was_used_since_it_was_looked_up(
     assert not two_factor._use_recovery(read_before, enrolment.recovery_codes[0])
 
 
-@embedded
+@embedded_only
 def test_after_disabling_nothing_is_left_to_verify_or_read() -> None:
     caller, enrolment, key = enrolled()
     two_factor.disable(caller.account)
@@ -293,7 +293,7 @@ def test_a_token_proves_the_second_factor() -> None:
     two_factor.require(again(key), token)
 
 
-@embedded
+@embedded_only
 def test_a_token_is_good_for_several_uploads() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -301,7 +301,7 @@ def test_a_token_is_good_for_several_uploads() -> None:
         two_factor.require(again(key), token)
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("token", [None, "", "x" * 40, "\0"])
 def test_without_a_token_the_second_factor_is_required(token: str | None) -> None:
     caller, _, _ = enrolled()
@@ -309,14 +309,14 @@ def test_without_a_token_the_second_factor_is_required(token: str | None) -> Non
         two_factor.require(caller, token)
 
 
-@embedded
+@embedded_only
 def test_the_key_itself_is_no_token() -> None:
     caller, _, key = enrolled()
     with pytest.raises(SecondFactorRequired):
         two_factor.require(caller, key)
 
 
-@embedded
+@embedded_only
 def test_a_token_is_no_key() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -333,7 +333,7 @@ def test_a_token_is_good_for_the_key_only_that_it_was_issued_for() -> None:
         two_factor.require(again(other_key), token)
 
 
-@embedded
+@embedded_only
 def test_a_token_is_good_for_its_account_only() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -341,7 +341,7 @@ def test_a_token_is_good_for_its_account_only() -> None:
         two_factor.require(enrolled("dave")[0], token)
 
 
-@embedded
+@embedded_only
 def test_a_token_dies_with_a_new_enrolment() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -350,7 +350,7 @@ def test_a_token_dies_with_a_new_enrolment() -> None:
         two_factor.require(again(key), token)
 
 
-@embedded
+@embedded_only
 def test_a_token_does_not_come_back_when_two_factor_is_turned_off_and_on() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -372,7 +372,7 @@ def test_a_token_ends_after_fifteen_minutes() -> None:
             two_factor.require(again(key), token)
 
 
-@embedded
+@embedded_only
 def test_a_revoked_token_proves_nothing() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
@@ -381,7 +381,7 @@ def test_a_revoked_token_proves_nothing() -> None:
         two_factor.require(again(key), token)
 
 
-@embedded
+@embedded_only
 def test_a_revoked_key_does_not_get_as_far_as_its_token() -> None:
     caller, _, key = enrolled()
     two_factor.issue_token(caller)
@@ -390,7 +390,7 @@ def test_a_revoked_key_does_not_get_as_far_as_its_token() -> None:
         again(key)
 
 
-@embedded
+@embedded_only
 def test_no_token_is_asked_of_an_account_that_does_not_want_one_for_uploads(carol: Account) -> None:
     key = credentials.create(carol, "luarocks")[1]
     two_factor.require(again(key), None)
@@ -442,7 +442,7 @@ def test_a_window_closes_after_fifteen_minutes() -> None:
             two_factor.require(again(key), None)
 
 
-@embedded
+@embedded_only
 def test_a_window_can_be_closed_before() -> None:
     caller, _, key = enrolled()
     two_factor.open_window(caller)
@@ -451,7 +451,7 @@ def test_a_window_can_be_closed_before() -> None:
         two_factor.require(again(key), None)
 
 
-@embedded
+@embedded_only
 def test_a_window_does_not_outlive_its_enrolment() -> None:
     caller, _, key = enrolled()
     two_factor.open_window(caller)
@@ -461,7 +461,7 @@ def test_a_window_does_not_outlive_its_enrolment() -> None:
         two_factor.require(again(key), None)
 
 
-@embedded
+@embedded_only
 def test_a_revoked_key_gets_no_window() -> None:
     caller, _, _ = enrolled()
     credentials.revoke(Credential.get(caller.credential.pk, "credential"))
@@ -469,7 +469,7 @@ def test_a_revoked_key_gets_no_window() -> None:
         two_factor.open_window(caller)
 
 
-@embedded
+@embedded_only
 def test_windows_are_in_the_audit() -> None:
     caller, _, _ = enrolled()
     two_factor.open_window(caller)
@@ -481,7 +481,7 @@ def test_windows_are_in_the_audit() -> None:
     ]
 
 
-@embedded
+@embedded_only
 def test_turning_it_on_and_off_is_in_the_audit(carol: Account) -> None:
     two_factor.enable(carol, required_for_uploads=True)
     two_factor.disable(carol)

@@ -12,9 +12,8 @@ from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, UploadSlot
 from chalicelib.core.uploads import Slot
+from tests.worlds import embedded_only, moto_only
 
-moto = pytest.mark.parametrize("aws", ["moto"], indirect=True)
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -50,7 +49,7 @@ def test_what_was_sent_to_a_slot_is_read_by_its_account(caller: Caller, slot: Sl
     assert uploads.read(caller, "contentdb", slot.id) == b"0123456789"
 
 
-@moto
+@moto_only
 def test_s3_is_told_the_only_key_the_largest_size_and_the_end(slot: Slot) -> None:
     import base64
     import json
@@ -74,7 +73,7 @@ def test_an_empty_slot_is_said_to_be_empty(caller: Caller, slot: Slot) -> None:
         uploads.read(caller, "contentdb", slot.id)
 
 
-@moto
+@moto_only
 def test_a_file_that_s3_took_and_that_is_too_large_is_refused_and_dropped(caller: Caller, slot: Slot) -> None:
     send(slot, b"0123456789X")
     with pytest.raises(TooLarge, match="larger than 10 bytes"):
@@ -82,7 +81,7 @@ def test_a_file_that_s3_took_and_that_is_too_large_is_refused_and_dropped(caller
     assert blobs.size(f"slots/{slot.id}") is None
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize(("content", "error"), [(b"0123456789X", TooLarge), (b"", Invalid)])
 def test_what_is_too_large_or_nothing_is_not_taken(slot: Slot, content: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
@@ -90,7 +89,7 @@ def test_what_is_too_large_or_nothing_is_not_taken(slot: Slot, content: bytes, e
     assert blobs.size(f"slots/{slot.id}") is None
 
 
-@embedded
+@embedded_only
 def test_a_second_file_is_not_taken(slot: Slot) -> None:
     uploads.receive(slot.id, b"one")
     with pytest.raises(Conflict):

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from chalicelib.hel import index
 from chalicelib.hel.tables import HelItem, Package
+from tests import people
 from tests.client import Client, Reply
 
 Create = Callable[..., Reply]
@@ -157,7 +158,7 @@ def key(alice: Account) -> dict[str, str]:
 @pytest.fixture
 def admin(aws: None) -> dict[str, str]:
     """The header of an administrator's session."""
-    account = accounts.create("Root", "root@example.org", "toor", "ADMIN")
+    account = people.register("Root", "root@example.org", "toor", "ADMIN")
     return {"Cookie": "auth_tkt=" + credentials.create(account, credentials.SESSION)[1]}
 
 

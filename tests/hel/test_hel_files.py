@@ -15,9 +15,8 @@ from chalicelib.hel import counts, index
 from chalicelib.hel.tables import File, HelItem, Usage
 from tests.client import Client, Reply
 from tests.hel.conftest import Create, package, refusal, success
+from tests.worlds import embedded_only
 
-# moto undoes a cancelled transaction by putting the whole table back, and what others wrote meanwhile is lost.
-at_once = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 CODE = b"print('moon')\n"
 SHA256 = hashlib.sha256(CODE).hexdigest()
 URL = f"http://moonbase.test/hel/files/Alice/{SHA256}/program.lua"
@@ -95,7 +94,7 @@ def test_the_same_bytes_of_two_accounts_are_two_files(client: Client, store: Any
     assert client.get(PATH).body == CODE
 
 
-@at_once
+@embedded_only
 def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(store().status)) for _ in range(3)]

@@ -15,9 +15,8 @@ from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
 from tests.hel.conftest import Create, listed, package, refusal, shown, stored
+from tests.worlds import embedded_only
 
-# moto undoes a cancelled transaction by putting the whole table back, and what others wrote meanwhile is lost.
-at_once = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"
 
 
@@ -331,7 +330,7 @@ def test_the_room_follows_the_size(change: Any) -> None:
     assert (int(usage.packages), int(usage.package_bytes)) == (1, int(item.size))
 
 
-@at_once
+@embedded_only
 def test_two_owners_at_once_lose_no_field(client: Client, alice: Account, bob: Account, create: Create) -> None:
     create(package(owners=["alice", "bob"], versions={}))
     sessions = [
@@ -356,7 +355,7 @@ def test_two_owners_at_once_lose_no_field(client: Client, alice: Account, bob: A
     assert len(whole(client)["versions"]) == 10
 
 
-@at_once
+@embedded_only
 def test_views_during_changes_are_all_counted(client: Client, change: Any) -> None:
     viewers = [threading.Thread(target=lambda: client.get("/packages/thing")) for _ in range(8)]
     for viewer in viewers:
@@ -368,7 +367,7 @@ def test_views_during_changes_are_all_counted(client: Client, change: Any) -> No
     assert counts.totals() == {"package#1": 8}
 
 
-@at_once
+@embedded_only
 def test_of_two_renames_to_one_name_one_wins(client: Client, session: dict[str, str], create: Create) -> None:
     for name in ("a", "b"):
         create(package(name, owners=["alice"]))

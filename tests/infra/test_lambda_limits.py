@@ -19,6 +19,7 @@ from tests.contentdb.conftest import draft, token
 from tests.contentdb.made import MOD, checked, fetched, zipped
 from tests.luarocks.conftest import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event
+from tests.worlds import moto_only
 
 LAMBDA = 6 * 1024 * 1024
 ENVELOPES = {  # the members of a refusal, and the member with the text
@@ -31,7 +32,7 @@ ENVELOPES = {  # the members of a refusal, and the member with the text
 }
 RESOURCES = Resources(moonbase.app.routes)
 
-pytestmark = pytest.mark.parametrize("aws", ["moto"], indirect=True)
+pytestmark = moto_only
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,9 @@ from tests.luadns.conftest import key_for
 from tests.luarocks.conftest import rock, rockspec
 from tests.rights import API, CLOCK, QUEUE, Right
 from tests.web.gateway_events import sample
+from tests.worlds import moto_only
 
 BOTH = (CLOCK, QUEUE)
-on_aws = pytest.mark.parametrize("aws", ["moto"], indirect=True)
 Found = set[tuple[str, str]]
 
 
@@ -85,7 +85,7 @@ def test_an_index_is_a_resource_of_its_own(client: Client, alice: Account) -> No
     }
 
 
-@on_aws
+@moto_only
 def test_signing_a_form_or_a_link_needs_the_right_to_the_signed_action(client: Client, key: str) -> None:
     slot = used(lambda: client.post(f"/api/1/{key}/upload_slot"), API)
     assert ("s3:PutObject", "Blobs.Arn/slots/...") in slot
@@ -99,7 +99,7 @@ def test_signing_a_form_or_a_link_needs_the_right_to_the_signed_action(client: C
             ]
 
 
-@on_aws
+@moto_only
 def test_a_404_for_a_missing_object_needs_a_right_of_its_own(client: Client, key: str) -> None:
     version = client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())}).json["version"]["id"]
     slot = client.post(f"/api/1/{key}/upload_slot").json["upload"]
@@ -127,7 +127,7 @@ def test_the_calls_of_a_tests_own_handler_belong_to_no_function(aws: None) -> No
     }
 
 
-@on_aws
+@moto_only
 def test_enqueuing_a_job_sends_a_message(client: Client, alice: Account, queue: None) -> None:
     dns = key_for(client, alice)
     with settings.override(luadns_engine="route53"):
@@ -138,7 +138,7 @@ def test_enqueuing_a_job_sends_a_message(client: Client, alice: Account, queue: 
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(users.refresh, *BOTH)
 
 
-@on_aws
+@moto_only
 def test_the_api_unseals_a_second_factor(client: Client, alice: Account, key: str) -> None:
     enrolment = two_factor.enable(alice)
     form = {"code": pyotp.TOTP(enrolment.secret).now()}

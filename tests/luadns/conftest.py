@@ -11,8 +11,6 @@ from chalicelib.core.tables import Account
 from chalicelib.luadns.tables import LuaDnsItem
 from tests.client import Client, Reply
 
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
-
 
 def basic(user: str, secret: str) -> str:
     """The Authorization header of HTTP Basic."""

@@ -9,7 +9,8 @@ from chalicelib.core import aws, blobs, jobs, storage
 from chalicelib.core.tables import Job
 from chalicelib.luadns import journal
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
-from tests.luadns.conftest import LuaDns, embedded, refused, stored, wrong
+from tests.luadns.conftest import LuaDns, refused, stored, wrong
+from tests.worlds import embedded_only, moto_only
 
 A = {"type": "A", "content": "192.0.2.1"}
 SYSTEM_NS = wrong("type", "NS records of the zone itself are managed by the system")
@@ -251,7 +252,7 @@ def test_whoever_slept_over_a_journal_overwrites_nothing_later(dns: LuaDns, zone
     assert stored() == before
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_the_job_finds_that_a_reader_was_faster(dns: LuaDns, zone: int, cut: list[str]) -> None:
     """Then the journal is gone when the job asks for it, which S3 tells only to whoever may list the bucket."""
     events, event = aws.client("s3").meta.events, "before-parameter-build.s3.GetObject"
@@ -271,7 +272,7 @@ def test_a_large_zone_is_deleted_whole(dns: LuaDns, zone: int) -> None:
     assert stored() == []
 
 
-@embedded
+@embedded_only
 def test_three_thousand_records_are_no_more_than_a_longer_wait(dns: LuaDns, zone: int) -> None:
     made = dns.make(f"/zones/{zone}/records/create_many", many(3000))
     assert len(made) == 3000

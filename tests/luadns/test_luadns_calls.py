@@ -6,10 +6,11 @@ import pytest
 
 from chalicelib import settings
 from tests.luadns.conftest import LuaDns
+from tests.worlds import embedded_only
 
 AUTH = ["UpdateItem", "GetItem"]
 CHANGE = "TransactWriteItems"
-pytestmark = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
+pytestmark = embedded_only
 
 
 @pytest.fixture(params=[0, 300])

@@ -15,6 +15,7 @@ from commands.luadns import luadns
 from tests.luadns.conftest import LuaDns
 from tests.luadns.served import Served, served
 from tests.servers import MOONBASE, moonbase
+from tests.worlds import moto_only
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def call(command: str, *arguments: str) -> Any:
     return made(list(arguments), standalone_mode=False, obj={"as_json": True})
 
 
-@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+@moto_only
 def test_at_route_53_sync_puts_right_what_was_changed_by_hand(dns: LuaDns) -> None:
     with settings.override(luadns_engine="route53"):
         zone = dns.zone()

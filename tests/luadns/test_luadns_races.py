@@ -9,9 +9,10 @@ import pytest
 from chalicelib.core.tables import Account
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, embedded, key_for
+from tests.luadns.conftest import LuaDns, key_for
+from tests.worlds import embedded_only
 
-pytestmark = embedded  # moto's tables break when threads share them
+pytestmark = embedded_only  # moto's tables break when threads share them
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from chalicelib import settings
 from chalicelib.core import two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, embedded, refused, stored, wrong
+from tests.luadns.conftest import LuaDns, refused, stored, wrong
+from tests.worlds import embedded_only
 
 RSA = "v=DKIM1; k=rsa; p=" + "A" * 400
 
@@ -115,7 +116,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("type", "content"), GOOD, ids=lambda value: str(value)[:30])
-@embedded
+@embedded_only
 def test_content_comes_back_byte_for_byte(dns: LuaDns, zone: int, type: str, content: str) -> None:
     made = dns.record(zone, "host", type, content)
     assert (made["type"], made["content"]) == (type, content)
@@ -165,7 +166,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("type", "content", "message"), BAD, ids=lambda value: str(value)[:30])
-@embedded
+@embedded_only
 def test_content_that_cannot_be_is_refused_and_told_why(
     dns: LuaDns, zone: int, type: str, content: str, message: str
 ) -> None:
@@ -175,7 +176,7 @@ def test_content_that_cannot_be_is_refused_and_told_why(
 
 
 @pytest.mark.parametrize("type", ["SLAVE", "LOC", "AXFR", "ANY", "TYPE65280", "x" * 1000, "A A"])
-@embedded
+@embedded_only
 def test_a_type_that_is_not_served_is_refused(dns: LuaDns, zone: int, type: str) -> None:
     refused(create(dns, zone, type=type), wrong("type", f"unsupported type {type.upper()[:20]}"))
 
@@ -200,7 +201,7 @@ def test_a_type_that_is_not_served_is_refused(dns: LuaDns, zone: int, type: str)
         ("example.org", "example.org.example.com."),
     ],
 )
-@embedded
+@embedded_only
 def test_a_name_is_absolute_or_made_so(dns: LuaDns, zone: int, given: str, name: str) -> None:
     assert dns.record(zone, given, "TXT", "x")["name"] == name
 
@@ -223,7 +224,7 @@ def test_a_name_is_absolute_or_made_so(dns: LuaDns, zone: int, given: str, name:
         "-\u00ad-",
     ],
 )
-@embedded
+@embedded_only
 def test_a_name_that_cannot_be_is_refused(dns: LuaDns, zone: int, name: str) -> None:
     refused(create(dns, zone, name=name), wrong("name", "invalid name"))
 
@@ -234,13 +235,13 @@ def test_a_name_outside_the_zone_is_refused(dns: LuaDns, zone: int, name: str) -
 
 
 @pytest.mark.parametrize("ttl", [0, 10, 60, 2**31 - 1])
-@embedded
+@embedded_only
 def test_a_ttl_is_kept_as_it_is(dns: LuaDns, zone: int, ttl: int) -> None:
     assert create(dns, zone, ttl=ttl).json["ttl"] == ttl
 
 
 @pytest.mark.parametrize("ttl", [-1, 2**31, 2**63 - 1, -(2**63)])
-@embedded
+@embedded_only
 def test_a_ttl_that_cannot_be_is_refused(dns: LuaDns, zone: int, ttl: int) -> None:
     refused(create(dns, zone, ttl=ttl), wrong("ttl", "TTL must be between 0 and 2147483647"))
 
@@ -258,7 +259,7 @@ def test_a_ttl_that_cannot_be_is_refused(dns: LuaDns, zone: int, ttl: int) -> No
         ("external_id", 7, "number", "string"),
     ],
 )
-@embedded
+@embedded_only
 def test_a_field_of_a_wrong_type_is_told_as_go_tells_it(
     dns: LuaDns, zone: int, field: str, value: Any, kind: str, type: str
 ) -> None:
@@ -279,7 +280,7 @@ def test_a_field_of_a_wrong_type_is_told_as_go_tells_it(
         (b"null", "json: cannot unmarshal null into Go value of type RecordForm"),
     ],
 )
-@embedded
+@embedded_only
 def test_a_body_that_is_no_object_is_refused(dns: LuaDns, zone: int, body: bytes, message: str) -> None:
     problem = {"classification": "DeserializationError", "message": message}
     refused(dns("POST", f"/zones/{zone}/records", body=body), problem)
@@ -314,7 +315,7 @@ def test_the_official_clients_get_the_array_that_they_parse(dns: LuaDns, zone: i
 
 
 @pytest.mark.parametrize("agent", ["", "python-requests/2.32", "goacme-lego/5", "Rubygems", "libcloud/3.9.1"])
-@embedded
+@embedded_only
 def test_everybody_else_gets_an_object(dns: LuaDns, zone: int, agent: str) -> None:
     headers = {"User-Agent": agent}
     reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, headers)
@@ -368,7 +369,7 @@ def test_several_records_of_one_name_and_type_live_together(dns: LuaDns, zone: i
 
 
 @pytest.mark.parametrize(("letter", "fitting"), [("x", 4), ("ü", 1), ("\U0001f600", 1)])
-@embedded
+@embedded_only
 def test_a_name_holds_as_much_as_one_item_of_the_store(dns: LuaDns, zone: int, letter: str, fitting: int) -> None:
     text = letter * (60_000 // len(letter.encode()))
     for number in range(fitting):

@@ -9,7 +9,8 @@ from chalicelib import settings
 from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, embedded, key_for, refused, stored, wrong
+from tests.luadns.conftest import LuaDns, key_for, refused, stored, wrong
+from tests.worlds import embedded_only
 
 MOMENT = 1_421_501_178.5
 SHOWN = (
@@ -73,7 +74,7 @@ def test_doubled_slashes_and_a_trailing_one_do_not_count(client: Client, dns: Lu
         (f"{'a' * 63}.org", f"{'a' * 63}.org"),
     ],
 )
-@embedded
+@embedded_only
 def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name: str) -> None:
     assert dns.make("/zones", {"name": given})["name"] == name
 
@@ -85,7 +86,7 @@ def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name
         *("a.b" * 90, "ex\u2028ample.org", "\0.org", "a_\u00ad.org\u202e"),
     ],
 )
-@embedded
+@embedded_only
 def test_what_cannot_be_a_zone_is_refused(dns: LuaDns, name: str) -> None:
     refused(dns("POST", "/zones", {"name": name}), wrong("name", "invalid name", "ValidationError"))
     assert stored() == []
@@ -279,7 +280,7 @@ def test_zones_are_listed_with_their_pages_told_in_both_spellings(dns: LuaDns) -
         ("page=2", []),
     ],
 )
-@embedded
+@embedded_only
 def test_a_list_of_zones_is_filtered_sorted_and_cut(dns: LuaDns, query: str, names: list[str]) -> None:
     for name in ("b.org", "a.org", "c.net"):
         dns.zone(name)
@@ -298,7 +299,7 @@ def test_a_list_of_zones_is_filtered_sorted_and_cut(dns: LuaDns, query: str, nam
         ("sort_by=x", "sort_by", "sort_by must be one of id, name, type, content, ttl, created_at, updated_at"),
     ],
 )
-@embedded
+@embedded_only
 def test_a_list_that_cannot_be_is_refused(dns: LuaDns, zone: int, query: str, field: str, message: str) -> None:
     refused(dns("GET", f"/zones/{zone}/records", query=query), wrong(field, message, "ValidationError"))
 

@@ -12,7 +12,8 @@ from chalicelib.luadns.resolver import Addresses, Answer, Resolver
 from chalicelib.luadns.tables import Zone
 from chalicelib.luadns.zone_data import name_of
 from standalone.dns.zones import Zones
-from tests.luadns.conftest import LuaDns, embedded
+from tests.luadns.conftest import LuaDns
+from tests.worlds import embedded_only
 
 ROWS = [
     ("www", "A", "192.0.2.1"),
@@ -157,7 +158,7 @@ def test_the_deepest_zone_answers(dns: LuaDns, zone: int) -> None:
     assert ask("subs.example.com.", "A").zone.origin == name_of("example.com.")  # type: ignore[union-attr]
 
 
-@embedded
+@embedded_only
 def test_many_threads_may_ask_a_large_zone_at_once(dns: LuaDns, zone: int) -> None:
     fill(dns, zone, 210)
     resolver = Resolver(Zones(lambda: 1).find, nobody)

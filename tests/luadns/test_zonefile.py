@@ -13,7 +13,8 @@ from chalicelib.core.errors import Invalid
 from chalicelib.luadns import contents, zonefile
 from chalicelib.luadns.tables import Record, Zone
 from tests.client import Reply
-from tests.luadns.conftest import LuaDns, embedded, key_for, refused
+from tests.luadns.conftest import LuaDns, key_for, refused
+from tests.worlds import embedded_only
 
 FILE = """\
 $TTL 1h
@@ -137,7 +138,7 @@ def test_a_file_may_replace_all_that_there_was(dns: LuaDns, zone: int) -> None:
          "0 https://example.com/"),
     ],
 )  # fmt: skip
-@embedded
+@embedded_only
 def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(
     dns: LuaDns, zone: int, text: str, field: str, message: str
 ) -> None:
@@ -146,20 +147,20 @@ def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(
     assert dns.own(zone) == []
 
 
-@embedded
+@embedded_only
 def test_records_that_cannot_stand_together_are_refused(dns: LuaDns, zone: int) -> None:
     reply = send(dns, zone, "www A 192.0.2.1\nwww CNAME example.net.\n")
     assert (reply.status, dns.own(zone)) == (400, [])
 
 
-@embedded
+@embedded_only
 def test_a_file_with_too_many_records_is_refused(dns: LuaDns, zone: int) -> None:
     with settings.override(luadns_max_records=10):
         reply = send(dns, zone, "".join(f"n{number} A 192.0.2.1\n" for number in range(11)))
     assert (reply.status, reply.json["message"]) == (400, "A zone has at most 10 records.")
 
 
-@embedded
+@embedded_only
 def test_what_is_no_text_or_too_long_is_refused(dns: LuaDns, zone: int) -> None:
     assert dns("POST", f"/zones/{zone}/import", body=b"\xff\xfe").status == 400
     assert dns("POST", f"/zones/{zone}/import", body=b";" * (2 * 1024 * 1024 + 1)).status == 413
@@ -167,7 +168,7 @@ def test_what_is_no_text_or_too_long_is_refused(dns: LuaDns, zone: int) -> None:
     assert send(dns, zone, "").json == []
 
 
-@embedded
+@embedded_only
 def test_a_file_for_a_zone_that_was_changed_is_refused(dns: LuaDns, zone: int) -> None:
     tag = dns("GET", f"/zones/{zone}/export").header("etag")
     dns.record(zone, "www", "A", "192.0.2.1")
@@ -177,7 +178,7 @@ def test_a_file_for_a_zone_that_was_changed_is_refused(dns: LuaDns, zone: int) -
     assert dns("POST", f"/zones/{zone}/import", body=body, headers={"If-Match": str(tag)}).status == 200
 
 
-@embedded
+@embedded_only
 def test_anothers_zone_is_not_there(dns: LuaDns, zone: int, client: Any, bob: Any) -> None:
     other = key_for(client, bob)
     assert other("GET", f"/zones/{zone}/export").status == 404

@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from chalicelib.core import accounts
 from chalicelib.core.tables import Account
+from tests import people
 from tests.client import Client
 from tests.pages.window import PASSWORD, Window
 from tests.servers import Server, serving
@@ -68,7 +68,7 @@ def alices(window: Window, alice: Account) -> Window:
 @pytest.fixture
 def admins(window: Window) -> Window:
     """The window, in which an administrator is logged in."""
-    window.enter(accounts.create("Root", "root@example.org", PASSWORD, rank="ADMIN"))
+    window.enter(people.register("Root", "root@example.org", PASSWORD, rank="ADMIN"))
     return window
 
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from chalicelib.core import accounts, invitations, two_factor
+from chalicelib.core import invitations, two_factor
 from chalicelib.core.tables import Account
+from tests import people
 from tests.pages.window import PASSWORD, Window, fresh
 
 
@@ -16,7 +17,7 @@ def test_a_member_is_no_administrator(alices: Window, path: str) -> None:
 
 
 def test_a_moderator_sees_people_and_no_addresses(window: Window, alice: Account) -> None:
-    window.enter(accounts.create("Mod", "mod@example.org", PASSWORD, rank="MODERATOR"))
+    window.enter(people.register("Mod", "mod@example.org", PASSWORD, rank="MODERATOR"))
     text = window.open("/account/people")
     assert "Alice" in text
     assert "alice@example.org" not in text

@@ -23,6 +23,7 @@ from tests.hel.conftest import package
 from tests.luadns.conftest import key_for
 from tests.luarocks.conftest import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event, sample
+from tests.worlds import embedded_only
 
 RESOURCES = Resources(moonbase.app.routes)
 PLACES = sorted(moonbase.site.tree.places(), key=lambda place: place.path)
@@ -30,8 +31,6 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ODD = "l ä+%/{x}"  # decoded; what a path parameter must arrive as
 API = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 BASES = (API, "https://api.test", "http://moonbase.test")
-
-embedded = pytest.mark.parametrize("aws", ["embedded"], indirect=True)
 
 
 def golden(method: str, path: str, stage: str = "", **more: Any) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def test_every_path_has_its_resource_and_its_parameters() -> None:
             assert params == {part[1:-1]: f"{ODD}{part}" for part in place.path.split("/") if "{" in part}
 
 
-@embedded
+@embedded_only
 @pytest.mark.parametrize("stage", ["", "prod"])
 def test_every_path_answers_as_it_does_here(client: Client, stage: str) -> None:
     """To whoever has no credential, so that nothing changes between the two; also to methods that it does not take."""

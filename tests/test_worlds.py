@@ -1,0 +1,41 @@
+"""The worlds in which tests run: each test finds its world empty."""
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.core import aws, blobs, ids
+from standalone.tables import MODELS
+from tests.people import register
+from tests.worlds import EMBEDDED, MOTO, WORLDS, world
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_a_world_is_empty_however_full_the_one_before_was(kind: str, tmp_path: Path) -> None:
+    for turn in "ab":
+        place = tmp_path / turn
+        place.mkdir()
+        with world(kind, place):
+            assert [item for model in MODELS for item in model.scan()] == []
+            assert list(blobs.listed()) == []
+            assert register("Alice", "alice@example.org", "wonderland").id == 1
+            assert ids.reserve("luarocks-version") == 1
+            blobs.put(b"x", "luarocks")
+
+
+def test_queues_and_hosted_zones_are_gone_with_their_world(tmp_path: Path) -> None:
+    for _ in range(2):
+        with world(MOTO, tmp_path):
+            queues, zones = aws.client("sqs"), aws.client("route53")
+            assert queues.list_queues().get("QueueUrls", []) == zones.list_hosted_zones()["HostedZones"] == []
+            queues.create_queue(QueueName="jobs")
+            zones.create_hosted_zone(Name="example.com", CallerReference="1")
+
+
+def test_a_world_inside_another_hides_it(tmp_path: Path) -> None:
+    """Some tests move an installation from one world to the other, and hold both."""
+    with world(MOTO, tmp_path):
+        register("Alice", "alice@example.org", "wonderland")
+        with world(EMBEDDED, tmp_path):
+            assert ids.reserve("account") == 1
+        assert ids.reserve("account") == 2
