@@ -1,1 +1,3 @@
 """Moonbase: four package and DNS dialects of the Lua world over one core."""
+
+__version__ = "0.1.0"

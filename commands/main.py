@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chalicelib import __version__
 from commands import (
     backup,
     catalogues,
@@ -37,6 +38,7 @@ from commands.stack import VARIABLE
 )
 @click.option("--stack", envvar=VARIABLE, metavar="NAME", help="The installation on AWS whose stack is called so.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and nothing else.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool) -> None:
     """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""

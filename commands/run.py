@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -13,18 +12,25 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib.core.errors import CoreError
 from commands import stack
 
+# Options that print something and need no installation.
+_ABOUT_ITSELF = {"-h", "--help", "--version"}
 
-def run(arguments: Sequence[str]) -> NoReturn:
-    """Leave with 0, or with the code that the command chose; with 1 for a refusal; with 2 for words that are none."""
+
+def run() -> NoReturn:
+    """Run the command that `sys.argv` names: what `moonbase` calls, in a checkout and installed.
+
+    The exit code is the command's own, mostly 0; 1 for a refusal; 2 for a command line that cannot be read.
+    """
+    arguments = sys.argv[1:]
     try:
-        if (name := stack.named(arguments)) and not {"-h", "--help"} & set(arguments):
+        if (name := stack.named(arguments)) and not _ABOUT_ITSELF & set(arguments):
             stack.enter(name)
         from commands.main import main  # here, because the settings are read with it, and may be wrong
 
-        code = main.main(list(arguments), prog_name="moonbase", standalone_mode=False)
+        code = main.main(arguments, prog_name="moonbase", standalone_mode=False)
     except click.UsageError as error:
         error.show()
-        _refuse(arguments, error.format_message(), error.exit_code)
+        _refuse(error.format_message(), error.exit_code)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
@@ -32,11 +38,11 @@ def run(arguments: Sequence[str]) -> NoReturn:
     except (CoreError, OSError, ValueError, sqlite3.Error, BotoCoreError, ClientError, PynamoDBException) as error:
         message = str(error) or type(error).__name__
         click.echo(f"moonbase: {message}", err=True)
-        _refuse(arguments, message, 1)
+        _refuse(message, 1)
     sys.exit(code)
 
 
-def _refuse(arguments: Sequence[str], message: str, code: int) -> NoReturn:
-    if "--json" in arguments:
+def _refuse(message: str, code: int) -> NoReturn:
+    if "--json" in sys.argv[1:]:
         click.echo(json.dumps({"error": message}))
     sys.exit(code)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.checkout import COMMAND
+
 if TYPE_CHECKING:
     from standalone.dns.server import Sockets
 
@@ -17,8 +19,8 @@ _WELCOME = """\
 Moonbase serves {url}   (data in {data})
 
 First steps, in another terminal:
-  ./moonbase --data {data} user create NAME --email NAME@example.org
-  ./moonbase --data {data} key create NAME --service luarocks
+  {command} --data {data} user create NAME --email NAME@example.org
+  {command} --data {data} key create NAME --service luarocks
   luarocks upload --server={url} --temp-key=KEY MODULE-1.0-1.rockspec
   luarocks install --only-server={url} MODULE
 """
@@ -108,7 +110,7 @@ def serve(
     name = f"[{host}]" if ":" in host else host
     url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
     started = {"url": url, "data": str(data)}
-    click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(**started))
+    click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(command=COMMAND, **started))
     run(config, listener)
 
 

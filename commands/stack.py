@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from commands import checkout
+
 VARIABLE = "MOONBASE_STACK"
 
 
@@ -20,8 +22,10 @@ def enter(name: str) -> None:
     """Let this process have the settings that the stack's functions have.
 
     Tables are named when the models are first imported: so this comes before. Raises FileNotFoundError for a stack
-    that is not there, and ValueError when AWS cannot be asked.
+    that is not there, and ValueError when AWS cannot be asked or this is no checkout.
     """
+    if not checkout.PRESENT:
+        raise ValueError("--stack needs a checkout of Moonbase, as deploying does: run ./moonbase there")
     from infra.account import enter as enter_account
     from infra.stack import Stack
     from infra.stages import Refused

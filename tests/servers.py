@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ from urllib.parse import urlencode, urlsplit
 from tests.luarocks.conftest import rockspec
 
 MOONBASE = Path(__file__).parent.parent / "moonbase"
+CHECKOUT = (sys.executable, str(MOONBASE))
 
 
-def moonbase(data: Path, *arguments: str) -> Any:
+def moonbase(data: Path, *arguments: str, program: Sequence[str] = CHECKOUT) -> Any:
     """Run the command line with --json, as an administrator does beside a running server."""
-    command = [sys.executable, str(MOONBASE), "--data", str(data), "--json", *arguments]
+    command = [*program, "--data", str(data), "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return json.loads(done.stdout)
 
@@ -36,11 +37,13 @@ class Server:
     url: str
     data: Path
     process: "subprocess.Popen[bytes]"
+    program: Sequence[str] = CHECKOUT
 
     def make_key(self, username: str, service: str = "luarocks") -> str:
         """A new account's key."""
-        moonbase(self.data, "user", "create", username, "--email", f"{username}@example.org")
-        return str(moonbase(self.data, "key", "create", username, "--service", service)["key"])
+        user = ("user", "create", username, "--email", f"{username}@example.org")
+        moonbase(self.data, *user, program=self.program)
+        return str(moonbase(self.data, "key", "create", username, "--service", service, program=self.program)["key"])
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
@@ -128,16 +131,22 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    data: Path, *options: str, scheme: str = "http", environment: Mapping[str, str] | None = None
+    data: Path,
+    *options: str,
+    scheme: str = "http",
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = CHECKOUT,
 ) -> Iterator[Server]:
     """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`.
 
-    `environment` comes on top of this process's. What the server says is in `server.log` beside `data`.
+    `environment` comes on top of this process's. `program` is the command line, by default this checkout's. What the
+    server says is in `server.log` beside `data`, which is its working directory too.
     """
     port = free_port()
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", str(port), *options],
+        [*program, "--data", str(data), "serve", "--port", str(port), *options],
+        cwd=data.parent,
         stdout=log,
         stderr=log,
         env={**os.environ, **(environment or {})},
@@ -145,7 +154,7 @@ def serving(
     )
     try:
         wait_for(port, process)
-        yield Server(f"{scheme}://127.0.0.1:{port}", data, process)
+        yield Server(f"{scheme}://127.0.0.1:{port}", data, process, program)
     finally:
         if process.poll() is None:
             process.terminate()
