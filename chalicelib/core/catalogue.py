@@ -7,9 +7,12 @@ When item `n` is not there, the log was folded past this process and it starts a
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Generic
 
 from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
+from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
 from chalicelib.core.snapshots import Entry, Snapshot, Value
@@ -19,63 +22,74 @@ from chalicelib.core.tables import Change
 FOLD_EVERY = 256
 TRIES = 20
 
-Changes = dict[str, Value | None]
-Decision = Callable[[Snapshot, Transaction], Changes]
+Changes = dict[str, E | None]  # key -> the new entry, None: gone
+Decision = Callable[[Snapshot[E], Transaction], tuple[Changes[E], R]]
 
 
-class Catalogue:
+class Catalogue(Generic[E]):
     """One list that everybody may see, such as all rocks.
 
-    `entities` yields (key, value) for every entry from the entities themselves: what `rebuild` goes by. `settled` gives
-    a value without its counters, which may run ahead in the entities, None when nothing is left of it; by the rest
-    `fsck` compares both.
+    `kinds` is the type of its entries, or all members of a union of tagged structs; `shape` is the number of their
+    list of fields: whoever appends a field raises it, see docs/decisions/0025-typed-entries.md. `entities` yields
+    (key, entry) for every entry from the entities themselves: `rebuild` stores these. `reload(key, entry)` returns one
+    entry from the entities, None when it is not there under that key; `entry` is what code of an older shape knew of
+    it. `without_counters(entry)` leaves out what may be newer in the entities, None when nothing else is left; fsck
+    compares the results.
     """
 
-    named: dict[str, "Catalogue"] = {}
+    named: dict[str, "Catalogue[Any]"] = {}
 
     def __init__(
         self,
         name: str,
-        entities: Callable[[], Iterable[tuple[str, Value]]],
-        settled: Callable[[Value], Value | None] = lambda value: value,
+        kinds: Kinds[E],
+        *,
+        shape: int,
+        entities: Callable[[], Iterable[tuple[str, E]]],
+        reload: Callable[[str, E], E | None],
+        without_counters: Callable[[E], E | None] = lambda entry: entry,
     ) -> None:
         self.name = name
+        self.codec = Codec(kinds, shape)
         self.entities = entities
-        self.settled = settled
-        self._log = ChangeLog(name)
-        self._snapshot = Snapshot(0, 0, {})
+        self.without_counters = without_counters
+        self._reload = reload
+        self._log = ChangeLog(name, self.codec)
+        self._snapshot: Snapshot[E] = Snapshot(0, 0, {})
         self._publishing = Lock(f"catalogue-{name}")
+        self._upgrading = Lock(f"catalogue-upgrade-{name}")
         Catalogue.named[name] = self
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot[E]:
         """The catalogue as it stands now: one strongly consistent Query when this process is warm."""
-        known = self._snapshot
-        if known.sequence:
-            changes = self._log.changes_from(known.sequence)
-            if changes and _follows(known.sequence - 1, changes):
-                return self._advance(self._apply(known, changes[1:]))
-        return self._advance(self._cold_snapshot())
+        try:
+            return self._advance(self._follow(self._snapshot) or self._cold_snapshot())
+        except Outdated:
+            return self._advance(self._upgrade())
 
-    def publish(self, decide: Decision) -> Snapshot:
-        """Change entries, and whatever belongs to them, in one transaction; returns the snapshot after it.
+    def publish(self, decide: Decision[E, R]) -> tuple[Snapshot[E], R]:
+        """Change entries, and whatever belongs to them, in one transaction.
 
-        `decide` gets the newest snapshot and a transaction to add its own writes to, and returns the entries to change
-        (None: gone). It is called again when somebody else published meanwhile. Raises Busy after `TRIES`.
+        `decide` gets the newest snapshot and a transaction to add its own writes to. It returns the entries to change
+        (None: gone) and a result; it is called again when somebody else published meanwhile, or it raises Contended.
+        Returns the snapshot after the change and the result of the decision that was committed. Raises Busy after
+        `TRIES`.
         """
         for attempt in range(TRIES):
             with self._publishing.held():
                 snapshot = self.snapshot()
                 writes = Transaction()
-                changed = self._change(snapshot, writes, decide(snapshot, writes))
                 try:
+                    changes, result = decide(snapshot, writes)
+                    changed = self._change(snapshot, writes, changes)
                     writes.commit()
-                    return self._advance(changed)
+                    return self._advance(changed), result
                 except Contended:
                     pass
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311
         raise Busy("Too many changes at once.", retry_after=2)
 
-    def join(self, writes: Transaction, decide: Callable[[Snapshot], Changes]) -> None:
+    def join(self, writes: Transaction, decide: Callable[[Snapshot[E]], Changes[E]]) -> None:
         """Change entries here in the transaction of another catalogue: its `publish` decides on both, and calls this.
 
         When somebody else changed this one meanwhile, that other decision is made anew.
@@ -92,28 +106,28 @@ class Catalogue:
             return
         self._log.drop_folded()
 
-    def rebuild(self, after: int = 0) -> Snapshot:
+    def rebuild(self, after: int = 0) -> Snapshot[E]:
         """Make all entries anew from the entities, announced by one change item, whose number is above `after`."""
-        return self._replace(lambda _: {key: Entry(key, value) for key, value in self.entities()}, _after, after)
+        return self._replace(self._log.position, lambda _: self._from_entities(), _after, after)
 
-    def refresh(self, renew: Callable[[Snapshot], Changes], *, modifies: bool = True) -> Snapshot:
+    def refresh(self, renew: Callable[[Snapshot[E]], Changes[E]], *, modifies: bool = True) -> Snapshot[E]:
         """Bring any number of entries up to date, such as their counters, announced by one change item.
 
         `renew` gets the newest snapshot and returns what is to change; with nothing, nothing is written. Unless it
         `modifies`, Last-Modified stays: for what no dated answer shows.
         """
 
-        def entries(snapshot: Snapshot) -> dict[str, Entry] | None:
+        def entries(snapshot: Snapshot[E]) -> dict[str, Entry[E]] | None:
             changes = renew(snapshot)
             return snapshot.changed(changes.items(), 0, 0).entries if changes else None
 
-        return self._replace(entries, _after if modifies else lambda snapshot: snapshot.modified_at)
+        return self._replace(self.snapshot, entries, _after if modifies else lambda snapshot: snapshot.modified_at)
 
     def forget(self) -> None:
         """Drop what this process holds, as if it had just started."""
         self._snapshot = Snapshot(0, 0, {})
 
-    def _change(self, snapshot: Snapshot, writes: Transaction, changes: Changes) -> Snapshot:
+    def _change(self, snapshot: Snapshot[E], writes: Transaction, changes: Changes[E]) -> Snapshot[E]:
         """Add changes to a transaction; returns the snapshot as it is when that is committed."""
         modified_at = _after(snapshot) if changes else snapshot.modified_at
         sequence = self._log.append(writes, snapshot, changes, modified_at)
@@ -122,12 +136,16 @@ class Catalogue:
         return snapshot.changed(changes.items(), sequence, modified_at)
 
     def _replace(
-        self, renew: Callable[[Snapshot], dict[str, Entry] | None], date: Callable[[Snapshot], int], after: int = 0
-    ) -> Snapshot:
-        """Put other entries in the place of all; None leaves them."""
+        self,
+        read: Callable[[], Snapshot[E]],
+        renew: Callable[[Snapshot[E]], dict[str, Entry[E]] | None],
+        date: Callable[[Snapshot[E]], int],
+        after: int = 0,
+    ) -> Snapshot[E]:
+        """Put other entries in the place of all that `read` returns; None leaves them."""
         for _ in range(TRIES):
             with self._publishing.held():
-                snapshot = self.snapshot()
+                snapshot = read()
                 entries = renew(snapshot)
                 if entries is None:
                     return snapshot
@@ -138,18 +156,44 @@ class Catalogue:
             time.sleep(random.uniform(0, 0.05))  # noqa: S311
         raise Busy("Too many changes at once.", retry_after=2)
 
-    def _advance(self, snapshot: Snapshot) -> Snapshot:
+    def _advance(self, snapshot: Snapshot[E]) -> Snapshot[E]:
         """Make `snapshot` the one that this process holds, unless another thread went further."""
         if snapshot.sequence > self._snapshot.sequence:
             self._snapshot = snapshot
         return snapshot
 
-    def _cold_snapshot(self) -> Snapshot:
-        """The snapshot and the changes after it; read again when a fold came between."""
+    def _follow(self, known: Snapshot[E]) -> Snapshot[E] | None:
+        """A snapshot after the changes since; None when it is empty, or the log was folded past it."""
+        changes = self._log.changes_from(known.sequence) if known.sequence else []
+        if not changes or not _follows(known.sequence - 1, changes):
+            return None
+        return self._apply(known, changes[1:])
+
+    def _upgrade(self) -> Snapshot[E]:
+        """Replace the stored snapshot of an older shape: by one process of a machine, while the others wait.
+
+        Publishers go on meanwhile. Their changes follow the new snapshot as they follow any.
+        """
+        with self._upgrading.held():
+            with suppress(Outdated):
+                return self._cold_snapshot()  # another process has upgraded it
+            position = self._log.position()
+            snapshot = Snapshot(position.sequence, position.modified_at, self._from_entities())
+            with suppress(Contended):  # another machine has upgraded it
+                self._log.fold(snapshot, upgrade=True)
+            return snapshot
+
+    def _from_entities(self) -> dict[str, Entry[E]]:
+        return {key: Entry(key, value) for key, value in self.entities()}
+
+    def _cold_snapshot(self) -> Snapshot[E]:
+        """The snapshot and the changes after it; read again when a fold came between. Raises Outdated."""
         for _ in range(3):
             head = self._log.head()
             if head is None:
                 return Snapshot(0, 0, {})
+            if (head.shape or 0) < self.codec.shape:
+                raise Outdated
             start = int(head.snapshot_sequence)
             snapshot = Snapshot(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot, {}))
             changes = self._log.changes_from(start + 1)
@@ -157,7 +201,7 @@ class Catalogue:
                 return self._apply(snapshot, changes)
         raise Busy("The catalogue is being folded.", retry_after=1)
 
-    def _apply(self, snapshot: Snapshot, changes: list[Change]) -> Snapshot:
+    def _apply(self, snapshot: Snapshot[E], changes: list[Change]) -> Snapshot[E]:
         """The snapshot after some changes; of whole snapshots among them only the last is read."""
         if not changes:
             return snapshot
@@ -167,8 +211,18 @@ class Catalogue:
             entries = self._log.read_snapshot(changes[start].snapshot, snapshot.entries)
             snapshot = Snapshot(snapshot.sequence, snapshot.modified_at, entries)
             changes = changes[start + 1 :]
-        values = ((change.key, self._log.read_value(change)) for change in changes)
+        values = ((change.key, self._value(change)) for change in changes)
         return snapshot.changed(values, int(last.sequence), int(last.modified_at))
+
+    def _value(self, change: Change) -> E | None:
+        """A changed entry; by code of an older shape, as the entities have it now.
+
+        When they do not have it, a later change removes it: until then it stays as that code knew it.
+        """
+        value = self._log.read_value(change)
+        if value is None or change.shape >= self.codec.shape:
+            return value
+        return self._reload(change.key, value) or value
 
 
 @jobs.handles("fold-catalogue")
@@ -183,7 +237,7 @@ def _fold_all() -> None:
         catalogue.fold()
 
 
-def _after(snapshot: Snapshot) -> int:
+def _after(snapshot: Snapshot[Any]) -> int:
     return max(int(time.time()), snapshot.modified_at + 1)
 
 

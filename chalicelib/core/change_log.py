@@ -4,12 +4,11 @@ import secrets
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any, cast
-
-import orjson
+from typing import Any, Generic
 
 from chalicelib.core import blobs, inventory
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.entries import Codec, E, Outdated
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
@@ -17,10 +16,11 @@ KEEP_FOLDED = 48 * 3600
 LARGE_ENTRY = 64 * 1024
 
 
-class ChangeLog:
-    """The log of one catalogue."""
+class ChangeLog(Generic[E]):
+    """The log of one catalogue; `codec` encodes its entries, and says of which shape they are."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, codec: Codec[E]) -> None:
+        self._codec = codec
         self._head = f"catalogue#{name}"
         self._log = f"catalogue-log#{name}"
         self._folds = f"catalogue-folds#{name}"
@@ -34,42 +34,62 @@ class ChangeLog:
         """The changes with this number or a higher one, in order."""
         return list(Change.query(self._log, Change.sk >= _sort_key(sequence), consistent_read=True))
 
-    def read_snapshot(self, key: str | None, known: Mapping[str, Entry]) -> dict[str, Entry]:
-        """All entries of a snapshot; none where there is none. What stands in `known` alike is that same object."""
+    def position(self) -> Snapshot[E]:
+        """The number and date of the newest change, without any entry."""
+        head = self.head()
+        if head is None:
+            return Snapshot(0, 0, {})
+        sequence, modified_at = int(head.sequence), int(head.snapshot_modified_at)
+        newest = self.changes_from(sequence)[:1] if sequence else []
+        return Snapshot(sequence, int(newest[0].modified_at) if newest else modified_at, {})
+
+    def read_snapshot(self, key: str | None, known: Mapping[str, Entry[E]]) -> dict[str, Entry[E]]:
+        """All entries of a snapshot; none without a key. What equals an entry of `known` is that same object.
+
+        Raises Outdated for a snapshot by code of an older shape.
+        """
         if key is None:
             return {}
-        values = orjson.loads(zlib.decompress(blobs.get(key)))
+        values = self._codec.decode_all(zlib.decompress(blobs.get(key)))
         return {key: _same_or_new(known.get(key), key, value) for key, value in values.items()}
 
-    def read_value(self, change: Change) -> Value | None:
-        """A changed entry; None when it is gone."""
-        body = blobs.get(change.blob) if change.blob else change.body
-        return cast(Value, orjson.loads(body)) if body else None
+    def read_value(self, change: Change) -> E | None:
+        """A changed entry as the code that changed it knew it; None when it is gone.
+
+        Raises Outdated for what was written before changes had shapes.
+        """
+        if not change.shape:
+            raise Outdated
+        body = blobs.get(change.blob) if change.blob else change.entry
+        return self._codec.decode(body, int(change.shape)) if body else None
 
     def append(
-        self, writes: Transaction, snapshot: Snapshot, changes: Mapping[str, Value | None], modified_at: int
+        self, writes: Transaction, snapshot: Snapshot[E], changes: Mapping[str, E | None], modified_at: int
     ) -> int:
         """Add changes to a transaction, on condition that the catalogue is at `snapshot`; returns the new number."""
         sequence = snapshot.sequence
         for key, value in changes.items():
             sequence += 1
-            body = orjson.dumps(value) if value is not None else None
+            body = self._codec.encode(value) if value is not None else None
             if body is not None and len(body) > LARGE_ENTRY:
                 large = blobs.put(body, f"{self._area}/entry-{sequence}")
                 writes.create(self._change(sequence, modified_at, key=key, blob=large.key))
             else:
-                writes.create(self._change(sequence, modified_at, key=key, body=body.decode() if body else None))
-        self._move(writes, snapshot, sequence)
+                writes.create(self._change(sequence, modified_at, key=key, entry=body))
+        first = {} if snapshot.sequence else {"shape": self._codec.shape}
+        self._move(writes, snapshot, sequence, **first)
         return sequence
 
-    def replace(self, snapshot: Snapshot, entries: dict[str, Entry], modified_at: int, after: int = 0) -> Snapshot:
+    def replace(
+        self, snapshot: Snapshot[E], entries: dict[str, Entry[E]], modified_at: int, after: int = 0
+    ) -> Snapshot[E]:
         """Put other entries in the place of all, announced by one change above `after`. Raises storage.Contended."""
         new = Snapshot(max(snapshot.sequence, after) + 1, modified_at, entries)
         stored = self._write_snapshot(new)
         writes = Transaction()
         writes.create(self._change(new.sequence, modified_at, snapshot=stored))
         writes.create(self._fold(new, stored))
-        self._move(writes, snapshot, new.sequence, **_pointer(new, stored))
+        self._move(writes, snapshot, new.sequence, **self._pointer(new, stored))
         try:
             writes.commit()
         except Contended:
@@ -77,10 +97,14 @@ class ChangeLog:
             raise
         return new
 
-    def fold(self, snapshot: Snapshot) -> None:
-        """Make `snapshot` the snapshot that cold processes start from, unless there is a newer one."""
+    def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> None:
+        """Make `snapshot` the one that cold processes start from, unless there is a newer one.
+
+        An `upgrade` also replaces one of the same number. Raises storage.Contended.
+        """
         head = self.head()
-        if head is None or head.snapshot_sequence >= snapshot.sequence:
+        limit = snapshot.sequence + int(upgrade)
+        if head is None or head.snapshot_sequence >= limit:
             return
         stored = self._write_snapshot(snapshot)
         writes = Transaction()
@@ -88,8 +112,8 @@ class ChangeLog:
         moved = Head(self._head, "head")
         writes.update(
             moved,
-            moved.assign(**_pointer(snapshot, stored)),
-            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < snapshot.sequence),
+            moved.assign(**self._pointer(snapshot, stored)),
+            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < limit),
         )
         try:
             writes.commit()
@@ -121,7 +145,7 @@ class ChangeLog:
             if change.blob:
                 blobs.delete(change.blob)
 
-    def _move(self, writes: Transaction, known: Snapshot, sequence: int, **more: Any) -> None:
+    def _move(self, writes: Transaction, known: Snapshot[E], sequence: int, **more: Any) -> None:
         """Move the head from where `known` is."""
         head = Head(self._head, "head")
         stands = Head.sequence == known.sequence
@@ -130,20 +154,30 @@ class ChangeLog:
         writes.update(head, head.assign(kind=Head, sequence=sequence, **more), stands)
 
     def _change(self, sequence: int, modified_at: int, **what: Any) -> Change:
-        return Change(self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, **what)
+        shape = self._codec.shape
+        return Change(self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, shape=shape, **what)
 
-    def _fold(self, snapshot: Snapshot, stored: str) -> Fold:
-        sort_key = _sort_key(snapshot.sequence)
+    def _fold(self, snapshot: Snapshot[E], stored: str) -> Fold:
+        sort_key = f"{_sort_key(snapshot.sequence)}-{secrets.token_hex(4)}"
         return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=stored, at=int(time.time()))
 
-    def _write_snapshot(self, snapshot: Snapshot) -> str:
+    def _pointer(self, snapshot: Snapshot[E], stored: str) -> dict[str, Any]:
+        """What the head says of its snapshot."""
+        return {
+            "snapshot": stored,
+            "snapshot_sequence": snapshot.sequence,
+            "snapshot_modified_at": snapshot.modified_at,
+            "shape": self._codec.shape,
+        }
+
+    def _write_snapshot(self, snapshot: Snapshot[E]) -> str:
         """Keep all entries in one blob of their own: two processes may do so at once, and one takes its blob back."""
         values = {key: entry.value for key, entry in snapshot.entries.items()}
         place = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
-        return blobs.put(zlib.compress(orjson.dumps(values)), place).key
+        return blobs.put(zlib.compress(self._codec.encode_all(values)), place).key
 
 
-def _same_or_new(known: Entry | None, key: str, value: Value) -> Entry:
+def _same_or_new(known: Entry[E] | None, key: str, value: E) -> Entry[E]:
     return known if known and known.value == value else Entry(key, value)
 
 
@@ -152,15 +186,6 @@ def _blobs_of(item: CoreItem) -> list[str | None]:
     if isinstance(item, Change):
         return [item.blob, item.snapshot]
     return [item.snapshot] if isinstance(item, Head | Fold) else []
-
-
-def _pointer(snapshot: Snapshot, stored: str) -> dict[str, Any]:
-    """What the head says of its snapshot."""
-    return {
-        "snapshot": stored,
-        "snapshot_sequence": snapshot.sequence,
-        "snapshot_modified_at": snapshot.modified_at,
-    }
 
 
 def _sort_key(sequence: int) -> str:

@@ -3,35 +3,39 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
+
+from chalicelib.core.entries import E
 
 REMEMBERED = 256
 REMEMBERED_WEIGHT = 64 * 1024 * 1024
 
 T = TypeVar("T")
 Value = dict[str, Any]
-Groups = dict[Hashable, dict[str, "Entry"]]
-GroupsOf = Callable[["Entry"], Iterable[Hashable]]
 
 
-class Entry:
-    """One public entry; `value` is plain JSON data and is never changed in place."""
+class Entry(Generic[E]):
+    """One public entry under its key, and what was made from it."""
 
     __slots__ = ("_kept", "key", "value")
 
-    def __init__(self, key: str, value: Value) -> None:
+    def __init__(self, key: str, value: E) -> None:
         self._kept: dict[Hashable, Any] = {}
         self.key = key
         self.value = value
 
-    def keep(self, name: Hashable, build: Callable[["Entry"], T]) -> T:
+    def keep(self, name: Hashable, build: Callable[["Entry[E]"], T]) -> T:
         """What `build` makes of this entry, made once for as long as the entry stands."""
         if name not in self._kept:
             self._kept[name] = build(self)
         return cast(T, self._kept[name])
 
 
-class Snapshot:
+Groups = dict[Hashable, dict[str, Entry[E]]]
+GroupsOf = Callable[[Entry[E]], Iterable[Hashable]]
+
+
+class Snapshot(Generic[E]):
     """All entries of a catalogue at one sequence number.
 
     `modified_at` is when that number was reached, in epoch seconds. It grows with every change, by a second at least,
@@ -40,9 +44,9 @@ class Snapshot:
 
     __slots__ = ("_grouped", "_kept", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
 
-    def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry]) -> None:
+    def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry[E]]) -> None:
         self._kept: dict[Hashable, Any] = {}
-        self._grouped: dict[GroupsOf, Groups] = {}
+        self._grouped: dict[GroupsOf[E], Groups[E]] = {}
         self._remembered: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._weight = 0
         self._remembering = threading.Lock()
@@ -50,7 +54,7 @@ class Snapshot:
         self.modified_at = modified_at
         self.entries = entries
 
-    def keep(self, name: Hashable, build: Callable[["Snapshot"], T]) -> T:
+    def keep(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
         """What `build` makes of this snapshot, made once for as long as nothing changes.
 
         `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
@@ -59,7 +63,9 @@ class Snapshot:
             self._kept[name] = build(self)
         return cast(T, self._kept[name])
 
-    def remember(self, name: Hashable, build: Callable[["Snapshot"], T], weigh: Callable[[T], int] = lambda _: 0) -> T:
+    def remember(
+        self, name: Hashable, build: Callable[["Snapshot[E]"], T], weigh: Callable[[T], int] = lambda _: 0
+    ) -> T:
         """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held.
 
         `weigh` tells the bytes of what was built; together they stay below `REMEMBERED_WEIGHT`.
@@ -76,25 +82,25 @@ class Snapshot:
                 self._weight -= self._remembered.popitem(last=False)[1][1]
         return built
 
-    def group(self, groups_of: GroupsOf, name: Hashable) -> Mapping[str, Entry]:
+    def group(self, groups_of: GroupsOf[E], name: Hashable) -> Mapping[str, Entry[E]]:
         """The entries, by key, that `groups_of` puts into the group `name`.
 
         The groups are made once, and then carried from snapshot to snapshot: a change costs work for the changed entry.
         """
         if groups_of not in self._grouped:
-            groups: Groups = {}
+            groups: Groups[E] = {}
             for entry in self.entries.values():
                 _join(groups, groups_of, entry)
             self._grouped[groups_of] = groups
         return self._grouped[groups_of].get(name, {})
 
-    def changed(self, changes: Iterable[tuple[str, Value | None]], sequence: int, modified_at: int) -> "Snapshot":
+    def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
         """The snapshot after entries changed, one by one (None: gone); the others are the same objects.
 
         A changed entry keeps its place, a new one is the last.
         """
         entries = dict(self.entries)
-        replaced: dict[str, Entry | None] = {}
+        replaced: dict[str, Entry[E] | None] = {}
         for key, value in changes:
             replaced.setdefault(key, entries.get(key))
             if value is None:
@@ -107,16 +113,19 @@ class Snapshot:
         return snapshot
 
 
-def _join(groups: Groups, groups_of: GroupsOf, entry: Entry) -> None:
+def _join(groups: Groups[E], groups_of: GroupsOf[E], entry: Entry[E]) -> None:
     for name in groups_of(entry):
         groups.setdefault(name, {})[entry.key] = entry
 
 
 def _regrouped(
-    groups: Groups, groups_of: GroupsOf, replaced: Mapping[str, Entry | None], entries: Mapping[str, Entry]
-) -> Groups:
+    groups: Groups[E],
+    groups_of: GroupsOf[E],
+    replaced: Mapping[str, Entry[E] | None],
+    entries: Mapping[str, Entry[E]],
+) -> Groups[E]:
     """The groups after the entries of `replaced` (as they were) became those of `entries`."""
-    changed: Groups = {}
+    changed: Groups[E] = {}
     for key, old in replaced.items():
         entry = entries.get(key)
         left = set(groups_of(old)) if old else set()

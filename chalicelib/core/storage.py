@@ -2,7 +2,8 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -49,11 +50,26 @@ def table_name(service: str) -> str:
 
 
 class Item(Model):
-    """An item of any of our tables: two string keys, and a moment after which it may vanish."""
+    """An item of any of our tables: two string keys, and a moment after which it may vanish.
+
+    Attributes that newer code stored, and this code does not know, are written back with a whole item.
+    """
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     expires_at = TTLAttribute(null=True)
+    _unknown: Mapping[str, Any] = {}
+
+    @classmethod
+    def _instantiate(cls: type[_Self], attribute_values: dict[str, Any]) -> _Self:
+        item = super()._instantiate(attribute_values)
+        if unknown := attribute_values.keys() - _names(type(item)):
+            item._unknown = {name: attribute_values[name] for name in unknown}
+        return item
+
+    def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:
+        """The item as it is stored."""
+        return {**super().serialize(null_check), **self._unknown}
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
@@ -108,6 +124,12 @@ class Item(Model):
                 raise UpdateError("Failed to update item", cast(VerboseClientError, error)) from error
             refused = cast(ClientError, error.__cause__).response.get("Item")
             return False, type(self).from_raw_data(refused) if refused else None
+
+
+@cache
+def _names(model: type[Item]) -> frozenset[str]:
+    """The names by which a model's attributes are stored."""
+    return frozenset(attribute.attr_name for attribute in model.get_attributes().values())
 
 
 class Contended(Busy):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
@@ -166,24 +167,26 @@ class Head(CoreItem, discriminator="catalogue-head"):
     snapshot = UnicodeAttribute(null=True)  # the blob with all entries at `snapshot_sequence`
     snapshot_sequence = NumberAttribute(default=0)
     snapshot_modified_at = NumberAttribute(default=0)
+    shape = NumberAttribute(null=True)  # of the entries in `snapshot`, or of the first change where there is none
 
 
 class Change(CoreItem, discriminator="catalogue-change"):
     """One step of a catalogue's log. `catalogue-log#<name>` / `<sequence, 12 digits>`.
 
-    Either one entry (`body`, or `blob` when it is large; neither: the entry is gone), or a whole new `snapshot`.
+    Either one entry (`entry`, or `blob` when it is large; neither: the entry is gone), or a whole new `snapshot`.
     """
 
     sequence = NumberAttribute()
     modified_at = NumberAttribute()  # epoch seconds, see catalogue.Snapshot
     key = UnicodeAttribute(null=True)
-    body = UnicodeAttribute(null=True)
+    shape = NumberAttribute(null=True)  # of the code that wrote it; None before there were shapes
+    entry = BinaryAttribute(null=True, legacy_encoding=False)
     blob = UnicodeAttribute(null=True)
     snapshot = UnicodeAttribute(null=True)
 
 
 class Fold(CoreItem, discriminator="catalogue-fold"):
-    """When a snapshot was made. `catalogue-folds#<name>` / `<sequence, 12 digits>`."""
+    """When a snapshot was made. `catalogue-folds#<name>` / `<sequence, 12 digits>-<random>`."""
 
     sequence = NumberAttribute()
     snapshot = UnicodeAttribute()

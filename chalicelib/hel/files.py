@@ -13,6 +13,7 @@ from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import now
 from chalicelib.hel import auth, counts, index, room
+from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import File
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # stands in a URL as it is: hpm encodes nothing
@@ -87,21 +88,17 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
     if caller.account.username.lower() != owner.lower() and not auth.is_admin(caller):
         raise auth.refusal("delete_file")
 
-    blob = ""
-
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
-        nonlocal blob
+    def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str]:
         file = get(owner, sha256)
         if used_by := _user_of(snapshot, owner.lower(), sha256):
             raise Conflict(f"The package {used_by} is made of this file.")
-        blob = file.blob
-        writes.delete(file, File.blob == blob)
+        writes.delete(file, File.blob == file.blob)
         writes.delete(counts.find(counts.file(owner, sha256)))
         room.take(writes, int(file.account_id), file_bytes=-room.of_file(int(file.size)))
         writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
-        return {}
+        return {}, file.blob
 
-    index.catalogue.publish(decide)
+    _, blob = index.catalogue.publish(decide)
     blobs.delete(blob)
 
 
@@ -127,10 +124,10 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> F
     return file
 
 
-def _user_of(snapshot: Snapshot, owner: str, sha256: str) -> str | None:
+def _user_of(snapshot: Snapshot[PackageEntry], owner: str, sha256: str) -> str | None:
     for entry in snapshot.entries.values():
-        if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value["owners"]}:
-            return str(entry.value["name"])
+        if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value.owners}:
+            return entry.value.name
     return None
 
 

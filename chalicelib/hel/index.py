@@ -5,30 +5,42 @@ stand in the order of creation. Views and downloads in them are as old as the la
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import cast
+from contextlib import suppress
 
 import orjson
 
 from chalicelib.core import blobs, inventory, jobs
 from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.entries import replace
+from chalicelib.core.errors import NotFound
+from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.storage import Contended
 from chalicelib.hel import counts, model
+from chalicelib.hel.entry import Dependency, PackageEntry, Version, VersionFile
 from chalicelib.hel.model import Document
-from chalicelib.hel.tables import Count, File, HelItem, Package
+from chalicelib.hel.tables import Count, File, HelItem, Package, package_pk
 
 AREA = "hel"
 REFRESH_EVERY = 600
 
 
-def entities() -> Iterator[tuple[str, Value]]:
+def entities() -> Iterator[tuple[str, PackageEntry]]:
     """Every entry, from the table itself."""
     items = list(HelItem.scan(consistent_read=True))
     totals = counts.totals_of(item for item in items if isinstance(item, Count))
     packages = [item for item in items if isinstance(item, Package)]
     for package in sorted(packages, key=lambda package: package.id):
-        entry = Entry(key_of(package), public(package, _document(package)))
-        yield entry.key, _counted(entry, totals)
+        with suppress(Contended):  # a change that comes later in the log, or fsck, tells of it
+            entry = Entry(key_of(package), entry_of(package, document_of(package)))
+            yield entry.key, _counted(entry, totals)
+
+
+def reload(key: str, known: PackageEntry) -> PackageEntry | None:
+    """One entry, from the table itself; None when its package is gone or has another name by now."""
+    package = Package.find(package_pk(known.name), "package")
+    if package is None or key_of(package) != key:
+        return None
+    return entry_of(package, document_of(package), known.views, known.downloads)
 
 
 @inventory.holds(HelItem, AREA)
@@ -36,17 +48,35 @@ def _blobs_of(item: HelItem) -> list[str | None]:
     return [item.blob] if isinstance(item, Package | File | Count) else []
 
 
-def public(package: Package, document: Document, views: int = 0, downloads: int = 0) -> Value:
-    """A package as everybody sees it."""
-    whole = {**document, "owners": list(package.owners)}
-    return {
-        **{field: whole[field] for field in model.FIELDS},
-        "stats": {
-            "views": views,
-            "date": {"created": _date(package.created_at), "last-updated": _date(package.updated_at)},
-            "downloads": downloads,
-        },
-    }
+def entry_of(package: Package, document: Document, views: int = 0, downloads: int = 0) -> PackageEntry:
+    """The entry of a package with this document."""
+    return PackageEntry(
+        name=document["name"],
+        description=document["description"],
+        short_description=document["short_description"],
+        owners=tuple(package.owners),
+        authors=tuple(document["authors"]),
+        license=document["license"],
+        tags=tuple(document["tags"]),
+        versions={number: _version(version) for number, version in document["versions"].items()},
+        screenshots=document["screenshots"],
+        created_at=int(package.created_at.timestamp()),
+        updated_at=int(package.updated_at.timestamp()),
+        views=views,
+        downloads=downloads,
+    )
+
+
+def document_of(package: Package) -> Document:
+    """The document of a package, see model.parse; with what newer code added to it.
+
+    Raises Contended when another document has taken its place since the item was read.
+    """
+    try:
+        stored = orjson.loads(blobs.get(package.blob) if package.blob else package.document)
+    except NotFound:
+        raise Contended("The package is being changed.", retry_after=1) from None
+    return {**stored, "owners": list(package.owners)}
 
 
 def key_of(package: Package) -> str:
@@ -54,13 +84,13 @@ def key_of(package: Package) -> str:
     return str(int(package.id))
 
 
-def find(snapshot: Snapshot, name: str) -> Entry | None:
+def find(snapshot: Snapshot[PackageEntry], name: str) -> Entry[PackageEntry] | None:
     """The package of this name."""
-    names = snapshot.keep("names", lambda snapshot: {entry.value["name"]: entry for entry in snapshot.entries.values()})
+    names = snapshot.keep("names", lambda snapshot: {entry.value.name: entry for entry in snapshot.entries.values()})
     return names.get(name)
 
 
-def hosted_files(entry: Entry) -> frozenset[tuple[str, str]]:
+def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     """Which stored files a package is made of: (username in lower case, SHA-256) of each."""
     return entry.keep("hosted", _find_hosted)
 
@@ -70,44 +100,50 @@ def refresh() -> None:
     """Bring views and downloads into the lists."""
     totals = counts.totals()
 
-    def renew(snapshot: Snapshot) -> Changes:
+    def renew(snapshot: Snapshot[PackageEntry]) -> Changes[PackageEntry]:
         renewed = {key: _counted(entry, totals) for key, entry in snapshot.entries.items()}
         return {key: value for key, value in renewed.items() if value is not snapshot.entries[key].value}
 
     catalogue.refresh(renew)
 
 
-def _document(package: Package) -> Document:
-    return cast(Document, orjson.loads(blobs.get(package.blob) if package.blob else package.document))
+def _version(version: Document) -> Version:
+    return Version(
+        files={url: _file(file) for url, file in version["files"].items()},
+        depends={name: _dependency(dependency) for name, dependency in version["depends"].items()},
+        changes=version["changes"],
+    )
 
 
-def _counted(entry: Entry, totals: Mapping[str, int]) -> Value:
+def _file(file: Document) -> VersionFile:
+    return VersionFile(dir=file["dir"], name=file["name"], path=file["path"], sha256=file.get("sha256"))
+
+
+def _dependency(dependency: Document) -> Dependency:
+    return Dependency(type=dependency["type"], version=dependency["version"])
+
+
+def _counted(entry: Entry[PackageEntry], totals: Mapping[str, int]) -> PackageEntry:
     """An entry's value with the newest counts: the same object where they are no news."""
-    stats = entry.value["stats"]
-    owners = {owner.lower() for owner in entry.value["owners"]}
+    value = entry.value
+    owners = {owner.lower() for owner in value.owners}
     hosted = [counts.file(owner, sha256) for owner, sha256 in hosted_files(entry) if owner in owners]
-    newest = {
-        "views": max(totals.get(counts.package(entry.key), 0), stats["views"]),
-        "downloads": sum(totals.get(file, 0) for file in hosted),
-    }
-    if newest.items() <= stats.items():
-        return entry.value
-    return {**entry.value, "stats": {**stats, **newest}}
+    views = max(totals.get(counts.package(entry.key), 0), value.views)
+    downloads = sum(totals.get(file, 0) for file in hosted)
+    if (views, downloads) == (value.views, value.downloads):
+        return value
+    return replace(value, views=views, downloads=downloads)
 
 
-def _find_hosted(entry: Entry) -> frozenset[tuple[str, str]]:
-    versions = entry.value["versions"].values()
-    found = (model.hosted(url) for version in versions for url in version["files"])
+def _find_hosted(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
+    found = (model.hosted(url) for version in entry.value.versions.values() for url in version.files)
     return frozenset(file for file in found if file)
 
 
-def _date(moment: datetime) -> str:
-    """`2017-02-20 10:30:00`, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _without_counters(package: PackageEntry) -> PackageEntry:
+    return replace(package, views=0, downloads=0)
 
 
-def _without_counts(value: Value) -> Value:
-    return {**value, "stats": {**value["stats"], "views": 0, "downloads": 0}}
-
-
-catalogue = Catalogue("hel", entities, _without_counts)
+catalogue = Catalogue(
+    "hel", PackageEntry, shape=1, entities=entities, reload=reload, without_counters=_without_counters
+)

@@ -12,17 +12,6 @@ from chalicelib.hel import semver, users
 Document = dict[str, Any]
 T = TypeVar("T")
 
-FIELDS = (
-    "name",
-    "description",
-    "short_description",
-    "owners",
-    "authors",
-    "license",
-    "tags",
-    "versions",
-    "screenshots",
-)
 TYPES = ("required", "recommended", "optional")
 LONGEST_NAME = 100
 MOST_OWNERS = 100

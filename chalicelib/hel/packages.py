@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -11,17 +12,18 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.change_log import LARGE_ENTRY
 from chalicelib.core.errors import Conflict, NotFound, TooLarge
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import advice, auth, counts, index, model, patch, room
+from chalicelib.hel import advice, auth, counts, index, patch, room
+from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
 
 LARGEST = 1024 * 1024
 
 
-def get(name: str) -> tuple[Entry, int]:
+def get(name: str) -> tuple[Entry[PackageEntry], int]:
     """A package, and how often it was viewed before now: this snapshot is counted. Raises NotFound."""
     entry = index.find(index.catalogue.snapshot(), name)
     count = counts.add(counts.package(entry.key)) if entry else None
@@ -39,7 +41,7 @@ def create(caller: Caller, document: Document) -> list[str]:
     caller.require(f"package:{name}")
     stored = _Stored(document)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], None]:
         if index.find(snapshot, name):
             raise _taken()
         package = Package(
@@ -56,9 +58,10 @@ def create(caller: Caller, document: Document) -> list[str]:
         writes.create(counts.start(counts.package(index.key_of(package))))
         room.take(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
         writes.put(audit.entry_by(caller, "package.create", package.pk))
-        return {index.key_of(package): index.public(package, document)}
+        return {index.key_of(package): index.entry_of(package, document)}, None
 
-    return _warnings(index.catalogue.publish(decide), name)
+    snapshot, _ = index.catalogue.publish(decide)
+    return _warnings(snapshot, name)
 
 
 def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]:
@@ -67,13 +70,13 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
     `read` is asked once it is clear that the caller may do this. Raises Forbidden, also for a package that is not
     there, unless the caller is an administrator: NotFound; Conflict when a new name is in use, be it by itself.
     """
-    new_name, old_blob = name, None
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
-        nonlocal new_name, old_blob
+    def decide(
+        snapshot: Snapshot[PackageEntry], writes: Transaction
+    ) -> tuple[Changes[PackageEntry], tuple[str, str | None]]:
         entry, package = _owned(snapshot, caller, name, "update_package")
         changes = read()
-        document = patch.merge({field: entry.value[field] for field in model.FIELDS}, changes)
+        document = patch.merge(index.document_of(package), changes)
         if "name" in changes and index.find(snapshot, document["name"]):
             raise _taken()
         new_name, old_blob = document["name"], package.blob
@@ -83,30 +86,27 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         _replace(writes, package, stored)
         room.take(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
-        stats = entry.value["stats"]
-        return {entry.key: index.public(package, document, stats["views"], stats["downloads"])}
+        changed = index.entry_of(package, document, entry.value.views, entry.value.downloads)
+        return {entry.key: changed}, (new_name, old_blob)
 
-    snapshot = index.catalogue.publish(decide)
+    snapshot, (new_name, old_blob) = index.catalogue.publish(decide)
     _drop(old_blob)
     return _warnings(snapshot, new_name)
 
 
 def delete(caller: Caller, name: str) -> None:
     """Take a package away. Raises Forbidden, also for a package that is not there; to an administrator that is fine."""
-    blob = None
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
-        nonlocal blob
+    def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str | None]:
         entry, package = _owned(snapshot, caller, name, "delete_package")
-        blob = package.blob
         writes.delete(package, Package.id == package.id)
         writes.delete(counts.find(counts.package(entry.key)))
         room.take(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
         writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))
-        return {entry.key: None}
+        return {entry.key: None}, package.blob
 
     try:
-        index.catalogue.publish(decide)
+        _, blob = index.catalogue.publish(decide)
     except NotFound:
         return
     _drop(blob)
@@ -124,7 +124,7 @@ class _Stored:
         if self.size > LARGEST:
             raise TooLarge(f"The package is larger than {LARGEST} bytes.")
 
-    def write(self, moment: datetime) -> Value:
+    def write(self, moment: datetime) -> dict[str, Any]:
         """The attributes of the item. A blob is nobody else's, so that it can go when the document changes again."""
         large = self.size > LARGE_ENTRY
         if large and self._blob is None:
@@ -139,10 +139,12 @@ class _Stored:
         }
 
 
-def _owned(snapshot: Snapshot, caller: Caller, name: str, deed: str) -> tuple[Entry, Package]:
+def _owned(
+    snapshot: Snapshot[PackageEntry], caller: Caller, name: str, deed: str
+) -> tuple[Entry[PackageEntry], Package]:
     """A package that the caller may change: one of its own, or any for an administrator."""
     entry = index.find(snapshot, name)
-    owners = entry.value["owners"] if entry else []
+    owners = entry.value.owners if entry else ()
     if caller.account.username.lower() not in {owner.lower() for owner in owners} and not auth.is_admin(caller):
         raise auth.refusal(deed)
     caller.require(f"package:{name}")
@@ -170,7 +172,7 @@ def _drop(blob: str | None) -> None:
         blobs.delete(blob)
 
 
-def _warnings(snapshot: Snapshot, name: str) -> list[str]:
+def _warnings(snapshot: Snapshot[PackageEntry], name: str) -> list[str]:
     entry = index.find(snapshot, name)
     return advice.warnings(snapshot, entry.value) if entry else []
 

@@ -90,7 +90,7 @@ def create_user(request: Request, caller: Caller) -> Response:
 def get_user(request: Request, caller: Caller | None) -> Response:
     """A user; for browsers, what they have published."""
     user = users.get(request.params["nick"])
-    return user_pages.render_user(request, user) if wants_html(request) else wire.render(request, user)
+    return user_pages.render_user(request, user) if wants_html(request) else wire.render_user(request, user)
 
 
 @service.route("PATCH", "/users/{nick}", auth=auth.user("update_user"), limit=lambda: LARGEST_FORM)

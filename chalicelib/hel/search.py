@@ -7,12 +7,14 @@ from functools import partial
 
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.hel import semver
+from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 
 MOST_PHRASES = 32
 
-Test = Callable[[Entry], bool]
+Package = Entry[PackageEntry]
+Test = Callable[[Package], bool]
 LARGEST_OFFSET = 2**53 - 1
 _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
 _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
@@ -63,12 +65,12 @@ def parse_offset(text: str) -> int:
         return 0
 
 
-def find(snapshot: Snapshot, search: Search) -> Sequence[Entry]:
+def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
     """The packages that pass all tests, in the order asked for, or else of creation."""
     return snapshot.remember(search.asked, lambda snapshot: _find(snapshot, search))
 
 
-def _find(snapshot: Snapshot, search: Search) -> list[Entry]:
+def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
     found = list(snapshot.entries.values())
     for test in search.tests:
         found = list(filter(test, found))
@@ -107,15 +109,15 @@ def _everywhere(value: str) -> list[Test]:
     return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
 
 
-def _is_in_texts(phrase: str, entry: Entry) -> bool:
+def _is_in_texts(phrase: str, entry: Package) -> bool:
     return phrase in entry.keep("texts", _texts)
 
 
-def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
+def _within(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
     """Each phrase in one of the texts that `read` takes from a package."""
 
     def make(value: str) -> list[Test]:
-        def test(phrase: str, entry: Entry) -> bool:
+        def test(phrase: str, entry: Package) -> bool:
             return any(phrase in text for text in read(entry.value))
 
         return [partial(test, phrase) for phrase in phrases(value)]
@@ -124,19 +126,19 @@ def _within(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test
 
 
 def _license(value: str) -> list[Test]:
-    return [lambda entry: value in entry.value["license"]]
+    return [lambda entry: value in entry.value.license]
 
 
-def _among(read: Callable[[Value], Iterable[str]]) -> Callable[[str], list[Test]]:
+def _among(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
     """The whole value among those that `read` takes from a package."""
     return lambda value: [lambda entry: value in read(entry.value)]
 
 
-def _latest_file(read: Callable[[str, Value], str]) -> Callable[[str], list[Test]]:
+def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], list[Test]]:
     """The whole value among the files of the latest version."""
 
     def make(value: str) -> list[Test]:
-        return [lambda entry: any(read(*file) == value for file in _latest(entry)["files"].items())]
+        return [lambda entry: any(read(*file) == value for file in _latest(entry).files.items())]
 
     return make
 
@@ -145,58 +147,57 @@ def _dependency(value: str) -> list[Test]:
     """`name`, or `name:range:type` as they are written; `name:range` asks for the name only, as in Hel 3.4."""
     name, *rest = value.split(":", 2)
 
-    def test(entry: Entry) -> bool:
-        found = _latest(entry)["depends"].get(name)
+    def test(entry: Package) -> bool:
+        found = _latest(entry).depends.get(name)
         if found is None or len(rest) < 2:
             return found is not None
-        return [found["version"], found["type"]] == rest
+        return [found.version, found.type] == rest
 
     return [test]
 
 
-def _texts(entry: Entry) -> str:
+def _texts(entry: Package) -> str:
     """All that `q` looks at, in lower case, apart by what no phrase holds."""
     value = entry.value
-    lists = (value["owners"], value["authors"], value["tags"], value["screenshots"].values())
-    texts = [value["name"], value["description"], value["short_description"], value["license"]]
-    texts += [text for texts in lists for text in texts]
-    texts += [version["changes"] for version in value["versions"].values()]
+    texts = [value.name, value.description, value.short_description, value.license]
+    texts += [*value.owners, *value.authors, *value.tags, *value.screenshots.values()]
+    texts += [version.changes for version in value.versions.values()]
     return "\n\0\n".join(texts).lower()
 
 
-def _latest(entry: Entry) -> Value:
+def _latest(entry: Package) -> Version:
     """The highest version; one without anything where there is none."""
     return entry.keep("latest", _find_latest)
 
 
-def _find_latest(entry: Entry) -> Value:
-    versions: dict[str, Value] = entry.value["versions"]
+def _find_latest(entry: Package) -> Version:
+    versions = entry.value.versions
     number = semver.latest(versions)
-    return versions[number] if number is not None else {"files": {}, "depends": {}}
+    return versions[number] if number is not None else Version(files={}, depends={}, changes="")
 
 
 _ONE: dict[str, Callable[[str], list[Test]]] = {
     "q": _everywhere,
-    "name": _within(lambda value: [value["name"]]),
-    "description": _within(lambda value: [value["description"]]),
-    "short_description": _within(lambda value: [value["short_description"]]),
-    "authors": _within(lambda value: value["authors"]),
-    "screen_desc": _within(lambda value: value["screenshots"].values()),
+    "name": _within(lambda value: [value.name]),
+    "description": _within(lambda value: [value.description]),
+    "short_description": _within(lambda value: [value.short_description]),
+    "authors": _within(lambda value: value.authors),
+    "screen_desc": _within(lambda value: value.screenshots.values()),
     "license": _license,
 }
 _MANY: dict[str, Callable[[str], list[Test]]] = {
-    "owners": _among(lambda value: value["owners"]),
-    "tags": _among(lambda value: value["tags"]),
-    "screen_url": _among(lambda value: value["screenshots"]),
+    "owners": _among(lambda value: value.owners),
+    "tags": _among(lambda value: value.tags),
+    "screen_url": _among(lambda value: value.screenshots),
     "file_url": _latest_file(lambda url, file: url),
-    "file_dir": _latest_file(lambda url, file: str(file["dir"])),
-    "file_name": _latest_file(lambda url, file: str(file["name"])),
+    "file_dir": _latest_file(lambda url, file: file.dir),
+    "file_name": _latest_file(lambda url, file: file.name),
     "dependency": _dependency,
 }
-_SORTS: dict[str, Callable[[Entry], str | int]] = {
-    "name": lambda entry: str(entry.value["name"]),
-    "created": lambda entry: str(entry.value["stats"]["date"]["created"]),
-    "updated": lambda entry: str(entry.value["stats"]["date"]["last-updated"]),
-    "views": lambda entry: int(entry.value["stats"]["views"]),
-    "downloads": lambda entry: int(entry.value["stats"]["downloads"]),
+_SORTS: dict[str, Callable[[Package], str | int]] = {
+    "name": lambda entry: entry.value.name,
+    "created": lambda entry: entry.value.created_at,
+    "updated": lambda entry: entry.value.updated_at,
+    "views": lambda entry: entry.value.views,
+    "downloads": lambda entry: entry.value.downloads,
 }

@@ -6,16 +6,18 @@ Two of Hel's groups are ranks of the account: `admins` is ADMIN, `banned` is BAN
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from chalicelib.core import accounts, jobs, passwords, registration
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.hel import auth
+from chalicelib.hel.entry import UserEntry
 from chalicelib.hel.tables import User
 
 REFRESH_EVERY = 600
@@ -24,6 +26,15 @@ LONGEST_GROUP = 100
 _AT_ONCE = 40  # in one transaction: two items each, of a hundred
 _RANKS = {"admins": "ADMIN", "banned": "BANNED"}
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What is to be new of a user; None leaves it."""
+
+    nickname: str | None = None
+    password: str | None = None
+    groups: Sequence[str] | None = None
 
 
 def check_nickname(nickname: str) -> None:
@@ -69,46 +80,46 @@ def create(nickname: str, email: str, password: str) -> None:
     _list([account])
 
 
-def listed(groups: Sequence[str]) -> list[Entry]:
+def listed(groups: Sequence[str]) -> list[Entry[UserEntry]]:
     """All users who are in all of these groups, oldest first."""
     snapshot = catalogue.snapshot()
     if not groups:
         return snapshot.keep("all", lambda snapshot: list(snapshot.entries.values()))
     wanted = frozenset(groups)
     return snapshot.remember(
-        wanted, lambda snapshot: [one for one in snapshot.entries.values() if wanted <= {*one.value["groups"]}]
+        wanted, lambda snapshot: [one for one in snapshot.entries.values() if wanted <= {*one.value.groups}]
     )
 
 
-def get(nickname: str) -> Value:
-    """`{"nickname", "groups"}` of a user; raises NotFound."""
+def get(nickname: str) -> UserEntry:
+    """A user; raises NotFound."""
     return _public(_account(nickname), catalogue.snapshot())
 
 
-def update(caller: Caller, nickname: str, new: Value) -> None:
-    """Change some of `password`, `groups` and `nickname`; what would change nothing is not asked for.
+def update(caller: Caller, nickname: str, new: Changed) -> None:
+    """Change a user; what would change nothing is not asked for.
 
     A new password ends the user's sessions, but for the caller's own.
 
     Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
     """
     account = _account(nickname)
-    groups = new.get("groups", [])
-    regroups = "groups" in new and set(groups) != set(_public(account, catalogue.snapshot())["groups"])
-    renames = new.get("nickname") not in (None, account.username)
+    groups = new.groups or []
+    regroups = new.groups is not None and set(groups) != set(_public(account, catalogue.snapshot()).groups)
+    renames = new.nickname not in (None, account.username)
     if (regroups or renames) and not auth.is_admin(caller):
         raise auth.refusal("update_user")
     if renames:
         raise Conflict("A nickname stays: packages, files and keys of the account go by it.")
     if regroups:
         _check_groups(groups)
-    if "password" in new:
-        _check_password(caller, account, new["password"])
+    if new.password is not None:
+        _check_password(caller, account, new.password)
     if regroups:
         _set_groups(caller, account, groups)
-    if "password" in new:
+    if new.password is not None:
         keep = caller.credential if caller.account.id == account.id else None
-        accounts.set_password(account, new["password"], caller, keep)
+        accounts.set_password(account, new.password, caller, keep)
 
 
 def delete(caller: Caller, nickname: str) -> None:
@@ -118,10 +129,16 @@ def delete(caller: Caller, nickname: str) -> None:
     _list([account])
 
 
-def entities() -> Iterator[tuple[str, Value]]:
+def entities() -> Iterator[tuple[str, UserEntry]]:
     """Every entry, from the table itself."""
     for user in User.query("users", consistent_read=True):
-        yield user.sk, {"nickname": user.nickname, "groups": list(user.groups)}
+        yield user.sk, _entry(user)
+
+
+def reload(key: str, known: UserEntry) -> UserEntry | None:
+    """One entry, from the table itself."""
+    user = User.find("users", key)
+    return _entry(user) if user else None
 
 
 @jobs.repeats("hel-users", every=REFRESH_EVERY)
@@ -157,14 +174,14 @@ def _check_password(caller: Caller, account: Account, password: str) -> None:
 def _list(users: Sequence[Account]) -> None:
     """Show accounts in the list as they are now, those that are suspended not at all."""
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot[UserEntry], writes: Transaction) -> tuple[Changes[UserEntry], None]:
         changes = {_key(account): _shown(account, snapshot) for account in users}
         for key, value in changes.items():
             if value is None:
                 writes.delete(User("users", key))
             else:
-                writes.put(_item(key, value))
-        return changes
+                _write(writes, key, value)
+        return changes, None
 
     catalogue.publish(decide)
 
@@ -180,24 +197,30 @@ def _key(account: Account) -> str:
     return f"{int(account.id):012d}"
 
 
-def _value(snapshot: Snapshot, key: str) -> Value | None:
+def _value(snapshot: Snapshot[UserEntry], key: str) -> UserEntry | None:
     entry = snapshot.entries.get(key)
     return entry.value if entry else None
 
 
-def _shown(account: Account, snapshot: Snapshot) -> Value | None:
+def _shown(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry | None:
     return None if account.suspended else _public(account, snapshot)
 
 
-def _public(account: Account, snapshot: Snapshot) -> Value:
+def _public(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry:
     """A user: its rank as it is, its other groups as they stand in the list."""
     known = _value(snapshot, _key(account))
-    others = [group for group in known["groups"] if group not in _RANKS] if known else []
-    return {"nickname": account.username, "groups": [*_ranks(account), *others]}
+    others = [group for group in known.groups if group not in _RANKS] if known else []
+    return UserEntry(nickname=account.username, groups=(*_ranks(account), *others))
 
 
-def _item(key: str, value: Value) -> User:
-    return User("users", key, nickname=value["nickname"], groups=value["groups"])
+def _entry(user: User) -> UserEntry:
+    return UserEntry(nickname=user.nickname, groups=tuple(user.groups))
+
+
+def _write(writes: Transaction, key: str, value: UserEntry) -> None:
+    """Store a user; what newer code has stored of them besides is left alone."""
+    user = User("users", key)
+    writes.update(user, user.assign(kind=User, nickname=value.nickname, groups=list(value.groups)))
 
 
 def _ranks(account: Account) -> list[str]:
@@ -218,14 +241,14 @@ def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None
     plain = "MEMBER" if account.rank in _RANKS.values() else account.rank
     rank = _RANKS[ranked[0]] if ranked else plain
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot[UserEntry], writes: Transaction) -> tuple[Changes[UserEntry], None]:
         if account.rank != rank:
             accounts.change(account, writes, caller, rank=rank)
-        value = {"nickname": account.username, "groups": [*ranked[:1], *others]}
-        writes.put(_item(_key(account), value))
-        return {_key(account): value}
+        value = UserEntry(nickname=account.username, groups=(*ranked[:1], *others))
+        _write(writes, _key(account), value)
+        return {_key(account): value}, None
 
     catalogue.publish(decide)
 
 
-catalogue = Catalogue("hel-users", entities)
+catalogue = Catalogue("hel-users", UserEntry, shape=1, entities=entities, reload=reload)

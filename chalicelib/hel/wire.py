@@ -3,17 +3,21 @@
 import gzip
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from chalicelib import settings
 from chalicelib.core import sessions
+from chalicelib.core.entries import replace
 from chalicelib.core.errors import CoreError, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.hel import auth, files, model, patch
+from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import File
+from chalicelib.hel.users import Changed
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
@@ -78,13 +82,12 @@ def parse_package(request: Request, creator: str) -> Document:
     return model.parse(parse_object(request), creator)
 
 
-def parse_user(request: Request) -> Value:
-    """What is to be new of a user: some of `nickname`, `groups`, `password`. Raises Invalid."""
+def parse_user(request: Request) -> Changed:
+    """What is to be new of a user. Raises Invalid."""
     data = parse_object(request)
-    new: Value = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
-    if "groups" in data:
-        new["groups"] = patch.texts(data["groups"], "groups")
-    return new
+    texts = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
+    groups = patch.texts(data["groups"], "groups") if "groups" in data else None
+    return Changed(texts.get("nickname"), texts.get("password"), groups)
 
 
 def parse_new_user(request: Request) -> list[str]:
@@ -129,21 +132,28 @@ def render_nothing(warnings: Sequence[str] = ()) -> Response:
     return Response(204, headers=[("Warning", f'299 - "{_header_text(text)}"') for text in warnings])
 
 
-def render_package(request: Request, entry: Entry, views: int) -> Response:
+def render_user(request: Request, user: UserEntry) -> Response:
+    """A user."""
+    return render(request, _public(user))
+
+
+def render_package(request: Request, entry: Entry[PackageEntry], views: int) -> Response:
     """A package with the views that it had before this one. Its ETag stays while only views change."""
-    package = {**entry.value, "stats": {**entry.value["stats"], "views": views}}
+    package = _public(replace(entry.value, views=views))
     etag = entry.keep("etag", lambda entry: etag_of(_json(entry))).strip('"')
     return render(request, package, headers=_cached(f'W/"{etag}-{int(request.caller is not None)}"'))
 
 
-def render_page(request: Request, matches: Sequence[Entry], offset: int, size: int) -> Response:
+def render_page(
+    request: Request, matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], offset: int, size: int
+) -> Response:
     """One page of a list."""
     response = render(request, _page(matches, offset, size))
     response.headers += _cached(etag_of(response.body))
     return response
 
 
-def render_index(request: Request, snapshot: Snapshot, offset: int) -> Response:
+def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int) -> Response:
     """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others.
 
     What goes on from an offset is made for each request, and not compressed: there are too many to be remembered.
@@ -173,7 +183,7 @@ def render_files(request: Request, stored: Sequence[File], offset: int) -> Respo
     return render(request, data)
 
 
-def render_file(request: Request, file: File) -> Value:
+def render_file(request: Request, file: File) -> Document:
     """What its owner learns of a stored file."""
     return {
         "url": request.base_url + files.path_of(file),
@@ -238,7 +248,7 @@ def _message(request: Request, error: CoreError) -> str | None:
     return error.message
 
 
-def _page(matches: Sequence[Entry], offset: int, size: int) -> Value:
+def _page(matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], offset: int, size: int) -> Document:
     """One page of entries, whole.
 
     A page ends early rather than outgrow what may be sent at once; a client then goes on at offset + sent.
@@ -254,14 +264,56 @@ def _page(matches: Sequence[Entry], offset: int, size: int) -> Value:
     }
 
 
-def _index(snapshot: Snapshot, offset: int, packed: bool = False) -> bytes:
+def _index(snapshot: Snapshot[PackageEntry], offset: int, packed: bool = False) -> bytes:
     entries = list(snapshot.entries.values())
     body = _envelope(200, False, (), data=_page(entries, offset, len(entries))).body
     return gzip.compress(body, 6, mtime=0) if packed else body
 
 
-def _json(entry: Entry) -> bytes:
-    return entry.keep("json", lambda entry: orjson.dumps(entry.value))
+def _json(entry: Entry[PackageEntry] | Entry[UserEntry]) -> bytes:
+    return entry.keep("json", lambda entry: orjson.dumps(_public(entry.value)))
+
+
+def _public(value: PackageEntry | UserEntry) -> Document:
+    """A package or a user as everybody sees them."""
+    if isinstance(value, UserEntry):
+        return {"nickname": value.nickname, "groups": value.groups}
+    return {
+        "name": value.name,
+        "description": value.description,
+        "short_description": value.short_description,
+        "owners": value.owners,
+        "authors": value.authors,
+        "license": value.license,
+        "tags": value.tags,
+        "versions": {number: _version(version) for number, version in value.versions.items()},
+        "screenshots": value.screenshots,
+        "stats": {
+            "views": value.views,
+            "date": {"created": _date(value.created_at), "last-updated": _date(value.updated_at)},
+            "downloads": value.downloads,
+        },
+    }
+
+
+def _version(version: Version) -> Document:
+    return {
+        "files": {
+            url: {"dir": file.dir, "name": file.name, "path": file.path}
+            | ({"sha256": file.sha256} if file.sha256 else {})
+            for url, file in version.files.items()
+        },
+        "depends": {
+            name: {"type": dependency.type, "version": dependency.version}
+            for name, dependency in version.depends.items()
+        },
+        "changes": version.changes,
+    }
+
+
+def _date(moment: int) -> str:
+    """`2017-02-20 10:30:00`, UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _cached(etag: str) -> list[tuple[str, str]]:

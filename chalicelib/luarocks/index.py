@@ -81,4 +81,11 @@ def _blobs_of(item: LuaRocksItem) -> list[str]:
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 
 
-catalogue = Catalogue("luarocks", _entities, entries.without_downloads)
+catalogue = Catalogue(
+    "luarocks",
+    dict[str, Any],
+    shape=1,
+    entities=_entities,
+    reload=lambda key, entry: entry,
+    without_counters=entries.without_downloads,
+)

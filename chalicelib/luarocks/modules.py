@@ -53,15 +53,12 @@ def alter(user: str, name: str, decide: Callable[[Entry, Snapshot, Transaction],
 
     Raises NotFound, and whatever `decide` does.
     """
-    number = 0
 
-    def decide_on_it(snapshot: Snapshot, writes: Transaction) -> Changes:
-        nonlocal number
+    def decide_on_it(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, int]:
         entry = get(snapshot, user, name)
-        number = entry.value["id"]
-        return decide(entry, snapshot, writes)
+        return decide(entry, snapshot, writes), entry.value["id"]
 
-    snapshot = index.catalogue.publish(decide_on_it)
+    snapshot, number = index.catalogue.publish(decide_on_it)
     return index.module_with_id(snapshot, name, number)
 
 

@@ -53,9 +53,8 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
     spec = rockspecs.parse(source)
     caller.require(f"module:{spec.name}")
     stored = _store(source, signature, "Failed to upload rockspec")
-    published: list[Published] = []
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Published]:
         number = snapshot.sequence + 1  # ids are the numbers of the changes that they came with: no two are equal
         entry = index.module(snapshot, index.owner_place(int(caller.account.id)), spec.name)
         value = (
@@ -63,11 +62,10 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
         )
         value = _with_version(value, spec, stored, number, writes)
         modules.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
-        published[:] = [Published(value, spec.version_name, is_new=entry is None)]
-        return {index.key_of(value["user"], value["name"]): value}
+        published = Published(value, spec.version_name, is_new=entry is None)
+        return {index.key_of(value["user"], value["name"]): value}, published
 
-    index.catalogue.publish(decide)
-    return published[0]
+    return index.catalogue.publish(decide)[1]
 
 
 def target(caller: Caller, version_id: int) -> Target:
@@ -102,9 +100,8 @@ def publish_rock(
     arch = _arch(filename, of)
     archives.check(content, name, version_name)
     stored = _store(content, signature, "Failed to upload rock")
-    published: list[Value] = []
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Value]:
         entry = index.module_with_id(snapshot, name, of.module["id"])
         if entry is None:
             raise NotFound("Invalid version ID")
@@ -115,13 +112,13 @@ def publish_rock(
         if slot:
             uploads.spend(writes, slot)
         modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
-        published[:] = [entries.with_rock(entry.value, version_name, rock)]
-        return {entry.key: published[0]}
+        value = entries.with_rock(entry.value, version_name, rock)
+        return {entry.key: value}, value
 
-    index.catalogue.publish(decide)
+    _, value = index.catalogue.publish(decide)
     if slot:
         uploads.drop(slot)
-    return published[0]
+    return value
 
 
 def arch_of(filename: str) -> str:

@@ -161,7 +161,10 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
     real = Catalogue.named["contentdb"]
 
     def fill(count: int) -> None:
-        Catalogue("contentdb", lambda: ((f"Alice/p{n}", _value(n)) for n in range(count))).rebuild()
+        entities = [(f"Alice/p{n}", _value(n)) for n in range(count)]
+        Catalogue(
+            "contentdb", dict[str, Any], shape=1, entities=lambda: entities, reload=lambda key, entry: entry
+        ).rebuild()
         index.catalogue.snapshot()
 
     yield fill

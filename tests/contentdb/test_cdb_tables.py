@@ -245,9 +245,9 @@ def test_seeding_keeps_what_was_edited(client: Client) -> None:
     reference.seed()
     rows = [{"name": "MIT", "is_foss": False}, {"name": "Ours", "is_foss": True}]
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> dict[str, Any]:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[dict[str, Any], None]:
         writes.put(ReferenceSet("reference", "licenses", rows=rows))
-        return {"reference#licenses": {"rows": rows}}
+        return {"reference#licenses": {"rows": rows}}, None
 
     index.catalogue.publish(decide)
     assert client.get("/api/licenses/").json == rows
@@ -262,8 +262,8 @@ def test_a_version_keeps_its_place_when_it_is_released() -> None:
         {"name": f"5.{number}{'-dev' * (number == 17)}", "is_dev": False, "protocol_version": 1} for number in (16, 17)
     ]
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> dict[str, Any]:
-        return {"reference#minetest_versions": {"rows": rows}}
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[dict[str, Any], None]:
+        return {"reference#minetest_versions": {"rows": rows}}, None
 
     index.catalogue.publish(decide)
     reference.seed()

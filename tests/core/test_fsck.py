@@ -120,7 +120,9 @@ def test_a_list_that_differs_from_what_is_stored_is_made_anew() -> None:
     publish()
     before = Client().get("/manifest").body
     catalogue = Catalogue.named["luarocks"]
-    catalogue.publish(lambda snapshot, writes: {"alice/say": None, "nobody/else": snapshot.entries["alice/say"].value})
+    catalogue.publish(
+        lambda snapshot, writes: ({"alice/say": None, "nobody/else": snapshot.entries["alice/say"].value}, None)
+    )
     (fault,) = faults()
     assert (fault.kind, fault.subject) == ("catalogue", "luarocks")
     assert fault.message == "2 entries differ: alice/say, nobody/else"

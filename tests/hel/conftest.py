@@ -10,6 +10,7 @@ from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from chalicelib.hel import index
+from chalicelib.hel.entry import Dependency, PackageEntry, Version, VersionFile
 from chalicelib.hel.tables import HelItem, Package
 from tests import people
 from tests.client import Client, Reply
@@ -77,6 +78,30 @@ def shown(name: str = "thing", **more: object) -> dict[str, Any]:
         },
         **more,
     }
+
+
+def entry(name: str) -> PackageEntry:
+    """Its entry."""
+    one = package(name)
+    version = one["versions"]["1.0.0"]
+    files = {
+        url: VersionFile(dir=path.rpartition("/")[0], name=path.rpartition("/")[2], path=path)
+        for url, path in ((url, file["path"]) for url, file in version["files"].items())
+    }
+    depends = {other: Dependency(**dependency) for other, dependency in version["depends"].items()}
+    return PackageEntry(
+        name=name,
+        description=one["description"],
+        short_description=one["short_description"],
+        owners=tuple(one["owners"]),
+        authors=tuple(one["authors"]),
+        license=one["license"],
+        tags=tuple(one["tags"]),
+        versions={"1.0.0": Version(files=files, depends=depends, changes="")},
+        screenshots=one["screenshots"],
+        created_at=1767323045,
+        updated_at=1767323045,
+    )
 
 
 EXPLANATIONS = {
@@ -168,7 +193,8 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
     real = Catalogue.named["hel"]
 
     def fill(packages: int) -> None:
-        Catalogue("hel", lambda: ((f"{n}", shown(f"p{n}")) for n in range(packages))).rebuild()
+        entries = {f"{n}": entry(f"p{n}") for n in range(packages)}
+        Catalogue("hel", PackageEntry, shape=1, entities=entries.items, reload=lambda key, _: entries[key]).rebuild()
         index.catalogue.snapshot()
 
     yield fill

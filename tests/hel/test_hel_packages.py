@@ -116,7 +116,7 @@ def test_of_two_creations_at_once_one_wins(client: Client, create: Create) -> No
 
 def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
     create()
-    index.catalogue.publish(lambda snapshot, writes: {"1": None})
+    index.catalogue.publish(lambda snapshot, writes: ({"1": None}, None))
     assert create().status == 409
     assert len(stored()) == 1
 

@@ -201,7 +201,7 @@ def test_a_name_in_use_is_a_conflict_also_its_own(client: Client, create: Create
 
 def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create, change: Any) -> None:
     create(package("other"))
-    index.catalogue.publish(lambda snapshot, writes: {"2": None})
+    index.catalogue.publish(lambda snapshot, writes: ({"2": None}, None))
     assert change({"name": "other"}).status == 409
     assert [item.name for item in stored()] == ["thing", "other"]
 
@@ -384,3 +384,16 @@ def test_of_two_renames_to_one_name_one_wins(client: Client, session: dict[str, 
         thread.join()
     assert sorted(statuses) == [204, 409]
     assert len(stored()) == len(listed(client)) == 2
+
+
+@pytest.mark.parametrize("changes", [{"license": "MIT"}, {"name": "other"}, {"versions": {"1.0.0": {"changes": "x"}}}])
+def test_what_newer_code_has_stored_besides_is_kept(create: Create, change: Any, changes: dict[str, Any]) -> None:
+    (item,) = stored()
+    document = orjson.loads(item.document)
+    document["homepage"] = "https://example.org"
+    document["versions"]["1.0.0"]["yanked"] = True
+    item.update([type(item).document.set(orjson.dumps(document).decode())])
+    assert change(changes).status == 204
+    (item,) = stored()
+    document = orjson.loads(item.document)
+    assert (document["homepage"], document["versions"]["1.0.0"]["yanked"]) == ("https://example.org", True)

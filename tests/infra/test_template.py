@@ -201,11 +201,15 @@ def test_every_index_may_be_queried(template: Template) -> None:
 WITHOUT_RESOURCE = {"route53:CreateHostedZone", "route53:ListHostedZonesByName"}
 
 
+# A catalogue of an older shape is rebuilt from these. Accounts, keys and zones are never read by the table.
+SCANNED = [{"Fn::GetAtt": [f"{name}Table", "Arn"]} for name in ("LuaRocks", "ContentDb", "Hel")]
+
+
 def test_no_right_is_a_wildcard(policies: list[list[Any]]) -> None:
     for statement in (statement for statements in policies for statement in statements):
         assert "*" not in str(statement["Action"])
         assert statement["Resource"] != "*" or set(statement["Action"]) <= WITHOUT_RESOURCE
-        assert "Scan" not in str(statement["Action"])
+        assert "Scan" not in str(statement["Action"]) or statement["Resource"] == SCANNED
 
 
 def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template) -> None:

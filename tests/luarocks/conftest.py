@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,10 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
     real = Catalogue.named["luarocks"]
 
     def fill(modules: int) -> None:
-        Catalogue("luarocks", lambda: ((f"carol/m{n}", _module(n)) for n in range(modules))).rebuild()
+        entities = [(f"carol/m{n}", _module(n)) for n in range(modules)]
+        Catalogue(
+            "luarocks", dict[str, Any], shape=1, entities=lambda: entities, reload=lambda key, entry: entry
+        ).rebuild()
         index.catalogue.snapshot()
 
     yield fill

@@ -40,22 +40,20 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
     """
     _authorize(author, by)
     _check(author, name, given, by)
-    saved: list[Value] = []
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Value]:
         collection = _collection(author, name, snapshot)
         items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
         collection.assign(**{**given, "items": items})
-        saved[:] = [index.collection_value(collection)]
-        if len(json.dumps(saved[0])) > LARGEST:
+        saved = index.collection_value(collection)
+        if len(json.dumps(saved)) > LARGEST:
             raise Invalid("This collection is too large")
         writes.put(collection)
         if by:
             writes.put(audit.entry_by(by, "collection.save", collection.pk, fields=sorted(given)))
-        return {collection.pk: saved[0]}
+        return {collection.pk: saved}, saved
 
-    index.catalogue.publish(decide)
-    return saved[0]
+    return index.catalogue.publish(decide)[1]
 
 
 def set_packages(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Value:
@@ -67,14 +65,14 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     """Delete a collection. Raises Forbidden or NotFound."""
     _authorize(author, by)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, None]:
         entry = snapshot.entries.get(_pk(author, name))
         if entry is None:
             raise _none()
         writes.delete(Collection(entry.key, "collection"))
         if by:
             writes.put(audit.entry_by(by, "collection.delete", entry.key))
-        return {entry.key: None}
+        return {entry.key: None}, None
 
     index.catalogue.publish(decide)
 

@@ -46,9 +46,8 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         require_scope(by, f"{author}/{name}")
     account = _owner(author, by)
     package_id = cache(lambda: ids.reserve("contentdb-package"))
-    created: list[Package] = []
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Package]:
         fields = _first_fields({**data, "name": name}, snapshot)
         if f"{account.username}/{name}" in snapshot.entries:
             raise _taken()
@@ -68,11 +67,9 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         writes.create(parts.counters)
         writes.create(_claim(package.key, package), _taken())
         writes.put(note(package, "package.create", by))
-        created[:] = [package]
-        return {package.key: index.value_of(parts)}
+        return {package.key: index.value_of(parts)}, package
 
-    index.catalogue.publish(decide)
-    return created[0]
+    return index.catalogue.publish(decide)[1]
 
 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:

@@ -5,6 +5,7 @@ shows, a package's reviews lie in one partition, and a vote changes no list. See
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.catalogue import Catalogue
@@ -73,4 +74,4 @@ def read(entries: Sequence[Entry]) -> Iterator[Review]:
     return (stored[entry.key] for entry in entries if entry.key in stored)
 
 
-catalogue = Catalogue("contentdb-reviews", entities)
+catalogue = Catalogue("contentdb-reviews", dict[str, Any], shape=1, entities=entities, reload=lambda key, entry: entry)

@@ -200,8 +200,15 @@ def _entities() -> Iterator[tuple[str, Value]]:
         yield pk.removeprefix("stats#"), gather(items)
 
 
-def _settled(value: Value) -> None:
+def _without_counters(value: Value) -> None:
     """All of an entry may lag behind."""
 
 
-catalogue = Catalogue("contentdb-statistics", _entities, _settled)
+catalogue = Catalogue(
+    "contentdb-statistics",
+    dict[str, Any],
+    shape=1,
+    entities=_entities,
+    reload=lambda key, entry: entry,
+    without_counters=_without_counters,
+)

@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from chalicelib.contentdb.store.tables import (
     Collection,
@@ -87,16 +88,13 @@ def publish(author: str, name: str, decide: Decision) -> Parts:
     `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the writes that do
     the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise.
     """
-    published: list[Parts] = []
 
-    def decide_all(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide_all(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Parts]:
         parts = load(find_id(snapshot, f"{author}/{name}"))
         decide(parts, writes, snapshot)
-        published[:] = [parts]
-        return _changes(snapshot, f"{author}/{name}", parts)
+        return _changes(snapshot, f"{author}/{name}", parts), parts
 
-    catalogue.publish(decide_all)
-    return published[0]
+    return catalogue.publish(decide_all)[1]
 
 
 def approved(snapshot: Snapshot) -> list[Entry]:
@@ -303,9 +301,16 @@ def _approved(snapshot: Snapshot) -> list[Entry]:
     return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 
-def _settled(value: Value) -> Value:
+def _without_counters(value: Value) -> Value:
     """A package's entry without what `refresh` brings up to date."""
     return {name: held for name, held in value.items() if name not in _COUNTED}
 
 
-catalogue = Catalogue("contentdb", entities, _settled)
+catalogue = Catalogue(
+    "contentdb",
+    dict[str, Any],
+    shape=1,
+    entities=entities,
+    reload=lambda key, entry: entry,
+    without_counters=_without_counters,
+)

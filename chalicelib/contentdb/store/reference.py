@@ -57,10 +57,10 @@ def rows(snapshot: Snapshot, name: str) -> list[Row]:
 
 def seed() -> dict[str, int]:
     """Store the shipped rows that are not stored yet; returns how many of each set were added. Safe to repeat."""
-    added: dict[str, int] = {}
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, dict[str, int]]:
         changes: Changes = {}
+        added: dict[str, int] = {}
         for name in SETS:
             stored = _stored(snapshot, name)
             rows = _merged(name, stored)
@@ -68,12 +68,12 @@ def seed() -> dict[str, int]:
             if rows != stored:
                 writes.put(ReferenceSet("reference", name, rows=rows))
                 changes[f"reference#{name}"] = {"rows": rows}
-        return changes
+        return changes, added
 
     snapshot = index.catalogue.snapshot()
-    if any(_merged(name, _stored(snapshot, name)) != _stored(snapshot, name) for name in SETS):
-        index.catalogue.publish(decide)
-    return {name: added.get(name, 0) for name in SETS}
+    if all(_merged(name, _stored(snapshot, name)) == _stored(snapshot, name) for name in SETS):
+        return dict.fromkeys(SETS, 0)
+    return index.catalogue.publish(decide)[1]
 
 
 @jobs.repeats("seed-contentdb", every=86400)

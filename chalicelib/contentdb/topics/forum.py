@@ -68,18 +68,15 @@ def replace(content: bytes) -> int:
     """
     found = topic_file.parse(content)
     blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
-    before: list[str] = []
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, str | None]:
         standing = snapshot.entries.get(index.TOPICS)
-        before[:] = [standing.value["blob"]] if standing else []
         writes.put(Topics("topics", "topics", blob=blob.key))
-        return {index.TOPICS: {"blob": blob.key}}
+        return {index.TOPICS: {"blob": blob.key}}, standing.value["blob"] if standing else None
 
-    index.catalogue.publish(decide)
-    for key in before:
-        if key != blob.key:
-            blobs.delete(key)
+    _, before = index.catalogue.publish(decide)
+    if before not in (None, blob.key):
+        blobs.delete(before)
     return len(found)
 
 

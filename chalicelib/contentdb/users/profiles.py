@@ -47,14 +47,14 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
     fields = {name: None if value is None else _READERS[name](name, value) for name, value in given.items()}
     links.refuse_blocked(fields)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, None]:
         _require_free(fields.get("display_name"), account, snapshot)
         pk = f"profile#{int(account.id)}"
         profile = Profile.find(pk, "profile") or Profile(pk, "profile", username=account.username)
         profile.assign(**fields)
         writes.put(profile)
         writes.put(audit.entry(int(account.id), "profile.edit", pk, by, fields=sorted(fields)))
-        return {f"user#{account.username}": index.profile_value(profile)}
+        return {f"user#{account.username}": index.profile_value(profile)}, None
 
     index.catalogue.publish(decide)
     return account

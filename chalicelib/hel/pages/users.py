@@ -6,22 +6,21 @@ page shows stands in public lists.
 
 from urllib.parse import quote
 
-from chalicelib.core.snapshots import Value
 from chalicelib.hel import index
+from chalicelib.hel.entry import UserEntry
 from chalicelib.web import html, shelves
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.shelves import Work
 
 
-def render_user(request: Request, user: Value) -> Response:
+def render_user(request: Request, user: UserEntry) -> Response:
     """A user."""
-    name = user["nickname"]
-    return html.page(request, "hel/user.html", name=name, shelves=shelves.of(name))
+    return html.page(request, "hel/user.html", name=user.nickname, shelves=shelves.of(user.nickname))
 
 
 @shelves.shelf("OpenComputers packages")
 def _works_of(username: str) -> list[Work]:
     values = [entry.value for entry in index.catalogue.snapshot().entries.values()]
-    theirs = [value for value in values if username.lower() in map(str.lower, value["owners"])]
-    return [Work(value["name"], value["short_description"], f"/packages/{quote(value['name'])}") for value in theirs]
+    theirs = [value for value in values if username.lower() in map(str.lower, value.owners)]
+    return [Work(value.name, value.short_description, f"/packages/{quote(value.name)}") for value in theirs]

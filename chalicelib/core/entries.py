@@ -1,0 +1,80 @@
+"""Entries of catalogues as bytes: msgpack of typed structs, see docs/decisions/0024-typed-entries.md.
+
+Structs are encoded by position. So a field is only ever appended, with a default, and the catalogue's shape number is
+raised with it: older code ignores what it does not know, newer code fills in what older code did not write.
+"""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, Generic, dataclass_transform
+
+import msgspec
+
+if TYPE_CHECKING:
+    from dataclasses import replace  # mypy holds its keywords against the fields, which it does not do for msgspec's
+
+    from typing_extensions import TypeVar
+
+    E = TypeVar("E", default=dict[str, Any])  # the defaults are for ContentDB, until its entries are structs
+    R = TypeVar("R", default=None)
+else:
+    from typing import TypeVar
+
+    from msgspec.structs import replace
+
+    E = TypeVar("E")
+    R = TypeVar("R")
+
+__all__ = ["Codec", "E", "Kinds", "Outdated", "R", "Struct", "replace"]
+
+Kinds = type[E] | tuple[type[E], ...]  # one type, or all members of a union of tagged structs
+
+_SNAPSHOT = msgspec.msgpack.Decoder(tuple[int, dict[str, msgspec.Raw]])
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Struct(msgspec.Struct, frozen=True, array_like=True):
+    """Base of the types that entries are made of. `replace(entry, name=...)` returns a changed copy."""
+
+
+class Outdated(Exception):
+    """The stored bytes are of an older shape and say too little: the entries must be rebuilt from the entities."""
+
+
+class Codec(Generic[E]):
+    """Encodes the entries of one catalogue, and decodes them with the `shape` of the code that wrote them."""
+
+    def __init__(self, kinds: Kinds[E], shape: int) -> None:
+        self.kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        self.shape = shape
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decoder: msgspec.msgpack.Decoder[E] = msgspec.msgpack.Decoder(reduce(or_, self.kinds))
+
+    def encode(self, entry: E) -> bytes:
+        """One entry."""
+        return self._encode(entry)
+
+    def decode(self, body: bytes | msgspec.Raw, shape: int) -> E | None:
+        """One entry; None for a kind of entry that only newer code knows."""
+        try:
+            return self._decoder.decode(body)
+        except msgspec.ValidationError:
+            if shape > self.shape:
+                return None
+            raise
+
+    def encode_all(self, entries: Mapping[str, E]) -> bytes:
+        """All entries by key, under the shape number."""
+        return self._encode((self.shape, entries))
+
+    def decode_all(self, body: bytes) -> dict[str, E]:
+        """All entries by key. Raises Outdated for those of an older shape, also for JSON, which had no number."""
+        try:
+            shape, entries = _SNAPSHOT.decode(body)
+        except msgspec.DecodeError:
+            raise Outdated from None
+        if shape < self.shape:
+            raise Outdated
+        decoded = ((key, self.decode(entry, shape)) for key, entry in entries.items())
+        return {key: entry for key, entry in decoded if entry is not None}
