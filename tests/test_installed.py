@@ -17,6 +17,7 @@ import pytest
 
 from chalicelib import __version__
 from chalicelib.web.html import source
+from tests import wheels
 from tests.servers import Server, serving
 from tests.test_walls import ROOT
 
@@ -26,11 +27,7 @@ FOLDERS = ("chalicelib", "commands", "standalone")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, made without the network."""
-    place = tmp_path_factory.mktemp("wheel")
-    offline = ("--no-build-isolation", "--no-deps", "--no-index")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", *offline, "-w", place, ROOT], check=True, timeout=60)
-    (made,) = place.iterdir()
-    return made
+    return wheels.build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +78,7 @@ def _normalised(requirement: str) -> str:
 def test_the_wheel_holds_all_that_the_server_reads_and_nothing_else(wheel: Path) -> None:
     ours = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
     ours = {path for path in ours if path.suffix != ".pyc" and path.name != "README.md"} | {ROOT / "app.py"}
-    with ZipFile(wheel) as package:
-        found = {name: package.read(name) for name in package.namelist() if ".dist-info/" not in name}
+    found = wheels.contents(wheel)
     assert found == {str(path.relative_to(ROOT)): path.read_bytes() for path in ours}
     assert {"style.css", "layout.html", "reference.json"} < {Path(name).name for name in found}
 
