@@ -16,11 +16,11 @@ from bench.aws import LIMIT, Metered, Spent, meter
 from chalicelib import settings
 from chalicelib.core import accounts, credentials, jobs, two_factor
 from tests.client import BROWSER
-from tests.contentdb.conftest import change, draft
+from tests.contentdb.builders import change, draft
 from tests.contentdb.made import MOD, picture, zipped
-from tests.hel.conftest import package
-from tests.luadns.conftest import basic
-from tests.luarocks.conftest import rock, rockspec
+from tests.hel.builders import package
+from tests.luadns.api import basic
+from tests.luarocks.builders import rock, rockspec
 from tests.web.gateway_events import sample
 
 Operation = Callable[[int], Spent]

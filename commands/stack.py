@@ -19,24 +19,16 @@ def named(arguments: Sequence[str]) -> str:
 
 
 def enter(name: str) -> None:
-    """Let this process have the settings that the stack's functions have.
+    """Give this process the settings of a stack.
 
-    Tables are named when the models are first imported: so this comes before. Raises FileNotFoundError for a stack
-    that is not there, and ValueError when AWS cannot be asked or this is no checkout.
+    Raises FileNotFoundError if there is no such stack, and ValueError if AWS does not answer or this is no checkout.
     """
     if not checkout.PRESENT:
         raise ValueError("--stack needs a checkout of Moonbase, as deploying does: run ./moonbase there")
-    from infra.account import enter as enter_account
-    from infra.stack import Stack
+    from infra import environment
     from infra.stages import Refused
 
     try:
-        account = enter_account()
-        function = Stack(account, name).outputs().get("APIHandlerName")
+        environment.enter(name)
     except Refused as refused:
         raise ValueError(refused) from None
-    if function is None:
-        raise FileNotFoundError(f"there is no stack {name} of Moonbase's in {account.region}; `make deploy` makes one")
-    found = account.client("lambda").get_function_configuration(FunctionName=function)
-    os.environ.update(found["Environment"]["Variables"])
-    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = account.region

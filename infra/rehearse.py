@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra import ministack
+from infra import environment, ministack
 from infra.ministack import MiniStack
 from infra.package import BUILD
 from infra.rehearsal import account, contentdb, hel, jobs, lifecycle, luadns, luarocks, migration, smoke
@@ -138,12 +138,10 @@ def _site(url: str) -> Site:
 
 def _use(cloud: MiniStack) -> None:
     """Let the core in this process use the stack's tables; it reads its settings when it is first imported."""
-    from commands import stack
-
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOONBASE_"))]:
         del os.environ[name]
     os.environ.update(cloud.environment())
-    stack.enter(NAME)
+    environment.enter(NAME)
 
 
 def _tail(log: Path) -> list[str]:

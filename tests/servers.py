@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 
 MOONBASE = Path(__file__).parent.parent / "moonbase"
 CHECKOUT = (sys.executable, str(MOONBASE))

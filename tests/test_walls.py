@@ -9,11 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SERVICES = sorted(path.parent.name for path in (ROOT / "chalicelib").glob("*/routes.py"))
+PACKAGES = ("app", "bench", "chalicelib", "commands", "infra", "standalone", "tests")
 ALLOWED_IN_WEB = ("chalicelib.core.errors", "chalicelib.core.caller")
 
 
 def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
+
+
+def files(package: str) -> list[Path]:
+    """The modules of a top-level package, or the one module that it is."""
+    return modules(package) if (ROOT / package).is_dir() else [ROOT / f"{package}.py"]
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -32,12 +38,11 @@ def within(name: str, package: str) -> bool:
 
 def broken(paths: list[Path], allowed: tuple[str, ...]) -> list[str]:
     """Imports of our own code that go elsewhere than `allowed`."""
-    ours = ("app", "chalicelib", "commands", "infra", "standalone", "tests")
     return [
         f"{path.relative_to(ROOT)} -> {name}"
         for path in paths
         for name in imports(path)
-        if any(within(name, package) for package in ours) and not any(within(name, package) for package in allowed)
+        if any(within(name, package) for package in PACKAGES) and not any(within(name, package) for package in allowed)
     ]
 
 
@@ -72,6 +77,19 @@ def circle(arrows: dict[str, set[str]]) -> list[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_two_rooms_of_a_service_import_each_other(service: str) -> None:
     assert circle(rooms(service)) == []
+
+
+def test_no_packages_import_each_other() -> None:
+    arrows = {
+        package: {name.split(".")[0] for path in files(package) for name in imports(path)} & set(PACKAGES) - {package}
+        for package in PACKAGES
+    }
+    assert circle(arrows) == []
+
+
+def test_no_test_imports_from_a_conftest() -> None:
+    paths = [*modules("tests"), *modules("bench")]
+    assert [path for path in paths for name in imports(path) if "conftest" in name.split(".")[2:]] == []
 
 
 def test_core_stands_on_the_settings_alone() -> None:

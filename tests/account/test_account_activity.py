@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core import accounts, audit
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from tests.account.conftest import Person, refused
+from tests.account.person import Person, refused
 
 
 def test_entries_tell_who_did_what_with_what(root: Person, at_home: Person) -> None:

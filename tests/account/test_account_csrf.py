@@ -9,7 +9,7 @@ from chalicelib.account import auth, csrf
 from chalicelib.account.service import operations
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
 from tests.worlds import embedded_only
 

@@ -8,7 +8,7 @@ import time_machine
 
 from chalicelib.core import accounts, audit, invitations
 from chalicelib.core.tables import Account
-from tests.account.conftest import Person, nothing_stored, refused
+from tests.account.person import Person, nothing_stored, refused
 from tests.worlds import embedded_only
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)

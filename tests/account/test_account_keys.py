@@ -9,7 +9,7 @@ import time_machine
 from chalicelib.account import keys
 from chalicelib.core import audit, credentials, two_factor
 from chalicelib.core.tables import Account
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
 from tests.worlds import embedded_only
 

@@ -12,7 +12,7 @@ from chalicelib.core import accounts, audit, credentials, sessions, two_factor
 from chalicelib.core.caller import Device
 from chalicelib.core.errors import TooMany, Unauthenticated
 from chalicelib.core.tables import Account
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client, Reply
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)

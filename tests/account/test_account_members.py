@@ -11,7 +11,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError
 from chalicelib.core.tables import Account
 from tests import people
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
 from tests.worlds import embedded_only
 

@@ -7,7 +7,7 @@ import pytest
 import app
 from chalicelib.account import auth
 from chalicelib.account.service import API, LARGEST_BODY, Operation, operations, service
-from tests.account.conftest import Person, refused
+from tests.account.person import Person, refused
 from tests.client import Client
 from tests.worlds import embedded_only
 

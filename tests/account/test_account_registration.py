@@ -13,7 +13,7 @@ from chalicelib.core.caller import Device
 from chalicelib.core.errors import CoreError
 from chalicelib.core.registration import register as register_here
 from chalicelib.core.tables import Account, Invitation
-from tests.account.conftest import Person, nothing_stored, refused
+from tests.account.person import Person, nothing_stored, refused
 from tests.client import Reply
 from tests.worlds import embedded_only
 

@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, audit, credentials, sessions
 from chalicelib.core.caller import Device
 from chalicelib.core.tables import Account
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)

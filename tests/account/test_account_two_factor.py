@@ -10,7 +10,7 @@ import time_machine
 
 from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.tables import Account, Enrolling, TwoFactor
-from tests.account.conftest import LogIn, Person, nothing_stored, refused
+from tests.account.person import LogIn, Person, nothing_stored, refused
 
 Clock = time_machine.Traveller
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)

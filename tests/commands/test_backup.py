@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 from tests.servers import MOONBASE, moonbase, serving
 
 

@@ -10,7 +10,7 @@ from chalicelib.core.tables import Account
 from commands.rocks_import import import_rocks
 from commands.rocks_sources import read_manifest
 from tests.client import Client
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 from tests.servers import moonbase, rock, serving
 
 MANIFEST = """-- a comment

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, change, draft, published, refusal, release
+from tests.contentdb.builders import MALFORMED, change, draft, published, refusal, release
 from tests.contentdb.made import MOD, picture, released, zipped
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.contentdb.store import index
 from tests.client import Client
-from tests.contentdb.conftest import draft
+from tests.contentdb.builders import draft
 
 
 @pytest.fixture(params=[10, 3000])

@@ -14,7 +14,7 @@ from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStat
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import change, draft
+from tests.contentdb.builders import change, draft
 from tests.contentdb.made import MOD, fetched, released, zipped
 from tests.worlds import moto_only
 

@@ -10,7 +10,7 @@ from chalicelib.contentdb.store.tables import ContentDbItem, Package, PackageNam
 from chalicelib.core import audit, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import (
+from tests.contentdb.builders import (
     change,
     count,
     draft,

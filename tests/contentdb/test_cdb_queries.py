@@ -9,7 +9,7 @@ from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import (
+from tests.contentdb.builders import (
     MALFORMED,
     NO_SUCH_PAGE,
     change,

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contentdb.packages import states
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import change, count, draft, published
+from tests.contentdb.builders import change, count, draft, published
 
 Listed = Callable[..., list[str]]
 

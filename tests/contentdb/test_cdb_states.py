@@ -11,7 +11,7 @@ from chalicelib.contentdb.store.tables import Package, Release
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import change, draft, member, published, refusal, release, screenshot, token
+from tests.contentdb.builders import change, draft, member, published, refusal, release, screenshot, token
 
 LAMPS = "/api/packages/Alice/lamps/"
 READY = {"ai_disclosure": "NONE"}

@@ -12,7 +12,7 @@ from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal, release
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal, release
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, blobs, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
 from tests.worlds import moto_only
 
 CORS = {
@@ -278,7 +278,7 @@ def test_no_path_reaches_what_is_no_package(client: Client, alice: Account, auth
 
 
 def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account) -> None:
-    from tests.contentdb.conftest import screenshot
+    from tests.contentdb.builders import screenshot
 
     published("Alice/lamps")
     screenshot("Alice/lamps")

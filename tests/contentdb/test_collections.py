@@ -13,7 +13,7 @@ from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
 
 MINE = "/api/collections/Alice/mine/"
 FEATURED = "/api/collections/ContentDB/featured/"

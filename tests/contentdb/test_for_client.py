@@ -13,7 +13,7 @@ from chalicelib.contentdb.store.tables import Counters, DailyStats, Seen, Tally
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event
-from tests.contentdb.conftest import (
+from tests.contentdb.builders import (
     MALFORMED,
     NO_SUCH_PAGE,
     change,

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contentdb.store import index
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import change, draft, published
+from tests.contentdb.builders import change, draft, published
 from tests.contentdb.made import MOD, checked, upload, zipped
 
 

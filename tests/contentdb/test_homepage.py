@@ -8,7 +8,7 @@ import pytest
 from chalicelib.contentdb.collections import curation
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import change, count, draft, published, release, screenshot
+from tests.contentdb.builders import change, count, draft, published, release, screenshot
 
 LISTS = ("spotlight", "new", "updated", "pop_mod", "pop_txp", "pop_game", "high_reviewed")
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, published, refusal
+from tests.contentdb.builders import MALFORMED, published, refusal
 
 TEXT = "Hello **you**, see [there](/x).\n\n![A picture](y.png)\n"
 

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.contentdb.packages import states
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
-from tests.contentdb.conftest import change, count, draft, published, release, screenshot, token
+from tests.contentdb.builders import change, count, draft, published, release, screenshot, token
 from tests.contentdb.made import MOD, released, zipped
 
 PAGE = "/packages/Alice/lamps"

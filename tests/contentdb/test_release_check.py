@@ -20,7 +20,7 @@ from chalicelib.core import jobs
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import Account, Job
 from tests.client import Client
-from tests.contentdb.conftest import change, draft, published, token
+from tests.contentdb.builders import change, draft, published, token
 from tests.contentdb.made import MOD, checked, released, upload, zipped
 from tests.worlds import embedded_only
 

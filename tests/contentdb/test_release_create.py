@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, jobs
 from chalicelib.core.tables import Account, Job
 from tests.client import Client, Reply
-from tests.contentdb.conftest import change, draft, member, refusal, token
+from tests.contentdb.builders import change, draft, member, refusal, token
 from tests.contentdb.made import MOD, checked, fetched, released, upload, zipped
 
 NEW = "/api/packages/Alice/mymod/releases/new/"

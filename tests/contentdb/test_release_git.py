@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb import git_server
-from tests.contentdb.conftest import change, draft
+from tests.contentdb.builders import change, draft
 from tests.contentdb.made import MOD, checked, fetched
 from tests.contentdb.test_release_check import stored_blobs
 

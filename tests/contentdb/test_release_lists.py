@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import change, draft, published, refusal, release
+from tests.contentdb.builders import change, draft, published, refusal, release
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from chalicelib.core.inventory import Fault
 from chalicelib.core.tables import Account
 from standalone.tables import MODELS
 from tests.client import Client
-from tests.contentdb.conftest import member, published, token
+from tests.contentdb.builders import member, published, token
 from tests.contentdb.test_reviews import sums, write
 
 

@@ -13,7 +13,7 @@ from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, token
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, member, published, token
 from tests.contentdb.test_hypertext import TEXTS, assert_is_markup
 from tests.contentdb.test_reviews import write
 

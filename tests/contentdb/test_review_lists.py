@@ -11,7 +11,7 @@ from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, member, published, refusal, token
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, member, published, refusal, token
 from tests.contentdb.test_reviews import write
 
 BASE = "http://moonbase.test/api/reviews/?"

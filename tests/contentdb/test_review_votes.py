@@ -11,7 +11,7 @@ from chalicelib.contentdb.store.tables import Review, ReviewVote
 from chalicelib.core import accounts, audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import member, published, refusal, token
+from tests.contentdb.builders import member, published, refusal, token
 from tests.contentdb.test_reviews import REVIEWS, write
 
 

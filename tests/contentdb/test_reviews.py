@@ -15,7 +15,7 @@ from chalicelib.contentdb.store.tables import Counters, Review
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, draft, member, published, refusal, token
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, draft, member, published, refusal, token
 
 LAMPS = "/api/packages/Alice/lamps/"
 REVIEWS = f"{LAMPS}reviews/"

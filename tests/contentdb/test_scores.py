@@ -13,7 +13,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.conftest import dies
-from tests.contentdb.conftest import count, draft, published
+from tests.contentdb.builders import count, draft, published
 
 
 @pytest.fixture(autouse=True)

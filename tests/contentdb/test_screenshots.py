@@ -13,7 +13,7 @@ from chalicelib import settings
 from chalicelib.contentdb.media import images
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import MALFORMED, change, draft, refusal, token
+from tests.contentdb.builders import MALFORMED, change, draft, refusal, token
 from tests.contentdb.made import picture, shown
 from tests.contentdb.test_release_check import stored_blobs
 

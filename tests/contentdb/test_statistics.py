@@ -21,7 +21,7 @@ from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.conftest import dies, meanwhile
-from tests.contentdb.conftest import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
+from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
 
 TODAY = "2026-03-10"
 PATH = "/api/packages/Alice/lamps/stats/"

@@ -8,7 +8,7 @@ from PIL import Image
 from chalicelib import settings
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import draft
+from tests.contentdb.builders import draft
 from tests.contentdb.made import MOD, fetched, picture, released, shown, zipped
 from tests.worlds import moto_only
 

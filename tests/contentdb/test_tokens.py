@@ -8,7 +8,7 @@ from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import draft, published, release, screenshot, token
+from tests.contentdb.builders import draft, published, release, screenshot, token
 from tests.contentdb.made import picture
 
 WRITES = [

@@ -13,7 +13,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Invalid
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import MALFORMED, change, draft, published, refusal
+from tests.contentdb.builders import MALFORMED, change, draft, published, refusal
 
 LAMPS = {
     "id": 7,

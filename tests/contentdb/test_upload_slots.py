@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import blobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import draft, refusal, token
+from tests.contentdb.builders import draft, refusal, token
 from tests.contentdb.made import MOD, checked, fetched, picture, zipped
 from tests.worlds import embedded_only
 

@@ -9,7 +9,7 @@ from chalicelib.contentdb.store.tables import Profile
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.conftest import MALFORMED, member, published, refusal, token
+from tests.contentdb.builders import MALFORMED, member, published, refusal, token
 from tests.contentdb.test_reviews import write
 
 ALICE = "/api/users/Alice/"

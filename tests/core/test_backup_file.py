@@ -24,8 +24,8 @@ from chalicelib.core.tables import CoreItem, TwoFactor, Window, now
 from chalicelib.hel.tables import HelItem
 from standalone.tables import MODELS
 from tests.client import Client
-from tests.hel.conftest import package
-from tests.luarocks.conftest import rockspec
+from tests.hel.builders import package
+from tests.luarocks.builders import rockspec
 from tests.servers import rock
 from tests.worlds import embedded_only, world
 

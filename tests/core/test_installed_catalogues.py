@@ -10,9 +10,9 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account, CoreItem, Head
 from chalicelib.hel import users
 from tests.client import Client
-from tests.contentdb import conftest as contentdb
-from tests.hel import conftest as hel
-from tests.luarocks import conftest as luarocks
+from tests.contentdb import builders as contentdb
+from tests.hel import builders as hel
+from tests.luarocks import builders as luarocks
 
 LISTS = {
     "contentdb": "/api/packages/",

@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.hel.conftest import refusal, success
+from tests.hel.builders import refusal, success
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 

@@ -8,7 +8,7 @@ from chalicelib.core import accounts
 from chalicelib.core.tables import Account
 from chalicelib.hel import index, users
 from tests.client import Client
-from tests.hel.conftest import Create, package
+from tests.hel.builders import Create, package
 
 SESSION = ["UpdateItem", "GetItem"]
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.core.tables import CoreItem
 from tests.client import Client
-from tests.hel.conftest import Create, refusal, success
+from tests.hel.builders import Create, refusal, success
 
 EXPOSED = "Content-Type,Date,Content-Length,Authorization,X-Request-ID"
 

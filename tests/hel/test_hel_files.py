@@ -14,7 +14,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import File, HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.conftest import Create, package, refusal, success
+from tests.hel.builders import Create, package, refusal, success
 from tests.worlds import embedded_only
 
 CODE = b"print('moon')\n"

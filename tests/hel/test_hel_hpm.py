@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.hel.conftest import package
+from tests.hel.builders import package
 from tests.servers import Server, serving
 
 SCRIPT = Path(__file__).parent / "hpm.lua"

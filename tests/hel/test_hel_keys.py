@@ -5,7 +5,7 @@ import pytest
 from chalicelib.core import accounts, audit, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.hel.conftest import listed, package, refusal, stored, success
+from tests.hel.builders import listed, package, refusal, stored, success
 
 
 def header(account: Account, scope: str | None = None, service: str = "hel") -> dict[str, str]:

@@ -11,7 +11,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.hel import index
 from tests.client import Client
-from tests.hel.conftest import Create, listed, package, refusal, shown
+from tests.hel.builders import Create, listed, package, refusal, shown
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client
-from tests.hel.conftest import Create, package, refusal, stored
+from tests.hel.builders import Create, package, refusal, stored
 
 NAME = "The name contains illegal characters. Allowed are: lowercase alphabetic characters, numbers and a dash (-)."
 SOME = [None, 5, 1.5, True, "text", [], {}]

@@ -11,7 +11,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Package, Usage
 from tests.client import Client
-from tests.hel.conftest import Create, listed, package, refusal, shown, stored, success
+from tests.hel.builders import Create, listed, package, refusal, shown, stored, success
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply
-from tests.hel.conftest import Create, listed, package, refusal, shown, stored, success
+from tests.hel.builders import Create, listed, package, refusal, shown, stored, success
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.conftest import Create, listed, package, refusal, shown, stored
+from tests.hel.builders import Create, listed, package, refusal, shown, stored
 from tests.worlds import embedded_only
 
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client
-from tests.hel.conftest import Create, listed, package, refusal
+from tests.hel.builders import Create, listed, package, refusal
 
 
 def version(url: str, path: str, changes: str = "", **depends: tuple[str, str]) -> dict[str, Any]:

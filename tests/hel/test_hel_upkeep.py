@@ -10,7 +10,7 @@ from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
 from standalone.tables import MODELS
 from tests.client import Client
-from tests.hel.conftest import Create, package
+from tests.hel.builders import Create, package
 
 
 def faults() -> list[str]:

@@ -7,9 +7,9 @@ from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 from tests.client import Client
-from tests.contentdb.conftest import draft, published
-from tests.hel.conftest import package, refusal
-from tests.luarocks.conftest import rockspec
+from tests.contentdb.builders import draft, published
+from tests.hel.builders import package, refusal
+from tests.luarocks.builders import rockspec
 
 JAVA = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
 

@@ -8,7 +8,7 @@ from chalicelib.core import accounts, audit, credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 from tests.client import Client, Reply
-from tests.hel.conftest import refusal, success
+from tests.hel.builders import refusal, success
 
 
 def as_user(account: Account) -> dict[str, str]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalice.deploy.packager import LambdaDeploymentPackager
 from chalice.package import YAMLTemplateSerializer
 
 from infra import ministack, package
 from infra.ministack import MiniStack
+from tests.infra import packages
 
 
 @pytest.fixture(scope="session")
@@ -23,17 +23,7 @@ def merged() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the whole template as sam.json, and an empty package."""
-    return make(tmp_path_factory.mktemp("package"), package.STAGE)
-
-
-def make(directory: Path, stage: str) -> Path:
-    """Package a stage without the code."""
-    code = directory / "code.zip"
-    code.touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LambdaDeploymentPackager, "create_deployment_package", lambda *_, **__: str(code))
-        package.make(directory / "build", stage)
-    return directory / "build"
+    return packages.make(tmp_path_factory.mktemp("package"), package.STAGE)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import pytest
+from chalice.deploy.packager import LambdaDeploymentPackager
+
+from infra import package
+
 DATA = ("Table", "Blobs", "Key")
 
 
@@ -18,8 +23,8 @@ def a_package(directory: Path, *, code: str = "x = 1", stage: str = "prod", **ch
             template["Resources"][name]["Properties"] = properties
     directory.mkdir(exist_ok=True)
     (directory / "sam.json").write_text(json.dumps(template))
-    with ZipFile(directory / "deployment.zip", "w") as package:
-        package.writestr("app.py", code)
+    with ZipFile(directory / "deployment.zip", "w") as archive:
+        archive.writestr("app.py", code)
     return directory
 
 
@@ -32,6 +37,16 @@ def table(name: str) -> dict[str, Any]:
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     }
+
+
+def make(directory: Path, stage: str) -> Path:
+    """Package a stage without the code."""
+    code = directory / "code.zip"
+    code.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LambdaDeploymentPackager, "create_deployment_package", lambda *_, **__: str(code))
+        package.make(directory / "build", stage)
+    return directory / "build"
 
 
 def _template(stage: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, aws, credentials
 from chalicelib.core.catalogue import Catalogue
 from tests.client import Client
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 client, key = Client(), credentials.create(accounts.create("alice", "a@example.org", "wonderland"), "luarocks")[1]
 client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())})
 settings.install(replace(settings.current(), blobs="s3://bucket"))

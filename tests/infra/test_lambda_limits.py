@@ -15,9 +15,9 @@ import app as moonbase
 from chalicelib import settings
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.conftest import draft, token
+from tests.contentdb.builders import draft, token
 from tests.contentdb.made import MOD, checked, fetched, zipped
-from tests.luarocks.conftest import rock, rockspec
+from tests.luarocks.builders import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event
 from tests.worlds import moto_only
 

@@ -19,8 +19,8 @@ from chalicelib.hel import users
 from infra.stages import ROOT
 from tests import rights
 from tests.client import Client
-from tests.luadns.conftest import key_for
-from tests.luarocks.conftest import rock, rockspec
+from tests.luadns.api import key_for
+from tests.luarocks.builders import rock, rockspec
 from tests.rights import API, CLOCK, QUEUE, Right
 from tests.web.gateway_events import sample
 from tests.worlds import moto_only

@@ -17,7 +17,7 @@ from infra.package import LARGEST_TEMPLATE
 from infra.stages import ROOT
 from standalone.tables import MODELS
 from tests import rights
-from tests.infra.conftest import make
+from tests.infra.packages import make
 
 Template = dict[str, Any]
 

@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.luadns.conftest import LuaDns, basic, key_for, stored
+from tests.luadns.api import LuaDns, basic, key_for, stored
 
 RATE_HEADERS = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
 

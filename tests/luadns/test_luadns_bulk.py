@@ -9,7 +9,7 @@ from chalicelib.core import aws, blobs, jobs, storage
 from chalicelib.core.tables import Job
 from chalicelib.luadns import journal
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
-from tests.luadns.conftest import LuaDns, refused, stored, wrong
+from tests.luadns.api import LuaDns, refused, stored, wrong
 from tests.worlds import embedded_only, moto_only
 
 A = {"type": "A", "content": "192.0.2.1"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib import settings
-from tests.luadns.conftest import LuaDns
+from tests.luadns.api import LuaDns
 from tests.worlds import embedded_only
 
 AUTH = ["UpdateItem", "GetItem"]

@@ -12,7 +12,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.core import aws, jobs
 from commands.luadns import luadns
-from tests.luadns.conftest import LuaDns
+from tests.luadns.api import LuaDns
 from tests.luadns.served import Served, served
 from tests.servers import MOONBASE, moonbase
 from tests.worlds import moto_only

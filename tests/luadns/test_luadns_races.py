@@ -9,7 +9,7 @@ import pytest
 from chalicelib.core.tables import Account
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, key_for
+from tests.luadns.api import LuaDns, key_for
 from tests.worlds import embedded_only
 
 pytestmark = embedded_only  # moto's tables break when threads share them

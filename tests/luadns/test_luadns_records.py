@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, refused, stored, wrong
+from tests.luadns.api import LuaDns, refused, stored, wrong
 from tests.worlds import embedded_only
 
 RSA = "v=DKIM1; k=rsa; p=" + "A" * 400

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
 from tests.client import Reply
-from tests.luadns.conftest import LuaDns, stored
+from tests.luadns.api import LuaDns, stored
 
 
 def stale(reply: Reply) -> None:

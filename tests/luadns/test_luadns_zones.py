@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.conftest import LuaDns, key_for, refused, stored, wrong
+from tests.luadns.api import LuaDns, key_for, refused, stored, wrong
 from tests.worlds import embedded_only
 
 MOMENT = 1_421_501_178.5

@@ -13,7 +13,7 @@ from chalicelib import settings
 from chalicelib.core import aws, jobs
 from chalicelib.core.tables import Job
 from chalicelib.luadns.engines import hosted_zones, publishing
-from tests.luadns.conftest import LuaDns, refused, wrong
+from tests.luadns.api import LuaDns, refused, wrong
 
 pytestmark = pytest.mark.usefixtures("route53")
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)

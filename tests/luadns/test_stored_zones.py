@@ -12,7 +12,7 @@ from chalicelib.luadns.resolver import Addresses, Answer, Resolver
 from chalicelib.luadns.tables import Zone
 from chalicelib.luadns.zone_data import name_of
 from standalone.dns.zones import Zones
-from tests.luadns.conftest import LuaDns
+from tests.luadns.api import LuaDns
 from tests.worlds import embedded_only
 
 ROWS = [

@@ -13,7 +13,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.luadns import contents, zonefile
 from chalicelib.luadns.tables import Record, Zone
 from tests.client import Reply
-from tests.luadns.conftest import LuaDns, key_for, refused
+from tests.luadns.api import LuaDns, key_for, refused
 from tests.worlds import embedded_only
 
 FILE = """\

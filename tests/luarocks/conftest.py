@@ -1,9 +1,7 @@
-"""Fixtures of the LuaRocks tests: rockspecs, uploads, and a server for the real client."""
+"""Fixtures of the LuaRocks tests: uploads, a home of GnuPG, and a full list."""
 
-import io
 import os
 import subprocess
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,31 +13,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import downloads, index
 from tests.client import Client, Reply
-
-Upload = Callable[..., Reply]
-
-
-def rockspec(package: str = "say", version: str = "1.0-1", lua: str = "lua >= 5.1") -> bytes:
-    """A rockspec as people write them."""
-    return f"""package = "{package}"
-version = "{version}"
-source = {{ url = "https://example.org/{package}.tar.gz" }}
-description = {{ summary = "Says hello", license = "MIT", homepage = "https://example.org" }}
-dependencies = {{ "{lua}" }}
-build = {{ type = "builtin", modules = {{}} }}
-""".encode()
-
-
-def rock(package: str = "say", version: str = "1.0-1", payload: str = "") -> bytes:
-    """A rock as `luarocks pack` makes them: a zip with the rockspec at the top."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in (
-            (f"{package}-{version}.rockspec", rockspec(package, version)),
-            (f"{package}.lua", payload.encode()),
-        ):
-            archive.writestr(zipfile.ZipInfo(name, date_time=(2026, 1, 2, 3, 4, 6)), content)
-    return file.getvalue()
+from tests.luarocks.builders import Upload, rock, rockspec
 
 
 @pytest.fixture(autouse=True)

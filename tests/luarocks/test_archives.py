@@ -14,7 +14,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.luarocks import archives
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 SPEC = "say-1.0-1.rockspec"
 

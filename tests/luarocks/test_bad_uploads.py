@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 LETTERS = "invalid characters, only alphanumeric, period, underscore, and hyphen allowed"
 NAMES = {

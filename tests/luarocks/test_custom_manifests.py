@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rockspec
+from tests.luarocks.builders import Upload, rockspec
 
 
 class Manifests:

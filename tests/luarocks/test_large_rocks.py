@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core import blobs, credentials, two_factor, uploads
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 NAME = "a-1.0-1.src.rock"
 

@@ -13,7 +13,7 @@ from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 LETTERS = "invalid characters, only alphanumeric, period, underscore, and hyphen allowed"
 MOMENT = "2026-01-02 03:04:05"

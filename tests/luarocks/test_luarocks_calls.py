@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.luarocks import index
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rockspec
+from tests.luarocks.builders import Upload, rockspec
 
 Stock = Callable[[int], None]
 

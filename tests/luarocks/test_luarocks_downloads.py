@@ -8,7 +8,7 @@ from chalicelib.core.errors import Busy
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.tables import Tally
 from tests.client import Client
-from tests.luarocks.conftest import Upload
+from tests.luarocks.builders import Upload
 
 CURL = {"User-Agent": "curl/8.5.0"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib import settings
 from tests.client import BROWSER, Client
-from tests.luarocks.conftest import Upload, rockspec
+from tests.luarocks.builders import Upload, rockspec
 
 
 @pytest.fixture

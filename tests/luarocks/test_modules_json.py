@@ -8,7 +8,7 @@ import time_machine
 from chalicelib.core import jobs
 from chalicelib.luarocks import index
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 MOMENT = "2026-01-02 03:04:05"
 HOSTILE = b"""package = "say" version = "1.0-1"

@@ -8,7 +8,7 @@ from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index, modules, ownership
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 
 class Owners:

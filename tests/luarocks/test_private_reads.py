@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.luarocks.conftest import Upload, rockspec
+from tests.luarocks.builders import Upload, rockspec
 
 READS = [
     *("/manifest", "/manifest-5.1", "/manifest.json", "/manifest-5.4.zip", "/a-1.0-1.rockspec", "/a-9-9.rockspec"),

@@ -10,7 +10,7 @@ from chalicelib.core import credentials
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import roots
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 MANIFEST = b"""commands = {}
 modules = {}

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luarocks.conftest import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec
 
 
 def listed(client: Client, path: str) -> dict[str, list[str]]:

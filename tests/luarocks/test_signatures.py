@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.luarocks import index
 from tests.client import Client, Reply
-from tests.luarocks.conftest import rock, rockspec
+from tests.luarocks.builders import rock, rockspec
 
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----\n\niQEzBAABCAAdFiEE\n=abcd\n-----END PGP SIGNATURE-----\n"
 OTHER = SIGNATURE.replace(b"iQEz", b"iQFz")

@@ -1,12 +1,8 @@
-"""Fixtures of the tests of pages: headless Chromium, a server of its own, and somebody who looks at every page."""
+"""Fixtures of the tests of pages: headless Chromium, a server of its own, and windows."""
 
-import os
 from collections.abc import Iterator
-from itertools import product
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from chalicelib.core.tables import Account
@@ -20,7 +16,6 @@ _QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-_SHOTS = os.environ.get("MOONBASE_SHOTS")  # a directory for a picture of every page that is looked at
 
 
 @pytest.fixture(scope="session")
@@ -75,15 +70,3 @@ def admins(window: Window) -> Window:
 def is_complaint(message: ConsoleMessage) -> bool:
     """Whether a browser says that something is wrong with a page, other than its status."""
     return message.type in ("error", "warning") and "the server responded with a status of" not in message.text
-
-
-def look(page: Page, name: str) -> None:
-    """Look at a page by day and by night, on a phone and on a desk: axe finds nothing, and nothing sticks out."""
-    for scheme, width in product(("light", "dark"), (360, 1280)):
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 800})
-        violations = Axe().run(page).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == [], f"{name}, {scheme}, {width}"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is too wide for {width}"
-        if _SHOTS:
-            page.screenshot(path=Path(_SHOTS) / f"{name}-{scheme}-{width}.png", full_page=True)

@@ -3,9 +3,9 @@
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 from tests.pages import visitor
-from tests.pages.conftest import look
+from tests.pages.looks import look
 from tests.servers import Server, moonbase
 
 

@@ -7,7 +7,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.contentdb.made import MOD, picture, zipped
-from tests.pages.conftest import look
+from tests.pages.looks import look
 from tests.servers import Server, moonbase
 
 DESCRIPTION = """\

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 from tests.servers import Server, moonbase, rock, send_file, serving
 
 CRASHES = int(os.environ.get("MOONBASE_CRASHES", "3"))

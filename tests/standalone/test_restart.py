@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.luarocks.conftest import rockspec
+from tests.luarocks.builders import rockspec
 from tests.servers import Server, moonbase, serving
 
 

@@ -17,11 +17,11 @@ from chalicelib.web.request import Request
 from chalicelib.web.routing import Place
 from chalicelib.web.service import Service
 from tests.client import Client, Reply
-from tests.contentdb.conftest import change, draft, token
+from tests.contentdb.builders import change, draft, token
 from tests.contentdb.made import MOD, picture, zipped
-from tests.hel.conftest import package
-from tests.luadns.conftest import key_for
-from tests.luarocks.conftest import rock, rockspec
+from tests.hel.builders import package
+from tests.luadns.api import key_for
+from tests.luarocks.builders import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event, sample
 from tests.worlds import embedded_only
 
