@@ -18,13 +18,17 @@ YES ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve help install clients test check lint format package rehearse deploy remove clean
+.PHONY: serve local help install clients test check lint format package rehearse deploy remove clean
 
 serve: install
 	./moonbase --data "$(DATA)" serve --host "$(HOST)" --port "$(PORT)" --dns-port "$(DNS_PORT)"
 
+local: install
+	@$(BIN)/python -m infra.local --data "$(DATA)" --host "$(HOST)" --port "$(PORT)"
+
 help:
 	@echo 'make serve      one machine: HOST= PORT= DATA= DNS_PORT='
+	@echo 'make local      the same under chalice local, for development: HOST= PORT= DATA='
 	@echo 'make test       the tests; make check: format, lint, types, tests; make format'
 	@echo 'make package    write the package for AWS to build/: STAGE='
 	@echo 'make rehearse   deploy the package to an emulator of AWS, and use it with real clients'

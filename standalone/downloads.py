@@ -53,7 +53,7 @@ class Downloads:
     ) -> tuple[Reply, int]:
         """Answer; returns what was said and how many bytes of body were handed to the client."""
         loop = asyncio.get_running_loop()
-        reply, file, part = await loop.run_in_executor(self._threads, self._open, scope)
+        reply, file, part = await loop.run_in_executor(self._threads, open_link, scope)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": file is not None})
         if file is None or part is None:
@@ -78,24 +78,25 @@ class Downloads:
             await send({"type": "http.response.body", "body": piece, "more_body": place < part.end})
         return place - part.start
 
-    def _open(self, scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
-        """What to say, and of which file to send which part; no part where the answer has no bytes of it."""
-        method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            return error(method, HTTPStatus.METHOD_NOT_ALLOWED, ROUTE, [(b"allow", b"GET, HEAD")]), None, None
-        try:
-            link = links.read(scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii"), method)
-            file = blobs.open(link.key)
-        except Forbidden:
-            return error(method, HTTPStatus.FORBIDDEN, ROUTE), None, None
-        except NotFound:
-            return error(method, HTTPStatus.NOT_FOUND, ROUTE), None, None
-        reply, part = _reply(scope, link, os.fstat(file.fileno()))
-        if part and part.start < part.end:
-            file.seek(part.start)
-            return reply, file, part
-        file.close()
-        return reply, None, None
+
+def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
+    """The reply to a request for a link, and the open file and its part to send as the body; None without a body."""
+    method = scope["method"]
+    if method not in ("GET", "HEAD"):
+        return error(method, HTTPStatus.METHOD_NOT_ALLOWED, ROUTE, [(b"allow", b"GET, HEAD")]), None, None
+    try:
+        link = links.read(scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii"), method)
+        file = blobs.open(link.key)
+    except Forbidden:
+        return error(method, HTTPStatus.FORBIDDEN, ROUTE), None, None
+    except NotFound:
+        return error(method, HTTPStatus.NOT_FOUND, ROUTE), None, None
+    reply, part = _reply(scope, link, os.fstat(file.fileno()))
+    if part and part.start < part.end:
+        file.seek(part.start)
+        return reply, file, part
+    file.close()
+    return reply, None, None
 
 
 def _reply(scope: "HTTPScope", link: Link, facts: os.stat_result) -> tuple[Reply, Part | None]:

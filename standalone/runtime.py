@@ -100,8 +100,13 @@ def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False
 
     from app import site
 
-    threading.Thread(target=_do_jobs, name="jobs", daemon=True).start()
+    start_jobs()
     return site
+
+
+def start_jobs() -> None:
+    """Let a thread of this process run the jobs of the opened data until the process ends."""
+    threading.Thread(target=_do_jobs, name="jobs", daemon=True).start()
 
 
 def _do_jobs() -> None:

@@ -143,9 +143,19 @@ def serving(
     server says is in `server.log` beside `data`, which is its working directory too.
     """
     port = free_port()
+    command = [*program, "--data", str(data), "serve", "--port", str(port), *options]
+    with running(command, data, port, environment) as process:
+        yield Server(f"{scheme}://127.0.0.1:{port}", data, process, program)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], data: Path, port: int, environment: Mapping[str, str] | None = None
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a server that listens on the port until the block ends; see `serving`."""
     log = (data.parent / "server.log").open("ab")
     process = subprocess.Popen(
-        [*program, "--data", str(data), "serve", "--port", str(port), *options],
+        command,
         cwd=data.parent,
         stdout=log,
         stderr=log,
@@ -154,7 +164,7 @@ def serving(
     )
     try:
         wait_for(port, process)
-        yield Server(f"{scheme}://127.0.0.1:{port}", data, process, program)
+        yield process
     finally:
         if process.poll() is None:
             process.terminate()
