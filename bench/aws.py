@@ -7,7 +7,7 @@ the AWS client libraries and of the emulators.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,22 @@ from urllib.parse import urlsplit
 
 import botocore
 import moto
+from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from botocore.session import Session
 
 from chalicelib import settings
-from chalicelib.core import aws
+from chalicelib.core import aws, transport
 from chalicelib.core.directories import DirectoryStore
+from chalicelib.core.transport import Transport
 from standalone.runtime import TABLES
-from standalone.storage import Engine, attach, detach
+from standalone.storage import Engine, local_transport
 from tests.client import Client, Reply
 
 BUCKET = "moonbase"
 LIMIT = 4_613_734  # bytes of a body, both ways, as the template has it
 _READS = ("BatchGetItem", "GetItem", "Query", "Scan")
+_WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem")
 
 
 @dataclass
@@ -64,25 +67,44 @@ class Meter:
         return result, spent
 
     def listen(self, session: Session) -> None:
+        """Measure the calls of a session's clients."""
         session.register("provide-client-params", self._called)
         session.register("after-call", self._answered)
 
-    def _called(self, model: OperationModel, params: dict[str, Any], **_: Any) -> dict[str, Any] | None:
+    def metered(self, inner: Transport) -> Transport:
+        """Return `inner` with its calls measured."""
+
+        def execute(operation: str, parameters: dict[str, Any], /) -> dict[str, Any]:
+            self._called()
+            cost = {"ReturnConsumedCapacity": "TOTAL"} if operation in (*_READS, *_WRITES) else {}
+            response: dict[str, Any] = {}
+            try:
+                response = inner(operation, parameters | cost)
+            except ClientError as error:
+                response = error.response
+                raise
+            finally:
+                self._add("dynamodb", operation, response)
+            return response
+
+        return execute
+
+    def _called(self, **_: Any) -> None:
         self._left = time.process_time()
-        if model.input_shape and "ReturnConsumedCapacity" in model.input_shape.members:
-            return {**params, "ReturnConsumedCapacity": "TOTAL"}
-        return None
 
     def _answered(self, model: OperationModel, parsed: dict[str, Any], **_: Any) -> None:
         """Count an answered call. `_called` also sees links and forms that are only signed and never sent."""
+        self._add(model.service_model.service_name, model.name, parsed)
+
+    def _add(self, service: str, operation: str, response: dict[str, Any]) -> None:
         if (spent := self._spent) is None:
             return
-        spent.count(f"{model.service_model.service_name}:{model.name}")
-        consumed = parsed.get("ConsumedCapacity", [])
+        spent.count(f"{service}:{operation}")
+        consumed = response.get("ConsumedCapacity", [])
         units = sum(each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed]))
-        if parsed.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+        if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
             units = 1  # a failed write is billed by the item's size, which the response omits; our items are below 1 KB
-        if model.name in _READS:
+        if operation in _READS:
             spent.read_units += units
         else:
             spent.write_units += units
@@ -114,27 +136,25 @@ class Metered(Client):
 @contextmanager
 def installed(data: Path) -> Iterator[None]:
     """Serve the content of a one-machine data directory as on AWS, until the block ends."""
-    engine = Engine(data / TABLES)
-    attach(engine)
-    try:
-        with moto.mock_aws():
-            store = aws.client("s3")
-            store.create_bucket(Bucket=BUCKET)
-            queue = aws.client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
-            key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
-            blobs = DirectoryStore(data / "blobs")
-            for stored in blobs.listed(""):
-                store.put_object(Bucket=BUCKET, Key=stored.key, Body=blobs.read(stored.key))
-            with settings.override(
-                blobs=f"s3://{BUCKET}",
-                queue=queue,
-                kms_key=key,
-                key_file="/nowhere/key",
-                luadns_engine="route53",
-                max_body=LIMIT,
-                max_answer=LIMIT,
-            ):
-                yield
-    finally:
-        detach()
-        engine.close()
+    with (
+        closing(Engine(data / TABLES)) as engine,
+        transport.override(meter.metered(local_transport(engine))),
+        moto.mock_aws(),
+    ):
+        store = aws.client("s3")
+        store.create_bucket(Bucket=BUCKET)
+        queue = aws.client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
+        key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        blobs = DirectoryStore(data / "blobs")
+        for stored in blobs.listed(""):
+            store.put_object(Bucket=BUCKET, Key=stored.key, Body=blobs.read(stored.key))
+        with settings.override(
+            blobs=f"s3://{BUCKET}",
+            queue=queue,
+            kms_key=key,
+            key_file="/nowhere/key",
+            luadns_engine="route53",
+            max_body=LIMIT,
+            max_answer=LIMIT,
+        ):
+            yield

@@ -11,17 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
-
-os.environ.update(dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"))
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.core import storage
-from standalone.storage import Engine, attach, detach
+from chalicelib.core import storage, transport
+from standalone.storage import Engine, local_transport
 
 SIZES = (1_000, 50_000)
 PER_LIST = 20
@@ -77,17 +75,12 @@ def measured(place: Path, size: int) -> dict[str, float]:
 
 @contextmanager
 def filled(file: Path, size: int) -> Iterator[None]:
-    engine = Engine(file)
-    attach(engine)
-    try:
+    with closing(Engine(file)) as engine, transport.override(local_transport(engine)):
         storage.create_tables([Thing])
         with Thing.batch_write() as batch:
             for number in range(size):
                 batch.save(thing(number))
         yield
-    finally:
-        detach()
-        engine.close()
 
 
 def thing(number: int, body: str = BODY) -> Thing:

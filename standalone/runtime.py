@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib import settings
+from chalicelib.core import transport
 
 if TYPE_CHECKING:
     from chalicelib.web.site import Site
@@ -32,21 +33,15 @@ def open_data(directory: Path) -> "Engine":
     os.umask(0o077)  # what is in there is nobody else's business
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    settings.install(
-        replace(settings.current(), blobs=f"file:{directory / 'blobs'}", key_file=str(directory / "key"), kms_key="")
-    )
-    # Nothing is sent to AWS or signed for it; botocore only wants credentials before it makes a client.
-    os.environ.update(dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"))
-    os.environ.pop("AWS_PROFILE", None)
-
-    from standalone.storage.engine import Engine
-    from standalone.storage.hook import attach
-
-    engine = Engine(directory / TABLES)
-    attach(engine)
+    blobs, key_file = f"file:{directory / 'blobs'}", str(directory / "key")
+    settings.install(replace(settings.current(), blobs=blobs, key_file=key_file, kms_key="", queue=""))
 
     from chalicelib.core import locks, storage
+    from standalone.storage import Engine, local_transport
     from standalone.tables import MODELS
+
+    engine = Engine(directory / TABLES)
+    transport.install(local_transport(engine))
 
     locks.share(directory / LOCKS)
     storage.create_tables(MODELS)
@@ -56,10 +51,9 @@ def open_data(directory: Path) -> "Engine":
 def check_data(directory: Path) -> None:
     """Open `directory`, see that it can be written, and let go of it. Raises OSError."""
     from chalicelib.core import sealing
-    from standalone.storage.hook import detach
 
     engine = open_data(directory)
-    detach()
+    transport.install(None)
     engine.close()
     with tempfile.TemporaryFile(dir=directory):
         pass
@@ -69,22 +63,15 @@ def check_data(directory: Path) -> None:
 @contextmanager
 def frozen(directory: Path, scratch: Path) -> Iterator[None]:
     """Let this process see the tables as they are at this moment, by a copy below `scratch`; servers go on."""
-    from standalone.storage import hook
-    from standalone.storage.engine import Engine
+    from standalone.storage import Engine, local_transport
 
-    live = hook.attached
-    assert live, "the data are open"
+    assert transport.current(), "the data are open"
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".tables-") as place:
         copy = Path(place) / TABLES
         with closing(sqlite3.connect(directory / TABLES)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-        engine = Engine(copy)
-        hook.attach(engine)
-        try:
+        with closing(Engine(copy)) as engine, transport.override(local_transport(engine)):
             yield
-        finally:
-            hook.attach(live)
-            engine.close()
 
 
 def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False) -> "Site":

@@ -9,8 +9,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pytest
 
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
-from tests import people, rights
+from tests import aws_calls, people, rights
 from tests.client import Client
 from tests.worlds import WORLDS, world
 
@@ -29,25 +28,7 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-_counted: list[str] = []
-_planned: list[tuple[int, Callable[[], object]]] = []  # what happens before the AWS call that follows so many others
-
-
-class Died(BaseException):
-    """What stands for the sudden end of the process."""
-
-
-def _note(model: Any, **_: Any) -> None:
-    if _planned:
-        left, happen = _planned.pop()
-        if left:
-            _planned.append((left - 1, happen))
-        else:
-            happen()
-    _counted.append(model.name)
-
-
-botocore.register_initializer(lambda session: session.register("provide-client-params", _note))
+aws_calls.listen(rights.called)
 botocore.register_initializer(rights.listen)
 
 
@@ -89,37 +70,12 @@ def key(alice: Account) -> str:
     return credentials.create(alice, "luarocks")[1]
 
 
-def dies(work: Callable[[], object], after: int) -> bool:
-    """Whether the process dies in the middle of some work, before the AWS call that follows so many others."""
-
-    def die() -> None:
-        _planned.append((0, die))  # the dead do not tidy up
-        raise Died
-
-    try:
-        with meanwhile(die, after):
-            work()
-    except Died:
-        return True
-    return False
-
-
-@contextmanager
-def meanwhile(happen: Callable[[], object], after: int) -> Iterator[None]:
-    """Let something happen before the AWS call that follows so many others in the block."""
-    _planned[:] = [(after, happen)]
-    try:
-        yield
-    finally:
-        _planned.clear()
-
-
 @pytest.fixture
 def calls() -> Iterator[list[str]]:
     """The names of the AWS operations called since the last `calls.clear()`."""
-    _counted.clear()
-    yield _counted
-    _counted.clear()
+    names: list[str] = []
+    with aws_calls.listening(lambda call: names.append(call.operation)):
+        yield names
 
 
 @pytest.fixture(autouse=True)

@@ -15,16 +15,17 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.model import OperationModel
 from botocore.session import Session
 
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import table_name
 from chalicelib.web.site import Site
+from tests import aws_calls
 
 CHALICE = Path(__file__).parent.parent / ".chalice"
 _TESTS = str(Path(__file__).parent)
+_OBSERVERS = {__file__, aws_calls.__file__}
 API, CLOCK, QUEUE = FUNCTIONS = ("api_handler", "run_jobs", "wake_jobs")
 
 TABLES = {
@@ -51,10 +52,16 @@ _recent: set[Right] = set()
 
 
 def listen(session: Session) -> None:
-    """Take note of what a session's clients ask of AWS, and of the links and forms that they sign."""
-    session.register("provide-client-params", _called)
+    """Take note of the objects that a session's clients do not find, and of the forms that they sign."""
     session.register("after-call.s3", _answered)
     session.register("before-sign.s3.PutObject", _signed)
+
+
+def called(call: aws_calls.Call) -> None:
+    """Take note of a call; a link that is signed is one, too."""
+    if functions := _who():
+        name, translate = f"{call.service}:{call.operation}", _TOLD.get(call.service)
+        _note(functions, translate(call.operation, call.parameters) if translate else [(name, "*")])
 
 
 def latest() -> set[Right]:
@@ -121,14 +128,7 @@ def _as_text(resource: Any) -> str:
     return text.replace("${", "", 1).replace("}", "", 1) if ".Arn}" in text else text
 
 
-def _called(model: OperationModel, params: Mapping[str, Any], **_: Any) -> None:
-    if functions := _who():
-        service = model.service_model.service_name
-        told = _TOLD[service](model.name, params) if service in _TOLD else [(f"{service}:{model.name}", "*")]
-        _note(functions, told)
-
-
-def _answered(model: OperationModel, http_response: AWSResponse, **_: Any) -> None:
+def _answered(http_response: AWSResponse, **_: Any) -> None:
     """S3 says that there is no such object only to those who may list the bucket; others are refused (403)."""
     if http_response.status_code == 404:
         _note(_who(), [("s3:ListBucket", "Blobs.Arn")])
@@ -150,7 +150,7 @@ def _who() -> tuple[str, ...]:
     entrances, frame = _entrances(), sys._getframe()
     while (above := frame.f_back) is not None:
         frame = above
-        if frame.f_code.co_filename.startswith(_TESTS) and frame.f_code.co_filename != __file__:
+        if frame.f_code.co_filename.startswith(_TESTS) and frame.f_code.co_filename not in _OBSERVERS:
             break
         if (found := entrances.get(frame.f_code)) == (API,):
             return found

@@ -32,10 +32,11 @@ def test_queues_and_hosted_zones_are_gone_with_their_world(tmp_path: Path) -> No
             zones.create_hosted_zone(Name="example.com", CallerReference="1")
 
 
-def test_a_world_inside_another_hides_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("outer", "inner"), [(MOTO, EMBEDDED), (EMBEDDED, MOTO)])
+def test_a_world_inside_another_hides_it(outer: str, inner: str, tmp_path: Path) -> None:
     """Some tests move an installation from one world to the other, and hold both."""
-    with world(MOTO, tmp_path):
+    with world(outer, tmp_path):
         register("Alice", "alice@example.org", "wonderland")
-        with world(EMBEDDED, tmp_path):
+        with world(inner, tmp_path):
             assert ids.reserve("account") == 1
         assert ids.reserve("account") == 2

@@ -1,7 +1,7 @@
 """The worlds in which tests run: `moto` is AWS, `embedded` is one machine. See CONTRIBUTING.md, "Tests"."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,11 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from chalicelib import settings
-from chalicelib.core import aws, jobs, storage
+from chalicelib.core import aws, jobs, storage, transport
 from chalicelib.core.catalogue import Catalogue
-from standalone.storage.engine import Engine
-from standalone.storage.hook import attach, detach
+from standalone.storage import Engine, local_transport
 from standalone.tables import MODELS
+from tests.aws_calls import observed
 
 WORLDS = MOTO, EMBEDDED = ("moto", "embedded")
 BUCKET = "moonbase-test"
@@ -40,13 +40,14 @@ def world(kind: str, place: Path) -> Iterator[None]:
 
 @contextmanager
 def _moto() -> Iterator[None]:
-    tables, key = _made_by_moto()
-    with moto.mock_aws():
-        _backend("dynamodb").tables = deepcopy(tables)
-        _backend("kms").keys = {key.id: key}
-        aws.client("s3").create_bucket(Bucket=BUCKET)
-        with settings.override(blobs=f"s3://{BUCKET}", kms_key=key.id, key_file="/nowhere/key"):
-            yield
+    with transport.override(None):
+        tables, key = _made_by_moto()
+        with moto.mock_aws():
+            _backend("dynamodb").tables = deepcopy(tables)
+            _backend("kms").keys = {key.id: key}
+            aws.client("s3").create_bucket(Bucket=BUCKET)
+            with settings.override(blobs=f"s3://{BUCKET}", kms_key=key.id, key_file="/nowhere/key"):
+                yield
 
 
 @cache
@@ -84,10 +85,5 @@ def _made_by_the_engine() -> bytes:
 @contextmanager
 def _engine(path: Path) -> Iterator[None]:
     """The engine on a file answers until the block ends."""
-    engine = Engine(path)
-    attach(engine)
-    try:
+    with closing(Engine(path)) as engine, transport.override(observed(local_transport(engine))):
         yield
-    finally:
-        detach()
-        engine.close()

@@ -1,9 +1,10 @@
-"""PynamoDB as we use it: one client for all tables, one item shape, transactions that name their refusals."""
+"""PynamoDB as we use it: one connection for all tables, one item shape, transactions that name their refusals."""
 
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -19,15 +20,26 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import settings
+from chalicelib.core import transport
 from chalicelib.core.errors import Busy, CoreError
 
 
 class _Connection(Connection):
-    """PynamoDB's connection; what is too much for DynamoDB, or away, is Busy, whatever was asked."""
+    """PynamoDB's connection over the installed transport, or over botocore.
+
+    Raises Busy for every operation that DynamoDB throttles or fails to execute, or that does not reach it.
+    """
+
+    @property
+    def client(self) -> Any:
+        """The object whose `_make_api_call` executes an operation; PynamoDB converts its errors."""
+        installed = transport.current()
+        return SimpleNamespace(_make_api_call=installed) if installed else super().client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Execute an operation, without the consumed capacity and the signals of PynamoDB: no code reads them."""
         try:
-            return cast(dict[str, Any], super().dispatch(operation_name, operation_kwargs))
+            return cast(dict[str, Any], self._make_api_call(operation_name, operation_kwargs))
         except VerboseClientError as error:
             if error.response["Error"]["Code"] in _THROTTLING:
                 raise _busy() from error
@@ -73,7 +85,7 @@ class Item(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        """Share one botocore client between all tables: PynamoDB makes one per model, at 60 ms of cold start each."""
+        """Share one connection between all tables: PynamoDB makes a client per model, at 60 ms of cold start each."""
         table = super()._get_connection()
         if table.connection is not _shared:
             with _sharing:

@@ -55,18 +55,29 @@ def test_what_an_account_did_can_be_read(data: Path) -> None:
     }
 
 
+ENQUEUE = """
+import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))
+from chalicelib.core import jobs; from chalicelib.core.storage import Transaction
+writes = Transaction(); jobs.enqueue(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()
+"""
+
+
 def test_promised_jobs_are_done(data: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
-        "from chalicelib.core import jobs; from chalicelib.core.storage import Transaction\n"
-        "writes = Transaction(); jobs.enqueue(writes, 'fold-catalogue', {'name': 'luarocks'}); writes.commit()"
-    )
-    subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)
+    subprocess.run([sys.executable, "-c", ENQUEUE, str(data)], cwd=MOONBASE.parent, check=True)
     (waiting,) = moonbase(data, "jobs", "list")
     assert list(waiting) == ["id", "name", "attempts", "payload", "due_at"]
     assert (waiting["name"], waiting["attempts"]) == ("fold-catalogue", 0)
     assert moonbase(data, "jobs", "run") == {"done": 1}
     assert moonbase(data, "jobs", "list") == moonbase(data, "jobs", "dead") == []
+
+
+def test_a_data_directory_needs_nothing_from_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that is meant for a stack and an account of AWS has no effect."""
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("MOONBASE_QUEUE", "http://127.0.0.1:1/123456789012/jobs")
+    done = subprocess.run([sys.executable, "-c", ENQUEUE, str(tmp_path)], cwd=MOONBASE.parent, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_job_that_was_given_up_is_shown_and_tried_again(data: Path) -> None:

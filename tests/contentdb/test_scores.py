@@ -11,8 +11,8 @@ from chalicelib.contentdb.store.tables import Counters
 from chalicelib.core import jobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
+from tests.aws_calls import dies
 from tests.client import Client
-from tests.conftest import dies
 from tests.contentdb.builders import count, draft, published
 
 

@@ -19,8 +19,8 @@ from chalicelib.core import accounts, jobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
+from tests.aws_calls import dies, meanwhile
 from tests.client import Client
-from tests.conftest import dies, meanwhile
 from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
 
 TODAY = "2026-03-10"

@@ -3,9 +3,8 @@
 What DynamoDB answers under load cannot be brought about here, so those answers are put in its place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from chalicelib.core.errors import Busy, Conflict, CoreError, Forbidden, NotFoun
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, Counter, now
 from standalone.tables import MODELS
+from tests.aws_calls import refusing
 from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -54,25 +54,6 @@ def failing_update(writes: Transaction, otherwise: CoreError | None) -> None:
 
 
 FAILING = [failing_delete, failing_put, failing_create, failing_update]
-
-
-@contextmanager
-def answering(operation: str, code: str, reasons: list[str] | None = None) -> Iterator[None]:
-    """Let DynamoDB answer `operation` with an error."""
-
-    def answer(**_: Any) -> tuple[Any, dict[str, Any]]:
-        response = type("Response", (), {"status_code": 400, "headers": {}})()
-        parsed: dict[str, Any] = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPHeaders": {}}}
-        if reasons is not None:
-            parsed["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-        return response, parsed
-
-    events = storage._shared.client.meta.events
-    events.register_first(f"before-call.dynamodb.{operation}", answer)
-    try:
-        yield
-    finally:
-        events.unregister(f"before-call.dynamodb.{operation}", answer)
 
 
 def test_all_kinds_of_writes_happen_together() -> None:
@@ -172,7 +153,6 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
     assert type(refusal(writes)) is TransactWriteError
 
 
-@embedded_only
 @pytest.mark.parametrize(
     ("code", "reasons", "expected"),
     [
@@ -184,23 +164,23 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
         ("TransactionCanceledException", ["ConditionalCheckFailed", "ProvisionedThroughputExceeded"], Busy),
         ("TransactionCanceledException", ["ValidationError", "None"], TransactWriteError),
         ("TransactionCanceledException", ["ItemCollectionSizeLimitExceeded", "None"], TransactWriteError),
-        ("TransactionConflictException", None, Contended),
-        ("TransactionInProgressException", None, Busy),
-        ("ThrottlingException", None, Busy),
-        ("ProvisionedThroughputExceededException", None, Busy),
-        ("RequestLimitExceeded", None, Busy),
-        ("InternalServerError", None, Busy),
-        ("ValidationException", None, TransactWriteError),
-        ("AccessDeniedException", None, TransactWriteError),
+        ("TransactionConflictException", [], Contended),
+        ("TransactionInProgressException", [], Busy),
+        ("ThrottlingException", [], Busy),
+        ("ProvisionedThroughputExceededException", [], Busy),
+        ("RequestLimitExceeded", [], Busy),
+        ("InternalServerError", [], Busy),
+        ("ValidationException", [], TransactWriteError),
+        ("AccessDeniedException", [], TransactWriteError),
     ],
 )
 def test_what_dynamodb_refuses_is_contention_or_busy_or_our_fault(
-    code: str, reasons: list[str] | None, expected: type[Exception]
+    code: str, reasons: list[str], expected: type[Exception]
 ) -> None:
     writes = Transaction()
     writes.put(claim("one"), otherwise=Forbidden("named"))
     writes.update(claim("two"), [Claim.holder.set("new")], otherwise=Conflict("named too"))
-    with answering("TransactWriteItems", code, reasons):
+    with refusing("TransactWriteItems", code, CancellationReasons=[{"Code": reason} for reason in reasons]):
         assert type(refusal(writes)) is expected
 
 
@@ -257,7 +237,6 @@ def test_update_or_read_is_one_call(calls: list[str]) -> None:
     assert calls == ["UpdateItem", "UpdateItem"]
 
 
-@embedded_only
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -269,7 +248,7 @@ def test_update_or_read_is_one_call(calls: list[str]) -> None:
     ],
 )
 def test_what_else_stops_an_update_is_busy_or_our_fault(code: str, expected: type[Exception]) -> None:
-    with answering("UpdateItem", code), pytest.raises(expected) as raised:
+    with refusing("UpdateItem", code), pytest.raises(expected) as raised:
         claim("x").update_or_read([Claim.holder.set("new")], Claim.pk.exists())
     assert type(raised.value) is expected
 

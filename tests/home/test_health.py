@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from botocore.session import get_session
 
 from chalicelib.core.tables import CoreItem
 from tests.client import Client
@@ -13,8 +12,7 @@ from tests.client import Client
 @pytest.fixture
 def broken(client: Client) -> Iterator[Client]:
     """A client of an installation whose store is not there."""
-    dynamodb = get_session().create_client("dynamodb", region_name="us-east-1")
-    dynamodb.delete_table(TableName=CoreItem.Meta.table_name)
+    CoreItem.delete_table()
     logger = logging.getLogger("chalicelib.home.routes")
     logger.disabled = True
     yield client

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import aws, blobs, jobs, storage
+from chalicelib.core import aws, blobs, jobs
 from chalicelib.core.tables import Job
 from chalicelib.luadns import journal
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
+from tests.aws_calls import dies
 from tests.luadns.api import LuaDns, refused, stored, wrong
 from tests.worlds import embedded_only, moto_only
 
@@ -189,26 +190,10 @@ def test_a_large_zone_may_be_made_at_once(dns: LuaDns) -> None:
     assert settled(made["id"])
 
 
-class PowerCut(BaseException):
-    """What ends a process in the middle of its work."""
-
-
 @pytest.fixture
 def cut(small_chunks: None, dns: LuaDns, zone: int) -> Iterator[list[str]]:
     """A zone whose seven new records were decided, and written out as far as the first chunk."""
-    events, event = storage._shared.client.meta.events, "provide-client-params.dynamodb.TransactWriteItems"
-    done = iter(range(3))
-
-    def die(**_: Any) -> None:
-        if next(done) == 2:
-            raise PowerCut
-
-    events.register(event, die)
-    try:
-        with pytest.raises(PowerCut):
-            dns("POST", f"/zones/{zone}/records/create_many", many(7))
-    finally:
-        events.unregister(event, die)
+    assert dies(lambda: dns("POST", f"/zones/{zone}/records/create_many", many(7)), 2, of="TransactWriteItems")
     assert not settled(zone)
     yield [f"h{n}.example.com." for n in range(7)]
     assert settled(zone)

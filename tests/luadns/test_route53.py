@@ -13,6 +13,7 @@ from chalicelib import settings
 from chalicelib.core import aws, jobs
 from chalicelib.core.tables import Job
 from chalicelib.luadns.engines import hosted_zones, publishing
+from tests.aws_calls import meanwhile
 from tests.luadns.api import LuaDns, refused, wrong
 
 pytestmark = pytest.mark.usefixtures("route53")
@@ -443,14 +444,11 @@ def test_the_lease_of_a_process_that_died_ends(clock: time_machine.Traveller, dn
 
 
 def test_a_change_during_a_publication_is_published_too(dns: LuaDns, zone: int) -> None:
-    events, event = aws.client("route53").meta.events, "before-call.route53.ListResourceRecordSets"
-
-    def meanwhile(**_: Any) -> None:
-        events.unregister(event, meanwhile)
+    def change() -> None:
         dns.record(zone, "late.example.com.", "A", "192.0.2.1")
 
-    events.register(event, meanwhile)
-    jobs.run_due()
+    with meanwhile(change, 0, of="ListResourceRecordSets"):
+        jobs.run_due()
     assert (published(), synced(dns, zone), waiting()) == ({}, False, ["luadns-publish"])
     jobs.run_due()
     assert (list(published()), synced(dns, zone)) == ([("late.example.com.", "A")], True)

@@ -14,8 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 
+from chalicelib.core.transport import Transport
 from infra import ministack
-from standalone.storage import Engine, attach, detach
+from standalone.storage import Engine, local_transport
 from tests.standalone.random_calls import TABLES, TOKENS, Call, calls
 
 EXAMPLES = int(os.environ.get("MOONBASE_EXAMPLES", "0"))
@@ -24,18 +25,18 @@ numbers = count()
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Of MiniStack; and of the engine, as long as one is attached."""
+    """MiniStack's."""
     log: Path = tmp_path_factory.mktemp("ministack") / "log"
     with ministack.running(ministack.HOME, log) as cloud:
         yield cloud.client("dynamodb")
 
 
-def ask(client: Any, operation: str, params: dict[str, Any]) -> tuple[Any, str]:
+def ask(call: Transport, operation: str, params: dict[str, Any]) -> tuple[Any, str]:
     """What is answered, in a form to be compared (of a list of pages, all of them), and the messages of a refusal."""
     try:
-        answers = [client._make_api_call(operation, params)]
+        answers = [call(operation, params)]
         while start := answers[-1].get("LastEvaluatedKey"):
-            answers.append(client._make_api_call(operation, {**params, "ExclusiveStartKey": start}))
+            answers.append(call(operation, {**params, "ExclusiveStartKey": start}))
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         reasons = error.response.get("CancellationReasons", [])
@@ -140,15 +141,12 @@ def test_random_calls_are_answered_as_ministack_answers_them(
     client: Any, tmp_path_factory: pytest.TempPathFactory, calls: list[Call]
 ) -> None:
     engine = Engine(tmp_path_factory.mktemp("engine") / "file")
+    local = local_transport(engine)
 
     def same(operation: str, params: dict[str, Any]) -> bool:
         """Whether to go on: not when one has done what the other has not."""
-        expected, theirs = ask(client, operation, params)
-        attach(engine)
-        try:
-            answer, ours = ask(client, operation, params)
-        finally:
-            detach()
+        expected, theirs = ask(client._make_api_call, operation, params)
+        answer, ours = ask(local, operation, params)
         if answer != expected and gap(operation, expected, answer, f"{ours}; {theirs}"):
             return isinstance(expected, tuple) and isinstance(answer, tuple)
         assert (operation, params, answer, ours) == (operation, params, expected, ours)
@@ -159,7 +157,7 @@ def test_random_calls_are_answered_as_ministack_answers_them(
         for name, definition in TABLES.items():
             table = {"TableName": names[name], "BillingMode": "PAY_PER_REQUEST", **definition}
             client.create_table(**table)
-            engine.execute("CreateTable", table)
+            local("CreateTable", table)
         for operation, params in calls:
             if not same(operation, renamed(params, names)):
                 break

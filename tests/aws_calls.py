@@ -1,0 +1,115 @@
+"""Observes every AWS call of this process before it is made, by botocore or by the transport of one machine.
+
+The newest listener is called first. A listener that raises prevents the call, and older listeners do not see it: a
+ClientError is a refusal by AWS, `Died` the end of the process.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import botocore
+from botocore.exceptions import ClientError
+from botocore.model import OperationModel
+
+from chalicelib.core.transport import Transport
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation of a service, such as `GetItem` of `dynamodb`, with its parameters as botocore takes them."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+Listener = Callable[[Call], object]
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Call `listener` before every AWS call from now on."""
+    _listeners.append(listener)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Call `listener` before every AWS call in the block."""
+    listen(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def observed(transport: Transport) -> Transport:
+    """Return `transport` with the listeners called before it."""
+
+    def execute(operation: str, parameters: dict[str, Any], /) -> dict[str, Any]:
+        _announce(Call("dynamodb", operation, parameters))
+        return transport(operation, parameters)
+
+    return execute
+
+
+def _by_botocore(model: OperationModel, params: Mapping[str, Any], **_: Any) -> None:
+    _announce(Call(model.service_model.service_name, model.name, params))
+
+
+def _announce(call: Call) -> None:
+    for listener in reversed(tuple(_listeners)):
+        listener(call)
+
+
+botocore.register_initializer(lambda session: session.register("provide-client-params", _by_botocore))
+
+
+class Died(BaseException):
+    """The simulated end of the process."""
+
+
+def dies(work: Callable[[], object], after: int, of: str | None = None) -> bool:
+    """Let the process die in `work` before a call; return False if `work` ends with fewer calls.
+
+    `after` is the number of calls that are made before, `of` limits the count to one operation.
+    """
+    calls = count()
+
+    def die(call: Call) -> None:
+        if of in (None, call.operation) and next(calls) >= after:  # a dead process makes no later call either
+            raise Died
+
+    try:
+        with listening(die):
+            work()
+    except Died:
+        return True
+    return False
+
+
+@contextmanager
+def meanwhile(happen: Callable[[], object], after: int, of: str | None = None) -> Iterator[None]:
+    """Run `happen` once in the block, before a call; `after` and `of` as for `dies`."""
+    calls = count()
+
+    def interrupt(call: Call) -> None:
+        if of in (None, call.operation) and next(calls) == after:
+            happen()
+
+    with listening(interrupt):
+        yield
+
+
+@contextmanager
+def refusing(operation: str, code: str, **more: Any) -> Iterator[None]:
+    """Let AWS refuse every call of `operation` in the block, with an error code and `more` in the response."""
+
+    def refuse(call: Call) -> None:
+        if call.operation == operation:
+            raise ClientError({"Error": {"Code": code, "Message": code}, **more}, operation)
+
+    with listening(refuse):
+        yield
