@@ -1,1 +1,1 @@
-"""The admin command line: one module per noun."""
+"""The command line for administrators: one module per noun."""

@@ -1,4 +1,4 @@
-"""`moonbase export` and `import`: everything in one file, and back."""
+"""`moonbase export` and `import`: a backup of the whole installation in one file, and its restore."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from commands.progress import bar
 _KEY = click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file with the key that seals second-factor secrets in FILE; default: FILE.key.",
+    help="The key file that seals the second-factor secrets in FILE; default: FILE.key.",
 )
 
 
@@ -26,12 +26,12 @@ _KEY = click.option(
 @_KEY
 @click.pass_context
 def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
-    """Write everything into FILE: accounts, keys, all services, all bytes. A server may be running.
+    """Write the whole installation to FILE: accounts, keys, the data of all services, and all uploaded files.
 
-    FILE must not exist. The key file is made when it is not there: keep it apart from FILE, and use it for the next
-    export too if you like.
+    The server may be running. FILE must not exist. The key file is created if it does not exist: store it apart from
+    FILE. Further exports may use the same key file.
     """
-    import app  # noqa: F401  (with it every service, and what its items hold, is there)
+    import app  # noqa: F401  (registers every service and the blobs of its items)
     from standalone.tables import MODELS
 
     key = key or file.with_name(f"{file.name}.key")
@@ -39,7 +39,7 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
         raise FileExistsError(f"{file} exists already")
     with (
         _frozen(ctx.obj["data"], file.parent),
-        _whole_or_not_at_all(file) as draft,
+        _atomically(file) as draft,
         bar(ctx, "exporting", backup.blob_bytes()) as progress,
     ):
         totals = backup.write(draft, MODELS, str(key), progress)
@@ -49,11 +49,13 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_KEY
-@click.option("--replace", is_flag=True, help="Remove what is stored here first. Without it, nothing may be.")
+@click.option(
+    "--replace", is_flag=True, help="Delete all stored data first. Without it, the installation must be empty."
+)
 @click.pass_context
 def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> dict[str, Any]:
-    """Store everything that FILE holds. It is read and verified whole before anything is written."""
-    import app  # noqa: F401  (with it every list, which is made anew, is there)
+    """Store the content of FILE. It is read and verified whole before anything is written."""
+    import app  # noqa: F401  (registers every list, which is rebuilt)
     from standalone.tables import MODELS
 
     key = key or file.with_name(f"{file.name}.key")
@@ -61,14 +63,15 @@ def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> 
         with bar(ctx, "verifying", file.stat().st_size) as progress:
             totals = backup.verify(source, MODELS, progress)
         if totals.secrets and not key.exists():
-            raise FileNotFoundError(f"there is no key file {key}; name it with --key")
+            raise FileNotFoundError(f"there is no key file {key}; set it with --key")
         with bar(ctx, "importing", 2 * file.stat().st_size) as progress:
             backup.read(source, MODELS, str(key), progress, replace=replace)
     return asdict(totals)
 
 
 @contextmanager
-def _whole_or_not_at_all(file: Path) -> Iterator[BinaryIO]:
+def _atomically(file: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file that becomes `file` at the end of the block, unless an error is raised."""
     with NamedTemporaryFile(dir=file.parent, prefix=".export-", delete=False) as draft:
         try:
             yield cast(BinaryIO, draft)
@@ -82,7 +85,7 @@ def _whole_or_not_at_all(file: Path) -> Iterator[BinaryIO]:
 
 
 def _frozen(data: Path | None, scratch: Path) -> AbstractContextManager[None]:
-    """On one machine the tables as they are at one moment; on AWS there is no such thing to be had."""
+    """Freeze the tables at one moment, on one machine; AWS has no such snapshot."""
     if data is None:
         return nullcontext()
     from standalone.runtime import frozen

@@ -1,4 +1,4 @@
-"""`moonbase catalogue`: the lists that manifests and searches are answered from."""
+"""`moonbase catalogue`: the lists behind manifests and searches."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from chalicelib.core.catalogue import Catalogue
 
 @click.group()
 def catalogue() -> None:
-    """The lists that manifests and searches are answered from."""
+    """The lists behind manifests and searches."""
 
 
 @catalogue.command()
 @click.argument("name")
 def rebuild(name: str) -> dict[str, Any]:
-    """Make the list NAME (luarocks, contentdb, contentdb-reviews, hel ...) anew from what is stored."""
-    import app  # noqa: F401  (with it every service, and so every list, is there)
+    """Rebuild the list NAME (luarocks, contentdb, contentdb-reviews, hel ...) from the stored items."""
+    import app  # noqa: F401  (registers every service and its lists)
 
     if name not in Catalogue.named:
         raise click.BadParameter(f"there is no list {name}; there are {', '.join(sorted(Catalogue.named))}")

@@ -1,4 +1,4 @@
-"""`moonbase contentdb`: packages and reference data; the rest is in contentdb_people.py."""
+"""`moonbase contentdb`: packages, topics and reference data; see contentdb_people.py for reviews and profiles."""
 
 from typing import Any, BinaryIO
 
@@ -9,7 +9,7 @@ from commands.contentdb_people import collection, profile, review, split
 
 @click.group()
 def contentdb() -> None:
-    """Luanti packages, as an administrator sees them."""
+    """Luanti packages, for administrators."""
 
 
 @contentdb.group()
@@ -21,13 +21,15 @@ def package() -> None:
 @click.argument("key", metavar="AUTHOR/NAME")
 @click.option("--type", "type_", required=True, type=click.Choice(["MOD", "GAME", "TXP"], case_sensitive=False))
 @click.option("--title", required=True)
-@click.option("--license", "license_", required=True, help="Of the code, as ContentDB names it: MIT, LGPL-2.1-only ...")
-@click.option("--media-license", help="Of pictures and sounds; without it, that of the code.")
+@click.option(
+    "--license", "license_", required=True, help="The code's license, by ContentDB's name: MIT, LGPL-2.1-only ..."
+)
+@click.option("--media-license", help="The license of pictures and sounds; default: the code's.")
 @click.option("--short-description")
 def create(
     key: str, type_: str, title: str, license_: str, media_license: str | None, short_description: str | None
 ) -> dict[str, Any]:
-    """Make a draft. The author must have an account."""
+    """Create a draft. The author must have an account."""
     from chalicelib.contentdb.packages import registry
 
     given = {
@@ -42,9 +44,9 @@ def create(
 
 
 @package.command("list")
-@click.option("--state", help="WIP, CHANGES_NEEDED, READY_FOR_REVIEW or APPROVED; without it, all of them.")
+@click.option("--state", help="WIP, CHANGES_NEEDED, READY_FOR_REVIEW or APPROVED; default: all of them.")
 def list_(state: str | None) -> list[dict[str, Any]]:
-    """The packages that are not deleted, oldest first."""
+    """List the packages that are not deleted, oldest first."""
     from chalicelib.contentdb.store import index
 
     values = [entry.value for entry in index.packages(index.catalogue.snapshot())]
@@ -59,7 +61,7 @@ def list_(state: str | None) -> list[dict[str, Any]]:
 @click.argument("key", metavar="AUTHOR/NAME")
 @click.argument("usernames", nargs=-1)
 def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
-    """Say who looks after a package beside its author: USERNAMES, or nobody."""
+    """Set the maintainers of a package, in addition to its author: USERNAMES, or none."""
     from chalicelib.contentdb.packages import registry
 
     changed = registry.set_maintainers(*split(key), usernames).package
@@ -70,7 +72,7 @@ def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("key", metavar="AUTHOR/NAME")
 @click.argument("names", metavar="[AUTHOR/NAME]...", nargs=-1)
 def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Say under which other names a package is found."""
+    """Set the other names under which a package is found."""
     from chalicelib.contentdb.packages import registry
 
     changed = registry.set_aliases(*split(key), names).package
@@ -78,7 +80,7 @@ def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _step(step: str, help_: str) -> None:
-    """Declare a command that takes a package to another state."""
+    """Declare a command that moves a package to another state."""
 
     @package.command(step, help=help_)
     @click.argument("key", metavar="AUTHOR/NAME")
@@ -90,12 +92,12 @@ def _step(step: str, help_: str) -> None:
 
 
 for name, help_ in (
-    ("submit", "Put it up for review."),
-    ("approve", "Let lists show it, also when something speaks against it; that is told as warnings."),
-    ("request-changes", "Send it back to its author."),
-    ("unapprove", "Make it a draft again."),
-    ("delete", "Take it away from everybody; it can be restored."),
-    ("restore", "Bring a deleted package back, to be reviewed."),
+    ("submit", "Submit a package for review."),
+    ("approve", "List a package, even if there are objections; those are printed as warnings."),
+    ("request-changes", "Return a package to its author for changes."),
+    ("unapprove", "Make a package a draft again."),
+    ("delete", "Hide a package completely; it can be restored."),
+    ("restore", "Restore a deleted package, for review."),
 ):
     _step(name, help_)
 
@@ -108,10 +110,10 @@ def topics() -> None:
 @topics.command("import")
 @click.argument("file", type=click.File("rb"))
 def import_(file: BinaryIO) -> dict[str, Any]:
-    """Put the topics of a JSON FILE in the place of all that there were.
+    """Replace all topics by those of a JSON FILE.
 
-    It is an array of objects as /api/topics/ shows them: id, title, author, type (mod, game or txp), created_at; and,
-    if you like, name, link, is_wip, posts, views. If anything is wrong with any of them, nothing is changed.
+    FILE is an array of objects as in /api/topics/: id, title, author, type (mod, game or txp), created_at; optional
+    are name, link, is_wip, posts, views. If any of them is invalid, nothing is changed.
     """
     from chalicelib.contentdb.topics import file as topic_file
     from chalicelib.contentdb.topics import forum
@@ -121,7 +123,7 @@ def import_(file: BinaryIO) -> dict[str, Any]:
 
 @contentdb.command()
 def seed() -> dict[str, Any]:
-    """Store the reference data that is not there yet; tells how many rows were added. A server does this by itself."""
+    """Store missing reference data; prints how many rows were added. A server does this automatically."""
     from chalicelib.contentdb.store import reference
 
     return dict(reference.seed())

@@ -1,4 +1,4 @@
-"""`moonbase contentdb review | collection | profile`: what people say of packages, and of themselves."""
+"""`moonbase contentdb review | collection | profile`: content that users write about packages and themselves."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,10 @@ def review() -> None:
 
 
 @review.command("list")
-@click.option("--waiting", is_flag=True, help="Only those that wait for approval.")
-@click.option("--by", help="Only those of one account.")
+@click.option("--waiting", is_flag=True, help="Only reviews that are pending approval.")
+@click.option("--by", help="Only reviews of this account.")
 def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
-    """All reviews, newest first."""
+    """List all reviews, newest first."""
     from chalicelib.contentdb.reviews import index as review_index
     from chalicelib.contentdb.store import index
 
@@ -34,23 +34,23 @@ def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
 @review.command("approve")
 @click.argument("number", metavar="ID", type=int)
 def approve_review(number: int) -> dict[str, Any]:
-    """Let lists show a review that waits for it."""
+    """Approve a pending review, so that lists show it."""
     from chalicelib.contentdb.reviews import lifecycle
 
-    approved = lifecycle.approve(*_place(number), number)
+    approved = lifecycle.approve(*_package_of(number), number)
     return {"id": number, "approved": approved.approved}
 
 
 @review.command("delete")
 @click.argument("numbers", metavar="[ID]...", type=int, nargs=-1)
-@click.option("--by", help="All those of one account, such as one that was banned.")
+@click.option("--by", help="All reviews of this account, for example one that was banned.")
 def delete_reviews(numbers: tuple[int, ...], by: str | None) -> dict[str, Any]:
     """Delete reviews, with their votes."""
     from chalicelib.contentdb.reviews import lifecycle
 
     every = [*numbers, *(_ids_by(by) if by else ())]
     for number in every:
-        lifecycle.delete(*_place(number), number)
+        lifecycle.delete(*_package_of(number), number)
     return {"deleted": len(every)}
 
 
@@ -61,7 +61,7 @@ def collection() -> None:
 
 @collection.command("list")
 def list_collections() -> list[dict[str, Any]]:
-    """All collections, private ones, too."""
+    """List all collections, including private ones."""
     from chalicelib.contentdb.store import index
 
     entries = sorted(index.catalogue.snapshot().entries.items())
@@ -76,9 +76,9 @@ def list_collections() -> list[dict[str, Any]]:
 @click.argument("key", metavar="AUTHOR/NAME")
 @click.argument("packages", metavar="[AUTHOR/NAME]...", nargs=-1)
 def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
-    """Say which packages are in a collection, in this order.
+    """Set the packages of a collection and their order.
 
-    ContentDB/featured leads lists, ContentDB/spotlight the homepage.
+    Packages of ContentDB/featured come first in lists, those of ContentDB/spotlight on the homepage.
     """
     from chalicelib.contentdb.collections import curation
     from chalicelib.contentdb.store import index
@@ -91,7 +91,7 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
 @collection.command("delete")
 @click.argument("key", metavar="AUTHOR/NAME")
 def delete_collection(key: str) -> None:
-    """Delete a collection; its packages stay."""
+    """Delete a collection, but not its packages."""
     from chalicelib.contentdb.collections import curation
 
     curation.delete(*split(key))
@@ -103,14 +103,14 @@ def delete_collection(key: str) -> None:
 @click.option("--profile-pic-url")
 @click.option("--website-url")
 @click.option("--donate-url")
-@click.option("--github", help="A username there.")
-@click.option("--forums", help="A username there.")
-def profile(username: str, **said: str | None) -> dict[str, Any]:
-    """What an account says of itself; options change it, an empty one clears."""
+@click.option("--github", help="The username at GitHub.")
+@click.option("--forums", help="The username in the forum.")
+def profile(username: str, **fields: str | None) -> dict[str, Any]:
+    """Show or change the profile of an account; an empty option clears a field."""
     from chalicelib.contentdb.store import index
     from chalicelib.contentdb.users import profiles
 
-    given = {name: text or None for name, text in said.items() if text is not None}
+    given = {name: text or None for name, text in fields.items() if text is not None}
     account = profiles.edit(username, given) if given else profiles.get_account(username)
     return {"username": account.username, **index.profile_of(index.catalogue.snapshot(), account.username)}
 
@@ -123,8 +123,8 @@ def split(key: str) -> tuple[str, str]:
     return author, name
 
 
-def _place(number: int) -> tuple[str, str]:
-    """The author and the name of the package, also of a deleted one, that a review is of."""
+def _package_of(number: int) -> tuple[str, str]:
+    """The author and the name of a review's package, also of a deleted one."""
     from chalicelib.contentdb.reviews import index as review_index
     from chalicelib.contentdb.store import index
 

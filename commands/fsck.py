@@ -1,4 +1,4 @@
-"""`moonbase fsck`: looks for what cannot be right, and mends what can be mended."""
+"""`moonbase fsck`: finds inconsistent data, and fixes them where possible."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +11,23 @@ from commands.progress import bar
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault, and whether it was mended."""
+    """A fault, and whether it was fixed."""
 
     fault: Fault
     fixed: bool
 
     def __str__(self) -> str:
-        mended = " (mended)" if self.fixed else ""
-        return f"  {self.fault.kind}: {self.fault.subject}: {self.fault.message}{mended}"
+        fixed = " (fixed)" if self.fixed else ""
+        return f"  {self.fault.kind}: {self.fault.subject}: {self.fault.message}{fixed}"
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Mend what can be mended.")
+@click.option("--fix", is_flag=True, help="Fix the faults that can be fixed automatically.")
 @click.option("--quick", is_flag=True, help="Do not read the files' contents.")
 @click.pass_context
 def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
-    """Look for what cannot be right; a server may be running. Exit code 1 when faults remain."""
-    import app  # noqa: F401  (with it every service, and what its items hold, is there)
+    """Find inconsistent data; the server may be running. The exit code is 1 if faults remain."""
+    import app  # noqa: F401  (registers every service and the blobs of its items)
     from chalicelib.core import blobs
     from chalicelib.core import fsck as rules
     from standalone.tables import MODELS
@@ -37,10 +37,10 @@ def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
     length = 0 if quick else sum(stored.size for stored in blobs.listed())
     with bar(ctx, "reading", length) as progress:
         for fault in rules.check(MODELS, seen, progress, contents=not quick):
-            mended = fix and fault.fix is not None
-            if mended and fault.fix:
+            fixed = fix and fault.fix is not None
+            if fixed and fault.fix:
                 fault.fix()
-            findings.append(Finding(fault, mended))
+            findings.append(Finding(fault, fixed))
     ctx.obj["exit_code"] = 0 if all(finding.fixed for finding in findings) else 1
     return {
         "items": seen.items,

@@ -1,4 +1,4 @@
-"""`moonbase invitation`: who may open an account."""
+"""`moonbase invitation`: invitations to create an account."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,16 +12,16 @@ from chalicelib.core.tables import Invitation
 
 @click.group()
 def invitation() -> None:
-    """Invitations, each for one person to open an account with."""
+    """Invitations, each for one person to create an account."""
 
 
 @invitation.command()
 @click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
-@click.option("--email", help="The only address that it is for.")
+@click.option("--email", help="The only e-mail address that may use it.")
 @click.option("--expires", default=7, show_default=True, type=click.IntRange(1, 365), metavar="DAYS")
-@click.option("--comment", default="", help="Whom it is for.")
+@click.option("--comment", default="", help="A note, for example the name of the person.")
 def create(rank: str, email: str | None, expires: int, comment: str) -> dict[str, Any]:
-    """Make an invitation. Its secret is shown this once."""
+    """Create an invitation. Its secret is shown only now."""
     ends_after = timedelta(days=expires)
     made, secret = rules.create(rank=rank, email=email, ends_after=ends_after, comment=comment)
     return {"id": int(made.id), "invitation": secret}
@@ -29,14 +29,14 @@ def create(rank: str, email: str | None, expires: int, comment: str) -> dict[str
 
 @invitation.command("list")
 def list_() -> list[dict[str, Any]]:
-    """All invitations, oldest first; those that are over for 30 days are gone."""
+    """List the invitations, oldest first. An invitation is deleted 30 days after its expiry."""
     return [_row(made) for made in rules.listed()]
 
 
 @invitation.command()
 @click.argument("id", type=int)
 def revoke(id: int) -> dict[str, Any]:
-    """Revoke the invitation with this ID, which nobody has used."""
+    """Revoke the unused invitation with this ID."""
     rules.revoke(id)
     return {"id": id, "revoked": True}
 

@@ -1,4 +1,4 @@
-"""`moonbase jobs`: promised work."""
+"""`moonbase jobs`: background jobs."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def jobs() -> None:
-    """Work that follows a write, or the clock."""
+    """Background jobs, enqueued by a write or by the schedule."""
 
 
 @jobs.command("list")
 def list_() -> list[dict[str, Any]]:
-    """The jobs that are yet to be done, oldest first."""
+    """List the pending jobs, oldest first."""
     return [
         {**_row(job), "due_at": datetime.fromtimestamp(float(job.due_at), UTC).isoformat(timespec="seconds")}
         for job in rules.waiting()
@@ -28,8 +28,8 @@ def list_() -> list[dict[str, Any]]:
 @jobs.command()
 @click.argument("name", required=False)
 def run(name: str | None) -> dict[str, Any]:
-    """Do what is due now; a server does this by itself. With NAME: do this repeating job, due or not."""
-    import app  # noqa: F401  (with it every service, and so every handler, is there)
+    """Run the jobs that are due; a server does this automatically. With NAME: run this repeating job, due or not."""
+    import app  # noqa: F401  (registers every service and its job handlers)
 
     if name is None:
         return {"done": rules.run_due()}
@@ -39,14 +39,14 @@ def run(name: str | None) -> dict[str, Any]:
 
 @jobs.command()
 def dead() -> list[dict[str, Any]]:
-    """The jobs that were given up, oldest first."""
+    """List the dead-lettered jobs, oldest first."""
     return [{**_row(job), "error": job.error} for job in rules.dead()]
 
 
 @jobs.command()
 @click.argument("id")
 def retry(id: str) -> dict[str, Any]:
-    """Take the job with this ID from the dead; it is due at once."""
+    """Enqueue the dead job with this ID again; it is due at once."""
     return _row(rules.retry(id))
 
 

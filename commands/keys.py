@@ -17,11 +17,13 @@ def key() -> None:
 @key.command()
 @click.argument("name")
 @click.option("--service", required=True, type=click.Choice(credentials.SERVICES))
-@click.option("--scope", help="read, module:NAME, package:AUTHOR/NAME, package:NAME or zone:NAME, as fits the service.")
-@click.option("--expires", type=click.IntRange(1, 36500), metavar="DAYS", help="Without it, never.")
-@click.option("--comment", default="", help="What the key is for.")
+@click.option(
+    "--scope", help="read, module:NAME, package:AUTHOR/NAME, package:NAME or zone:NAME, depending on the service."
+)
+@click.option("--expires", type=click.IntRange(1, 36500), metavar="DAYS", help="Default: never.")
+@click.option("--comment", default="", help="A note on the purpose of the key.")
 def create(name: str, service: str, scope: str | None, expires: int | None, comment: str) -> dict[str, Any]:
-    """Make a key for the account NAME. It is shown this once."""
+    """Create a key for the account NAME. It is shown only now."""
     credential, secret = credentials.create(
         accounts.named(name),
         service,
@@ -35,21 +37,21 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @key.command("list")
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
-    """The keys and tokens of the account NAME, oldest first; see `session list` for where it is logged in."""
+    """List the keys and tokens of the account NAME, oldest first; see `session list` for its sessions."""
     return [_row(key) for key in credentials.listed(accounts.named(name)) if key.service in credentials.SERVICES]
 
 
 @key.command()
 @click.argument("id", type=int)
 def revoke(id: int) -> dict[str, Any]:
-    """End the key with this ID for good."""
+    """Revoke the key with this ID for good."""
     credential = credentials.find(id)
     credentials.revoke(credential)
     return {"id": id, "revoked": True}
 
 
 def last_use(credential: Credential) -> str | None:
-    """When a credential was used last."""
+    """The time of a credential's last use in ISO 8601; None if it was never used."""
     used = credential.last_used_at
     return datetime.fromtimestamp(int(used), UTC).isoformat() if used else None
 

@@ -1,4 +1,4 @@
-"""`moonbase luadns`: who may use LuaDNS' API, and what an administrator does with zones."""
+"""`moonbase luadns`: access to LuaDNS' API, and zones."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,21 @@ def luadns() -> None:
 @luadns.command()
 @click.argument("name")
 def enable(name: str) -> dict[str, Any]:
-    """Let the account NAME use LuaDNS' API, which is closed to it at first."""
+    """Enable LuaDNS' API for the account NAME. It is disabled by default."""
     return _switch(name, True)
 
 
 @luadns.command()
 @click.argument("name")
 def disable(name: str) -> dict[str, Any]:
-    """Close LuaDNS' API to the account NAME; its zones stay."""
+    """Disable LuaDNS' API for the account NAME; its zones remain."""
     return _switch(name, False)
 
 
 @luadns.command()
 @click.argument("zone")
 def sync(zone: str) -> dict[str, Any]:
-    """Make the name servers follow ZONE now, and put right what was changed there by hand."""
+    """Publish ZONE to the name servers now, and undo manual changes there."""
     from chalicelib.luadns import engines
 
     _, found, _ = _open(zone)
@@ -65,9 +65,11 @@ def export(ctx: click.Context, zone: str) -> dict[str, Any] | None:
 @luadns.command("import")
 @click.argument("zone")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option("--replace", is_flag=True, help="Drop what is not in the file; else other names and types stay.")
+@click.option(
+    "--replace", is_flag=True, help="Delete records that are not in the file; default: other names and types remain."
+)
 def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
-    """Take the records in FILE, a BIND zone file (- is standard input), into ZONE: all or none."""
+    """Import the records of FILE, a BIND zone file (- is standard input), into ZONE: all or none."""
     from chalicelib.luadns import zonefile
 
     owner, found, _ = _open(zone)
@@ -86,7 +88,7 @@ def _switch(name: str, on: bool) -> dict[str, Any]:
 
 
 def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":
-    """The zone of this name with its records, whoever has it. Raises NotFound."""
+    """The zone with this name of any account: its owner, the zone, and its records. Raises NotFound."""
     from chalicelib.core.errors import NotFound
     from chalicelib.luadns import store
     from chalicelib.luadns.store import Owner

@@ -1,4 +1,4 @@
-"""`moonbase luarocks`: modules and manifests, by the administrator's word."""
+"""`moonbase luarocks`: modules and manifests, for administrators."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ luarocks.add_command(import_rocks)
 @luarocks.command()
 @click.argument("module", type=MODULE)
 def show(module: tuple[str, str]) -> dict[str, Any]:
-    """One module."""
+    """Show one module."""
     from chalicelib.luarocks import index, modules
 
     return _row(modules.get(index.catalogue.snapshot(), *module).value)
@@ -44,14 +44,14 @@ def show(module: tuple[str, str]) -> dict[str, Any]:
 
 @luarocks.group()
 def owner() -> None:
-    """Who may publish a module beside the account that it lies below."""
+    """Further owners of a module, in addition to the account in its path."""
 
 
 @owner.command("add")
 @click.argument("module", type=MODULE)
 @click.argument("name")
 def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """Let the account NAME publish a module too, at once and without an invitation."""
+    """Make the account NAME an owner of a module, at once and without an invitation."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -62,7 +62,7 @@ def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 @click.argument("module", type=MODULE)
 @click.argument("name")
 def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """End that."""
+    """Remove the account NAME from the owners of a module."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -73,7 +73,7 @@ def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 @click.argument("module", type=MODULE)
 @click.argument("name")
 def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """Put a module below the name of the account NAME; who held it stays an owner."""
+    """Move a module to the account NAME; the previous account remains an owner."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -83,7 +83,7 @@ def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
 @luarocks.command()
 @click.argument("module", type=MODULE)
 def root(module: tuple[str, str]) -> dict[str, Any]:
-    """List a module in the root manifest, in the place of whichever had its name there."""
+    """List a module in the root manifest, instead of the module that had its name there."""
     from chalicelib.luarocks import modules
 
     return _shown(modules.take_root(*module, None))
@@ -93,7 +93,7 @@ def root(module: tuple[str, str]) -> dict[str, Any]:
 @click.argument("module", type=MODULE)
 @click.option("--version", help="Only this version.")
 def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
-    """Take a module, or one version, out of the manifests; its files stay."""
+    """Remove a module, or one version, from the manifests; its files remain."""
     return _archive(module, version, archived=True)
 
 
@@ -101,7 +101,7 @@ def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
 @click.argument("module", type=MODULE)
 @click.option("--version", help="Only this version.")
 def unarchive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
-    """List it again."""
+    """List an archived module or version again."""
     return _archive(module, version, archived=False)
 
 
@@ -115,27 +115,27 @@ def delete(module: tuple[str, str], version: str | None, arch: str | None, yes: 
     from chalicelib.luarocks import removal
 
     if arch and not version:
-        raise click.UsageError("--arch wants --version")
-    what = " ".join(filter(None, ["/".join(module), version, arch]))
+        raise click.UsageError("--arch needs --version")
+    subject = " ".join(filter(None, ["/".join(module), version, arch]))
     if not yes:
-        click.confirm(f"Delete {what} for good?", abort=True, err=True)
+        click.confirm(f"Delete {subject} for good?", abort=True, err=True)
     if version and arch:
         removal.delete_rock(*module, version, arch, None)
     elif version:
         removal.delete_version(*module, version, None)
     else:
         removal.delete_module(*module, None)
-    return {"deleted": what}
+    return {"deleted": subject}
 
 
 @luarocks.group()
 def manifest() -> None:
-    """Custom manifests: a choice of modules below /m/NAME."""
+    """Custom manifests: selections of modules below /m/NAME."""
 
 
 @manifest.command("list")
 def list_manifests() -> list[dict[str, Any]]:
-    """All custom manifests."""
+    """List all custom manifests."""
     from chalicelib.luarocks import custom_manifests, documents
 
     return [documents.manifest_row(each) for each in custom_manifests.listed()]
@@ -144,7 +144,7 @@ def list_manifests() -> list[dict[str, Any]]:
 @manifest.command("show")
 @click.argument("name")
 def show_manifest(name: str) -> dict[str, Any]:
-    """One manifest and what it lists."""
+    """Show one manifest and its modules."""
     from chalicelib.luarocks import custom_manifests, documents, index
 
     found = custom_manifests.get(name)
@@ -154,11 +154,11 @@ def show_manifest(name: str) -> dict[str, Any]:
 
 @manifest.command("create")
 @click.argument("name")
-@click.option("--admin", required=True, help="The account that looks after it.")
-@click.option("--open", "is_open", is_flag=True, help="Let everybody put their own modules in.")
-@click.option("--description", help="What it is for.")
+@click.option("--admin", required=True, help="The account that manages it.")
+@click.option("--open", "is_open", is_flag=True, help="Let all users add their own modules.")
+@click.option("--description", help="A description for its page.")
 def create_manifest(name: str, admin: str, is_open: bool, description: str | None) -> dict[str, Any]:
-    """Open the manifest NAME."""
+    """Create the manifest NAME."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import custom_manifests, documents
 
@@ -190,7 +190,7 @@ def add_to_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dic
 @click.argument("name")
 @click.argument("modules", type=MODULE, nargs=-1, required=True)
 def remove_from_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    """Take MODULES out of the manifest NAME."""
+    """Remove MODULES from the manifest NAME."""
     from chalicelib.luarocks import custom_manifests
 
     return [_shown(custom_manifests.remove(name, *module, None)) for module in modules]

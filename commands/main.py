@@ -1,4 +1,4 @@
-"""The root of the command line: where the installation is, and how answers are printed."""
+"""The root of the command line: selects the installation, and prints the results of commands."""
 
 import json
 import os
@@ -33,17 +33,17 @@ from commands.stack import VARIABLE
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="MOONBASE_DATA",
-    help="The data directory of a one-machine server; it may be running. Without it: the installation on AWS "
-    "that --stack or the environment (MOONBASE_BLOBS=s3://BUCKET) names, else ./data.",
+    help="The data directory of a one-machine server, which may be running. Default: the installation on AWS "
+    "that --stack or the environment (MOONBASE_BLOBS=s3://BUCKET) selects, else ./data.",
 )
-@click.option("--stack", envvar=VARIABLE, metavar="NAME", help="The installation on AWS whose stack is called so.")
+@click.option("--stack", envvar=VARIABLE, metavar="NAME", help="The installation on AWS with this stack.")
 @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and nothing else.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool) -> None:
     """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""
     if data is not None and stack:
-        raise click.UsageError(f"--data and --stack name two installations (as do MOONBASE_DATA and {VARIABLE})")
+        raise click.UsageError(f"--data and --stack exclude each other (as do MOONBASE_DATA and {VARIABLE})")
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
         data = Path("data")
     ctx.obj = {"data": data, "as_json": as_json}
@@ -51,13 +51,13 @@ def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool
         from standalone.runtime import open_data
 
         if not (data.exists() or _makes_data()):
-            raise FileNotFoundError(f"there is no data directory {data}; `moonbase serve` makes one")
+            raise FileNotFoundError(f"there is no data directory {data}; `moonbase serve` creates one")
         open_data(data)
 
 
 @main.result_callback()
 def show(result: Any, data: Path | None, stack: str | None, as_json: bool) -> None:
-    """Print what a command returns: a mapping, a list of mappings, or nothing."""
+    """Print the result of a command: a mapping, a list of mappings, or None."""
     if as_json:
         click.echo(json.dumps(result))
     elif isinstance(result, Mapping):
@@ -95,7 +95,7 @@ def _asks_for_help() -> bool:
 
 
 def _makes_data() -> bool:
-    """Whether the command may be an installation's first; others would only hide a mistyped directory."""
+    """Whether the command may create a data directory; others would only hide a mistyped path."""
     return {"user", "create"} <= set(sys.argv) or "import" in sys.argv
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for people, on stderr."""
+"""A progress bar on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import click
 
 @contextmanager
 def bar(ctx: click.Context, label: str, length: int) -> Iterator[Callable[[int], object]]:
-    """Give what is to be told each step; with --json, and where nobody watches, nothing is shown."""
+    """Yield a function to call with the size of each step. Without a terminal or with --json nothing is shown."""
     if ctx.obj["as_json"] or not sys.stderr.isatty():
         yield lambda step: None
         return

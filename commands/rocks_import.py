@@ -1,4 +1,4 @@
-"""`moonbase luarocks import`: rocks from elsewhere, published here."""
+"""`moonbase luarocks import`: publishes rocks from a directory or another server."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from chalicelib.core.caller import Caller
     from chalicelib.core.snapshots import Value
 
-_AT_ONCE = 8  # files that are read while others are published
+_AT_ONCE = 8  # files that are read in parallel
 
 
 @dataclass
 class Report:
-    """What became of the files: how many of each kind are new here, and why some are not."""
+    """The result of an import: the numbers of new files of each kind, and the refused files with reasons."""
 
     rockspecs: int = 0
     rocks: int = 0
@@ -30,24 +30,26 @@ class Report:
 
 @click.command("import")
 @click.argument("source")
-@click.option("--account", "name", required=True, help="The account that the modules are to belong to.")
-@click.option("--signatures", is_flag=True, help="Ask a server for signatures, too; of a directory they always come.")
+@click.option("--account", "name", required=True, help="The account that will own the modules.")
+@click.option(
+    "--signatures", is_flag=True, help="Import signatures from a server, too; those in a directory always are."
+)
 @click.pass_context
 def import_rocks(ctx: click.Context, source: str, name: str, signatures: bool) -> dict[str, Any]:
-    """Publish all rockspecs and rocks of SOURCE: a directory, or a rocks server's URL, as http://user:key@host too.
+    """Publish all rockspecs and rocks of SOURCE: a directory, or the URL of a rocks server (also http://user:key@host).
 
-    What is here already is passed over, so that a second run goes on where the first one stopped. What is refused is
-    listed with the reason; the rest is not held up by it.
+    Files that are published already are skipped, so a second run continues where the first one stopped. Refused files
+    are listed with the reason; the others are imported nevertheless.
     """
     from chalicelib.core import accounts
     from chalicelib.core.caller import Caller
     from chalicelib.core.tables import Credential
 
     is_server = source.startswith(("http://", "https://"))
-    place: Source = RocksServer(source) if is_server else Tree(Path(source))
-    filenames = place.filenames()
-    caller = Caller(accounts.named(name), Credential("", "credential"))  # nobody's key: the administrator may all
-    importer = Importer(place, caller, signed=signatures or not is_server)
+    files: Source = RocksServer(source) if is_server else Tree(Path(source))
+    filenames = files.filenames()
+    caller = Caller(accounts.named(name), Credential("", "credential"))  # a placeholder key without a scope
+    importer = Importer(files, caller, signed=signatures or not is_server)
     with bar(ctx, "importing", len(filenames)) as progress:
         for _ in importer.run(filenames):
             progress(1)
@@ -70,7 +72,7 @@ class Importer:
         self._signed = signed
 
     def run(self, filenames: list[str]) -> Iterator[str]:
-        """Publish one after the other, reading ahead; yields each name when it is done."""
+        """Publish one file after the other, reading ahead; yields each name when the file is done."""
         with ThreadPoolExecutor(_AT_ONCE) as readers:
             for start in range(0, len(filenames), _AT_ONCE):
                 group = filenames[start : start + _AT_ONCE]
@@ -99,12 +101,12 @@ class Importer:
 
         spec = rockspecs.parse(content)
         if f"{spec.name}-{spec.version_name}.rockspec" != filename.lower():
-            raise Invalid(f"The rockspec is of {spec.package} {spec.version}")
+            raise Invalid(f"The rockspec is for {spec.package} {spec.version}")
         rocks.publish_rockspec(self._caller, content, signature)
         self.report.rockspecs += 1
 
     def _publish_rock(self, filename: str, content: bytes, signature: bytes | None) -> None:
-        """Publish a rock, and before it the rockspec in it where there is none of its own."""
+        """Publish a rock; if its version has no rockspec yet, first publish the rockspec inside the rock."""
         from chalicelib.core.errors import NotFound
         from chalicelib.luarocks import archives, rocks
 
@@ -124,7 +126,7 @@ class Importer:
         try:
             content = self._source.read(filename)
             if content is None:
-                return FileNotFoundError("the manifest lists it, and it is not there")
+                return FileNotFoundError("the manifest lists it, but it does not exist")
             return content, self._source.read(f"{filename}.asc") if self._signed else None
         except OSError as error:
             return error
@@ -135,7 +137,7 @@ class Importer:
         return module is not None and (arch is None or arch in module["versions"][version]["rocks"])
 
     def _module(self, name: str, version: str) -> "Value | None":
-        """The module that the account may publish, when it has this version."""
+        """The module of this name that the account may publish, if it has this version; else None."""
         from chalicelib.luarocks import index, rocks
 
         module, found = rocks.find(index.catalogue.snapshot(), int(self._caller.account.id), name, version)
@@ -143,7 +145,7 @@ class Importer:
 
 
 def _named(filename: str) -> tuple[str, str, str | None]:
-    """Name and version in lower case, and the architecture of a rock, by a file's name."""
+    """Parse a file name: name and version in lower case, and a rock's architecture, None for a rockspec."""
     found = ROCK.fullmatch(filename) or ROCKSPEC.fullmatch(filename)
     assert found, "sources list rockspecs and rocks only"
     return found["name"].lower(), found["version"].lower(), found.groupdict().get("arch")

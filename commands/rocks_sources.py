@@ -1,4 +1,4 @@
-"""Where rocks can be moved in from: the tree of `luarocks-admin`, or another rocks server."""
+"""The sources of an import of rocks: a directory of `luarocks-admin`, or another rocks server."""
 
 import re
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ _SECONDS = 30
 
 
 class Source(Protocol):
-    """Files by name: rockspecs, rocks, and their signatures with `.asc` behind."""
+    """Files by name: rockspecs, rocks, and their signatures with the suffix `.asc`."""
 
     def filenames(self) -> list[str]:
         """All rockspecs, then all rocks, each in order."""
 
     def read(self, filename: str) -> bytes | None:
-        """A file's bytes; None when it is not there. Raises OSError."""
+        """A file's bytes; None if it does not exist. Raises OSError."""
 
 
 class Tree:
-    """A directory that `luarocks-admin` looks after, or any with rockspecs and rocks in it."""
+    """A directory of `luarocks-admin`, or any directory that contains rockspecs and rocks."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -36,7 +36,7 @@ class Tree:
 
 
 class RocksServer:
-    """A server that `luarocks` installs from, by its manifest."""
+    """A server from which `luarocks` installs; its manifest lists the files."""
 
     def __init__(self, url: str) -> None:
         import urllib3
@@ -72,7 +72,7 @@ class RocksServer:
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise OSError(f"{filename}: the server answers {answer.status}")
+            raise OSError(f"{filename}: the server returned {answer.status}")
         return bytes(answer.data)
 
 
@@ -96,7 +96,7 @@ _TOKEN = re.compile(
 
 @dataclass
 class _Table:
-    """A table that is being read: its fields, and the key of the field that comes next."""
+    """A table that is being parsed: its fields, and the key of the next field."""
 
     fields: dict[Any, Any] = field(default_factory=dict)
     key: Any = None
@@ -110,52 +110,52 @@ class _Table:
 
 
 def read_manifest(text: str) -> dict[Any, Any]:
-    """The assignments of a manifest: strings, numbers and tables, which `luarocks` writes as plain data.
+    """Parse the assignments of a manifest: strings, numbers and tables, which `luarocks` writes as plain data.
 
-    Nothing is run. Raises ValueError for anything else.
+    The text is never executed as Lua. Raises ValueError for anything else.
     """
     tables = [_Table()]
-    before: Any = None  # a value that is a key when `=` follows
+    before: Any = None  # the last value, which is a key if `=` follows
     for kind, value in _tokens(text):
         table = tables[-1]
         if kind == "value":
-            table, before = _settled(table, before), value
+            table, before = _flushed(table, before), value
         elif value == "=":
             table.key, before = before, None
         elif value == "{":
-            _settled(table, before)
+            _flushed(table, before)
             before = None
             tables.append(_Table())
         elif value == "}":
-            _settled(table, before)
+            _flushed(table, before)
             if len(tables) == 1:
-                raise ValueError("this is no manifest: a bracket too many")
+                raise ValueError("this is not a manifest: it has an extra bracket")
             before = None
             tables.pop()
             tables[-1].add(table.fields)
         elif value in ",;":
-            before = _settled(table, before) and None
-    _settled(tables[-1], before)
+            before = _flushed(table, before) and None
+    _flushed(tables[-1], before)
     if len(tables) != 1:
-        raise ValueError("this is no manifest: it ends in the middle")
+        raise ValueError("this is not a manifest: it is truncated")
     return tables[0].fields
 
 
-def _settled(table: _Table, before: Any) -> _Table:
-    """The table after the value `before`, if there is one, turned out to be no key."""
+def _flushed(table: _Table, before: Any) -> _Table:
+    """Add the value `before`, if there is one, to the table: no `=` has followed, so it is not a key."""
     if before is not None:
         table.add(before)
     return table
 
 
 def _tokens(text: str) -> Iterator[tuple[str, Any]]:
-    place = 0
+    position = 0
     text = text.rstrip()
-    while place < len(text):
-        found = _TOKEN.match(text, place)
+    while position < len(text):
+        found = _TOKEN.match(text, position)
         if found is None:
-            raise ValueError(f"this is no manifest: {text[place : place + 20]!r} cannot be read")
-        place = found.end()
+            raise ValueError(f"this is not a manifest: {text[position : position + 20]!r} cannot be parsed")
+        position = found.end()
         if found["mark"]:
             if found["mark"] not in "[]":
                 yield "mark", found["mark"]
@@ -168,7 +168,7 @@ def _tokens(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _unescaped(text: str) -> str:
-    """A Lua string without its escapes; names and versions have none, descriptions may."""
+    """Decode the escapes of a Lua string; names and versions have none, descriptions may."""
     return re.sub(r"\\(\d{1,3}|.)", _character, text, flags=re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Runs the command line, and says what is wrong in one line, or as JSON when that was asked for."""
+"""Runs the command line, and prints an error as one line, or as JSON with --json."""
 
 import json
 import sqlite3
@@ -17,15 +17,15 @@ _ABOUT_ITSELF = {"-h", "--help", "--version"}
 
 
 def run() -> NoReturn:
-    """Run the command that `sys.argv` names: what `moonbase` calls, in a checkout and installed.
+    """Run the command in `sys.argv`: the entry point of `moonbase`, both in a checkout and installed.
 
-    The exit code is the command's own, mostly 0; 1 for a refusal; 2 for a command line that cannot be read.
+    Exits with 0 or the command's own code, with 1 for an error, with 2 for wrong usage.
     """
     arguments = sys.argv[1:]
     try:
         if (name := stack.named(arguments)) and not _ABOUT_ITSELF & set(arguments):
             stack.enter(name)
-        from commands.main import main  # here, because the settings are read with it, and may be wrong
+        from commands.main import main  # not above: the import reads the settings, which may be invalid
 
         code = main.main(arguments, prog_name="moonbase", standalone_mode=False)
     except click.UsageError as error:

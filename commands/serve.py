@@ -1,4 +1,4 @@
-"""`moonbase serve`: one machine's server."""
+"""`moonbase serve`: the server on one machine."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def _base_url(ctx: click.Context, option: click.Parameter, value: str | None) ->
 
 
 def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
-    """What is no address would be taken for a name by whoever reads it next, and trust nobody."""
+    """Parse and check the networks: uvicorn would treat an invalid address as a host name, and trust no proxy."""
     networks = tuple(part.strip() for part in value.split(",") if part.strip())
     try:
         for network in networks:
@@ -48,23 +48,28 @@ def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--base-url", callback=_base_url, help="The URL that clients use: https://rocks.example.org")
-@click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64), help="Processes; default: cores.")
-@click.option("--tls-cert", type=_FILE, help="Speak https: the certificate and those above it, PEM.")
-@click.option("--tls-key", type=_FILE, help="The certificate's key, PEM. SIGHUP reads both files anew.")
+@click.option(
+    "--workers",
+    default=os.cpu_count() or 1,
+    type=click.IntRange(1, 64),
+    help="Worker processes; default: one per core.",
+)
+@click.option("--tls-cert", type=_FILE, help="Serve https: the certificate followed by its intermediates, PEM.")
+@click.option("--tls-key", type=_FILE, help="The certificate's key, PEM. SIGHUP reloads both files.")
 @click.option(
     "--trusted-proxies",
     default="",
     callback=_networks,
     metavar="NETWORKS",
-    help="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto count.",
+    help="Addresses or networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are trusted.",
 )
 @click.option(
     "--dns-port",
     default=0,
     type=click.IntRange(0, 65535),
-    help="Answer DNS queries for LuaDNS' zones here, by UDP and TCP; 0, the default: nowhere. The world asks port 53.",
+    help="Answer DNS queries for LuaDNS' zones on this port, by UDP and TCP; default: 0, off. Resolvers use port 53.",
 )
-@click.option("--dns-host", multiple=True, help="The address for that, if not --host; may be given several times.")
+@click.option("--dns-host", multiple=True, help="The address for DNS, if not --host; may be given several times.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -86,14 +91,14 @@ def serve(
 
     data: Path | None = ctx.obj["data"]
     if data is None:
-        raise click.UsageError("serving needs a data directory (--data); on AWS, API Gateway serves")
+        raise click.UsageError("serve needs a data directory (--data); on AWS, API Gateway serves")
     if settings.current().luadns_engine == "route53":
-        raise click.UsageError("Route 53 publishes the zones of an installation on AWS; here --dns-port does")
+        raise click.UsageError("Route 53 publishes zones on AWS only; on one machine use --dns-port")
     if (tls_cert is None) != (tls_key is None):
-        raise click.UsageError("--tls-cert and --tls-key go together")
+        raise click.UsageError("--tls-cert and --tls-key need each other")
     if tls_cert and tls_key:
         check_tls(tls_cert, tls_key)
-    check_data(data)  # what is wrong with it shows here, once, and not in every worker
+    check_data(data)  # a fault is reported here once, instead of by every worker
     config = configure(
         partial(make_site, data, base_url, serves_dns=dns_port > 0),
         host=host,

@@ -1,4 +1,4 @@
-"""`moonbase session`: where an account is logged in."""
+"""`moonbase session`: the log-in sessions of an account."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from commands.keys import last_use
 
 @click.group()
 def session() -> None:
-    """Where an account is logged in."""
+    """The log-in sessions of an account."""
 
 
 @session.command("list")
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
-    """The sessions of the account NAME that are going on, oldest first."""
+    """List the active sessions of the account NAME, oldest first."""
     return [_row(one) for one in rules.listed(accounts.named(name))]
 
 

@@ -1,4 +1,4 @@
-"""`moonbase --stack NAME`: an installation on AWS, by the name of its stack."""
+"""`moonbase --stack NAME`: selects an installation on AWS by the name of its stack."""
 
 import os
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ VARIABLE = "MOONBASE_STACK"
 
 
 def named(arguments: Sequence[str]) -> str:
-    """The stack that the arguments or the environment name; "" for none."""
-    for place, argument in enumerate(arguments):
+    """The stack's name in the arguments or the environment; "" if there is none."""
+    for position, argument in enumerate(arguments):
         if argument == "--stack":
-            return next(iter(arguments[place + 1 :]), "")
+            return next(iter(arguments[position + 1 :]), "")
         if argument.startswith("--stack="):
             return argument.removeprefix("--stack=")
     return os.environ.get(VARIABLE, "")
@@ -21,7 +21,8 @@ def named(arguments: Sequence[str]) -> str:
 def enter(name: str) -> None:
     """Give this process the settings of a stack.
 
-    Raises FileNotFoundError if there is no such stack, and ValueError if AWS does not answer or this is no checkout.
+    Raises FileNotFoundError for an unknown stack, and ValueError if AWS refuses or cannot be reached, or outside a
+    checkout.
     """
     if not checkout.PRESENT:
         raise ValueError("--stack needs a checkout of Moonbase, as deploying does: run ./moonbase there")

@@ -18,7 +18,7 @@ def two_factor() -> None:
 @click.argument("name")
 @click.option("--require-for-uploads", is_flag=True, help="Uploads need a code as well as a key.")
 def enable(name: str, require_for_uploads: bool) -> dict[str, Any]:
-    """Enrol the account NAME anew. The secret and the recovery codes are shown this once."""
+    """Enrol the account NAME with a new secret. The secret and the recovery codes are shown only now."""
     return asdict(rules.enable(accounts.named(name), required_for_uploads=require_for_uploads))
 
 

@@ -11,31 +11,31 @@ from chalicelib.core.tables import Account
 
 @click.group()
 def user() -> None:
-    """Accounts, which serve all four APIs."""
+    """Accounts, which are valid in all four APIs."""
 
 
 @user.command()
 @click.argument("name")
-@click.option("--email", required=True, help="Unique, like the name.")
-@click.option("--password", help="Without one nobody can log in; keys work all the same.")
+@click.option("--email", required=True, help="The e-mail address; unique, like the name.")
+@click.option("--password", help="Without a password log-in is impossible; keys still work.")
 @click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
-@click.option("--admin", is_flag=True, help="The same as --rank ADMIN.")
+@click.option("--admin", is_flag=True, help="Same as --rank ADMIN.")
 def create(name: str, email: str, password: str | None, rank: str, admin: bool) -> dict[str, Any]:
-    """Open an account."""
+    """Create an account."""
     account = accounts.create(name, email, password, "ADMIN" if admin else rank)
     return {"id": int(account.id), "username": account.username}
 
 
 @user.command("list")
 def list_() -> list[dict[str, Any]]:
-    """All accounts, oldest first."""
+    """List all accounts, oldest first."""
     return [_row(account) for account in accounts.listed()]
 
 
 @user.command()
 @click.argument("name")
 def show(name: str) -> dict[str, Any]:
-    """One account."""
+    """Show one account."""
     account = accounts.named(name)
     return {
         **_row(account),
@@ -48,7 +48,7 @@ def show(name: str) -> dict[str, Any]:
 @user.command()
 @click.argument("name")
 def activity(name: str) -> list[dict[str, Any]]:
-    """What was done by the account NAME, and to it, newest first."""
+    """Show the audit log of the account NAME, newest first: its actions, and actions on it."""
     return [
         {
             "at": entry.at.isoformat(timespec="seconds"),
@@ -64,7 +64,7 @@ def activity(name: str) -> list[dict[str, Any]]:
 @user.command()
 @click.argument("name")
 def suspend(name: str) -> dict[str, Any]:
-    """Close an account; its files stay."""
+    """Suspend an account; its files remain."""
     account = accounts.named(name)
     accounts.suspend(account)
     return _row(account)
@@ -73,7 +73,7 @@ def suspend(name: str) -> dict[str, Any]:
 @user.command()
 @click.argument("name")
 def restore(name: str) -> dict[str, Any]:
-    """Open a suspended account again."""
+    """Restore a suspended account."""
     account = accounts.named(name)
     accounts.restore(account)
     return _row(account)
@@ -83,7 +83,7 @@ def restore(name: str) -> dict[str, Any]:
 @click.argument("name")
 @click.argument("rank", type=click.Choice(accounts.RANKS, case_sensitive=False))
 def rank(name: str, rank: str) -> dict[str, Any]:
-    """Give the account NAME another RANK; the first administrator is made by ADMIN."""
+    """Set the RANK of the account NAME; ADMIN makes an administrator."""
     account = accounts.named(name)
     writes = Transaction()
     accounts.change(account, writes, rank=rank)
@@ -93,9 +93,9 @@ def rank(name: str, rank: str) -> dict[str, Any]:
 
 @user.command()
 @click.argument("name")
-@click.password_option(help="Asked for when it is left out.")
+@click.password_option(help="If omitted, the command prompts for it.")
 def password(name: str, password: str) -> dict[str, Any]:
-    """Set the password of the account NAME, whose sessions end."""
+    """Set the password of the account NAME, and end its sessions."""
     account = accounts.named(name)
     accounts.set_password(account, password)
     return _row(account)

@@ -1,4 +1,4 @@
-"""An installation on AWS, by the name of its stack."""
+"""The environment of an installation on AWS, selected by the name of its stack."""
 
 import os
 
@@ -10,12 +10,12 @@ def enter(name: str) -> None:
     """Give this process the settings of the stack's functions.
 
     Call it before the first import of the models, because their tables get their names then. Raises
-    FileNotFoundError if there is no such stack, and Refused if AWS does not answer.
+    FileNotFoundError for an unknown stack, and Refused if AWS refuses or cannot be reached.
     """
     entered = account.enter()
     function = Stack(entered, name).outputs().get("APIHandlerName")
     if function is None:
-        raise FileNotFoundError(f"there is no stack {name} of Moonbase's in {entered.region}; `make deploy` makes one")
+        raise FileNotFoundError(f"there is no Moonbase stack {name} in {entered.region}; `make deploy` creates one")
     found = entered.client("lambda").get_function_configuration(FunctionName=function)
     os.environ.update(found["Environment"]["Variables"])
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = entered.region

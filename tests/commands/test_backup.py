@@ -1,4 +1,4 @@
-"""export, import and fsck at the command line, beside a running server."""
+"""export, import and fsck on the command line, also while a server is running."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory that holds something of each kind."""
+    """A data directory with an account, a published rockspec, and a second factor."""
     data = tmp_path_factory.mktemp("full") / "data"
     with serving(data, "--workers", "1") as server:
         key = server.make_key("alice")
@@ -30,12 +30,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def test_what_was_exported_is_imported_elsewhere(full: Path, tmp_path: Path) -> None:
-    told = moonbase(full, "export", str(tmp_path / "x.tar"))
-    assert told == {
+def test_an_export_can_be_imported_elsewhere(full: Path, tmp_path: Path) -> None:
+    exported = moonbase(full, "export", str(tmp_path / "x.tar"))
+    assert exported == {
         "file": str(tmp_path / "x.tar"),
         "key": str(tmp_path / "x.tar.key"),
-        "items": told["items"],
+        "items": exported["items"],
         "secrets": 1,
         "blobs": 1,
         "bytes": len(rockspec()),
@@ -43,14 +43,14 @@ def test_what_was_exported_is_imported_elsewhere(full: Path, tmp_path: Path) -> 
     for path in tmp_path.iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
     imported = moonbase(tmp_path / "new", "import", str(tmp_path / "x.tar"))
-    assert imported == {name: told[name] for name in ("items", "secrets", "blobs", "bytes")}
+    assert imported == {name: exported[name] for name in ("items", "secrets", "blobs", "bytes")}
     assert moonbase(tmp_path / "new", "user", "list") == moonbase(full, "user", "list")
     assert moonbase(tmp_path / "new", "fsck")["faults"] == []
     with serving(tmp_path / "new", "--workers", "1") as server:
         assert server.get("/say-1.0-1.rockspec") == (200, rockspec())
 
 
-def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
+def test_an_export_is_consistent_while_clients_write(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--workers", "1") as server:
         key, over = server.make_key("alice"), threading.Event()
 
@@ -63,12 +63,12 @@ def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{server.url}/healthz", timeout=30):
             writer = threading.Thread(target=publish)
             writer.start()
-        told = moonbase(tmp_path / "data", "export", str(tmp_path / "x.tar"))
+        exported = moonbase(tmp_path / "data", "export", str(tmp_path / "x.tar"))
         over.set()
         writer.join()
     moonbase(tmp_path / "new", "import", str(tmp_path / "x.tar"))
     checked: dict[str, Any] = moonbase(tmp_path / "new", "fsck")
-    assert (checked["faults"], told["blobs"] > 0) == ([], True)
+    assert (checked["faults"], exported["blobs"] > 0) == ([], True)
 
 
 @pytest.mark.parametrize(
@@ -77,22 +77,22 @@ def test_an_export_is_whole_while_others_write(tmp_path: Path) -> None:
         (["export", "{x}"], "{x} exists already"),
         (["export", "{dir}/no/such/x.tar"], "No such file or directory"),
         (["import", "{x}"], "It is no archive of Moonbase's, or it was cut off."),
-        (["import", "--key", "{dir}/none", "{good}"], "there is no key file {dir}/none; name it with --key"),
+        (["import", "--key", "{dir}/none", "{good}"], "there is no key file {dir}/none; set it with --key"),
         (["import", "{good}"], "There is something stored here already."),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(full: Path, tmp_path: Path, arguments: list[str], error: str) -> None:
-    places = {"x": tmp_path / "x.tar", "dir": tmp_path, "good": tmp_path / "good.tar"}
-    places["x"].write_bytes(b"something else" * 100)
-    moonbase(full, "export", str(places["good"]))
-    refused = run(full, "--json", *(argument.format(**places) for argument in arguments))
+def test_an_error_is_one_line(full: Path, tmp_path: Path, arguments: list[str], error: str) -> None:
+    paths = {"x": tmp_path / "x.tar", "dir": tmp_path, "good": tmp_path / "good.tar"}
+    paths["x"].write_bytes(b"something else" * 100)
+    moonbase(full, "export", str(paths["good"]))
+    refused = run(full, "--json", *(argument.format(**paths) for argument in arguments))
     assert refused.returncode == 1
-    assert error.format(**places) in json.loads(refused.stdout)["error"]
+    assert error.format(**paths) in json.loads(refused.stdout)["error"]
     assert len(refused.stderr.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tar", "good.tar.key", "x.tar"]
 
 
-def test_fsck_leaves_with_1_while_faults_remain(full: Path, tmp_path: Path) -> None:
+def test_fsck_exits_with_1_while_faults_remain(full: Path, tmp_path: Path) -> None:
     moonbase(full, "export", str(tmp_path / "x.tar"))
     data = tmp_path / "data"
     moonbase(data, "import", str(tmp_path / "x.tar"))
@@ -107,7 +107,7 @@ def test_fsck_leaves_with_1_while_faults_remain(full: Path, tmp_path: Path) -> N
     subprocess.run(["touch", "-d", "2 days ago", str(draft)], check=True)
     shown = run(data, "fsck")
     assert (shown.returncode, "half-written: blobs: 1 files were begun" in shown.stdout) == (1, True)
-    mended = run(data, "fsck", "--fix")
-    assert (mended.returncode, "(mended)" in mended.stdout) == (0, True)
+    fixed = run(data, "fsck", "--fix")
+    assert (fixed.returncode, "(fixed)" in fixed.stdout) == (0, True)
     clean = run(data, "fsck")
     assert (clean.returncode, clean.stdout.splitlines()[-1]) == (0, "faults: none")

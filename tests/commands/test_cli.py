@@ -1,4 +1,4 @@
-"""The command line: exactly one JSON document, or text for people; refusals in one line."""
+"""The command line prints exactly one JSON document, or text; an error is one line."""
 
 import json
 import sqlite3
@@ -43,7 +43,7 @@ def test_a_user_is_suspended_and_restored(data: Path) -> None:
     assert moonbase(data, "user", "restore", "alice")["suspended"] is False
 
 
-def test_what_an_account_did_can_be_read(data: Path) -> None:
+def test_the_audit_log_of_an_account_is_shown(data: Path) -> None:
     rows = moonbase(data, "user", "activity", "alice")
     assert [row["action"] for row in rows][-1] == "account.create"
     assert {**rows[-1], "at": "then"} == {
@@ -62,11 +62,11 @@ writes = Transaction(); jobs.enqueue(writes, 'fold-catalogue', {'name': 'luarock
 """
 
 
-def test_promised_jobs_are_done(data: Path) -> None:
+def test_pending_jobs_are_listed_and_run(data: Path) -> None:
     subprocess.run([sys.executable, "-c", ENQUEUE, str(data)], cwd=MOONBASE.parent, check=True)
-    (waiting,) = moonbase(data, "jobs", "list")
-    assert list(waiting) == ["id", "name", "attempts", "payload", "due_at"]
-    assert (waiting["name"], waiting["attempts"]) == ("fold-catalogue", 0)
+    (pending,) = moonbase(data, "jobs", "list")
+    assert list(pending) == ["id", "name", "attempts", "payload", "due_at"]
+    assert (pending["name"], pending["attempts"]) == ("fold-catalogue", 0)
     assert moonbase(data, "jobs", "run") == {"done": 1}
     assert moonbase(data, "jobs", "list") == moonbase(data, "jobs", "dead") == []
 
@@ -80,7 +80,7 @@ def test_a_data_directory_needs_nothing_from_aws(tmp_path: Path, monkeypatch: py
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_job_that_was_given_up_is_shown_and_tried_again(data: Path) -> None:
+def test_a_dead_job_is_listed_and_retried(data: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
         "from chalicelib.core.tables import Job\n"
@@ -96,7 +96,7 @@ def test_a_job_that_was_given_up_is_shown_and_tried_again(data: Path) -> None:
     assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "There is no dead job 1.0#ab."})
 
 
-def test_a_repeating_job_that_is_not_there_is_refused(data: Path) -> None:
+def test_an_unknown_repeating_job_is_refused(data: Path) -> None:
     refused = run(data, "--json", "jobs", "run", "no-such-job")
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"].startswith("There is no repeating job no-such-job")
@@ -104,12 +104,12 @@ def test_a_repeating_job_that_is_not_there_is_refused(data: Path) -> None:
 
 def test_a_mistyped_directory_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:
     refused = run(tmp_path / "typo", "--json", "user", "list")
-    error = f"there is no data directory {tmp_path / 'typo'}; `moonbase serve` makes one"
+    error = f"there is no data directory {tmp_path / 'typo'}; `moonbase serve` creates one"
     assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": error})
     assert not (tmp_path / "typo").exists()
 
 
-def test_a_store_that_is_away_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_store_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -148,7 +148,7 @@ def test_two_factor_is_enabled_and_disabled(data: Path) -> None:
     assert moonbase(data, "two-factor", "disable", "alice") == {"username": "Alice", "two_factor": False}
 
 
-def test_an_account_gets_another_rank_and_another_password(data: Path) -> None:
+def test_the_rank_and_the_password_of_an_account_are_set(data: Path) -> None:
     assert moonbase(data, "user", "rank", "alice", "admin")["rank"] == "ADMIN"
     assert moonbase(data, "user", "password", "alice", "--password", "white rabbit")["username"] == "Alice"
     actions = [row["action"] for row in moonbase(data, "user", "activity", "alice")]
@@ -196,7 +196,7 @@ def test_sessions_are_listed_and_ended(data: Path) -> None:
     assert {row["service"] for row in moonbase(data, "key", "list", "alice")} <= {"luarocks"}
 
 
-def test_a_list_is_made_anew(data: Path) -> None:
+def test_a_list_is_rebuilt(data: Path) -> None:
     assert moonbase(data, "catalogue", "rebuild", "luarocks") == {"name": "luarocks", "sequence": 1, "entries": 0}
 
 
@@ -215,7 +215,7 @@ def test_a_list_is_made_anew(data: Path) -> None:
         (["invitation", "revoke", "99"], "There is no invitation 99."),
     ],
 )  # fmt: skip
-def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str], error: str) -> None:
+def test_an_error_is_one_line_and_exit_code_1(data: Path, arguments: list[str], error: str) -> None:
     refused = run(data, *arguments)
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"moonbase: {error}\n")
     as_json = run(data, "--json", *arguments)
@@ -240,23 +240,23 @@ def test_a_refusal_is_one_line_and_exit_code_1(data: Path, arguments: list[str],
         ["serve", "--base-url", "nonsense"],
     ],
 )
-def test_what_is_no_command_is_told_in_json_too(data: Path, arguments: list[str]) -> None:
+def test_wrong_usage_is_exit_code_2_and_json_on_request(data: Path, arguments: list[str]) -> None:
     refused = run(data, "--json", *arguments)
     assert (refused.returncode, list(json.loads(refused.stdout))) == (2, ["error"])
     as_text = run(data, *arguments)
     assert (as_text.returncode, as_text.stdout, as_text.stderr.startswith("Usage: moonbase")) == (2, "", True)
 
 
-def test_a_setting_that_cannot_be_read_is_told_in_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOONBASE_MAX_BODY", "much")
     refused = run(data, "user", "list")
     error = "moonbase: MOONBASE_MAX_BODY must be a whole number, not 'much'\n"
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
 
 
-def test_a_store_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "tables.sqlite"
-    file.write_bytes(b"this is no database, and long enough to be taken for one" * 100)
+    file.write_bytes(b"this is not a database, and long enough to look like one" * 100)
     refused = run(tmp_path, "--json", "user", "list")
     assert (refused.returncode, json.loads(refused.stdout)) == (
         1,
@@ -264,7 +264,7 @@ def test_a_store_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
     )
 
 
-def test_a_newer_versions_data_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_data_of_a_newer_version_are_refused_in_one_line(tmp_path: Path) -> None:
     file = tmp_path.resolve() / "tables.sqlite"
     Engine(file).close()
     with closing(sqlite3.connect(file)) as db:
@@ -275,13 +275,13 @@ def test_a_newer_versions_data_are_refused_in_one_line(tmp_path: Path) -> None:
         assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
 
 
-def test_a_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_a_data_directory(tmp_path: Path) -> None:
     moonbase(tmp_path / "data", "user", "create", "x1", "--email", "x@example.org")
     for path in (tmp_path / "data", *(tmp_path / "data").iterdir()):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_a_port_in_use_is_told_in_one_line(data: Path) -> None:
+def test_a_port_in_use_is_one_line(data: Path) -> None:
     with serving(data) as server:
         in_use = run(data, "--json", "serve", "--port", server.url.rpartition(":")[2])
     port = server.url.rpartition(":")[2]
@@ -289,7 +289,7 @@ def test_a_port_in_use_is_told_in_one_line(data: Path) -> None:
     assert (in_use.returncode, json.loads(in_use.stdout)) == (1, {"error": error})
 
 
-def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:
+def test_an_unusable_directory_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused = run(tmp_path / "file" / "data", "user", "list")
     assert refused.returncode == 1
@@ -298,7 +298,7 @@ def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("arguments", [[], ["user"], ["key", "create"], ["two-factor", "enable"], ["serve"]])
-def test_help_is_everywhere_and_needs_no_data(tmp_path: Path, arguments: list[str]) -> None:
+def test_every_command_has_help_which_needs_no_data(tmp_path: Path, arguments: list[str]) -> None:
     shown = run(tmp_path / "nothing", *arguments, "--help")
     assert (shown.returncode, shown.stdout.startswith("Usage: moonbase")) == (0, True)
     assert not (tmp_path / "nothing").exists()

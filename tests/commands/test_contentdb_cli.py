@@ -22,7 +22,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Path:
-    """An installation with three reviews, of which one waits."""
+    """An installation with three reviews, one of them pending."""
     directory = tmp_path / "data"
     tokens = {}
     for name, rank in (("Alice", "MEMBER"), ("bob", "MEMBER"), ("spammer", "NEW_MEMBER")):
@@ -63,9 +63,9 @@ def test_a_package_goes_through_its_states(data: Path) -> None:
         ("delete", "DELETED"),
         ("restore", "READY_FOR_REVIEW"),
     ):
-        told = moonbase(data, "contentdb", "package", step, "Alice/lamps")
-        assert (told["package"], told["state"]) == ("Alice/lamps", state)
-        assert bool(told["warnings"]) is (step in ("submit", "approve"))
+        done = moonbase(data, "contentdb", "package", step, "Alice/lamps")
+        assert (done["package"], done["state"]) == ("Alice/lamps", state)
+        assert bool(done["warnings"]) is (step in ("submit", "approve"))
 
 
 def test_packages_are_listed(data: Path) -> None:
@@ -78,16 +78,16 @@ def test_packages_are_listed(data: Path) -> None:
 
 
 def test_maintainers_and_aliases_are_set(data: Path) -> None:
-    told = moonbase(data, "contentdb", "package", "maintainers", "Alice/lamps", "BOB")
-    assert told == {"package": "Alice/lamps", "maintainers": ["Alice", "bob"]}
-    told = moonbase(data, "contentdb", "package", "aliases", "Alice/lamps", "bob/lights")
-    assert told == {"package": "Alice/lamps", "aliases": ["bob/lights"]}
+    maintained = moonbase(data, "contentdb", "package", "maintainers", "Alice/lamps", "BOB")
+    assert maintained == {"package": "Alice/lamps", "maintainers": ["Alice", "bob"]}
+    aliased = moonbase(data, "contentdb", "package", "aliases", "Alice/lamps", "bob/lights")
+    assert aliased == {"package": "Alice/lamps", "aliases": ["bob/lights"]}
 
 
 def test_collections_are_set_listed_and_deleted(data: Path) -> None:
     for key in ("ContentDB/featured", "bob/mine"):
-        told = moonbase(data, "contentdb", "collection", "set", key, "Alice/lamps")
-        assert told == {"collection": key, "packages": ["Alice/lamps"]}
+        saved = moonbase(data, "contentdb", "collection", "set", key, "Alice/lamps")
+        assert saved == {"collection": key, "packages": ["Alice/lamps"]}
     moonbase(data, "contentdb", "collection", "delete", "bob/mine")
     assert moonbase(data, "contentdb", "collection", "list") == [
         {"collection": "ContentDB/featured", "private": False, "packages": 1}
@@ -97,11 +97,11 @@ def test_collections_are_set_listed_and_deleted(data: Path) -> None:
 def test_a_profile_is_shown_and_changed(data: Path) -> None:
     nothing = dict.fromkeys(("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums"))
     assert moonbase(data, "contentdb", "profile", "bob") == {"username": "bob", **nothing}
-    said = ("--display-name", "Bob the Builder", "--github", "bob-builder")
-    told = moonbase(data, "contentdb", "profile", "bob", *said)
-    assert told == {**nothing, "username": "bob", "display_name": "Bob the Builder", "github": "bob-builder"}
-    told = moonbase(data, "contentdb", "profile", "bob", "--github", "")
-    assert (told["display_name"], told["github"]) == ("Bob the Builder", None)
+    options = ("--display-name", "Bob the Builder", "--github", "bob-builder")
+    profile = moonbase(data, "contentdb", "profile", "bob", *options)
+    assert profile == {**nothing, "username": "bob", "display_name": "Bob the Builder", "github": "bob-builder"}
+    profile = moonbase(data, "contentdb", "profile", "bob", "--github", "")
+    assert (profile["display_name"], profile["github"]) == ("Bob the Builder", None)
     done = run(data, "contentdb", "profile", "bob", "--website-url", "javascript:x")
     assert (done.returncode, "must start with http" in done.stderr) == (1, True)
 
@@ -141,7 +141,7 @@ def test_reference_data_is_seeded_once(data: Path) -> None:
         (("restore", "Alice/lamps/x"), 2, "is not AUTHOR/NAME"),
     ],
 )
-def test_refusals_are_told_in_one_line(data: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+def test_an_error_names_its_reason(data: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
     done = run(data, "contentdb", "package", *arguments)
     assert (done.returncode, error in done.stderr, "Traceback" in done.stderr) == (code, True, False)
 

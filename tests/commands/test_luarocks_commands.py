@@ -1,4 +1,4 @@
-"""`moonbase luarocks`: what the administrator does to modules and manifests."""
+"""`moonbase luarocks`: the administrator's commands for modules and manifests."""
 
 import subprocess
 import sys
@@ -52,13 +52,13 @@ def test_a_module_is_shown(data: Path) -> None:
     }
 
 
-def test_owners_come_and_go(data: Path) -> None:
+def test_owners_are_added_transferred_to_and_removed(data: Path) -> None:
     assert moonbase(data, "luarocks", "owner", "add", "alice/say", "bob")["owners"] == "alice, bob"
     assert moonbase(data, "luarocks", "transfer", "alice/say", "bob")["module"] == "bob/say"
     assert moonbase(data, "luarocks", "transfer", "bob/say", "alice")["module"] == "alice/say"
     assert moonbase(data, "luarocks", "owner", "remove", "alice/say", "bob")["owners"] == "alice"
-    deeds = [row["action"] for row in moonbase(data, "user", "activity", "bob")]
-    assert deeds[:4] == ["module.remove-owner", "module.transfer", "module.transfer", "module.add-owner"]
+    actions = [row["action"] for row in moonbase(data, "user", "activity", "bob")]
+    assert actions[:4] == ["module.remove-owner", "module.transfer", "module.transfer", "module.add-owner"]
 
 
 def test_modules_and_versions_are_archived(data: Path) -> None:
@@ -68,7 +68,7 @@ def test_modules_and_versions_are_archived(data: Path) -> None:
     assert moonbase(data, "luarocks", "unarchive", "alice/say", "--version", "2.0-1")["archived_versions"] is None
 
 
-def test_a_manifest_is_made_filled_and_deleted(data: Path) -> None:
+def test_a_manifest_is_created_filled_and_deleted(data: Path) -> None:
     made = moonbase(data, "luarocks", "manifest", "create", "team", "--admin", "bob", "--open")
     assert (made["name"], made["admins"], made["is_open"]) == ("team", ["bob"], True)
     assert moonbase(data, "luarocks", "manifest", "add", "team", "alice/say")[0]["manifests"] == "team"
@@ -80,7 +80,7 @@ def test_a_manifest_is_made_filled_and_deleted(data: Path) -> None:
     assert moonbase(data, "luarocks", "manifest", "delete", "team") == {"deleted": "team"}
 
 
-def test_a_deletion_asks_first(data: Path) -> None:
+def test_a_deletion_asks_for_confirmation(data: Path) -> None:
     assert refusal(data, "delete", "alice/gone", stdin="n\n")[0] == 130
     assert moonbase(data, "luarocks", "show", "alice/gone")["versions"] == "1-1"
     assert moonbase(data, "luarocks", "delete", "alice/gone", "--yes") == {"deleted": "alice/gone"}
@@ -94,11 +94,11 @@ def test_a_deletion_asks_first(data: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["show", "say"], 2, "say is not USER/NAME"),
-        (["delete", "alice/say", "--arch", "src", "--yes"], 2, "--arch wants --version"),
+        (["delete", "alice/say", "--arch", "src", "--yes"], 2, "--arch needs --version"),
         (["owner", "add", "alice/say", "nobody"], 1, "moonbase: There is no account nobody."),
         (["root", "alice/nothing"], 1, "moonbase: There is no such module."),
     ],
 )
-def test_a_mistake_is_said_in_a_line(data: Path, arguments: list[str], code: int, message: str) -> None:
-    returned, said = refusal(data, *arguments)
-    assert (returned, message in said) == (code, True)
+def test_an_error_names_its_reason(data: Path, arguments: list[str], code: int, message: str) -> None:
+    returned, error = refusal(data, *arguments)
+    assert (returned, message in error) == (code, True)

@@ -1,4 +1,4 @@
-"""Moving rocks in: from a directory and from another server, again and again, with a reason for each refusal."""
+"""The import of rocks: from a directory and from another server, repeatedly, with a reason for each refusal."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ repository = {
 """
 
 
-def test_a_manifest_is_read_as_data() -> None:
+def test_a_manifest_is_parsed_as_data() -> None:
     assert read_manifest(MANIFEST) == {
         "commands": {},
         "modules": {"say.init": {1: "say/1.0-1"}, "other": {1: "say/1.0-1", 2: "x"}},
@@ -44,8 +44,8 @@ def test_a_manifest_is_read_as_data() -> None:
 
 
 @pytest.mark.parametrize("text", ["a = {", "a = }", "a = os.exit()", "a = 1 + 1", "a = { function() end }", "<html>"])
-def test_what_is_no_data_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="this is no manifest"):
+def test_a_manifest_that_is_not_plain_data_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="this is not a manifest"):
         read_manifest(text)
 
 
@@ -67,17 +67,17 @@ def tree(tmp_path: Path) -> Path:
 
 REFUSED = [
     {"file": "broken-1.0-1.rockspec", "why": "Failed to parse rockspec"},
-    {"file": "wrong-1.0-1.rockspec", "why": "The rockspec is of other 1.0-1"},
+    {"file": "wrong-1.0-1.rockspec", "why": "The rockspec is for other 1.0-1"},
     {"file": "bad-1.0-1.src.rock", "why": "The rock is not a zip file, or not all of it"},
 ]
 
 
 def run(*arguments: str) -> Any:
-    """The command in the tables of the test."""
+    """Run the command on the tables of the test."""
     return import_rocks.main(arguments, standalone_mode=False, obj={"as_json": True})
 
 
-def test_a_directory_moves_in_whole_and_what_is_refused_is_told(client: Client, alice: Account, tree: Path) -> None:
+def test_a_directory_is_imported_and_refused_files_are_reported(client: Client, alice: Account, tree: Path) -> None:
     assert run(str(tree), "--account", "alice") == {"rockspecs": 2, "rocks": 2, "already_here": 0, "refused": REFUSED}
     assert client.get("/a-1.0-1.rockspec").body == rockspec("a")
     assert client.get("/a-1.0-1.rockspec.asc").body == b"signed"
@@ -86,21 +86,19 @@ def test_a_directory_moves_in_whole_and_what_is_refused_is_told(client: Client, 
     assert client.get("/other-1.0-1.rockspec").status == 404
 
 
-def test_a_second_run_goes_on_where_the_first_stopped(client: Client, alice: Account, tree: Path) -> None:
+def test_a_second_run_continues_where_the_first_stopped(client: Client, alice: Account, tree: Path) -> None:
     late = (tree / "a-1.0-1.src.rock").rename(tree / "late")
     run(str(tree), "--account", "alice")
     late.rename(tree / "a-1.0-1.src.rock")
     assert run(str(tree), "--account", "alice") == {"rockspecs": 0, "rocks": 1, "already_here": 2, "refused": REFUSED}
 
 
-def test_a_directory_that_is_not_there_is_told(aws: None, alice: Account, tmp_path: Path) -> None:
+def test_a_missing_directory_is_an_error(aws: None, alice: Account, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(str(tmp_path / "nowhere"), "--account", "alice")
 
 
-def test_another_private_server_moves_in_with_its_key_in_the_url(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_private_server_is_imported_with_its_key_in_the_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there, here = tmp_path / "there" / "data", tmp_path / "here" / "data"
     for data in (there, here):
         data.parent.mkdir()

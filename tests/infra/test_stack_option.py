@@ -75,7 +75,7 @@ def test_the_first_admin_is_created_with_the_stacks_name(cloud: MiniStack, table
 
 
 def test_an_unknown_stack_is_an_error(cloud: MiniStack) -> None:
-    why = "moonbase: there is no stack nosuch of Moonbase's in us-east-1; `make deploy` makes one"
+    why = "moonbase: there is no Moonbase stack nosuch in us-east-1; `make deploy` creates one"
     assert refused(run(cloud.environment(), "--stack", "nosuch", "user", "list")) == why
 
 
@@ -93,4 +93,4 @@ def test_help_needs_no_credentials() -> None:
 def test_a_stack_and_a_data_directory_exclude_each_other(cloud: MiniStack, tables: str) -> None:
     both = run({**cloud.environment(), "MOONBASE_DATA": "data"}, "--stack", tables, "user", "list")
     assert both.returncode == 2
-    assert "--data and --stack name two installations" in both.stderr
+    assert "--data and --stack exclude each other" in both.stderr

@@ -20,7 +20,7 @@ _QUIET = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium as Debian has it."""
+    """Debian's Chromium."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
         yield chromium
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server where everybody may register."""
+    """A server with open registration."""
     data = tmp_path_factory.mktemp("pages") / "data"
     with serving(data, environment={"MOONBASE_REGISTRATION": "open"}) as running:
         yield running
@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh window, without cookies. No page of ours may try what it is not allowed."""
+    """A new window without cookies. Pages must not cause errors or warnings, such as violations of their policy."""
     context = browser.new_context()
     opened = context.new_page()
     complaints: list[str] = []
@@ -49,24 +49,24 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def window(client: Client) -> Window:
-    """A window of no real browser, in which nobody is logged in."""
+    """A simulated browser window without a session."""
     return Window(client)
 
 
 @pytest.fixture
 def alices(window: Window, alice: Account) -> Window:
-    """The window, in which Alice is logged in."""
+    """The window, with Alice logged in."""
     window.enter(alice)
     return window
 
 
 @pytest.fixture
 def admins(window: Window) -> Window:
-    """The window, in which an administrator is logged in."""
+    """The window, with an administrator logged in."""
     window.enter(people.register("Root", "root@example.org", PASSWORD, rank="ADMIN"))
     return window
 
 
 def is_complaint(message: ConsoleMessage) -> bool:
-    """Whether a browser says that something is wrong with a page, other than its status."""
+    """Whether a message of the browser is an error or a warning, other than about the page's status."""
     return message.type in ("error", "warning") and "the server responded with a status of" not in message.text

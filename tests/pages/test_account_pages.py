@@ -1,4 +1,4 @@
-"""The account's pages in a browser: from registering to an upload with a second factor, and how they look."""
+"""The account's pages in a browser: from registration to an upload with a second factor, and their accessibility."""
 
 import requests
 from playwright.sync_api import Browser, Page, expect
@@ -20,7 +20,7 @@ def upload(server: Server, key: str, token: str = "") -> requests.Response:
 
 
 def walk(server: Server, page: Page) -> None:
-    """The whole way: register, log in, make a key, upload, turn two-factor on, upload with it, log in with it."""
+    """Register, log in, create a key, upload, turn two-factor on, upload with it, log in with it."""
     name = visitor.enter(page, server)
     key = visitor.make_key(page, server)
     assert upload(server, key).json()["module_url"] == f"{server.url}/modules/{name}/say"
@@ -39,7 +39,7 @@ def walk(server: Server, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
-def test_the_whole_way_from_registering_to_an_upload_with_a_second_factor(server: Server, page: Page) -> None:
+def test_from_registration_to_an_upload_with_a_second_factor(server: Server, page: Page) -> None:
     walk(server, page)
 
 
@@ -49,7 +49,7 @@ def test_the_same_without_javascript(server: Server, browser: Browser) -> None:
     context.close()
 
 
-def test_the_keyboard_is_enough_to_log_in(server: Server, page: Page) -> None:
+def test_log_in_works_by_keyboard_alone(server: Server, page: Page) -> None:
     name = visitor.new_name()
     visitor.register(page, server, name)
     page.goto(f"{server.url}/account/log-in")
@@ -61,7 +61,7 @@ def test_the_keyboard_is_enough_to_log_in(server: Server, page: Page) -> None:
 
 
 def to_the_next_field(page: Page) -> None:
-    """Press Tab until something can be typed."""
+    """Press Tab until an input field has the focus."""
     for _ in range(20):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('input')"):
@@ -69,7 +69,7 @@ def to_the_next_field(page: Page) -> None:
     raise AssertionError("there is no field to be reached")
 
 
-def test_what_is_wrong_is_beside_its_field_and_the_field_has_the_focus(server: Server, page: Page) -> None:
+def test_an_error_is_next_to_its_field_which_has_the_focus(server: Server, page: Page) -> None:
     name = visitor.enter(page, server)
     page.goto(f"{server.url}/account/password")
     email = page.get_by_label("E-mail address")
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_beside_its_field_and_the_field_has_the_focus(server: S
     expect(page.get_by_role("main")).to_contain_text(f"{name}@example.org")
 
 
-def test_whoever_is_not_logged_in_comes_back_to_where_they_wanted_to_go(server: Server, page: Page) -> None:
+def test_log_in_returns_to_the_page_that_required_it(server: Server, page: Page) -> None:
     name = visitor.new_name()
     visitor.register(page, server, name)
     page.goto(f"{server.url}/settings/api-keys")
@@ -117,7 +117,7 @@ def test_an_open_window_lets_a_key_upload_without_a_code(server: Server, page: P
     assert upload(server, key).status_code == 403
 
 
-def test_the_pages_before_there_is_a_session_look_well(server: Server, page: Page) -> None:
+def test_the_pages_without_a_session_are_accessible(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/account/register")
     look(page, "register")
     name = visitor.new_name()
@@ -128,7 +128,7 @@ def test_the_pages_before_there_is_a_session_look_well(server: Server, page: Pag
     look(page, "log-in-refused")
 
 
-def test_the_pages_of_a_member_look_well(server: Server, page: Page) -> None:
+def test_the_pages_of_a_member_are_accessible(server: Server, page: Page) -> None:
     name = visitor.enter(page, server)
     look(page, "overview")
     for service in ("Hel", "LuaDNS"):
@@ -151,7 +151,7 @@ def test_the_pages_of_a_member_look_well(server: Server, page: Page) -> None:
     look(page, "account-missing")
 
 
-def test_the_pages_of_two_factor_look_well(server: Server, page: Page) -> None:
+def test_the_pages_of_two_factor_are_accessible(server: Server, page: Page) -> None:
     name = visitor.enter(page, server)
     page.goto(f"{server.url}/account/two-factor")
     look(page, "two-factor-off")
@@ -175,7 +175,7 @@ def test_the_pages_of_two_factor_look_well(server: Server, page: Page) -> None:
     look(page, "log-in-code")
 
 
-def test_the_pages_of_an_administrator_look_well(server: Server, page: Page) -> None:
+def test_the_pages_of_an_administrator_are_accessible(server: Server, page: Page) -> None:
     name = visitor.enter(page, server)
     moonbase(server.data, "user", "rank", name, "ADMIN")
     page.goto(f"{server.url}/account/people")

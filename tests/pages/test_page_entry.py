@@ -1,4 +1,4 @@
-"""The way in and out, by forms: registering, logging in, logging out."""
+"""Registration, log-in and log-out, by forms."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, code_of
 NEW = {"username": "carol", "email": "carol@example.org", "password": "a long walk"}
 
 
-def test_a_visitor_makes_an_account_and_logs_in(window: Window) -> None:
+def test_a_visitor_registers_and_logs_in(window: Window) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
         text = window.submit("register", **NEW)
@@ -25,7 +25,7 @@ def test_a_visitor_makes_an_account_and_logs_in(window: Window) -> None:
     assert "<h1>carol</h1>" in text
 
 
-def test_what_is_refused_comes_back_without_its_secrets(window: Window) -> None:
+def test_a_refused_form_is_shown_again_without_its_secrets(window: Window) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
         text = window.submit("register", 400, username=HOSTILE, email="a@b.c", password="not shown again")
@@ -48,7 +48,7 @@ def test_what_is_refused_comes_back_without_its_secrets(window: Window) -> None:
         ("invitation", "none such", 403, "There is no such invitation."),
     ],
 )
-def test_an_error_is_beside_its_field(
+def test_an_error_is_next_to_its_field(
     window: Window, alice: Account, field: str, value: str, status: int, message: str
 ) -> None:
     with settings.override(registration="open"):
@@ -74,7 +74,7 @@ def test_an_invitation_opens_one_account_within_its_time(window: Window) -> None
     assert "This invitation has been used already." in window.submit("register", 403, **other, invitation=secret)
 
 
-def test_where_registration_is_closed_there_is_no_form(window: Window) -> None:
+def test_closed_registration_shows_no_form(window: Window) -> None:
     with settings.override(registration="closed"):
         text = window.open("/account/register")
         assert "Registration is closed here" in text
@@ -92,13 +92,13 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_page(window: Window, 
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil", "/log-in", "/keys/../x", ""])
-def test_whoever_logs_in_is_sent_to_no_foreign_place(window: Window, alice: Account, onward: str) -> None:
+def test_log_in_never_redirects_to_another_site(window: Window, alice: Account, onward: str) -> None:
     window.open("/account/log-in")
     window.submit("password", username="alice", password=PASSWORD, next=onward)
     assert window.path == "/account"
 
 
-def test_a_page_that_needs_a_session_is_come_back_to(window: Window, alice: Account) -> None:
+def test_log_in_returns_to_the_page_that_required_a_session(window: Window, alice: Account) -> None:
     window.open("/account/keys")
     assert window.path == "/account/log-in?next=%2Fkeys"
     window.submit("password", username="alice", password=PASSWORD)
@@ -119,7 +119,7 @@ def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: Window
     assert str(secure).endswith("; Secure")
 
 
-def test_the_second_step_takes_each_code_once(window: Window, alice: Account) -> None:
+def test_the_second_step_accepts_each_code_once(window: Window, alice: Account) -> None:
     secret = two_factor.enable(alice).secret
     code = code_of(secret)
     window.open("/account/log-in?next=/keys")
@@ -134,7 +134,7 @@ def test_the_second_step_takes_each_code_once(window: Window, alice: Account) ->
     assert window.cookies == {}
 
 
-def test_a_ticket_that_is_over_leads_back_to_the_first_step(window: Window, alice: Account) -> None:
+def test_an_invalid_ticket_leads_back_to_the_first_step(window: Window, alice: Account) -> None:
     two_factor.enable(alice)
     window.open("/account/log-in")
     window.submit("password", username="alice", password=PASSWORD)
@@ -160,7 +160,7 @@ def test_logging_out_ends_the_session(alices: Window) -> None:
         ("/settings/whatever", "/account"),
     ],
 )
-def test_the_clients_hint_leads_to_the_account(client: Client, path: str, target: str) -> None:
+def test_the_settings_link_of_luarocks_redirects_to_the_account(client: Client, path: str, target: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.header("location")) == (303, f"http://moonbase.test{target}")
 
@@ -171,7 +171,7 @@ def test_a_wrong_method_is_a_page_for_browsers(client: Client) -> None:
     assert client.get("/account/api/nothing", headers=BROWSER).json == {"message": "There is nothing at this path."}
 
 
-def test_what_pages_cost(alices: Window, calls: list[str]) -> None:
+def test_the_number_of_calls_of_each_page(alices: Window, calls: list[str]) -> None:
     for path, cost in (("", 2), ("/keys", 3), ("/two-factor", 3), ("/password", 2), ("/sessions", 3)):
         calls.clear()
         alices.open(f"/account{path}")

@@ -33,7 +33,7 @@ def test_a_key_is_shown_once_and_nowhere_else(alices: Window, alice: Account, cl
         ("luadns", {"may": "one", "name": "example.com"}, "zone:example.com"),
     ],
 )
-def test_a_key_may_do_what_was_chosen(
+def test_a_key_has_the_chosen_scope_and_expiry(
     alices: Window, alice: Account, service: str, fields: dict[str, str], scope: str | None
 ) -> None:
     alices.open("/account/keys")
@@ -55,7 +55,7 @@ def test_a_key_may_do_what_was_chosen(
         ({"may": "all", "comment": "x" * 256}, "A comment has at most 255 characters."),
     ],
 )
-def test_a_key_that_cannot_be_is_not_made(alices: Window, alice: Account, fields: dict[str, str], message: str) -> None:
+def test_an_invalid_key_is_refused(alices: Window, alice: Account, fields: dict[str, str], message: str) -> None:
     alices.open("/account/keys")
     assert message in alices.submit("create", 400, **{"service": "luarocks", **fields})
     assert live_keys(alice) == []
@@ -69,7 +69,7 @@ def test_html_in_a_comment_is_text(alices: Window) -> None:
     assert "<script" not in text
 
 
-def test_a_revoked_key_is_among_those_that_ended(alices: Window, alice: Account) -> None:
+def test_a_revoked_key_is_listed_as_ended(alices: Window, alice: Account) -> None:
     alices.open("/account/keys")
     alices.submit("create", comment="laptop")
     alices.open("/account/keys")
@@ -79,7 +79,7 @@ def test_a_revoked_key_is_among_those_that_ended(alices: Window, alice: Account)
     assert "Keys that have ended (1)" in text
 
 
-def test_somebody_elses_key_cannot_be_revoked(alices: Window, bob: Account) -> None:
+def test_the_key_of_another_account_cannot_be_revoked(alices: Window, bob: Account) -> None:
     key, _ = credentials.create(bob, "luarocks")
     reply = alices.post(
         "/account/keys", {"action": "revoke", "id": str(int(key.id)), "csrf_token": alices.csrf_token()}

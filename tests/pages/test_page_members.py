@@ -1,4 +1,4 @@
-"""What administrators do, by forms."""
+"""The forms of administrators and moderators."""
 
 import re
 
@@ -11,12 +11,12 @@ from tests.pages.window import PASSWORD, Window, fresh
 
 
 @pytest.mark.parametrize("path", ["/people", "/people/alice", "/invitations"])
-def test_a_member_is_no_administrator(alices: Window, path: str) -> None:
+def test_a_member_cannot_open_the_pages_of_administrators(alices: Window, path: str) -> None:
     assert "This is for administrators." in alices.open(f"/account{path}", 403)
     assert "/account/people" not in alices.open("/account")
 
 
-def test_a_moderator_sees_people_and_no_addresses(window: Window, alice: Account) -> None:
+def test_a_moderator_sees_accounts_but_no_e_mail_addresses(window: Window, alice: Account) -> None:
     window.enter(people.register("Mod", "mod@example.org", PASSWORD, rank="MODERATOR"))
     text = window.open("/account/people")
     assert "Alice" in text
@@ -25,7 +25,7 @@ def test_a_moderator_sees_people_and_no_addresses(window: Window, alice: Account
     window.open("/account/invitations", 403)
 
 
-def test_an_administrator_ranks_suspends_and_restores(admins: Window, alice: Account) -> None:
+def test_an_administrator_sets_ranks_suspends_and_restores(admins: Window, alice: Account) -> None:
     admins.open("/account/people")
     admins.submit("find", username="ALICE")
     assert admins.path == "/account/people/Alice"
@@ -40,13 +40,13 @@ def test_an_administrator_ranks_suspends_and_restores(admins: Window, alice: Acc
     assert "There is no account nobody." in admins.open("/account/people/nobody", 404)
 
 
-def test_the_last_administrator_stays_one(admins: Window) -> None:
+def test_administrators_cannot_demote_themselves(admins: Window) -> None:
     admins.open("/account/people/Root")
     text = admins.submit("change", 409, rank="MEMBER")
     assert "An administrator cannot do this to their own account: ask another one." in text
 
 
-def test_an_administrator_helps_whoever_lost_the_second_factor(admins: Window, alice: Account) -> None:
+def test_an_administrator_resets_a_lost_second_factor(admins: Window, alice: Account) -> None:
     two_factor.enable(alice)
     admins.open("/account/people/Alice")
     assert "Their two-factor is off" in admins.submit("reset-two-factor")

@@ -1,4 +1,4 @@
-"""What no form and no address of the account may be used for."""
+"""Attacks on the forms and addresses of the account's pages."""
 
 import pytest
 
@@ -27,14 +27,14 @@ def test_another_site_cannot_log_a_browser_in(window: Window, alice: Account, he
     assert (reply.status, reply.header("set-cookie")) == (403, None)
 
 
-def test_a_field_of_a_megabyte_is_refused_whole(alices: Window, alice: Account) -> None:
+def test_a_field_of_a_megabyte_is_refused(alices: Window, alice: Account) -> None:
     fields = {"action": "create", "comment": "x" * 1_000_000, "csrf_token": alices.csrf_token()}
     reply = alices.post("/account/keys", fields)
     assert (reply.status, reply.header("content-type")) == (413, "text/html; charset=utf-8")
     assert live_keys(alice) == []
 
 
-def test_a_form_that_there_is_not_is_refused(alices: Window) -> None:
+def test_an_unknown_form_is_refused(alices: Window) -> None:
     reply = alices.post("/account/keys", {"action": "destroy", "csrf_token": alices.csrf_token()})
     assert reply.status == 400
     assert b"There is no such form on this page." in reply.body
@@ -53,7 +53,7 @@ def test_a_form_that_there_is_not_is_refused(alices: Window) -> None:
         ("/invitations", "create"),
     ],
 )
-def test_markup_in_every_field_is_refused_or_text(admins: Window, path: str, action: str) -> None:
+def test_markup_in_any_field_is_refused_or_escaped(admins: Window, path: str, action: str) -> None:
     fields = dict.fromkeys(FIELDS, HOSTILE)
     sent = {**fields, "action": action, "csrf_token": admins.csrf_token(), "may": "one", "service": "luarocks"}
     reply = admins.post(f"/account{path}", sent)
@@ -61,7 +61,7 @@ def test_markup_in_every_field_is_refused_or_text(admins: Window, path: str, act
     assert b"<script" not in reply.body
 
 
-def test_markup_in_what_a_client_calls_itself_is_text(window: Window, alice: Account) -> None:
+def test_markup_in_a_user_agent_is_escaped(window: Window, alice: Account) -> None:
     entered = {"action": "password", "username": "alice", "password": PASSWORD}
     cookie = str(window.post("/account/log-in", entered, **{"User-Agent": HOSTILE}).header("set-cookie"))
     window.cookies = {"moonbase_session": cookie.partition(";")[0].partition("=")[2]}
@@ -71,13 +71,13 @@ def test_markup_in_what_a_client_calls_itself_is_text(window: Window, alice: Acc
         assert "<script" not in text
 
 
-def test_the_address_makes_a_page_say_only_what_is_foreseen(alices: Window) -> None:
+def test_the_address_selects_only_messages_from_the_fixed_list(alices: Window) -> None:
     assert "The key is revoked." in alices.open("/account/keys?done=key-revoked")
     assert 'role="status"' not in alices.open("/account/keys?done=Send+us+your+password")
 
 
 @pytest.mark.parametrize("path", sorted(path for path in base._pages if path not in ("/log-in", "/register")))
-def test_every_page_needs_a_session_and_programs_are_told_so(window: Window, client: Client, path: str) -> None:
+def test_every_page_needs_a_session_and_programs_get_401(window: Window, client: Client, path: str) -> None:
     path = f"/account{path}".replace("{username}", "alice")
     window.open(path)
     assert window.path.startswith("/account/log-in?next=")
@@ -86,7 +86,7 @@ def test_every_page_needs_a_session_and_programs_are_told_so(window: Window, cli
 
 
 @pytest.mark.parametrize("path", ["", "/keys", "/two-factor", "/password", "/sessions", "/activity"])
-def test_every_page_is_kept_by_nobody_and_loads_nothing(alices: Window, path: str) -> None:
+def test_every_page_is_uncached_and_loads_nothing(alices: Window, path: str) -> None:
     text = alices.open(f"/account{path}")
     reply = alices.reply
     assert (reply.header("cache-control"), reply.header("x-content-type-options")) == ("no-store", "nosniff")

@@ -1,4 +1,4 @@
-"""Two-factor, password, sessions and activity, by forms."""
+"""Two-factor, password, sessions and audit log, by forms."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,9 @@ from tests.client import Client
 from tests.pages.window import PASSWORD, Window, code_of, fresh, live_keys
 
 
-def test_two_factor_is_set_up_by_a_code_and_ends_other_sessions(alices: Window, alice: Account, client: Client) -> None:
+def test_two_factor_is_set_up_with_a_code_and_ends_other_sessions(
+    alices: Window, alice: Account, client: Client
+) -> None:
     elsewhere = Window(client)
     elsewhere.enter(alice)
     alices.open("/account/two-factor")
@@ -54,7 +56,7 @@ def test_a_forged_secret_is_not_shown(alices: Window, secret: str) -> None:
         ("disable", {}, "Two-factor is off."),
     ],
 )
-def test_what_changes_two_factor_asks_for_password_and_code(
+def test_changes_of_two_factor_need_password_and_code(
     alices: Window, alice: Account, action: str, fields: dict[str, str], done: str
 ) -> None:
     alices.open("/account/two-factor")
@@ -69,7 +71,7 @@ def test_what_changes_two_factor_asks_for_password_and_code(
     assert done in alices.submit(action, password=PASSWORD, code=code_of(secret))
 
 
-def test_a_new_password_ends_other_sessions_and_is_in_the_activity(
+def test_a_new_password_ends_other_sessions_and_is_in_the_audit_log(
     alices: Window, alice: Account, client: Client
 ) -> None:
     elsewhere = Window(client)
@@ -83,7 +85,7 @@ def test_a_new_password_ends_other_sessions_and_is_in_the_activity(
     assert "account.password" in alices.open("/account/activity")
 
 
-def test_an_address_is_changed_with_the_password(alices: Window, alice: Account) -> None:
+def test_changing_the_address_needs_the_password(alices: Window, alice: Account) -> None:
     alices.open("/account/password")
     alices.submit("email", 403, email="new@example.org", password="wrong")
     assert fresh(alice).email == "alice@example.org"
@@ -105,7 +107,7 @@ def test_a_session_is_ended_from_another(alices: Window, alice: Account, client:
     assert elsewhere.path.startswith("/account/log-in")
 
 
-def test_a_session_that_ended_meanwhile_leads_to_the_log_in(alices: Window, alice: Account) -> None:
+def test_a_form_of_an_ended_session_leads_to_the_log_in(alices: Window, alice: Account) -> None:
     alices.open("/account/keys")
     accounts.set_password(fresh(alice), "somewhere else")
     alices.submit("create", service="luarocks", may="all")
@@ -113,7 +115,7 @@ def test_a_session_that_ended_meanwhile_leads_to_the_log_in(alices: Window, alic
     assert live_keys(alice) == []
 
 
-def test_the_activity_comes_in_pages(alices: Window, alice: Account) -> None:
+def test_the_audit_log_is_paged(alices: Window, alice: Account) -> None:
     for _ in range(60):
         credentials.create(alice, "luarocks")
     text = alices.open("/account/activity")
@@ -124,7 +126,7 @@ def test_the_activity_comes_in_pages(alices: Window, alice: Account) -> None:
     assert "before is no cursor of this log." in alices.open("/account/activity?before=x", 400)
 
 
-def test_luadns_is_switched_where_people_may(alices: Window, alice: Account) -> None:
+def test_users_enable_luadns_where_that_is_allowed(alices: Window, alice: Account) -> None:
     assert "an administrator opens it." in alices.open("/account")
     fields = {"action": "luadns", "enabled": "yes", "csrf_token": alices.csrf_token()}
     assert alices.post("/account", fields).status == 403

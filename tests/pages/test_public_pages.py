@@ -1,4 +1,4 @@
-"""The pages that anybody sees, in a browser."""
+"""The public pages, in a browser."""
 
 import time
 
@@ -26,7 +26,7 @@ core.register_node("lamps:big", {description = "A lamp", light_source = 14, tile
 
 @pytest.fixture(scope="module")
 def works(server: Server) -> Server:
-    """The server, with something of Alice's to be seen."""
+    """The server, with a module and a package of Alice's."""
     key = server.make_key("alice")
     for version in ("1.0-1", "1.1-1", "scm-1"):
         server.upload_rockspec(key, version)
@@ -72,7 +72,7 @@ def wait_for_task(url: str) -> None:
         ("missing", "/nowhere/at/all", "Not Found"),
     ],
 )
-def test_a_page_is_well_at_day_and_night_on_a_phone_and_a_desk(
+def test_a_page_is_accessible_in_light_and_dark_mode_on_phone_and_desktop(
     works: Server, page: Page, name: str, path: str, heading: str
 ) -> None:
     page.goto(works.url + path)

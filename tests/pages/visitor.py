@@ -1,4 +1,4 @@
-"""What a person does with the account's pages, in a browser."""
+"""The actions of a visitor on the account's pages, in a browser."""
 
 import io
 import time
@@ -16,12 +16,12 @@ _numbers = count(1)
 
 
 def new_name() -> str:
-    """A username that nobody has."""
+    """An unused username."""
     return f"walker{next(_numbers)}"
 
 
 def register(page: Page, server: Server, name: str) -> None:
-    """Make an account; it is then to be logged in to."""
+    """Register an account, without logging in."""
     page.goto(f"{server.url}/account/register")
     page.get_by_label("Username").fill(name)
     page.get_by_label("E-mail address").fill(f"{name}@example.org")
@@ -31,7 +31,7 @@ def register(page: Page, server: Server, name: str) -> None:
 
 
 def log_in(page: Page, server: Server, name: str, password: str = PASSWORD) -> None:
-    """Give name and password."""
+    """Submit name and password."""
     page.goto(f"{server.url}/account/log-in")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
@@ -39,7 +39,7 @@ def log_in(page: Page, server: Server, name: str, password: str = PASSWORD) -> N
 
 
 def enter(page: Page, server: Server) -> str:
-    """Make an account and log in to it; returns its name."""
+    """Register an account and log in; returns its name."""
     name = new_name()
     register(page, server, name)
     log_in(page, server, name)
@@ -48,7 +48,7 @@ def enter(page: Page, server: Server) -> str:
 
 
 def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
-    """Make a key that may do everything; returns it."""
+    """Create a key without a scope; returns it."""
     page.goto(f"{server.url}/account/keys")
     page.get_by_label("Service").select_option(service)
     page.get_by_label("What it is for").fill("laptop")
@@ -58,7 +58,7 @@ def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
 
 
 def set_up_two_factor(page: Page, server: Server, *, for_uploads: bool) -> tuple[str, list[str]]:
-    """Turn two-factor on, as a phone would: by the QR code. Returns the secret and the recovery codes."""
+    """Turn two-factor on with the QR code; returns the secret and the recovery codes."""
     page.goto(f"{server.url}/account/two-factor")
     page.get_by_role("button", name="Set it up").click()
     secret = scan(page)
@@ -71,7 +71,7 @@ def set_up_two_factor(page: Page, server: Server, *, for_uploads: bool) -> tuple
 
 
 def scan(page: Page) -> str:
-    """The secret in the QR code that the page shows, read off its picture."""
+    """The secret in the page's QR code, decoded from its picture."""
     picture = page.get_by_role("img", name="QR code").locator("svg").screenshot()
     (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)).convert("L"))
     uri = pyotp.parse_uri(found.text)
@@ -80,5 +80,5 @@ def scan(page: Page) -> str:
 
 
 def code(secret: str, *, back: int = 0) -> str:
-    """The code of an authenticator, some steps back; a minute back is accepted, so that a test need not wait."""
+    """The code of an authenticator, `back` steps of 30 s ago. The server accepts old codes for a minute."""
     return pyotp.TOTP(secret).at(int(time.time()) - 30 * back)

@@ -1,4 +1,4 @@
-"""A browser's window without the browser: it keeps cookies, sends the forms of the page that it shows, and goes on."""
+"""A simulated browser window: it keeps cookies, submits the forms of the current page, and follows redirects."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -12,12 +12,12 @@ from tests.client import BROWSER, Client, Reply
 
 PASSWORD = "wonderland"
 HOSTILE = "<script>alert(1)</script>\"'&"
-SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"  # the same as text
+SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"  # HOSTILE, escaped
 Fields = dict[str, str]
 
 
 class Window:
-    """`reply` is what it shows; `path` is where it is."""
+    """A window at the address `path`, which shows `reply`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -27,18 +27,18 @@ class Window:
 
     @property
     def text(self) -> str:
-        """The page that it shows."""
+        """The HTML of the current page."""
         assert self.reply.header("content-type") == "text/html; charset=utf-8"
         return self.reply.body.decode()
 
     def open(self, path: str, status: int = 200) -> str:
-        """Go to a page, through redirects; returns its text."""
+        """Open a page and follow redirects; returns its HTML."""
         self._send("GET", path)
         assert self.reply.status == status, self.reply.body
         return self.text
 
     def submit(self, action: str, status: int = 200, *, at: int = 0, **filled: str) -> str:
-        """Send a form of this page by its `action`, the one `at` that place among several; returns what comes of it."""
+        """Submit a form of this page by its `action` (of several, the one with index `at`); returns the next page."""
         forms = [form for form in _forms(self.text) if form.fields.get("action") == action]
         fields = {**forms[at].fields, **filled}
         self._send("POST", forms[at].path, form=fields)
@@ -46,7 +46,7 @@ class Window:
         return self.text
 
     def post(self, path: str, fields: Fields, **headers: str) -> Reply:
-        """Send any fields anywhere, and go nowhere."""
+        """POST any fields to any path; the window stays on its page."""
         return self._client.post(path, form=fields, headers={**BROWSER, **self._cookie(), **headers})
 
     def enter(self, account: Account) -> None:
@@ -56,7 +56,7 @@ class Window:
         assert self.path == "/account"
 
     def leave(self) -> str:
-        """Log out; returns the page that says so."""
+        """Log out; returns the next page."""
         self._send("POST", "/account/log-out", form={"csrf_token": self.csrf_token()})
         return self.text
 
@@ -89,18 +89,18 @@ class Window:
 
 
 def code_of(secret: str) -> str:
-    """What an authenticator shows."""
+    """The current code of an authenticator."""
     return pyotp.TOTP(secret).now()
 
 
 def live_keys(account: Account) -> list[str]:
-    """The services of an account's keys that are good."""
+    """The services of an account's valid keys."""
     found = credentials.listed(account)
     return [key.service for key in found if key.service in credentials.SERVICES and not key.revoked_at]
 
 
 def fresh(account: Account) -> Account:
-    """The account as it stands now."""
+    """The account, read again."""
     return accounts.get(int(account.id))
 
 
@@ -111,7 +111,7 @@ class _Form:
 
 
 class _Forms(HTMLParser):
-    """The forms of a page, with what a browser would send of each."""
+    """Parses the forms of a page, with the fields that a browser would send."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -116,7 +116,7 @@ def test_a_directory_that_cannot_be_written_is_refused_at_the_start(tmp_path: Pa
     [
         (["--trusted-proxies", "everybody"], "'everybody' does not appear to be an IPv4 or IPv6 network"),
         (["--trusted-proxies", "10.0.0.1/8"], "10.0.0.1/8 has host bits set"),
-        (["--tls-cert", __file__], "--tls-cert and --tls-key go together"),
+        (["--tls-cert", __file__], "--tls-cert and --tls-key need each other"),
         (["--tls-cert", __file__, "--tls-key", __file__], "are no certificate and its key"),
         (["--tls-cert", "/nowhere", "--tls-key", __file__], "File '/nowhere' does not exist."),
     ],
