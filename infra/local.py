@@ -50,12 +50,12 @@ def make_server(data: Path, host: str, port: int, stage: str) -> LocalDevServer:
     config = factory.create_config_obj(stage)
     app = config.chalice_app
     made = factory.create_local_server(app, config, host, port)
-    made.server.RequestHandlerClass = partial(Handler, app_object=app, config=config)
+    made.server.RequestHandlerClass = partial(LocalHandler, app_object=app, config=config)
     runtime.start_jobs()
     return made
 
 
-class Handler(ChaliceRequestHandler):
+class LocalHandler(ChaliceRequestHandler):
     """Chalice's request handler; it also serves signed links to blobs, as S3 and the one-machine gateway do."""
 
     def do_GET(self) -> None:
