@@ -1,46 +1,21 @@
-"""Moonbase: the Chalice app. Which service owns which paths stands here, and nothing else."""
+"""Moonbase: the Chalice app. It lists the slices of this server, and nothing else."""
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.account.routes import service as account
-from chalicelib.contentdb.routes import service as contentdb
-from chalicelib.core import jobs, uploads
-from chalicelib.hel.routes import service as hel
-from chalicelib.home.routes import service as home
-from chalicelib.luadns.routes import service as luadns
-from chalicelib.luarocks.routes import service as luarocks
+from chalicelib.account.slice import account
+from chalicelib.contentdb.slice import contentdb
+from chalicelib.core import jobs, registry
+from chalicelib.core.slice import core
+from chalicelib.hel.slice import hel
+from chalicelib.home.slice import home
+from chalicelib.luadns.slice import luadns
+from chalicelib.luarocks.slice import luarocks
 from chalicelib.web.site import Site
 
-# The deepest owner on a path answers it, and says what is wrong there.
-site = Site(
-    {
-        "/": home,
-        "/{file}": luarocks,
-        "/{file}/{below}": home,
-        "/favicon.svg": home,
-        "/healthz": home,
-        "/api": contentdb,
-        "/api/tool_version": luarocks,
-        "/api/1": luarocks,
-        "/dev": luarocks,
-        "/manifests": luarocks,
-        "/m": luarocks,
-        "/modules": luarocks,
-        "/packages": hel,
-        "/hel": hel,
-        "/packages/{owner}/{name}": contentdb,
-        "/uploads": contentdb,
-        "/thumbnails": contentdb,
-        "/tasks": contentdb,
-        uploads.PATH: home,
-        "/auth": hel,
-        "/users": hel,
-        "/profile": hel,
-        "/v1": luadns,
-        "/account": account,
-        "/settings": account,
-    }
-)
+SLICES = (core, luarocks, contentdb, luadns, hel, account, home)
+
+registry.install(SLICES)
+site = Site(SLICES)
 
 app = Chalice(app_name="moonbase", configure_logs=False)
 site.mount(app)

@@ -14,7 +14,7 @@ import pyotp
 import app as moonbase
 from bench.aws import LIMIT, Metered, Spent, meter
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, jobs, two_factor
+from chalicelib.core import accounts, credentials, jobs, registry, two_factor
 from tests.client import BROWSER
 from tests.contentdb.builders import change, draft
 from tests.contentdb.made import MOD, picture, zipped
@@ -254,7 +254,7 @@ def of_hel() -> Operations:
 
 def of_luadns() -> Operations:
     account = accounts.create("cost-dns", "dns@example.org")
-    accounts.switch_luadns(account, True)
+    accounts.switch(account, "luadns_enabled", True)
     key = {"Authorization": basic("dns@example.org", credentials.create(account, "luadns")[1]), "Accept": "*/*"}
     client = Metered()
     zone = client.post("/v1/zones", headers=key, json={"name": "example.com"}).json["id"]
@@ -308,8 +308,8 @@ def of_jobs() -> Operations:
 
     yield "job: scheduled function, nothing due", tick
     yield "job: queue function, nothing due", lambda _: wake()
-    for name, every in sorted(jobs._periods.items()):
-        yield f"job: {name}, every {every} s, nothing new", repeat(name)
+    for name, job in sorted(registry.current().repeating_jobs.items()):
+        yield f"job: {name}, every {job.every} s, nothing new", repeat(name)
 
 
 def wake() -> Spent:

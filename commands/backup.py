@@ -31,9 +31,6 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
     The server may be running. FILE must not exist. The key file is created if it does not exist: store it apart from
     FILE. Further exports may use the same key file.
     """
-    import app  # noqa: F401  (registers every service and the blobs of its items)
-    from standalone.tables import MODELS
-
     key = key or file.with_name(f"{file.name}.key")
     if file.exists():
         raise FileExistsError(f"{file} exists already")
@@ -42,7 +39,7 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
         _atomically(file) as draft,
         bar(ctx, "exporting", backup.blob_bytes()) as progress,
     ):
-        totals = backup.write(draft, MODELS, str(key), progress)
+        totals = backup.write(draft, str(key), progress)
     return {"file": str(file), "key": str(key) if key.exists() else None, **asdict(totals)}
 
 
@@ -55,17 +52,14 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
 @click.pass_context
 def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> dict[str, Any]:
     """Store the content of FILE. It is read and verified whole before anything is written."""
-    import app  # noqa: F401  (registers every list, which is rebuilt)
-    from standalone.tables import MODELS
-
     key = key or file.with_name(f"{file.name}.key")
     with file.open("rb") as source:
         with bar(ctx, "verifying", file.stat().st_size) as progress:
-            totals = backup.verify(source, MODELS, progress)
+            totals = backup.verify(source, progress)
         if totals.secrets and not key.exists():
             raise FileNotFoundError(f"there is no key file {key}; set it with --key")
         with bar(ctx, "importing", 2 * file.stat().st_size) as progress:
-            backup.read(source, MODELS, str(key), progress, replace=replace)
+            backup.read(source, str(key), progress, replace=replace)
     return asdict(totals)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import registry
 
 
 @click.group()
@@ -16,9 +16,8 @@ def catalogue() -> None:
 @click.argument("name")
 def rebuild(name: str) -> dict[str, Any]:
     """Rebuild the list NAME (luarocks, contentdb, contentdb-reviews, hel ...) from the stored items."""
-    import app  # noqa: F401  (registers every service and its lists)
-
-    if name not in Catalogue.named:
-        raise click.BadParameter(f"there is no list {name}; there are {', '.join(sorted(Catalogue.named))}")
-    snapshot = Catalogue.named[name].rebuild()
+    found = registry.current().catalogues
+    if name not in found:
+        raise click.BadParameter(f"there is no list {name}; there are {', '.join(sorted(found))}")
+    snapshot = found[name].rebuild()
     return {"name": name, "sequence": snapshot.sequence, "entries": len(snapshot.entries)}

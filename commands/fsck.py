@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core.inventory import Fault
+from chalicelib.core.declaration import Fault
 from commands.progress import bar
 
 
@@ -27,16 +27,14 @@ class Finding:
 @click.pass_context
 def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
     """Find inconsistent data; the server may be running. The exit code is 1 if faults remain."""
-    import app  # noqa: F401  (registers every service and the blobs of its items)
     from chalicelib.core import blobs
     from chalicelib.core import fsck as rules
-    from standalone.tables import MODELS
 
     seen = rules.Seen()
     findings = []
     length = 0 if quick else sum(stored.size for stored in blobs.listed())
     with bar(ctx, "reading", length) as progress:
-        for fault in rules.check(MODELS, seen, progress, contents=not quick):
+        for fault in rules.check(seen, progress, contents=not quick):
             fixed = fix and fault.fix is not None
             if fixed and fault.fix:
                 fault.fix()

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts
 from chalicelib.core import invitations as rules
 from chalicelib.core.tables import Invitation
+from commands.choices import RANK
 
 
 @click.group()
@@ -16,7 +16,7 @@ def invitation() -> None:
 
 
 @invitation.command()
-@click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
+@click.option("--rank", default="MEMBER", show_default=True, type=RANK)
 @click.option("--email", help="The only e-mail address that may use it.")
 @click.option("--expires", default=7, show_default=True, type=click.IntRange(1, 365), metavar="DAYS")
 @click.option("--comment", default="", help="A note, for example the name of the person.")

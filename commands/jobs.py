@@ -29,8 +29,6 @@ def list_() -> list[dict[str, Any]]:
 @click.argument("name", required=False)
 def run(name: str | None) -> dict[str, Any]:
     """Run the jobs that are due; a server does this automatically. With NAME: run this repeating job, due or not."""
-    import app  # noqa: F401  (registers every service and its job handlers)
-
     if name is None:
         return {"done": rules.run_due()}
     rules.run_now(name)

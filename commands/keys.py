@@ -7,6 +7,7 @@ import click
 
 from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Credential
+from commands.choices import SERVICE
 
 
 @click.group()
@@ -16,7 +17,7 @@ def key() -> None:
 
 @key.command()
 @click.argument("name")
-@click.option("--service", required=True, type=click.Choice(credentials.SERVICES))
+@click.option("--service", required=True, type=SERVICE)
 @click.option(
     "--scope", help="read, module:NAME, package:AUTHOR/NAME, package:NAME or zone:NAME, depending on the service."
 )
@@ -38,7 +39,7 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
     """List the keys and tokens of the account NAME, oldest first; see `session list` for its sessions."""
-    return [_row(key) for key in credentials.listed(accounts.named(name)) if key.service in credentials.SERVICES]
+    return [_row(key) for key in credentials.listed(accounts.named(name)) if key.service in credentials.services()]
 
 
 @key.command()

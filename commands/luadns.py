@@ -81,10 +81,11 @@ def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
 
 def _switch(name: str, on: bool) -> dict[str, Any]:
     from chalicelib.core import accounts
+    from chalicelib.luadns.auth import SWITCH
 
     account = accounts.named(name)
-    accounts.switch_luadns(account, on)
-    return {"username": account.username, "luadns": account.luadns_enabled}
+    accounts.switch(account, SWITCH, on)
+    return {"username": account.username, "luadns": accounts.is_on(account, SWITCH)}
 
 
 def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":

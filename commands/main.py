@@ -25,6 +25,7 @@ from commands import (
     two_factor,
     users,
 )
+from commands.choices import installed
 from commands.stack import VARIABLE
 
 
@@ -47,7 +48,10 @@ def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
         data = Path("data")
     ctx.obj = {"data": data, "as_json": as_json}
-    if ctx.invoked_subcommand != "serve" and data is not None and not _asks_for_help():
+    if ctx.invoked_subcommand == "serve" or _asks_for_help():
+        return
+    installed()
+    if data is not None:
         from standalone.runtime import open_data
 
         if not (data.exists() or _makes_data()):

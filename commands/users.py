@@ -7,6 +7,7 @@ import click
 from chalicelib.core import accounts, audit
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
+from commands.choices import RANK
 
 
 @click.group()
@@ -18,7 +19,7 @@ def user() -> None:
 @click.argument("name")
 @click.option("--email", required=True, help="The e-mail address; unique, like the name.")
 @click.option("--password", help="Without a password log-in is impossible; keys still work.")
-@click.option("--rank", default="MEMBER", show_default=True, type=click.Choice(accounts.RANKS, case_sensitive=False))
+@click.option("--rank", default="MEMBER", show_default=True, type=RANK)
 @click.option("--admin", is_flag=True, help="Same as --rank ADMIN.")
 def create(name: str, email: str, password: str | None, rank: str, admin: bool) -> dict[str, Any]:
     """Create an account."""
@@ -81,7 +82,7 @@ def restore(name: str) -> dict[str, Any]:
 
 @user.command()
 @click.argument("name")
-@click.argument("rank", type=click.Choice(accounts.RANKS, case_sensitive=False))
+@click.argument("rank", type=RANK)
 def rank(name: str, rank: str) -> dict[str, Any]:
     """Set the RANK of the account NAME; ADMIN makes an administrator."""
     account = accounts.named(name)

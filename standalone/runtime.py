@@ -36,15 +36,15 @@ def open_data(directory: Path) -> "Engine":
     blobs, key_file = f"file:{directory / 'blobs'}", str(directory / "key")
     settings.install(replace(settings.current(), blobs=blobs, key_file=key_file, kms_key="", queue=""))
 
-    from chalicelib.core import locks, storage
+    from app import SLICES
+    from chalicelib.core import locks, registry, storage
     from standalone.storage import Engine, local_transport
-    from standalone.tables import MODELS
 
     engine = Engine(directory / TABLES)
     transport.install(local_transport(engine))
 
     locks.share(directory / LOCKS)
-    storage.create_tables(MODELS)
+    storage.create_tables(registry.install(SLICES).models)
     return engine
 
 

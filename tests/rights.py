@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.session import Session
 
-from chalicelib.core import jobs
+from chalicelib.core import jobs, registry
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import table_name
 from chalicelib.web.site import Site
@@ -163,7 +163,7 @@ def _entrances() -> dict[CodeType, tuple[str, ...]]:
     """Where the functions' code begins. A job is done by whichever of the two finds it."""
     import app as moonbase  # here, as the fixtures choose AWS' credentials first
 
-    of_both = (jobs.run_due, jobs.run_now, Catalogue.fold, *map(_work, jobs._handlers.values()))
+    of_both = (jobs.run_due, jobs.run_now, Catalogue.fold, *(job.run for job in registry.current().jobs.values()))
     return {
         **{work.__code__: (CLOCK, QUEUE) for work in of_both},
         moonbase.run_jobs.func.__code__: (CLOCK,),
@@ -171,11 +171,6 @@ def _entrances() -> dict[CodeType, tuple[str, ...]]:
         jobs.enqueue_repeats.__code__: (CLOCK,),
         Site.__call__.__code__: (API,),
     }
-
-
-def _work(handler: FunctionType) -> FunctionType:
-    """What a handler does; that of a repeating job is wrapped, as it takes no payload."""
-    return handler.__closure__[0].cell_contents if handler.__closure__ else handler
 
 
 def _dynamodb(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

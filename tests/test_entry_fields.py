@@ -10,13 +10,13 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-import app  # noqa: F401  (with it every catalogue is there)
-from chalicelib.core.catalogue import Catalogue
+from app import SLICES
 from chalicelib.core.entries import Struct
 
 RECORDED = Path(__file__).parent / "shapes"
 ROOT = Path(__file__).parent.parent
-OURS = sorted(name for name, one in Catalogue.named.items() if issubclass(one.codec.kinds[0], Struct))
+CATALOGUES = {catalogue.name: catalogue for each in SLICES for catalogue in each.catalogues}
+OURS = sorted(name for name, one in CATALOGUES.items() if issubclass(one.codec.kinds[0], Struct))
 
 HOW_TO_ADD_A_FIELD = """The fields of {name}'s entries are not those of its shape {shape}.
 Stored entries are read by position, by older and newer code. So:
@@ -94,7 +94,7 @@ def appends(before: list[str], after: list[str]) -> bool:
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_fields_of_entries_are_those_of_their_shape(name: str) -> None:
-    codec = Catalogue.named[name].codec
+    codec = CATALOGUES[name].codec
     found = fields(codec.kinds)
     told = HOW_TO_ADD_A_FIELD.format(name=name, shape=codec.shape, fields="\n".join(found))
     assert found == recorded(name, codec.shape), told
@@ -102,7 +102,7 @@ def test_the_fields_of_entries_are_those_of_their_shape(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_shape_appends_to_the_one_before(name: str) -> None:
-    for shape in range(2, Catalogue.named[name].codec.shape + 1):
+    for shape in range(2, CATALOGUES[name].codec.shape + 1):
         assert appends(recorded(name, shape - 1), recorded(name, shape)), f"{name}, shape {shape}"
 
 

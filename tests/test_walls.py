@@ -1,6 +1,7 @@
 """The walls of the house: who may import whom."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SERVICES = sorted(path.parent.name for path in (ROOT / "chalicelib").glob("*/routes.py"))
 PACKAGES = ("app", "bench", "chalicelib", "commands", "infra", "standalone", "tests")
-ALLOWED_IN_WEB = ("chalicelib.core.errors", "chalicelib.core.caller")
+ALLOWED_IN_WEB = tuple(f"chalicelib.core.{name}" for name in ("errors", "caller", "declaration", "registry"))
 
 
 def modules(folder: str) -> list[Path]:
@@ -96,8 +97,34 @@ def test_core_stands_on_the_settings_alone() -> None:
     assert broken(modules("chalicelib/core"), ("chalicelib.core", "chalicelib.settings")) == []
 
 
-def test_web_takes_only_errors_and_accounts_from_core() -> None:
+def test_web_takes_only_errors_callers_and_declarations_from_core() -> None:
     assert broken(modules("chalicelib/web"), ("chalicelib.web", "chalicelib.settings", *ALLOWED_IN_WEB)) == []
+
+
+@pytest.mark.parametrize("folder", ["chalicelib/core", "chalicelib/web"])
+def test_core_and_web_hold_no_word_of_a_dialect(folder: str) -> None:
+    dialects = {"luarocks", "contentdb", "luadns", "hel"}
+    assert [(path.name, name) for path in modules(folder) for name in names(path) if words(name) & dialects] == []
+
+
+def names(path: Path) -> Iterator[str]:
+    """The names in a file, and its strings; docstrings and comments may give examples."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    told = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _is_told(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            yield node.id if isinstance(node, ast.Name) else node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+def _is_told(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
+    return bool(node.body) and isinstance(node.body[0], ast.Expr)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
 
 
 def test_only_app_and_web_import_chalice() -> None:

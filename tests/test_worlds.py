@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import aws, blobs, ids
-from standalone.tables import MODELS
+from chalicelib.core import aws, blobs, ids, registry
 from tests.people import register
 from tests.worlds import EMBEDDED, MOTO, WORLDS, world
 
@@ -16,7 +15,7 @@ def test_a_world_is_empty_however_full_the_one_before_was(kind: str, tmp_path: P
         place = tmp_path / turn
         place.mkdir()
         with world(kind, place):
-            assert [item for model in MODELS for item in model.scan()] == []
+            assert [item for model in registry.current().models for item in model.scan()] == []
             assert list(blobs.listed()) == []
             assert register("Alice", "alice@example.org", "wonderland").id == 1
             assert ids.reserve("luarocks-version") == 1

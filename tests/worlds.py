@@ -14,10 +14,8 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from chalicelib import settings
-from chalicelib.core import aws, jobs, storage, transport
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import aws, jobs, registry, storage, transport
 from standalone.storage import Engine, local_transport
-from standalone.tables import MODELS
 from tests.aws_calls import observed
 
 WORLDS = MOTO, EMBEDDED = ("moto", "embedded")
@@ -32,7 +30,7 @@ embedded_only = pytest.mark.worlds(EMBEDDED)
 def world(kind: str, place: Path) -> Iterator[None]:
     """Empty tables and an empty place for blobs, until the block ends; the embedded world keeps both in `place`."""
     with _moto() if kind == MOTO else _embedded(place):
-        for catalogue in Catalogue.named.values():
+        for catalogue in registry.current().catalogues.values():
             catalogue.forget()
         jobs.forget()
         yield
@@ -54,7 +52,7 @@ def _moto() -> Iterator[None]:
 def _made_by_moto() -> tuple[Any, Any]:
     """Moto's empty tables and a key of KMS: making them takes 0.12 s, so each process does it once."""
     with moto.mock_aws():
-        storage.create_tables(MODELS)
+        storage.create_tables(registry.current().models)
         key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
         return deepcopy(_backend("dynamodb").tables), _backend("kms").keys[key]
 
@@ -78,7 +76,7 @@ def _made_by_the_engine() -> bytes:
     with TemporaryDirectory() as directory:
         file = Path(directory, "tables.sqlite")
         with _engine(file):
-            storage.create_tables(MODELS)
+            storage.create_tables(registry.current().models)
         return file.read_bytes()
 
 

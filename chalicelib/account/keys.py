@@ -5,7 +5,6 @@ from datetime import timedelta
 from chalicelib.account import second_factor
 from chalicelib.core import credentials, two_factor
 from chalicelib.core.caller import Caller
-from chalicelib.core.credentials import SERVICES
 from chalicelib.core.errors import Conflict
 from chalicelib.core.tables import Credential
 
@@ -14,7 +13,7 @@ MOST = 200  # that are good at the same time
 
 def listed(caller: Caller) -> list[Credential]:
     """The account's keys, oldest first, those that have ended among them."""
-    return [one for one in credentials.listed(caller.account) if one.service in SERVICES]
+    return [one for one in credentials.listed(caller.account) if one.service in credentials.services()]
 
 
 def create(
@@ -31,7 +30,7 @@ def create(
 
 def revoke(caller: Caller, number: int) -> None:
     """End a key for good. Raises NotFound."""
-    credentials.revoke(credentials.own(caller.account, number, *SERVICES), caller)
+    credentials.revoke(credentials.own(caller.account, number, *credentials.services()), caller)
 
 
 def open_window(caller: Caller, number: int, code: str) -> int:

@@ -1,8 +1,8 @@
 """What administrators do with others' accounts; moderators, with those below their own rank."""
 
 from chalicelib.account.paging import PAGE, cut
+from chalicelib.account.profile import LUADNS
 from chalicelib.core import accounts, sessions, two_factor
-from chalicelib.core.accounts import RANKS
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
 from chalicelib.core.storage import Transaction
@@ -21,7 +21,7 @@ def change(caller: Caller, username: str, rank: str | None, suspended: bool | No
     Raises NotFound, Invalid, Forbidden, or Conflict as accounts.change.
     """
     account = accounts.named(username)
-    wanted = {"rank": rank, "suspended": suspended, "luadns_enabled": luadns}
+    wanted = {"rank": rank, "suspended": suspended, LUADNS: luadns}
     asked = {name: value for name, value in wanted.items() if value is not None}
     if not asked:
         raise Invalid("Say what to change: rank, suspended or luadns.")
@@ -59,8 +59,9 @@ def _require_power(caller: Caller, account: Account, rank: str | None = None) ->
     if caller.account.rank == "ADMIN":
         return
     accounts.check_rank(rank or account.rank)
-    highest = max(RANKS.index(account.rank), RANKS.index(rank or account.rank))
-    if caller.account.rank != "MODERATOR" or highest >= RANKS.index("MODERATOR"):
+    ranks = accounts.ranks()
+    highest = max(ranks.index(account.rank), ranks.index(rank or account.rank))
+    if caller.account.rank != "MODERATOR" or highest >= ranks.index("MODERATOR"):
         raise Forbidden("A moderator manages accounts below their own rank.")
 
 

@@ -5,6 +5,8 @@ from chalicelib.core import accounts, passwords, sessions
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Unauthenticated
 
+LUADNS = "luadns_enabled"  # the switch of an account that opens LuaDNS' API to it
+
 
 def prove_password(caller: Caller, password: str, device: Device, field: str = "password") -> None:
     """Raises Forbidden for a wrong password, and TooMany as at log-in: a stolen session does not guess it either."""
@@ -38,4 +40,4 @@ def switch_luadns(caller: Caller, enabled: bool) -> None:
     """Close LuaDNS' API to one's own account; or open it, where people may. Raises Forbidden."""
     if enabled and not may_open_luadns(caller):
         raise Forbidden("An administrator opens LuaDNS' API to an account here.")
-    accounts.switch_luadns(caller.account, enabled, caller)
+    accounts.switch(caller.account, LUADNS, enabled, caller)

@@ -1,23 +1,6 @@
 """The account API: one's own account. What is for administrators stands in admin_routes.py."""
 
-from chalicelib.account import (
-    activity,
-    admin_routes,
-    auth,
-    cookies,
-    keys,
-    log_in,
-    openapi,
-    profile,
-    second_factor,
-    shapes,
-    wire,
-)
-from chalicelib.account.pages import keys as key_pages
-from chalicelib.account.pages import log_in as log_in_pages
-from chalicelib.account.pages import members as member_pages
-from chalicelib.account.pages import settings as settings_pages
-from chalicelib.account.pages import two_factor as two_factor_pages
+from chalicelib.account import activity, auth, cookies, keys, log_in, openapi, profile, second_factor, shapes, wire
 from chalicelib.account.service import API, api, service
 from chalicelib.core import registration, sessions
 from chalicelib.core.caller import Caller
@@ -25,9 +8,6 @@ from chalicelib.core.errors import Invalid
 from chalicelib.core.sessions import TICKET_LIFETIME
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-
-# With these modules, all routes are declared.
-__all__ = ["admin_routes", "key_pages", "log_in_pages", "member_pages", "service", "settings_pages", "two_factor_pages"]
 
 
 @api("POST", "/register", auth=auth.visitor, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)

@@ -1,6 +1,6 @@
 """The JSON that goes in and out: said once, for what is read and for the OpenAPI document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +16,14 @@ class Field:
     about: str
     required: bool = True
     nullable: bool = False
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()  # called where the slices define them
     between: tuple[int, int] | None = None
     of: "Shape | None" = None
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The choices, as they are now."""
+        return self.choices() if callable(self.choices) else self.choices
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -27,7 +32,7 @@ class Field:
         if self.about:
             schema["description"] = self.about
         if self.choices:
-            schema["enum"] = [*self.choices]
+            schema["enum"] = [*self.allowed]
         if self.between:
             schema["minimum"], schema["maximum"] = self.between
         if self.kind == "array":
@@ -70,8 +75,8 @@ def _value(name: str, value: Any, field: Field) -> Any:
         return None
     if type(value) is not _TYPES[field.kind]:
         raise Invalid(f"{name} must be a JSON {field.kind}.", field=name)
-    if field.choices and value not in field.choices:
-        raise Invalid(f"{name} must be one of: {', '.join(field.choices)}.", field=name)
+    if field.choices and value not in field.allowed:
+        raise Invalid(f"{name} must be one of: {', '.join(field.allowed)}.", field=name)
     if field.between and isinstance(value, int):
         least, most = field.between
         if not least <= value <= most:
@@ -140,7 +145,7 @@ SESSION_BEGUN: Shape = {
 ME: Shape = {
     "username": _text(),
     "email": _text(),
-    "rank": _text(choices=accounts.RANKS),
+    "rank": _text(choices=accounts.ranks),
     "created_at": _MOMENT,
     "two_factor": _flag("Whether two-factor is on."),
     "two_factor_for_uploads": _flag("Whether uploads need it, too."),
@@ -164,7 +169,7 @@ SESSION: Shape = {
 SESSIONS: Shape = {"sessions": _many(SESSION)}
 
 NEW_KEY: Shape = {
-    "service": _text(choices=credentials.SERVICES),
+    "service": _text(choices=credentials.services),
     "scope": _text(
         "`read`; `module:NAME` (luarocks), `package:AUTHOR/NAME` (contentdb), `package:NAME` (hel), `zone:NAME` "
         "(luadns). Without one, everything.",
@@ -175,7 +180,7 @@ NEW_KEY: Shape = {
 }
 KEY: Shape = {
     "id": _number(),
-    "service": _text(choices=credentials.SERVICES),
+    "service": _text(choices=credentials.services),
     "scope": _text("", nullable=True),
     "comment": _text(),
     "created_at": _MOMENT,
@@ -221,7 +226,7 @@ MEMBER: Shape = {
     "id": _number(),
     "username": _text(),
     "email": _text("For administrators; null to moderators.", nullable=True),
-    "rank": _text(choices=accounts.RANKS),
+    "rank": _text(choices=accounts.ranks),
     "suspended": _flag(),
     "created_at": _MOMENT,
     "two_factor": _flag(),
@@ -229,20 +234,20 @@ MEMBER: Shape = {
 }
 MEMBERS: Shape = {"members": _many(MEMBER), "next": _NEXT}
 MEMBER_CHANGES: Shape = {
-    "rank": _text(choices=accounts.RANKS, required=False),
+    "rank": _text(choices=accounts.ranks, required=False),
     "suspended": _flag("", required=False),
     "luadns": _flag("", required=False),
 }
 
 NEW_INVITATION: Shape = {
-    "rank": _text("MEMBER when it is left out.", choices=accounts.RANKS, required=False),
+    "rank": _text("MEMBER when it is left out.", choices=accounts.ranks, required=False),
     "email": _text("The only address that it is for.", required=False),
     "expires_in_days": _number("7 when it is left out.", required=False, between=(1, 365)),
     "comment": _text("At most 255 characters.", required=False),
 }
 INVITATION: Shape = {
     "id": _number(),
-    "rank": _text(choices=accounts.RANKS),
+    "rank": _text(choices=accounts.ranks),
     "email": _text("", nullable=True),
     "comment": _text(),
     "created_at": _MOMENT,

@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.account import csrf, shapes
+from chalicelib.account.profile import LUADNS
 from chalicelib.account.shapes import Shape
-from chalicelib.core import invitations, two_factor
+from chalicelib.core import accounts, invitations, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation
@@ -102,7 +103,7 @@ def me(request: Request, caller: Caller) -> JSON:
         "created_at": moment(account.created_at),
         "two_factor": account.two_factor is not None,
         "two_factor_for_uploads": account.second_factor_for_uploads,
-        "luadns": account.luadns_enabled,
+        "luadns": accounts.is_on(account, LUADNS),
         "session": int(caller.credential.id),
         "csrf_token": None if request.bearer else csrf.token_of(request),
     }
@@ -167,7 +168,7 @@ def member(caller: Caller, account: Account) -> JSON:
         "suspended": account.suspended,
         "created_at": moment(account.created_at),
         "two_factor": account.two_factor is not None,
-        "luadns": account.luadns_enabled,
+        "luadns": accounts.is_on(account, LUADNS),
     }
 
 

@@ -2,41 +2,17 @@
 
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.browse import lists
-from chalicelib.contentdb.collections import routes as collection_routes
-from chalicelib.contentdb.downloads import routes as file_routes
-from chalicelib.contentdb.game import routes as client_routes
-from chalicelib.contentdb.game import text_routes as hypertext_routes
 from chalicelib.contentdb.packages import registry, schema, shapes, states
-from chalicelib.contentdb.pages import package as package_page
-from chalicelib.contentdb.releases import routes as release_routes
-from chalicelib.contentdb.reviews import routes as review_routes
-from chalicelib.contentdb.screenshots import routes as screenshot_routes
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import index, languages, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.topics import forum
-from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-
-__all__ = [
-    "client_routes",
-    "collection_routes",
-    "file_routes",
-    "hypertext_routes",
-    "package_page",
-    "release_routes",
-    "review_routes",
-    "screenshot_routes",
-    "service",
-    "stats_routes",
-    "user_routes",
-]
 
 PACKAGE = "/api/packages/{author}/{name}"
 

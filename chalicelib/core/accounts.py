@@ -7,25 +7,13 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import audit, ids
+from chalicelib.core import audit, ids, registry
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from chalicelib.core.passwords import hash_password, matches
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
-RANKS = (
-    "BANNED",
-    "NOT_JOINED",
-    "NEW_MEMBER",
-    "MEMBER",
-    "TRUSTED_MEMBER",
-    "APPROVER",
-    "EDITOR",
-    "BOT",
-    "MODERATOR",
-    "ADMIN",
-)
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{2,25}")
 _EMAIL = re.compile(r'[^@\s<>()\[\]\\,;:"]{1,64}@[^@\s<>()\[\]\\,;:"]{1,255}')
 
@@ -144,9 +132,19 @@ def restore(account: Account, by: Caller | None = None) -> None:
     _change_now(account, by, suspended=False)
 
 
-def switch_luadns(account: Account, on: bool, by: Caller | None = None) -> None:
-    """Let an account use LuaDNS' API; or close it, where zones stay, and name servers go on answering for them."""
-    _change_now(account, by, luadns_enabled=on)
+def switch(account: Account, attribute: str, on: bool, by: Caller | None = None) -> None:
+    """Turn on or off what a slice has declared as a switch of accounts."""
+    _change_now(account, by, **{attribute: on})
+
+
+def is_on(account: Account, attribute: str) -> bool:
+    """Whether a switch of the account is on."""
+    return bool(getattr(account, attribute))
+
+
+def ranks() -> tuple[str, ...]:
+    """All ranks, lowest first."""
+    return registry.current().ranks
 
 
 def set_password(account: Account, password: str, by: Caller | None = None, keep: Credential | None = None) -> None:
@@ -176,7 +174,7 @@ def set_email(account: Account, email: str, by: Caller | None = None) -> None:
 
 
 def change(account: Account, writes: Transaction, by: Caller | None = None, **values: Any) -> None:
-    """Put changes of `rank`, `suspended` and `luadns_enabled` into a transaction, each with its audit entry.
+    """Put changes of `rank`, `suspended` and switches into a transaction, each with its audit entry.
 
     Who takes an administrator's power away must be another one, and still be at that moment: so the last one stays.
     Raises Invalid and Conflict.
@@ -186,7 +184,7 @@ def change(account: Account, writes: Transaction, by: Caller | None = None, **va
     if by and account.rank == "ADMIN" and (rank != "ADMIN" or values.get("suspended")):
         _by_another_administrator(writes, account, by)
     for name, value in values.items():
-        action, detail = _DEEDS[name](value)
+        action, detail = _action(name, value)
         writes.put(audit.entry(int(account.id), action, account.pk, by, **detail))
     actions = [getattr(Account, name).set(value) for name, value in values.items()]
     meanwhile = Conflict("The account was changed meanwhile: look at it again.")
@@ -220,15 +218,18 @@ def check_email(email: str) -> None:
 
 def check_rank(rank: str) -> None:
     """Raises Invalid for what is no rank."""
-    if rank not in RANKS:
-        raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(RANKS)}.", field="rank")
+    if rank not in ranks():
+        raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(ranks())}.", field="rank")
 
 
-_DEEDS: dict[str, Callable[[Any], tuple[str, dict[str, Any]]]] = {
-    "rank": lambda rank: ("account.rank", {"rank": rank}),
-    "suspended": lambda suspended: ("account.suspend" if suspended else "account.restore", {}),
-    "luadns_enabled": lambda on: ("luadns.enable" if on else "luadns.disable", {}),
-}
+def _action(attribute: str, value: Any) -> tuple[str, dict[str, Any]]:
+    """The action and the detail that the audit log has for a change."""
+    if attribute == "rank":
+        return "account.rank", {"rank": value}
+    if attribute == "suspended":
+        return "account.suspend" if value else "account.restore", {}
+    switch = registry.current().switches[attribute]
+    return switch.turned_on if value else switch.turned_off, {}
 
 
 def _change_now(account: Account, by: Caller | None, **values: Any) -> None:

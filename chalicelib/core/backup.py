@@ -16,17 +16,16 @@ import hashlib
 import re
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import IO, BinaryIO, cast
 
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk
+from chalicelib.core import blobs, bulk, change_log, registry
 from chalicelib.core.bulk import Raw
 from chalicelib.core.carried import Totals, carried, head_of, is_derived, item_of
-from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.directories import Stored
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Item
@@ -34,12 +33,11 @@ from chalicelib.core.tables import Account, CoreItem, now
 
 FORMAT = 1
 CHUNK = 4 * 1024 * 1024
-_CATALOGUES = "catalogue/"
+_CATALOGUES = f"{change_log.AREA}/"
 _STRANGE = "There is something in it that does not belong there."
 _TABLE = re.compile(r"tables/([a-z]+)/\d{6}-([0-9a-f]{64})\.jsonl")
 _BLOB = re.compile(r"blobs/(.*/([0-9a-f]{64}))")
 
-Models = Sequence[type[Item]]
 Progress = Callable[[int], object]  # is told how many bytes more are done
 
 
@@ -52,7 +50,7 @@ def blob_bytes() -> int:
     return sum(stored.size for stored in _carried_blobs())
 
 
-def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> Totals:
+def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
     """Write everything into `file`; secrets are sealed with the key in `key_file`, which is made when it is not there.
 
     Items come before blobs, and a blob is stored before the item that names it: so what the items name is there,
@@ -61,7 +59,7 @@ def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> 
     totals = Totals()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, "moonbase.json", orjson.dumps({"format": FORMAT, "created_at": now().isoformat()}))
-        for model in models:
+        for model in registry.current().models:
             for number, lines in enumerate(_chunks(carried(model, key_file, totals)), 1):
                 digest = hashlib.sha256(lines).hexdigest()
                 _add(tar, f"tables/{_service(model)}/{number:06d}-{digest}.jsonl", lines)
@@ -72,11 +70,11 @@ def write(file: BinaryIO, models: Models, key_file: str, progress: Progress) -> 
     return totals
 
 
-def verify(file: BinaryIO, models: Models, progress: Progress) -> Totals:
+def verify(file: BinaryIO, progress: Progress) -> Totals:
     """Read all of it and change nothing. Raises Damaged, or Invalid when it is of a newer version."""
     totals = Totals()
     end: dict[str, int] = {}
-    known = {_service(model) for model in models}
+    known = {_service(model) for model in registry.current().models}
     for tar, member in _members(file, progress):
         content = tar.extractfile(member)
         if content is None or end:
@@ -106,16 +104,17 @@ def _verify_member(member: tarfile.TarInfo, content: IO[bytes], known: set[str],
         raise Damaged(_STRANGE)
 
 
-def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, replace: bool = False) -> None:
+def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = False) -> None:
     """Store what `file`, which `verify` has seen, holds; and make the catalogues. Blobs come before what names them.
 
     Raises Conflict when something is stored here already, unless it is to be replaced.
     """
+    models = registry.current().models
     by_service = {_service(model): model for model in models}
     if replace:
         for model in models:
             bulk.delete(model, (item for item in bulk.items(model) if not is_derived(item)))
-    elif not is_empty(models):
+    elif not is_empty():
         raise Conflict("There is something stored here already.")
     for tar, member in _members(file, progress):
         if found := _BLOB.fullmatch(member.name):
@@ -128,14 +127,14 @@ def read(file: BinaryIO, models: Models, key_file: str, progress: Progress, *, r
             model, content = by_service[found[1]], tar.extractfile(member)
             assert content is not None
             bulk.put(model, _without_heads((item_of(model, line, key_file) for line in content), heads))
-    for catalogue in Catalogue.named.values():
+    for catalogue in registry.current().catalogues.values():
         catalogue.forget()
         catalogue.rebuild(after=heads.get(catalogue.name, 0))
 
 
-def is_empty(models: Models) -> bool:
+def is_empty() -> bool:
     """Whether nobody has used this installation yet."""
-    services = (model for model in models if model is not CoreItem)
+    services = (model for model in registry.current().models if model is not CoreItem)
     accounts = Account.by_listing.query("accounts", limit=1)
     return not any(True for _ in accounts) and not any(True for model in services for _ in bulk.items(model, limit=1))
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import orjson
 
-from chalicelib.core import bulk, inventory, sealing
+from chalicelib.core import bulk, registry, sealing
 from chalicelib.core.bulk import Raw
 from chalicelib.core.errors import Invalid
 from chalicelib.core.storage import Item
@@ -49,7 +49,7 @@ def carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]
         expires = item.get("expires_at", {}).get("N")
         if (head_of(item) or not is_derived(item)) and (expires is None or int(expires) > moment):
             totals.items += 1
-            totals.secrets += len(inventory.of(model).sealed & item.keys())
+            totals.secrets += len(registry.current().tables[model].sealed & item.keys())
             resealed = _resealed(model, item, sealing.unseal, seal)
             yield orjson.dumps(resealed, default=_as_text, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -63,7 +63,7 @@ def item_of(model: type[Item], line: bytes, key_file: str) -> Raw:
 def _resealed(model: type[Item], item: Raw, unseal: Recode, seal: Recode) -> Raw:
     from cryptography.exceptions import InvalidTag
 
-    for name in inventory.of(model).sealed & item.keys():
+    for name in registry.current().tables[model].sealed & item.keys():
         purpose = item["pk"]["S"]
         try:
             item = {**item, name: {"S": seal(unseal(item[name]["S"], purpose), purpose)}}

@@ -6,19 +6,20 @@ When item `n` is not there, the log was folded past this process and it starts a
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Generic
 
-from chalicelib.core import jobs
+from chalicelib.core import jobs, registry
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
 
+FOLD = "fold-catalogue"  # the job that folds one catalogue
 FOLD_EVERY = 256
 TRIES = 20
 
@@ -36,8 +37,6 @@ class Catalogue(Generic[E]):
     it. `without_counters(entry)` leaves out what may be newer in the entities, None when nothing else is left; fsck
     compares the results.
     """
-
-    named: dict[str, "Catalogue[Any]"] = {}
 
     def __init__(
         self,
@@ -58,7 +57,6 @@ class Catalogue(Generic[E]):
         self._snapshot: Snapshot[E] = Snapshot(0, 0, {})
         self._publishing = Lock(f"catalogue-{name}")
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
-        Catalogue.named[name] = self
 
     def snapshot(self) -> Snapshot[E]:
         """The catalogue as it stands now: one strongly consistent Query when this process is warm."""
@@ -132,7 +130,7 @@ class Catalogue(Generic[E]):
         modified_at = _after(snapshot) if changes else snapshot.modified_at
         sequence = self._log.append(writes, snapshot, changes, modified_at)
         if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:
-            jobs.enqueue(writes, "fold-catalogue", {"name": self.name})
+            jobs.enqueue(writes, FOLD, {"name": self.name})
         return snapshot.changed(changes.items(), sequence, modified_at)
 
     def _replace(
@@ -225,15 +223,14 @@ class Catalogue(Generic[E]):
         return self._reload(change.key, value) or value
 
 
-@jobs.handles("fold-catalogue")
-def _fold(payload: Value) -> None:
-    Catalogue.named[payload["name"]].fold()
+def fold(payload: Mapping[str, str]) -> None:
+    """The job FOLD: fold the catalogue that the payload names."""
+    registry.current().catalogues[payload["name"]].fold()
 
 
-@jobs.repeats("fold-catalogues", every=86400)
-def _fold_all() -> None:
+def fold_all() -> None:
     """Drop old snapshots also where entries are only ever refreshed, of which no publish takes notice."""
-    for catalogue in list(Catalogue.named.values()):
+    for catalogue in registry.current().catalogues.values():
         catalogue.fold()
 
 

@@ -6,12 +6,13 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Generic
 
-from chalicelib.core import blobs, inventory
+from chalicelib.core import blobs
 from chalicelib.core.entries import Codec, E, Outdated
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
+AREA = "catalogue"  # of blobs
 KEEP_FOLDED = 48 * 3600
 LARGE_ENTRY = 64 * 1024
 
@@ -24,7 +25,7 @@ class ChangeLog(Generic[E]):
         self._head = f"catalogue#{name}"
         self._log = f"catalogue-log#{name}"
         self._folds = f"catalogue-folds#{name}"
-        self._area = f"catalogue/{name}"
+        self._area = f"{AREA}/{name}"
 
     def head(self) -> Head | None:
         """Where the catalogue stands; None before its first change."""
@@ -181,8 +182,8 @@ def _same_or_new(known: Entry[E] | None, key: str, value: E) -> Entry[E]:
     return known if known and known.value == value else Entry(key, value)
 
 
-@inventory.holds(CoreItem, "catalogue")
-def _blobs_of(item: CoreItem) -> list[str | None]:
+def blobs_of(item: CoreItem) -> list[str | None]:
+    """The keys of the blobs that an item of a catalogue needs."""
     if isinstance(item, Change):
         return [item.blob, item.snapshot]
     return [item.snapshot] if isinstance(item, Head | Fold) else []

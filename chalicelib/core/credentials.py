@@ -4,7 +4,6 @@ Only a SHA-256 of the secret is stored; the secret has 238 bits, so nothing slow
 """
 
 import hashlib
-import re
 import secrets
 import string
 import time
@@ -14,7 +13,7 @@ from datetime import timedelta
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, ids
+from chalicelib.core import accounts, audit, ids, registry
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
@@ -23,13 +22,6 @@ from chalicelib.core.tables import Account, Claim, Credential, now
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
 LOG_IN = "log-in"  # half of it: the password is proved, the second factor is not
-_SCOPES = {
-    "luarocks": ("read or module:NAME", re.compile(r"read|module:[^\s:]{1,300}")),
-    "contentdb": ("read or package:AUTHOR/NAME", re.compile(r"read|package:[^\s:/]{1,100}/[^\s:/]{1,200}")),
-    "luadns": ("read or zone:NAME", re.compile(r"read|zone:[^\s:]{1,300}")),
-    "hel": ("read or package:NAME", re.compile(r"read|package:[^\s:/]{1,100}")),
-}
-SERVICES = tuple(_SCOPES)
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _LONGEST_TEXT = 255
@@ -67,9 +59,9 @@ def create(
     the password in between ends it at once.
     """
     if scope is not None:
-        form, pattern = _SCOPES[service]
-        if not (pattern.fullmatch(scope) and scope.isprintable()):
-            raise Invalid(f"The scope of a key for {service} is {form}.", field="scope")
+        allowed = registry.current().scopes[service]
+        if not allowed.allow(scope):
+            raise Invalid(f"The scope of a key for {service} is {allowed.words}.", field="scope")
     if ends_after is not None and ends_after <= timedelta(0):
         raise Invalid("An expiry lies in the future.", field="expires")
     check_comment(comment)
@@ -102,6 +94,11 @@ def create(
     writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, **detail))
     writes.commit()
     return credential, secret
+
+
+def services() -> tuple[str, ...]:
+    """The services that have keys."""
+    return tuple(registry.current().scopes)
 
 
 def check_comment(comment: str) -> None:

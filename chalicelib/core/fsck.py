@@ -6,16 +6,16 @@ Whatever looks wrong is looked at once more by itself before it counts, because 
 import hashlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from chalicelib.core import blobs, inventory
+from chalicelib.core import blobs, registry
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.declaration import Fault
 from chalicelib.core.directories import Stored
 from chalicelib.core.errors import NotFound
-from chalicelib.core.inventory import Fault
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, Claim, Credential
 
@@ -40,10 +40,10 @@ class Seen:
     claims: dict[str, str] = field(default_factory=dict)  # what is claimed -> who holds it
 
 
-def check(models: Sequence[type[Item]], seen: Seen, progress: Progress, *, contents: bool = True) -> Iterator[Fault]:
+def check(seen: Seen, progress: Progress, *, contents: bool = True) -> Iterator[Fault]:
     """Yield every fault; `seen` is filled on the way. Without `contents` no blob is read."""
     before = {stored.key: stored for stored in blobs.listed()}
-    for model in models:
+    for model in registry.current().models:
         for item in model.scan(consistent_read=True):
             seen.items += 1
             yield from _check_item(model, item, before.keys(), seen)
@@ -59,14 +59,14 @@ def check(models: Sequence[type[Item]], seen: Seen, progress: Progress, *, conte
     if drafts := blobs.drop_drafts(time.time() - DAY, dry=True):
         fix = partial(blobs.drop_drafts, time.time() - DAY)
         yield Fault("half-written", "blobs", f"{drafts} files were begun more than a day ago and never finished", fix)
-    for catalogue in Catalogue.named.values():
+    for catalogue in registry.current().catalogues.values():
         yield from _check_catalogue(catalogue)
-    yield from inventory.own_faults()
+    yield from registry.current().faults()
 
 
 def _check_item(model: type[Item], item: Item, present: Collection[str], seen: Seen) -> Iterator[Fault]:
     subject = f"{model.Meta.table_name} {item.pk} {item.sk}"
-    for key in filter(None, inventory.of(model).blobs_of(item)):
+    for key in filter(None, registry.current().tables[model].blobs_of(item)):
         seen.needed.add(key)
         if key not in present and not _is_there(key) and _stands(item):
             yield Fault("missing-blob", subject, f"names {key}, which is not there")
@@ -99,7 +99,7 @@ def _check_claims(seen: Seen) -> Iterator[Fault]:
 
 def _check_forgotten(stored: Stored) -> Iterator[Fault]:
     limit = time.time() - DAY
-    if stored.key.startswith(inventory.areas()) and stored.written_at < limit:
+    if stored.key.startswith(registry.current().area_prefixes) and stored.written_at < limit:
         fix = partial(blobs.delete_older, stored.key, limit)
         yield Fault("forgotten-blob", stored.key, f"{stored.size} bytes that nothing names", fix)
 

@@ -12,7 +12,6 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +21,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib import settings
-from chalicelib.core import aws
+from chalicelib.core import aws, registry
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
@@ -30,8 +29,6 @@ from chalicelib.core.tables import Job, Repeat
 ATTEMPTS = 8
 _LEASE = 600  # seconds: longer than any job may take, so that nobody else starts it meanwhile
 _log = logging.getLogger(__name__)
-_handlers: dict[str, Callable[[Any], None]] = {}
-_periods: dict[str, int] = {}
 _enqueued = threading.Event()
 _next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
 
@@ -45,31 +42,10 @@ class Later(Exception):
         self.payload = payload
 
 
-def handles(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Declare what does the jobs called `name`; it gets the payload."""
-
-    def declare(handler: Callable[[Any], None]) -> Callable[[Any], None]:
-        _handlers[name] = handler
-        return handler
-
-    return declare
-
-
-def repeats(name: str, every: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Declare what is done once in every stretch of `every` seconds, aligned to the clock (86400: at midnight UTC)."""
-
-    def declare(handler: Callable[[], None]) -> Callable[[], None]:
-        _handlers[name] = lambda _: handler()
-        _periods[name] = every
-        return handler
-
-    return declare
-
-
 def enqueue_repeats() -> None:
     """Promise the repeating jobs whose time has come: each once, however many processes ask."""
-    for name, every in _periods.items():
-        moment = time.time()
+    for job in registry.current().repeating_jobs.values():
+        name, every, moment = job.name, job.every, time.time()
         if moment < _next.get(name, 0):
             continue
         _next[name] = moment - moment % every + every
@@ -88,9 +64,10 @@ def enqueue_repeats() -> None:
 
 def run_now(name: str) -> None:
     """Do a repeating job at once, whenever it is due. Raises NotFound."""
-    if name not in _periods:
-        raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(_periods))}.")
-    _handlers[name](None)
+    found = registry.current().repeating_jobs
+    if name not in found:
+        raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(found))}.")
+    found[name].run()
 
 
 def forget() -> None:
@@ -188,7 +165,7 @@ def _lease(job: Job) -> Job | None:
 
 def _do(job: Job) -> bool:
     try:
-        _handlers[job.name](job.payload)
+        registry.current().jobs[job.name].call(job.payload)
     except Later as later:
         _put_off(job, later.after, Job.payload.set(later.payload), Job.attempts.set(0))
         return True

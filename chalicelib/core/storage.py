@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as ConnectionFailed
-from pynamodb.attributes import TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import Attribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.constants import ALL_NEW, ALL_OLD, RETURN_VALUES, UPDATE_ITEM
@@ -93,6 +93,13 @@ class Item(Model):
                     _shared.add_meta_table(table.get_meta_table())
                 table.connection = _shared
         return table
+
+    @classmethod
+    def extend(cls, name: str, attribute: Attribute[Any]) -> None:
+        """Give this model an attribute of a slice's. Safe to repeat."""
+        attribute.__set_name__(cls, name)
+        setattr(cls, name, attribute)
+        cls.get_attributes()[name] = attribute
 
     @classmethod
     def find(cls: type[_Self], pk: str, sk: str) -> _Self | None:

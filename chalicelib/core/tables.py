@@ -59,7 +59,6 @@ class Account(CoreItem, discriminator="account"):
     created_at = UTCDateTimeAttribute()
     two_factor = UnicodeAttribute(null=True)  # which enrolment is in force; None when two-factor is off
     second_factor_for_uploads = BooleanAttribute(default=False)
-    luadns_enabled = BooleanAttribute(default=False)  # LuaDNS' API is closed to an account until it is opened
     era = UnicodeAttribute(null=True)  # sessions of another one have ended
 
 

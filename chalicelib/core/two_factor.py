@@ -8,19 +8,17 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, codes, credentials, inventory, sealing
+from chalicelib.core import accounts, audit, codes, credentials, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, SecondFactorRequired, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, CoreItem, Credential, Enrolling, TwoFactor, now
+from chalicelib.core.tables import Account, Credential, Enrolling, TwoFactor, now
 
 TOKEN_LIFETIME = timedelta(minutes=15)
 FAILURES = 5
 PAUSE = 300
 _ENROLLING_LIFETIME = timedelta(hours=1)
 _OFF = "Two-factor authentication is not enabled on this account"
-
-inventory.seals(CoreItem, "sealed_secret")
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import blobs, inventory, jobs
+from chalicelib.core import blobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import UploadSlot
 
-PATH = "/upload-slots"  # where this server takes the files itself
 LIFETIME = 3600  # seconds
 AREA = "slots"
 _LEEWAY = 900  # seconds in which an upload that began in time may end
 _LONGEST_ID = 64
 _LISTING = "upload-slots"
-inventory.passing(AREA)
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,10 @@ class Slot:
         }
 
 
-def open_slot(caller: Caller, purpose: str, largest: int, base_url: str) -> Slot:
+def open_slot(caller: Caller, purpose: str, largest: int, here: str) -> Slot:
     """Open a slot for one file of at most `largest` bytes; `purpose` is such as `contentdb`.
 
-    Where bytes do not go to S3, the file is sent to PATH below `base_url`.
+    Where bytes do not go to S3, the file is sent to the URL `here`.
     """
     slot_id, ends_at = secrets.token_urlsafe(24), int(time.time()) + LIFETIME
     UploadSlot(
@@ -61,7 +59,7 @@ def open_slot(caller: Caller, purpose: str, largest: int, base_url: str) -> Slot
         largest=largest,
     ).save()
     elsewhere = blobs.form(_key(slot_id), largest, LIFETIME)
-    url, fields = elsewhere or (base_url + PATH, {"slot": slot_id})
+    url, fields = elsewhere or (here, {"slot": slot_id})
     return Slot(slot_id, url, fields, largest, ends_at)
 
 
@@ -105,7 +103,6 @@ def drop(slot_id: str) -> None:
     blobs.delete(_key(slot_id))
 
 
-@jobs.repeats("drop-upload-slots", every=LIFETIME)
 def drop_ended() -> None:
     """Drop slots that have ended, and their files. On AWS the bucket's lifecycle drops files that come later still."""
     ended = UploadSlot.by_listing.query(_LISTING, UploadSlot.id < int(time.time()) - _LEEWAY)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import orjson
 
-from chalicelib.core import blobs, inventory, jobs
+from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.entries import replace
 from chalicelib.core.errors import NotFound
@@ -43,8 +43,8 @@ def reload(key: str, known: PackageEntry) -> PackageEntry | None:
     return entry_of(package, document_of(package), known.views, known.downloads)
 
 
-@inventory.holds(HelItem, AREA)
-def _blobs_of(item: HelItem) -> list[str | None]:
+def blobs_of(item: HelItem) -> list[str | None]:
+    """The keys of the blobs that an item needs."""
     return [item.blob] if isinstance(item, Package | File | Count) else []
 
 
@@ -95,7 +95,6 @@ def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     return entry.keep("hosted", _find_hosted)
 
 
-@jobs.repeats("hel-counts", every=REFRESH_EVERY)
 def refresh() -> None:
     """Bring views and downloads into the lists."""
     totals = counts.totals()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chalicelib.core import accounts, jobs, passwords, registration
+from chalicelib.core import accounts, passwords, registration
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
@@ -141,7 +141,6 @@ def reload(key: str, known: UserEntry) -> UserEntry | None:
     return _entry(user) if user else None
 
 
-@jobs.repeats("hel-users", every=REFRESH_EVERY)
 def refresh() -> None:
     """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
     snapshot = catalogue.snapshot()

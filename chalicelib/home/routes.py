@@ -12,6 +12,8 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.service import Service
 
+UPLOADS = "/upload-slots"
+
 service = Service("home", wire.render_error)
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ def mark(request: Request) -> Response:
     return wire.render_mark()
 
 
-@service.route("POST", uploads.PATH)
+@service.route("POST", UPLOADS)
 def send_file(request: Request) -> Response:
     """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""
     uploads.receive(*wire.parse_slot(request))

@@ -1,13 +1,14 @@
 """LuaDNS' credential, an e-mail address and an API key by HTTP Basic, to a caller."""
 
 from chalicelib import settings
-from chalicelib.core import credentials
+from chalicelib.core import accounts, credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Rate, Revoked
 from chalicelib.core.errors import Forbidden, Unauthenticated
 from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 
+SWITCH = "luadns_enabled"  # of an account: the API is closed to it until it is opened
 WINDOW = 300  # seconds, aligned to the clock as the real server's are
 _ACCEPTED = {"application/json", "application/*", "*/*", "text/dns"}  # the last for zone files
 
@@ -30,7 +31,7 @@ def key(request: Request) -> Caller:
     if user and user.lower() != caller.account.email.lower():
         raise _unknown()
     request.caller = caller
-    if not caller.account.luadns_enabled:
+    if not accounts.is_on(caller.account, SWITCH):
         raise Forbidden("API access is disabled for this account.")
     return caller
 

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import orjson
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import blobs, inventory, jobs
+from chalicelib.core import blobs, jobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns.tables import LuaDnsItem, Zone
 
 AREA = "luadns"
+SETTLE = "luadns-settle"  # the job that writes out what a change has left in its journal
 MOST_WRITES = 90  # of the 100 in a transaction: some are the zone's own, the audit's and the engine's
 MOST_BYTES = 2_500_000  # of the 4 MB in a transaction
 
@@ -41,7 +42,7 @@ def begin(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
         [{"delete": item.sk} if gone else {"put": item.to_dynamodb_dict()} for item, _, gone in chunk]
         for chunk in _chunks(items)
     ]
-    jobs.enqueue(writes, "luadns-settle", {"pk": zone.pk, "sk": zone.sk})
+    jobs.enqueue(writes, SETTLE, {"pk": zone.pk, "sk": zone.sk})
     return blobs.put(orjson.dumps(chunks), f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}").key
 
 
@@ -60,14 +61,13 @@ def settle(zone: Zone) -> None:
             return
 
 
-@inventory.holds(LuaDnsItem, AREA)
-def _blobs_of(item: LuaDnsItem) -> tuple[str | None]:
+def blobs_of(item: LuaDnsItem) -> tuple[str | None]:
     """The journal of a zone that is half written."""
     return (item.journal if isinstance(item, Zone) else None,)
 
 
-@jobs.handles("luadns-settle")
-def _settle(payload: Any) -> None:
+def settle_stored(payload: Any) -> None:
+    """The job SETTLE: `settle` the zone that the payload names."""
     if zone := Zone.find(payload["pk"], payload["sk"]):
         settle(zone)
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from chalicelib import settings
+from chalicelib.core import accounts
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.luadns import auth, engines, inputs, paging, records, versions
@@ -61,7 +62,7 @@ def render_user(caller: Caller) -> Response:
             "email": account.email,
             "name": account.username,
             "repo_uri": "",
-            "api_enabled": account.luadns_enabled,
+            "api_enabled": accounts.is_on(account, auth.SWITCH),
             "tfa": account.two_factor is not None,
             "deploy_key": "",
             "ttl": settings.current().luadns_ttl,

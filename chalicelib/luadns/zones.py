@@ -16,6 +16,8 @@ from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Record, Zone, ZoneName, account_pk, name_pk, zone_sk
 
+CLEAR = "luadns-clear"  # the job that deletes the items of a deleted zone
+
 _SOA_TTL = 3600
 _NS_TTL = 86400
 
@@ -78,7 +80,7 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
         writes.delete(zone, (Zone.serial == zone.serial) & Zone.journal.does_not_exist())
         writes.delete(ZoneName(name_pk(zone.name), "zone-name"))
         writes.put(audit.entry(owner.account_id, "zone.delete", f"zone#{zone_id}", owner.caller, zone=zone.name))
-        jobs.enqueue(writes, "luadns-clear", {"pk": zone.pk, "zone_id": zone_id})
+        jobs.enqueue(writes, CLEAR, {"pk": zone.pk, "zone_id": zone_id})
         engines.current().zone_deleted(writes, zone)
         writes.commit()
         return zone, existing
@@ -86,8 +88,7 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
     return retried(zone_id, once)
 
 
-@jobs.handles("luadns-clear")
-def _clear(payload: Any) -> None:
+def clear(payload: Any) -> None:
     """Drop what lay beside a zone that is gone; nobody can reach it any more."""
     for prefix in (f"{zone_sk(payload['zone_id'])}#", f"node#{payload['zone_id']:010d}#"):
         items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix), consistent_read=True)

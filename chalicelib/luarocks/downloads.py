@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from itertools import islice
 
-from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import CoreError
 from chalicelib.core.snapshots import Snapshot
@@ -85,7 +84,6 @@ def forget() -> None:
     _counts.take()
 
 
-@jobs.repeats("luarocks-downloads", every=ADD_UP_EVERY)
 def add_up() -> None:
     """Add up what was written, and let lists and pages show it.
 

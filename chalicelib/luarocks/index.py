@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.core import blobs, inventory
+from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.luarocks import entries
@@ -75,8 +75,8 @@ def _entities() -> Iterator[tuple[str, Value]]:
         yield key_of(value["user"], value["name"]), entries.with_downloads(value, counts.get(value["id"], {}))
 
 
-@inventory.holds(LuaRocksItem, AREA)
-def _blobs_of(item: LuaRocksItem) -> list[str]:
+def blobs_of(item: LuaRocksItem) -> list[str]:
+    """The keys of the blobs that an item needs."""
     hashes = [item.sha256, item.sig_sha256] if isinstance(item, Stored) else []
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 

@@ -15,6 +15,8 @@ from chalicelib.core.storage import Transaction
 from chalicelib.luarocks import custom_manifests, entries, modules
 from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
+SWEEP = "luarocks-sweep"  # the job that deletes what a deleted module or version leaves
+
 
 def edit_version(user: str, name: str, version: str, by: Caller | None, flags: dict[str, bool]) -> Entry | None:
     """Set `archived` or `development` of a version. Raises NotFound or Forbidden."""
@@ -84,8 +86,7 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
     return modules.alter(user, name, decide)
 
 
-@jobs.handles("luarocks-sweep")
-def _sweep(payload: dict[str, Any]) -> None:
+def sweep(payload: dict[str, Any]) -> None:
     """Delete the items of a deleted module or version; ids never come back, so nothing else has their keys."""
     module_id, version_id = payload["module_id"], payload.get("version_id")
     pk = module_pk(module_id)
@@ -101,7 +102,7 @@ def _sweep(payload: dict[str, Any]) -> None:
 
 
 def _promise_sweep(writes: Transaction, **payload: int) -> None:
-    jobs.enqueue(writes, "luarocks-sweep", payload)
+    jobs.enqueue(writes, SWEEP, payload)
 
 
 def _delete(items: Any) -> None:

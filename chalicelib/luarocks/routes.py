@@ -3,12 +3,11 @@
 from chalicelib import settings
 from chalicelib.core import two_factor, uploads
 from chalicelib.core.caller import Caller
-from chalicelib.luarocks import auth, index, owner_routes, read_routes, rocks, wire
+from chalicelib.luarocks import auth, index, rocks, wire
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-
-__all__ = ["owner_routes", "read_routes", "service"]  # with the other modules, all routes are declared
+from chalicelib.web.slice import upload_url
 
 
 def _largest_upload() -> int:
@@ -83,7 +82,7 @@ def upload(request: Request, caller: Caller) -> Response:
 @service.route("POST", "/api/1/{key}/upload_slot", auth=auth.key, second_factor=auth.upload_token, scope="module:")
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the API page: where to send a rock that is too large for a request."""
-    return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), request.base_url).described())
+    return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).described())
 
 
 @service.route(

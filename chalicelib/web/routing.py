@@ -71,7 +71,10 @@ class Tree(Generic[Owner]):
 
     def own(self, path: str, owner: Owner) -> None:
         """Let `owner` answer at and below `path`."""
-        self._grow(path).owner = owner
+        place = self._grow(path)
+        if place.owner is not None:
+            raise ValueError(f"{path} has an owner already")
+        place.owner = owner
 
     def add(self, route: Route, owner: Owner) -> None:
         """Put a route in its place, which must lie on the owner's ground."""

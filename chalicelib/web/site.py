@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from chalice import app as chalice
 
+from chalicelib.core.declaration import Declaration
 from chalicelib.web.conditional import not_modified
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
 from chalicelib.web.routing import Tree
 from chalicelib.web.service import Service
+from chalicelib.web.slice import Slice
 
 ALL_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
@@ -21,15 +23,17 @@ _access_log = logging.getLogger("moonbase.access")
 
 
 class Site:
-    """Services by the paths that they own; the deepest owner on the way answers."""
+    """The services among some declarations, by the paths that they own; the deepest owner on the way answers."""
 
-    def __init__(self, owners: Mapping[str, Service]) -> None:
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
         self.tree: Tree[Service] = Tree()
-        for path, service in owners.items():
-            self.tree.own(path, service)
-        for service in dict.fromkeys(owners.values()):
-            for route in service.routes:
-                self.tree.add(route, service)
+        slices = [each for each in declarations if isinstance(each, Slice)]
+        for each in slices:
+            for path in each.paths:
+                self.tree.own(path, each.service)
+        for each in slices:
+            for route in each.service.routes:
+                self.tree.add(route, each.service)
 
     def __call__(self, event: Event) -> Response:
         """Answer an API Gateway REST event; the body is left out for HEAD."""

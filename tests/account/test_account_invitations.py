@@ -66,7 +66,7 @@ def test_what_has_expired_is_shown_as_such(root: Person) -> None:
 @pytest.mark.parametrize(
     ("data", "message", "field"),
     [
-        ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.RANKS)}.", "rank"),
+        ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.ranks())}.", "rank"),
         ({"email": "<b>"}, "This is not an e-mail address.", "email"),
         ({"expires_in_days": 0}, "expires_in_days must be from 1 to 365.", "expires_in_days"),
         ({"expires_in_days": 366}, "expires_in_days must be from 1 to 365.", "expires_in_days"),

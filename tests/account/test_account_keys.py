@@ -17,7 +17,7 @@ MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "package:thing", "luadns": "zone:a.test"}
 
 
-@pytest.mark.parametrize("service", credentials.SERVICES)
+@pytest.mark.parametrize("service", credentials.services())
 def test_a_key_is_shown_once_and_is_good(at_home: Person, alice: Account, service: str) -> None:
     with time_machine.travel(MOMENT, tick=False):
         asked = {"service": service, "scope": SCOPES[service], "expires_in_days": 30, "comment": "CI <b>✓</b>"}

@@ -146,7 +146,7 @@ def test_logging_out_ends_the_session_and_takes_the_cookie_back(
     refused(nobody.post("/log-out"), 401, "Log in first.")
 
 
-@pytest.mark.parametrize("service", [*credentials.SERVICES, credentials.LOG_IN, credentials.SECOND_FACTOR])
+@pytest.mark.parametrize("service", [*credentials.services(), credentials.LOG_IN, credentials.SECOND_FACTOR])
 def test_no_key_and_no_ticket_is_a_session(client: Client, alice: Account, service: str) -> None:
     secret = credentials.create(alice, service)[1]
     for by_cookie in (True, False):

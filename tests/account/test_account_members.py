@@ -137,7 +137,7 @@ def test_what_is_as_it_was_is_not_written(root: Person, alice: Account) -> None:
     ("data", "message", "field"),
     [
         ({}, "Say what to change: rank, suspended or luadns.", None),
-        ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.RANKS)}.", "rank"),
+        ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.ranks())}.", "rank"),
         ({"rank": "EDITOR", "suspended": "yes"}, "suspended must be a JSON boolean.", "suspended"),
         ({"rank": "EDITOR", "email": "x@y"},
          "There is no field 'email' here; there are: rank, suspended, luadns.", None),

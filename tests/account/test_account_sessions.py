@@ -187,7 +187,7 @@ def test_an_account_closes_luadns_for_itself_and_opens_it_where_people_may(at_ho
     told = "An administrator opens LuaDNS' API to an account here."
     with nothing_stored():
         refused(at_home.put("/luadns", {"enabled": True}), 403, told)
-    accounts.switch_luadns(alice, True)
+    accounts.switch(alice, "luadns_enabled", True)
     assert at_home.put("/luadns", {"enabled": False}).status == 204
     assert at_home.get("/me").json["luadns"] is False
     with settings.override(luadns_self_service=True):

@@ -1,6 +1,6 @@
 """Fixtures of the ContentDB tests: queries, a token, and a full list."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,9 +28,8 @@ def bearer(alice: Account) -> dict[str, str]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Iterator[Callable[[int], None]]:
+def stock(aws: None) -> Callable[[int], None]:
     """Fills the list with so many approved packages: `Alice/p0` needs `p1`, and so on."""
-    real = Catalogue.named["contentdb"]
 
     def fill(count: int) -> None:
         entities = [(f"Alice/p{n}", _value(n)) for n in range(count)]
@@ -39,8 +38,7 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
         ).rebuild()
         index.catalogue.snapshot()
 
-    yield fill
-    Catalogue.named["contentdb"] = real
+    return fill
 
 
 def _value(number: int) -> dict[str, Any]:

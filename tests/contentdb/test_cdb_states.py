@@ -163,7 +163,7 @@ def test_steps_are_in_the_activity(client: Client, alice: Account, bearer: dict[
     assert [entry.action for entry in audit.entries(int(alice.id))][:2] == ["package.approve", "package.submit"]
 
 
-ANYBODY = [*accounts.RANKS]
+ANYBODY = [*accounts.ranks()]
 
 
 def _from(rank: str) -> list[str]:

@@ -8,11 +8,9 @@ import pytest
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters
-from chalicelib.core import fsck, inventory
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.inventory import Fault
+from chalicelib.core import fsck, registry
+from chalicelib.core.declaration import Fault
 from chalicelib.core.tables import Account
-from standalone.tables import MODELS
 from tests.client import Client
 from tests.contentdb.builders import member, published, token
 from tests.contentdb.test_reviews import sums, write
@@ -26,7 +24,7 @@ def _reviewed(client: Client, alice: Account) -> None:
 
 
 def faults() -> Iterator[Fault]:
-    return fsck.check(MODELS, fsck.Seen(), lambda _: None)
+    return fsck.check(fsck.Seen(), lambda _: None)
 
 
 def test_reviews_add_up() -> None:
@@ -44,12 +42,12 @@ def test_downloads_that_are_booked_meanwhile_stay(client: Client) -> None:
 
 def test_what_was_miscounted_is_found_and_mended() -> None:
     Counters.get("package#1", "counters").update(actions=[Counters.positive.add(1), Counters.score_reviews.add(150)])
-    [fault] = inventory.own_faults()
+    [fault] = registry.current().faults()
     assert (fault.kind, fault.subject) == ("miscounted-reviews", "Alice/lamps")
     assert fault.fix
     fault.fix()
     assert sums() == (2, 1, 1, 150.0)
-    assert list(inventory.own_faults()) == []
+    assert list(registry.current().faults()) == []
 
 
 def test_lists_that_are_made_anew_are_the_same(client: Client) -> None:
@@ -57,7 +55,7 @@ def test_lists_that_are_made_anew_are_the_same(client: Client) -> None:
         before = {key: entry.value for key, entry in catalogue.snapshot().entries.items()}
         after = {key: entry.value for key, entry in catalogue.rebuild().entries.items()}
         assert after == before
-    assert set(Catalogue.named) >= {"contentdb", "contentdb-reviews"}
+    assert set(registry.current().catalogues) >= {"contentdb", "contentdb-reviews"}
 
 
 def test_an_entry_that_is_not_as_its_review_is_found() -> None:
@@ -72,7 +70,7 @@ def test_reviews_are_carried_into_another_installation(client: Client, tmp_path:
 
     shown = client.get("/api/reviews/").json
     with (tmp_path / "all.tar").open("w+b") as file:
-        backup.write(file, MODELS, str(tmp_path / "export.key"), lambda _: None)
-        backup.read(file, MODELS, str(tmp_path / "export.key"), lambda _: None, replace=True)
+        backup.write(file, str(tmp_path / "export.key"), lambda _: None)
+        backup.read(file, str(tmp_path / "export.key"), lambda _: None, replace=True)
     assert client.get("/api/reviews/").json == shown
     assert list(faults()) == []

@@ -8,8 +8,7 @@ import time_machine
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters
-from chalicelib.core import jobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import jobs, registry
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies
 from tests.client import Client
@@ -159,5 +158,5 @@ def test_old_snapshots_go_though_nobody_publishes(client: Client, clock: Any) ->
     clock.shift(3 * 86400)
     jobs.run_now("fold-catalogues")
     assert len(list(blobs.listed("catalogue/contentdb/"))) == 1
-    Catalogue.named["contentdb"].forget()
+    registry.current().catalogues["contentdb"].forget()
     assert client.get("/api/scores/").json[0]["downloads"] == 3

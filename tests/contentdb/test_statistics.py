@@ -15,8 +15,7 @@ from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
-from chalicelib.core import accounts, jobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import accounts, jobs, registry
 from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
@@ -339,7 +338,7 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
 def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
         before = history.catalogue.snapshot().entries[str(old)].value
-        Catalogue.named["contentdb-statistics"].rebuild()
+        registry.current().catalogues["contentdb-statistics"].rebuild()
         assert history.catalogue.snapshot().entries[str(old)].value == {month: before[month] for month in shown}
         compaction.compact()
 

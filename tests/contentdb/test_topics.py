@@ -8,8 +8,7 @@ import pytest
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.topics import file as topic_file
 from chalicelib.contentdb.topics import forum
-from chalicelib.core import blobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import blobs, registry
 from chalicelib.core.errors import Invalid
 from chalicelib.core.tables import Account
 from tests.client import Client
@@ -233,5 +232,5 @@ def test_ten_thousand_topics_are_one_change_and_cost_one_call(client: Client, ca
 
 @pytest.mark.usefixtures("_four")
 def test_topics_are_there_when_the_list_is_made_anew(client: Client) -> None:
-    Catalogue.named["contentdb"].rebuild()
+    registry.current().catalogues["contentdb"].rebuild()
     assert ids(client) == [7, 8, 9, 3]

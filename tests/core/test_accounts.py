@@ -47,7 +47,7 @@ def test_ids_count_from_one() -> None:
     assert [accounts.create(name, f"{name}@example.org").id for name in ("ann", "ben", "cat")] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("rank", accounts.RANKS)
+@pytest.mark.parametrize("rank", accounts.ranks())
 def test_every_rank_can_be_given(rank: str) -> None:
     accounts.create("Alice", "alice@example.org", rank=rank)
     assert accounts.get(1).rank == rank

@@ -14,15 +14,13 @@ import pyotp
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, backup, blobs, bulk, credentials, jobs, sealing, two_factor
+from chalicelib.core import accounts, backup, blobs, bulk, credentials, jobs, registry, sealing, two_factor
 from chalicelib.core import aws as services
 from chalicelib.core.backup import Damaged, Totals
-from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import Conflict, Invalid
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import CoreItem, TwoFactor, Window, now
 from chalicelib.hel.tables import HelItem
-from standalone.tables import MODELS
 from tests.client import Client
 from tests.hel.builders import package
 from tests.luarocks.builders import rockspec
@@ -40,15 +38,15 @@ def ignore(_: int) -> None:
 def export(place: Path) -> Path:
     """What this installation holds, as a file; its key lies in `key` beside it."""
     with (place / "x.tar").open("wb") as file:
-        backup.write(file, MODELS, str(place / "x.key"), ignore)
+        backup.write(file, str(place / "x.key"), ignore)
     return place / "x.tar"
 
 
 def load(file: Path, **options: Any) -> Totals:
     """Verify a file and store what it holds."""
     with file.open("rb") as source:
-        totals = backup.verify(source, MODELS, ignore)
-        backup.read(source, MODELS, str(file.with_suffix(".key")), ignore, **options)
+        totals = backup.verify(source, ignore)
+        backup.read(source, str(file.with_suffix(".key")), ignore, **options)
     return totals
 
 
@@ -87,7 +85,7 @@ def stored() -> dict[str, list[Any]]:
             ),
             key=lambda item: (item["pk"]["S"], item["sk"]["S"]),
         )
-        for model in MODELS
+        for model in registry.current().models
     }
 
 
@@ -105,8 +103,8 @@ def test_whoever_watches_sees_it_come_to_its_end(tmp_path: Path) -> None:
     verified: list[int] = []
     imported: list[int] = []
     with world("embedded", tmp_path / "b"), file.open("rb") as source:
-        backup.verify(source, MODELS, verified.append)
-        backup.read(source, MODELS, str(file.with_suffix(".key")), imported.append)
+        backup.verify(source, verified.append)
+        backup.read(source, str(file.with_suffix(".key")), imported.append)
     assert (sum(verified), sum(imported)) == (file.stat().st_size, 2 * file.stat().st_size)
 
 
@@ -117,7 +115,7 @@ def test_an_installation_moves_with_everything(source: str, target: str, tmp_pat
     with world(source, tmp_path / "a"):
         key, secret = publish()
         before, items = seen(), stored()
-        heads = sum(catalogue.snapshot().sequence > 0 for catalogue in Catalogue.named.values())
+        heads = sum(catalogue.snapshot().sequence > 0 for catalogue in registry.current().catalogues.values())
         file = export(tmp_path)
     with world(target, tmp_path / "b"):
         totals = load(file)
@@ -244,7 +242,7 @@ class TestHere:
     def test_a_blob_that_vanishes_before_its_turn_is_left_out(self, tmp_path: Path) -> None:
         keys = sorted(blobs.put(content, "area").key for content in (b"a", b"b"))
         with (tmp_path / "x.tar").open("wb") as file:
-            backup.write(file, MODELS, str(tmp_path / "x.key"), lambda _: blobs.delete(keys[1]))
+            backup.write(file, str(tmp_path / "x.key"), lambda _: blobs.delete(keys[1]))
         assert load(tmp_path / "x.tar").blobs == 1
 
 
@@ -260,7 +258,7 @@ class TestDamage:
     def refused(self, file: Path, kind: type[Invalid] = Damaged, match: str = "It|There") -> None:
         before = stored()
         with file.open("rb") as source, pytest.raises(kind, match=match):
-            backup.verify(source, MODELS, ignore)
+            backup.verify(source, ignore)
         assert stored() == before
 
     @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1])

@@ -14,8 +14,9 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs, locks, snapshots
+from chalicelib.core import blobs, catalogue, change_log, jobs, locks, registry, snapshots
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
@@ -659,7 +660,8 @@ def test_the_promised_fold_is_done() -> None:
     one = process()
     for size in (90, 90, 76):
         publish(one, **{str(number): {} for number in range(size)})
-    assert jobs.run_due() == 1
+    with registry.including(Declaration(name="test", catalogues=(one,))):
+        assert jobs.run_due() == 1
     assert (head().snapshot_sequence, len(process().snapshot().entries)) == (256, 90)
 
 

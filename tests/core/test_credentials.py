@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import accounts, audit, credentials, registry, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller, allows
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
-from standalone.tables import MODELS
 from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -26,7 +25,9 @@ def stored(credential: Credential) -> Credential:
 
 
 def everything_stored() -> str:
-    return json.dumps([item.to_dynamodb_dict() for model in MODELS for item in model.scan()], default=str)
+    return json.dumps(
+        [item.to_dynamodb_dict() for model in registry.current().models for item in model.scan()], default=str
+    )
 
 
 def test_a_secret_has_forty_letters_and_digits(carol: Account) -> None:
@@ -212,7 +213,7 @@ def test_an_unknown_id_is_not_found(number: int) -> None:
 @pytest.mark.parametrize(
     ("service", "scope"),
     [
-        *((service, "read") for service in credentials.SERVICES),
+        *((service, "read") for service in credentials.services()),
         ("luadns", "zone:example.org"),
         ("luarocks", "module:say"),
         ("luarocks", "module:" + "a" * 300),
@@ -303,7 +304,7 @@ def test_making_and_revoking_are_in_the_audit(carol: Account) -> None:
 
 
 def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
-    services = (*credentials.SERVICES, credentials.SESSION)
+    services = (*credentials.services(), credentials.SESSION)
     secrets = ["wonderland"]
     secrets += [credentials.create(alice, service, ends_after=timedelta(days=1))[1] for service in services]
     credentials.revoke(credentials.find(1))

@@ -9,14 +9,12 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, blobs, credentials, fsck, inventory
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import accounts, blobs, credentials, fsck, registry
+from chalicelib.core.declaration import Declaration, Fault
 from chalicelib.core.fsck import Seen
-from chalicelib.core.inventory import Fault
 from chalicelib.core.tables import Account, Change, Claim, Credential, Window, now
 from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
-from standalone.tables import MODELS
 from tests.client import Client
 from tests.core.test_backup_file import ignore, publish
 from tests.worlds import embedded_only
@@ -26,7 +24,7 @@ TWO_DAYS = 2 * 86400
 
 
 def faults(**options: bool) -> list[Fault]:
-    return list(fsck.check(MODELS, Seen(), ignore, **options))
+    return list(fsck.check(Seen(), ignore, **options))
 
 
 def mend() -> None:
@@ -44,7 +42,7 @@ def kinds() -> list[tuple[str, str]]:
 def test_where_all_is_well_nothing_is_found() -> None:
     publish()
     seen = Seen()
-    assert list(fsck.check(MODELS, seen, ignore)) == []
+    assert list(fsck.check(seen, ignore)) == []
     assert seen.blobs == len(list(blobs.listed()))
     assert seen.bytes == sum(stored.size for stored in blobs.listed())
 
@@ -119,7 +117,7 @@ def test_what_was_left_half_written_is_removed() -> None:
 def test_a_list_that_differs_from_what_is_stored_is_made_anew() -> None:
     publish()
     before = Client().get("/manifest").body
-    catalogue = Catalogue.named["luarocks"]
+    catalogue = registry.current().catalogues["luarocks"]
     catalogue.publish(
         lambda snapshot, writes: ({"alice/say": None, "nobody/else": snapshot.entries["alice/say"].value}, None)
     )
@@ -138,7 +136,7 @@ def test_counters_that_run_ahead_are_no_fault() -> None:
 
 def test_a_snapshot_that_is_missing_is_told() -> None:
     publish()
-    catalogue = Catalogue.named["hel"]
+    catalogue = registry.current().catalogues["hel"]
     catalogue.rebuild()
     change = list(Change.query("catalogue-log#hel"))[-1]
     blobs.delete(str(change.snapshot))
@@ -183,11 +181,10 @@ def test_what_expired_days_ago_is_removed_and_what_expired_just_now_is_not() -> 
     assert Window.find("window#new", "1")
 
 
-def test_a_service_may_look_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory, "_checks", [])
+def test_a_service_may_look_for_more() -> None:
     fault = Fault("odd", "thing", "looks odd")
-    inventory.checks(lambda: [fault])
-    assert faults() == [fault]
+    with registry.including(Declaration(name="test", checks=(lambda: [fault],))):
+        assert faults() == [fault]
 
 
 def test_an_account_that_opens_meanwhile_is_no_fault() -> None:

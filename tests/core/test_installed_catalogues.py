@@ -5,8 +5,7 @@ import zlib
 import orjson
 import pytest
 
-from chalicelib.core import blobs, bulk, credentials, jobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import blobs, bulk, credentials, jobs, registry
 from chalicelib.core.tables import Account, CoreItem, Head
 from chalicelib.hel import users
 from tests.client import Client
@@ -25,7 +24,7 @@ LISTS = {
 
 def as_before_shapes(name: str) -> None:
     """Store a catalogue as it was: a snapshot in JSON, no shape anywhere."""
-    Catalogue.named[name].rebuild()
+    registry.current().catalogues[name].rebuild()
     raw = [item for item in bulk.items(CoreItem) if item["pk"]["S"].startswith("catalogue")]
     for item in raw:
         item.pop("shape", None)
@@ -34,7 +33,7 @@ def as_before_shapes(name: str) -> None:
     blobs.delete(head.snapshot)
     content = zlib.compress(orjson.dumps({"old": {"name": "old"}}))
     head.update([Head.snapshot.set(blobs.put(content, f"catalogue/{name}/snapshot-json").key)])
-    Catalogue.named[name].forget()
+    registry.current().catalogues[name].forget()
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """What wakes the functions on AWS: SQS' batches of messages, and EventBridge's schedule, as AWS documents them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pynamodb.exceptions import QueryError
 
 import app as moonbase
-from chalicelib.core import jobs
+from chalicelib.core import jobs, registry
+from chalicelib.core.declaration import Declaration, JobHandler
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import CoreItem, Job, Repeat
 from tests.web.gateway_events import sample
@@ -15,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("aws")
 done: list[Any] = []
 
 
-@jobs.handles("test-event")
 def handle(payload: Any) -> None:
     done.append(payload)
     if payload == "fails":
@@ -23,8 +24,10 @@ def handle(payload: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_done_yet() -> None:
+def _nothing_done_yet() -> Iterator[None]:
     done.clear()
+    with registry.including(Declaration(name="test", jobs=(JobHandler("test-event", handle),))):
+        yield
 
 
 def promise(*payloads: Any) -> None:
@@ -64,7 +67,7 @@ def test_the_clock_does_what_is_due_and_promises_what_repeats() -> None:
     moonbase.run_jobs(sample("schedule"), None)
     assert done == ["first"]
     repeats = {repeat.sk for repeat in Repeat.query("jobs-repeating")}
-    assert repeats == set(jobs._periods)
+    assert repeats == set(registry.current().repeating_jobs)
     assert [job.error for job in Job.query("jobs-dead")] == []
     moonbase.run_jobs(sample("schedule"), None)
     assert jobs.waiting() == []

@@ -3,8 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,8 @@ import time_machine
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import aws, jobs
+from chalicelib.core import aws, jobs, registry
+from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
@@ -29,18 +31,15 @@ class Crash(BaseException):
     """The end of a process, as far as the queue can see."""
 
 
-@jobs.handles("test-note")
 def note(payload: Any) -> None:
     done.append(payload)
 
 
-@jobs.handles("test-fail")
 def fail(payload: Any) -> None:
     done.append(payload)
     raise RuntimeError(f"no luck with {payload}")
 
 
-@jobs.handles("test-crash")
 def crash(payload: Any) -> None:
     done.append(payload)
     raise Crash
@@ -52,8 +51,19 @@ def quiet() -> Iterator[None]:
     done.clear()
     logger = logging.getLogger("chalicelib.core.jobs")
     logger.disabled = True
-    yield
+    handlers = {"note": note, "fail": fail, "crash": crash, "later": later, "again": again}
+    jobs = tuple(JobHandler(f"test-{name}", run) for name, run in handlers.items())
+    daily_job = RepeatingJob("test-daily", daily, every=86400)
+    with registry.including(Declaration(name="test", jobs=jobs, repeating_jobs=(daily_job,))):
+        yield
     logger.disabled = False
+
+
+@contextmanager
+def handled(name: str, run: Callable[[Any], None]) -> Iterator[None]:
+    """Let a function run the jobs of this name for a while."""
+    with registry.including(Declaration(name="more", jobs=(JobHandler(name, run),))):
+        yield
 
 
 def promise(name: str, payload: Any = None) -> None:
@@ -190,23 +200,23 @@ def test_four_runners_at_once_do_each_job_once() -> None:
 def test_a_job_that_is_being_done_is_not_done_by_another_runner() -> None:
     inside: list[int] = []
 
-    @jobs.handles("test-slow")
     def slow(payload: Any) -> None:
         done.append(payload)
         inside.append(jobs.run_due())
 
-    promise("test-slow", 1)
-    assert (jobs.run_due(), inside, done) == (1, [0], [1])
+    with handled("test-slow", slow):
+        promise("test-slow", 1)
+        assert (jobs.run_due(), inside, done) == (1, [0], [1])
 
 
 def test_a_job_may_promise_another() -> None:
-    @jobs.handles("test-chain")
     def chain(payload: Any) -> None:
         promise("test-note", payload)
 
-    promise("test-chain", 7)
-    jobs.run_due()
-    jobs.run_due()
+    with handled("test-chain", chain):
+        promise("test-chain", 7)
+        jobs.run_due()
+        jobs.run_due()
     assert (done, waiting()) == ([7], [])
 
 
@@ -222,11 +232,10 @@ def test_a_job_is_a_query_a_take_and_a_delete(calls: list[str]) -> None:
 
 
 def test_a_long_error_is_cut() -> None:
-    @jobs.handles("test-wordy")
     def wordy(payload: Any) -> None:
         raise ValueError("x" * 500_000)
 
-    with time_machine.travel(MOMENT, tick=False) as clock:
+    with time_machine.travel(MOMENT, tick=False) as clock, handled("test-wordy", wordy):
         promise("test-wordy")
         for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
@@ -234,7 +243,6 @@ def test_a_long_error_is_cut() -> None:
     assert [len(job.error) for job in jobs.dead()] == [1000]
 
 
-@jobs.repeats("test-daily", every=86400)
 def daily() -> None:
     done.append("daily")
 
@@ -297,14 +305,12 @@ def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> 
     writes.commit()
 
 
-@jobs.handles("test-later")
 def later(payload: Any) -> None:
     done.append(payload)
     if payload < 12:  # more often than a job may fail
         raise jobs.Later(30, payload + 1)
 
 
-@jobs.handles("test-again")
 def again(payload: Any) -> None:
     done.append(payload)
     if payload == "first":
@@ -335,23 +341,20 @@ def test_a_handler_may_want_to_be_called_again_later_and_as_often_as_it_likes() 
 
 
 @pytest.mark.parametrize("name", ["test-fail", "test-later"])
-def test_what_became_of_a_job_does_not_undo_its_new_promise(name: str) -> None:
+def test_what_became_of_a_job_does_not_undo_its_new_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         promise_once(1, name=name)
         (job,) = waiting()
         job.update(actions=[Job.attempts.set(jobs.ATTEMPTS - 1)])
-        handler = jobs._handlers[name]
+        handler = registry.current().jobs[name]
 
         def meanwhile(payload: Any) -> None:
             clock.shift(1)
             promise_once(99, name=name)
-            handler(payload)
+            handler.call(payload)
 
-        jobs._handlers[name] = meanwhile
-        try:
-            jobs.run_due()
-        finally:
-            jobs._handlers[name] = handler
+        monkeypatch.setitem(registry.current().jobs, name, JobHandler(name, meanwhile))
+        jobs.run_due()
         assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in waiting()] == [(99, 0, True)]
     assert jobs.dead() == []
 

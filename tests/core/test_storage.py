@@ -11,11 +11,10 @@ import pytest
 from pynamodb.exceptions import TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import bulk, storage
+from chalicelib.core import bulk, registry, storage
 from chalicelib.core.errors import Busy, Conflict, CoreError, Forbidden, NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, Counter, now
-from standalone.tables import MODELS
 from tests.aws_calls import refusing
 from tests.worlds import embedded_only
 
@@ -286,15 +285,15 @@ def test_an_item_of_another_kind_is_not_mixed_up_in_a_query() -> None:
 
 
 def test_all_tables_share_one_client() -> None:
-    for model in MODELS:
+    for model in registry.current().models:
         model.count()
-    connections = {id(model._get_connection().connection) for model in (*MODELS, Claim, Account)}
+    connections = {id(model._get_connection().connection) for model in (*registry.current().models, Claim, Account)}
     assert connections == {id(storage._shared)}
 
 
 def test_tables_that_are_there_are_left_as_they_are() -> None:
     claim("x", "old").save()
-    storage.create_tables(MODELS)
+    storage.create_tables(registry.current().models)
     assert holders() == {"x": "old"}
 
 

@@ -320,7 +320,7 @@ def test_the_key_itself_is_no_token() -> None:
 def test_a_token_is_no_key() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
-    for service in (*credentials.SERVICES, credentials.SESSION):
+    for service in (*credentials.services(), credentials.SESSION):
         with pytest.raises(Unauthenticated):
             credentials.check(token, service)
 

@@ -53,14 +53,12 @@ def admin(aws: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Iterator[Callable[[int], None]]:
+def stock(aws: None) -> Callable[[int], None]:
     """Fills the list with so many packages."""
-    real = Catalogue.named["hel"]
 
     def fill(packages: int) -> None:
         entries = {f"{n}": entry(f"p{n}") for n in range(packages)}
         Catalogue("hel", PackageEntry, shape=1, entities=entries.items, reload=lambda key, _: entries[key]).rebuild()
         index.catalogue.snapshot()
 
-    yield fill
-    Catalogue.named["hel"] = real
+    return fill

@@ -3,18 +3,16 @@
 import orjson
 import pytest
 
-from chalicelib.core import accounts, fsck, jobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import accounts, fsck, jobs, registry
 from chalicelib.core.errors import Full
 from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
-from standalone.tables import MODELS
 from tests.client import Client
 from tests.hel.builders import Create, package
 
 
 def faults() -> list[str]:
-    return [str(fault) for fault in fsck.check(MODELS, fsck.Seen(), lambda _: None)]
+    return [str(fault) for fault in fsck.check(fsck.Seen(), lambda _: None)]
 
 
 @pytest.fixture
@@ -54,8 +52,8 @@ def test_lists_made_anew_are_the_same(client: Client, used: str) -> None:
         jobs.run_now(name)
     before = [client.get(path).body for path in ("/packages", "/users")]
     for name in ("hel", "hel-users"):
-        Catalogue.named[name].rebuild()
-        Catalogue.named[name].forget()
+        registry.current().catalogues[name].rebuild()
+        registry.current().catalogues[name].forget()
     assert [client.get(path).body for path in ("/packages", "/users")] == before
 
 

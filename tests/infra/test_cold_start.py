@@ -22,14 +22,13 @@ from pathlib import Path
 from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
 from chalicelib import settings
-from chalicelib.core import accounts, aws, credentials
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import accounts, aws, credentials, registry
 from tests.client import Client
 from tests.luarocks.builders import rockspec
 client, key = Client(), credentials.create(accounts.create("alice", "a@example.org", "wonderland"), "luarocks")[1]
 client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())})
 settings.install(replace(settings.current(), blobs="s3://bucket"))
-for catalogue in Catalogue.named.values():
+for catalogue in registry.current().catalogues.values():
     catalogue.forget()
 loaded = []
 for _ in range(2):

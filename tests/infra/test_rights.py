@@ -10,9 +10,10 @@ import pytest
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import accounts, blobs, credentials, jobs, two_factor
+from chalicelib.core import accounts, blobs, credentials, jobs, registry, two_factor
 from chalicelib.core import aws as services
-from chalicelib.core.catalogue import FOLD_EVERY, Catalogue
+from chalicelib.core.catalogue import FOLD_EVERY
+from chalicelib.core.declaration import Declaration, JobHandler
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim
 from chalicelib.hel import users
@@ -29,7 +30,6 @@ BOTH = (CLOCK, QUEUE)
 Found = set[tuple[str, str]]
 
 
-@jobs.handles("test-rights")
 def handle(payload: Any) -> None:
     Claim("name#x", "claim", holder="1").save()
 
@@ -120,11 +120,12 @@ def test_the_calls_of_a_tests_own_handler_belong_to_no_function(aws: None) -> No
     writes = Transaction()
     jobs.enqueue(writes, "test-rights", None)
     writes.commit()
-    assert used(jobs.run_due, *BOTH) == {
-        ("dynamodb:Query", "CoreTable.Arn"),
-        ("dynamodb:UpdateItem", "CoreTable.Arn"),
-        ("dynamodb:DeleteItem", "CoreTable.Arn"),
-    }
+    with registry.including(Declaration(name="test", jobs=(JobHandler("test-rights", handle),))):
+        assert used(jobs.run_due, *BOTH) == {
+            ("dynamodb:Query", "CoreTable.Arn"),
+            ("dynamodb:UpdateItem", "CoreTable.Arn"),
+            ("dynamodb:DeleteItem", "CoreTable.Arn"),
+        }
 
 
 @moto_only
@@ -133,7 +134,7 @@ def test_enqueuing_a_job_sends_a_message(client: Client, alice: Account, queue: 
     with settings.override(luadns_engine="route53"):
         assert ("sqs:SendMessage", "JobsQueue.Arn") in used(dns.zone, API)
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(jobs.enqueue_repeats, CLOCK)
-    Catalogue.named["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change enqueues a fold
+    registry.current().catalogues["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change enqueues a fold
     accounts.create("Dave", "dave@example.org")
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(users.refresh, *BOTH)
 

@@ -11,11 +11,10 @@ from cfnlint.api import ManualArgs, lint
 from moto import mock_aws
 from pynamodb.models import Model
 
-from chalicelib.core import jobs, storage, uploads
+from chalicelib.core import jobs, registry, storage, uploads
 from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE
 from infra.stages import ROOT
-from standalone.tables import MODELS
 from tests import rights
 from tests.infra.packages import make
 
@@ -55,7 +54,7 @@ def test_the_template_is_far_from_its_limit(packaged: Path) -> None:
     assert (packaged / "sam.json").stat().st_size < LARGEST_TEMPLATE
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.Meta.table_name)
+@pytest.mark.parametrize("model", registry.current().models, ids=lambda model: model.Meta.table_name)
 def test_every_table_matches_its_model(merged: Template, model: type[Model]) -> None:
     service = model.Meta.table_name.rpartition("-")[2]
     (table,) = (
@@ -92,13 +91,13 @@ def indexes(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_is_no_table_without_a_model(template: Template) -> None:
-    assert len(of_type(template, "AWS::DynamoDB::Table")) == len(MODELS)
+    assert len(of_type(template, "AWS::DynamoDB::Table")) == len(registry.current().models)
 
 
 def test_resources_with_data_outlive_the_stack(template: Template) -> None:
     kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
     kept = [resource for kind in kinds for resource in of_type(template, kind).values()]
-    assert len(kept) == len(MODELS) + 2
+    assert len(kept) == len(registry.current().models) + 2
     for resource in kept:
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 

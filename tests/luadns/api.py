@@ -63,7 +63,7 @@ class LuaDns:
 
 def key_for(client: Client, account: Account, scope: str | None = None) -> LuaDns:
     """A new key of an account that may use the API."""
-    accounts.switch_luadns(account, True)
+    accounts.switch(account, "luadns_enabled", True)
     return LuaDns(client, account.email, credentials.create(account, "luadns", scope=scope)[1])
 
 

@@ -65,13 +65,13 @@ def test_without_a_good_key_there_is_a_challenge_and_nothing_else(
 
 @pytest.mark.parametrize("user", ["bob@example.org", "alice", "x"])
 def test_a_key_under_another_name_is_unknown(client: Client, alice: Account, bob: Account, user: str) -> None:
-    accounts.switch_luadns(alice, True)
+    accounts.switch(alice, "luadns_enabled", True)
     dns = LuaDns(client, user, credentials.create(alice, "luadns")[1])
     refusal(dns("GET", "/zones"), 401, "Unauthorized", "Invalid API Key")
 
 
 def test_another_services_key_and_a_revoked_one_are_unknown(client: Client, alice: Account) -> None:
-    accounts.switch_luadns(alice, True)
+    accounts.switch(alice, "luadns_enabled", True)
     credential, secret = credentials.create(alice, "luadns")
     credentials.revoke(credential)
     for text in (secret, credentials.create(alice, "luarocks")[1]):
@@ -102,9 +102,9 @@ def test_the_api_is_closed_until_it_is_opened_and_after_it_is_closed(client: Cli
         reply = dns("GET", "/users/me")
         refusal(reply, 403, "Forbidden", "API access is disabled for this account.")
         assert limited(reply)
-        accounts.switch_luadns(alice, True)
+        accounts.switch(alice, "luadns_enabled", True)
         assert dns("GET", "/users/me").status == 200
-        accounts.switch_luadns(alice, False)
+        accounts.switch(alice, "luadns_enabled", False)
 
 
 def test_a_suspended_account_is_refused_and_a_banned_one_only_reads(

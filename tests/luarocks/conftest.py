@@ -62,9 +62,8 @@ def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Iterator[Callable[[int], None]]:
+def stock(aws: None) -> Callable[[int], None]:
     """Fills the list with so many modules of somebody else, three versions each."""
-    real = Catalogue.named["luarocks"]
 
     def fill(modules: int) -> None:
         entities = [(f"carol/m{n}", _module(n)) for n in range(modules)]
@@ -73,8 +72,7 @@ def stock(aws: None) -> Iterator[Callable[[int], None]]:
         ).rebuild()
         index.catalogue.snapshot()
 
-    yield fill
-    Catalogue.named["luarocks"] = real
+    return fill
 
 
 def _module(number: int) -> dict[str, object]:

@@ -96,7 +96,7 @@ def code_of(secret: str) -> str:
 def live_keys(account: Account) -> list[str]:
     """The services of an account's valid keys."""
     found = credentials.listed(account)
-    return [key.service for key in found if key.service in credentials.SERVICES and not key.revoked_at]
+    return [key.service for key in found if key.service in credentials.services() and not key.revoked_at]
 
 
 def fresh(account: Account) -> Account:

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core import registry
 from chalicelib.core.errors import Fault, NotFound, TooMany
 from chalicelib.web import html, shelves
 from chalicelib.web.errors import MethodNotAllowed
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.shelves import Work
+from chalicelib.web.service import Service
+from chalicelib.web.slice import Shelf, Slice, Work
 from tests.client import BROWSER
+from tests.web.toy import slice_of
 
 
 def request(accept: str | None = None, **event: object) -> Request:
@@ -124,10 +127,14 @@ def test_only_a_web_address_becomes_a_link(url: str) -> None:
     assert '<a href="https://x" rel="nofollow">' in parts.link("https://x")  # type: ignore[attr-defined]
 
 
-def test_a_shelf_shows_so_many_works_and_an_empty_one_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelves, "_shelves", {})
-    shelves.shelf("Books")(lambda name: [Work(f"{name} {n}", "", "/x") for n in range(200)])
-    shelves.shelf("Films")(lambda name: [])
-    found = shelves.of("alice")
+def test_a_shelf_shows_so_many_works_and_an_empty_one_is_not_shown(aws: None) -> None:
+    books = Shelf("Books", lambda name: [Work(f"{name} {n}", "", "/x") for n in range(200)])
+    films = Shelf("Films", lambda name: [])
+    with registry.including(shelved("books", books), shelved("films", films)):
+        found = shelves.of("alice")
     assert list(found) == ["Books"]
     assert len(found["Books"]) == shelves.MOST
+
+
+def shelved(name: str, shelf: Shelf) -> Slice:
+    return slice_of(Service(name, lambda request, error: Response()), works=shelf)

@@ -25,6 +25,7 @@ from chalicelib.web.response import Response, bytes_response, json_response, red
 from chalicelib.web.service import Service
 from chalicelib.web.site import Site
 from tests.web.gateway_events import local_event, rest_event
+from tests.web.toy import slice_of
 
 SECRET = "aSecretThatNobodyMaySee0123456789abcdefg"
 SCOPES = {"full": None, "reader": "read", "say": "module:say"}
@@ -142,7 +143,7 @@ def anonymous(request: Request) -> Response:
     return json_response(request.caller)
 
 
-site = Site({"/": toy})
+site = Site([slice_of(toy, "/")])
 
 
 def answer(method: str, path: str, **more: Any) -> Response:
@@ -234,7 +235,7 @@ def test_a_wrong_method_is_told_with_the_right_ones(method: str) -> None:
 def test_head_on_a_path_without_get_is_a_wrong_method() -> None:
     posts = Service("posts", render_error)
     posts.route("POST", "/only")(lambda request: Response())
-    response = Site({"/": posts})(rest_event("HEAD", "/only"))
+    response = Site([slice_of(posts, "/")])(rest_event("HEAD", "/only"))
     assert (response.status, response.body, response.header("Allow")) == (405, b"", "OPTIONS, POST")
 
 
@@ -312,7 +313,7 @@ def test_an_exception_in_authentication_is_a_500_too() -> None:
 def test_an_exception_in_a_routes_limit_is_a_500_too() -> None:
     broken = Service("broken", render_error)
     broken.route("GET", "/", limit=lambda: 1 // 0)(lambda request: Response())
-    assert Site({"/": broken})(rest_event("GET", "/")).status == 500
+    assert Site([slice_of(broken, "/")])(rest_event("GET", "/")).status == 500
 
 
 def test_a_body_that_cannot_be_decoded_is_a_500_and_no_crash() -> None:
@@ -375,6 +376,6 @@ def test_finish_adds_to_every_answer(method: str, path: str) -> None:
 
     finished = Service("finished", render_error, finish)
     finished.routes = toy.routes
-    response = Site({"/": finished})(rest_event(method, path, headers={"Origin": "https://a.example"}))
+    response = Site([slice_of(finished, "/")])(rest_event(method, path, headers={"Origin": "https://a.example"}))
     assert response.header("access-control-allow-origin") == "https://a.example"
     assert response.status == answer(method, path).status

@@ -14,6 +14,7 @@ from chalicelib.web.response import Response, bytes_response, json_response, red
 from chalicelib.web.service import Service
 from chalicelib.web.site import ALL_METHODS, Site
 from tests.web.gateway_events import local_event, rest_event
+from tests.web.toy import slice_of
 
 BINARY = bytes(range(256))
 
@@ -75,13 +76,13 @@ def broken(request: Request) -> Response:
     raise RuntimeError(request.argument("why"))
 
 
-OWNERS = {"/": root, "/{file}": files, "/{file}/{below}": root, "/api": api}
+SLICES = (slice_of(root, "/", "/{file}/{below}"), slice_of(files, "/{file}"), slice_of(api, "/api"))
 
 
 @pytest.fixture
 def app() -> Chalice:
     mounted = Chalice("toy", configure_logs=False)
-    Site(OWNERS).mount(mounted)
+    Site(SLICES).mount(mounted)
     return mounted
 
 
@@ -244,4 +245,4 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
 
 def test_a_service_cannot_answer_on_anothers_ground() -> None:
     with pytest.raises(ValueError, match="another owner's ground"):
-        Site({"/": api, "/api": root})
+        Site([slice_of(api, "/"), slice_of(root, "/api")])

@@ -3,14 +3,12 @@
 from chalicelib.account import keys, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import credentials
+from chalicelib.core import credentials, registry
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-SERVICES = {"luarocks": "LuaRocks", "contentdb": "Luanti ContentDB", "luadns": "LuaDNS", "hel": "Hel"}
-_ONE = {"luarocks": "module", "contentdb": "package", "luadns": "zone", "hel": "package"}
 _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
 
@@ -27,7 +25,7 @@ def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
         filled,
         live=[key for key, good in zip(shown, live, strict=True) if good],
         ended=[key for key, good in zip(shown, live, strict=True) if not good],
-        services=SERVICES,
+        services=_titles(),
         expiries=_EXPIRIES,
     )
 
@@ -37,7 +35,7 @@ def create_key(request: Request, caller: Caller) -> Response:
     """Make a key, and show it this once: it is in no address and no cookie."""
     given = forms.read(request, shapes.NEW_KEY)
     key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
-    return base.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=SERVICES)
+    return base.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=_titles())
 
 
 @base.form("/keys", "revoke")
@@ -64,6 +62,7 @@ def close_window(request: Request, caller: Caller) -> Response:
 def _scope(request: Request, service: str) -> str | None:
     """The scope that is chosen: everything, reading, or one thing. Raises Invalid."""
     may, name = request.form.get("may"), (request.form.get("name") or "").strip()
+    kind = registry.current().scopes[service].kind
     if may == "all":
         return None
     if may == "read":
@@ -71,5 +70,10 @@ def _scope(request: Request, service: str) -> str | None:
     if may != "one":
         raise Invalid("Choose what the key may do.", field="scope")
     if not name:
-        raise Invalid(f"Name the {_ONE[service]} that the key is for.", field="scope")
-    return f"{_ONE[service]}:{name}"
+        raise Invalid(f"Name the {kind} that the key is for.", field="scope")
+    return f"{kind}:{name}"
+
+
+def _titles() -> dict[str, str]:
+    """The services that have keys, with their names for people."""
+    return {each.name: each.title for each in registry.current().declarations if each.scopes}

@@ -9,7 +9,6 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
 _PERSON = "/people/{username}"
-_NAMED_RANKS = [(rank, rank.replace("_", " ").capitalize()) for rank in accounts.RANKS]
 
 
 @base.page("/people", authenticate=auth.manager)
@@ -31,7 +30,7 @@ def find_person(request: Request, caller: Caller) -> Response:
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
     """An account, and what can be done to it."""
     person = wire.member(caller, accounts.named(request.params["username"]))
-    return base.render(request, caller, "person", filled, person=person, named_ranks=_NAMED_RANKS)
+    return base.render(request, caller, "person", filled, person=person, named_ranks=_named_ranks())
 
 
 @base.form(_PERSON, "change")
@@ -61,7 +60,7 @@ def show_invitations(request: Request, caller: Caller, filled: Filled) -> Respon
     found, following = invites.page(_after(request), None)
     made = [wire.invitation(invitation) for invitation in found]
     return base.render(
-        request, caller, "invitations", filled, invitations=made, following=following, named_ranks=_NAMED_RANKS
+        request, caller, "invitations", filled, invitations=made, following=following, named_ranks=_named_ranks()
     )
 
 
@@ -83,6 +82,11 @@ def _after(request: Request) -> int | None:
     """The id after which a page of a list begins."""
     text = request.argument("after") or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _named_ranks() -> list[tuple[str, str]]:
+    """All ranks, each with its name for people."""
+    return [(rank, rank.replace("_", " ").capitalize()) for rank in accounts.ranks()]
 
 
 def _back(request: Request, done: str) -> Response:

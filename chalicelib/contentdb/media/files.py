@@ -10,7 +10,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.contentdb.media import images
 from chalicelib.contentdb.store.tables import ContentDbItem, File, Topics
-from chalicelib.core import blobs, inventory
+from chalicelib.core import blobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
 
@@ -70,8 +70,8 @@ def drop(keys: Iterable[str]) -> None:
         blobs.delete(key)
 
 
-@inventory.holds(ContentDbItem, AREA)
-def _blobs_of(item: ContentDbItem) -> list[str]:
+def blobs_of(item: ContentDbItem) -> list[str]:
+    """The keys of the blobs that an item needs."""
     if isinstance(item, File):
         return [item.blob, *(item.thumbnails or {}).values()]
     return [item.blob] if isinstance(item, Topics) else []

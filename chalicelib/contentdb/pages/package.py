@@ -12,11 +12,11 @@ from chalicelib.contentdb.store import index, languages, reference
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import prose
 from chalicelib.core.snapshots import Entry, Snapshot, Value
-from chalicelib.web import html, shelves
+from chalicelib.web import html
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
-from chalicelib.web.shelves import Work
+from chalicelib.web.slice import Work
 
 _MOST_REVIEWS = 50
 TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture pack"}
@@ -78,8 +78,8 @@ def _redirect_to_api(request: Request, package: Entry) -> Response:
     return response
 
 
-@shelves.shelf("Luanti packages")
-def _works_of(username: str) -> list[Work]:
+def works_of(username: str) -> list[Work]:
+    """The packages of a user that lists show."""
     values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
     theirs = [value for value in values if value["author"] == username]
     return [

@@ -14,7 +14,7 @@ from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index, tasks, versions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import File, Package, Release
-from chalicelib.core import accounts, blobs, jobs
+from chalicelib.core import accounts, blobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
@@ -31,7 +31,6 @@ class _Fetched:
     notes: str | None
 
 
-@jobs.handles("contentdb-check-release")
 def check(job: dict[str, Any]) -> None:
     """Check a release that is being processed; whatever comes of it, the release and its task say so."""
     try:

@@ -18,6 +18,7 @@ from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
+CHECK = "contentdb-check-release"  # the job that checks a release
 LONGEST_NAME = 30
 _AT_ONCE, _WHILE = 5, timedelta(minutes=5)
 _STRICT_NAME = re.compile(r"[A-Za-z]*\.?\d+([.\-/][\dA-Za-z]+)*")
@@ -137,7 +138,7 @@ def _create(caller: Caller, package: Package, wanted: Wanted, file: File | None)
     if wanted.slot:
         uploads.spend(writes, wanted.slot)
     job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
-    jobs.enqueue(writes, "contentdb-check-release", job)
+    jobs.enqueue(writes, CHECK, job)
     writes.put(registry.note(package, "release.create", caller, release=number))
     writes.commit()
     return release

@@ -3,7 +3,6 @@
 from chalicelib import settings
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.packages import registry
-from chalicelib.contentdb.releases import check as release_check
 from chalicelib.contentdb.releases import lists as release_lists
 from chalicelib.contentdb.releases import publishing
 from chalicelib.contentdb.releases import wire as release_wire
@@ -16,8 +15,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-
-__all__ = ["release_check"]  # the job that releases promise
+from chalicelib.web.slice import upload_url
 
 
 @service.route("GET", "/api/releases")
@@ -68,7 +66,7 @@ def delete(request: Request, caller: Caller) -> Response:
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
     largest = settings.current().contentdb_max_upload
-    slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, request.base_url)
+    slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, upload_url(request))
     return wire.render_success(**slot.described())
 
 

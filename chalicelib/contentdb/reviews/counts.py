@@ -7,8 +7,7 @@ from functools import partial
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
-from chalicelib.core import inventory
-from chalicelib.core.inventory import Fault
+from chalicelib.core.declaration import Fault
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
@@ -45,8 +44,7 @@ def recount(package: Package) -> None:
     index.publish(package.author, package.name, decide)
 
 
-@inventory.checks
-def _faults() -> Iterator[Fault]:
+def faults() -> Iterator[Fault]:
     """Counters that are not what reviews add up to; what looks wrong is looked at once more."""
     sums: dict[int, Counter[str]] = {}
     stored: dict[int, Counters] = {}

@@ -26,6 +26,7 @@ from chalicelib.core.snapshots import Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
+DROP_VOTES = "contentdb-drop-votes"  # the job that deletes the votes of a deleted review
 PACE = ((3, 300), (10, 3600))  # so many in so many seconds
 TRUSTED = 5  # times as many for those whom we know better
 _ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
@@ -135,7 +136,7 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
         review = find(parts.package)
         writes.delete(review, Review.id == review.id)
-        jobs.enqueue(writes, "contentdb-drop-votes", {"review": int(review.id)})
+        jobs.enqueue(writes, DROP_VOTES, {"review": int(review.id)})
         review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
         _show(writes, review, None)
         writes.put(registry.note(parts.package, "review.delete", by, review=int(review.id), author=review.author))
@@ -143,8 +144,7 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
     index.publish(author, name, decide)
 
 
-@jobs.handles("contentdb-drop-votes")
-def _drop_votes(payload: Value) -> None:
+def drop_votes(payload: Value) -> None:
     """No vote comes after the review has gone: each names it in its transaction."""
     votes = list(ReviewVote.query(votes_pk(payload["review"]), consistent_read=True))
     with ReviewVote.batch_write() as batch:

@@ -8,14 +8,12 @@ from contextlib import suppress
 from pynamodb.expressions.update import Action
 
 from chalicelib.contentdb.statistics import compaction, counters, history
-from chalicelib.contentdb.statistics.counting import SHARDS, SLOT
+from chalicelib.contentdb.statistics.counting import SHARDS
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store.tables import Booked, Counters, DailyStats, Release, Tally, package_pk, release_sk
-from chalicelib.core import jobs
 from chalicelib.core.storage import Contended, Transaction
 
 
-@jobs.repeats("contentdb-book-downloads", every=SLOT)
 def book() -> None:
     """Book all tallies; then let lists and statistics show what was booked.
 

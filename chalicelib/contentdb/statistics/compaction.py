@@ -19,6 +19,7 @@ from chalicelib.core import jobs
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
 
+GATHER = "contentdb-gather-user-statistics"  # the job that puts a month of all packages of a user together
 _BOOKED_AFTER = timedelta(days=2)  # from then on counts go to the month
 _COMPACTED_AFTER = timedelta(days=3)  # a day later, so that nothing is just being booked
 
@@ -32,7 +33,6 @@ def is_over(day: str) -> bool:
     return day[:7] <= _last_month(_BOOKED_AFTER)
 
 
-@jobs.repeats("contentdb-compact-statistics", every=86400)
 def compact() -> None:
     """Compact what is over, once a month. Safe to repeat: what is done is not there any more."""
     history.tidy()  # what the last run compacted has been gathered since
@@ -81,7 +81,7 @@ def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyS
 def _promise(writes: Transaction, author: str | None, month: str) -> None:
     if author is not None:
         about = {"author": author, "month": month}
-        jobs.enqueue(writes, "contentdb-gather-user-statistics", about, once=f"{author}/{month}")
+        jobs.enqueue(writes, GATHER, about, once=f"{author}/{month}")
 
 
 def _author(package_id: int) -> str | None:
@@ -90,7 +90,6 @@ def _author(package_id: int) -> str | None:
     return entry.value["author"] if entry else None
 
 
-@jobs.handles("contentdb-gather-user-statistics")
 def gather_of_user(payload: Any) -> None:
     """Put a compacted month of all packages of a user together.
 

@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters, package_pk
-from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.snapshots import Snapshot
 
@@ -37,7 +36,6 @@ def show(package_ids: Collection[int]) -> None:
     index.catalogue.refresh(renew)
 
 
-@jobs.repeats("contentdb-refresh-counters", every=86400)
 def show_all() -> None:
     """Let lists show all counters: those of packages that change seldom, too, whatever became of their changes."""
     show(index.by_id(index.catalogue.snapshot()))

@@ -20,8 +20,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.contentdb.store import versions
-from chalicelib.contentdb.store.tables import ContentDbItem, Secret, Seen, Tally
-from chalicelib.core import inventory, limits, sealing
+from chalicelib.contentdb.store.tables import Secret, Seen, Tally
+from chalicelib.core import limits, sealing
 from chalicelib.core.errors import Busy, Conflict
 from chalicelib.core.storage import Contended, Transaction
 
@@ -34,7 +34,6 @@ _POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
 _BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
 _KEY_ITEM = "secret#downloads"
 _log = logging.getLogger(__name__)
-inventory.seals(ContentDbItem, "sealed")
 
 
 @dataclass(frozen=True)

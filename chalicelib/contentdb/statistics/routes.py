@@ -6,7 +6,7 @@ from chalicelib.contentdb import wire
 from chalicelib.contentdb.browse import lists
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.statistics import answers, booking, history, scores
+from chalicelib.contentdb.statistics import answers, history
 from chalicelib.contentdb.statistics import wire as stats_wire
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.arguments import Arguments
@@ -14,8 +14,6 @@ from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.users import profiles
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
-
-__all__ = ["booking", "scores"]  # the jobs that count
 
 
 @service.route("GET", "/api/packages/{author}/{name}/stats")

@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from chalicelib.contentdb.statistics import counters
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters
-from chalicelib.core import jobs
 
 DECAY = 0.93  # of the points for downloads, a day
 
 
-@jobs.repeats("contentdb-decay-scores", every=86400)
 def decay() -> None:
     """Let downloads of the past weigh less: their points become 0.93 of themselves, once a day."""
     today = datetime.now(UTC).date().isoformat()

@@ -7,11 +7,22 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from chalicelib.contentdb.store.tables import Package, Release
-from chalicelib.core.accounts import RANKS
 from chalicelib.core.caller import Caller, allows
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.tables import Account
 
+RANKS = (
+    "BANNED",
+    "NOT_JOINED",
+    "NEW_MEMBER",
+    "MEMBER",
+    "TRUSTED_MEMBER",
+    "APPROVER",
+    "EDITOR",
+    "BOT",
+    "MODERATOR",
+    "ADMIN",
+)
 NO_ACCESS = "API token does not have access to the package"
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ReferenceSet
-from chalicelib.core import jobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
@@ -76,8 +75,7 @@ def seed() -> dict[str, int]:
     return index.catalogue.publish(decide)[1]
 
 
-@jobs.repeats("seed-contentdb", every=86400)
-def _seed_daily() -> None:
+def seed_daily() -> None:
     """The first start, everywhere: a repeating job is due at once. Later it brings in what a new version ships."""
     seed()
 

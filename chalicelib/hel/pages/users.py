@@ -11,7 +11,7 @@ from chalicelib.hel.entry import UserEntry
 from chalicelib.web import html, shelves
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.shelves import Work
+from chalicelib.web.slice import Work
 
 
 def render_user(request: Request, user: UserEntry) -> Response:
@@ -19,8 +19,8 @@ def render_user(request: Request, user: UserEntry) -> Response:
     return html.page(request, "hel/user.html", name=user.nickname, shelves=shelves.of(user.nickname))
 
 
-@shelves.shelf("OpenComputers packages")
-def _works_of(username: str) -> list[Work]:
+def works_of(username: str) -> list[Work]:
+    """The packages of a user."""
     values = [entry.value for entry in index.catalogue.snapshot().entries.values()]
     theirs = [value for value in values if username.lower() in map(str.lower, value.owners)]
     return [Work(value.name, value.short_description, f"/packages/{quote(value.name)}") for value in theirs]

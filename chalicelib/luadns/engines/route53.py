@@ -76,15 +76,15 @@ class Route53Engine(NoEngine):
         ]
 
 
-@jobs.handles(PUBLISH)
-def _publish(payload: Any) -> None:
+def publish(payload: Any) -> None:
+    """The job PUBLISH: see publishing.follow."""
     from chalicelib.luadns.engines import publishing
 
     publishing.follow(payload)
 
 
-@jobs.handles(UNPUBLISH)
-def _unpublish(payload: Any) -> None:
+def unpublish(payload: Any) -> None:
+    """The job UNPUBLISH: see publishing.unpublish."""
     from chalicelib.luadns.engines import publishing
 
     publishing.unpublish(payload)

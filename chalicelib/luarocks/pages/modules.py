@@ -7,10 +7,10 @@ from chalicelib import settings
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.luarocks import documents, index, search
 from chalicelib.luarocks.search import Query
-from chalicelib.web import html, shelves
+from chalicelib.web import html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.shelves import Work
+from chalicelib.web.slice import Work
 
 
 def render_module(request: Request, value: Value) -> Response:
@@ -36,9 +36,8 @@ def render_found(request: Request, found: list[Entry]) -> Response:
     )
 
 
-@shelves.shelf("LuaRocks modules")
-def _works_of(username: str) -> list[Work]:
-    """Nothing where whoever reads must have a key: names are a secret there, too."""
+def works_of(username: str) -> list[Work]:
+    """The public modules of a user; none where reading takes a key, as names are a secret there, too."""
     if settings.current().luarocks_reads != "public":
         return []
     found = search.find(index.catalogue.snapshot(), Query(user=username.lower(), sort="name"))

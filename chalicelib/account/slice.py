@@ -1,0 +1,14 @@
+"""What the account service declares: people's own accounts, for browsers and as an API."""
+
+from chalicelib.account import admin_routes, routes
+from chalicelib.account.pages import keys, log_in, members, settings, two_factor
+from chalicelib.account.service import service
+from chalicelib.web.slice import Slice
+
+account = Slice(
+    name="account",
+    title="Accounts",
+    service=service,
+    routes=(routes, admin_routes, log_in, settings, keys, two_factor, members),
+    paths=("/account", "/settings"),
+)

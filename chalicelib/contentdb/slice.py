@@ -1,0 +1,72 @@
+"""What ContentDB declares."""
+
+from chalicelib.contentdb import routes
+from chalicelib.contentdb.collections import routes as collection_routes
+from chalicelib.contentdb.downloads import routes as download_routes
+from chalicelib.contentdb.game import routes as client_routes
+from chalicelib.contentdb.game import text_routes
+from chalicelib.contentdb.media import files
+from chalicelib.contentdb.pages import package as package_page
+from chalicelib.contentdb.releases import check, publishing
+from chalicelib.contentdb.releases import routes as release_routes
+from chalicelib.contentdb.reviews import counts as review_counts
+from chalicelib.contentdb.reviews import index as review_index
+from chalicelib.contentdb.reviews import lifecycle
+from chalicelib.contentdb.reviews import routes as review_routes
+from chalicelib.contentdb.screenshots import routes as screenshot_routes
+from chalicelib.contentdb.service import service
+from chalicelib.contentdb.statistics import booking, compaction, counters, counting, history, scores
+from chalicelib.contentdb.statistics import routes as stats_routes
+from chalicelib.contentdb.store import index, permissions, reference
+from chalicelib.contentdb.store.tables import ContentDbItem
+from chalicelib.contentdb.users import routes as user_routes
+from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
+from chalicelib.web.slice import Shelf, Slice
+
+_DAILY = 86400
+
+contentdb = Slice(
+    name="contentdb",
+    title="Luanti ContentDB",
+    service=service,
+    routes=(
+        routes,
+        release_routes,
+        screenshot_routes,
+        review_routes,
+        collection_routes,
+        user_routes,
+        stats_routes,
+        text_routes,
+        client_routes,
+        download_routes,
+        package_page,
+    ),
+    paths=("/api", "/packages/{owner}/{name}", "/uploads", "/thumbnails", "/tasks"),
+    tables=(Table(ContentDbItem, areas=(files.AREA,), blobs_of=files.blobs_of, sealed=frozenset({"sealed"})),),
+    catalogues=(index.catalogue, review_index.catalogue, history.catalogue),
+    jobs=(
+        JobHandler(publishing.CHECK, check.check),
+        JobHandler(lifecycle.DROP_VOTES, lifecycle.drop_votes),
+        JobHandler(compaction.GATHER, compaction.gather_of_user),
+    ),
+    repeating_jobs=(
+        RepeatingJob("seed-contentdb", reference.seed_daily, every=_DAILY),
+        RepeatingJob("contentdb-book-downloads", booking.book, every=counting.SLOT),
+        RepeatingJob("contentdb-refresh-counters", counters.show_all, every=_DAILY),
+        RepeatingJob("contentdb-decay-scores", scores.decay, every=_DAILY),
+        RepeatingJob("contentdb-compact-statistics", compaction.compact, every=_DAILY),
+    ),
+    checks=(review_counts.faults,),
+    scopes=Scopes("package", "AUTHOR/NAME", r"[^\s:/]{1,100}/[^\s:/]{1,200}"),
+    ranks=permissions.RANKS,
+    works=Shelf("Luanti packages", package_page.works_of),
+    settings=(
+        "contentdb_max_upload",
+        "contentdb_git_networks",
+        "contentdb_strict_names",
+        "contentdb_screenshot_width",
+        "contentdb_screenshot_height",
+        "contentdb_blocked_domains",
+    ),
+)

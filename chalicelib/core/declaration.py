@@ -1,0 +1,148 @@
+"""What a slice declares of itself: tables, catalogues, jobs, keys, ranks, settings. `registry` reads declarations.
+
+A declaration does nothing by itself. Each service has one in its `slice.py`, and the core has one in `core/slice.py`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core.storage import Item
+
+if TYPE_CHECKING:
+    from chalicelib.core.catalogue import Catalogue
+
+BlobsOf = Callable[[Any], Iterable[str | None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something stored that cannot be right: its kind, its subject, what is wrong, and a function that repairs it."""
+
+    kind: str
+    subject: str
+    message: str
+    fix: Callable[[], object] | None = field(default=None, compare=False)
+
+
+def _no_blobs(item: Any) -> Iterable[str | None]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, by the model of all its items.
+
+    `blobs_of(item)` returns the keys of the blobs that an item needs; None is no key. Every blob below `areas` belongs
+    to this table: fsck removes a blob there that no item names and that is older than a day. `sealed` names the
+    attributes that are sealed for the item's `pk` (see sealing.seal).
+    """
+
+    model: type[Item]
+    areas: tuple[str, ...] = ()
+    blobs_of: BlobsOf = _no_blobs
+    sealed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class JobHandler:
+    """The function that runs the jobs of this name; it gets the job's payload and must be idempotent."""
+
+    name: str
+    run: Callable[[Any], None]
+
+    def call(self, payload: Any) -> None:
+        """Run one job."""
+        self.run(payload)
+
+
+@dataclass(frozen=True)
+class RepeatingJob:
+    """A job that runs once in every period of `every` seconds, aligned to the clock (86400: at midnight UTC)."""
+
+    name: str
+    run: Callable[[], None]
+    every: int
+
+    def call(self, payload: None) -> None:
+        """Run it once; it has no payload."""
+        self.run()
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """What a key of a service can be bound to: reading (`read`), or one thing (`module:NAME`).
+
+    `kind` is `module`; `form` is what people write after the colon, and `pattern` the regular expression for it.
+    """
+
+    kind: str
+    form: str
+    pattern: str
+
+    @property
+    def words(self) -> str:
+        """All of it for people."""
+        return f"read or {self.kind}:{self.form}"
+
+    def allow(self, scope: str) -> bool:
+        """Whether this is one of the scopes."""
+        return scope.isprintable() and re.fullmatch(f"read|{self.kind}:{self.pattern}", scope) is not None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A boolean attribute of accounts, off at first; and the names of both changes in the audit log."""
+
+    attribute: str
+    turned_on: str
+    turned_off: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """One slice. Everything but the name is optional.
+
+    `title` is its name for people. `transient_areas` are areas of blobs that no item names and that are removed after
+    a day. A service with `scopes` has keys of its own. `ranks` is the ladder of all ranks, lowest first; one slice at
+    most has one. `settings` names the fields of Settings that belong to the slice.
+    """
+
+    name: str
+    title: str = ""
+    tables: tuple[Table, ...] = ()
+    catalogues: tuple["Catalogue[Any]", ...] = ()
+    jobs: tuple[JobHandler, ...] = ()
+    repeating_jobs: tuple[RepeatingJob, ...] = ()
+    transient_areas: tuple[str, ...] = ()
+    checks: tuple[Callable[[], Iterable[Fault]], ...] = ()
+    scopes: Scopes | None = None
+    switches: tuple[Switch, ...] = ()
+    ranks: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+    @property
+    def every_job(self) -> Iterator[JobHandler | RepeatingJob]:
+        """Its jobs, the repeating ones among them."""
+        yield from self.jobs
+        yield from self.repeating_jobs
+
+    @property
+    def areas(self) -> Iterator[str]:
+        """The areas of all its blobs."""
+        for table in self.tables:
+            yield from table.areas
+        yield from self.transient_areas
+
+    def names(self) -> Iterator[str]:
+        """Every name that no other slice may declare, each with its kind: `job luarocks-sweep`."""
+        yield f"slice {self.name}"
+        yield from (f"table {table.model.Meta.table_name}" for table in self.tables)
+        yield from (f"catalogue {catalogue.name}" for catalogue in self.catalogues)
+        yield from (f"job {job.name}" for job in self.every_job)
+        yield from (f"blob area {area}" for area in self.areas)
+        yield from (f"switch {switch.attribute}" for switch in self.switches)
+        yield from (f"setting {name}" for name in self.settings)
+        if self.ranks:
+            yield "ladder of ranks"

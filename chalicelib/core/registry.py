@@ -1,0 +1,127 @@
+"""The slices of this server in one place. `app.py` lists them and installs the list; everything else reads it here.
+
+Two declarations of one name are refused when the list is installed, with both slices named.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BooleanAttribute
+
+from chalicelib.core.declaration import Declaration, Fault, JobHandler, RepeatingJob, Scopes, Switch, Table
+from chalicelib.core.storage import Item
+from chalicelib.core.tables import Account
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.core.catalogue import Catalogue
+
+CORE_RANKS = ("BANNED", "MEMBER", "MODERATOR", "ADMIN")  # the core's own ladder; a slice may put ranks between
+
+
+class DeclarationError(ValueError):
+    """The declarations of the slices do not fit together."""
+
+
+class Registry:
+    """What all slices declare, by name. Raises DeclarationError for two of one name, or for what cannot be."""
+
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
+        self.declarations = tuple(declarations)
+        _check_names(self.declarations)
+        _check_areas(self.declarations)
+        _check_settings(self.declarations)
+        every = self.declarations
+        self.tables: dict[type[Item], Table] = {table.model: table for each in every for table in each.tables}
+        self.catalogues: dict[str, Catalogue[Any]] = {one.name: one for each in every for one in each.catalogues}
+        self.jobs: dict[str, JobHandler | RepeatingJob] = {job.name: job for each in every for job in each.every_job}
+        self.scopes: dict[str, Scopes] = {each.name: each.scopes for each in every if each.scopes}
+        self.switches: dict[str, Switch] = {switch.attribute: switch for each in every for switch in each.switches}
+        self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
+        _check_ranks(self.ranks)
+
+    @property
+    def repeating_jobs(self) -> dict[str, RepeatingJob]:
+        """The jobs that repeat, by name."""
+        return {name: job for name, job in self.jobs.items() if isinstance(job, RepeatingJob)}
+
+    @property
+    def models(self) -> list[type[Item]]:
+        """The model of every table."""
+        return list(self.tables)
+
+    @property
+    def area_prefixes(self) -> tuple[str, ...]:
+        """Every area of blobs, as the beginning of its blobs' keys."""
+        return tuple(f"{area}/" for each in self.declarations for area in each.areas)
+
+    def faults(self) -> Iterator[Fault]:
+        """What the slices' own checks find."""
+        for each in self.declarations:
+            for check in each.checks:
+                yield from check()
+
+
+_current: Registry | None = None
+
+
+def current() -> Registry:
+    """The installed list. Raises RuntimeError before one is installed."""
+    if _current is None:
+        raise RuntimeError("no slices are installed: import app first")
+    return _current
+
+
+def install(declarations: Iterable[Declaration]) -> Registry:
+    """Put a list of slices in force for this process. Raises DeclarationError."""
+    global _current
+    _current = Registry(declarations)
+    for attribute in _current.switches:
+        Account.extend(attribute, BooleanAttribute(default=False))
+    return _current
+
+
+@contextmanager
+def including(*more: Declaration) -> Iterator[Registry]:
+    """Put more slices in force for a while. Raises DeclarationError."""
+    global _current
+    before = current()
+    try:
+        yield install((*before.declarations, *more))
+    finally:
+        _current = before
+
+
+def _check_names(declarations: Iterable[Declaration]) -> None:
+    owners: dict[str, str] = {}
+    for each in declarations:
+        for name in each.names():
+            if name in owners:
+                raise DeclarationError(f"The {name} is declared by {owners[name]} and by {each.name}.")
+            owners[name] = each.name
+
+
+def _check_areas(declarations: Iterable[Declaration]) -> None:
+    """No area lies in another one: fsck would take the blobs of one for forgotten blobs of the other."""
+    owners = {f"{area}/": each.name for each in declarations for area in each.areas}
+    for area, owner in owners.items():
+        for outer in owners:
+            if area != outer and area.startswith(outer):
+                raise DeclarationError(f"The blob area {area} of {owner} lies in {outer} of {owners[outer]}.")
+
+
+def _check_settings(declarations: Iterable[Declaration]) -> None:
+    known = {field.name for field in fields(Settings)}
+    for each in declarations:
+        for name in each.settings:
+            if name not in known:
+                raise DeclarationError(f"There is no setting {name}, which {each.name} declares.")
+
+
+def _check_ranks(ranks: tuple[str, ...]) -> None:
+    if tuple(rank for rank in ranks if rank in CORE_RANKS) != CORE_RANKS:
+        raise DeclarationError(f"A ladder of ranks has these once, in this order: {', '.join(CORE_RANKS)}.")
+    if len(set(ranks)) != len(ranks):
+        raise DeclarationError("A ladder of ranks names each rank once.")

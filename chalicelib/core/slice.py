@@ -1,0 +1,36 @@
+"""The core's own declaration: what every service stands on."""
+
+from chalicelib.core import catalogue, change_log, uploads
+from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob, Table
+from chalicelib.core.tables import CoreItem
+
+core = Declaration(
+    name="core",
+    tables=(
+        Table(
+            CoreItem,
+            areas=(change_log.AREA,),
+            blobs_of=change_log.blobs_of,
+            sealed=frozenset({"sealed_secret"}),
+        ),
+    ),
+    jobs=(JobHandler(catalogue.FOLD, catalogue.fold),),
+    repeating_jobs=(
+        RepeatingJob("fold-catalogues", catalogue.fold_all, every=86400),
+        RepeatingJob("drop-upload-slots", uploads.drop_ended, every=uploads.LIFETIME),
+    ),
+    transient_areas=(uploads.AREA,),
+    settings=(
+        "tables",
+        "region",
+        "blobs",
+        "key_file",
+        "kms_key",
+        "queue",
+        "base_url",
+        "max_body",
+        "max_answer",
+        "registration",
+        "registration_rate",
+    ),
+)

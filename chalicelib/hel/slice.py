@@ -1,0 +1,33 @@
+"""What Hel declares."""
+
+from chalicelib.core.declaration import RepeatingJob, Scopes, Table
+from chalicelib.hel import index, routes, users
+from chalicelib.hel.pages import users as user_pages
+from chalicelib.hel.tables import HelItem
+from chalicelib.web.slice import Shelf, Slice
+
+hel = Slice(
+    name="hel",
+    title="Hel",
+    service=routes.service,
+    routes=(routes,),
+    paths=("/packages", "/hel", "/auth", "/users", "/profile"),
+    tables=(Table(HelItem, areas=(index.AREA,), blobs_of=index.blobs_of),),
+    catalogues=(index.catalogue, users.catalogue),
+    repeating_jobs=(
+        RepeatingJob("hel-counts", index.refresh, every=index.REFRESH_EVERY),
+        RepeatingJob("hel-users", users.refresh, every=users.REFRESH_EVERY),
+    ),
+    scopes=Scopes("package", "NAME", r"[^\s:/]{1,100}"),
+    works=Shelf("OpenComputers packages", user_pages.works_of),
+    settings=(
+        "hel_short_description",
+        "hel_page",
+        "hel_longest_page",
+        "hel_packages",
+        "hel_package_bytes",
+        "hel_file_bytes",
+        "hel_largest_file",
+        "hel_origins",
+    ),
+)

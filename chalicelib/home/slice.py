@@ -1,0 +1,13 @@
+"""What the front door declares: the root of the host, and the paths that no service has."""
+
+from chalicelib.home import routes
+from chalicelib.web.slice import Slice
+
+home = Slice(
+    name="home",
+    title="Moonbase",
+    service=routes.service,
+    routes=(routes,),
+    paths=("/", "/{file}/{below}", "/favicon.svg", "/healthz", routes.UPLOADS),
+    upload_path=routes.UPLOADS,
+)

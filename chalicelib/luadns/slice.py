@@ -1,0 +1,40 @@
+"""What LuaDNS declares."""
+
+from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
+from chalicelib.luadns import auth, journal, routes, zones
+from chalicelib.luadns.engines import route53
+from chalicelib.luadns.tables import LuaDnsItem
+from chalicelib.web.slice import Slice
+
+luadns = Slice(
+    name="luadns",
+    title="LuaDNS",
+    service=routes.service,
+    routes=(routes,),
+    paths=("/v1",),
+    tables=(Table(LuaDnsItem, areas=(journal.AREA,), blobs_of=journal.blobs_of),),
+    jobs=(
+        JobHandler(journal.SETTLE, journal.settle_stored),
+        JobHandler(zones.CLEAR, zones.clear),
+        JobHandler(route53.PUBLISH, route53.publish),
+        JobHandler(route53.UNPUBLISH, route53.unpublish),
+    ),
+    scopes=Scopes("zone", "NAME", r"[^\s:]{1,300}"),
+    switches=(Switch(auth.SWITCH, "luadns.enable", "luadns.disable"),),
+    settings=(
+        "luadns_engine",
+        "luadns_self_service",
+        "luadns_name_servers",
+        "luadns_hostmaster",
+        "luadns_rate",
+        "luadns_ttl",
+        "luadns_max_zones",
+        "luadns_max_records",
+        "luadns_delegation_set",
+        "luadns_forwarders",
+        "luadns_transfer_to",
+        "luadns_redirect_to",
+        "luadns_forward_to",
+        "luadns_max_content",
+    ),
+)

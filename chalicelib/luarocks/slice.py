@@ -1,0 +1,23 @@
+"""What LuaRocks declares."""
+
+from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
+from chalicelib.luarocks import downloads, index, owner_routes, read_routes, removal, routes
+from chalicelib.luarocks.pages import modules as module_pages
+from chalicelib.luarocks.service import service
+from chalicelib.luarocks.tables import LuaRocksItem
+from chalicelib.web.slice import Shelf, Slice
+
+luarocks = Slice(
+    name="luarocks",
+    title="LuaRocks",
+    service=service,
+    routes=(routes, owner_routes, read_routes),
+    paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules"),
+    tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of),),
+    catalogues=(index.catalogue,),
+    jobs=(JobHandler(removal.SWEEP, removal.sweep),),
+    repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.add_up, every=downloads.ADD_UP_EVERY),),
+    scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
+    works=Shelf("LuaRocks modules", module_pages.works_of),
+    settings=("luarocks_reads", "luarocks_tool_version", "luarocks_max_upload"),
+)

@@ -1,0 +1,64 @@
+"""The declaration of a service: to what core/declaration.py has, its routes, its paths and what it provides to pages.
+
+A provider that comes later (search, what waits for moderators, events, statistics) is one more optional field.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from chalicelib.core import registry
+from chalicelib.core.declaration import Declaration
+from chalicelib.web.request import Request
+from chalicelib.web.service import Service
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that a user has published; `path` begins with a slash."""
+
+    name: str
+    summary: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The public works of users in one service: `works_of(username)`, the name in the letter case of the account."""
+
+    title: str
+    works_of: Callable[[str], list[Work]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Declaration):
+    """A service.
+
+    `routes` are the modules that declare routes on `service`. It answers at and below each of `paths`, unless another
+    slice has a path further down. `upload_path` is where this server takes the files of upload slots.
+    """
+
+    service: Service
+    routes: tuple[ModuleType, ...]
+    paths: tuple[str, ...]
+    works: Shelf | None = None
+    upload_path: str | None = None
+
+    def names(self) -> Iterator[str]:
+        yield from super().names()
+        yield from (f"path {path}" for path in self.paths)
+        if self.works:
+            yield f"shelf {self.works.title}"
+        if self.upload_path:
+            yield "path of uploads"
+
+
+def installed() -> Iterator[Slice]:
+    """The services of this server, in the order of app.py."""
+    return (each for each in registry.current().declarations if isinstance(each, Slice))
+
+
+def upload_url(request: Request) -> str:
+    """Where this server takes the files of upload slots, as the client writes it."""
+    path = next(each.upload_path for each in installed() if each.upload_path)
+    return request.base_url + path
