@@ -6,6 +6,9 @@ DATA ?= ./data
 DNS_PORT ?= 0
 PYTHON ?= python3
 
+# For `make test`: `all` runs every test in both worlds, see CONTRIBUTING.md.
+WORLDS ?= default
+
 # On AWS: the stack; for `make deploy` its parameters (SET="HostName=... Certificate=..."), an earlier version
 # (ARTEFACT=previous), and whether to replace resources with data (FORCE=yes). `make remove DATA=yes` deletes those.
 STAGE ?= prod
@@ -29,7 +32,7 @@ local: install
 help:
 	@echo 'make serve      one machine: HOST= PORT= DATA= DNS_PORT='
 	@echo 'make local      the same under chalice local, for development: HOST= PORT= DATA='
-	@echo 'make test       the tests; make check: format, lint, types, tests; make format'
+	@echo 'make test       the tests: WORLDS=all; make check: format, lint, types, tests; make format'
 	@echo 'make package    write the package for AWS to build/: STAGE='
 	@echo 'make rehearse   deploy the package to an emulator of AWS, and use it with real clients'
 	@echo 'make deploy     create or update a stack on AWS: STAGE= STACK= SET="NAME=VALUE ..." ARTEFACT= FORCE=yes YES=yes'
@@ -41,7 +44,7 @@ install: $(VENV)/serve
 clients: $(VENV)-clients/ready
 
 test: $(VENV)/dev $(VENV)/ministack clients
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile --worlds $(WORLDS)
 
 check: lint test
 

@@ -21,7 +21,7 @@ from chalicelib.core import credentials
 from chalicelib.core.tables import Account
 from tests import aws_calls, people, rights
 from tests.client import Client
-from tests.worlds import WORLDS, world
+from tests.worlds import EMBEDDED, WORLDS, world
 
 # In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -32,11 +32,17 @@ aws_calls.listen(rights.called)
 botocore.register_initializer(rights.listen)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--worlds", choices=("default", "all"), default="default", help="all: every test in both worlds")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test runs in the worlds of its mark; without one in both."""
+    """A test runs in the worlds of its mark. Without one it runs in the embedded world, and in both if it counts calls
+    or with `--worlds all`."""
     if "aws" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker("worlds")
-        metafunc.parametrize("aws", mark.args if mark else WORLDS, indirect=True)
+        both = "calls" in metafunc.fixturenames or metafunc.config.getoption("worlds") == "all"
+        metafunc.parametrize("aws", mark.args if mark else WORLDS if both else [EMBEDDED], indirect=True)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ BUCKET = "moonbase-test"
 moto_only = pytest.mark.worlds(MOTO)
 # For threads too: moto undoes a cancelled transaction by putting the whole table back, and loses what others wrote.
 embedded_only = pytest.mark.worlds(EMBEDDED)
+both_worlds = pytest.mark.worlds(*WORLDS)
 
 
 @contextmanager

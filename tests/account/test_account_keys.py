@@ -11,7 +11,9 @@ from chalicelib.core import audit, credentials, two_factor
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "package:thing", "luadns": "zone:a.test"}

@@ -11,6 +11,9 @@ import time_machine
 from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.tables import Account, Enrolling, TwoFactor
 from tests.account.person import LogIn, Person, nothing_stored, refused
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 Clock = time_machine.Traveller
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)

@@ -12,6 +12,9 @@ from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, published, refusal, release, screenshot, token
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 LAMPS = "/api/packages/Alice/lamps/"
 READY = {"ai_disclosure": "NONE"}

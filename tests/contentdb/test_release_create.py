@@ -12,6 +12,9 @@ from chalicelib.core.tables import Account, Job
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, refusal, token
 from tests.contentdb.made import MOD, checked, fetched, released, upload, zipped
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 NEW = "/api/packages/Alice/mymod/releases/new/"
 HASH = "8ef74deec170a8ce789f6055a59d43876d16a7ea"

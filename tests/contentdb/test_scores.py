@@ -13,6 +13,7 @@ from chalicelib.core.tables import Account
 from tests.aws_calls import dies
 from tests.client import Client
 from tests.contentdb.builders import count, draft, published
+from tests.worlds import both_worlds
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +121,7 @@ def test_points_that_no_list_shows_yet_fade_as_well(client: Client) -> None:
     assert points("Alice/lamps") == [9.3]
 
 
+@both_worlds
 def test_whenever_a_process_dies_over_it_scores_fade_once(client: Client, clock: Any) -> None:
     keys = ("Alice/lamps", "Alice/doors")
     for key in keys:

@@ -21,6 +21,7 @@ from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
 from tests.client import Client
 from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
+from tests.worlds import both_worlds
 
 TODAY = "2026-03-10"
 PATH = "/api/packages/Alice/lamps/stats/"
@@ -247,6 +248,7 @@ def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> 
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
 
 
+@both_worlds
 def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(client: Client, old: int) -> None:
     before = answers(client)
     days = list(DailyStats.query(history.stats_pk(old)))
@@ -266,6 +268,7 @@ def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(clie
     assert died_after > 6
 
 
+@both_worlds
 def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(client: Client, old: int) -> None:
     before = answers(client)
     published("Alice/doors")
@@ -349,6 +352,7 @@ def test_what_was_counted_before_there_was_a_catalogue_is_shown(client: Client, 
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
 
 
+@both_worlds
 def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client: Client, lamps: int) -> None:
     died_after = 0
     while True:

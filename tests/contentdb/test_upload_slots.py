@@ -11,7 +11,9 @@ from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import draft, refusal, token
 from tests.contentdb.made import MOD, checked, fetched, picture, zipped
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 NEW = "/api/packages/Alice/mymod/releases/new/"
 

@@ -11,9 +11,9 @@ from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
 from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, CoreItem, now
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 LONGEST_PASSWORD = "p" * 1024
 
 

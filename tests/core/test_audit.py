@@ -10,8 +10,9 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, AuditEntry, Claim, Credential
+from tests.worlds import both_worlds
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 
 
 def write(*entries: AuditEntry) -> None:

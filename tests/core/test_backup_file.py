@@ -25,7 +25,9 @@ from tests.client import Client
 from tests.hel.builders import package
 from tests.luarocks.builders import rockspec
 from tests.servers import rock
-from tests.worlds import embedded_only, world
+from tests.worlds import both_worlds, embedded_only, world
+
+pytestmark = both_worlds
 
 WAYS = [("embedded", "moto"), ("moto", "embedded"), ("embedded", "embedded"), ("moto", "moto")]
 SECRET = "JBSWY3DPEHPK3PXP"

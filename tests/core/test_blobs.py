@@ -15,11 +15,11 @@ from chalicelib import settings
 from chalicelib.core import blobs
 from chalicelib.core.blobs import Blob
 from chalicelib.core.errors import Busy, Full, NotFound
-from tests.worlds import embedded_only, moto_only
+from tests.worlds import both_worlds, embedded_only, moto_only
 
 CONTENT = b"\x00\xff bytes \r\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 
 
 def directory() -> Path:

@@ -21,9 +21,9 @@ from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Change, Claim, Fold, Head, Job
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AROUND = b"\x81\xa4text\xda\xff\xff"  # msgpack around the text of {"text": "..."}, shorter than 64 KB
 LARGE = {"text": "x" * change_log.LARGE_ENTRY}

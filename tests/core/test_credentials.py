@@ -13,9 +13,9 @@ from chalicelib.core.caller import Caller, allows
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVERYTHING = {"read", "write", "module:", "module:say", "module:sa", "module:other", "zone:example.org", "package:a/b"}
 

@@ -17,9 +17,9 @@ from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
 from tests.client import Client
 from tests.core.test_backup_file import ignore, publish
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 TWO_DAYS = 2 * 86400
 
 

@@ -12,8 +12,9 @@ from chalicelib.core.declaration import Declaration, JobHandler
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import CoreItem, Job, Repeat
 from tests.web.gateway_events import sample
+from tests.worlds import both_worlds
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 done: list[Any] = []
 
 

@@ -19,9 +19,9 @@ from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Claim, Job
-from tests.worlds import embedded_only, moto_only
+from tests.worlds import both_worlds, embedded_only, moto_only
 
-pytestmark = pytest.mark.usefixtures("aws", "quiet")
+pytestmark = [pytest.mark.usefixtures("aws", "quiet"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 done: list[Any] = []

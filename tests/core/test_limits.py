@@ -10,9 +10,9 @@ import time_machine
 from chalicelib.core import limits
 from chalicelib.core.errors import Busy, TooMany
 from chalicelib.core.tables import Window
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
 
 

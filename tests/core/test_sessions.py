@@ -6,8 +6,9 @@ from chalicelib.core import accounts, credentials, sessions, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import NotFound, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Credential
+from tests.worlds import both_worlds
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 DEVICE = Device("203.0.113.7", "curl/8")
 
 

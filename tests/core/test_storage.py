@@ -16,9 +16,9 @@ from chalicelib.core.errors import Busy, Conflict, CoreError, Forbidden, NotFoun
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, Counter, now
 from tests.aws_calls import refusing
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 Add = Callable[[Transaction, CoreError | None], None]
 
 

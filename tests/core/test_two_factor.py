@@ -15,9 +15,9 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound, SecondFactorRequired, TooMany, Unauthenticated
 from chalicelib.core.tables import Account, Credential, TwoFactor
 from chalicelib.core.two_factor import Enrolment, NotEnabled
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)  # in the middle of a time step, at the start of a window
 
 

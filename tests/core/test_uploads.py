@@ -12,7 +12,9 @@ from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, UploadSlot
 from chalicelib.core.uploads import Slot
-from tests.worlds import embedded_only, moto_only
+from tests.worlds import both_worlds, embedded_only, moto_only
+
+pytestmark = both_worlds
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -15,7 +15,9 @@ from chalicelib.hel import counts, index
 from chalicelib.hel.tables import File, HelItem, Usage
 from tests.client import Client, Reply
 from tests.hel.builders import Create, package, refusal, success
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 CODE = b"print('moon')\n"
 SHA256 = hashlib.sha256(CODE).hexdigest()

@@ -13,6 +13,9 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply
 from tests.hel.builders import Create, listed, package, refusal, shown, stored, success
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,9 @@ from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
 from tests.client import Client
 from tests.hel.builders import Create, package
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 
 def faults() -> list[str]:

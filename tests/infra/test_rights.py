@@ -24,7 +24,9 @@ from tests.luadns.api import key_for
 from tests.luarocks.builders import rock, rockspec
 from tests.rights import API, CLOCK, QUEUE, Right
 from tests.web.gateway_events import sample
-from tests.worlds import moto_only
+from tests.worlds import both_worlds, moto_only
+
+pytestmark = both_worlds
 
 BOTH = (CLOCK, QUEUE)
 Found = set[tuple[str, str]]

@@ -10,7 +10,9 @@ from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.luadns.api import LuaDns, key_for, refused, stored, wrong
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 MOMENT = 1_421_501_178.5
 SHOWN = (

@@ -13,7 +13,9 @@ from chalicelib.luadns.tables import Zone
 from chalicelib.luadns.zone_data import name_of
 from standalone.dns.zones import Zones
 from tests.luadns.api import LuaDns
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 ROWS = [
     ("www", "A", "192.0.2.1"),

@@ -8,6 +8,9 @@ from chalicelib.core import blobs, credentials, two_factor, uploads
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 NAME = "a-1.0-1.src.rock"
 

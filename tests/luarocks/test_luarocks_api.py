@@ -14,6 +14,9 @@ from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client
 from tests.luarocks.builders import Upload, rock, rockspec
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 LETTERS = "invalid characters, only alphanumeric, period, underscore, and hyphen allowed"
 MOMENT = "2026-01-02 03:04:05"

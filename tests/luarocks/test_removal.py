@@ -10,6 +10,9 @@ from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 
 @pytest.fixture

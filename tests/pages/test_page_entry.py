@@ -11,6 +11,9 @@ from chalicelib.core import accounts, invitations, two_factor
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
 from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, code_of
+from tests.worlds import both_worlds
+
+pytestmark = both_worlds
 
 NEW = {"username": "carol", "email": "carol@example.org", "password": "a long walk"}
 

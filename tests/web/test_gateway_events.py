@@ -23,7 +23,9 @@ from tests.hel.builders import package
 from tests.luadns.api import key_for
 from tests.luarocks.builders import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event, sample
-from tests.worlds import embedded_only
+from tests.worlds import both_worlds, embedded_only
+
+pytestmark = both_worlds
 
 RESOURCES = Resources(moonbase.app.routes)
 PLACES = sorted(moonbase.site.tree.places(), key=lambda place: place.path)
