@@ -1,4 +1,4 @@
-"""Fixtures of the tests of pages: headless Chromium, a server of its own, and windows."""
+"""Fixtures of the tests of pages: headless Chromium, a server, and browser windows, real and simulated."""
 
 from collections.abc import Iterator
 

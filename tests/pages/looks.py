@@ -1,4 +1,4 @@
-"""What every page must look like: checked in Chromium by axe, in both colour schemes and two widths."""
+"""The check of every page in Chromium: by axe, in both colour schemes and two widths."""
 
 import os
 from itertools import product
@@ -7,11 +7,11 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-_SHOTS = os.environ.get("MOONBASE_SHOTS")  # a directory for a picture of every page that is looked at
+_SHOTS = os.environ.get("MOONBASE_SHOTS")  # a directory for screenshots of every page that is checked
 
 
 def look(page: Page, name: str) -> None:
-    """Look at a page by day and by night, on a phone and on a desk: axe finds nothing, and nothing sticks out."""
+    """Check a page in light and dark mode, on phone and desktop widths: axe finds nothing, and nothing overflows."""
     for scheme, width in product(("light", "dark"), (360, 1280)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 800})
