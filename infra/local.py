@@ -1,6 +1,6 @@
 """Chalice's own server on the embedded storage: what `make local` runs.
 
-It shows how Chalice itself handles the app. docs/aws.md lists what it cannot do; `make serve` is for use.
+It shows how Chalice itself handles the app. docs/aws.md lists its limits; for real use run `make serve`.
 """
 
 import logging.config

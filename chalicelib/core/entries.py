@@ -1,4 +1,4 @@
-"""Entries of catalogues as bytes: msgpack of typed structs, see docs/decisions/0024-typed-entries.md.
+"""Entries of catalogues as bytes: msgpack of typed structs, see docs/decisions/0025-typed-entries.md.
 
 Structs are encoded by position. So a field is only ever appended, with a default, and the catalogue's shape number is
 raised with it: older code ignores what it does not know, newer code fills in what older code did not write.
