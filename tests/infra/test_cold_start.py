@@ -12,7 +12,8 @@ import pytest
 
 from infra.stages import ROOT
 
-EVERYWHERE = {"botocore", "orjson", "pynamodb"}  # of requirements.txt; and Chalice, which is in the package anyway
+# Of requirements.txt, beside Chalice, which is in the package anyway. The entries of all services are msgspec structs.
+EVERYWHERE = {"botocore", "msgspec", "orjson", "pynamodb"}
 
 # A rock is published; then the bytes are in a bucket, and the process has just started.
 READS = """
