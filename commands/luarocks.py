@@ -7,7 +7,8 @@ import click
 from commands.rocks_import import import_rocks
 
 if TYPE_CHECKING:
-    from chalicelib.core.snapshots import Entry, Value
+    from chalicelib.core.snapshots import Entry
+    from chalicelib.luarocks.entry import ModuleEntry
 
 
 class ModuleName(click.ParamType[tuple[str, str]]):
@@ -204,22 +205,22 @@ def _archive(module: tuple[str, str], version: str | None, *, archived: bool) ->
     return _shown(modules.edit(*module, None, archived=archived))
 
 
-def _shown(entry: "Entry | None") -> dict[str, Any]:
+def _shown(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
     return _row(entry.value) if entry else {}
 
 
-def _row(value: "Value") -> dict[str, Any]:
-    from chalicelib.luarocks import documents, entries
+def _row(value: "ModuleEntry") -> dict[str, Any]:
+    from chalicelib.luarocks import documents, entry
 
-    archived = [name for name, version in value["versions"].items() if version.get("archived")]
+    archived = [name for name, version in value.versions.items() if version.archived]
     return {
-        "module": f"{value['user']}/{value['name']}",
-        "owners": ", ".join([value["user"], *value.get("owners", {})]),
-        "invited": ", ".join(value.get("invited", {})) or None,
-        "root": value.get("in_root", False),
-        "archived": value.get("archived", False),
-        "manifests": ", ".join(value.get("manifests", [])) or None,
+        "module": f"{value.user}/{value.name}",
+        "owners": ", ".join([value.user, *value.owners]),
+        "invited": ", ".join(value.invited) or None,
+        "root": value.in_root,
+        "archived": value.archived,
+        "manifests": ", ".join(value.manifests) or None,
         "versions": ", ".join(documents.newest_first(value)),
         "archived_versions": ", ".join(archived) or None,
-        "downloads": entries.downloads(value),
+        "downloads": entry.downloads(value),
     }

@@ -13,7 +13,7 @@ from commands.rocks_sources import ROCK, ROCKSPEC, RocksServer, Source, Tree
 
 if TYPE_CHECKING:
     from chalicelib.core.caller import Caller
-    from chalicelib.core.snapshots import Value
+    from chalicelib.luarocks.entry import ModuleEntry
 
 _AT_ONCE = 8  # files that are read in parallel
 
@@ -118,7 +118,7 @@ class Importer:
         module = self._module(name, version)
         if module is None:
             raise NotFound("There is no such version.")
-        target = rocks.Target(module, version, module["versions"][version]["id"])
+        target = rocks.Target(module, version, module.versions[version].id)
         rocks.publish_rock(self._caller, target, f"{name}{filename[len(name) :]}", content, signature)
         self.report.rocks += 1
 
@@ -134,9 +134,9 @@ class Importer:
     def _is_here(self, filename: str) -> bool:
         name, version, arch = _named(filename)
         module = self._module(name, version)
-        return module is not None and (arch is None or arch in module["versions"][version]["rocks"])
+        return module is not None and (arch is None or arch in module.versions[version].rocks)
 
-    def _module(self, name: str, version: str) -> "Value | None":
+    def _module(self, name: str, version: str) -> "ModuleEntry | None":
         """The module of this name that the account may publish, if it has this version; else None."""
         from chalicelib.luarocks import index, rocks
 

@@ -52,7 +52,7 @@ class Catalogue(Generic[E]):
         self.codec = Codec(kinds, shape)
         self.entities = entities
         self.without_counters = without_counters
-        self._reload = reload
+        self.reload = reload
         self._log = ChangeLog(name, self.codec)
         self._snapshot: Snapshot[E] = Snapshot(0, 0, {})
         self._publishing = Lock(f"catalogue-{name}")
@@ -220,7 +220,7 @@ class Catalogue(Generic[E]):
         value = self._log.read_value(change)
         if value is None or change.shape >= self.codec.shape:
             return value
-        return self._reload(change.key, value) or value
+        return self.reload(change.key, value) or value
 
 
 def fold(payload: Mapping[str, str]) -> None:

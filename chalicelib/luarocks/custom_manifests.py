@@ -12,11 +12,13 @@ from pynamodb.expressions.update import Action
 from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
+from chalicelib.core.entries import replace
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, now
 from chalicelib.luarocks import index, modules
+from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.tables import Manifest
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -96,10 +98,10 @@ def delete(name: str, by: Caller | None) -> None:
     writes.commit()
 
 
-def add(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
+def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """List a module in a manifest. Raises Invalid, NotFound or Forbidden."""
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         manifest = get(name)
         if not _is_admin(manifest, by):
             may = by is not None and manifest.is_open and modules.is_owner(entry.value, by)
@@ -109,39 +111,36 @@ def add(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
         if other is not None and other.key == entry.key:
             return {}
         if other is not None:
-            raise Invalid(f"Manifest already has a module named `{entry.value['name']}`")
+            raise Invalid(f"Manifest already has a module named `{entry.value.name}`")
         _count(writes, manifest, 1)
         modules.record(writes, entry.value, by, "manifest.add", manifest=manifest.name)
-        return {entry.key: modules.change(entry.value, writes, manifests=[*_of(entry.value), manifest.name])}
+        listed = replace(entry.value, manifests=(*entry.value.manifests, manifest.name))
+        return {entry.key: modules.change(entry.value, listed, writes)}
 
     return modules.alter(user, module, decide)
 
 
-def remove(name: str, user: str, module: str, by: Caller | None) -> Entry | None:
+def remove(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """Take a module out of a manifest; its owners may, too. Raises NotFound or Forbidden."""
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         manifest = get(name)
         if not _is_admin(manifest, by):
             modules.require_owner(entry.value, by)
-        if manifest.name not in _of(entry.value):
+        if manifest.name not in entry.value.manifests:
             raise NotFound("The manifest does not list this module.")
-        rest = [each for each in _of(entry.value) if each != manifest.name]
+        rest = tuple(each for each in entry.value.manifests if each != manifest.name)
         _count(writes, manifest, -1)
         modules.record(writes, entry.value, by, "manifest.remove", manifest=manifest.name)
-        return {entry.key: modules.change(entry.value, writes, manifests=rest)}
+        return {entry.key: modules.change(entry.value, replace(entry.value, manifests=rest), writes)}
 
     return modules.alter(user, module, decide)
 
 
-def uncount(writes: Transaction, value: Value) -> None:
+def uncount(writes: Transaction, value: ModuleEntry) -> None:
     """Note in its manifests that a module goes."""
-    for name in _of(value):
+    for name in value.manifests:
         _count(writes, get(name), -1)
-
-
-def _of(value: Value) -> list[str]:
-    return list(value.get("manifests", ()))
 
 
 def _count(writes: Transaction, manifest: Manifest, change: int) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Value
-from chalicelib.luarocks import entries, search, versions, wire
+from chalicelib.core.snapshots import Entry
+from chalicelib.luarocks import search, versions, wire
+from chalicelib.luarocks.entry import ModuleEntry, downloads
 from chalicelib.luarocks.search import Query
 from chalicelib.luarocks.tables import Manifest
 from chalicelib.web.conditional import etag_of
@@ -29,34 +30,34 @@ def parse_query(request: Request) -> Query:
     )
 
 
-def render_found(request: Request, found: list[Entry]) -> Response:
+def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
     """One page of a search. Raises Invalid."""
     return _with_etag(json_response(found_document(request, found)))
 
 
-def render_module(request: Request, entry: Entry) -> Response:
+def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
     """All that is public of a module."""
     return _with_etag(json_response(document(request, entry.value)))
 
 
-def found_document(request: Request, found: list[Entry]) -> dict[str, Any]:
+def found_document(request: Request, found: list[Entry[ModuleEntry]]) -> dict[str, Any]:
     """`limit` modules of a search from `offset` on. Raises Invalid."""
     offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
     page = [_brief(request, entry) for entry in found[offset : offset + limit]]
     return {"modules": page, "total": len(found), "offset": offset, "limit": limit}
 
 
-def document(request: Request, value: Value) -> dict[str, Any]:
+def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
     """A module with its versions, newest first, and their files with links to them."""
     return {
-        "module": {**_module(request, value), "owners": [value["user"], *value.get("owners", {})]},
+        "module": {**_module(request, value), "owners": [value.user, *value.owners]},
         "versions": [_version(request, value, name) for name in newest_first(value)],
     }
 
 
-def owners_document(request: Request, value: Value) -> dict[str, Any]:
+def owners_document(request: Request, value: ModuleEntry) -> dict[str, Any]:
     """What the owners of a module see of it besides: whom they have invited."""
-    return {**document(request, value), "invited": list(value.get("invited", {}))}
+    return {**document(request, value), "invited": list(value.invited)}
 
 
 def manifest_row(manifest: Manifest) -> dict[str, Any]:
@@ -74,79 +75,78 @@ def manifest_row(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def newest_first(value: Value) -> list[str]:
+def newest_first(value: ModuleEntry) -> list[str]:
     """The names of a module's versions in LuaRocks' order."""
-    return sorted(value["versions"], key=versions.order, reverse=True)
+    return sorted(value.versions, key=versions.order, reverse=True)
 
 
-def file_url(request: Request, value: Value, filename: str) -> str:
+def file_url(request: Request, value: ModuleEntry, filename: str) -> str:
     """Where a file of a module is: at the root when the module is there, as clients ask for it."""
-    root = "" if value.get("in_root") else f"/manifests/{value['user']}"
+    root = "" if value.in_root else f"/manifests/{value.user}"
     return f"{request.base_url}{root}/{filename}"
 
 
-def files(request: Request, value: Value, name: str) -> list[dict[str, Any]]:
+def files(request: Request, value: ModuleEntry, name: str) -> list[dict[str, Any]]:
     """The files of a version: its rockspec, then its rocks by arch."""
-    version = value["versions"][name]
-    counts = version.get("downloads", {})
-    stored = [("rockspec", version, f"{value['name']}-{name}.rockspec")]
-    stored += [(arch, rock, rock["rock_fname"]) for arch, rock in sorted(version["rocks"].items())]
+    version = value.versions[name]
+    stored = [("rockspec", version.file, f"{value.name}-{name}.rockspec")]
+    stored += [(arch, rock.file, rock.rock_fname) for arch, rock in sorted(version.rocks.items())]
     return [
         {
             "arch": arch,
             "name": filename,
             "url": file_url(request, value, filename),
-            "signature_url": file_url(request, value, f"{filename}.asc") if "sig_sha256" in file else None,
-            "sha256": file["sha256"],
-            "size": file["size"],
-            "revision": file["revision"],
-            "downloads": counts.get(arch, 0),
-            "created_at": wire.render_date(file["created_at"]),
-            "updated_at": wire.render_date(file["updated_at"]),
+            "signature_url": file_url(request, value, f"{filename}.asc") if file.sig_sha256 else None,
+            "sha256": file.sha256,
+            "size": file.size,
+            "revision": file.revision,
+            "downloads": version.downloads.get(arch, 0),
+            "created_at": wire.render_date(file.created_at),
+            "updated_at": wire.render_date(file.updated_at),
         }
         for arch, file, filename in stored
     ]
 
 
-def _brief(request: Request, entry: Entry) -> dict[str, Any]:
+def _brief(request: Request, entry: Entry[ModuleEntry]) -> dict[str, Any]:
     value = entry.value
-    shown = [name for name in newest_first(value) if not value["versions"][name].get("archived")]
+    shown = [name for name in newest_first(value) if not value.versions[name].archived]
     return {**_module(request, value), "versions": shown}
 
 
-def _module(request: Request, value: Value) -> dict[str, Any]:
+def _module(request: Request, value: ModuleEntry) -> dict[str, Any]:
     return {
-        "id": value["id"],
-        "user": value["user"],
-        "name": value["name"],
-        "display_name": value.get("display_name"),
+        "id": value.id,
+        "user": value.user,
+        "name": value.name,
+        "display_name": value.display_name,
         "url": wire.module_url(request, value),
-        "in_root": value.get("in_root", False),
-        "archived": value.get("archived", False),
-        "manifests": value.get("manifests", []),
-        "summary": value.get("summary"),
-        "description": value.get("description"),
-        "license": value.get("license"),
-        "homepage": value.get("homepage"),
-        "labels": value.get("labels", []),
-        "downloads": entries.downloads(value),
-        "created_at": wire.render_date(value["created_at"]),
-        "updated_at": wire.render_date(value["updated_at"]),
+        "in_root": value.in_root,
+        "archived": value.archived,
+        "manifests": value.manifests,
+        "summary": value.summary,
+        "description": value.description,
+        "license": value.license,
+        "homepage": value.homepage,
+        "labels": value.labels,
+        "downloads": downloads(value),
+        "created_at": wire.render_date(value.created_at),
+        "updated_at": wire.render_date(value.updated_at),
     }
 
 
-def _version(request: Request, value: Value, name: str) -> dict[str, Any]:
-    version = value["versions"][name]
+def _version(request: Request, value: ModuleEntry, name: str) -> dict[str, Any]:
+    version = value.versions[name]
     return {
-        "id": version["id"],
+        "id": version.id,
         "version_name": name,
-        "display_version_name": version.get("display_version_name"),
-        "lua_version": version.get("lua_version"),
-        "development": version.get("development", False),
-        "archived": version.get("archived", False),
-        "dependencies": version.get("dependencies", []),
-        "source_url": version.get("source_url"),
-        "downloads": sum(version.get("downloads", {}).values()),
+        "display_version_name": version.display_version_name,
+        "lua_version": version.lua_version,
+        "development": version.development,
+        "archived": version.archived,
+        "dependencies": version.dependencies,
+        "source_url": version.source_url,
+        "downloads": sum(version.downloads.values()),
         "files": files(request, value, name),
     }
 

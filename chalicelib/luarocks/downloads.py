@@ -17,7 +17,9 @@ from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import CoreError
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.luarocks import entries, index
+from chalicelib.luarocks import index, items
+from chalicelib.luarocks.entry import ModuleEntry, with_downloads
+from chalicelib.luarocks.items import Counts
 from chalicelib.luarocks.roots import File
 from chalicelib.luarocks.tables import Downloads, Tally
 
@@ -61,7 +63,7 @@ def count(file: File, user_agent: str) -> None:
     """Count a download, where it is one by a package manager or a script."""
     agent = user_agent.lower()
     if not file.is_signature and any(client in agent for client in _CLIENTS):
-        _counts.add((file.module.value["id"], file.version["id"], file.arch))
+        _counts.add((file.module.value.id, file.version.id, file.arch))
 
 
 def write() -> None:
@@ -102,13 +104,9 @@ def add_up() -> None:
     touched = {module_id for tally in added for module_id, *_ in tally.counts}
     counted = {module_id: _counted(module_id) for module_id in touched}
 
-    def renew(snapshot: Snapshot) -> Changes:
-        of = {entry.value["id"]: entry for entry in snapshot.entries.values()}
-        return {
-            of[number].key: entries.with_downloads(of[number].value, counted[number])
-            for number in counted
-            if number in of
-        }
+    def renew(snapshot: Snapshot[ModuleEntry]) -> Changes[ModuleEntry]:
+        of = {entry.value.id: entry for entry in snapshot.entries.values()}
+        return {of[number].key: with_downloads(of[number].value, counted[number]) for number in counted if number in of}
 
     index.catalogue.refresh(renew, modifies=False)
     with Tally.batch_write() as batch:
@@ -125,12 +123,11 @@ def _add(tally: Tally) -> None:
     writes.commit()
 
 
-def _counted(module_id: int) -> dict[int, dict[str, int]]:
+def _counted(module_id: int) -> Counts:
     """All counts of a module, by version id and arch."""
-    counts: dict[int, dict[str, int]] = {}
-    for item in Downloads.query(f"downloads#{module_id}", consistent_read=True):
-        version_id, _, arch = item.sk.partition("#")
-        counts.setdefault(int(version_id), {})[arch] = int(item.number)
+    counts: Counts = {}
+    for item in index.downloads_of(module_id):
+        items.count(counts, item)
     return counts
 
 

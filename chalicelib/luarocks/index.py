@@ -1,13 +1,14 @@
-"""LuaRocks' catalogue: what manifests, downloads and searches are answered from. Entries: `entries.py`."""
+"""LuaRocks' catalogue: what manifests, downloads and searches are answered from."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.snapshots import Entry, Snapshot, Value
-from chalicelib.luarocks import entries
-from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Stored
+from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.luarocks import items
+from chalicelib.luarocks.entry import ModuleEntry, without_downloads
+from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Stored, module_pk
 
 AREA = "luarocks"
 Place = tuple[Any, ...]
@@ -34,45 +35,51 @@ def owner_place(account_id: int) -> Place:
     return ("owner", int(account_id))
 
 
-def modules(snapshot: Snapshot, place: Place) -> Mapping[str, Entry]:
+def modules(snapshot: Snapshot[ModuleEntry], place: Place) -> Mapping[str, Entry[ModuleEntry]]:
     """The modules in a place, by key."""
     return snapshot.group(_places, place)
 
 
-def module(snapshot: Snapshot, place: Place, name: str) -> Entry | None:
+def module(snapshot: Snapshot[ModuleEntry], place: Place, name: str) -> Entry[ModuleEntry] | None:
     """The module of this name, in any letter case, in a place; there is at most one."""
     named = snapshot.group(_places, ("name", name.lower()))
     return next((entry for entry in named.values() if place in _places(entry)), None)
 
 
-def module_with_id(snapshot: Snapshot, name: str, module_id: int) -> Entry | None:
+def module_with_id(snapshot: Snapshot[ModuleEntry], name: str, module_id: int) -> Entry[ModuleEntry] | None:
     """The module with this name and id."""
     named = snapshot.group(_places, ("name", name.lower()))
-    return next((entry for entry in named.values() if entry.value["id"] == module_id), None)
+    return next((entry for entry in named.values() if entry.value.id == module_id), None)
 
 
-def _places(entry: Entry) -> Iterator[Place]:
+def _places(entry: Entry[ModuleEntry]) -> Iterator[Place]:
     value = entry.value
-    yield ("name", value["name"])
-    yield user_place(value["user"])
-    for account_id in {value["user_id"], *value.get("owners", {}).values()}:
+    yield ("name", value.name)
+    yield user_place(value.user)
+    for account_id in {value.user_id, *value.owners.values()}:
         yield owner_place(account_id)
-    for manifest in value.get("manifests", ()):
+    for manifest in value.manifests:
         yield manifest_place(manifest)
-    if value.get("in_root"):
+    if value.in_root:
         yield ROOT
 
 
-def _entities() -> Iterator[tuple[str, Value]]:
+def downloads_of(module_id: int) -> Iterator[Downloads]:
+    """How often each file of a module was downloaded."""
+    return iter(Downloads.query(f"downloads#{module_id}", consistent_read=True))
+
+
+def _entities() -> Iterator[tuple[str, ModuleEntry]]:
     """Every entry, from the table itself."""
-    items = list(LuaRocksItem.scan(consistent_read=True))
-    counts: dict[int, dict[int, dict[str, int]]] = {}
-    for item in items:
-        if isinstance(item, Downloads):
-            module_id, (version_id, _, arch) = item.pk.partition("#")[2], item.sk.partition("#")
-            counts.setdefault(int(module_id), {}).setdefault(int(version_id), {})[arch] = int(item.number)
-    for value in entries.gather(items):
-        yield key_of(value["user"], value["name"]), entries.with_downloads(value, counts.get(value["id"], {}))
+    for module in items.gather(LuaRocksItem.scan(consistent_read=True)):
+        yield key_of(module.user, module.name), module
+
+
+def _reload(key: str, known: ModuleEntry) -> ModuleEntry | None:
+    """One entry, from the table itself; None when the module is gone or has another name by now."""
+    stored = LuaRocksItem.query(module_pk(known.id), consistent_read=True)
+    found = items.gather([*stored, *downloads_of(known.id)])
+    return next((module for module in found if key_of(module.user, module.name) == key), None)
 
 
 def blobs_of(item: LuaRocksItem) -> list[str]:
@@ -82,10 +89,5 @@ def blobs_of(item: LuaRocksItem) -> list[str]:
 
 
 catalogue = Catalogue(
-    "luarocks",
-    dict[str, Any],
-    shape=1,
-    entities=_entities,
-    reload=lambda key, entry: entry,
-    without_counters=entries.without_downloads,
+    "luarocks", ModuleEntry, shape=1, entities=_entities, reload=_reload, without_counters=without_downloads
 )

@@ -1,117 +1,139 @@
 """Modules: finding one, who may do what with it, and changing it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
+from chalicelib.core.entries import replace
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import entries, index
-from chalicelib.luarocks.tables import Module
+from chalicelib.luarocks import index, items
+from chalicelib.luarocks.entry import ModuleEntry, VersionEntry
+from chalicelib.luarocks.tables import Module, module_pk
 
-EDITABLE = ("display_name", "summary", "description", "license", "homepage", "labels", "archived")
+
+class Edit(TypedDict, total=False):
+    """What is said of a module; None removes it."""
+
+    display_name: str | None
+    summary: str | None
+    description: str | None
+    license: str | None
+    homepage: str | None
+    labels: tuple[str, ...]
+    archived: bool
 
 
-def get(snapshot: Snapshot, user: str, name: str) -> Entry:
+EDITABLE = tuple(Edit.__annotations__)
+
+
+def get(snapshot: Snapshot[ModuleEntry], user: str, name: str) -> Entry[ModuleEntry]:
     """The module `name` of an account, in any letter case; raises NotFound."""
     if entry := snapshot.entries.get(index.key_of(user, name)):
         return entry
     raise NotFound("There is no such module.")
 
 
-def version(value: Value, name: str) -> Value:
+def version(value: ModuleEntry, name: str) -> VersionEntry:
     """One version of a module, in any letter case; raises NotFound."""
-    if found := value["versions"].get(name.lower()):
-        return dict(found)
+    if found := value.versions.get(name.lower()):
+        return found
     raise NotFound("There is no such version.")
 
 
-def is_owner(value: Value, caller: Caller) -> bool:
+def is_owner(value: ModuleEntry, caller: Caller) -> bool:
     """Whether the caller may publish versions of this module: whoever holds it, the other owners, administrators."""
     number = int(caller.account.id)
-    return number == value["user_id"] or number in value.get("owners", {}).values() or _rules(caller)
+    return number == value.user_id or number in value.owners.values() or _rules(caller)
 
 
-def require_owner(value: Value, by: Caller | None) -> None:
+def require_owner(value: ModuleEntry, by: Caller | None) -> None:
     """Raises Forbidden unless `by` is an owner, or None: the administrator at the command line."""
     if by is not None and not is_owner(value, by):
         raise Forbidden("Only the owners of a module may do this.")
 
 
-def require_holder(value: Value, by: Caller | None) -> None:
+def require_holder(value: ModuleEntry, by: Caller | None) -> None:
     """Raises Forbidden unless the module lies below the name of `by`, or an administrator asks."""
-    if by is not None and by.account.id != value["user_id"] and not _rules(by):
-        raise Forbidden(f"Only {value['user']}, whose module it is, may do this.")
+    if by is not None and by.account.id != value.user_id and not _rules(by):
+        raise Forbidden(f"Only {value.user}, whose module it is, may do this.")
 
 
-def alter(user: str, name: str, decide: Callable[[Entry, Snapshot, Transaction], Changes]) -> Entry | None:
+Decide = Callable[[Entry[ModuleEntry], Snapshot[ModuleEntry], Transaction], Changes[ModuleEntry]]
+
+
+def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
     """Change a module of an account, decided on what stands; returns its entry afterwards, None when it is gone.
 
     Raises NotFound, and whatever `decide` does.
     """
 
-    def decide_on_it(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, int]:
+    def decide_on_it(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], int]:
         entry = get(snapshot, user, name)
-        return decide(entry, snapshot, writes), entry.value["id"]
+        return decide(entry, snapshot, writes), entry.value.id
 
     snapshot, number = index.catalogue.publish(decide_on_it)
     return index.module_with_id(snapshot, name, number)
 
 
-def change(value: Value, writes: Transaction, **attributes: Any) -> Value:
-    """Change attributes of a module in a transaction; returns its entry with them."""
-    module = entries.module_of(value)
-    writes.update(module, module.assign(**attributes, updated_at=now()), Module.pk.exists())
-    return entries.with_module(value, module)
+def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> ModuleEntry:
+    """Store what is different in a module; returns its entry with the new date."""
+    moment = now()
+    module = Module(module_pk(before.id), "module")
+    actions = module.assign(**{**items.changed(before, after), "updated_at": moment})
+    writes.update(module, actions, Module.pk.exists())
+    return replace(after, updated_at=int(moment.timestamp()))
 
 
-def record(writes: Transaction, value: Value, by: Caller | None, action: str, *others: int, **detail: Any) -> None:
+def record(
+    writes: Transaction, value: ModuleEntry, by: Caller | None, action: str, *others: int, **detail: Any
+) -> None:
     """Note a deed in the logs of whoever holds the module, of whoever did it, and of `others` whom it concerns."""
-    subject = f"{value['user']}/{value['name']}"
-    concerned = {int(value["user_id"]), *others, *([int(by.account.id)] if by else [])}
+    subject = f"{value.user}/{value.name}"
+    concerned = {value.user_id, *others, *([int(by.account.id)] if by else [])}
     for account_id in sorted(concerned):
         writes.put(audit.entry(account_id, action, subject, by, **detail))
 
 
-def edit(user: str, name: str, by: Caller | None, **attributes: Any) -> Entry | None:
-    """Change what is said of a module: `EDITABLE`, None to remove. Raises NotFound or Forbidden.
+def edit(user: str, name: str, by: Caller | None, **changes: Unpack[Edit]) -> Entry[ModuleEntry] | None:
+    """Change what is said of a module. Raises NotFound or Forbidden.
 
     What is archived is in no manifest, and keeps its files, its name and its root slot.
     """
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         require_owner(entry.value, by)
-        shown = attributes.get("display_name")
-        if shown is not None and shown.lower() != entry.value["name"]:
+        shown = changes.get("display_name")
+        if shown is not None and shown.lower() != entry.value.name:
             raise Invalid("A display name differs from the name in letter case only.", field="display_name")
-        record(writes, entry.value, by, "module.edit", **attributes)
-        return {entry.key: change(entry.value, writes, **attributes)}
+        record(writes, entry.value, by, "module.edit", **changes)
+        return {entry.key: change(entry.value, replace(entry.value, **changes), writes)}
 
     return alter(user, name, decide)
 
 
-def take_root(user: str, name: str, by: Caller | None) -> Entry | None:
+def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """List a module in the root manifest, where no other has its name. Raises Invalid, NotFound or Forbidden.
 
     The slot of a module that is gone waits for somebody to take it: whoever installs by the bare name is not handed
     to a stranger unasked. The administrator at the command line takes it from whoever has it.
     """
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         require_owner(entry.value, by)
         holder = index.module(snapshot, index.ROOT, name)
-        changes: Changes = {}
+        changes: Changes[ModuleEntry] = {}
         if holder is not None and holder.key != entry.key:
             if by is not None:
-                raise Invalid(f"The root manifest has a module {entry.value['name']}, of {holder.value['user']}.")
-            changes[holder.key] = change(holder.value, writes, in_root=False)
+                raise Invalid(f"The root manifest has a module {entry.value.name}, of {holder.value.user}.")
+            changes[holder.key] = change(holder.value, replace(holder.value, in_root=False), writes)
             record(writes, holder.value, by, "module.lose-root", to=entry.key)
         record(writes, entry.value, by, "module.take-root")
-        return {**changes, entry.key: change(entry.value, writes, in_root=True)}
+        return {**changes, entry.key: change(entry.value, replace(entry.value, in_root=True), writes)}
 
     return alter(user, name, decide)
 

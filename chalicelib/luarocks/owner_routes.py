@@ -82,7 +82,7 @@ def remove_owner(request: Request, caller: Caller) -> Response:
 @_change("PATCH", _VERSION)
 def edit_version(request: Request, caller: Caller) -> Response:
     """Set `archived` or `development` of a version."""
-    flags = owner_wire.parse_flags(request, "archived", "development")
+    flags = owner_wire.parse_flags(request)
     entry = removal.edit_version(*_module(request), request.params["version"], caller, flags)
     return owner_wire.render(request, entry)
 

@@ -1,21 +1,24 @@
 """What owners send and see: bodies parsed, modules rendered as their owners see them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from chalicelib.core import accounts
 from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.snapshots import Entry
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import documents, modules, rockspecs, wire
+from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.modules import Edit
+from chalicelib.luarocks.removal import Flags
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 
 
-def parse_edit(request: Request) -> dict[str, Any]:
+def parse_edit(request: Request) -> Edit:
     """The changes to a module. Raises Invalid."""
     given = _object(request, *modules.EDITABLE)
-    return _read(given)
+    return cast(Edit, _read(given))
 
 
 def parse_new_holder(request: Request) -> Account:
@@ -23,9 +26,10 @@ def parse_new_holder(request: Request) -> Account:
     return accounts.named(_text("to", _object(request, "to")["to"]) or "")
 
 
-def parse_flags(request: Request, *names: str) -> dict[str, bool]:
-    """A body of nothing but true and false. Raises Invalid."""
-    return {name: _flag(name, value) for name, value in _object(request, *names).items()}
+def parse_flags(request: Request) -> Flags:
+    """The changes to a version: a body of nothing but true and false. Raises Invalid."""
+    given = _object(request, *Flags.__annotations__)
+    return cast(Flags, {name: _flag(name, value) for name, value in given.items()})
 
 
 def parse_manifest(request: Request) -> dict[str, Any]:
@@ -34,17 +38,17 @@ def parse_manifest(request: Request) -> dict[str, Any]:
     return _read(given)
 
 
-def module_row(value: Value) -> dict[str, Any]:
+def module_row(value: ModuleEntry) -> dict[str, Any]:
     """A module's row, and below whose name it lies."""
-    return {**wire.render_module(value), "user": value["user"], "archived": value.get("archived", False)}
+    return {**wire.render_module(value), "user": value.user, "archived": value.archived}
 
 
-def render(request: Request, entry: Entry | None) -> Response:
+def render(request: Request, entry: Entry[ModuleEntry] | None) -> Response:
     """A module as its owners see it."""
     return json_response(documents.owners_document(request, standing(entry).value))
 
 
-def standing(entry: Entry | None) -> Entry:
+def standing(entry: Entry[ModuleEntry] | None) -> Entry[ModuleEntry]:
     """An entry that is still there; raises NotFound."""
     if entry is None:
         raise NotFound("There is no such module.")
@@ -79,10 +83,10 @@ def _text(name: str, value: Any) -> str | None:
     return value.strip() or None
 
 
-def _labels(name: str, value: Any) -> list[str]:
+def _labels(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise Invalid(f"{name} is a list of texts", field=name)
-    return rockspecs.labels(value)
+    return tuple(rockspecs.labels(value))
 
 
 _KINDS: dict[str, Callable[[str, Any], Any]] = {

@@ -11,6 +11,7 @@ from chalicelib.core import accounts
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, wire
+from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.pages import modules as module_pages
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
@@ -112,7 +113,7 @@ def root_module(request: Request) -> Response:
     return documents.render_module(request, entry)
 
 
-def _found(request: Request) -> list[Entry]:
+def _found(request: Request) -> list[Entry[ModuleEntry]]:
     return search.find(index.catalogue.snapshot(), documents.parse_query(request))
 
 
@@ -123,16 +124,16 @@ def _also_a_page(response: Response) -> Response:
 
 def _serve(request: Request, root: Root) -> Response:
     """A root's manifest, or a file beside it."""
-    handler = index.catalogue.snapshot()
+    snapshot = index.catalogue.snapshot()
     filename = request.params["file"]
     asked = _MANIFEST.fullmatch(filename)
     if asked is None:
-        file = roots.find_file(handler, root, filename)
+        file = roots.find_file(snapshot, root, filename)
         downloads.count(file, request.user_agent)
         return wire.render_file(request, file)
-    if root.place != index.ROOT and not index.modules(handler, root.place):
+    if root.place != index.ROOT and not index.modules(snapshot, root.place):
         _require_root(root)
-    return wire.render_manifest(handler, root, asked["member"], asked["form"] or "lua")
+    return wire.render_manifest(snapshot, root, asked["member"], asked["form"] or "lua")
 
 
 def _require_root(root: Root) -> None:

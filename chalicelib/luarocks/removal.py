@@ -4,31 +4,40 @@ A deletion removes what names the files, and the lists with it, in one transacti
 bytes stay in storage, where others may have published the same.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 from chalicelib.core import jobs
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
+from chalicelib.core.entries import replace
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.luarocks import custom_manifests, entries, modules
+from chalicelib.luarocks import custom_manifests, items, modules
+from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
 from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
 SWEEP = "luarocks-sweep"  # the job that deletes what a deleted module or version leaves
 
 
-def edit_version(user: str, name: str, version: str, by: Caller | None, flags: dict[str, bool]) -> Entry | None:
+class Flags(TypedDict, total=False):
+    """What may be said of a version."""
+
+    archived: bool
+    development: bool
+
+
+def edit_version(user: str, name: str, version: str, by: Caller | None, flags: Flags) -> Entry[ModuleEntry] | None:
     """Set `archived` or `development` of a version. Raises NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_owner(entry.value, by)
-        modules.version(entry.value, version_name)
-        item = entries.version_of(entry.value, version_name)
+        edited = replace(modules.version(entry.value, version_name), **flags)
+        item = Version(module_pk(entry.value.id), f"version#{version_name}")
         writes.update(item, item.assign(**flags), Version.pk.exists())
         modules.record(writes, entry.value, by, "version.edit", version=version_name, **flags)
-        return {entry.key: entries.with_version(modules.change(entry.value, writes), item)}
+        return {entry.key: modules.change(entry.value, with_version(entry.value, version_name, edited), writes)}
 
     return modules.alter(user, name, decide)
 
@@ -36,52 +45,52 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: d
 def delete_module(user: str, name: str, by: Caller | None) -> None:
     """Delete a module with all its versions; its name is free again. Raises NotFound or Forbidden."""
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_holder(entry.value, by)
-        number = entry.value["id"]
+        number = entry.value.id
         writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
         custom_manifests.uncount(writes, entry.value)
         _promise_sweep(writes, module_id=number)
-        modules.record(writes, entry.value, by, "module.delete", *entry.value.get("owners", {}).values())
+        modules.record(writes, entry.value, by, "module.delete", *entry.value.owners.values())
         return {entry.key: None}
 
     modules.alter(user, name, decide)
 
 
-def delete_version(user: str, name: str, version: str, by: Caller | None) -> Entry | None:
+def delete_version(user: str, name: str, version: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """Delete a version with its rocks; not the last one. Raises Invalid, NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         value = entry.value
         modules.require_owner(value, by)
-        number = modules.version(value, version_name)["id"]
-        rest = entries.without_version(value, version_name)
-        if not rest["versions"]:
+        number = modules.version(value, version_name).id
+        rest = without_version(value, version_name)
+        if not rest.versions:
             raise Invalid("This is the only version: delete the module")
-        writes.delete(Version(module_pk(value["id"]), f"version#{version_name}"), Version.pk.exists())
+        writes.delete(Version(module_pk(value.id), f"version#{version_name}"), Version.pk.exists())
         writes.delete(VersionId(f"version-id#{number}", "version-id"))
-        _promise_sweep(writes, module_id=value["id"], version_id=number)
+        _promise_sweep(writes, module_id=value.id, version_id=number)
         modules.record(writes, value, by, "version.delete", version=version_name)
-        newest = max(each["id"] for each in rest["versions"].values())
-        current = newest if value["current_version_id"] == number else value["current_version_id"]
-        return {entry.key: modules.change(rest, writes, current_version_id=current)}
+        newest = max(each.id for each in rest.versions.values())
+        current = newest if value.current_version_id == number else value.current_version_id
+        return {entry.key: modules.change(value, replace(rest, current_version_id=current), writes)}
 
     return modules.alter(user, name, decide)
 
 
-def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None) -> Entry | None:
+def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """Delete one rock of a version. Raises NotFound or Forbidden."""
     version_name = version.lower()
 
-    def decide(entry: Entry, snapshot: Snapshot, writes: Transaction) -> Changes:
+    def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_owner(entry.value, by)
-        if arch not in modules.version(entry.value, version_name)["rocks"]:
+        found = modules.version(entry.value, version_name)
+        if arch not in found.rocks:
             raise NotFound("There is no such rock.")
-        writes.delete(entries.rock_of(entry.value, version_name, arch), Rock.pk.exists())
+        writes.delete(Rock(module_pk(entry.value.id), items.rock_sk(found.id, arch)), Rock.pk.exists())
         modules.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
-        changed = modules.change(entry.value, writes)
-        return {entry.key: entries.without_rock(changed, version_name, arch)}
+        return {entry.key: modules.change(entry.value, without_rock(entry.value, version_name, arch), writes)}
 
     return modules.alter(user, name, decide)
 
@@ -94,10 +103,10 @@ def sweep(payload: dict[str, Any]) -> None:
         _delete(Rock.query(pk, Rock.sk.startswith(f"rock#{version_id}#")))
         _delete(Downloads.query(f"downloads#{module_id}", Downloads.sk.startswith(f"{version_id}#")))
         return
-    items = list(LuaRocksItem.query(pk))
-    numbers = [int(item.id) for item in items if isinstance(item, Version)]
+    stored = list(LuaRocksItem.query(pk))
+    numbers = [int(item.id) for item in stored if isinstance(item, Version)]
     _delete(VersionId(f"version-id#{number}", "version-id") for number in numbers)
-    _delete(items)
+    _delete(stored)
     _delete(Downloads.query(f"downloads#{module_id}"))
 
 

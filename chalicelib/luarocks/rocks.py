@@ -1,27 +1,26 @@
 """Publishing rockspecs and rocks."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 from chalicelib.core import blobs, uploads
-from chalicelib.core.blobs import Blob
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
+from chalicelib.core.entries import replace
 from chalicelib.core.errors import Busy, Full, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import archives, entries, index, modules, rockspecs
+from chalicelib.luarocks import archives, index, items, modules, rockspecs
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, with_rock, with_version
 from chalicelib.luarocks.rockspecs import Rockspec
-from chalicelib.luarocks.tables import Module, Rock, Stored, Version, VersionId, module_pk
+from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
 
 
 @dataclass(frozen=True)
 class Published:
     """What an upload of a rockspec made: the module's entry, the version's name, and whether the module is new."""
 
-    module: Value
+    module: ModuleEntry
     version_name: str
     is_new: bool
 
@@ -30,19 +29,21 @@ class Published:
 class Target:
     """The version that a rock is meant for, and the module's entry."""
 
-    module: Value
+    module: ModuleEntry
     version_name: str
     version_id: int
 
 
-def find(snapshot: Snapshot, account_id: int, package: str, version: str) -> tuple[Value | None, str | None]:
+def find(
+    snapshot: Snapshot[ModuleEntry], account_id: int, package: str, version: str
+) -> tuple[ModuleEntry | None, str | None]:
     """The module that an account may publish under a name, and the version's name, in any letter case.
 
     None for what is not there.
     """
     entry = index.module(snapshot, index.owner_place(account_id), package)
     name = version.lower()
-    return (entry.value, name if name in entry.value["versions"] else None) if entry else (None, None)
+    return (entry.value, name if name in entry.value.versions else None) if entry else (None, None)
 
 
 def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = None) -> Published:
@@ -54,7 +55,7 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
     caller.require(f"module:{spec.name}")
     stored = _store(source, signature, "Failed to upload rockspec")
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Published]:
+    def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], Published]:
         number = snapshot.sequence + 1  # ids are the numbers of the changes that they came with: no two are equal
         entry = index.module(snapshot, index.owner_place(int(caller.account.id)), spec.name)
         value = (
@@ -63,7 +64,7 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
         value = _with_version(value, spec, stored, number, writes)
         modules.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
         published = Published(value, spec.version_name, is_new=entry is None)
-        return {index.key_of(value["user"], value["name"]): value}, published
+        return {index.key_of(value.user, value.name): value}, published
 
     return index.catalogue.publish(decide)[1]
 
@@ -91,18 +92,18 @@ def publish_rock(
     content: bytes,
     signature: bytes | None = None,
     slot: str | None = None,
-) -> Value:
+) -> ModuleEntry:
     """Publish a rock of a version, or overwrite that of the same arch; returns the module's entry.
 
     An upload slot that it came in is used up. Raises NotFound, Invalid, Forbidden or Busy.
     """
-    name, version_name = of.module["name"], of.version_name
+    name, version_name = of.module.name, of.version_name
     arch = _arch(filename, of)
     archives.check(content, name, version_name)
     stored = _store(content, signature, "Failed to upload rock")
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Value]:
-        entry = index.module_with_id(snapshot, name, of.module["id"])
+    def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], ModuleEntry]:
+        entry = index.module_with_id(snapshot, name, of.module.id)
         if entry is None:
             raise NotFound("Invalid version ID")
         _require_version(entry, of)
@@ -112,7 +113,7 @@ def publish_rock(
         if slot:
             uploads.spend(writes, slot)
         modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
-        value = entries.with_rock(entry.value, version_name, rock)
+        value = with_rock(entry.value, version_name, arch, rock)
         return {entry.key: value}, value
 
     _, value = index.catalogue.publish(decide)
@@ -127,33 +128,40 @@ def arch_of(filename: str) -> str:
 
 
 def _arch(filename: str, of: Target) -> str:
-    version_name, arch = rockspecs.parse_rock_name(filename, of.module["name"])
+    version_name, arch = rockspecs.parse_rock_name(filename, of.module.name)
     if version_name.lower() != of.version_name:
         raise Invalid(f"Rock doesn't match version {of.version_name}")
     return arch
 
 
-def _require_version(entry: Entry, wanted: Target) -> None:
+def _require_version(entry: Entry[ModuleEntry], wanted: Target) -> None:
     """Raises NotFound when the version is gone, or another one has its name now."""
-    version = entry.value["versions"].get(wanted.version_name)
-    if version is None or version["id"] != wanted.version_id:
+    version = entry.value.versions.get(wanted.version_name)
+    if version is None or version.id != wanted.version_id:
         raise NotFound("Invalid version ID")
 
 
-def _store(content: bytes, signature: bytes | None, failure: str) -> dict[str, Any]:
-    """Keep a file and its signature; returns the attributes that name them. Raises Busy or Full in upstream's words."""
+def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFile:
+    """Keep a file and its signature; returns what names them. Raises Busy or Full in upstream's words."""
     try:
         blob, signed = blobs.put(content, index.AREA), blobs.put(signature, index.AREA) if signature else None
     except (Busy, Full) as error:
         raise type(error)(failure, **error.detail) from error
-    return {**_names(blob, ""), **_names(signed, "sig_")}
+    moment = int(now().timestamp())
+    return PublishedFile(
+        sha256=blob.sha256,
+        size=blob.size,
+        revision=1,
+        created_at=moment,
+        updated_at=moment,
+        sig_sha256=signed.sha256 if signed else None,
+        sig_size=signed.size if signed else None,
+    )
 
 
-def _names(blob: Blob | None, prefix: str) -> dict[str, Any]:
-    return {f"{prefix}sha256": blob.sha256 if blob else None, f"{prefix}size": blob.size if blob else None}
-
-
-def _created(snapshot: Snapshot, caller: Caller, spec: Rockspec, number: int, writes: Transaction) -> Value:
+def _created(
+    snapshot: Snapshot[ModuleEntry], caller: Caller, spec: Rockspec, number: int, writes: Transaction
+) -> ModuleEntry:
     """A module that is about to get its first version; the first of its name joins the root manifest."""
     module = Module(
         module_pk(number),
@@ -174,79 +182,80 @@ def _created(snapshot: Snapshot, caller: Caller, spec: Rockspec, number: int, wr
         updated_at=now(),
     )
     writes.create(module)
-    return entries.with_module(None, module)
+    return items.module_entry(module, {})
 
 
-def _extended(value: Value, spec: Rockspec, number: int, writes: Transaction) -> Value:
+def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transaction) -> ModuleEntry:
     """A module that is about to get one more version, or the same again."""
-    if value.get("archived"):
-        raise Invalid(f"The module {value['name']} is archived; unarchive it to publish again")
-    if spec.version_name in value["versions"]:
-        return modules.change(value, writes)
-    return modules.change(value, writes, current_version_id=number)
+    if value.archived:
+        raise Invalid(f"The module {value.name} is archived; unarchive it to publish again")
+    current = value.current_version_id if spec.version_name in value.versions else number
+    return modules.change(value, replace(value, current_version_id=current), writes)
 
 
-def _with_version(value: Value, spec: Rockspec, stored: dict[str, Any], number: int, writes: Transaction) -> Value:
+def _with_version(
+    value: ModuleEntry, spec: Rockspec, stored: PublishedFile, number: int, writes: Transaction
+) -> ModuleEntry:
     """The entry with the version; of one that was there, source URL and development stay, as on luarocks.org."""
-    described: dict[str, Any] = {"lua_version": spec.lua_version, "dependencies": list(spec.dependencies)}
-    if spec.version_name in value["versions"]:
-        version = entries.version_of(value, spec.version_name)
-        writes.update(version, version.assign(**described, **_overwritten(version, stored)), Version.pk.exists())
-        return entries.with_version(value, version)
+    pk, sk, name = module_pk(value.id), f"version#{spec.version_name}", spec.version_name
+    if before := value.versions.get(name):
+        file = _overwritten(before.file, stored)
+        after = replace(before, lua_version=spec.lua_version, dependencies=tuple(spec.dependencies), file=file)
+        version = Version(pk, sk)
+        writes.update(version, version.assign(**items.changed(before, after)), Version.pk.exists())
+        return with_version(value, name, after)
     version = Version(
-        module_pk(value["id"]),
-        f"version#{spec.version_name}",
+        pk,
+        sk,
         id=number,
-        module_id=value["id"],
-        version_name=spec.version_name,
-        display_version_name=spec.version if spec.version != spec.version_name else None,
-        rockspec_fname=f"{spec.name}-{spec.version_name}.rockspec",
+        module_id=value.id,
+        version_name=name,
+        display_version_name=spec.version if spec.version != name else None,
+        rockspec_fname=f"{spec.name}-{name}.rockspec",
         development=spec.development,
         source_url=spec.source_url,
-        created_at=now(),
-        updated_at=now(),
-        **described,
-        **stored,
+        lua_version=spec.lua_version,
+        dependencies=list(spec.dependencies),
+        **items.file_columns(stored),
     )
     writes.create(version)
     writes.create(_pointer(value, version))
-    return entries.with_version(value, version)
+    return with_version(value, name, items.version_entry(version, {}))
 
 
 def _rock(
-    value: Value, of: Target, arch: str, filename: str, stored: dict[str, Any], number: int, writes: Transaction
-) -> Rock:
+    value: ModuleEntry,
+    of: Target,
+    arch: str,
+    filename: str,
+    stored: PublishedFile,
+    number: int,
+    writes: Transaction,
+) -> RockEntry:
     """The rock as it is to be, in the transaction."""
-    if arch in value["versions"][of.version_name]["rocks"]:
-        rock = entries.rock_of(value, of.version_name, arch)
-        writes.update(rock, rock.assign(rock_fname=filename, **_overwritten(rock, stored)), Rock.pk.exists())
-        return rock
-    rock = Rock(
-        module_pk(value["id"]),
-        entries.rock_sk(of.version_id, arch),
-        id=number,
-        version_id=of.version_id,
-        arch=arch,
-        rock_fname=filename,
-        created_at=now(),
-        updated_at=now(),
-        **stored,
-    )
+    pk, sk = module_pk(value.id), items.rock_sk(of.version_id, arch)
+    if before := value.versions[of.version_name].rocks.get(arch):
+        after = replace(before, rock_fname=filename, file=_overwritten(before.file, stored))
+        rock = Rock(pk, sk)
+        writes.update(rock, rock.assign(**items.changed(before, after)), Rock.pk.exists())
+        return after
+    columns = items.file_columns(stored)
+    rock = Rock(pk, sk, id=number, version_id=of.version_id, arch=arch, rock_fname=filename, **columns)
     writes.create(rock)
-    return rock
+    return items.rock_entry(rock)
 
 
-def _pointer(value: Value, version: Version) -> VersionId:
+def _pointer(value: ModuleEntry, version: Version) -> VersionId:
     return VersionId(
         f"version-id#{int(version.id)}",
         "version-id",
-        module_id=value["id"],
-        name=value["name"],
+        module_id=value.id,
+        name=value.name,
         version_name=version.version_name,
     )
 
 
-def _overwritten(file: Stored, stored: dict[str, Any]) -> dict[str, Any]:
+def _overwritten(before: PublishedFile, stored: PublishedFile) -> PublishedFile:
     """New bytes, the next revision, and a Last-Modified that moves even within a second."""
-    moved = max(now(), file.updated_at + timedelta(seconds=1))
-    return {**stored, "revision": file.revision + 1, "updated_at": moved}
+    moved = max(stored.updated_at, before.updated_at + 1)
+    return replace(stored, revision=before.revision + 1, created_at=before.created_at, updated_at=moved)

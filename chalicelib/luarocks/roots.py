@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import index, manifests, rockspecs
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, VersionEntry
 from chalicelib.luarocks.index import Place
 from chalicelib.luarocks.versions import matches_lua
 
@@ -36,8 +37,8 @@ class File:
     sha256: str
     size: int
     modified: int
-    module: Entry
-    version: Value
+    module: Entry[ModuleEntry]
+    version: VersionEntry
     arch: str
     is_signature: bool
 
@@ -57,7 +58,7 @@ def of_manifest(name: str, *, development: bool = False) -> Root:
     return Root(index.manifest_place(name), development)
 
 
-def manifest(snapshot: Snapshot, root: Root, member: str, form: str) -> bytes:
+def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
     """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; kept until the next change.
 
     The Lua version in the name filters. Archived modules and versions are in no manifest.
@@ -71,7 +72,7 @@ def manifest(snapshot: Snapshot, root: Root, member: str, form: str) -> bytes:
     return hold((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
 
 
-def find_file(snapshot: Snapshot, root: Root, filename: str) -> File:
+def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> File:
     """The rockspec, rock or signature (`.asc`) with this name below a root; raises NotFound.
 
     Every version has its files below every root that lists its module: also what the root's manifest does not show,
@@ -86,52 +87,66 @@ def find_file(snapshot: Snapshot, root: Root, filename: str) -> File:
         raise _no_file()
     for name, version_name in _splits(stem.lower()):
         entry = index.module(snapshot, root.place, name)
-        version = entry and entry.value["versions"].get(version_name)
-        stored = version and (version if arch == "rockspec" else version["rocks"].get(arch))
+        version = entry.value.versions.get(version_name) if entry else None
+        stored = _stored(version, arch) if version else None
         if entry and version and stored:
             return _file(filename, entry, version, arch, stored, is_signature=signed != filename)
     raise _no_file()
 
 
-def _file(filename: str, entry: Entry, version: Value, arch: str, stored: Value, *, is_signature: bool) -> File:
-    which = "sig_" if is_signature else ""
-    if which + "sha256" not in stored:
+def _stored(version: VersionEntry, arch: str) -> PublishedFile | None:
+    """The rockspec of a version, or its rock for an architecture."""
+    if arch == "rockspec":
+        return version.file
+    return version.rocks[arch].file if arch in version.rocks else None
+
+
+def _file(
+    filename: str,
+    entry: Entry[ModuleEntry],
+    version: VersionEntry,
+    arch: str,
+    stored: PublishedFile,
+    *,
+    is_signature: bool,
+) -> File:
+    sha256, size = (stored.sig_sha256, stored.sig_size) if is_signature else (stored.sha256, stored.size)
+    if sha256 is None or size is None:
         raise _no_file()
-    sha256, size = stored[which + "sha256"], stored[which + "size"]
-    return File(filename, sha256, size, stored["updated_at"], entry, version, arch, is_signature)
+    return File(filename, sha256, size, stored.updated_at, entry, version, arch, is_signature)
 
 
 def _no_file() -> NotFound:
     return NotFound("There is no such file.")
 
 
-def _fragments(snapshot: Snapshot, root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
+def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
     asked = (render, lua, root.development)
 
-    def make(entry: Entry) -> bytes:
+    def make(entry: Entry[ModuleEntry]) -> bytes:
         return _fragment(entry.value, lua, root.development, render)
 
     return filter(None, [entry.keep(asked, make) for entry in _in_order(snapshot, root.place)])
 
 
-def _in_order(snapshot: Snapshot, place: Place) -> list[Entry]:
+def _in_order(snapshot: Snapshot[ModuleEntry], place: Place) -> list[Entry[ModuleEntry]]:
     """The modules of a place by their names, of which each is there once."""
-    named = {entry.value["name"]: entry for entry in index.modules(snapshot, place).values()}
+    named = {entry.value.name: entry for entry in index.modules(snapshot, place).values()}
     return [named[name] for name in sorted(named)]
 
 
-def _fragment(value: Value, lua: str | None, development: bool | None, render: _Render) -> bytes:
+def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, render: _Render) -> bytes:
     """One module as the manifest shows it; empty when no version is to be seen."""
-    if value.get("archived"):
+    if value.archived:
         return b""
     versions = {
-        name: ["rockspec", *sorted(version["rocks"])]
-        for name, version in sorted(value["versions"].items())
-        if not version.get("archived")
-        and development in (None, version.get("development", False))
-        and (lua is None or matches_lua(version.get("lua_version"), lua))
+        name: ["rockspec", *sorted(version.rocks)]
+        for name, version in sorted(value.versions.items())
+        if not version.archived
+        and development in (None, version.development)
+        and (lua is None or matches_lua(version.lua_version, lua))
     }
-    return render(value["name"], versions) if versions else b""
+    return render(value.name, versions) if versions else b""
 
 
 def _splits(stem: str) -> Iterator[tuple[str, str]]:

@@ -73,7 +73,7 @@ def upload(request: Request, caller: Caller) -> Response:
             "module": wire.render_module(published.module),
             "version": wire.render_version(published.module, published.version_name),
             "module_url": wire.module_url(request, published.module),
-            "manifests": [wire.ROOT_MANIFEST] if published.module.get("in_root") else [],
+            "manifests": [wire.ROOT_MANIFEST] if published.module.in_root else [],
             "is_new": published.is_new,
         }
     )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.luarocks import entries, index
+from chalicelib.luarocks import index
+from chalicelib.luarocks.entry import ModuleEntry, downloads
 from chalicelib.luarocks.versions import matches_lua
 
 SORTS = ("relevance", "downloads", "updated", "name")
@@ -22,29 +23,29 @@ class Query:
     sort: str = "relevance"
 
 
-def find(snapshot: Snapshot, query: Query) -> list[Entry]:
+def find(snapshot: Snapshot[ModuleEntry], query: Query) -> list[Entry[ModuleEntry]]:
     """The modules that fit, best first; what is archived is not searched. Kept until the next change."""
     return snapshot.remember(("search", query), lambda snapshot: _find(snapshot, query))
 
 
-def _find(snapshot: Snapshot, query: Query) -> list[Entry]:
+def _find(snapshot: Snapshot[ModuleEntry], query: Query) -> list[Entry[ModuleEntry]]:
     among = index.modules(snapshot, index.user_place(query.user)) if query.user is not None else snapshot.entries
     ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
     orders = {
         "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
         "downloads": lambda found: (-_downloads(found[1]), found[1].key),
-        "updated": lambda found: (-found[1].value["updated_at"], found[1].key),
-        "name": lambda found: (found[1].value["name"], found[1].key),
+        "updated": lambda found: (-found[1].value.updated_at, found[1].key),
+        "name": lambda found: (found[1].value.name, found[1].key),
     }
     return [entry for _, entry in sorted(ranked, key=orders[query.sort])]
 
 
-def _rank(entry: Entry, query: Query) -> int | None:
+def _rank(entry: Entry[ModuleEntry], query: Query) -> int | None:
     """How well a module fits, 0 best; None when it does not."""
     value = entry.value
-    if value.get("archived") or (query.root is not None and query.root is not value.get("in_root", False)):
+    if value.archived or (query.root is not None and query.root is not value.in_root):
         return None
-    if query.label is not None and query.label not in value.get("labels", ()):
+    if query.label is not None and query.label not in value.labels:
         return None
     if query.lua is not None and not _runs_on(entry, query.lua):
         return None
@@ -56,22 +57,22 @@ def _rank(entry: Entry, query: Query) -> int | None:
             return None
         rank += place
     if not query.words or texts[0] == " ".join(query.words):
-        return 0 if value.get("in_root") else 1
-    return 2 + 2 * rank + (0 if value.get("in_root") else 1)
+        return 0 if value.in_root else 1
+    return 2 + 2 * rank + (0 if value.in_root else 1)
 
 
-def _texts(entry: Entry) -> tuple[str, ...]:
+def _texts(entry: Entry[ModuleEntry]) -> tuple[str, ...]:
     """What is searched, the most telling first."""
     value = entry.value
-    texts = [value["name"], value.get("summary", ""), " ".join(value.get("labels", ())), value.get("description", "")]
+    texts = [value.name, value.summary or "", " ".join(value.labels), value.description or ""]
     return tuple(text.lower() for text in texts)
 
 
-def _runs_on(entry: Entry, lua: str) -> bool:
-    versions = entry.value["versions"].values()
-    return any(not each.get("archived") and matches_lua(each.get("lua_version"), lua) for each in versions)
+def _runs_on(entry: Entry[ModuleEntry], lua: str) -> bool:
+    versions = entry.value.versions.values()
+    return any(not each.archived and matches_lua(each.lua_version, lua) for each in versions)
 
 
-def _downloads(entry: Entry) -> int:
+def _downloads(entry: Entry[ModuleEntry]) -> int:
     """How often a module's files were downloaded."""
-    return entry.keep("downloads", lambda entry: entries.downloads(entry.value))
+    return entry.keep("downloads", lambda entry: downloads(entry.value))

@@ -8,8 +8,9 @@ from chalicelib import settings
 from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
-from chalicelib.core.snapshots import Snapshot, Value
-from chalicelib.luarocks import entries, index, roots, signatures
+from chalicelib.core.snapshots import Snapshot
+from chalicelib.luarocks import index, roots, signatures
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, downloads
 from chalicelib.luarocks.roots import File, Root
 from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
@@ -82,13 +83,13 @@ def parse_code(request: Request) -> str:
     return code
 
 
-def render_found(request: Request, module: Value | None, version_name: str | None) -> Response:
+def render_found(request: Request, module: ModuleEntry | None, version_name: str | None) -> Response:
     """check_rockspec's answer: null for what is not there.
 
     To the LuaRocks client the keys are left out instead: 3.8.0 with lua-cjson takes a null for "exists".
     """
     found = {
-        "module": module and render_module(module),
+        "module": render_module(module) if module else None,
         "version": render_version(module, version_name) if module and version_name else None,
     }
     if request.user_agent.startswith(("LuaSocket", "LuaRocks/")):
@@ -96,57 +97,56 @@ def render_found(request: Request, module: Value | None, version_name: str | Non
     return json_response(found)
 
 
-def render_module(module: Value) -> dict[str, Any]:
+def render_module(module: ModuleEntry) -> dict[str, Any]:
     """A module's row."""
     return _row(
-        id=module["id"],
-        user_id=module["user_id"],
-        name=module["name"],
-        display_name=module.get("display_name"),
-        downloads=entries.downloads(module),
-        current_version_id=module["current_version_id"],
-        summary=module.get("summary"),
-        description=module.get("description"),
-        license=module.get("license"),
-        homepage=module.get("homepage"),
-        labels=module.get("labels"),
-        has_dev_version=any(version.get("development", False) for version in module["versions"].values()),
-        created_at=render_date(module["created_at"]),
-        updated_at=render_date(module["updated_at"]),
+        id=module.id,
+        user_id=module.user_id,
+        name=module.name,
+        display_name=module.display_name,
+        downloads=downloads(module),
+        current_version_id=module.current_version_id,
+        summary=module.summary,
+        description=module.description,
+        license=module.license,
+        homepage=module.homepage,
+        labels=module.labels or None,
+        has_dev_version=any(version.development for version in module.versions.values()),
+        created_at=render_date(module.created_at),
+        updated_at=render_date(module.updated_at),
     )
 
 
-def render_version(module: Value, name: str) -> dict[str, Any]:
+def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
     """A version's row."""
-    version = module["versions"][name]
-    downloads = version.get("downloads", {})
+    version = module.versions[name]
     return _row(
-        id=version["id"],
-        module_id=module["id"],
+        id=version.id,
+        module_id=module.id,
         version_name=name,
-        display_version_name=version.get("display_version_name"),
-        rockspec_fname=f"{module['name']}-{name}.rockspec",
-        lua_version=version.get("lua_version"),
-        development=version.get("development", False),
-        archived=version.get("archived", False),
-        source_url=version.get("source_url"),
-        downloads=sum(downloads.values()),
-        rockspec_downloads=downloads.get("rockspec", 0),
-        **_file_columns(version),
+        display_version_name=version.display_version_name,
+        rockspec_fname=f"{module.name}-{name}.rockspec",
+        lua_version=version.lua_version,
+        development=version.development,
+        archived=version.archived,
+        source_url=version.source_url,
+        downloads=sum(version.downloads.values()),
+        rockspec_downloads=version.downloads.get("rockspec", 0),
+        **_file_columns(version.file),
     )
 
 
-def render_rock(module: Value, version_name: str, arch: str) -> dict[str, Any]:
+def render_rock(module: ModuleEntry, version_name: str, arch: str) -> dict[str, Any]:
     """A rock's row."""
-    version = module["versions"][version_name]
-    rock = version["rocks"][arch]
+    version = module.versions[version_name]
+    rock = version.rocks[arch]
     return _row(
-        id=rock["id"],
-        version_id=version["id"],
+        id=rock.id,
+        version_id=version.id,
         arch=arch,
-        rock_fname=rock["rock_fname"],
-        downloads=version.get("downloads", {}).get(arch, 0),
-        **_file_columns(rock),
+        rock_fname=rock.rock_fname,
+        downloads=version.downloads.get(arch, 0),
+        **_file_columns(rock.file),
     )
 
 
@@ -156,12 +156,12 @@ def render_date(moment: datetime | int) -> str:
     return date.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def module_url(request: Request, module: Value) -> str:
+def module_url(request: Request, module: ModuleEntry) -> str:
     """Where people read about a module."""
-    return f"{request.base_url}/modules/{module['user']}/{module['name']}"
+    return f"{request.base_url}/modules/{module.user}/{module.name}"
 
 
-def render_manifest(snapshot: Snapshot, root: Root, member: str, form: str) -> Response:
+def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> Response:
     """A manifest, see roots.manifest. Never compressed in transit: LuaSocket would not undo it."""
     # Two states never have the same date, so that it makes an ETag without a look at megabytes.
     headers = [
@@ -204,13 +204,13 @@ def _would_fit_a_slot(request: Request) -> bool:
     return "upload_rock" in request.segments and chosen.max_body < request.size <= chosen.luarocks_max_upload
 
 
-def _file_columns(file: Value) -> dict[str, Any]:
+def _file_columns(file: PublishedFile) -> dict[str, Any]:
     return {
-        "revision": file["revision"],
-        "sha256": file["sha256"],
-        "size": file["size"],
-        "created_at": render_date(file["created_at"]),
-        "updated_at": render_date(file["updated_at"]),
+        "revision": file.revision,
+        "sha256": file.sha256,
+        "size": file.size,
+        "created_at": render_date(file.created_at),
+        "updated_at": render_date(file.updated_at),
     }
 
 

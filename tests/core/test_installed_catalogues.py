@@ -47,6 +47,13 @@ def used(client: Client, alice: Account, key: str) -> Client:
     return client
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_an_entry_is_reloaded_as_a_rebuild_makes_it(used: Client, name: str) -> None:
+    catalogue = registry.current().catalogues[name]
+    made = dict(catalogue.entities())
+    assert {key: catalogue.reload(key, entry) for key, entry in made.items()} == made
+
+
 @pytest.mark.parametrize(("name", "path"), LISTS.items())
 def test_a_request_gets_the_list_as_it_was(used: Client, name: str, path: str) -> None:
     before = used.get(path)

@@ -4,7 +4,6 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import downloads, index
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
 
@@ -66,45 +66,39 @@ def stock(aws: None) -> Callable[[int], None]:
     """Fills the list with so many modules of somebody else, three versions each."""
 
     def fill(modules: int) -> None:
-        entities = [(f"carol/m{n}", _module(n)) for n in range(modules)]
+        entries = {f"carol/m{n}": _module(n) for n in range(modules)}
         Catalogue(
-            "luarocks", dict[str, Any], shape=1, entities=lambda: entities, reload=lambda key, entry: entry
+            "luarocks", ModuleEntry, shape=1, entities=entries.items, reload=lambda key, _: entries[key]
         ).rebuild()
         index.catalogue.snapshot()
 
     return fill
 
 
-def _module(number: int) -> dict[str, object]:
-    dates = {"created_at": 1_700_000_000, "updated_at": 1_700_000_000, "revision": 1}
-    return {
-        "id": 10 * number,
-        "user_id": 99,
-        "user": "carol",
-        "name": f"m{number}",
-        "in_root": True,
-        "current_version_id": 10 * number + 3,
-        "summary": f"Module number {number}",
-        "license": "MIT",
-        **dates,
-        "versions": {
-            f"{minor}.0-1": {
-                "id": 10 * number + minor,
-                "lua_version": "lua >= 5.1",
-                "dependencies": ["lua >= 5.1"],
-                "sha256": "0" * 64,
-                "size": 300,
-                **dates,
-                "rocks": {
-                    "src": {
-                        "id": 10 * number + 3 + minor,
-                        "rock_fname": f"m{number}-{minor}.0-1.src.rock",
-                        "sha256": "1" * 64,
-                        "size": 3000,
-                        **dates,
-                    }
-                },
-            }
-            for minor in (1, 2, 3)
-        },
+def _module(number: int) -> ModuleEntry:
+    dates = {"created_at": 1_700_000_000, "updated_at": 1_700_000_000}
+    packed = PublishedFile(sha256="1" * 64, size=3000, revision=1, **dates)
+    versions = {
+        f"{minor}.0-1": VersionEntry(
+            id=10 * number + minor,
+            file=PublishedFile(sha256="0" * 64, size=300, revision=1, **dates),
+            lua_version="lua >= 5.1",
+            dependencies=("lua >= 5.1",),
+            rocks={
+                "src": RockEntry(id=10 * number + 3 + minor, rock_fname=f"m{number}-{minor}.0-1.src.rock", file=packed)
+            },
+        )
+        for minor in (1, 2, 3)
     }
+    return ModuleEntry(
+        id=10 * number,
+        user_id=99,
+        user="carol",
+        name=f"m{number}",
+        in_root=True,
+        current_version_id=10 * number + 3,
+        summary=f"Module number {number}",
+        license="MIT",
+        versions=versions,
+        **dates,
+    )

@@ -157,7 +157,7 @@ def test_a_module_goes_to_nobody_unasked(alices: Owners, bob: Account) -> None:
 def test_the_administrator_needs_no_consent(alices: Owners, upload: Upload, bob: Account, bob_key: str) -> None:
     moved = ownership.transfer("alice", "say", bob, None)
     assert moved is not None
-    assert (moved.key, list(moved.value["owners"])) == ("bob/say", ["alice"])
+    assert (moved.key, list(moved.value.owners)) == ("bob/say", ["alice"])
 
 
 def test_after_a_transfer_the_old_name_is_free(client: Client, shared: None, alices: Owners, upload: Upload) -> None:
@@ -186,7 +186,7 @@ def test_the_administrator_moves_the_root_slot(
     modules.take_root("bob", "say", None)
     assert list(client.get("/manifest.json").json["repository"]["say"]) == ["9.0-1"]
     assert "module.lose-root" in actions(alice)
-    assert [entry.value.get("in_root", False) for entry in index.catalogue.snapshot().entries.values()] == [False, True]
+    assert [entry.value.in_root for entry in index.catalogue.snapshot().entries.values()] == [False, True]
 
 
 def test_an_owners_modules_are_listed(shared: None, alices: Owners, bobs: Owners, client: Client, bob_key: str) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib import settings
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import documents, index, search
+from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.search import Query
 from chalicelib.web import html
 from chalicelib.web.request import Request
@@ -13,15 +14,15 @@ from chalicelib.web.response import Response
 from chalicelib.web.slice import Work
 
 
-def render_module(request: Request, value: Value) -> Response:
+def render_module(request: Request, value: ModuleEntry) -> Response:
     """A module."""
     document = documents.document(request, value)
-    manifests = [*(["root"] if value.get("in_root") else []), *value.get("manifests", ())]
-    install = value["name"] if value.get("in_root") else f"{value['user']}/{value['name']}"
+    manifests = [*(["root"] if value.in_root else []), *value.manifests]
+    install = value.name if value.in_root else f"{value.user}/{value.name}"
     return html.page(request, "luarocks/module.html", manifests=manifests, install=install, **document)
 
 
-def render_found(request: Request, found: list[Entry]) -> Response:
+def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
     """One page of a search. Raises Invalid."""
     document = documents.found_document(request, found)
     offset, limit, total = document["offset"], document["limit"], document["total"]
@@ -42,9 +43,7 @@ def works_of(username: str) -> list[Work]:
         return []
     found = search.find(index.catalogue.snapshot(), Query(user=username.lower(), sort="name"))
     values = [entry.value for entry in found]
-    return [
-        Work(value["name"], value.get("summary", ""), f"/modules/{value['user']}/{value['name']}") for value in values
-    ]
+    return [Work(value.name, value.summary or "", f"/modules/{value.user}/{value.name}") for value in values]
 
 
 def _query(request: Request, offset: int) -> str:

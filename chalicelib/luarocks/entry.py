@@ -1,0 +1,110 @@
+"""The entries of LuaRocks' catalogue: a module with all its versions and rocks, under `<user>/<name>`.
+
+A new field is appended, with a default, and the catalogue's shape number raised. Dates are epoch seconds.
+"""
+
+from collections.abc import Mapping
+
+from chalicelib.core.entries import Struct, replace
+
+
+class PublishedFile(Struct):
+    """A rockspec or a rock as it was uploaded last; `revision` counts the uploads."""
+
+    sha256: str
+    size: int  # bytes
+    revision: int
+    created_at: int
+    updated_at: int
+    sig_sha256: str | None = None  # its detached signature
+    sig_size: int | None = None
+
+
+class RockEntry(Struct):
+    """A rock of a version; its key is its architecture."""
+
+    id: int
+    rock_fname: str
+    file: PublishedFile
+
+
+class VersionEntry(Struct):
+    """A version of a module; its key is its name in lower case."""
+
+    id: int
+    file: PublishedFile  # the rockspec
+    display_version_name: str | None = None
+    lua_version: str | None = None
+    dependencies: tuple[str, ...] = ()
+    development: bool = False
+    archived: bool = False
+    source_url: str | None = None
+    rocks: Mapping[str, RockEntry] = {}
+    downloads: Mapping[str, int] = {}  # by architecture, or `rockspec`
+
+
+class ModuleEntry(Struct):
+    """A module."""
+
+    id: int
+    user_id: int
+    user: str  # whose name it lies below, in lower case
+    name: str
+    current_version_id: int
+    created_at: int
+    updated_at: int
+    owners: Mapping[str, int] = {}  # the others: account ids by username in lower case
+    invited: Mapping[str, int] = {}  # likewise
+    display_name: str | None = None
+    in_root: bool = False
+    archived: bool = False
+    manifests: tuple[str, ...] = ()
+    summary: str | None = None
+    description: str | None = None
+    license: str | None = None
+    homepage: str | None = None
+    labels: tuple[str, ...] = ()
+    versions: Mapping[str, VersionEntry] = {}
+
+
+def with_version(module: ModuleEntry, name: str, version: VersionEntry) -> ModuleEntry:
+    """The module with this version in it."""
+    return replace(module, versions={**module.versions, name: version})
+
+
+def without_version(module: ModuleEntry, name: str) -> ModuleEntry:
+    """The module without a version and its rocks."""
+    return replace(module, versions={key: version for key, version in module.versions.items() if key != name})
+
+
+def with_rock(module: ModuleEntry, name: str, arch: str, rock: RockEntry) -> ModuleEntry:
+    """The module with this rock in the version `name`."""
+    version = module.versions[name]
+    return with_version(module, name, replace(version, rocks={**version.rocks, arch: rock}))
+
+
+def without_rock(module: ModuleEntry, name: str, arch: str) -> ModuleEntry:
+    """The module without a rock."""
+    version = module.versions[name]
+    rest = {key: rock for key, rock in version.rocks.items() if key != arch}
+    return with_version(module, name, replace(version, rocks=rest))
+
+
+def with_downloads(module: ModuleEntry, counts: Mapping[int, Mapping[str, int]]) -> ModuleEntry:
+    """The module with these counts, by version id and architecture."""
+    versions = {
+        name: replace(version, downloads=counts[version.id]) if version.id in counts else version
+        for name, version in module.versions.items()
+    }
+    return replace(module, versions=versions)
+
+
+def without_downloads(module: ModuleEntry) -> ModuleEntry:
+    """The module without counts."""
+    versions = {name: replace(version, downloads={}) for name, version in module.versions.items()}
+    return replace(module, versions=versions)
+
+
+def downloads(module: ModuleEntry) -> int:
+    """How often a module's files were downloaded."""
+    return sum(count for version in module.versions.values() for count in version.downloads.values())

@@ -1,0 +1,139 @@
+"""The items of LuaRocks' table as entries, and changed entries as changes of items.
+
+An entry is as true as the items: both change in one transaction. So code that changes a module starts from its entry,
+and reads no item.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.core.entries import Struct
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry, with_downloads
+from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Stored, Version
+
+Counts = dict[int, dict[str, int]]
+
+
+def module_entry(module: Module, versions: Mapping[str, VersionEntry]) -> ModuleEntry:
+    """A module's item and its versions as an entry."""
+    return ModuleEntry(
+        id=int(module.id),
+        user_id=int(module.user_id),
+        user=module.user,
+        name=module.name,
+        current_version_id=int(module.current_version_id),
+        created_at=_seconds(module.created_at),
+        updated_at=_seconds(module.updated_at),
+        owners=module.owners,
+        invited=module.invited,
+        display_name=module.display_name,
+        in_root=module.in_root,
+        archived=module.archived,
+        manifests=tuple(module.manifests),
+        summary=module.summary,
+        description=module.description,
+        license=module.license,
+        homepage=module.homepage,
+        labels=tuple(module.labels),
+        versions=versions,
+    )
+
+
+def version_entry(version: Version, rocks: Mapping[str, RockEntry]) -> VersionEntry:
+    """A version's item and its rocks as an entry."""
+    return VersionEntry(
+        id=int(version.id),
+        file=_file(version),
+        display_version_name=version.display_version_name,
+        lua_version=version.lua_version,
+        dependencies=tuple(version.dependencies),
+        development=version.development,
+        archived=version.archived,
+        source_url=version.source_url,
+        rocks=rocks,
+    )
+
+
+def rock_entry(rock: Rock) -> RockEntry:
+    """A rock's item as an entry."""
+    return RockEntry(id=int(rock.id), rock_fname=rock.rock_fname, file=_file(rock))
+
+
+def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
+    """All entries from all items, in order of the modules' ids; items that belong to nothing are passed over."""
+    modules: dict[str, Module] = {}
+    versions: dict[str, list[Version]] = defaultdict(list)
+    rocks: dict[tuple[str, int], dict[str, RockEntry]] = defaultdict(dict)
+    counts: dict[int, Counts] = defaultdict(dict)
+    for item in items:
+        if isinstance(item, Module):
+            modules[item.pk] = item
+        elif isinstance(item, Version):
+            versions[item.pk].append(item)
+        elif isinstance(item, Rock):
+            rocks[item.pk, int(item.version_id)][item.arch] = rock_entry(item)
+        elif isinstance(item, Downloads):
+            count(counts[int(item.pk.partition("#")[2])], item)
+    entries = (
+        module_entry(
+            module,
+            {item.version_name: version_entry(item, rocks.get((pk, int(item.id)), {})) for item in versions[pk]},
+        )
+        for pk, module in modules.items()
+    )
+    return [with_downloads(entry, counts.get(entry.id, {})) for entry in sorted(entries, key=lambda entry: entry.id)]
+
+
+def count(counts: Counts, item: Downloads) -> None:
+    """Add a file's item to the counts of its module, by version id and architecture."""
+    version_id, _, arch = item.sk.partition("#")
+    counts.setdefault(int(version_id), {})[arch] = int(item.number)
+
+
+def rock_sk(version_id: int, arch: str) -> str:
+    """The sort key of a rock."""
+    return f"rock#{version_id}#{arch}"
+
+
+def changed(before: Struct, after: Struct) -> dict[str, Any]:
+    """The attributes of an item in which one entry differs from another; a file's are among those of its item."""
+    columns: dict[str, Any] = {}
+    for name in before.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if isinstance(new, PublishedFile):
+            columns |= changed(old, new)
+        elif old != new and name not in _BELOW:
+            columns[name] = _column(name, new)
+    return columns
+
+
+def file_columns(file: PublishedFile) -> dict[str, Any]:
+    """All attributes of a file's item."""
+    return {name: _column(name, getattr(file, name)) for name in file.__struct_fields__}
+
+
+_BELOW = {"versions", "rocks", "downloads"}  # in items of their own
+
+
+def _column(name: str, value: Any) -> Any:
+    if name.endswith("_at"):
+        return datetime.fromtimestamp(value, UTC)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _file(item: Stored) -> PublishedFile:
+    return PublishedFile(
+        sha256=item.sha256,
+        size=int(item.size),
+        revision=int(item.revision),
+        created_at=_seconds(item.created_at),
+        updated_at=_seconds(item.updated_at),
+        sig_sha256=item.sig_sha256,
+        sig_size=int(item.sig_size) if item.sig_size is not None else None,
+    )
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,45 @@
+"""Attributes of items that a newer version has stored: nothing that this version changes takes them away."""
+
+from typing import Any
+
+from chalicelib.core import bulk
+from chalicelib.core.tables import Account
+from chalicelib.luarocks.tables import LuaRocksItem
+from tests.client import Client
+from tests.luarocks.builders import Upload, rock, rockspec
+
+NEWER = {"funding": {"M": {"url": {"S": "https://example.org"}}}}
+
+
+def items() -> list[dict[str, Any]]:
+    """The module's, its versions' and its rocks', but for what has gone by the time."""
+    kinds = ("module", "version", "rock", "manifest")
+    return [item for item in bulk.items(LuaRocksItem) if item["kind"]["S"] in kinds]
+
+
+def test_everything_that_owners_do_keeps_them(
+    client: Client, key: str, bob: Account, bob_key: str, upload: Upload, upload_rock: Upload
+) -> None:
+    upload()
+    upload(rockspec(version="2.0-1"))
+    upload_rock(1, "say-1.0-1.src.rock")
+    mine, bobs = f"/api/1/{key}", f"/api/1/{bob_key}"
+    client.request("PUT", f"{mine}/manifests/stable")
+    bulk.put(LuaRocksItem, [{**item, **NEWER} for item in items()])
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        ("PATCH", f"{mine}/modules/alice/say", {"summary": "New", "labels": ["a"], "homepage": None}),
+        ("PATCH", f"{mine}/modules/alice/say/versions/1.0-1", {"archived": True}),
+        ("PUT", f"{mine}/manifests/stable/modules/alice/say", {}),
+        ("PUT", f"{mine}/modules/alice/say/root", {}),
+        ("PUT", f"{mine}/modules/alice/say/owners/bob", {}),
+        ("PUT", f"{bobs}/modules/alice/say/owners/bob", {}),
+        ("DELETE", f"{mine}/modules/alice/say/versions/2.0-1", {}),
+        ("POST", f"{mine}/modules/alice/say/transfer", {"to": "bob"}),
+    ]
+    for method, path, body in steps:
+        reply = client.request(method, path, json=body or None)
+        assert reply.status in (200, 204), (path, reply.body)
+    assert upload(rockspec()).json["version"]["revision"] == 2
+    assert upload_rock(1, "say-1.0-1.src.rock", rock()).json["rock"]["revision"] == 2
+    assert [item["kind"]["S"] for item in items()] == ["manifest", "module", "rock", "version"]
+    assert all(item["funding"] == NEWER["funding"] for item in items())
