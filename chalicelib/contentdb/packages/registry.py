@@ -74,15 +74,15 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
     """Set some fields, see edits.py; returns the package as it then stands, and whether anything is different."""
-    modified: list[bool] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> bool:
         require_token_for(caller, parts.package)
-        modified[:] = [apply(caller.account, parts.package, data, writes, snapshot)]
-        if modified[0]:
+        modified = apply(caller.account, parts.package, data, writes, snapshot)
+        if modified:
             writes.put(note(parts.package, "package.edit", caller))
+        return modified
 
-    return index.publish(author, name, decide), modified[0]
+    return index.publish(author, name, decide)
 
 
 def apply(account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: Snapshot) -> bool:
@@ -116,7 +116,7 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
         writes.update(package, package.assign(maintainers=others))
         writes.put(note(package, "package.maintainers", by, maintainers=others))
 
-    return index.publish(author, name, decide)
+    return index.publish(author, name, decide)[0]
 
 
 def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Parts:
@@ -136,7 +136,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
         writes.update(package, package.assign(aliases=wanted))
         writes.put(note(package, "package.aliases", by, aliases=wanted))
 
-    return index.publish(author, name, decide)
+    return index.publish(author, name, decide)[0]
 
 
 def authorize(by: Caller | None, action: Action, package: Package, refusal: str) -> None:

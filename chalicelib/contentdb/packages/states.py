@@ -47,22 +47,22 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
     where the package is already changes nothing. Raises Forbidden or Conflict.
     """
     way, words = STEPS[step], step.replace("-", " ")
-    found: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
         package = parts.package
         registry.authorize(by, way.action, package, f"You don't have permission to {words} this package")
-        found[:] = problems(parts, snapshot) if way.checked else []
+        found = problems(parts, snapshot) if way.checked else []
         if package.state == way.target:
-            return
+            return found
         if package.state not in way.sources and (by or package.state == "DELETED" or step == "restore"):
             raise Conflict(f"A package that is {package.state} cannot become {way.target}")
         if found and by:
             raise Forbidden("; ".join(found))
         _move(parts, way.target, writes)
         writes.put(registry.note(package, f"package.{step}", by))
+        return found
 
-    parts = index.publish(author, name, decide)
+    parts, found = index.publish(author, name, decide)
     return parts.package, found
 
 

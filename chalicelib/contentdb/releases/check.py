@@ -140,16 +140,16 @@ def _cdb_fields(package: Package, text: str | None, snapshot: Snapshot, account_
 
 def _fail(package: Package, release: Release, message: str) -> None:
     """Keep the release as FAILED, without its file, and free its name for the next try."""
-    dropped: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
         failed = publishing.get(parts, int(release.id))
-        dropped[:] = publishing.let_go(writes, failed)
+        dropped = publishing.let_go(writes, failed)
         writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
         tasks.fail(writes, str(release.task_id), message)
+        return dropped
 
     try:
-        index.publish(package.author, package.name, decide)
+        _, dropped = index.publish(package.author, package.name, decide)
     except NotFound:  # deleted meanwhile, with its file
         return
     files.drop(dropped)

@@ -83,9 +83,8 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> Release:
 
 def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
     """Take a release back. Raises NotFound or Forbidden."""
-    blobs: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
         release = get(parts, release_id)
         newest = max(parts.releases)
         if not permissions.may_delete_release(caller.account, parts.package, release, newest):
@@ -93,11 +92,12 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
         permissions.require_token_for(caller, parts.package)
         writes.delete(release)
         del parts.releases[release_id]
-        blobs[:] = let_go(writes, release)
+        dropped = let_go(writes, release)
         writes.put(registry.note(parts.package, "release.delete", caller, release=release_id))
+        return dropped
 
-    index.publish(author, name, decide)
-    files.drop(blobs)
+    _, dropped = index.publish(author, name, decide)
+    files.drop(dropped)
 
 
 def let_go(writes: Transaction, release: Release) -> list[str]:

@@ -48,9 +48,8 @@ def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
     account = caller.account
     number = cache(lambda: ids.reserve("contentdb-thread"))
     pace = cache(lambda: check_pace(account, "review", PACE))
-    written: list[Review] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Review:
         permissions.require_may_review(account, parts.package)
         _check(wanted, snapshot)
         pace()
@@ -66,10 +65,9 @@ def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
         writes.put(registry.note(parts.package, "review.write", caller, review=int(review.id)))
-        written[:] = [review]
+        return review
 
-    index.publish(author, name, decide)
-    return written[0]
+    return index.publish(author, name, decide)[1]
 
 
 def take_back(caller: Caller, author: str, name: str) -> None:
@@ -97,22 +95,20 @@ def delete(author: str, name: str, number: int, by: Caller | None = None) -> Non
 
 def approve(author: str, name: str, number: int, by: Caller | None = None) -> Review:
     """Let lists show a review; `by` None is the administrator. Raises Forbidden or NotFound."""
-    approved: list[Review] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Review:
         permissions.require_may_approve_reviews(by.account if by else None)
         review = review_index.get(int(parts.package.id), number)
-        approved[:] = [review]
         if review.approved:
-            return
+            return review
         before = review_counts.counted(review)
         writes.update(review, review.assign(approved=True), Review.id == review.id)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
         writes.put(registry.note(parts.package, "review.approve", by, review=number))
+        return review
 
-    index.publish(author, name, decide)
-    return approved[0]
+    return index.publish(author, name, decide)[1]
 
 
 def may_see(review: Review, caller: Caller | None) -> bool:

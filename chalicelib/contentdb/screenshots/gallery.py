@@ -61,9 +61,8 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
     _check_size(picture)
     number = ids.reserve("contentdb-screenshot")
     file = files.store(picture.content, picture.extension)
-    made: list[Screenshot] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Screenshot:
         package = parts.package
         if len(parts.screenshots) >= MOST:
             raise Invalid(f"A package can have at most {MOST} screenshots")
@@ -79,34 +78,34 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
         if wanted.slot:
             uploads.spend(writes, wanted.slot)
         writes.put(registry.note(package, "screenshot.create", caller, screenshot=number))
-        made[:] = [shot]
+        return shot
 
     try:
-        published = index.publish(parts.package.author, parts.package.name, decide)
+        published, made = index.publish(parts.package.author, parts.package.name, decide)
     except BaseException:
         files.drop([file.blob])
         raise
     if wanted.slot:
         uploads.drop(wanted.slot)
-    return published, made[0]
+    return published, made
 
 
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Take a screenshot away. Raises NotFound or Forbidden."""
-    dropped: list[str] = []
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
         package, shot = parts.package, get(parts, screenshot_id)
         require_may(caller, package, "delete")
         permissions.require_token_for(caller, package)
         writes.delete(shot)
         del parts.screenshots[screenshot_id]
-        dropped[:] = files.remove(writes, shot.file)
+        dropped = files.remove(writes, shot.file)
         if package.cover_image == screenshot_id:
             writes.update(package, package.assign(cover_image=None))
         writes.put(registry.note(package, "screenshot.delete", caller, screenshot=screenshot_id))
+        return dropped
 
-    index.publish(author, name, decide)
+    _, dropped = index.publish(author, name, decide)
     files.drop(dropped)
 
 

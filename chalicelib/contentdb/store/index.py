@@ -38,6 +38,7 @@ from chalicelib.contentdb.store.tables import (
     package_pk,
 )
 from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.entries import R
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
@@ -57,7 +58,7 @@ class Parts:
 
 PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 _COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
-Decision = Callable[[Parts, Transaction, Snapshot], None]
+Decision = Callable[[Parts, Transaction, Snapshot], R]
 
 
 def load(package_id: int) -> Parts:
@@ -82,17 +83,18 @@ def find_id(snapshot: Snapshot, key: str) -> int:
     raise NotFound("There is no such package.")
 
 
-def publish(author: str, name: str, decide: Decision) -> Parts:
-    """Change a package, what hangs on it, and its entry in one transaction; returns the parts as they now stand.
+def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
+    """Change a package, what hangs on it, and its entry in one transaction.
 
     `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the writes that do
-    the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise.
+    the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise. Returns the
+    changed parts and the result of the decision that was committed.
     """
 
-    def decide_all(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Parts]:
+    def decide_all(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, tuple[Parts, R]]:
         parts = load(find_id(snapshot, f"{author}/{name}"))
-        decide(parts, writes, snapshot)
-        return _changes(snapshot, f"{author}/{name}", parts), parts
+        result = decide(parts, writes, snapshot)
+        return _changes(snapshot, f"{author}/{name}", parts), (parts, result)
 
     return catalogue.publish(decide_all)[1]
 
