@@ -51,9 +51,9 @@ def list_(state: str | None) -> list[dict[str, Any]]:
 
     values = [entry.value for entry in index.packages(index.catalogue.snapshot())]
     return [
-        {"package": f"{value['author']}/{value['name']}", "type": value["type"], "state": value["state"]}
-        for value in sorted(values, key=lambda value: int(value["id"]))
-        if state is None or value["state"] == state.upper()
+        {"package": f"{value.author}/{value.name}", "type": value.type, "state": value.state}
+        for value in sorted(values, key=lambda value: int(value.id))
+        if state is None or value.state == state.upper()
     ]
 
 

@@ -23,11 +23,11 @@ def list_reviews(waiting: bool, by: str | None) -> list[dict[str, Any]]:
     return [
         {
             "id": int(entry.key),
-            "package": packages[entry.value["package"]].key if entry.value["package"] in packages else None,
-            **{name: entry.value[name] for name in ("author", "rating", "title", "approved")},
+            "package": packages[entry.value.package].key if entry.value.package in packages else None,
+            **{name: getattr(entry.value, name) for name in ("author", "rating", "title", "approved")},
         }
         for entry in review_index.newest_first(review_index.catalogue.snapshot())
-        if not (waiting and entry.value["approved"]) and by in (None, entry.value["author"])
+        if not (waiting and entry.value.approved) and by in (None, entry.value.author)
     ]
 
 
@@ -64,11 +64,10 @@ def list_collections() -> list[dict[str, Any]]:
     """List all collections, including private ones."""
     from chalicelib.contentdb.store import index
 
-    entries = sorted(index.catalogue.snapshot().entries.items())
+    found = sorted(index.collections(index.catalogue.snapshot()).items())
     return [
-        {"collection": key.partition("#")[2], "private": entry.value["private"], "packages": len(entry.value["items"])}
-        for key, entry in entries
-        if key.startswith("collection#")
+        {"collection": key.partition("#")[2], "private": each.private, "packages": len(each.items)}
+        for key, each in found
     ]
 
 
@@ -112,7 +111,8 @@ def profile(username: str, **fields: str | None) -> dict[str, Any]:
 
     given = {name: text or None for name, text in fields.items() if text is not None}
     account = profiles.edit(username, given) if given else profiles.get_account(username)
-    return {"username": account.username, **index.profile_of(index.catalogue.snapshot(), account.username)}
+    found = index.profile_of(index.catalogue.snapshot(), account.username)
+    return {"username": account.username, **{name: getattr(found, name) for name in index.PROFILE}}
 
 
 def split(key: str) -> tuple[str, str]:
@@ -131,7 +131,7 @@ def _package_of(number: int) -> tuple[str, str]:
     entry = review_index.catalogue.snapshot().entries.get(str(number))
     if entry is None:
         raise click.BadParameter(f"there is no review {number}")
-    package = index.load(entry.value["package"]).package
+    package = index.load(entry.value.package).package
     return package.author, package.name
 
 
@@ -139,4 +139,4 @@ def _ids_by(username: str) -> Iterator[int]:
     from chalicelib.contentdb.reviews import index as review_index
 
     entries = list(review_index.catalogue.snapshot().entries.values())
-    return (int(entry.key) for entry in entries if entry.value["author"] == username)
+    return (int(entry.key) for entry in entries if entry.value.author == username)

@@ -2,6 +2,7 @@
 
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.browse import lists
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry, schema, shapes, states
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages, reference, versions
@@ -10,7 +11,7 @@ from chalicelib.contentdb.topics import forum
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -216,16 +217,17 @@ def cdb_schema(request: Request) -> Response:
     return wire.render(schema.cdb_schema(index.catalogue.snapshot()), headers=[wire.cache_for(3600)])
 
 
-def _package(request: Request) -> tuple[Snapshot, Entry]:
+def _package(request: Request) -> tuple[ContentDbSnapshot, Entry[PackageEntry]]:
     """The package in the path, in any state but DELETED."""
     snapshot = index.catalogue.snapshot()
     return snapshot, registry.get(snapshot, request.params["author"], request.params["name"])
 
 
-def _full(request: Request, snapshot: Snapshot, package: Entry) -> Value:
+def _full(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Value:
     """All of a package, its counters as they are this moment."""
-    value = {**package.value, **index.current_counters(package)}
-    return shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
+    return shapes.full(
+        snapshot, index.current(package), language=languages.wanted(request, snapshot), base=request.base_url
+    )
 
 
 def _step(step: str, request: Request, caller: Caller) -> Response:

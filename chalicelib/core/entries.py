@@ -7,24 +7,18 @@ raised with it: older code ignores what it does not know, newer code fills in wh
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, Generic, dataclass_transform
+from typing import TYPE_CHECKING, Generic, TypeVar, dataclass_transform
 
 import msgspec
 
 if TYPE_CHECKING:
     from dataclasses import replace  # mypy holds its keywords against the fields, which it does not do for msgspec's
 
-    from typing_extensions import TypeVar
-
-    E = TypeVar("E", default=dict[str, Any])  # the defaults are for ContentDB, until its entries are structs
-    R = TypeVar("R", default=None)
 else:
-    from typing import TypeVar
-
     from msgspec.structs import replace
 
-    E = TypeVar("E")
-    R = TypeVar("R")
+E = TypeVar("E")
+R = TypeVar("R")
 
 __all__ = ["Codec", "E", "Kinds", "Outdated", "R", "Struct", "replace"]
 

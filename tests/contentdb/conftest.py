@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
+from chalicelib.contentdb.entry import KINDS, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Counters, Package
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.entries import replace
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import names, token
@@ -33,15 +34,13 @@ def stock(aws: None) -> Callable[[int], None]:
 
     def fill(count: int) -> None:
         entities = [(f"Alice/p{n}", _value(n)) for n in range(count)]
-        Catalogue(
-            "contentdb", dict[str, Any], shape=1, entities=lambda: entities, reload=lambda key, entry: entry
-        ).rebuild()
+        Catalogue("contentdb", KINDS, shape=1, entities=lambda: entities, reload=lambda key, entry: entry).rebuild()
         index.catalogue.snapshot()
 
     return fill
 
 
-def _value(number: int) -> dict[str, Any]:
+def _value(number: int) -> PackageEntry:
     package = Package(
         "package#1",
         "package",
@@ -59,5 +58,5 @@ def _value(number: int) -> dict[str, Any]:
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     value = index.value_of(Parts(package, Counters(package.pk, "counters")))
-    made = {"id": number + 1, "min": None, "max": None, "size": 1, "created_at": "2026-01-02T00:00:00.000000"}
-    return {**value, "releases": [made]}
+    made = ReleaseInfo(id=number + 1, min=None, max=None, file=None, size=1, created_at="2026-01-02T00:00:00.000000")
+    return replace(value, releases=(made,))

@@ -116,7 +116,7 @@ def test_a_download_counts_for_release_package_score_and_lists(client: Client) -
     assert counted() == (1, 1.0)
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 1
     value = index.catalogue.snapshot().entries["Alice/mymod"].value
-    assert (value["downloads"], value["score_downloads"]) == (1, 1.0)
+    assert (value.downloads, value.score_downloads) == (1, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_the_jobs_are_done_by_the_clock(client: Client) -> None:
     get(client, query="reason=new")
     jobs.enqueue_repeats()
     jobs.run_due()
-    assert index.catalogue.snapshot().entries["Alice/mymod"].value["downloads"] == 1
+    assert index.catalogue.snapshot().entries["Alice/mymod"].value.downloads == 1
 
 
 def test_scores_shrink_once_a_day(client: Client) -> None:
@@ -253,7 +253,7 @@ def test_scores_shrink_once_a_day(client: Client) -> None:
         clock.shift(86400)
         scores.decay()
     assert counted() == (1, 0.8649)
-    assert index.catalogue.snapshot().entries["Alice/mymod"].value["score_downloads"] == 0.8649
+    assert index.catalogue.snapshot().entries["Alice/mymod"].value.score_downloads == 0.8649
 
 
 def test_a_round_without_downloads_changes_no_list(client: Client) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contentdb.entry import ReferenceEntry
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.store.tables import ContentDbItem, ReferenceSet
@@ -247,7 +248,7 @@ def test_seeding_keeps_what_was_edited(client: Client) -> None:
 
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[dict[str, Any], None]:
         writes.put(ReferenceSet("reference", "licenses", rows=rows))
-        return {"reference#licenses": {"rows": rows}}, None
+        return {"reference#licenses": ReferenceEntry(rows=tuple(rows))}, None
 
     index.catalogue.publish(decide)
     assert client.get("/api/licenses/").json == rows
@@ -263,7 +264,7 @@ def test_a_version_keeps_its_place_when_it_is_released() -> None:
     ]
 
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[dict[str, Any], None]:
-        return {"reference#minetest_versions": {"rows": rows}}, None
+        return {"reference#minetest_versions": ReferenceEntry(rows=tuple(rows))}, None
 
     index.catalogue.publish(decide)
     reference.seed()

@@ -292,8 +292,8 @@ def test_a_collection_keeps_when_a_package_came() -> None:
         curation.set_packages("ContentDB", "spotlight", ["Alice/doors"])
     with time_machine.travel(datetime(2026, 2, 3, tzinfo=UTC), tick=False):
         value = curation.set_packages("ContentDB", "spotlight", ["Alice/lamps", "Alice/doors"])
-    assert [item["created_at"][:10] for item in value["items"]] == ["2026-02-03", "2026-01-02"]
-    assert (value["title"], value["created_at"][:10]) == ("Spotlight", "2026-01-02")
+    assert [item.created_at[:10] for item in value.items] == ["2026-02-03", "2026-01-02"]
+    assert (value.title, value.created_at[:10]) == ("Spotlight", "2026-01-02")
 
 
 def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client) -> None:

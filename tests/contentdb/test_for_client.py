@@ -11,6 +11,7 @@ from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters, DailyStats, Seen, Tally
 from chalicelib.contentdb.texts.hypertext import HEAD
+from chalicelib.core.entries import replace
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event
 from tests.contentdb.builders import (
@@ -123,8 +124,8 @@ def test_numbers_are_those_of_this_moment(client: Client) -> None:
 )
 def test_the_size_of_a_download_is_told_as_people_read_it(client: Client, size: int, shown: str) -> None:
     entry = index.catalogue.snapshot().entries["Alice/lamps"].value
-    newest = {**entry["releases"][0], "size": size}
-    index.catalogue.refresh(lambda _: {"Alice/lamps": {**entry, "releases": [newest]}})
+    newest = replace(entry.releases[0], size=size)
+    index.catalogue.refresh(lambda _: {"Alice/lamps": replace(entry, releases=(newest,))})
     assert ask(client).json["download_size"] == shown
 
 

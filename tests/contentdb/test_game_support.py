@@ -32,7 +32,8 @@ def check(client: Client, bearer: dict[str, str], conf: str) -> tuple[Any, bool,
     reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": f"name = mymod\n{conf}\n"}))
     error = checked(client, reply).get("error")
     value = index.catalogue.snapshot().entries["Alice/mymod"].value
-    return error, value["supports_all_games"], value["game_support"]
+    rows = [row(each.game, supports=each.supports, confidence=each.confidence) for each in value.game_support]
+    return error, value.supports_all_games, rows
 
 
 @pytest.mark.parametrize(

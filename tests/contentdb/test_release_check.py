@@ -11,6 +11,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 
 from chalicelib import settings
+from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.releases import archive
 from chalicelib.contentdb.releases import check as release_check
 from chalicelib.contentdb.store import index
@@ -46,8 +47,10 @@ def error(client: Client, bearer: dict[str, str]) -> Check:
     return check
 
 
-def entry(key: str) -> dict[str, Any]:
-    return index.catalogue.snapshot().entries[key].value
+def entry(key: str) -> PackageEntry:
+    found = index.find(index.catalogue.snapshot(), key)
+    assert found is not None
+    return found.value
 
 
 def stored_blobs() -> list[str]:
@@ -86,7 +89,7 @@ def test_a_mod_tells_what_it_provides_and_needs(client: Client, bearer: dict[str
     conf = "name = mymod\ndepends = farming\noptional_depends = dye, farming\nmin_minetest_version = 5.3\n"
     released(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": conf + "max_minetest_version = 5.8.1\n"}))
     value = entry("Alice/mymod")
-    assert [value[name] for name in ("provides", "depends", "optional_depends")] == [["mymod"], ["farming"], ["dye"]]
+    assert (value.provides, value.depends, value.optional_depends) == (("mymod",), ("farming",), ("dye",))
     (made,) = client.get("/api/packages/Alice/mymod/releases/").json
     assert made["min_minetest_version"] == {"name": "5.3", "is_dev": False, "protocol_version": 39}
     assert made["max_minetest_version"]["name"] == "5.8"
@@ -112,18 +115,18 @@ def test_a_modpack_provides_its_mods(client: Client, bearer: dict[str, str]) -> 
         ".git/config": "",
     }
     released(client, "Alice/pack", bearer, zipped(mods, "pack-master"))
-    assert entry("Alice/pack")["provides"] == ["one", "second", "three"]
-    assert entry("Alice/pack")["depends"] == []
+    assert list(entry("Alice/pack").provides) == ["one", "second", "three"]
+    assert list(entry("Alice/pack").depends) == []
 
 
 def test_a_game_and_a_texture_pack_are_taken(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mygame", type="GAME")
     game = {"game.conf": "title = My Game", "LICENSE": "", "mods/a/init.lua": "", "mods/a/mod.conf": "depends = b"}
     released(client, "Alice/mygame", bearer, zipped({**game, "mods/b/init.lua": ""}))
-    assert entry("Alice/mygame")["provides"] == ["a", "b"]
+    assert list(entry("Alice/mygame").provides) == ["a", "b"]
     draft("Alice/pixels", type="TXP")
     released(client, "Alice/pixels", bearer, zipped({"default_dirt.png": b"png", "LICENSE": ""}))
-    assert entry("Alice/pixels")["provides"] == []
+    assert list(entry("Alice/pixels").provides) == []
 
 
 def test_only_the_newest_release_says_what_a_package_is(client: Client, bearer: dict[str, str]) -> None:
@@ -133,7 +136,7 @@ def test_only_the_newest_release_says_what_a_package_is(client: Client, bearer: 
     for job in sorted(Job.query("jobs"), key=lambda job: -job.payload["release"]):
         release_check.check(job.payload)
     assert [client.get(reply.json["task"]).json["status"] for reply in (older, newer)] == ["SUCCESS", "SUCCESS"]
-    assert entry("Alice/mymod")["optional_depends"] == ["new"]
+    assert list(entry("Alice/mymod").optional_depends) == ["new"]
 
 
 def test_a_check_that_runs_again_changes_nothing(client: Client, bearer: dict[str, str]) -> None:
@@ -195,7 +198,7 @@ def test_translations_are_the_languages_of_a_package(client: Client, bearer: dic
         "locale/template.txt": "# textdomain: mymod\n",
     }
     released(client, "Alice/mymod", bearer, zipped(files))
-    assert entry("Alice/mymod")["translations"] == {
+    assert entry("Alice/mymod").translations == {
         "de": {"title": "Mein Mod", "short_description": "Mehr = Dinge"},
         "pt_BR": {},
     }
@@ -206,7 +209,7 @@ def test_cdb_json_is_applied_as_a_put(client: Client, bearer: dict[str, str]) ->
     cdb = '{"$schema": "https://x", "title": "From the zip", "license": "isc", "tags": ["building"]}'
     released(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": cdb}))
     value = entry("Alice/mymod")
-    assert [value[name] for name in ("title", "license", "tags")] == ["From the zip", "ISC", ["building"]]
+    assert (value.title, value.license, value.tags) == ("From the zip", "ISC", ("building",))
 
 
 def test_cdb_json_may_change_the_name_of_a_draft(client: Client, bearer: dict[str, str]) -> None:
@@ -294,7 +297,7 @@ def test_old_files_are_read_where_the_package_is_approved(client: Client, bearer
     published("Alice/mymod")
     files = {"init.lua": "", "depends.txt": "default\ndye?\n", "description.txt": "Old."}
     released(client, "Alice/mymod", bearer, zipped(files))
-    assert (entry("Alice/mymod")["depends"], entry("Alice/mymod")["optional_depends"]) == (["default"], ["dye"])
+    assert (list(entry("Alice/mymod").depends), list(entry("Alice/mymod").optional_depends)) == (["default"], ["dye"])
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contentdb.entry import ProfileEntry
 from chalicelib.contentdb.game import reviews as review_hypertext
-from chalicelib.contentdb.store.tables import Review, reviews_pk
+from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.tables import Counters, Package, Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.tables import Account
@@ -20,7 +23,24 @@ from tests.contentdb.test_reviews import write
 PATH = "/api/packages/Alice/lamps/for-client/reviews/"
 SITE = "http://moonbase.test"
 LUANTI = {"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)"}
-LAMPS = {"author": "Alice", "name": "lamps", "type": "mod"}
+LAMPS = index.value_of(
+    Parts(
+        Package(
+            "package#1",
+            "package",
+            id=1,
+            author="Alice",
+            author_id=1,
+            name="lamps",
+            type="MOD",
+            title="Lamps",
+            license="MIT",
+            media_license="MIT",
+            created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        ),
+        Counters("package#1", "counters"),
+    )
+)
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +145,7 @@ def test_of_many_reviews_the_first_hundred_are_shown() -> None:
 
 
 def test_authors_go_by_the_name_that_they_like() -> None:
-    profile = Entry("user#bob", {"display_name": "Bob <the> \\Builder"})
+    profile = Entry("user#bob", ProfileEntry(display_name="Bob <the> \\Builder"))
     made = review_hypertext.of(Snapshot(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
     assert "<u>Bob \\<the\\> \\\\Builder</u>" in made.body
 
@@ -137,7 +157,7 @@ def test_any_reviews_give_balanced_and_escaped_markup(texts: list[tuple[str, str
         review(number, title=title, comment=comment, rating=(1, 3, 5)[number % 3])
         for number, (title, comment, _) in enumerate(texts)
     ]
-    profiles = {"user#bob": Entry("user#bob", {"display_name": texts[0][2] if texts else None})}
+    profiles = {"user#bob": Entry("user#bob", ProfileEntry(display_name=texts[0][2] if texts else None))}
     made = review_hypertext.of(Snapshot(1, 1, profiles), LAMPS, reviews, SITE)
     assert_is_markup(made, "thumbsup", "thumbsdown", "neutral")
     assert sum(made.body.count(f"<{thumb}>") for thumb in ("thumbsup", "thumbsdown", "neutral")) == len(reviews)

@@ -48,7 +48,7 @@ def sums() -> tuple[int, int, int, float]:
     counters = Counters.get("package#1", "counters")
     numbers = (int(counters.positive), int(counters.neutral), int(counters.negative))
     entry = index.catalogue.snapshot().entries["Alice/lamps"].value
-    assert (tuple(entry["reviews"]), entry["score_reviews"]) == (numbers, counters.score_reviews)
+    assert (entry.reviews, entry.score_reviews) == (numbers, counters.score_reviews)
     return (*numbers, float(counters.score_reviews))
 
 
@@ -106,7 +106,7 @@ def test_writing_again_changes_the_one_review(client: Client, bobs: dict[str, st
     assert (review["thread"]["id"], review["created_at"]) == (1, "2026-01-02T00:00:00.000000")
     assert review["comment"] == "It fell\n\nfrom the wall."
     assert (stored(), sums()) == ([("bob", 1, "Not so good", True)], (0, 0, 1, -150.0))
-    assert [entry.value["title"] for entry in review_index.catalogue.snapshot().entries.values()] == ["Not so good"]
+    assert [entry.value.title for entry in review_index.catalogue.snapshot().entries.values()] == ["Not so good"]
 
 
 def test_each_account_has_one_review_of_each_package(client: Client, bobs: dict[str, str]) -> None:

@@ -29,7 +29,7 @@ def decay() -> None:
 
 def points(*keys: str) -> list[float]:
     entries = index.catalogue.snapshot().entries
-    return [entries[key].value["score_downloads"] for key in keys]
+    return [entries[key].value.score_downloads for key in keys]
 
 
 def test_scores_are_listed_whole_and_unrounded_best_first(client: Client) -> None:

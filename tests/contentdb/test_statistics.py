@@ -11,6 +11,7 @@ import orjson
 import pytest
 import time_machine
 
+from chalicelib.contentdb.entry import StatisticsEntry
 from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
@@ -43,7 +44,7 @@ def lamps(alice: Account) -> int:
 
 
 def number_of(key: str) -> int:
-    return int(index.catalogue.snapshot().entries[key].value["id"])
+    return int(index.catalogue.snapshot().entries[key].value.id)
 
 
 def counted(package_id: int, day: str, **numbers: int) -> None:
@@ -331,7 +332,7 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
         clock.move_to(f"{day}T00:00:00Z")
         jobs.run_now("contentdb-compact-statistics")
         jobs.run_due()
-        assert list(history.catalogue.snapshot().entries[str(old)].value) == shown
+        assert list(history.catalogue.snapshot().entries[str(old)].value.months) == shown
         assert answers(client)[:8] == before[:8]
     jobs.run_now("contentdb-compact-statistics")
     assert history.catalogue.snapshot().entries == {}
@@ -340,9 +341,10 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
 
 def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
-        before = history.catalogue.snapshot().entries[str(old)].value
+        before = history.catalogue.snapshot().entries[str(old)].value.months
         registry.current().catalogues["contentdb-statistics"].rebuild()
-        assert history.catalogue.snapshot().entries[str(old)].value == {month: before[month] for month in shown}
+        after = history.catalogue.snapshot().entries[str(old)].value.months
+        assert after == {month: before[month] for month in shown}
         compaction.compact()
 
 
@@ -391,7 +393,7 @@ def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
 ) -> None:
     stock(count)
     first = history.today() - timedelta(days=20)
-    recent = {first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]}
+    recent = StatisticsEntry(months={first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]})
     history.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})
     for month in ("2025-11", "2025-12", "2026-01"):
         columns = [[number % 5] * (30 if month == "2025-11" else 31) for number in range(6)]

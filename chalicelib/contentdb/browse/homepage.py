@@ -4,22 +4,23 @@ import random
 from typing import Any
 
 from chalicelib.contentdb.browse import queries
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import index, versions
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 
 _IN_SPOTLIGHT, _NEWEST, _POPULAR, _REVIEWED = 6, 4, 8, 4
 
 
-def of(snapshot: Snapshot, base: str) -> dict[str, Any]:
+def of(snapshot: ContentDbSnapshot, base: str) -> dict[str, Any]:
     """The packages that are new, popular and so on, in short; those in the spotlight by chance."""
     found = index.approved(snapshot)
-    new = sorted(found, key=lambda entry: entry.value["approved_at"] or "", reverse=True)
-    released = [entry for entry in found if entry.value["releases"]]
-    updated = sorted(released, key=lambda entry: entry.value["releases"][0]["created_at"], reverse=True)
-    reviewed = [entry for entry in found if any(entry.value["reviews"])]
-    best = sorted(reviewed, key=lambda entry: entry.value["score_reviews"], reverse=True)
+    new = sorted(found, key=lambda entry: entry.value.approved_at or "", reverse=True)
+    released = [entry for entry in found if entry.value.releases]
+    updated = sorted(released, key=lambda entry: entry.value.releases[0].created_at, reverse=True)
+    reviewed = [entry for entry in found if any(entry.value.reviews)]
+    best = sorted(reviewed, key=lambda entry: entry.value.score_reviews, reverse=True)
     lists = {
         "spotlight": _spotlight(snapshot, found),
         "new": new[:_NEWEST],
@@ -29,21 +30,21 @@ def of(snapshot: Snapshot, base: str) -> dict[str, Any]:
     }
     return {
         "count": len(found),
-        "downloads": sum(entry.value["downloads"] for entry in found),
+        "downloads": sum(entry.value.downloads for entry in found),
         **{name: [_short(entry, base) for entry in entries] for name, entries in lists.items()},
     }
 
 
-def _spotlight(snapshot: Snapshot, approved: list[Entry]) -> list[Entry]:
+def _spotlight(snapshot: ContentDbSnapshot, approved: list[Entry[PackageEntry]]) -> list[Entry[PackageEntry]]:
     members = set(queries.members(snapshot, "ContentDB/spotlight"))
     found = [entry for entry in approved if entry.key in members]
     return random.sample(found, min(len(found), _IN_SPOTLIGHT))
 
 
-def _of_type(entries: list[Entry], type_: str) -> list[Entry]:
-    return [entry for entry in entries if entry.value["type"] == type_]
+def _of_type(entries: list[Entry[PackageEntry]], type_: str) -> list[Entry[PackageEntry]]:
+    return [entry for entry in entries if entry.value.type == type_]
 
 
-def _short(entry: Entry, base: str) -> dict[str, Any]:
+def _short(entry: Entry[PackageEntry], base: str) -> dict[str, Any]:
     release = versions.newest_id(entry.value)
     return shapes.short(entry.value, release=release, language="", promoted=False, base=base)

@@ -4,12 +4,13 @@ from collections.abc import Hashable, Sequence
 
 from chalicelib.contentdb.browse import homepage as first_page
 from chalicelib.contentdb.browse import queries
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging
 from chalicelib.contentdb.store.answers import kept
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.versions import newest_id
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.encoding import Kept
 from chalicelib.web.request import Request
 from chalicelib.web.response import canonical_json
@@ -19,11 +20,11 @@ LARGEST_PAGE = 300
 _UPDATES = ("protocol_version", "engine_version")
 
 
-def packages(request: Request, snapshot: Snapshot, language: str) -> Kept:
+def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Kept:
     """The packages that a query asks for."""
     arguments = Arguments(request, queries.NAMES)
 
-    def build(snapshot: Snapshot) -> bytes:
+    def build(snapshot: ContentDbSnapshot) -> bytes:
         query = queries.parse(snapshot, arguments)
         return shapes.list_json(
             queries.find(snapshot, query),
@@ -39,26 +40,26 @@ def packages(request: Request, snapshot: Snapshot, language: str) -> Kept:
     return kept(snapshot, ("packages", request.base_url, language, arguments.key), build)
 
 
-def updates(request: Request, snapshot: Snapshot) -> Kept:
+def updates(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     """The id of the newest release of every approved package, also under its other names."""
     arguments = Arguments(request, _UPDATES)
     version = arguments.version(snapshot)
 
-    def build(snapshot: Snapshot) -> bytes:
+    def build(snapshot: ContentDbSnapshot) -> bytes:
         found: dict[str, int] = {}
         for entry in index.approved(snapshot):
             if release := newest_id(entry.value, version):
-                found.update(dict.fromkeys((entry.key, *entry.value["aliases"]), release))
+                found.update(dict.fromkeys((entry.key, *entry.value.aliases), release))
         return canonical_json(found) + b"\n"
 
     return kept(snapshot, ("updates", version), build)
 
 
-def all_dependencies(request: Request, snapshot: Snapshot) -> Kept:
+def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     """A page of what packages provide and need."""
     arguments = Arguments(request, (*queries.NAMES, "page", "n", "num"))
 
-    def build(snapshot: Snapshot) -> bytes:
+    def build(snapshot: ContentDbSnapshot) -> bytes:
         found = queries.find(snapshot, queries.parse(snapshot, arguments))
         rows = paging.page_of(request, arguments, found, _rows, size=PAGE, most=LARGEST_PAGE)
         return canonical_json(rows) + b"\n"
@@ -68,11 +69,11 @@ def all_dependencies(request: Request, snapshot: Snapshot) -> Kept:
     return kept(snapshot, ("dependencies", request.base_url, _whole(request)), build)
 
 
-def _rows(entries: Sequence[Entry]) -> list[Value]:
+def _rows(entries: Sequence[Entry[PackageEntry]]) -> list[Value]:
     return [dependencies.row(entry.value) for entry in entries]
 
 
-def dependencies_of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> Kept:
+def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> Kept:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
     return kept(
@@ -80,33 +81,33 @@ def dependencies_of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> K
     )
 
 
-def homepage(request: Request, snapshot: Snapshot) -> Kept:
+def homepage(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     """The packages of the site's first page."""
     name = ("homepage", request.base_url)
     return kept(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
 
 
-def uploads(snapshot: Snapshot) -> Kept:
+def uploads(snapshot: ContentDbSnapshot) -> Kept:
     """The files of approved packages: those of releases, then screenshots."""
 
-    def build(snapshot: Snapshot) -> bytes:
+    def build(snapshot: ContentDbSnapshot) -> bytes:
         files = (
-            {"url": f"/uploads/{row['file']}", "created_at": row["created_at"], "size": row["size"]}
+            {"url": f"/uploads/{row.file}", "created_at": row.created_at, "size": row.size}
             for kind in ("releases", "screenshots")
             for entry in index.approved(snapshot)
-            for row in entry.value[kind]
-            if row.get("file") and "created_at" in row  # entries of an older version have less
+            for row in (entry.value.releases if kind == "releases" else entry.value.screenshots)
+            if row.file
         )
         return canonical_json(list(files)) + b"\n"
 
     return kept(snapshot, "uploads", build)
 
 
-def scores(request: Request, snapshot: Snapshot) -> Kept:
+def scores(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     """Downloads, reviews and scores of the packages that a query asks for."""
     arguments = Arguments(request, queries.NAMES)
 
-    def build(snapshot: Snapshot) -> bytes:
+    def build(snapshot: ContentDbSnapshot) -> bytes:
         return shapes.scores_json(queries.find(snapshot, queries.parse(snapshot, arguments)))
 
     if "random" in arguments:

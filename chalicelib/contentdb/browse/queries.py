@@ -7,13 +7,14 @@ from typing import Any
 
 from chalicelib.contentdb.browse import search
 from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry
 
 NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
@@ -23,22 +24,22 @@ _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
 _UNPROMOTED = ("sort", "order", "q", "limit")
 
-Test = Callable[[Entry], bool]
-Order = Callable[[Value], Any]
+Test = Callable[[Entry[PackageEntry]], bool]
+Order = Callable[[PackageEntry], Any]
 _SORTS: dict[str, Order] = {
-    "name": lambda value: value["name"],
-    "title": lambda value: (value["title"].lower(), value["title"]),
+    "name": lambda value: value.name,
+    "title": lambda value: (value.title.lower(), value.title),
     "score": index.score,
-    "reviews": lambda value: value["score_reviews"],
-    "downloads": lambda value: value["downloads"],
-    "created_at": lambda value: value["created_at"],
-    "date": lambda value: value["created_at"],
-    "approved_at": lambda value: value["approved_at"] or "",
-    "last_release": lambda value: value["releases"][0]["created_at"],
+    "reviews": lambda value: value.score_reviews,
+    "downloads": lambda value: value.downloads,
+    "created_at": lambda value: value.created_at,
+    "date": lambda value: value.created_at,
+    "approved_at": lambda value: value.approved_at or "",
+    "last_release": lambda value: value.releases[0].created_at,
 }
 _ONLY: dict[str, Test] = {
-    "reviews": lambda entry: any(entry.value["reviews"]),
-    "last_release": lambda entry: bool(entry.value["releases"]),
+    "reviews": lambda entry: any(entry.value.reviews),
+    "last_release": lambda entry: bool(entry.value.releases),
 }
 
 
@@ -56,7 +57,7 @@ class Query:
     promotes: bool
 
 
-def parse(snapshot: Snapshot, arguments: Arguments) -> Query:
+def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> Query:
     """Read a package query. Raises Invalid or NotFound, with ContentDB's texts."""
     text = arguments.text("q").strip()
     version = arguments.version(snapshot)
@@ -73,7 +74,7 @@ def parse(snapshot: Snapshot, arguments: Arguments) -> Query:
     )
 
 
-def find(snapshot: Snapshot, query: Query) -> list[Entry]:
+def find(snapshot: ContentDbSnapshot, query: Query) -> list[Entry[PackageEntry]]:
     """The approved packages that a query asks for, in its order."""
     found = [entry for entry in _looked_for(snapshot, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
@@ -89,57 +90,58 @@ def find(snapshot: Snapshot, query: Query) -> list[Entry]:
     return found[: query.limit or None]
 
 
-def _looked_for(snapshot: Snapshot, query: Query) -> list[Entry]:
+def _looked_for(snapshot: ContentDbSnapshot, query: Query) -> list[Entry[PackageEntry]]:
     """The approved packages that the words fit, best first; all of them without words."""
     if query.words is None:
         return index.approved(snapshot)
     ranks = search.ranks(snapshot, query.words)
-    fitting = [snapshot.entries[key] for key in ranks if snapshot.entries[key].value["state"] == "APPROVED"]
+    found = (index.find(snapshot, key) for key in ranks)
+    fitting = [entry for entry in found if entry and entry.value.state == "APPROVED"]
     order = -1 if query.descending or query.sort else 1
     return sorted(fitting, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
 
 
-def featured(snapshot: Snapshot) -> frozenset[str]:
+def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
     """The packages, by `author/name`, that lists begin with."""
     return snapshot.keep("featured", lambda snapshot: frozenset(members(snapshot, "ContentDB/featured")))
 
 
-def members(snapshot: Snapshot, collection: str) -> list[str]:
+def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
     """The packages in a public collection, by `author/name`; none when there is no such."""
-    entry = snapshot.entries.get(f"collection#{collection}")
-    if entry is None or entry.value["private"]:
+    found = index.collection_of(snapshot, f"collection#{collection}")
+    if found is None or found.private:
         return []
-    return [package.key for _, _, package in curation.shown(snapshot, entry.value)]
+    return [package.key for _, _, package in curation.shown(snapshot, found)]
 
 
-def _tests(snapshot: Snapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:
+def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:
     if types := arguments.choices("type", PACKAGE_TYPES, "Unknown type"):
-        yield lambda entry: entry.value["type"] in types
+        yield lambda entry: entry.value.type in types
     if "author" in arguments:
         yield _author(snapshot, arguments.text("author"))
     if tags := set(arguments.choices("tag", reference.of(snapshot).tags, "Unknown tag", exact=True)):
-        yield lambda entry: tags.issubset(entry.value["tags"])
+        yield lambda entry: tags.issubset(entry.value.tags)
     yield from _hidden(snapshot, arguments.all("hide"))
     yield from _flagged(snapshot, arguments.all("flag"))
     if licenses := _licenses(snapshot, arguments.all("license")):
-        yield lambda entry: entry.value["license"] in licenses or entry.value["media_license"] in licenses
+        yield lambda entry: entry.value.license in licenses or entry.value.media_license in licenses
     if "game" in arguments:
         yield _game(snapshot, arguments.text("game"))
     if (language := arguments.text("lang") if "lang" in arguments else "en") != "en":
-        yield lambda entry: language in entry.value["translations"]
+        yield lambda entry: language in entry.value.translations
     if version is not None:
         supported = "not_supported" not in arguments
         yield lambda entry: (versions.newest_id(entry.value, version) is not None) is supported
 
 
-def _author(snapshot: Snapshot, author: str) -> Test:
+def _author(snapshot: ContentDbSnapshot, author: str) -> Test:
     """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
     if author not in index.authors(snapshot) and profiles.find_account(author) is None:
         raise no_such_page()
-    return lambda entry: entry.value["author"] == author
+    return lambda entry: entry.value.author == author
 
 
-def _hidden(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
+def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
     rows = reference.of(snapshot)
     known = {*_FLAGS, *_BUNDLES, *rows.tags, *rows.content_warnings}
     plain: set[str] = set()
@@ -153,7 +155,7 @@ def _hidden(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
         yield lambda entry: plain.isdisjoint(entry.keep("labels", _labels))
 
 
-def _flagged(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
+def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
     """Only what has all these flags; names that are no flag say nothing."""
     warnings = reference.of(snapshot).content_warnings
     wanted = {name for name in names if name in ("wip", "deprecated", "*") or name in warnings}
@@ -164,40 +166,40 @@ def _flagged(snapshot: Snapshot, names: Sequence[str]) -> Iterator[Test]:
         yield lambda entry: wanted.issubset(entry.keep("flags", _flags))
 
 
-def _is_free(snapshot: Snapshot) -> Test:
+def _is_free(snapshot: ContentDbSnapshot) -> Test:
     foss = reference.of(snapshot).foss
-    return lambda entry: entry.value["license"] in foss and entry.value["media_license"] in foss
+    return lambda entry: entry.value.license in foss and entry.value.media_license in foss
 
 
-def _flags(entry: Entry) -> frozenset[str]:
+def _flags(entry: Entry[PackageEntry]) -> frozenset[str]:
     """What a package's author says of it."""
     value = entry.value
-    flags = set(value["content_warnings"])
+    flags = set(value.content_warnings)
     if flags:
         flags.add("*")
-    if value["dev_state"] in ("WIP", "DEPRECATED"):
-        flags.add(value["dev_state"].lower())
-    if value["ai_disclosure"] in ("ASSISTED", "GENERATED"):
+    if value.dev_state in ("WIP", "DEPRECATED"):
+        flags.add(value.dev_state.lower())
+    if value.ai_disclosure in ("ASSISTED", "GENERATED"):
         flags.add("anyai")
-    if value["ai_disclosure"] == "GENERATED":
+    if value.ai_disclosure == "GENERATED":
         flags.add("genai")
     return frozenset(flags)
 
 
-def _labels(entry: Entry) -> frozenset[str]:
-    return _flags(entry).union(entry.value["tags"])
+def _labels(entry: Entry[PackageEntry]) -> frozenset[str]:
+    return _flags(entry).union(entry.value.tags)
 
 
-def _licenses(snapshot: Snapshot, names: Sequence[str]) -> frozenset[str]:
+def _licenses(snapshot: ContentDbSnapshot, names: Sequence[str]) -> frozenset[str]:
     known: Mapping[str, str] = reference.of(snapshot).license_names
     if any(name.lower() not in known for name in names):
         raise Invalid(f"Unknown license. Expected license name from: {', '.join(known.values())}")
     return frozenset(known[name.lower()] for name in names)
 
 
-def _game(snapshot: Snapshot, name: str) -> Test:
+def _game(snapshot: ContentDbSnapshot, name: str) -> Test:
     """Packages that say of one game that they support it."""
     game = index.find(snapshot, name) or index.find(snapshot, f"{name}_game")
-    if game is None or game.value["type"] != "game":
+    if game is None or game.value.type != "game":
         raise Invalid("Unable to find that game")
-    return lambda entry: any(row["game"] == game.key and row["supports"] for row in entry.value["game_support"])
+    return lambda entry: any(row.game == game.key and row.supports for row in entry.value.game_support)

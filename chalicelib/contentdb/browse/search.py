@@ -11,8 +11,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
 _PREFIX_ONLY = 0.9  # a word that only begins like the one asked for counts a little less
@@ -68,7 +69,7 @@ def parse(text: str) -> Search:
     return tuple(alternatives)
 
 
-def ranks(snapshot: Snapshot, search: Search) -> dict[str, float]:
+def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
     """The packages that fit, by `author/name`, and how well: the higher the better."""
     return _index.ranks(snapshot, search)
 
@@ -78,12 +79,12 @@ class _Index:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._view: Snapshot | None = None
-        self._entries: dict[str, Entry] = {}
+        self._view: ContentDbSnapshot | None = None
+        self._entries: dict[str, Entry[PackageEntry]] = {}
         self._postings: dict[str, dict[str, Fields]] = {}
         self._stems: list[str] = []  # sorted; some that nobody holds any more may be among them
 
-    def ranks(self, snapshot: Snapshot, search: Search) -> dict[str, float]:
+    def ranks(self, snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
         with self._lock:
             self._follow(snapshot)
             found: dict[str, float] = {}
@@ -127,7 +128,7 @@ class _Index:
                 found[key] |= fields | fields << 4 if whole else fields
         return found
 
-    def _follow(self, snapshot: Snapshot) -> None:
+    def _follow(self, snapshot: ContentDbSnapshot) -> None:
         if snapshot is self._view:
             return
         entries = {entry.key: entry for entry in index.packages(snapshot)}
@@ -151,24 +152,24 @@ _index = _Index()
 _own = threading.local()  # a stemmer holds the word that it works on: each thread has its own
 
 
-def _fields(entry: Entry) -> dict[str, Fields]:
+def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
     """The stems of a package, and in which fields each is."""
 
-    def build(entry: Entry) -> dict[str, Fields]:
+    def build(entry: Entry[PackageEntry]) -> dict[str, Fields]:
         found: dict[str, Fields] = defaultdict(int)
         for place, field in enumerate(WEIGHTS):
-            for stem in _stems(entry.value[field] or ""):
+            for stem in _stems(getattr(entry.value, field) or ""):
                 found[stem] |= 1 << place
         return dict(found)
 
     return entry.keep("stems", build)
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry[PackageEntry]) -> str:
     """All stems of a package as they stand, each after a blank, fields apart."""
 
-    def build(entry: Entry) -> str:
-        return "\n".join("".join(f" {stem}" for stem in _stems(entry.value[field] or "")) for field in WEIGHTS)
+    def build(entry: Entry[PackageEntry]) -> str:
+        return "\n".join("".join(f" {stem}" for stem in _stems(getattr(entry.value, field) or "")) for field in WEIGHTS)
 
     return entry.keep("line", build)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.contentdb.entry import CollectionEntry, CollectionItem, ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, links
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.permissions import at_least
@@ -20,7 +21,7 @@ from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
@@ -32,7 +33,7 @@ LARGEST = 100_000  # bytes, as it is stored
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 
-def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = None) -> Value:
+def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = None) -> CollectionEntry:
     """Set some of title, short_description, long_description, private and items; makes the collection when it is new.
 
     An item has a `package`, as `author/name`, and may have a `description`; without one it keeps what it had. Returns
@@ -41,12 +42,12 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
     _authorize(author, by)
     _check(author, name, given, by)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Value]:
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], CollectionEntry]:
         collection = _collection(author, name, snapshot)
         items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
         collection.assign(**{**given, "items": items})
         saved = index.collection_value(collection)
-        if len(json.dumps(saved)) > LARGEST:
+        if len(json.dumps(collection.to_dynamodb_dict())) > LARGEST:
             raise Invalid("This collection is too large")
         writes.put(collection)
         if by:
@@ -56,7 +57,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
     return index.catalogue.publish(decide)[1]
 
 
-def set_packages(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Value:
+def set_packages(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> CollectionEntry:
     """Say which packages, as `author/name`, are in a collection, in this order; see `save`."""
     return save(author, name, {"items": [{"package": key} for key in keys]}, by)
 
@@ -65,7 +66,7 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     """Delete a collection. Raises Forbidden or NotFound."""
     _authorize(author, by)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, None]:
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], None]:
         entry = snapshot.entries.get(_pk(author, name))
         if entry is None:
             raise _none()
@@ -77,36 +78,38 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     index.catalogue.publish(decide)
 
 
-def get(snapshot: Snapshot, author: str, name: str, caller: Caller | None) -> Value:
+def get(snapshot: ContentDbSnapshot, author: str, name: str, caller: Caller | None) -> CollectionEntry:
     """A collection; a private one for its owner alone. Raises NotFound."""
-    entry = snapshot.entries.get(_pk(author, name))
-    if entry is None or (entry.value["private"] and not _is_owner(entry.value, caller)):
+    found = index.collection_of(snapshot, _pk(author, name))
+    if found is None or (found.private and not _is_owner(found, caller)):
         raise _none()
-    return entry.value
+    return found
 
 
-def listed(snapshot: Snapshot, author: str | None = None, package: str | None = None) -> list[Value]:
+def listed(snapshot: ContentDbSnapshot, author: str | None = None, package: str | None = None) -> list[CollectionEntry]:
     """The public collections by title: of one author, or with one package. Raises NotFound for what there is not."""
     found = snapshot.keep("collections", _public)
     if author is not None:
-        found = [value for value in found if value["author"] == author]
+        found = [value for value in found if value.author == author]
         if not found and author != SITE and profiles.find_account(author) is None:
             raise no_such_page()
     if package is not None:
         entry = index.find(snapshot, package) or index.by_alias(snapshot).get(package)
         if entry is None:
             raise NotFound(f"Package {package} not found")
-        found = [value for value in found if any(item["package"] == entry.value["id"] for item in value["items"])]
+        found = [value for value in found if any(item.package == entry.value.id for item in value.items)]
     return found
 
 
-def shown(snapshot: Snapshot, value: Value, *, drafts: bool = False) -> list[tuple[int, Value, Entry]]:
+def shown(
+    snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool = False
+) -> list[tuple[int, CollectionItem, Entry[PackageEntry]]]:
     """The items of a collection whose packages may be seen, each with its place and its package."""
     packages = index.by_id(snapshot)
     return [
         (place, item, package)
-        for place, item in enumerate(value["items"], start=1)
-        if (package := packages.get(item["package"])) and (drafts or package.value["state"] == "APPROVED")
+        for place, item in enumerate(value.items, start=1)
+        if (package := packages.get(item.package)) and (drafts or package.value.state == "APPROVED")
     ]
 
 
@@ -134,14 +137,14 @@ def _check(author: str, name: str, given: Mapping[str, Any], by: Caller | None) 
         links.refuse_blocked(item)
 
 
-def _is_owner(value: Value, caller: Caller | None) -> bool:
+def _is_owner(value: CollectionEntry, caller: Caller | None) -> bool:
     """Whether a private collection is the caller's, and the token not one that was given away for one package."""
     if caller is None or caller.only("package") is not None:
         return False
-    return caller.account.username == value["author"] if value["author"] != SITE else may_edit(caller.account, SITE)
+    return caller.account.username == value.author if value.author != SITE else may_edit(caller.account, SITE)
 
 
-def _collection(author: str, name: str, snapshot: Snapshot) -> Collection:
+def _collection(author: str, name: str, snapshot: ContentDbSnapshot) -> Collection:
     """The collection as it is stored, or a new one. Raises Invalid for one too many."""
     pk = _pk(author, name)
     if pk in snapshot.entries and (stored := Collection.find(pk, "collection")):
@@ -153,7 +156,7 @@ def _collection(author: str, name: str, snapshot: Snapshot) -> Collection:
     return Collection(pk, "collection", author=author, name=name, title=title, items=[], created_at=moment)
 
 
-def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: Snapshot) -> list[Value]:
+def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: ContentDbSnapshot) -> list[Value]:
     """The items that a collection is to have; what is known of packages that were in it before is kept."""
     if len(wanted) > MOST_PACKAGES:
         raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
@@ -168,11 +171,11 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapsho
     return list(items.values())
 
 
-def _package_id(key: str, known: Mapping[int, Value], snapshot: Snapshot) -> int:
+def _package_id(key: str, known: Mapping[int, Value], snapshot: ContentDbSnapshot) -> int:
     """The package that goes by `author/name`; a deleted one only where it is known. Raises Invalid."""
     try:
         alias = index.by_alias(snapshot).get(key)
-        number = alias.value["id"] if alias else index.find_id(snapshot, key)
+        number = alias.value.id if alias else index.find_id(snapshot, key)
     except NotFound:
         number = 0
     if number not in known and number not in index.by_id(snapshot):
@@ -180,10 +183,9 @@ def _package_id(key: str, known: Mapping[int, Value], snapshot: Snapshot) -> int
     return int(number)
 
 
-def _public(snapshot: Snapshot) -> list[Value]:
-    values = (entry.value for key, entry in snapshot.entries.items() if key.startswith("collection#"))
-    public = (value for value in values if not value["private"])
-    return sorted(public, key=lambda value: (value["title"].casefold(), value["author"], value["name"]))
+def _public(snapshot: ContentDbSnapshot) -> list[CollectionEntry]:
+    public = (value for value in index.collections(snapshot).values() if not value.private)
+    return sorted(public, key=lambda value: (value.title.casefold(), value.author, value.name))
 
 
 def _pk(author: str, name: str) -> str:

@@ -3,11 +3,12 @@
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.collections import wire as collection_wire
+from chalicelib.contentdb.entry import CollectionEntry, ContentDbSnapshot
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.caller import Caller
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -29,7 +30,7 @@ def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
     snapshot = index.catalogue.snapshot()
     value = curation.get(snapshot, request.params["author"], request.params["name"], caller)
-    headers = [wire.VARY_LANGUAGE, *([_NOT_KEPT] if value["private"] else [])]
+    headers = [wire.VARY_LANGUAGE, *([_NOT_KEPT] if value.private else [])]
     return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
 
@@ -48,7 +49,7 @@ def delete(request: Request, caller: Caller) -> Response:
     return wire.render_success()
 
 
-def _full(request: Request, snapshot: Snapshot, value: Value, caller: Caller | None) -> Value:
-    drafts = caller is not None and curation.may_edit(caller.account, value["author"])
+def _full(request: Request, snapshot: ContentDbSnapshot, value: CollectionEntry, caller: Caller | None) -> Value:
+    drafts = caller is not None and curation.may_edit(caller.account, value.author)
     language = languages.wanted(request, snapshot)
     return collection_wire.render(snapshot, value, drafts=drafts, language=language, base=request.base_url)

@@ -5,11 +5,12 @@ from typing import Any
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.entry import CollectionEntry, ContentDbSnapshot
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 LARGEST = 1024 * 1024  # bytes of a request
@@ -26,12 +27,12 @@ def parse(request: Request) -> dict[str, Any]:
     return {name: _READERS[name](name, value) for name, value in given.items() if name in _READERS}
 
 
-def render_short(snapshot: Snapshot, value: Value) -> Value:
+def render_short(snapshot: ContentDbSnapshot, value: CollectionEntry) -> Value:
     """A collection in a list."""
-    return {**{name: value[name] for name in _STORED}, "package_count": len(curation.shown(snapshot, value))}
+    return {**{name: getattr(value, name) for name in _STORED}, "package_count": len(curation.shown(snapshot, value))}
 
 
-def render(snapshot: Snapshot, value: Value, *, drafts: bool, language: str, base: str) -> Value:
+def render(snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool, language: str, base: str) -> Value:
     """All of a collection; with `drafts` also those of its packages that lists do not show."""
     items = [
         {
@@ -43,12 +44,16 @@ def render(snapshot: Snapshot, value: Value, *, drafts: bool, language: str, bas
                 base=base,
             ),
             "order": place,
-            "description": item["description"],
-            "created_at": item["created_at"],
+            "description": item.description,
+            "created_at": item.created_at,
         }
         for place, item, package in curation.shown(snapshot, value, drafts=drafts)
     ]
-    return {**{name: value[name] for name in _STORED}, "long_description": value["long_description"], "items": items}
+    return {
+        **{name: getattr(value, name) for name in _STORED},
+        "long_description": value.long_description,
+        "items": items,
+    }
 
 
 def _title(name: str, given: Any) -> str:

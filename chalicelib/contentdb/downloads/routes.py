@@ -1,6 +1,7 @@
 """Downloads, and what is below /uploads and /thumbnails: no part of the API, and fetched most."""
 
 from chalicelib.contentdb.downloads import wire as file_wire
+from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.media import files, images
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
@@ -22,7 +23,7 @@ def download_newest(request: Request) -> Response:
     newest = versions.newest_release(package.value, None)
     if newest is None:
         return file_wire.render_nothing(request)
-    return _download(request, package, newest["id"])
+    return _download(request, package, newest.id)
 
 
 @service.route("GET", "/packages/{owner}/{name}/releases/{id}/download")
@@ -49,15 +50,15 @@ def thumbnail(request: Request) -> Response:
     return file_wire.render_thumbnail(int(level), name, files.get_thumbnail(int(level), name))
 
 
-def _package(request: Request) -> Entry:
+def _package(request: Request) -> Entry[PackageEntry]:
     return registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
 
 
-def _download(request: Request, package: Entry, release_id: int) -> Response:
-    release = Release.find(package_pk(package.value["id"]), release_sk(release_id))
+def _download(request: Request, package: Entry[PackageEntry], release_id: int) -> Response:
+    release = Release.find(package_pk(package.value.id), release_sk(release_id))
     if release is None or not release.blob:
         raise no_such_page()
     if request.method == "GET":
         visitor = Visitor(request.client_address, request.user_agent)
-        counting.count_download(visitor, package.value["id"], release_id, request.argument("reason"))
-    return file_wire.render_download(request, release, f"{package.value['name']}_{release_id}.zip")
+        counting.count_download(visitor, package.value.id, release_id, request.argument("reason"))
+    return file_wire.render_download(request, release, f"{package.value.name}_{release_id}.zip")

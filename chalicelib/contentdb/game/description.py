@@ -1,15 +1,16 @@
 """The long description of a package as Luanti's markup."""
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.contentdb.texts.hypertext import Hypertext
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 
 
-def of(snapshot: Snapshot, package: Entry, base: str, *, include_images: bool) -> Hypertext:
+def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str, *, include_images: bool) -> Hypertext:
     """The description, cached; relative links are resolved against the package's page."""
     page = f"{base}/packages/{package.key}/"
 
-    def convert(_: Snapshot) -> Hypertext:
-        return hypertext.from_markdown(package.value["long_description"] or "", page, include_images)
+    def convert(_: ContentDbSnapshot) -> Hypertext:
+        return hypertext.from_markdown(package.value.long_description or "", page, include_images)
 
     return snapshot.remember(("hypertext", page, include_images), convert)

@@ -2,37 +2,35 @@
 
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.game import description, sidebar
 from chalicelib.contentdb.packages import shapes
-from chalicelib.contentdb.store import versions
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.contentdb.store import index, versions
+from chalicelib.core.snapshots import Entry
 
 
 def shown(
-    snapshot: Snapshot,
-    package: Entry,
-    counted: Value,
+    snapshot: ContentDbSnapshot,
+    package: Entry[PackageEntry],
     *,
     version: int | None,
     include_images: bool,
     language: str,
     base: str,
 ) -> dict[str, Any]:
-    """All of a package, with texts as markup; `counted` are its counters as they stand.
+    """All of a package, with texts as markup and the counters as they are stored now.
 
     The dialog takes no null for a text, and its size must be text. Without a release for the version there is none.
     """
-    value = {**package.value, **counted}
+    value = index.current(package)
     release = versions.newest_release(value, version)
     return {
         **shapes.full(snapshot, value, language=language, base=base),
-        "release": release["id"] if release else None,
-        "download_size": _size(release["size"] if release else 0),
+        "release": release.id if release else None,
+        "download_size": _size(release.size if release else 0),
         "long_description": description.of(snapshot, package, base, include_images=include_images).described(),
         "info_hypertext": sidebar.of(snapshot, package, base).described(),
-        "screenshots": [
-            {"title": shot["title"], "url": f"{base}/uploads/{shot['file']}"} for shot in value["screenshots"]
-        ],
+        "screenshots": [{"title": shot.title, "url": f"{base}/uploads/{shot.file}"} for shot in value.screenshots],
         "reviews": shapes.reviews(value),
     }
 

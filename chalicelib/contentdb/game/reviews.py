@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
-from chalicelib.core.snapshots import Snapshot, Value
 
 SHOWN = 100
 _THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game puts pictures there
 
 
-def of(snapshot: Snapshot, package: Value, reviews: Sequence[Review], base: str) -> Hypertext:
+def of(snapshot: ContentDbSnapshot, package: PackageEntry, reviews: Sequence[Review], base: str) -> Hypertext:
     """The most helpful reviews; `reviews` are all of them, in order. Images are linked to."""
-    page = f"{base}/packages/{package['author']}/{package['name']}/"
+    page = f"{base}/packages/{package.author}/{package.name}/"
     made = _Text()
     made.write(made.link(f"{page}#reviews", "Leave a review"), "\n\n")
     for review in reviews[:SHOWN]:
@@ -28,7 +28,7 @@ def of(snapshot: Snapshot, package: Value, reviews: Sequence[Review], base: str)
     if not reviews:
         made.write("No reviews available.")
     elif len(reviews) > SHOWN:
-        every = f"{base}/api/packages/{package['author']}/{package['name']}/reviews/"
+        every = f"{base}/api/packages/{package.author}/{package.name}/reviews/"
         made.write(made.link(every, f"All {len(reviews)} reviews"))
     return made.finished()
 

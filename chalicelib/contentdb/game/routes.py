@@ -27,14 +27,13 @@ def read_for_client(request: Request) -> Response:
     shown = for_client.shown(
         snapshot,
         package,
-        index.current_counters(package),
         version=version,
         include_images=images,
         language=languages.wanted(request, snapshot),
         base=request.base_url,
     )
     if request.method == "GET":
-        counting.count_view(Visitor(request.client_address, request.user_agent), package.value["id"])
+        counting.count_view(Visitor(request.client_address, request.user_agent), package.value.id)
     return wire.render(shown, headers=[wire.VARY_LANGUAGE])
 
 
@@ -44,7 +43,7 @@ def reviews_for_client(request: Request) -> Response:
     Arguments(request, ("formspec_version",)).needed("formspec_version")
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
-    shown = reviews.of(snapshot, package.value, review_index.of_package(package.value["id"]), request.base_url)
+    shown = reviews.of(snapshot, package.value, review_index.of_package(package.value.id), request.base_url)
     return wire.render_large(request, shown.described())
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry
 
 _TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture Pack"}
 _DEV_STATES = {
@@ -23,10 +24,10 @@ _DISCLOSURES = {"NONE": "No AI was used", "ASSISTED": "AI-assisted", "GENERATED"
 _UNKNOWN = "Unknown"
 
 
-def of(snapshot: Snapshot, package: Entry, base: str) -> Hypertext:
+def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> Hypertext:
     """The lines of a package, cached; they link to packages and people."""
 
-    def write(snapshot: Snapshot) -> Hypertext:
+    def write(snapshot: ContentDbSnapshot) -> Hypertext:
         return _Sidebar(snapshot, package.value, base).written()
 
     return snapshot.remember(("sidebar", package.key, base), write)
@@ -35,7 +36,7 @@ def of(snapshot: Snapshot, package: Entry, base: str) -> Hypertext:
 class _Sidebar:
     """Writes the lines, each with a blank one after it."""
 
-    def __init__(self, snapshot: Snapshot, value: Value, base: str) -> None:
+    def __init__(self, snapshot: ContentDbSnapshot, value: PackageEntry, base: str) -> None:
         self._view, self._value, self._base = snapshot, value, base
         self._made = Hypertext("")
         self._numbers = count(1)
@@ -43,28 +44,28 @@ class _Sidebar:
     def written(self) -> Hypertext:
         """All lines that a package of its type has."""
         value, rows = self._value, reference.of(self._view)
-        self._line("Type", [_TYPES[value["type"]]])
-        self._line("Tags", [rows.tags[tag]["title"] if tag in rows.tags else tag for tag in value["tags"]])
-        if value["type"] != "game":
+        self._line("Type", [_TYPES[value.type]])
+        self._line("Tags", [rows.tags[tag]["title"] if tag in rows.tags else tag for tag in value.tags])
+        if value.type != "game":
             self._games()
-        if value["type"] != "txp":
-            self._needs("Dependencies", value["depends"])
-            self._needs("Optional dependencies", value["optional_depends"])
-        translated = [rows.languages[each]["title"] for each in sorted(value["translations"]) if each in rows.languages]
+        if value.type != "txp":
+            self._needs("Dependencies", value.depends)
+            self._needs("Optional dependencies", value.optional_depends)
+        translated = [rows.languages[each]["title"] for each in sorted(value.translations) if each in rows.languages]
         self._line("Languages", dict.fromkeys(["English", *translated]))
         self._line("License", [_license(value)])
-        self._line("Maintenance State", [_DEV_STATES.get(value["dev_state"], _UNKNOWN)])
-        self._line("AI Disclosure", [_DISCLOSURES.get(value["ai_disclosure"], _UNKNOWN)])
-        self._line("Added", [datetime.fromisoformat(value["created_at"]).isoformat(timespec="seconds") + "Z"])
-        people = [(name, f"{self._base}/users/{name}/") for name in (value["author"], *value["maintainers"])]
+        self._line("Maintenance State", [_DEV_STATES.get(value.dev_state or "", _UNKNOWN)])
+        self._line("AI Disclosure", [_DISCLOSURES.get(value.ai_disclosure or "", _UNKNOWN)])
+        self._line("Added", [datetime.fromisoformat(value.created_at).isoformat(timespec="seconds") + "Z"])
+        people = [(name, f"{self._base}/users/{name}/") for name in (value.author, *value.maintainers)]
         self._links("Maintainers", people)
-        self._line("Provides", value["provides"])
+        self._line("Provides", value.provides)
         return self._made
 
     def _games(self) -> None:
-        supported = [row["game"] for row in self._value["game_support"] if row["supports"]]
-        unsupported = [row["game"] for row in self._value["game_support"] if not row["supports"]]
-        if self._value["supports_all_games"]:
+        supported = [row.game for row in self._value.game_support if row.supports]
+        unsupported = [row.game for row in self._value.game_support if not row.supports]
+        if self._value.supports_all_games:
             self._line("Supported Games", ["Every game"])
         else:
             self._links("Supported Games", map(self._package, supported))
@@ -81,7 +82,7 @@ class _Sidebar:
     def _package(self, key: str) -> tuple[str, str]:
         """A package's title, and its page: exactly what the game opens by itself."""
         entry = index.find(self._view, key)
-        return (entry.value["title"], f"{self._base}/packages/{key}/") if entry else (key, "")
+        return (entry.value.title, f"{self._base}/packages/{key}/") if entry else (key, "")
 
     def _line(self, label: str, texts: Iterable[str]) -> None:
         self._write(label, map(escape, texts))
@@ -99,8 +100,8 @@ class _Sidebar:
         self._made.body += f"{label}: <b>{', '.join(markups) or 'None'}</b>\n\n"
 
 
-def _license(value: Value) -> str:
-    code, media = value["license"], value["media_license"]
-    if value["type"] == "txp" or code == media:
+def _license(value: PackageEntry) -> str:
+    code, media = value.license, value.media_license
+    if value.type == "txp" or code == media:
         return str(media)
     return f"{code} for code, {media} for media"

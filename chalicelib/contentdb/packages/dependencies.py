@@ -3,14 +3,15 @@
 from collections import defaultdict
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Package
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 
 Dependency = dict[str, Any]
 
 
-def of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> dict[str, list[Dependency]]:
+def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> dict[str, list[Dependency]]:
     """A package's dependencies with candidates, by `author/name`; also of what it will most likely be installed with.
 
     The client asks for each package that it installs: of every hard dependency the likeliest package is told along.
@@ -23,34 +24,34 @@ def of(snapshot: Snapshot, package: Entry, *, only_hard: bool) -> dict[str, list
     return found
 
 
-def likeliest(snapshot: Snapshot, name: str) -> Entry | None:
+def likeliest(snapshot: ContentDbSnapshot, name: str) -> Entry[PackageEntry] | None:
     """What a dependency will most likely be fulfilled by: the package that it names, or the best mod."""
-    fitting = (entry for entry in _candidates(snapshot, name) if "/" in name or entry.value["type"] == "mod")
+    fitting = (entry for entry in _candidates(snapshot, name) if "/" in name or entry.value.type == "mod")
     return next(fitting, None)
 
 
-def row(value: Value) -> Value:
+def row(value: PackageEntry) -> Value:
     """What a package provides and needs, as the list of all dependencies shows it."""
     fields = ("type", "author", "name", "provides", "depends", "optional_depends")
-    return {field: value[field] for field in fields}
+    return {field: getattr(value, field) for field in fields}
 
 
-def missing(snapshot: Snapshot, package: Package) -> list[str]:
+def missing(snapshot: ContentDbSnapshot, package: Package) -> list[str]:
     """The hard dependencies of a package that no approved package fulfils."""
     return [name for name in package.depends if not _candidates(snapshot, name)]
 
 
-def providers(snapshot: Snapshot) -> dict[str, list[Entry]]:
+def providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
     """The approved packages that provide a mod name, best score first."""
     return snapshot.keep("providers", _providers)
 
 
-def _listed(snapshot: Snapshot, package: Entry, only_hard: bool) -> list[Dependency]:
-    if package.value["type"] != "mod":
+def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard: bool) -> list[Dependency]:
+    if package.value.type != "mod":
         return []
     needed = [(name, False) for name in _hard(package.value)]
     if not only_hard:
-        needed += [(name, True) for name in package.value["optional_depends"]]
+        needed += [(name, True) for name in package.value.optional_depends]
     return [
         {
             "name": name.rpartition("/")[2],
@@ -61,21 +62,21 @@ def _listed(snapshot: Snapshot, package: Entry, only_hard: bool) -> list[Depende
     ]
 
 
-def _hard(value: Value) -> list[str]:
-    return list(value["depends"]) if value["type"] == "mod" else []
+def _hard(value: PackageEntry) -> list[str]:
+    return list(value.depends) if value.type == "mod" else []
 
 
-def _candidates(snapshot: Snapshot, name: str) -> list[Entry]:
+def _candidates(snapshot: ContentDbSnapshot, name: str) -> list[Entry[PackageEntry]]:
     """The packages that a dependency, a mod's name or an `author/name`, may mean."""
     if "/" not in name:
         return providers(snapshot).get(name, [])
     entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)
-    return [entry] if entry and entry.value["state"] == "APPROVED" else []
+    return [entry] if entry and entry.value.state == "APPROVED" else []
 
 
-def _providers(snapshot: Snapshot) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = defaultdict(list)
+def _providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
+    found: dict[str, list[Entry[PackageEntry]]] = defaultdict(list)
     for entry in index.approved(snapshot):
-        for name in entry.value["provides"]:
+        for name in entry.value.provides:
             found[name].append(entry)
     return dict(found)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index, links, reference
 from chalicelib.contentdb.store.permissions import Action, may, require
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES, Package
 from chalicelib.core.errors import Forbidden, Invalid
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.tables import Account
 
 Fields = dict[str, Any]
@@ -69,7 +69,7 @@ _IGNORED = {
 _NAME = re.compile(r"[a-z0-9_]+")
 
 
-def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot: Snapshot) -> Fields:
+def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> Fields:
     """What an edit by `account` changes: attributes of Package, only those that become different.
 
     Raises Forbidden or Invalid, with ContentDB's texts; nothing has been changed then.
@@ -87,7 +87,7 @@ def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot
     return {name: value for name, value in fields.items() if getattr(package, name) != value}
 
 
-def parse(data: Mapping[str, Any], snapshot: Snapshot) -> Fields:
+def parse(data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> Fields:
     """The attributes that `data` sets, checked apart from any package. Raises Invalid or Forbidden."""
     given = _renamed(data)
     for name, value in given.items():
@@ -128,7 +128,7 @@ def _check_kind(name: str, value: Any) -> None:
         raise Invalid(f"{name} is too long")
 
 
-def _read(name: str, value: Any, snapshot: Snapshot) -> Any:
+def _read(name: str, value: Any, snapshot: ContentDbSnapshot) -> Any:
     if reader := _READERS.get(name):
         return reader(value, snapshot)
     if value is not None and name in _LINKS:
@@ -138,16 +138,16 @@ def _read(name: str, value: Any, snapshot: Snapshot) -> Any:
     return value
 
 
-def _name(name: str, _: Snapshot) -> str:
+def _name(name: str, _: ContentDbSnapshot) -> str:
     if not _NAME.fullmatch(name) or name == "_game":
         raise Invalid("Name can only contain lower case letters (a-z), digits (0-9), and underscores (_)")
     return name
 
 
-def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, Snapshot], str | None]:
+def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, ContentDbSnapshot], str | None]:
     """Reads one of some words in any letter case; the word `nothing` clears the field."""
 
-    def read(text: str, _: Snapshot) -> str | None:
+    def read(text: str, _: ContentDbSnapshot) -> str | None:
         word = text.upper()
         if word == nothing:
             return None
@@ -158,17 +158,17 @@ def _one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable
     return read
 
 
-def _license(text: str, snapshot: Snapshot) -> str:
+def _license(text: str, snapshot: ContentDbSnapshot) -> str:
     name = reference.of(snapshot).license_names.get(text.lower())
     if name is None:
         raise Invalid(f"Unknown license {text}")
     return name
 
 
-def _names(field: str, what: str) -> Callable[[list[Any] | None, Snapshot], list[str]]:
+def _names(field: str, what: str) -> Callable[[list[Any] | None, ContentDbSnapshot], list[str]]:
     """Reads a list of names of reference data, or their numbers in it."""
 
-    def read(given: list[Any] | None, snapshot: Snapshot) -> list[str]:
+    def read(given: list[Any] | None, snapshot: ContentDbSnapshot) -> list[str]:
         rows: Mapping[str, Row] = getattr(reference.of(snapshot), field)
         numbered = dict(enumerate(rows, 1))
         found = set()
@@ -183,7 +183,7 @@ def _names(field: str, what: str) -> Callable[[list[Any] | None, Snapshot], list
     return read
 
 
-def _games(given: list[Any] | None, snapshot: Snapshot) -> dict[str, bool]:
+def _games(given: list[Any] | None, snapshot: ContentDbSnapshot) -> dict[str, bool]:
     """Whether each of some games is supported, from objects such as a package's own `game_support` holds."""
     found: dict[str, bool] = {}
     for item in given or []:
@@ -193,7 +193,7 @@ def _games(given: list[Any] | None, snapshot: Snapshot) -> dict[str, bool]:
         if not isinstance(game, str) or not isinstance(item.get("supports"), bool):
             raise Invalid("game_support must be a list of objects with game and supports")
         entry = index.find(snapshot, game) or index.find(snapshot, f"{game}_game")
-        if entry is None or entry.value["type"] != "game":
+        if entry is None or entry.value.type != "game":
             raise Invalid("Unable to find that game")
         found[entry.key] = item["supports"]
     return found
@@ -208,7 +208,7 @@ def support(wanted: dict[str, bool], rows: list[Fields]) -> list[Fields] | None:
     ] or None
 
 
-_READERS: dict[str, Callable[[Any, Snapshot], Any]] = {
+_READERS: dict[str, Callable[[Any, ContentDbSnapshot], Any]] = {
     "name": _name,
     "type": _one_of("type", TYPES),
     "dev_state": _one_of("dev_state", DEV_STATES, nothing="NONE"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import edits
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.errors import Moved, no_such_page
@@ -16,7 +17,7 @@ from chalicelib.core import accounts, audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, AuditEntry
 
@@ -25,13 +26,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{2,25}/[a-z0-9_]{1,100}")
 _NEEDED = ("type", "title", "license")
 
 
-def get(snapshot: Snapshot, author: str, name: str) -> Entry:
+def get(snapshot: ContentDbSnapshot, author: str, name: str) -> Entry[PackageEntry]:
     """A package in any state but DELETED; raises NotFound, or Moved for an alias or a game's name without `_game`."""
     key = f"{author}/{name}"
     if entry := index.find(snapshot, key):
         return entry
     game = index.find(snapshot, f"{key}_game")
-    other = game if game and game.value["type"] == "game" else index.by_alias(snapshot).get(key)
+    other = game if game and game.value.type == "game" else index.by_alias(snapshot).get(key)
     if other:
         raise Moved(to=other.key)
     raise no_such_page()
@@ -47,7 +48,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
     account = _owner(author, by)
     package_id = cache(lambda: ids.reserve("contentdb-package"))
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, Package]:
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], Package]:
         fields = _first_fields({**data, "name": name}, snapshot)
         if f"{account.username}/{name}" in snapshot.entries:
             raise _taken()
@@ -75,7 +76,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
     """Set some fields, see edits.py; returns the package as it then stands, and whether anything is different."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> bool:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> bool:
         require_token_for(caller, parts.package)
         modified = apply(caller.account, parts.package, data, writes, snapshot)
         if modified:
@@ -85,7 +86,9 @@ def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tup
     return index.publish(author, name, decide)
 
 
-def apply(account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: Snapshot) -> bool:
+def apply(
+    account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: ContentDbSnapshot
+) -> bool:
     """Set some fields as part of a larger change, such as a release with a `.cdb.json`; whether any is different.
 
     The transaction must not write the package elsewhere.
@@ -109,7 +112,7 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
     """Say who looks after a package beside its author. Raises Forbidden, NotFound for an unknown account."""
     found = [accounts.named(username).username for username in _few(usernames)]
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
         authorize(by, Action.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
         others = sorted({username for username in found if username != package.author})
@@ -125,7 +128,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
     if wrong := [key for key in wanted if not _KEY.fullmatch(key)]:
         raise Invalid(f"{wrong[0]} is not an author/name")
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
         authorize(by, Action.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
         before = set(package.aliases)
@@ -164,7 +167,7 @@ def _owner(author: str, by: Caller | None) -> Account:
     return accounts.named(author)
 
 
-def _first_fields(data: Mapping[str, Any], snapshot: Snapshot) -> edits.Fields:
+def _first_fields(data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> edits.Fields:
     for field in _NEEDED:
         if field not in data:
             raise Invalid(f"{field} is required")

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages import edits
 from chalicelib.contentdb.store import reference
-from chalicelib.core.snapshots import Snapshot
 
 _URLS = ("repo", "website", "issue_tracker", "forum_url", "video_url", "donate_url", "translation_url")
 
 
-def cdb_schema(snapshot: Snapshot) -> dict[str, Any]:
+def cdb_schema(snapshot: ContentDbSnapshot) -> dict[str, Any]:
     """The schema with the licences, tags and content warnings that there are."""
     rows = reference.of(snapshot)
     licenses = {

@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, links, versions
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 
 _BASE = f"@{secrets.token_hex(12)}@"
@@ -23,7 +24,13 @@ _STORED = (
 
 
 def list_json(
-    entries: Iterable[Entry], form: str, *, version: int | None, language: str, promoted: frozenset[str], base: str
+    entries: Iterable[Entry[PackageEntry]],
+    form: str,
+    *,
+    version: int | None,
+    language: str,
+    promoted: frozenset[str],
+    base: str,
 ) -> bytes:
     """A list of packages; with a `version`, without those that have no release for it. See `keys` and `short`."""
     fragments = (_fragment(entry, form, version, language, entry.key in promoted) for entry in entries)
@@ -31,7 +38,7 @@ def list_json(
     return b"[" + joined.replace(_BASE.encode(), canonical_json(base)[1:-1]) + b"]\n"
 
 
-def scores_json(entries: Iterable[Entry]) -> bytes:
+def scores_json(entries: Iterable[Entry[PackageEntry]]) -> bytes:
     """The scores of packages. See `scored`."""
     return (
         b"["
@@ -40,12 +47,12 @@ def scores_json(entries: Iterable[Entry]) -> bytes:
     )
 
 
-def keys(value: Value) -> Value:
+def keys(value: PackageEntry) -> Value:
     """What identifies a package."""
-    return {"author": value["author"], "name": value["name"], "type": value["type"]}
+    return {"author": value.author, "name": value.name, "type": value.type}
 
 
-def short(value: Value, *, release: int | None, language: str, promoted: bool, base: str) -> Value:
+def short(value: PackageEntry, *, release: int | None, language: str, promoted: bool, base: str) -> Value:
     """What the game's client needs. `release` is the one to install."""
     title, description = _texts(value, language)
     shown = {
@@ -55,91 +62,91 @@ def short(value: Value, *, release: int | None, language: str, promoted: bool, b
         "release": release,
         "thumbnail": _thumbnail(value, base),
     }
-    if value["aliases"]:
-        shown["aliases"] = value["aliases"]
+    if value.aliases:
+        shown["aliases"] = value.aliases
     if promoted:
         shown["featured"] = True
     return shown
 
 
-def scored(value: Value) -> Value:
+def scored(value: PackageEntry) -> Value:
     """What a package's place in lists comes of; floats are not rounded."""
     return {
-        "author": value["author"],
-        "name": value["name"],
-        "downloads": value["downloads"],
+        "author": value.author,
+        "name": value.name,
+        "downloads": value.downloads,
         "score": index.score(value),
-        "score_downloads": value["score_downloads"],
-        "score_reviews": value["score_reviews"],
+        "score_downloads": value.score_downloads,
+        "score_reviews": value.score_reviews,
         "reviews": reviews(value),
     }
 
 
-def reviews(value: Value) -> dict[str, int]:
+def reviews(value: PackageEntry) -> dict[str, int]:
     """How many approved reviews of each kind a package has."""
-    return dict(zip(("positive", "neutral", "negative"), value["reviews"], strict=True))
+    return dict(zip(("positive", "neutral", "negative"), value.reviews, strict=True))
 
 
-def full(snapshot: Snapshot, value: Value, *, language: str, base: str) -> Value:
+def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, base: str) -> Value:
     """All of a package. The counters are those of the entry; `index.counted` makes newer ones."""
     title, description = _texts(value, language)
-    video = links.youtube_id(value["video_url"])
+    video = links.youtube_id(value.video_url)
     return {
-        **{field: value[field] for field in _STORED},
+        **{field: getattr(value, field) for field in _STORED},
         "title": title,
         "short_description": description,
-        "maintainers": [value["author"], *value["maintainers"]],
-        "forum_url": f"{_FORUM}{value['forums']}" if value["forums"] is not None else None,
-        "donate_url": value["donate_url"] or index.profile_of(snapshot, value["author"])["donate_url"],
+        "maintainers": [value.author, *value.maintainers],
+        "forum_url": f"{_FORUM}{value.forums}" if value.forums is not None else None,
+        "donate_url": value.donate_url or index.profile_of(snapshot, value.author).donate_url,
         "video_thumbnail_url": f"https://img.youtube.com/vi/{video}/hqdefault.jpg" if video else None,
         "thumbnail": _thumbnail(value, base),
-        "screenshots": [f"{base}/uploads/{shot['file']}" for shot in value["screenshots"]],
-        "url": f"{base}/packages/{value['author']}/{value['name']}/download/",
+        "screenshots": [f"{base}/uploads/{shot.file}" for shot in value.screenshots],
+        "url": f"{base}/packages/{value.author}/{value.name}/download/",
         "release": versions.newest_id(value),
         "score": round(index.score(value), 1),
         "game_support": _game_support(snapshot, value, language, base),
     }
 
 
-def _fragment(entry: Entry, form: str, version: int | None, language: str, promoted: bool) -> bytes:
+def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, language: str, promoted: bool) -> bytes:
     """One package in a list; empty when nothing of it runs on the version."""
     if form == "keys":
         return entry.keep("keys", lambda entry: canonical_json(keys(entry.value)))
     number = versions.newest_id(entry.value, version)
     if number is None and version is not None:
         return b""
-    language = language if language in entry.value["translations"] else ""
+    language = language if language in entry.value.translations else ""
 
-    def build(entry: Entry) -> bytes:
+    def build(entry: Entry[PackageEntry]) -> bytes:
         shown = short(entry.value, release=number, language=language, promoted=promoted, base=_BASE)
-        return canonical_json({**shown, "repo": entry.value["repo"]} if form == "vcs" else shown)
+        return canonical_json({**shown, "repo": entry.value.repo} if form == "vcs" else shown)
 
     return entry.keep((form == "vcs", number, language, promoted), build)
 
 
-def _texts(value: Value, language: str) -> tuple[str, str]:
+def _texts(value: PackageEntry, language: str) -> tuple[str, str]:
     """Title and short description, in a language where there are translations."""
-    translated = value["translations"].get(language) or {}
-    description = translated.get("short_description") or value["short_description"]
-    if value["dev_state"] == "WIP":
-        description = f"Work in Progress. {value['short_description']}"
-    return translated.get("title") or value["title"], description
+    translated = value.translations.get(language) or {}
+    description = translated.get("short_description") or value.short_description
+    if value.dev_state == "WIP":
+        description = f"Work in Progress. {value.short_description}"
+    return translated.get("title") or value.title, description
 
 
-def _thumbnail(value: Value, base: str) -> str | None:
+def _thumbnail(value: PackageEntry, base: str) -> str | None:
     """The first screenshot in the smallest size, as PNG: the oldest clients take the URL as it is."""
-    if not value["screenshots"]:
+    if not value.screenshots:
         return None
-    stem, _, _ = value["screenshots"][0]["file"].rpartition(".")
+    stem, _, _ = value.screenshots[0].file.rpartition(".")
     return f"{base}/thumbnails/1/{stem}.png"
 
 
-def _game_support(snapshot: Snapshot, value: Value, language: str, base: str) -> list[dict[str, Any]]:
+def _game_support(snapshot: ContentDbSnapshot, value: PackageEntry, language: str, base: str) -> list[dict[str, Any]]:
     rows = []
-    for row in value["game_support"]:
-        game = index.find(snapshot, row["game"])
+    for row in value.game_support:
+        game = index.find(snapshot, row.game)
         if game is not None:
             release = versions.newest_id(game.value)
             shown = short(game.value, release=release, language=language, promoted=False, base=base)
-            rows.append({"supports": row["supports"], "confidence": row["confidence"], "game": shown})
+            rows.append({"supports": row.supports, "confidence": row.confidence, "game": shown})
     return rows

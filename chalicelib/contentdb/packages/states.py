@@ -7,6 +7,7 @@ submitted again; anything to WIP (unapprove) or to DELETED (delete), which comes
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
@@ -14,7 +15,6 @@ from chalicelib.contentdb.store.permissions import Action
 from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 _MOST_SCREENSHOTS = 90  # of those that one transaction can approve beside the package
@@ -48,7 +48,7 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
     """
     way, words = STEPS[step], step.replace("-", " ")
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         package = parts.package
         registry.authorize(by, way.action, package, f"You don't have permission to {words} this package")
         found = problems(parts, snapshot) if way.checked else []
@@ -66,10 +66,10 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
     return parts.package, found
 
 
-def problems(parts: Parts, snapshot: Snapshot) -> list[str]:
+def problems(parts: Parts, snapshot: ContentDbSnapshot) -> list[str]:
     """What stands in the way of an approval."""
     package = parts.package
-    others = [entry.value for entry in index.approved(snapshot) if entry.value["id"] != package.id]
+    others = [entry.value for entry in index.approved(snapshot) if entry.value.id != package.id]
     found = []
     if package.type != "MOD" and any(_same_name(package, other) for other in others):
         found.append(f"A {package.type.lower()} already exists with this name")
@@ -83,13 +83,13 @@ def problems(parts: Parts, snapshot: Snapshot) -> list[str]:
         found.append(f"The following hard dependencies need to be added to ContentDB first: {', '.join(missing)}")
     if package.type != "GAME" and not package.supports_all_games and not package.game_support:
         found.append("You need to set the supported games")
-    if package.forums is not None and any(other["forums"] == package.forums for other in others):
+    if package.forums is not None and any(other.forums == package.forums for other in others):
         found.append("Another package uses this forum topic")
     return found
 
 
-def _same_name(package: Package, other: dict[str, object]) -> bool:
-    return bool(other["type"] == package.type.lower() and other["name"] == package.name)
+def _same_name(package: Package, other: PackageEntry) -> bool:
+    return other.type == package.type.lower() and other.name == package.name
 
 
 def _move(parts: Parts, state: str, writes: Transaction) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry, shapes
 from chalicelib.contentdb.releases import publishing
 from chalicelib.contentdb.releases import wire as release_wire
@@ -11,7 +12,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages, reference
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import prose
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web import html
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
@@ -46,10 +47,10 @@ def package_for_people(request: Request) -> Response:
     return _redirect_to_api(request, package)
 
 
-def _render(request: Request, snapshot: Snapshot, package: Entry) -> Response:
+def _render(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Response:
     """All that is public of a package, its counters as they are this moment."""
-    parts = index.load(package.value["id"])
-    value = {**package.value, **index.counted(parts.counters)}
+    parts = index.load(package.value.id)
+    value = index.with_counters(package.value, parts.counters)
     shown = shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
     known = reference.of(snapshot)
     approved = [release for release in publishing.newest_first(parts) if release.state == "APPROVED"]
@@ -61,7 +62,9 @@ def _render(request: Request, snapshot: Snapshot, package: Entry) -> Response:
         kind=TYPES[shown["type"]],
         state=_STATES.get(shown["state"]),
         description=_description(snapshot, value, request.base_url),
-        shots=[{**shot, "stem": shot["file"].rpartition(".")[0]} for shot in value["screenshots"]],
+        shots=[
+            {"file": shot.file, "title": shot.title, "stem": shot.file.rpartition(".")[0]} for shot in value.screenshots
+        ],
         needs=dependencies.of(snapshot, package, only_hard=False)[package.key],
         links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
         releases=[release_wire.render(snapshot, release) for release in approved],
@@ -71,7 +74,7 @@ def _render(request: Request, snapshot: Snapshot, package: Entry) -> Response:
     )
 
 
-def _redirect_to_api(request: Request, package: Entry) -> Response:
+def _redirect_to_api(request: Request, package: Entry[PackageEntry]) -> Response:
     """Where programs read what browsers see as a page."""
     response = redirect(f"{request.base_url}/api/packages/{package.key}/")
     response.headers.append(("Vary", "Accept"))
@@ -81,28 +84,26 @@ def _redirect_to_api(request: Request, package: Entry) -> Response:
 def works_of(username: str) -> list[Work]:
     """The packages of a user that lists show."""
     values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
-    theirs = [value for value in values if value["author"] == username]
-    return [
-        Work(value["title"], value["short_description"], f"/packages/{username}/{value['name']}/") for value in theirs
-    ]
+    theirs = [value for value in values if value.author == username]
+    return [Work(value.title, value.short_description, f"/packages/{username}/{value.name}/") for value in theirs]
 
 
-def _description(snapshot: Snapshot, value: Value, base_url: str) -> str:
-    text = value["long_description"] or ""
-    return snapshot.remember(("page", value["id"], base_url), lambda _: prose.from_markdown(text, base_url))
+def _description(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) -> str:
+    text = value.long_description or ""
+    return snapshot.remember(("page", value.id, base_url), lambda _: prose.from_markdown(text, base_url))
 
 
-def _reviews(snapshot: Snapshot, value: Value, base_url: str) -> list[Value]:
+def _reviews(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) -> list[Value]:
     """The approved reviews, most helpful first, each with its comment as HTML."""
-    if not sum(value["reviews"]):
+    if not sum(value.reviews):
         return []
     return [
         {**review_wire.render(snapshot, review, value, base_url), "html": _comment(snapshot, review.comment, base_url)}
-        for review in review_index.of_package(value["id"])[:_MOST_REVIEWS]
+        for review in review_index.of_package(value.id)[:_MOST_REVIEWS]
     ]
 
 
-def _comment(snapshot: Snapshot, text: str, base_url: str) -> str:
+def _comment(snapshot: ContentDbSnapshot, text: str, base_url: str) -> str:
     return snapshot.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, git, publishing
@@ -16,7 +17,6 @@ from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import File, Package, Release
 from chalicelib.core import accounts, blobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 _log = logging.getLogger(__name__)
@@ -78,10 +78,10 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
 
 def _decision(
     release: Release, found: Content, fetched: _Fetched, file: File | None, account_id: int
-) -> Callable[[Parts, Transaction, Snapshot], None]:
+) -> Callable[[Parts, Transaction, ContentDbSnapshot], None]:
     """What approves the release, and lets the package be what its newest release holds."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
         approved = publishing.get(parts, int(release.id))
         still = Release.state == "PROCESSING"
@@ -105,7 +105,7 @@ def _decision(
     return decide
 
 
-def _renew(package: Package, found: Content, writes: Transaction, snapshot: Snapshot, account_id: int) -> None:
+def _renew(package: Package, found: Content, writes: Transaction, snapshot: ContentDbSnapshot, account_id: int) -> None:
     """Let the package be what a release holds. Raises Invalid."""
     fields: dict[str, Any] = {
         "provides": found.provides,
@@ -123,7 +123,7 @@ def _renew(package: Package, found: Content, writes: Transaction, snapshot: Snap
     writes.update(package, package.assign(**{**changed, **fields}))
 
 
-def _cdb_fields(package: Package, text: str | None, snapshot: Snapshot, account_id: int) -> edits.Fields:
+def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
     """What the release's `.cdb.json` changes, as if whoever made the release had sent it by PUT. Raises Invalid."""
     if text is None:
         return {}
@@ -141,7 +141,7 @@ def _cdb_fields(package: Package, text: str | None, snapshot: Snapshot, account_
 def _fail(package: Package, release: Release, message: str) -> None:
     """Keep the release as FAILED, without its file, and free its name for the next try."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         failed = publishing.get(parts, int(release.id))
         dropped = publishing.let_go(writes, failed)
         writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
@@ -155,5 +155,5 @@ def _fail(package: Package, release: Release, message: str) -> None:
     files.drop(dropped)
 
 
-def _version(snapshot: Snapshot, name: str | None) -> int | None:
+def _version(snapshot: ContentDbSnapshot, name: str | None) -> int | None:
     return versions.find_id(snapshot, name) if name else None

@@ -7,25 +7,26 @@ stands.
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.packages.edits import OVERRIDE
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 
 DETECTED, CONF = 1, 10
 Rows = list[dict[str, Any]]
 
 
-def resolve(package: Package, content: Content, snapshot: Snapshot) -> tuple[bool, Rows]:
+def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> tuple[bool, Rows]:
     """(whether every game is supported, the rows) for what a release holds. Raises Invalid with every conflict."""
     if package.type == "GAME":
         return False, []
     errors: list[str] = []
     possible = _possible(package, content.depends, snapshot, errors)
-    games = {entry.key: entry for entry in index.packages(snapshot) if entry.value["type"] == "game"}
+    games = {entry.key: entry for entry in index.packages(snapshot) if entry.value.type == "game"}
     supported = _named(content.supported_games, games)
     rows = {game: _row(game, True, DETECTED) for game in possible or ()}
     rows |= {game: _row(game, True, CONF) for game in supported}
@@ -41,13 +42,15 @@ def resolve(package: Package, content: Content, snapshot: Snapshot) -> tuple[boo
     return all_games and possible is None, [rows[game] for game in sorted(rows)]
 
 
-def _possible(package: Package, depends: Iterable[str], snapshot: Snapshot, errors: list[str]) -> set[str] | None:
+def _possible(
+    package: Package, depends: Iterable[str], snapshot: ContentDbSnapshot, errors: list[str]
+) -> set[str] | None:
     """The games that fulfil all hard dependencies; None when nothing limits them."""
     drafts = [entry for entry in index.packages(snapshot) if _is_draft_of(entry, package)]
     possible: set[str] | None = None
     for name in depends:
         found = dependencies.providers(snapshot).get(name, []) + [
-            each for each in drafts if name in each.value["provides"]
+            each for each in drafts if name in each.value.provides
         ]
         if not found:
             errors.append(f"Unable to fulfill dependency {name}")
@@ -60,32 +63,32 @@ def _possible(package: Package, depends: Iterable[str], snapshot: Snapshot, erro
     return possible
 
 
-def _games_with(providers: Iterable[Entry]) -> set[str] | None:
+def _games_with(providers: Iterable[Entry[PackageEntry]]) -> set[str] | None:
     """The games in which one of these is to be had; None: in any, as far as is known."""
     games: set[str] = set()
     for entry in providers:
-        if entry.value["type"] == "game":
+        if entry.value.type == "game":
             games.add(entry.key)
             continue
-        supported = {row["game"] for row in entry.value["game_support"] if row["supports"]}
-        if entry.value["supports_all_games"] or not supported:
+        supported = {row.game for row in entry.value.game_support if row.supports}
+        if entry.value.supports_all_games or not supported:
             return None
         games |= supported
     return games
 
 
-def _is_draft_of(entry: Entry, package: Package) -> bool:
+def _is_draft_of(entry: Entry[PackageEntry], package: Package) -> bool:
     """Whether a package is one that the author of another has not got approved yet: they may need each other."""
-    return bool(entry.value["state"] != "APPROVED" and entry.value["author"] == package.author)
+    return bool(entry.value.state != "APPROVED" and entry.value.author == package.author)
 
 
-def _named(names: Iterable[str], games: dict[str, Entry]) -> set[str]:
+def _named(names: Iterable[str], games: dict[str, Entry[PackageEntry]]) -> set[str]:
     """The games that are meant; names of games that are not here say nothing. `_game` may be left out."""
     wanted = {name.removesuffix("_game") for name in names if name != "*"}
     return {
         key
         for key, entry in games.items()
-        if not wanted.isdisjoint((key.removesuffix("_game"), entry.value["name"].removesuffix("_game")))
+        if not wanted.isdisjoint((key.removesuffix("_game"), entry.value.name.removesuffix("_game")))
     }
 
 

@@ -1,17 +1,18 @@
 """The newest releases of all packages."""
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.tables import ContentDbItem, Release, package_pk, release_sk
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Value
 
 LENGTH = 30
 
 
-def newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
+def newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
     """The 30 newest approved releases of approved packages, of an author or a maintainer if named. Raises NotFound."""
     for name in ("author", "maintainer"):
         if name in arguments and profiles.find_account(arguments.text(name)) is None:
@@ -19,13 +20,13 @@ def newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
     return snapshot.remember(("newest-releases", arguments.key), lambda snapshot: _newest(snapshot, arguments))
 
 
-def _newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
+def _newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
     found = sorted(
         (
-            (release["id"], entry)
+            (release.id, entry)
             for entry in index.approved(snapshot)
             if _is_wanted(entry.value, arguments)
-            for release in entry.value["releases"]
+            for release in entry.value.releases
         ),
         key=lambda place: -place[0],
     )[:LENGTH]
@@ -37,14 +38,14 @@ def _newest(snapshot: Snapshot, arguments: Arguments) -> list[Value]:
     ]
 
 
-def _is_wanted(value: Value, arguments: Arguments) -> bool:
-    if "author" in arguments and value["author"] != arguments.text("author"):
+def _is_wanted(value: PackageEntry, arguments: Arguments) -> bool:
+    if "author" in arguments and value.author != arguments.text("author"):
         return False
-    return "maintainer" not in arguments or arguments.text("maintainer") in (value["author"], *value["maintainers"])
+    return "maintainer" not in arguments or arguments.text("maintainer") in (value.author, *value.maintainers)
 
 
-def _read(places: list[tuple[int, Entry]]) -> dict[int, Release]:
+def _read(places: list[tuple[int, Entry[PackageEntry]]]) -> dict[int, Release]:
     """Some releases by id, in one call."""
-    keys = [(package_pk(entry.value["id"]), release_sk(number)) for number, entry in places]
+    keys = [(package_pk(entry.value.id), release_sk(number)) for number, entry in places]
     items = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
     return {int(item.id): item for item in items if isinstance(item, Release)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chalicelib import settings
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index, permissions, tasks
@@ -15,7 +16,6 @@ from chalicelib.contentdb.store.tables import File, Package, Release, ReleaseNam
 from chalicelib.core import ids, jobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 CHECK = "contentdb-check-release"  # the job that checks a release
@@ -84,7 +84,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> Release:
 def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
     """Take a release back. Raises NotFound or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         release = get(parts, release_id)
         newest = max(parts.releases)
         if not permissions.may_delete_release(caller.account, parts.package, release, newest):

@@ -2,6 +2,7 @@
 
 from chalicelib import settings
 from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.releases import lists as release_lists
 from chalicelib.contentdb.releases import publishing
@@ -12,7 +13,6 @@ from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.slice import upload_url
@@ -77,10 +77,10 @@ def read_task(request: Request) -> Response:
     return wire.render(release_wire.render_task(task_id, tasks.find(task_id)), headers=[("Cache-Control", "no-store")])
 
 
-def _load(request: Request) -> tuple[Snapshot, Parts]:
+def _load(request: Request) -> tuple[ContentDbSnapshot, Parts]:
     snapshot = index.catalogue.snapshot()
     entry = registry.get(snapshot, request.params["author"], request.params["name"])
-    return snapshot, index.load(entry.value["id"])
+    return snapshot, index.load(entry.value.id)
 
 
 def _id(request: Request) -> int:

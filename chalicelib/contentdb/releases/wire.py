@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.contentdb import wire
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.releases.publishing import LONGEST_NAME, Wanted
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.store.index import iso
@@ -12,7 +13,7 @@ from chalicelib.contentdb.store.tables import Release, Task
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 PURPOSE = "contentdb"
@@ -49,7 +50,7 @@ def parse(request: Request, caller: Caller) -> Wanted:
     return replace(wanted, filename=file.filename, content=file.content)
 
 
-def render(snapshot: Snapshot, release: Release) -> Value:
+def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
     """A release; engine versions are rows of reference data."""
     return {
         "id": int(release.id),
@@ -66,9 +67,11 @@ def render(snapshot: Snapshot, release: Release) -> Value:
     }
 
 
-def render_with_package(snapshot: Snapshot, release: Release, package: Value) -> Value:
+def render_with_package(snapshot: ContentDbSnapshot, release: Release, package: PackageEntry) -> Value:
     """A release, and whose it is."""
-    return render(snapshot, release) | {"package": {name: package[name] for name in ("author", "name", "type")}}
+    return render(snapshot, release) | {
+        "package": {"author": package.author, "name": package.name, "type": package.type}
+    }
 
 
 def render_task(task_id: str, task: Task | None) -> Value:

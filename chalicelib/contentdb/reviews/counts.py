@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
 from chalicelib.core.declaration import Fault
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
@@ -37,7 +37,7 @@ def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter
 def recount(package: Package) -> None:
     """Make a package's counters what its reviews add up to."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         sums = _sums(int(package.id))
         writes.update(parts.counters, parts.counters.assign(kind=Counters, **{name: sums[name] for name in _NAMES}))
 

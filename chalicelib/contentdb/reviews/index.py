@@ -5,15 +5,15 @@ shows, a package's reviews lie in one partition, and a vote changes no list. See
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
+from chalicelib.contentdb.entry import ReviewEntry
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry, Snapshot
 
 
-def entities() -> Iterator[tuple[str, Value]]:
+def entities() -> Iterator[tuple[str, ReviewEntry]]:
     """Every entry, from the table itself, by its review's id."""
     reviews = (item for item in ContentDbItem.scan(consistent_read=True) if isinstance(item, Review))
     for review in sorted(reviews, key=lambda review: int(review.id)):
@@ -25,19 +25,25 @@ def key_of(review: Review) -> str:
     return str(int(review.id))
 
 
-def value_of(review: Review) -> Value:
+def value_of(review: Review) -> ReviewEntry:
     """A review's entry."""
-    return {
-        "package": int(review.package_id),
-        "author": review.author,
-        "author_id": int(review.author_id),
-        "rating": int(review.rating),
-        "title": review.title,
-        "approved": review.approved,
-    }
+    return ReviewEntry(
+        package=int(review.package_id),
+        author=review.author,
+        author_id=int(review.author_id),
+        rating=int(review.rating),
+        title=review.title,
+        approved=review.approved,
+    )
 
 
-def newest_first(snapshot: Snapshot) -> list[Entry]:
+def reload(key: str, entry: ReviewEntry) -> ReviewEntry | None:
+    """One entry from the entities; None when it is gone."""
+    review = find(entry.package, entry.author_id)
+    return value_of(review) if review and key_of(review) == key else None
+
+
+def newest_first(snapshot: Snapshot[ReviewEntry]) -> list[Entry[ReviewEntry]]:
     """All reviews."""
     return snapshot.keep(
         "newest", lambda snapshot: sorted(snapshot.entries.values(), key=lambda entry: -int(entry.key))
@@ -52,8 +58,8 @@ def find(package_id: int, account_id: int) -> Review | None:
 def get(package_id: int, number: int) -> Review:
     """A review of a package by its id; raises NotFound."""
     entry = catalogue.snapshot().entries.get(str(number))
-    if entry and entry.value["package"] == package_id:
-        review = find(package_id, entry.value["author_id"])
+    if entry and entry.value.package == package_id:
+        review = find(package_id, entry.value.author_id)
         if review and review.id == number:
             return review
     raise NotFound("Review not found")
@@ -66,12 +72,12 @@ def of_package(package_id: int) -> list[Review]:
     return sorted(found, key=lambda review: (review.unhelpful - review.helpful, -review.id))
 
 
-def read(entries: Sequence[Entry]) -> Iterator[Review]:
+def read(entries: Sequence[Entry[ReviewEntry]]) -> Iterator[Review]:
     """Some reviews as they are stored, in one call per hundred, in this order; those that are gone are left out."""
-    keys = [(reviews_pk(entry.value["package"]), str(entry.value["author_id"])) for entry in entries]
+    keys = [(reviews_pk(entry.value.package), str(entry.value.author_id)) for entry in entries]
     items: Iterable[ContentDbItem] = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
     stored = {key_of(item): item for item in items if isinstance(item, Review)}
     return (stored[entry.key] for entry in entries if entry.key in stored)
 
 
-catalogue = Catalogue("contentdb-reviews", dict[str, Any], shape=1, entities=entities, reload=lambda key, entry: entry)
+catalogue = Catalogue("contentdb-reviews", ReviewEntry, shape=1, entities=entities, reload=reload)

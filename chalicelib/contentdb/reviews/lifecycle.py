@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
@@ -22,7 +23,7 @@ from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.snapshots import Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
@@ -49,7 +50,7 @@ def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
     number = cache(lambda: ids.reserve("contentdb-thread"))
     pace = cache(lambda: check_pace(account, "review", PACE))
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Review:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> Review:
         permissions.require_may_review(account, parts.package)
         _check(wanted, snapshot)
         pace()
@@ -96,7 +97,7 @@ def delete(author: str, name: str, number: int, by: Caller | None = None) -> Non
 def approve(author: str, name: str, number: int, by: Caller | None = None) -> Review:
     """Let lists show a review; `by` None is the administrator. Raises Forbidden or NotFound."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Review:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> Review:
         permissions.require_may_approve_reviews(by.account if by else None)
         review = review_index.get(int(parts.package.id), number)
         if review.approved:
@@ -129,7 +130,7 @@ def check_pace(account: Account, what: str, pace: tuple[tuple[int, int], ...]) -
 
 
 def _delete(author: str, name: str, find: Callable[[Package], Review], by: Caller | None) -> None:
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         review = find(parts.package)
         writes.delete(review, Review.id == review.id)
         jobs.enqueue(writes, DROP_VOTES, {"review": int(review.id)})
@@ -160,11 +161,11 @@ def _new(package: Package, account: Account, number: int) -> Review:
     )
 
 
-def _show(writes: Transaction, review: Review, value: Value | None) -> None:
+def _show(writes: Transaction, review: Review, value: ReviewEntry | None) -> None:
     review_index.catalogue.join(writes, lambda _: {review_index.key_of(review): value})
 
 
-def _check(wanted: Wanted, snapshot: Snapshot) -> None:
+def _check(wanted: Wanted, snapshot: ContentDbSnapshot) -> None:
     if wanted.language not in reference.of(snapshot).languages:
         raise Invalid(f"Unknown language {wanted.language}")
     links.refuse_blocked(vars(wanted))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, ReviewEntry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.reviews.counts import RATINGS
@@ -13,17 +14,17 @@ from chalicelib.web.request import Request
 
 PAGE = 100
 LARGEST_PAGE = 200
-Test = Callable[[Value, Value], bool]
+Test = Callable[[ReviewEntry, PackageEntry], bool]
 _FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
 
 
-def page(request: Request, snapshot: Snapshot) -> dict[str, Any]:
+def page(request: Request, snapshot: ContentDbSnapshot) -> dict[str, Any]:
     """The page of reviews that a query asks for, newest first; `snapshot` is that of the packages."""
     arguments = Arguments(request, (*_FILTERS, "page", "n", "num"))
     arguments.choice("rating", [str(rating) for rating in sorted(RATINGS)])
     packages = index.by_id(snapshot)
 
-    def show(entries: Sequence[Entry]) -> list[Value]:
+    def show(entries: Sequence[Entry[ReviewEntry]]) -> list[Value]:
         return [
             review_wire.render_with_package(snapshot, review, packages[int(review.package_id)].value, request.base_url)
             for review in review_index.read(entries)
@@ -33,16 +34,18 @@ def page(request: Request, snapshot: Snapshot) -> dict[str, Any]:
     return paging.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
 
 
-def _found(reviews: Snapshot, snapshot: Snapshot, arguments: Arguments) -> list[Entry]:
+def _found(
+    reviews: Snapshot[ReviewEntry], snapshot: ContentDbSnapshot, arguments: Arguments
+) -> list[Entry[ReviewEntry]]:
     """The reviews of packages that are there, kept for as long as nothing changes among both."""
     packages = index.by_id(snapshot)
     tests = list(_tests(arguments))
 
-    def build(reviews: Snapshot) -> list[Entry]:
+    def build(reviews: Snapshot[ReviewEntry]) -> list[Entry[ReviewEntry]]:
         return [
             entry
             for entry in review_index.newest_first(reviews)
-            if (package := packages.get(entry.value["package"]))
+            if (package := packages.get(entry.value.package))
             and all(test(entry.value, package.value) for test in tests)
         ]
 
@@ -52,17 +55,17 @@ def _found(reviews: Snapshot, snapshot: Snapshot, arguments: Arguments) -> list[
 def _tests(arguments: Arguments) -> Iterator[Test]:
     """What the query asks of a review and its package: that it is approved, unless those that wait are asked for."""
     approved = "approved" not in arguments or arguments.yes("approved")
-    yield lambda review, package: review["approved"] is approved
+    yield lambda review, package: review.approved is approved
     if "author" in arguments:
         author = arguments.text("author")
-        yield lambda review, package: bool(review["author"] == author)
+        yield lambda review, package: review.author == author
     if "for_user" in arguments:
         user = arguments.text("for_user")
-        yield lambda review, package: bool(package["author"] == user)
+        yield lambda review, package: package.author == user
     if rating := arguments.number("rating"):
-        yield lambda review, package: bool(review["rating"] == rating)
+        yield lambda review, package: review.rating == rating
     if "is_positive" in arguments:
         positive = arguments.yes("is_positive")
-        yield lambda review, package: (review["rating"] > 3) is positive
+        yield lambda review, package: (review.rating > 3) is positive
     if words := arguments.text("q").casefold():
-        yield lambda review, package: words in review["title"].casefold()
+        yield lambda review, package: words in review.title.casefold()

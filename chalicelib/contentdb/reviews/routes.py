@@ -1,6 +1,7 @@
 """Reviews: ContentDB's API, in the order of its page; what is ours stands at the end."""
 
 from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
@@ -11,7 +12,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, permissions
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -26,7 +27,7 @@ def _largest() -> int:
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, package = _package(request)
-    found = review_index.of_package(package.value["id"])
+    found = review_index.of_package(package.value.id)
     rows = [review_wire.render(snapshot, review, package.value, request.base_url) for review in found]
     return wire.render_large(request, rows)
 
@@ -65,7 +66,7 @@ def take_back(request: Request, caller: Caller) -> Response:
 def read(request: Request, caller: Caller | None) -> Response:
     """Read one; it is the review's thread, too."""
     snapshot, package = _package(request)
-    review = review_index.get(package.value["id"], _id(request))
+    review = review_index.get(package.value.id, _id(request))
     if not lifecycle.may_see(review, caller):
         raise NotFound("Review not found")
     return wire.render(review_wire.render(snapshot, review, package.value, request.base_url))
@@ -89,11 +90,11 @@ def approve(request: Request, caller: Caller) -> Response:
 def vote(request: Request, caller: Caller) -> Response:
     """Say whether a review helped."""
     _, package = _package(request)
-    review = review_votes.vote(caller, package.value["id"], _id(request), review_wire.parse_vote(request))
+    review = review_votes.vote(caller, package.value.id, _id(request), review_wire.parse_vote(request))
     return wire.render_success(votes=review_wire.votes(review))
 
 
-def _package(request: Request) -> tuple[Snapshot, Entry]:
+def _package(request: Request) -> tuple[ContentDbSnapshot, Entry[PackageEntry]]:
     snapshot = index.catalogue.snapshot()
     return snapshot, registry.get(snapshot, request.params["author"], request.params["name"])
 

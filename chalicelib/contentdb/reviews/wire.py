@@ -3,6 +3,7 @@
 from typing import Any
 
 from chalicelib.contentdb import wire
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.reviews.counts import RATINGS
 from chalicelib.contentdb.reviews.lifecycle import Wanted
@@ -10,7 +11,7 @@ from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review
 from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 LARGEST = 64 * 1024  # bytes of a request: a comment, written in JSON's longest way
@@ -43,7 +44,7 @@ def parse_vote(request: Request) -> bool | None:
     return is_helpful
 
 
-def render(snapshot: Snapshot, review: Review, package: Value, base: str) -> Value:
+def render(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, base: str) -> Value:
     """A review; `thread` is where it can be read by itself."""
     return {
         "user": {"username": review.author, "display_name": index.display_name(snapshot, review.author)},
@@ -57,7 +58,7 @@ def render(snapshot: Snapshot, review: Review, package: Value, base: str) -> Val
     }
 
 
-def render_with_package(snapshot: Snapshot, review: Review, package: Value, base: str) -> Value:
+def render_with_package(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, base: str) -> Value:
     """The same in a list of all packages' reviews."""
     return {**render(snapshot, review, package, base), "package": shapes.keys(package)}
 
@@ -67,6 +68,6 @@ def votes(review: Review) -> dict[str, Any]:
     return {"helpful": int(review.helpful), "unhelpful": int(review.unhelpful)}
 
 
-def url(review: Review, package: Value, base: str) -> str:
+def url(review: Review, package: PackageEntry, base: str) -> str:
     """Where a review can be read by itself."""
-    return f"{base}/api/packages/{package['author']}/{package['name']}/reviews/{int(review.id)}/"
+    return f"{base}/api/packages/{package.author}/{package.name}/reviews/{int(review.id)}/"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chalicelib import settings
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files, images
 from chalicelib.contentdb.media.images import Picture
 from chalicelib.contentdb.packages import registry
@@ -15,7 +16,6 @@ from chalicelib.contentdb.store.tables import File, Package, Screenshot, screens
 from chalicelib.core import ids, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound, TooMany
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 MOST = 60
@@ -62,7 +62,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
     number = ids.reserve("contentdb-screenshot")
     file = files.store(picture.content, picture.extension)
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> Screenshot:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> Screenshot:
         package = parts.package
         if len(parts.screenshots) >= MOST:
             raise Invalid(f"A package can have at most {MOST} screenshots")
@@ -93,7 +93,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Take a screenshot away. Raises NotFound or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> list[str]:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         package, shot = parts.package, get(parts, screenshot_id)
         require_may(caller, package, "delete")
         permissions.require_token_for(caller, package)
@@ -112,7 +112,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
 def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) -> None:
     """Number the screenshots with these ids from 1 on; others keep theirs. Raises Invalid or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         permissions.require_token_for(caller, parts.package)
         unknown = [number for number in wanted if number not in parts.screenshots]
         if unknown:
@@ -126,7 +126,7 @@ def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) 
 def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Let a screenshot stand for the package. Raises Invalid or Forbidden."""
 
-    def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         permissions.require_token_for(caller, parts.package)
         if screenshot_id not in parts.screenshots:
             raise Invalid("Unable to find screenshot")

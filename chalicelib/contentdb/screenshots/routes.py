@@ -69,7 +69,7 @@ def cover_image(request: Request, caller: Caller) -> Response:
 
 def _load(request: Request) -> Parts:
     entry = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    return index.load(entry.value["id"])
+    return index.load(entry.value.id)
 
 
 def _id(request: Request) -> int:

@@ -40,7 +40,7 @@ def compact() -> None:
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
         for number, entry in index.by_id(index.catalogue.snapshot()).items():
-            _compact(number, entry.value["author"], until)
+            _compact(number, entry.value.author, until)
         Compacted("stats", "compacted", until=until).save()
 
 
@@ -87,7 +87,7 @@ def _promise(writes: Transaction, author: str | None, month: str) -> None:
 def _author(package_id: int) -> str | None:
     """Whose package it is; None for a deleted one."""
     entry = index.by_id(index.catalogue.snapshot()).get(package_id)
-    return entry.value["author"] if entry else None
+    return entry.value.author if entry else None
 
 
 def gather_of_user(payload: Any) -> None:
@@ -99,7 +99,7 @@ def gather_of_user(payload: Any) -> None:
     before = UserStats.find(user_pk(author), month)
     as_read = UserStats.packed == before.packed if before else UserStats.pk.does_not_exist()
     entries = index.by_id(index.catalogue.snapshot())
-    keys = [(stats_pk(number), month) for number, entry in entries.items() if entry.value["author"] == author]
+    keys = [(stats_pk(number), month) for number, entry in entries.items() if entry.value.author == author]
     stored = MonthlyStats.batch_get(keys, consistent_read=True) if keys else ()
     found = {item.pk.removeprefix("stats#"): item.columns for item in stored}
     writes = Transaction()

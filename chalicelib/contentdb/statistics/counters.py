@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters, package_pk
 from chalicelib.core.catalogue import Changes
-from chalicelib.core.snapshots import Snapshot
 
 
 def find(package_id: int) -> Counters | None:
@@ -24,12 +24,12 @@ def show(package_ids: Collection[int]) -> None:
     """Let lists show the counters of these packages as they stand."""
     standing = of(package_ids)
 
-    def renew(snapshot: Snapshot) -> Changes:
-        changes: Changes = {}
+    def renew(snapshot: ContentDbSnapshot) -> Changes[ContentDbEntry]:
+        changes: Changes[ContentDbEntry] = {}
         for number, counters in standing.items():
             entry = index.by_id(snapshot).get(number)
             if entry is not None:
-                value = {**entry.value, **index.counted(counters)}
+                value = index.with_counters(entry.value, counters)
                 changes |= {entry.key: value} if value != entry.value else {}
         return changes
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, StatisticsEntry
 from chalicelib.contentdb.statistics import series
-from chalicelib.contentdb.statistics.series import COUNTED, Columns
+from chalicelib.contentdb.statistics.series import COUNTED, Columns, Months
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
 from chalicelib.core.catalogue import Catalogue, Changes
@@ -21,6 +22,7 @@ from chalicelib.core.snapshots import Snapshot, Value
 
 FIRST_DAY = date(2022, 10, 1)
 LATELY = timedelta(days=29)  # before today: 30 days with it
+Recent = Snapshot[StatisticsEntry]
 Packed = tuple[str, bytes]  # a month, and what `pack` made of it
 _MONTHS_SHOWN = 3  # by the catalogue: more than 30 days reach into, and more than compaction leaves
 
@@ -60,7 +62,12 @@ def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
 
 
 def of_user(
-    snapshot: Snapshot, recent: Snapshot, older: Iterable[Packed], username: str, first: date, last: date
+    snapshot: ContentDbSnapshot,
+    recent: Recent,
+    older: Iterable[Packed],
+    username: str,
+    first: date,
+    last: date,
 ) -> Value | None:
     """The statistics of a user's packages from one day to another; None when there is no data.
 
@@ -68,9 +75,9 @@ def of_user(
 
     `package_downloads` goes by title; of two packages with one title, the younger has its name behind it.
     """
-    packages = [entry.value for entry in index.packages(snapshot) if entry.value["author"] == username]
+    packages = [entry.value for entry in index.packages(snapshot) if entry.value.author == username]
     compacted = _unpacked(older)
-    months = {value["id"]: _lately(recent, value["id"]) | compacted.get(value["id"], {}) for value in packages}
+    months = {value.id: {**_lately(recent, value.id), **compacted.get(value.id, {})} for value in packages}
     shown = series.described(series.total(months.values()), first, last)
     if shown is None:
         return None
@@ -84,12 +91,12 @@ def of_user(
     return {**shown, "from": shown["start"], "package_downloads": downloads}
 
 
-def of_all(snapshot: Snapshot, recent: Snapshot, last: date) -> Value:
+def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
     """The downloads of 30 days up to the `last` one of every approved package that has data, by `author/name`."""
     first = last - LATELY
     shown = {}
     for entry in index.approved(snapshot):
-        months = _lately(recent, entry.value["id"])
+        months = _lately(recent, entry.value.id)
         if series.span(months, first, last):
             shown[entry.key] = series.between(months, first, last, series.downloads)
     return {"start": first.isoformat(), "end": last.isoformat(), "package_downloads": shown}
@@ -100,11 +107,11 @@ def show(package_ids: Collection[int]) -> None:
     first = _first_shown()
     booked = {str(number): load(number, first, date.max) for number in package_ids}
 
-    def renew(snapshot: Snapshot) -> Changes:
+    def renew(snapshot: Recent) -> Changes[StatisticsEntry]:
         return {
-            key: months or None
+            key: StatisticsEntry(months=months) if months else None
             for key, months in booked.items()
-            if months != (snapshot.entries[key].value if key in snapshot.entries else {})
+            if months != (snapshot.entries[key].value.months if key in snapshot.entries else {})
         }
 
     catalogue.refresh(renew)
@@ -119,11 +126,11 @@ def tidy() -> None:
         show(index.by_id(index.catalogue.snapshot()))
     oldest = _first_shown().isoformat()[:7]
 
-    def renew(snapshot: Snapshot) -> Changes:
+    def renew(snapshot: Recent) -> Changes[StatisticsEntry]:
         return {
-            key: {month: columns for month, columns in entry.value.items() if month >= oldest} or None
+            key: _since(oldest, entry.value)
             for key, entry in snapshot.entries.items()
-            if min(entry.value) < oldest
+            if min(entry.value.months) < oldest
         }
 
     catalogue.refresh(renew)
@@ -152,10 +159,16 @@ def user_pk(username: str) -> str:
     return f"user-stats#{username}"
 
 
-def _lately(recent: Snapshot, package_id: int) -> Value:
+def _lately(recent: Recent, package_id: int) -> Months:
     """The months of a package that the catalogue has."""
     entry = recent.entries.get(str(package_id))
-    return entry.value if entry else {}
+    return entry.value.months if entry else {}
+
+
+def _since(oldest: str, entry: StatisticsEntry) -> StatisticsEntry | None:
+    """The entry from a month on; None when it has no such month."""
+    months = {month: columns for month, columns in entry.months.items() if month >= oldest}
+    return StatisticsEntry(months=months) if months else None
 
 
 def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
@@ -167,14 +180,14 @@ def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
     return found
 
 
-def _titles(packages: Iterable[Value]) -> dict[int, str]:
+def _titles(packages: Iterable[PackageEntry]) -> dict[int, str]:
     """A title of its own for each package, by id."""
     titles: dict[str, int] = {}
-    for value in sorted(packages, key=lambda value: value["id"]):
-        title = value["title"]
+    for value in sorted(packages, key=lambda value: value.id):
+        title = value.title
         while title in titles:
-            title = f"{title} ({value['name']})"
-        titles[title] = value["id"]
+            title = f"{title} ({value.name})"
+        titles[title] = value.id
     return {number: title for title, number in titles.items()}
 
 
@@ -189,7 +202,7 @@ def _first_shown() -> date:
     return min(day, (date.fromisoformat(f"{done.until}-28") + timedelta(days=4)).replace(day=1))
 
 
-def _entities() -> Iterator[tuple[str, Value]]:
+def _entities() -> Iterator[tuple[str, StatisticsEntry]]:
     """The catalogue's entries, from the table itself."""
     oldest = _first_shown().isoformat()[:7]
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
@@ -197,18 +210,24 @@ def _entities() -> Iterator[tuple[str, Value]]:
         if item.sk >= oldest:
             partitions[item.pk].append(item)
     for pk, items in partitions.items():
-        yield pk.removeprefix("stats#"), gather(items)
+        if months := gather(items):
+            yield pk.removeprefix("stats#"), StatisticsEntry(months=months)
 
 
-def _without_counters(value: Value) -> None:
-    """All of an entry may lag behind."""
+def _reload(key: str, _: StatisticsEntry) -> StatisticsEntry | None:
+    months = load(int(key), _first_shown(), date.max)
+    return StatisticsEntry(months=months) if months else None
+
+
+def _without_counters(_: StatisticsEntry) -> None:
+    """All of an entry may be older than the entities."""
 
 
 catalogue = Catalogue(
     "contentdb-statistics",
-    dict[str, Any],
+    StatisticsEntry,
     shape=1,
     entities=_entities,
-    reload=lambda key, entry: entry,
+    reload=_reload,
     without_counters=_without_counters,
 )

@@ -21,7 +21,7 @@ def package_stats(request: Request) -> Response:
     """Daily stats for a package, or null."""
     first, last = _days(request)
     package = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    found = history.of_package(package.value["id"], first, last)
+    found = history.of_package(package.value.id, first, last)
     return wire.render(found, headers=[wire.cache_for(300)])
 
 
@@ -52,7 +52,7 @@ def package_stats_csv(request: Request) -> Response:
     """Beyond the page: daily stats for a package, as a table."""
     first, last = _days(request)
     package = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
-    found = history.of_package(package.value["id"], first, last)
+    found = history.of_package(package.value.id, first, last)
     return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
 
 
@@ -60,7 +60,7 @@ def package_stats_csv(request: Request) -> Response:
 def package_badge(request: Request) -> Response:
     """Beyond the page: the title or the downloads of a package as an image, for a README."""
     value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
-    said = {"title": ("ContentDB", value["title"]), "downloads": ("downloads", str(value["downloads"]))}
+    said = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
     if request.params["kind"] not in said:
         raise no_such_page()
     image = stats_wire.badge(*said[request.params["kind"]])

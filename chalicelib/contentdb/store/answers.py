@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Hashable
 
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.web.encoding import Kept
 
 
-def kept(snapshot: Snapshot, name: Hashable, build: Callable[[Snapshot], bytes]) -> Kept:
+def kept(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> Kept:
     """The answer called `name`, built at its first request; its ETag and its compressed form are cached with it."""
     return snapshot.remember(name, lambda snapshot: Kept(build(snapshot)), len)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection
 from datetime import date
 
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.store.errors import malformed
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.web.request import Request
 
 LONGEST = 200
@@ -91,7 +91,7 @@ class Arguments:
         """Whether an argument says yes."""
         return self.text(name).lower() in ("yes", "true", "1", "on")
 
-    def version(self, snapshot: Snapshot) -> int | None:
+    def version(self, snapshot: ContentDbSnapshot) -> int | None:
         """The id of the engine version that the client speaks of; None for any. Raises Invalid."""
         engine = self.text("engine_version") if "engine_version" in self._values else None
         if engine == "":

@@ -18,11 +18,25 @@ thumbnail. Whatever else lists need of them goes into `_release` and `_screensho
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from chalicelib.contentdb.entry import (
+    KINDS,
+    CollectionEntry,
+    CollectionItem,
+    ContentDbEntry,
+    ContentDbSnapshot,
+    GameSupport,
+    PackageEntry,
+    ProfileEntry,
+    ReferenceEntry,
+    ReleaseInfo,
+    ScreenshotInfo,
+    TopicsEntry,
+)
 from chalicelib.contentdb.store.tables import (
     Collection,
     ContentDbItem,
@@ -37,10 +51,11 @@ from chalicelib.contentdb.store.tables import (
     name_pk,
     package_pk,
 )
+from chalicelib.core import accounts
 from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.entries import R
+from chalicelib.core.entries import R, replace
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.snapshots import Entry
 from chalicelib.core.storage import Transaction
 
 TOPICS = "topics#all"
@@ -58,7 +73,7 @@ class Parts:
 
 PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 _COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
-Decision = Callable[[Parts, Transaction, Snapshot], R]
+Decision = Callable[[Parts, Transaction, ContentDbSnapshot], R]
 
 
 def load(package_id: int) -> Parts:
@@ -69,15 +84,16 @@ def load(package_id: int) -> Parts:
     return parts
 
 
-def find(snapshot: Snapshot, key: str) -> Entry | None:
+def find(snapshot: ContentDbSnapshot, key: str) -> Entry[PackageEntry] | None:
     """A package by its `author/name`, in any state but DELETED."""
-    return snapshot.entries.get(key) if "#" not in key else None
+    entry = snapshot.entries.get(key)
+    return cast(Entry[PackageEntry], entry) if entry and isinstance(entry.value, PackageEntry) else None
 
 
-def find_id(snapshot: Snapshot, key: str) -> int:
+def find_id(snapshot: ContentDbSnapshot, key: str) -> int:
     """The id of a package, also of a deleted one; raises NotFound."""
     if entry := find(snapshot, key):
-        return int(entry.value["id"])
+        return entry.value.id
     if claim := PackageName.find(name_pk(key), "package-name"):
         return int(claim.package_id)
     raise NotFound("There is no such package.")
@@ -91,7 +107,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     changed parts and the result of the decision that was committed.
     """
 
-    def decide_all(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, tuple[Parts, R]]:
+    def decide_all(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], tuple[Parts, R]]:
         parts = load(find_id(snapshot, f"{author}/{name}"))
         result = decide(parts, writes, snapshot)
         return _changes(snapshot, f"{author}/{name}", parts), (parts, result)
@@ -99,45 +115,46 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     return catalogue.publish(decide_all)[1]
 
 
-def approved(snapshot: Snapshot) -> list[Entry]:
+def approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
     """The packages that lists may show, best score first."""
     return snapshot.keep("approved", _approved)
 
 
-def packages(snapshot: Snapshot) -> Iterator[Entry]:
+def packages(snapshot: ContentDbSnapshot) -> Iterator[Entry[PackageEntry]]:
     """All packages, in every state but DELETED."""
-    return (entry for key, entry in snapshot.entries.items() if "#" not in key)
+    found = (entry for entry in snapshot.entries.values() if isinstance(entry.value, PackageEntry))
+    return cast(Iterator[Entry[PackageEntry]], found)
 
 
-def by_id(snapshot: Snapshot) -> dict[int, Entry]:
+def by_id(snapshot: ContentDbSnapshot) -> dict[int, Entry[PackageEntry]]:
     """The packages by their ids, in every state but DELETED."""
-    return snapshot.keep("by-id", lambda snapshot: {int(entry.value["id"]): entry for entry in packages(snapshot)})
+    return snapshot.keep("by-id", lambda snapshot: {entry.value.id: entry for entry in packages(snapshot)})
 
 
-def authors(snapshot: Snapshot) -> set[str]:
+def authors(snapshot: ContentDbSnapshot) -> set[str]:
     """The usernames of those who have packages."""
-    return snapshot.keep("authors", lambda snapshot: {entry.value["author"] for entry in packages(snapshot)})
+    return snapshot.keep("authors", lambda snapshot: {entry.value.author for entry in packages(snapshot)})
 
 
-def by_alias(snapshot: Snapshot) -> dict[str, Entry]:
+def by_alias(snapshot: ContentDbSnapshot) -> dict[str, Entry[PackageEntry]]:
     """The packages that other names lead to."""
     return snapshot.keep(
-        "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value["aliases"]}
+        "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value.aliases}
     )
 
 
-def entities() -> Iterator[tuple[str, Value]]:
+def entities() -> Iterator[tuple[str, ContentDbEntry]]:
     """Every entry, from the table itself."""
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(consistent_read=True):
         if isinstance(item, ReferenceSet):
-            yield f"reference#{item.sk}", {"rows": item.rows}
+            yield f"reference#{item.sk}", ReferenceEntry(rows=tuple(item.rows))
         elif isinstance(item, Collection):
             yield item.pk, collection_value(item)
         elif isinstance(item, Profile):
             yield f"user#{item.username}", profile_value(item)
         elif isinstance(item, Topics):
-            yield TOPICS, {"blob": item.blob}
+            yield TOPICS, TopicsEntry(blob=item.blob)
         elif isinstance(item, Package | Counters | Release | Screenshot):
             partitions[item.pk].append(item)
     gathered = [parts for items in partitions.values() if (parts := _gather(items))]
@@ -146,99 +163,147 @@ def entities() -> Iterator[tuple[str, Value]]:
             yield parts.package.key, value_of(parts)
 
 
-def value_of(parts: Parts) -> Value:
-    """A package's entry; dates are ISO 8601 in UTC without a zone."""
-    package, counters = parts.package, parts.counters
+def reload(key: str, entry: ContentDbEntry) -> ContentDbEntry | None:
+    """One entry from the entities; None when it is gone, or has another key."""
+    if isinstance(entry, PackageEntry):
+        parts = _gather(ContentDbItem.query(package_pk(entry.id), consistent_read=True))
+        found = parts is not None and parts.package.state != "DELETED" and parts.package.key == key
+        return value_of(parts) if parts and found else None
+    if isinstance(entry, ReferenceEntry):
+        rows = ReferenceSet.find("reference", key.removeprefix("reference#"))
+        return ReferenceEntry(rows=tuple(rows.rows)) if rows else None
+    if isinstance(entry, CollectionEntry):
+        collection = Collection.find(key, "collection")
+        return collection_value(collection) if collection else None
+    if isinstance(entry, TopicsEntry):
+        topics = Topics.find("topics", "topics")
+        return TopicsEntry(blob=topics.blob) if topics else None
+    account = accounts.find(key.removeprefix("user#"))
+    profile = Profile.find(f"profile#{int(account.id)}", "profile") if account else None
+    return profile_value(profile) if profile else None
+
+
+def value_of(parts: Parts) -> PackageEntry:
+    """A package's entry."""
+    package = parts.package
     screenshots = sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
     releases = sorted(parts.releases.values(), key=lambda release: -release.id)
-    return {
-        "id": int(package.id),
-        "author": package.author,
-        "name": package.name,
-        "type": package.type.lower(),
-        "state": package.state,
-        "dev_state": package.dev_state,
-        "ai_disclosure": package.ai_disclosure,
-        "title": package.title,
-        "short_description": package.short_description,
-        "long_description": package.long_description,
-        "license": package.license,
-        "media_license": package.media_license,
-        "repo": package.repo,
-        "website": package.website,
-        "issue_tracker": package.issue_tracker,
-        "forums": int(package.forums) if package.forums is not None else None,
-        "video_url": package.video_url,
-        "donate_url": package.donate_url,
-        "translation_url": package.translation_url,
-        "tags": sorted(package.tags),
-        "content_warnings": sorted(package.content_warnings),
-        "maintainers": list(package.maintainers),
-        "aliases": list(package.aliases),
-        "provides": sorted(package.provides),
-        "depends": list(package.depends),
-        "optional_depends": list(package.optional_depends),
-        "supports_all_games": package.supports_all_games,
-        "game_support": package.game_support or [],
-        "translations": package.translations or {},
-        "created_at": iso(package.created_at),
-        "approved_at": iso(package.approved_at) if package.approved_at else None,
-        "releases": [_release(release) for release in releases if release.state == "APPROVED"],
-        "screenshots": [_screenshot(shot) for shot in screenshots if shot.approved],
-        "cover_image": int(package.cover_image) if package.cover_image is not None else None,
-        **counted(counters),
-    }
+    entry = PackageEntry(
+        id=int(package.id),
+        author=package.author,
+        name=package.name,
+        type=package.type.lower(),
+        state=package.state,
+        dev_state=package.dev_state,
+        ai_disclosure=package.ai_disclosure,
+        title=package.title,
+        short_description=package.short_description,
+        long_description=package.long_description,
+        license=package.license,
+        media_license=package.media_license,
+        repo=package.repo,
+        website=package.website,
+        issue_tracker=package.issue_tracker,
+        forums=int(package.forums) if package.forums is not None else None,
+        video_url=package.video_url,
+        donate_url=package.donate_url,
+        translation_url=package.translation_url,
+        tags=tuple(sorted(package.tags)),
+        content_warnings=tuple(sorted(package.content_warnings)),
+        maintainers=tuple(package.maintainers),
+        aliases=tuple(package.aliases),
+        provides=tuple(sorted(package.provides)),
+        depends=tuple(package.depends),
+        optional_depends=tuple(package.optional_depends),
+        supports_all_games=package.supports_all_games,
+        game_support=tuple(_game_support(row) for row in package.game_support or ()),
+        translations=package.translations or {},
+        created_at=iso(package.created_at),
+        approved_at=iso(package.approved_at) if package.approved_at else None,
+        releases=tuple(_release(release) for release in releases if release.state == "APPROVED"),
+        screenshots=tuple(_screenshot(shot) for shot in screenshots if shot.approved),
+        cover_image=int(package.cover_image) if package.cover_image is not None else None,
+    )
+    return with_counters(entry, parts.counters)
 
 
-def counted(counters: Counters) -> Value:
-    """The part of an entry that `refresh` brings up to date."""
-    return {
-        "downloads": int(counters.downloads),
-        "score_downloads": float(counters.score_downloads),
-        "score_reviews": float(counters.score_reviews),
-        "reviews": [int(counters.positive), int(counters.neutral), int(counters.negative)],
-    }
+def with_counters(entry: PackageEntry, counters: Counters) -> PackageEntry:
+    """The entry with these counters."""
+    return replace(
+        entry,
+        downloads=int(counters.downloads),
+        score_downloads=float(counters.score_downloads),
+        score_reviews=float(counters.score_reviews),
+        reviews=(int(counters.positive), int(counters.neutral), int(counters.negative)),
+    )
 
 
-def current_counters(package: Entry) -> Value:
-    """The same, as the counters stand this moment."""
-    counters = Counters.find(package_pk(package.value["id"]), "counters")
-    return counted(counters) if counters else {}
+def current(package: Entry[PackageEntry]) -> PackageEntry:
+    """The entry with the counters as they are stored now."""
+    counters = Counters.find(package_pk(package.value.id), "counters")
+    return with_counters(package.value, counters) if counters else package.value
 
 
-def score(value: Value) -> float:
-    """What lists are ordered by."""
-    return float(value["score_downloads"] + value["score_reviews"])
+def score(package: PackageEntry) -> float:
+    """The score that lists are ordered by."""
+    return package.score_downloads + package.score_reviews
 
 
-def collection_value(collection: Collection) -> Value:
+def collection_value(collection: Collection) -> CollectionEntry:
     """A collection's entry."""
-    return {
-        "author": collection.author,
-        "name": collection.name,
-        "title": collection.title,
-        "short_description": collection.short_description,
-        "long_description": collection.long_description,
-        "private": collection.private,
-        "items": collection.items,
-        "created_at": iso(collection.created_at),
-    }
+    return CollectionEntry(
+        author=collection.author,
+        name=collection.name,
+        title=collection.title,
+        short_description=collection.short_description,
+        long_description=collection.long_description,
+        private=collection.private,
+        items=tuple(
+            CollectionItem(package=int(item["package"]), description=item["description"], created_at=item["created_at"])
+            for item in collection.items
+        ),
+        created_at=iso(collection.created_at),
+    )
 
 
-def profile_value(profile: Profile) -> Value:
-    """The entry of what somebody says of themselves; all of it may be None."""
-    return {name: getattr(profile, name) for name in PROFILE}
+def collection_of(snapshot: ContentDbSnapshot, key: str) -> CollectionEntry | None:
+    """A collection by its key, `collection#author/name`."""
+    entry = snapshot.entries.get(key)
+    return entry.value if entry and isinstance(entry.value, CollectionEntry) else None
 
 
-def profile_of(snapshot: Snapshot, username: str) -> Value:
-    """The same of any user, also of one who has not said anything."""
+def collections(snapshot: ContentDbSnapshot) -> dict[str, CollectionEntry]:
+    """All collections by their keys, private ones too."""
+    return {key: entry.value for key, entry in snapshot.entries.items() if isinstance(entry.value, CollectionEntry)}
+
+
+def profile_value(profile: Profile) -> ProfileEntry:
+    """A profile's entry."""
+    return ProfileEntry(
+        display_name=profile.display_name,
+        profile_pic_url=profile.profile_pic_url,
+        website_url=profile.website_url,
+        donate_url=profile.donate_url,
+        github=profile.github,
+        forums=profile.forums,
+    )
+
+
+def profile_of(snapshot: ContentDbSnapshot, username: str) -> ProfileEntry:
+    """The profile of a user; an empty one when the user has not set any field."""
     entry = snapshot.entries.get(f"user#{username}")
-    return entry.value if entry else dict.fromkeys(PROFILE)
+    return entry.value if entry and isinstance(entry.value, ProfileEntry) else ProfileEntry()
 
 
-def display_name(snapshot: Snapshot, username: str) -> str:
-    """What a user is called where people read."""
-    return profile_of(snapshot, username)["display_name"] or username
+def display_name(snapshot: ContentDbSnapshot, username: str) -> str:
+    """The name of a user that people read."""
+    return profile_of(snapshot, username).display_name or username
+
+
+def topics_blob(snapshot: ContentDbSnapshot) -> str | None:
+    """The key of the blob with the forum's topics; None before they were imported."""
+    entry = snapshot.entries.get(TOPICS)
+    return entry.value.blob if entry and isinstance(entry.value, TopicsEntry) else None
 
 
 def iso(moment: datetime) -> str:
@@ -246,25 +311,25 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
-def _release(release: Release) -> Value:
-    return {
-        "id": int(release.id),
-        "min": int(release.min_version) if release.min_version is not None else None,
-        "max": int(release.max_version) if release.max_version is not None else None,
-        "file": release.file,
-        "size": int(release.size),
-        "created_at": iso(release.created_at),
-    }
+def _release(release: Release) -> ReleaseInfo:
+    return ReleaseInfo(
+        id=int(release.id),
+        min=int(release.min_version) if release.min_version is not None else None,
+        max=int(release.max_version) if release.max_version is not None else None,
+        file=release.file,
+        size=int(release.size),
+        created_at=iso(release.created_at),
+    )
 
 
-def _screenshot(shot: Screenshot) -> Value:
-    return {
-        "id": int(shot.id),
-        "file": shot.file,
-        "title": shot.title,
-        "size": int(shot.size),
-        "created_at": iso(shot.created_at),
-    }
+def _screenshot(shot: Screenshot) -> ScreenshotInfo:
+    return ScreenshotInfo(
+        id=int(shot.id), file=shot.file, title=shot.title, size=int(shot.size), created_at=iso(shot.created_at)
+    )
+
+
+def _game_support(row: Mapping[str, Any]) -> GameSupport:
+    return GameSupport(game=row["game"], supports=row["supports"], confidence=int(row["confidence"]))
 
 
 def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
@@ -285,10 +350,10 @@ def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
     return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
 
 
-def _changes(snapshot: Snapshot, key: str, parts: Parts) -> Changes:
+def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[ContentDbEntry]:
     """What a change means for the entries: nothing, when lists show nothing of it."""
     package = parts.package
-    changes: Changes = {}
+    changes: Changes[ContentDbEntry] = {}
     if key in snapshot.entries and (package.key != key or package.state == "DELETED"):
         changes[key] = None
     if package.state != "DELETED":
@@ -298,21 +363,18 @@ def _changes(snapshot: Snapshot, key: str, parts: Parts) -> Changes:
     return changes
 
 
-def _approved(snapshot: Snapshot) -> list[Entry]:
-    found = [entry for entry in packages(snapshot) if entry.value["state"] == "APPROVED"]
+def _approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
+    found = [entry for entry in packages(snapshot) if entry.value.state == "APPROVED"]
     return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 
-def _without_counters(value: Value) -> Value:
-    """A package's entry without what `refresh` brings up to date."""
-    return {name: held for name, held in value.items() if name not in _COUNTED}
+def _without_counters(entry: ContentDbEntry) -> ContentDbEntry:
+    """An entry without what `refresh` brings up to date."""
+    if not isinstance(entry, PackageEntry):
+        return entry
+    return replace(entry, downloads=0, score_downloads=0.0, score_reviews=0.0, reviews=(0, 0, 0))
 
 
-catalogue = Catalogue(
-    "contentdb",
-    dict[str, Any],
-    shape=1,
-    entities=entities,
-    reload=lambda key, entry: entry,
-    without_counters=_without_counters,
+catalogue: Catalogue[ContentDbEntry] = Catalogue(
+    "contentdb", KINDS, shape=1, entities=entities, reload=reload, without_counters=_without_counters
 )

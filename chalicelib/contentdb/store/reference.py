@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, ReferenceEntry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ReferenceSet
 from chalicelib.core.catalogue import Changes
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 
 Row = Mapping[str, Any]
@@ -43,12 +43,12 @@ class Reference:
         return frozenset(name for name, row in self.licenses.items() if row["is_foss"])
 
 
-def of(snapshot: Snapshot) -> Reference:
+def of(snapshot: ContentDbSnapshot) -> Reference:
     """The reference data in force."""
     return snapshot.keep("reference", _read)
 
 
-def rows(snapshot: Snapshot, name: str) -> list[Row]:
+def rows(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
     """A set as clients see it: those that upstream sorts are in order of their names."""
     found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
     return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
@@ -57,8 +57,8 @@ def rows(snapshot: Snapshot, name: str) -> list[Row]:
 def seed() -> dict[str, int]:
     """Store the shipped rows that are not stored yet; returns how many of each set were added. Safe to repeat."""
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, dict[str, int]]:
-        changes: Changes = {}
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], dict[str, int]]:
+        changes: Changes[ContentDbEntry] = {}
         added: dict[str, int] = {}
         for name in SETS:
             stored = _stored(snapshot, name)
@@ -66,7 +66,7 @@ def seed() -> dict[str, int]:
             added[name] = len(rows) - len(stored)
             if rows != stored:
                 writes.put(ReferenceSet("reference", name, rows=rows))
-                changes[f"reference#{name}"] = {"rows": rows}
+                changes[f"reference#{name}"] = ReferenceEntry(rows=tuple(rows))
         return changes, added
 
     snapshot = index.catalogue.snapshot()
@@ -80,14 +80,14 @@ def seed_daily() -> None:
     seed()
 
 
-def _read(snapshot: Snapshot) -> Reference:
+def _read(snapshot: ContentDbSnapshot) -> Reference:
     sets = {name: {_key(row): row for row in _stored(snapshot, name) or shipped()[name]} for name in SETS}
     return Reference(**sets, license_names={name.lower(): name for name in sets["licenses"]})
 
 
-def _stored(snapshot: Snapshot, name: str) -> list[Row]:
+def _stored(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
     entry = snapshot.entries.get(f"reference#{name}")
-    return list(entry.value["rows"]) if entry else []
+    return list(entry.value.rows) if entry and isinstance(entry.value, ReferenceEntry) else []
 
 
 def _merged(name: str, stored: list[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, TopicsEntry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.answers import kept
 from chalicelib.contentdb.store.arguments import Arguments
@@ -20,7 +21,6 @@ from chalicelib.contentdb.topics.file import Topic
 from chalicelib.core import blobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Busy, NotFound
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.web.encoding import Kept
 from chalicelib.web.request import Request
@@ -36,13 +36,13 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 }
 
 
-def listed(request: Request, snapshot: Snapshot) -> Kept:
+def listed(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     """The topics that a request asks for, as JSON. Raises Invalid."""
     arguments = Arguments(request, ARGUMENTS)
     return kept(snapshot, ("topics", arguments.key), lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")
 
 
-def find(snapshot: Snapshot, arguments: Arguments) -> list[Topic]:
+def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
     """The topics that a query asks for, in its order. Raises Invalid.
 
     Every word of `q` must be in the title, the name or the author's, in any letter case. A topic is added when an
@@ -52,7 +52,9 @@ def find(snapshot: Snapshot, arguments: Arguments) -> list[Topic]:
     order = _SORTS[arguments.choice("sort", tuple(_SORTS)) or "name"]
     limit = arguments.number("limit") or None
     words = arguments.text("q").casefold().split()
-    hidden = set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.keep("added", _added)
+    hidden: set[int | None] = (
+        set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.keep("added", _added)
+    )
     found = (
         topic
         for text, topic in _all(snapshot)
@@ -69,10 +71,9 @@ def replace(content: bytes) -> int:
     found = topic_file.parse(content)
     blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, str | None]:
-        standing = snapshot.entries.get(index.TOPICS)
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], str | None]:
         writes.put(Topics("topics", "topics", blob=blob.key))
-        return {index.TOPICS: {"blob": blob.key}}, standing.value["blob"] if standing else None
+        return {index.TOPICS: TopicsEntry(blob=blob.key)}, index.topics_blob(snapshot)
 
     _, before = index.catalogue.publish(decide)
     if before not in (None, blob.key):
@@ -80,10 +81,10 @@ def replace(content: bytes) -> int:
     return len(found)
 
 
-def _all(snapshot: Snapshot) -> list[tuple[str, Topic]]:
+def _all(snapshot: ContentDbSnapshot) -> list[tuple[str, Topic]]:
     """Every topic behind the text that is searched."""
-    entry = snapshot.entries.get(index.TOPICS)
-    return _read(entry.value["blob"]) if entry else []
+    blob = index.topics_blob(snapshot)
+    return _read(blob) if blob else []
 
 
 @lru_cache(maxsize=1)
@@ -95,5 +96,5 @@ def _read(key: str) -> list[tuple[str, Topic]]:
     return [(f"{topic['title']}\n{topic['name'] or ''}\n{topic['author']}".casefold(), topic) for topic in topics]
 
 
-def _added(snapshot: Snapshot) -> set[int]:
-    return {entry.value["forums"] for entry in index.approved(snapshot)}
+def _added(snapshot: ContentDbSnapshot) -> set[int | None]:
+    return {entry.value.forums for entry in index.approved(snapshot)}

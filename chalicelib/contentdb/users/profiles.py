@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, ProfileEntry
 from chalicelib.contentdb.store import index, links
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Profile
@@ -15,7 +16,6 @@ from chalicelib.core import accounts, audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
@@ -47,7 +47,7 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
     fields = {name: None if value is None else _READERS[name](name, value) for name, value in given.items()}
     links.refuse_blocked(fields)
 
-    def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Changes, None]:
+    def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], None]:
         _require_free(fields.get("display_name"), account, snapshot)
         pk = f"profile#{int(account.id)}"
         profile = Profile.find(pk, "profile") or Profile(pk, "profile", username=account.username)
@@ -60,7 +60,7 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
     return account
 
 
-def _require_free(name: str | None, account: Account, snapshot: Snapshot) -> None:
+def _require_free(name: str | None, account: Account, snapshot: ContentDbSnapshot) -> None:
     """Raises Conflict for a name to show that is another's username, or that another shows."""
     if name is None:
         return
@@ -71,12 +71,14 @@ def _require_free(name: str | None, account: Account, snapshot: Snapshot) -> Non
         raise Conflict("A user already has that name")
 
 
-def _display_names(snapshot: Snapshot) -> dict[str, str]:
+def _display_names(snapshot: ContentDbSnapshot) -> dict[str, str]:
     """Who shows which name."""
     profiles = (
-        (key.removeprefix("user#"), entry.value) for key, entry in snapshot.entries.items() if key[:5] == "user#"
+        (key.removeprefix("user#"), entry.value)
+        for key, entry in snapshot.entries.items()
+        if isinstance(entry.value, ProfileEntry)
     )
-    return {plain.folded(profile["display_name"]): name for name, profile in profiles if profile["display_name"]}
+    return {plain.folded(profile.display_name): name for name, profile in profiles if profile.display_name}
 
 
 def _display_name(name: str, given: Any) -> str:

@@ -52,10 +52,10 @@ def _render(request: Request, account: Account) -> Value:
     name, base = account.username, request.base_url
     profile = index.profile_of(index.catalogue.snapshot(), name)
     return {
-        **{field: profile[field] for field in _OTHERS},
+        **{field: getattr(profile, field) for field in _OTHERS},
         "username": name,
-        "display_name": profile["display_name"] or name,
+        "display_name": profile.display_name or name,
         "rank": account.rank.lower(),
-        "connections": {field: profile[field] for field in _CONNECTIONS},
+        "connections": {field: getattr(profile, field) for field in _CONNECTIONS},
         "links": {"api_packages": f"{base}/api/packages/?author={name}", "profile": f"{base}/users/{name}/"},
     }
