@@ -9,18 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
+from chalicelib.contentdb.packages.fields import SHOWN
 from chalicelib.contentdb.store import index, links, versions
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 
 _BASE = f"@{secrets.token_hex(12)}@"
 _FORUM = "https://forum.luanti.org/viewtopic.php?t="
-_STORED = (
-    *("author", "name", "title", "short_description", "long_description", "type", "state", "dev_state"),
-    *("ai_disclosure", "created_at", "approved_at", "license", "media_license", "repo", "website", "issue_tracker"),
-    *("forums", "video_url", "translation_url", "tags", "content_warnings", "provides"),
-    *("supports_all_games", "downloads"),
-)
 
 
 def list_json(
@@ -92,7 +87,7 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
     title, description = _texts(value, language)
     video = links.youtube_id(value.video_url)
     return {
-        **{field: getattr(value, field) for field in _STORED},
+        **{field: getattr(value, field) for field in SHOWN},
         "title": title,
         "short_description": description,
         "maintainers": [value.author, *value.maintainers],

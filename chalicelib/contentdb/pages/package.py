@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.packages import dependencies, registry, shapes
+from chalicelib.contentdb.packages import dependencies, fields, registry, shapes
 from chalicelib.contentdb.releases import publishing
 from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.reviews import index as review_index
@@ -25,15 +25,6 @@ _STATES = {
     "WIP": "This package is a draft: lists do not show it.",
     "CHANGES_NEEDED": "This package is to be changed before lists show it.",
     "READY_FOR_REVIEW": "This package waits for approval: lists do not show it yet.",
-}
-_LINKS = {
-    "repo": "Source code",
-    "website": "Website",
-    "issue_tracker": "Issues",
-    "forum_url": "Forum",
-    "video_url": "Video",
-    "translation_url": "Translation",
-    "donate_url": "Donate",
 }
 
 
@@ -66,7 +57,7 @@ def _render(request: Request, snapshot: ContentDbSnapshot, package: Entry[Packag
             {"file": shot.file, "title": shot.title, "stem": shot.file.rpartition(".")[0]} for shot in value.screenshots
         ],
         needs=dependencies.of(snapshot, package, only_hard=False)[package.key],
-        links=[(name, shown[field]) for field, name in _LINKS.items() if shown[field]],
+        links=[(label, shown[name]) for label, name in fields.labels() if shown[name]],
         releases=[release_wire.render(snapshot, release) for release in approved],
         reviews=_reviews(snapshot, value, request.base_url),
         tags=_titles(known.tags, shown["tags"]),

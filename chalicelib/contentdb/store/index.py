@@ -1,20 +1,16 @@
-"""ContentDB's catalogue: what lists, searches, reads and updates are answered from.
+"""ContentDB's catalogue, which answers lists, searches, reads and updates. entry.py has the types of its entries.
 
-One snapshot holds five kinds of entries, so that a request needs one call for all it wants to know:
+One snapshot holds five kinds of entries, so a request needs one call for all of them:
 
-- `author/name`: a package in any state but DELETED, see `value_of`. Lists show those that are APPROVED (`approved`).
-- `reference#<set>`: rows of reference data, see reference.py.
-- `collection#author/name`: a collection, see collections/.
-- `user#username`: what somebody says of themselves, see users/.
-- `topics#all`: where the forum's topics are, see topics/.
+- `author/name`: a package in any state but DELETED. Lists show those that are APPROVED (`approved`).
+- `reference#<set>`: the rows of one set of reference data.
+- `collection#author/name`: a collection.
+- `user#username`: the profile of a user.
+- `topics#all`: the blob with the forum's topics.
 
-A package is changed by `publish` alone. It reads the package with all that hangs on it (`Parts`), lets a rule change
-the parts and add the same changes to the transaction, and derives the entry from the parts. So whoever approves a
-release, sets a cover image or counts a review changes its item and its part, and need not know what lists hold.
-
-How releases and screenshots hang into the entry: `releases` are the APPROVED ones, highest id first, with what the
-choice of a release needs; `screenshots` are the approved ones in order, the first of them is the
-thumbnail. Whatever else lists need of them goes into `_release` and `_screenshot`.
+Only `publish` changes a package. It reads the package with its counters, releases and screenshots (`Parts`), calls a
+rule that changes the parts and adds the same changes to the transaction, and derives the entry from the parts. So a rule
+that approves a release or counts a review does not depend on what lists show.
 """
 
 from collections import defaultdict
@@ -71,6 +67,7 @@ class Parts:
     screenshots: dict[int, Screenshot] = field(default_factory=dict)
 
 
+_COPIED = tuple(name for name in PackageEntry.__struct_fields__ if name in Package.get_attributes())
 PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 _COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
 Decision = Callable[[Parts, Transaction, ContentDbSnapshot], R]
@@ -188,43 +185,27 @@ def value_of(parts: Parts) -> PackageEntry:
     package = parts.package
     screenshots = sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
     releases = sorted(parts.releases.values(), key=lambda release: -release.id)
-    entry = PackageEntry(
-        id=int(package.id),
-        author=package.author,
-        name=package.name,
-        type=package.type.lower(),
-        state=package.state,
-        dev_state=package.dev_state,
-        ai_disclosure=package.ai_disclosure,
-        title=package.title,
-        short_description=package.short_description,
-        long_description=package.long_description,
-        license=package.license,
-        media_license=package.media_license,
-        repo=package.repo,
-        website=package.website,
-        issue_tracker=package.issue_tracker,
-        forums=int(package.forums) if package.forums is not None else None,
-        video_url=package.video_url,
-        donate_url=package.donate_url,
-        translation_url=package.translation_url,
-        tags=tuple(sorted(package.tags)),
-        content_warnings=tuple(sorted(package.content_warnings)),
-        maintainers=tuple(package.maintainers),
-        aliases=tuple(package.aliases),
-        provides=tuple(sorted(package.provides)),
-        depends=tuple(package.depends),
-        optional_depends=tuple(package.optional_depends),
-        supports_all_games=package.supports_all_games,
-        game_support=tuple(_game_support(row) for row in package.game_support or ()),
-        translations=package.translations or {},
-        created_at=iso(package.created_at),
-        approved_at=iso(package.approved_at) if package.approved_at else None,
-        releases=tuple(_release(release) for release in releases if release.state == "APPROVED"),
-        screenshots=tuple(_screenshot(shot) for shot in screenshots if shot.approved),
-        cover_image=int(package.cover_image) if package.cover_image is not None else None,
-    )
-    return with_counters(entry, parts.counters)
+    derived = {
+        "type": package.type.lower(),
+        "tags": tuple(sorted(package.tags)),
+        "content_warnings": tuple(sorted(package.content_warnings)),
+        "provides": tuple(sorted(package.provides)),
+        "game_support": tuple(_game_support(row) for row in package.game_support or ()),
+        "translations": package.translations or {},
+        "releases": tuple(_release(release) for release in releases if release.state == "APPROVED"),
+        "screenshots": tuple(_screenshot(shot) for shot in screenshots if shot.approved),
+    }
+    copied = {name: _plain(getattr(package, name)) for name in _COPIED}
+    return with_counters(PackageEntry(**{**copied, **derived}), parts.counters)
+
+
+def _plain(value: Any) -> Any:
+    """An attribute of a package as its entry has it."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, float):  # a NumberAttribute
+        return int(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def with_counters(entry: PackageEntry, counters: Counters) -> PackageEntry:
