@@ -9,8 +9,8 @@ One snapshot holds five kinds of entries, so a request needs one call for all of
 - `topics#all`: the blob with the forum's topics.
 
 Only `publish` changes a package. It reads the package with its counters, releases and screenshots (`Parts`), calls a
-rule that changes the parts and adds the same changes to the transaction, and derives the entry from the parts. So a rule
-that approves a release or counts a review does not depend on what lists show.
+rule that changes the parts and adds the same changes to the transaction, and derives the entry from the parts. So a
+rule that approves a release or counts a review does not depend on what lists show.
 """
 
 from collections import defaultdict
