@@ -42,7 +42,7 @@ def sync(zone: str) -> dict[str, Any]:
         "zone": found.name,
         "changed": done.changed,
         "synced": engine.synced(found),
-        "refused": [f"{name} {reason}" for name, reason in done.refused],
+        "refused": [f"{name} {reason}" for name, reason in done.rejected],
         "name_servers": list(done.name_servers),
     }
 

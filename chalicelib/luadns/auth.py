@@ -1,4 +1,4 @@
-"""LuaDNS' credential, an e-mail address and an API key by HTTP Basic, to a caller."""
+"""Authentication for LuaDNS: HTTP Basic with an e-mail address and an API key."""
 
 from chalicelib import settings
 from chalicelib.core import accounts, credentials
@@ -8,16 +8,17 @@ from chalicelib.core.errors import Forbidden, Unauthenticated
 from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 
-SWITCH = "luadns_enabled"  # of an account: the API is closed to it until it is opened
-WINDOW = 300  # seconds, aligned to the clock as the real server's are
-_ACCEPTED = {"application/json", "application/*", "*/*", "text/dns"}  # the last for zone files
+SWITCH = "luadns_enabled"  # the account's attribute: the API is disabled for it by default
+WINDOW = 300  # seconds; windows are aligned to the clock, as the real server's are
+_ACCEPTED = {"application/json", "application/*", "*/*", "text/dns"}  # zone files are text/dns
 
 
 def key(request: Request) -> Caller:
-    """Whose API key came along; an empty user name goes with every key, another must be the account's address.
+    """Return the caller whose API key is the password of HTTP Basic.
 
-    Raises Forbidden, Unauthenticated or TooMany with the real server's texts. A caller who is known and refused all
-    the same stands in the request, so that the answer tells of their requests.
+    The user name is empty or the account's e-mail address. Raises Forbidden, Unauthenticated or TooMany with the real
+    server's texts. The caller is stored in the request even if the API is disabled for the account, so that the
+    response has rate limit headers.
     """
     if not _accepts_json(request):
         raise Forbidden("Invalid 'Accept' header")
@@ -37,13 +38,13 @@ def key(request: Request) -> Caller:
 
 
 def rate() -> Rate | None:
-    """How often a key may be used; None is as often as one likes."""
+    """The rate limit of a key; None means no limit."""
     limit = settings.current().luadns_rate
     return Rate(limit, WINDOW) if limit else None
 
 
 def _accepts_json(request: Request) -> bool:
-    """Whether the answer may be JSON by the Accept header, which must be there."""
+    """Whether the Accept header, which is required, allows JSON."""
     accepted = offers(request.headers.get("accept", ""))
     return any(accepted.get(kind, 0) > 0 for kind in _ACCEPTED)
 

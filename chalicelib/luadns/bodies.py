@@ -1,10 +1,10 @@
-"""JSON bodies, field by field: what is missing or of a wrong type is told as the real server's Go does."""
+"""JSON request bodies, read field by field. Missing fields and wrong types get the error texts of the real server."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from chalicelib.core.errors import Invalid
-from chalicelib.luadns.problems import DESERIALIZATION, REQUIRED, Problem, refusal
+from chalicelib.luadns.problems import DESERIALIZATION, REQUIRED, Problem, invalid
 from chalicelib.web.request import Request
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ _GO_KINDS: dict[type, str] = {
 
 
 class Body:
-    """An object's fields; `problems` gathers what is wrong with those that were asked for. A null is no value."""
+    """The fields of an object. `problems` collects the errors of the fields that were read; null counts as absent."""
 
     def __init__(self, data: dict[str, Any], name: str) -> None:
         self._data = data
@@ -27,11 +27,11 @@ class Body:
         self.problems: list[Problem] = []
 
     def text(self, field: str) -> str | None:
-        """A text, if there is one."""
+        """A string; None if it is absent."""
         return self._read(field, str, "string")
 
     def required(self, field: str, *, empty: bool = False) -> str:
-        """A text that must be there, and must not be empty unless it may."""
+        """A string that is required, and not empty unless `empty` allows it."""
         before = len(self.problems)
         text = self.text(field)
         if text or (text == "" and empty) or len(self.problems) > before:
@@ -39,55 +39,55 @@ class Body:
         self.problems.append(Problem(field, "Required", REQUIRED))
         return ""
 
-    def whole(self, field: str) -> int | None:
-        """A whole number, if there is one."""
+    def integer(self, field: str) -> int | None:
+        """An integer; None if it is absent."""
         return self._read(field, int, "int")
 
-    def members(self, field: str) -> list[Any] | None:
-        """A list, if there is one."""
+    def array(self, field: str) -> list[Any] | None:
+        """A list; None if it is absent."""
         return self._read(field, list, "[]models.Record")
 
-    def finish(self) -> None:
-        """Raises Invalid with all that was wrong."""
+    def raise_problems(self) -> None:
+        """Raise Invalid with all problems, if there are any."""
         if self.problems:
-            raise refusal(self.problems)
+            raise invalid(self.problems)
 
-    def _read(self, field: str, kind: type[T], called: str) -> T | None:
+    def _read(self, field: str, kind: type[T], go_type: str) -> T | None:
         value = self._data.get(field)
         if value is None or type(value) is kind:
             return value
-        self.problems.append(_mistyped(value, f"struct field {self._name}.{field} of type {called}", field))
+        self.problems.append(_mistyped(value, f"struct field {self._name}.{field} of type {go_type}", field))
         return None
 
 
 def read_object(request: Request, name: str) -> Body:
-    """The body as one object. Raises Invalid."""
+    """Parse the body as one object. Raises Invalid."""
     data = _read_json(request)
     if not isinstance(data, dict):
-        raise refusal([_mistyped(data, f"value of type {name}")])
+        raise invalid([_mistyped(data, f"value of type {name}")])
     return Body(data, name)
 
 
 def read_list(request: Request, name: str, read: Callable[[Body], Any]) -> list[Any]:
-    """The body as a list of objects, each read by `read`. Raises Invalid, for all of them at once."""
+    """Parse the body as a list of objects, each with `read`. Raises Invalid with the problems of all of them."""
     data = _read_json(request)
     if not isinstance(data, list):
-        raise refusal([_mistyped(data, f"value of type []{name}")])
-    return read_members(data, name, read)
+        raise invalid([_mistyped(data, f"value of type []{name}")])
+    return read_items(data, name, read)
 
 
-def read_members(members: list[Any], name: str, read: Callable[[Body], Any]) -> list[Any]:
-    """The objects in a list, each read by `read`. Raises Invalid, for all of them at once."""
+def read_items(items: list[Any], name: str, read: Callable[[Body], Any]) -> list[Any]:
+    """Parse the objects in a list, each with `read`. Raises Invalid with the problems of all of them."""
     found, problems = [], []
-    for index, member in enumerate(members):
-        if not isinstance(member, dict):
-            problems.append(_mistyped(member, f"value of type {name}").within(index))
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            problems.append(_mistyped(item, f"value of type {name}").within(index))
             continue
-        body = Body(member, name)
+        body = Body(item, name)
         found.append(read(body))
         problems += [problem.within(index) for problem in body.problems]
     if problems:
-        raise refusal(problems)
+        raise invalid(problems)
     return found
 
 
@@ -95,7 +95,7 @@ def _read_json(request: Request) -> Any:
     try:
         return request.json
     except Invalid as error:
-        raise refusal([Problem(None, error.message, DESERIALIZATION)]) from None
+        raise invalid([Problem(None, error.message, DESERIALIZATION)]) from None
 
 
 def _mistyped(value: Any, target: str, field: str | None = None) -> Problem:

@@ -1,41 +1,39 @@
-"""Many records in one change, which happens as a whole or not at all."""
+"""Bulk changes of records. Each change is atomic."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core import ids
 from chalicelib.luadns import contents, names, records, store, versions
-from chalicelib.luadns.changes import Edit, Row, retried
-from chalicelib.luadns.problems import Problem, refusal
+from chalicelib.luadns.changes import Edit, Row, retry
+from chalicelib.luadns.problems import Problem, invalid
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone
 
-Place = tuple[str, str]  # a name in lower case, and a type
-
 
 @dataclass(frozen=True)
 class Pattern:
-    """Which records to delete: all at a name whose other fields are as given; None is any."""
+    """Selects the records at a name whose other fields are equal; None matches any value."""
 
     name: str
     type: str | None = None
     content: str | None = None
     ttl: int | None = None
 
-    def fits(self, row: Row) -> bool:
-        """Whether a record at the name is meant."""
-        given = (self.type, row.type), (self.content, row.content), (self.ttl, row.ttl)
-        return all(wanted is None or wanted == has for wanted, has in given)
+    def matches(self, row: Row) -> bool:
+        """Whether the pattern selects a record at its name."""
+        pairs = (self.type, row.type), (self.content, row.content), (self.ttl, row.ttl)
+        return all(expected is None or expected == actual for expected, actual in pairs)
 
 
 def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
-    """Make records."""
+    """Create records. Raises the same errors as `records.create`."""
 
     def decide(edit: Edit) -> list[Record]:
-        wanted = records.checked(edit.zone, drafts, numbered=True)
+        wanted = records.validate(edit.zone, drafts, numbered=True)
         for draft in wanted:
-            records.refuse_managed(edit.zone, draft.name, draft.type)
+            records.reject_managed(edit.zone, draft.name, draft.type)
         edit.load(draft.name for draft in wanted)
         return add_all(edit, wanted)
 
@@ -43,14 +41,14 @@ def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: s
 
 
 def set_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
-    """Make the records of every name and type that is among the drafts exactly those; the others stay."""
+    """Replace the record sets of every name and type among the drafts; other record sets stay."""
 
     def decide(edit: Edit) -> list[Record]:
-        wanted = records.checked(edit.zone, drafts, numbered=True)
+        wanted = records.validate(edit.zone, drafts, numbered=True)
         edit.load(draft.name for draft in wanted)
-        places = {(draft.name.lower(), draft.type) for draft in wanted}
-        there = [row for name, type_ in sorted(places) for row in edit.rows(name) if row.type == type_]
-        existing = list(store.records(edit.zone, [row.id for row in there]).values())
+        sets = {(draft.name.lower(), draft.type) for draft in wanted}
+        rows = [row for name, type_ in sorted(sets) for row in edit.rows(name) if row.type == type_]
+        existing = list(store.records(edit.zone, [row.id for row in rows]).values())
         return reconcile(edit, existing, wanted)
 
     return _change(owner, zone_id, "record.set_many", if_match, decide)
@@ -59,69 +57,72 @@ def set_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str 
 def delete_many(
     owner: Owner, zone_id: int, patterns: Sequence[Pattern], if_match: str | None
 ) -> tuple[Zone, list[Record]]:
-    """Drop what fits a pattern; what the system manages is left alone, unless it is asked for by its type."""
+    """Delete the records that match a pattern and return them.
+
+    Records that the system manages stay; a pattern that names their type raises Invalid.
+    """
 
     def decide(edit: Edit) -> list[Record]:
         absolute = _absolute(edit.zone, patterns)
         edit.load(name for name, _ in absolute)
-        doomed: set[int] = set()
+        selected: set[int] = set()
         for name, pattern in absolute:
             if pattern.type:
-                records.refuse_managed(edit.zone, name, pattern.type)
+                records.reject_managed(edit.zone, name, pattern.type)
             rows = [row for row in edit.rows(name) if not records.is_managed(edit.zone, name, row.type)]
-            doomed.update(row.id for row in rows if pattern.fits(row))
-        gone = [record for _, record in sorted(store.records(edit.zone, doomed).items())]
-        for record in gone:
+            selected.update(row.id for row in rows if pattern.matches(row))
+        deleted = [record for _, record in sorted(store.records(edit.zone, selected).items())]
+        for record in deleted:
             edit.remove(record)
-        return gone
+        return deleted
 
     return _change(owner, zone_id, "record.delete_many", if_match, decide)
 
 
 def add_all(edit: Edit, wanted: Sequence[Draft]) -> list[Record]:
-    """Make all these records."""
+    """Add all drafts to the zone and return the new records."""
     first = ids.reserve(records.SEQUENCE, len(wanted)) if wanted else 0
     return [
-        edit.add(first + index, draft.name, draft.type, draft.content, draft.lifetime, draft.external_id)
+        edit.add(first + index, draft.name, draft.type, draft.content, draft.ttl_or_default, draft.external_id)
         for index, draft in enumerate(wanted)
     ]
 
 
 def reconcile(edit: Edit, existing: Iterable[Record], wanted: Sequence[Draft]) -> list[Record]:
-    """Make the existing records those that are wanted, and return these in their order.
+    """Change the existing records into the wanted ones, and return these in the order of the drafts.
 
-    A record that means the same keeps its id. What the system manages may be among both, if it is the same in both.
+    A record with an equivalent draft keeps its id. Records that the system manages may be in both if they are equal.
     """
-    stock = {_meaning(record): record for record in existing}
+    unmatched = {_identity(record): record for record in existing}
     kept: dict[int, Record] = {}
     new: dict[int, Draft] = {}
     for index, draft in enumerate(wanted):
-        record = stock.pop(_meaning(draft), None)
+        record = unmatched.pop(_identity(draft), None)
         if record is None:
-            records.refuse_managed(edit.zone, draft.name, draft.type)
+            records.reject_managed(edit.zone, draft.name, draft.type)
             new[index] = draft
             continue
         kept[index] = record
-        values = records.values_of(draft, record)
+        values = records.merged_values(draft, record)
         if any(getattr(record, name) != value for name, value in values.items()):
-            records.refuse_managed(edit.zone, draft.name, draft.type)
+            records.reject_managed(edit.zone, draft.name, draft.type)
             edit.replace(record, **values)
-    for record in stock.values():
-        records.refuse_managed(edit.zone, record.name, record.type)
+    for record in unmatched.values():
+        records.reject_managed(edit.zone, record.name, record.type)
         edit.remove(record)
     kept.update(zip(new, add_all(edit, list(new.values())), strict=True))
     return [kept[index] for index in range(len(wanted))]
 
 
-def _meaning(record: Record | Draft) -> tuple[str, str, str]:
-    """What two records of a zone must not have in common."""
+def _identity(record: Record | Draft) -> tuple[str, str, str]:
+    """The key that is unique among the records of a zone."""
     return record.name.lower(), record.type, contents.canonical(record.type, record.content)
 
 
 def _change(
     owner: Owner, zone_id: int, action: str, if_match: str | None, decide: Callable[[Edit], list[Record]]
 ) -> tuple[Zone, list[Record]]:
-    def once() -> tuple[Zone, list[Record]]:
+    def attempt() -> tuple[Zone, list[Record]]:
         zone = store.zone(owner, zone_id)
         versions.require(if_match, zone)
         edit = Edit(zone)
@@ -129,7 +130,7 @@ def _change(
         edit.commit(owner, action, records=len(changed))
         return zone, changed
 
-    return retried(zone_id, once)
+    return retry(zone_id, attempt)
 
 
 def _absolute(zone: Zone, patterns: Sequence[Pattern]) -> list[tuple[str, Pattern]]:
@@ -141,5 +142,5 @@ def _absolute(zone: Zone, patterns: Sequence[Pattern]) -> list[tuple[str, Patter
         except ValueError as error:
             problems.append(Problem(f"{index}.name", str(error)))
     if problems:
-        raise refusal(problems)
+        raise invalid(problems)
     return named

@@ -1,4 +1,4 @@
-"""Changing a zone: what is decided on its serial is written on condition that it still stands there."""
+"""Changes of a zone, with optimistic concurrency: a write fails if the zone's serial has changed since it was read."""
 
 import json
 import random
@@ -18,34 +18,34 @@ from chalicelib.core.errors import Busy, Forbidden
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns import contents, engines, journal, store
 from chalicelib.luadns.journal import Write
-from chalicelib.luadns.problems import refuse
+from chalicelib.luadns.problems import invalid_field
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, record_sk
 
 T = TypeVar("T")
-TRIES = 20
+MAX_ATTEMPTS = 20
 _COUNTED = {"ALIAS": "aliases_count", "REDIRECT": "redirects_count", "FORWARD": "forwards_count"}
-_LARGEST_NODE = 300_000  # bytes; an item holds 400 KB
-_changing = [threading.Lock() for _ in range(64)]
+_MAX_NODE_BYTES = 300_000  # bytes; an item holds 400 KB
+_zone_locks = [threading.Lock() for _ in range(64)]
 
 
-def retried(zone_id: int, once: Callable[[], T]) -> T:
-    """Decide and write, again when somebody else changed the zone meanwhile. Raises Busy after `TRIES`.
+def retry(zone_id: int, attempt: Callable[[], T]) -> T:
+    """Call `attempt` until it is not Contended, and return its result. Raises Busy after `MAX_ATTEMPTS`.
 
-    Within a process the changes of a zone wait for each other; between processes they try again.
+    Within a process a lock serializes the changes of a zone; between processes a conflict is retried.
     """
-    for attempt in range(TRIES):
-        with _changing[zone_id % len(_changing)]:
+    for number in range(MAX_ATTEMPTS):
+        with _zone_locks[zone_id % len(_zone_locks)]:
             try:
-                return once()
+                return attempt()
             except Contended:
                 pass
-        time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311
+        time.sleep(random.uniform(0, min(0.02 * 2**number, 0.5)))  # noqa: S311
     raise Busy("Too many changes of this zone at once.", retry_after=2)
 
 
 class Row(NamedTuple):
-    """A record as its node has it; `ttl` in seconds."""
+    """A record as it is stored in its node; `ttl` in seconds."""
 
     id: int
     type: str
@@ -54,9 +54,9 @@ class Row(NamedTuple):
 
 
 class Edit:
-    """A zone, and what is to become of it. Names are absolute, with their last dot, in any letter case.
+    """Pending changes of a zone. Names are absolute, with the trailing dot, in any letter case.
 
-    `nodes` are those that have been read already, by sort key; None where there is none.
+    `nodes` are the nodes that have already been read, by sort key; None for a name without records.
     """
 
     def __init__(self, zone: Zone, nodes: Mapping[str, LuaDnsItem | None] | None = None, *, new: bool = False) -> None:
@@ -71,14 +71,14 @@ class Edit:
         self._records: dict[int, Write] = {}
 
     def load(self, names: Iterable[str]) -> None:
-        """Read the nodes at some names, a hundred in a call."""
+        """Read the nodes of these names, a hundred per call."""
         missing = {self._sk(name) for name in names} - self._nodes.keys()
         if missing:
             found = {} if self._new else store.nodes(self.zone, missing)
             self._nodes.update({sk: found.get(sk) for sk in missing})
 
     def rows(self, name: str) -> list[Row]:
-        """The records at a name."""
+        """Return the records at a name, pending changes included."""
         sk = self._sk(name)
         if sk not in self._rows:
             self.load([name])
@@ -86,7 +86,7 @@ class Edit:
         return self._rows[sk]
 
     def add(self, number: int, name: str, type: str, content: str, ttl: int, external_id: str | None) -> Record:
-        """Make a record."""
+        """Add a record."""
         record = Record(
             self.zone.pk,
             record_sk(int(self.zone.id), number),
@@ -100,32 +100,32 @@ class Edit:
             created_at=self._at,
             updated_at=self._at,
         )
-        self._place(record, None)
+        self._attach(record, None)
         return record
 
     def replace(self, record: Record, **values: Any) -> None:
-        """Give a record other values."""
-        before = int(record.serial)
-        self._take(record)
+        """Set attributes of a record."""
+        previous_serial = int(record.serial)
+        self._detach(record)
         for name, value in {**values, "serial": self._serial, "updated_at": self._at}.items():
             setattr(record, name, value)
-        self._place(record, before)
+        self._attach(record, previous_serial)
 
     def remove(self, record: Record) -> None:
-        """Drop a record."""
-        self._take(record)
-        self._records[int(record.id)] = Write(record, int(record.serial), gone=True)
+        """Remove a record."""
+        self._detach(record)
+        self._records[int(record.id)] = Write(record, int(record.serial), deleted=True)
 
     def commit(self, owner: Owner, action: str, writes: Transaction | None = None, **detail: Any) -> None:
-        """Write it all or nothing; `writes` may hold what belongs to it.
+        """Write the changes atomically, together with `writes` if given.
 
-        Raises Invalid or Forbidden for what a zone may not be, and Contended when it is not any more what it was.
+        Raises Invalid or Forbidden if the changed zone would break a rule, and Contended if the zone has changed.
         """
         if not self._records:
             return
-        most = settings.current().luadns_max_records
-        if self.zone.records_count > max(most, self._count):
-            raise Forbidden(f"A zone has at most {most} records.")
+        limit = settings.current().luadns_max_records
+        if self.zone.records_count > max(limit, self._count):
+            raise Forbidden(f"A zone has at most {limit} records.")
         writes = writes or Transaction()
         self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
@@ -139,21 +139,21 @@ class Edit:
                 blobs.delete(self.zone.journal)
             raise
         if self.zone.journal:
-            with suppress(Busy):  # it is decided; whoever comes next, or the job, goes on with it
-                journal.settle(self.zone)
+            with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
+                journal.apply(self.zone)
 
     def _write(self, writes: Transaction, items: list[Write]) -> None:
-        """The zone, and what changes of it: at once, or in a journal when it is much."""
-        if journal.fits(items):
-            for item, before, gone in items:
-                (writes.delete if gone else writes.put)(item, _stands(item, before))
+        """Add the zone and the items to `writes`; a journal replaces the items if one transaction cannot hold them."""
+        if journal.fits_one_transaction(items):
+            for item, previous_serial, deleted in items:
+                (writes.delete if deleted else writes.put)(item, _unchanged(item, previous_serial))
         else:
-            self.zone.journal = journal.begin(writes, self.zone, items)
+            self.zone.journal = journal.save(writes, self.zone, items)
         if self._new:
             writes.create(self.zone)
             return
-        moved = ("serial", "records_count", *_COUNTED.values())
-        values: dict[str, Any] = {name: getattr(self.zone, name) for name in moved}
+        changed = ("serial", "records_count", *_COUNTED.values())
+        values: dict[str, Any] = {name: getattr(self.zone, name) for name in changed}
         if self.zone.journal:
             values["journal"] = self.zone.journal
         unchanged = (Zone.serial == self._before) & Zone.journal.does_not_exist()
@@ -165,14 +165,14 @@ class Edit:
             if rows != self._stored_rows(sk):
                 _check(rows)
                 node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self._serial)
-                yield Write(node, int(old.serial) if old else None, gone=not rows)
+                yield Write(node, int(old.serial) if old else None, deleted=not rows)
 
-    def _place(self, record: Record, before: int | None) -> None:
-        self._records[int(record.id)] = Write(record, before, gone=False)
+    def _attach(self, record: Record, previous_serial: int | None) -> None:
+        self._records[int(record.id)] = Write(record, previous_serial, deleted=False)
         self.rows(record.name).append(Row(int(record.id), record.type, record.content, int(record.ttl)))
         self._count_one(record, 1)
 
-    def _take(self, record: Record) -> None:
+    def _detach(self, record: Record) -> None:
         rows = self.rows(record.name)
         rows[:] = [row for row in rows if row.id != record.id]
         self._count_one(record, -1)
@@ -191,21 +191,21 @@ class Edit:
 
 
 def _check(rows: list[Row]) -> None:
-    """Raises Invalid for records that cannot stand at one name together."""
+    """Raise Invalid for records that cannot coexist at one name."""
     by_type: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         by_type[row.type].append(row.content)
     if "CNAME" in by_type and len(rows) > 1:
-        raise refuse("name", "CNAME record cannot exist beside other records of the same name")
-    for type_, alike in by_type.items():
-        if len(alike) > 1 and len({contents.canonical(type_, content) for content in alike}) < len(alike):
-            raise refuse("content", "record exists already")
-    if len(json.dumps(rows)) > _LARGEST_NODE:  # as it is stored, other letters than ASCII escaped
-        raise refuse("content", "too much content at one name")
+        raise invalid_field("name", "CNAME record cannot exist beside other records of the same name")
+    for type_, found in by_type.items():
+        if len(found) > 1 and len({contents.canonical(type_, content) for content in found}) < len(found):
+            raise invalid_field("content", "record exists already")
+    if len(json.dumps(rows)) > _MAX_NODE_BYTES:  # as it is stored: with non-ASCII letters escaped
+        raise invalid_field("content", "too much content at one name")
 
 
-def _stands(item: Any, before: int | None) -> Condition:
-    """That an item is still what it was: not there, or last changed at this serial."""
+def _unchanged(item: Any, previous_serial: int | None) -> Condition:
+    """The condition that an item does not exist (None), or has last changed at this serial."""
     kind = type(item)
-    stands: Condition = kind.pk.does_not_exist() if before is None else kind.serial == before
-    return stands
+    condition: Condition = kind.pk.does_not_exist() if previous_serial is None else kind.serial == previous_serial
+    return condition

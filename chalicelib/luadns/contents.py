@@ -1,10 +1,10 @@
-"""What the content of a record may be, type by type; dnspython knows DNS, and here is what LuaDNS asks beside it."""
+"""Validation of record content by type: dnspython parses DNS types; this module adds LuaDNS' own rules and types."""
 
 import re
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-PSEUDO = frozenset({"ALIAS", "FORWARD", "REDIRECT"})  # not of DNS; name servers make other records of them
+PSEUDO = frozenset({"ALIAS", "FORWARD", "REDIRECT"})  # not DNS types; name servers publish other records for them
 TYPES = PSEUDO | {
     "A",
     "AAAA",
@@ -25,19 +25,19 @@ TYPES = PSEUDO | {
     "TXT",
 }
 _TARGETS = ("target", "exchange", "replacement", "mname", "rname")
-_LONGEST_RDATA = 65_000  # bytes: an answer holds 65,535, its question and header among them
+_MAX_RDATA_BYTES = 65_000  # a response holds 65,535 bytes, question and header included
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
 _REDIRECT = re.compile(r"(\d{1,3}\s+)?https?://[^\s\"<>\\^`{|}/?#]+[^\s\"<>\\^`{|}]*", re.IGNORECASE)
 
 
 def check(type_: str, content: str) -> None:
-    """Raises ValueError with what is wrong with a record's content, in the words that clients are told."""
+    """Raise ValueError with the error text for the client if the content is invalid."""
     canonical(type_, content)
 
 
 def canonical(type_: str, content: str) -> str:
-    """A text that is the same for contents that mean the same record. Raises ValueError, see `check`."""
+    """Return a text that is equal for contents of equivalent records. Raises ValueError as `check` does."""
     if not content:
         raise ValueError("content is empty")
     special = _SPECIAL.get(type_)
@@ -45,7 +45,7 @@ def canonical(type_: str, content: str) -> str:
 
 
 def with_serial(content: str, serial: int) -> str:
-    """A SOA's content with another serial; what stands before and after it stays."""
+    """Return the content of a SOA with another serial; the rest stays byte for byte."""
     parts = re.split(r"(\s+)", content.strip())
     parts[4] = str(int(serial))
     return "".join(parts)
@@ -83,33 +83,33 @@ def _redirect(content: str) -> str:
     return content
 
 
-def _rdata(type_: str, content: str, called: str | None = None) -> str:
-    """What stands in the DNS for the content, in hex, names in lower case; `called` is the type in refusals."""
+def _rdata(type_: str, content: str, shown_type: str | None = None) -> str:
+    """The rdata in hex, with names in lower case. `shown_type` is the type in error texts."""
     import dns.name
 
     from chalicelib.luadns import presentation
 
-    called = called or type_
-    relative = dns.name.from_text("relative.invalid.")  # where targets without a last dot turn up
-    if type_ not in presentation.TEXTS and _is_more_than_a_line(type_, content):
-        raise ValueError(f"invalid {called} content")
+    shown_type = shown_type or type_
+    relative = dns.name.from_text("relative.invalid.")  # the origin, and so the parent of relative targets
+    if type_ not in presentation.TEXTS and _has_zone_file_syntax(type_, content):
+        raise ValueError(f"invalid {shown_type} content")
     try:
         rdata = presentation.rdata_of(type_, content, relative)
         digestable = rdata.to_digestable()
     except ValueError as error:
-        raise ValueError(f"invalid {called} content: {error}") from None
+        raise ValueError(f"invalid {shown_type} content: {error}") from None
     targets = (getattr(rdata, attribute, None) for attribute in _TARGETS)
     if any(isinstance(target, dns.name.Name) and target.is_subdomain(relative) for target in targets):
-        raise ValueError(f"{called} target must be a fully qualified name that ends with a dot")
-    if len(digestable) > _LONGEST_RDATA:
-        raise ValueError(f"invalid {called} content: it is too long for DNS")
+        raise ValueError(f"{shown_type} target must be a fully qualified name that ends with a dot")
+    if len(digestable) > _MAX_RDATA_BYTES:
+        raise ValueError(f"invalid {shown_type} content: it is too long for DNS")
     return digestable.hex()
 
 
-def _is_more_than_a_line(type_: str, content: str) -> bool:
-    """Whether the text has what only zone files have: comments, brackets, several lines, rdata of unknown types.
+def _has_zone_file_syntax(type_: str, content: str) -> bool:
+    """Whether the text has syntax of zone files: comments, parentheses, several lines, rdata of unknown types.
 
-    A SOA is seven words, because its serial is found by counting them.
+    A SOA must have seven words, because `with_serial` counts them.
     """
     if type_ == "SOA" and len(content.split()) != 7:
         return True

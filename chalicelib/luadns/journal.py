@@ -1,8 +1,8 @@
-"""Changes larger than one transaction: decided in one, then written out in several (docs/decisions/0013-luadns.md).
+"""A redo journal for changes larger than one transaction (docs/decisions/0013-luadns.md).
 
-The decision is the zone's new serial together with the name of a blob that lists every write. Until all of them are
-done, `Zone.journal` names it, and whoever reads or changes the zone does them first. A chunk of writes and the mark
-that it is done are one transaction on condition that it was not, so that nobody who slept overwrites what came later.
+The commit sets the zone's new serial and `Zone.journal`, the key of a blob with all writes. Each reader or writer of
+the zone applies the journal first, and a job applies it if no request does. A chunk of writes and the progress
+`Zone.journal_done` are one conditional transaction, so that a delayed process cannot overwrite later changes.
 """
 
 import secrets
@@ -18,42 +18,42 @@ from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns.tables import LuaDnsItem, Zone
 
 AREA = "luadns"
-SETTLE = "luadns-settle"  # the job that writes out what a change has left in its journal
-MOST_WRITES = 90  # of the 100 in a transaction: some are the zone's own, the audit's and the engine's
-MOST_BYTES = 2_500_000  # of the 4 MB in a transaction
+APPLY = "luadns-settle"  # the job that applies a zone's journal
+MAX_WRITES = 90  # of the 100 in a transaction; the zone, the audit entry and the engine need some
+MAX_BYTES = 2_500_000  # of the 4 MB in a transaction
 
 
 class Write(NamedTuple):
-    """An item to write or to delete; `before` is the serial at which it last changed, None when it is new."""
+    """An item to write or to delete. `previous_serial` is the serial of its last change, None for a new item."""
 
     item: LuaDnsItem
-    before: int | None
-    gone: bool
+    previous_serial: int | None
+    deleted: bool
 
 
-def fits(items: Sequence[Write]) -> bool:
-    """Whether these writes can be one transaction together with the zone's own."""
+def fits_one_transaction(items: Sequence[Write]) -> bool:
+    """Whether one transaction can hold these writes and that of the zone."""
     return len(list(_chunks(items))) <= 1
 
 
-def begin(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
-    """Keep the list of writes, and promise them in the transaction that decides; returns what `Zone.journal` says."""
+def save(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
+    """Store `items` in a blob and add a job that applies them to `writes`; returns the key for `Zone.journal`."""
     chunks = [
-        [{"delete": item.sk} if gone else {"put": item.to_dynamodb_dict()} for item, _, gone in chunk]
+        [{"delete": item.sk} if deleted else {"put": item.to_dynamodb_dict()} for item, _, deleted in chunk]
         for chunk in _chunks(items)
     ]
-    jobs.enqueue(writes, SETTLE, {"pk": zone.pk, "sk": zone.sk})
+    jobs.enqueue(writes, APPLY, {"pk": zone.pk, "sk": zone.sk})
     return blobs.put(orjson.dumps(chunks), f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}").key
 
 
-def settle(zone: Zone) -> None:
-    """Do what the zone's journal still has to do."""
+def apply(zone: Zone) -> None:
+    """Apply the remaining chunks of the zone's journal. Raises Busy if the store is busy."""
     current: Zone | None = zone
     while current is not None and current.journal:
         key = current.journal
         try:
-            _write_out(current, orjson.loads(blobs.get(key)))
-        except (Contended, NotFound) as error:  # somebody else goes on with it, or has finished
+            _apply_chunks(current, orjson.loads(blobs.get(key)))
+        except (Contended, NotFound) as error:  # another process applies it, or has finished
             current = Zone.find(zone.pk, zone.sk)
             if isinstance(error, NotFound) and current is not None and current.journal == key:
                 raise
@@ -62,17 +62,17 @@ def settle(zone: Zone) -> None:
 
 
 def blobs_of(item: LuaDnsItem) -> tuple[str | None]:
-    """The journal of a zone that is half written."""
+    """The journal of a zone, until it is applied."""
     return (item.journal if isinstance(item, Zone) else None,)
 
 
-def settle_stored(payload: Any) -> None:
-    """The job SETTLE: `settle` the zone that the payload names."""
+def apply_stored(payload: Any) -> None:
+    """The job APPLY: apply the journal of the zone in the payload."""
     if zone := Zone.find(payload["pk"], payload["sk"]):
-        settle(zone)
+        apply(zone)
 
 
-def _write_out(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
+def _apply_chunks(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
     key, start = zone.journal, int(zone.journal_done or 0)
     for done in range(start, len(chunks)):
         writes = Transaction()
@@ -81,11 +81,11 @@ def _write_out(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
                 writes.put(LuaDnsItem.from_raw_data(write["put"]))
             else:
                 writes.delete(LuaDnsItem(zone.pk, write["delete"]))
-        mark: list[Action] = [Zone.journal_done.set(done + 1)]
+        progress: list[Action] = [Zone.journal_done.set(done + 1)]
         if done + 1 == len(chunks):
-            mark = [Zone.journal.remove(), Zone.journal_done.remove()]
-        stands = Zone.journal_done == done if done else Zone.journal_done.does_not_exist()
-        writes.update(zone, mark, (Zone.journal == key) & stands)
+            progress = [Zone.journal.remove(), Zone.journal_done.remove()]
+        not_applied = Zone.journal_done == done if done else Zone.journal_done.does_not_exist()
+        writes.update(zone, progress, (Zone.journal == key) & not_applied)
         writes.commit()
     blobs.delete(key)
 
@@ -94,11 +94,11 @@ def _chunks(items: Sequence[Write]) -> Iterator[list[Write]]:
     chunk: list[Write] = []
     size = 0
     for write in items:
-        weight = len(orjson.dumps(write.item.to_dynamodb_dict()))
-        if chunk and (len(chunk) == MOST_WRITES or size + weight > MOST_BYTES):
+        item_size = len(orjson.dumps(write.item.to_dynamodb_dict()))
+        if chunk and (len(chunk) == MAX_WRITES or size + item_size > MAX_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(write)
-        size += weight
+        size += item_size
     if chunk:
         yield chunk

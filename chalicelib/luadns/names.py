@@ -1,26 +1,26 @@
-"""Names of zones and records. Both functions raise ValueError with what is to be told."""
+"""Names of zones and records. `zone_name` and `record_name` raise ValueError with the error text for the client."""
 
 import re
 
 _LABEL = re.compile(r"[A-Za-z0-9_*/-]{1,63}")  # `/` as in the reverse zones of RFC 2317
 _ZONE_LABEL = re.compile(r"(?!-)[a-z0-9_/-]{1,63}(?<!-)")
-_LONGEST = 253
+_MAX_LENGTH = 253  # characters of a name without the trailing dot
 
 
 def zone_name(text: str) -> str:
-    """A zone's name in lower case, without the last dot: two labels at least, as nobody is given a top-level domain."""
+    """Normalize a zone's name: lower case, no trailing dot. It has at least two labels, so no top-level domain."""
     name = _to_ascii(text.strip().removesuffix(".")).lower()
     labels = name.split(".")
-    if len(name) > _LONGEST or len(labels) < 2 or not all(_ZONE_LABEL.fullmatch(label) for label in labels):
+    if len(name) > _MAX_LENGTH or len(labels) < 2 or not all(_ZONE_LABEL.fullmatch(label) for label in labels):
         raise ValueError("invalid name")
     return name
 
 
 def record_name(text: str, zone: str) -> str:
-    """A record's absolute name, the letters as they came, with its last dot.
+    """Return a record's absolute name with the trailing dot; the letter case is preserved.
 
-    A name without one is the zone's own or one below when it ends with that, else it is meant relative to the zone;
-    an empty one and `@` mean the apex.
+    A name without a trailing dot is absolute if it is the zone's name or ends with it, otherwise relative to the zone.
+    An empty name and `@` are the apex.
     """
     name = _to_ascii(text)
     if name in ("", "@"):
@@ -28,7 +28,7 @@ def record_name(text: str, zone: str) -> str:
     if not name.endswith("."):
         name = f"{name}." if _within(name, zone) else f"{name}.{zone}."
     bare = name[:-1]
-    if len(bare) > _LONGEST or not all(_LABEL.fullmatch(label) for label in bare.split(".")):
+    if len(bare) > _MAX_LENGTH or not all(_LABEL.fullmatch(label) for label in bare.split(".")):
         raise ValueError("invalid name")
     if not _within(bare, zone):
         raise ValueError(f"name is not in the zone {zone}")
@@ -36,8 +36,8 @@ def record_name(text: str, zone: str) -> str:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether a record's name is, as it stands, what it would be in whichever zone."""
-    return text.endswith(".") and text.isascii() and len(text) <= _LONGEST + 1
+    """Whether `record_name` returns this name unchanged in any zone."""
+    return text.endswith(".") and text.isascii() and len(text) <= _MAX_LENGTH + 1
 
 
 def _within(name: str, zone: str) -> bool:
@@ -45,12 +45,12 @@ def _within(name: str, zone: str) -> bool:
 
 
 def _to_ascii(text: str) -> str:
-    """Labels in other letters as IDNA 2008 writes them in ASCII."""
+    """Encode non-ASCII labels by IDNA 2008."""
     if text.isascii():
         return text
     import idna
 
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         raise ValueError("invalid name")
     try:
         return ".".join(

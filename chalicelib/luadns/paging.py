@@ -1,4 +1,4 @@
-"""Lists as clients ask for them: filtered, sorted, and cut into pages."""
+"""Pagination: lists are filtered, sorted and cut into pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What part of a list is wanted. `limit` 0 is all of it; pages start at 1."""
+class ListOptions:
+    """The query, sort order and page of a list request. `limit` 0 means the whole list; pages start at 1."""
 
     query: str = ""
     sort_by: str | None = None
@@ -20,35 +20,35 @@ class Options:
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of what fits, and how many there are in all."""
+    """One page of the matching items; `total` counts all matching items."""
 
     items: Sequence[T]
-    options: Options
+    options: ListOptions
     total: int
 
     @property
-    def pages(self) -> int:
-        """How many pages there are, of which an empty list has one."""
+    def page_count(self) -> int:
+        """The number of pages, at least 1."""
         return max(1, -(-self.total // self.options.limit)) if self.options.limit else 1
 
 
-def cut(
+def paginate(
     items: Sequence[T],
-    options: Options,
+    options: ListOptions,
     columns: Mapping[str, Callable[[T], Any]],
     searched: Callable[[T], str],
 ) -> Page[T]:
-    """The page that `options` want: of the items that have the query in their text, in any letter case."""
-    wanted = options.query.lower()
-    fitting = [item for item in items if wanted in searched(item).lower()] if wanted else [*items]
+    """Return the requested page. An item matches if its `searched` text contains the query in any letter case."""
+    query = options.query.lower()
+    matching = [item for item in items if query in searched(item).lower()] if query else [*items]
     if options.sort_by:
-        fitting.sort(key=columns[options.sort_by], reverse=options.descending)
+        matching.sort(key=columns[options.sort_by], reverse=options.descending)
     elif options.descending:
-        fitting.reverse()
-    total = len(fitting)
+        matching.reverse()
+    total = len(matching)
     if options.limit:
         start = (options.page - 1) * options.limit
-        fitting = fitting[start : start + options.limit]
+        matching = matching[start : start + options.limit]
     elif options.page > 1:
-        fitting = []
-    return Page(fitting, options, total)
+        matching = []
+    return Page(matching, options, total)

@@ -1,7 +1,7 @@
-"""Between a record's content, as LuaDNS writes it, and dnspython's rdata.
+"""Conversion between LuaDNS' record content and dnspython's rdata.
 
-Contents are master-file text, with two exceptions. TXT and SPF: raw text of any length, or, when all of it is a run of
-quoted strings, those strings, longer ones in parts. CAA: the value may stand without quotes, whatever is in it.
+Content is master-file text (RFC 1035), with two exceptions. TXT and SPF: raw text of any length; text that consists of
+quoted strings only means those strings. Strings of more than 255 bytes are split. CAA: the value may be unquoted.
 """
 
 import re
@@ -17,14 +17,14 @@ from dns.rdata import Rdata
 from dns.rdtypes.txtbase import TXTBase
 
 TEXTS = {"TXT", "SPF"}
-_LONGEST_STRING = 255  # bytes: one octet tells the length
+_MAX_STRING_BYTES = 255  # the length of a character string is one octet
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED = re.compile(rf"\s*{_STRING.pattern}(?:\s+{_STRING.pattern})*\s*", re.DOTALL)
 _CAA = re.compile(r"(\S+\s+\S+\s+)([^\"].*)", re.DOTALL)
 
 
 def rdata_of(type_: str, content: str, origin: Name) -> Rdata:
-    """The rdata of a record in the zone `origin`. Raises ValueError for what DNS cannot carry."""
+    """Parse the content of a record in the zone `origin`. Raises ValueError if it is not valid in DNS."""
     try:
         rdtype = dns.rdatatype.from_text(type_)
         if type_ in TEXTS:
@@ -39,7 +39,7 @@ def rdata_of(type_: str, content: str, origin: Name) -> Rdata:
 
 
 def content_of(rdata: Rdata) -> str:
-    """The content that `rdata_of` makes this rdata from; text as people write it, where nothing is lost by that."""
+    """Return content that `rdata_of` parses to this rdata; raw text for TXT and SPF where it is lossless."""
     if not isinstance(rdata, TXTBase):
         return rdata.to_text()
     try:
@@ -51,7 +51,7 @@ def content_of(rdata: Rdata) -> str:
 
 
 def strings_of(content: str) -> list[bytes]:
-    """The character strings of a TXT record. Raises DNSException for an escape that cannot be read."""
+    """Return the character strings of a TXT record. Raises DNSException for an invalid escape."""
     if not _QUOTED.fullmatch(content):
         return _split(content.encode())
     return [part for quoted in _STRING.findall(content) for part in _split(_unescape(quoted))]
@@ -64,4 +64,4 @@ def _unescape(quoted: str) -> bytes:
 
 
 def _split(raw: bytes) -> list[bytes]:
-    return [raw[start : start + _LONGEST_STRING] for start in range(0, len(raw), _LONGEST_STRING)] or [b""]
+    return [raw[start : start + _MAX_STRING_BYTES] for start in range(0, len(raw), _MAX_STRING_BYTES)] or [b""]

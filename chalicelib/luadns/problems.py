@@ -1,4 +1,4 @@
-"""What is wrong with a request's fields, as LuaDNS lists it in a 400."""
+"""The errors of a request's fields, as LuaDNS lists them in a 400."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,23 +11,23 @@ DESERIALIZATION = "DeserializationError"
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong; `field` is None when it is about the whole body."""
+    """An error of one field; `field` is None if it is about the whole body."""
 
     field: str | None
     message: str
     classification: str | None = None
 
     def within(self, index: int) -> "Problem":
-        """The same problem of one member of a list."""
+        """Return the same problem of the list item at `index`."""
         return self._replace(field=f"{index}.{self.field}" if self.field else str(index))
 
 
-def refusal(problems: Sequence[Problem]) -> Invalid:
-    """All that is wrong, to be raised."""
+def invalid(problems: Sequence[Problem]) -> Invalid:
+    """Return an Invalid error with all problems, to be raised."""
     texts = [f"{problem.field}: {problem.message}" if problem.field else problem.message for problem in problems]
     return Invalid("; ".join(texts), problems=tuple(problems))
 
 
-def refuse(field: str, message: str) -> Invalid:
-    """One field that breaks a rule, to be raised; the real server classifies this kind no further."""
-    return refusal([Problem(field, message)])
+def invalid_field(field: str, message: str) -> Invalid:
+    """Return an Invalid error for one field; it has no classification, as on the real server."""
+    return invalid([Problem(field, message)])

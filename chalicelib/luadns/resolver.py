@@ -1,6 +1,6 @@
-"""What an authoritative server answers: the rules of RFC 1034, 2308, 4592, 6604 and 8482, without a network.
+"""Authoritative answers by the rules of RFC 1034, 2308, 4592, 6604 and 8482, without any network.
 
-ALIAS is a CNAME that only address queries see: it is resolved here, and stands beside other records.
+ALIAS acts as a CNAME for address queries only: the resolver follows it, and other records may exist at the same name.
 """
 
 from collections.abc import Callable
@@ -18,35 +18,35 @@ from dns.rrset import RRset
 
 from chalicelib.luadns.zone_data import Key, ZoneData, key_of
 
-LONGEST_CHAIN = 8  # CNAMEs or ALIASes followed for one question
+MAX_CHAIN = 8  # CNAMEs and ALIASes that are followed for one question
 ADDRESSES = (RdataType.A, RdataType.AAAA)
 
 
 class Unresolvable(Exception):
-    """An ALIAS leads to where no answer comes from."""
+    """The addresses of an ALIAS target cannot be found, because its name servers do not answer."""
 
 
-class Pending(Exception):
-    """What an ALIAS leads to would have to be asked for elsewhere first."""
+class LookupRequired(Exception):
+    """The addresses of an ALIAS target are not cached, and finding them needs a query to another server."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """What an ALIAS leads to: addresses as text, none when the name has none; `ttl` in seconds."""
+    """The addresses of an ALIAS target, as text; empty if the name has none. `ttl` is in seconds."""
 
     ttl: int
     texts: tuple[str, ...]
 
 
 FindZone = Callable[[Name], ZoneData | None]  # the deepest zone around a name
-FindAddresses = Callable[[Name, RdataType], Addresses]  # a foreign name's; may raise Unresolvable or Pending
+FindAddresses = Callable[[Name, RdataType], Addresses]  # a foreign name's; may raise Unresolvable or LookupRequired
 
 
 @dataclass
 class Answer:
-    """What to say: code, whether it is authoritative, and the three sections. `zone` is None for a foreign name.
+    """A response: code, AA flag and the three sections. `zone` is None for a name in none of our zones.
 
-    `passing` tells that foreign addresses are in it, which change without the zone.
+    `volatile` means that it contains addresses from outside the zone, which change without it.
     """
 
     rcode: Rcode = Rcode.NOERROR
@@ -55,32 +55,32 @@ class Answer:
     authority: list[RRset] = field(default_factory=list)
     additional: list[RRset] = field(default_factory=list)
     zone: ZoneData | None = None
-    passing: bool = False
+    volatile: bool = False
 
 
 class Resolver:
-    """Answers from the zones that `find_zone` knows; addresses of foreign names come from `find_addresses`."""
+    """Answers questions from the zones that `find_zone` returns; `find_addresses` resolves foreign names."""
 
     def __init__(self, find_zone: FindZone, find_addresses: FindAddresses) -> None:
         self.find_zone = find_zone
         self._find_addresses = find_addresses
 
     def resolve(self, name: Name, rdtype: RdataType) -> Answer:
-        """Answer a question of class IN. What an ALIAS does not come to is SERVFAIL. May raise Pending."""
+        """Answer a question of class IN. An unresolvable ALIAS is SERVFAIL. May raise LookupRequired."""
         zone = self._zone_for(name, rdtype)
         if zone is None:
             return Answer(Rcode.REFUSED, authoritative=False)
         answer = Answer(zone=zone)
         try:
-            self._follow(answer, zone, name, rdtype, LONGEST_CHAIN)
+            self._follow(answer, zone, name, rdtype, MAX_CHAIN)
         except Unresolvable:
             return Answer(Rcode.SERVFAIL, authoritative=False, zone=zone)
         return answer
 
     def _zone_for(self, name: Name, rdtype: RdataType) -> ZoneData | None:
-        """The zone to answer from: a DS record is its parent's, also where the child is served as well.
+        """The zone to answer from. The parent zone answers for DS records, even if the child zone is ours too.
 
-        A parent that knows nothing of the child must not be asked: its NXDOMAIN would be taken for the child's.
+        A parent zone without a delegation to the child does not answer: its NXDOMAIN would apply to the child.
         """
         if rdtype == RdataType.DS and name != dns.name.root:
             above = self.find_zone(name.parent())
@@ -88,37 +88,37 @@ class Resolver:
                 return above
         return self.find_zone(name)
 
-    def _follow(self, answer: Answer, zone: ZoneData, name: Name, rdtype: RdataType, left: int) -> None:
-        """Add what the zone has for `name`, and for what its CNAMEs lead to within the zone."""
-        while (step := self._step(answer, zone, name, rdtype, left)) is not None:
-            name, left = step, left - 1
-            if left == 0 or not name.is_subdomain(zone.origin):
+    def _follow(self, answer: Answer, zone: ZoneData, name: Name, rdtype: RdataType, steps_left: int) -> None:
+        """Add the records of `name`, and of its CNAME targets within the zone."""
+        while (step := self._step(answer, zone, name, rdtype, steps_left)) is not None:
+            name, steps_left = step, steps_left - 1
+            if steps_left == 0 or not name.is_subdomain(zone.origin):
                 return
 
-    def _step(self, answer: Answer, zone: ZoneData, name: Name, rdtype: RdataType, left: int) -> Name | None:
-        """Add what stands at one name; returns where its CNAME leads."""
+    def _step(self, answer: Answer, zone: ZoneData, name: Name, rdtype: RdataType, steps_left: int) -> Name | None:
+        """Add the records of one name; returns the target if it has a CNAME."""
         key = key_of(name)
-        cut = zone.cut_above(key, itself=rdtype != RdataType.DS)
+        cut = zone.zone_cut(key, inclusive=rdtype != RdataType.DS)
         if cut is not None:
             _refer(answer, zone, cut)
             return None
-        place = zone.place(key)
-        if place is None:
+        source = zone.source(key)
+        if source is None:
             answer.rcode = Rcode.NXDOMAIN
             answer.authority.append(zone.negative_soa)
             return None
         if rdtype == RdataType.ANY:
-            _answer_any(answer, zone, place, name)
+            _answer_any(answer, zone, source, name)
             return None
-        cname = zone.rrset(place, RdataType.CNAME, name) if rdtype != RdataType.CNAME else None
+        cname = zone.rrset(source, RdataType.CNAME, name) if rdtype != RdataType.CNAME else None
         if cname is not None:
-            if cname in answer.answer:  # a loop: what is there tells the client as much
+            if cname in answer.answer:  # a loop, which the client sees in the answer
                 return None
             answer.answer.append(cname)
             return cast(CNAME, cname[0]).target
-        found = zone.rrset(place, rdtype, name)
+        found = zone.rrset(source, rdtype, name)
         if found is None and rdtype in ADDRESSES:
-            found = self._from_alias(answer, zone, place, name, rdtype, left)
+            found = self._from_alias(answer, zone, source, name, rdtype, steps_left)
         if found is not None:
             answer.answer.append(found)
         else:
@@ -126,46 +126,46 @@ class Resolver:
         return None
 
     def _from_alias(
-        self, answer: Answer, zone: ZoneData, place: Key, name: Name, rdtype: RdataType, left: int
+        self, answer: Answer, zone: ZoneData, source: Key, name: Name, rdtype: RdataType, steps_left: int
     ) -> RRset | None:
-        """The addresses that an ALIAS at `place` leads to, as records of `name`."""
-        alias = zone.alias(place)
+        """The addresses of the target of an ALIAS at `source`, as records of `name`."""
+        alias = zone.alias(source)
         if alias is None:
             return None
         ttl, target = alias
-        found = self._addresses(answer, target, rdtype, left - 1)
+        found = self._addresses(answer, target, rdtype, steps_left - 1)
         if not found.texts:
             return None
         return dns.rrset.from_text_list(name, min(ttl, found.ttl), "IN", rdtype, found.texts)
 
-    def _addresses(self, answer: Answer, target: Name, rdtype: RdataType, left: int) -> Addresses:
-        """The addresses of any name: ours from our zones, also through CNAMEs into other ones, else foreign ones."""
-        if left <= 0:
+    def _addresses(self, answer: Answer, target: Name, rdtype: RdataType, steps_left: int) -> Addresses:
+        """The addresses of any name: from our zones, following CNAMEs between them, otherwise from `find_addresses`."""
+        if steps_left <= 0:
             raise Unresolvable(f"too many steps to {target}")
         zone = self.find_zone(target)
         if zone is None:
-            answer.passing = True
+            answer.volatile = True
             return self._find_addresses(target, rdtype)
         inner = Answer(zone=zone)
-        self._follow(inner, zone, target, rdtype, left)
-        answer.passing = answer.passing or inner.passing or zone is not answer.zone
-        if not inner.authoritative:  # delegated: those who have the zone know
-            answer.passing = True
+        self._follow(inner, zone, target, rdtype, steps_left)
+        answer.volatile = answer.volatile or inner.volatile or zone is not answer.zone
+        if not inner.authoritative:  # delegated to other name servers
+            answer.volatile = True
             return self._find_addresses(target, rdtype)
         if inner.authority or not inner.answer:
             return Addresses(0, ())
         ttl, last = min(rrset.ttl for rrset in inner.answer), inner.answer[-1]
         if last.rdtype == rdtype:
             return Addresses(ttl, tuple(rdata.to_text() for rdata in last))
-        further = self._addresses(answer, cast(CNAME, last[0]).target, rdtype, left - len(inner.answer))
+        further = self._addresses(answer, cast(CNAME, last[0]).target, rdtype, steps_left - len(inner.answer))
         return replace(further, ttl=min(ttl, further.ttl))
 
 
 def _refer(answer: Answer, zone: ZoneData, cut: Key) -> None:
-    """Send the client to the name servers below a zone cut, with such addresses of theirs as the zone has."""
+    """Add a referral to the name servers below a zone cut, with the glue that the zone has."""
     servers = zone.rrset(cut, RdataType.NS)
     assert servers is not None
-    answer.authoritative = bool(answer.answer)  # it is about the first name, which may be a CNAME of ours
+    answer.authoritative = bool(answer.answer)  # AA is about the first name, which may be a CNAME of ours
     answer.authority.append(servers)
     for server in servers:
         for rdtype in ADDRESSES:
@@ -174,9 +174,9 @@ def _refer(answer: Answer, zone: ZoneData, cut: Key) -> None:
                 answer.additional.append(glue)
 
 
-def _answer_any(answer: Answer, zone: ZoneData, place: Key, name: Name) -> None:
-    """One set of those at the name, the shortest: a large answer to ANY serves attackers only (RFC 8482)."""
-    sets = [found for rdtype in zone.types(place) if (found := zone.rrset(place, rdtype, name)) is not None]
+def _answer_any(answer: Answer, zone: ZoneData, source: Key, name: Name) -> None:
+    """Add the shortest of the record sets at the name: large answers to ANY only help attackers (RFC 8482)."""
+    sets = [found for rdtype in zone.types(source) if (found := zone.rrset(source, rdtype, name)) is not None]
     if sets:
         answer.answer.append(min(sets, key=lambda rrset: len(rrset.to_text())))
     else:

@@ -1,4 +1,4 @@
-"""LuaDNS' REST API, in the order of its own page; after it what that page does not know."""
+"""LuaDNS' REST API: the documented endpoints in the order of LuaDNS' API page, then the undocumented and our own."""
 
 from chalicelib.core.caller import Caller
 from chalicelib.luadns import auth, bulk, engines, inputs, records, store, wire, zones
@@ -8,15 +8,15 @@ from chalicelib.web.response import Response
 from chalicelib.web.service import Service
 
 service = Service("luadns", wire.render_error, wire.finish)
-LARGEST_BODY = 4 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
-def _largest_body() -> int:
-    return LARGEST_BODY
+def _max_body() -> int:
+    return MAX_BODY_BYTES
 
 
-def _largest_file() -> int:
-    return inputs.LARGEST_FILE
+def _max_file() -> int:
+    return inputs.MAX_FILE_BYTES
 
 
 @service.route("GET", "/v1/users/me", auth=auth.key, scope="read")
@@ -31,7 +31,7 @@ def list_zones(request: Request, caller: Caller) -> Response:
     return wire.render_zones(request, store.zones(Owner.of(caller)))
 
 
-@service.route("POST", "/v1/zones", auth=auth.key, limit=_largest_body)
+@service.route("POST", "/v1/zones", auth=auth.key, limit=_max_body)
 def create_zone(request: Request, caller: Caller) -> Response:
     """Create a zone."""
     return wire.render_zone(*zones.create(Owner.of(caller), *inputs.parse_new_zone(request)))
@@ -43,7 +43,7 @@ def get_zone(request: Request, caller: Caller) -> Response:
     return wire.render_zone(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("PUT", "/v1/zones/{zone_id}", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("PUT", "/v1/zones/{zone_id}", auth=auth.key, scope="zone:", limit=_max_body)
 def update_zone(request: Request, caller: Caller) -> Response:
     """Update a zone."""
     zone_id, (name, drafts) = inputs.parse_zone_id(request), inputs.parse_zone(request)
@@ -62,7 +62,7 @@ def list_records(request: Request, caller: Caller) -> Response:
     return wire.render_records(request, *store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("POST", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_max_body)
 def create_record(request: Request, caller: Caller) -> Response:
     """Create a record."""
     zone_id, draft = inputs.parse_zone_id(request), inputs.parse_record(request)
@@ -76,7 +76,7 @@ def get_record(request: Request, caller: Caller) -> Response:
     return wire.render_record(*store.record(Owner.of(caller), zone_id, record_id))
 
 
-@service.route("PUT", "/v1/zones/{zone_id}/records/{record_id}", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("PUT", "/v1/zones/{zone_id}/records/{record_id}", auth=auth.key, scope="zone:", limit=_max_body)
 def update_record(request: Request, caller: Caller) -> Response:
     """Update a record."""
     zone_id, record_id = inputs.parse_zone_id(request), inputs.parse_record_id(request)
@@ -98,21 +98,21 @@ def list_ds_records(request: Request, caller: Caller) -> Response:
     return wire.render_ds_records(zone, engines.current().ds_records(zone))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records/create_many", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("POST", "/v1/zones/{zone_id}/records/create_many", auth=auth.key, scope="zone:", limit=_max_body)
 def create_many_records(request: Request, caller: Caller) -> Response:
     """Create many records."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.create_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route("PATCH", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("PATCH", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_max_body)
 def update_many_records(request: Request, caller: Caller) -> Response:
-    """Update many records: of every name and type among them, these are all."""
+    """Replace the record sets of every name and type in the input."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.set_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records/delete_many", auth=auth.key, scope="zone:", limit=_largest_body)
+@service.route("POST", "/v1/zones/{zone_id}/records/delete_many", auth=auth.key, scope="zone:", limit=_max_body)
 def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
     zone_id, patterns = inputs.parse_zone_id(request), inputs.parse_patterns(request)
@@ -125,7 +125,7 @@ def export_zone(request: Request, caller: Caller) -> Response:
     return wire.render_file(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/import", auth=auth.key, scope="zone:", limit=_largest_file)
+@service.route("POST", "/v1/zones/{zone_id}/import", auth=auth.key, scope="zone:", limit=_max_file)
 def import_zone(request: Request, caller: Caller) -> Response:
     """Import a BIND zone file."""
     from chalicelib.luadns import zonefile

@@ -1,4 +1,4 @@
-"""What LuaDNS declares."""
+"""LuaDNS' declaration: routes, tables, jobs, scopes, switches and settings."""
 
 from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
 from chalicelib.luadns import auth, journal, routes, zones
@@ -14,7 +14,7 @@ luadns = Slice(
     paths=("/v1",),
     tables=(Table(LuaDnsItem, areas=(journal.AREA,), blobs_of=journal.blobs_of),),
     jobs=(
-        JobHandler(journal.SETTLE, journal.settle_stored),
+        JobHandler(journal.APPLY, journal.apply_stored),
         JobHandler(zones.CLEAR, zones.clear),
         JobHandler(route53.PUBLISH, route53.publish),
         JobHandler(route53.UNPUBLISH, route53.unpublish),

@@ -1,4 +1,4 @@
-"""Zones, records and nodes as they are stored; whoever meets a large change that is only half written finishes it."""
+"""Reads of zones, records and nodes. Each read first applies a zone's journal, if there is one."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -19,47 +19,47 @@ from chalicelib.luadns.tables import (
     zone_sk,
 )
 
-_TRIES = 20
+_MAX_ATTEMPTS = 20
 
 
 class Owner(NamedTuple):
-    """Whose zones are meant, and who asks: nobody is the administrator at the command line, or a job."""
+    """The account that owns the zones, and the caller; None for the command line and for jobs."""
 
     account_id: int
     caller: Caller | None = None
 
     @classmethod
     def of(cls, caller: Caller) -> "Owner":
-        """A caller's own account."""
+        """The caller's own account."""
         return cls(int(caller.account.id), caller)
 
-    def sees(self, zone: Zone) -> bool:
-        """Whether the caller may know of a zone: a key for one zone knows no other."""
+    def can_access(self, zone: Zone) -> bool:
+        """Whether the caller's key may access a zone: it may be limited to one zone."""
         only = self.caller.only("zone") if self.caller else None
         return only is None or zone.name == only.lower().removesuffix(".")
 
 
 def zones(owner: Owner) -> list[Zone]:
-    """The zones, oldest first, in one Query."""
+    """The owner's zones, oldest first, in one Query."""
     found = cast(Iterable[Zone], LuaDnsItem.by_zone.query(account_pk(owner.account_id), consistent_read=True))
-    return [zone for zone in found if owner.sees(zone)]
+    return [zone for zone in found if owner.can_access(zone)]
 
 
 def zone(owner: Owner, zone_id: int) -> Zone:
     """One zone; raises NotFound."""
-    return read(owner, zone_id)[0]
+    return zone_with_items(owner, zone_id)[0]
 
 
 def contents(owner: Owner, zone_id: int) -> tuple[Zone, list[Record]]:
-    """A zone and all its records by id, in one Query per megabyte; raises NotFound."""
-    for attempt in range(_TRIES):
-        found, pages = _walk(owner.account_id, zone_id)
-        if not found or not isinstance(found[0], Zone) or not owner.sees(found[0]):
+    """A zone and all its records by id, in one Query per megabyte; raises NotFound, and Busy during many changes."""
+    for attempt in range(_MAX_ATTEMPTS):
+        found, pages = _query_zone(owner.account_id, zone_id)
+        if not found or not isinstance(found[0], Zone) or not owner.can_access(found[0]):
             raise not_found("Zone")
         head, records = found[0], [item for item in found[1:] if isinstance(item, Record)]
         if head.journal:
-            journal.settle(head)
-        elif pages == 1 or _stands(head):
+            journal.apply(head)
+        elif pages == 1 or _is_current(head):
             return head, records
         else:
             time.sleep(0.02 * attempt)
@@ -68,58 +68,58 @@ def contents(owner: Owner, zone_id: int) -> tuple[Zone, list[Record]]:
 
 def record(owner: Owner, zone_id: int, record_id: int) -> tuple[Zone, Record]:
     """A zone and one of its records; raises NotFound."""
-    head, items = read(owner, zone_id, [record_sk(zone_id, record_id)])
+    head, items = zone_with_items(owner, zone_id, [record_sk(zone_id, record_id)])
     if not items:
         raise not_found("Record")
     return head, cast(Record, next(iter(items.values())))
 
 
 def nodes(head: Zone, sks: Iterable[str]) -> dict[str, Node]:
-    """Some nodes of a zone by their sort keys; of a name without records there is none."""
+    """The nodes of a zone with these sort keys; a name without records has no node."""
     return {item.sk: item for item in cast(Iterator[Node], _get_many((head.pk, sk) for sk in sks))}
 
 
 def records(head: Zone, record_ids: Iterable[int]) -> dict[int, Record]:
-    """Some records of a zone by id."""
+    """The records of a zone with these ids, by id."""
     found = _get_many((head.pk, record_sk(int(head.id), number)) for number in record_ids)
     return {int(item.id): item for item in cast(Iterator[Record], found)}
 
 
-def read(owner: Owner, zone_id: int, sks: Iterable[str] = ()) -> tuple[Zone, dict[str, LuaDnsItem]]:
-    """A zone and items beside it by their sort keys, in one call; raises NotFound when the zone is not there."""
+def zone_with_items(owner: Owner, zone_id: int, sks: Iterable[str] = ()) -> tuple[Zone, dict[str, LuaDnsItem]]:
+    """A zone and the items with these sort keys in its partition, in one call; raises NotFound if there is no zone."""
     pk, sk = account_pk(owner.account_id), zone_sk(zone_id)
     keys = [(pk, sk), *((pk, other) for other in sks)]
     while True:
         found = {item.sk: item for item in _get_many(keys)}
         head = found.pop(sk, None)
-        if not isinstance(head, Zone) or not owner.sees(head):
+        if not isinstance(head, Zone) or not owner.can_access(head):
             raise not_found("Zone")
         if not head.journal:
             return head, found
-        journal.settle(head)
+        journal.apply(head)
 
 
 def claims(names: Iterable[str]) -> dict[str, ZoneName]:
-    """Who has zones of these names, lower case and without the last dot."""
+    """The claims of these zone names, by name; names are in lower case without the trailing dot."""
     keys = {name_pk(name): name for name in names}
     found = _get_many((pk, "zone-name") for pk in keys)
     return {keys[item.pk]: cast(ZoneName, item) for item in found}
 
 
-def not_found(what: str) -> NotFound:
-    """LuaDNS' words, which libcloud compares to the letter."""
-    return NotFound(f"{what} not found.")
+def not_found(resource: str) -> NotFound:
+    """A NotFound with LuaDNS' text, which libcloud compares."""
+    return NotFound(f"{resource} not found.")
 
 
-def _walk(account_id: int, zone_id: int) -> tuple[list[LuaDnsItem], int]:
-    """The zone and what follows it, and in how many pages it came."""
+def _query_zone(account_id: int, zone_id: int) -> tuple[list[LuaDnsItem], int]:
+    """The zone with its records, and the number of pages that the Query took."""
     query = LuaDnsItem.query(account_pk(account_id), LuaDnsItem.sk.startswith(zone_sk(zone_id)), consistent_read=True)
     pages = list(query.page_iter)
     return [LuaDnsItem.from_raw_data(raw) for page in pages for raw in page["Items"]], len(pages)
 
 
-def _stands(head: Zone) -> bool:
-    """Whether the zone is still as it was: of a change between two pages we would have seen a part."""
+def _is_current(head: Zone) -> bool:
+    """Whether the zone is unchanged: a change between two pages of a Query is read in part."""
     now = Zone.find(head.pk, head.sk)
     return now is not None and now.serial == head.serial and now.journal is None
 

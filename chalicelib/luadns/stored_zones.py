@@ -1,4 +1,4 @@
-"""Zones for name servers, read from the store: small ones whole, large ones name by name."""
+"""Zones for name servers, read from the store: small zones as a whole, large ones name by name."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,31 +7,31 @@ from dns.name import Name
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.core.errors import NotFound
-from chalicelib.luadns import contents, stand_ins, store
+from chalicelib.luadns import contents, pseudo_records, store
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Node as StoredNode
 from chalicelib.luadns.tables import Record, Zone, ZoneName, node_sk
-from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, key_of, name_of
+from chalicelib.luadns.zone_data import Key, Line, Node, Ref, ZoneData, key_of, parse_name
 
-_SMALL = 200  # records: up to here one Query is less than what the names of a few questions cost
-_MOST_LABELS = 20  # of a zone's name
-_MOST_KEPT = 20_000  # names of one zone in memory, existing or not
+_SMALL_ZONE = 200  # records: up to this size one Query is cheaper than the names of a few questions
+_MAX_LABELS = 20  # of a zone's name
+_MAX_CACHED_NAMES = 20_000  # of one zone, existing or not
 
 
 class StoredZone(ZoneData):
-    """A zone in the store, as it stands at its serial or later.
+    """A zone in the store, at its serial or later.
 
-    `whole` asks for all of it at once. Raises NotFound when it has just been deleted.
+    `whole` reads the whole zone at once. Raises NotFound if the zone was just deleted.
     """
 
     def __init__(self, zone: Zone, *, whole: bool = False) -> None:
-        self._whole = whole or zone.records_count <= _SMALL
+        self._whole = whole or zone.records_count <= _SMALL_ZONE
         records: list[Record] = []
         if self._whole:
             zone, records = store.contents(Owner(int(zone.account_id)), int(zone.id))
-        super().__init__((zone.pk, zone.sk), name_of(f"{zone.name}."), int(zone.serial))
+        super().__init__((zone.pk, zone.sk), parse_name(f"{zone.name}."), int(zone.serial))
         self._zone = zone
-        self._nodes: dict[Key, Node] = self._gathered(records)
+        self._nodes: dict[Key, Node] = self._group(records)
         self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
 
     def node(self, key: Key) -> Node:
@@ -55,16 +55,16 @@ class StoredZone(ZoneData):
         return self if self._whole else StoredZone(self._zone, whole=True)
 
     def _fetch(self, key: Key) -> Node:
-        """Read a name, and with it all that its question may lead to: the names above, and their wildcards."""
-        if len(self._nodes) > _MOST_KEPT:
+        """Read a name together with the names that its answer may need: its ancestors and their wildcards."""
+        if len(self._nodes) > _MAX_CACHED_NAMES:
             self._nodes, self._existing = {}, {}
-        above = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
-        around = {*above, *((b"*", *name) for name in above[1:])}
-        wanted = {key, *(around - self._nodes.keys())}  # with what another thread may just have read
+        ancestors = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
+        related = {*ancestors, *((b"*", *name) for name in ancestors[1:])}
+        wanted = {key, *(related - self._nodes.keys())}  # `key` again, even if another thread has just read it
         sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
         nodes: dict[Key, Node] = {name: {} for name in wanted}
         for sk, stored in store.nodes(self._zone, sks).items():
-            nodes[sks[sk]] = self._published(Line(*fields[1:]) for fields in stored.records)
+            nodes[sks[sk]] = self._publish(Line(*fields[1:]) for fields in stored.records)
         self._nodes.update(nodes)
         return nodes[key]
 
@@ -76,37 +76,38 @@ class StoredZone(ZoneData):
         return next(StoredNode.query(self._zone.pk, begins, limit=1, consistent_read=True), None) is not None
 
     def _sk(self, key: Key) -> str | None:
-        """Where the node of a name lies; None for one that the API takes no records for."""
+        """The sort key of a name's node; None for a name that cannot have records."""
         if any(b"." in label or not label.isascii() for label in key):
             return None
         return node_sk(int(self._zone.id), b".".join(key).decode())
 
-    def _gathered(self, records: Iterable[Record]) -> dict[Key, Node]:
+    def _group(self, records: Iterable[Record]) -> dict[Key, Node]:
         names: dict[Key, list[Line]] = {}
         for record in records:
-            key = key_of(name_of(record.name))
+            key = key_of(parse_name(record.name))
             names.setdefault(key, []).append(Line(record.type, record.content, int(record.ttl)))
-        return {key: self._published(lines) for key, lines in names.items()}
+        return {key: self._publish(lines) for key, lines in names.items()}
 
-    def _published(self, lines: Iterable[Line]) -> Node:
+    def _publish(self, lines: Iterable[Line]) -> Node:
         node: dict[str, list[Line]] = {}
         for line in lines:
             if line.type == "SOA":
                 line = line._replace(content=contents.with_serial(line.content, self.serial))
             node.setdefault(line.type, []).append(line)
-        published = stand_ins.replaced(node)
-        return stand_ins.with_mail(published) if "SOA" in node and self._zone.forwards_count else published
+        published = pseudo_records.substitute_redirects(node)
+        has_forwards = "SOA" in node and self._zone.forwards_count
+        return pseudo_records.add_mail_servers(published) if has_forwards else published
 
 
-def claim(name: Name) -> ZoneName | None:
-    """Which zone is the deepest that `name` is in, in one call."""
+def deepest_claim(name: Name) -> ZoneName | None:
+    """The claim of the deepest zone that contains `name`, in one call."""
     labels = name.canonicalize().to_text(omit_final_dot=True).split(".")
-    claims = store.claims(".".join(labels[start:]) for start in range(max(0, len(labels) - _MOST_LABELS), len(labels)))
+    claims = store.claims(".".join(labels[start:]) for start in range(max(0, len(labels) - _MAX_LABELS), len(labels)))
     return claims[max(claims, key=len)] if claims else None
 
 
-def head(claimed: ZoneName) -> Zone | None:
-    """The zone of a claim as it stands now, in one call; None when it has just been deleted."""
+def claimed_zone(claimed: ZoneName) -> Zone | None:
+    """The current zone of a claim, in one call; None if it was just deleted."""
     try:
         return store.zone(Owner(int(claimed.account_id)), int(claimed.zone_id))
     except NotFound:
@@ -114,13 +115,13 @@ def head(claimed: ZoneName) -> Zone | None:
 
 
 def find(name: Name) -> StoredZone | None:
-    """The deepest zone that `name` is in."""
-    claimed = claim(name)
-    zone = head(claimed) if claimed else None
+    """The deepest zone that contains `name`."""
+    claimed = deepest_claim(name)
+    zone = claimed_zone(claimed) if claimed else None
     return StoredZone(zone) if zone else None
 
 
 def add_queries(ref: Ref, count: int) -> None:
-    """Note that so many questions about a zone were answered; nothing when it is gone."""
+    """Add to the number of answered questions of a zone; does nothing if the zone was deleted."""
     with suppress(UpdateError):
         Zone(*ref).update(actions=[Zone.queries_count.add(count)], condition=Zone.pk.exists())

@@ -1,7 +1,7 @@
-"""LuaDNS' items, all in one table. `pk`/`sk` of each stand in its docstring.
+"""LuaDNS' items, all in one table. Each docstring names `pk` / `sk`.
 
-What belongs to an account lies in its partition, so that nobody's key can reach another's zones, and a zone with its
-records is one Query.
+The items of an account are in its own partition, so that a key cannot reach the zones of another account, and one Query
+reads a zone with its records.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from chalicelib.core.storage import Item, table_name
 
 
 class Zones(LocalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """The zones of an account without their records, strongly consistent as no other index is."""
+    """The zones of an account without their records. A local index, because only these have consistent reads."""
 
     class Meta:
         index_name = "zones"
@@ -39,27 +39,29 @@ class LuaDnsItem(Item):
 
     kind = DiscriminatorAttribute()
     by_zone = Zones()
-    listed = NumberAttribute(null=True)  # a zone's id; only zones have it, and so the index holds nothing else
+    listed = NumberAttribute(null=True)  # a zone's id; only zones have it, so that the index contains only zones
 
 
 class Zone(LuaDnsItem, discriminator="zone"):
-    """A zone, and where it stands. `account#<account id>` / `zone#<id, 10 digits>`.
+    """A zone and its state. `account#<account id>` / `zone#<id, 10 digits>`.
 
-    Every change of its records moves `serial` on condition that it stands where the change was decided.
+    Every change of its records increases `serial`, on condition that it is still the serial that the change has read.
     """
 
     id = NumberAttribute()
     account_id = NumberAttribute()
-    name = UnicodeAttribute()  # lower case, without the dot at the end
-    serial = NumberAttribute()  # as in the SOA: epoch seconds of the last change, or more when there were many
+    name = UnicodeAttribute()  # lower case, without the trailing dot
+    serial = (
+        NumberAttribute()
+    )  # as in the SOA: epoch seconds of the last change, or more after several changes in a second
     records_count = NumberAttribute()
     aliases_count = NumberAttribute(default=0)
     redirects_count = NumberAttribute(default=0)
     forwards_count = NumberAttribute(default=0)
-    queries_count = NumberAttribute(default=0)  # the name servers add to it, whatever the serial
-    journal = UnicodeAttribute(null=True)  # the blob with a large change that is decided, but not yet written out
-    journal_done = NumberAttribute(null=True)  # how many of its chunks are
-    published_serial = NumberAttribute(null=True)  # the serial up to which an engine has published
+    queries_count = NumberAttribute(default=0)  # the name servers increase it; the serial does not change
+    journal = UnicodeAttribute(null=True)  # key of the blob with a large change that is committed but not applied
+    journal_done = NumberAttribute(null=True)  # the number of applied chunks
+    published_serial = NumberAttribute(null=True)  # the last serial that an engine has published
     hosted_zone = UnicodeAttribute(null=True)  # Route 53's id
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
@@ -69,9 +71,9 @@ class Record(LuaDnsItem, discriminator="record"):
     """One record. The zone's pk / `<the zone's sk>#<id, 10 digits>`."""
 
     id = NumberAttribute()
-    name = UnicodeAttribute()  # as the client wrote it, with the dot at the end
+    name = UnicodeAttribute()  # as the client wrote it, with the trailing dot
     type = UnicodeAttribute()
-    content = UnicodeAttribute()  # byte for byte as the client wrote it; of a SOA with the serial of its creation
+    content = UnicodeAttribute()  # byte for byte as the client wrote it; a SOA has the serial of its creation
     ttl = NumberAttribute()
     external_id = UnicodeAttribute(null=True)
     serial = NumberAttribute()  # the zone's when this record last changed
@@ -80,7 +82,7 @@ class Record(LuaDnsItem, discriminator="record"):
 
 
 class Node(LuaDnsItem, discriminator="node"):
-    """All records at one name: what a question about it, or a rule for it, needs. The zone's pk / see `node_sk`.
+    """All records at one name, as name servers and the rules for records need them. The zone's pk / see `node_sk`.
 
     `records` is [[id, type, content, ttl], ...]. A name without records has no node.
     """
@@ -90,47 +92,47 @@ class Node(LuaDnsItem, discriminator="node"):
 
 
 class Publication(LuaDnsItem, discriminator="publication"):
-    """How far Route 53 has followed a zone. `publication#<zone id>` / `publication`."""
+    """The state of a zone at Route 53. `publication#<zone id>` / `publication`."""
 
-    lease_ends = NumberAttribute(null=True)  # epoch seconds; until then the hosted zone is its holder's
-    holder = UnicodeAttribute(null=True)
-    change = UnicodeAttribute(null=True)  # the id of the last change, until all name servers have it
-    serial = NumberAttribute(null=True)  # the zone's as it was published last
-    error = UnicodeAttribute(null=True)  # what Route 53 refused of it
-    failures = NumberAttribute(default=0)  # how often in a row Route 53 did not answer
+    lease_ends = NumberAttribute(null=True)  # epoch seconds when the lease on the hosted zone expires
+    holder = UnicodeAttribute(null=True)  # a random token of the process that holds the lease
+    change = UnicodeAttribute(null=True)  # id of the last change, until all name servers have it
+    serial = NumberAttribute(null=True)  # the zone's serial at the last publication
+    error = UnicodeAttribute(null=True)  # the records that Route 53 rejected, with its reasons
+    failures = NumberAttribute(default=0)  # consecutive failures of Route 53
 
 
 class ZoneName(LuaDnsItem, discriminator="zone-name"):
-    """Whose a zone's name is. `name#<name>` / `zone-name`."""
+    """The claim of an account on a zone's name. `name#<name>` / `zone-name`."""
 
     account_id = NumberAttribute()
     zone_id = NumberAttribute()
 
 
 def account_pk(account_id: int) -> str:
-    """The partition of an account."""
+    """The partition key of an account."""
     return f"account#{int(account_id)}"
 
 
 def zone_sk(zone_id: int) -> str:
-    """Where a zone lies; its records follow it."""
+    """The sort key of a zone; it is the prefix of its records' sort keys."""
     return f"zone#{int(zone_id):010d}"
 
 
 def record_sk(zone_id: int, record_id: int) -> str:
-    """Where a record lies."""
+    """The sort key of a record."""
     return f"{zone_sk(zone_id)}#{int(record_id):010d}"
 
 
 def node_sk(zone_id: int, name: str) -> str:
-    """Where the records at `name` are gathered: an absolute name in lower case, such as `www.example.com.`.
+    """The sort key of the node at `name`, an absolute name in lower case such as `www.example.com.`.
 
-    Its labels stand in reverse, `com.example.www.`, so that what lies below a name begins with that name's key.
+    It has the labels in reverse order, `com.example.www.`, so that a name's key is the prefix of all keys below it.
     """
     labels = reversed(name.removesuffix(".").split("."))
     return f"node#{int(zone_id):010d}#" + "".join(f"{label}." for label in labels)
 
 
 def name_pk(name: str) -> str:
-    """The claim of a zone's name, in lower case and without the last dot."""
+    """The partition key of the claim of a zone's name, in lower case without the trailing dot."""
     return f"name#{name}"

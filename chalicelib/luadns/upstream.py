@@ -1,4 +1,4 @@
-"""Addresses of names that are not ours, for ALIAS: through the system's resolver or those that the settings name."""
+"""Addresses of names outside our zones, for ALIAS: from the system's resolver or from the configured forwarders."""
 
 import threading
 import time
@@ -14,84 +14,83 @@ from dns.nameserver import Do53Nameserver
 from dns.rdatatype import RdataType
 
 from chalicelib import settings
-from chalicelib.luadns.resolver import Addresses, Pending, Unresolvable
+from chalicelib.luadns.resolver import Addresses, LookupRequired, Unresolvable
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
 
-_PATIENCE = 3.0  # seconds: a client of ours waits five
-_LONGEST = 3600  # seconds that an answer is kept at most
-_ABSENT = 30  # seconds that "no such name" is kept, and how long clients may keep it
-_FAILED = 5  # seconds until a failure is tried again
-_MOST = 10_000  # answers kept
+_TIMEOUT = 3.0  # seconds; less than the five that DNS clients usually wait
+_MAX_TTL = 3600  # seconds that an answer is cached at most
+_NEGATIVE_TTL = 30  # seconds that "no such name" is cached, here and by clients
+_FAILURE_TTL = 5  # seconds until a failed query is retried
+_MAX_ENTRIES = 10_000
 
 Key = tuple[Name, RdataType]
 
 
 class Upstream:
-    """Asks, and remembers for as long as the answer's TTL says."""
+    """A caching stub resolver: it caches answers for their TTL."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: OrderedDict[Key, tuple[float, Addresses | None]] = OrderedDict()
-        self._asking: dict[Key, threading.Lock] = {}
+        self._cache: OrderedDict[Key, tuple[float, Addresses | None]] = OrderedDict()
+        self._key_locks: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def known(self, name: Name, rdtype: RdataType) -> Addresses:
-        """The addresses of a name, if they are known. Raises Pending when somebody would have to be asked."""
-        ends, found = self._kept.get((name, rdtype), (0.0, None))
-        if self._clock() >= ends:
-            raise Pending
-        return self._left(name, ends, found)
+    def cached(self, name: Name, rdtype: RdataType) -> Addresses:
+        """The cached addresses of a name. Raises LookupRequired if they are not cached, and Unresolvable."""
+        expires, found = self._cache.get((name, rdtype), (0.0, None))
+        if self._clock() >= expires:
+            raise LookupRequired
+        return self._with_remaining_ttl(name, expires, found)
 
     def addresses(self, name: Name, rdtype: RdataType) -> Addresses:
-        """The addresses of a name. Raises Unresolvable, also for a while after nobody could tell."""
+        """The addresses of a name, cached or queried. Raises Unresolvable; failures are cached for a few seconds."""
         key = (name, rdtype)
         with self._lock:
-            turn = self._asking.setdefault(key, threading.Lock())
-        with turn:  # of many who want the same thing one asks
-            ends, found = self._kept.get(key, (0.0, None))
-            if self._clock() >= ends:
-                found = self._ask(name, rdtype)
-                lasts = _FAILED if found is None else min(max(found.ttl, 1), _LONGEST)
-                ends = self._clock() + lasts
-                self._keep(key, ends, found)
-        return self._left(name, ends, found)
+            key_lock = self._key_locks.setdefault(key, threading.Lock())
+        with key_lock:  # concurrent lookups of the same name send one query
+            expires, found = self._cache.get(key, (0.0, None))
+            if self._clock() >= expires:
+                found = self._query(name, rdtype)
+                lifetime = _FAILURE_TTL if found is None else min(max(found.ttl, 1), _MAX_TTL)
+                expires = self._clock() + lifetime
+                self._store(key, expires, found)
+        return self._with_remaining_ttl(name, expires, found)
 
-    def _left(self, name: Name, ends: float, found: Addresses | None) -> Addresses:
-        """What was found, with the time that it has left."""
+    def _with_remaining_ttl(self, name: Name, expires: float, found: Addresses | None) -> Addresses:
         if found is None:
-            raise Unresolvable(f"nobody tells the addresses of {name}")
-        return Addresses(max(1, min(found.ttl, int(ends - self._clock()) + 1)), found.texts)
+            raise Unresolvable(f"no name server answers for {name}")
+        return Addresses(max(1, min(found.ttl, int(expires - self._clock()) + 1)), found.texts)
 
-    def _ask(self, name: Name, rdtype: RdataType) -> Addresses | None:
+    def _query(self, name: Name, rdtype: RdataType) -> Addresses | None:
         try:
             answer = _resolver().resolve(name, rdtype, raise_on_no_answer=False, search=False)
         except dns.resolver.NXDOMAIN:
-            return Addresses(_ABSENT, ())
+            return Addresses(_NEGATIVE_TTL, ())
         except dns.exception.DNSException:
             return None
         if answer.rrset is None:
-            return Addresses(_ABSENT, ())
+            return Addresses(_NEGATIVE_TTL, ())
         return Addresses(int(answer.chaining_result.minimum_ttl), tuple(rdata.to_text() for rdata in answer.rrset))
 
-    def _keep(self, key: Key, ends: float, found: Addresses | None) -> None:
+    def _store(self, key: Key, expires: float, found: Addresses | None) -> None:
         with self._lock:
-            self._kept[key] = (ends, found)
-            self._asking.pop(key, None)
-            while len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+            self._cache[key] = (expires, found)
+            self._key_locks.pop(key, None)
+            while len(self._cache) > _MAX_ENTRIES:
+                self._cache.popitem(last=False)
 
 
 @cache
 def _resolver() -> "Resolver":
-    """Asks `MOONBASE_LUADNS_FORWARDERS` (ADDRESS or ADDRESS:PORT, IPv6 as [ADDRESS]:PORT), else as the system does."""
+    """A resolver with `MOONBASE_LUADNS_FORWARDERS` (ADDRESS, ADDRESS:PORT or [IPV6]:PORT), or the system's servers."""
     forwarders = settings.current().luadns_forwarders
     resolver = dns.resolver.Resolver(configure=not forwarders)
     if forwarders:
         resolver.nameservers = [Do53Nameserver(*_server(text)) for text in forwarders]
-    resolver.lifetime = _PATIENCE
-    resolver.timeout = _PATIENCE / 2
+    resolver.lifetime = _TIMEOUT
+    resolver.timeout = _TIMEOUT / 2
     return resolver
 
 

@@ -1,7 +1,7 @@
 """ETags of zones and records, and If-Match against lost updates.
 
-A zone's tag is its serial, and after a dot what else a client sees change of it. Whether a change may be made is a
-question of the serial alone: that name servers have caught up, or were asked, is no reason to refuse it.
+A zone's tag is its serial, and after a dot the other values that change in a zone: the query count and the sync state.
+If-Match compares the serial only: a newer query count or sync state must not reject a change.
 """
 
 import re
@@ -12,23 +12,23 @@ from chalicelib.web.conditional import matches
 
 
 def of_zone(zone: Zone, synced: bool) -> str:
-    """The tag of a zone as a client sees it."""
+    """The ETag of a zone's representation."""
     return f'"{int(zone.serial)}.{int(zone.queries_count)}.{int(synced)}"'
 
 
 def of_records(zone: Zone) -> str:
-    """The tag of all records of a zone, of which its own shows nothing else."""
+    """The ETag of a zone's list of records."""
     return f'"{int(zone.serial)}"'
 
 
 def of_record(zone: Zone, record: Record) -> str:
-    """The tag of a record; a SOA shows the zone's serial."""
+    """The ETag of a record; a SOA changes with the zone's serial."""
     serial = zone.serial if record.type == "SOA" else record.serial
     return f'"{int(record.id)}-{int(serial)}"'
 
 
 def require(if_match: str | None, zone: Zone, record: Record | None = None) -> None:
-    """Raises Stale unless an If-Match header, where there is one, names the zone, or the record, as it stands."""
+    """Raise Stale if an If-Match header is given and does not match the current zone or record."""
     if if_match is None:
         return
     given = re.sub(r'\.[^",]*"', '"', if_match)

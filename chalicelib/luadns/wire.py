@@ -1,4 +1,4 @@
-"""Every byte that a LuaDNS client sees: zones, records, lists and errors; what clients send is read in inputs.py."""
+"""Responses for LuaDNS clients: zones, records, lists and errors. inputs.py parses their requests."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
 
-_PARSES_ARRAYS = re.compile("Go-http-client/.*|Ruby")  # the official clients take a 400 for the array it really is
+_ARRAY_CLIENTS = re.compile("Go-http-client/.*|Ruby")  # the official clients parse a 400 as the real server's array
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -55,7 +55,7 @@ _RECORD_COLUMNS: dict[str, Callable[[Record], Any]] = {
 
 
 def render_user(caller: Caller) -> Response:
-    """An account's settings. There is no repository, and so no key to deploy from it."""
+    """Render an account's settings. `repo_uri` and `deploy_key` are empty: zones have no repository here."""
     account = caller.account
     return _render(
         {
@@ -73,40 +73,40 @@ def render_user(caller: Caller) -> Response:
 
 
 def render_zones(request: Request, zones: Sequence[Zone]) -> Response:
-    """A page of zones, without their records."""
+    """Render a page of zones, without their records."""
     options = inputs.parse_options(request, _ZONE_COLUMNS)
-    page = paging.cut(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
+    page = paging.paginate(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
     return _render([_zone(zone) for zone in page.items], _page_headers(page))
 
 
 def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
-    """A zone with its records."""
-    body = {**_zone(zone), "records": [_record(zone, record) for record in records.in_order(found)]}
+    """Render a zone with its records."""
+    body = {**_zone(zone), "records": [_record(zone, record) for record in records.in_listing_order(found)]}
     return _render(body, [("ETag", versions.of_zone(zone, body["synced"]))])
 
 
 def render_records(request: Request, zone: Zone, found: Sequence[Record]) -> Response:
-    """A page of a zone's records."""
+    """Render a page of a zone's records."""
     options = inputs.parse_options(request, _RECORD_COLUMNS)
-    page = paging.cut(
-        records.in_order(found), options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}"
+    page = paging.paginate(
+        records.in_listing_order(found), options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}"
     )
     headers = [*_page_headers(page), ("ETag", versions.of_records(zone))]
     return _render([_record(zone, record) for record in page.items], headers)
 
 
 def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
-    """The records that a call made, changed or dropped."""
+    """Render the records that a request created, updated or deleted."""
     return _render([_record(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
 
 
 def render_record(zone: Zone, record: Record) -> Response:
-    """One record."""
+    """Render one record."""
     return _render(_record(zone, record), [("ETag", versions.of_record(zone, record))])
 
 
 def render_file(zone: Zone, found: Sequence[Record]) -> Response:
-    """A zone as a zone file."""
+    """Render a zone as a BIND zone file."""
     from chalicelib.luadns import zonefile
 
     headers = [
@@ -117,7 +117,7 @@ def render_file(zone: Zone, found: Sequence[Record]) -> Response:
 
 
 def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
-    """What the parent of a signed zone needs."""
+    """Render the DS records for the parent of a signed zone."""
     return _render(
         [
             {
@@ -137,7 +137,7 @@ def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{status, request_id, message}`; of a 400 also `errors`, or nothing but these to those who want an array."""
+    """Render `{status, request_id, message}`. A 400 also has `errors`; the official clients get that list alone."""
     status = status_of(error)
     headers = headers_of(error)
     if status == 401:
@@ -147,22 +147,22 @@ def render_error(request: Request, error: CoreError) -> Response:
     body: dict[str, Any] = {"status": _TITLES[status], "request_id": request.id, "message": _message(error, status)}
     if isinstance(error, Invalid):
         body["errors"] = [_problem(problem) for problem in error.detail.get("problems", [Problem(None, error.message)])]
-        if _PARSES_ARRAYS.fullmatch(request.user_agent):
+        if _ARRAY_CLIENTS.fullmatch(request.user_agent):
             return _render(body["errors"], headers, status)
     return _render(body, headers, status)
 
 
 def finish(request: Request, response: Response) -> None:
-    """Tell whoever is known how many requests they had left before this one, as the real server does."""
+    """Add rate limit headers to responses for a known key; the remaining requests include this one, as upstream."""
     rate = auth.rate()
     if request.caller and rate:
         credential = request.caller.credential
-        left = rate.limit - int(credential.used) + 1
-        response.headers += _rate_headers(rate.limit, left, int(credential.window) + rate.seconds)
+        remaining = rate.limit - int(credential.used) + 1
+        response.headers += _rate_headers(rate.limit, remaining, int(credential.window) + rate.seconds)
 
 
 def render_time(moment: datetime) -> str:
-    """RFC 3339 in UTC: `2015-01-17T13:26:17.52747Z`, a fraction without zeros at its end."""
+    """Render a time as RFC 3339 in UTC without trailing zeros in the fraction: `2015-01-17T13:26:17.52747Z`."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
@@ -182,12 +182,12 @@ def _zone(zone: Zone) -> dict[str, Any]:
 
 
 def _record(zone: Zone, record: Record) -> dict[str, Any]:
-    """A record; acme.sh reads its id, name and type out of the raw text, where they must stand side by side."""
+    """A record; acme.sh reads the raw text and needs id, name and type next to each other."""
     row = {
         "id": int(record.id),
         "name": record.name,
         "type": record.type,
-        "content": records.shown_content(zone, record),
+        "content": records.rendered_content(zone, record),
         "ttl": int(record.ttl),
         "zone_id": int(zone.id),
         "created_at": render_time(record.created_at),
@@ -212,24 +212,24 @@ def _message(error: CoreError, status: int) -> str:
 
 
 def _page_headers(page: Page[Any]) -> Headers:
-    """Where in a list this is; luadns-go knows the number of pages by another name than the documentation."""
+    """Pagination headers. The documentation has X-Total-Pages, luadns-go reads X-Pages-Count."""
     return [
         ("X-Page", str(page.options.page)),
         ("X-Limit", str(page.options.limit)),
-        ("X-Total-Pages", str(page.pages)),
-        ("X-Pages-Count", str(page.pages)),
+        ("X-Total-Pages", str(page.page_count)),
+        ("X-Pages-Count", str(page.page_count)),
         ("X-Total-Count", str(page.total)),
     ]
 
 
-def _rate_headers(limit: int, left: int, reset: int) -> Headers:
+def _rate_headers(limit: int, remaining: int, reset: int) -> Headers:
     return [
         ("X-Ratelimit-Limit", str(limit)),
-        ("X-Ratelimit-Remaining", str(left)),
+        ("X-Ratelimit-Remaining", str(remaining)),
         ("X-Ratelimit-Reset", str(reset)),
     ]
 
 
 def _render(data: Any, headers: Headers | None = None, status: int = 200) -> Response:
-    """Compact JSON and a line's end: acme.sh takes its text apart with regular expressions."""
+    """Compact JSON with a line feed at the end: acme.sh parses it with regular expressions."""
     return Response(status, orjson.dumps(data) + b"\n", [("Content-Type", "application/json"), *(headers or [])])

@@ -1,4 +1,4 @@
-"""Zones."""
+"""Creation, replacement and deletion of zones."""
 
 import time
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from chalicelib.core import audit, ids, jobs
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns import bulk, engines, names, records, store, versions
-from chalicelib.luadns.changes import Edit, retried
-from chalicelib.luadns.problems import VALIDATION, Problem, refusal, refuse
+from chalicelib.luadns.changes import Edit, retry
+from chalicelib.luadns.problems import VALIDATION, Problem, invalid, invalid_field
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Record, Zone, ZoneName, account_pk, name_pk, zone_sk
@@ -23,57 +23,57 @@ _NS_TTL = 86400
 
 
 def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -> tuple[Zone, list[Record]]:
-    """Make a zone with its SOA and NS records, and others. Raises Invalid or Forbidden."""
-    name = _checked(name, template_id)
-    _refuse_taken(owner, name)
-    most = settings.current().luadns_max_zones
-    if LuaDnsItem.by_zone.count(account_pk(owner.account_id), consistent_read=True) >= most:
-        raise Forbidden(f"An account has at most {most} zones.")
+    """Create a zone with its SOA, its NS records and the drafts. Raises Invalid or Forbidden."""
+    name = _validate(name, template_id)
+    _require_available(owner, name)
+    limit = settings.current().luadns_max_zones
+    if LuaDnsItem.by_zone.count(account_pk(owner.account_id), consistent_read=True) >= limit:
+        raise Forbidden(f"An account has at most {limit} zones.")
     number = ids.reserve("luadns-zone")
 
-    def once() -> tuple[Zone, list[Record]]:
+    def attempt() -> tuple[Zone, list[Record]]:
         edit = Edit(_new_zone(owner, number, name), new=True)
-        made = bulk.add_all(edit, [*_managed(edit.zone), *_own(edit.zone, drafts)])
+        made = bulk.add_all(edit, [*_managed(edit.zone), *_unmanaged(edit.zone, drafts)])
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
         writes.create(claim, _taken(name))
         edit.commit(owner, "zone.create", writes)
         return edit.zone, made
 
-    return retried(number, once)
+    return retry(number, attempt)
 
 
 def update(
     owner: Owner, zone_id: int, name: str, drafts: Sequence[Draft] | None, if_match: str | None
 ) -> tuple[Zone, list[Record]]:
-    """Make a zone's records those that are given, but for its SOA and NS; None leaves them as they are.
+    """Replace all records of a zone except the SOA and NS records that the system manages; None changes nothing.
 
-    The name must be the zone's own: its records would not follow it to another.
+    A zone cannot be renamed: the name must be its current one. Raises the same errors as `records.create`.
     """
 
-    def once() -> tuple[Zone, list[Record]]:
+    def attempt() -> tuple[Zone, list[Record]]:
         zone, existing = store.contents(owner, zone_id)
         versions.require(if_match, zone)
         if name.strip().lower().removesuffix(".") != zone.name:
-            raise refuse("name", "the name of a zone cannot be changed")
+            raise invalid_field("name", "the name of a zone cannot be changed")
         if drafts is None:
             return zone, existing
         managed = [record for record in existing if records.is_managed(zone, record.name, record.type)]
         others = [record for record in existing if not records.is_managed(zone, record.name, record.type)]
         edit = Edit(zone)
-        wanted = _own(zone, drafts)
+        wanted = _unmanaged(zone, drafts)
         edit.load([*(draft.name for draft in wanted), *(record.name for record in others)])
         after = bulk.reconcile(edit, others, wanted)
         edit.commit(owner, "zone.update", records=len(after))
         return zone, [*managed, *after]
 
-    return retried(zone_id, once)
+    return retry(zone_id, attempt)
 
 
 def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list[Record]]:
-    """Drop a zone and all its records; returns what they were."""
+    """Delete a zone and all its records, and return them."""
 
-    def once() -> tuple[Zone, list[Record]]:
+    def attempt() -> tuple[Zone, list[Record]]:
         zone, existing = store.contents(owner, zone_id)
         versions.require(if_match, zone)
         writes = Transaction()
@@ -85,11 +85,11 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
         writes.commit()
         return zone, existing
 
-    return retried(zone_id, once)
+    return retry(zone_id, attempt)
 
 
 def clear(payload: Any) -> None:
-    """Drop what lay beside a zone that is gone; nobody can reach it any more."""
+    """The job CLEAR: delete the records and nodes of a deleted zone, which no request can read any more."""
     for prefix in (f"{zone_sk(payload['zone_id'])}#", f"node#{payload['zone_id']:010d}#"):
         items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix), consistent_read=True)
         with LuaDnsItem.batch_write() as batch:
@@ -97,7 +97,7 @@ def clear(payload: Any) -> None:
                 batch.delete(item)
 
 
-def _checked(text: str, template_id: int) -> str:
+def _validate(text: str, template_id: int) -> str:
     problems = []
     name = ""
     try:
@@ -107,15 +107,15 @@ def _checked(text: str, template_id: int) -> str:
     if template_id:
         problems.append(Problem("template_id", "unknown template", VALIDATION))
     if problems:
-        raise refusal(problems)
+        raise invalid(problems)
     return name
 
 
-def _refuse_taken(owner: Owner, name: str) -> None:
-    """Raises Forbidden when the name is in use, or lies below somebody else's zone: that one's servers would follow."""
+def _require_available(owner: Owner, name: str) -> None:
+    """Raise Forbidden if the name is in use, or below a zone of another account, whose names it would take over."""
     labels = name.split(".")
-    above = [".".join(labels[start:]) for start in range(len(labels) - 1)]
-    for claimed, claim in store.claims(above).items():
+    ancestors = [".".join(labels[start:]) for start in range(len(labels) - 1)]
+    for claimed, claim in store.claims(ancestors).items():
         if claimed == name or claim.account_id != owner.account_id:
             raise _taken(name)
 
@@ -141,14 +141,14 @@ def _new_zone(owner: Owner, number: int, name: str) -> Zone:
 
 
 def _managed(zone: Zone) -> list[Draft]:
-    """The records that every zone has: its SOA, and its name servers."""
+    """The records of every new zone: its SOA and its name servers."""
     servers = engines.current().name_servers()
     soa = f"{servers[0]} {settings.current().luadns_hostmaster} {int(zone.serial)} 1200 120 604800 3600"
     apex = f"{zone.name}."
     return [Draft(apex, "SOA", soa, _SOA_TTL), *(Draft(apex, "NS", server, _NS_TTL) for server in servers)]
 
 
-def _own(zone: Zone, drafts: Sequence[Draft]) -> list[Draft]:
-    """The drafts, checked, without those that the system manages: clients send back all they got."""
-    checked = records.checked(zone, drafts, numbered=True)
-    return [draft for draft in checked if not records.is_managed(zone, draft.name, draft.type)]
+def _unmanaged(zone: Zone, drafts: Sequence[Draft]) -> list[Draft]:
+    """The valid drafts without those that the system manages: clients send back all records that they read."""
+    validated = records.validate(zone, drafts, numbered=True)
+    return [draft for draft in validated if not records.is_managed(zone, draft.name, draft.type)]

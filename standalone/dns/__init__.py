@@ -1,1 +1,1 @@
-"""The embedded name server: transport, caches and its process, around the rules in `chalicelib.luadns.resolver`."""
+"""The embedded name server: sockets, caches and its process. `chalicelib.luadns.resolver` has the rules of DNS."""

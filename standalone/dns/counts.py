@@ -1,4 +1,4 @@
-"""How often each zone was asked for: counted in memory, added to the store now and then."""
+"""The number of questions per zone: counted in memory, added to the store periodically."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ log = logging.getLogger("moonbase.dns")
 
 
 class Counts:
-    """Questions by zone. What a killed process has not yet stored is lost: it is a statistic."""
+    """Counts questions by zone. A killed process loses its pending counts, which is acceptable for a statistic."""
 
     def __init__(self) -> None:
         self._counted: Counter[Ref] = Counter()
@@ -24,15 +24,15 @@ class Counts:
             self._counted[zone] += 1
 
     def store(self) -> None:
-        """Add what was counted since the last time to the zones."""
+        """Add the pending counts to the zones."""
         with self._lock:
             counted, self._counted = self._counted, Counter()
         while counted:
             zone, count = counted.popitem()
             try:
                 stored_zones.add_queries(zone, count)
-            except CoreError as error:  # the store is busy; it gets them the next time
-                log.warning("questions are not counted yet: %s", error)
+            except CoreError as error:  # the store is busy; the next call adds the rest
+                log.warning("query counts could not be stored yet: %s", error)
                 with self._lock:
                     self._counted.update(counted)
                     self._counted[zone] += count

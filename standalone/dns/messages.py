@@ -1,4 +1,4 @@
-"""DNS messages: what may be answered at all, and how an answer goes out."""
+"""DNS messages: parse queries, and render answers."""
 
 import struct
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from dns.rdatatype import RdataType
 from chalicelib.luadns.resolver import Answer
 
 HEADER = struct.Struct("!6H")
-PLAIN_UDP = 512  # bytes that any client takes
-LARGEST_UDP = 1232  # bytes that reach everybody unfragmented, as resolvers agreed on DNS Flag Day 2020
-LARGEST_TCP = 65535
+PLAIN_UDP = 512  # bytes of an answer without EDNS
+MAX_UDP = 1232  # bytes that are not fragmented on any common path (DNS Flag Day 2020)
+MAX_TCP = 65535
 TRANSFERS = (RdataType.AXFR, RdataType.IXFR)
 _NOT_DATA = range(128, 255)  # question types that name no data: TSIG, AXFR, MAILB ...; 255 is ANY
 
 
 class Refused(Exception):
-    """A message that gets no answer but this code, or none at all."""
+    """A message that is answered with `reply`, or not at all (None)."""
 
     def __init__(self, reply: bytes | None) -> None:
         super().__init__()
@@ -41,20 +41,20 @@ class Question:
     rdtype: RdataType
 
     @property
-    def largest_udp(self) -> int:
-        """How long an answer over UDP may be."""
+    def max_udp(self) -> int:
+        """The maximum size of an answer by UDP, in bytes."""
         if self.message.edns < 0:
             return PLAIN_UDP
-        return max(PLAIN_UDP, min(self.message.payload, LARGEST_UDP))
+        return max(PLAIN_UDP, min(self.message.payload, MAX_UDP))
 
 
 def parse(wire: bytes) -> Question:
-    """Read a query. Raises Refused, with an answer that is never longer than what came in."""
+    """Parse a query. Raises Refused, with a reply that is never longer than the query."""
     if len(wire) < HEADER.size:
         raise Refused(None)
     _, flags, questions, *_ = HEADER.unpack_from(wire)
     if flags & dns.flags.QR:
-        raise Refused(None)  # answering answers would make two servers talk for ever
+        raise Refused(None)  # two servers that answer answers would never stop
     if (flags >> 11) & 0xF != Opcode.QUERY:
         raise Refused(_bare(wire, Rcode.NOTIMP))
     if questions != 1:
@@ -65,20 +65,20 @@ def parse(wire: bytes) -> Question:
         raise Refused(_bare(wire, Rcode.NOTAUTH)) from None
     except (dns.exception.DNSException, ValueError, struct.error):
         raise Refused(_bare(wire, Rcode.FORMERR)) from None
-    asked = message.question[0]
+    question = message.question[0]
     if message.edns > 0:
         raise Refused(render(message, Answer(Rcode.BADVERS, authoritative=False), PLAIN_UDP))
-    if asked.rdclass != RdataClass.IN:
+    if question.rdclass != RdataClass.IN:
         raise Refused(render(message, Answer(Rcode.REFUSED, authoritative=False), PLAIN_UDP))
-    if asked.rdtype == RdataType.OPT:
+    if question.rdtype == RdataType.OPT:
         raise Refused(_bare(wire, Rcode.FORMERR))
-    if asked.rdtype in _NOT_DATA and asked.rdtype not in TRANSFERS:
+    if question.rdtype in _NOT_DATA and question.rdtype not in TRANSFERS:
         raise Refused(render(message, Answer(Rcode.NOTIMP, authoritative=False), PLAIN_UDP))
-    return Question(message, asked.name, asked.rdtype)
+    return Question(message, question.name, question.rdtype)
 
 
-def render(query: Message, answer: Answer, largest: int) -> bytes:
-    """The answer as it is sent; one longer than `largest` bytes says instead that it was cut, and holds nothing."""
+def render(query: Message, answer: Answer, max_size: int) -> bytes:
+    """Return the answer in wire format; an answer longer than `max_size` bytes is truncated to an empty one."""
     response = begin(query)
     response.set_rcode(answer.rcode)
     if answer.authoritative:
@@ -87,7 +87,7 @@ def render(query: Message, answer: Answer, largest: int) -> bytes:
     response.authority = answer.authority
     response.additional = answer.additional
     try:
-        return response.to_wire(max_size=largest)
+        return response.to_wire(max_size=max_size)
     except dns.exception.TooBig:
         response.answer, response.authority, response.additional = [], [], []
         response.flags |= dns.flags.TC
@@ -95,24 +95,24 @@ def render(query: Message, answer: Answer, largest: int) -> bytes:
 
 
 def begin(query: Message) -> Message:
-    """An empty answer: the question as it was spelt, and EDNS when the client speaks it."""
-    response = dns.message.make_response(query, our_payload=LARGEST_UDP)
+    """Return an empty response: the question with its letter case, and EDNS if the client uses it."""
+    response = dns.message.make_response(query, our_payload=MAX_UDP)
     if query.edns >= 0:
-        response.use_edns(0, query.ednsflags & dns.flags.DO, LARGEST_UDP)
+        response.use_edns(0, query.ednsflags & dns.flags.DO, MAX_UDP)
     return response
 
 
 def refuse(question: Question, rcode: Rcode = Rcode.REFUSED) -> bytes:
-    """An answer with a code and nothing else."""
+    """Return a response with a code and empty sections."""
     return render(question.message, Answer(rcode, authoritative=False), PLAIN_UDP)
 
 
 def failure(wire: bytes) -> bytes:
-    """SERVFAIL for a message that was well-formed."""
+    """Return SERVFAIL for a well-formed message."""
     return _bare(wire, Rcode.SERVFAIL)
 
 
 def _bare(wire: bytes, rcode: Rcode) -> bytes:
-    """A header alone."""
+    """A header without question."""
     number, flags, *_ = HEADER.unpack_from(wire)
-    return HEADER.pack(number, dns.flags.QR | (flags & 0x7900) | rcode, 0, 0, 0, 0)  # opcode and RD as they came
+    return HEADER.pack(number, dns.flags.QR | (flags & 0x7900) | rcode, 0, 0, 0, 0)  # with the query's opcode and RD

@@ -1,4 +1,4 @@
-"""The name server's process: beside the HTTP workers, so that neither's load or end is the other's."""
+"""The name server's process. It is separate from the HTTP workers, to isolate load and crashes from each other."""
 
 import asyncio
 import atexit
@@ -13,27 +13,27 @@ from pathlib import Path
 
 from standalone.dns.server import Server, Sockets
 
-_COUNTS_EVERY = 10.0  # seconds
-_PAUSE = 1.0  # seconds until a process that died is started again
+_COUNTS_INTERVAL = 10.0  # seconds
+_RESTART_DELAY = 1.0  # seconds after a crash
 
 log = logging.getLogger("moonbase.dns")
 
 
 def start(data: Path, listening: Sequence[Sockets]) -> None:
-    """Serve DNS from `data` in a process of its own until this one ends; one that dies is started again."""
+    """Serve DNS from `data` in a separate process until this one exits. The process is restarted after a crash."""
     context = multiprocessing.get_context("spawn")
     ending = threading.Event()
 
-    def keep() -> None:
+    def supervise() -> None:
         while not ending.is_set():
             server = context.Process(target=_run, args=(data, list(listening)), name="dns", daemon=True)
             server.start()
             server.join()
-            if not ending.wait(_PAUSE):
-                log.error("the name server has ended with exit code %s; it is started again", server.exitcode)
+            if not ending.wait(_RESTART_DELAY):
+                log.error("the name server exited with code %s and is restarted", server.exitcode)
 
-    atexit.register(ending.set)  # what ends the process then is multiprocessing, which ends daemons
-    threading.Thread(target=keep, name="dns", daemon=True).start()
+    atexit.register(ending.set)  # multiprocessing ends the daemon process after that
+    threading.Thread(target=supervise, name="dns", daemon=True).start()
 
 
 def _run(data: Path, listening: Sequence[Sockets]) -> None:
@@ -59,13 +59,13 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
     state = open_data(data).database.watch()
     counts = Counts()
     zones, upstream = Zones(state), Upstream()
-    quick, patient = Resolver(zones.find, upstream.known), Resolver(zones.find, upstream.addresses)
-    server = Server(Responder(quick, patient, state, counts.add))
+    cached, blocking = Resolver(zones.find, upstream.cached), Resolver(zones.find, upstream.addresses)
+    server = Server(Responder(cached, blocking, state, counts.add))
     await server.start(listening)
     for _, stream in listening:
-        log.info("answering DNS on %s port %d", *stream.getsockname()[:2])
+        log.info("serving DNS on %s port %d", *stream.getsockname()[:2])
     while not ending.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), _COUNTS_EVERY)
+            await asyncio.wait_for(ending.wait(), _COUNTS_INTERVAL)
         await asyncio.to_thread(counts.store)
     server.close()

@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: a query's whole way, with answers kept for as long as nothing in the store has changed."""
+"""Answers queries in wire format, and caches the answers until the store changes."""
 
 import logging
 from collections import OrderedDict
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 from dns.rcode import Rcode
 
-from chalicelib.luadns.resolver import Pending, Resolver
+from chalicelib.luadns.resolver import LookupRequired, Resolver
 from chalicelib.luadns.zone_data import Ref
 from standalone.dns import messages, transfers
 from standalone.dns.messages import TRANSFERS, Question
 
-_KEPT = 20_000  # answers, of at most 1232 bytes each
+_MAX_CACHED = 20_000  # answers, of at most 1232 bytes each
 
 log = logging.getLogger("moonbase.dns")
 
 
-class Kept(NamedTuple):
-    """An answer without its message id, and the zone that it is from."""
+class CachedReply(NamedTuple):
+    """A reply without its message id, the state of the store that it is from, and its zone."""
 
     state: int
     wire: bytes
@@ -26,62 +26,62 @@ class Kept(NamedTuple):
 
 
 class Responder:
-    """Answers queries. `state` tells a number that moves with every change in the store; `count` notes one answer
-    from a zone.
+    """Answers queries. `state` returns a number that changes with every change of the store; `count` counts one answer
+    of a zone.
 
-    `quick` resolves without asking other servers and raises Pending where it had to; `patient` asks them.
+    The `cached` resolver raises LookupRequired instead of querying other servers; the `blocking` one queries them.
     """
 
     def __init__(
-        self, quick: Resolver, patient: Resolver, state: Callable[[], int], count: Callable[[Ref], None]
+        self, cached: Resolver, blocking: Resolver, state: Callable[[], int], count: Callable[[Ref], None]
     ) -> None:
-        self._quick = quick
-        self._patient = patient
+        self._cached = cached
+        self._blocking = blocking
         self._state = state
         self._count = count
-        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
+        self._cache: OrderedDict[bytes, CachedReply] = OrderedDict()
 
-    def recall(self, wire: bytes) -> bytes | None:
-        """The answer to the same datagram, id apart, if it was given before and still holds. Quick; for one thread."""
-        kept = self._kept.get(wire[2:])
-        if kept is None or kept.state != self._state():
+    def cached_reply(self, wire: bytes) -> bytes | None:
+        """Return the cached reply to the same datagram with another id; None if there is none. Not thread-safe."""
+        cached = self._cache.get(wire[2:])
+        if cached is None or cached.state != self._state():
             return None
-        if kept.zone is not None:
-            self._count(kept.zone)
-        return wire[:2] + kept.wire
+        if cached.zone is not None:
+            self._count(cached.zone)
+        return wire[:2] + cached.wire
 
-    def answer_datagram(self, wire: bytes, patient: bool) -> bytes | None:
-        """Answer what came by UDP; None when it deserves no answer. Raises Pending unless `patient`."""
+    def answer_datagram(self, wire: bytes, blocking: bool) -> bytes | None:
+        """Answer a datagram; None if it gets no answer. Raises LookupRequired unless `blocking`."""
         state = self._state()
         try:
             question = messages.parse(wire)
             if question.rdtype in TRANSFERS:
                 return messages.refuse(question)
-            reply, kept = self._answer(question, question.largest_udp, state, patient)
+            reply, cached = self._answer(question, question.max_udp, state, blocking)
         except messages.Refused as refusal:
             return refusal.reply
-        except Pending:
+        except LookupRequired:
             raise
         except Exception:
             log.exception("a query failed")
             return messages.failure(wire)
-        if kept:
-            self._keep(wire[2:], kept)
+        if cached:
+            self._store(wire[2:], cached)
         return reply
 
-    def answer_stream(self, wire: bytes, peer: str, patient: bool) -> list[bytes]:
-        """Answer what came by TCP from the address `peer`: in one message, or many for a zone transfer; or in none.
+    def answer_stream(self, wire: bytes, peer: str, blocking: bool) -> list[bytes]:
+        """Answer a TCP message from the address `peer`: one message, several for a zone transfer, or none.
 
-        Raises Pending unless `patient`.
+        Raises LookupRequired unless `blocking`.
         """
         try:
             question = messages.parse(wire)
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer)
-            return [self._answer(question, messages.LARGEST_TCP, 0, patient)[0]]
+            return [self._answer(question, messages.MAX_TCP, 0, blocking)[0]]
         except messages.Refused as refusal:
             return [refusal.reply] if refusal.reply else []
-        except Pending:
+        except LookupRequired:
             raise
         except Exception:
             log.exception("a query failed")
@@ -90,20 +90,23 @@ class Responder:
     def _transfer(self, question: Question, peer: str) -> list[bytes]:
         if not transfers.allowed(peer):
             return [messages.refuse(question)]
-        zone = self._quick.find_zone(question.name)
+        zone = self._cached.find_zone(question.name)
         if zone is None or zone.origin != question.name:
             return [messages.refuse(question, Rcode.NOTAUTH)]
         return transfers.transfer(question, zone)
 
-    def _answer(self, question: Question, largest: int, state: int, patient: bool) -> tuple[bytes, Kept | None]:
-        answer = (self._patient if patient else self._quick).resolve(question.name, question.rdtype)
-        reply = messages.render(question.message, answer, largest)
+    def _answer(
+        self, question: Question, max_size: int, state: int, blocking: bool
+    ) -> tuple[bytes, CachedReply | None]:
+        answer = (self._blocking if blocking else self._cached).resolve(question.name, question.rdtype)
+        reply = messages.render(question.message, answer, max_size)
         if answer.zone is not None:
             self._count(answer.zone.ref)
-        kept = None if answer.passing else Kept(state, reply[2:], answer.zone.ref if answer.zone else None)
-        return reply, kept
+        if answer.volatile:
+            return reply, None
+        return reply, CachedReply(state, reply[2:], answer.zone.ref if answer.zone else None)
 
-    def _keep(self, key: bytes, kept: Kept) -> None:
-        self._kept[key] = kept
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+    def _store(self, key: bytes, reply: CachedReply) -> None:
+        self._cache[key] = reply
+        while len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)

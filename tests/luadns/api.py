@@ -1,4 +1,4 @@
-"""A client of LuaDNS' API, and its refusals."""
+"""A client of LuaDNS' API, and helpers for its errors."""
 
 import base64
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from tests.client import Client, Reply
 
 
 def basic(user: str, secret: str) -> str:
-    """The Authorization header of HTTP Basic."""
+    """Return the Authorization header of HTTP Basic."""
     return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
 class LuaDns:
-    """One key's way into the API."""
+    """An API client with one key."""
 
     def __init__(self, client: Client, email: str, secret: str) -> None:
         self.client = client
@@ -26,26 +26,26 @@ class LuaDns:
         return self.client.request(method, f"/v1{path}", json=json, headers={**self.headers, **headers}, **more)
 
     def get(self, path: str, **more: Any) -> Any:
-        """What is there; it must be."""
-        return self._good(self("GET", path, **more))
+        """Return the body of a GET, which must succeed."""
+        return self._json(self("GET", path, **more))
 
     def make(self, path: str, json: Any) -> Any:
-        """What a POST makes; it must."""
-        return self._good(self("POST", path, json))
+        """Return the body of a POST, which must succeed."""
+        return self._json(self("POST", path, json))
 
     def zone(self, name: str = "example.com") -> int:
-        """A new zone's id."""
+        """Create a zone and return its id."""
         return int(self.make("/zones", {"name": name})["id"])
 
     def record(self, zone: int, name: str, type: str, content: str, **more: Any) -> dict[str, Any]:
-        """A new record."""
+        """Create a record and return it."""
         made: dict[str, Any] = self.make(
             f"/zones/{zone}/records", {"name": name, "type": type, "content": content, **more}
         )
         return made
 
     def own(self, zone: int) -> list[tuple[str, str, str]]:
-        """Name, type and content of a zone's records, but for those that every zone has."""
+        """Name, type and content of a zone's records, except the SOA and NS records of every zone."""
         listed = self.get(f"/zones/{zone}/records")
         rows = [(row["name"], row["type"], row["content"]) for row in listed]
         assert [type for _, type, _ in rows[:3]] == ["SOA", "NS", "NS"]
@@ -56,30 +56,30 @@ class LuaDns:
         return int(self.get(f"/zones/{zone}/records")[0]["content"].split()[2])
 
     @staticmethod
-    def _good(reply: Reply) -> Any:
+    def _json(reply: Reply) -> Any:
         assert reply.status == 200, reply.body
         return reply.json
 
 
 def key_for(client: Client, account: Account, scope: str | None = None) -> LuaDns:
-    """A new key of an account that may use the API."""
+    """Enable the API for an account and return a client with a new key."""
     accounts.switch(account, "luadns_enabled", True)
     return LuaDns(client, account.email, credentials.create(account, "luadns", scope=scope)[1])
 
 
 def stored() -> list[dict[str, Any]]:
-    """Everything in LuaDNS' table."""
+    """All items in LuaDNS' table."""
     return sorted((item.to_simple_dict() for item in LuaDnsItem.scan()), key=lambda item: (item["pk"], item["sk"]))
 
 
-def refused(reply: Reply, *problems: dict[str, Any]) -> None:
-    """That a reply is a 400 with just these problems, as a client that wants an object gets it."""
+def assert_invalid(reply: Reply, *problems: dict[str, Any]) -> None:
+    """Assert that a reply is a 400 with exactly these problems, in the envelope for other than the official clients."""
     assert (reply.status, reply.json["status"], reply.json["errors"]) == (400, "Bad Request", list(problems))
     assert list(reply.json) == ["status", "request_id", "message", "errors"]
 
 
-def wrong(field: str, message: str, classification: str | None = None) -> dict[str, Any]:
-    """One problem, as it is shown."""
+def problem(field: str, message: str, classification: str | None = None) -> dict[str, Any]:
+    """One problem of a 400, as JSON."""
     shown: dict[str, Any] = {"fieldNames": [field]}
     if classification:
         shown["classification"] = classification

@@ -1,4 +1,4 @@
-"""Fixtures of the LuaDNS tests: Alice's key and her zone."""
+"""Fixtures for the LuaDNS tests: Alice's key and her zone."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.luadns.api import LuaDns, key_for
 
 @pytest.fixture
 def dns(client: Client, alice: Account) -> LuaDns:
-    """Alice's key for everything."""
+    """A client with a key of Alice's that has no scope."""
     return key_for(client, alice)
 
 

@@ -1,4 +1,4 @@
-"""A running server with its name server, and what an administrator and a client do with it."""
+"""A running server with its name server, and helpers to call both."""
 
 import base64
 import json
@@ -33,20 +33,20 @@ class Served:
             return json.load(answer)
 
     def zone(self, name: str, *records: tuple[str, str, str]) -> int:
-        """Make a zone with records (name, type, content); returns its id."""
+        """Create a zone with records (name, type, content); returns its id."""
         rows = [{"name": name, "type": type, "content": content} for name, type, content in records]
         zone_id: int = self.call("POST", "/zones", {"name": name, "records": rows})["id"]
         return zone_id
 
     def dig(self, *arguments: str) -> str:
-        """What Debian's dig prints."""
+        """Return the output of Debian's dig."""
         command = ["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=4", "+time=5", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
 @contextmanager
 def served(data: Path, *options: str) -> Iterator[Served]:
-    """Serve `data` with Alice's account on it."""
+    """Create Alice's account in `data` and serve it."""
     moonbase(data, "user", "create", "alice", "--email", EMAIL)
     moonbase(data, "luadns", "enable", "alice")
     key = moonbase(data, "key", "create", "alice", "--service", "luadns")["key"]

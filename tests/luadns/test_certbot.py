@@ -1,4 +1,4 @@
-"""certbot with its LuaDNS plugin gets a certificate from pebble, whose challenge our name server answers."""
+"""certbot's LuaDNS plugin gets a certificate from pebble with a DNS challenge on our name server."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from tests.servers import MOONBASE, free_port, wait_for
 
 CERTBOT = MOONBASE.parent / ".venv-clients" / "bin" / "certbot"
 
-# lexicon has no option for the address of the API.
-POINTED_AT_US = """
+# lexicon has no option for the API's URL.
+SITECUSTOMIZE = """
 import os
 from lexicon._private.providers.luadns import Provider
 
-made = Provider.__init__
+original = Provider.__init__
 
-def make(self, config):
-    made(self, config)
+def patched(self, config):
+    original(self, config)
     self.api_endpoint = os.environ["LUADNS_URL"]
 
-Provider.__init__ = make
+Provider.__init__ = patched
 """
 
 
@@ -42,13 +42,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1, signed by itself, with its key in the same file."""
-    key, moment = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pebble")])
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(moment - timedelta(hours=1))
-        .not_valid_after(moment + timedelta(days=1))
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -57,13 +57,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path = tmp_path_factory.mktemp("tls") / "pebble.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
     return path
 
 
 @pytest.fixture(scope="module")
 def directory(server: Served, certificate: Path) -> Iterator[str]:
-    """The address of a pebble that asks our name server."""
+    """The directory URL of a pebble that uses our name server."""
     port = free_port()
     config = {
         "listenAddress": f"127.0.0.1:{port}",
@@ -91,7 +91,7 @@ def certbot(
     server: Served, directory: str, certificate: Path, home: Path, key: str, *domains: str
 ) -> "subprocess.CompletedProcess[str]":
     assert CERTBOT.exists(), "make clients"
-    (home / "sitecustomize.py").write_text(POINTED_AT_US)
+    (home / "sitecustomize.py").write_text(SITECUSTOMIZE)
     credentials = home / "credentials.ini"
     credentials.touch(0o600)
     credentials.write_text(f"dns_luadns_email = {EMAIL}\ndns_luadns_token = {key}\n")
@@ -114,7 +114,7 @@ def certbot(
     )
 
 
-def test_it_gets_a_certificate_for_a_zone_a_name_and_a_wildcard_and_cleans_up(
+def test_certbot_gets_a_certificate_for_apex_name_and_wildcard_and_removes_its_records(
     server: Served, directory: str, certificate: Path, tmp_path: Path
 ) -> None:
     zone_id = server.zone("example.com")
@@ -130,14 +130,14 @@ def test_it_gets_a_certificate_for_a_zone_a_name_and_a_wildcard_and_cleans_up(
     assert [record["id"] for record in after] == [record["id"] for record in before]
 
 
-def test_it_says_that_a_key_is_wrong(server: Served, directory: str, certificate: Path, tmp_path: Path) -> None:
+def test_certbot_reports_an_invalid_key(server: Served, directory: str, certificate: Path, tmp_path: Path) -> None:
     done = certbot(server, directory, certificate, tmp_path, "nonsense", "www.example.net")
     assert done.returncode == 1
     assert "401 Client Error: Unauthorized" in done.stderr + done.stdout
     assert "(Are your email and API token values correct?)" in done.stderr + done.stdout
 
 
-def test_it_says_that_there_is_no_such_zone(server: Served, directory: str, certificate: Path, tmp_path: Path) -> None:
+def test_certbot_reports_a_missing_zone(server: Served, directory: str, certificate: Path, tmp_path: Path) -> None:
     done = certbot(server, directory, certificate, tmp_path, server.key, "www.example.net")
     assert done.returncode == 1
     assert "Unable to determine zone identifier for www.example.net" in done.stderr + done.stdout

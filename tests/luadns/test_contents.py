@@ -1,4 +1,4 @@
-"""Contents and names of any shape: taken or refused, and nothing else."""
+"""Contents and names of any shape are accepted or rejected with ValueError."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ TEXT = st.text(max_size=80) | st.lists(WORDS, max_size=8).map(" ".join) | st.lis
 
 
 def outcome(call: Callable[..., str], *arguments: str) -> tuple[str | None, str | None]:
-    """What came back, or why nothing did; any other exception is a mistake of ours."""
+    """The result or the text of the ValueError; any other exception fails the test."""
     try:
         return call(*arguments), None
     except ValueError as error:
@@ -47,32 +47,32 @@ def outcome(call: Callable[..., str], *arguments: str) -> tuple[str | None, str 
 
 @pytest.mark.parametrize("type", sorted(contents.TYPES))
 @given(content=TEXT)
-def test_any_content_is_taken_or_refused(type: str, content: str) -> None:
-    meaning, refusal = outcome(contents.canonical, type, content)
-    assert bool(meaning) != bool(refusal)
-    if meaning and type == "SOA":
+def test_any_content_is_accepted_or_rejected(type: str, content: str) -> None:
+    canonical, error = outcome(contents.canonical, type, content)
+    assert bool(canonical) != bool(error)
+    if canonical and type == "SOA":
         assert contents.canonical(type, contents.with_serial(content, 4_294_967_295))
 
 
 @given(text=TEXT | st.text(alphabet="aÜ*_-./@\u3002\u00ad", max_size=20))
-def test_any_name_is_made_absolute_in_its_zone_or_refused(text: str) -> None:
-    name, refusal = outcome(names.record_name, text, "example.com")
-    assert bool(name) != bool(refusal)
+def test_any_name_becomes_absolute_in_its_zone_or_is_rejected(text: str) -> None:
+    name, error = outcome(names.record_name, text, "example.com")
+    assert bool(name) != bool(error)
     if name:
         assert f".{name.lower()}".endswith(".example.com.")
         assert names.record_name(name, "example.com") == name
 
 
 @given(text=TEXT)
-def test_any_zone_name_is_refused_or_stays_as_it_becomes(text: str) -> None:
-    name, refusal = outcome(names.zone_name, text)
-    assert refusal in (None, "invalid name")
+def test_any_zone_name_is_rejected_or_its_normal_form_is_stable(text: str) -> None:
+    name, error = outcome(names.zone_name, text)
+    assert error in (None, "invalid name")
     if name:
         assert names.zone_name(f"{name.upper()}.") == name
 
 
 @given(text=st.text(min_size=1))
-def test_every_text_is_a_txt_record_of_these_bytes_unless_it_is_quoted(text: str) -> None:
+def test_unquoted_text_is_a_txt_record_of_the_same_bytes(text: str) -> None:
     if text.lstrip().startswith('"'):
         return
     assert b"".join(presentation.strings_of(text)) == text.encode()
@@ -91,5 +91,5 @@ def test_every_text_is_a_txt_record_of_these_bytes_unless_it_is_quoted(text: str
         ('""', [b""]),
     ],
 )
-def test_quoted_strings_are_told_from_raw_text(content: str, strings: list[bytes]) -> None:
+def test_quoted_strings_are_distinguished_from_raw_text(content: str, strings: list[bytes]) -> None:
     assert presentation.strings_of(content) == strings

@@ -1,4 +1,4 @@
-"""The name server beside the HTTP workers, asked by Debian's dig and by whoever sends nonsense."""
+"""The name server of a running server, queried with Debian's dig and with malformed messages."""
 
 import os
 import random
@@ -37,13 +37,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def lines(text: str) -> list[str]:
-    """What dig prints, a blank between the fields, without comments."""
+    """The output of dig without comments, with one blank between fields."""
     return [re.sub(r"\s+", " ", line) for line in text.splitlines() if line and not line.startswith(";")]
 
 
-def test_a_record_is_there_when_the_api_has_returned_it_and_gone_when_it_was_deleted(server: Served) -> None:
+def test_a_record_resolves_once_the_api_has_created_it_and_not_after_deletion(server: Served) -> None:
     zone_id = server.zone("fresh.test")
-    assert server.dig("new.fresh.test", "A", "+short") == ""  # noted as absent, as a cache would
+    assert server.dig("new.fresh.test", "A", "+short") == ""  # the absence is cached now
     for number in range(1, 10):
         row = {"name": "new", "type": "A", "content": f"192.0.2.{number}"}
         record = server.call("POST", f"/zones/{zone_id}/records", row)
@@ -52,7 +52,7 @@ def test_a_record_is_there_when_the_api_has_returned_it_and_gone_when_it_was_del
         assert server.dig("new.fresh.test", "A", "+short") == ""
 
 
-def test_a_zone_is_there_when_it_was_made_and_gone_when_it_was_deleted(server: Served) -> None:
+def test_a_zone_is_served_after_creation_and_not_after_deletion(server: Served) -> None:
     assert "status: REFUSED" in server.dig("gone.test", "SOA")
     zone_id = server.zone("gone.test")
     assert "status: NOERROR" in server.dig("gone.test", "SOA")
@@ -61,7 +61,7 @@ def test_a_zone_is_there_when_it_was_made_and_gone_when_it_was_deleted(server: S
     assert "status: REFUSED" in server.dig("gone.test", "SOA")
 
 
-def test_the_serial_is_the_one_that_the_api_shows(server: Served) -> None:
+def test_the_soa_has_the_serial_of_the_api(server: Served) -> None:
     zone_id = server.zone("serial.test")
     for number in range(3):
         server.call("POST", f"/zones/{zone_id}/records", {"name": "x", "type": "TXT", "content": str(number)})
@@ -69,7 +69,7 @@ def test_the_serial_is_the_one_that_the_api_shows(server: Served) -> None:
         assert server.dig("serial.test", "SOA", "+short").strip() == soa["content"]
 
 
-def test_dig_sees_what_an_authoritative_server_says(server: Served) -> None:
+def test_dig_gets_authoritative_answers(server: Served) -> None:
     answer = server.dig("alias.example.com", "A")
     assert "flags: qr aa rd; QUERY: 1, ANSWER: 2" in answer
     assert lines(answer) == [
@@ -83,30 +83,30 @@ def test_dig_sees_what_an_authoritative_server_says(server: Served) -> None:
     assert "flags: qr rd; QUERY: 1, ANSWER: 0, AUTHORITY: 1" in server.dig("x.sub.example.com")
 
 
-def test_what_is_too_long_for_udp_comes_by_tcp(server: Served) -> None:
+def test_an_answer_too_long_for_udp_comes_by_tcp(server: Served) -> None:
     answer = server.dig("large.example.com", "TXT")
     assert "Truncated, retrying in TCP mode." in answer
     assert answer.count("x" * 255) == 11
     assert "flags: qr aa tc rd; QUERY: 1, ANSWER: 0" in server.dig("large.example.com", "TXT", "+ignore")
 
 
-def test_any_is_answered_with_little(server: Served) -> None:
+def test_any_gets_a_short_answer(server: Served) -> None:
     assert "ANSWER: 2, AUTHORITY: 0" in server.dig("example.com", "ANY", "+notcp")  # the NS records
 
 
-def test_edns_is_spoken_in_version_0_and_only_with_those_who_do(server: Served) -> None:
+def test_edns_version_0_is_used_only_with_clients_that_use_it(server: Served) -> None:
     assert "; EDNS: version: 0, flags:; udp: 1232" in server.dig("www.example.com", "+edns=0", "+nocookie")
     assert "status: BADVERS" in server.dig("www.example.com", "+edns=1", "+noednsneg")
     assert "EDNS" not in server.dig("www.example.com", "+noedns")
 
 
-def test_other_classes_and_operations_are_refused(server: Served) -> None:
+def test_other_classes_and_opcodes_are_refused(server: Served) -> None:
     assert "status: REFUSED" in server.dig("version.bind", "CH", "TXT")
     assert "status: NOTIMP" in server.dig("example.com", "+opcode=NOTIFY")
     assert "status: NOTIMP" in server.dig("example.com", "MAILB")
 
 
-def test_a_zone_is_transferred_to_whom_the_settings_name(server: Served) -> None:
+def test_a_zone_is_transferred_to_configured_addresses_only(server: Served) -> None:
     assert "Transfer failed." in server.dig("example.com", "AXFR")
     rows = lines(server.dig("example.com", "AXFR", "-b", "127.0.0.2"))
     assert rows[0] == rows[-1]
@@ -126,7 +126,7 @@ def test_a_large_zone_is_transferred_in_many_messages(server: Served) -> None:
     assert "status: NXDOMAIN" in server.dig("n400.many.test", "TXT")
 
 
-def test_questions_are_counted_at_their_zone(server: Served) -> None:
+def test_questions_are_counted_per_zone(server: Served) -> None:
     zone_id = server.zone("counted.test")
     for _ in range(5):
         server.dig("counted.test", "NS")
@@ -137,12 +137,12 @@ def test_questions_are_counted_at_their_zone(server: Served) -> None:
 
 
 def ask(server: Served, wire: bytes) -> bytes | None:
-    """Send a datagram; None when nothing comes back."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(0.2)
-        asking.sendto(wire, ("127.0.0.1", server.dns_port))
+    """Send a datagram and return the answer; None if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client_socket:
+        client_socket.settimeout(0.2)
+        client_socket.sendto(wire, ("127.0.0.1", server.dns_port))
         try:
-            return asking.recv(65535)
+            return client_socket.recv(65535)
         except TimeoutError:
             return None
 
@@ -159,7 +159,7 @@ QUESTION = b"\3www\7example\3com\0\0\1\0\1"
     ],
     ids=["empty", "short", "answer"],
 )
-def test_what_is_no_query_is_not_answered(server: Served, wire: bytes) -> None:
+def test_a_message_that_is_not_a_query_gets_no_answer(server: Served, wire: bytes) -> None:
     assert ask(server, wire) is None
 
 
@@ -169,33 +169,33 @@ def test_what_is_no_query_is_not_answered(server: Served, wire: bytes) -> None:
         b"\0\0\0\0\0\0\0\0",
         b"\0\2\0\0\0\0\0\0" + QUESTION * 2,
         b"\0\1\0\0\0\0\0\0\3www",
-        b"\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1",  # a name that leads to itself
+        b"\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1",  # a compression pointer to itself
         b"\0\1\0\0\0\0\0\0" + QUESTION + b"trailing",
         b"\0\1\0\0\0\0\xff\xff" + QUESTION,
-        b"\0\1\0\0\0\0\0\1" + QUESTION + b"\0\0\x29\x04\xd0\0\0\0\0\0\4\0\3\0\xff",  # an option beyond its record
+        b"\0\1\0\0\0\0\0\1" + QUESTION + b"\0\0\x29\x04\xd0\0\0\0\0\0\4\0\3\0\xff",  # an option longer than its record
     ],
     ids=["no question", "two questions", "cut", "loop", "trailing", "counts", "options"],
 )
-def test_a_malformed_query_is_told_so_in_a_header_alone(server: Served, rest: bytes) -> None:
+def test_a_malformed_query_gets_formerr_in_a_bare_header(server: Served, rest: bytes) -> None:
     answer = ask(server, b"\x12\x34\1\0" + rest)
     assert answer is not None
     number, flags, *counts = struct.unpack("!6H", answer)
     assert (number, flags, counts) == (0x1234, 0x8101, [0, 0, 0, 0])
 
 
-def test_noise_gets_no_more_bytes_than_it_sent(server: Served) -> None:
+def test_an_answer_to_noise_is_not_longer_than_the_noise(server: Served) -> None:
     noise = random.Random(7)
     for _ in range(150):
         length = noise.randrange(60)
         wire = noise.randbytes(2) + b"\0\0\0\1\0\0\0\0\0" + noise.randbytes(1) + noise.randbytes(length)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(5)
-            asking.sendto(wire, ("127.0.0.1", server.dns_port))
-            assert len(asking.recv(65535)) <= len(wire)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client_socket:
+            client_socket.settimeout(5)
+            client_socket.sendto(wire, ("127.0.0.1", server.dns_port))
+            assert len(client_socket.recv(65535)) <= len(wire)
     assert server.dig("www.example.com", "A", "+short") == "192.0.2.1\n"
 
 
-def test_connections_that_say_nothing_do_not_stop_others(server: Served) -> None:
+def test_idle_connections_do_not_block_others(server: Served) -> None:
     silent = [socket.create_connection(("127.0.0.1", server.dns_port)) for _ in range(100)]
     try:
         assert server.dig("www.example.com", "A", "+tcp", "+short") == "192.0.2.1\n"
@@ -204,7 +204,7 @@ def test_connections_that_say_nothing_do_not_stop_others(server: Served) -> None
             connection.close()
 
 
-def test_one_connection_may_ask_many_things(server: Served) -> None:
+def test_one_connection_can_send_many_queries(server: Served) -> None:
     query = b"\0\1\1\0\0\1\0\0\0\0\0\0" + QUESTION
     with socket.create_connection(("127.0.0.1", server.dns_port), timeout=5) as connection:
         connection.sendall((len(query).to_bytes(2) + query) * 20)
@@ -213,29 +213,29 @@ def test_one_connection_may_ask_many_things(server: Served) -> None:
     assert {answer[-4:] for answer in answers} == {bytes([192, 0, 2, 1])}
 
 
-def test_many_may_ask_at_once(server: Served) -> None:
+def test_concurrent_queries_are_answered(server: Served) -> None:
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: server.dig("www.example.com", "A", "+short"), range(64)))
     assert set(found) == {"192.0.2.1\n"}
 
 
-def test_targets_that_nobody_resolves_keep_nobody_else_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolvable_alias_targets_do_not_delay_other_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MOONBASE_LUADNS_FORWARDERS", f"127.0.0.1:{silent.getsockname()[1]}")
         with served(tmp_path / "data", "--workers", "1") as server:
             dead = [(f"dead{number}", "ALIAS", f"x{number}.elsewhere.test.") for number in range(40)]
             server.zone("example.com", ("www", "A", "192.0.2.1"), *dead)
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client_socket:
                 for number in range(40):
                     name = f"dead{number}".encode()
                     question = bytes([len(name)]) + name + b"\7example\3com\0\0\1\0\1"
-                    asking.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + question, ("127.0.0.1", server.dns_port))
+                    client_socket.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + question, ("127.0.0.1", server.dns_port))
                 assert server.dig("www.example.com", "A", "+short", "+time=1") == "192.0.2.1\n"
             assert "status: SERVFAIL" in server.dig("dead1.example.com", "A", "+time=10")
 
 
-def test_it_comes_back_when_it_was_killed_and_goes_when_the_server_goes(tmp_path: Path) -> None:
+def test_the_name_server_is_restarted_after_a_crash_and_ends_with_its_parent(tmp_path: Path) -> None:
     with served(tmp_path / "data") as server:
         server.zone("example.com", ("www", "A", "192.0.2.1"))
         process = name_server_of(server)
@@ -243,15 +243,14 @@ def test_it_comes_back_when_it_was_killed_and_goes_when_the_server_goes(tmp_path
         deadline = time.monotonic() + 20
         while name_server_of(server) in (0, process) and time.monotonic() < deadline:
             time.sleep(0.1)
-        asked = server.dig("www.example.com", "A", "+short", "+tries=10")
-        assert asked == "192.0.2.1\n"
+        assert server.dig("www.example.com", "A", "+short", "+tries=10") == "192.0.2.1\n"
         process = name_server_of(server)
         server.server.kill()
-        assert ends(process, 20)
+        assert exits(process, 20)
 
 
-def ends(process: int, seconds: float) -> bool:
-    """Whether a process ends by itself in time."""
+def exits(process: int, seconds: float) -> bool:
+    """Whether a process exits within `seconds`."""
     deadline = time.monotonic() + seconds
     while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -259,27 +258,27 @@ def ends(process: int, seconds: float) -> bool:
 
 
 def name_server_of(server: Served) -> int:
-    """The child process that has the server's DNS port open; 0 when there is none."""
+    """The pid of the child process that has the server's DNS port open; 0 if there is none."""
     parent = Path(f"/proc/{server.server.process.pid}/task")
     children = " ".join((thread / "children").read_text() for thread in parent.iterdir())
-    return next((int(child) for child in children.split() if has_port(child, server.dns_port)), 0)
+    return next((int(child) for child in children.split() if has_udp_port(child, server.dns_port)), 0)
 
 
-def has_port(process: str, port: int) -> bool:
+def has_udp_port(process: str, port: int) -> bool:
     rows = [row.split() for row in Path("/proc/net/udp").read_text().splitlines()[1:]]
-    wanted = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}")}
-    with suppress(OSError):  # it has just ended
-        return any(str(link.readlink()) in wanted for link in Path(f"/proc/{process}/fd").iterdir())
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}")}
+    with suppress(OSError):  # the process has just exited
+        return any(str(link.readlink()) in sockets for link in Path(f"/proc/{process}/fd").iterdir())
     return False
 
 
-def test_without_a_port_nobody_answers_and_zones_are_not_synced(tmp_path: Path) -> None:
+def test_without_a_dns_port_zones_are_not_synced(tmp_path: Path) -> None:
     with served(tmp_path / "data", "--dns-port", "0") as server:
         zone_id = server.zone("example.com")
         assert server.call("GET", f"/zones/{zone_id}")["synced"] is False
 
 
-def test_a_dns_port_in_use_is_told_in_one_line(server: Served, tmp_path: Path) -> None:
+def test_a_dns_port_in_use_is_a_one_line_error(server: Served, tmp_path: Path) -> None:
     moonbase(tmp_path / "data", "user", "create", "bob", "--email", "bob@example.org")
     options = ["--data", str(tmp_path / "data"), "serve", "--port", "0", "--dns-port", str(server.dns_port)]
     done = subprocess.run([sys.executable, str(MOONBASE), *options], capture_output=True, text=True, timeout=30)

@@ -1,4 +1,4 @@
-"""What requests cost in AWS calls, equal in an empty zone and in one of 300 records."""
+"""The AWS calls of each request, equal for an empty zone and for one of 300 records."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ pytestmark = embedded_only
 
 @pytest.fixture(params=[0, 300])
 def zone(request: pytest.FixtureRequest, dns: LuaDns) -> int:
-    """A zone with so many records beside its own."""
+    """A zone with this many records in addition to its SOA and NS records."""
     zone = dns.zone()
     records = [{"name": f"h{n}", "type": "A", "content": "192.0.2.1"} for n in range(request.param)]
     dns.make(f"/zones/{zone}/records/create_many", records)
@@ -41,7 +41,7 @@ def record(dns: LuaDns, zone: int) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("rate", [0, 1200])
-def test_a_read_costs_three_calls_at_most(
+def test_a_read_costs_at_most_three_calls(
     dns: LuaDns, zone: int, record: dict[str, Any], calls: list[str], path: str, reads: list[str], rate: int
 ) -> None:
     target, _, query = path.format(zone=zone, record=record["id"]).partition("?")
@@ -51,7 +51,7 @@ def test_a_read_costs_three_calls_at_most(
     assert calls == [*AUTH, *reads]
 
 
-def test_a_new_record_costs_five_calls_by_its_whole_name_and_six_by_a_relative_one(
+def test_a_new_record_costs_five_calls_with_an_absolute_name_and_six_with_a_relative_one(
     dns: LuaDns, zone: int, calls: list[str]
 ) -> None:
     calls.clear()
@@ -62,7 +62,7 @@ def test_a_new_record_costs_five_calls_by_its_whole_name_and_six_by_a_relative_o
     assert calls == [*AUTH, "BatchGetItem", "UpdateItem", "BatchGetItem", CHANGE]
 
 
-def test_a_change_or_deletion_of_a_record_costs_five_calls(
+def test_an_update_or_deletion_of_a_record_costs_five_calls(
     dns: LuaDns, zone: int, record: dict[str, Any], calls: list[str]
 ) -> None:
     path = f"/zones/{zone}/records/{record['id']}"
@@ -85,15 +85,13 @@ def test_a_new_zone_costs_seven_calls(dns: LuaDns, zone: int, calls: list[str]) 
     assert calls == [*AUTH, "BatchGetItem", "Query", "UpdateItem", "UpdateItem", CHANGE]
 
 
-def test_what_is_refused_by_itself_costs_nothing_more(dns: LuaDns, zone: int, calls: list[str]) -> None:
+def test_an_invalid_record_costs_only_the_authentication_calls(dns: LuaDns, zone: int, calls: list[str]) -> None:
     calls.clear()
     assert dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A"}).status == 400
     assert calls == AUTH
 
 
-def test_a_zone_of_more_than_a_megabyte_costs_a_call_per_megabyte_more(
-    dns: LuaDns, zone: int, calls: list[str]
-) -> None:
+def test_a_large_zone_costs_one_query_per_megabyte(dns: LuaDns, zone: int, calls: list[str]) -> None:
     texts = [{"name": f"t{n}", "type": "TXT", "content": f"{n:05}" * 10_000} for n in range(42)]
     for start in range(0, 42, 21):
         dns.make(f"/zones/{zone}/records/create_many", texts[start : start + 21])

@@ -1,4 +1,4 @@
-"""What an administrator does with zones at the command line, beside a running server or without one."""
+"""`moonbase luadns export`, `import` and `sync`, with and without a running server."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def run(server: Served, *arguments: str, **more: Any) -> "subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
 
 
-def test_a_zone_goes_out_and_comes_in(server: Served, tmp_path: Path) -> None:
+def test_a_zone_is_exported_and_imported(server: Served, tmp_path: Path) -> None:
     server.zone("out.test", ("www", "A", "192.0.2.1"), ("", "ALIAS", "www.out.test."))
     server.zone("in.test", ("old", "A", "192.0.2.9"))
     printed = run(server, "export", "OUT.test.")
@@ -47,7 +47,7 @@ def test_a_zone_goes_out_and_comes_in(server: Served, tmp_path: Path) -> None:
     assert server.dig("old.in.test", "A", "+short") == ""
 
 
-def test_what_is_wrong_is_told_in_one_line(server: Served, tmp_path: Path) -> None:
+def test_errors_are_one_line(server: Served, tmp_path: Path) -> None:
     server.zone("wrong.test")
     file = tmp_path / "wrong.zone"
     file.write_text("fine A 192.0.2.1\n\nwrong A 192.0.2\n")
@@ -58,7 +58,7 @@ def test_what_is_wrong_is_told_in_one_line(server: Served, tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (1, "moonbase: There is no zone nosuch.test.\n")
 
 
-def test_on_one_machine_there_is_nothing_to_sync(server: Served) -> None:
+def test_sync_is_an_error_with_the_embedded_name_server(server: Served) -> None:
     server.zone("sync.test")
     done = run(server, "sync", "sync.test")
     message = "moonbase: There is nothing to sync: a name server of ours reads the store itself.\n"
@@ -66,13 +66,13 @@ def test_on_one_machine_there_is_nothing_to_sync(server: Served) -> None:
 
 
 def call(command: str, *arguments: str) -> Any:
-    """Run a command in this process, on the tables that the test has."""
-    made: Callable[..., Any] = luadns.commands[command].main
-    return made(list(arguments), standalone_mode=False, obj={"as_json": True})
+    """Run a command in this process, on the test's tables."""
+    main: Callable[..., Any] = luadns.commands[command].main
+    return main(list(arguments), standalone_mode=False, obj={"as_json": True})
 
 
 @moto_only
-def test_at_route_53_sync_puts_right_what_was_changed_by_hand(dns: LuaDns) -> None:
+def test_sync_overwrites_manual_changes_at_route_53(dns: LuaDns) -> None:
     with settings.override(luadns_engine="route53"):
         zone = dns.zone()
         dns.record(zone, "www.example.com.", "A", "192.0.2.1")

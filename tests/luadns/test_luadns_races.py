@@ -1,4 +1,4 @@
-"""Writers at once: none fails, none is lost, and no rule is broken between two of them."""
+"""Concurrent writers: every change succeeds, none is lost, and no rule is violated between two of them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from tests.client import Client
 from tests.luadns.api import LuaDns, key_for
 from tests.worlds import embedded_only
 
-pytestmark = embedded_only  # moto's tables break when threads share them
+pytestmark = embedded_only  # moto's tables are not thread-safe
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def pool(aws: None) -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def consistent(zone: int) -> None:
-    """That nodes and records tell the same."""
+def assert_consistent(zone: int) -> None:
+    """Assert that nodes and records have the same content."""
     items = list(LuaDnsItem.scan())
     by_record = {
         (int(item.id), item.type, item.content, int(item.ttl), item.name.lower())
@@ -52,14 +52,14 @@ def test_eight_writers_of_one_zone_all_succeed(dns: LuaDns, zone: int, pool: Thr
     assert len({tag for _, tag in replies}) == 64
     assert dns.get(f"/zones/{zone}")["records_count"] == 67
     assert dns.serial(zone) >= start + 64
-    consistent(zone)
+    assert_consistent(zone)
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [(("A", "192.0.2.1"), ("A", "192.0.2.1")), (("CNAME", "a.example."), ("A", "192.0.2.1"))],
 )
-def test_of_two_that_cannot_be_together_one_is_made(
+def test_only_one_of_two_conflicting_records_is_created(
     dns: LuaDns, zone: int, pool: ThreadPoolExecutor, first: tuple[str, str], second: tuple[str, str]
 ) -> None:
     def write(number: int) -> int:
@@ -67,7 +67,7 @@ def test_of_two_that_cannot_be_together_one_is_made(
         return dns("POST", f"/zones/{zone}/records", {"name": "www", "type": type, "content": content}).status
 
     assert sorted(pool.map(write, range(16))) == [200] + [400] * 15
-    consistent(zone)
+    assert_consistent(zone)
 
 
 def test_large_and_small_changes_mix(dns: LuaDns, zone: int, pool: ThreadPoolExecutor) -> None:
@@ -89,12 +89,10 @@ def test_large_and_small_changes_mix(dns: LuaDns, zone: int, pool: ThreadPoolExe
     assert set(writers) == {200}
     assert set().union(*readers) <= {100}, "a reader saw a part of a change"
     assert dns.get(f"/zones/{zone}")["records_count"] == 3 + 28 + 400
-    consistent(zone)
+    assert_consistent(zone)
 
 
-def test_of_many_who_bind_their_change_to_one_state_one_succeeds(
-    dns: LuaDns, zone: int, pool: ThreadPoolExecutor
-) -> None:
+def test_only_one_change_with_the_same_if_match_succeeds(dns: LuaDns, zone: int, pool: ThreadPoolExecutor) -> None:
     tag = str(dns("GET", f"/zones/{zone}").header("etag"))
 
     def write(number: int) -> int:
@@ -104,7 +102,9 @@ def test_of_many_who_bind_their_change_to_one_state_one_succeeds(
     assert sorted(pool.map(write, range(16))) == [200] + [412] * 15
 
 
-def test_a_zone_name_goes_to_one_of_many(client: Client, dns: LuaDns, bob: Account, pool: ThreadPoolExecutor) -> None:
+def test_only_one_request_can_claim_a_zone_name(
+    client: Client, dns: LuaDns, bob: Account, pool: ThreadPoolExecutor
+) -> None:
     other = key_for(client, bob)
     replies = pool.map(lambda n: (dns, other)[n % 2]("POST", "/zones", {"name": "example.com"}).status, range(16))
     assert sorted(replies) == [200] + [403] * 15

@@ -1,4 +1,4 @@
-"""Records, one at a time: what is echoed, what is refused, and what the error looks like to whom."""
+"""Changes of one record: responses, rejections, and the error format of each client."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.api import LuaDns, refused, stored, wrong
+from tests.luadns.api import LuaDns, assert_invalid, problem, stored
 from tests.worlds import embedded_only
 
 RSA = "v=DKIM1; k=rsa; p=" + "A" * 400
@@ -19,7 +19,7 @@ def create(dns: LuaDns, zone: int, **fields: Any) -> Any:
     return dns("POST", f"/zones/{zone}/records", {"name": "www", "type": "A", "content": "192.0.2.1", **fields})
 
 
-def test_a_new_record_is_shown_to_the_byte(dns: LuaDns, zone: int) -> None:
+def test_a_new_record_is_returned_byte_for_byte(dns: LuaDns, zone: int) -> None:
     with time_machine.travel(1_421_503_475.5, tick=False):
         reply = create(dns, zone, name="example.com.", type="MX", content="10 mail.example.com.", external_id="row 7")
     shown = (
@@ -31,7 +31,7 @@ def test_a_new_record_is_shown_to_the_byte(dns: LuaDns, zone: int) -> None:
     assert dns.get("/zones/1/records")[3] == reply.json
 
 
-def test_an_update_keeps_the_id_and_when_it_was_made(dns: LuaDns, zone: int) -> None:
+def test_an_update_keeps_the_id_and_creation_time(dns: LuaDns, zone: int) -> None:
     before = dns.record(zone, "www", "A", "192.0.2.1", ttl=60, external_id="x")
     path = f"/zones/{zone}/records/{before['id']}"
     after = dns("PUT", path, {"name": "w2.example.com.", "type": "TXT", "content": "moved", "id": 99}).json
@@ -49,7 +49,7 @@ def test_an_update_keeps_the_id_and_when_it_was_made(dns: LuaDns, zone: int) -> 
     assert (last["ttl"], "external_id" in last) == (0, False)
 
 
-def test_a_deleted_record_is_shown_once_more(dns: LuaDns, zone: int) -> None:
+def test_a_deletion_returns_the_record(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")
     path = f"/zones/{zone}/records/{record['id']}"
     assert dns("DELETE", path, record).json == record
@@ -65,7 +65,7 @@ def test_a_record_of_another_zone_is_not_found_in_this_one(dns: LuaDns, zone: in
     assert dns("GET", f"/zones/{zone}/records/{record['id']}").json["message"] == "Record not found."
 
 
-def test_what_go_sends_of_fields_that_nobody_set_is_ignored(dns: LuaDns, zone: int) -> None:
+def test_unset_fields_of_go_clients_are_ignored(dns: LuaDns, zone: int) -> None:
     noise = {"id": 0, "zone_id": 0, "created_at": "0001-01-01T00:00:00Z", "updated_at": "0001-01-01T00:00:00Z"}
     reply = create(dns, zone, **noise, **{":id": "7", "generated": True, "ttl": None, "external_id": None})
     assert (reply.status, reply.json["ttl"], reply.json["zone_id"]) == (200, 300, zone)
@@ -167,18 +167,18 @@ BAD = [
 
 @pytest.mark.parametrize(("type", "content", "message"), BAD, ids=lambda value: str(value)[:30])
 @embedded_only
-def test_content_that_cannot_be_is_refused_and_told_why(
+def test_invalid_content_is_rejected_with_a_reason(
     dns: LuaDns, zone: int, type: str, content: str, message: str
 ) -> None:
     before = stored()
-    refused(create(dns, zone, type=type, content=content), wrong("content", message))
+    assert_invalid(create(dns, zone, type=type, content=content), problem("content", message))
     assert stored() == before
 
 
 @pytest.mark.parametrize("type", ["SLAVE", "LOC", "AXFR", "ANY", "TYPE65280", "x" * 1000, "A A"])
 @embedded_only
-def test_a_type_that_is_not_served_is_refused(dns: LuaDns, zone: int, type: str) -> None:
-    refused(create(dns, zone, type=type), wrong("type", f"unsupported type {type.upper()[:20]}"))
+def test_an_unsupported_type_is_rejected(dns: LuaDns, zone: int, type: str) -> None:
+    assert_invalid(create(dns, zone, type=type), problem("type", f"unsupported type {type.upper()[:20]}"))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_type_that_is_not_served_is_refused(dns: LuaDns, zone: int, type: str)
     ],
 )
 @embedded_only
-def test_a_name_is_absolute_or_made_so(dns: LuaDns, zone: int, given: str, name: str) -> None:
+def test_a_relative_name_becomes_absolute(dns: LuaDns, zone: int, given: str, name: str) -> None:
     assert dns.record(zone, given, "TXT", "x")["name"] == name
 
 
@@ -225,25 +225,25 @@ def test_a_name_is_absolute_or_made_so(dns: LuaDns, zone: int, given: str, name:
     ],
 )
 @embedded_only
-def test_a_name_that_cannot_be_is_refused(dns: LuaDns, zone: int, name: str) -> None:
-    refused(create(dns, zone, name=name), wrong("name", "invalid name"))
+def test_an_invalid_name_is_rejected(dns: LuaDns, zone: int, name: str) -> None:
+    assert_invalid(create(dns, zone, name=name), problem("name", "invalid name"))
 
 
 @pytest.mark.parametrize("name", ["example.org.", "com.", "badexample.com.", "example.com.org."])
-def test_a_name_outside_the_zone_is_refused(dns: LuaDns, zone: int, name: str) -> None:
-    refused(create(dns, zone, name=name), wrong("name", "name is not in the zone example.com"))
+def test_a_name_outside_the_zone_is_rejected(dns: LuaDns, zone: int, name: str) -> None:
+    assert_invalid(create(dns, zone, name=name), problem("name", "name is not in the zone example.com"))
 
 
 @pytest.mark.parametrize("ttl", [0, 10, 60, 2**31 - 1])
 @embedded_only
-def test_a_ttl_is_kept_as_it_is(dns: LuaDns, zone: int, ttl: int) -> None:
+def test_a_ttl_is_stored_unchanged(dns: LuaDns, zone: int, ttl: int) -> None:
     assert create(dns, zone, ttl=ttl).json["ttl"] == ttl
 
 
 @pytest.mark.parametrize("ttl", [-1, 2**31, 2**63 - 1, -(2**63)])
 @embedded_only
-def test_a_ttl_that_cannot_be_is_refused(dns: LuaDns, zone: int, ttl: int) -> None:
-    refused(create(dns, zone, ttl=ttl), wrong("ttl", "TTL must be between 0 and 2147483647"))
+def test_an_invalid_ttl_is_rejected(dns: LuaDns, zone: int, ttl: int) -> None:
+    assert_invalid(create(dns, zone, ttl=ttl), problem("ttl", "TTL must be between 0 and 2147483647"))
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_a_ttl_that_cannot_be_is_refused(dns: LuaDns, zone: int, ttl: int) -> No
     ],
 )
 @embedded_only
-def test_a_field_of_a_wrong_type_is_told_as_go_tells_it(
+def test_a_wrong_field_type_gets_go_s_error_text(
     dns: LuaDns, zone: int, field: str, value: Any, kind: str, type: str
 ) -> None:
     message = f"json: cannot unmarshal {kind} into Go struct field RecordForm.{field} of type {type}"
-    refused(create(dns, zone, **{field: value}), wrong(field, message, "DeserializationError"))
+    assert_invalid(create(dns, zone, **{field: value}), problem(field, message, "DeserializationError"))
 
 
 @pytest.mark.parametrize(
@@ -281,29 +281,29 @@ def test_a_field_of_a_wrong_type_is_told_as_go_tells_it(
     ],
 )
 @embedded_only
-def test_a_body_that_is_no_object_is_refused(dns: LuaDns, zone: int, body: bytes, message: str) -> None:
-    problem = {"classification": "DeserializationError", "message": message}
-    refused(dns("POST", f"/zones/{zone}/records", body=body), problem)
+def test_a_body_that_is_not_an_object_is_rejected(dns: LuaDns, zone: int, body: bytes, message: str) -> None:
+    expected = {"classification": "DeserializationError", "message": message}
+    assert_invalid(dns("POST", f"/zones/{zone}/records", body=body), expected)
 
 
-def test_what_is_missing_is_told_field_by_field(dns: LuaDns, zone: int) -> None:
+def test_each_missing_field_is_reported(dns: LuaDns, zone: int) -> None:
     reply = dns("POST", f"/zones/{zone}/records", {"content": ""})
-    refused(reply, *(wrong(field, "Required", "RequiredError") for field in ("name", "type", "content")))
+    assert_invalid(reply, *(problem(field, "Required", "RequiredError") for field in ("name", "type", "content")))
 
 
-def test_all_that_is_wrong_is_told_at_once(dns: LuaDns, zone: int) -> None:
+def test_all_problems_are_reported_at_once(dns: LuaDns, zone: int) -> None:
     reply = create(dns, zone, name="a b", content="x", ttl=-1)
     problems = [
         ("name", "invalid name"),
         ("content", "invalid IPv4 address"),
         ("ttl", "TTL must be between 0 and 2147483647"),
     ]
-    refused(reply, *(wrong(field, message) for field, message in problems))
+    assert_invalid(reply, *(problem(field, message) for field, message in problems))
     assert reply.json["message"] == "; ".join(f"{field}: {message}" for field, message in problems)
 
 
 @pytest.mark.parametrize("agent", ["Go-http-client/1.1", "Go-http-client/2.0", "Ruby"])
-def test_the_official_clients_get_the_array_that_they_parse(dns: LuaDns, zone: int, agent: str) -> None:
+def test_the_official_clients_get_the_errors_as_an_array(dns: LuaDns, zone: int, agent: str) -> None:
     reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, {"User-Agent": agent})
     assert (reply.status, reply.body) == (400, b'[{"fieldNames":["content"],"message":"invalid IPv4 address"}]\n')
     reply = dns("POST", "/zones", {"name": ""}, {"User-Agent": agent})
@@ -316,29 +316,29 @@ def test_the_official_clients_get_the_array_that_they_parse(dns: LuaDns, zone: i
 
 @pytest.mark.parametrize("agent", ["", "python-requests/2.32", "goacme-lego/5", "Rubygems", "libcloud/3.9.1"])
 @embedded_only
-def test_everybody_else_gets_an_object(dns: LuaDns, zone: int, agent: str) -> None:
+def test_other_clients_get_the_errors_in_an_object(dns: LuaDns, zone: int, agent: str) -> None:
     headers = {"User-Agent": agent}
     reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, headers)
-    refused(reply, wrong("content", "invalid IPv4 address"))
+    assert_invalid(reply, problem("content", "invalid IPv4 address"))
     assert reply.json["message"] == "content: invalid IPv4 address"
 
 
-BESIDE = wrong("name", "CNAME record cannot exist beside other records of the same name")
-EXISTS = wrong("content", "record exists already")
+CNAME_CONFLICT = problem("name", "CNAME record cannot exist beside other records of the same name")
+EXISTS = problem("content", "record exists already")
 
 
-def test_a_cname_stands_alone(dns: LuaDns, zone: int) -> None:
+def test_a_cname_excludes_other_records_at_its_name(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "alias", "CNAME", "elsewhere.example.")
     dns.record(zone, "host", "A", "192.0.2.1")
     before = stored()
-    refused(create(dns, zone, name="ALIAS"), BESIDE)
-    refused(create(dns, zone, name="alias", type="CNAME", content="other.example."), BESIDE)
-    refused(create(dns, zone, name="host", type="CNAME", content="other.example."), BESIDE)
-    refused(create(dns, zone, name="", type="CNAME", content="other.example."), BESIDE)
+    assert_invalid(create(dns, zone, name="ALIAS"), CNAME_CONFLICT)
+    assert_invalid(create(dns, zone, name="alias", type="CNAME", content="other.example."), CNAME_CONFLICT)
+    assert_invalid(create(dns, zone, name="host", type="CNAME", content="other.example."), CNAME_CONFLICT)
+    assert_invalid(create(dns, zone, name="", type="CNAME", content="other.example."), CNAME_CONFLICT)
     assert stored() == before
 
 
-def test_a_cname_may_follow_what_it_takes_the_place_of(dns: LuaDns, zone: int) -> None:
+def test_an_update_can_turn_the_only_record_into_a_cname(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "host", "A", "192.0.2.1")["id"]
     reply = dns("PUT", f"/zones/{zone}/records/{record}", {"name": "host", "type": "CNAME", "content": "a.example."})
     assert reply.status == 200
@@ -355,14 +355,14 @@ def test_a_cname_may_follow_what_it_takes_the_place_of(dns: LuaDns, zone: int) -
         ("TXT", "a", '"a"'),
     ],
 )
-def test_the_same_record_is_there_once(dns: LuaDns, zone: int, type: str, first: str, second: str) -> None:
+def test_an_equivalent_record_is_rejected(dns: LuaDns, zone: int, type: str, first: str, second: str) -> None:
     dns.record(zone, "www", type, first)
     before = stored()
-    refused(create(dns, zone, name="WWW", type=type, content=second, ttl=5), EXISTS)
+    assert_invalid(create(dns, zone, name="WWW", type=type, content=second, ttl=5), EXISTS)
     assert stored() == before
 
 
-def test_several_records_of_one_name_and_type_live_together(dns: LuaDns, zone: int) -> None:
+def test_a_name_can_have_several_records_of_one_type(dns: LuaDns, zone: int) -> None:
     ids = {dns.record(zone, "www", "A", f"192.0.2.{n}")["id"] for n in range(3)}
     assert len(ids) == 3
     assert [content for _, _, content in dns.own(zone)] == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
@@ -370,14 +370,16 @@ def test_several_records_of_one_name_and_type_live_together(dns: LuaDns, zone: i
 
 @pytest.mark.parametrize(("letter", "fitting"), [("x", 4), ("ü", 1), ("\U0001f600", 1)])
 @embedded_only
-def test_a_name_holds_as_much_as_one_item_of_the_store(dns: LuaDns, zone: int, letter: str, fitting: int) -> None:
+def test_the_records_of_a_name_must_fit_in_one_item(dns: LuaDns, zone: int, letter: str, fitting: int) -> None:
     text = letter * (60_000 // len(letter.encode()))
     for number in range(fitting):
         dns.record(zone, "big", "TXT", f"{number}{text}")
-    refused(create(dns, zone, name="big", type="TXT", content=text), wrong("content", "too much content at one name"))
+    assert_invalid(
+        create(dns, zone, name="big", type="TXT", content=text), problem("content", "too much content at one name")
+    )
 
 
-def test_a_zone_holds_so_many_records(dns: LuaDns, zone: int) -> None:
+def test_the_number_of_records_in_a_zone_is_limited(dns: LuaDns, zone: int) -> None:
     with settings.override(luadns_max_records=4):
         record = dns.record(zone, "a", "A", "192.0.2.1")["id"]
         reply = create(dns, zone)
@@ -392,7 +394,7 @@ def soa(minimum: str) -> dict[str, Any]:
     return {"name": "example.com.", "type": "SOA", "content": content, "ttl": 60}
 
 
-def test_a_soa_may_be_changed_but_for_its_serial(dns: LuaDns, zone: int) -> None:
+def test_a_soa_can_be_updated_except_its_serial(dns: LuaDns, zone: int) -> None:
     before = dns.serial(zone)
     reply = dns("PUT", f"/zones/{zone}/records/1", soa("77"))
     assert reply.status == 200
@@ -406,29 +408,33 @@ def test_a_soa_may_be_changed_but_for_its_serial(dns: LuaDns, zone: int) -> None
         ("a. b. 1 2 3 4 x", "invalid SOA content: DNS TTL value is not well-formed."),
         ("a b. 1 2 3 4 5", "SOA target must be a fully qualified name that ends with a dot"),
     ]:
-        refused(dns("PUT", f"/zones/{zone}/records/1", {**soa("77"), "content": content}), wrong("content", message))
+        assert_invalid(
+            dns("PUT", f"/zones/{zone}/records/1", {**soa("77"), "content": content}), problem("content", message)
+        )
 
 
-SYSTEM_SOA = wrong("type", "SOA records of the zone itself are managed by the system")
-SYSTEM_NS = wrong("type", "NS records of the zone itself are managed by the system")
+SYSTEM_SOA = problem("type", "SOA records of the zone itself are managed by the system")
+SYSTEM_NS = problem("type", "NS records of the zone itself are managed by the system")
 
 
-def test_what_the_system_manages_is_neither_made_nor_moved_nor_deleted(dns: LuaDns, zone: int) -> None:
+def test_managed_records_cannot_be_created_changed_or_deleted(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")["id"]
     before = stored()
     ns = {"name": "", "type": "NS", "content": "ns.elsewhere.example."}
-    refused(create(dns, zone, **soa("7")), SYSTEM_SOA)
-    refused(create(dns, zone, **{**soa("7"), "name": "www"}), SYSTEM_SOA)
-    refused(create(dns, zone, **ns), SYSTEM_NS)
-    refused(dns("DELETE", f"/zones/{zone}/records/1"), SYSTEM_SOA)
-    refused(dns("DELETE", f"/zones/{zone}/records/2"), SYSTEM_NS)
-    refused(dns("PUT", f"/zones/{zone}/records/2", ns), SYSTEM_NS)
-    refused(dns("PUT", f"/zones/{zone}/records/1", {"name": "a", "type": "A", "content": "192.0.2.1"}), SYSTEM_SOA)
-    refused(dns("PUT", f"/zones/{zone}/records/{record}", ns), SYSTEM_NS)
+    assert_invalid(create(dns, zone, **soa("7")), SYSTEM_SOA)
+    assert_invalid(create(dns, zone, **{**soa("7"), "name": "www"}), SYSTEM_SOA)
+    assert_invalid(create(dns, zone, **ns), SYSTEM_NS)
+    assert_invalid(dns("DELETE", f"/zones/{zone}/records/1"), SYSTEM_SOA)
+    assert_invalid(dns("DELETE", f"/zones/{zone}/records/2"), SYSTEM_NS)
+    assert_invalid(dns("PUT", f"/zones/{zone}/records/2", ns), SYSTEM_NS)
+    assert_invalid(
+        dns("PUT", f"/zones/{zone}/records/1", {"name": "a", "type": "A", "content": "192.0.2.1"}), SYSTEM_SOA
+    )
+    assert_invalid(dns("PUT", f"/zones/{zone}/records/{record}", ns), SYSTEM_NS)
     assert stored() == before
 
 
-def test_name_servers_of_a_name_below_are_anybody_s(dns: LuaDns, zone: int) -> None:
+def test_ns_records_below_the_apex_are_not_managed(dns: LuaDns, zone: int) -> None:
     assert create(dns, zone, name="sub", type="NS", content="ns.elsewhere.example.").status == 200
 
 
@@ -452,18 +458,18 @@ def test_records_are_listed_soa_and_ns_first_then_by_type_and_name(dns: LuaDns, 
         ("limit=500&page=2", []),
     ],
 )
-def test_a_list_of_records_is_filtered_sorted_and_cut(dns: LuaDns, zone: int, query: str, ids: list[int]) -> None:
+def test_a_list_of_records_is_filtered_sorted_and_paginated(dns: LuaDns, zone: int, query: str, ids: list[int]) -> None:
     dns.record(zone, "www", "A", "192.0.2.9")
     dns.record(zone, "w2", "A", "192.0.2.1")
     assert [row["id"] for row in dns("GET", f"/zones/{zone}/records", query=query).json] == ids
 
 
-def test_an_account_s_second_factor_is_told(dns: LuaDns, alice: Account) -> None:
+def test_users_me_shows_two_factor_authentication(dns: LuaDns, alice: Account) -> None:
     assert dns.get("/users/me")["tfa"] is False
     two_factor.enable(alice, required_for_uploads=False)
     assert dns.get("/users/me")["tfa"] is True
 
 
-def test_a_body_that_is_too_large_is_not_read(client: Client, dns: LuaDns, zone: int) -> None:
+def test_a_body_that_is_too_large_is_rejected(client: Client, dns: LuaDns, zone: int) -> None:
     reply = dns("POST", f"/zones/{zone}/records", body=b" " * (4 * 1024 * 1024 + 1))
     assert (reply.status, reply.json["status"]) == (413, "Request Entity Too Large")

@@ -1,4 +1,4 @@
-"""`moonbase luadns enable` and `disable`, `moonbase key create --service luadns --scope`, beside a running server."""
+"""`moonbase luadns enable`, `luadns disable` and `key create --scope` while a server is running."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def call(server: Server, key: str, method: str, path: str, body: Any = None) -> 
         return error.code, json.load(error)
 
 
-def test_an_administrator_opens_the_api_makes_keys_and_closes_it(server: Server) -> None:
+def test_an_administrator_enables_the_api_creates_keys_and_disables_it(server: Server) -> None:
     key = moonbase(server.data, "key", "create", "alice", "--service", "luadns")["key"]
     assert call(server, key, "GET", "/zones")[0] == 403
     assert moonbase(server.data, "luadns", "enable", "Alice") == {"username": "alice", "luadns": True}

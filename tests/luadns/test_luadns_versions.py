@@ -1,4 +1,4 @@
-"""ETag and If-Match: nobody's change is lost, and nothing is sent twice."""
+"""ETag, If-Match against lost updates, and If-None-Match."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def stale(reply: Reply) -> None:
 
 
 def changes(zone: int, record: int) -> list[tuple[str, str, Any]]:
-    """Every change there is."""
+    """All changes of a zone: method, path and body."""
     new = {"name": "new", "type": "A", "content": "192.0.2.9"}
     return [
         ("PUT", f"/zones/{zone}/records/{record}", new),
@@ -31,7 +31,7 @@ def changes(zone: int, record: int) -> list[tuple[str, str, Any]]:
 
 @pytest.mark.parametrize("index", range(8))
 @pytest.mark.parametrize("tag", ["zone", "records"])
-def test_every_change_may_be_bound_to_the_zone_as_it_was_read(dns: LuaDns, zone: int, index: int, tag: str) -> None:
+def test_every_change_supports_if_match_with_the_zone_s_tag(dns: LuaDns, zone: int, index: int, tag: str) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")["id"]
     path = f"/zones/{zone}" if tag == "zone" else f"/zones/{zone}/records"
     before = dns("GET", path).header("etag")
@@ -47,7 +47,7 @@ def test_every_change_may_be_bound_to_the_zone_as_it_was_read(dns: LuaDns, zone:
     assert dns(method, target, body, {"If-Match": f'"x", {now}'}).status == 200
 
 
-def test_a_change_of_a_record_may_be_bound_to_the_record_alone(dns: LuaDns, zone: int) -> None:
+def test_a_change_of_a_record_supports_if_match_with_the_record_s_tag(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")
     path = f"/zones/{zone}/records/{record['id']}"
     tag = dns("GET", path).header("etag")
@@ -62,7 +62,7 @@ def test_a_change_of_a_record_may_be_bound_to_the_record_alone(dns: LuaDns, zone
     assert dns("DELETE", path, headers={"If-Match": "*"}).status == 200
 
 
-def test_what_a_client_has_is_not_sent_again(dns: LuaDns, zone: int) -> None:
+def test_a_matching_if_none_match_gets_a_304(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")["id"]
     for path in (
         f"/zones/{zone}",
@@ -78,7 +78,7 @@ def test_what_a_client_has_is_not_sent_again(dns: LuaDns, zone: int) -> None:
     assert dns("GET", path, headers={"If-None-Match": tag}).status == 200, "a SOA shows the zone's serial"
 
 
-def test_that_servers_were_asked_changes_what_is_seen_and_refuses_no_change(dns: LuaDns, zone: int) -> None:
+def test_the_query_count_changes_the_tag_but_does_not_block_if_match(dns: LuaDns, zone: int) -> None:
     tag = dns("GET", f"/zones/{zone}").header("etag")
     assert tag
     Zone(account_pk(1), zone_sk(zone)).update(actions=[Zone.queries_count.add(7)])

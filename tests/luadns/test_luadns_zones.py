@@ -1,4 +1,4 @@
-"""Zones: made, listed, read, replaced and dropped."""
+"""Zones: creation, lists, replacement and deletion."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.luadns.api import LuaDns, key_for, refused, stored, wrong
+from tests.luadns.api import LuaDns, assert_invalid, key_for, problem, stored
 from tests.worlds import both_worlds, embedded_only
 
 pytestmark = both_worlds
@@ -35,7 +35,7 @@ def refused_as_taken(reply: Any, name: str) -> None:
     assert (reply.status, reply.json["message"]) == (403, f"Zone '{name}' is taken already.")
 
 
-def test_a_new_zone_has_a_soa_and_its_name_servers_to_the_byte(dns: LuaDns) -> None:
+def test_a_new_zone_has_a_soa_and_name_servers(dns: LuaDns) -> None:
     with time_machine.travel(MOMENT, tick=False):
         reply = dns("POST", "/zones", {"name": "example.org"})
     assert (reply.status, reply.body.decode()) == (200, WHOLE)
@@ -44,7 +44,7 @@ def test_a_new_zone_has_a_soa_and_its_name_servers_to_the_byte(dns: LuaDns) -> N
     assert dns("GET", "/zones").body.decode() == f"[{SHOWN}}}]\n"
 
 
-def test_a_body_on_a_get_or_delete_is_nobody_s_business(dns: LuaDns, zone: int) -> None:
+def test_a_body_on_get_and_delete_is_ignored(dns: LuaDns, zone: int) -> None:
     for method, path in [("GET", "/zones"), ("GET", f"/zones/{zone}"), ("DELETE", f"/zones/{zone}")]:
         assert dns(method, path, {}).status == 200
         zone = zone if method == "GET" else dns.zone()
@@ -52,12 +52,12 @@ def test_a_body_on_a_get_or_delete_is_nobody_s_business(dns: LuaDns, zone: int) 
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", ""])
-def test_json_is_json_whatever_its_content_type(dns: LuaDns, kind: str) -> None:
+def test_json_is_parsed_with_any_content_type(dns: LuaDns, kind: str) -> None:
     reply = dns("POST", "/zones", headers={"Content-Type": kind}, body=b'{"name":"example.org"}')
     assert (reply.status, reply.json["name"]) == (200, "example.org")
 
 
-def test_doubled_slashes_and_a_trailing_one_do_not_count(client: Client, dns: LuaDns, zone: int) -> None:
+def test_doubled_and_trailing_slashes_are_ignored(client: Client, dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")
     assert client.get("/v1/zones/", headers=dns.headers).status == 200
     reply = client.request("DELETE", f"/v1//zones/{zone}/records/{record['id']}", headers=dns.headers)
@@ -77,7 +77,7 @@ def test_doubled_slashes_and_a_trailing_one_do_not_count(client: Client, dns: Lu
     ],
 )
 @embedded_only
-def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name: str) -> None:
+def test_a_zone_name_is_normalized_to_lower_case_without_the_trailing_dot(dns: LuaDns, given: str, name: str) -> None:
     assert dns.make("/zones", {"name": given})["name"] == name
 
 
@@ -89,29 +89,31 @@ def test_a_zone_s_name_is_lower_case_without_a_dot(dns: LuaDns, given: str, name
     ],
 )
 @embedded_only
-def test_what_cannot_be_a_zone_is_refused(dns: LuaDns, name: str) -> None:
-    refused(dns("POST", "/zones", {"name": name}), wrong("name", "invalid name", "ValidationError"))
+def test_an_invalid_zone_name_is_rejected(dns: LuaDns, name: str) -> None:
+    assert_invalid(dns("POST", "/zones", {"name": name}), problem("name", "invalid name", "ValidationError"))
     assert stored() == []
 
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": None}])
-def test_a_zone_without_a_name_is_refused_twice_as_the_real_server_does(dns: LuaDns, body: dict[str, Any]) -> None:
+def test_a_missing_zone_name_is_two_problems_as_on_the_real_server(dns: LuaDns, body: dict[str, Any]) -> None:
     reply = dns("POST", "/zones", body)
-    refused(reply, wrong("name", "Required", "RequiredError"), wrong("name", "invalid name", "ValidationError"))
+    assert_invalid(
+        reply, problem("name", "Required", "RequiredError"), problem("name", "invalid name", "ValidationError")
+    )
     assert reply.json["message"] == "name: Required; name: invalid name"
 
 
 @pytest.mark.parametrize(("template", "status"), [(0, 200), (None, 200), (7, 400), (-1, 400)])
-def test_no_template_is_known(dns: LuaDns, template: int | None, status: int) -> None:
+def test_an_unknown_template_is_rejected(dns: LuaDns, template: int | None, status: int) -> None:
     reply = dns("POST", "/zones", {"name": "example.org", "template_id": template})
     assert reply.status == status
     if status == 400:
-        refused(reply, wrong("template_id", "unknown template", "ValidationError"))
+        assert_invalid(reply, problem("template_id", "unknown template", "ValidationError"))
     else:
         assert reply.json["template_id"] == 0
 
 
-def test_a_zone_may_come_with_records_and_those_of_the_system_are_its_own(dns: LuaDns) -> None:
+def test_a_new_zone_takes_records_except_managed_ones(dns: LuaDns) -> None:
     records = [
         {"name": "www", "type": "A", "content": "192.0.2.1"},
         {"name": "example.org.", "type": "NS", "content": "ns.elsewhere.example."},
@@ -122,7 +124,7 @@ def test_a_zone_may_come_with_records_and_those_of_the_system_are_its_own(dns: L
     assert dns.own(made["id"]) == [("www.example.org.", "A", "192.0.2.1")]
 
 
-def test_a_name_is_taken_once_among_all_accounts(client: Client, dns: LuaDns, zone: int, bob: Account) -> None:
+def test_a_zone_name_is_unique_among_all_accounts(client: Client, dns: LuaDns, zone: int, bob: Account) -> None:
     other = key_for(client, bob)
     before = stored()
     for api in (dns, other):
@@ -132,19 +134,19 @@ def test_a_name_is_taken_once_among_all_accounts(client: Client, dns: LuaDns, zo
     assert other.zone("example.com") > zone
 
 
-def test_below_somebody_s_zone_nobody_else_has_one(client: Client, dns: LuaDns, zone: int, bob: Account) -> None:
+def test_a_zone_below_another_account_s_zone_is_rejected(client: Client, dns: LuaDns, zone: int, bob: Account) -> None:
     refused_as_taken(key_for(client, bob)("POST", "/zones", {"name": "a.b.example.com"}), "a.b.example.com")
     assert dns.zone("a.b.example.com") > zone
 
 
-def test_an_account_has_so_many_zones(dns: LuaDns) -> None:
+def test_the_number_of_zones_of_an_account_is_limited(dns: LuaDns) -> None:
     with settings.override(luadns_max_zones=1):
         dns.zone("one.org")
         reply = dns("POST", "/zones", {"name": "two.org"})
     assert (reply.status, reply.json["message"]) == (403, "An account has at most 1 zones.")
 
 
-def test_a_deleted_zone_is_shown_once_more_and_nothing_stays(dns: LuaDns, zone: int) -> None:
+def test_a_deletion_returns_the_zone_and_removes_everything(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "A", "192.0.2.1")
     before = dns.get(f"/zones/{zone}")
     reply = dns("DELETE", f"/zones/{zone}")
@@ -155,7 +157,7 @@ def test_a_deleted_zone_is_shown_once_more_and_nothing_stays(dns: LuaDns, zone: 
     assert stored() == []
 
 
-def test_what_is_done_is_in_the_audit(dns: LuaDns, zone: int) -> None:
+def test_changes_are_in_the_audit_log(dns: LuaDns, zone: int) -> None:
     record = dns.record(zone, "www", "A", "192.0.2.1")["id"]
     dns("DELETE", f"/zones/{zone}/records/{record}")
     dns("DELETE", f"/zones/{zone}")
@@ -168,7 +170,7 @@ def test_what_is_done_is_in_the_audit(dns: LuaDns, zone: int) -> None:
     ]
 
 
-def test_putting_records_replaces_all_but_the_system_s(dns: LuaDns, zone: int) -> None:
+def test_put_replaces_all_records_except_managed_ones(dns: LuaDns, zone: int) -> None:
     kept = dns.record(zone, "keep", "A", "192.0.2.1", ttl=77, external_id="k")
     dns.record(zone, "drop", "A", "192.0.2.2")
     dns.record(zone, "sub", "NS", "ns.elsewhere.example.")
@@ -184,7 +186,7 @@ def test_putting_records_replaces_all_but_the_system_s(dns: LuaDns, zone: int) -
     assert reply.json["records_count"] == 5
 
 
-def test_an_empty_list_empties_a_zone_and_no_list_leaves_it(dns: LuaDns, zone: int) -> None:
+def test_put_with_an_empty_list_empties_a_zone_and_without_a_list_changes_nothing(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "A", "192.0.2.1")
     before = dns.get(f"/zones/{zone}")
     for body in ({"name": "example.com"}, {"name": "Example.com.", "records": None}):
@@ -193,19 +195,21 @@ def test_an_empty_list_empties_a_zone_and_no_list_leaves_it(dns: LuaDns, zone: i
     assert dns.own(zone) == []
 
 
-def test_what_was_got_may_be_put_back(dns: LuaDns, zone: int) -> None:
+def test_put_with_the_response_of_get_changes_nothing(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "A", "192.0.2.1")
     before = dns.get(f"/zones/{zone}")
     assert dns("PUT", f"/zones/{zone}", before).json == before
 
 
 @pytest.mark.parametrize("name", ["example.org", "sub.example.com", "x"])
-def test_a_zone_keeps_its_name(dns: LuaDns, zone: int, name: str) -> None:
-    refused(dns("PUT", f"/zones/{zone}", {"name": name}), wrong("name", "the name of a zone cannot be changed"))
-    refused(dns("PUT", f"/zones/{zone}", {}), wrong("name", "Required", "RequiredError"))
+def test_a_zone_cannot_be_renamed(dns: LuaDns, zone: int, name: str) -> None:
+    assert_invalid(
+        dns("PUT", f"/zones/{zone}", {"name": name}), problem("name", "the name of a zone cannot be changed")
+    )
+    assert_invalid(dns("PUT", f"/zones/{zone}", {}), problem("name", "Required", "RequiredError"))
 
 
-def test_one_bad_record_leaves_the_whole_zone_as_it_was(dns: LuaDns, zone: int) -> None:
+def test_put_with_one_invalid_record_changes_nothing(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "A", "192.0.2.1")
     before = stored()
     records = [
@@ -213,10 +217,10 @@ def test_one_bad_record_leaves_the_whole_zone_as_it_was(dns: LuaDns, zone: int) 
         {"name": "b", "type": "A", "content": "nonsense"},
         {"name": "c.org.", "type": "A", "content": "192.0.2.1"},
     ]
-    refused(
+    assert_invalid(
         dns("PUT", f"/zones/{zone}", {"name": "example.com", "records": records}),
-        wrong("1.content", "invalid IPv4 address"),
-        wrong("2.name", "name is not in the zone example.com"),
+        problem("1.content", "invalid IPv4 address"),
+        problem("2.name", "name is not in the zone example.com"),
     )
     assert stored() == before
 
@@ -234,7 +238,7 @@ def test_pseudo_records_are_counted_and_have_ids(dns: LuaDns, zone: int) -> None
     assert all(row["id"] for row in dns.get(f"/zones/{zone}/records"))
 
 
-def test_the_serial_is_the_time_of_the_last_change_and_never_stands_still(dns: LuaDns) -> None:
+def test_the_serial_is_the_time_of_the_last_change_and_always_increases(dns: LuaDns) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         zone = dns.zone()
         serials = [dns.serial(zone)]
@@ -255,7 +259,7 @@ def test_the_serial_is_the_time_of_the_last_change_and_never_stands_still(dns: L
     assert dns.get(f"/zones/{zone}/records/{soa['id']}") == after
 
 
-def test_zones_are_listed_with_their_pages_told_in_both_spellings(dns: LuaDns) -> None:
+def test_a_list_of_zones_has_both_page_count_headers(dns: LuaDns) -> None:
     for name in ("b.org", "a.org", "c.net"):
         dns.zone(name)
     reply = dns("GET", "/zones", query="limit=2&page=2&sort_by=name&sort_order=desc")
@@ -283,7 +287,7 @@ def test_zones_are_listed_with_their_pages_told_in_both_spellings(dns: LuaDns) -
     ],
 )
 @embedded_only
-def test_a_list_of_zones_is_filtered_sorted_and_cut(dns: LuaDns, query: str, names: list[str]) -> None:
+def test_a_list_of_zones_is_filtered_sorted_and_paginated(dns: LuaDns, query: str, names: list[str]) -> None:
     for name in ("b.org", "a.org", "c.net"):
         dns.zone(name)
     assert [row["name"] for row in dns("GET", "/zones", query=query).json] == names
@@ -302,8 +306,8 @@ def test_a_list_of_zones_is_filtered_sorted_and_cut(dns: LuaDns, query: str, nam
     ],
 )
 @embedded_only
-def test_a_list_that_cannot_be_is_refused(dns: LuaDns, zone: int, query: str, field: str, message: str) -> None:
-    refused(dns("GET", f"/zones/{zone}/records", query=query), wrong(field, message, "ValidationError"))
+def test_invalid_list_options_are_rejected(dns: LuaDns, zone: int, query: str, field: str, message: str) -> None:
+    assert_invalid(dns("GET", f"/zones/{zone}/records", query=query), problem(field, message, "ValidationError"))
 
 
 def test_a_zone_without_dnssec_has_no_ds_records(dns: LuaDns, zone: int) -> None:

@@ -1,4 +1,4 @@
-"""dns-lexicon's client and apache-libcloud's driver, as they are, against a running server."""
+"""dns-lexicon's client and apache-libcloud's driver, unmodified, against a running server."""
 
 import json
 import os
@@ -15,19 +15,19 @@ from tests.servers import MOONBASE
 
 PYTHON = MOONBASE.parent / ".venv-clients" / "bin" / "python"
 
-# Each script gets the API's URL, an e-mail address and a key, and a list `seen` that is printed when it is done.
+# Each script gets the API's URL, an e-mail address and a key. It appends its results to the list `seen`.
 LEXICON = """
 from lexicon.client import Client
 from lexicon.config import ConfigResolver
 from lexicon._private.providers.luadns import Provider
 
-made = Provider.__init__
+original = Provider.__init__
 
-def make(self, config):
-    made(self, config)
+def patched(self, config):
+    original(self, config)
     self.api_endpoint = f"{url}/v1"  # there is no option for it
 
-Provider.__init__ = make
+Provider.__init__ = patched
 
 def client(domain="example.com", token=key):
     given = {"provider_name": "luadns", "action": "list", "domain": domain, "type": "TXT", "delegated": domain}
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def run(server: Served, tmp_path: Path, library: str, script: str) -> Any:
-    """What a script, which is done with a library, has seen."""
+    """Run a script with a client library, and return its list `seen`."""
     assert PYTHON.exists(), "make clients"
     url = server.server.url
     given = f"url, email, key = {url!r}, {EMAIL!r}, {server.key!r}\nhost, port = {urlsplit(url).hostname!r}, "
@@ -61,7 +61,7 @@ def run(server: Served, tmp_path: Path, library: str, script: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_lexicon_makes_finds_changes_and_deletes_records(server: Served, tmp_path: Path) -> None:
+def test_lexicon_creates_finds_updates_and_deletes_records(server: Served, tmp_path: Path) -> None:
     zone = server.zone("example.com")
     seen = run(
         server,
@@ -72,7 +72,7 @@ def listed(**query):
     return [[row["type"], row["name"], row["content"], row["ttl"]] for row in operations.list_records(**query)]
 
 with client() as operations:
-    for _ in range(2):  # the second time it finds its record, and sends nothing
+    for _ in range(2):  # the second call finds the record and sends nothing
         seen.append(operations.create_record("TXT", "_acme-challenge.www", "token one"))
     seen.append(operations.create_record("TXT", "_acme-challenge.www", "token two"))
     seen.append(operations.create_record("A", "host.example.com.", "192.0.2.7"))
@@ -103,7 +103,7 @@ with client() as operations:
 
 
 @pytest.mark.parametrize("length", [255, 256, 512, 513, 4000])
-def test_lexicon_finds_a_text_of_any_length_again(server: Served, tmp_path: Path, length: int) -> None:
+def test_lexicon_finds_a_text_of_any_length(server: Served, tmp_path: Path, length: int) -> None:
     name = f"long{length}.example.org"
     server.zone(name)
     script = f"""
@@ -116,7 +116,7 @@ with client({name!r}) as operations:
     assert run(server, tmp_path, LEXICON, script) == [True, 1, True, 0]
 
 
-def test_lexicon_says_what_is_wrong(server: Served, tmp_path: Path) -> None:
+def test_lexicon_reports_errors(server: Served, tmp_path: Path) -> None:
     server.zone("example.net")
     script = """
 for domain, token in (("nowhere.example", key), ("example.net", "nonsense")):
@@ -138,7 +138,7 @@ with client("example.net") as operations:
     ]
 
 
-def test_libcloud_makes_lists_and_deletes_zones_and_records(server: Served, tmp_path: Path) -> None:
+def test_libcloud_creates_lists_and_deletes_zones_and_records(server: Served, tmp_path: Path) -> None:
     seen = run(
         server,
         tmp_path,
@@ -164,7 +164,7 @@ seen.append([driver.delete_record(made), driver.delete_zone(driver.get_zone(zone
     ]
 
 
-def test_libcloud_knows_every_refusal_by_its_text(server: Served, tmp_path: Path) -> None:
+def test_libcloud_recognizes_errors_by_their_texts(server: Served, tmp_path: Path) -> None:
     zone = server.zone("known.example")
     script = f"""
 def attempt(call, *arguments):

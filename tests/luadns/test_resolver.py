@@ -1,4 +1,4 @@
-"""What a name server answers, rule by rule."""
+"""The resolver's answers, rule by rule."""
 
 from collections.abc import Iterable
 
@@ -9,21 +9,21 @@ from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
 from chalicelib.luadns.resolver import Addresses, Answer, Resolver, Unresolvable
-from chalicelib.luadns.zone_data import Key, Line, Node, ZoneData, key_of, name_of
+from chalicelib.luadns.zone_data import Key, Line, Node, ZoneData, key_of, parse_name
 
 SOA = "@ 3600 SOA ns1.dns.test. hostmaster.dns.test. 7 1200 120 604800 900"
 NEGATIVE = "example.com. 900 IN SOA ns1.dns.test. hostmaster.dns.test. 7 1200 120 604800 900"
 
 
-class WrittenZone(ZoneData):
-    """A zone from lines of text: name, TTL, type and content; `@` and names without a dot at their end are relative."""
+class TextZone(ZoneData):
+    """A zone from lines of text: name, TTL, type and content; `@` and names without a trailing dot are relative."""
 
     def __init__(self, origin: str, *lines: str) -> None:
-        super().__init__((origin, "zone"), name_of(origin), 7)
+        super().__init__((origin, "zone"), parse_name(origin), 7)
         self._nodes: dict[Key, dict[str, list[Line]]] = {}
         for text in (SOA, "@ 86400 NS ns1.dns.test.", *lines):
             name, ttl, type_, content = text.split(" ", 3)
-            node = self._nodes.setdefault(key_of(name_of(name, self.origin)), {})
+            node = self._nodes.setdefault(key_of(parse_name(name, self.origin)), {})
             node.setdefault(type_, []).append(Line(type_, content, int(ttl)))
 
     def node(self, key: Key) -> Node:
@@ -39,7 +39,7 @@ class WrittenZone(ZoneData):
         return self
 
 
-ZONE = WrittenZone(
+ZONE = TextZone(
     "example.com.",
     "@ 300 MX 10 mail.example.com.",
     "www 300 A 192.0.2.1",
@@ -69,7 +69,7 @@ ZONE = WrittenZone(
     "old 300 SPF v=spf1 -all",
     "apex 120 ALIAS www.example.com.",
     "far 300 ALIAS cdn.elsewhere.test.",
-    "far 300 TXT beside it",
+    "far 300 TXT next to the ALIAS",
     "chained 300 ALIAS away.example.com.",
     "dead 300 ALIAS broken.elsewhere.test.",
     "void 300 ALIAS nothing.elsewhere.test.",
@@ -81,9 +81,9 @@ ZONE = WrittenZone(
     "fixed 300 A 192.0.2.9",
     "bad 300 A not an address",
 )
-OTHER = WrittenZone("other.test.", "www 30 A 198.51.100.7")
-CHILD = WrittenZone("child.example.com.", "@ 300 TXT the child's")
-SIGNED = WrittenZone("signed.example.com.")
+OTHER = TextZone("other.test.", "www 30 A 198.51.100.7")
+CHILD = TextZone("child.example.com.", "@ 300 TXT the child's")
+SIGNED = TextZone("signed.example.com.")
 FAR = {
     ("cdn.elsewhere.test.", RdataType.A): Addresses(40, ("203.0.113.1", "203.0.113.2")),
     ("cdn.elsewhere.test.", RdataType.AAAA): Addresses(40, ("2001:db8::1",)),
@@ -93,7 +93,7 @@ FAR = {
 }
 
 
-def far(name: Name, rdtype: RdataType) -> Addresses:
+def upstream(name: Name, rdtype: RdataType) -> Addresses:
     try:
         return FAR[name.to_text(), rdtype]
     except KeyError:
@@ -106,7 +106,7 @@ def find(name: Name) -> ZoneData | None:
 
 
 def ask(name: str, rdtype: str = "A") -> Answer:
-    return Resolver(find, far).resolve(name_of(name), RdataType.from_text(rdtype))
+    return Resolver(find, upstream).resolve(parse_name(name), RdataType.from_text(rdtype))
 
 
 def texts(section: list[RRset]) -> list[str]:
@@ -117,13 +117,13 @@ def no_data(answer: Answer) -> bool:
     return (answer.rcode, answer.answer, texts(answer.authority)) == (Rcode.NOERROR, [], [NEGATIVE])
 
 
-def test_a_set_of_records_has_its_lowest_ttl() -> None:
+def test_a_record_set_has_its_lowest_ttl() -> None:
     answer = ask("www.example.com.")
     assert texts(answer.answer) == ["www.example.com. 60 IN A 192.0.2.1", "www.example.com. 60 IN A 192.0.2.2"]
     assert (answer.rcode, answer.authoritative, answer.authority, answer.additional) == (Rcode.NOERROR, True, [], [])
 
 
-def test_an_answer_has_the_letters_of_the_question() -> None:
+def test_an_answer_preserves_the_letter_case_of_the_question() -> None:
     assert str(ask("wWw.ExAmPlE.cOm.", "TXT").answer[0]) == 'wWw.ExAmPlE.cOm. 300 IN TXT "hello"'
 
 
@@ -137,11 +137,11 @@ def test_a_name_without_the_type_is_no_data() -> None:
 
 
 @pytest.mark.parametrize("name", ["deep.example.com.", "b.deep.example.com.", "wild.example.com."])
-def test_a_name_above_others_is_no_data(name: str) -> None:
+def test_an_empty_non_terminal_is_no_data(name: str) -> None:
     assert no_data(ask(name))
 
 
-def test_a_name_that_is_not_there_is_told_with_the_soa() -> None:
+def test_a_missing_name_is_nxdomain_with_the_soa() -> None:
     answer = ask("nowhere.example.com.")
     assert (answer.rcode, answer.answer, texts(answer.authority)) == (Rcode.NXDOMAIN, [], [NEGATIVE])
 
@@ -159,17 +159,17 @@ def test_a_cname_is_followed_within_the_zone() -> None:
     ]
 
 
-def test_a_cname_that_was_asked_for_is_not_followed() -> None:
+def test_a_query_for_cname_does_not_follow_it() -> None:
     assert texts(ask("twice.example.com.", "CNAME").answer) == ["twice.example.com. 300 IN CNAME alias.example.com."]
 
 
-def test_a_cname_out_of_the_zone_is_left_to_the_client() -> None:
+def test_a_cname_out_of_the_zone_is_not_followed() -> None:
     answer = ask("away.example.com.")
     assert texts(answer.answer) == ["away.example.com. 300 IN CNAME www.elsewhere.test."]
     assert (answer.rcode, answer.authority) == (Rcode.NOERROR, [])
 
 
-def test_a_cname_to_nowhere_is_nxdomain_of_its_end() -> None:
+def test_a_cname_to_a_missing_name_is_nxdomain() -> None:
     answer = ask("dangling.example.com.")
     assert (answer.rcode, texts(answer.authority)) == (Rcode.NXDOMAIN, [NEGATIVE])
     assert texts(answer.answer) == ["dangling.example.com. 300 IN CNAME nowhere.example.com."]
@@ -181,18 +181,18 @@ def test_a_loop_of_cnames_ends() -> None:
 
 
 @pytest.mark.parametrize("name", ["x.wild.example.com.", "x.y.wild.example.com.", "*.wild.example.com."])
-def test_a_wildcard_stands_for_what_is_not_there(name: str) -> None:
+def test_a_wildcard_matches_missing_names(name: str) -> None:
     assert texts(ask(name).answer) == [f"{name} 300 IN A 192.0.2.4"]
     assert no_data(ask(name, "TXT"))
 
 
 @pytest.mark.parametrize(("name", "code"), [("exact", Rcode.NOERROR), ("x.exact", Rcode.NXDOMAIN)])
-def test_a_wildcard_covers_neither_a_name_that_is_there_nor_what_is_below_it(name: str, code: Rcode) -> None:
+def test_a_wildcard_matches_neither_existing_names_nor_names_below_them(name: str, code: Rcode) -> None:
     answer = ask(f"{name}.wild.example.com.")
     assert (answer.rcode, answer.answer) == (code, [])
 
 
-def test_an_asterisk_above_other_names_stands_for_no_data() -> None:
+def test_an_empty_non_terminal_wildcard_is_no_data() -> None:
     assert no_data(ask("anything.star.example.com.", "TXT"))
 
 
@@ -204,7 +204,7 @@ def test_a_wildcard_cname_is_followed() -> None:
 
 
 @pytest.mark.parametrize("name", ["sub", "host.sub", "x.y.sub", "ns.sub"])
-def test_what_is_delegated_is_referred_with_glue(name: str) -> None:
+def test_a_delegated_name_gets_a_referral_with_glue(name: str) -> None:
     answer = ask(f"{name}.example.com.")
     assert (answer.rcode, answer.authoritative, answer.answer) == (Rcode.NOERROR, False, [])
     assert texts(answer.authority) == [
@@ -217,28 +217,28 @@ def test_what_is_delegated_is_referred_with_glue(name: str) -> None:
     ]
 
 
-def test_the_ds_record_of_a_delegation_is_the_parents() -> None:
+def test_the_parent_answers_for_the_ds_record_of_a_delegation() -> None:
     answer = ask("sub.example.com.", "DS")
     assert (answer.authoritative, len(answer.answer), answer.authority) == (True, 1, [])
 
 
-def test_the_ds_record_of_a_child_that_is_ours_too_is_the_parents() -> None:
+def test_the_parent_answers_for_the_ds_record_even_if_the_child_zone_is_ours() -> None:
     answer = ask("signed.example.com.", "DS")
     assert (answer.zone, len(answer.answer)) == (ZONE, 1)
 
 
-def test_a_child_that_its_parent_does_not_know_answers_for_itself() -> None:
+def test_a_child_zone_without_delegation_answers_for_itself() -> None:
     answer = ask("child.example.com.", "DS")
     assert (answer.zone, answer.rcode, answer.answer) == (CHILD, Rcode.NOERROR, [])
     assert texts(ask("child.example.com.", "TXT").answer) == ['child.example.com. 300 IN TXT "the child\'s"']
 
 
-def test_a_cname_into_a_delegation_is_ours_and_the_rest_is_referred() -> None:
+def test_a_cname_into_a_delegation_gets_the_cname_and_a_referral() -> None:
     answer = ask("to-sub.example.com.")
     assert (answer.authoritative, len(answer.answer), len(answer.authority[0])) == (True, 1, 2)
 
 
-def test_any_is_one_set_of_those_there_are() -> None:
+def test_any_returns_one_record_set() -> None:
     assert len(ask("www.example.com.", "ANY").answer) == 1
     assert texts(ask("alias.example.com.", "ANY").answer) == ["alias.example.com. 300 IN CNAME www.example.com."]
     assert no_data(ask("deep.example.com.", "ANY"))
@@ -249,7 +249,7 @@ def test_spf_is_a_type_of_its_own() -> None:
     assert texts(ask("old.example.com.", "SPF").answer) == ['old.example.com. 300 IN SPF "v=spf1 -all"']
 
 
-def test_an_alias_within_our_zones_has_the_targets_addresses_and_the_lower_ttl() -> None:
+def test_an_alias_within_our_zones_has_the_target_s_addresses_and_the_lower_ttl() -> None:
     assert texts(ask("apex.example.com.").answer) == [
         "apex.example.com. 60 IN A 192.0.2.1",
         "apex.example.com. 60 IN A 192.0.2.2",
@@ -257,10 +257,10 @@ def test_an_alias_within_our_zones_has_the_targets_addresses_and_the_lower_ttl()
     assert texts(ask("ours.example.com.").answer) == ["ours.example.com. 30 IN A 198.51.100.7"]
 
 
-def test_an_alias_elsewhere_is_resolved() -> None:
+def test_an_alias_to_a_foreign_name_is_resolved() -> None:
     answer = ask("far.example.com.")
     assert texts(answer.answer) == ["far.example.com. 40 IN A 203.0.113.1", "far.example.com. 40 IN A 203.0.113.2"]
-    assert answer.passing
+    assert answer.volatile
     assert texts(ask("far.example.com.", "AAAA").answer) == ["far.example.com. 40 IN AAAA 2001:db8::1"]
 
 
@@ -268,12 +268,12 @@ def test_an_alias_follows_cnames_out_of_our_zones() -> None:
     assert texts(ask("chained.example.com.").answer) == ["chained.example.com. 300 IN A 203.0.113.3"]
 
 
-def test_an_alias_into_a_delegation_is_resolved_elsewhere() -> None:
+def test_an_alias_into_a_delegation_is_resolved_upstream() -> None:
     assert texts(ask("delegated.example.com.").answer) == ["delegated.example.com. 70 IN A 203.0.113.4"]
 
 
-def test_an_alias_hides_no_other_types_and_no_addresses_that_are_written_down() -> None:
-    assert texts(ask("far.example.com.", "TXT").answer) == ['far.example.com. 300 IN TXT "beside it"']
+def test_an_alias_hides_neither_other_types_nor_stored_addresses() -> None:
+    assert texts(ask("far.example.com.", "TXT").answer) == ['far.example.com. 300 IN TXT "next to the ALIAS"']
     assert no_data(ask("far.example.com.", "MX"))
     assert texts(ask("fixed.example.com.").answer) == ["fixed.example.com. 300 IN A 192.0.2.9"]
 
@@ -284,10 +284,10 @@ def test_an_alias_to_a_name_without_addresses_is_no_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["dead", "self"])
-def test_an_alias_that_leads_nowhere_is_servfail(name: str) -> None:
+def test_an_unresolvable_alias_is_servfail(name: str) -> None:
     answer = ask(f"{name}.example.com.")
     assert (answer.rcode, answer.authoritative, answer.answer) == (Rcode.SERVFAIL, False, [])
 
 
-def test_a_record_that_cannot_be_published_is_left_out() -> None:
+def test_an_invalid_stored_record_is_skipped() -> None:
     assert no_data(ask("bad.example.com."))

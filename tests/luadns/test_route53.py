@@ -1,4 +1,4 @@
-"""Zones at Route 53: what the job makes of changes, on moto, and what moto does not do, with botocore's Stubber."""
+"""Zones at Route 53, on moto; botocore's Stubber simulates the behaviour that moto does not have."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from chalicelib.core import aws, jobs
 from chalicelib.core.tables import Job
 from chalicelib.luadns.engines import hosted_zones, publishing
 from tests.aws_calls import meanwhile
-from tests.luadns.api import LuaDns, refused, wrong
+from tests.luadns.api import LuaDns, assert_invalid, problem
 
 pytestmark = pytest.mark.usefixtures("route53")
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def route53(aws: None) -> Iterator[None]:
-    """Route 53 by moto, and the engine that uses it, in either world."""
+    """moto's Route 53 and the engine for it, with moto's and with our own storage."""
     with mock_aws(), settings.override(luadns_engine="route53"):
         yield
 
@@ -35,7 +35,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def stub(route53: None) -> Iterator[Stubber]:
-    """Route 53 that says what it is told to, and nothing else."""
+    """A Route 53 with prepared responses; any other call fails."""
     with Stubber(aws.client("route53")) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -46,7 +46,7 @@ def hosted() -> list[dict[str, Any]]:
 
 
 def published(name: str = "example.com") -> dict[tuple[str, str], tuple[int, list[str]]]:
-    """What the one hosted zone has, but for its SOA and NS records: TTL and values by name and type."""
+    """TTL and values by name and type in the only hosted zone, except its SOA and NS records."""
     (zone,) = hosted()
     assert zone["Name"] == f"{name}."
     return {
@@ -56,7 +56,7 @@ def published(name: str = "example.com") -> dict[tuple[str, str], tuple[int, lis
     }
 
 
-def waiting() -> list[str]:
+def pending_jobs() -> list[str]:
     return [job.name for job in Job.query("jobs", consistent_read=True)]
 
 
@@ -64,16 +64,16 @@ def synced(dns: LuaDns, zone: int) -> bool:
     return bool(dns.get(f"/zones/{zone}")["synced"])
 
 
-def test_a_zone_is_published_by_its_job_and_synced_only_then(dns: LuaDns, zone: int) -> None:
+def test_a_new_zone_is_published_by_its_job_and_then_synced(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1", ttl=60)
-    assert (hosted(), synced(dns, zone), waiting()) == ([], False, ["luadns-publish"])
-    assert (jobs.run_due(), waiting()) == (1, [])
+    assert (hosted(), synced(dns, zone), pending_jobs()) == ([], False, ["luadns-publish"])
+    assert (jobs.run_due(), pending_jobs()) == (1, [])
     assert published() == {("www.example.com.", "A"): (60, ["192.0.2.1"])}
     assert synced(dns, zone)
     assert dns.get("/zones")[0]["synced"] is True
 
 
-def test_a_change_after_it_is_not_synced_until_it_is_published(dns: LuaDns, zone: int) -> None:
+def test_a_changed_zone_is_not_synced_until_it_is_published(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     record = dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     assert not synced(dns, zone)
@@ -85,11 +85,11 @@ def test_a_change_after_it_is_not_synced_until_it_is_published(dns: LuaDns, zone
     assert (published(), synced(dns, zone)) == ({}, True)
 
 
-def test_many_changes_are_one_job_and_one_batch(dns: LuaDns, zone: int, calls: list[str]) -> None:
+def test_several_changes_are_one_job_and_one_batch(dns: LuaDns, zone: int, calls: list[str]) -> None:
     jobs.run_due()
     for number in range(10):
         dns.record(zone, f"n{number}.example.com.", "A", "192.0.2.1")
-    assert waiting() == ["luadns-publish"]
+    assert pending_jobs() == ["luadns-publish"]
     calls.clear()
     jobs.run_due()
     assert [call for call in calls if call in ROUTE53_CALLS] == [
@@ -111,14 +111,14 @@ ROUTE53_CALLS = {
 }
 
 
-def test_a_change_calls_nobody_but_the_store(dns: LuaDns, zone: int, calls: list[str]) -> None:
+def test_a_change_does_not_call_route_53(dns: LuaDns, zone: int, calls: list[str]) -> None:
     calls.clear()
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     dns.get(f"/zones/{zone}")
     assert not ROUTE53_CALLS & set(calls)
 
 
-def test_records_of_a_set_go_together_with_the_lowest_ttl(dns: LuaDns, zone: int) -> None:
+def test_a_record_set_is_published_with_its_lowest_ttl(dns: LuaDns, zone: int) -> None:
     for content, ttl in (("192.0.2.2", 300), ("192.0.2.1", 60), ("192.0.2.3", 900)):
         dns.record(zone, "pool.example.com.", "A", content, ttl=ttl)
     jobs.run_due()
@@ -146,20 +146,20 @@ def test_records_of_a_set_go_together_with_the_lowest_ttl(dns: LuaDns, zone: int
     ],
     ids=lambda text: text[:12],
 )  # fmt: skip
-def test_values_are_written_as_route_53_reads_them(dns: LuaDns, zone: int, type: str, content: str, value: str) -> None:
+def test_values_have_route_53s_format(dns: LuaDns, zone: int, type: str, content: str, value: str) -> None:
     dns.record(zone, "x.example.com.", type, content)
     jobs.run_due()
     assert published() == {("x.example.com.", type): (300, [value])}
 
 
-def test_a_value_too_long_for_route_53_is_refused(dns: LuaDns, zone: int) -> None:
+def test_a_value_too_long_for_route_53_is_rejected(dns: LuaDns, zone: int) -> None:
     record = {"name": "x.example.com.", "type": "TXT", "content": "x" * 4000}
     reply = dns("POST", f"/zones/{zone}/records", record)
-    refused(reply, wrong("content", "content is too long: Route 53 takes 4,000 characters"))
+    assert_invalid(reply, problem("content", "content is too long: Route 53 takes 4,000 characters"))
     assert dns("POST", f"/zones/{zone}/records", {**record, "content": "x" * 3900}).status == 200
 
 
-def test_what_a_name_had_goes_in_the_batch_that_brings_what_it_has(dns: LuaDns, zone: int, calls: list[str]) -> None:
+def test_a_replaced_type_is_deleted_and_created_in_one_batch(dns: LuaDns, zone: int, calls: list[str]) -> None:
     record = dns.record(zone, "www.example.com.", "CNAME", "a.example.net.")
     dns.record(zone, "*.example.com.", "A", "192.0.2.9")
     jobs.run_due()
@@ -174,7 +174,7 @@ def test_what_a_name_had_goes_in_the_batch_that_brings_what_it_has(dns: LuaDns, 
     }
 
 
-def test_soa_and_name_servers_are_route_53s_own(dns: LuaDns, zone: int) -> None:
+def test_the_soa_and_name_servers_of_route_53_stay(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     (made,) = hosted()
     before = hosted_zones.record_sets(made["Id"].rpartition("/")[2])
@@ -205,16 +205,16 @@ def test_a_deleted_zone_is_emptied_and_removed(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     assert dns("DELETE", f"/zones/{zone}").status == 200
     jobs.run_due()
-    assert (hosted(), waiting(), jobs.dead()) == ([], [], [])
+    assert (hosted(), pending_jobs(), jobs.dead()) == ([], [], [])
 
 
-def test_a_zone_that_is_deleted_before_it_was_published_leaves_nothing(dns: LuaDns, zone: int) -> None:
+def test_a_zone_deleted_before_its_publication_leaves_no_hosted_zone(dns: LuaDns, zone: int) -> None:
     dns("DELETE", f"/zones/{zone}")
     jobs.run_due()
-    assert (hosted(), waiting()) == ([], [])
+    assert (hosted(), pending_jobs()) == ([], [])
 
 
-def test_a_zone_of_the_same_name_made_again_is_another_hosted_zone(dns: LuaDns, zone: int) -> None:
+def test_a_recreated_zone_gets_a_new_hosted_zone(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     (before,) = hosted()
     dns("DELETE", f"/zones/{zone}")
@@ -224,8 +224,8 @@ def test_a_zone_of_the_same_name_made_again_is_another_hosted_zone(dns: LuaDns, 
     assert after["Id"] != before["Id"]
 
 
-def test_a_hosted_zone_that_was_made_before_a_crash_is_taken_up(dns: LuaDns, zone: int) -> None:
-    aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="somebody else's")
+def test_a_hosted_zone_created_before_a_crash_is_reused(dns: LuaDns, zone: int) -> None:
+    aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="another program's")
     made = hosted_zones.find_or_create(zone, "example.com")
     jobs.run_due()
     assert len(hosted()) == 2
@@ -235,7 +235,7 @@ def test_a_hosted_zone_that_was_made_before_a_crash_is_taken_up(dns: LuaDns, zon
     assert len(hosted_zones.record_sets(made.id)) == 3
 
 
-def test_what_was_changed_by_hand_is_put_right_by_the_next_publication(dns: LuaDns, zone: int) -> None:
+def test_a_publication_overwrites_manual_changes(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     dns.record(zone, "mail.example.com.", "A", "192.0.2.2")
     jobs.run_due()
@@ -253,7 +253,7 @@ def test_what_was_changed_by_hand_is_put_right_by_the_next_publication(dns: LuaD
     }
 
 
-def test_a_hosted_zone_that_was_deleted_by_hand_is_made_again(dns: LuaDns, zone: int) -> None:
+def test_a_manually_deleted_hosted_zone_is_recreated(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     (made,) = hosted()
     aws.client("route53").delete_hosted_zone(Id=made["Id"])
@@ -262,7 +262,7 @@ def test_a_hosted_zone_that_was_deleted_by_hand_is_made_again(dns: LuaDns, zone:
     assert (published(), synced(dns, zone)) == ({("www.example.com.", "A"): (300, ["192.0.2.1"])}, True)
 
 
-def test_an_alias_is_published_as_addresses_and_looked_after(
+def test_an_alias_is_published_as_addresses_and_refreshed(
     clock: time_machine.Traveller, dns: LuaDns, zone: int
 ) -> None:
     target = dns.record(zone, "www.example.com.", "A", "192.0.2.1", ttl=60)
@@ -270,14 +270,14 @@ def test_an_alias_is_published_as_addresses_and_looked_after(
     jobs.run_due()
     assert published()["example.com.", "A"] == (60, ["192.0.2.1"])
     assert ("example.com.", "AAAA") not in published()
-    assert (waiting(), synced(dns, zone), jobs.run_due()) == (["luadns-publish"], True, 0)
+    assert (pending_jobs(), synced(dns, zone), jobs.run_due()) == (["luadns-publish"], True, 0)
     dns("PUT", f"/zones/{zone}/records/{target['id']}", {"name": "www", "type": "A", "content": "192.0.2.7"})
-    clock.shift(publishing.ALIASES_EVERY + 1)
+    clock.shift(publishing.ALIAS_REFRESH_INTERVAL + 1)
     assert jobs.run_due() == 1
     assert published()["example.com.", "A"] == (60, ["192.0.2.7"])
 
 
-def test_an_alias_that_nobody_resolves_now_stays_as_it_was(dns: LuaDns, zone: int) -> None:
+def test_an_unresolvable_alias_keeps_its_published_addresses(dns: LuaDns, zone: int) -> None:
     with settings.override(luadns_forwarders=("127.0.0.1:9",)):
         alias = dns.record(zone, "example.com.", "ALIAS", "www.example.com.")
         dns.record(zone, "www.example.com.", "A", "192.0.2.1")
@@ -287,8 +287,8 @@ def test_an_alias_that_nobody_resolves_now_stays_as_it_was(dns: LuaDns, zone: in
     assert published()["example.com.", "A"] == (300, ["192.0.2.1"])
 
 
-def zone_of_stub(stub: Stubber) -> None:
-    """That the hosted zone is looked for and made."""
+def answer_hosted_zone_creation(stub: Stubber) -> None:
+    """Prepare the responses for a hosted zone that is not found and then created."""
     stub.add_response(
         "list_hosted_zones_by_name",
         {"HostedZones": [], "DNSName": "example.com", "IsTruncated": False, "MaxItems": "100"},
@@ -308,17 +308,17 @@ def CHANGE(name: str, status: str) -> dict[str, Any]:
     return {"Id": f"/change/{name}", "Status": status, "SubmittedAt": MOMENT}
 
 
-def lists(stub: Stubber, *found: dict[str, Any]) -> None:
+def answer_record_sets(stub: Stubber, *found: dict[str, Any]) -> None:
     answer = {"ResourceRecordSets": list(found), "IsTruncated": False, "MaxItems": "300"}
     stub.add_response("list_resource_record_sets", answer, {"HostedZoneId": "Z1"})
 
 
-def takes(stub: Stubber, name: str, changes: Any = ANY) -> None:
+def accept_changes(stub: Stubber, name: str, changes: Any = ANY) -> None:
     expected = {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": changes}}
     stub.add_response("change_resource_record_sets", {"ChangeInfo": CHANGE(name, "PENDING")}, expected)
 
 
-def tells(stub: Stubber, name: str, status: str) -> None:
+def answer_get_change(stub: Stubber, name: str, status: str) -> None:
     stub.add_response("get_change", {"ChangeInfo": CHANGE(name, status)}, {"Id": name})
 
 
@@ -334,57 +334,57 @@ def created(name: str, address: str) -> dict[str, Any]:
     }
 
 
-def test_a_change_is_synced_when_all_servers_have_it(
+def test_a_zone_is_synced_when_all_name_servers_have_the_change(
     clock: time_machine.Traveller, dns: LuaDns, zone: int, stub: Stubber
 ) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-    zone_of_stub(stub)
-    lists(stub)
-    takes(stub, "C1", [created("www.example.com.", "192.0.2.1")])
-    tells(stub, "C1", "PENDING")
+    answer_hosted_zone_creation(stub)
+    answer_record_sets(stub)
+    accept_changes(stub, "C1", [created("www.example.com.", "192.0.2.1")])
+    answer_get_change(stub, "C1", "PENDING")
     assert (jobs.run_due(), synced(dns, zone), jobs.run_due()) == (1, False, 0)
     for status, done in (("PENDING", False), ("INSYNC", True)):
-        clock.shift(publishing.LOOK_AGAIN + 1)
-        tells(stub, "C1", status)
+        clock.shift(publishing.POLL_INTERVAL + 1)
+        answer_get_change(stub, "C1", status)
         assert (jobs.run_due(), synced(dns, zone)) == (1, done)
-    assert waiting() == []
+    assert pending_jobs() == []
 
 
-def test_a_change_while_one_is_pending_is_published_at_once_and_awaited(
+def test_a_change_during_a_pending_one_is_published_immediately(
     clock: time_machine.Traveller, dns: LuaDns, zone: int, stub: Stubber
 ) -> None:
     dns.record(zone, "a.example.com.", "A", "192.0.2.1")
-    zone_of_stub(stub)
-    lists(stub)
-    takes(stub, "C1")
-    tells(stub, "C1", "PENDING")
+    answer_hosted_zone_creation(stub)
+    answer_record_sets(stub)
+    accept_changes(stub, "C1")
+    answer_get_change(stub, "C1", "PENDING")
     jobs.run_due()
     dns.record(zone, "b.example.com.", "A", "192.0.2.2")
-    lists(stub, created("a.example.com.", "192.0.2.1")["ResourceRecordSet"])
-    takes(stub, "C2", [created("b.example.com.", "192.0.2.2")])
-    tells(stub, "C2", "INSYNC")
-    assert (jobs.run_due(), synced(dns, zone), waiting()) == (1, True, [])
+    answer_record_sets(stub, created("a.example.com.", "192.0.2.1")["ResourceRecordSet"])
+    accept_changes(stub, "C2", [created("b.example.com.", "192.0.2.2")])
+    answer_get_change(stub, "C2", "INSYNC")
+    assert (jobs.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
 
 
 @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "AccessDenied"])
-def test_while_route_53_refuses_changes_are_kept_and_tried_again(
+def test_changes_are_stored_and_retried_while_route_53_fails(
     clock: time_machine.Traveller, dns: LuaDns, zone: int, stub: Stubber, code: str
 ) -> None:
-    for _ in range(12):  # more often than any other job is tried
+    for _ in range(12):  # more attempts than other jobs have
         stub.add_client_error("list_hosted_zones_by_name", code, http_status_code=400)
         assert jobs.run_due() == 1
-        assert (waiting(), jobs.dead(), synced(dns, zone)) == (["luadns-publish"], [], False)
+        assert (pending_jobs(), jobs.dead(), synced(dns, zone)) == (["luadns-publish"], [], False)
         clock.shift(400)
     record = dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     assert dns.get(f"/zones/{zone}/records/{record['id']}") == record
-    zone_of_stub(stub)
-    lists(stub)
-    takes(stub, "C1")
-    tells(stub, "C1", "INSYNC")
-    assert (jobs.run_due(), synced(dns, zone), waiting()) == (1, True, [])
+    answer_hosted_zone_creation(stub)
+    answer_record_sets(stub)
+    accept_changes(stub, "C1")
+    answer_get_change(stub, "C1", "INSYNC")
+    assert (jobs.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
 
 
-def test_pauses_between_tries_grow_to_five_minutes(
+def test_the_retry_delay_grows_to_five_minutes(
     clock: time_machine.Traveller, dns: LuaDns, zone: int, stub: Stubber
 ) -> None:
     pauses = []
@@ -397,59 +397,61 @@ def test_pauses_between_tries_grow_to_five_minutes(
     assert pauses == [10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_a_name_that_route_53_refuses_does_not_keep_others_back(
+def test_a_name_that_route_53_rejects_does_not_block_others(
     clock: time_machine.Traveller, dns: LuaDns, zone: int, stub: Stubber
 ) -> None:
     for name in ("a", "b", "c"):
         dns.record(zone, f"{name}.example.com.", "A", "192.0.2.1")
     a, b, c = (created(f"{name}.example.com.", "192.0.2.1") for name in ("a", "b", "c"))
-    zone_of_stub(stub)
-    lists(stub)
+    answer_hosted_zone_creation(stub)
+    answer_record_sets(stub)
     for changes in ([a, b, c], [a]):
-        refuses(stub, changes) if len(changes) == 3 else takes(stub, "C1", changes)
-    refuses(stub, [b, c])
-    refuses(stub, [b])
-    takes(stub, "C2", [c])
-    tells(stub, "C2", "INSYNC")
+        reject_changes(stub, changes) if len(changes) == 3 else accept_changes(stub, "C1", changes)
+    reject_changes(stub, [b, c])
+    reject_changes(stub, [b])
+    accept_changes(stub, "C2", [c])
+    answer_get_change(stub, "C2", "INSYNC")
     jobs.run_due()
-    assert (synced(dns, zone), waiting()) == (False, ["luadns-publish"])
+    assert (synced(dns, zone), pending_jobs()) == (False, ["luadns-publish"])
     clock.shift(301)
-    lists(stub, a["ResourceRecordSet"], c["ResourceRecordSet"])
-    takes(stub, "C3", [b])
-    tells(stub, "C3", "INSYNC")
+    answer_record_sets(stub, a["ResourceRecordSet"], c["ResourceRecordSet"])
+    accept_changes(stub, "C3", [b])
+    answer_get_change(stub, "C3", "INSYNC")
     jobs.run_due()
-    assert (synced(dns, zone), waiting()) == (True, [])
+    assert (synced(dns, zone), pending_jobs()) == (True, [])
 
 
-def refuses(stub: Stubber, changes: list[Any]) -> None:
+def reject_changes(stub: Stubber, changes: list[Any]) -> None:
     expected = {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": changes}}
     stub.add_client_error("change_resource_record_sets", "InvalidChangeBatch", "no", expected_params=expected)
 
 
-def test_a_process_that_has_the_lease_is_not_disturbed(clock: time_machine.Traveller, dns: LuaDns, zone: int) -> None:
-    with publishing.leased(zone):
+def test_a_job_waits_while_another_process_holds_the_lease(
+    clock: time_machine.Traveller, dns: LuaDns, zone: int
+) -> None:
+    with publishing.lease(zone):
         assert jobs.run_due() == 1
-        assert (hosted(), waiting()) == ([], ["luadns-publish"])
-    clock.shift(publishing.LOOK_AGAIN + 1)
+        assert (hosted(), pending_jobs()) == ([], ["luadns-publish"])
+    clock.shift(publishing.POLL_INTERVAL + 1)
     jobs.run_due()
-    assert (len(hosted()), waiting()) == (1, [])
+    assert (len(hosted()), pending_jobs()) == (1, [])
 
 
-def test_the_lease_of_a_process_that_died_ends(clock: time_machine.Traveller, dns: LuaDns, zone: int) -> None:
-    held: Any = publishing.leased(zone)
+def test_the_lease_of_a_crashed_process_expires(clock: time_machine.Traveller, dns: LuaDns, zone: int) -> None:
+    held: Any = publishing.lease(zone)
     held.__enter__()
     clock.shift(250)
     jobs.run_due()
-    assert (len(hosted()), waiting()) == (1, [])
+    assert (len(hosted()), pending_jobs()) == (1, [])
 
 
-def test_a_change_during_a_publication_is_published_too(dns: LuaDns, zone: int) -> None:
+def test_a_change_during_a_publication_is_published_next(dns: LuaDns, zone: int) -> None:
     def change() -> None:
         dns.record(zone, "late.example.com.", "A", "192.0.2.1")
 
     with meanwhile(change, 0, of="ListResourceRecordSets"):
         jobs.run_due()
-    assert (published(), synced(dns, zone), waiting()) == ({}, False, ["luadns-publish"])
+    assert (published(), synced(dns, zone), pending_jobs()) == ({}, False, ["luadns-publish"])
     jobs.run_due()
     assert (list(published()), synced(dns, zone)) == ([("late.example.com.", "A")], True)
 
@@ -470,7 +472,7 @@ KEY = {
 }
 
 
-def test_a_signed_zone_tells_its_ds_records(dns: LuaDns, zone: int) -> None:
+def test_a_signed_zone_lists_its_ds_records(dns: LuaDns, zone: int) -> None:
     assert dns.get(f"/zones/{zone}/ds_records") == []
     jobs.run_due()
     assert dns.get(f"/zones/{zone}/ds_records") == []
@@ -492,7 +494,7 @@ def test_a_signed_zone_tells_its_ds_records(dns: LuaDns, zone: int) -> None:
     }
 
 
-def test_while_route_53_does_not_answer_ds_records_are_asked_for_later(dns: LuaDns, zone: int) -> None:
+def test_ds_records_are_a_503_while_route_53_fails(dns: LuaDns, zone: int) -> None:
     jobs.run_due()
     with Stubber(aws.client("route53")) as stub:
         stub.add_client_error("get_dnssec", "Throttling")

@@ -1,4 +1,4 @@
-"""Zones as name servers read them from the store: small ones whole, large ones name by name, both the same."""
+"""Zones for name servers: small zones are read as a whole, large ones name by name, with the same answers."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.luadns import stored_zones
 from chalicelib.luadns.resolver import Addresses, Answer, Resolver
 from chalicelib.luadns.tables import Zone
-from chalicelib.luadns.zone_data import name_of
+from chalicelib.luadns.zone_data import parse_name
 from standalone.dns.zones import Zones
 from tests.luadns.api import LuaDns
 from tests.worlds import both_worlds, embedded_only
@@ -53,16 +53,16 @@ QUESTIONS = [
 ]
 
 
-def nobody(*_: object) -> Addresses:
-    raise AssertionError("nothing foreign is asked for")
+def no_upstream(*_: object) -> Addresses:
+    raise AssertionError("a query to another server")
 
 
 def ask(name: str, rdtype: str) -> Answer:
-    return Resolver(stored_zones.find, nobody).resolve(name_of(name), RdataType.from_text(rdtype))
+    return Resolver(stored_zones.find, no_upstream).resolve(parse_name(name), RdataType.from_text(rdtype))
 
 
-def told(answer: Answer) -> tuple[object, ...]:
-    """An answer without what differs between two zones of the same records."""
+def comparable(answer: Answer) -> tuple[object, ...]:
+    """An answer without the SOA, which differs between two zones with the same records."""
     sections = (answer.answer, answer.authority, answer.additional)
     texts = [sorted(rrset.to_text() for rrset in section if rrset.rdtype != RdataType.SOA) for section in sections]
     return answer.rcode, answer.authoritative, texts
@@ -74,18 +74,18 @@ def fill(dns: LuaDns, zone: int, more: int) -> None:
     dns.make(f"/zones/{zone}/records/create_many", body)
 
 
-def test_a_large_zone_answers_as_a_small_one(dns: LuaDns, zone: int) -> None:
+def test_a_large_zone_gives_the_same_answers_as_a_small_one(dns: LuaDns, zone: int) -> None:
     fill(dns, zone, 0)
-    small = [told(ask(*question)) for question in QUESTIONS]
+    small = [comparable(ask(*question)) for question in QUESTIONS]
     dns.make(f"/zones/{zone}/records/create_many", FILLERS)
-    assert [told(ask(*question)) for question in QUESTIONS] == small
+    assert [comparable(ask(*question)) for question in QUESTIONS] == small
     assert {answer[0] for answer in small} == {Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.REFUSED}
 
 
 FILLERS = [{"name": f"n{number}", "type": "A", "content": "192.0.2.9"} for number in range(210)]
 
 
-def test_both_hand_out_whole_zones(dns: LuaDns, zone: int) -> None:
+def test_large_and_small_zones_return_all_records(dns: LuaDns, zone: int) -> None:
     fill(dns, zone, 0)
     small = {rrset.to_text() for rrset in read(zone).whole().rrsets()}
     dns.make(f"/zones/{zone}/records/create_many", FILLERS)
@@ -98,14 +98,14 @@ def test_both_hand_out_whole_zones(dns: LuaDns, zone: int) -> None:
 
 
 def read(zone: int) -> stored_zones.StoredZone:
-    found = stored_zones.find(name_of("example.com."))
+    found = stored_zones.find(parse_name("example.com."))
     assert found is not None
     assert found.ref[1] == f"zone#{zone:010d}"
     return found
 
 
 @pytest.mark.parametrize("size", [210, 450])
-def test_an_answer_from_a_large_zone_costs_the_same_whatever_its_size(
+def test_the_cost_of_an_answer_does_not_depend_on_the_size_of_a_large_zone(
     dns: LuaDns, zone: int, calls: list[str], size: int
 ) -> None:
     fill(dns, zone, size)
@@ -114,7 +114,7 @@ def test_an_answer_from_a_large_zone_costs_the_same_whatever_its_size(
         calls.clear()
         ask(f"{name}.example.com.", "A")
         costs[name] = len(calls)
-    # The claim, the zone, the names; and whether something lies below a name that has no records.
+    # The claim, the zone and the names; and a Query for names below a name without records.
     assert costs == {"www": 3, "nowhere": 5, "any.wild": 5}
 
 
@@ -126,25 +126,25 @@ def test_an_answer_from_a_small_zone_costs_three_reads(dns: LuaDns, zone: int, c
         assert len(calls) == 3
 
 
-def test_while_nothing_changes_zones_are_not_read_again(dns: LuaDns, zone: int, calls: list[str]) -> None:
+def test_zones_are_cached_while_the_store_does_not_change(dns: LuaDns, zone: int, calls: list[str]) -> None:
     state = [1]
-    resolver = Resolver(Zones(lambda: state[0]).find, nobody)
-    resolver.resolve(name_of("www.example.com."), RdataType.A)
+    resolver = Resolver(Zones(lambda: state[0]).find, no_upstream)
+    resolver.resolve(parse_name("www.example.com."), RdataType.A)
     calls.clear()
-    resolver.resolve(name_of("www.example.com."), RdataType.TXT)
+    resolver.resolve(parse_name("www.example.com."), RdataType.TXT)
     assert calls == []
-    resolver.resolve(name_of("other.example.com."), RdataType.A)
-    assert calls == ["BatchGetItem"]  # a zone of that name might be there
+    resolver.resolve(parse_name("other.example.com."), RdataType.A)
+    assert calls == ["BatchGetItem"]  # a zone of that name might exist
     state[0] += 1
     calls.clear()
-    resolver.resolve(name_of("www.example.com."), RdataType.A)
-    assert len(calls) == 2  # something changed, not this zone
+    resolver.resolve(parse_name("www.example.com."), RdataType.A)
+    assert len(calls) == 2  # the store has changed, but not this zone
 
 
-def test_a_change_is_seen_as_soon_as_the_state_moves(dns: LuaDns, zone: int) -> None:
+def test_a_change_of_the_store_invalidates_the_cache(dns: LuaDns, zone: int) -> None:
     state = [1]
-    resolver = Resolver(Zones(lambda: state[0]).find, nobody)
-    www = name_of("www.example.com.")
+    resolver = Resolver(Zones(lambda: state[0]).find, no_upstream)
+    www = parse_name("www.example.com.")
     assert resolver.resolve(www, RdataType.A).rcode == Rcode.NXDOMAIN
     dns.record(zone, "www", "A", "192.0.2.1")
     state[0] += 1
@@ -156,21 +156,21 @@ def test_a_change_is_seen_as_soon_as_the_state_moves(dns: LuaDns, zone: int) -> 
 
 def test_the_deepest_zone_answers(dns: LuaDns, zone: int) -> None:
     dns.zone("sub.example.com")
-    assert ask("www.sub.example.com.", "A").zone.origin == name_of("sub.example.com.")  # type: ignore[union-attr]
-    assert ask("subs.example.com.", "A").zone.origin == name_of("example.com.")  # type: ignore[union-attr]
+    assert ask("www.sub.example.com.", "A").zone.origin == parse_name("sub.example.com.")  # type: ignore[union-attr]
+    assert ask("subs.example.com.", "A").zone.origin == parse_name("example.com.")  # type: ignore[union-attr]
 
 
 @embedded_only
-def test_many_threads_may_ask_a_large_zone_at_once(dns: LuaDns, zone: int) -> None:
+def test_threads_can_share_a_large_zone(dns: LuaDns, zone: int) -> None:
     fill(dns, zone, 210)
-    resolver = Resolver(Zones(lambda: 1).find, nobody)
+    resolver = Resolver(Zones(lambda: 1).find, no_upstream)
     names = [f"n{number}.example.com." for number in range(60)] * 4
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda name: resolver.resolve(name_of(name), RdataType.A), names))
+        answers = list(pool.map(lambda name: resolver.resolve(parse_name(name), RdataType.A), names))
     assert {len(answer.answer) for answer in answers} == {1}
 
 
-def test_questions_are_added_to_the_zone_and_move_nothing_else(dns: LuaDns, zone: int) -> None:
+def test_add_queries_changes_the_query_count_only(dns: LuaDns, zone: int) -> None:
     before = dns.get(f"/zones/{zone}")
     ref = read(zone).ref
     stored_zones.add_queries(ref, 3)
@@ -185,7 +185,7 @@ def published(name: str, rdtype: str) -> list[str]:
     return sorted(rdata.to_text() for rrset in ask(name, rdtype).answer for rdata in rrset)
 
 
-def test_redirect_and_forward_lead_to_the_hosts_that_do_such_work(dns: LuaDns, zone: int) -> None:
+def test_redirect_and_forward_are_published_as_the_configured_hosts(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "old", "REDIRECT", "0 https://example.net/", ttl=60)
     dns.record(zone, "fixed", "REDIRECT", "0 https://example.net/")
     dns.record(zone, "fixed", "A", "192.0.2.1")
@@ -199,7 +199,7 @@ def test_redirect_and_forward_lead_to_the_hosts_that_do_such_work(dns: LuaDns, z
         assert published("example.com.", "MX") == ["5 mail.example.com."]
 
 
-def test_without_such_hosts_redirect_and_forward_are_kept_and_not_published(dns: LuaDns, zone: int) -> None:
+def test_without_configured_hosts_redirect_and_forward_are_not_published(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "old", "REDIRECT", "0 https://example.net/")
     dns.record(zone, "info", "FORWARD", "joe@example.net")
     assert ask("old.example.com.", "A").rcode == Rcode.NOERROR

@@ -1,4 +1,4 @@
-"""Foreign addresses for ALIAS: asked for once, kept for their TTL, and a failure is one at once."""
+"""Addresses of foreign names for ALIAS: one query each, cached for their TTL; failures are cached too."""
 
 import socket
 import threading
@@ -15,9 +15,9 @@ from dns.rdatatype import RdataType
 
 from chalicelib import settings
 from chalicelib.luadns import upstream
-from chalicelib.luadns.resolver import Addresses, Pending, Unresolvable
+from chalicelib.luadns.resolver import Addresses, LookupRequired, Unresolvable
 from chalicelib.luadns.upstream import Upstream
-from chalicelib.luadns.zone_data import name_of
+from chalicelib.luadns.zone_data import parse_name
 
 RECORDS = {
     ("cdn.test.", "A"): ["cdn.test. 60 IN CNAME real.test.", "real.test. 300 IN A 203.0.113.1"],
@@ -26,10 +26,10 @@ RECORDS = {
 
 
 class Forwarder:
-    """A resolver that knows RECORDS, is silent about silent.test, and counts what it is asked."""
+    """A DNS server with RECORDS that does not answer for silent.test and lists the queried names."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.queried: list[str] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -44,7 +44,7 @@ class Forwarder:
                 return
             query = dns.message.from_wire(wire)
             name, rdtype = query.question[0].name.to_text(), RdataType.to_text(query.question[0].rdtype)
-            self.asked.append(name)
+            self.queried.append(name)
             if name == "silent.test.":
                 continue
             response = dns.message.make_response(query)
@@ -72,64 +72,64 @@ def forwarder() -> Iterator[Forwarder]:
     upstream._resolver.cache_clear()
 
 
-def find(asking: Upstream, name: str, rdtype: RdataType = RdataType.A) -> Addresses:
-    return asking.addresses(name_of(name), rdtype)
+def find(resolver: Upstream, name: str, rdtype: RdataType = RdataType.A) -> Addresses:
+    return resolver.addresses(parse_name(name), rdtype)
 
 
-def test_addresses_come_with_the_lowest_ttl_on_the_way(forwarder: Forwarder) -> None:
+def test_addresses_have_the_lowest_ttl_of_their_cname_chain(forwarder: Forwarder) -> None:
     assert find(Upstream(), "cdn.test.") == Addresses(60, ("203.0.113.1",))
     assert find(Upstream(), "pool.test.").texts == ("203.0.113.2", "203.0.113.3")
 
 
-def test_they_are_kept_for_their_ttl_which_runs_down(forwarder: Forwarder) -> None:
+def test_addresses_are_cached_for_their_ttl(forwarder: Forwarder) -> None:
     moment = [1000.0]
-    asking = Upstream(lambda: moment[0])
-    assert find(asking, "cdn.test.").ttl == 60
+    resolver = Upstream(lambda: moment[0])
+    assert find(resolver, "cdn.test.").ttl == 60
     moment[0] += 40.5
-    assert (find(asking, "cdn.test.").ttl, forwarder.asked) == (20, ["cdn.test."])
+    assert (find(resolver, "cdn.test.").ttl, forwarder.queried) == (20, ["cdn.test."])
     moment[0] += 20
-    assert (find(asking, "cdn.test.").ttl, forwarder.asked) == (60, ["cdn.test."] * 2)
+    assert (find(resolver, "cdn.test.").ttl, forwarder.queried) == (60, ["cdn.test."] * 2)
 
 
-def test_who_cannot_wait_is_told_what_is_known(forwarder: Forwarder) -> None:
-    asking = Upstream()
-    with pytest.raises(Pending):
-        asking.known(name_of("cdn.test."), RdataType.A)
-    found = find(asking, "cdn.test.")
-    assert asking.known(name_of("cdn.test."), RdataType.A) == found
+def test_cached_returns_only_cached_results(forwarder: Forwarder) -> None:
+    resolver = Upstream()
+    with pytest.raises(LookupRequired):
+        resolver.cached(parse_name("cdn.test."), RdataType.A)
+    found = find(resolver, "cdn.test.")
+    assert resolver.cached(parse_name("cdn.test."), RdataType.A) == found
     with pytest.raises(Unresolvable):
-        find(asking, "broken.test.")
+        find(resolver, "broken.test.")
     with pytest.raises(Unresolvable):
-        asking.known(name_of("broken.test."), RdataType.A)
+        resolver.cached(parse_name("broken.test."), RdataType.A)
 
 
-def test_a_name_without_addresses_is_no_failure(forwarder: Forwarder) -> None:
+def test_a_name_without_addresses_is_not_a_failure(forwarder: Forwarder) -> None:
     assert find(Upstream(), "nowhere.test.").texts == ()
     assert find(Upstream(), "pool.test.", RdataType.AAAA).texts == ()
 
 
-def test_a_failure_is_not_asked_for_again_at_once(forwarder: Forwarder) -> None:
-    asking = Upstream()
+def test_a_failure_is_cached(forwarder: Forwarder) -> None:
+    resolver = Upstream()
     for _ in range(3):
         with pytest.raises(Unresolvable):
-            find(asking, "broken.test.")
-    assert forwarder.asked.count("broken.test.") <= 3  # one round of tries
+            find(resolver, "broken.test.")
+    assert forwarder.queried.count("broken.test.") <= 3  # the retries of one query
 
 
-def test_who_does_not_answer_costs_a_few_seconds_once(forwarder: Forwarder) -> None:
-    asking = Upstream()
+def test_a_timeout_is_cached(forwarder: Forwarder) -> None:
+    resolver = Upstream()
     began = time.monotonic()
     for _ in range(5):
         with pytest.raises(Unresolvable):
-            find(asking, "silent.test.")
+            find(resolver, "silent.test.")
     assert time.monotonic() - began < 10
 
 
-def test_many_who_want_the_same_ask_once(forwarder: Forwarder) -> None:
-    asking = Upstream()
+def test_concurrent_lookups_of_one_name_send_one_query(forwarder: Forwarder) -> None:
+    resolver = Upstream()
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: find(asking, "pool.test."), range(32)))
-    assert (len({one.texts for one in found}), forwarder.asked) == (1, ["pool.test."])
+        found = list(pool.map(lambda _: find(resolver, "pool.test."), range(32)))
+    assert (len({one.texts for one in found}), forwarder.queried) == (1, ["pool.test."])
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_many_who_want_the_same_ask_once(forwarder: Forwarder) -> None:
         ("[2001:db8::1]:5353", ("2001:db8::1", 5353)),
     ],
 )
-def test_a_forwarder_is_written_with_or_without_its_port(text: str, server: tuple[str, int]) -> None:
+def test_a_forwarder_has_an_optional_port(text: str, server: tuple[str, int]) -> None:
     assert upstream._server(text) == server

@@ -1,4 +1,4 @@
-"""BIND zone files: what goes out comes in again, and what cannot come in is told with its line."""
+"""Export and import of BIND zone files."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,7 +13,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.luadns import contents, zonefile
 from chalicelib.luadns.tables import Record, Zone
 from tests.client import Reply
-from tests.luadns.api import LuaDns, key_for, refused
+from tests.luadns.api import LuaDns, assert_invalid, key_for
 from tests.worlds import embedded_only
 
 FILE = """\
@@ -35,7 +35,7 @@ deep    SRV 0 5 5060 sip.example.net.
 ;moonbase: go.example.com. 90 IN REDIRECT 0 https://example.net/a b
 ; an ordinary comment
 """
-# A blank in a URL is no URL: the line with it is refused, and so kept apart.
+# A URL with a blank is invalid.
 BAD_REDIRECT = ";moonbase: go.example.com. 90 IN REDIRECT 0 https://example.net/a b\n"
 
 
@@ -50,7 +50,7 @@ def fetch(dns: LuaDns, zone: int) -> str:
     return reply.body.decode()
 
 
-def test_a_file_is_taken_in(dns: LuaDns, zone: int) -> None:
+def test_a_zone_file_is_imported(dns: LuaDns, zone: int) -> None:
     reply = send(dns, zone, FILE.replace(BAD_REDIRECT, ""))
     assert reply.status == 200
     assert [(row["name"], row["type"], row["content"], row["ttl"]) for row in reply.json] == [
@@ -68,7 +68,7 @@ def test_a_file_is_taken_in(dns: LuaDns, zone: int) -> None:
     assert "old.test" not in str(dns.get(f"/zones/{zone}/records"))
 
 
-def test_a_zone_goes_out_as_a_file_that_others_read(dns: LuaDns, zone: int) -> None:
+def test_the_export_is_a_standard_zone_file(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1", ttl=60)
     dns.record(zone, "www.example.com.", "TXT", 'say "hi"; \\o/ ü')
     dns.record(zone, "example.com.", "ALIAS", "www.example.com.")
@@ -92,7 +92,7 @@ def dns_zone(text: str) -> dns.zone.Zone:
     return dns.zone.from_text(text, origin="example.com.")
 
 
-def test_what_went_out_changes_nothing_when_it_comes_in(dns: LuaDns, zone: int) -> None:
+def test_importing_an_export_changes_nothing(dns: LuaDns, zone: int) -> None:
     send(dns, zone, FILE.replace(BAD_REDIRECT, ""))
     before, serial = dns.get(f"/zones/{zone}/records"), dns.serial(zone)
     for mode in ("merge", "replace"):
@@ -100,7 +100,7 @@ def test_what_went_out_changes_nothing_when_it_comes_in(dns: LuaDns, zone: int) 
     assert (dns.get(f"/zones/{zone}/records"), dns.serial(zone)) == (before, serial)
 
 
-def test_a_file_changes_the_names_and_types_that_it_has(dns: LuaDns, zone: int) -> None:
+def test_an_import_replaces_the_record_sets_in_the_file(dns: LuaDns, zone: int) -> None:
     for name, content in (("www", "192.0.2.7"), ("www", "192.0.2.8"), ("other", "192.0.2.9")):
         dns.record(zone, name, "A", content)
     dns.record(zone, "www", "TXT", "stays")
@@ -113,7 +113,7 @@ def test_a_file_changes_the_names_and_types_that_it_has(dns: LuaDns, zone: int) 
     ]
 
 
-def test_a_file_may_replace_all_that_there_was(dns: LuaDns, zone: int) -> None:
+def test_an_import_can_replace_the_whole_zone(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "TXT", "goes")
     assert send(dns, zone, "www A 192.0.2.1\n", mode="replace").status == 200
     assert dns.own(zone) == [("www.example.com.", "A", "192.0.2.1")]
@@ -139,29 +139,29 @@ def test_a_file_may_replace_all_that_there_was(dns: LuaDns, zone: int) -> None:
     ],
 )  # fmt: skip
 @embedded_only
-def test_what_is_wrong_is_told_with_its_line_and_nothing_is_stored(
+def test_an_error_names_its_line_and_nothing_is_imported(
     dns: LuaDns, zone: int, text: str, field: str, message: str
 ) -> None:
     reply = send(dns, zone, f"{text}ok 60 A 192.0.2.1\n")
-    refused(reply, {"fieldNames": [field], "message": message})
+    assert_invalid(reply, {"fieldNames": [field], "message": message})
     assert dns.own(zone) == []
 
 
 @embedded_only
-def test_records_that_cannot_stand_together_are_refused(dns: LuaDns, zone: int) -> None:
+def test_an_import_of_conflicting_records_is_rejected(dns: LuaDns, zone: int) -> None:
     reply = send(dns, zone, "www A 192.0.2.1\nwww CNAME example.net.\n")
     assert (reply.status, dns.own(zone)) == (400, [])
 
 
 @embedded_only
-def test_a_file_with_too_many_records_is_refused(dns: LuaDns, zone: int) -> None:
+def test_an_import_of_too_many_records_is_rejected(dns: LuaDns, zone: int) -> None:
     with settings.override(luadns_max_records=10):
         reply = send(dns, zone, "".join(f"n{number} A 192.0.2.1\n" for number in range(11)))
     assert (reply.status, reply.json["message"]) == (400, "A zone has at most 10 records.")
 
 
 @embedded_only
-def test_what_is_no_text_or_too_long_is_refused(dns: LuaDns, zone: int) -> None:
+def test_an_import_that_is_not_text_or_too_long_is_rejected(dns: LuaDns, zone: int) -> None:
     assert dns("POST", f"/zones/{zone}/import", body=b"\xff\xfe").status == 400
     assert dns("POST", f"/zones/{zone}/import", body=b";" * (2 * 1024 * 1024 + 1)).status == 413
     assert send(dns, zone, "", mode="guess").status == 400
@@ -169,7 +169,7 @@ def test_what_is_no_text_or_too_long_is_refused(dns: LuaDns, zone: int) -> None:
 
 
 @embedded_only
-def test_a_file_for_a_zone_that_was_changed_is_refused(dns: LuaDns, zone: int) -> None:
+def test_an_import_supports_if_match(dns: LuaDns, zone: int) -> None:
     tag = dns("GET", f"/zones/{zone}/export").header("etag")
     dns.record(zone, "www", "A", "192.0.2.1")
     body = b"www A 192.0.2.2\n"
@@ -179,7 +179,7 @@ def test_a_file_for_a_zone_that_was_changed_is_refused(dns: LuaDns, zone: int) -
 
 
 @embedded_only
-def test_anothers_zone_is_not_there(dns: LuaDns, zone: int, client: Any, bob: Any) -> None:
+def test_another_account_s_zone_cannot_be_exported_or_imported(dns: LuaDns, zone: int, client: Any, bob: Any) -> None:
     other = key_for(client, bob)
     assert other("GET", f"/zones/{zone}/export").status == 404
     assert send(other, zone, "www A 192.0.2.1\n").status == 404
@@ -208,7 +208,7 @@ RECORDS = st.lists(st.tuples(LABEL, st.integers(0, 2**31 - 1), CONTENT), max_siz
 
 
 @given(RECORDS)
-def test_every_record_means_the_same_after_it_went_out_and_in(rows: list[tuple[str, int, tuple[str, str]]]) -> None:
+def test_export_and_import_preserve_every_record(rows: list[tuple[str, int, tuple[str, str]]]) -> None:
     zone = Zone("account#1", "zone#1", id=1, name="example.com", serial=7)
     found = [
         Record("account#1", str(number), id=number, name=f"{label}.example.com.", type=type_, content=content, ttl=ttl)
@@ -222,6 +222,6 @@ def test_every_record_means_the_same_after_it_went_out_and_in(rows: list[tuple[s
 
 
 @given(st.text('$ORIGINTLCUDE()";\\@ \t\n.awx019:-', max_size=200))
-def test_whatever_comes_in_is_read_or_refused(text: str) -> None:
+def test_any_text_is_imported_or_rejected(text: str) -> None:
     with suppress(Invalid):
         zonefile.parse(text, "example.com")

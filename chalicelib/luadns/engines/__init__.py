@@ -1,4 +1,4 @@
-"""Who publishes zones: one seam, and the engine that the settings choose."""
+"""The engines that publish zones: their interface, and the engine that the settings choose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from chalicelib.luadns.tables import Zone
 
 @dataclass(frozen=True)
 class DsRecord:
-    """What a parent zone needs of a signed zone."""
+    """A DS record of a signed zone, for its parent zone."""
 
     id: int
     key_tag: int
@@ -28,44 +28,48 @@ class DsRecord:
 
 
 @dataclass(frozen=True)
-class Sync:
-    """What came of making the servers follow: whether something was changed, and names that they refused, and why."""
+class SyncResult:
+    """The result of a sync: whether it changed anything, and the rejected names with reasons."""
 
     changed: bool = False
-    refused: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
     name_servers: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
-    """Name servers that publish zones. What the API asks of them must not fail because they are away."""
+    """Name servers that publish zones.
+
+    API requests call all methods except `sync`. They must work while the provider is unreachable, except `ds_records`,
+    which may raise Busy.
+    """
 
     def name_servers(self) -> Sequence[str]:
-        """The servers of new zones, absolute names with their last dot."""
+        """The name servers of new zones: absolute names with the trailing dot."""
 
-    def refusal(self, type: str, content: str) -> str | None:
-        """Why a record that is otherwise well formed cannot be published; None when it can."""
+    def rejection_reason(self, type: str, content: str) -> str | None:
+        """Why a valid record cannot be published; None if it can."""
 
     def zone_changed(self, writes: Transaction, zone: Zone) -> None:
-        """Put into the transaction that changes `zone` to what it is now, or creates it, what publishing it needs."""
+        """Add the publication of a changed or new zone to the transaction that writes it."""
 
     def zone_deleted(self, writes: Transaction, zone: Zone) -> None:
-        """Put into the transaction that deletes `zone` what taking it from the servers needs."""
+        """Add the removal of a zone from the name servers to the transaction that deletes it."""
 
     def synced(self, zone: Zone) -> bool:
-        """Whether the servers answer with the zone as it is. Asked for every zone of a list: no calls elsewhere."""
+        """Whether the name servers serve the current zone. Makes no calls: lists call it once per zone."""
 
-    def sync(self, zone: Zone) -> Sync:
-        """Make the servers answer with the zone as it is, whatever they have, and wait for it.
+    def sync(self, zone: Zone) -> SyncResult:
+        """Publish the current zone, overwrite manual changes at the provider, and wait until all servers have it.
 
-        Calls elsewhere. Raises Conflict where no servers need it, and Busy.
+        Calls the provider. Raises Conflict if the engine has nothing to sync, and Busy.
         """
 
     def ds_records(self, zone: Zone) -> Sequence[DsRecord]:
-        """The DS records of a signed zone; none of another."""
+        """The DS records of a signed zone; empty for an unsigned one."""
 
 
 def current() -> Engine:
-    """The engine in force."""
+    """Return the configured engine."""
     match settings.current().luadns_engine:
         case "authoritative":
             return AuthoritativeEngine()

@@ -1,7 +1,7 @@
-"""From what Route 53 has to what it should have: whole record sets, in batches that it takes.
+"""The difference between the current and the desired record sets of a hosted zone, in batches for Route 53.
 
-Route 53's own rules: a batch happens as a whole or not at all; it holds 1,000 values and 32,000 characters of them, and
-an UPSERT counts twice; removing a set takes it exactly as it stands.
+Route 53's rules: a batch is atomic; it holds at most 1,000 values with 32,000 characters, and an UPSERT counts twice;
+a DELETE must contain the record set exactly as it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,16 +12,16 @@ from dns.rdata import Rdata
 from dns.rdtypes.txtbase import TXTBase
 from dns.rrset import RRset
 
-MOST_VALUES = 1000
-MOST_CHARACTERS = 32_000
-LONGEST_VALUE = 4000  # characters of one value, quotes included
+MAX_VALUES = 1000
+MAX_CHARACTERS = 32_000
+MAX_VALUE_LENGTH = 4000  # characters of one value, quotes included
 
-RecordSet = dict[str, Any]  # as the API has it: Name, Type, TTL, ResourceRecords, and more in those made by hand
+RecordSet = dict[str, Any]  # as in the API: Name, Type, TTL, ResourceRecords; sets made by hand may have more
 Change = dict[str, Any]
 
 
 class SetKey(NamedTuple):
-    """What tells record sets apart: the name in lower case, the type, and the identifier in sets with a routing."""
+    """The key of a record set: name in lower case, type, and the SetIdentifier of sets with a routing policy."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ class SetKey(NamedTuple):
 
 
 def record_set(rrset: RRset) -> RecordSet:
-    """A set of records as Route 53 takes it."""
+    """Convert a record set to Route 53's format."""
     return {
         "Name": rrset.name.to_text(),
         "Type": dns.rdatatype.to_text(rrset.rdtype),
@@ -39,40 +39,40 @@ def record_set(rrset: RRset) -> RecordSet:
 
 
 def value(rdata: Rdata) -> str:
-    """The text of a record's value. In Route 53's TXT the three digits after a backslash are octal."""
+    """The text of a value. In Route 53's TXT the three digits after a backslash are octal."""
     if isinstance(rdata, TXTBase):
         return " ".join(f'"{"".join(map(_octet, string))}"' for string in rdata.strings)
     return rdata.to_text()
 
 
 def key_of(found: RecordSet) -> SetKey:
-    """The key of a set. Route 53 writes what is no letter, digit, hyphen, underscore or dot of a name as `\\052`."""
+    """The key of a record set. Route 53 escapes characters other than letters, digits, `-`, `_` and `.` as `\\052`."""
     parts = found["Name"].split("\\")
     name = parts[0] + "".join(chr(int(part[:3], 8)) + part[3:] for part in parts[1:])
     return SetKey(name.lower(), found["Type"], found.get("SetIdentifier", ""))
 
 
-def changes(has: Mapping[SetKey, RecordSet], wanted: Mapping[SetKey, RecordSet]) -> list[list[Change]]:
-    """What turns the one into the other; changes at one name belong together: an A may take a CNAME's place."""
+def changes(current: Mapping[SetKey, RecordSet], desired: Mapping[SetKey, RecordSet]) -> list[list[Change]]:
+    """Return the changes from `current` to `desired`, grouped by name, because an A record may replace a CNAME."""
     groups: dict[str, list[Change]] = {}
-    for key, found in has.items():
-        if key not in wanted:
+    for key, found in current.items():
+        if key not in desired:
             groups.setdefault(key.name, []).append({"Action": "DELETE", "ResourceRecordSet": found})
-    for key, found in wanted.items():
-        if key not in has:
+    for key, found in desired.items():
+        if key not in current:
             groups.setdefault(key.name, []).append({"Action": "CREATE", "ResourceRecordSet": found})
-        elif not _same(found, has[key]):
+        elif not _equal(found, current[key]):
             groups.setdefault(key.name, []).append({"Action": "UPSERT", "ResourceRecordSet": found})
     return list(groups.values())
 
 
 def batches(groups: Iterable[list[Change]]) -> Iterator[list[list[Change]]]:
-    """Groups of changes in batches that Route 53 takes; a group above its limits stands alone."""
+    """Split groups of changes into batches within Route 53's limits; a group above the limits is a batch of its own."""
     batch: list[list[Change]] = []
     values = characters = 0
     for group in groups:
-        more_values, more_characters = (sum(column) for column in zip(*map(_weight, group), strict=True))
-        if batch and (values + more_values > MOST_VALUES or characters + more_characters > MOST_CHARACTERS):
+        more_values, more_characters = (sum(column) for column in zip(*map(_size, group), strict=True))
+        if batch and (values + more_values > MAX_VALUES or characters + more_characters > MAX_CHARACTERS):
             yield batch
             batch, values, characters = [], 0, 0
         batch.append(group)
@@ -82,14 +82,14 @@ def batches(groups: Iterable[list[Change]]) -> Iterator[list[list[Change]]]:
         yield batch
 
 
-def _weight(change: Change) -> tuple[int, int]:
-    """How many values, and characters in them, a change counts."""
+def _size(change: Change) -> tuple[int, int]:
+    """The number of values, and of characters in them, that count for a change."""
     found = [record["Value"] for record in change["ResourceRecordSet"].get("ResourceRecords", [])]
     times = 2 if change["Action"] == "UPSERT" else 1
     return times * max(len(found), 1), times * sum(map(len, found))
 
 
-def _same(one: RecordSet, other: RecordSet) -> bool:
+def _equal(one: RecordSet, other: RecordSet) -> bool:
     return _content(one) == _content(other)
 
 

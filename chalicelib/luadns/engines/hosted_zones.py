@@ -1,4 +1,4 @@
-"""Hosted zones at Route 53: finding, making, filling and removing one. Every function calls AWS."""
+"""Hosted zones at Route 53: find, create, update and delete. Each public function except `error_code` calls AWS."""
 
 import logging
 import secrets
@@ -14,30 +14,33 @@ from chalicelib.luadns.engines.change_batches import Change, RecordSet, SetKey, 
 
 _log = logging.getLogger(__name__)
 
-GONE = "NoSuchHostedZone"
+NO_SUCH_HOSTED_ZONE = "NoSuchHostedZone"
 
 
 @dataclass(frozen=True)
-class Hosted:
-    """A hosted zone: its id, and its name servers as absolute names with their last dot."""
+class HostedZone:
+    """A hosted zone: its id, and its name servers as absolute names with the trailing dot."""
 
     id: str
     name_servers: tuple[str, ...]
 
 
-def get(hosted_id: str) -> Hosted | None:
-    """A hosted zone by its id."""
+def get(hosted_id: str) -> HostedZone | None:
+    """The hosted zone with this id; None if there is none."""
     try:
         answer = _route53().get_hosted_zone(Id=hosted_id)
     except ClientError as error:
-        if code_of(error) == GONE:
+        if error_code(error) == NO_SUCH_HOSTED_ZONE:
             return None
         raise
     return _hosted(answer["HostedZone"], answer)
 
 
-def find_or_create(zone_id: int, name: str) -> Hosted:
-    """The hosted zone of our zone with this id; also when a process died before it could note what it had made."""
+def find_or_create(zone_id: int, name: str) -> HostedZone:
+    """Return the hosted zone of our zone, and create it if there is none.
+
+    It also finds the hosted zone of a process that died before it stored the id.
+    """
     if found := find(zone_id, name):
         return found
     request: dict[str, Any] = {"Name": name, "CallerReference": _reference(zone_id) + secrets.token_hex(8)}
@@ -47,96 +50,97 @@ def find_or_create(zone_id: int, name: str) -> Hosted:
     return _hosted(answer["HostedZone"], answer)
 
 
-def find(zone_id: int, name: str) -> Hosted | None:
-    """The hosted zone that was made for our zone: others may have the same name."""
+def find(zone_id: int, name: str) -> HostedZone | None:
+    """Find the hosted zone by its CallerReference, because others may have the same name; None if there is none."""
     answer = _route53().list_hosted_zones_by_name(DNSName=name)
-    for one in answer["HostedZones"]:
-        if one["Name"] == f"{name}." and one["CallerReference"].startswith(_reference(zone_id)):
-            return get(one["Id"].rpartition("/")[2])
+    for hosted in answer["HostedZones"]:
+        if hosted["Name"] == f"{name}." and hosted["CallerReference"].startswith(_reference(zone_id)):
+            return get(hosted["Id"].rpartition("/")[2])
     return None
 
 
 def record_sets(hosted_id: str) -> dict[SetKey, RecordSet]:
-    """All record sets that a hosted zone has, 300 in a call."""
+    """All record sets of a hosted zone, 300 per call."""
     pages = _route53().get_paginator("list_resource_record_sets").paginate(HostedZoneId=hosted_id)
     return {key_of(found): found for page in pages for found in page["ResourceRecordSets"]}
 
 
 @dataclass
-class Filled:
-    """What came of filling a hosted zone: the id of the last change, None when nothing was to be changed, and the
-    names whose records were refused with the reason."""
+class UpdateResult:
+    """The id of the last change, None if nothing was changed; and the rejected names with Route 53's reasons."""
 
     change_id: str | None = None
-    refused: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
 
 
-def fill(hosted_id: str, has: Mapping[SetKey, RecordSet], wanted: Mapping[SetKey, RecordSet]) -> Filled:
-    """Make a hosted zone have what is wanted. A name whose records are refused does not keep others back."""
-    filled = Filled()
-    for batch in batches(changes(has, wanted)):
-        _apply(hosted_id, batch, filled)
-    return filled
+def update_record_sets(
+    hosted_id: str, current: Mapping[SetKey, RecordSet], desired: Mapping[SetKey, RecordSet]
+) -> UpdateResult:
+    """Change a hosted zone from `current` to `desired`. A name that Route 53 rejects does not block the others."""
+    result = UpdateResult()
+    for batch in batches(changes(current, desired)):
+        _apply(hosted_id, batch, result)
+    return result
 
 
 def in_sync(change_id: str) -> bool:
-    """Whether all name servers have a change."""
+    """Whether all name servers have applied a change."""
     status: str = _route53().get_change(Id=change_id)["ChangeInfo"]["Status"]
     return status == "INSYNC"
 
 
 def remove(hosted_id: str) -> None:
-    """Empty a hosted zone and delete it; one that is gone already is no error."""
+    """Empty a hosted zone and delete it. A hosted zone that does not exist is no error."""
     try:
-        has = record_sets(hosted_id)
-        own = {key: found for key, found in has.items() if key.type in ("SOA", "NS") and _is_apex(key, has)}
-        fill(hosted_id, has, own)
+        current = record_sets(hosted_id)
+        managed = {key: found for key, found in current.items() if key.type in ("SOA", "NS") and _is_apex(key, current)}
+        update_record_sets(hosted_id, current, managed)
         _route53().delete_hosted_zone(Id=hosted_id)
     except ClientError as error:
-        if code_of(error) != GONE:
+        if error_code(error) != NO_SUCH_HOSTED_ZONE:
             raise
 
 
 def signing_keys(hosted_id: str) -> list[dict[str, Any]]:
-    """The keys that a signed zone is signed with, as the API describes them; none of another."""
+    """The active signing keys of a signed zone, as the API returns them; empty for an unsigned one."""
     answer = _route53().get_dnssec(HostedZoneId=hosted_id)
     if answer["Status"].get("ServeSignature") != "SIGNING":
         return []
     return [key for key in answer["KeySigningKeys"] if key["Status"] == "ACTIVE"]
 
 
-def code_of(error: ClientError) -> str:
-    """AWS' name of an error."""
+def error_code(error: ClientError) -> str:
+    """AWS' code of an error."""
     return str(error.response["Error"]["Code"])
 
 
-def _apply(hosted_id: str, batch: Sequence[list[Change]], filled: Filled) -> None:
+def _apply(hosted_id: str, batch: Sequence[list[Change]], result: UpdateResult) -> None:
     try:
         answer = _route53().change_resource_record_sets(
             HostedZoneId=hosted_id, ChangeBatch={"Changes": [change for group in batch for change in group]}
         )
     except ClientError as error:
-        if code_of(error) != "InvalidChangeBatch":
+        if error_code(error) != "InvalidChangeBatch":
             raise
         if len(batch) > 1:
             middle = len(batch) // 2
-            _apply(hosted_id, batch[:middle], filled)
-            _apply(hosted_id, batch[middle:], filled)
+            _apply(hosted_id, batch[:middle], result)
+            _apply(hosted_id, batch[middle:], result)
             return
-        reason = (batch[0][0]["ResourceRecordSet"]["Name"], str(error.response["Error"]["Message"]))
-        filled.refused = (*filled.refused, reason)
-        _log.error("Route 53 refuses the records of %s: %s", *reason)
+        rejection = (batch[0][0]["ResourceRecordSet"]["Name"], str(error.response["Error"]["Message"]))
+        result.rejected = (*result.rejected, rejection)
+        _log.error("Route 53 rejects the records of %s: %s", *rejection)
         return
-    filled.change_id = answer["ChangeInfo"]["Id"].rpartition("/")[2]
+    result.change_id = answer["ChangeInfo"]["Id"].rpartition("/")[2]
 
 
-def _is_apex(key: SetKey, has: Mapping[SetKey, RecordSet]) -> bool:
-    return SetKey(key.name, "SOA") in has
+def _is_apex(key: SetKey, current: Mapping[SetKey, RecordSet]) -> bool:
+    return SetKey(key.name, "SOA") in current
 
 
-def _hosted(zone: Mapping[str, Any], answer: Mapping[str, Any]) -> Hosted:
+def _hosted(zone: Mapping[str, Any], answer: Mapping[str, Any]) -> HostedZone:
     servers = answer.get("DelegationSet", {}).get("NameServers", [])
-    return Hosted(zone["Id"].rpartition("/")[2], tuple(f"{server.rstrip('.')}." for server in servers))
+    return HostedZone(zone["Id"].rpartition("/")[2], tuple(f"{server.rstrip('.')}." for server in servers))
 
 
 def _reference(zone_id: int) -> str:

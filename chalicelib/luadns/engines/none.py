@@ -1,4 +1,4 @@
-"""No name servers: zones are kept, and nobody answers for them."""
+"""No name servers: zones are stored, but not published."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,16 +9,16 @@ from chalicelib.core.storage import Transaction
 from chalicelib.luadns.tables import Zone
 
 if TYPE_CHECKING:
-    from chalicelib.luadns.engines import DsRecord, Sync
+    from chalicelib.luadns.engines import DsRecord, SyncResult
 
 
 class NoEngine:
-    """Publishes nothing; the name servers are those that the settings name."""
+    """Publishes nothing. New zones get the configured name servers."""
 
     def name_servers(self) -> Sequence[str]:
         return settings.current().luadns_name_servers
 
-    def refusal(self, type: str, content: str) -> str | None:
+    def rejection_reason(self, type: str, content: str) -> str | None:
         return None
 
     def zone_changed(self, writes: Transaction, zone: Zone) -> None:
@@ -30,7 +30,7 @@ class NoEngine:
     def synced(self, zone: Zone) -> bool:
         return False
 
-    def sync(self, zone: Zone) -> "Sync":
+    def sync(self, zone: Zone) -> "SyncResult":
         raise Conflict("There is nothing to sync: a name server of ours reads the store itself.")
 
     def ds_records(self, zone: Zone) -> "Sequence[DsRecord]":

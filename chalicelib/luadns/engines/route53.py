@@ -1,7 +1,7 @@
-"""Route 53: a change promises a job, and the job makes the hosted zone what the store says.
+"""Route 53: a change enqueues a job, and the job updates the hosted zone from the store.
 
-A zone has one job at most. It publishes under the zone's lease, waits until Route 53 has told all its servers, and only
-then notes the serial as published. Whatever fails, the change is stored, and the job tries again until it succeeds.
+A zone has at most one job. It publishes while it holds the zone's lease, waits until Route 53 reports the change as
+INSYNC, and then stores the published serial. If Route 53 fails, the change is still stored, and the job is retried.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from chalicelib.luadns.engines.none import NoEngine
 from chalicelib.luadns.tables import Zone
 
 if TYPE_CHECKING:
-    from chalicelib.luadns.engines import DsRecord, Sync
+    from chalicelib.luadns.engines import DsRecord, SyncResult
 
 PUBLISH = "luadns-publish"
 UNPUBLISH = "luadns-unpublish"
@@ -26,28 +26,28 @@ UNPUBLISH = "luadns-unpublish"
 class Route53Engine(NoEngine):
     """Publishes zones at Route 53."""
 
-    def refusal(self, type: str, content: str) -> str | None:
+    def rejection_reason(self, type: str, content: str) -> str | None:
         from dns.name import root
 
         from chalicelib.luadns import presentation
         from chalicelib.luadns.contents import PSEUDO
-        from chalicelib.luadns.engines.change_batches import LONGEST_VALUE, value
+        from chalicelib.luadns.engines.change_batches import MAX_VALUE_LENGTH, value
 
-        if type in PSEUDO or len(value(presentation.rdata_of(type, content, root))) <= LONGEST_VALUE:
+        if type in PSEUDO or len(value(presentation.rdata_of(type, content, root))) <= MAX_VALUE_LENGTH:
             return None
-        return f"content is too long: Route 53 takes {LONGEST_VALUE:,} characters"
+        return f"content is too long: Route 53 takes {MAX_VALUE_LENGTH:,} characters"
 
     def zone_changed(self, writes: Transaction, zone: Zone) -> None:
         jobs.enqueue(writes, PUBLISH, {"account_id": int(zone.account_id), "zone_id": int(zone.id)}, once=zone.sk)
 
     def zone_deleted(self, writes: Transaction, zone: Zone) -> None:
-        gone = {"zone_id": int(zone.id), "name": zone.name, "hosted_zone": zone.hosted_zone}
-        jobs.enqueue(writes, UNPUBLISH, gone, once=zone.sk)
+        payload = {"zone_id": int(zone.id), "name": zone.name, "hosted_zone": zone.hosted_zone}
+        jobs.enqueue(writes, UNPUBLISH, payload, once=zone.sk)
 
     def synced(self, zone: Zone) -> bool:
         return zone.published_serial == zone.serial
 
-    def sync(self, zone: Zone) -> "Sync":
+    def sync(self, zone: Zone) -> "SyncResult":
         from chalicelib.luadns.engines import publishing
 
         return publishing.sync(zone)
@@ -80,11 +80,11 @@ def publish(payload: Any) -> None:
     """The job PUBLISH: see publishing.follow."""
     from chalicelib.luadns.engines import publishing
 
-    publishing.follow(payload)
+    publishing.run_publish_job(payload)
 
 
 def unpublish(payload: Any) -> None:
     """The job UNPUBLISH: see publishing.unpublish."""
     from chalicelib.luadns.engines import publishing
 
-    publishing.unpublish(payload)
+    publishing.run_unpublish_job(payload)
