@@ -1,15 +1,15 @@
-"""A timer whose deadline may move at no cost."""
+"""A timer with a deadline that can be postponed without a new system timer."""
 
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 
 
 class Clock:
-    """Calls `ring` when the deadline has passed, unless stopped before."""
+    """Calls `on_timeout` after the deadline, unless it is stopped before."""
 
-    def __init__(self, loop: AbstractEventLoop, ring: Callable[[], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, on_timeout: Callable[[], None]) -> None:
         self._loop = loop
-        self._ring = ring
+        self._on_timeout = on_timeout
         self._deadline = 0.0
         self._timer: TimerHandle | None = None
 
@@ -18,7 +18,7 @@ class Clock:
         return self._timer is not None
 
     def start(self, seconds: float) -> None:
-        """Ring in `seconds`, whatever was planned before."""
+        """Set the deadline `seconds` from now; it replaces the previous one."""
         self.stop()
         self._deadline = self._loop.time() + seconds
         self._sleep()
@@ -28,8 +28,8 @@ class Clock:
             self._timer.cancel()
             self._timer = None
 
-    def put_off(self, seconds: float, at_most: float) -> None:
-        """Ring `seconds` later than planned, but in `at_most` seconds from now."""
+    def postpone(self, seconds: float, at_most: float) -> None:
+        """Postpone the deadline by `seconds`, to at most `at_most` seconds from now."""
         self._deadline = min(self._deadline + seconds, self._loop.time() + at_most)
 
     def _sleep(self) -> None:
@@ -40,4 +40,4 @@ class Clock:
             self._sleep()
         else:
             self._timer = None
-            self._ring()
+            self._on_timeout()

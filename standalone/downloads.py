@@ -1,4 +1,4 @@
-"""Serves signed links to blobs, as S3 serves its own: straight from the disk, in pieces, and in parts if asked."""
+"""Serves signed links to blobs from the disk, as S3 does: in chunks, and with range requests."""
 
 import asyncio
 import os
@@ -23,12 +23,12 @@ ROUTE = f"{links.PREFIX}{{key}}"
 CHUNK = 256 * 1024
 THREADS = 4
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # of several ranges at once none is taken, as RFC 9110 allows
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # multiple ranges are ignored, as RFC 9110 allows
 
 
 @dataclass(frozen=True)
 class Part:
-    """The bytes from `start` up to, and without, `end`, of a file of `size` bytes."""
+    """The bytes from `start` (inclusive) to `end` (exclusive) of a file of `size` bytes."""
 
     start: int
     end: int
@@ -36,9 +36,9 @@ class Part:
 
 
 class Downloads:
-    """Answers for every path below links.PREFIX.
+    """Serves every path below links.PREFIX.
 
-    A download holds an open file and one piece of it, and a thread for no longer than reading a piece takes.
+    A download has an open file and one chunk of it in memory; it uses a thread only while it reads a chunk.
     """
 
     def __init__(self) -> None:
@@ -51,36 +51,36 @@ class Downloads:
     async def serve(
         self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
     ) -> tuple[Reply, int]:
-        """Answer; returns what was said and how many bytes of body were handed to the client."""
+        """Answer a request; returns the reply and the number of body bytes that were sent."""
         loop = asyncio.get_running_loop()
         reply, file, part = await loop.run_in_executor(self._threads, open_link, scope)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": file is not None})
         if file is None or part is None:
             return reply, len(reply.body)
-        left = asyncio.ensure_future(_left(receive))
+        disconnected = asyncio.ensure_future(_disconnected(receive))
         try:
-            return reply, await self._send_part(file, part, left, send)
+            return reply, await self._send_part(file, part, disconnected, send)
         finally:
-            left.cancel()
+            disconnected.cancel()
             file.close()
 
     async def _send_part(
-        self, file: BinaryIO, part: Part, left: "asyncio.Future[None]", send: "ASGISendCallable"
+        self, file: BinaryIO, part: Part, disconnected: "asyncio.Future[None]", send: "ASGISendCallable"
     ) -> int:
         loop = asyncio.get_running_loop()
-        place = part.start
-        while place < part.end and not left.done():
-            piece = await loop.run_in_executor(self._threads, file.read, min(CHUNK, part.end - place))
-            if not piece:
-                raise OSError("a blob is shorter than it was")
-            place += len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": place < part.end})
-        return place - part.start
+        position = part.start
+        while position < part.end and not disconnected.done():
+            chunk = await loop.run_in_executor(self._threads, file.read, min(CHUNK, part.end - position))
+            if not chunk:
+                raise OSError("a blob has become shorter")
+            position += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": position < part.end})
+        return position - part.start
 
 
 def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
-    """The reply to a request for a link, and the open file and its part to send as the body; None without a body."""
+    """Return the reply to a request for a link, and the open file and the part to send; None for a reply without body."""
     method = scope["method"]
     if method not in ("GET", "HEAD"):
         return error(method, HTTPStatus.METHOD_NOT_ALLOWED, ROUTE, [(b"allow", b"GET, HEAD")]), None, None
@@ -99,20 +99,20 @@ def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
     return reply, None, None
 
 
-def _reply(scope: "HTTPScope", link: Link, facts: os.stat_result) -> tuple[Reply, Part | None]:
-    asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+def _reply(scope: "HTTPScope", link: Link, stat: os.stat_result) -> tuple[Reply, Part | None]:
+    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     digest = link.key.rpartition("/")[2]
-    etag, modified = f'"{digest}"', formatdate(facts.st_mtime, usegmt=True)
+    etag, modified = f'"{digest}"', formatdate(stat.st_mtime, usegmt=True)
     headers = _headers(("etag", etag), ("last-modified", modified), ("accept-ranges", "bytes"))
-    if _is_known(asked, etag, facts.st_mtime):
+    if _is_unmodified(given, etag, stat.st_mtime):
         return Reply(HTTPStatus.NOT_MODIFIED, headers, b"", ROUTE), None
-    wanted = asked.get("range", "") if scope["method"] == "GET" else ""
-    if asked.get("if-range", etag) not in (etag, modified):
-        wanted = ""
-    part = _part(wanted, facts.st_size)
+    byte_range = given.get("range", "") if scope["method"] == "GET" else ""
+    if given.get("if-range", etag) not in (etag, modified):
+        byte_range = ""
+    part = _part(byte_range, stat.st_size)
     if part is None:
-        refused = _headers(("content-range", f"bytes */{facts.st_size}"))
-        return error(scope["method"], HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, ROUTE, refused), None
+        size = _headers(("content-range", f"bytes */{stat.st_size}"))
+        return error(scope["method"], HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, ROUTE, size), None
     headers += _headers(
         ("content-type", link.content_type),
         ("content-disposition", links.attachment(link.filename)),
@@ -127,33 +127,33 @@ def _reply(scope: "HTTPScope", link: Link, facts: os.stat_result) -> tuple[Reply
     return Reply(status, headers, b"", ROUTE), None if scope["method"] == "HEAD" else part
 
 
-async def _left(receive: "ASGIReceiveCallable") -> None:
-    """Wait until the client is gone, or has its answer."""
+async def _disconnected(receive: "ASGIReceiveCallable") -> None:
+    """Wait until the client has disconnected or has received the answer."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _is_known(asked: dict[str, str], etag: str, written_at: float) -> bool:
-    """Whether the client has this very file already. If-None-Match alone decides when it is there."""
-    if known := asked.get("if-none-match"):
-        return matches(known, etag)
+def _is_unmodified(given: dict[str, str], etag: str, written_at: float) -> bool:
+    """Whether the client already has this file. If-None-Match takes precedence over If-Modified-Since."""
+    if tags := given.get("if-none-match"):
+        return matches(tags, etag)
     try:
-        return parsedate_to_datetime(asked["if-modified-since"]).timestamp() >= int(written_at)
+        return parsedate_to_datetime(given["if-modified-since"]).timestamp() >= int(written_at)
     except (KeyError, ValueError, TypeError, OverflowError):
         return False
 
 
-def _part(wanted: str, size: int) -> Part | None:
-    """What a Range header asks for: all of it where it is none; None for a range outside the file."""
+def _part(byte_range: str, size: int) -> Part | None:
+    """The part for a Range header: the whole file if it is empty or invalid, None for a range outside the file."""
     whole = Part(0, size, size)
-    found = _RANGE.fullmatch(wanted.replace(" ", ""))
+    found = _RANGE.fullmatch(byte_range.replace(" ", ""))
     if not found or found[0] == "bytes=-":
         return whole
     first, last = found.groups()
     if not first:
         return Part(max(0, size - int(last)), size, size) if int(last) and size else None
     if last and int(last) < int(first):
-        return whole  # RFC 9110: such a range is no range
+        return whole  # RFC 9110: an invalid range is ignored
     start, end = int(first), min(int(last) + 1, size) if last else size
     return Part(start, end, size) if start < size else None
 

@@ -1,4 +1,4 @@
-"""HTTP request to API Gateway proxy event."""
+"""Converts an HTTP request to an API Gateway proxy event."""
 
 import time
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def proxy_event(scope: "HTTPScope", body: bytes) -> dict[str, Any]:
-    """The event API Gateway would send to Lambda, except that the body is bytes and never base64.
+    """Return the event that API Gateway would send to Lambda, except that the body is bytes, not base64.
 
-    Header names are in lower case; where only one value fits, the last one counts.
+    Header names are in lower case. Fields with a single value per name have the last one.
     """
     method = scope["method"]
     path = scope["raw_path"].decode("ascii")

@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: an ASGI application around the one function that answers API Gateway events."""
+"""An ASGI application around the function that answers API Gateway events."""
 
 import asyncio
 import contextlib
@@ -20,36 +20,35 @@ if TYPE_CHECKING:
 
 MAX_BODY = 100 * 1024 * 1024
 THREADS = 8
-LINGER = 10.0  # seconds in which a client may finish sending a body that was refused
+LINGER = 10.0  # seconds in which a client can finish sending a rejected body
 
 log = logging.getLogger("moonbase.gateway")
 
-_READING = {"GET", "HEAD", "OPTIONS"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Answer = Callable[[dict[str, Any]], Response]
 
 
 @runtime_checkable
 class Sized(Protocol):
-    """An `answer` that knows how large a body it wants, in bytes, and refuses a larger one by its Content-Length."""
+    """An `answer` that knows the maximum body size of a path, in bytes, and rejects a larger Content-Length."""
 
     def largest_body(self, method: str, path: str) -> int: ...
 
 
 class BodyTooLarge(Exception):
-    """The request body is over the limit; the argument is how many bytes are known of."""
+    """The request body exceeds the limit; the argument is its size in bytes as far as it is known."""
 
 
 class Disconnected(Exception):
-    """The client left before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class Gateway:
-    """Reads the whole request, asks `answer` in a thread, sends the whole answer. Signed links it serves itself.
+    """Reads the whole request, calls `answer` in a thread, and sends the whole response. It serves signed links itself.
 
-    Requests that only read have `threads` of their own, and so have those that may do slow work (passwords, rockspecs,
-    writes): however many of these wait, reading goes on. Only the peers in `trusted_proxies` (addresses or networks)
-    may say who the client is and how it came.
+    Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads each, so that slow requests
+    do not delay reads. X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
 
     def __init__(
@@ -81,32 +80,32 @@ class Gateway:
             body = await self._read(scope, receive)
         except Disconnected:
             return
-        except BodyTooLarge as fault:
-            reply = await self._too_large(scope, fault.args[0])
+        except BodyTooLarge as too_large:
+            reply = await self._too_large(scope, too_large.args[0])
             log_access(client, scope["method"], reply, len(reply.body), 0)
-            await _refuse_body(reply, receive, send)
+            await _reject_body(reply, receive, send)
             return
         began = time.perf_counter()
         if self._downloads.serves(scope):
             reply, size = await self._downloads.serve(scope, receive, send)
             log_access(client, scope["method"], reply, size, time.perf_counter() - began)
             return
-        reply = await self._ask(proxy_event(scope, body))
+        reply = await self._call(proxy_event(scope, body))
         log_access(client, scope["method"], reply, len(reply.body), time.perf_counter() - began)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
-    async def _ask(self, event: dict[str, Any]) -> Reply:
-        reads = event["httpMethod"] in _READING and not event["body"]
+    async def _call(self, event: dict[str, Any]) -> Reply:
+        reads = event["httpMethod"] in _SAFE_METHODS and not event["body"]
         threads = self._readers if reads else self._workers
         return await asyncio.get_running_loop().run_in_executor(threads, self._reply, event)
 
     async def _too_large(self, scope: "HTTPScope", size: int) -> Reply:
-        """What to say of a body that is not carried: the app's own words, where it has some."""
+        """The response for a body that exceeds the limit: the app's own error if it has one."""
         if not self._sized:
             return error(scope["method"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         scope["headers"] = [*scope["headers"], (b"content-length", b"%d" % size)]
-        return await self._ask(proxy_event(scope, b""))
+        return await self._call(proxy_event(scope, b""))
 
     def _limit(self, scope: "HTTPScope") -> int:
         if not self._sized:
@@ -117,7 +116,7 @@ class Gateway:
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
         limit = self._limit(scope)
         if declared > limit:
-            raise BodyTooLarge(declared)  # before the first receive(), which would invite the body with "100 Continue"
+            raise BodyTooLarge(declared)  # before the first receive(), which sends "100 Continue"
         parts: list[bytes] = []
         size = 0
         more = True
@@ -137,12 +136,12 @@ class Gateway:
         try:
             return frame(method, self._answer(event))
         except Exception:
-            log.exception("%s answered with an error", method)
+            log.exception("a %s request failed", method)
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def _refuse_body(reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """Answer at once and let the client finish sending: closing sooner would destroy the answer."""
+async def _reject_body(reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+    """Send the reply immediately and let the client finish sending: an early close would discard the reply."""
     headers = [*reply.headers, (b"connection", b"close")]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": True})

@@ -1,4 +1,4 @@
-"""A process that does not outlive the one that started it."""
+"""Ends a child process together with its parent."""
 
 import multiprocessing
 import os
@@ -7,7 +7,7 @@ from threading import Thread
 
 
 def follow_parent() -> None:
-    """Stop this worker when its supervisor is gone, however that ended; it would hold the port for ever."""
+    """Stop this process when its parent has exited for any reason; otherwise it would keep the port open."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

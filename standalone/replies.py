@@ -1,4 +1,4 @@
-"""What goes out: replies with their framing headers, and the gateway's own words."""
+"""Replies with their framing headers, the gateway's own errors, and the access log."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ _UNSAFE_HEADER = re.compile(rb"[\r\n\0]")
 
 
 class Response(Protocol):
-    """What `answer` returns; an attribute `route`, if there is one, names the route in the access log."""
+    """The result of `answer`. An optional attribute `route` is the route in the access log."""
 
     @property
     def status(self) -> int: ...
@@ -28,7 +28,7 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class Reply:
-    """A response as it goes out, framing headers included."""
+    """A response with its framing headers."""
 
     status: int
     headers: Headers
@@ -37,7 +37,7 @@ class Reply:
 
 
 def frame(method: str, response: Response) -> Reply:
-    """Put the answer into HTTP's frame: the length is ours to say, and some answers carry no body."""
+    """Add the framing headers. The Content-Length is computed here; some statuses and HEAD have no body."""
     headers: Headers = []
     length = len(response.body)
     for name, value in response.headers:
@@ -57,13 +57,13 @@ def frame(method: str, response: Response) -> Reply:
 
 
 def error(method: str, status: HTTPStatus, route: str = "-", more: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
-    """An answer of the gateway's own: neutral JSON that belongs to no service."""
+    """Return an error of the gateway itself, as JSON without a service's envelope."""
     body = json.dumps({"message": status.phrase}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more]
     return Reply(status, headers, b"" if method == "HEAD" else body, route)
 
 
 def log_access(client: str | None, method: str, reply: Reply, size: int, seconds: float) -> None:
-    """One line per request; the route's template stands for the path, which may carry an API key."""
+    """Log a request in one line, with the route instead of the path, because a path may contain an API key."""
     line = "%s %s %s %d %d %.1fms"
     access_log.info(line, client or "-", method, reply.route, reply.status, size, seconds * 1000)

@@ -1,4 +1,4 @@
-"""Runs the gateway on uvicorn: worker processes, signals, limits and logging."""
+"""Runs the gateway on uvicorn with worker processes, signals, limits and logging."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 
-UNSENT = 128 * 1024
-MANY_FILES = 65536
+MAX_UNSENT = 128 * 1024  # bytes
+MAX_FILES = 65536  # open files of a process
 
 log = logging.getLogger("moonbase.server")
 
@@ -44,7 +44,7 @@ def configure(
     workers: int = 1,
     threads: int = THREADS,
     max_body: int = MAX_BODY,
-    patience: float = 30.0,
+    timeout: float = 30.0,
     keep_alive: int = 30,
     grace: int = 30,
     trusted_proxies: Sequence[str] = (),
@@ -52,12 +52,12 @@ def configure(
     tls_key: str | Path | None = None,
     log_config: dict[str, Any] | None = LOGGING,
 ) -> Config:
-    """Gather what `serve` needs.
+    """Return the configuration for `serve`.
 
-    `app_factory` makes the function that answers events, once per worker: a callable, or "module:name".
-    `threads` run that function in each worker. `max_body` is in bytes. In seconds: `patience` with a client
-    that is slow to send or to read, `keep_alive` for an idle connection, `grace` for what runs at shutdown.
-    `trusted_proxies` are the addresses or networks whose X-Forwarded-For and -Proto count; by default none.
+    `app_factory` creates the function that answers events, once per worker: a callable or "module:name". `threads` is
+    the size of each of a worker's two thread pools. `max_body` is in bytes. In seconds: `timeout` for a client that is
+    slow to send or to read, `keep_alive` for an idle connection, `grace` for running requests at shutdown.
+    X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
     return Config(
         partial(
@@ -69,8 +69,8 @@ def configure(
         ),
         factory=True,
         interface="asgi3",
-        # uvicorn only ever calls this, and a class could not carry the setting into a worker process.
-        http=cast("type[asyncio.Protocol]", partial(Connection, patience=patience)),
+        # uvicorn only calls this, and a class cannot be pickled to a worker process with the setting.
+        http=cast("type[asyncio.Protocol]", partial(Connection, timeout=timeout)),
         ws="none",
         lifespan="off",
         host=host,
@@ -89,11 +89,11 @@ def configure(
 
 
 def serve(config: Config, listener: socket.socket) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, finish what is running, and leave with exit code 0.
+    """Serve until SIGTERM or SIGINT, finish the running requests, and exit with code 0.
 
-    Also a single worker has a supervisor, which starts it again should it die, and anew at SIGHUP.
+    A supervisor restarts a worker that dies, and all workers at SIGHUP, also if there is only one.
     """
-    _allow_many_files()
+    _raise_file_limit()
     supervisor = Multiprocess(config, [listener])
     supervisor.run()
     failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
@@ -101,15 +101,15 @@ def serve(config: Config, listener: socket.socket) -> NoReturn:
 
 
 def check_tls(cert: Path, key: Path) -> None:
-    """Raises ValueError when the files are no certificate and its key, or the key asks for a password."""
+    """Raise ValueError unless the files are a certificate and its key without a password."""
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
     except OSError as problem:
-        raise ValueError(f"{cert} and {key} are no certificate and its key: {problem}") from None
+        raise ValueError(f"{cert} and {key} are not a certificate and its key: {problem}") from None
 
 
 def listen(config: Config) -> socket.socket:
-    """Open the port at once: a client that comes before a worker is ready waits instead of failing. Raises OSError."""
+    """Open the port. Clients that connect before a worker is ready wait instead of failing. Raises OSError."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listener = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
@@ -117,22 +117,22 @@ def listen(config: Config) -> socket.socket:
         raise OSError(
             f"cannot listen on {config.host} port {config.port}: {os.strerror(problem.errno or 0)}"
         ) from problem
-    # Connections inherit it. asyncio would leave it out, as it cannot tell that this socket speaks TCP.
+    # Connections inherit the option. asyncio does not set it, because the socket's protocol number is 0.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # The kernel takes no more than this of what cannot be sent yet. Of its own it would take megabytes, and then
-    # nothing for as long as a slow reader needs for most of them, who would look like one that has stopped.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+    # Limits the kernel's buffer of unsent data. By default it accepts megabytes and then nothing until a slow client
+    # has read most of them, so that a slow client could not be distinguished from a stopped one.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
     scheme = "https" if config.is_ssl else "http"
     log.info("listening on %s://%s:%d", scheme, config.host, listener.getsockname()[1])
     return listener
 
 
-def _allow_many_files() -> None:
-    """As many connections as the system lets us have; many systems begin with 1,024."""
+def _raise_file_limit() -> None:
+    """Raise the limit of open files, and so of connections: the default of many systems is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _make_gateway(app_factory: str | Callable[[], Answer], **options: Any) -> Gateway:
@@ -141,5 +141,5 @@ def _make_gateway(app_factory: str | Callable[[], Answer], **options: Any) -> Ga
         answer = import_from_string(app_factory)()
     except Exception:
         log.exception("the app does not start")
-        sys.exit(STARTUP_FAILURE)  # the one code on which a supervisor gives up instead of starting it again
+        sys.exit(STARTUP_FAILURE)  # the only exit code after which the supervisor does not restart the worker
     return Gateway(answer, **options)

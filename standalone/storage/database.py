@@ -1,4 +1,7 @@
-"""The SQLite file: connections, transactions, and the rows that tables, items and their places are."""
+"""The SQLite file: connections, transactions, and the rows for tables, items and their places.
+
+A place is the key of an item in a table or an index, as bytes; see `tables.Relation`.
+"""
 
 import sqlite3
 import time
@@ -16,7 +19,7 @@ from standalone.storage.errors import DynamoError
 from standalone.storage.tables import Interval, Relation, Table, table_from
 from standalone.storage.values import Item, from_json, to_json
 
-# Which layout the file has, in SQLite's application_id: "MB", and a number that grows with every layout.
+# The layout of the file, in SQLite's application_id: "MB" and a number that increases with every layout.
 FORMAT = 0x4D42_0001
 SCHEMA = f"""
 CREATE TABLE definitions (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, definition BLOB NOT NULL);
@@ -32,7 +35,7 @@ BUSY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An item as it lies in the file."""
+    """An item in the file: its row id, its size by DynamoDB's rules, and its attributes."""
 
     row: int
     size: int
@@ -42,19 +45,19 @@ class Stored:
 class Database:
     """One file, shared by the threads of this process and by other processes.
 
-    A connection belongs to one transaction at a time and goes back to a pool, so threads may come and go.
-    It must not be carried across a fork: open the database in the child.
+    A connection is used by one transaction at a time and then returned to a pool, independent of threads. Connections
+    must not be used after a fork: open the database in the child.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be used, or has another layout than this program reads."""
+        """Open or create the file. Raises OSError if it cannot be used or has an unknown layout."""
         self.path = path
         self.pool: deque[sqlite3.Connection] = deque()
-        self.watching: deque[sqlite3.Connection] = deque()
+        self.watchers: deque[sqlite3.Connection] = deque()
         self.closed = False
-        # SQLite lets waiting writers poll; within a process they queue here instead.
-        self.turn = Lock()
-        self.known: tuple[int, dict[str, Table]] = (-1, {})
+        # SQLite's writers poll for the file lock; within a process they wait for this lock instead.
+        self.write_lock = Lock()
+        self.cached_tables: tuple[int, dict[str, Table]] = (-1, {})
         try:
             with self.writing() as store:
                 store.set_up(path)
@@ -62,20 +65,22 @@ class Database:
             raise OSError(f"{path} cannot be used: {error}") from error
 
     def reading(self) -> AbstractContextManager["Store"]:
-        """Any number of reads of one moment."""
+        """A transaction of reads of one snapshot."""
         return self.transaction(nullcontext(), "BEGIN DEFERRED")
 
     def writing(self, *, durable: bool = False) -> AbstractContextManager["Store"]:
-        """Reads and writes that happen together or, when the block raises, not at all.
+        """A transaction of reads and writes; it is rolled back if the block raises.
 
-        They outlive kill -9. If `durable`, they and all before them outlive a power cut too: the commit waits for
-        the disk. See docs/decisions/0004-storage-engine.md.
+        A committed transaction survives kill -9. A `durable` one also survives a power cut, together with all earlier
+        ones, because its commit waits for the disk. See docs/decisions/0004-storage-engine.md.
         """
-        return self.transaction(self.turn, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}", "BEGIN IMMEDIATE")
+        return self.transaction(
+            self.write_lock, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}", "BEGIN IMMEDIATE"
+        )
 
     @contextmanager
-    def transaction(self, turn: AbstractContextManager[Any], *beginning: str) -> Iterator["Store"]:
-        with turn:
+    def transaction(self, lock: AbstractContextManager[Any], *beginning: str) -> Iterator["Store"]:
+        with lock:
             db = self.connection()
             try:
                 for statement in beginning:
@@ -83,7 +88,7 @@ class Database:
                 yield Store(self, db)
                 db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:  # a full disk may have ended it already
+                if db.in_transaction:  # SQLite has already rolled it back if the disk is full
                     db.execute("ROLLBACK")
                 raise
             finally:
@@ -105,12 +110,12 @@ class Database:
         return db
 
     def watch(self) -> Callable[[], int]:
-        """A function that tells a number, another one after every commit of any process, without reading a row."""
-        db, turn = self.connection(), Lock()
-        self.watching.append(db)
+        """Return a function whose result changes with every commit of any process; it reads no rows."""
+        db, lock = self.connection(), Lock()
+        self.watchers.append(db)
 
         def state() -> int:
-            with turn:
+            with lock:
                 number: int = db.execute("PRAGMA data_version").fetchone()[0]
                 return number
 
@@ -118,13 +123,13 @@ class Database:
 
     def close(self) -> None:
         self.closed = True
-        for kept in (self.pool, self.watching):
-            while kept:
-                kept.pop().close()
+        for connections in (self.pool, self.watchers):
+            while connections:
+                connections.pop().close()
 
 
 class Store:
-    """What one transaction sees and does."""
+    """The reads and writes of one transaction."""
 
     def __init__(self, database: Database, db: sqlite3.Connection) -> None:
         self.database = database
@@ -146,15 +151,15 @@ class Store:
         return value
 
     def tables(self) -> dict[str, Table]:
-        """Every table by name. SQLite's user_version counts changes of the definitions, so that one made by another
-        process is noticed at the next call."""
+        """All tables by name. SQLite's user_version counts changes of the definitions, so that the next call notices
+        a change by another process."""
         version = self.number("user_version")
-        known, tables = self.database.known
-        if version != known:
+        cached_version, tables = self.database.cached_tables
+        if version != cached_version:
             rows = self.db.execute("SELECT id, definition, name FROM definitions ORDER BY name")
             tables = {name: table_from(number, orjson.loads(body)) for number, body, name in rows}
-            if not self.defining:  # what is not committed is nobody else's business
-                self.database.known = (version, tables)
+            if not self.defining:  # other transactions must not use uncommitted definitions
+                self.database.cached_tables = (version, tables)
         return tables
 
     def table(self, name: str) -> Table:
@@ -164,7 +169,7 @@ class Store:
         return table
 
     def define(self, definition: dict[str, Any]) -> Table:
-        """A new table, or a known one with another definition."""
+        """Create a table, or change its definition."""
         name = definition["TableName"]
         self.db.execute(
             "INSERT INTO definitions (name, definition) VALUES (?, ?)"
@@ -202,7 +207,7 @@ class Store:
     def save(
         self, stored: Stored | None, item: Item | None, size: int, old: Collection[bytes], new: Collection[bytes]
     ) -> None:
-        """Put an item, or nothing, in place of what is stored, and at its new places instead of the old."""
+        """Insert, replace or delete (None) an item, and move it from its old places to the new ones."""
         row = stored.row if stored else None
         if item is None:
             self.db.execute("DELETE FROM items WHERE id = ?", (row,))
@@ -214,22 +219,22 @@ class Store:
         self.db.executemany("INSERT INTO places VALUES (?, ?)", [(place, row) for place in new if place not in old])
 
     def set_time_to_live(self, table: Table, attribute: str | None) -> None:
-        """Give every item its place among the times to live, or take it away."""
-        clock = self.define({**table.definition, "TimeToLive": attribute}).time_to_live
-        if clock is None:
+        """Index all items by their time to live, or delete that index (None)."""
+        index = self.define({**table.definition, "TimeToLive": attribute}).time_to_live
+        if index is None:
             assert table.time_to_live is not None
             self.db.execute("DELETE FROM places WHERE place >= ? AND place < ?", table.time_to_live.whole)
             return
         for stored in self.walk(table.primary.whole):
-            if place := clock.place(stored.item):
+            if place := index.place(stored.item):
                 self.db.execute("INSERT INTO places VALUES (?, ?)", (place, stored.row))
 
-    def note_token(self, token: str, digest: bytes, since: float) -> bytes | None:
-        """Remember a transaction by its token; what was known of the token before, back to that epoch second."""
+    def record_token(self, token: str, digest: bytes, since: float) -> bytes | None:
+        """Return the digest that was stored for a token since that epoch second; store `digest` if there is none."""
         row = self.db.execute("SELECT digest FROM tokens WHERE token = ? AND used >= ?", (token, since)).fetchone()
         if row is None:
             self.db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (token, time.time(), digest))
         return row[0] if row else None
 
-    def forget_tokens(self, before: float) -> None:
+    def delete_tokens(self, before: float) -> None:
         self.db.execute("DELETE FROM tokens WHERE used < ?", (before,))

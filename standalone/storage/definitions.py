@@ -1,4 +1,4 @@
-"""CreateTable, DescribeTable, DeleteTable, ListTables, and the settings of a time to live."""
+"""CreateTable, DescribeTable, DeleteTable, ListTables, UpdateTimeToLive and DescribeTimeToLive."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from standalone.storage.errors import DynamoError, check_range, invalid
 from standalone.storage.tables import GLOBAL, LOCAL, Table, indexes_of, key_names
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-MOST_INDEXES = {GLOBAL: 20, LOCAL: 5}
+MAX_INDEXES = {GLOBAL: 20, LOCAL: 5}
 
 
 def create_table(database: Database, params: dict[str, Any]) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def list_tables(database: Database, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def update_time_to_live(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    wanted = params["TimeToLiveSpecification"]
-    name, enabled = wanted["AttributeName"], wanted["Enabled"]
+    specification = params["TimeToLiveSpecification"]
+    name, enabled = specification["AttributeName"], specification["Enabled"]
     with database.writing(durable=True) as store:
         table = store.table(params["TableName"])
         current = table.definition.get("TimeToLive")
@@ -55,7 +55,7 @@ def update_time_to_live(database: Database, params: dict[str, Any]) -> dict[str,
         if not enabled and name != current:
             raise invalid(f"TimeToLive is active on a different AttributeName: current AttributeName is {current}")
         store.set_time_to_live(table, name if enabled else None)
-    return {"TimeToLiveSpecification": wanted}
+    return {"TimeToLiveSpecification": specification}
 
 
 def describe_time_to_live(database: Database, params: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def describe_time_to_live(database: Database, params: dict[str, Any]) -> dict[st
 
 
 def describe(store: Store, table: Table) -> dict[str, Any]:
-    """Items are counted now, where AWS counts every six hours."""
+    """Describe a table. The item count is current; AWS updates it every six hours."""
     definition = table.definition
     arn = f"arn:aws:dynamodb:local:000000000000:table/{table.name}"
     description = {name: definition[name] for name in ("TableName", "AttributeDefinitions", "KeySchema")} | {
@@ -85,7 +85,7 @@ def describe(store: Store, table: Table) -> dict[str, Any]:
 
 
 def check_definition(definition: dict[str, Any]) -> None:
-    """Refuses what no table can be made of, and what none of ours is made of: partial indexes, other billing."""
+    """Raise for an invalid definition, and for unsupported ones: partial indexes, other billing modes."""
     if not TABLE_NAME.fullmatch(definition["TableName"]):
         raise invalid(f"The tableName {definition['TableName']} is not of 3 to 255 characters [a-zA-Z0-9_.-]")
     if definition["BillingMode"] != "PAY_PER_REQUEST":
@@ -96,9 +96,9 @@ def check_definition(definition: dict[str, Any]) -> None:
         raise invalid(f"A key's attributeType is S, N or B, not one of {types}")
     if len({index["IndexName"] for index in indexes}) < len(indexes):
         raise invalid("Duplicate index name")
-    for kind, most in MOST_INDEXES.items():
-        if len(definition.get(kind, ())) > most:
-            raise invalid(f"More than {most} {kind}")
+    for kind, limit in MAX_INDEXES.items():
+        if len(definition.get(kind, ())) > limit:
+            raise invalid(f"More than {limit} {kind}")
     for index in definition.get(LOCAL, ()):
         if key_names(index)[:-1] != key_names(definition)[:1]:
             raise invalid("A local index has the table's HASH key and a RANGE key of its own")

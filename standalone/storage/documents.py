@@ -1,4 +1,4 @@
-"""Document paths, and what they find, change and cut out inside an item."""
+"""Document paths: read, replace and project parts of an item."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Path:
 
     @property
     def attribute(self) -> str:
-        """The top-level attribute it starts from."""
+        """The top-level attribute of the path."""
         return str(self.parts[0])
 
     def find(self, item: Item) -> Value | None:
@@ -30,7 +30,7 @@ class Path:
 
 
 def _child(value: Value | None, part: str | int) -> Value | None:
-    """The member or element of a map or list; None also where the value is neither."""
+    """The member of a map or the element of a list; None if it does not exist or the value is neither."""
     if isinstance(part, str):
         members: Item = (value or {}).get("M", {})
         return members.get(part)
@@ -38,20 +38,20 @@ def _child(value: Value | None, part: str | int) -> Value | None:
     return elements[part] if part < len(elements) else None
 
 
-def replaced(holder: Value | None, parts: tuple[str | int, ...], value: Value | None) -> Value:
-    """A copy of a map or list in which the path leads to `value`, or, when that is None, to nothing."""
+def replaced(container: Value | None, parts: tuple[str | int, ...], value: Value | None) -> Value:
+    """Return a copy of a map or list with `value` at the path, or without the path if `value` is None."""
     part, rest = parts[0], parts[1:]
     kind = "M" if isinstance(part, str) else "L"
-    if holder is None or kind not in holder:
+    if container is None or kind not in container:
         raise invalid("The document path provided in the update expression is invalid for update")
     if rest:
-        value = replaced(_child(holder, part), rest, value)
-    content: Any = holder[kind].copy()
-    beyond = part not in content if isinstance(part, str) else part >= len(content)
+        value = replaced(_child(container, part), rest, value)
+    content: Any = container[kind].copy()
+    missing = part not in content if isinstance(part, str) else part >= len(content)
     if value is None:
-        if not beyond:
+        if not missing:
             del content[part]
-    elif beyond and isinstance(part, int):
+    elif missing and isinstance(part, int):
         content.append(value)
     else:
         content[part] = value
@@ -59,14 +59,14 @@ def replaced(holder: Value | None, parts: tuple[str | int, ...], value: Value | 
 
 
 def project(item: Item, paths: Iterable[Path]) -> Item:
-    """Only what the paths name, in the item's own structure; list elements close ranks."""
+    """Return the parts of an item at the paths, in its structure; list elements move up."""
     outline: dict[str | int, Any] = {}
     for path in paths:
         branch = outline
         for part in path.parts:
             branch = branch.setdefault(part, {})
-    kept: Item = (_pruned({"M": item}, outline) or {"M": {}})["M"]
-    return kept
+    projected: Item = (_pruned({"M": item}, outline) or {"M": {}})["M"]
+    return projected
 
 
 def _pruned(value: Value, outline: dict[str | int, Any]) -> Value | None:

@@ -1,4 +1,4 @@
-"""The engine: DynamoDB's operations by name, over one SQLite file."""
+"""The engine: DynamoDB's operations on one SQLite file."""
 
 import logging
 import sqlite3
@@ -43,11 +43,11 @@ _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Answers DynamoDB's operations in the shapes of botocore's clients. Any thread may call it, and any number of
-    processes may have an engine of their own on the same file."""
+    """Executes DynamoDB's operations, with the parameters and results of botocore's clients. It is thread-safe, and
+    several processes can have an engine on the same file."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when the file cannot be used, or is another version's."""
+        """Open or create the file. Raises OSError if it cannot be used or has an unknown layout."""
         self.database = Database(path)
         self.swept = time.monotonic()
 
@@ -67,9 +67,9 @@ class Engine:
             raise DynamoError("InternalServerError", str(error)) from error
 
     def sweep(self) -> None:
-        """Deletes items past their time to live, and forgets transaction tokens past theirs.
+        """Delete expired items and transaction tokens.
 
-        As on AWS, reads go on showing an expired item until then.
+        As on AWS, reads return an expired item until it is deleted.
         """
         self.swept = time.monotonic()
         writes.sweep(self.database)

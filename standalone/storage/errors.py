@@ -1,10 +1,10 @@
-"""The refusals of the storage engine, in DynamoDB's codes and words."""
+"""The errors of the storage engine, with DynamoDB's codes and texts."""
 
 from typing import Any
 
 
 class DynamoError(Exception):
-    """What a call answers instead of a result; `extra` travels beside code and message."""
+    """An error response; `extra` are its fields in addition to code and message."""
 
     def __init__(self, code: str, message: str, **extra: Any) -> None:
         super().__init__(f"{code}: {message}")
@@ -21,9 +21,9 @@ def invalid_value(message: str) -> DynamoError:
     return invalid(f"One or more parameter values were invalid: {message}")
 
 
-def check_range(name: str, number: int, least: int, most: int) -> None:
-    if not least <= number <= most:
+def check_range(name: str, number: int, minimum: int, maximum: int) -> None:
+    if not minimum <= number <= maximum:
         raise invalid(
             f"1 validation error detected: Value '{number}' at '{name}' failed to satisfy constraint: "
-            f"Member must be between {least} and {most}"
+            f"Member must be between {minimum} and {maximum}"
         )

@@ -1,4 +1,4 @@
-"""What expressions mean: conditions of an item, and what updates make of it."""
+"""Evaluates expressions: conditions on an item, and updates of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from standalone.storage.errors import invalid
 from standalone.storage.values import EXACT, SETS, Item, Value, number_text, ordered, type_of
 
 ORDERED = ("S", "N", "B")
-Operand = Value | None  # None for what is not there
+Operand = Value | None  # None for a path that does not exist
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or function, and what it is applied to."""
+    """An operator or function with its arguments."""
 
     name: str
     arguments: "tuple[Node, ...]"
 
 
-# A value stands for the `:placeholder` that was bound to it.
+# A Value is the value of a `:placeholder`.
 Node = Path | Value | Call
 
 
@@ -36,7 +36,7 @@ class Action:
 
 
 def evaluate(node: Node, item: Item) -> Any:
-    """A truth for a condition, a value or None for an operand."""
+    """Evaluate a node: a bool for a condition, a value or None for an operand."""
     if isinstance(node, Call):
         return OPERATIONS[node.name](*[evaluate(argument, item) for argument in node.arguments])
     return node.find(item) if isinstance(node, Path) else node
@@ -47,16 +47,16 @@ def equal(left: Operand, right: Operand) -> bool:
 
 
 def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Operand, Operand], bool]:
-    """Values of different types, or absent ones, have no order."""
+    """Return a comparison that is false for values of different types and for missing ones."""
 
-    def holds(left: Operand, right: Operand) -> bool:
+    def compared(left: Operand, right: Operand) -> bool:
         kind = type_of(left) if left else ""
         if not left or not right or kind not in right or kind not in ORDERED:
             return False
         one, other = left[kind], right[kind]
         return compare(Decimal(one), Decimal(other)) if kind == "N" else compare(one, other)
 
-    return holds
+    return compared
 
 
 at_least, at_most = comparison(ge), comparison(le)
@@ -92,16 +92,16 @@ def arithmetic(operate: Callable[[Decimal, Decimal], Decimal]) -> Callable[[Oper
     return lambda left, right: {"N": number_text(operate(Decimal(content("N", left)), Decimal(content("N", right))))}
 
 
-def there(operand: Operand) -> Value:
+def required(operand: Operand) -> Value:
     if operand is None:
         raise invalid("The provided expression refers to an attribute that does not exist in the item")
     return operand
 
 
 def content(kind: str, operand: Operand) -> Any:
-    if kind not in there(operand):
+    if kind not in required(operand):
         raise invalid("An operand in the update expression has an incorrect data type")
-    return there(operand)[kind]
+    return required(operand)[kind]
 
 
 plus = arithmetic(EXACT.add)
@@ -131,12 +131,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 def updated(item: Item, actions: tuple[Action, ...]) -> Item:
-    """The item after an update. Operands are read from the item before it, so the order does not matter."""
+    """Return the item after an update. Operands are read from the item before it, so their order does not matter."""
     changes = []
     for action in actions:
         operand = evaluate(action.operand, item) if action.operand else None
         changes.append((action.path, CHANGES[action.verb](action.path.find(item), operand)))
-    # Removals come last, the highest list index first, so that every index still means what it meant.
+    # Removals come last, the highest list index first, so that they do not shift the indexes of other changes.
     changes.sort(key=lambda change: (change[1] is None, -_index(change[0])))
     after: Value = {"M": item}
     for path, value in changes:
@@ -167,7 +167,7 @@ def delete(present: Operand, value: Value) -> Operand:
 
 
 CHANGES: dict[str, Callable[..., Operand]] = {
-    "SET": lambda _, value: there(value),
+    "SET": lambda _, value: required(value),
     "REMOVE": lambda _, __: None,
     "ADD": add,
     "DELETE": delete,

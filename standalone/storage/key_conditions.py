@@ -1,4 +1,4 @@
-"""Key conditions as the interval of places they select."""
+"""Converts key conditions to intervals of places."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from standalone.storage.values import Value
 
 MISMATCH = "One or more parameter values were invalid: Condition parameter type does not match schema type"
 MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-# From the place of the hash key, and the bytes of one or two range keys.
+# Arguments: the place of the hash key, and the bytes of one or two range keys.
 RANGES: dict[str, Callable[..., Interval]] = {
     "=": lambda at, key: (at + key, after(at + key)),
     "<": lambda at, key: (at, at + key),
@@ -18,9 +18,9 @@ RANGES: dict[str, Callable[..., Interval]] = {
     ">": lambda at, key: (after(at + key), after(at)),
     ">=": lambda at, key: (at + key, after(at)),
     "BETWEEN": lambda at, low, high: (at + low, after(at + high)),
-    "begins_with": lambda at, key: (at + key[:-2], after(at + key[:-2])),  # less the mark of its end
+    "begins_with": lambda at, key: (at + key[:-2], after(at + key[:-2])),  # without the end marker
 }
-Test = tuple[str, list[Value]]  # an operator, and what it compares a key with
+Test = tuple[str, list[Value]]  # an operator and the values that it compares a key with
 
 
 def interval(condition: Node, relation: Relation) -> Interval:
@@ -55,7 +55,7 @@ def _conjuncts(condition: Node) -> Iterator[Node]:
 
 
 def _test(condition: Node) -> tuple[str, Test]:
-    """The key attribute that a simple condition is about, and what it asks of it."""
+    """The key attribute of a simple condition, and its test."""
     assert isinstance(condition, Call)
     operator, operands = condition.name, condition.arguments
     paths = [operand for operand in operands if isinstance(operand, Path)]

@@ -1,4 +1,4 @@
-"""Reads condition, key condition, filter, update and projection expressions by recursive descent."""
+"""A recursive descent parser for condition, key condition, filter, update and projection expressions."""
 
 import re
 from collections.abc import Callable
@@ -28,9 +28,9 @@ CONDITION_FUNCTIONS = {
     "size": 1,
 }
 UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
-WANT_A_PATH = ("attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists")
-# The types that an operator takes of a literal; where nothing stands, it takes any.
-TAKES = dict.fromkeys(("<", "<=", ">", ">=", "BETWEEN"), ORDERED) | {
+PATH_FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists")
+# The types of literals that an operator or function accepts; those not listed accept any.
+OPERAND_TYPES = dict.fromkeys(("<", "<=", ">", ">=", "BETWEEN"), ORDERED) | {
     "begins_with": ("S", "B"),
     "attribute_type": ("S",),
     "size": ("S", "B", "SS", "NS", "BS", "L", "M"),
@@ -43,7 +43,7 @@ TAKES = dict.fromkeys(("<", "<=", ">", ">=", "BETWEEN"), ORDERED) | {
 
 
 class Expressions:
-    """The expressions of one request, bound to its names and values. Read them all, then `finish`."""
+    """The expressions of one request with its names and values. Call `read` for each expression, then `finish`."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.params = params
@@ -64,18 +64,18 @@ class Expressions:
         return bound
 
     def read(self, parameter: str) -> Any:
-        """A condition, the actions of an update, or the paths of a projection; None where there is none."""
+        """Return a condition, the actions of an update or the paths of a projection; None without the parameter."""
         return Parser(parameter, self).read() if parameter in self.params else None
 
     def finish(self) -> None:
-        """Refuses names and values that no expression used."""
+        """Raise for names and values that no expression uses."""
         for parameter, sign in (("ExpressionAttributeNames", "#"), ("ExpressionAttributeValues", ":")):
             if unused := sorted(name for name in self.unused if name.startswith(sign)):
                 raise invalid(f"Value provided in {parameter} unused in expressions: keys: {{{', '.join(unused)}}}")
 
 
 class Parser:
-    """A place in one expression, and the grammar from there on."""
+    """A position in one expression, and the rules of the grammar."""
 
     def __init__(self, kind: str, request: Expressions) -> None:
         self.kind = kind
@@ -85,7 +85,7 @@ class Parser:
         self.words = UPDATE_WORDS if updates else CONDITION_WORDS
         self.tokens: list[str] = TOKEN.findall(request.params[kind].rstrip())
         self.position = 0
-        self.group = (-1, -1)  # where the last group in parentheses began and ended
+        self.group = (-1, -1)  # start and end of the last group in parentheses
 
     def read(self) -> Any:
         if not self.token:
@@ -107,7 +107,7 @@ class Parser:
     def token(self) -> str:
         return self.tokens[self.position]
 
-    def take(self) -> str:
+    def advance(self) -> str:
         self.position += 1
         return self.tokens[self.position - 1]
 
@@ -120,35 +120,35 @@ class Parser:
         if not self.accept(word):
             raise self.syntax_error()
 
-    def several(self, read: Callable[[], Any]) -> tuple[Any, ...]:
+    def comma_separated(self, read: Callable[[], Any]) -> tuple[Any, ...]:
         members = [read()]
         while self.accept(","):
             members.append(read())
         return tuple(members)
 
-    def bound(self, what: str, names: dict[str, Any]) -> Any:
-        """What the placeholder here was bound to."""
+    def bound(self, kind: str, names: dict[str, Any]) -> Any:
+        """The name or value of the current placeholder."""
         if self.token not in names:
-            raise self.error(f"An expression attribute {what} used in expression is not defined: {self.token}")
+            raise self.error(f"An expression attribute {kind} used in expression is not defined: {self.token}")
         self.request.unused.discard(self.token)
-        return names[self.take()]
+        return names[self.advance()]
 
     def name(self) -> str:
         if PLACEHOLDER.fullmatch(self.token) and self.token.startswith("#"):
             return str(self.bound("name", self.request.names))
         if not IDENTIFIER.fullmatch(self.token) or self.token.upper() in self.words:
             raise self.syntax_error()
-        return self.take()
+        return self.advance()
 
     def path(self) -> Path:
         parts: list[str | int] = [self.name()]
         while self.token in (".", "["):
-            if self.take() == ".":
+            if self.advance() == ".":
                 parts.append(self.name())
                 continue
             if not self.token.isdigit():
                 raise self.syntax_error()
-            parts.append(int(self.take()))
+            parts.append(int(self.advance()))
             self.expect("]")
         return Path(tuple(parts))
 
@@ -161,24 +161,24 @@ class Parser:
         return self.path()
 
     def function(self) -> Call:
-        name = self.take()
+        name = self.advance()
         if name not in self.functions:
             raise self.error(f"Invalid function name; function: {name}")
         self.expect("(")
-        arguments = self.several(self.operand)
+        arguments = self.comma_separated(self.operand)
         self.expect(")")
         if len(arguments) != self.functions[name]:
             raise self.error(f"Incorrect number of operands for operator or function: {name}, {len(arguments)}")
-        if name in WANT_A_PATH and not isinstance(arguments[0], Path):
+        if name in PATH_FUNCTIONS and not isinstance(arguments[0], Path):
             raise self.error(f"Operator or function requires a document path: {name}")
         if name == "attribute_type" and arguments[1] not in [{"S": kind} for kind in FORMS]:
             raise self.error("Incorrect operand type for operator or function, or invalid attribute type name found")
         return self.call(name, *arguments)
 
     def call(self, name: str, *arguments: Node) -> Call:
-        """Refuses what no item could make sense of."""
+        """Return the call; raise for operands that are invalid with any item."""
         for argument in arguments:
-            if isinstance(argument, dict) and type_of(argument) not in TAKES.get(name, FORMS):
+            if isinstance(argument, dict) and type_of(argument) not in OPERAND_TYPES.get(name, FORMS):
                 raise self.error(
                     "Incorrect operand type for operator or function; "
                     f"operator or function: {name}, operand type: {type_of(argument)}"
@@ -217,14 +217,14 @@ class Parser:
     def comparison(self) -> Node:
         operand = self.operand()
         if self.token in COMPARATORS:
-            return self.call(self.take(), operand, self.operand())
+            return self.call(self.advance(), operand, self.operand())
         if self.accept("BETWEEN"):
             low = self.operand()
             self.expect("AND")
             return self.call("BETWEEN", operand, low, self.operand())
         if self.accept("IN"):
             self.expect("(")
-            options = self.several(self.operand)
+            options = self.comma_separated(self.operand)
             self.expect(")")
             if len(options) > MAX_OPTIONS:
                 raise self.error(f"The IN operator takes at most {MAX_OPTIONS} operands, not {len(options)}")
@@ -241,7 +241,7 @@ class Parser:
                 raise self.syntax_error()
             if any(action.verb == verb for action in actions):
                 raise self.error(f'The "{verb}" section can only be used once in an update expression;')
-            actions += self.several(partial(self.action, verb))
+            actions += self.comma_separated(partial(self.action, verb))
         self.check_overlap([action.path for action in actions])
         return tuple(actions)
 
@@ -259,7 +259,7 @@ class Parser:
 
     def sum(self) -> Node:
         left = self.term()
-        return self.call(self.take(), left, self.term()) if self.token in ("+", "-") else left
+        return self.call(self.advance(), left, self.term()) if self.token in ("+", "-") else left
 
     def term(self) -> Node:
         if not self.accept("("):
@@ -269,7 +269,7 @@ class Parser:
         return inner
 
     def projection(self) -> tuple[Path, ...]:
-        paths = self.several(self.path)
+        paths = self.comma_separated(self.path)
         self.check_overlap(paths)
         return paths
 

@@ -1,4 +1,4 @@
-"""Query and Scan: a page of a table's or an index's items in the order of their keys."""
+"""Query and Scan: a page of items of a table or an index, in key order."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ MAX_LIMIT = 2**31 - 1
 
 
 def page(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    """Query and Scan alike: a scan has no key condition."""
+    """Execute a Query, or a Scan, which has no key condition."""
     meter = Meter(params)
     expressions = Expressions(params)
-    condition, restriction, paths = map(
+    condition, filter_, paths = map(
         expressions.read, ("KeyConditionExpression", "FilterExpression", "ProjectionExpression")
     )
     expressions.finish()
@@ -35,10 +35,10 @@ def page(database: Database, params: dict[str, Any]) -> dict[str, Any]:
     with database.reading() as store:
         table = store.table(params["TableName"])
         relation = table.relation(params.get("IndexName"))
-        for stored in store.walk(span(table, relation, params, condition, restriction), forward=forward):
+        for stored in store.walk(span(table, relation, params, condition, filter_), forward=forward):
             size += stored.size
             answer["ScannedCount"] += 1
-            if restriction is None or evaluate(restriction, stored.item):
+            if filter_ is None or evaluate(filter_, stored.item):
                 answer["Count"] += 1
                 if not counting:
                     answer["Items"].append(project(stored.item, paths) if paths else stored.item)
@@ -51,15 +51,15 @@ def page(database: Database, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def span(
-    table: Table, relation: Relation, params: dict[str, Any], condition: Node | None, restriction: Node | None
+    table: Table, relation: Relation, params: dict[str, Any], condition: Node | None, filter_: Node | None
 ) -> Interval:
-    """Between which places a page may read."""
+    """The interval of places for a page."""
     if params.get("ConsistentRead") and not relation.consistent:
         raise invalid("Consistent reads are not supported on global secondary indexes")
     low, high = relation.whole
     if condition is not None:
         low, high = interval(condition, relation)
-        if keys := attributes(restriction).intersection(relation.keys):
+        if keys := attributes(filter_).intersection(relation.keys):
             raise invalid(f"Filter Expression can only contain non-primary key attributes: {keys}")
     if "ExclusiveStartKey" in params:
         start = start_place(table, relation, canonical_item(params["ExclusiveStartKey"])[0])
@@ -70,7 +70,7 @@ def span(
 
 
 def attributes(node: Node | None) -> set[str]:
-    """The top-level attributes that a condition looks at."""
+    """The top-level attributes in a condition."""
     if isinstance(node, Call):
         return set().union(*map(attributes, node.arguments))
     return {node.attribute} if isinstance(node, Path) else set()

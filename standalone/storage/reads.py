@@ -43,7 +43,7 @@ def get_item(database: Database, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def batch_get_item(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    """At most 16 MB of items; the keys beyond are left for another call."""
+    """Return at most 16 MB of items; the remaining keys are in UnprocessedKeys."""
     meter = Meter(params)
     requests = params["RequestItems"]
     for request in requests.values():

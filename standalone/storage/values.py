@@ -1,6 +1,6 @@
-"""Attribute values: their one canonical form, their size by DynamoDB's published rules, and their JSON.
+"""Attribute values: their canonical form, their size by DynamoDB's published rules, and their JSON.
 
-A value is `{"S": "text"}` and so on, as botocore's clients have it: binary values are bytes.
+A value is `{"S": "text"}` and so on, as in botocore's clients: binary values are bytes.
 """
 
 import re
@@ -19,7 +19,7 @@ Item = dict[str, Value]
 MAX_DEPTH = 32
 SETS = {"SS": "S", "NS": "N", "BS": "B"}
 
-# Wide enough that no sum of two valid numbers is rounded before it is judged.
+# The precision is high enough that no sum of two valid numbers is rounded before its validation.
 EXACT = Context(prec=1000)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 PLAIN_INTEGER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
@@ -30,7 +30,7 @@ def type_of(value: Value) -> str:
 
 
 def canonical(value: Any, depth: int = 0) -> tuple[Value, int]:
-    """The form of a value in which equality is plain equality, and its size in bytes."""
+    """Return the canonical form of a value, in which equal values are equal in Python, and its size in bytes."""
     if not isinstance(value, dict) or len(value) > 1:
         raise invalid(
             "Supplied AttributeValue has more than one datatypes set, "
@@ -41,8 +41,8 @@ def canonical(value: Any, depth: int = 0) -> tuple[Value, int]:
     kind, content = next(iter(value.items()), ("", None))
     if kind not in FORMS:
         raise invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-    wanted, form = FORMS[kind]
-    if not isinstance(content, wanted):
+    expected, form = FORMS[kind]
+    if not isinstance(content, expected):
         raise DynamoError("SerializationException", f"Unexpected value type in payload: {kind} takes no {content!r}")
     content, size = form(content, depth)
     return {kind: content}, size
@@ -50,12 +50,12 @@ def canonical(value: Any, depth: int = 0) -> tuple[Value, int]:
 
 def canonical_item(item: Item) -> tuple[Item, int]:
     content, size = _map(item, 0)
-    # An item is a map without a map's overhead.
+    # An item is a map, but its size does not include a map's overhead.
     return content, size - 3 - len(content)
 
 
 def number_text(number: Decimal) -> str:
-    """The canonical text: no exponent, no surplus zeros; refuses what DynamoDB cannot hold."""
+    """Return the canonical text, without exponent and redundant zeros; raises for numbers that DynamoDB rejects."""
     number = number.normalize(EXACT)
     if not number:
         return "0"
@@ -69,7 +69,7 @@ def number_text(number: Decimal) -> str:
 
 
 def ordered(kind: str, members: Iterable[Any]) -> list[Any]:
-    """Sets have no order; keeping them sorted makes equal sets equal."""
+    """Sort the members of a set, so that equal sets have equal lists."""
     return sorted(members, key=Decimal if kind == "NS" else None)
 
 
@@ -135,7 +135,7 @@ FORMS: dict[str, tuple[type, Callable[[Any, int], tuple[Any, int]]]] = {
 
 
 def to_json(document: Any) -> bytes:
-    """JSON as DynamoDB's clients send it: binary values in Base64."""
+    """Encode a document as DynamoDB's clients do: binary values in Base64."""
     return orjson.dumps(document, default=lambda octets: b64encode(octets).decode(), option=orjson.OPT_SORT_KEYS)
 
 
@@ -145,7 +145,7 @@ def from_json(text: bytes) -> Any:
 
 
 def _with_bytes(node: Any) -> Any:
-    """Base64 made bytes in binary values; no other place of a request looks like one."""
+    """Decode Base64 in binary values; no other part of a request has this form."""
     match node:
         case {"B": str(text)}:
             return {"B": b64decode(text)}

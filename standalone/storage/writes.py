@@ -1,4 +1,4 @@
-"""Changes of items: PutItem, UpdateItem and DeleteItem, several of them in a batch, or all or none in a transaction."""
+"""PutItem, UpdateItem, DeleteItem, BatchWriteItem and TransactWriteItems, and the deletion of expired items."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ MAX_BATCH = 25
 MAX_TRANSACTION_SIZE = 4 * 1024 * 1024
 TOKEN_SECONDS = 600
 SWEEP_ITEMS = 1000
-# DynamoDB leaves alone what expired longer ago than this, as the mark of a wrong unit.
+# DynamoDB does not delete items that expired longer ago, because their time to live may have a wrong unit.
 OLDEST_EXPIRY = 5 * 365 * 24 * 3600
 RETURN_VALUES = {
     "Put": ("NONE", "ALL_OLD"),
@@ -37,7 +37,7 @@ REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "Validat
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write did: the item before and after, its size then, and where it stood and stands."""
+    """The effect of a write: the item before and after, the new size, and the old and new places."""
 
     table: Table
     stored: Stored | None
@@ -47,8 +47,8 @@ class Change:
     new: dict[Relation, bytes]
 
     def charge(self, meter: Meter) -> None:
-        """A table pays for the larger of old and new; an index only for what changed in it, and a
-        changed index key twice: for taking the old entry out and for putting the new one in."""
+        """Add the consumed capacity. A table is charged for the larger of the old and new item; an index only if its
+        entry changes, and twice if its key changes: for the deletion and for the new entry."""
         before, item = (self.stored.size, self.stored.item) if self.stored else (0, None)
         meter.write(self.table, max(before, self.size))
         for index in self.table.indexes.values():
@@ -60,7 +60,7 @@ class Change:
 
 
 class Write:
-    """One requested write: its expressions are read first, then its place is found, then it is performed."""
+    """One requested write, in three steps: the constructor parses it, `locate` finds its place, `perform` writes."""
 
     table: Table
     place: bytes
@@ -101,8 +101,8 @@ class Write:
         stored = store.fetch(self.place)
         old = stored.item if stored else None
         if self.condition is not None and not evaluate(self.condition, old or {}):
-            wanted = old is not None and self.params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            extra = {"Item": old} if wanted else {}
+            returned = old is not None and self.params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            extra = {"Item": old} if returned else {}
             raise DynamoError("ConditionalCheckFailedException", "The conditional request failed", **extra)
         new, size = self.outcome(stored)
         change = Change(self.table, stored, new, size, self.table.places(old), self.table.places(new))
@@ -121,7 +121,7 @@ class Write:
         return (None, 0) if self.kind == "Delete" or not stored else (stored.item, stored.size)
 
     def attributes(self, change: Change) -> dict[str, Any]:
-        """What ReturnValues asked for."""
+        """The attributes that ReturnValues requests."""
         item = change.item if self.returned.endswith("NEW") else change.stored and change.stored.item
         if item and self.returned.startswith("UPDATED"):
             item = project(item, [action.path for action in self.actions])
@@ -129,7 +129,7 @@ class Write:
 
 
 def single(kind: str, database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    """PutItem, UpdateItem or DeleteItem."""
+    """Execute PutItem, UpdateItem or DeleteItem."""
     meter = Meter(params)
     write = Write(kind, params)
     with database.writing() as store:
@@ -140,7 +140,7 @@ def single(kind: str, database: Database, params: dict[str, Any]) -> dict[str, A
 
 
 def batch_write_item(database: Database, params: dict[str, Any]) -> dict[str, Any]:
-    """Written whole or not at all, which DynamoDB does not promise but allows."""
+    """Execute BatchWriteItem. It is atomic, which DynamoDB allows but does not guarantee."""
     meter = Meter(params)
     entries = [(table, entry) for table, requests in params["RequestItems"].items() for entry in requests]
     check_range("requestItems", len(entries), 1, MAX_BATCH)
@@ -162,8 +162,8 @@ def transact_write_items(database: Database, params: dict[str, Any]) -> dict[str
     check_range("transactItems", len(params["TransactItems"]), 1, MAX_TRANSACTION)
     writes = [Write(*member("TransactWriteItems", entry)) for entry in params["TransactItems"]]
     with database.writing(durable=True) as store:
-        if seen_before(store, params):
-            # Nothing is written, and reading the items is what it costs.
+        if is_repeated(store, params):
+            # Nothing is written; the call consumes the capacity of reads.
             for write in writes:
                 stored = store.fetch(write.locate(store))
                 meter.read(write.table, stored, consistent=True)
@@ -175,11 +175,11 @@ def transact_write_items(database: Database, params: dict[str, Any]) -> dict[str
 
 
 def perform_all(store: Store, writes: list[Write]) -> list[Change]:
-    """All writes of a transaction, or none: then with a reason for each."""
+    """Perform all writes of a transaction. Raises TransactionCanceledException with a reason for each write."""
     reasons: dict[Write, dict[str, Any]] = {}
 
     def attempt(step: Callable[[Write, Store], Result]) -> list[Result]:
-        """Take a step of all writes that have not failed."""
+        """Run a step of all writes that have not failed."""
         results = []
         for write in writes:
             try:
@@ -193,41 +193,41 @@ def perform_all(store: Store, writes: list[Write]) -> list[Change]:
     check_distinct(attempt(Write.locate), "Transaction request cannot include multiple operations on one item")
     changes = attempt(Write.perform)
     if reasons:
-        told = [reasons.get(write, {"Code": "None"}) for write in writes]
-        codes = ", ".join(reason["Code"] for reason in told)
+        listed = [reasons.get(write, {"Code": "None"}) for write in writes]
+        codes = ", ".join(reason["Code"] for reason in listed)
         raise DynamoError(
             "TransactionCanceledException",
             f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
-            CancellationReasons=told,
+            CancellationReasons=listed,
         )
     if sum(change.size for change in changes) > MAX_TRANSACTION_SIZE:
         raise invalid("Aggregate size of the items in the transaction cannot exceed 4 MB")
     return changes
 
 
-def seen_before(store: Store, params: dict[str, Any]) -> bool:
-    """Notes the token of a new transaction, or knows it from a call in the last ten minutes."""
+def is_repeated(store: Store, params: dict[str, Any]) -> bool:
+    """Whether the transaction's token was used in the last ten minutes; otherwise store it."""
     token = params.get("ClientRequestToken")
     if token is None:
         return False
     digest = sha256(to_json(params["TransactItems"])).digest()
-    known = store.note_token(token, digest, time.time() - TOKEN_SECONDS)
-    if known not in (None, digest):
+    previous = store.record_token(token, digest, time.time() - TOKEN_SECONDS)
+    if previous not in (None, digest):
         raise DynamoError(
             "IdempotentParameterMismatchException",
             "The request uses the same client token as a previous, but non-identical request.",
         )
-    return known is not None
+    return previous is not None
 
 
 def sweep(database: Database) -> None:
-    """Delete what has outlived its time, at most so many items of a table at once."""
+    """Delete expired tokens, and at most SWEEP_ITEMS expired items per table."""
     now = time.time()
     with database.writing() as store:
-        store.forget_tokens(now - TOKEN_SECONDS)
+        store.delete_tokens(now - TOKEN_SECONDS)
         for table in store.tables().values():
-            if clock := table.time_to_live:
+            if index := table.time_to_live:
                 oldest, newest = (key_bytes({"N": str(int(moment))}) for moment in (now - OLDEST_EXPIRY, now))
-                expired = store.walk((clock.start + oldest, after(clock.start + newest)))
+                expired = store.walk((index.start + oldest, after(index.start + newest)))
                 for stored in list(islice(expired, SWEEP_ITEMS)):
                     store.save(stored, None, 0, table.places(stored.item).values(), ())

@@ -1,4 +1,4 @@
-"""Random calls of DynamoDB's operations: most of them valid, some not, over two small tables."""
+"""Hypothesis strategies for calls of DynamoDB's operations on two small tables; most calls are valid."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 Call = tuple[str, dict[str, Any]]
 Draw = st.DrawFn
 
-# What a table name becomes when a sequence is run: each has tables of its own.
+# Each run of a sequence has its own tables, whose names start with these.
 TABLES = {
     "things": {
         "AttributeDefinitions": [
@@ -94,7 +94,7 @@ def item(draw: Draw, table: str) -> dict[str, Any]:
 
 
 class Bindings:
-    """Makes up expressions, and gathers the names and values they use."""
+    """Generates expressions, and collects the names and values that they use."""
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
@@ -161,14 +161,14 @@ class Bindings:
         return self.maybe_spoilt(" ".join(clauses))
 
     def sum(self) -> str:
-        p, v, whatever = self.path, self.value, value
+        p, v, any_value = self.path, self.value, value
         return self.draw(
             of(
-                *[lambda: v(whatever)] * 3,
+                *[lambda: v(any_value)] * 3,
                 p,
                 lambda: f"{p()} + {v(number)}",
                 lambda: f"{v(number)} - {p()}",
-                lambda: f"if_not_exists({p()}, {v(whatever)})",
+                lambda: f"if_not_exists({p()}, {v(any_value)})",
                 lambda: f"if_not_exists({p()}, {v(number)}) + {v(number)}",
                 lambda: f"list_append({p()}, {v(of({'L': [{'S': 'y'}]}))})",
                 lambda: (

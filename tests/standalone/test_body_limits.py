@@ -1,4 +1,4 @@
-"""A body that is too large is refused before it is carried, in the words of the service that it was meant for."""
+"""A body that is too large is rejected before it is read, with the error of the service at its path."""
 
 import json
 import socket
@@ -15,8 +15,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def refusal(server: Server, head: str, body: bytes = b"") -> tuple[str, object]:
-    """The status line and the JSON of the answer to a request that is not sent whole."""
+def rejection(server: Server, head: str, body: bytes = b"") -> tuple[str, object]:
+    """Send an incomplete request; returns the status line and the JSON of the answer."""
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"Host: moonbase.test\r\n\r\n" + body)
@@ -31,16 +31,16 @@ def refusal(server: Server, head: str, body: bytes = b"") -> tuple[str, object]:
 
 
 @pytest.mark.parametrize("length", [15 * 1024 * 1024 + 1, 20_000_000, 99_999_999_999])
-def test_luarocks_refuses_by_the_declared_length(server: Server, length: int) -> None:
-    answer = refusal(server, f"POST /api/1/nokey/upload HTTP/1.1\nContent-Length: {length}\n")
+def test_luarocks_rejects_a_large_content_length(server: Server, length: int) -> None:
+    answer = rejection(server, f"POST /api/1/nokey/upload HTTP/1.1\nContent-Length: {length}\n")
     assert answer == (
         "HTTP/1.1 413 Request Entity Too Large",
         {"errors": ["The request is larger than 15728640 bytes."]},
     )
 
 
-def test_hel_refuses_by_the_declared_length(server: Server) -> None:
-    status, body = refusal(server, "POST /auth HTTP/1.1\nContent-Length: 65537\n")
+def test_hel_rejects_a_large_content_length(server: Server) -> None:
+    status, body = rejection(server, "POST /auth HTTP/1.1\nContent-Length: 65537\n")
     assert status == "HTTP/1.1 413 Request Entity Too Large"
     assert body == {
         "success": False,
@@ -53,12 +53,12 @@ def test_hel_refuses_by_the_declared_length(server: Server) -> None:
     }
 
 
-def test_a_body_in_chunks_is_refused_when_it_grows_too_large(server: Server) -> None:
+def test_a_chunked_body_is_rejected_at_the_limit(server: Server) -> None:
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
-    status, body = refusal(server, "POST /auth HTTP/1.1\nTransfer-Encoding: chunked\n", chunk * 3)
+    status, body = rejection(server, "POST /auth HTTP/1.1\nTransfer-Encoding: chunked\n", chunk * 3)
     assert (status, isinstance(body, dict) and body["code"]) == ("HTTP/1.1 413 Request Entity Too Large", 413)
 
 
-def test_where_nothing_takes_a_body_that_is_said_instead(server: Server) -> None:
-    answer = refusal(server, "POST /nothing/here HTTP/1.1\nContent-Length: 99999999\n")
+def test_a_large_body_to_a_path_without_a_handler_gets_that_path_s_error(server: Server) -> None:
+    answer = rejection(server, "POST /nothing/here HTTP/1.1\nContent-Length: 99999999\n")
     assert answer == ("HTTP/1.1 404 Not Found", {"message": "There is nothing at this path."})

@@ -1,6 +1,6 @@
-"""kill -9 in the midst of parallel uploads, again and again: what was acknowledged is whole, and nothing is half there.
+"""kill -9 during parallel uploads: acknowledged uploads survive completely, and no upload is partial.
 
-MOONBASE_CRASHES says how often; CI kills a few times.
+MOONBASE_CRASHES is the number of kills; the default is small.
 """
 
 import http.client
@@ -24,7 +24,7 @@ UPLOADERS = 4
 
 @dataclass
 class Uploader:
-    """Publishes versions of a module of its own, each with a rock, until the server is gone."""
+    """Uploads versions of one module, each with a rock, until the server dies."""
 
     server: Server
     key: str
@@ -52,9 +52,9 @@ class Uploader:
 
 
 def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, bytes]:
-    """Let them upload, and kill the server when nobody expects it; returns what was acknowledged."""
+    """Kill a server at a random moment during uploads; returns the acknowledged files by name."""
     with serving(data) as server:
-        urllib.request.urlopen(f"{server.url}/healthz", timeout=30).close()  # a worker is there
+        urllib.request.urlopen(f"{server.url}/healthz", timeout=30).close()  # a worker is ready
         uploaders = [Uploader(server, key, f"m{number}-{letter}") for letter in "abcd"[:UPLOADERS]]
         threads = [threading.Thread(target=uploader.run) for uploader in uploaders]
         for thread in threads:
@@ -66,14 +66,14 @@ def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, b
     return {name: content for uploader in uploaders for name, content in uploader.acknowledged.items()}
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path: Path) -> None:
+def test_acknowledged_uploads_survive_and_none_is_partial(tmp_path: Path) -> None:
     data, dice = tmp_path / "data", random.Random()
     moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
     key = moonbase(data, "key", "create", "alice", "--service", "luarocks")["key"]
     acknowledged: dict[str, bytes] = {}
     for number in range(CRASHES):
         acknowledged |= crash(data, key, number, dice)
-    assert acknowledged, "nobody got as far as an upload"
+    assert acknowledged, "no upload was acknowledged"
     with serving(data) as server:
         for name, content in acknowledged.items():
             assert server.get(f"/{name}") == (200, content), name
@@ -86,7 +86,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(tmp_path: Path) 
 
 
 def named_in_manifest(manifest: dict[str, dict[str, dict[str, list[dict[str, str]]]]]) -> set[str]:
-    """The names of all files that a manifest tells of."""
+    """The names of all files in a manifest."""
     return {
         f"{name}-{version}.rockspec" if file["arch"] == "rockspec" else f"{name}-{version}.{file['arch']}.rock"
         for name, versions in manifest["repository"].items()

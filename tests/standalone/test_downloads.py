@@ -1,4 +1,4 @@
-"""Signed links: what the gateway serves by itself, and what it refuses."""
+"""Signed links, which the gateway serves itself."""
 
 import hashlib
 import http.client
@@ -29,12 +29,12 @@ Answer = tuple[int, http.client.HTTPMessage, bytes]
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A gateway over a directory; no request here may reach the app."""
-    place = tmp_path_factory.mktemp("downloads")
-    config = configure(lambda: _no_app, port=0, log_config=None, patience=1.0)
+    """The port of a gateway with a directory of blobs; no request may reach its app."""
+    directory = tmp_path_factory.mktemp("downloads")
+    config = configure(lambda: _no_app, port=0, log_config=None, timeout=1.0)
     server, listener = uvicorn.Server(config), listen(config)
     thread = threading.Thread(target=server.run, args=([listener],))
-    with settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
+    with settings.override(blobs=f"file:{directory / 'blobs'}", key_file=str(directory / "key")):
         thread.start()
         yield listener.getsockname()[1]
         server.should_exit = True
@@ -42,7 +42,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def _no_app(event: object) -> object:
-    raise AssertionError("this is the gateway's to answer")
+    raise AssertionError("the gateway must answer this request")
 
 
 @pytest.fixture
@@ -63,12 +63,12 @@ def ask(port: int, method: str, target: str, headers: dict[str, str] | None = No
         return response.status, response.headers, response.read()
 
 
-def test_no_service_has_a_path_where_links_are() -> None:
+def test_no_service_has_a_route_below_the_links_prefix() -> None:
     assert [place.path for place in app.site.tree.places() if place.path.startswith("/.")] == []
     assert "/.blobs/x".startswith(links.PREFIX)
 
 
-def test_a_link_gives_the_file_with_its_name_type_and_validators(port: int, key: str) -> None:
+def test_a_link_serves_the_file_with_its_name_type_and_validators(port: int, key: str) -> None:
     status, headers, body = ask(port, "GET", link_to(key))
     assert (status, body) == (200, CONTENT)
     assert headers["content-type"] == "application/x-rock"
@@ -77,24 +77,24 @@ def test_a_link_gives_the_file_with_its_name_type_and_validators(port: int, key:
     assert headers["last-modified"]
 
 
-def test_head_has_the_headers_alone(port: int, key: str) -> None:
+def test_head_has_no_body(port: int, key: str) -> None:
     status, headers, body = ask(port, "HEAD", link_to(key, "HEAD"))
     assert (status, body, headers["content-length"], headers["etag"]) == (200, b"", "2048", f'"{DIGEST}"')
 
 
-def test_an_empty_file_is_served_too(port: int) -> None:
+def test_an_empty_file_is_served(port: int) -> None:
     status, headers, body = ask(port, "GET", link_to(blobs.put(b"", "area").key))
     assert (status, headers["content-length"], body) == (200, "0", b"")
 
 
 @pytest.mark.parametrize(
-    ("made_for", "asked", "status"), [("GET", "HEAD", 200), ("HEAD", "GET", 403), ("GET", "POST", 405)]
+    ("link_method", "method", "status"), [("GET", "HEAD", 200), ("HEAD", "GET", 403), ("GET", "POST", 405)]
 )
-def test_a_link_is_for_its_method(port: int, key: str, made_for: str, asked: str, status: int) -> None:
-    assert ask(port, asked, link_to(key, made_for))[0] == status
+def test_a_link_is_valid_for_its_method_only(port: int, key: str, link_method: str, method: str, status: int) -> None:
+    assert ask(port, method, link_to(key, link_method))[0] == status
 
 
-def test_an_expired_link_is_refused(port: int, key: str) -> None:
+def test_an_expired_link_is_rejected(port: int, key: str) -> None:
     with time_machine.travel(time.time() - 120):
         old = link_to(key, seconds=60)
     status, headers, body = ask(port, "GET", old)
@@ -103,7 +103,7 @@ def test_an_expired_link_is_refused(port: int, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes"),
+    ("old", "new"),
     [
         ("expires=", "expires=9"),
         ("filename=say", "filename=evil"),
@@ -116,35 +116,35 @@ def test_an_expired_link_is_refused(port: int, key: str) -> None:
         ("expires=", "expires=%C2%B2"),
     ],
 )
-def test_a_changed_link_is_refused(port: int, key: str, was: str, becomes: str) -> None:
+def test_a_modified_link_is_rejected(port: int, key: str, old: str, new: str) -> None:
     link = link_to(key)
-    assert was in link
-    assert ask(port, "GET", link.replace(was, becomes, 1))[0] == 403
+    assert old in link
+    assert ask(port, "GET", link.replace(old, new, 1))[0] == 403
 
 
-def test_parts_cannot_be_moved_between_the_fields_of_a_link() -> None:
+def test_the_signature_separates_the_fields_of_a_link() -> None:
     one, other = Link("a/b", "GET", "xy", "z", 1), Link("a/b", "GET", "x", "yz", 1)
     assert links.make(one).partition("signature=")[2] != links.make(other).partition("signature=")[2]
 
 
-def test_another_installations_link_is_refused(port: int, key: str, tmp_path: Path) -> None:
+def test_a_link_of_another_installation_is_rejected(port: int, key: str, tmp_path: Path) -> None:
     with settings.override(key_file=str(tmp_path / "other-key")):
         foreign = link_to(key)
     assert ask(port, "GET", foreign)[0] == 403
 
 
 @pytest.mark.parametrize("key_", ["area/aa/aaaa", "../key", "area", "area/../../key"])
-def test_a_link_to_no_file_is_a_404(port: int, key_: str) -> None:
+def test_a_link_to_a_missing_file_is_a_404(port: int, key_: str) -> None:
     assert ask(port, "GET", link_to(key_))[0] == 404
 
 
 @pytest.mark.parametrize("path", ["/.blobs/", "/.blobs/x", "/.blobs//etc/passwd"])
-def test_without_a_signature_nothing_is_told(port: int, path: str) -> None:
+def test_a_path_without_a_signature_is_a_403(port: int, path: str) -> None:
     assert ask(port, "GET", path)[0] == 403
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("range_", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=100-199", 100, 199),
@@ -154,38 +154,43 @@ def test_without_a_signature_nothing_is_told(port: int, path: str) -> None:
         ("bytes=1-2047", 1, 2047),
     ],
 )
-def test_a_range_is_a_206(port: int, key: str, asked: str, first: int, last: int) -> None:
-    status, headers, body = ask(port, "GET", link_to(key), {"Range": asked})
+def test_a_range_is_a_206(port: int, key: str, range_: str, first: int, last: int) -> None:
+    status, headers, body = ask(port, "GET", link_to(key), {"Range": range_})
     assert (status, body) == (206, CONTENT[first : last + 1])
     assert headers["content-range"] == f"bytes {first}-{last}/2048"
     assert headers["content-length"] == str(last - first + 1)
 
 
-@pytest.mark.parametrize("asked", ["bytes=2048-", "bytes=9999-10000", "bytes=-0"])
-def test_a_range_outside_the_file_is_a_416(port: int, key: str, asked: str) -> None:
-    status, headers, body = ask(port, "GET", link_to(key), {"Range": asked})
+@pytest.mark.parametrize("range_", ["bytes=2048-", "bytes=9999-10000", "bytes=-0"])
+def test_a_range_outside_the_file_is_a_416(port: int, key: str, range_: str) -> None:
+    status, headers, body = ask(port, "GET", link_to(key), {"Range": range_})
     assert (status, headers["content-range"]) == (416, "bytes */2048")
     assert json.loads(body) == {"message": "Requested Range Not Satisfiable"}
 
 
-@pytest.mark.parametrize("asked", ["bytes=5-1", "bytes=-", "lines=1-2", "bytes=0-1,3-4", "bytes=a-b", "nonsense"])
-def test_what_is_no_single_range_gives_the_whole_file(port: int, key: str, asked: str) -> None:
-    assert ask(port, "GET", link_to(key), {"Range": asked})[::2] == (200, CONTENT)
+@pytest.mark.parametrize("range_", ["bytes=5-1", "bytes=-", "lines=1-2", "bytes=0-1,3-4", "bytes=a-b", "nonsense"])
+def test_an_invalid_or_multiple_range_gets_the_whole_file(port: int, key: str, range_: str) -> None:
+    assert ask(port, "GET", link_to(key), {"Range": range_})[::2] == (200, CONTENT)
 
 
-def test_head_knows_no_range(port: int, key: str) -> None:
+def test_head_ignores_ranges(port: int, key: str) -> None:
     status, headers, _ = ask(port, "HEAD", link_to(key), {"Range": "bytes=0-1"})
     assert (status, headers["content-length"]) == (200, "2048")
 
 
-def test_if_range_decides_between_a_part_and_the_whole(port: int, key: str) -> None:
+def test_if_range_selects_the_part_or_the_whole_file(port: int, key: str) -> None:
     link = link_to(key)
     modified = ask(port, "HEAD", link)[1]["last-modified"]
-    for known, status in ((f'"{DIGEST}"', 206), (modified, 206), ('"other"', 200), (formatdate(0, usegmt=True), 200)):
-        assert ask(port, "GET", link, {"Range": "bytes=0-1", "If-Range": known})[0] == status
+    for validator, status in (
+        (f'"{DIGEST}"', 206),
+        (modified, 206),
+        ('"other"', 200),
+        (formatdate(0, usegmt=True), 200),
+    ):
+        assert ask(port, "GET", link, {"Range": "bytes=0-1", "If-Range": validator})[0] == status
 
 
-def test_a_file_that_the_client_has_is_a_304(port: int, key: str) -> None:
+def test_an_unmodified_file_is_a_304(port: int, key: str) -> None:
     link = link_to(key)
     modified = ask(port, "HEAD", link)[1]["last-modified"]
     for conditions in ({"If-None-Match": f'"{DIGEST}"'}, {"If-Modified-Since": modified}):
@@ -194,16 +199,16 @@ def test_a_file_that_the_client_has_is_a_304(port: int, key: str) -> None:
     assert ask(port, "GET", link, {"If-None-Match": '"x"', "If-Modified-Since": modified})[0] == 200
 
 
-def test_a_connection_goes_on_after_a_download(port: int, key: str) -> None:
+def test_a_connection_is_kept_alive_after_a_download(port: int, key: str) -> None:
     large = blobs.put(b"x" * 3_000_000, "area").key
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
-        for wanted in (large, key, large):
-            client.request("GET", link_to(wanted))
-            assert hashlib.sha256(client.getresponse().read()).hexdigest() == wanted.rpartition("/")[2]
+        for blob in (large, key, large):
+            client.request("GET", link_to(blob))
+            assert hashlib.sha256(client.getresponse().read()).hexdigest() == blob.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_body_behind_a_link_is_no_other_request(port: int, key: str, method: str) -> None:
+def test_the_body_of_a_link_request_is_not_parsed_as_a_request(port: int, key: str, method: str) -> None:
     body = b"GET /.blobs/smuggled HTTP/1.1\r\nHost: t\r\n\r\n"
     head = f"{method} {link_to(key)} HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
@@ -215,8 +220,8 @@ def test_a_body_behind_a_link_is_no_other_request(port: int, key: str, method: s
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_large_file_is_never_held_whole(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read from the disk beyond what the client took is a few pieces, not the file."""
+def test_a_large_file_is_read_in_chunks(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server reads only a few chunks ahead of the client, not the whole file."""
     size = 64_000_000
     large = blobs.put(b"x" * size, "area").key
     read = 0
@@ -229,9 +234,9 @@ def test_a_large_file_is_never_held_whole(port: int, monkeypatch: pytest.MonkeyP
 
         def read(self, count: int) -> bytes:
             nonlocal read
-            piece = self.file.read(count)
-            read += len(piece)
-            return piece
+            chunk = self.file.read(count)
+            read += len(chunk)
+            return chunk
 
     monkeypatch.setattr(blobs, "open", Counted)
     with socket.socket() as client:
@@ -244,7 +249,7 @@ def test_a_large_file_is_never_held_whole(port: int, monkeypatch: pytest.MonkeyP
 
 
 def access_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The access log, once there is something in it: a client may have its answer before that is written."""
+    """The lines of the access log. Waits for the first one, which may be written after the client has its answer."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
         if lines := [record.getMessage() for record in caplog.records if record.name == "moonbase.access"]:
@@ -253,7 +258,7 @@ def access_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return []
 
 
-def test_a_reader_that_stops_is_let_go(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_stops_reading_is_disconnected(port: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     large = blobs.put(b"y" * 64_000_000, "area").key
     with socket.socket() as client:
@@ -271,7 +276,7 @@ def test_a_reader_that_stops_is_let_go(port: int, caplog: pytest.LogCaptureFixtu
     assert line.startswith("127.0.0.1 GET /.blobs/{key} 200 ")
 
 
-def test_the_log_shows_neither_key_nor_signature(port: int, key: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_contains_neither_key_nor_signature(port: int, key: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     link = link_to(key)
     ask(port, "GET", link)

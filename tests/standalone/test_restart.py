@@ -1,4 +1,4 @@
-"""A server that was killed has lost nothing that it acknowledged."""
+"""A killed server loses no acknowledged data."""
 
 import json
 import urllib.error
@@ -28,7 +28,7 @@ def _read(server: Server, path: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_everything_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_data_survives_a_kill(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data) as server:
         key = server.make_key("alice")
@@ -42,7 +42,7 @@ def test_everything_is_there_after_a_kill(tmp_path: Path) -> None:
         assert _upload(server, key, rockspec(version="6.0-1"))["is_new"] is False
 
 
-def test_the_command_line_works_beside_a_server(tmp_path: Path) -> None:
+def test_the_command_line_works_during_a_running_server(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         key = server.make_key("alice")
         assert json.loads(_read(server, f"/api/1/{key}/status"))["user_id"] == 1
@@ -56,7 +56,7 @@ def test_the_command_line_works_beside_a_server(tmp_path: Path) -> None:
         assert json.load(refusal.value) == {"errors": ["The API key you provided has been revoked"]}
 
 
-def test_a_key_is_in_no_log(tmp_path: Path) -> None:
+def test_the_log_contains_no_key(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         key = server.make_key("alice")
         _read(server, f"/api/1/{key}/status")

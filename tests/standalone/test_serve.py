@@ -1,4 +1,4 @@
-"""`moonbase serve` as an operator runs it: TLS, proxies, several servers, full and read-only disks."""
+"""`moonbase serve` with TLS, proxies, several servers, and full or read-only disks."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from tests.servers import MOONBASE, moonbase, rock, serving
 from tests.standalone.test_gateway import self_signed
 
 
-def refused(data: Path, *arguments: str) -> str:
-    """What `serve` says when it does not start."""
+def startup_error(data: Path, *arguments: str) -> str:
+    """Run `serve`, which must fail to start, and return its error."""
     command = [sys.executable, str(MOONBASE), "--data", str(data), "--json", "serve", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode in (1, 2), done.stderr
     return str(json.loads(done.stdout)["error"])
 
 
-def test_it_speaks_tls_and_takes_a_renewed_certificate_at_sighup(tmp_path: Path) -> None:
+def test_tls_uses_a_renewed_certificate_after_sighup(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     self_signed(cert, key)
     options = ("--tls-cert", str(cert), "--tls-key", str(key), "--workers", "1")
@@ -46,7 +46,7 @@ def test_it_speaks_tls_and_takes_a_renewed_certificate_at_sighup(tmp_path: Path)
         assert server.process.wait(30) == 0
 
 
-def test_only_a_trusted_proxy_says_who_the_client_is(tmp_path: Path) -> None:
+def test_only_a_trusted_proxy_can_set_the_client_address(tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     for options, client in (((), "127.0.0.1"), (("--trusted-proxies", "10.0.0.0/8, 127.0.0.1"), "203.0.113.9")):
         with serving(tmp_path / "data", "--workers", "1", *options) as server:
@@ -54,14 +54,14 @@ def test_only_a_trusted_proxy_says_who_the_client_is(tmp_path: Path) -> None:
         assert f": {client} GET /healthz 200 15 " in (tmp_path / "server.log").read_text()
 
 
-def test_a_download_above_the_limit_comes_by_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_above_the_limit_is_redirected_to_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOONBASE_MAX_ANSWER", "1000")
     content = rock("say", "1.0-1", os.urandom(3_000_000))
     with serving(tmp_path / "data") as server:
         key = server.make_key("alice")
         version = server.upload_rockspec(key)[1]["version"]["id"]
         assert server.upload_rock(key, version, "say-1.0-1.src.rock", content)[0] == 200
-        for _ in range(6):  # whichever worker made the link, whichever serves it
+        for _ in range(6):  # several times, so that different workers create and serve the link
             with urllib.request.urlopen(f"{server.url}/say-1.0-1.src.rock", timeout=30) as answer:
                 assert answer.read() == content
                 assert answer.url.startswith(f"{server.url}/.blobs/luarocks/")
@@ -78,8 +78,8 @@ def test_two_servers_share_a_data_directory(tmp_path: Path) -> None:
     assert moonbase(tmp_path / "data", "fsck")["faults"] == []
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    """No file may grow beyond a limit: what a write meets then is what it meets where there is no room."""
+def test_a_full_disk_is_an_error_without_partial_writes(tmp_path: Path) -> None:
+    """A limit of the file size makes writes fail as on a full disk."""
     with serving(tmp_path / "data", "--workers", "1") as server:
         key = server.make_key("alice")
         version = server.upload_rockspec(key)[1]["version"]["id"]
@@ -87,8 +87,8 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
         (worker,) = server.workers()
         limit_files(worker, 2_000_000)
         large = rock("say", "1.0-1", bytes(4_000_000))
-        told = server.upload_rock(key, version, "say-1.0-1.src.rock", large)
-        assert told == (507, {"errors": ["Failed to upload rock"]})
+        reply = server.upload_rock(key, version, "say-1.0-1.src.rock", large)
+        assert reply == (507, {"errors": ["Failed to upload rock"]})
         limit_files(worker, 4096)
         status, body = server.upload_rockspec(key, "2.0-1")
         assert (status, list(body)) == (503, ["errors"])
@@ -100,15 +100,15 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
 
 
 def limit_files(process: int, size: int) -> None:
-    """How large a file this process may write from now on; writes beyond fail."""
+    """Limit the size of the files that a process can write; larger writes fail."""
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def test_a_directory_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
-    """A folder below is in the way of the key file: root may write where others may not."""
+def test_serve_fails_to_start_if_the_directory_is_not_writable(tmp_path: Path) -> None:
+    """A directory with the name of the key file makes writes fail, also for root, which ignores permissions."""
     data = tmp_path / "data"
     (data / "key").mkdir(parents=True)
-    assert "key" in refused(data, "--port", "0")
+    assert "key" in startup_error(data, "--port", "0")
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,9 @@ def test_a_directory_that_cannot_be_written_is_refused_at_the_start(tmp_path: Pa
         (["--trusted-proxies", "everybody"], "'everybody' does not appear to be an IPv4 or IPv6 network"),
         (["--trusted-proxies", "10.0.0.1/8"], "10.0.0.1/8 has host bits set"),
         (["--tls-cert", __file__], "--tls-cert and --tls-key need each other"),
-        (["--tls-cert", __file__, "--tls-key", __file__], "are no certificate and its key"),
+        (["--tls-cert", __file__, "--tls-key", __file__], "are not a certificate and its key"),
         (["--tls-cert", "/nowhere", "--tls-key", __file__], "File '/nowhere' does not exist."),
     ],
 )
-def test_an_option_that_makes_no_sense_is_told_before_anything_runs(
-    tmp_path: Path, arguments: list[str], error: str
-) -> None:
-    assert error in refused(tmp_path / "data", *arguments)
+def test_invalid_options_are_errors_before_the_start(tmp_path: Path, arguments: list[str], error: str) -> None:
+    assert error in startup_error(tmp_path / "data", *arguments)

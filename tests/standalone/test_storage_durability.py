@@ -1,4 +1,4 @@
-"""What was acknowledged stays, and what happens at once happens once: over threads, processes and kill -9."""
+"""Durability and isolation of the storage engine with threads, processes and kill -9."""
 
 import json
 import sqlite3
@@ -97,7 +97,7 @@ def test_tables_and_items_survive_a_restart(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_everything_acknowledged_before_kill_9_is_there_and_whole(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_kill_9_completely(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     create(engine)
     engine.close()
@@ -116,7 +116,7 @@ def test_everything_acknowledged_before_kill_9_is_there_and_whole(tmp_path: Path
     engine.close()
 
 
-def test_transactions_wait_for_the_disk_and_single_writes_for_the_kernel_only(tmp_path: Path) -> None:
+def test_only_transactions_wait_for_the_disk(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     create(engine)
     put = {"TableName": "things", "Item": {"id": {"S": "a"}}}
@@ -143,13 +143,13 @@ def test_four_processes_lose_no_increment(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_four_processes_may_create_the_file_together(tmp_path: Path) -> None:
+def test_four_processes_can_create_the_file_concurrently(tmp_path: Path) -> None:
     for process in [child("print(engine.execute('ListTables', {}))", tmp_path / "file") for _ in range(4)]:
         output, _ = process.communicate()
         assert json.loads(output.replace("'", '"')) == {"TableNames": []}
 
 
-def test_of_eight_conditional_creates_one_wins(tmp_path: Path) -> None:
+def test_only_one_of_eight_conditional_creates_succeeds(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     create(engine)
 
@@ -194,14 +194,14 @@ def test_threads_lose_no_increment(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_closed_engine_refuses_to_answer(tmp_path: Path) -> None:
+def test_a_closed_engine_raises(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     engine.close()
     with pytest.raises(Exception, match="closed"):
         engine.execute("ListTables", {})
 
 
-def test_a_full_disk_refuses_writes_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_fails_writes_without_partial_changes(tmp_path: Path) -> None:
     engine = Engine(tmp_path / "file")
     create(engine)
     output, _ = child(PUT_LARGE, tmp_path / "file").communicate()
@@ -216,9 +216,7 @@ def test_a_full_disk_refuses_writes_and_leaves_nothing_half_written(tmp_path: Pa
     engine.close()
 
 
-def test_a_file_that_another_process_holds_too_long_is_throttling(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_locked_for_too_long_is_throttling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("standalone.storage.database.BUSY_SECONDS", 0.05)
     engine = Engine(tmp_path / "file")
     holder = sqlite3.connect(tmp_path / "file", isolation_level=None)
@@ -237,7 +235,7 @@ def test_a_file_that_another_process_holds_too_long_is_throttling(
         (12, "was not written by a version of Moonbase that this one understands"),
     ],
 )
-def test_a_file_of_another_layout_is_refused_and_left_alone(tmp_path: Path, format_: int, reason: str) -> None:
+def test_a_file_with_another_layout_is_rejected_and_not_changed(tmp_path: Path, format_: int, reason: str) -> None:
     Engine(tmp_path / "file").close()
     with sqlite3.connect(tmp_path / "file") as db:
         db.execute(f"PRAGMA application_id = {format_}")
@@ -248,10 +246,10 @@ def test_a_file_of_another_layout_is_refused_and_left_alone(tmp_path: Path, form
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("none/file", "unable to open"), ("place", "unable to open"), ("text", "not a database")]
+    ("name", "reason"), [("none/file", "unable to open"), ("directory", "unable to open"), ("text", "not a database")]
 )
-def test_what_cannot_be_used_is_told(tmp_path: Path, name: str, reason: str) -> None:
-    (tmp_path / "place").mkdir()
-    (tmp_path / "text").write_text("no database, and long enough to be taken for one" * 100)
+def test_an_unusable_file_is_an_oserror(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "text").write_text("not a database, but long enough to be read as one" * 100)
     with pytest.raises(OSError, match=f"{tmp_path / name} cannot be used: .*{reason}"):
         Engine(tmp_path / name)

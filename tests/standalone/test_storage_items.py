@@ -1,4 +1,4 @@
-"""PutItem, GetItem, UpdateItem, DeleteItem and the expressions they take."""
+"""PutItem, GetItem, UpdateItem, DeleteItem and their expressions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ def refusal(engine: Engine, operation: str, params: dict[str, Any]) -> tuple[str
     return caught.value.code, caught.value.message
 
 
-def test_an_item_comes_back_as_it_was_put(engine: Engine) -> None:
+def test_an_item_is_returned_as_it_was_put(engine: Engine) -> None:
     item = {
         **KEY,
         "s": {"S": "ü"},
@@ -74,7 +74,7 @@ def test_an_item_comes_back_as_it_was_put(engine: Engine) -> None:
     assert get(engine) == {"Item": item}
 
 
-def test_a_missing_item_answers_nothing(engine: Engine) -> None:
+def test_a_missing_item_has_an_empty_response(engine: Engine) -> None:
     assert get(engine) == {}
 
 
@@ -102,7 +102,9 @@ def test_delete_removes_the_item_and_can_return_it(engine: Engine) -> None:
         ("UPDATED_NEW", {"m": {"M": {"x": {"N": "9"}}}, "c": {"N": "3"}}),
     ],
 )
-def test_update_returns_what_return_values_names(engine: Engine, returned: str, expected: dict[str, Any]) -> None:
+def test_update_returns_the_values_that_return_values_requests(
+    engine: Engine, returned: str, expected: dict[str, Any]
+) -> None:
     put(engine, {"a": {"S": "1"}, "m": {"M": {"x": {"N": "1"}, "y": {"N": "2"}}}})
     params = {
         "TableName": "things",
@@ -158,13 +160,13 @@ def test_update_expressions_change_lists(
     assert update(engine, expression, values) == {"l": {"L": [{"S": letter} for letter in expected]}}
 
 
-def test_add_and_delete_change_sets_and_an_emptied_set_goes(engine: Engine) -> None:
+def test_add_and_delete_change_sets_and_remove_empty_ones(engine: Engine) -> None:
     put(engine, {"s": {"SS": ["a"]}, "n": {"NS": ["1"]}})
     values = {":s": {"SS": ["b", "a"]}, ":n": {"NS": ["1.0"]}}
     assert update(engine, "ADD s :s DELETE n :n", values) == {"s": {"SS": ["a", "b"]}}
 
 
-def test_nested_paths_with_names_reach_into_documents(engine: Engine) -> None:
+def test_nested_paths_can_use_name_placeholders(engine: Engine) -> None:
     put(engine, {"m": {"M": {"a.b": {"L": [{"M": {}}]}}}})
     changed = update(engine, "SET m.#d[0].x = :v", {":v": {"BOOL": True}}, ExpressionAttributeNames={"#d": "a.b"})
     assert changed == {"m": {"M": {"a.b": {"L": [{"M": {"x": {"BOOL": True}}}]}}}}
@@ -205,7 +207,7 @@ def test_a_projection_keeps_structure_and_closes_list_gaps(engine: Engine) -> No
         ("NOT (n = :ten OR n = :n)", False),
     ],
 )
-def test_conditions_hold_or_not(engine: Engine, condition: str, expected: bool) -> None:
+def test_conditions_are_evaluated(engine: Engine, condition: str, expected: bool) -> None:
     put(
         engine,
         {
@@ -229,17 +231,17 @@ def test_conditions_hold_or_not(engine: Engine, condition: str, expected: bool) 
     assert holds(engine, condition, {name: value for name, value in values.items() if name in words}) is expected
 
 
-def test_a_failed_condition_changes_nothing_and_returns_the_item_only_when_asked(engine: Engine) -> None:
+def test_a_failed_condition_changes_nothing_and_returns_the_item_only_on_request(engine: Engine) -> None:
     put(engine, {"a": {"S": "1"}})
     request = {"TableName": "things", "Item": KEY, "ConditionExpression": "attribute_not_exists(id)"}
     with pytest.raises(DynamoError) as plain:
         engine.execute("PutItem", request)
-    with pytest.raises(DynamoError) as asked:
+    with pytest.raises(DynamoError) as with_item:
         engine.execute("PutItem", {**request, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
     failed = ("ConditionalCheckFailedException", "The conditional request failed")
     assert (plain.value.code, plain.value.message, plain.value.extra) == (*failed, {})
-    assert (asked.value.code, asked.value.message) == failed
-    assert asked.value.extra == {"Item": {**KEY, "a": {"S": "1"}}}
+    assert (with_item.value.code, with_item.value.message) == failed
+    assert with_item.value.extra == {"Item": {**KEY, "a": {"S": "1"}}}
     assert get(engine)["Item"] == {**KEY, "a": {"S": "1"}}
 
 
@@ -343,9 +345,7 @@ def test_a_failed_condition_changes_nothing_and_returns_the_item_only_when_asked
         ({"AttributeUpdates": {}}, "The parameter AttributeUpdates of UpdateItem is not supported here"),
     ],
 )
-def test_faulty_expressions_are_refused_in_dynamodbs_words(
-    engine: Engine, params: dict[str, Any], message: str
-) -> None:
+def test_invalid_expressions_get_dynamodbs_errors(engine: Engine, params: dict[str, Any], message: str) -> None:
     put(engine, {"a": {"S": "1"}})
     assert refusal(engine, "UpdateItem", {"Key": KEY, **params}) == ("ValidationException", message)
 
@@ -390,11 +390,11 @@ def test_faulty_expressions_are_refused_in_dynamodbs_words(
         ({**KEY, "v": {"S": "x" * 409600}}, "Item size has exceeded the maximum allowed size"),
     ],
 )
-def test_faulty_items_are_refused_in_dynamodbs_words(engine: Engine, item: dict[str, Any], message: str) -> None:
+def test_invalid_items_get_dynamodbs_errors(engine: Engine, item: dict[str, Any], message: str) -> None:
     assert refusal(engine, "PutItem", {"Item": item}) == ("ValidationException", message)
 
 
-def test_an_update_that_would_pass_400_kb_is_refused(engine: Engine) -> None:
+def test_an_update_to_more_than_400_kb_is_rejected(engine: Engine) -> None:
     put(engine, {"a": {"S": "x" * 300_000}})
     params = {
         "Key": KEY,
@@ -406,12 +406,12 @@ def test_an_update_that_would_pass_400_kb_is_refused(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("key", [{}, {"id": {"N": "1"}}, {**KEY, "x": {"S": "1"}}, {"x": {"S": "1"}}])
-def test_a_key_that_does_not_fit_the_schema_is_refused(engine: Engine, key: dict[str, Any]) -> None:
+def test_a_key_that_does_not_match_the_schema_is_rejected(engine: Engine, key: dict[str, Any]) -> None:
     message = "The provided key element does not match the schema"
     assert refusal(engine, "GetItem", {"Key": key}) == ("ValidationException", message)
 
 
-def test_a_key_too_long_to_be_stored_is_not_looked_for(engine: Engine) -> None:
+def test_a_read_with_a_key_that_is_too_long_is_rejected(engine: Engine) -> None:
     assert engine.execute("GetItem", {"TableName": "things", "Key": {"id": {"S": "ü" * 1024}}}) == {}
     message = (
         "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"
@@ -431,7 +431,7 @@ def test_a_missing_table_is_not_found(engine: Engine) -> None:
     )
 
 
-def test_unsupported_operations_are_refused_by_name(engine: Engine) -> None:
+def test_unsupported_operations_are_errors_with_their_name(engine: Engine) -> None:
     with pytest.raises(DynamoError, match="UnknownOperationException: The operation UpdateTable is not supported"):
         engine.execute("UpdateTable", {})
 
@@ -444,6 +444,6 @@ def test_capacity_follows_the_published_rules(engine: Engine) -> None:
         get(engine, **cost, ConsistentRead=strong)["ConsumedCapacity"]["CapacityUnits"] for strong in (True, False)
     ]
     assert units == [2.0, 1.0]
-    # A write pays for the larger of old and new.
+    # A write is charged for the larger of the old and the new item.
     assert put(engine, {}, **cost)["ConsumedCapacity"]["CapacityUnits"] == 5.0
     assert put(engine, {}, **cost)["ConsumedCapacity"]["CapacityUnits"] == 1.0

@@ -1,4 +1,4 @@
-"""Query and Scan over a table and its indexes."""
+"""Query and Scan of a table and its indexes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_begins_with_selects_a_prefix_even_at_the_end_of_the_alphabet(engine: En
         assert ranges(answer) == expected
 
 
-def test_pages_follow_one_another_in_both_directions_without_gap_or_repeat(engine: Engine) -> None:
+def test_pages_in_both_directions_have_no_gaps_or_repeats(engine: Engine) -> None:
     for number in range(7):
         put(engine, "h", str(number), g="same")
     for params in ({}, {"IndexName": "all"}, {"IndexName": "sparse"}):
@@ -108,7 +108,7 @@ def test_pages_follow_one_another_in_both_directions_without_gap_or_repeat(engin
             assert seen == [str(number) for number in (range(7) if forward else reversed(range(7)))]
 
 
-def test_a_page_resumes_after_an_item_that_was_deleted(engine: Engine) -> None:
+def test_a_page_resumes_after_a_deleted_item(engine: Engine) -> None:
     for number in range(3):
         put(engine, "h", str(number), g="same")
     values = {":g": {"S": "same"}}
@@ -127,19 +127,19 @@ def test_a_page_ends_at_one_megabyte(engine: Engine) -> None:
     assert ranges(query(engine, "h = :h", H, ExclusiveStartKey=first["LastEvaluatedKey"])) == ["3"]
 
 
-def test_a_filter_counts_what_it_passed_over(engine: Engine) -> None:
+def test_a_filter_counts_scanned_items(engine: Engine) -> None:
     for number in range(4):
         put(engine, "h", str(number), x="odd" if number % 2 else "even")
     answer = query(engine, "h = :h", {**H, ":x": {"S": "odd"}}, FilterExpression="x = :x", Limit=3)
     assert (answer["Count"], answer["ScannedCount"], ranges(answer)) == (1, 3, ["1"])
 
 
-def test_select_count_answers_no_items(engine: Engine) -> None:
+def test_select_count_returns_no_items(engine: Engine) -> None:
     put(engine, "h", "1")
     assert query(engine, "h = :h", H, Select="COUNT") == {"Count": 1, "ScannedCount": 1}
 
 
-def test_an_index_holds_the_items_that_have_its_keys_whole(engine: Engine) -> None:
+def test_an_index_contains_the_complete_items_that_have_its_keys(engine: Engine) -> None:
     put(engine, "h", "1", x="x", y="y")
     whole = put(engine, "h", "2", g="g", s="s", x="x", y="y")
     assert query(engine, "g = :h", {":h": {"S": "g"}}, IndexName="all")["Items"] == [whole]
@@ -164,13 +164,13 @@ def test_indexes_follow_updates_and_deletes(engine: Engine) -> None:
     assert found("new") == 0
 
 
-def test_an_index_key_of_the_wrong_type_is_refused(engine: Engine) -> None:
+def test_an_index_key_of_the_wrong_type_is_rejected(engine: Engine) -> None:
     item = {"h": {"S": "h"}, "r": {"N": "1"}, "g": {"N": "1"}}
     with pytest.raises(DynamoError, match="Type mismatch for Index Key g Expected: S Actual: N IndexName: all"):
         engine.execute("PutItem", {"TableName": "things", "Item": item})
 
 
-def test_a_scan_sees_every_item_once_page_by_page(engine: Engine) -> None:
+def test_a_paginated_scan_returns_every_item_once(engine: Engine) -> None:
     for number in range(20):
         put(engine, f"h{number}", "1")
     seen: list[str] = []
@@ -184,7 +184,7 @@ def test_a_scan_sees_every_item_once_page_by_page(engine: Engine) -> None:
     assert sorted(seen) == sorted(f"h{number}" for number in range(20))
 
 
-def test_a_scan_of_an_index_sees_only_its_items(engine: Engine) -> None:
+def test_a_scan_of_an_index_returns_only_its_items(engine: Engine) -> None:
     put(engine, "h", "1")
     put(engine, "h", "2", g="g")
     assert ranges(engine.execute("Scan", {"TableName": "things", "IndexName": "sparse"})) == ["2"]
@@ -216,7 +216,7 @@ def test_a_scan_of_an_index_sees_only_its_items(engine: Engine) -> None:
         ),
     ],
 )
-def test_faulty_key_conditions_are_refused_in_dynamodbs_words(engine: Engine, condition: str, message: str) -> None:
+def test_invalid_key_conditions_get_dynamodbs_errors(engine: Engine, condition: str, message: str) -> None:
     values = {name: value for name, value in {**H, ":v": {"N": "1"}}.items() if name in condition}
     with pytest.raises(DynamoError) as caught:
         query(engine, condition, values)
@@ -237,12 +237,12 @@ def test_faulty_key_conditions_are_refused_in_dynamodbs_words(engine: Engine, co
         ({"KeyConditions": {}}, "The parameter KeyConditions of Query is not supported here"),
     ],
 )
-def test_faulty_queries_are_refused(engine: Engine, params: dict[str, Any], message: str) -> None:
+def test_invalid_queries_are_rejected(engine: Engine, params: dict[str, Any], message: str) -> None:
     with pytest.raises(DynamoError, match=message):
         query(engine, "h = :h", H, **params)
 
 
-def test_an_index_gives_no_consistent_reads(engine: Engine) -> None:
+def test_a_global_index_has_no_consistent_reads(engine: Engine) -> None:
     with pytest.raises(DynamoError, match="Consistent reads are not supported on global secondary indexes"):
         query(engine, "g = :h", {":h": {"S": "g"}}, IndexName="all", ConsistentRead=True)
 
@@ -252,7 +252,7 @@ def test_capacity_is_summed_before_rounding_and_counts_indexes(engine: Engine) -
         put(engine, "h", str(number), g="g", x="x" * 3000)
     cost = query(engine, "h = :h", H, ReturnConsumedCapacity="TOTAL")["ConsumedCapacity"]
     assert cost == {"TableName": "things", "CapacityUnits": 1.5}
-    # Three indexes are there, two of them take the item.
+    # The table has three indexes, and two of them contain the item.
     item = {"h": {"S": "h"}, "r": {"N": "9"}, "g": {"S": "g"}}
     request = {"TableName": "things", "Item": item, "ReturnConsumedCapacity": "TOTAL"}
     assert engine.execute("PutItem", request)["ConsumedCapacity"] == {"TableName": "things", "CapacityUnits": 3.0}

@@ -1,4 +1,4 @@
-"""Tables: creating, describing, listing, deleting, and their time to live."""
+"""Tables: create, describe, list, delete, and their time to live."""
 
 import time
 from collections.abc import Iterator
@@ -51,13 +51,13 @@ def test_a_description_counts_items(engine: Engine) -> None:
     assert described["ItemCount"] == 1
 
 
-def test_a_name_is_taken_once(engine: Engine) -> None:
+def test_a_table_name_is_unique(engine: Engine) -> None:
     create(engine)
     with pytest.raises(DynamoError, match="ResourceInUseException: Table already exists: things"):
         create(engine)
 
 
-def test_a_deleted_table_is_gone_and_comes_back_empty(engine: Engine) -> None:
+def test_a_deleted_table_is_empty_after_its_recreation(engine: Engine) -> None:
     create(engine)
     put(engine, "a")
     engine.execute("DeleteTable", {"TableName": "things"})
@@ -75,7 +75,7 @@ def test_tables_are_listed_in_pages(engine: Engine) -> None:
     assert engine.execute("ListTables", {"ExclusiveStartTableName": "bbb"}) == {"TableNames": ["ccc"]}
 
 
-def test_a_table_made_by_another_engine_is_seen_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_a_table_created_by_another_engine_is_visible_immediately(engine: Engine, tmp_path: Path) -> None:
     other = Engine(tmp_path / "file")
     assert engine.execute("ListTables", {}) == {"TableNames": []}
     create(other)
@@ -112,7 +112,7 @@ INDEX = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "
         ({"StreamSpecification": {}}, "The parameter StreamSpecification of CreateTable is not supported here"),
     ],
 )
-def test_faulty_definitions_are_refused(engine: Engine, params: dict[str, Any], message: str) -> None:
+def test_invalid_definitions_are_rejected(engine: Engine, params: dict[str, Any], message: str) -> None:
     with pytest.raises(DynamoError, match=message):
         create(engine, **params)
 
@@ -122,7 +122,7 @@ def set_time_to_live(engine: Engine, enabled: bool = True) -> None:
     engine.execute("UpdateTimeToLive", {"TableName": "things", "TimeToLiveSpecification": wanted})
 
 
-def test_a_sweep_removes_what_has_expired_and_nothing_else(engine: Engine) -> None:
+def test_a_sweep_deletes_only_expired_items(engine: Engine) -> None:
     create(engine)
     now = int(time.time())
     put(engine, "before", expires=now - 10)
@@ -136,7 +136,7 @@ def test_a_sweep_removes_what_has_expired_and_nothing_else(engine: Engine) -> No
     assert names(engine) == ["ancient", "future", "never"]
 
 
-def test_a_renewed_item_outlives_the_sweep(engine: Engine) -> None:
+def test_a_sweep_keeps_a_renewed_item(engine: Engine) -> None:
     create(engine)
     set_time_to_live(engine)
     put(engine, "a", expires=int(time.time()) - 10)
@@ -145,7 +145,7 @@ def test_a_renewed_item_outlives_the_sweep(engine: Engine) -> None:
     assert names(engine) == ["a"]
 
 
-def test_time_to_live_is_described_and_switched_once(engine: Engine) -> None:
+def test_time_to_live_is_described_and_cannot_be_switched_twice(engine: Engine) -> None:
     create(engine)
     describe = {"TableName": "things"}
     assert engine.execute("DescribeTimeToLive", describe) == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
@@ -161,7 +161,7 @@ def test_time_to_live_is_described_and_switched_once(engine: Engine) -> None:
     assert names(engine) == ["a"]
 
 
-def test_a_local_index_is_read_consistently_and_described_beside_the_global_ones(engine: Engine) -> None:
+def test_a_local_index_has_consistent_reads_and_is_described(engine: Engine) -> None:
     keys = [{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}]
     local = {
         "IndexName": "by-n",

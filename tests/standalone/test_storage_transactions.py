@@ -71,10 +71,10 @@ def test_a_transaction_writes_to_several_tables_at_once(engine: Engine) -> None:
 def test_a_cancelled_transaction_writes_nothing_and_gives_a_reason_for_each_item(engine: Engine) -> None:
     engine.execute("PutItem", {"TableName": "one", "Item": item("taken", n=1)})
     fresh = {"ConditionExpression": "attribute_not_exists(id)"}
-    asked = put("one", "taken", **fresh, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    with_item = put("one", "taken", **fresh, ReturnValuesOnConditionCheckFailure="ALL_OLD")
     wrong = {"Put": {"TableName": "two", "Item": {"id": {"N": "1"}}}}
     with pytest.raises(DynamoError) as caught:
-        transact(engine, put("two", "a"), asked, wrong, add_one("n"))
+        transact(engine, put("two", "a"), with_item, wrong, add_one("n"))
     assert caught.value.code == "TransactionCanceledException"
     assert caught.value.message == (
         "Transaction cancelled, please refer cancellation reasons for specific reasons "
@@ -96,19 +96,19 @@ def test_a_cancelled_transaction_writes_nothing_and_gives_a_reason_for_each_item
     assert [get(engine, "two", "a"), get(engine, "one", "n")] == [None, None]
 
 
-def test_a_token_makes_a_transaction_happen_once(engine: Engine) -> None:
+def test_a_transaction_with_a_token_is_executed_once(engine: Engine) -> None:
     for _ in range(3):
         transact(engine, add_one("n"), ClientRequestToken="t")
     assert get(engine, "one", "n") == item("n", n=1)
 
 
-def test_a_token_with_another_request_is_refused(engine: Engine) -> None:
+def test_a_token_with_another_request_is_rejected(engine: Engine) -> None:
     transact(engine, add_one("n"), ClientRequestToken="t")
     with pytest.raises(DynamoError, match="IdempotentParameterMismatchException"):
         transact(engine, add_one("other"), ClientRequestToken="t")
 
 
-def test_a_cancelled_transaction_does_not_use_up_its_token(engine: Engine) -> None:
+def test_a_cancelled_transaction_does_not_use_its_token(engine: Engine) -> None:
     guarded = put("one", "a", ConditionExpression="attribute_exists(id)")
     with pytest.raises(DynamoError, match="TransactionCanceledException"):
         transact(engine, guarded, ClientRequestToken="t")
@@ -128,14 +128,14 @@ def test_a_cancelled_transaction_does_not_use_up_its_token(engine: Engine) -> No
         ([put("one", "a", Expected={})], "ValidationException", "parameter Expected of Put is not supported"),
     ],
 )
-def test_faulty_transactions_are_refused_whole(
+def test_invalid_transactions_are_rejected(
     engine: Engine, items: list[dict[str, Any]], code: str, message: str
 ) -> None:
     with pytest.raises(DynamoError, match=f"{code}: .*{message}"):
         transact(engine, *items)
 
 
-def test_a_hundred_items_fit_in_a_transaction(engine: Engine) -> None:
+def test_a_transaction_can_have_a_hundred_items(engine: Engine) -> None:
     transact(engine, *(put("one", str(number)) for number in range(100)))
     assert engine.execute("Scan", {"TableName": "one", "Select": "COUNT"})["Count"] == 100
 
@@ -151,7 +151,7 @@ def test_transactions_cost_twice(engine: Engine) -> None:
     assert answer["ConsumedCapacity"] == [{**units, "ReadCapacityUnits": 4.0}]
 
 
-def test_transact_get_answers_in_order_with_gaps(engine: Engine) -> None:
+def test_transact_get_returns_items_in_order_with_gaps(engine: Engine) -> None:
     transact(engine, put("one", "a"), put("two", "b"))
     gets = [
         {"Get": {"TableName": table, "Key": item(name)}} for table, name in (("two", "b"), ("one", "x"), ("one", "a"))
@@ -174,7 +174,7 @@ def test_a_batch_writes_and_deletes_and_leaves_nothing_unprocessed(engine: Engin
     assert get(engine, "two", "gone") is None
 
 
-def test_a_batch_get_answers_by_table_what_it_found(engine: Engine) -> None:
+def test_a_batch_get_returns_found_items_by_table(engine: Engine) -> None:
     transact(engine, put("one", "a"), put("two", "b"))
     keys = {"one": {"Keys": [item("a"), item("x")]}, "two": {"Keys": [item("b")], "ProjectionExpression": "id"}}
     assert engine.execute("BatchGetItem", {"RequestItems": keys}) == {
@@ -204,6 +204,6 @@ def test_a_batch_get_leaves_keys_beyond_16_mb_unprocessed(engine: Engine) -> Non
         ("BatchGetItem", {"one": {"Keys": [item("a")], "AttributesToGet": ["x"]}}, "AttributesToGet"),
     ],
 )
-def test_faulty_batches_are_refused(engine: Engine, operation: str, requests: dict[str, Any], message: str) -> None:
+def test_invalid_batches_are_rejected(engine: Engine, operation: str, requests: dict[str, Any], message: str) -> None:
     with pytest.raises(DynamoError, match=message):
         engine.execute(operation, {"RequestItems": requests})

@@ -18,14 +18,14 @@ numbers = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(one=numbers, other=numbers)
-def test_number_keys_sort_as_the_numbers_do(one: str, other: str) -> None:
+def test_number_keys_sort_like_numbers(one: str, other: str) -> None:
     assert (number_bytes(one) < number_bytes(other)) == (Decimal(one) < Decimal(other))
     assert (number_bytes(one) == number_bytes(other)) == (Decimal(one) == Decimal(other))
 
 
 @settings(max_examples=100, deadline=None)
 @given(number=numbers)
-def test_all_38_digits_of_a_number_are_kept(number: str) -> None:
+def test_a_number_keeps_all_38_digits(number: str) -> None:
     assert Decimal(canonical({"N": number})[0]["N"]) == Decimal(number)
 
 
@@ -33,7 +33,7 @@ def test_all_38_digits_of_a_number_are_kept(number: str) -> None:
     ("given_text", "expected"),
     [("1.0", "1"), ("007", "7"), ("-0", "0"), ("1E3", "1000"), (".50", "0.5"), ("+1", "1"), ("1e-3", "0.001")],
 )
-def test_numbers_have_one_spelling(given_text: str, expected: str) -> None:
+def test_numbers_are_normalized(given_text: str, expected: str) -> None:
     assert canonical({"N": given_text})[0] == {"N": expected}
 
 
@@ -59,8 +59,8 @@ def test_sizes_follow_the_published_rules(value: dict[str, object], size: int) -
 
 
 @given(prefix=st.binary(max_size=3), rest=st.binary(max_size=3))
-def test_the_end_of_a_prefix_lies_above_all_that_begin_with_it(prefix: bytes, rest: bytes) -> None:
-    prefix = b"\0" + prefix  # as all places begin
+def test_after_is_above_all_strings_with_the_prefix(prefix: bytes, rest: bytes) -> None:
+    prefix = b"\0" + prefix  # all places start with a zero byte
     assert prefix + rest < after(prefix)
     assert not after(prefix).startswith(prefix)
 
@@ -69,6 +69,6 @@ def test_the_end_of_a_prefix_lies_above_all_that_begin_with_it(prefix: bytes, re
     one=st.lists(st.binary(max_size=3), min_size=2, max_size=2),
     other=st.lists(st.binary(max_size=3), min_size=2, max_size=2),
 )
-def test_places_sort_as_their_keys_do_one_by_one(one: list[bytes], other: list[bytes]) -> None:
+def test_places_sort_by_their_keys_in_order(one: list[bytes], other: list[bytes]) -> None:
     places = [b"".join(key_bytes({"B": key}) for key in keys) for keys in (one, other)]
     assert (places[0] < places[1], places[0] == places[1]) == (one < other, one == other)
