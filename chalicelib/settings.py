@@ -1,6 +1,6 @@
-"""Settings: the environment, read once into one frozen object.
+"""Settings from the environment, read once into a frozen object.
 
-Every field is an environment variable `MOONBASE_<FIELD>` in capitals; the field's comment says what it means.
+Every field is an environment variable `MOONBASE_<FIELD>` in capitals; the field's comment documents it.
 """
 
 import os
@@ -19,50 +19,50 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator can choose. Sizes are bytes, durations seconds, lists comma-separated."""
+    """The settings of an installation. Sizes are in bytes, durations in seconds; lists are comma-separated."""
 
     tables: str = "moonbase"  # prefix of the table names: <tables>-core, <tables>-luarocks ...
     region: str = "us-east-1"  # AWS region; also read from AWS_REGION
-    blobs: str = "file:data/blobs"  # where bytes live: s3://BUCKET or file:DIRECTORY
-    key_file: str = "data/key"  # seals second-factor secrets, where there is no KMS
-    kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: the key file does
-    queue: str = ""  # URL of the SQS queue that wakes whoever does promised jobs; empty: the clock alone does
-    base_url: str = ""  # https://host[/prefix] as clients write it; empty: taken from the request's Host
-    max_body: int = 100 * MIB  # the largest request body; on Lambda 4.4 MB
-    max_answer: int = 4 * MIB  # the largest file sent as a body; above it a link leads to it; on Lambda 4.4 MB
-    registration: str = "invitation"  # who may open an account: open (everybody), invitation (whoever has one), closed
-    registration_rate: int = 20  # accounts that one address may open in an hour, where everybody may
-    luarocks_reads: str = "public"  # who may read rocks: public (everybody), or key (who has a key)
-    luarocks_tool_version: str = "1.0.0"  # what /api/tool_version tells; stock clients compare with "1.0.0"
-    luarocks_max_upload: int = 15 * MIB  # a rockspec or rock, as luarocks.org limits it
-    contentdb_max_upload: int = 100 * MIB  # a release's zip
-    contentdb_git_networks: tuple[str, ...] = ()  # networks that are not public and still have repositories: 10.0.0.0/8
+    blobs: str = "file:data/blobs"  # where blobs are stored: s3://BUCKET or file:DIRECTORY
+    key_file: str = "data/key"  # the key that seals second-factor secrets if kms_key is empty
+    kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: use key_file
+    queue: str = ""  # URL of the SQS queue that starts job runners; empty: they only poll
+    base_url: str = ""  # https://host[/prefix] as clients see it; empty: from the request's Host header
+    max_body: int = 100 * MIB  # maximum size of a request body; on Lambda 4.4 MB
+    max_answer: int = 4 * MIB  # maximum size of a file in a response; larger ones are redirected; on Lambda 4.4 MB
+    registration: str = "invitation"  # who can register: open (anyone), invitation (with an invitation), closed
+    registration_rate: int = 20  # registrations per hour from one address, if registration is open
+    luarocks_reads: str = "public"  # who can download rocks: public (anyone), or key (callers with a key)
+    luarocks_tool_version: str = "1.0.0"  # the response of /api/tool_version; clients compare it with "1.0.0"
+    luarocks_max_upload: int = 15 * MIB  # of a rockspec or rock; the limit of luarocks.org
+    contentdb_max_upload: int = 100 * MIB  # of a release's zip
+    contentdb_git_networks: tuple[str, ...] = ()  # private networks with allowed Git servers, such as 10.0.0.0/8
     contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01
-    contentdb_screenshot_width: int = 0  # the smallest screenshot, in pixels; upstream asks for 920
-    contentdb_screenshot_height: int = 0  # upstream asks for 517
-    contentdb_blocked_domains: tuple[str, ...] = ()  # sites that packages may not link to
-    hel_short_description: int = 140  # characters kept of a package's short description; 300 in Hel 3.4
-    hel_page: int = 20  # packages in one page of a list
-    hel_longest_page: int = 100  # packages in one page, when a client asks for more by "limit"
-    hel_packages: int = 200  # packages that one account may create
-    hel_package_bytes: int = 8 * MIB  # of all the packages that one account creates, as JSON without their files
-    hel_file_bytes: int = 64 * MIB  # of all the files that one account stores, in blocks of 4 KiB
+    contentdb_screenshot_width: int = 0  # minimum of a screenshot, in pixels; upstream requires 920
+    contentdb_screenshot_height: int = 0  # minimum of a screenshot, in pixels; upstream requires 517
+    contentdb_blocked_domains: tuple[str, ...] = ()  # domains that packages must not link to
+    hel_short_description: int = 140  # a package's short description is cut to so many characters; 300 in Hel 3.4
+    hel_page: int = 20  # packages per page of a list
+    hel_longest_page: int = 100  # maximum of the "limit" parameter
+    hel_packages: int = 200  # packages per account
+    hel_package_bytes: int = 8 * MIB  # of all packages of an account, as JSON without their files
+    hel_file_bytes: int = 64 * MIB  # of all stored files of an account, in blocks of 4 KiB
     hel_largest_file: int = 2 * MIB  # of one stored file; on Lambda also below max_body and max_answer
-    hel_origins: tuple[str, ...] = ()  # web origins that may use Hel's API with the user's cookie
-    luadns_engine: str = ""  # authoritative, route53, none; empty: the first with `serve --dns-port`, else none
-    luadns_self_service: bool = False  # whether people may open LuaDNS' API for themselves; else administrators do
-    luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS of new zones, where we name them
-    luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, its @ written as a dot
-    luadns_rate: int = 1200  # requests in five minutes for one key; 0: as many as they like
-    luadns_ttl: int = 300  # of records that come without one
-    luadns_max_zones: int = 500  # of one account
-    luadns_max_records: int = 10_000  # of one zone
-    luadns_delegation_set: str = ""  # id of a reusable delegation set of Route 53 behind luadns_name_servers
-    luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS, ADDRESS or ADDRESS:PORT; empty: the system's
-    luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that may have whole zones (AXFR)
-    luadns_redirect_to: tuple[str, ...] = ()  # addresses of web servers that REDIRECT records lead to
-    luadns_forward_to: tuple[str, ...] = ()  # mail servers, with a dot at the end, that FORWARD records lead to
-    luadns_max_content: int = 64_000  # bytes of one record's content; an answer of DNS holds 65,535 in all
+    hel_origins: tuple[str, ...] = ()  # web origins that can use Hel's API with the user's cookie
+    luadns_engine: str = ""  # authoritative, route53 or none; empty: authoritative with `serve --dns-port`, else none
+    luadns_self_service: bool = False  # whether users can enable LuaDNS' API for themselves; otherwise administrators
+    luadns_name_servers: tuple[str, ...] = ("ns1.localhost.", "ns2.localhost.")  # NS records of new zones
+    luadns_hostmaster: str = "hostmaster.localhost."  # the mailbox in the SOA of new zones, with a dot instead of @
+    luadns_rate: int = 1200  # requests per key in five minutes; 0: no limit
+    luadns_ttl: int = 300  # of records without a TTL
+    luadns_max_zones: int = 500  # per account
+    luadns_max_records: int = 10_000  # per zone
+    luadns_delegation_set: str = ""  # id of the reusable delegation set of Route 53 behind luadns_name_servers
+    luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS: ADDRESS or ADDRESS:PORT; empty: the system's
+    luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that can transfer zones (AXFR)
+    luadns_redirect_to: tuple[str, ...] = ()  # addresses of the web servers for REDIRECT records
+    luadns_forward_to: tuple[str, ...] = ()  # mail servers for FORWARD records, with a trailing dot
+    luadns_max_content: int = 64_000  # bytes of one record's content; a DNS response holds 65,535 in all
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -71,7 +71,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read `environ`; ValueError names the variable that cannot be read."""
+        """Read the settings from `environ`. Raises ValueError with the name of an invalid variable."""
         given: dict[str, Any] = {}
         if region := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
             given["region"] = region
@@ -100,19 +100,19 @@ _current = Settings.from_environment(os.environ)
 
 
 def current() -> Settings:
-    """The settings in force."""
+    """Return the settings of this process."""
     return _current
 
 
 def install(settings: Settings) -> None:
-    """Put `settings` in force for this process; table names are read when the models are first imported."""
+    """Replace the settings of this process. Table names do not change after the import of the models."""
     global _current
     _current = settings
 
 
 @contextmanager
 def override(**changes: Any) -> Iterator[Settings]:
-    """Put changed settings in force for a while."""
+    """Change settings for the block."""
     before = _current
     install(replace(before, **changes))
     try:

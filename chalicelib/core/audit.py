@@ -1,4 +1,4 @@
-"""Who did what, with which credential: written in the same transaction as the deed."""
+"""The audit log: each entry has an action, its account and its credential, and is written in the same transaction."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,15 +10,14 @@ from chalicelib.core.tables import AuditEntry
 
 
 def entry_by(caller: Caller, action: str, subject: str, **detail: Any) -> AuditEntry:
-    """An entry for what a caller did, such as `rock.publish`, to put into the transaction."""
+    """Return the entry of a caller's action, such as `rock.publish`, for the transaction."""
     return entry(int(caller.account.id), action, subject, caller, **detail)
 
 
 def entry(account_id: int, action: str, subject: str, by: Caller | None = None, **detail: Any) -> AuditEntry:
-    """An entry for what was done to an account: `action` such as `key.create`, `subject` such as `key#7`.
+    """Return the entry of an action on an account: `action` such as `key.create`, `subject` such as `key#7`.
 
-    `by` is who did it; None is the administrator at the command line, or the account itself before it had a
-    credential.
+    `by` is the caller; None for an administrator at the command line, and for an account that has no credential yet.
     """
     at = datetime.now(UTC)
     return AuditEntry(
@@ -33,7 +32,7 @@ def entry(account_id: int, action: str, subject: str, by: Caller | None = None, 
     )
 
 
-def entries(account_id: int, before: str | None = None, most: int | None = None) -> Iterator[AuditEntry]:
-    """An account's entries, newest first: all, or at most so many `before` the `sk` of one."""
+def entries(account_id: int, before: str | None = None, limit: int | None = None) -> Iterator[AuditEntry]:
+    """Return an account's entries, newest first: all, or at most `limit` before the entry with the sk `before`."""
     older = AuditEntry.sk < before if before else None
-    return iter(AuditEntry.query(f"audit#{account_id}", older, scan_index_forward=False, limit=most))
+    return iter(AuditEntry.query(f"audit#{account_id}", older, scan_index_forward=False, limit=limit))

@@ -1,6 +1,6 @@
-"""boto3 clients of S3, SQS, KMS and Route 53, one per service and process. DynamoDB's client is PynamoDB's (`storage`).
+"""boto3 clients for S3, SQS, KMS and Route 53, one per service and process. PynamoDB has its own client (`storage`).
 
-The first call imports boto3, which takes 50 ms of CPU with its S3 client; a read that needs only DynamoDB does not pay.
+The first call imports boto3, which costs 50 ms of CPU with the S3 client; reads that need only DynamoDB avoid it.
 """
 
 from functools import cache
@@ -10,14 +10,14 @@ from botocore.config import Config
 
 from chalicelib import settings
 
-# By default S3's links are signed in a way that buckets made since June 2020 refuse, and name a host that redirects
+# The default signature of S3's links is rejected by buckets created since June 2020, and the default host redirects
 # requests for other regions.
 _S3 = Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 
 
 @cache
 def client(service: str) -> Any:
-    """The client of a service, such as `s3`, in the region of the settings."""
-    from boto3 import Session  # not the default session, which threads must not share while they make clients
+    """Return the client of a service, such as `s3`, in the configured region."""
+    from boto3 import Session  # not the default session, which is not thread-safe for creating clients
 
     return Session().client(service, region_name=settings.current().region, config=_S3 if service == "s3" else None)

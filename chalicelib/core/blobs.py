@@ -1,4 +1,4 @@
-"""Bytes: S3 on AWS, a directory on one machine. Keys are content-addressed, so a blob never changes."""
+"""Blobs: in S3 on AWS, in a directory on one machine. Keys are content-addressed, so a blob never changes."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Blob:
-    """Stored bytes: where they are, how many, and their SHA-256 in hex."""
+    """A stored blob: its key, its size in bytes, and its SHA-256 in hex."""
 
     key: str
     size: int
@@ -30,7 +30,7 @@ class Blob:
 
 
 class Store(Protocol):
-    """A place for bytes."""
+    """A blob store."""
 
     def write(self, key: str, content: bytes) -> None: ...
 
@@ -56,7 +56,7 @@ class Store(Protocol):
 
 
 def put(content: bytes, area: str) -> Blob:
-    """Keep `content` under `area`, such as `luarocks`. Store it before the metadata that names it. Raises Busy."""
+    """Store `content` in an area such as `luarocks`. Call this before storing an item that names it. Raises Busy."""
     digest = hashlib.sha256(content).hexdigest()
     blob = Blob(key_of(area, digest), len(content), digest)
     with _failing_as_busy():
@@ -65,75 +65,75 @@ def put(content: bytes, area: str) -> Blob:
 
 
 def key_of(area: str, sha256: str) -> str:
-    """Where the bytes with this hash lie in an area."""
+    """The key of the blob with this hash in an area."""
     return f"{area}/{sha256[:2]}/{sha256}"
 
 
 def get(key: str) -> bytes:
-    """The bytes; raises NotFound or Busy."""
+    """Return a blob's content. Raises NotFound or Busy."""
     with _failing_as_busy():
         return _store().read(key)
 
 
 def open(key: str) -> BinaryIO:
-    """The bytes as a stream, to be closed; raises NotFound."""
+    """Open a blob as a stream, which the caller closes. Raises NotFound."""
     return _store().open(key)
 
 
 def delete(key: str) -> None:
-    """Drop the bytes, if they are there."""
+    """Delete a blob if it exists."""
     _store().delete(key)
 
 
 def delete_older(key: str, moment: float) -> bool:
-    """Drop the bytes if they were last written before `moment` (epoch seconds); returns whether they were."""
+    """Delete a blob if its last write was before `moment` (epoch seconds); returns whether it was deleted."""
     return _store().delete_older(key, moment)
 
 
 def restore(key: str, source: BinaryIO) -> None:
-    """Keep what `source` (seekable) holds under the key that it had elsewhere."""
+    """Store the content of `source` (seekable) under its key from another installation."""
     _store().write_from(key, source)
 
 
 def listed(prefix: str = "") -> Iterator[Stored]:
-    """All blobs whose key begins like this, by key within each folder."""
+    """All blobs whose key has this prefix, sorted by key within each directory."""
     return _store().listed(prefix)
 
 
 def drop_drafts(moment: float, *, dry: bool = False) -> int:
-    """Remove what was left half-written before `moment`, unless `dry`; returns how many. S3 keeps no such thing."""
+    """Delete partial files from before `moment`, unless `dry`; returns their number. S3 has no partial objects."""
     return _store().drop_drafts(moment, dry=dry)
 
 
 def link(key: str, *, method: str, filename: str, content_type: str, seconds: int = 900) -> str | None:
-    """A URL at which `method` (GET or HEAD) works for `seconds`, for a redirect; None where bytes are sent directly.
+    """Return a URL for a redirect, valid for `method` (GET or HEAD) and `seconds`; None if the store has no links.
 
-    It is absolute, or starts with a slash where a directory holds the bytes and MOONBASE_BASE_URL is not set:
-    `web/site.py` puts the host that the client asked before the Location of such a redirect.
+    It is absolute, or starts with a slash for a directory without MOONBASE_BASE_URL; then `web/site.py` adds the
+    request's host to the Location.
     """
     return _store().link(key, method, filename, content_type, seconds)
 
 
 def write(key: str, content: bytes) -> None:
-    """Keep `content` under a key that is not made of it, such as an upload slot's. The first to write there stays."""
+    """Store `content` under a key that is not its hash, such as that of an upload slot. The first write wins."""
     _store().write(key, content)
 
 
 def size(key: str) -> int | None:
-    """How many bytes there are; None where there are none."""
+    """A blob's size in bytes; None if it does not exist."""
     return _store().size(key)
 
 
 def form(key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
-    """The address of a form, and its fields, with which anybody may send `key` for `seconds`; None where it is not S3.
+    """Return the URL and the fields of a form that uploads `key` without credentials for `seconds`; None without S3.
 
-    S3 refuses more than `largest` bytes; the file is the form's last field, `file`.
+    S3 rejects more than `largest` bytes. The file is the form's last field, `file`.
     """
     return _store().form(key, largest, seconds)
 
 
 class S3Store:
-    """Objects of one bucket."""
+    """Blobs as objects of one bucket."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
@@ -176,14 +176,14 @@ class S3Store:
         return 0
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
-        asked = {
+        params = {
             "Bucket": self._bucket,
             "Key": key,
             "ResponseContentType": content_type,
             "ResponseContentDisposition": attachment(filename),
         }
         operation = "head_object" if method == "HEAD" else "get_object"
-        return cast(str, aws.client("s3").generate_presigned_url(operation, Params=asked, ExpiresIn=seconds))
+        return cast(str, aws.client("s3").generate_presigned_url(operation, Params=params, ExpiresIn=seconds))
 
     def size(self, key: str) -> int | None:
         try:
@@ -194,20 +194,20 @@ class S3Store:
             raise
 
     def form(self, key: str, largest: int, seconds: int) -> tuple[str, dict[str, str]] | None:
-        made = aws.client("s3").generate_presigned_post(
+        post = aws.client("s3").generate_presigned_post(
             self._bucket, key, Conditions=[["content-length-range", 1, largest]], ExpiresIn=seconds
         )
-        return made["url"], made["fields"]
+        return post["url"], post["fields"]
 
 
 @contextmanager
 def _failing_as_busy() -> Iterator[None]:
-    """A bucket that is away, or a disk that fails, is not the caller's fault and may pass."""
+    """Raise Busy for errors of the bucket or the disk: they are temporary and not the caller's fault."""
     try:
         yield
     except (OSError, BotoCoreError, ClientError) as error:
-        _log.error("the place for bytes fails: %s: %s", type(error).__name__, error)
-        raise Busy("The place for files is away.", retry_after=5) from error
+        _log.error("the blob store failed: %s: %s", type(error).__name__, error)
+        raise Busy("The file storage is not available.", retry_after=5) from error
 
 
 def _store() -> Store:
@@ -215,10 +215,10 @@ def _store() -> Store:
 
 
 @cache
-def _store_at(place: str) -> Store:
-    scheme, _, rest = place.partition(":")
+def _store_at(location: str) -> Store:
+    scheme, _, rest = location.partition(":")
     if scheme == "s3":
         return S3Store(rest.strip("/"))
     if scheme == "file":
         return DirectoryStore(Path(rest))
-    raise ValueError(f"MOONBASE_BLOBS must be s3://BUCKET or file:DIRECTORY, not {place!r}")
+    raise ValueError(f"MOONBASE_BLOBS must be s3://BUCKET or file:DIRECTORY, not {location!r}")

@@ -1,4 +1,4 @@
-"""Whole tables, item by item as DynamoDB has them: for backup, which must not lose what it does not know."""
+"""Reads and writes of whole tables as raw items, for backups: these preserve attributes that no model declares."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,11 +11,11 @@ from chalicelib.core.storage import Item
 
 Raw = dict[str, dict[str, Any]]  # attribute -> {type: value}
 _BATCH = 25
-_TRIES = 12
+_MAX_ATTEMPTS = 12
 
 
 def items(model: type[Item], limit: int | None = None) -> Iterator[Raw]:
-    """All items of a model's table, each as it is stored; `limit` for one short page only."""
+    """All items of a model's table, as they are stored; with `limit` only one page of at most so many."""
     request: dict[str, Any] = {"TableName": model.Meta.table_name, "ConsistentRead": True}
     if limit:
         request["Limit"] = limit
@@ -28,12 +28,12 @@ def items(model: type[Item], limit: int | None = None) -> Iterator[Raw]:
 
 
 def put(model: type[Item], raw: Iterable[Raw]) -> None:
-    """Write items as they are, over what stands there."""
+    """Write items unchanged; they replace existing ones."""
     _write(model, ({"PutRequest": {"Item": item}} for item in raw))
 
 
 def delete(model: type[Item], raw: Iterable[Raw]) -> None:
-    """Remove items, by their keys."""
+    """Delete items by their keys."""
     _write(model, ({"DeleteRequest": {"Key": {name: item[name] for name in ("pk", "sk")}}} for item in raw))
 
 
@@ -50,11 +50,11 @@ def _write(model: type[Item], requests: Iterable[dict[str, Any]]) -> None:
 
 def _send(model: type[Item], batch: list[dict[str, Any]]) -> None:
     table = model.Meta.table_name
-    left = {table: batch}
-    for attempt in range(_TRIES):
-        answer = model._get_connection().connection.dispatch(BATCH_WRITE_ITEM, {"RequestItems": left})
-        left = answer.get("UnprocessedItems") or {}
-        if not left:
+    pending = {table: batch}
+    for attempt in range(_MAX_ATTEMPTS):
+        answer = model._get_connection().connection.dispatch(BATCH_WRITE_ITEM, {"RequestItems": pending})
+        pending = answer.get("UnprocessedItems") or {}
+        if not pending:
             return
         time.sleep(min(0.05 * 2**attempt, 5))
-    raise Busy("The database takes no more for now.", retry_after=60)
+    raise Busy("The database is overloaded.", retry_after=60)

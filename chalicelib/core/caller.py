@@ -1,4 +1,4 @@
-"""Who makes a request, and what their credential allows."""
+"""The caller of a request, and the permissions of its credential."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from chalicelib.core.tables import Account, Credential
 
 @dataclass(frozen=True)
 class Device:
-    """Where somebody logs in from: a network address, empty when it is not known, and what the client calls itself."""
+    """The origin of a log-in: a network address, empty if unknown, and the client's User-Agent."""
 
     address: str
     user_agent: str
@@ -16,22 +16,22 @@ class Device:
 
 @dataclass(frozen=True)
 class Caller:
-    """An account, and the credential that it came with."""
+    """An account, and the credential of the request."""
 
     account: Account
     credential: Credential
 
     def require(self, needed: str) -> None:
-        """Raises Forbidden unless the credential's scope allows `needed`, see `allows`; the banned only read."""
+        """Raise Forbidden unless the credential's scope `allows` what is `needed`. Banned accounts can only read."""
         if needed != "read" and self.account.rank == "BANNED":
             raise Forbidden("Your account has been banned")
         if not allows(self.credential.scope, needed):
             raise Forbidden(f"This key may not do that: its scope is {self.credential.scope}.")
 
     def only(self, kind: str) -> str | None:
-        """The one NAME that the credential is for, where its scope is `kind:NAME`; None where there is no such bound.
+        """Return NAME if the credential's scope is `kind:NAME`, otherwise None.
 
-        A service whose things are nobody else's business must not show such a credential the others.
+        A service with private resources must not show other ones to such a credential.
         """
         given, _, name = (self.credential.scope or "").partition(":")
         return name if given == kind else None
@@ -40,8 +40,8 @@ class Caller:
 def allows(scope: str | None, needed: str) -> bool:
     """Whether a credential's scope covers `needed`.
 
-    `needed` is `read`, `write` (anything at all), `module:` (some module, which one is checked later) or
-    `module:NAME`, in any letter case. A credential without a scope may do everything; one for a module may also read.
+    `needed` is `read`, `write` (any change), `module:` (a module that is checked later) or `module:NAME`, in any letter
+    case. A credential without a scope allows everything; one for a module also allows reads.
     """
     if scope is None or needed == "read" or scope.lower() == needed.lower():
         return True

@@ -5,27 +5,27 @@ import secrets
 import time
 
 STEP = 30
-ACCEPTED_STEPS = (0, -1, -2)  # now and a minute back, as luarocks.org; never the future
+ACCEPTED_STEPS = (0, -1, -2)  # the current step and a minute back, as on luarocks.org; no future steps
 _RECOVERY_CODES = 8
 _RECOVERY_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def new_secret() -> str:
-    """A secret for an authenticator, in base32."""
+    """Return a new secret for an authenticator app, in base32."""
     import pyotp
 
     return pyotp.random_base32()
 
 
 def uri_of(secret: str, username: str) -> str:
-    """The otpauth URI that tells an authenticator the same."""
+    """Return the otpauth URI of a secret."""
     import pyotp
 
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name="Moonbase")
 
 
 def step_of(secret: str, code: str) -> int | None:
-    """The time step whose code this is, of those that are accepted now."""
+    """Return the accepted time step that has this code; None if there is none."""
     import pyotp
 
     totp = pyotp.TOTP(secret)
@@ -35,12 +35,12 @@ def step_of(secret: str, code: str) -> int | None:
 
 
 def new_recovery_codes() -> list[str]:
-    """Twelve letters of 5 bits each, such as `k3mz-q7wt-2hdv`: fits the 16 characters that luarocks.org takes."""
+    """Return codes of twelve letters with 5 bits each, such as `k3mz-q7wt-2hdv`; luarocks.org allows 16 characters."""
     return [_recovery_code() for _ in range(_RECOVERY_CODES)]
 
 
 def hash_of(recovery_code: str) -> str:
-    """What is stored of a recovery code, however it was typed."""
+    """Return the stored hash of a recovery code, independent of letter case and surrounding blanks."""
     return hashlib.sha256(recovery_code.strip().lower().encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A directory as a place for bytes: each file is written whole or not at all, and outlives a power cut."""
+"""A blob store in a directory: writes are atomic and survive a power cut."""
 
 import errno
 import os
@@ -17,15 +17,15 @@ from chalicelib.core import links
 from chalicelib.core.errors import Full, NotFound
 from chalicelib.core.links import Link
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # no way up, no draft
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # neither `..` nor a draft
 _DRAFT = ".draft-"
 _CHUNK = 1024 * 1024
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A blob as it lies in its place: its key, how many bytes, and when they were last written, in epoch seconds."""
+    """A stored blob: its key, its size in bytes, and the time of its last write in epoch seconds."""
 
     key: str
     size: int
@@ -33,7 +33,7 @@ class Stored:
 
 
 class DirectoryStore:
-    """Files below one directory."""
+    """Blobs as files below one directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -45,7 +45,7 @@ class DirectoryStore:
         try:
             self._write(self._path(key), source)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in _DISK_FULL:
                 raise Full("This server has no room to store that.") from error
             raise
 
@@ -63,17 +63,17 @@ class DirectoryStore:
         self._path(key).unlink(missing_ok=True)
 
     def delete_older(self, key: str, moment: float) -> bool:
-        """Taken aside first: whoever writes the same bytes meanwhile finds the place empty and writes them anew."""
+        """Rename the file before the check, so that a concurrent writer of the same bytes writes a new file."""
         path = self._path(key)
-        aside = path.with_name(f"{_DRAFT}{path.name}-{os.getpid()}")
+        renamed = path.with_name(f"{_DRAFT}{path.name}-{os.getpid()}")
         try:
-            path.rename(aside)
+            path.rename(renamed)
         except FileNotFoundError:
             return False
-        if aside.stat().st_mtime < moment:
-            aside.unlink()
+        if renamed.stat().st_mtime < moment:
+            renamed.unlink()
             return True
-        aside.replace(path)
+        renamed.replace(path)
         return False
 
     def listed(self, prefix: str) -> Iterator[Stored]:
@@ -81,11 +81,11 @@ class DirectoryStore:
             key = path.relative_to(self._directory).as_posix()
             if key.startswith(prefix) and _KEY.fullmatch(key):
                 with suppress(FileNotFoundError):
-                    facts = path.stat()
-                    yield Stored(key, facts.st_size, facts.st_mtime)
+                    stat = path.stat()
+                    yield Stored(key, stat.st_size, stat.st_mtime)
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
-        """Remove what writers that died have left half-written before `moment`, unless `dry`; returns how many."""
+        """Delete partial files of crashed writers from before `moment`, unless `dry`; returns their number."""
         dropped = 0
         for path in self._files():
             with suppress(FileNotFoundError):
@@ -109,8 +109,8 @@ class DirectoryStore:
 
     def _write(self, path: Path, source: BinaryIO) -> None:
         with suppress(FileNotFoundError):
-            os.utime(path)  # as old as its newest use, so that nobody removes it as forgotten
-            sync_directory(path.parent)  # the process that wrote it may still be about to
+            os.utime(path)  # its age is that of its last use, so that fsck does not delete it as orphaned
+            sync_directory(path.parent)  # the process that wrote the file may not have done this yet
             return
         _make_directory(path.parent)
         descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=_DRAFT)
@@ -137,7 +137,7 @@ class DirectoryStore:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make what was created or renamed in `directory` survive a power cut."""
+    """Make created and renamed files in `directory` survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

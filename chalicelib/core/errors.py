@@ -1,10 +1,10 @@
-"""What can go wrong, in words without a protocol; each service renders these in its own envelope."""
+"""Errors without a protocol. Each service renders them in its own envelope."""
 
 from typing import Any
 
 
 class CoreError(Exception):
-    """A refusal that the caller may read: `message` is for people, `detail` for the service that renders it."""
+    """An error for the caller: `message` is for people, `detail` for the service that renders it."""
 
     def __init__(self, message: str = "", **detail: Any) -> None:
         super().__init__(message)
@@ -17,44 +17,44 @@ class Invalid(CoreError):
 
 
 class Unauthenticated(CoreError):
-    """Nobody could be recognised from what was sent."""
+    """The request has no valid credential."""
 
 
 class Forbidden(CoreError):
-    """The caller is known, and may not do this."""
+    """The caller is authenticated, but not allowed to do this."""
 
 
 class SecondFactorRequired(Forbidden):
-    """The caller may do this after proving the second factor."""
+    """The caller must prove the second factor first."""
 
 
 class NotFound(CoreError):
-    """There is no such thing, or none that the caller may know of."""
+    """The resource does not exist, or the caller may not know that it exists."""
 
 
 class Conflict(CoreError):
-    """Something that stands already is in the way."""
+    """The request conflicts with the current state."""
 
 
 class Stale(CoreError):
-    """What the caller wants to change is not any more what they have seen of it."""
+    """The resource has changed since the caller read it."""
 
 
 class TooLarge(CoreError):
-    """More bytes than are accepted here."""
+    """The content exceeds the size limit."""
 
 
 class TooMany(CoreError):
-    """Too often: `detail["retry_after"]` in seconds."""
+    """A rate limit is exceeded; `detail["retry_after"]` is in seconds."""
 
 
 class Busy(CoreError):
-    """The same thing is being changed by others, or a part is away; try again after `detail["retry_after"]` seconds."""
+    """Too many concurrent changes, or a backend is unavailable; retry after `detail["retry_after"]` seconds."""
 
 
 class Full(CoreError):
-    """There is no room to store what was sent; nothing of it was kept."""
+    """The disk is full; nothing was stored."""
 
 
 class Fault(CoreError):
-    """Our own mistake; whoever asked learns no more than that."""
+    """An internal error; the response has no details."""

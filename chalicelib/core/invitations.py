@@ -1,4 +1,4 @@
-"""Invitations: each lets one person open an account, once and within its time. Only a hash of the secret is kept."""
+"""Invitations: each lets one person open an account, once and before it expires. Only the secret's hash is stored."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,9 +13,9 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Invitation, now
 
 LIFETIME = timedelta(days=7)
-LONGEST_LIFETIME = timedelta(days=365)
-_KEPT_FOR = timedelta(days=30)
-_REFUSALS = {
+MAX_LIFETIME = timedelta(days=365)
+_RETENTION = timedelta(days=30)
+_MESSAGES = {
     "none": "There is no such invitation.",
     "used": "This invitation has been used already.",
     "revoked": "This invitation has been revoked.",
@@ -24,7 +24,7 @@ _REFUSALS = {
 
 
 class NoInvitation(Forbidden):
-    """It cannot be used, or not any more."""
+    """The invitation does not exist, or can no longer be used."""
 
 
 def create(
@@ -35,15 +35,15 @@ def create(
     comment: str = "",
     by: Caller | None = None,
 ) -> tuple[Invitation, str]:
-    """Make an invitation; returns it and its secret, which nobody can see again. Raises Invalid.
+    """Create an invitation; returns it and its secret, which is not stored. Raises Invalid.
 
-    Whoever comes of it has this rank; `email` is the only address that it is for.
+    The new account gets the rank. If `email` is given, only this address can use the invitation.
     """
     accounts.check_rank(rank)
     if email is not None:
         accounts.check_email(email)
-    if not timedelta(0) < ends_after <= LONGEST_LIFETIME:
-        raise Invalid(f"An invitation is good for {LONGEST_LIFETIME.days} days at most.", field="expires")
+    if not timedelta(0) < ends_after <= MAX_LIFETIME:
+        raise Invalid(f"An invitation is good for {MAX_LIFETIME.days} days at most.", field="expires")
     check_comment(comment)
     secret, number = new_secret(), ids.reserve("invitation")
     invitation = Invitation(
@@ -56,19 +56,19 @@ def create(
         comment=comment,
         created_at=now(),
         ends_at=now() + ends_after,
-        expires_at=ends_after + _KEPT_FOR,
+        expires_at=ends_after + _RETENTION,
     )
     claim = Claim(f"invitation#{number}", "claim", holder=invitation.pk, expires_at=invitation.expires_at)
     writes = Transaction()
     writes.create(invitation)
     writes.create(claim)
-    _note(writes, "invitation.create", invitation, by)
+    _audit(writes, "invitation.create", invitation, by)
     writes.commit()
     return invitation, secret
 
 
 def state_of(invitation: Invitation) -> str:
-    """`open`, `used`, `revoked` or `expired`."""
+    """Return `open`, `used`, `revoked` or `expired`."""
     if invitation.used_at:
         return "used"
     if invitation.revoked_at:
@@ -77,40 +77,40 @@ def state_of(invitation: Invitation) -> str:
 
 
 def find(secret: str) -> Invitation:
-    """The invitation that `secret` is, while it may be used. Raises NoInvitation."""
+    """Return the open invitation with this secret. Raises NoInvitation."""
     invitation = Invitation.find(_address(secret), "invitation")
     state = state_of(invitation) if invitation else "none"
     if invitation is None or state != "open":
-        raise NoInvitation(_REFUSALS[state], field="invitation")
+        raise NoInvitation(_MESSAGES[state], field="invitation")
     return invitation
 
 
 def use(invitation: Invitation) -> Callable[[Account, Transaction], None]:
-    """What uses the invitation up in the transaction that opens an account."""
+    """Return a function that marks the invitation as used, in the transaction that creates the account."""
 
-    def along(account: Account, writes: Transaction) -> None:
-        gone = NoInvitation(_REFUSALS["used"], field="invitation")
+    def mark_used(account: Account, writes: Transaction) -> None:
+        used = NoInvitation(_MESSAGES["used"], field="invitation")
         actions = [Invitation.used_at.set(now()), Invitation.username.set(account.username)]
-        writes.update(invitation, actions, _unused(), gone)
+        writes.update(invitation, actions, _unused(), used)
 
-    return along
+    return mark_used
 
 
-def listed(after: int = 0, most: int | None = None) -> Iterator[Invitation]:
-    """Invitations, oldest first: all, or at most so many `after` an id."""
-    return iter(Invitation.by_listing.query("invitations", Invitation.id > after if after else None, limit=most))
+def listed(after: int = 0, limit: int | None = None) -> Iterator[Invitation]:
+    """Return invitations, oldest first: all, or at most `limit` with an id above `after`."""
+    return iter(Invitation.by_listing.query("invitations", Invitation.id > after if after else None, limit=limit))
 
 
 def revoke(number: int, by: Caller | None = None) -> None:
-    """End an invitation. Raises NotFound, or Conflict when it was used or revoked before."""
+    """Revoke an invitation. Raises NotFound, or Conflict if it was used or revoked before."""
     claim = Claim.find(f"invitation#{number}", "claim")
     if claim is None:
         raise NotFound(f"There is no invitation {number}.")
     invitation = Invitation(claim.holder, "invitation", id=number)
     writes = Transaction()
-    over = Conflict("This invitation has been used or revoked already.")
-    writes.update(invitation, [Invitation.revoked_at.set(now())], Invitation.pk.exists() & _unused(), over)
-    _note(writes, "invitation.revoke", invitation, by)
+    conflict = Conflict("This invitation has been used or revoked already.")
+    writes.update(invitation, [Invitation.revoked_at.set(now())], Invitation.pk.exists() & _unused(), conflict)
+    _audit(writes, "invitation.revoke", invitation, by)
     writes.commit()
 
 
@@ -119,10 +119,10 @@ def _unused() -> Condition:
     return condition
 
 
-def _note(writes: Transaction, deed: str, invitation: Invitation, by: Caller | None) -> None:
-    """Put what was done into the doer's activity; the command line has none."""
+def _audit(writes: Transaction, action: str, invitation: Invitation, by: Caller | None) -> None:
+    """Add an entry to the caller's audit log; the command line has none."""
     if by:
-        writes.put(audit.entry_by(by, deed, f"invitation#{int(invitation.id)}"))
+        writes.put(audit.entry_by(by, action, f"invitation#{int(invitation.id)}"))
 
 
 def _address(secret: str) -> str:

@@ -1,4 +1,4 @@
-"""How often something may be done, in fixed windows aligned to the clock; and by how many at once."""
+"""Rate limits in fixed windows aligned to the clock, and a bound on concurrent work."""
 
 import ipaddress
 import threading
@@ -12,9 +12,9 @@ from chalicelib.core.tables import Window
 
 
 def count(subject: str, limit: int, seconds: int, message: str = "Too many requests.") -> int:
-    """Count one more of `subject` in this window of `seconds`; returns how many are left.
+    """Count one use of `subject` in the current window of `seconds`; returns how many remain.
 
-    Raises TooMany, with `retry_after` in seconds, when it was one too many.
+    Raises TooMany, with `retry_after` in seconds, if the count exceeds `limit`.
     """
     moment = int(time.time())
     start = moment - moment % seconds
@@ -28,14 +28,14 @@ def count(subject: str, limit: int, seconds: int, message: str = "Too many reque
     return limit - int(window.used)
 
 
-def forget(subject: str, seconds: int) -> None:
-    """Let the current window of `subject` start anew."""
+def reset(subject: str, seconds: int) -> None:
+    """Reset the count of `subject` in the current window."""
     moment = int(time.time())
     Window(f"window#{subject}", str(moment - moment % seconds)).delete()
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 the /64 that a provider gives to one customer."""
+    """The unit for limits per address: an IPv4 address, or the /64 that a provider assigns to an IPv6 customer."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -44,7 +44,7 @@ def network_of(address: str) -> str:
 
 
 class Pool:
-    """Bounds slow work: `at_once` threads work, `waiting` more wait, and the rest get Busy at once."""
+    """Bounds slow work: `at_once` threads work, `waiting` more wait, and others get Busy immediately."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._admitted = threading.BoundedSemaphore(at_once + waiting)
@@ -52,7 +52,7 @@ class Pool:
 
     @contextmanager
     def worker(self, message: str) -> Iterator[None]:
-        """Wait for a free worker and hold it for the block; raises Busy with `message` when too many wait already."""
+        """Wait for a worker and hold it for the block. Raises Busy with `message` if too many threads wait already."""
         if not self._admitted.acquire(blocking=False):
             raise Busy(message, retry_after=2)
         try:

@@ -1,7 +1,7 @@
-"""Signed links to blobs in a directory: good for one blob, one method and a while, for whoever holds them.
+"""Signed links to blobs in a directory. A link is valid for one blob and one method until it expires, for any client.
 
-The one-machine gateway serves them by itself, below PREFIX, where no service has a path. Nothing is stored for a link:
-any process that has the key file can tell one of ours.
+The one-machine gateway serves them below PREFIX, where no service has a route. Links are not stored: any process with
+the key file can verify them.
 """
 
 import hmac
@@ -16,12 +16,12 @@ from chalicelib.core import sealing
 from chalicelib.core.errors import Forbidden
 
 PREFIX = "/.blobs/"
-_METHODS = {"GET": ("GET", "HEAD"), "HEAD": ("HEAD",)}  # who may read a file may also ask how long it is
+_METHODS = {"GET": ("GET", "HEAD"), "HEAD": ("HEAD",)}  # a link for GET also allows HEAD
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a link allows, until `expires` (epoch seconds), and how the file is called there."""
+    """The permission of a link, until `expires` (epoch seconds), and the name and type of the download."""
 
     key: str
     method: str
@@ -31,7 +31,7 @@ class Link:
 
 
 def make(link: Link) -> str:
-    """The URL: absolute where MOONBASE_BASE_URL is set, else from the root of the host that the client asked."""
+    """Return the URL: absolute if MOONBASE_BASE_URL is set, otherwise a path on the request's host."""
     query = {
         "method": link.method,
         "filename": link.filename,
@@ -43,7 +43,7 @@ def make(link: Link) -> str:
 
 
 def read(path: str, query: str, method: str) -> Link:
-    """The link behind a path below PREFIX, for a request with `method`; raises Forbidden for any that is not ours."""
+    """Verify the link of a request with `method` to a path below PREFIX. Raises Forbidden for an invalid link."""
     given = dict(parse_qsl(query, keep_blank_values=True))
     expires = given.get("expires", "")[:12]
     link = Link(
@@ -63,7 +63,7 @@ def read(path: str, query: str, method: str) -> Link:
 
 
 def attachment(filename: str) -> str:
-    """A Content-Disposition (RFC 6266) that no filename can break out of."""
+    """Return a Content-Disposition (RFC 6266) with the filename safely quoted."""
     plain = re.sub(r"""[^ !#-\[\]-~]""", "_", filename)
     if plain == filename:
         return f'attachment; filename="{plain}"'
@@ -71,7 +71,7 @@ def attachment(filename: str) -> str:
 
 
 def _signature(link: Link) -> str:
-    """Over every part with its length, so that no two links are the same text."""
+    """Sign every part with its length, so that different links cannot have the same text."""
     parts = (link.key, link.method, link.filename, link.content_type, str(link.expires))
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hmac.new(sealing.derived_key("links"), text.encode("utf-8", "surrogatepass"), sha256).hexdigest()

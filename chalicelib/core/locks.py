@@ -1,6 +1,6 @@
-"""Named locks over the threads of a process and, where `share` has named a directory, over a machine's processes.
+"""Named locks for the threads of a process and, after `share`, for the processes of a machine.
 
-A lock only saves work: the conditions of a transaction keep the data right without it.
+A lock only avoids duplicate work: the conditions of transactions protect the data without it.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ _shared: Path | None = None
 
 
 def share(directory: Path | None) -> None:
-    """Take all locks together with the processes that share `directory`, which is created; None: with no other."""
+    """Share all locks with the processes that use `directory`, which is created; None stops sharing."""
     global _shared
     if directory:
         directory.mkdir(exist_ok=True)
@@ -21,7 +21,7 @@ def share(directory: Path | None) -> None:
 
 
 class Lock:
-    """The lock called `name`."""
+    """The lock with the name `name`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Lock:
         """Hold the lock for the block. The operating system releases it when a process dies."""
         with self._lock, ExitStack() as stack:
             if _shared:
-                with suppress(OSError):  # without a file only this process is locked
+                with suppress(OSError):  # without a file the lock excludes only threads of this process
                     file = stack.enter_context((_shared / self._name).open("ab"))
                     fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -1,7 +1,4 @@
-"""Registration: who may open an account for themselves, the same by every way in.
-
-docs/decisions/0020-registration.md
-"""
+"""Registration of accounts by users, with the same rules in every service (docs/decisions/0020-registration.md)."""
 
 from chalicelib import settings
 from chalicelib.core import accounts, invitations, limits, passwords
@@ -13,10 +10,10 @@ WINDOW = 3600  # seconds
 
 
 def register(username: str, email: str, password: str, invitation: str | None, device: Device) -> Account:
-    """Open an account for whoever asks; an invitation's secret is used up with it.
+    """Create an account for a new user; the invitation, if given, is used.
 
-    Raises Forbidden where registration is closed, NoInvitation, Invalid, UsernameTaken or EmailTaken; TooMany for an
-    address that registers too often without an invitation.
+    Raises Forbidden if registration is closed, NoInvitation, Invalid, UsernameTaken or EmailTaken; TooMany for an
+    address with too many registrations without an invitation.
     """
     check_open(invitation)
     accounts.check_username(username)
@@ -25,16 +22,16 @@ def register(username: str, email: str, password: str, invitation: str | None, d
     if invitation:
         return _by_invitation(username, email, password, invitation)
     if device.address:
-        most, message = (
+        limit, message = (
             settings.current().registration_rate,
             "Too many registrations from this address, try again later.",
         )
-        limits.count(f"register#{limits.network_of(device.address)}", most, WINDOW, message)
+        limits.count(f"register#{limits.network_of(device.address)}", limit, WINDOW, message)
     return accounts.create(username, email, password)
 
 
 def check_open(invitation: str | None) -> None:
-    """Raises Forbidden unless registration is open to whoever has this invitation, or none."""
+    """Raise Forbidden unless registration is open, or open with an invitation and there is one."""
     mode = settings.current().registration
     if mode == "closed":
         raise Forbidden("Registration is closed here: ask the administrator for an account.")

@@ -1,4 +1,4 @@
-"""Secrets that must be readable again: sealed by KMS on AWS, by a key file on one machine."""
+"""Encryption of secrets that must be readable again: with KMS on AWS, with a key file on one machine."""
 
 import base64
 import hmac
@@ -15,7 +15,7 @@ _KEY_BYTES = 32
 
 
 def seal(secret: str, purpose: str) -> str:
-    """Encrypt `secret`; only `unseal` with the same `purpose` (such as `account#7`) opens it."""
+    """Encrypt `secret`; `unseal` needs the same `purpose`, such as `account#7`."""
     if key := settings.current().kms_key:
         answer = aws.client("kms").encrypt(KeyId=key, Plaintext=secret.encode(), EncryptionContext={"purpose": purpose})
         return base64.b64encode(answer["CiphertextBlob"]).decode()
@@ -23,7 +23,7 @@ def seal(secret: str, purpose: str) -> str:
 
 
 def unseal(sealed: str, purpose: str) -> str:
-    """Decrypt what `seal` made for this `purpose`."""
+    """Decrypt the result of `seal` with the same `purpose`."""
     if key := settings.current().kms_key:
         data = base64.b64decode(sealed)
         answer = aws.client("kms").decrypt(KeyId=key, CiphertextBlob=data, EncryptionContext={"purpose": purpose})
@@ -32,7 +32,7 @@ def unseal(sealed: str, purpose: str) -> str:
 
 
 def seal_by_file(file: str, secret: str, purpose: str) -> str:
-    """Encrypt with the key in a file, which is made when there is none."""
+    """Encrypt with the key in a file, which is created if it does not exist."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(12)
@@ -41,7 +41,7 @@ def seal_by_file(file: str, secret: str, purpose: str) -> str:
 
 
 def unseal_by_file(file: str, sealed: str, purpose: str) -> str:
-    """Decrypt what `seal_by_file` made."""
+    """Decrypt the result of `seal_by_file`."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     data = base64.b64decode(sealed)
@@ -49,24 +49,24 @@ def unseal_by_file(file: str, sealed: str, purpose: str) -> str:
 
 
 def derived_key(purpose: str) -> bytes:
-    """A key of 32 bytes for another purpose than sealing, the same in every process that has the key file."""
+    """Return a key of 32 bytes for another purpose, derived from the key file."""
     return hmac.digest(_key(settings.current().key_file), purpose.encode(), "sha256")
 
 
 @cache
 def _key(file: str) -> bytes:
-    """The key file's 32 bytes; made, readable by its owner only, when there is none. Raises ValueError."""
+    """The 32 bytes of the key file, which is created with access for its owner only. Raises ValueError."""
     path = Path(file)
     if not path.exists():
         _make_key(path)
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
-        raise ValueError(f"{file} is no key file: it has {len(key)} bytes, not {_KEY_BYTES}")
+        raise ValueError(f"{file} is not a key file: it has {len(key)} bytes, not {_KEY_BYTES}")
     return key
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key, unless another process or thread does so first."""
+    """Write a new key, unless another process or thread writes one first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:

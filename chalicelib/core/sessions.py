@@ -1,7 +1,7 @@
-"""Sessions: logging in by password and second factor, and where an account is logged in.
+"""Sessions: log-in by password and second factor, and the list of an account's sessions.
 
-A session's secret is made at log-in and never before. Sessions end after `LIFETIME`, by revoking one, or all at one
-stroke with their era, see accounts.new_era.
+A session's secret is created at log-in. A session ends after `LIFETIME`, when it is revoked, or when the account's era
+changes, which ends all its sessions (accounts.new_era).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from chalicelib.core.tables import Account, Credential, Familiar
 
 LIFETIME = timedelta(days=30)
 TICKET_LIFETIME = timedelta(minutes=10)
-# Wide, because anybody can use up an account's attempts. Narrow enough against guessing: 8,640 passwords a day.
+# High, because any client can use up an account's attempts, but low enough against guessing: 8,640 passwords a day.
 ATTEMPTS = 30
 ATTEMPTS_OF_ADDRESS = 100
 WINDOW = 300  # seconds
@@ -24,11 +24,11 @@ _TOO_MANY = "Too many attempts to log in, try again later."
 
 
 def prove_password(username: str, password: str, device: Device) -> Account:
-    """The account that this username and password open.
+    """Return the account with this username and password.
 
-    Raises as accounts.log_in, or TooMany after `ATTEMPTS` at an account or `ATTEMPTS_OF_ADDRESS` from a network in
-    `WINDOW` seconds. Where an account's attempts are used up, networks from which somebody has logged in to it before
-    have as many of their own: so nobody is locked out by strangers.
+    Raises the errors of accounts.log_in, and TooMany after `ATTEMPTS` for an account or `ATTEMPTS_OF_ADDRESS` from a
+    network in `WINDOW` seconds. Networks with an earlier log-in to the account have their own `ATTEMPTS`, so that other
+    clients cannot lock its owner out.
     """
     network = limits.network_of(device.address)
     if network:
@@ -39,30 +39,31 @@ def prove_password(username: str, password: str, device: Device) -> Account:
 
 
 def open_session(account: Account, code: str | None, device: Device) -> tuple[Credential, str]:
-    """A new session of an account whose password was just proved, and its secret; `code` proves the second factor.
+    """Create a session after `prove_password`; returns it and its secret. `code` proves the second factor.
 
-    Raises Unauthenticated for a wrong code and, where the account needs one, for none; TooMany after too many.
+    Raises Unauthenticated for a wrong or missing code, and TooMany after too many codes.
     """
     if account.two_factor:
         if not code:
             raise Unauthenticated("This account uses two-factor authentication.", field="code")
         two_factor.verify(account, code)
-    limits.forget(_attempts(account.username), WINDOW)
+    limits.reset(_attempts(account.username), WINDOW)
     _remember(account.username, limits.network_of(device.address))
     return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device)
 
 
 def issue_ticket(account: Account, device: Device) -> str:
-    """What stands for the password that was just proved, until the second factor is, too."""
+    """Return a ticket that represents the proved password until the second factor is proved."""
     bound = _binding(account)
     lifetime = TICKET_LIFETIME
     return credentials.create(account, credentials.LOG_IN, ends_after=lifetime, bound_to=bound, device=device)[1]
 
 
 def redeem_ticket(ticket: str, code: str, device: Device) -> tuple[Caller, str]:
-    """A new session by a ticket and a code: who it is, and the session's secret. A wrong code leaves the ticket.
+    """Create a session with a ticket and a code; returns the caller and the session's secret.
 
-    Raises Unauthenticated, Suspended or TooMany. A change of the password or of the second factor ends tickets.
+    Raises Unauthenticated, Suspended or TooMany. A ticket stays valid after a wrong code; a change of the password or
+    of the second factor invalidates it.
     """
     try:
         caller = credentials.identify(ticket, credentials.LOG_IN)
@@ -76,9 +77,13 @@ def redeem_ticket(ticket: str, code: str, device: Device) -> tuple[Caller, str]:
 
 
 def listed(account: Account) -> Iterator[Credential]:
-    """The sessions that are going on, oldest first."""
+    """Return the account's live sessions, oldest first."""
     found = credentials.listed(account)
-    return (one for one in found if one.service == credentials.SESSION and credentials.is_live(account, one))
+    return (
+        credential
+        for credential in found
+        if credential.service == credentials.SESSION and credentials.is_live(account, credential)
+    )
 
 
 def end(caller: Caller, number: int) -> None:

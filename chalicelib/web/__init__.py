@@ -1,1 +1,1 @@
-"""What every service shares on the wire."""
+"""HTTP code that all services share."""

@@ -14,7 +14,7 @@ MAX_FIELDS = 1000
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that came in a form."""
+    """A file in a form."""
 
     filename: str
     content: bytes
@@ -23,7 +23,7 @@ class Upload:
 
 @dataclass
 class Form:
-    """A form's fields and files; of a repeated name all values are kept, in order."""
+    """The fields and files of a form, with all values of a repeated name in order."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[Upload]] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class Form:
         return self.fields[name][0] if name in self.fields else None
 
     def file(self, name: str) -> Upload | None:
-        """The first file under a name."""
+        """The first file with a name."""
         return self.files[name][0] if name in self.files else None
 
 
 def parse_json(body: bytes) -> Any:
-    """The body as JSON; raises Invalid."""
+    """Parse a JSON body. Raises Invalid."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -46,7 +46,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_form(body: bytes, content_type: str) -> Form:
-    """The body as a form by its content type; anything that is no form is an empty one. Raises Invalid."""
+    """Parse a form by its content type; other content types give an empty form. Raises Invalid."""
     import multipart
 
     kind, options = multipart.parse_options_header(content_type)

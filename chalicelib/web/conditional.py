@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): a client that has the newest answer already gets 304."""
+"""Conditional requests (RFC 9110, section 13): a client with a current response gets 304."""
 
 import hashlib
 from dataclasses import replace
@@ -7,42 +7,42 @@ from email.utils import parsedate_to_datetime
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-_KEPT = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
+_HEADERS_OF_304 = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
 
 
 def etag_of(content: bytes | str) -> str:
-    """The strong ETag of some content, in its quotes."""
+    """Return the strong ETag of the content, with quotes."""
     data = content.encode() if isinstance(content, str) else content
     return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
 
 def matches(header: str, etag: str) -> bool:
-    """Whether an If-None-Match or If-Match header names `etag`; weak and strong count alike."""
-    named = [part.strip().removeprefix("W/") for part in header.split(",")]
-    return "*" in named or etag.removeprefix("W/") in named
+    """Whether an If-None-Match or If-Match header contains `etag`. Weak and strong tags compare equal."""
+    tags = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def not_modified(request: Request, response: Response) -> Response:
-    """`response`, or 304 in its place, by the ETag and Last-Modified that it carries."""
-    if response.status != 200 or request.method not in ("GET", "HEAD") or not _is_known(request, response):
+    """Return a 304 if the request's conditions match the response's ETag or Last-Modified, otherwise `response`."""
+    if response.status != 200 or request.method not in ("GET", "HEAD") or not _is_unmodified(request, response):
         return response
-    kept = [
+    headers = [
         (name, value)
         for name, value in response.headers
-        if name.lower() in _KEPT or name.lower().startswith("access-control-")
+        if name.lower() in _HEADERS_OF_304 or name.lower().startswith("access-control-")
     ]
-    return replace(response, status=304, body=b"", headers=kept)
+    return replace(response, status=304, body=b"", headers=headers)
 
 
-def _is_known(request: Request, response: Response) -> bool:
-    """If-None-Match alone decides when it is there."""
-    if known := request.headers.get("if-none-match"):
+def _is_unmodified(request: Request, response: Response) -> bool:
+    """Whether the client has this response. If-None-Match takes precedence over If-Modified-Since."""
+    if tags := request.headers.get("if-none-match"):
         etag = response.header("ETag")
-        return etag is not None and matches(known, etag)
+        return etag is not None and matches(tags, etag)
     since, modified = request.headers.get("if-modified-since"), response.header("Last-Modified")
     if not since or not modified:
         return False
     try:
         return parsedate_to_datetime(modified) <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):  # a date that cannot be read, or that has no zone, does not count
+    except (ValueError, TypeError):  # ignore a malformed date, and one without a time zone
         return False

@@ -1,4 +1,4 @@
-"""Compressed answers: gzip (RFC 9110, section 8.4) for whoever accepts it."""
+"""Compressed responses: gzip (RFC 9110, section 8.4) for clients that accept it."""
 
 import gzip
 from functools import cached_property
@@ -8,12 +8,12 @@ from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-SMALLEST = 1024  # below, the headers would outweigh what is saved
+MIN_SIZE = 1024  # bytes; for smaller bodies the headers cost more than the compression saves
 _TYPES = ("application/json", "application/javascript", "application/xml", "image/svg+xml", "text/")
 
 
 class Kept(bytes):
-    """A body that is sent again and again: its ETag and its gzip form are made once, when first wanted."""
+    """A body for several responses. Its ETag and its gzip form are computed once, on first use."""
 
     @cached_property
     def etag(self) -> str:
@@ -27,12 +27,12 @@ class Kept(bytes):
 
 
 def encode(request: Request, response: Response) -> None:
-    """Compress `response` where the client takes it and it is worth it; say what the answer varies by.
+    """Compress `response` if the client accepts gzip and the body is large enough, and set Vary.
 
-    The compressed form has an ETag of its own, made from the one that is there: two representations, two tags.
+    The compressed representation gets its own ETag, derived from that of the response.
     """
     content_type = response.header("Content-Type") or ""
-    if len(response.body) < SMALLEST or not content_type.startswith(_TYPES) or response.header("Content-Encoding"):
+    if len(response.body) < MIN_SIZE or not content_type.startswith(_TYPES) or response.header("Content-Encoding"):
         return
     response.headers.append(("Vary", "Accept-Encoding"))
     if not accepts_gzip(request):
@@ -46,7 +46,7 @@ def encode(request: Request, response: Response) -> None:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the client takes gzip: it names it, or anything, and not with the quality 0."""
+    """Whether Accept-Encoding contains gzip or `*` with a quality above 0."""
     accepted = offers(request.headers.get("accept-encoding", ""))
     return next((accepted[coding] > 0 for coding in ("gzip", "x-gzip", "*") if coding in accepted), False)
 

@@ -1,14 +1,14 @@
-"""HTTP's numbers for what can go wrong; a dialect may have others."""
+"""HTTP statuses and headers of errors. A service may use other ones."""
 
 from chalicelib.core import errors
 
 
 class NoSuchPath(errors.NotFound):
-    """No route has this path."""
+    """There is no route for the path."""
 
 
 class MethodNotAllowed(errors.CoreError):
-    """The path exists for other methods: `detail["allowed"]`, a list of them."""
+    """The path has routes for other methods only; `detail["allowed"]` is the list of them."""
 
 
 _STATUS: dict[type[errors.CoreError], int] = {
@@ -27,12 +27,12 @@ _STATUS: dict[type[errors.CoreError], int] = {
 
 
 def status_of(error: errors.CoreError) -> int:
-    """The status of an error by its nearest class; 500 for what is no refusal."""
+    """Return the status of an error's nearest known base class, or 500."""
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
 def headers_of(error: errors.CoreError) -> list[tuple[str, str]]:
-    """What HTTP wants beside the status: Allow, Retry-After, WWW-Authenticate."""
+    """Return the headers of an error: Allow, Retry-After and WWW-Authenticate."""
     headers = []
     if challenge := error.detail.get("challenge"):
         headers.append(("WWW-Authenticate", challenge))

@@ -1,18 +1,18 @@
-"""What a client would rather have (RFC 9110, section 12.4.2): `Accept` and its sisters."""
+"""Content negotiation (RFC 9110, section 12.4.2): `Accept` and similar headers."""
 
 import re
 
-_LONGEST = 1000
+_MAX_LENGTH = 1000
 _QUALITY = re.compile(r"q=([01](\.[0-9]*)?|\.[0-9]+)")
 
 
 def offers(header: str) -> dict[str, float]:
-    """The values of such a header, in lower case, each with its quality; 0 is a refusal, and so is what cannot be read.
+    """Return the values of a header, in lower case, with their qualities; a malformed quality counts as 0.
 
-    Only the beginning of an immense header counts.
+    Only the first 1,000 characters are parsed.
     """
     found = {}
-    for part in header[:_LONGEST].lower().split(","):
+    for part in header[:_MAX_LENGTH].lower().split(","):
         value, *parameters = (text.strip() for text in part.split(";"))
         if value:
             found[value] = _quality(parameters)

@@ -1,4 +1,4 @@
-"""What came in: an API Gateway REST event, decoded once, the same on AWS, under `chalice local` and here."""
+"""Requests: API Gateway REST events from AWS, `chalice local` or the one-machine gateway, decoded on first use."""
 
 import base64
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Event = Mapping[str, Any]
 class Request:
     """One request. `params` are the decoded path parameters.
 
-    `caller` is who makes it, once a route has asked (`caller_asked`); None also means nobody in particular.
+    `caller` is set when the route has authenticated the request (`caller_asked`); None for an anonymous request.
     """
 
     def __init__(self, event: Event) -> None:
@@ -30,23 +30,23 @@ class Request:
 
     @cached_property
     def raw_path(self) -> str:
-        """The path as sent, percent-encoded, without a stage; `chalice local` gives it in the context only."""
+        """The path as it was sent, percent-encoded, without a stage. `chalice local` has it only in the context."""
         return str(self._event.get("path") or self._context.get("path") or "/")
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """The decoded path segments; doubled and trailing slashes do not count."""
+        """The decoded path segments; doubled and trailing slashes are ignored."""
         return tuple(unquote(segment) for segment in self.raw_path.split("/") if segment)
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Headers by lower-case name; of repeated ones the last."""
+        """Headers by name in lower case; a repeated header has its last value."""
         given = self._event.get("headers") or {}
         return {name.lower(): value for name, value in given.items()}
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
-        """Query parameters, all values of each in the order sent."""
+        """All values of each query parameter, in order."""
         given = self._event.get("multiValueQueryStringParameters")
         if given is None:
             single = self._event.get("queryStringParameters") or {}
@@ -72,13 +72,13 @@ class Request:
 
     @cached_property
     def size(self) -> int:
-        """The bytes of the body, or what Content-Length says of one that the gateway would not carry."""
+        """The size of the body in bytes, or the Content-Length of a body that the gateway has rejected."""
         declared = self.headers.get("content-length", "")[:18]
         return max(len(self.body), int(declared) if declared.isascii() and declared.isdigit() else 0)
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON, whatever its content type says. Raises Invalid."""
+        """The body as JSON, with any content type. Raises Invalid."""
         return parse_json(self.body)
 
     @cached_property
@@ -88,25 +88,25 @@ class Request:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """Cookies by name. One that breaks the rules does not cost the others, as it does with `http.cookies`.
+        """Cookies by name. A malformed cookie does not affect the others, as it does with `http.cookies`.
 
-        HTTP/2 lets a client send each in a header of its own (RFC 9113, section 8.2.3).
+        With HTTP/2 a client can send each cookie in a separate header (RFC 9113, section 8.2.3).
         """
-        every = self._event.get("multiValueHeaders") or {}
-        sent = next((values for name, values in every.items() if name.lower() == "cookie"), None)
+        headers = self._event.get("multiValueHeaders") or {}
+        sent = next((values for name, values in headers.items() if name.lower() == "cookie"), None)
         pairs = (pair.partition("=") for pair in ";".join(sent or [self.headers.get("cookie", "")]).split(";"))
         return {name.strip(): value.strip().strip('"') for name, _, value in pairs if name.strip()}
 
     @cached_property
     def bearer(self) -> str | None:
-        """The token of `Authorization: Bearer TOKEN`, the scheme in any letter case."""
+        """The token of `Authorization: Bearer TOKEN`, with the scheme in any letter case; None if there is none."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         token = token.strip()
         return token if scheme.lower() == "bearer" and token else None
 
     @cached_property
     def basic(self) -> tuple[str, str] | None:
-        """User name and password of `Authorization: Basic ...` (RFC 7617); None where there is none to be read."""
+        """User name and password of `Authorization: Basic ...` (RFC 7617); None if missing or malformed."""
         scheme, _, encoded = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -118,32 +118,32 @@ class Request:
 
     @property
     def client_address(self) -> str:
-        """The address that the gateway saw the request come from; what a client claims in headers does not count."""
+        """The client's address as the gateway reports it; headers of the client are not used."""
         return str((self._context.get("identity") or {}).get("sourceIp") or "")
 
     @cached_property
     def id(self) -> str:
-        """What the gateway calls this request, or a name of our own."""
+        """The gateway's id of the request, or a random one."""
         return str(self._context.get("requestId") or uuid4())
 
     @property
     def user_agent(self) -> str:
-        """What the client calls itself."""
+        """The User-Agent header."""
         return self.headers.get("user-agent", "")
 
     @property
     def device(self) -> Device:
-        """Where the request came from, for a session to remember."""
+        """The address and User-Agent of the client, for sessions."""
         return Device(self.client_address, self.user_agent)
 
     @property
     def secure(self) -> bool:
-        """Whether the client came over https."""
+        """Whether the client uses https."""
         return self.base_url.startswith("https:")
 
     @cached_property
     def base_url(self) -> str:
-        """scheme://host[/stage] as the client wrote it, without a slash at the end."""
+        """scheme://host[/stage] as the client sees it, without a trailing slash."""
         if configured := settings.current().base_url:
             return configured.rstrip("/")
         scheme = self.headers.get("x-forwarded-proto", "http")
@@ -151,7 +151,7 @@ class Request:
 
     @property
     def _stage_prefix(self) -> str:
-        """`/api` when API Gateway is called by its own host name, where the stage leads the path."""
+        """The stage, such as `/api`, if the client calls API Gateway's own host name, where paths start with it."""
         if not self._event.get("path"):
             return ""
         full, path = str(self._context.get("path") or "").rstrip("/"), self.raw_path.rstrip("/")

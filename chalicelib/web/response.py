@@ -1,4 +1,4 @@
-"""What goes back: status, headers and bytes, whatever the dialect."""
+"""Responses: status, headers and bytes, independent of a service's format."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass
 class Response:
-    """An answer. `headers` may repeat a name. For the log: `route` is the route's template, `service` who answers."""
+    """A response. `headers` may repeat a name. `route` (the path template) and `service` are for the access log."""
 
     status: int = 200
     body: bytes = b""
@@ -26,22 +26,22 @@ class Response:
 
 
 def json_response(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """Compact JSON, in the key order given."""
+    """Return a response with compact JSON in the given key order."""
     return Response(status, orjson.dumps(data), [("Content-Type", "application/json"), *headers])
 
 
 def canonical_json(data: Any) -> bytes:
-    """JSON with sorted keys, only ASCII, and no blanks between tokens."""
+    """Encode data as ASCII JSON with sorted keys and without blanks between tokens."""
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
 
 
 def bytes_response(
     content: bytes, content_type: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()
 ) -> Response:
-    """Bytes as they are."""
+    """Return a response with unchanged bytes."""
     return Response(status, content, [("Content-Type", content_type), *headers])
 
 
 def redirect(location: str, status: int = 302) -> Response:
-    """Elsewhere: a URL, or a path of this host, which the site makes a URL of."""
+    """Return a redirect to a URL or to a path of this host; the site converts the path to a URL."""
     return Response(status, b"", [("Location", location)])

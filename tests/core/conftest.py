@@ -1,4 +1,4 @@
-"""An account that costs no password hash, and threads where they can be had."""
+"""Fixtures: an account without a password hash, and a thread pool."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ def carol(aws: None) -> Account:
 
 @pytest.fixture
 def pool(aws: None) -> Iterator[ThreadPoolExecutor]:
-    """Eight threads on our own engine, and one on moto, whose tables break when threads share them."""
+    """Eight threads with our own engine, and one with moto, whose tables are not thread-safe."""
     on_one_machine = settings.current().blobs.startswith("file:")
     with ThreadPoolExecutor(8 if on_one_machine else 1) as threads:
         yield threads

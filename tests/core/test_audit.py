@@ -1,4 +1,4 @@
-"""The audit: who did what, with which credential, together with the deed or not at all."""
+"""The audit log: entries have action, account and credential, and are atomic with their action."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ def write(*entries: AuditEntry) -> None:
     writes.commit()
 
 
-def test_an_entry_tells_who_did_what_to_what_with_what() -> None:
+def test_an_entry_has_account_action_subject_and_credential() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
     admin = Caller(Account("account#1", "account", id=1), Credential("credential#x", "credential", id=9))
     with time_machine.travel(moment, tick=False):
@@ -38,20 +38,20 @@ def test_an_entry_tells_who_did_what_to_what_with_what() -> None:
     )
 
 
-def test_a_callers_own_deed_stands_in_the_callers_own_log() -> None:
+def test_a_caller_s_action_is_in_the_caller_s_log() -> None:
     caller = Caller(Account("account#7", "account", id=7), Credential("credential#x", "credential", id=9))
     write(audit.entry_by(caller, "rock.publish", "say 1.0-1 src"))
     (entry,) = audit.entries(7)
     assert (entry.action, entry.by_account_id, entry.credential_id) == ("rock.publish", 7, 9)
 
 
-def test_what_nobody_with_a_credential_did_names_nobody() -> None:
+def test_an_action_without_a_caller_has_no_account_or_credential() -> None:
     write(audit.entry(7, "account.suspend", "account#7"))
     (entry,) = audit.entries(7)
     assert (entry.by_account_id, entry.credential_id, entry.detail) == (None, None, None)
 
 
-def test_entries_come_newest_first() -> None:
+def test_entries_are_listed_newest_first() -> None:
     with time_machine.travel(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), tick=False) as clock:
         for action in ("a", "b", "c"):
             write(audit.entry(7, action, "x"))
@@ -59,18 +59,18 @@ def test_entries_come_newest_first() -> None:
     assert [entry.action for entry in audit.entries(7)] == ["c", "b", "a"]
 
 
-def test_two_entries_of_one_moment_are_both_kept() -> None:
+def test_two_entries_with_the_same_time_are_both_stored() -> None:
     with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False):
         write(audit.entry(7, "a", "x"), audit.entry(7, "b", "x"))
     assert sorted(entry.action for entry in audit.entries(7)) == ["a", "b"]
 
 
-def test_an_account_has_its_own_entries_only() -> None:
+def test_an_account_has_only_its_own_entries() -> None:
     write(audit.entry(1, "a", "x"), audit.entry(11, "b", "x"))
     assert [entry.action for entry in audit.entries(1)] == ["a"]
 
 
-def test_of_a_deed_that_is_refused_there_is_no_entry() -> None:
+def test_a_rejected_action_has_no_entry() -> None:
     Claim("name#x", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))

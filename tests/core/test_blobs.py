@@ -1,4 +1,4 @@
-"""Bytes in a bucket or a directory: whole or not at all, found again, and linked to without surprises."""
+"""Blobs in a bucket or a directory: atomic writes, reads, lists and links."""
 
 import hashlib
 import os
@@ -31,18 +31,18 @@ def files() -> list[str]:
 
 
 def disposition(filename: str) -> str:
-    """What the storage will say about the file behind a link."""
+    """The Content-Disposition of the response to a link."""
     url = blobs.link("area/x", method="GET", filename=filename, content_type="a/b")
     assert url is not None
     return parse_qs(urlsplit(url).query)["response-content-disposition"][0]
 
 
-def test_a_blob_is_told_by_key_size_and_hash() -> None:
+def test_a_blob_has_key_size_and_hash() -> None:
     assert blobs.put(CONTENT, "area") == Blob(f"area/{DIGEST[:2]}/{DIGEST}", len(CONTENT), DIGEST)
 
 
 @pytest.mark.parametrize("content", [CONTENT, b"", bytes(range(256)) * 8192])
-def test_bytes_come_back_as_they_were(content: bytes) -> None:
+def test_content_is_returned_unchanged(content: bytes) -> None:
     assert blobs.get(blobs.put(content, "area").key) == content
 
 
@@ -57,19 +57,19 @@ def test_the_same_content_in_two_areas_is_two_blobs() -> None:
     assert blobs.get(second.key) == CONTENT
 
 
-def test_what_is_not_there_is_not_found() -> None:
+def test_a_missing_blob_is_not_found() -> None:
     with pytest.raises(NotFound):
         blobs.get("area/aa/aaaa")
 
 
-def test_what_was_deleted_is_not_found() -> None:
+def test_a_deleted_blob_is_not_found() -> None:
     key = blobs.put(CONTENT, "area").key
     blobs.delete(key)
     with pytest.raises(NotFound):
         blobs.get(key)
 
 
-def test_deleting_what_is_not_there_is_no_fault() -> None:
+def test_deleting_a_missing_blob_is_no_error() -> None:
     blobs.delete("area/aa/aaaa")
 
 
@@ -79,13 +79,13 @@ def test_deleted_content_can_be_put_again() -> None:
 
 
 @embedded_only
-def test_a_write_leaves_the_file_and_no_draft() -> None:
+def test_a_write_leaves_no_draft() -> None:
     key = blobs.put(CONTENT, "area").key
     assert files() == [key]
 
 
 @embedded_only
-def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_no_draft(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @embedded_only
-def test_a_place_that_cannot_be_written_says_so() -> None:
+def test_an_unwritable_directory_is_busy() -> None:
     directory().mkdir()
     (directory() / "area").write_bytes(b"a file where a directory should be")
     with pytest.raises(Busy):
@@ -105,7 +105,7 @@ def test_a_place_that_cannot_be_written_says_so() -> None:
 
 
 @embedded_only
-def test_writers_of_the_same_content_at_once_leave_one_whole_file() -> None:
+def test_concurrent_writers_of_the_same_content_leave_one_complete_file() -> None:
     content = b"x" * 2_000_000
     barrier = threading.Barrier(4)
 
@@ -126,7 +126,7 @@ def test_writers_of_the_same_content_at_once_leave_one_whole_file() -> None:
         *("area/.draft-1", "area\\..\\x", "area/x\n", "area", "area/"),
     ],
 )
-def test_no_key_leads_out_of_the_directory_or_to_what_is_no_blob(key: str) -> None:
+def test_no_key_leads_out_of_the_directory_or_to_a_draft(key: str) -> None:
     directory().mkdir()
     (directory().parent / "secret").write_bytes(b"secret")
     (directory() / "area").mkdir()
@@ -153,47 +153,47 @@ def test_nothing_outside_the_directory_can_be_written() -> None:
 
 
 @embedded_only
-def test_a_directory_links_to_the_gateway_of_the_host_that_was_asked() -> None:
+def test_a_link_of_a_directory_is_a_path_on_the_request_s_host() -> None:
     link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
     assert link.startswith("/.blobs/area/x?method=GET&filename=x&type=a%2Fb&expires=")
 
 
 @embedded_only
-def test_a_directorys_link_is_absolute_where_the_base_url_is_set() -> None:
+def test_a_link_of_a_directory_is_absolute_if_the_base_url_is_set() -> None:
     with settings.override(base_url="https://rocks.example.org/moon/"):
         link = blobs.link("area/x", method="GET", filename="x", content_type="a/b") or ""
     assert link.startswith("https://rocks.example.org/moon/.blobs/area/x?")
 
 
-def test_blobs_are_listed_with_their_sizes_and_moments() -> None:
+def test_blobs_are_listed_with_size_and_time() -> None:
     before = time.time()
-    kept = [blobs.put(content, area) for area in ("one", "two/below") for content in (b"a", b"bc")]
+    stored_blobs = [blobs.put(content, area) for area in ("one", "two/below") for content in (b"a", b"bc")]
     found = list(blobs.listed())
-    assert {(stored.key, stored.size) for stored in found} == {(blob.key, blob.size) for blob in kept}
+    assert {(stored.key, stored.size) for stored in found} == {(blob.key, blob.size) for blob in stored_blobs}
     assert all(before - 2 < stored.written_at < time.time() + 2 for stored in found)
-    assert {stored.key for stored in blobs.listed("two/")} == {blob.key for blob in kept[2:]}
+    assert {stored.key for stored in blobs.listed("two/")} == {blob.key for blob in stored_blobs[2:]}
 
 
-def test_a_place_where_nothing_was_written_lists_nothing() -> None:
+def test_an_empty_store_lists_nothing() -> None:
     assert list(blobs.listed()) == []
 
 
-def test_bytes_are_read_as_a_stream() -> None:
+def test_a_blob_can_be_read_as_a_stream() -> None:
     with blobs.open(blobs.put(CONTENT, "area").key) as stream:
         assert (stream.read(2), stream.read()) == (CONTENT[:2], CONTENT[2:])
 
 
-def test_a_stream_of_what_is_not_there_is_not_found() -> None:
+def test_a_stream_of_a_missing_blob_is_not_found() -> None:
     with pytest.raises(NotFound):
         blobs.open("area/aa/aaaa")
 
 
-def test_bytes_come_back_under_the_key_that_they_had() -> None:
+def test_a_restored_blob_has_its_former_key() -> None:
     blobs.restore("area/aa/aaaa", BytesIO(CONTENT))
     assert blobs.get("area/aa/aaaa") == CONTENT
 
 
-def test_only_what_is_old_is_deleted_as_old() -> None:
+def test_delete_older_keeps_newer_blobs() -> None:
     key = blobs.put(CONTENT, "area").key
     assert not blobs.delete_older(key, time.time() - 60)
     assert blobs.get(key) == CONTENT
@@ -203,7 +203,7 @@ def test_only_what_is_old_is_deleted_as_old() -> None:
 
 
 @embedded_only
-def test_what_is_put_again_is_new_again() -> None:
+def test_storing_a_blob_again_renews_its_time() -> None:
     key = blobs.put(CONTENT, "area").key
     os.utime(directory() / key, (1, 1))
     blobs.put(CONTENT, "area")
@@ -212,7 +212,7 @@ def test_what_is_put_again_is_new_again() -> None:
 
 
 @embedded_only
-def test_drafts_of_the_dead_are_found_and_removed() -> None:
+def test_drafts_of_crashed_writers_are_deleted() -> None:
     key = blobs.put(CONTENT, "area").key
     (directory() / "area" / ".draft-x").write_bytes(b"half")
     assert blobs.drop_drafts(time.time() - 60) == 0
@@ -223,7 +223,7 @@ def test_drafts_of_the_dead_are_found_and_removed() -> None:
 
 @moto_only
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_link_is_absolute_signed_and_ends(method: str) -> None:
+def test_a_link_of_a_bucket_is_absolute_signed_and_expires(method: str) -> None:
     url = urlsplit(blobs.link("area/x", method=method, filename="say.rock", content_type="a/b", seconds=60) or "")
     assert (url.scheme, url.path) == ("https", "/area/x")
     query = parse_qs(url.query)
@@ -233,7 +233,7 @@ def test_a_link_is_absolute_signed_and_ends(method: str) -> None:
 
 
 @moto_only
-def test_a_link_is_signed_for_its_method() -> None:
+def test_a_link_of_a_bucket_is_signed_for_its_method() -> None:
     links = [blobs.link("area/x", method=method, filename="x", content_type="a/b") or "" for method in ("GET", "HEAD")]
     signatures = [parse_qs(urlsplit(link).query)["X-Amz-Signature"] for link in links]
     assert signatures[0] != signatures[1]
@@ -252,18 +252,18 @@ def test_a_link_is_signed_for_its_method() -> None:
         ("\0\x7f", "attachment; filename=\"__\"; filename*=UTF-8''%00%7F"),
     ],
 )
-def test_no_filename_breaks_out_of_its_header(filename: str, header: str) -> None:
+def test_a_filename_cannot_break_out_of_its_header(filename: str, header: str) -> None:
     assert disposition(filename) == header
 
 
 @moto_only
-def test_a_fault_of_the_bucket_is_no_missing_file() -> None:
+def test_a_bucket_error_is_not_a_missing_blob() -> None:
     with settings.override(blobs="s3://no-such-bucket"), pytest.raises(Busy):
         blobs.get("area/x")
 
 
 @embedded_only
-@pytest.mark.parametrize("place", ["", "data", "gs://bucket", "ftp:x"])
-def test_an_unknown_kind_of_place_is_named(place: str) -> None:
-    with settings.override(blobs=place), pytest.raises(ValueError, match="MOONBASE_BLOBS"):
+@pytest.mark.parametrize("location", ["", "data", "gs://bucket", "ftp:x"])
+def test_an_unknown_kind_of_store_is_an_error(location: str) -> None:
+    with settings.override(blobs=location), pytest.raises(ValueError, match="MOONBASE_BLOBS"):
         blobs.get("area/x")

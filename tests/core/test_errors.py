@@ -1,4 +1,4 @@
-"""Errors: words for people, details for the service that renders them."""
+"""Errors: a message for people, details for the service that renders them."""
 
 import inspect
 
@@ -9,12 +9,12 @@ from chalicelib.core.errors import CoreError
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 
 
-def test_an_error_tells_its_message_and_details() -> None:
+def test_an_error_has_its_message_and_details() -> None:
     error = errors.Invalid("No.", field="x", messages=["No.", "Never."])
     assert (str(error), error.message, error.detail) == ("No.", "No.", {"field": "x", "messages": ["No.", "Never."]})
 
 
-def test_an_error_may_have_nothing_to_say() -> None:
+def test_an_error_can_have_no_message() -> None:
     error = errors.NotFound()
     assert (str(error), error.message, error.detail) == ("", "", {})
 
@@ -47,7 +47,7 @@ def test_every_error_has_its_status(kind: type[CoreError], status: int) -> None:
     assert status_of(kind("x")) == status
 
 
-def test_only_a_fault_of_ours_is_a_500() -> None:
+def test_only_an_internal_error_is_a_500() -> None:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CoreError)]
     assert [kind for kind in kinds if status_of(kind()) == 500] == [errors.CoreError, errors.Fault]
 
@@ -61,5 +61,5 @@ def test_only_a_fault_of_ours_is_a_500() -> None:
         (errors.Busy("x", retry_after=2), [("Retry-After", "2")]),
     ],
 )
-def test_what_http_wants_beside_the_status_is_in_headers(error: CoreError, headers: list[tuple[str, str]]) -> None:
+def test_errors_have_http_headers(error: CoreError, headers: list[tuple[str, str]]) -> None:
     assert headers_of(error) == headers

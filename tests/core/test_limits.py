@@ -1,4 +1,4 @@
-"""Limits: so often in a window of time, aligned to the clock; so many at once."""
+"""Rate limits in windows aligned to the clock, and the bound on concurrent work."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,20 +16,20 @@ pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 MOMENT = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
 
 
-def test_each_use_leaves_one_less() -> None:
+def test_each_use_reduces_the_remaining_count() -> None:
     with time_machine.travel(MOMENT, tick=False):
         assert [limits.count("a", 3, 60) for _ in range(3)] == [2, 1, 0]
 
 
-def test_one_too_many_is_told_when_to_come_back() -> None:
+def test_a_use_above_the_limit_gets_retry_after() -> None:
     with time_machine.travel(MOMENT, tick=False):
         limits.count("a", 1, 60)
-        with pytest.raises(TooMany) as refusal:
+        with pytest.raises(TooMany) as raised:
             limits.count("a", 1, 60, "Slow down.")
-    assert (refusal.value.message, refusal.value.detail) == ("Slow down.", {"retry_after": 50})
+    assert (raised.value.message, raised.value.detail) == ("Slow down.", {"retry_after": 50})
 
 
-def test_who_comes_back_then_is_let_in() -> None:
+def test_the_limit_is_reset_after_retry_after() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         limits.count("a", 1, 60)
         clock.shift(49)
@@ -39,20 +39,20 @@ def test_who_comes_back_then_is_let_in() -> None:
         assert limits.count("a", 1, 60) == 0
 
 
-def test_subjects_do_not_count_for_each_other() -> None:
+def test_subjects_are_counted_separately() -> None:
     with time_machine.travel(MOMENT, tick=False):
         assert [limits.count(subject, 1, 60) for subject in ("a", "b", "a#b")] == [0, 0, 0]
 
 
-def test_a_forgotten_window_starts_anew() -> None:
+def test_a_reset_window_starts_at_zero() -> None:
     with time_machine.travel(MOMENT, tick=False):
         limits.count("a", 2, 60)
-        limits.forget("a", 60)
+        limits.reset("a", 60)
         assert limits.count("a", 2, 60) == 1
 
 
-def test_forgetting_what_was_never_counted_is_no_fault() -> None:
-    limits.forget("nobody", 60)
+def test_resetting_an_unused_window_is_no_error() -> None:
+    limits.reset("unused", 60)
 
 
 def test_counting_is_one_call(calls: list[str]) -> None:
@@ -60,7 +60,7 @@ def test_counting_is_one_call(calls: list[str]) -> None:
     assert calls == ["UpdateItem"]
 
 
-def test_a_window_vanishes_when_it_is_over() -> None:
+def test_a_window_expires() -> None:
     with time_machine.travel(MOMENT, tick=False):
         limits.count("a", 2, 60)
     (window,) = Window.query("window#a")
@@ -68,7 +68,7 @@ def test_a_window_vanishes_when_it_is_over() -> None:
 
 
 @embedded_only
-def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
+def test_concurrent_uses_do_not_exceed_the_limit() -> None:
     def attempt(_: int) -> bool:
         try:
             limits.count("a", 5, 60)
@@ -80,7 +80,7 @@ def test_of_many_at_once_no_more_than_the_limit_get_in() -> None:
         assert list(pool.map(attempt, range(24))).count(True) == 5
 
 
-def test_a_few_work_a_few_wait_and_the_others_are_told_at_once() -> None:
+def test_a_full_pool_raises_busy_immediately() -> None:
     work_pool = limits.Pool(at_once=2, waiting=1)
     inside, done = threading.Semaphore(0), threading.Event()
 
@@ -93,11 +93,11 @@ def test_a_few_work_a_few_wait_and_the_others_are_told_at_once() -> None:
         working = [threads.submit(work) for _ in range(3)]
         assert inside.acquire(timeout=10)
         assert inside.acquire(timeout=10)
-        while work_pool._admitted.acquire(blocking=False):  # until the third waits, too
+        while work_pool._admitted.acquire(blocking=False):  # until the third thread waits
             work_pool._admitted.release()
-        with pytest.raises(Busy, match="busy") as refusal, work_pool.worker("busy"):
+        with pytest.raises(Busy, match="busy") as raised, work_pool.worker("busy"):
             pass
-        assert refusal.value.detail == {"retry_after": 2}
+        assert raised.value.detail == {"retry_after": 2}
         assert not inside.acquire(timeout=0.1)
         done.set()
         for worker in working:
@@ -106,14 +106,14 @@ def test_a_few_work_a_few_wait_and_the_others_are_told_at_once() -> None:
         pass
 
 
-def test_a_turn_that_failed_is_given_on() -> None:
+def test_a_failed_worker_is_released() -> None:
     work_pool = limits.Pool(at_once=1, waiting=0)
     for _ in range(3):
         with pytest.raises(ValueError, match="bad"), work_pool.worker("busy"):
             raise ValueError("bad")
 
 
-def test_of_an_ipv6_network_all_addresses_are_one() -> None:
+def test_addresses_of_an_ipv6_network_count_as_one() -> None:
     assert limits.network_of("2001:db8:1:2:3::4") == limits.network_of("2001:db8:1:2::") == "2001:db8:1:2::/64"
     assert limits.network_of("203.0.113.7") == "203.0.113.7"
     assert limits.network_of("unknown") == "unknown"

@@ -1,4 +1,4 @@
-"""Turns: nobody is at a thing while somebody else is, in this process or beside it."""
+"""Locks exclude threads of this process and other processes."""
 
 import fcntl
 import subprocess
@@ -25,30 +25,30 @@ with locks.Lock("x").held():
 
 
 @pytest.fixture(params=["alone", "shared"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | None]:
-    directory = tmp_path / "turns" if request.param == "shared" else None
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | None]:
+    directory = tmp_path / "locks" if request.param == "shared" else None
     locks.share(directory)
     yield directory
     locks.share(None)
 
 
-def test_one_thread_after_the_other_has_its_turn(place: Path | None) -> None:
-    lock, at_it, most = Lock("x"), 0, 0
+def test_threads_hold_the_lock_one_at_a_time(shared: Path | None) -> None:
+    lock, holders, maximum = Lock("x"), 0, 0
 
     def work(_: int) -> None:
-        nonlocal at_it, most
+        nonlocal holders, maximum
         for _ in range(200):
             with lock.held():
-                at_it += 1
-                most = max(most, at_it)
-                at_it -= 1
+                holders += 1
+                maximum = max(maximum, holders)
+                holders -= 1
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert (at_it, most) == (0, 1)
+    assert (holders, maximum) == (0, 1)
 
 
-def test_a_fault_ends_the_turn(place: Path | None) -> None:
+def test_an_exception_releases_the_lock(shared: Path | None) -> None:
     lock = Lock("x")
     with pytest.raises(KeyError), lock.held():
         raise KeyError
@@ -56,28 +56,28 @@ def test_a_fault_ends_the_turn(place: Path | None) -> None:
         pass
 
 
-def test_different_things_do_not_wait_for_each_other(place: Path | None) -> None:
+def test_different_locks_are_independent(shared: Path | None) -> None:
     with Lock("x").held(), Lock("y").held():
         pass
 
 
-@pytest.mark.parametrize("place", ["shared"], indirect=True)
-def test_another_process_is_waited_for_even_until_its_death(place: Path) -> None:
-    command = [sys.executable, "-c", HOLDER, str(place)]
+@pytest.mark.parametrize("shared", ["shared"], indirect=True)
+def test_a_lock_of_another_process_is_released_at_its_death(shared: Path) -> None:
+    command = [sys.executable, "-c", HOLDER, str(shared)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
-        taken = threading.Event()
+        acquired = threading.Event()
 
-        def take() -> None:
+        def acquire() -> None:
             with Lock("x").held():
-                taken.set()
+                acquired.set()
 
-        waiting = threading.Thread(target=take)
+        waiting = threading.Thread(target=acquire)
         waiting.start()
-        with (place / "x").open() as file, pytest.raises(BlockingIOError):
+        with (shared / "x").open() as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        assert not taken.is_set()
+        assert not acquired.is_set()
         holder.kill()
         waiting.join(30)
-        assert taken.is_set()
+        assert acquired.is_set()

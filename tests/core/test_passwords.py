@@ -1,4 +1,4 @@
-"""Passwords that people choose for themselves."""
+"""The rules for passwords that users choose."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from chalicelib.core.errors import Invalid
     "password",
     ["correct horse", "12345679", "aaaabbbc", "Zürich 1959", "carol1234", "p" * 500 + "qr" * 262, "        ab"],
 )
-def test_what_is_long_enough_and_no_first_guess_may_be_chosen(password: str) -> None:
+def test_long_and_uncommon_passwords_are_accepted(password: str) -> None:
     passwords.check_chosen(password, "carol", "carol@example.org")
 
 
@@ -28,11 +28,11 @@ def test_what_is_long_enough_and_no_first_guess_may_be_chosen(password: str) -> 
         ("abababab", "This password is one of the first that others would try."),
     ],
 )
-def test_what_may_not_be_chosen_is_told(password: str, message: str) -> None:
-    with pytest.raises(Invalid) as refusal:
+def test_invalid_passwords_are_rejected_with_a_reason(password: str, message: str) -> None:
+    with pytest.raises(Invalid) as raised:
         passwords.check_chosen(password, "The-Carol", "carol.jones@example.org")
-    assert (refusal.value.message, refusal.value.detail) == (message, {"field": "password"})
+    assert (raised.value.message, raised.value.detail) == (message, {"field": "password"})
 
 
-def test_nobodys_password_is_compared_to_something() -> None:
-    assert passwords.matches("nobody's password", None) is False
+def test_a_missing_hash_matches_no_password() -> None:
+    assert passwords.matches("the password of no account", None) is False

@@ -1,4 +1,4 @@
-"""Sessions: good in the era in which they began, and ended with it at one stroke."""
+"""Sessions are valid in the account's era in which they were created, and end with it."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def is_good(secret: str) -> bool:
     return True
 
 
-def test_all_sessions_end_but_the_one_that_is_kept_and_keys_go_on(carol: Account) -> None:
+def test_ending_all_sessions_keeps_the_given_session_and_keys(carol: Account) -> None:
     (kept, kept_secret), (_, other) = begin(carol), begin(carol)
     key = credentials.create(carol, "hel")[1]
     sessions.end_all(carol, keep=kept)
@@ -35,7 +35,7 @@ def test_all_sessions_end_but_the_one_that_is_kept_and_keys_go_on(carol: Account
     assert is_good(begin(carol)[1])
 
 
-def test_ending_all_sessions_is_one_call_however_many_there_are(carol: Account, calls: list[str]) -> None:
+def test_ending_any_number_of_sessions_is_one_call(carol: Account, calls: list[str]) -> None:
     secrets = [begin(carol)[1] for _ in range(12)]
     calls.clear()
     sessions.end_all(carol)
@@ -43,7 +43,7 @@ def test_ending_all_sessions_is_one_call_however_many_there_are(carol: Account, 
     assert not any(map(is_good, secrets))
 
 
-def test_a_session_that_was_revoked_is_not_kept(carol: Account) -> None:
+def test_a_revoked_session_cannot_be_kept(carol: Account) -> None:
     kept, secret = begin(carol)
     credentials.revoke(kept)
     with pytest.raises(Unauthenticated):
@@ -52,16 +52,16 @@ def test_a_session_that_was_revoked_is_not_kept(carol: Account) -> None:
         credentials.identify(secret, credentials.SESSION)
 
 
-def test_listed_are_those_that_go_on(carol: Account) -> None:
+def test_live_sessions_are_listed(carol: Account) -> None:
     first, second, third = (begin(carol)[0] for _ in range(3))
     credentials.create(carol, "luarocks")
     credentials.revoke(first)
-    assert [one.id for one in sessions.listed(carol)] == [second.id, third.id]
+    assert [session.id for session in sessions.listed(carol)] == [second.id, third.id]
     sessions.end_all(carol, keep=third)
-    assert [one.id for one in sessions.listed(accounts.get(1))] == [third.id]
+    assert [session.id for session in sessions.listed(accounts.get(1))] == [third.id]
 
 
-def test_one_is_ended_by_its_owner_alone(carol: Account, alice: Account) -> None:
+def test_a_session_can_be_ended_by_its_owner_only(carol: Account, alice: Account) -> None:
     mine, theirs = begin(carol), begin(alice)
     caller = Caller(carol, mine[0])
     with pytest.raises(NotFound):
@@ -70,7 +70,7 @@ def test_one_is_ended_by_its_owner_alone(carol: Account, alice: Account) -> None
 
 
 @pytest.mark.parametrize("change", ["password", "enable", "disable", "recovery-codes"])
-def test_what_changes_how_to_log_in_ends_other_sessions(carol: Account, change: str) -> None:
+def test_a_change_of_password_or_second_factor_ends_other_sessions(carol: Account, change: str) -> None:
     if change in ("disable", "recovery-codes"):
         two_factor.enable(carol)
     fresh = accounts.get(1)
@@ -88,21 +88,21 @@ def test_what_changes_how_to_log_in_ends_other_sessions(carol: Account, change: 
     assert (is_good(kept_secret), is_good(other)) == (True, False)
 
 
-def test_the_command_line_ends_all_of_them(carol: Account) -> None:
+def test_a_change_at_the_command_line_ends_all_sessions(carol: Account) -> None:
     _, secret = begin(carol)
     two_factor.enable(carol)
     assert not is_good(secret)
 
 
-def test_with_a_second_factor_no_session_opens_without_a_code(alice: Account) -> None:
+def test_an_account_with_a_second_factor_needs_a_code(alice: Account) -> None:
     two_factor.enable(alice)
     for code in (None, "", "000000"):
         with pytest.raises(Unauthenticated):
             sessions.open_session(accounts.get(1), code, DEVICE)
-    assert [one.service for one in credentials.listed(alice)] == []
+    assert [credential.service for credential in credentials.listed(alice)] == []
 
 
-def test_where_from_is_remembered_for_an_ipv6_network(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_familiar_network_is_an_ipv6_network(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 1)
     home, neighbour = Device("2001:db8:1:2::3", ""), Device("2001:db8:1:2:ffff::4", "")
     sessions.open_session(sessions.prove_password("alice", "wonderland", home), None, home)
@@ -113,7 +113,7 @@ def test_where_from_is_remembered_for_an_ipv6_network(alice: Account, monkeypatc
     assert sessions.prove_password("alice", "wonderland", neighbour).id == alice.id
 
 
-def test_an_address_that_is_not_known_is_familiar_to_nobody(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_address_is_never_familiar(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 1)
     unknown = Device("", "")
     sessions.open_session(sessions.prove_password("alice", "wonderland", unknown), None, unknown)

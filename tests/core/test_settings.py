@@ -1,4 +1,4 @@
-"""Settings: the environment, read once."""
+"""Settings from the environment."""
 
 from dataclasses import FrozenInstanceError, fields
 
@@ -8,7 +8,7 @@ from chalicelib import settings
 from chalicelib.settings import CHOICES, Settings
 
 
-def test_without_an_environment_the_defaults_hold() -> None:
+def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_environment({}) == Settings()
 
 
@@ -39,24 +39,24 @@ def test_the_region_is_that_of_lambda_unless_set(environ: dict[str, str], region
 
 
 @pytest.mark.parametrize("text", ["", "ten", "-1", "1.5", "1e6", "²", "10 MB", "0x10"])
-def test_what_is_no_number_is_named(text: str) -> None:
+def test_an_invalid_number_is_an_error_with_the_variable_s_name(text: str) -> None:
     with pytest.raises(ValueError, match=r"^MOONBASE_MAX_BODY must be a whole number"):
         Settings.from_environment({"MOONBASE_MAX_BODY": text})
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_what_is_no_choice_is_named_with_the_choices(name: str) -> None:
+def test_an_invalid_choice_is_an_error_with_the_choices(name: str) -> None:
     with pytest.raises(ValueError, match=f"^MOONBASE_{name.upper()} must be one of: '"):
         Settings.from_environment({f"MOONBASE_{name.upper()}": "other"})
 
 
 @pytest.mark.parametrize(("text", "strict"), [("yes", True), ("YES", True), ("no", False)])
-def test_a_choice_is_yes_or_no(text: str, strict: bool) -> None:
+def test_a_boolean_is_yes_or_no(text: str, strict: bool) -> None:
     assert Settings.from_environment({"MOONBASE_CONTENTDB_STRICT_NAMES": text}).contentdb_strict_names is strict
 
 
 @pytest.mark.parametrize("text", ["", "true", "1", "yes please"])
-def test_what_is_neither_yes_nor_no_is_named(text: str) -> None:
+def test_an_invalid_boolean_is_an_error_with_the_variable_s_name(text: str) -> None:
     with pytest.raises(ValueError, match=r"^MOONBASE_CONTENTDB_STRICT_NAMES must be yes or no"):
         Settings.from_environment({"MOONBASE_CONTENTDB_STRICT_NAMES": text})
 
@@ -65,11 +65,11 @@ def test_what_is_neither_yes_nor_no_is_named(text: str) -> None:
     ("text", "origins"),
     [("", ()), (" , ,", ()), ("https://a.example", ("https://a.example",)), (" a , b,", ("a", "b"))],
 )
-def test_a_list_is_separated_by_commas(text: str, origins: tuple[str, ...]) -> None:
+def test_a_list_is_comma_separated(text: str, origins: tuple[str, ...]) -> None:
     assert Settings.from_environment({"MOONBASE_HEL_ORIGINS": text}).hel_origins == origins
 
 
-def test_other_variables_are_nobodys_business() -> None:
+def test_other_variables_are_ignored() -> None:
     assert Settings.from_environment({"MOONBASE_DATA": "x", "TABLES": "y", "moonbase_tables": "z"}) == Settings()
 
 
@@ -88,7 +88,7 @@ def test_an_override_lasts_as_long_as_its_block() -> None:
     assert settings.current() is before
 
 
-def test_an_override_ends_with_an_exception_too() -> None:
+def test_an_override_also_ends_with_an_exception() -> None:
     before = settings.current()
     with pytest.raises(ZeroDivisionError), settings.override(max_body=1):
         raise ZeroDivisionError

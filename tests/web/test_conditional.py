@@ -1,4 +1,4 @@
-"""Conditional requests: who has the newest answer gets 304, and nobody else."""
+"""Conditional requests: only clients with a current response get 304."""
 
 import pytest
 
@@ -32,38 +32,38 @@ def ask(method: str = "GET", status: int = 200, **headers: str) -> Response:
     return not_modified(Request(rest_event(method, "/a", headers=named)), answer(status))
 
 
-def test_an_unconditional_request_gets_the_whole_answer() -> None:
+def test_an_unconditional_request_gets_the_whole_response() -> None:
     assert ask() == answer()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("header", [TAG, f"W/{TAG}", f'"other", {TAG}', "*"])
-def test_a_known_etag_gets_304(method: str, header: str) -> None:
+def test_a_matching_etag_gets_304(method: str, header: str) -> None:
     assert ask(method, If_None_Match=header).status == 304
 
 
 @pytest.mark.parametrize("header", ['"other"', TAG.strip('"'), TAG[:-2] + '"'])
-def test_another_etag_gets_the_whole_answer(header: str) -> None:
+def test_another_etag_gets_the_whole_response(header: str) -> None:
     assert ask(If_None_Match=header) == answer()
 
 
 @pytest.mark.parametrize("since", [DATE, LATER])
-def test_what_has_not_changed_since_gets_304(since: str) -> None:
+def test_an_unmodified_response_gets_304(since: str) -> None:
     assert ask(If_Modified_Since=since).status == 304
 
 
 @pytest.mark.parametrize(
     "since", [EARLIER, "yesterday", "", "Sun, 99 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:00:00"]
 )
-def test_an_older_or_broken_date_gets_the_whole_answer(since: str) -> None:
+def test_an_older_or_malformed_date_gets_the_whole_response(since: str) -> None:
     assert ask(If_Modified_Since=since) == answer()
 
 
-def test_the_etag_alone_decides_when_both_are_sent() -> None:
+def test_if_none_match_takes_precedence() -> None:
     assert ask(If_None_Match='"other"', If_Modified_Since=LATER) == answer()
 
 
-def test_304_has_no_body_and_keeps_what_a_cache_needs() -> None:
+def test_304_has_no_body_but_the_headers_for_caches() -> None:
     headers = [
         ("ETag", TAG),
         ("Last-Modified", DATE),
@@ -79,11 +79,11 @@ def test_only_a_200_becomes_304(status: int) -> None:
     assert ask(status=status, If_None_Match=TAG) == answer(status)
 
 
-def test_only_reading_becomes_304() -> None:
+def test_only_get_and_head_become_304() -> None:
     assert ask("POST", If_None_Match=TAG) == answer()
 
 
-def test_an_answer_without_validators_stays() -> None:
+def test_a_response_without_validators_is_unchanged() -> None:
     request = Request(rest_event("GET", "/a", headers={"If-None-Match": "*", "If-Modified-Since": LATER}))
     assert not_modified(request, Response(200, b"now")) == Response(200, b"now")
 

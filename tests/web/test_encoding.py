@@ -1,10 +1,10 @@
-"""Compressed answers."""
+"""Compressed responses."""
 
 import gzip
 
 import pytest
 
-from chalicelib.web.encoding import SMALLEST, Kept, accepts_gzip, encode
+from chalicelib.web.encoding import MIN_SIZE, Kept, accepts_gzip, encode
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -36,23 +36,23 @@ def request(accept: str | None) -> Request:
         ("gzipped", False),
     ],
 )
-def test_who_accepts_gzip(accept: str | None, taken: bool) -> None:
+def test_accept_encoding_is_parsed(accept: str | None, taken: bool) -> None:
     assert accepts_gzip(request(accept)) is taken
 
 
 @pytest.mark.parametrize("kind", [bytes, Kept])
-def test_a_large_text_goes_out_compressed_with_a_tag_of_its_own(kind: type[bytes]) -> None:
-    response = Response(200, kind(b"x" * SMALLEST), [JSON, ("ETag", '"abc"')])
+def test_a_large_text_is_compressed_and_has_its_own_etag(kind: type[bytes]) -> None:
+    response = Response(200, kind(b"x" * MIN_SIZE), [JSON, ("ETag", '"abc"')])
     encode(request("gzip"), response)
-    assert gzip.decompress(response.body) == b"x" * SMALLEST
+    assert gzip.decompress(response.body) == b"x" * MIN_SIZE
     assert response.headers == [JSON, ("ETag", '"abc-gzip"'), ("Vary", "Accept-Encoding"), ("Content-Encoding", "gzip")]
 
 
-def test_who_does_not_accept_it_learns_that_it_varies() -> None:
-    response = Response(200, b"x" * SMALLEST, [JSON, ("ETag", '"abc"')])
+def test_an_uncompressed_response_has_vary() -> None:
+    response = Response(200, b"x" * MIN_SIZE, [JSON, ("ETag", '"abc"')])
     encode(request(None), response)
     assert (response.body, response.headers) == (
-        b"x" * SMALLEST,
+        b"x" * MIN_SIZE,
         [JSON, ("ETag", '"abc"'), ("Vary", "Accept-Encoding")],
     )
 
@@ -60,21 +60,21 @@ def test_who_does_not_accept_it_learns_that_it_varies() -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        Response(200, b"x" * (SMALLEST - 1), [JSON]),
-        Response(200, b"x" * SMALLEST, [("Content-Type", "image/png")]),
-        Response(200, b"x" * SMALLEST),
-        Response(200, b"x" * SMALLEST, [JSON, ("Content-Encoding", "br")]),
+        Response(200, b"x" * (MIN_SIZE - 1), [JSON]),
+        Response(200, b"x" * MIN_SIZE, [("Content-Type", "image/png")]),
+        Response(200, b"x" * MIN_SIZE),
+        Response(200, b"x" * MIN_SIZE, [JSON, ("Content-Encoding", "br")]),
         Response(204, b"", [JSON]),
     ],
 )
-def test_what_is_small_or_compressed_already_stays_as_it_is(response: Response) -> None:
+def test_small_and_compressed_responses_are_unchanged(response: Response) -> None:
     body, headers = response.body, [*response.headers]
     encode(request("gzip"), response)
     assert (response.body, response.headers) == (body, headers)
 
 
-def test_kept_bytes_are_compressed_and_tagged_once() -> None:
-    kept = Kept(b"x" * SMALLEST)
+def test_a_shared_body_is_compressed_and_tagged_once() -> None:
+    kept = Kept(b"x" * MIN_SIZE)
     assert kept.gzipped is kept.gzipped
     assert kept.etag is kept.etag
-    assert kept.etag == Kept(b"x" * SMALLEST).etag != Kept(b"y").etag
+    assert kept.etag == Kept(b"x" * MIN_SIZE).etag != Kept(b"y").etag

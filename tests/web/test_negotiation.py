@@ -1,4 +1,4 @@
-"""What a client would rather have."""
+"""Content negotiation headers."""
 
 import pytest
 
@@ -22,5 +22,5 @@ def test_the_qualities_of_a_header(header: str, found: dict[str, float]) -> None
     assert offers(header) == found
 
 
-def test_the_end_of_an_immense_header_does_not_count() -> None:
+def test_the_end_of_a_very_long_header_is_ignored() -> None:
     assert "text/html" not in offers("a," * 100_000 + "text/html")

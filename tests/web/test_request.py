@@ -1,4 +1,4 @@
-"""Requests: the same from API Gateway's events and from those of `chalice local`."""
+"""Requests from API Gateway's events and from those of `chalice local`."""
 
 import base64
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Event = Callable[..., dict[str, Any]]
 
 @both
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_the_method_is_told(event: Event, method: str) -> None:
+def test_a_request_has_its_method(event: Event, method: str) -> None:
     assert Request(event(method, "/a")).method == method
 
 
@@ -54,12 +54,12 @@ def test_a_path_is_split_first_and_decoded_once(event: Event, path: str, segment
     assert Request(event("GET", path)).segments == segments
 
 
-def test_the_stage_is_no_segment() -> None:
+def test_the_stage_is_not_a_segment() -> None:
     assert Request(rest_event("GET", "/a/b", stage="prod")).segments == ("a", "b")
 
 
 @both
-def test_a_repeated_query_key_keeps_all_values_in_order(event: Event) -> None:
+def test_a_repeated_query_parameter_has_all_values_in_order(event: Event) -> None:
     request = Request(event("GET", "/", query={"tag": ["b", "a", "b"], "q": [""]}))
     assert (request.query, request.argument("tag"), request.argument("q"), request.argument("x")) == (
         {"tag": ["b", "a", "b"], "q": [""]},
@@ -75,7 +75,7 @@ def test_no_query_is_an_empty_one(event: Event) -> None:
 
 
 @pytest.mark.parametrize("single", [None, {}, {"a": "1"}])
-def test_an_event_with_single_values_only_will_do(single: dict[str, str] | None) -> None:
+def test_an_event_can_have_single_values_only(single: dict[str, str] | None) -> None:
     event = rest_event("GET", "/")
     del event["multiValueQueryStringParameters"]
     event["queryStringParameters"] = single
@@ -83,18 +83,18 @@ def test_an_event_with_single_values_only_will_do(single: dict[str, str] | None)
 
 
 @both
-def test_a_query_key_without_values_has_no_first_one(event: Event) -> None:
+def test_a_query_parameter_without_values_is_none(event: Event) -> None:
     assert Request(event("GET", "/", query={"a": []})).argument("a") is None
 
 
 @both
-def test_headers_are_told_by_lower_case_name(event: Event) -> None:
+def test_headers_have_names_in_lower_case(event: Event) -> None:
     headers = Request(event("GET", "/", headers={"X-Tfa-Token": "Abc"})).headers
     assert headers["x-tfa-token"] == "Abc"
 
 
 @pytest.mark.parametrize("headers", [None, {}])
-def test_a_request_may_have_no_headers(headers: dict[str, str] | None) -> None:
+def test_a_request_can_have_no_headers(headers: dict[str, str] | None) -> None:
     request = Request({**rest_event("GET", "/a"), "headers": headers})
     assert (request.headers, request.user_agent, request.bearer, request.cookies, request.form.fields) == (
         {},
@@ -108,7 +108,7 @@ def test_a_request_may_have_no_headers(headers: dict[str, str] | None) -> None:
 
 @both
 @pytest.mark.parametrize("body", [b"plain", bytes(range(256)), "ü".encode(), b'{"a": 1}'])
-def test_the_body_is_bytes_as_they_were_sent(event: Event, body: bytes) -> None:
+def test_the_body_has_the_sent_bytes(event: Event, body: bytes) -> None:
     assert Request(event("POST", "/", body=body)).body == body
 
 
@@ -128,19 +128,19 @@ def test_a_binary_body_of_chalice_local_is_decoded() -> None:
 
 @both
 @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain", "application/x-www-form-urlencoded"])
-def test_json_is_read_whatever_the_content_type(event: Event, content_type: str | None) -> None:
+def test_json_is_parsed_with_any_content_type(event: Event, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     assert Request(event("POST", "/", headers=headers, body=b'{"a": [1, null]}')).json == {"a": [1, None]}
 
 
 @both
-def test_a_form_is_read_by_its_content_type(event: Event) -> None:
+def test_a_form_is_parsed_by_its_content_type(event: Event) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert Request(event("POST", "/", headers=headers, body=b"a=1&a=2")).form.fields == {"a": ["1", "2"]}
 
 
 @both
-def test_what_is_no_json_is_invalid(event: Event) -> None:
+def test_malformed_json_is_invalid(event: Event) -> None:
     with pytest.raises(Invalid):
         _ = Request(event("POST", "/")).json
 
@@ -159,7 +159,7 @@ def test_what_is_no_json_is_invalid(event: Event) -> None:
         ("Bearer a b", "a b"),
     ],
 )
-def test_a_bearer_token_is_told_by_its_scheme(header: str, token: str | None) -> None:
+def test_a_bearer_token_is_recognized_by_its_scheme(header: str, token: str | None) -> None:
     assert Request(rest_event("GET", "/", headers={"Authorization": header})).bearer == token
 
 
@@ -177,7 +177,7 @@ def test_a_bearer_token_is_told_by_its_scheme(header: str, token: str | None) ->
         ("ünï=ö; session=abc", {"ünï": "ö", "session": "abc"}),
     ],
 )
-def test_an_odd_cookie_does_not_cost_the_others(header: str, cookies: dict[str, str]) -> None:
+def test_a_malformed_cookie_does_not_affect_others(header: str, cookies: dict[str, str]) -> None:
     assert Request(rest_event("GET", "/", headers={"Cookie": header})).cookies == cookies
 
 
@@ -195,32 +195,32 @@ def test_an_odd_cookie_does_not_cost_the_others(header: str, cookies: dict[str, 
         ("/prod/x", "/prod/x", ""),
     ],
 )
-def test_the_base_url_has_the_stage_only_where_the_host_is_api_gateways(path: str, full: str, prefix: str) -> None:
+def test_the_base_url_has_the_stage_only_on_api_gateway_s_host(path: str, full: str, prefix: str) -> None:
     event = rest_event("GET", path)
     event["requestContext"]["path"] = full
     assert Request(event).base_url == f"https://api.test{prefix}"
 
 
-def test_the_base_url_has_the_scheme_that_the_client_used() -> None:
+def test_the_base_url_has_the_client_s_scheme() -> None:
     for scheme, secure in (("http", False), ("https", True)):
         request = Request(rest_event("GET", "/a", headers={"X-Forwarded-Proto": scheme}))
         assert (request.base_url, request.secure) == (f"{scheme}://api.test", secure)
 
 
-def test_the_base_url_of_chalice_local_is_plain() -> None:
+def test_the_base_url_of_chalice_local_has_no_stage() -> None:
     request = Request(local_event("GET", "/a"))
     assert (request.base_url, request.secure) == ("http://localhost:8000", False)
 
 
 @pytest.mark.parametrize("configured", ["https://rocks.example", "https://rocks.example/", "https://rocks.example/lua"])
-def test_a_configured_base_url_goes_before_all(configured: str) -> None:
+def test_a_configured_base_url_takes_precedence(configured: str) -> None:
     with settings.override(base_url=configured):
         request = Request(rest_event("GET", "/a", stage="prod"))
         assert (request.base_url, request.secure) == (configured.rstrip("/"), True)
 
 
 @given(st.text(), st.text(), st.binary())
-def test_no_path_header_or_body_breaks_a_request(path: str, header: str, body: bytes) -> None:
+def test_any_path_header_and_body_can_be_read(path: str, header: str, body: bytes) -> None:
     names = ("Cookie", "Authorization", "Content-Type", "Host", "X-Forwarded-Proto")
     request = Request(rest_event("POST", f"/{path}", headers=dict.fromkeys(names, header), body=body))
     assert request.body == body
@@ -231,7 +231,7 @@ def test_no_path_header_or_body_breaks_a_request(path: str, header: str, body: b
 
 
 @both
-def test_the_client_address_is_what_the_gateway_saw(event: Event) -> None:
+def test_the_client_address_comes_from_the_gateway(event: Event) -> None:
     made = event("GET", "/a", headers={"X-Forwarded-For": "203.0.113.9"})
     made["requestContext"]["identity"] = {"sourceIp": "192.0.2.7"}
     assert Request(made).client_address == "192.0.2.7"
@@ -245,7 +245,7 @@ def test_a_client_without_an_address_has_an_empty_one(event: Event) -> None:
 
 
 @both
-def test_a_request_has_the_gateway_s_id_or_one_of_its_own(event: Event) -> None:
+def test_a_request_has_the_gateway_s_id_or_a_random_one(event: Event) -> None:
     made = event("GET", "/a")
     made["requestContext"]["requestId"] = "abc-123"
     assert Request(made).id == "abc-123"
