@@ -1,1 +1,1 @@
-"""The one-machine runtime: what stands in for AWS when there is none."""
+"""The one-machine runtime, which replaces the services of AWS."""

@@ -1,1 +1,1 @@
-"""What every service stands on: accounts, credentials, bytes, lists and jobs. Knows no HTTP."""
+"""The base of all services: accounts, credentials, blobs, catalogues and jobs, without HTTP."""

@@ -1,4 +1,4 @@
-"""Events as API Gateway documents them for a REST API's Lambda proxy integration, and as `chalice local` makes them."""
+"""Events of API Gateway's REST APIs with Lambda proxy integration, as documented, and events of `chalice local`."""
 
 import base64
 import json
@@ -29,9 +29,9 @@ def rest_event(
     resource: str = "/{proxy+}",
     params: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What API Gateway sends: a body in base64, null for what is not there, parameters decoded, the path as it came.
+    """Return an event of API Gateway: base64 body, null for missing values, decoded parameters, raw path.
 
-    With a `stage` the client called the API's own host name, where the stage leads the path; else a custom domain.
+    With a `stage` the client called API Gateway's own host name, where paths start with it; otherwise a custom domain.
     """
     event = sample("rest-execute-api" if stage else "rest-custom-domain")
     added = {name: value for name, value in event["headers"].items() if name.startswith("X-")}
@@ -69,7 +69,7 @@ def local_event(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
 ) -> dict[str, Any]:
-    """What `chalice local` makes: no path or method on top, header names in lower case, the body as bytes."""
+    """Return an event of `chalice local`: no path or method at the top level, lower-case header names, bytes body."""
     return {
         "requestContext": {
             "httpMethod": method,
@@ -86,7 +86,7 @@ def local_event(
 
 
 class Resources:
-    """An API's tree of resources, by which API Gateway finds what a request is for."""
+    """An API's tree of resources, which API Gateway searches for each request."""
 
     def __init__(self, routes: Mapping[str, Collection[str]]) -> None:
         """`routes` are the methods of each declared path."""
@@ -102,10 +102,10 @@ class Resources:
                 self._fixed.add(above)
 
     def find(self, method: str, path: str) -> tuple[str, dict[str, str]]:
-        """The resource, and the parameters that it takes from the path.
+        """Return the resource and the path parameters.
 
-        A fixed name goes before the variable one, and there is no way back. What fits nowhere, by its path or by its
-        method, goes to the root's `{proxy+}`.
+        A fixed segment takes precedence over the variable one, without backtracking. A request without a resource for
+        its path and method goes to the root's `{proxy+}`.
         """
         resource, params = "", dict[str, str]()
         for segment in path.strip("/").split("/"):
