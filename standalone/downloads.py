@@ -80,7 +80,7 @@ class Downloads:
 
 
 def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
-    """Return the reply to a request for a link, and the open file and the part to send; None for a reply without body."""
+    """Return the reply to a request for a link, the open file and the part to send; the file is None without a body."""
     method = scope["method"]
     if method not in ("GET", "HEAD"):
         return error(method, HTTPStatus.METHOD_NOT_ALLOWED, ROUTE, [(b"allow", b"GET, HEAD")]), None, None

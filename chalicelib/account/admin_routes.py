@@ -10,7 +10,7 @@ from chalicelib.web.response import Response
 _MEMBER = "/members/{username}"
 
 
-@api("GET", "/members", auth=auth.manager, takes=shapes.PAGE, gives=shapes.MEMBERS)
+@api("GET", "/members", auth.MANAGER, takes=shapes.PAGE, gives=shapes.MEMBERS)
 def list_members(request: Request, caller: Caller) -> Response:
     """All accounts, oldest first."""
     asked = wire.read_query(request, shapes.PAGE)
@@ -18,34 +18,34 @@ def list_members(request: Request, caller: Caller) -> Response:
     return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
 
 
-@api("GET", _MEMBER, auth=auth.manager, gives=shapes.MEMBER)
+@api("GET", _MEMBER, auth.MANAGER, gives=shapes.MEMBER)
 def get_member(request: Request, caller: Caller) -> Response:
     """An account."""
     return wire.render(wire.member(caller, accounts.named(request.params["username"])))
 
 
-@api("PATCH", _MEMBER, auth=auth.manager, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
+@api("PATCH", _MEMBER, auth.MANAGER, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
 def change_member(request: Request, caller: Caller) -> Response:
     """Change an account's rank, suspend or restore it, open LuaDNS' API to it or close it."""
     changed = members.change(caller, request.params["username"], **wire.read(request, shapes.MEMBER_CHANGES))
     return wire.render(wire.member(caller, changed))
 
 
-@api("DELETE", f"{_MEMBER}/sessions", auth=auth.manager, status=204)
+@api("DELETE", f"{_MEMBER}/sessions", auth.MANAGER, status=204)
 def end_sessions_of_member(request: Request, caller: Caller) -> Response:
     """Log somebody out everywhere."""
     members.end_sessions(caller, request.params["username"])
     return wire.render_nothing()
 
 
-@api("DELETE", f"{_MEMBER}/two-factor", auth=auth.administrator, status=204)
+@api("DELETE", f"{_MEMBER}/two-factor", auth.ADMINISTRATOR, status=204)
 def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
     """Turn somebody's second factor off, who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
     return wire.render_nothing()
 
 
-@api("GET", "/invitations", auth=auth.administrator, takes=shapes.PAGE, gives=shapes.INVITATIONS)
+@api("GET", "/invitations", auth.ADMINISTRATOR, takes=shapes.PAGE, gives=shapes.INVITATIONS)
 def list_invitations(request: Request, caller: Caller) -> Response:
     """All invitations, oldest first; those that are over for 30 days are gone."""
     asked = wire.read_query(request, shapes.PAGE)
@@ -56,7 +56,7 @@ def list_invitations(request: Request, caller: Caller) -> Response:
 @api(
     "POST",
     "/invitations",
-    auth=auth.administrator,
+    auth.ADMINISTRATOR,
     takes=shapes.NEW_INVITATION,
     gives=shapes.INVITATION_MADE,
     status=201,
@@ -67,7 +67,7 @@ def invite(request: Request, caller: Caller) -> Response:
     return wire.render({**wire.invitation(made), "invitation": secret}, 201)
 
 
-@api("DELETE", "/invitations/{id}", auth=auth.administrator, status=204)
+@api("DELETE", "/invitations/{id}", auth.ADMINISTRATOR, status=204)
 def revoke_invitation(request: Request, caller: Caller) -> Response:
     """Revoke an invitation that nobody has used."""
     invitations.revoke(wire.read_id(request), caller)

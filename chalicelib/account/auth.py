@@ -5,6 +5,7 @@ from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Forbidden, Unauthenticated
 from chalicelib.web.request import Request
+from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 
 def visitor(request: Request) -> None:
@@ -39,23 +40,6 @@ def member(request: Request) -> Caller:
     return _identify(secret)
 
 
-def manager(request: Request) -> Caller:
-    """An administrator or a moderator. Raises as `member`, and Forbidden."""
-    return _ranked(request, "ADMIN", "MODERATOR")
-
-
-def administrator(request: Request) -> Caller:
-    """An administrator. Raises as `member`, and Forbidden."""
-    return _ranked(request, "ADMIN")
-
-
-def _ranked(request: Request, *ranks: str) -> Caller:
-    caller = member(request)
-    if caller.account.rank not in ranks:
-        raise Forbidden("This is for administrators.")
-    return caller
-
-
 def _identify(secret: str) -> Caller:
     try:
         return credentials.identify(secret, credentials.SESSION)
@@ -65,3 +49,23 @@ def _identify(secret: str) -> Caller:
 
 def _nobody(message: str) -> CoreError:
     return Unauthenticated(message, challenge="Bearer")
+
+
+def _ranked(*ranks: str) -> Permission:
+    def check(request: Request, caller: Caller | None) -> None:
+        if caller is None or caller.account.rank not in ranks:
+            raise Forbidden("This is for administrators.")
+
+    return Permission(" or ".join(ranks), check)
+
+
+SESSION = Scheme("session", member)
+VISITOR = Scheme("anonymous, from this site", visitor, anonymous=True)
+
+MANAGER = _ranked("ADMIN", "MODERATOR")
+ADMINISTRATOR = _ranked("ADMIN")
+
+# All of these are in the body.
+PASSWORD = SecondFactor("password")
+PROOF = SecondFactor("password and code")
+CODE = SecondFactor("code")

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
-from chalicelib.account import auth, csrf, shapes
+from chalicelib.account import csrf, shapes
 from chalicelib.account.service import Operation, operations
 
 _ABOUT = """\
@@ -54,7 +54,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    if operation.auth is auth.visitor:
+    if operation.credential.anonymous:
         return []
     by_cookie: dict[str, list[str]] = {"cookie": []}
     if operation.method not in csrf.SAFE_METHODS:

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.account import wire
+from chalicelib.account.auth import SESSION
 from chalicelib.account.shapes import Shape
-from chalicelib.web.routing import Handler
+from chalicelib.web.route import Handler, Permission, Requirements, Scheme, SecondFactor
 from chalicelib.web.service import Service
 
 API = "/account/api"
-LARGEST_BODY = 64 * 1024
 
 service = Service("account", wire.render_error, wire.finish)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path: the body or query that it takes, what it gives with which status, who authenticates."""
+    """A method of a path: the body or query that it takes, what it gives with which status, the credential."""
 
     method: str
     path: str
     handler: Handler
-    auth: Callable[..., Any]
+    credential: Scheme
     takes: Shape | None = None
     gives: Shape | None = None
     status: int = 200
@@ -32,14 +32,27 @@ class Operation:
 operations: list[Operation] = []
 
 
-def api(method: str, path: str, *, scope: str | None = None, **told: Any) -> Callable[[Handler], Handler]:
-    """Declare that the decorated handler answers `method` on `path` below the API; `told`: Operation's other fields."""
+def api(
+    method: str,
+    path: str,
+    permission: Permission | None = None,
+    *,
+    credential: Scheme = SESSION,
+    scope: str | None = None,
+    second_factor: SecondFactor | None = None,
+    **described: Any,
+) -> Callable[[Handler], Handler]:
+    """Declare that the decorated handler answers `method` on `path` below the API; `described`: fields of Operation."""
+    requirements: Requirements = {}
+    if permission:
+        requirements["permission"] = permission
+    if second_factor:
+        requirements["second_factor"] = second_factor
+    if not credential.anonymous and method != "GET":
+        requirements["scope"] = scope or "write"
 
     def declare(handler: Handler) -> Handler:
-        operation = Operation(method, API + path, handler, **told)
-        operations.append(operation)
-        needed = scope or ("read" if method == "GET" else "write")
-        asked = {"auth": operation.auth, "scope": needed, "limit": lambda: LARGEST_BODY}
-        return service.route(method, operation.path, **asked)(handler)
+        operations.append(Operation(method, API + path, handler, credential, **described))
+        return service.route(method, API + path, credential, **requirements)(handler)
 
     return declare

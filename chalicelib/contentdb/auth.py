@@ -2,12 +2,14 @@
 
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.permissions import Action
 from chalicelib.core import credentials
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
 from chalicelib.web.request import Request
+from chalicelib.web.route import Permission, Scheme
 
 SERVICE = "contentdb"
 _SHORTEST = 10
@@ -45,3 +47,13 @@ def for_package(request: Request) -> Caller:
     """Who calls for the package in the path. That there is one is found out first, as upstream does."""
     registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
     return somebody(request)
+
+
+def may(action: Action) -> Permission:
+    """A permission of ContentDB's on the package in the path, see store/permissions.py."""
+    return Permission(f"package: {action.name.lower().replace('_', ' ')}")
+
+
+TOKEN = Scheme("token", somebody)
+TOKEN_OR_NONE = Scheme("token or none", anyone)
+PACKAGE_TOKEN = Scheme("token", for_package)

@@ -1,5 +1,7 @@
 """ContentDB's HTTP API, in the order of its own API page; what is ours stands at the end of each section."""
 
+from collections.abc import Callable
+
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.browse import lists
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
@@ -7,6 +9,7 @@ from chalicelib.contentdb.packages import registry, schema, shapes, states
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.permissions import Action
 from chalicelib.contentdb.topics import forum
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
@@ -14,20 +17,27 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, OWN, SMALL, Handler, Permission, Size
 
 PACKAGE = "/api/packages/{author}/{name}"
+LARGEST_PACKAGE = 1024 * 1024  # bytes: a description of 50,000 characters, escaped in JSON
+
+
+def _change(method: str, path: str, action: Action, body: Size = SMALL) -> Callable[[Handler], Handler]:
+    """Declare a handler that changes the package in the path."""
+    return service.route(method, path, auth.PACKAGE_TOKEN, scope="package:", permission=auth.may(action), body=body)
 
 
 # Authentication
 
 
-@service.route("GET", "/api/whoami", auth=auth.anyone, scope="read")
+@service.route("GET", "/api/whoami", auth.TOKEN_OR_NONE, permission=OWN)
 def whoami(request: Request, caller: Caller | None) -> Response:
     """Who the token belongs to."""
     return wire.render({"is_authenticated": caller is not None, "username": caller and caller.account.username})
 
 
-@service.route("DELETE", "/api/delete-token", auth=auth.anyone, scope="read")
+@service.route("DELETE", "/api/delete-token", auth.TOKEN_OR_NONE, scope="read", permission=OWN)
 def delete_token(request: Request, caller: Caller | None) -> Response:
     """Deletes the currently used token."""
     if caller is None:
@@ -39,7 +49,7 @@ def delete_token(request: Request, caller: Caller | None) -> Response:
 # Packages
 
 
-@service.route("GET", "/api/packages")
+@service.route("GET", "/api/packages", ANONYMOUS)
 def list_packages(request: Request) -> Response:
     """List."""
     snapshot = index.catalogue.snapshot()
@@ -47,14 +57,14 @@ def list_packages(request: Request) -> Response:
     return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
 
 
-@service.route("GET", PACKAGE)
+@service.route("GET", PACKAGE, ANONYMOUS)
 def read_package(request: Request) -> Response:
     """Read."""
     snapshot, package = _package(request)
     return wire.render(_full(request, snapshot, package), headers=[wire.VARY_LANGUAGE])
 
 
-@service.route("PUT", PACKAGE, auth=auth.for_package, scope="package:")
+@_change("PUT", PACKAGE, Action.EDIT, body=LARGEST_PACKAGE)
 def edit_package(request: Request, caller: Caller) -> Response:
     """Update."""
     author, name = request.params["author"], request.params["name"]
@@ -64,7 +74,7 @@ def edit_package(request: Request, caller: Caller) -> Response:
     return wire.render_success(package=_full(request, snapshot, package), was_modified=modified)
 
 
-@service.route("GET", f"{PACKAGE}/dependencies")
+@service.route("GET", f"{PACKAGE}/dependencies", ANONYMOUS)
 def package_dependencies(request: Request) -> Response:
     """Dependencies, with suggested candidates."""
     snapshot, package = _package(request)
@@ -72,13 +82,20 @@ def package_dependencies(request: Request) -> Response:
     return wire.render_kept(request, lists.dependencies_of(snapshot, package, only_hard=only_hard), 300)
 
 
-@service.route("GET", "/api/dependencies")
+@service.route("GET", "/api/dependencies", ANONYMOUS)
 def all_dependencies(request: Request) -> Response:
     """Provides and raw dependencies for all packages."""
     return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.snapshot()), 300)
 
 
-@service.route("POST", PACKAGE, auth=auth.somebody, scope="package:")
+@service.route(
+    "POST",
+    PACKAGE,
+    auth.TOKEN,
+    scope="package:",
+    permission=Permission("the author in the path, or editor"),
+    body=LARGEST_PACKAGE,
+)
 def create_package(request: Request, caller: Caller) -> Response:
     """Make a draft."""
     author, name = request.params["author"], request.params["name"]
@@ -87,43 +104,43 @@ def create_package(request: Request, caller: Caller) -> Response:
     return wire.render_success(package=_full(request, snapshot, registry.get(snapshot, author, name)))
 
 
-@service.route("DELETE", PACKAGE, auth=auth.for_package, scope="package:")
+@_change("DELETE", PACKAGE, Action.DELETE)
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete; it can be restored."""
     return _step("delete", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/submit", auth=auth.for_package, scope="package:")
+@_change("POST", f"{PACKAGE}/submit", Action.EDIT)
 def submit_package(request: Request, caller: Caller) -> Response:
     """Ask for approval."""
     return _step("submit", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/approve", auth=auth.for_package, scope="package:")
+@_change("POST", f"{PACKAGE}/approve", Action.APPROVE)
 def approve_package(request: Request, caller: Caller) -> Response:
     """Let lists show it."""
     return _step("approve", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/request-changes", auth=auth.for_package, scope="package:")
+@_change("POST", f"{PACKAGE}/request-changes", Action.APPROVE)
 def request_changes(request: Request, caller: Caller) -> Response:
     """Send it back to its author."""
     return _step("request-changes", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/unapprove", auth=auth.for_package, scope="package:")
+@_change("POST", f"{PACKAGE}/unapprove", Action.UNAPPROVE)
 def unapprove_package(request: Request, caller: Caller) -> Response:
     """Make it a draft again."""
     return _step("unapprove", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/restore", auth=auth.somebody, scope="package:")
+@service.route("POST", f"{PACKAGE}/restore", auth.TOKEN, scope="package:", permission=auth.may(Action.DELETE))
 def restore_package(request: Request, caller: Caller) -> Response:
     """Bring it back after a deletion."""
     return _step("restore", request, caller)
 
 
-@service.route("PUT", f"{PACKAGE}/maintainers", auth=auth.for_package, scope="package:")
+@_change("PUT", f"{PACKAGE}/maintainers", Action.EDIT_MAINTAINERS)
 def set_maintainers(request: Request, caller: Caller) -> Response:
     """Say who looks after it beside its author: an array of usernames."""
     author, name = request.params["author"], request.params["name"]
@@ -131,7 +148,7 @@ def set_maintainers(request: Request, caller: Caller) -> Response:
     return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
 
 
-@service.route("PUT", f"{PACKAGE}/aliases", auth=auth.for_package, scope="package:")
+@_change("PUT", f"{PACKAGE}/aliases", Action.EDIT_ALIASES)
 def set_aliases(request: Request, caller: Caller) -> Response:
     """Say under which other names it is found: an array of `author/name`."""
     author, name = request.params["author"], request.params["name"]
@@ -142,7 +159,7 @@ def set_aliases(request: Request, caller: Caller) -> Response:
 # Releases
 
 
-@service.route("GET", "/api/updates")
+@service.route("GET", "/api/updates", ANONYMOUS)
 def updates(request: Request) -> Response:
     """Look-up table."""
     return wire.render_kept(request, lists.updates(request, index.catalogue.snapshot()), 300)
@@ -151,7 +168,7 @@ def updates(request: Request) -> Response:
 # Topics
 
 
-@service.route("GET", "/api/topics")
+@service.route("GET", "/api/topics", ANONYMOUS)
 def all_topics(request: Request) -> Response:
     """Topics of the forum; supports topic queries."""
     return wire.render_kept(request, forum.listed(request, index.catalogue.snapshot()), 300)
@@ -160,25 +177,25 @@ def all_topics(request: Request) -> Response:
 # Types
 
 
-@service.route("GET", "/api/tags")
+@service.route("GET", "/api/tags", ANONYMOUS)
 def tags(request: Request) -> Response:
     """View."""
     return _rows("tags", 3600)
 
 
-@service.route("GET", "/api/content_warnings")
+@service.route("GET", "/api/content_warnings", ANONYMOUS)
 def content_warnings(request: Request) -> Response:
     """View."""
     return _rows("content_warnings", 3600)
 
 
-@service.route("GET", "/api/licenses")
+@service.route("GET", "/api/licenses", ANONYMOUS)
 def licenses(request: Request) -> Response:
     """View."""
     return _rows("licenses", 3600)
 
 
-@service.route("GET", "/api/minetest_versions")
+@service.route("GET", "/api/minetest_versions", ANONYMOUS)
 def minetest_versions(request: Request) -> Response:
     """View; the one that `protocol_version` and `engine_version` mean, when they are there."""
     snapshot = index.catalogue.snapshot()
@@ -190,7 +207,7 @@ def minetest_versions(request: Request) -> Response:
     raise NotFound("No releases found")
 
 
-@service.route("GET", "/api/languages")
+@service.route("GET", "/api/languages", ANONYMOUS)
 def all_languages(request: Request) -> Response:
     """View."""
     return _rows("languages", None)
@@ -199,19 +216,19 @@ def all_languages(request: Request) -> Response:
 # Misc
 
 
-@service.route("GET", "/api/homepage")
+@service.route("GET", "/api/homepage", ANONYMOUS)
 def homepage(request: Request) -> Response:
     """Get contents of homepage."""
     return wire.render_kept(request, lists.homepage(request, index.catalogue.snapshot()), 300)
 
 
-@service.route("GET", "/api/uploads")
+@service.route("GET", "/api/uploads", ANONYMOUS)
 def uploads(request: Request) -> Response:
     """Beyond the page: the files of releases and screenshots."""
     return wire.render_kept(request, lists.uploads(index.catalogue.snapshot()), 300)
 
 
-@service.route("GET", "/api/cdb_schema")
+@service.route("GET", "/api/cdb_schema", ANONYMOUS)
 def cdb_schema(request: Request) -> Response:
     """JSON Schema of .cdb.json."""
     return wire.render(schema.cdb_schema(index.catalogue.snapshot()), headers=[wire.cache_for(3600)])

@@ -1,13 +1,13 @@
 """Hel's credentials, the cookie of a session or a key, to a caller; and who may do what (ACE)."""
 
 import logging
-from collections.abc import Callable
 
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
+from chalicelib.web.route import Permission, Scheme
 
 COOKIE = "auth_tkt"
 _log = logging.getLogger(__name__)
@@ -26,46 +26,52 @@ def anyone(request: Request) -> Caller | None:
     return _identify(request.bearer, "hel") if request.bearer else session(request)
 
 
-def member(permission: str) -> Callable[[Request], Caller]:
-    """Who is known and not banned; raises Forbidden in the words of Hel's permission check for `permission`."""
+def member(permission: str, relation: str = "any user") -> Permission:
+    """Callers who are known and not banned; others get the words of Hel's permission check for `permission`.
 
-    def authenticate(request: Request) -> Caller:
-        caller = request.caller = anyone(request)
-        if caller is None or caller.account.rank == "BANNED":
+    `relation` says what else the rules require of them.
+    """
+
+    def check(request: Request, caller: Caller | None) -> None:
+        _require_member(permission, caller)
+
+    return Permission(f"{permission}: {relation}", check)
+
+
+def admin(permission: str) -> Permission:
+    """Administrators with a session: no key changes the permissions of users."""
+
+    def check(request: Request, caller: Caller | None) -> None:
+        member = _require_member(permission, caller)
+        if not is_admin(member):
             raise refusal(permission)
-        return caller
+        _require_session(member)
 
-    return authenticate
+    return Permission(f"{permission}: admin", check)
 
 
-def admin(permission: str) -> Callable[[Request], Caller]:
-    """An administrator who has logged in: no key changes who may do what."""
+def user(permission: str) -> Permission:
+    """The user in the path, or an administrator; with a session, to change something."""
 
-    def authenticate(request: Request) -> Caller:
-        caller = member(permission)(request)
-        if not is_admin(caller):
+    def check(request: Request, caller: Caller | None) -> None:
+        member = _require_member(permission, caller)
+        if member.account.username.lower() != request.params["nick"].lower() and not is_admin(member):
             raise refusal(permission)
-        return _with_session(caller)
+        if request.method not in ("GET", "HEAD"):
+            _require_session(member)
 
-    return authenticate
-
-
-def user(permission: str) -> Callable[[Request], Caller]:
-    """The user whom the path names, or an administrator; to change something, who has logged in."""
-
-    def authenticate(request: Request) -> Caller:
-        caller = member(permission)(request)
-        if caller.account.username.lower() != request.params["nick"].lower() and not is_admin(caller):
-            raise refusal(permission)
-        return caller if request.method in ("GET", "HEAD") else _with_session(caller)
-
-    return authenticate
+    return Permission(f"{permission}: the user in the path, or admin", check)
 
 
-def user_or_visitor(permission: str) -> Callable[[Request], Caller | None]:
-    """As `user`; nobody in particular for a browser, whose page shows only what is public."""
-    authenticate = user(permission)
-    return lambda request: None if wants_html(request) else authenticate(request)
+def user_or_browser(permission: str) -> Permission:
+    """As `user`; also browsers, whose page shows only what is public."""
+    required = user(permission)
+
+    def check(request: Request, caller: Caller | None) -> None:
+        if required.check and not wants_html(request):
+            required.check(request, caller)
+
+    return Permission(f"{required.name}; browsers get the public page", check)
 
 
 def is_admin(caller: Caller) -> bool:
@@ -101,7 +107,21 @@ def _identify(secret: str | None, service: str) -> Caller | None:
         return None
 
 
-def _with_session(caller: Caller) -> Caller:
+def _require_member(permission: str, caller: Caller | None) -> Caller:
+    if caller is None or caller.account.rank == "BANNED":
+        raise refusal(permission)
+    return caller
+
+
+def _require_session(caller: Caller) -> None:
     if caller.credential.service != credentials.SESSION:
         raise Forbidden("A key may not change users: log in.")
-    return caller
+
+
+def _anyone_but_browsers(request: Request) -> Caller | None:
+    return None if wants_html(request) else anyone(request)
+
+
+SESSION = Scheme("session or none", session)
+ANYONE = Scheme("key, session or none", anyone)
+ANYONE_BUT_BROWSERS = Scheme("key, session or none", _anyone_but_browsers)

@@ -12,25 +12,24 @@ from chalicelib.hel.pages import users as user_pages
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import Handler
+from chalicelib.web.route import ANONYMOUS, ANY, OWN, SMALL, Handler
 from chalicelib.web.service import Service
 
 service = Service("hel", wire.render_error, cors.finish)
-LARGEST_FORM = 64 * 1024
 
 
-def _any_method(path: str, **asked: Any) -> Callable[[Handler], Handler]:
+def _any_method(path: str, **requirements: Any) -> Callable[[Handler], Handler]:
     """Declare a handler for every method, as Hel has it."""
 
     def declare(handler: Handler) -> Handler:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            service.route(method, path, **asked)(handler)
+            service.route(method, path, **requirements)(handler)
         return handler
 
     return declare
 
 
-@service.route("GET", "/packages", auth=auth.anyone, scope="read")
+@service.route("GET", "/packages", auth.ANYONE, permission=ANY)
 def get_packages(request: Request, caller: Caller | None) -> Response:
     """Package list, and package search."""
     asked = search.parse(request.query)
@@ -39,7 +38,12 @@ def get_packages(request: Request, caller: Caller | None) -> Response:
 
 
 @service.route(
-    "POST", "/packages", auth=auth.member("create_package"), scope="package:", limit=lambda: packages.LARGEST
+    "POST",
+    "/packages",
+    auth.ANYONE,
+    scope="package:",
+    permission=auth.member("create_package"),
+    body=packages.LARGEST,
 )
 def create_package(request: Request, caller: Caller) -> Response:
     """Create a package."""
@@ -47,14 +51,19 @@ def create_package(request: Request, caller: Caller) -> Response:
     return wire.render_created(request, warnings)
 
 
-@service.route("GET", "/packages/{owner}", auth=auth.anyone, scope="read")
+@service.route("GET", "/packages/{owner}", auth.ANYONE, permission=ANY)
 def get_package(request: Request, caller: Caller | None) -> Response:
     """A package. In the path it is called its owner, for what lies below is an author's with another service."""
     return wire.render_package(request, *packages.get(request.params["owner"]))
 
 
 @service.route(
-    "PATCH", "/packages/{owner}", auth=auth.member("update_package"), scope="package:", limit=lambda: packages.LARGEST
+    "PATCH",
+    "/packages/{owner}",
+    auth.ANYONE,
+    scope="package:",
+    permission=auth.member("update_package", "owner of the package, or admin"),
+    body=packages.LARGEST,
 )
 def update_package(request: Request, caller: Caller) -> Response:
     """Change a package."""
@@ -62,21 +71,27 @@ def update_package(request: Request, caller: Caller) -> Response:
     return wire.render_nothing(warnings)
 
 
-@service.route("DELETE", "/packages/{owner}", auth=auth.member("delete_package"), scope="package:")
+@service.route(
+    "DELETE",
+    "/packages/{owner}",
+    auth.ANYONE,
+    scope="package:",
+    permission=auth.member("delete_package", "owner of the package, or admin"),
+)
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete a package."""
     packages.delete(caller, request.params["owner"])
     return wire.render_nothing()
 
 
-@service.route("GET", "/users", auth=auth.anyone, scope="read")
+@service.route("GET", "/users", auth.ANYONE, permission=ANY)
 def get_users(request: Request, caller: Caller | None) -> Response:
     """User list."""
     matches = users.listed(request.query.get("groups", []))
     return wire.render_page(request, matches, _offset(request), settings.current().hel_page)
 
 
-@service.route("POST", "/users", auth=auth.admin("create_user"), limit=lambda: LARGEST_FORM)
+@service.route("POST", "/users", auth.ANYONE, scope="write", permission=auth.admin("create_user"))
 def create_user(request: Request, caller: Caller) -> Response:
     """Create a user."""
     try:
@@ -86,28 +101,28 @@ def create_user(request: Request, caller: Caller) -> Response:
     return wire.render(request, "", 201)
 
 
-@service.route("GET", "/users/{nick}", auth=auth.user_or_visitor("get_user"), scope="read")
+@service.route("GET", "/users/{nick}", auth.ANYONE_BUT_BROWSERS, permission=auth.user_or_browser("get_user"))
 def get_user(request: Request, caller: Caller | None) -> Response:
     """A user; for browsers, what they have published."""
     user = users.get(request.params["nick"])
     return user_pages.render_user(request, user) if wants_html(request) else wire.render_user(request, user)
 
 
-@service.route("PATCH", "/users/{nick}", auth=auth.user("update_user"), limit=lambda: LARGEST_FORM)
+@service.route("PATCH", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.user("update_user"))
 def update_user(request: Request, caller: Caller) -> Response:
     """Change a user."""
     users.update(caller, request.params["nick"], wire.parse_user(request))
     return wire.render_nothing()
 
 
-@service.route("DELETE", "/users/{nick}", auth=auth.admin("delete_user"))
+@service.route("DELETE", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.admin("delete_user"))
 def delete_user(request: Request, caller: Caller) -> Response:
     """Delete a user."""
     users.delete(caller, request.params["nick"])
     return wire.render_nothing()
 
 
-@_any_method("/auth", auth=auth.session, scope="read", limit=lambda: LARGEST_FORM)
+@_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True)
 def authenticate(request: Request, caller: Caller | None) -> Response:
     """Register, log in, log out: `action` says which."""
     data = wire.parse_object(request)
@@ -121,13 +136,13 @@ def authenticate(request: Request, caller: Caller | None) -> Response:
     raise wire.bad_request()
 
 
-@_any_method("/profile", auth=auth.anyone, scope="read")
+@_any_method("/profile", credential=auth.ANYONE, permission=OWN, writes=False)
 def profile(request: Request, caller: Caller | None) -> Response:
     """Who is logged in."""
     return wire.render(request, {"nickname": caller.account.username} if caller else {})
 
 
-@service.route("GET", "/hel/files", auth=auth.member("list_files"), scope="read")
+@service.route("GET", "/hel/files", auth.ANYONE, permission=auth.member("list_files", "own"))
 def list_files(request: Request, caller: Caller) -> Response:
     """The caller's stored files."""
     return wire.render_files(request, files.listed(caller), _offset(request))
@@ -136,9 +151,10 @@ def list_files(request: Request, caller: Caller) -> Response:
 @service.route(
     "POST",
     "/hel/files",
-    auth=auth.member("store_file"),
+    auth.ANYONE,
     scope="package:",
-    limit=lambda: files.largest() + LARGEST_FORM,
+    permission=auth.member("store_file"),
+    body=lambda: files.largest() + SMALL,
 )
 def store_file(request: Request, caller: Caller) -> Response:
     """Store a file, to name its URL in a package."""
@@ -146,7 +162,7 @@ def store_file(request: Request, caller: Caller) -> Response:
     return wire.render(request, wire.render_file(request, file), 201 if is_new else 200)
 
 
-@service.route("GET", "/hel/files/{nick}/{sha256}/{name}")
+@service.route("GET", "/hel/files/{nick}/{sha256}/{name}", ANONYMOUS)
 def get_file(request: Request) -> Response:
     """A stored file, for everybody; a look at its size by HEAD is no download."""
     nick, sha256 = request.params["nick"], request.params["sha256"]
@@ -155,20 +171,26 @@ def get_file(request: Request) -> Response:
     return wire.render_content(files.download(nick, sha256), sha256)
 
 
-@service.route("DELETE", "/hel/files/{nick}/{sha256}/{name}", auth=auth.member("delete_file"))
+@service.route(
+    "DELETE",
+    "/hel/files/{nick}/{sha256}/{name}",
+    auth.ANYONE,
+    scope="write",
+    permission=auth.member("delete_file", "owner of the file, or admin"),
+)
 def delete_file(request: Request, caller: Caller) -> Response:
     """Delete a stored file."""
     files.delete(caller, request.params["nick"], request.params["sha256"])
     return wire.render_nothing()
 
 
-@service.route("GET", "/hel/index")
+@service.route("GET", "/hel/index", ANONYMOUS)
 def get_index(request: Request) -> Response:
     """Everything, for mirrors and tools."""
     return wire.render_index(request, index.catalogue.snapshot(), _offset(request))
 
 
-@service.route("GET", "/hel/module")
+@service.route("GET", "/hel/module", ANONYMOUS)
 def get_module(request: Request) -> Response:
     """The file that points hpm here."""
     return wire.render_module(request)

@@ -2,6 +2,7 @@
 
 import logging
 
+from chalicelib import settings
 from chalicelib.core import uploads
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import CoreItem
@@ -10,34 +11,40 @@ from chalicelib.home.pages import welcome as welcome_page
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, Scheme
 from chalicelib.web.service import Service
 
 UPLOADS = "/upload-slots"
 
 service = Service("home", wire.render_error)
+_SLOT = Scheme("id of the slot, in the form", None, anonymous=True)
 _log = logging.getLogger(__name__)
 
 
-@service.route("GET", "/")
+def _largest_upload() -> int:
+    return settings.current().max_body
+
+
+@service.route("GET", "/", ANONYMOUS)
 def welcome(request: Request) -> Response:
     """What this server offers."""
     return welcome_page.render_welcome(request) if wants_html(request) else wire.render_welcome(request)
 
 
-@service.route("GET", "/favicon.svg")
+@service.route("GET", "/favicon.svg", ANONYMOUS)
 def mark(request: Request) -> Response:
     """The moon."""
     return wire.render_mark()
 
 
-@service.route("POST", UPLOADS)
+@service.route("POST", UPLOADS, _SLOT, body=_largest_upload)
 def send_file(request: Request) -> Response:
     """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""
     uploads.receive(*wire.parse_slot(request))
     return Response(204)
 
 
-@service.route("GET", "/healthz")
+@service.route("GET", "/healthz", ANONYMOUS)
 def health(request: Request) -> Response:
     """Whether requests can be answered: 200, or 503 when the store does not answer."""
     try:

@@ -7,6 +7,7 @@ from chalicelib.core.credentials import Rate, Revoked
 from chalicelib.core.errors import Forbidden, Unauthenticated
 from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
+from chalicelib.web.route import Permission, Scheme
 
 SWITCH = "luadns_enabled"  # the account's attribute: the API is disabled for it by default
 WINDOW = 300  # seconds; windows are aligned to the clock, as the real server's are
@@ -51,3 +52,7 @@ def _accepts_json(request: Request) -> bool:
 
 def _unknown() -> Unauthenticated:
     return Unauthenticated("Invalid API Key")
+
+
+KEY = Scheme("e-mail address and key", key)
+ZONE_OWNER = Permission("owner of the zone")

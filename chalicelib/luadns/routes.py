@@ -5,78 +5,80 @@ from chalicelib.luadns import auth, bulk, engines, inputs, records, store, wire,
 from chalicelib.luadns.store import Owner
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import OWN
 from chalicelib.web.service import Service
 
 service = Service("luadns", wire.render_error, wire.finish)
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
-def _max_body() -> int:
-    return MAX_BODY_BYTES
-
-
-def _max_file() -> int:
-    return inputs.MAX_FILE_BYTES
-
-
-@service.route("GET", "/v1/users/me", auth=auth.key, scope="read")
+@service.route("GET", "/v1/users/me", auth.KEY, permission=OWN)
 def get_settings(request: Request, caller: Caller) -> Response:
     """Get settings."""
     return wire.render_user(caller)
 
 
-@service.route("GET", "/v1/zones", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones", auth.KEY, permission=OWN)
 def list_zones(request: Request, caller: Caller) -> Response:
     """List zones."""
     return wire.render_zones(request, store.zones(Owner.of(caller)))
 
 
-@service.route("POST", "/v1/zones", auth=auth.key, limit=_max_body)
+@service.route("POST", "/v1/zones", auth.KEY, scope="write", permission=OWN, body=MAX_BODY_BYTES)
 def create_zone(request: Request, caller: Caller) -> Response:
     """Create a zone."""
     return wire.render_zone(*zones.create(Owner.of(caller), *inputs.parse_new_zone(request)))
 
 
-@service.route("GET", "/v1/zones/{zone_id}", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones/{zone_id}", auth.KEY, permission=auth.ZONE_OWNER)
 def get_zone(request: Request, caller: Caller) -> Response:
     """Get a zone."""
     return wire.render_zone(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("PUT", "/v1/zones/{zone_id}", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route("PUT", "/v1/zones/{zone_id}", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES)
 def update_zone(request: Request, caller: Caller) -> Response:
     """Update a zone."""
     zone_id, (name, drafts) = inputs.parse_zone_id(request), inputs.parse_zone(request)
     return wire.render_zone(*zones.update(Owner.of(caller), zone_id, name, drafts, inputs.parse_match(request)))
 
 
-@service.route("DELETE", "/v1/zones/{zone_id}", auth=auth.key)
+@service.route("DELETE", "/v1/zones/{zone_id}", auth.KEY, scope="write", permission=auth.ZONE_OWNER)
 def delete_zone(request: Request, caller: Caller) -> Response:
     """Delete a zone."""
     return wire.render_zone(*zones.delete(Owner.of(caller), inputs.parse_zone_id(request), inputs.parse_match(request)))
 
 
-@service.route("GET", "/v1/zones/{zone_id}/records", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones/{zone_id}/records", auth.KEY, permission=auth.ZONE_OWNER)
 def list_records(request: Request, caller: Caller) -> Response:
     """List records."""
     return wire.render_records(request, *store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route(
+    "POST", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES
+)
 def create_record(request: Request, caller: Caller) -> Response:
     """Create a record."""
     zone_id, draft = inputs.parse_zone_id(request), inputs.parse_record(request)
     return wire.render_record(*records.create(Owner.of(caller), zone_id, draft, inputs.parse_match(request)))
 
 
-@service.route("GET", "/v1/zones/{zone_id}/records/{record_id}", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones/{zone_id}/records/{record_id}", auth.KEY, permission=auth.ZONE_OWNER)
 def get_record(request: Request, caller: Caller) -> Response:
     """Get a record."""
     zone_id, record_id = inputs.parse_zone_id(request), inputs.parse_record_id(request)
     return wire.render_record(*store.record(Owner.of(caller), zone_id, record_id))
 
 
-@service.route("PUT", "/v1/zones/{zone_id}/records/{record_id}", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route(
+    "PUT",
+    "/v1/zones/{zone_id}/records/{record_id}",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=MAX_BODY_BYTES,
+)
 def update_record(request: Request, caller: Caller) -> Response:
     """Update a record."""
     zone_id, record_id = inputs.parse_zone_id(request), inputs.parse_record_id(request)
@@ -84,48 +86,71 @@ def update_record(request: Request, caller: Caller) -> Response:
     return wire.render_record(*records.update(Owner.of(caller), zone_id, record_id, draft, if_match))
 
 
-@service.route("DELETE", "/v1/zones/{zone_id}/records/{record_id}", auth=auth.key, scope="zone:")
+@service.route("DELETE", "/v1/zones/{zone_id}/records/{record_id}", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER)
 def delete_record(request: Request, caller: Caller) -> Response:
     """Delete a record."""
     zone_id, record_id = inputs.parse_zone_id(request), inputs.parse_record_id(request)
     return wire.render_record(*records.delete(Owner.of(caller), zone_id, record_id, inputs.parse_match(request)))
 
 
-@service.route("GET", "/v1/zones/{zone_id}/ds_records", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones/{zone_id}/ds_records", auth.KEY, permission=auth.ZONE_OWNER)
 def list_ds_records(request: Request, caller: Caller) -> Response:
     """List DS records."""
     zone = store.zone(Owner.of(caller), inputs.parse_zone_id(request))
     return wire.render_ds_records(zone, engines.current().ds_records(zone))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records/create_many", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route(
+    "POST",
+    "/v1/zones/{zone_id}/records/create_many",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=MAX_BODY_BYTES,
+)
 def create_many_records(request: Request, caller: Caller) -> Response:
     """Create many records."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.create_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route("PATCH", "/v1/zones/{zone_id}/records", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route(
+    "PATCH", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES
+)
 def update_many_records(request: Request, caller: Caller) -> Response:
     """Replace the record sets of every name and type in the input."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.set_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records/delete_many", auth=auth.key, scope="zone:", limit=_max_body)
+@service.route(
+    "POST",
+    "/v1/zones/{zone_id}/records/delete_many",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=MAX_BODY_BYTES,
+)
 def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
     zone_id, patterns = inputs.parse_zone_id(request), inputs.parse_patterns(request)
     return wire.render_changed(*bulk.delete_many(Owner.of(caller), zone_id, patterns, inputs.parse_match(request)))
 
 
-@service.route("GET", "/v1/zones/{zone_id}/export", auth=auth.key, scope="read")
+@service.route("GET", "/v1/zones/{zone_id}/export", auth.KEY, permission=auth.ZONE_OWNER)
 def export_zone(request: Request, caller: Caller) -> Response:
     """Export a zone as a BIND zone file."""
     return wire.render_file(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/import", auth=auth.key, scope="zone:", limit=_max_file)
+@service.route(
+    "POST",
+    "/v1/zones/{zone_id}/import",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=inputs.MAX_FILE_BYTES,
+)
 def import_zone(request: Request, caller: Caller) -> Response:
     """Import a BIND zone file."""
     from chalicelib.luadns import zonefile

@@ -8,6 +8,7 @@ from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
 from chalicelib.core.two_factor import NotEnabled
 from chalicelib.web.request import Request
+from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 _CHALLENGE = 'Basic realm="LuaRocks", charset="UTF-8"'
 
@@ -60,3 +61,16 @@ def use_code(caller: Caller, code: str) -> None:
 def upload_token(request: Request, caller: Caller) -> None:
     """Raises SecondFactorRequired unless a token from verify_tfa came along, where the account wants one."""
     two_factor.require(caller, request.headers.get("x-tfa-token") or request.form.get("tfa_token"))
+
+
+UPLOAD_TOKEN = SecondFactor("upload token", upload_token)
+CODE = SecondFactor("code")  # in the body
+KEY = Scheme("key", key, UPLOAD_TOKEN)
+READER = Scheme("key, if reads are private", reader)
+
+MODULE_OWNER = Permission("owner of the module")
+MODULE_HOLDER = Permission("holder of the module")  # the account whose name is in its path
+MODULE_HOLDER_OR_SELF = Permission("holder of the module, or the owner in the path")
+MANIFEST_ADMIN = Permission("admin of the manifest")
+MANIFEST_ADMIN_OR_OPEN = Permission("admin of the manifest; owner of the module, if the manifest is open")
+MANIFEST_ADMIN_OR_MODULE_OWNER = Permission("admin of the manifest, or owner of the module")

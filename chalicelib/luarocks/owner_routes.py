@@ -11,26 +11,26 @@ from chalicelib.luarocks import auth, custom_manifests, documents, index, module
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.routing import Handler
+from chalicelib.web.route import ANY, OWN, Handler, Permission
 
 _MODULE = "/api/1/{key}/modules/{user}/{module}"
 _VERSION = _MODULE + "/versions/{version}"
 _MANIFEST = "/api/1/{key}/manifests/{manifest}"
 
 
-def _change(method: str, path: str) -> Callable[[Handler], Handler]:
-    """Declare a handler that changes something: it wants the second factor where uploads do."""
-    return service.route(method, path, auth=auth.key, second_factor=auth.upload_token, limit=lambda: 64 * 1024)
+def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
+    """Declare a handler that changes something."""
+    return service.route(method, path, auth.KEY, scope="write", permission=permission)
 
 
-@service.route("GET", "/api/1/{key}/modules", auth=auth.key, scope="read")
+@service.route("GET", "/api/1/{key}/modules", auth.KEY, permission=OWN)
 def list_modules(request: Request, caller: Caller) -> Response:
     """The modules that the caller owns, alone or with others."""
     owned = index.modules(index.catalogue.snapshot(), index.owner_place(int(caller.account.id)))
     return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
 
 
-@service.route("GET", _MODULE, auth=auth.key, scope="read")
+@service.route("GET", _MODULE, auth.KEY, permission=auth.MODULE_OWNER)
 def show_module(request: Request, caller: Caller) -> Response:
     """A module as its owners see it."""
     entry = modules.get(index.catalogue.snapshot(), *_module(request))
@@ -38,40 +38,40 @@ def show_module(request: Request, caller: Caller) -> Response:
     return owner_wire.render(request, entry)
 
 
-@_change("PATCH", _MODULE)
+@_change("PATCH", _MODULE, auth.MODULE_OWNER)
 def edit_module(request: Request, caller: Caller) -> Response:
     """Change what is said of a module, or archive it."""
     return owner_wire.render(request, modules.edit(*_module(request), caller, **owner_wire.parse_edit(request)))
 
 
-@_change("PUT", _MODULE + "/root")
+@_change("PUT", _MODULE + "/root", auth.MODULE_OWNER)
 def take_root(request: Request, caller: Caller) -> Response:
     """List a module in the root manifest, where its name is free."""
     return owner_wire.render(request, modules.take_root(*_module(request), caller))
 
 
-@_change("POST", _MODULE + "/transfer")
+@_change("POST", _MODULE + "/transfer", auth.MODULE_HOLDER)
 def transfer(request: Request, caller: Caller) -> Response:
     """Put a module below another owner's name."""
     account = owner_wire.parse_new_holder(request)
     return owner_wire.render(request, ownership.transfer(*_module(request), account, caller))
 
 
-@_change("DELETE", _MODULE)
+@_change("DELETE", _MODULE, auth.MODULE_HOLDER)
 def delete_module(request: Request, caller: Caller) -> Response:
     """Delete a module."""
     removal.delete_module(*_module(request), caller)
     return Response(204)
 
 
-@_change("PUT", _MODULE + "/owners/{owner}")
+@_change("PUT", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
 def add_owner(request: Request, caller: Caller) -> Response:
     """Invite somebody to own a module too, or accept that."""
     account = accounts.named(request.params["owner"])
     return owner_wire.render(request, ownership.add(*_module(request), account, caller))
 
 
-@_change("DELETE", _MODULE + "/owners/{owner}")
+@_change("DELETE", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
 def remove_owner(request: Request, caller: Caller) -> Response:
     """End somebody's part in a module, or their invitation."""
     account = accounts.named(request.params["owner"])
@@ -79,7 +79,7 @@ def remove_owner(request: Request, caller: Caller) -> Response:
     return Response(204)
 
 
-@_change("PATCH", _VERSION)
+@_change("PATCH", _VERSION, auth.MODULE_OWNER)
 def edit_version(request: Request, caller: Caller) -> Response:
     """Set `archived` or `development` of a version."""
     flags = owner_wire.parse_flags(request)
@@ -87,27 +87,27 @@ def edit_version(request: Request, caller: Caller) -> Response:
     return owner_wire.render(request, entry)
 
 
-@_change("DELETE", _VERSION)
+@_change("DELETE", _VERSION, auth.MODULE_OWNER)
 def delete_version(request: Request, caller: Caller) -> Response:
     """Delete a version and its rocks."""
     removal.delete_version(*_module(request), request.params["version"], caller)
     return Response(204)
 
 
-@_change("DELETE", _VERSION + "/rocks/{arch}")
+@_change("DELETE", _VERSION + "/rocks/{arch}", auth.MODULE_OWNER)
 def delete_rock(request: Request, caller: Caller) -> Response:
     """Delete one rock."""
     removal.delete_rock(*_module(request), request.params["version"], request.params["arch"], caller)
     return Response(204)
 
 
-@service.route("GET", "/api/1/{key}/manifests", auth=auth.key, scope="read")
+@service.route("GET", "/api/1/{key}/manifests", auth.KEY, permission=ANY)
 def list_manifests(request: Request, caller: Caller) -> Response:
     """All custom manifests."""
     return json_response({"manifests": [documents.manifest_row(each) for each in custom_manifests.listed()]})
 
 
-@service.route("GET", _MANIFEST, auth=auth.key, scope="read")
+@service.route("GET", _MANIFEST, auth.KEY, permission=ANY)
 def show_manifest(request: Request, caller: Caller) -> Response:
     """A custom manifest and what it lists."""
     manifest = custom_manifests.get(request.params["manifest"])
@@ -115,7 +115,7 @@ def show_manifest(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
 
 
-@_change("PUT", _MANIFEST)
+@_change("PUT", _MANIFEST, ANY)
 def create_manifest(request: Request, caller: Caller) -> Response:
     """Open a manifest."""
     details = owner_wire.parse_manifest(request)
@@ -123,21 +123,21 @@ def create_manifest(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)}, 201)
 
 
-@_change("PATCH", _MANIFEST)
+@_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN)
 def edit_manifest(request: Request, caller: Caller) -> Response:
     """Change what is said of a manifest, or whether it is open."""
     manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST)
+@_change("DELETE", _MANIFEST, auth.MANIFEST_ADMIN)
 def delete_manifest(request: Request, caller: Caller) -> Response:
     """Delete an empty manifest."""
     custom_manifests.delete(request.params["manifest"], caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/admins/{admin}")
+@_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
 def add_admin(request: Request, caller: Caller) -> Response:
     """Let somebody look after a manifest too."""
     account = accounts.named(request.params["admin"])
@@ -145,21 +145,21 @@ def add_admin(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST + "/admins/{admin}")
+@_change("DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
 def remove_admin(request: Request, caller: Caller) -> Response:
     """End that."""
     custom_manifests.remove_admin(request.params["manifest"], accounts.named(request.params["admin"]), caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/modules/{user}/{module}")
+@_change("PUT", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_OPEN)
 def add_to_manifest(request: Request, caller: Caller) -> Response:
     """List a module in a manifest."""
     entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
     return documents.render_module(request, owner_wire.standing(entry))
 
 
-@_change("DELETE", _MANIFEST + "/modules/{user}/{module}")
+@_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER)
 def remove_from_manifest(request: Request, caller: Caller) -> Response:
     """Take a module out of a manifest."""
     custom_manifests.remove(request.params["manifest"], *_module(request), caller)

@@ -19,7 +19,7 @@ from chalicelib.luarocks.versions import TARGETS
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
-from chalicelib.web.routing import Handler
+from chalicelib.web.route import ANY, Handler
 
 _LUA = "|".join(re.escape(target) for target in TARGETS)
 _MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
@@ -29,7 +29,7 @@ def _read(path: str) -> Callable[[Handler], Handler]:
     """Declare a handler for whoever may read; it needs not know who that is."""
 
     def declare(handler: Handler) -> Handler:
-        service.route("GET", path, auth=auth.reader, scope="read")(lambda request, caller: handler(request))
+        service.route("GET", path, auth.READER, permission=ANY)(lambda request, caller: handler(request))
         return handler
 
     return declare

@@ -7,6 +7,7 @@ from chalicelib.luarocks import auth, index, rocks, wire
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
+from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN
 from chalicelib.web.slice import upload_url
 
 
@@ -14,27 +15,27 @@ def _largest_upload() -> int:
     return settings.current().luarocks_max_upload
 
 
-@service.route("GET", "/api/tool_version")
+@service.route("GET", "/api/tool_version", ANONYMOUS)
 def tool_version(request: Request) -> Response:
     """Get Tool Version."""
     return json_response({"version": settings.current().luarocks_tool_version})
 
 
-@service.route("GET", "/api/1/{key}/status", auth=auth.key, scope="read")
+@service.route("GET", "/api/1/{key}/status", auth.KEY, permission=OWN)
 def status(request: Request, caller: Caller) -> Response:
     """Get API Key Status."""
     created_at = wire.render_date(caller.credential.created_at)
     return json_response({"user_id": int(caller.account.id), "created_at": created_at})
 
 
-@service.route("GET", "/api/1/{key}/check_rockspec", auth=auth.key, scope="read")
+@service.route("GET", "/api/1/{key}/check_rockspec", auth.KEY, permission=OWN)
 def check_rockspec(request: Request, caller: Caller) -> Response:
     """Check Rockspec."""
     package, version = wire.parse_names(request)
     return wire.render_found(request, *rocks.find(index.catalogue.snapshot(), int(caller.account.id), package, version))
 
 
-@service.route("POST", "/api/1/{key}/verify_tfa", auth=auth.key, scope="module:")
+@service.route("POST", "/api/1/{key}/verify_tfa", auth.KEY, scope="module:", permission=OWN, second_factor=auth.CODE)
 def verify_tfa(request: Request, caller: Caller) -> Response:
     """Verify TFA."""
     auth.use_code(caller, wire.parse_code(request))
@@ -42,14 +43,16 @@ def verify_tfa(request: Request, caller: Caller) -> Response:
     return json_response({"success": True, "tfa_token": token, "expires": expires})
 
 
-@service.route("POST", "/api/1/{key}/upload_window", auth=auth.key, scope="module:")
+@service.route("POST", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=auth.CODE)
 def open_upload_window(request: Request, caller: Caller) -> Response:
     """Beyond the API page: let clients that know nothing of two-factor upload with this key for a while."""
     auth.use_code(caller, wire.parse_code(request))
     return json_response({"success": True, "expires": two_factor.open_window(caller)})
 
 
-@service.route("DELETE", "/api/1/{key}/upload_window", auth=auth.key, scope="module:")
+@service.route(
+    "DELETE", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=NO_SECOND_FACTOR
+)
 def close_upload_window(request: Request, caller: Caller) -> Response:
     """Beyond the API page: ask for a code again."""
     two_factor.close_window(caller)
@@ -59,10 +62,10 @@ def close_upload_window(request: Request, caller: Caller) -> Response:
 @service.route(
     "POST",
     "/api/1/{key}/upload",
-    auth=auth.key,
-    second_factor=auth.upload_token,
+    auth.KEY,
     scope="module:",
-    limit=_largest_upload,
+    permission=auth.MODULE_OWNER,
+    body=_largest_upload,
 )
 def upload(request: Request, caller: Caller) -> Response:
     """Upload Rockspec."""
@@ -79,7 +82,7 @@ def upload(request: Request, caller: Caller) -> Response:
     )
 
 
-@service.route("POST", "/api/1/{key}/upload_slot", auth=auth.key, second_factor=auth.upload_token, scope="module:")
+@service.route("POST", "/api/1/{key}/upload_slot", auth.KEY, scope="module:", permission=OWN)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the API page: where to send a rock that is too large for a request."""
     return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).described())
@@ -88,10 +91,10 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
 @service.route(
     "POST",
     "/api/1/{key}/upload_rock/{version_id}",
-    auth=auth.key,
-    second_factor=auth.upload_token,
+    auth.KEY,
     scope="module:",
-    limit=_largest_upload,
+    permission=auth.MODULE_OWNER,
+    body=_largest_upload,
 )
 def upload_rock(request: Request, caller: Caller) -> Response:
     """Upload Rock."""

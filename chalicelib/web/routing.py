@@ -5,45 +5,14 @@ per level, a fixed name before a variable one, no way back.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from chalicelib import settings
-from chalicelib.core.caller import Caller
-from chalicelib.web.request import Request
-from chalicelib.web.response import Response
+from chalicelib.web.route import Route
 
 Owner = TypeVar("Owner")
 _PATH = re.compile(r"(/([A-Za-z0-9._:-]+|\{[A-Za-z0-9_]+\}))+")
-
-Handler = Callable[..., Response]
-Authenticate = Callable[[Request], Caller | None]
-SecondFactor = Callable[[Request, Caller], None]
-
-
-@dataclass(frozen=True)
-class Route:
-    """A method and a path such as `/api/1/{key}/upload`, and what is asked of the caller.
-
-    `auth` says who calls, or raises; without it the handler gets no caller. `second_factor` raises unless the caller
-    has proved one. `scope` is what the credential must allow, see `caller.allows`. `limit` tells the largest
-    body, in bytes.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    auth: Authenticate | None = None
-    second_factor: SecondFactor | None = None
-    scope: str = "write"
-    limit: Callable[[], int] | None = None
-
-    @property
-    def largest(self) -> int:
-        """The largest body, in bytes, that is taken here."""
-        limit = settings.current().max_body
-        return min(limit, self.limit()) if self.limit else limit
 
 
 @dataclass

@@ -3,13 +3,15 @@
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
+from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Fault, TooLarge
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import Handler, Place, Route
+from chalicelib.web.route import Handler, Requirements, Route, Scheme, declare
+from chalicelib.web.routing import Place
 
 _log = logging.getLogger(__name__)
 
@@ -34,14 +36,19 @@ class Service:
         self._render_error = render_error
         self._finish = finish
 
-    def route(self, method: str, path: str, **asked: Any) -> Callable[[Handler], Handler]:
-        """Declare that the decorated handler answers `method` on `path`; `asked` are Route's other fields."""
+    def route(
+        self, method: str, path: str, credential: Scheme | None = None, **requirements: Unpack[Requirements]
+    ) -> Callable[[Handler], Handler]:
+        """Declare that the decorated handler answers `method` on `path`; see route.declare for the requirements.
 
-        def declare(handler: Handler) -> Handler:
-            self.routes.append(Route(method, path, handler, **asked))
+        The handler gets the request and, unless the credential is ANONYMOUS, the caller.
+        """
+
+        def add(handler: Handler) -> Handler:
+            self.routes.append(declare(method, path, handler, credential, **requirements))
             return handler
 
-        return declare
+        return add
 
     def answer(self, request: Request, place: Place[Any] | None) -> Response:
         """Answer a request for `place`; whatever goes wrong is said in this dialect."""
@@ -67,14 +74,11 @@ class Service:
         if route is None:
             raise MethodNotAllowed("This path does not take this method.", allowed=place.methods)
         _check_size(request, route)
-        if route.auth is None:
+        if route.credential.authenticate is None:
             return route.handler(request)
         request.caller_asked = True
-        caller = request.caller = route.auth(request)
-        if caller is not None:
-            caller.require(route.scope)
-            if route.second_factor:
-                route.second_factor(request, caller)
+        caller = request.caller = route.credential.authenticate(request)
+        _check_caller(request, route, caller)
         return route.handler(request, caller)
 
 
@@ -85,6 +89,16 @@ def _trace(error: BaseException | None) -> str:
         lines += [f"{type(error).__module__}.{type(error).__qualname__}\n", *traceback.format_tb(error.__traceback__)]
         error = error.__cause__ or error.__context__
     return "".join(lines)
+
+
+def _check_caller(request: Request, route: Route, caller: Caller | None) -> None:
+    if route.permission and route.permission.check:
+        route.permission.check(request, caller)
+    if caller is None or route.scope is None:
+        return
+    caller.require(route.scope)
+    if route.second_factor and route.second_factor.check:
+        route.second_factor.check(request, caller)
 
 
 def _check_size(request: Request, route: Route) -> None:

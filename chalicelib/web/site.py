@@ -12,13 +12,13 @@ from chalicelib.core.declaration import Declaration
 from chalicelib.web.conditional import not_modified
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import SMALL
 from chalicelib.web.routing import Tree
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Slice
 
 ALL_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
-_SMALL = 64 * 1024
 _access_log = logging.getLogger("moonbase.access")
 
 
@@ -48,7 +48,7 @@ class Site:
         """The bytes that are worth carrying here; an answer refuses more in the service's own words."""
         _, place, _ = self.tree.find(Request({"httpMethod": method, "path": path}).segments)
         route = place.routes.get(method) if place else None
-        return route.largest if route else _SMALL
+        return route.largest if route else SMALL
 
     def mount(self, app: chalice.Chalice) -> None:
         """Declare every path to Chalice, and answer before its own checks.

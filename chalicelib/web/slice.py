@@ -9,6 +9,7 @@ from types import ModuleType
 
 from chalicelib.core import registry
 from chalicelib.core.declaration import Declaration
+from chalicelib.core.registry import DeclarationError
 from chalicelib.web.request import Request
 from chalicelib.web.service import Service
 
@@ -43,6 +44,14 @@ class Slice(Declaration):
     paths: tuple[str, ...]
     works: Shelf | None = None
     upload_path: str | None = None
+
+    def __post_init__(self) -> None:
+        known = {None, "read", "write", *([f"{self.scopes.kind}:"] if self.scopes else [])}
+        for route in self.service.routes:
+            if route.scope not in known:
+                raise DeclarationError(
+                    f"{route.method} {route.path} has the scope {route.scope}, which no key can have."
+                )
 
     def names(self) -> Iterator[str]:
         yield from super().names()

@@ -18,7 +18,7 @@ WRONG = "The CSRF token is not this session's: load the page again."
 FOREIGN = "This request was made by another site."
 NEW_KEY = {"service": "luarocks"}
 WRITES = [operation for operation in operations if operation.method not in csrf.SAFE_METHODS]
-BY_SESSION = [operation for operation in WRITES if operation.auth is not auth.visitor]
+BY_SESSION = [operation for operation in WRITES if operation.credential is not auth.VISITOR]
 
 
 def name(operation: Any) -> str:

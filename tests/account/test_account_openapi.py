@@ -6,7 +6,8 @@ import pytest
 
 import app
 from chalicelib.account import auth
-from chalicelib.account.service import API, LARGEST_BODY, Operation, operations, service
+from chalicelib.account.service import API, Operation, operations, service
+from chalicelib.web.route import SMALL
 from tests.account.person import Person, refused
 from tests.client import Client
 from tests.worlds import embedded_only
@@ -77,7 +78,7 @@ def test_it_may_be_kept_for_a_while(client: Client) -> None:
 
 def test_bodies_are_small_and_answers_are_not_kept(nobody: Person, client: Client) -> None:
     for route in service.routes:
-        assert route.limit is None or route.limit() == LARGEST_BODY
+        assert route.largest == SMALL
         assert route.method == "GET" or route.limit is not None
     refused(nobody.get("/me"), 401, "Log in first.")
 
@@ -102,5 +103,5 @@ def test_the_api_adds_few_paths_to_the_gateway() -> None:
 
 
 def test_no_operation_is_without_somebody_who_authenticates() -> None:
-    known = (auth.visitor, auth.member, auth.manager, auth.administrator)
-    assert [operation.path for operation in operations if operation.auth not in known] == []
+    known = (auth.VISITOR, auth.SESSION)
+    assert [operation.path for operation in operations if operation.credential not in known] == []

@@ -15,6 +15,7 @@ from chalicelib.core.storage import Item, Transaction, table_name
 from chalicelib.web.errors import status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
+from chalicelib.web.route import ANONYMOUS, OWN, Scheme
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Shelf, Slice, Work
 
@@ -63,12 +64,13 @@ def reload(title: str, known: BookEntry) -> BookEntry | None:
     return BookEntry(owner=book.owner) if book else None
 
 
+TOKEN = Scheme("token", token)
 service = Service("books", render_error)
 catalogue = Catalogue("books", BookEntry, shape=1, entities=entities, reload=reload)
 runs: list[str] = []
 
 
-@service.route("PUT", "/books/{title}", auth=token, scope="book:")
+@service.route("PUT", "/books/{title}", TOKEN, scope="book:", permission=OWN)
 def publish(request: Request, caller: Caller) -> Response:
     title, owner = request.params["title"], caller.account.username
     caller.require(f"book:{title}")
@@ -83,7 +85,7 @@ def publish(request: Request, caller: Caller) -> Response:
     return json_response({"title": title}, 201)
 
 
-@service.route("GET", "/books")
+@service.route("GET", "/books", ANONYMOUS)
 def listed(request: Request) -> Response:
     return json_response(sorted(catalogue.snapshot().entries))
 

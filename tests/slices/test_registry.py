@@ -52,7 +52,7 @@ def test_a_name_that_two_slices_declare_is_refused(name: str, one: dict[str, Any
 def test_a_name_that_two_services_declare_is_refused(name: str, more: dict[str, Any]) -> None:
     paths = more.pop("paths")
     other = Declaration(name="other")
-    one = slice_of(service, "/books", works=Shelf("Books", nothing), upload_path="/here")
+    one = slice_of(_named("books"), "/books", works=Shelf("Books", nothing), upload_path="/here")
     with pytest.raises(DeclarationError) as refusal:
         Registry([one, other, slice_of(_named("second"), *paths, **more)])
     assert str(refusal.value) == f"The {name} is declared by books and by second."

@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import Route, Tree
+from chalicelib.web.route import ANONYMOUS, declare
+from chalicelib.web.routing import Tree
 
 
 def snapshot(request: Request) -> Response:
@@ -21,7 +22,7 @@ def tree(*paths: str, owners: Mapping[str, str] = {"/": "root"}) -> Tree[str]:
     for path in paths:
         owner = grown.find(tuple(path.strip("/").split("/")) if path != "/" else ())[0]
         assert owner is not None
-        grown.add(Route("GET", path, snapshot), owner)
+        grown.add(declare("GET", path, snapshot, ANONYMOUS), owner)
     return grown
 
 
@@ -81,20 +82,20 @@ def test_a_route_lies_on_its_owners_ground() -> None:
     grown = tree(owners={"/": "root", "/a": "a"})
     for path, owner in (("/a/b", "root"), ("/b", "a"), ("/", "a")):
         with pytest.raises(ValueError, match=f"^{path} lies on another owner's ground"):
-            grown.add(Route("GET", path, snapshot), owner)
+            grown.add(declare("GET", path, snapshot, ANONYMOUS), owner)
 
 
 def test_a_route_is_declared_once() -> None:
     grown = tree("/a")
-    grown.add(Route("POST", "/a", snapshot), "root")
+    grown.add(declare("POST", "/a", snapshot, ANONYMOUS), "root")
     with pytest.raises(ValueError, match=r"^GET /a is declared twice"):
-        grown.add(Route("GET", "/a", snapshot), "root")
+        grown.add(declare("GET", "/a", snapshot, ANONYMOUS), "root")
 
 
 def test_siblings_share_one_variable_name() -> None:
     grown = tree("/users/{user}/files")
     with pytest.raises(ValueError, match=r"its sibling is called \{user\}"):
-        grown.add(Route("GET", "/users/{name}/keys", snapshot), "root")
+        grown.add(declare("GET", "/users/{name}/keys", snapshot, ANONYMOUS), "root")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,6 @@ def test_every_place_with_routes_is_told_once() -> None:
 def test_head_follows_get_and_options_is_always_there(declared: list[str], answered: list[str]) -> None:
     grown = tree()
     for method in declared:
-        grown.add(Route(method, "/a", snapshot), "root")
+        grown.add(declare(method, "/a", snapshot, ANONYMOUS), "root")
     (place,) = grown.places()
     assert place.methods == answered

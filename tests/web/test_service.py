@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller
+from chalicelib.core.declaration import Scopes
 from chalicelib.core.errors import (
     Busy,
     Conflict,
@@ -22,6 +23,7 @@ from chalicelib.core.tables import Account, Credential, now
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
+from chalicelib.web.route import ANONYMOUS, ANY, Scheme, SecondFactor
 from chalicelib.web.service import Service
 from chalicelib.web.site import Site
 from tests.web.gateway_events import local_event, rest_event
@@ -69,25 +71,31 @@ def code(request: Request, caller: Caller) -> None:
         raise SecondFactorRequired("Code required")
 
 
-@toy.route("GET", "/things/{key}/{name}")
+MODULES = Scopes("module", "NAME", "[a-z]+")
+CODE = SecondFactor("code", code)
+KEY = Scheme("key", key)
+KEY_OR_NONE = Scheme("key or none", maybe)
+
+
+@toy.route("GET", "/things/{key}/{name}", ANONYMOUS)
 def show(request: Request) -> Response:
     happened.append("view")
     return json_response({"params": request.params, "query": request.query})
 
 
-@toy.route("POST", "/things/{key}/{name}", auth=key, limit=lambda: 10)
+@toy.route("POST", "/things/{key}/{name}", KEY, scope="write", permission=ANY, body=10)
 def write(request: Request, caller: Caller) -> Response:
     happened.append("view")
     return json_response({"by": caller.account.username, "same": caller is request.caller, "size": len(request.body)})
 
 
-@toy.route("PUT", "/things/{key}/{name}", auth=key, second_factor=code, scope="module:")
+@toy.route("PUT", "/things/{key}/{name}", KEY, second_factor=CODE, scope="module:", permission=ANY)
 def replace(request: Request, caller: Caller) -> Response:
     happened.append("view")
     return bytes_response(b"replaced", "text/plain", 201)
 
 
-@toy.route("DELETE", "/things/{key}/{name}", auth=maybe, second_factor=code, scope="read")
+@toy.route("DELETE", "/things/{key}/{name}", KEY_OR_NONE, second_factor=CODE, scope="read", permission=ANY)
 def remove(request: Request, caller: Caller | None) -> Response:
     happened.append("view")
     return Response(204, headers=[("X-By", caller.account.username if caller else "nobody")])
@@ -107,12 +115,12 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 }
 
 
-@toy.route("GET", "/fails/{key}/{how}")
+@toy.route("GET", "/fails/{key}/{how}", ANONYMOUS)
 def fails(request: Request) -> Response:
     raise ERRORS[request.params["how"]]()
 
 
-@toy.route("GET", "/chained/{key}")
+@toy.route("GET", "/chained/{key}", ANONYMOUS)
 def chained(request: Request) -> Response:
     try:
         raise LookupError(request.params["key"])
@@ -123,27 +131,27 @@ def chained(request: Request) -> Response:
 kept = bytes_response(b"kept", "text/plain")
 
 
-@toy.route("GET", "/kept")
+@toy.route("GET", "/kept", ANONYMOUS)
 def keep(request: Request) -> Response:
     return kept
 
 
-@toy.route("GET", "/sized")
+@toy.route("GET", "/sized", ANONYMOUS)
 def sized(request: Request) -> Response:
     return bytes_response(b"", "text/plain", headers=[("content-length", "12345")])
 
 
-@toy.route("GET", "/elsewhere")
+@toy.route("GET", "/elsewhere", ANONYMOUS)
 def elsewhere(request: Request) -> Response:
     return redirect(f"{request.base_url}/x")
 
 
-@toy.route("GET", "/caller")
+@toy.route("GET", "/caller", ANONYMOUS)
 def anonymous(request: Request) -> Response:
     return json_response(request.caller)
 
 
-site = Site([slice_of(toy, "/")])
+site = Site([slice_of(toy, "/", scopes=MODULES)])
 
 
 def answer(method: str, path: str, **more: Any) -> Response:
@@ -180,7 +188,7 @@ def test_who_is_not_recognised_gets_no_further() -> None:
     assert happened == ["auth"]
 
 
-def test_a_route_without_a_scope_wants_a_key_that_may_do_everything() -> None:
+def test_the_scope_write_wants_a_key_that_may_do_everything() -> None:
     assert [answer("POST", f"/things/{name}/x").status for name in ("full", "say", "reader")] == [200, 403, 403]
 
 
@@ -234,7 +242,7 @@ def test_a_wrong_method_is_told_with_the_right_ones(method: str) -> None:
 
 def test_head_on_a_path_without_get_is_a_wrong_method() -> None:
     posts = Service("posts", render_error)
-    posts.route("POST", "/only")(lambda request: Response())
+    posts.route("POST", "/only", ANONYMOUS)(lambda request: Response())
     response = Site([slice_of(posts, "/")])(rest_event("HEAD", "/only"))
     assert (response.status, response.body, response.header("Allow")) == (405, b"", "OPTIONS, POST")
 
@@ -312,8 +320,8 @@ def test_an_exception_in_authentication_is_a_500_too() -> None:
 
 def test_an_exception_in_a_routes_limit_is_a_500_too() -> None:
     broken = Service("broken", render_error)
-    broken.route("GET", "/", limit=lambda: 1 // 0)(lambda request: Response())
-    assert Site([slice_of(broken, "/")])(rest_event("GET", "/")).status == 500
+    broken.route("POST", "/", ANONYMOUS, body=lambda: 1 // 0)(lambda request: Response())
+    assert Site([slice_of(broken, "/")])(rest_event("POST", "/")).status == 500
 
 
 def test_a_body_that_cannot_be_decoded_is_a_500_and_no_crash() -> None:
@@ -376,6 +384,8 @@ def test_finish_adds_to_every_answer(method: str, path: str) -> None:
 
     finished = Service("finished", render_error, finish)
     finished.routes = toy.routes
-    response = Site([slice_of(finished, "/")])(rest_event(method, path, headers={"Origin": "https://a.example"}))
+    response = Site([slice_of(finished, "/", scopes=MODULES)])(
+        rest_event(method, path, headers={"Origin": "https://a.example"})
+    )
     assert response.header("access-control-allow-origin") == "https://a.example"
     assert response.status == answer(method, path).status

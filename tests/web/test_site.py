@@ -11,6 +11,7 @@ from chalicelib.core.errors import CoreError
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
+from chalicelib.web.route import ANONYMOUS
 from chalicelib.web.service import Service
 from chalicelib.web.site import ALL_METHODS, Site
 from tests.web.gateway_events import local_event, rest_event
@@ -31,47 +32,47 @@ def dialect(name: str) -> Service:
 root, files, api = dialect("root"), dialect("files"), dialect("api")
 
 
-@root.route("GET", "/")
+@root.route("GET", "/", ANONYMOUS)
 def welcome(request: Request) -> Response:
     return bytes_response(b"welcome", "text/plain; charset=utf-8")
 
 
-@files.route("GET", "/{file}")
+@files.route("GET", "/{file}", ANONYMOUS)
 def file(request: Request) -> Response:
     return bytes_response(request.params["file"].encode(), "text/plain")
 
 
-@api.route("GET", "/api/binary")
+@api.route("GET", "/api/binary", ANONYMOUS)
 def binary(request: Request) -> Response:
     return bytes_response(BINARY, "application/x-rock")
 
 
-@api.route("GET", "/api/cookies")
+@api.route("GET", "/api/cookies", ANONYMOUS)
 def cookies(request: Request) -> Response:
     return json_response({}, headers=[("Set-Cookie", "a=1"), ("X-One", "1"), ("Set-Cookie", "b=2; Path=/")])
 
 
-@api.route("POST", "/api/{name}/echo")
+@api.route("POST", "/api/{name}/echo", ANONYMOUS)
 def echo(request: Request) -> Response:
     return bytes_response(request.body, request.headers.get("content-type", "application/octet-stream"))
 
 
-@api.route("GET", "/api/elsewhere")
+@api.route("GET", "/api/elsewhere", ANONYMOUS)
 def elsewhere(request: Request) -> Response:
     return redirect(request.query["to"][0])
 
 
-@api.route("GET", "/api/bare")
+@api.route("GET", "/api/bare", ANONYMOUS)
 def bare(request: Request) -> Response:
     return Response(204)
 
 
-@api.route("GET", "/api/dated")
+@api.route("GET", "/api/dated", ANONYMOUS)
 def dated(request: Request) -> Response:
     return bytes_response(b"dated", "text/plain", headers=[("ETag", '"1"')])
 
 
-@api.route("GET", "/api/broken")
+@api.route("GET", "/api/broken", ANONYMOUS)
 def broken(request: Request) -> Response:
     raise RuntimeError(request.argument("why"))
 

@@ -12,14 +12,14 @@ from typing import Any
 from chalicelib.account import auth, csrf
 from chalicelib.account.pages import forms
 from chalicelib.account.pages.forms import BLANK, Filled
-from chalicelib.account.service import LARGEST_BODY, service
+from chalicelib.account.service import service
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web import html
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
-from chalicelib.web.routing import Authenticate, Handler
+from chalicelib.web.route import Handler, Permission, Requirements, Scheme, SecondFactor
 
 ROOT = "/account"
 _MENU = {
@@ -60,21 +60,30 @@ Show = Callable[[Request, Any, Filled], Response]  # the second is the caller; N
 @dataclass
 class _Page:
     show: Show
-    auth: Authenticate
+    credential: Scheme
+    requirements: Requirements  # of its forms
     forms: dict[str, Handler] = field(default_factory=dict)
 
 
 _pages: dict[str, _Page] = {}
 
 
-def page(path: str, *, authenticate: Authenticate = auth.member) -> Callable[[Show], Show]:
-    """Declare that the decorated function shows the page at `path` below ROOT."""
+def page(
+    path: str,
+    permission: Permission | None = None,
+    *,
+    credential: Scheme = auth.SESSION,
+    second_factor: SecondFactor | None = None,
+) -> Callable[[Show], Show]:
+    """Declare that the decorated function shows the page at `path` below ROOT; its forms require `second_factor`."""
+    shown: Requirements = {"permission": permission} if permission else {}
+    sent: Requirements = shown if credential.anonymous else {**shown, "scope": "write"}
+    if second_factor:
+        sent = {**sent, "second_factor": second_factor}
 
     def declare(show: Show) -> Show:
-        _pages[path] = _Page(show, authenticate)
-        service.route("GET", ROOT + path, auth=authenticate, scope="read")(
-            lambda request, caller: show(request, caller, BLANK)
-        )
+        _pages[path] = _Page(show, credential, sent)
+        service.route("GET", ROOT + path, credential, **shown)(lambda request, caller: show(request, caller, BLANK))
         return show
 
     return declare
@@ -86,7 +95,7 @@ def form(path: str, action: str) -> Callable[[Handler], Handler]:
     def declare(handler: Handler) -> Handler:
         declared = _pages[path]
         if not declared.forms:
-            service.route("POST", ROOT + path, auth=declared.auth, limit=lambda: LARGEST_BODY)(
+            service.route("POST", ROOT + path, declared.credential, **declared.requirements)(
                 lambda request, caller: _submit(declared, request, caller)
             )
         declared.forms[action] = handler

@@ -8,11 +8,12 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import OWN, SecondFactor
 
 _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
 
-@base.page("/keys")
+@base.page("/keys", OWN, second_factor=SecondFactor("code, to open a window"))
 def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
     """All keys, the newest first."""
     found = keys.listed(caller)[::-1]

@@ -4,16 +4,17 @@ from chalicelib import settings
 from chalicelib.account import auth, cookies, log_in, shapes
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.account.service import LARGEST_BODY, service
+from chalicelib.account.service import service
 from chalicelib.core import registration
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, OWN
 
 _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "sessions": "/sessions"}
 
 
-@base.page("/register", authenticate=auth.visitor)
+@base.page("/register", credential=auth.VISITOR)
 def show_register(request: Request, caller: None, filled: Filled) -> Response:
     """Open an account."""
     return base.render(request, None, "register", filled, mode=settings.current().registration)
@@ -26,7 +27,7 @@ def register(request: Request, caller: None) -> Response:
     return base.go_to("/log-in", "registered")
 
 
-@base.page("/log-in", authenticate=auth.visitor)
+@base.page("/log-in", credential=auth.VISITOR)
 def show_log_in(request: Request, caller: None, filled: Filled) -> Response:
     """Log in; whoever is logged in goes on."""
     if not filled.error and auth.session(request):
@@ -51,7 +52,7 @@ def enter_code(request: Request, caller: None) -> Response:
     return _entered(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
 
 
-@service.route("POST", "/account/log-out", auth=auth.member, scope="read", limit=lambda: LARGEST_BODY)
+@service.route("POST", "/account/log-out", auth.SESSION, scope="read", permission=OWN)
 def leave(request: Request, caller: Caller) -> Response:
     """Log out."""
     log_in.log_out(caller)
@@ -60,8 +61,8 @@ def leave(request: Request, caller: Caller) -> Response:
     return response
 
 
-@service.route("GET", "/settings")
-@service.route("GET", "/settings/{page}")
+@service.route("GET", "/settings", ANONYMOUS)
+@service.route("GET", "/settings/{page}", ANONYMOUS)
 def settings_of_luarocks(request: Request) -> Response:
     """Where luarocks.org has its settings: the client names the place when a key is missing or wrong."""
     return base.go_to(_SETTINGS.get(request.params.get("page", ""), ""))

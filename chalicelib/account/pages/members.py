@@ -11,7 +11,7 @@ from chalicelib.web.response import Response
 _PERSON = "/people/{username}"
 
 
-@base.page("/people", authenticate=auth.manager)
+@base.page("/people", auth.MANAGER)
 def show_people(request: Request, caller: Caller, filled: Filled) -> Response:
     """All accounts, oldest first."""
     found, following = members.page(_after(request), None)
@@ -26,7 +26,7 @@ def find_person(request: Request, caller: Caller) -> Response:
     return base.go_to(f"/people/{found.username}")
 
 
-@base.page(_PERSON, authenticate=auth.manager)
+@base.page(_PERSON, auth.MANAGER)
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
     """An account, and what can be done to it."""
     person = wire.member(caller, accounts.named(request.params["username"]))
@@ -54,7 +54,7 @@ def reset_their_two_factor(request: Request, caller: Caller) -> Response:
     return _back(request, "two-factor-reset")
 
 
-@base.page("/invitations", authenticate=auth.administrator)
+@base.page("/invitations", auth.ADMINISTRATOR)
 def show_invitations(request: Request, caller: Caller, filled: Filled) -> Response:
     """All invitations, oldest first."""
     found, following = invites.page(_after(request), None)

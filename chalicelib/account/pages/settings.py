@@ -1,15 +1,16 @@
 """One's own account as pages: the overview, password and e-mail address, sessions, and what has happened."""
 
-from chalicelib.account import activity, profile, shapes, wire
+from chalicelib.account import activity, auth, profile, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
 from chalicelib.core import sessions
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import OWN
 
 
-@base.page("")
+@base.page("", OWN)
 def show_overview(request: Request, caller: Caller, filled: Filled) -> Response:
     """How the account stands, and the lines to paste for each client."""
     may_open = profile.may_open_luadns(caller)
@@ -24,7 +25,7 @@ def switch_luadns(request: Request, caller: Caller) -> Response:
     return base.go_to("", "luadns-on" if given["enabled"] else "luadns-off")
 
 
-@base.page("/password")
+@base.page("/password", OWN, second_factor=auth.PASSWORD)
 def show_password(request: Request, caller: Caller, filled: Filled) -> Response:
     """The password and the e-mail address."""
     return base.render(request, caller, "password", filled)
@@ -44,7 +45,7 @@ def change_email(request: Request, caller: Caller) -> Response:
     return base.go_to("/password", "email")
 
 
-@base.page("/sessions")
+@base.page("/sessions", OWN)
 def show_sessions(request: Request, caller: Caller, filled: Filled) -> Response:
     """Where the account is logged in, the newest session first."""
     found = [wire.session(caller, one) for one in sessions.listed(caller.account)]
@@ -65,7 +66,7 @@ def end_other_sessions(request: Request, caller: Caller) -> Response:
     return base.go_to("/sessions", "sessions-ended")
 
 
-@base.page("/activity")
+@base.page("/activity", OWN)
 def show_activity(request: Request, caller: Caller, filled: Filled) -> Response:
     """What was done by the account, and to it."""
     told, following = activity.page(caller.account, request.argument("before"), None)

@@ -9,11 +9,12 @@ from chalicelib.core import codes
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import OWN, SecondFactor
 
 _SECRET = re.compile(r"[A-Z2-7]{16,64}")
 
 
-@base.page("/two-factor")
+@base.page("/two-factor", OWN, second_factor=SecondFactor("password and code, except to begin"))
 def show_two_factor(request: Request, caller: Caller, filled: Filled) -> Response:
     """How it stands, and what can be done about it."""
     secret = filled.value("secret")

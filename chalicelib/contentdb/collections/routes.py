@@ -11,12 +11,14 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, Permission
 
 COLLECTION = "/api/collections/{author}/{name}"
+_EDITOR = Permission("author of the collection, or editor")
 _NOT_KEPT = ("Cache-Control", "no-store")
 
 
-@service.route("GET", "/api/collections")
+@service.route("GET", "/api/collections", ANONYMOUS)
 def list_all(request: Request) -> Response:
     """List: what everybody may see."""
     arguments = Arguments(request, ("author", "package"))
@@ -25,7 +27,7 @@ def list_all(request: Request) -> Response:
     return wire.render([collection_wire.render_short(snapshot, value) for value in curation.listed(snapshot, **asked)])
 
 
-@service.route("GET", COLLECTION, auth=auth.anyone, scope="read")
+@service.route("GET", COLLECTION, auth.TOKEN_OR_NONE, permission=Permission("any; a private one: its editors"))
 def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
     snapshot = index.catalogue.snapshot()
@@ -34,7 +36,7 @@ def read(request: Request, caller: Caller | None) -> Response:
     return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
 
-@service.route("PUT", COLLECTION, auth=auth.somebody, limit=lambda: collection_wire.LARGEST)
+@service.route("PUT", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR, body=collection_wire.LARGEST)
 def save(request: Request, caller: Caller) -> Response:
     """Make or change one's own collection: an object, or an array of `author/name`. The site's are for editors."""
     given = collection_wire.parse(request)
@@ -42,7 +44,7 @@ def save(request: Request, caller: Caller) -> Response:
     return wire.render_success(collection=_full(request, index.catalogue.snapshot(), value, caller))
 
 
-@service.route("DELETE", COLLECTION, auth=auth.somebody)
+@service.route("DELETE", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete one's own collection."""
     curation.delete(request.params["author"], request.params["name"], caller)

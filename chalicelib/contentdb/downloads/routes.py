@@ -14,9 +14,10 @@ from chalicelib.core.errors import Forbidden
 from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS
 
 
-@service.route("GET", "/packages/{owner}/{name}/download")
+@service.route("GET", "/packages/{owner}/{name}/download", ANONYMOUS)
 def download_newest(request: Request) -> Response:
     """The newest approved release of a package."""
     package = _package(request)
@@ -26,7 +27,7 @@ def download_newest(request: Request) -> Response:
     return _download(request, package, newest.id)
 
 
-@service.route("GET", "/packages/{owner}/{name}/releases/{id}/download")
+@service.route("GET", "/packages/{owner}/{name}/releases/{id}/download", ANONYMOUS)
 def download(request: Request) -> Response:
     """One release of a package."""
     text = request.params["id"]
@@ -35,13 +36,13 @@ def download(request: Request) -> Response:
     return _download(request, _package(request), int(text))
 
 
-@service.route("GET", "/uploads/{file}")
+@service.route("GET", "/uploads/{file}", ANONYMOUS)
 def uploaded(request: Request) -> Response:
     """A zip or an image as it is."""
     return file_wire.render_file(request, files.get(request.params["file"]))
 
 
-@service.route("GET", "/thumbnails/{level}/{file}")
+@service.route("GET", "/thumbnails/{level}/{file}", ANONYMOUS)
 def thumbnail(request: Request) -> Response:
     """An image, small."""
     name, level = request.params["file"], request.params["level"]

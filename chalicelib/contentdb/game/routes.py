@@ -13,11 +13,12 @@ from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS
 
 _LARGEST_REPORT = 1024 * 1024
 
 
-@service.route("GET", "/api/packages/{author}/{name}/for-client")
+@service.route("GET", "/api/packages/{author}/{name}/for-client", ANONYMOUS)
 def read_for_client(request: Request) -> Response:
     """Similar to the read endpoint, but optimised for the Luanti client. A look at the package is counted."""
     images = include_images(request)
@@ -37,7 +38,7 @@ def read_for_client(request: Request) -> Response:
     return wire.render(shown, headers=[wire.VARY_LANGUAGE])
 
 
-@service.route("GET", "/api/packages/{author}/{name}/for-client/reviews")
+@service.route("GET", "/api/packages/{author}/{name}/for-client/reviews", ANONYMOUS)
 def reviews_for_client(request: Request) -> Response:
     """The reviews as a text for the game."""
     Arguments(request, ("formspec_version",)).needed("formspec_version")
@@ -47,7 +48,7 @@ def reviews_for_client(request: Request) -> Response:
     return wire.render_large(request, shown.described())
 
 
-@service.route("POST", "/api/installed_packages", limit=lambda: _LARGEST_REPORT)
+@service.route("POST", "/api/installed_packages", ANONYMOUS, body=_LARGEST_REPORT, writes=False)
 def report_installed(request: Request) -> Response:
     """Beyond the page: what a player has installed. Nothing of it is kept, as upstream keeps nothing."""
     given = wire.parse_object(request)

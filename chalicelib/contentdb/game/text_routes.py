@@ -10,15 +10,10 @@ from chalicelib.contentdb.texts import hypertext, markdown
 from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
-
-LARGEST = 64 * 1024  # bytes of a text; what nests or repeats without end takes about a second
-
-
-def _largest() -> int:
-    return LARGEST
+from chalicelib.web.route import ANONYMOUS
 
 
-@service.route("GET", "/api/packages/{author}/{name}/hypertext")
+@service.route("GET", "/api/packages/{author}/{name}/hypertext", ANONYMOUS)
 def package_hypertext(request: Request) -> Response:
     """The long description."""
     images = include_images(request)
@@ -27,7 +22,7 @@ def package_hypertext(request: Request) -> Response:
     return wire.render(description.of(snapshot, package, request.base_url, include_images=images).described())
 
 
-@service.route("POST", "/api/hypertext", limit=_largest)
+@service.route("POST", "/api/hypertext", ANONYMOUS, writes=False)
 def convert_hypertext(request: Request) -> Response:
     """Any HTML or, by its content type, Markdown. On no page: links stay as they are."""
     images = include_images(request)
@@ -36,7 +31,7 @@ def convert_hypertext(request: Request) -> Response:
     return wire.render(convert(_text(request), "", images).described())
 
 
-@service.route("POST", "/api/markdown", limit=_largest)
+@service.route("POST", "/api/markdown", ANONYMOUS, writes=False)
 def convert_markdown(request: Request) -> Response:
     """Beyond the page: Markdown as HTML."""
     return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")

@@ -17,6 +17,7 @@ from chalicelib.web import html
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, redirect
+from chalicelib.web.route import ANONYMOUS
 from chalicelib.web.slice import Work
 
 _MOST_REVIEWS = 50
@@ -28,7 +29,7 @@ _STATES = {
 }
 
 
-@service.route("GET", "/packages/{owner}/{name}")
+@service.route("GET", "/packages/{owner}/{name}", ANONYMOUS)
 def package_for_people(request: Request) -> Response:
     """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
     snapshot = index.catalogue.snapshot()

@@ -11,35 +11,48 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, tasks
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, OWN, SMALL, Scheme
 from chalicelib.web.slice import upload_url
 
 
-@service.route("GET", "/api/releases")
+def _largest_upload() -> int:
+    return settings.current().contentdb_max_upload + SMALL
+
+
+@service.route("GET", "/api/releases", ANONYMOUS)
 def list_newest(request: Request) -> Response:
     """List: the 30 most recent releases."""
     arguments = Arguments(request, ("author", "maintainer"))
     return wire.render(release_lists.newest(index.catalogue.snapshot(), arguments))
 
 
-@service.route("GET", "/api/packages/{author}/{name}/releases")
+@service.route("GET", "/api/packages/{author}/{name}/releases", ANONYMOUS)
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, parts = _load(request)
     return wire.render([release_wire.render(snapshot, release) for release in publishing.newest_first(parts)])
 
 
-@service.route("GET", "/api/packages/{author}/{name}/releases/{id}")
+@service.route("GET", "/api/packages/{author}/{name}/releases/{id}", ANONYMOUS)
 def read(request: Request) -> Response:
     """Read."""
     snapshot, parts = _load(request)
     return wire.render(release_wire.render(snapshot, publishing.get(parts, _id(request))))
 
 
-@service.route("POST", "/api/packages/{author}/{name}/releases/new", auth=auth.for_package, scope="package:")
+@service.route(
+    "POST",
+    "/api/packages/{author}/{name}/releases/new",
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=auth.may(Action.MAKE_RELEASE),
+    body=_largest_upload,
+)
 def create(request: Request, caller: Caller) -> Response:
     """Create: by Git, or by a zip in a form or in an upload slot."""
     snapshot, parts = _load(request)
@@ -55,14 +68,20 @@ def _for_release(request: Request) -> Caller:
     return auth.somebody(request)
 
 
-@service.route("DELETE", "/api/packages/{author}/{name}/releases/{id}", auth=_for_release, scope="package:")
+@service.route(
+    "DELETE",
+    "/api/packages/{author}/{name}/releases/{id}",
+    Scheme("token", _for_release),
+    scope="package:",
+    permission=auth.may(Action.MAKE_RELEASE),
+)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
     publishing.delete(caller, request.params["author"], request.params["name"], _id(request))
     return wire.render_success()
 
 
-@service.route("POST", "/api/uploads/new", auth=auth.somebody, scope="package:")
+@service.route("POST", "/api/uploads/new", auth.TOKEN, scope="package:", permission=OWN)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
     largest = settings.current().contentdb_max_upload
@@ -70,7 +89,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
     return wire.render_success(**slot.described())
 
 
-@service.route("GET", "/tasks/{id}")
+@service.route("GET", "/tasks/{id}", ANONYMOUS)
 def read_task(request: Request) -> Response:
     """How far the check of a release is."""
     task_id = request.params["id"]

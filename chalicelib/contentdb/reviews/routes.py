@@ -1,5 +1,7 @@
 """Reviews: ContentDB's API, in the order of its page; what is ours stands at the end."""
 
+from collections.abc import Callable
+
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry
@@ -15,15 +17,17 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, OWN, Handler, Permission, Scheme
 
 PACKAGE = "/api/packages/{author}/{name}"
 
 
-def _largest() -> int:
-    return review_wire.LARGEST
+def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
+    """Declare a handler that changes something about reviews of the package in the path."""
+    return service.route(method, path, auth.PACKAGE_TOKEN, scope="write", permission=permission)
 
 
-@service.route("GET", f"{PACKAGE}/reviews")
+@service.route("GET", f"{PACKAGE}/reviews", ANONYMOUS)
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, package = _package(request)
@@ -37,15 +41,21 @@ def _if_waiting(request: Request) -> Caller | None:
     return auth.somebody(request) if "approved" in request.query else None
 
 
-@service.route("GET", "/api/reviews", auth=_if_waiting, scope="read")
-def list_all(request: Request, caller: Caller | None) -> Response:
-    """List, in pages."""
+def _require_approver(request: Request, caller: Caller | None) -> None:
     if caller:
         permissions.require_may_approve_reviews(caller.account)
+
+
+_WAITING = Permission("any; those that wait: approver", _require_approver)
+
+
+@service.route("GET", "/api/reviews", Scheme("token, to see those that wait", _if_waiting), permission=_WAITING)
+def list_all(request: Request, caller: Caller | None) -> Response:
+    """List, in pages."""
     return wire.render_large(request, review_lists.page(request, index.catalogue.snapshot()))
 
 
-@service.route("PUT", f"{PACKAGE}/reviews", auth=auth.for_package, limit=_largest)
+@_change("PUT", f"{PACKAGE}/reviews", Permission("new member, not a maintainer"))
 def write(request: Request, caller: Caller) -> Response:
     """Write one's own review, or write it anew."""
     wanted = review_wire.parse(request)
@@ -55,14 +65,19 @@ def write(request: Request, caller: Caller) -> Response:
     return wire.render_success(review=shown, approved=review.approved)
 
 
-@service.route("DELETE", f"{PACKAGE}/reviews", auth=auth.for_package)
+@_change("DELETE", f"{PACKAGE}/reviews", OWN)
 def take_back(request: Request, caller: Caller) -> Response:
     """Delete one's own review."""
     lifecycle.take_back(caller, request.params["author"], request.params["name"])
     return wire.render_success()
 
 
-@service.route("GET", f"{PACKAGE}/reviews/{{id}}", auth=auth.anyone, scope="read")
+@service.route(
+    "GET",
+    f"{PACKAGE}/reviews/{{id}}",
+    auth.TOKEN_OR_NONE,
+    permission=Permission("any; one that waits: its author, or approver"),
+)
 def read(request: Request, caller: Caller | None) -> Response:
     """Read one; it is the review's thread, too."""
     snapshot, package = _package(request)
@@ -72,21 +87,21 @@ def read(request: Request, caller: Caller | None) -> Response:
     return wire.render(review_wire.render(snapshot, review, package.value, request.base_url))
 
 
-@service.route("DELETE", f"{PACKAGE}/reviews/{{id}}", auth=auth.for_package)
+@_change("DELETE", f"{PACKAGE}/reviews/{{id}}", Permission("author of the review, or moderator"))
 def delete(request: Request, caller: Caller) -> Response:
     """Delete a review, as a moderator."""
     lifecycle.delete(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
-@service.route("POST", f"{PACKAGE}/reviews/{{id}}/approve", auth=auth.for_package)
+@_change("POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"))
 def approve(request: Request, caller: Caller) -> Response:
     """Let lists show a review."""
     lifecycle.approve(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
-@service.route("PUT", f"{PACKAGE}/reviews/{{id}}/votes", auth=auth.for_package, limit=_largest)
+@_change("PUT", f"{PACKAGE}/reviews/{{id}}/votes", Permission("new member, not the author of the review"))
 def vote(request: Request, caller: Caller) -> Response:
     """Say whether a review helped."""
     _, package = _package(request)

@@ -14,7 +14,6 @@ from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
-LARGEST = 64 * 1024  # bytes of a request: a comment, written in JSON's longest way
 _FIELDS = ("title", "comment", "rating", "language")
 
 

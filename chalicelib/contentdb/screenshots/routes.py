@@ -1,18 +1,23 @@
 """Screenshots: ContentDB's API, in the order of its page."""
 
 from chalicelib.contentdb import auth, wire
+from chalicelib.contentdb.media import images
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.screenshots import gallery
 from chalicelib.contentdb.screenshots import wire as screenshot_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.permissions import Action
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, SMALL, Scheme
+
+_PERMISSION = auth.may(Action.ADD_SCREENSHOTS)
 
 
-@service.route("GET", "/api/packages/{author}/{name}/screenshots")
+@service.route("GET", "/api/packages/{author}/{name}/screenshots", ANONYMOUS)
 def list_of_package(request: Request) -> Response:
     """List."""
     parts = _load(request)
@@ -20,14 +25,21 @@ def list_of_package(request: Request) -> Response:
     return wire.render([screenshot_wire.render(request.base_url, parts.package, shot) for shot in shots])
 
 
-@service.route("GET", "/api/packages/{author}/{name}/screenshots/{id}")
+@service.route("GET", "/api/packages/{author}/{name}/screenshots/{id}", ANONYMOUS)
 def read(request: Request) -> Response:
     """Read."""
     parts = _load(request)
     return wire.render(screenshot_wire.render(request.base_url, parts.package, gallery.get(parts, _id(request))))
 
 
-@service.route("POST", "/api/packages/{author}/{name}/screenshots/new", auth=auth.for_package, scope="package:")
+@service.route(
+    "POST",
+    "/api/packages/{author}/{name}/screenshots/new",
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=_PERMISSION,
+    body=images.LARGEST + SMALL,
+)
 def create(request: Request, caller: Caller) -> Response:
     """Create."""
     parts = _load(request)
@@ -42,14 +54,26 @@ def _for_screenshot(request: Request) -> Caller:
     return auth.somebody(request)
 
 
-@service.route("DELETE", "/api/packages/{author}/{name}/screenshots/{id}", auth=_for_screenshot, scope="package:")
+@service.route(
+    "DELETE",
+    "/api/packages/{author}/{name}/screenshots/{id}",
+    Scheme("token", _for_screenshot),
+    scope="package:",
+    permission=_PERMISSION,
+)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
     gallery.delete(caller, request.params["author"], request.params["name"], _id(request))
     return wire.render_success()
 
 
-@service.route("POST", "/api/packages/{author}/{name}/screenshots/order", auth=auth.for_package, scope="package:")
+@service.route(
+    "POST",
+    "/api/packages/{author}/{name}/screenshots/order",
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=_PERMISSION,
+)
 def order(request: Request, caller: Caller) -> Response:
     """Put in order."""
     gallery.require_may(caller, _load(request).package, "change")
@@ -58,7 +82,13 @@ def order(request: Request, caller: Caller) -> Response:
     return wire.render_success()
 
 
-@service.route("POST", "/api/packages/{author}/{name}/screenshots/cover-image", auth=auth.for_package, scope="package:")
+@service.route(
+    "POST",
+    "/api/packages/{author}/{name}/screenshots/cover-image",
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=_PERMISSION,
+)
 def cover_image(request: Request, caller: Caller) -> Response:
     """Set the cover image."""
     gallery.require_may(caller, _load(request).package, "change")

@@ -14,9 +14,10 @@ from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.users import profiles
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
+from chalicelib.web.route import ANONYMOUS
 
 
-@service.route("GET", "/api/packages/{author}/{name}/stats")
+@service.route("GET", "/api/packages/{author}/{name}/stats", ANONYMOUS)
 def package_stats(request: Request) -> Response:
     """Daily stats for a package, or null."""
     first, last = _days(request)
@@ -25,13 +26,13 @@ def package_stats(request: Request) -> Response:
     return wire.render(found, headers=[wire.cache_for(300)])
 
 
-@service.route("GET", "/api/package_stats")
+@service.route("GET", "/api/package_stats", ANONYMOUS)
 def all_package_stats(request: Request) -> Response:
     """The last 30 days of daily stats for all packages."""
     return wire.render_kept(request, answers.package_stats(index.catalogue.snapshot()), 900)
 
 
-@service.route("GET", "/api/users/{username}/stats")
+@service.route("GET", "/api/users/{username}/stats", ANONYMOUS)
 def user_stats(request: Request) -> Response:
     """Daily stats for the user's packages, or null."""
     first, last = _days(request)
@@ -41,13 +42,13 @@ def user_stats(request: Request) -> Response:
     return wire.render_kept(request, answers.user_stats(snapshot, username, first, last), 300)
 
 
-@service.route("GET", "/api/scores")
+@service.route("GET", "/api/scores", ANONYMOUS)
 def all_scores(request: Request) -> Response:
     """See Top Packages Algorithm."""
     return wire.render_kept(request, lists.scores(request, index.catalogue.snapshot()), 900)
 
 
-@service.route("GET", "/packages/{owner}/{name}/stats.csv")
+@service.route("GET", "/packages/{owner}/{name}/stats.csv", ANONYMOUS)
 def package_stats_csv(request: Request) -> Response:
     """Beyond the page: daily stats for a package, as a table."""
     first, last = _days(request)
@@ -56,7 +57,7 @@ def package_stats_csv(request: Request) -> Response:
     return bytes_response(stats_wire.csv(found), "text/csv", headers=[wire.cache_for(300)])
 
 
-@service.route("GET", "/packages/{owner}/{name}/shields/{kind}")
+@service.route("GET", "/packages/{owner}/{name}/shields/{kind}", ANONYMOUS)
 def package_badge(request: Request) -> Response:
     """Beyond the page: the title or the downloads of a package as an image, for a README."""
     value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value

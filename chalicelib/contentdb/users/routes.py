@@ -12,6 +12,7 @@ from chalicelib.core.snapshots import Value
 from chalicelib.core.tables import Account
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
+from chalicelib.web.route import ANONYMOUS, Permission, Scheme
 
 USER = "/api/users/{username}"
 LARGEST = 16 * 1024  # bytes of a request
@@ -20,7 +21,7 @@ _OTHERS = tuple(name for name in index.PROFILE if name not in _CONNECTIONS)
 _IGNORED = ("username", "rank", "links")  # so that what was read can be sent back
 
 
-@service.route("GET", USER)
+@service.route("GET", USER, ANONYMOUS)
 def read(request: Request) -> Response:
     """Read."""
     return wire.render(_render(request, profiles.get_account(request.params["username"])))
@@ -32,7 +33,14 @@ def _for_user(request: Request) -> Caller:
     return auth.somebody(request)
 
 
-@service.route("PUT", USER, auth=_for_user, limit=lambda: LARGEST)
+@service.route(
+    "PUT",
+    USER,
+    Scheme("token", _for_user),
+    scope="write",
+    permission=Permission("the user in the path, or moderator"),
+    body=LARGEST,
+)
 def edit(request: Request, caller: Caller) -> Response:
     """Say something of oneself."""
     account = profiles.edit(request.params["username"], _parse(request), caller)

@@ -1,0 +1,134 @@
+"""A route and its requirements: what a request must bring is declared, and most of it is checked before the handler.
+
+A route that leaves out a requirement is refused when its module is imported. Defaults exist only where the stricter
+choice, or the nature of the method, leaves no other: see `declare`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from chalicelib import settings
+from chalicelib.core.caller import Caller
+from chalicelib.core.registry import DeclarationError
+from chalicelib.web.request import Request
+from chalicelib.web.response import Response
+
+SMALL = 64 * 1024  # bytes: the largest body of a route that does not declare another size
+
+Handler = Callable[..., Response]
+Authenticate = Callable[[Request], Caller | None]
+Size = int | Callable[[], int]
+
+
+@dataclass(frozen=True)
+class SecondFactor:
+    """A proof in addition to the credential. `check(request, caller)` raises without it.
+
+    Without a check the handler verifies the proof, which is in the body.
+    """
+
+    name: str
+    check: Callable[[Request, Caller], None] | None = None
+
+
+@dataclass(frozen=True)
+class Permission:
+    """The relation of the caller to the object of the route. `check(request, caller)` raises Forbidden.
+
+    Without a check the handler's rules decide, on what they read for the operation anyway; the name says what they
+    require.
+    """
+
+    name: str
+    check: Callable[[Request, Caller | None], None] | None = None
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way for callers to prove who they are.
+
+    `authenticate(request)` returns the caller, or None for one who need not be known, or raises. Routes that write
+    require `second_factor` unless they declare another one. An anonymous scheme never has a caller.
+    """
+
+    name: str
+    authenticate: Authenticate | None
+    second_factor: SecondFactor | None = None
+    anonymous: bool = False
+
+
+ANONYMOUS = Scheme("anonymous", None, anonymous=True)
+NO_SECOND_FACTOR = SecondFactor("none")
+OWN = Permission("own")  # the route is about the caller, or about what only the caller has
+ANY = Permission("any")  # every caller with the credential and the scope
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method and a path such as `/api/1/{key}/upload`, and its requirements.
+
+    `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
+    route changes something for the caller; counters and dates of last use do not count.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    credential: Scheme
+    permission: Permission | None
+    scope: str | None
+    second_factor: SecondFactor | None
+    body: Size
+    writes: bool
+
+    @property
+    def largest(self) -> int:
+        """The largest body, in bytes."""
+        size = self.body() if callable(self.body) else self.body
+        return min(size, settings.current().max_body)
+
+
+class Requirements(TypedDict, total=False):
+    """What a declaration may say besides the credential, see Route."""
+
+    permission: Permission
+    scope: str
+    second_factor: SecondFactor
+    body: Size
+    writes: bool
+
+
+def declare(
+    method: str,
+    path: str,
+    handler: Handler,
+    credential: Scheme | None = None,
+    *,
+    permission: Permission | None = None,
+    scope: str | None = None,
+    second_factor: SecondFactor | None = None,
+    body: Size = SMALL,
+    writes: bool | None = None,
+) -> Route:
+    """A route with what can be derived. Raises DeclarationError with the method and the path.
+
+    Every method but GET writes. A route that only reads needs the scope `read`; one that writes names its scope, and
+    requires the second factor of its scheme.
+    """
+    place = f"{method} {path}"
+    if credential is None:
+        raise DeclarationError(f"{place} declares no credential; ANONYMOUS is for routes without one.")
+    if method == "GET" and body != SMALL:
+        raise DeclarationError(f"{place} has no body, and declares the size of one.")
+    writes = method != "GET" if writes is None else writes
+    if credential.anonymous:
+        if permission or scope or second_factor:
+            raise DeclarationError(f"{place} is anonymous: nobody can have a permission, a scope or a second factor.")
+        return Route(method, path, handler, credential, None, None, None, body, writes)
+    if permission is None:
+        raise DeclarationError(f"{place} declares no permission.")
+    if scope is None and writes:
+        raise DeclarationError(f"{place} writes, and declares no scope.")
+    required = second_factor or (credential.second_factor if writes else None)
+    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes)
