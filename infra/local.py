@@ -49,6 +49,9 @@ def make_server(data: Path, host: str, port: int, stage: str) -> LocalDevServer:
     factory = CLIFactory(str(stages.ROOT))
     config = factory.create_config_obj(stage)
     app = config.chalice_app
+    from app import site
+
+    site.mount_pages(app)
     made = factory.create_local_server(app, config, host, port)
     made.server.RequestHandlerClass = partial(LocalHandler, app_object=app, config=config)
     runtime.start_jobs()

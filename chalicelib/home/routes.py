@@ -31,7 +31,7 @@ def welcome(request: Request) -> Response:
     return welcome_page.render_welcome(request) if wants_html(request) else wire.render_welcome(request)
 
 
-@service.route("GET", "/favicon.svg", ANONYMOUS)
+@service.route("GET", "/favicon.svg", ANONYMOUS, page=True)
 def mark(request: Request) -> Response:
     """The moon."""
     return wire.render_mark()

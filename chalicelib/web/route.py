@@ -69,7 +69,7 @@ class Route:
     """A method and a path such as `/api/1/{key}/upload`, and its requirements.
 
     `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
-    route changes something for the caller; counters and dates of last use do not count.
+    route changes something for the caller; counters and dates of last use do not count. A `page` is for browsers alone.
     """
 
     method: str
@@ -81,6 +81,7 @@ class Route:
     second_factor: SecondFactor | None
     body: Size
     writes: bool
+    page: bool
 
     @property
     def largest(self) -> int:
@@ -97,6 +98,7 @@ class Requirements(TypedDict, total=False):
     second_factor: SecondFactor
     body: Size
     writes: bool
+    page: bool
 
 
 def declare(
@@ -110,6 +112,7 @@ def declare(
     second_factor: SecondFactor | None = None,
     body: Size = SMALL,
     writes: bool | None = None,
+    page: bool = False,
 ) -> Route:
     """A route with what can be derived. Raises DeclarationError with the method and the path.
 
@@ -125,10 +128,10 @@ def declare(
     if credential.anonymous:
         if permission or scope or second_factor:
             raise DeclarationError(f"{place} is anonymous: nobody can have a permission, a scope or a second factor.")
-        return Route(method, path, handler, credential, None, None, None, body, writes)
+        return Route(method, path, handler, credential, None, None, None, body, writes, page)
     if permission is None:
         raise DeclarationError(f"{place} declares no permission.")
     if scope is None and writes:
         raise DeclarationError(f"{place} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
-    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes)
+    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes, page)

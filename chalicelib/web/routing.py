@@ -26,6 +26,11 @@ class Place(Generic[Owner]):
     variable: tuple[str, "Place[Owner]"] | None = None
 
     @property
+    def is_page(self) -> bool:
+        """Whether only browsers use this path."""
+        return all(route.page for route in self.routes.values())
+
+    @property
     def methods(self) -> list[str]:
         """What the path answers: HEAD follows GET, OPTIONS is always there."""
         implied = {"OPTIONS", "HEAD"} if "GET" in self.routes else {"OPTIONS"}

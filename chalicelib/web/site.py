@@ -51,18 +51,25 @@ class Site:
         return route.largest if route else SMALL
 
     def mount(self, app: chalice.Chalice) -> None:
-        """Declare every path to Chalice, and answer before its own checks.
+        """Declare the paths that programs use to Chalice, and answer before its own checks.
 
         Chalice refuses content types (415), requests without Accept (400) and exceptions (500) in words of its own.
         Its middleware runs before all that, so the answer is made there; the declared views only give API Gateway
-        its resources. A request that fits no resource or method arrives at the root's `{proxy+}`, and is found here.
+        its resources. A request that fits no resource or method arrives at the root's `{proxy+}`, and is found here:
+        so pages need no resource of their own, of which API Gateway has 300.
         """
         app.api.binary_types = ["*/*"]
         app.register_middleware(self._middleware, "http")
         for path in ("/", "/{proxy+}"):
             app.route(path, methods=ALL_METHODS)(_declared)
         for place in self.tree.places():
-            if not _is_root_file(place.path):
+            if not _is_root_file(place.path) and not place.is_page:
+                app.route(place.path, methods=place.methods)(_declared)
+
+    def mount_pages(self, app: chalice.Chalice) -> None:
+        """Declare the paths of pages, too: for `chalice local`, whose `{proxy+}` takes one segment only."""
+        for place in self.tree.places():
+            if not _is_root_file(place.path) and place.is_page:
                 app.route(place.path, methods=place.methods)(_declared)
 
     def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:

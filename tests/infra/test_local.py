@@ -40,6 +40,11 @@ def test_luarocks_publishes_and_installs_a_rock(server: Server, key: str, tmp_pa
     assert luarocks.says(name) == f"this is {name} 1.0-1"
 
 
+def test_pages_are_there_although_the_gateway_has_no_resource_for_them(server: Server) -> None:
+    status, page = server.get("/account/log-in", Accept="text/html")
+    assert (status, b"<title>Log in" in page) == (200, True)
+
+
 def test_a_rock_that_is_too_large_for_an_answer_comes_by_its_link(server: Server, key: str) -> None:
     content = rock("say", "1.0-1", bytes(5 * 1024 * 1024))
     status, answer = server.upload_rockspec(key, "1.0-1")

@@ -4,7 +4,7 @@ from app import SLICES
 from chalicelib.web.route import Route
 from chalicelib.web.slice import Slice
 
-HEADER = ("method", "path", "body", "credential", "scope", "permission", "second factor", "writes")
+HEADER = ("method", "path", "body", "credential", "scope", "permission", "second factor", "writes", "page")
 
 
 def table() -> str:
@@ -29,6 +29,7 @@ def _row(route: Route) -> tuple[str, ...]:
         route.permission.name if route.permission else "-",
         route.second_factor.name if route.second_factor else "-",
         "writes" if route.writes else "-",
+        "page" if route.page else "-",
     )
 
 

@@ -72,6 +72,11 @@ def dated(request: Request) -> Response:
     return bytes_response(b"dated", "text/plain", headers=[("ETag", '"1"')])
 
 
+@api.route("GET", "/api/pages/{page}", ANONYMOUS, page=True)
+def page(request: Request) -> Response:
+    return bytes_response(request.params["page"].encode(), "text/html")
+
+
 @api.route("GET", "/api/broken", ANONYMOUS)
 def broken(request: Request) -> Response:
     raise RuntimeError(request.argument("why"))
@@ -242,6 +247,18 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
         "/api/broken": ["GET", "HEAD", "OPTIONS"],
         "/api/dated": ["GET", "HEAD", "OPTIONS"],
     }
+
+
+def test_a_page_is_answered_by_the_resource_of_the_root(app: Chalice) -> None:
+    assert get(app, "/api/pages/one", resource="/{proxy+}")[:2] == (200, b"one")
+
+
+def test_chalice_local_gets_the_paths_of_pages_too() -> None:
+    mounted, site = Chalice("toy", configure_logs=False), Site(SLICES)
+    site.mount(mounted)
+    before = set(mounted.routes)
+    site.mount_pages(mounted)
+    assert set(mounted.routes) - before == {"/api/pages/{page}"}
 
 
 def test_a_service_cannot_answer_on_anothers_ground() -> None:

@@ -76,7 +76,7 @@ def page(
     second_factor: SecondFactor | None = None,
 ) -> Callable[[Show], Show]:
     """Declare that the decorated function shows the page at `path` below ROOT; its forms require `second_factor`."""
-    shown: Requirements = {"permission": permission} if permission else {}
+    shown: Requirements = {"permission": permission, "page": True} if permission else {"page": True}
     sent: Requirements = shown if credential.anonymous else {**shown, "scope": "write"}
     if second_factor:
         sent = {**sent, "second_factor": second_factor}

@@ -52,7 +52,7 @@ def enter_code(request: Request, caller: None) -> Response:
     return _entered(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
 
 
-@service.route("POST", "/account/log-out", auth.SESSION, scope="read", permission=OWN)
+@service.route("POST", "/account/log-out", auth.SESSION, scope="read", permission=OWN, page=True)
 def leave(request: Request, caller: Caller) -> Response:
     """Log out."""
     log_in.log_out(caller)
@@ -61,8 +61,8 @@ def leave(request: Request, caller: Caller) -> Response:
     return response
 
 
-@service.route("GET", "/settings", ANONYMOUS)
-@service.route("GET", "/settings/{page}", ANONYMOUS)
+@service.route("GET", "/settings", ANONYMOUS, page=True)
+@service.route("GET", "/settings/{page}", ANONYMOUS, page=True)
 def settings_of_luarocks(request: Request) -> Response:
     """Where luarocks.org has its settings: the client names the place when a key is missing or wrong."""
     return base.go_to(_SETTINGS.get(request.params.get("page", ""), ""))

@@ -29,7 +29,7 @@ _STATES = {
 }
 
 
-@service.route("GET", "/packages/{owner}/{name}", ANONYMOUS)
+@service.route("GET", "/packages/{owner}/{name}", ANONYMOUS, page=True)
 def package_for_people(request: Request) -> Response:
     """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
     snapshot = index.catalogue.snapshot()
