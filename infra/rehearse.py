@@ -66,13 +66,15 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
             jobs.woken()
         with step("repeating jobs: run by the schedule"):
             jobs.repeated(names)
-        with step("deploy: a second version, and a rollback"):
+        with step("deploy: a second version whose entries have one more field, and a rollback"):
             lifecycle.serves(installation, "1.0.0")
             stack.deploy_package(lifecycle.second_version(BUILD, scratch / "second"))
             lifecycle.serves(installation, "1.0.1")
+            hel.read(installation, "Bob", HEL)
             migration.read(installation, moved)
             stack.deploy("--artefact", "previous")
             lifecycle.serves(installation, "1.0.0")
+            hel.read(installation, "Bob", HEL)
             luarocks.install(installation, ROCK)
         with step("the second factor"):
             luarocks.second_factor(installation, "Alice", key)

@@ -175,11 +175,19 @@ class Catalogue(Generic[E]):
         with self._upgrading.held():
             with suppress(Outdated):
                 return self._cold_snapshot()  # another process has upgraded it
+            self._enqueue_upgrade()
             position = self._log.position()
             snapshot = Snapshot(position.sequence, position.modified_at, self._from_entities())
             with suppress(Contended):  # another machine has upgraded it
                 self._log.fold(snapshot, upgrade=True)
             return snapshot
+
+    def _enqueue_upgrade(self) -> None:
+        """Let a job read the snapshot too: on AWS it has minutes for the upgrade, a request has seconds."""
+        if not jobs.is_pending(FOLD, self.name):
+            writes = Transaction()
+            jobs.enqueue(writes, FOLD, {"name": self.name}, once=self.name)
+            writes.commit()
 
     def _from_entities(self) -> dict[str, Entry[E]]:
         return {key: Entry(key, value) for key, value in self.entities()}

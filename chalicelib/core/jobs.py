@@ -87,6 +87,11 @@ def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = Non
     writes.then(_wake)
 
 
+def is_pending(name: str, once: str) -> bool:
+    """Whether a job that was enqueued with `once` is pending or running."""
+    return Job.find("jobs", f"{name}#{once}") is not None
+
+
 def wait(seconds: float) -> None:
     """Until this process promises a job, or so many seconds."""
     _enqueued.wait(seconds)

@@ -16,9 +16,12 @@ from infra.package import CODE, SAM
 from infra.rehearsal.installation import Failure, Installation, run
 from infra.stages import ROOT
 
-# The second version differs in the version that it reports.
-_CHANGED = "chalicelib/settings.py"
-_BEFORE, _AFTER = 'luarocks_tool_version: str = "1.0.0"', 'luarocks_tool_version: str = "1.0.1"'
+# The second version reports another version number, and Hel's package entries have one more field.
+_CHANGES = {
+    "chalicelib/settings.py": ('luarocks_tool_version: str = "1.0.0"', 'luarocks_tool_version: str = "1.0.1"'),
+    "chalicelib/hel/entry.py": ("\n\n\nclass UserEntry", '\n    homepage: str = ""\n\n\nclass UserEntry'),
+    "chalicelib/hel/index.py": ("PackageEntry, shape=", "PackageEntry, shape=1000 + "),
+}
 
 
 class Lifecycle:
@@ -76,9 +79,10 @@ def second_version(package: Path, directory: Path) -> Path:
     with ZipFile(package / CODE) as old, ZipFile(directory / CODE, "w", ZIP_DEFLATED, compresslevel=1) as new:
         for entry in old.infolist():
             content = old.read(entry)
-            if entry.filename == _CHANGED:
-                assert _BEFORE.encode() in content
-                content = content.replace(_BEFORE.encode(), _AFTER.encode())
+            if change := _CHANGES.get(entry.filename):
+                before, after = (text.encode() for text in change)
+                assert content.count(before) == 1, entry.filename
+                content = content.replace(before, after)
             new.writestr(entry, content)
     return directory
 

@@ -16,12 +16,12 @@ import time_machine
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, locks
+from chalicelib.core import blobs, bulk, catalogue, locks
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.entries import Struct, replace
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Item, Transaction, table_name
-from chalicelib.core.tables import Change, CoreItem, Head
+from chalicelib.core.tables import Change, CoreItem, Head, Job
 from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -148,6 +148,17 @@ def test_a_catalogue_from_before_shapes_is_rebuilt_by_the_first_read(folded: boo
     new, later = New(), New()
     assert new.seen() == later.seen() == {"a": ("ant", "grey"), "b": ("bee", "grey")}
     assert (new.rebuilt, later.rebuilt) == (1, 0)
+
+
+def test_an_upgrade_is_enqueued_once_as_a_job_too() -> None:
+    Old().publish("a", "ant")
+    before_shapes()
+    New().seen()
+    (job,) = Job.query("jobs")
+    assert (job.name, job.payload) == (catalogue.FOLD, {"name": "test"})
+    before_shapes()
+    New().seen()
+    assert [(again.sk, again.due_at) for again in Job.query("jobs")] == [(job.sk, job.due_at)]
 
 
 def test_an_upgrade_keeps_number_and_date() -> None:

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.core import blobs, bulk, credentials, jobs, registry
 from chalicelib.core.tables import Account, CoreItem, Head
 from chalicelib.hel import users
+from tests.aws_calls import dies
 from tests.client import Client
 from tests.contentdb import builders as contentdb
 from tests.hel import builders as hel
@@ -60,6 +61,17 @@ def test_a_request_gets_the_list_as_it_was(used: Client, name: str, path: str) -
     as_before_shapes(name)
     after = used.get(path)
     assert (after.status, after.body) == (before.status, before.body) == (200, before.body)
+
+
+def test_a_job_ends_the_rebuild_that_a_request_had_no_time_for(used: Client, calls: list[str]) -> None:
+    before = used.get("/packages").body
+    as_before_shapes("hel")
+    assert dies(lambda: used.get("/packages"), after=0, of="Scan")
+    jobs.run_due()
+    registry.current().catalogues["hel"].forget()
+    calls.clear()
+    assert used.get("/packages").body == before
+    assert "Scan" not in calls
 
 
 def test_jobs_find_the_lists_as_they_were(used: Client) -> None:
