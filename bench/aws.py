@@ -48,7 +48,7 @@ class Spent:
         self.calls[call] = self.calls.get(call, 0) + 1
 
 
-class Meter:
+class CostMeter:
     """Measures the cost of one operation at a time."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Meter:
         spent.cpu -= time.process_time() - self._left
 
 
-meter = Meter()
+meter = CostMeter()
 botocore.register_initializer(meter.listen)
 
 

@@ -84,7 +84,7 @@ def calls() -> dict[str, float]:
         server.wait()
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
+class SameItem(http.server.BaseHTTPRequestHandler):
     """Returns the same item of the core's table to every request."""
 
     protocol_version = "HTTP/1.1"
@@ -97,7 +97,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 
 def answer() -> None:
-    server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+    server = http.server.HTTPServer(("127.0.0.1", 0), SameItem)
     print(server.server_port, flush=True)
     server.serve_forever()
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from bench.servers import Caller
+from bench.servers import LoadConnection
 from tests.servers import Server, serving
 
 ORIGINAL = {1000: 126.0, 3000: 418.0}  # ms per list
@@ -37,7 +37,7 @@ def main() -> None:
     os.environ.update(_NO_QUOTA)
     print(f"{'packages':>8}  {'request':<22} {'median ms':>9} {'95% ms':>8} {'bytes':>8} {'original':>8} {'ratio':>6}")
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory) / "data") as server:
-        author = Author(server)
+        author = ApiAuthor(server)
         published = 0
         for packages in sorted(options.packages):
             times = [author.publish(number) for number in range(published, packages)]
@@ -61,11 +61,11 @@ REQUESTS: dict[str, Callable[[int], str]] = {
 }
 
 
-class Author:
+class ApiAuthor:
     """One keep-alive connection, and an author's key."""
 
     def __init__(self, server: Server) -> None:
-        self._caller = Caller(urlsplit(server.url).port or 80)
+        self._caller = LoadConnection(urlsplit(server.url).port or 80)
         self._key = server.make_key("bench", "hel")
 
     def get(self, path: str) -> tuple[float, int]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.servers import Caller, Load, Server, busy, filled, request, serving
+from bench.servers import Load, LoadConnection, MeasuredServer, busy, filled, request, serving
 
 ACCOUNTS = 50
 PUBLISHES = 60
@@ -49,7 +49,7 @@ def main() -> None:
 class Bench:
     """The measurements on one server."""
 
-    def __init__(self, server: Server, modules: int, keys: list[str]) -> None:
+    def __init__(self, server: MeasuredServer, modules: int, keys: list[str]) -> None:
         self._server = server
         self._modules = modules
         self._keys = keys
@@ -72,7 +72,7 @@ class Bench:
 
         Several connections read in rotation, so that not only the worker that published answers.
         """
-        publisher, readers = Caller(self._server.port), [Caller(self._server.port) for _ in range(6)]
+        publisher, readers = LoadConnection(self._server.port), [LoadConnection(self._server.port) for _ in range(6)]
         both, after = [], []
         versions = _versions(publisher.request("GET", path)[1])
         for reader in itertools.islice(itertools.cycle(readers), PUBLISHES):
@@ -139,6 +139,7 @@ def fill(data: Path, count: int) -> list[str]:
 def items(number: int, user: str, user_id: int) -> Iterator[object]:
     """The items of a module, its three versions and their rocks; their blobs do not exist."""
     from chalicelib.luarocks.entries import rock_sk
+
     from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
 
     module_id = FIRST_ID + 10 * number

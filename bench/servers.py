@@ -30,7 +30,7 @@ class Load:
 
 
 @dataclass
-class Server:
+class MeasuredServer:
     """A running server, with a worker per core."""
 
     port: int
@@ -84,7 +84,7 @@ class Server:
         return total / _TICK
 
 
-class Caller:
+class LoadConnection:
     """One keep-alive connection."""
 
     def __init__(self, port: int) -> None:
@@ -110,7 +110,7 @@ def filled(bench: str, data: Path, count: int) -> Any:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Server]:
+def serving(data: Path) -> Iterator[MeasuredServer]:
     """Run a server with a worker per core, without a log."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -129,7 +129,7 @@ def serving(data: Path) -> Iterator[Server]:
             except OSError:
                 time.sleep(0.1)
         time.sleep(2)  # until every worker is up
-        yield Server(port, process)
+        yield MeasuredServer(port, process)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)

@@ -27,7 +27,7 @@ SECONDS = 2.0
 BODY = "x" * 300
 
 
-class Listing(GlobalSecondaryIndex["Thing"]):  # type: ignore[no-untyped-call]
+class ThingsByNumber(GlobalSecondaryIndex["Thing"]):  # type: ignore[no-untyped-call]
     """Lists of twenty items, ordered by number."""
 
     class Meta:
@@ -45,7 +45,7 @@ class Thing(storage.Item):
         table_name = "bench"
         region = "us-east-1"
 
-    by_listing = Listing()
+    by_listing = ThingsByNumber()
     listing = UnicodeAttribute()
     number = NumberAttribute()
     body = UnicodeAttribute()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core.declaration import Fault
+from chalicelib.core.declaration import Inconsistency
 from commands.progress import bar
 
 
@@ -13,7 +13,7 @@ from commands.progress import bar
 class Finding:
     """A fault, and whether it was fixed."""
 
-    fault: Fault
+    fault: Inconsistency
     fixed: bool
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
     from chalicelib.core import blobs
     from chalicelib.core import fsck as rules
 
-    seen = rules.Seen()
+    seen = rules.FsckWalk()
     findings = []
     length = 0 if quick else sum(stored.size for stored in blobs.listed())
     with bar(ctx, "reading", length) as progress:

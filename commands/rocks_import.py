@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.progress import bar
-from commands.rocks_sources import ROCK, ROCKSPEC, RocksServer, Source, Tree
+from commands.rocks_sources import ROCK, ROCKSPEC, RockSource, RocksServer, RockTree
 
 if TYPE_CHECKING:
     from chalicelib.core.caller import Caller
@@ -46,7 +46,7 @@ def import_rocks(ctx: click.Context, source: str, name: str, signatures: bool) -
     from chalicelib.core.tables import Credential
 
     is_server = source.startswith(("http://", "https://"))
-    files: Source = RocksServer(source) if is_server else Tree(Path(source))
+    files: RockSource = RocksServer(source) if is_server else RockTree(Path(source))
     filenames = files.filenames()
     caller = Caller(accounts.named(name), Credential("", "credential"))  # a placeholder key without a scope
     importer = Importer(files, caller, signed=signatures or not is_server)
@@ -65,7 +65,7 @@ def import_rocks(ctx: click.Context, source: str, name: str, signatures: bool) -
 class Importer:
     """Publishes files of `source` as `caller`; with their signatures if `signed`."""
 
-    def __init__(self, source: Source, caller: "Caller", *, signed: bool) -> None:
+    def __init__(self, source: RockSource, caller: "Caller", *, signed: bool) -> None:
         self.report = Report()
         self._source = source
         self._caller = caller

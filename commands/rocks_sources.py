@@ -11,7 +11,7 @@ ROCK = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?P<arch>[^.]+)\.rock
 _SECONDS = 30
 
 
-class Source(Protocol):
+class RockSource(Protocol):
     """Files by name: rockspecs, rocks, and their signatures with the suffix `.asc`."""
 
     def filenames(self) -> list[str]:
@@ -21,7 +21,7 @@ class Source(Protocol):
         """A file's bytes; None if it does not exist. Raises OSError."""
 
 
-class Tree:
+class RockTree:
     """A directory of `luarocks-admin`, or any directory that contains rockspecs and rocks."""
 
     def __init__(self, directory: Path) -> None:

@@ -11,7 +11,7 @@ from infra.stages import Refused
 
 
 @dataclass(frozen=True)
-class Account:
+class AwsAccount:
     """An account, one of its regions, and the caller's ARN."""
 
     id: str
@@ -29,7 +29,7 @@ class Account:
         return self._session.client(service, region_name=self.region)
 
 
-def enter() -> Account:
+def enter() -> AwsAccount:
     """Return the account of the environment's credentials. Raises Refused."""
     try:
         session = Session()
@@ -43,4 +43,4 @@ def enter() -> Account:
         ) from None
     except (BotoCoreError, ClientError) as error:
         raise Refused(f"AWS does not accept these credentials: {error}") from None
-    return Account(caller["Account"], region, caller["Arn"], session)
+    return AwsAccount(caller["Account"], region, caller["Arn"], session)

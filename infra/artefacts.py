@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from infra.account import Account
+from infra.account import AwsAccount
 from infra.bootstrap import artefacts_bucket, has_artefacts_bucket
 from infra.package import CODE, SAM
 from infra.stages import Refused
@@ -36,7 +36,7 @@ class Artefact:
 class Artefacts:
     """The artefact bucket of an account and region."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: AwsAccount) -> None:
         self._account = account
         self._bucket = artefacts_bucket(account)
         self._store = account.client("s3")

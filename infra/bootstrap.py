@@ -5,7 +5,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from infra.account import Account
+from infra.account import AwsAccount
 from infra.stages import Refused
 
 GATEWAY_ROLE = "moonbase-gateway-logs"
@@ -13,12 +13,12 @@ _GATEWAY_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 _TRIES, _PAUSE = 15, 2.0  # until a new role has propagated
 
 
-def artefacts_bucket(account: Account) -> str:
+def artefacts_bucket(account: AwsAccount) -> str:
     """The name of the bucket, whether it exists or not."""
     return f"moonbase-artefacts-{account.id}-{account.region}"
 
 
-def make_artefacts_bucket(account: Account) -> str | None:
+def make_artefacts_bucket(account: AwsAccount) -> str | None:
     """Create the bucket, private and encrypted; an existing one gets the same protection again.
 
     Returns a description of the new bucket, None if it existed. Raises Refused if another account owns that name.
@@ -45,7 +45,7 @@ def make_artefacts_bucket(account: Account) -> str | None:
     return made
 
 
-def has_artefacts_bucket(account: Account) -> bool:
+def has_artefacts_bucket(account: AwsAccount) -> bool:
     """Whether the bucket exists. Raises Refused if another account owns it: such names are easy to guess."""
     name = artefacts_bucket(account)
     try:
@@ -57,7 +57,7 @@ def has_artefacts_bucket(account: Account) -> bool:
     return True
 
 
-def let_gateway_log(account: Account) -> str | None:
+def let_gateway_log(account: AwsAccount) -> str | None:
     """Give API Gateway a role for writing logs, unless it has one; returns a description of the new role, or None.
 
     The role is a setting of the account. If a stack created it, other stacks would lose it with that stack.
@@ -78,7 +78,7 @@ def let_gateway_log(account: Account) -> str | None:
     return f"the role {GATEWAY_ROLE}, which lets API Gateway write logs"
 
 
-def _role(account: Account) -> str:
+def _role(account: AwsAccount) -> str:
     roles = account.client("iam")
     trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
     try:
@@ -94,7 +94,7 @@ def _role(account: Account) -> str:
     return arn
 
 
-def _nothing_without_tls(account: Account, bucket: str) -> dict[str, object]:
+def _nothing_without_tls(account: AwsAccount, bucket: str) -> dict[str, object]:
     arn = f"arn:{account.partition}:s3:::{bucket}"
     statement = {
         "Sid": "NothingWithoutTls",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.account import Account
+from infra.account import AwsAccount
 from infra.stages import Refused
 
 HOSTS = ("HostName", "HostName2", "HostName3", "HostName4")
@@ -42,7 +42,7 @@ def choose(definitions: Definitions, previous: Mapping[str, str], given: Mapping
     return {**chosen, **given}
 
 
-def check(account: Account, definitions: Definitions, previous: Mapping[str, str], given: Mapping[str, str]) -> None:
+def check(account: AwsAccount, definitions: Definitions, previous: Mapping[str, str], given: Mapping[str, str]) -> None:
     """Check that the values fit each other, and that the certificate exists and covers the hosts. Raises Refused."""
     defaults = {name: str(definition["Default"]) for name, definition in definitions.items()}
     values = {**defaults, **previous, **given}
@@ -65,7 +65,7 @@ def _fits(definition: Mapping[str, Any], value: str) -> bool:
     return re.fullmatch(definition["AllowedPattern"], value) is not None
 
 
-def _check_certificate(account: Account, arn: str, hosts: Sequence[str]) -> None:
+def _check_certificate(account: AwsAccount, arn: str, hosts: Sequence[str]) -> None:
     """Check the certificate: one that is not issued, or in another region, would end the first deploy in a rollback."""
     if arn.split(":")[3] != account.region:
         raise Refused(

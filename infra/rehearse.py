@@ -14,7 +14,7 @@ from infra import environment, ministack
 from infra.ministack import MiniStack
 from infra.package import BUILD
 from infra.rehearsal import account, contentdb, hel, jobs, lifecycle, luadns, luarocks, migration, smoke
-from infra.rehearsal.installation import Installation, Site, step
+from infra.rehearsal.installation import HttpClient, Installation, step
 from infra.rehearsal.lifecycle import Lifecycle
 from infra.stages import STAGE
 
@@ -82,7 +82,7 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
         lifecycle.end(stack)
 
 
-def move(installation: Installation, scratch: Path) -> migration.Moved:
+def move(installation: Installation, scratch: Path) -> migration.MovedData:
     """Fill a one-machine server, and move its data to the stack; returns what was stored."""
     with migration.one_machine(scratch) as machine:
         with step("one machine: data of each service"):
@@ -134,8 +134,8 @@ def _parameters(cloud: MiniStack) -> list[str]:
     ]
 
 
-def _site(url: str) -> Site:
-    return Site(urlsplit(url).netloc)
+def _site(url: str) -> HttpClient:
+    return HttpClient(urlsplit(url).netloc)
 
 
 def _use(cloud: MiniStack) -> None:

@@ -8,7 +8,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import stages
-from infra.account import Account, enter
+from infra.account import AwsAccount, enter
 from infra.stack import KEEPS, Failed, Stack
 from infra.stages import STAGE, Refused
 
@@ -52,7 +52,7 @@ def remove(stack: Stack, *, data: bool, asks: bool) -> None:
         _report(kept)
 
 
-def delete_data(account: Account, kept: Kept) -> None:
+def delete_data(account: AwsAccount, kept: Kept) -> None:
     """Delete tables and bucket for good, and schedule the deletion of the key. Resources may be gone already."""
     tables, store, keys = account.client("dynamodb"), account.client("s3"), account.client("kms")
     there = [table for table in kept[_TABLES] if _unprotect(tables, table)]

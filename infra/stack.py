@@ -10,7 +10,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from infra.account import Account
+from infra.account import AwsAccount
 from infra.stages import Refused, our_template
 
 # The types of resources with data. Nothing replaces or removes them unless the user requests it.
@@ -34,7 +34,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """The planned change of one resource; `verb` is create, change, replace, perhaps replace, or delete."""
 
     verb: str
@@ -55,7 +55,7 @@ class Change:
 class Stack:
     """A stack by its name, whether it exists or not."""
 
-    def __init__(self, account: Account, name: str) -> None:
+    def __init__(self, account: AwsAccount, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise Refused(f"a stack's name has letters, digits and hyphens, and starts with a letter: not {name!r}")
         self.account = account
@@ -223,7 +223,7 @@ class Stack:
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=name):
             yield from page["StackEvents"]
 
-    def _changes(self, name: str) -> Iterator[Change]:
+    def _changes(self, name: str) -> Iterator[ResourceChange]:
         pages = self._client.get_paginator("describe_change_set").paginate(StackName=self.name, ChangeSetName=name)
         for page in pages:
             for change in page.get("Changes", []):
@@ -236,7 +236,7 @@ class ChangeSet:
 
     stack: Stack
     name: str
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
 
     def execute(self, *, new: bool) -> None:
         """Execute the changes and print the progress. Raises Failed."""
@@ -251,7 +251,7 @@ class ChangeSet:
             self.stack._client.delete_stack(StackName=self.stack.name)
 
 
-def _change(change: Mapping[str, Any]) -> Change:
+def _change(change: Mapping[str, Any]) -> ResourceChange:
     verbs = {"Add": "create", "Remove": "delete", "Import": "take over"}
     properties: tuple[str, ...] = ()
     if change["Action"] == "Modify":
@@ -260,7 +260,7 @@ def _change(change: Mapping[str, Any]) -> Change:
         properties = tuple(sorted({target.get("Name") or target["Attribute"] for target in targets}))
     else:
         verb = verbs.get(change["Action"], change["Action"].lower())
-    return Change(verb, change["ResourceType"], change["LogicalResourceId"], properties)
+    return ResourceChange(verb, change["ResourceType"], change["LogicalResourceId"], properties)
 
 
 def _pauses() -> Iterator[float]:

@@ -14,7 +14,7 @@ from chalicelib.core import blobs, links
 from chalicelib.core.errors import Forbidden, NotFound
 from chalicelib.core.links import Link
 from chalicelib.web.conditional import matches
-from standalone.replies import Headers, Reply, error
+from standalone.replies import FramedReply, Headers, error
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -50,7 +50,7 @@ class Downloads:
 
     async def serve(
         self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
-    ) -> tuple[Reply, int]:
+    ) -> tuple[FramedReply, int]:
         """Answer a request; returns the reply and the number of body bytes that were sent."""
         loop = asyncio.get_running_loop()
         reply, file, part = await loop.run_in_executor(self._threads, open_link, scope)
@@ -79,7 +79,7 @@ class Downloads:
         return position - part.start
 
 
-def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
+def open_link(scope: "HTTPScope") -> tuple[FramedReply, BinaryIO | None, Part | None]:
     """Return the reply to a request for a link, the open file and the part to send; the file is None without a body."""
     method = scope["method"]
     if method not in ("GET", "HEAD"):
@@ -99,13 +99,13 @@ def open_link(scope: "HTTPScope") -> tuple[Reply, BinaryIO | None, Part | None]:
     return reply, None, None
 
 
-def _reply(scope: "HTTPScope", link: Link, stat: os.stat_result) -> tuple[Reply, Part | None]:
+def _reply(scope: "HTTPScope", link: Link, stat: os.stat_result) -> tuple[FramedReply, Part | None]:
     given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     digest = link.key.rpartition("/")[2]
     etag, modified = f'"{digest}"', formatdate(stat.st_mtime, usegmt=True)
     headers = _headers(("etag", etag), ("last-modified", modified), ("accept-ranges", "bytes"))
     if _is_unmodified(given, etag, stat.st_mtime):
-        return Reply(HTTPStatus.NOT_MODIFIED, headers, b"", ROUTE), None
+        return FramedReply(HTTPStatus.NOT_MODIFIED, headers, b"", ROUTE), None
     byte_range = given.get("range", "") if scope["method"] == "GET" else ""
     if given.get("if-range", etag) not in (etag, modified):
         byte_range = ""
@@ -124,7 +124,7 @@ def _reply(scope: "HTTPScope", link: Link, stat: os.stat_result) -> tuple[Reply,
     if part.end - part.start < part.size:
         status = HTTPStatus.PARTIAL_CONTENT
         headers += _headers(("content-range", f"bytes {part.start}-{part.end - 1}/{part.size}"))
-    return Reply(status, headers, b"", ROUTE), None if scope["method"] == "HEAD" else part
+    return FramedReply(status, headers, b"", ROUTE), None if scope["method"] == "HEAD" else part
 
 
 async def _disconnected(receive: "ASGIReceiveCallable") -> None:

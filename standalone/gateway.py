@@ -13,7 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from standalone.downloads import Downloads
 from standalone.event import proxy_event
-from standalone.replies import Reply, Response, error, frame, log_access
+from standalone.replies import AppResponse, FramedReply, error, frame, log_access
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -26,7 +26,7 @@ log = logging.getLogger("moonbase.gateway")
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-Answer = Callable[[dict[str, Any]], Response]
+Answer = Callable[[dict[str, Any]], AppResponse]
 
 
 @runtime_checkable
@@ -95,12 +95,12 @@ class Gateway:
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
-    async def _call(self, event: dict[str, Any]) -> Reply:
+    async def _call(self, event: dict[str, Any]) -> FramedReply:
         reads = event["httpMethod"] in _SAFE_METHODS and not event["body"]
         threads = self._readers if reads else self._workers
         return await asyncio.get_running_loop().run_in_executor(threads, self._reply, event)
 
-    async def _too_large(self, scope: "HTTPScope", size: int) -> Reply:
+    async def _too_large(self, scope: "HTTPScope", size: int) -> FramedReply:
         """The response for a body that exceeds the limit: the app's own error if it has one."""
         if not self._sized:
             return error(scope["method"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -131,7 +131,7 @@ class Gateway:
                 raise BodyTooLarge(size)
         return b"".join(parts)
 
-    def _reply(self, event: dict[str, Any]) -> Reply:
+    def _reply(self, event: dict[str, Any]) -> FramedReply:
         method = event["httpMethod"]
         try:
             return frame(method, self._answer(event))
@@ -140,7 +140,7 @@ class Gateway:
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def _reject_body(reply: Reply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+async def _reject_body(reply: FramedReply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
     """Send the reply immediately and let the client finish sending: an early close would discard the reply."""
     headers = [*reply.headers, (b"connection", b"close")]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

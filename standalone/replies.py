@@ -15,7 +15,7 @@ access_log = logging.getLogger("moonbase.access")
 _UNSAFE_HEADER = re.compile(rb"[\r\n\0]")
 
 
-class Response(Protocol):
+class AppResponse(Protocol):
     """The result of `answer`. An optional attribute `route` is the route in the access log."""
 
     @property
@@ -27,7 +27,7 @@ class Response(Protocol):
 
 
 @dataclass(frozen=True)
-class Reply:
+class FramedReply:
     """A response with its framing headers."""
 
     status: int
@@ -36,7 +36,7 @@ class Reply:
     route: str = "-"
 
 
-def frame(method: str, response: Response) -> Reply:
+def frame(method: str, response: AppResponse) -> FramedReply:
     """Add the framing headers. The Content-Length is computed here; some statuses and HEAD have no body."""
     headers: Headers = []
     length = len(response.body)
@@ -53,17 +53,17 @@ def frame(method: str, response: Response) -> Reply:
     if not bodiless:
         headers.append((b"content-length", b"%d" % length))
     body = b"" if bodiless or method == "HEAD" else response.body
-    return Reply(response.status, headers, body, str(getattr(response, "route", "-")))
+    return FramedReply(response.status, headers, body, str(getattr(response, "route", "-")))
 
 
-def error(method: str, status: HTTPStatus, route: str = "-", more: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
+def error(method: str, status: HTTPStatus, route: str = "-", more: Sequence[tuple[bytes, bytes]] = ()) -> FramedReply:
     """Return an error of the gateway itself, as JSON without a service's envelope."""
     body = json.dumps({"message": status.phrase}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more]
-    return Reply(status, headers, b"" if method == "HEAD" else body, route)
+    return FramedReply(status, headers, b"" if method == "HEAD" else body, route)
 
 
-def log_access(client: str | None, method: str, reply: Reply, size: int, seconds: float) -> None:
+def log_access(client: str | None, method: str, reply: FramedReply, size: int, seconds: float) -> None:
     """Log a request in one line, with the route instead of the path, because a path may contain an API key."""
     line = "%s %s %s %d %d %.1fms"
     access_log.info(line, client or "-", method, reply.route, reply.status, size, seconds * 1000)

@@ -18,7 +18,7 @@ from chalicelib.core.transport import Transport
 
 
 @dataclass(frozen=True)
-class Call:
+class AwsCall:
     """One operation of a service, such as `GetItem` of `dynamodb`, with its parameters as botocore takes them."""
 
     service: str
@@ -26,7 +26,7 @@ class Call:
     parameters: Mapping[str, Any]
 
 
-Listener = Callable[[Call], object]
+Listener = Callable[[AwsCall], object]
 _listeners: list[Listener] = []
 
 
@@ -49,17 +49,17 @@ def observed(transport: Transport) -> Transport:
     """Return `transport` with the listeners called before it."""
 
     def execute(operation: str, parameters: dict[str, Any], /) -> dict[str, Any]:
-        _announce(Call("dynamodb", operation, parameters))
+        _announce(AwsCall("dynamodb", operation, parameters))
         return transport(operation, parameters)
 
     return execute
 
 
 def _by_botocore(model: OperationModel, params: Mapping[str, Any], **_: Any) -> None:
-    _announce(Call(model.service_model.service_name, model.name, params))
+    _announce(AwsCall(model.service_model.service_name, model.name, params))
 
 
-def _announce(call: Call) -> None:
+def _announce(call: AwsCall) -> None:
     for listener in reversed(tuple(_listeners)):
         listener(call)
 
@@ -78,7 +78,7 @@ def dies(work: Callable[[], object], after: int, of: str | None = None) -> bool:
     """
     calls = count()
 
-    def die(call: Call) -> None:
+    def die(call: AwsCall) -> None:
         if of in (None, call.operation) and next(calls) >= after:  # a dead process makes no later call either
             raise Died
 
@@ -95,7 +95,7 @@ def meanwhile(happen: Callable[[], object], after: int, of: str | None = None) -
     """Run `happen` once in the block, before a call; `after` and `of` as for `dies`."""
     calls = count()
 
-    def interrupt(call: Call) -> None:
+    def interrupt(call: AwsCall) -> None:
         if of in (None, call.operation) and next(calls) == after:
             happen()
 
@@ -107,7 +107,7 @@ def meanwhile(happen: Callable[[], object], after: int, of: str | None = None) -
 def refusing(operation: str, code: str, **more: Any) -> Iterator[None]:
     """Let AWS refuse every call of `operation` in the block, with an error code and `more` in the response."""
 
-    def refuse(call: Call) -> None:
+    def refuse(call: AwsCall) -> None:
         if call.operation == operation:
             raise ClientError({"Error": {"Code": code, "Message": code}, **more}, operation)
 

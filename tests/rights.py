@@ -57,7 +57,7 @@ def listen(session: Session) -> None:
     session.register("before-sign.s3.PutObject", _signed)
 
 
-def called(call: aws_calls.Call) -> None:
+def called(call: aws_calls.AwsCall) -> None:
     """Take note of a call; a link that is signed is one, too."""
     if functions := _who():
         name, translate = f"{call.service}:{call.operation}", _TOLD.get(call.service)

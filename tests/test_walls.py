@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -91,6 +92,19 @@ def test_no_packages_import_each_other() -> None:
 def test_no_test_imports_from_a_conftest() -> None:
     paths = [*modules("tests"), *modules("bench")]
     assert [path for path in paths for name in imports(path) if "conftest" in name.split(".")[2:]] == []
+
+
+def classes(path: Path) -> set[str]:
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_class_name_has_two_meanings_where_one_request_goes(service: str) -> None:
+    """A request meets one service and all that the services share."""
+    others = {ROOT / "chalicelib" / other for other in SERVICES if other != service}
+    paths = [path for package in PACKAGES if package != "tests" for path in files(package)]
+    met = [name for path in paths if not others & {*path.parents} for name in classes(path)]
+    assert sorted(name for name, times in Counter(met).items() if times > 1) == []
 
 
 def test_core_stands_on_the_settings_alone() -> None:

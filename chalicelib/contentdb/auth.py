@@ -2,7 +2,7 @@
 
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core import credentials
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
@@ -49,7 +49,7 @@ def for_package(request: Request) -> Caller:
     return somebody(request)
 
 
-def may(action: Action) -> Permission:
+def may(action: PackageAction) -> Permission:
     """A permission of ContentDB's on the package in the path, see store/permissions.py."""
     return Permission(f"package: {action.name.lower().replace('_', ' ')}")
 

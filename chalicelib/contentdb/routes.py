@@ -9,7 +9,7 @@ from chalicelib.contentdb.packages import registry, schema, shapes, states
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.topics import forum
 from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
@@ -23,7 +23,7 @@ PACKAGE = "/api/packages/{author}/{name}"
 LARGEST_PACKAGE = 1024 * 1024  # bytes: a description of 50,000 characters, escaped in JSON
 
 
-def _change(method: str, path: str, action: Action, body: Size = SMALL) -> Callable[[Handler], Handler]:
+def _change(method: str, path: str, action: PackageAction, body: Size = SMALL) -> Callable[[Handler], Handler]:
     """Declare a handler that changes the package in the path."""
     return service.route(method, path, auth.PACKAGE_TOKEN, scope="package:", permission=auth.may(action), body=body)
 
@@ -64,7 +64,7 @@ def read_package(request: Request) -> Response:
     return wire.render(_full(request, snapshot, package), headers=[wire.VARY_LANGUAGE])
 
 
-@_change("PUT", PACKAGE, Action.EDIT, body=LARGEST_PACKAGE)
+@_change("PUT", PACKAGE, PackageAction.EDIT, body=LARGEST_PACKAGE)
 def edit_package(request: Request, caller: Caller) -> Response:
     """Update."""
     author, name = request.params["author"], request.params["name"]
@@ -104,43 +104,43 @@ def create_package(request: Request, caller: Caller) -> Response:
     return wire.render_success(package=_full(request, snapshot, registry.get(snapshot, author, name)))
 
 
-@_change("DELETE", PACKAGE, Action.DELETE)
+@_change("DELETE", PACKAGE, PackageAction.DELETE)
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete; it can be restored."""
     return _step("delete", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/submit", Action.EDIT)
+@_change("POST", f"{PACKAGE}/submit", PackageAction.EDIT)
 def submit_package(request: Request, caller: Caller) -> Response:
     """Ask for approval."""
     return _step("submit", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/approve", Action.APPROVE)
+@_change("POST", f"{PACKAGE}/approve", PackageAction.APPROVE)
 def approve_package(request: Request, caller: Caller) -> Response:
     """Let lists show it."""
     return _step("approve", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/request-changes", Action.APPROVE)
+@_change("POST", f"{PACKAGE}/request-changes", PackageAction.APPROVE)
 def request_changes(request: Request, caller: Caller) -> Response:
     """Send it back to its author."""
     return _step("request-changes", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/unapprove", Action.UNAPPROVE)
+@_change("POST", f"{PACKAGE}/unapprove", PackageAction.UNAPPROVE)
 def unapprove_package(request: Request, caller: Caller) -> Response:
     """Make it a draft again."""
     return _step("unapprove", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/restore", auth.TOKEN, scope="package:", permission=auth.may(Action.DELETE))
+@service.route("POST", f"{PACKAGE}/restore", auth.TOKEN, scope="package:", permission=auth.may(PackageAction.DELETE))
 def restore_package(request: Request, caller: Caller) -> Response:
     """Bring it back after a deletion."""
     return _step("restore", request, caller)
 
 
-@_change("PUT", f"{PACKAGE}/maintainers", Action.EDIT_MAINTAINERS)
+@_change("PUT", f"{PACKAGE}/maintainers", PackageAction.EDIT_MAINTAINERS)
 def set_maintainers(request: Request, caller: Caller) -> Response:
     """Say who looks after it beside its author: an array of usernames."""
     author, name = request.params["author"], request.params["name"]
@@ -148,7 +148,7 @@ def set_maintainers(request: Request, caller: Caller) -> Response:
     return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
 
 
-@_change("PUT", f"{PACKAGE}/aliases", Action.EDIT_ALIASES)
+@_change("PUT", f"{PACKAGE}/aliases", PackageAction.EDIT_ALIASES)
 def set_aliases(request: Request, caller: Caller) -> Response:
     """Say under which other names it is found: an array of `author/name`."""
     author, name = request.params["author"], request.params["name"]

@@ -16,7 +16,7 @@ from chalicelib.contentdb.store.versions import is_game
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
-from chalicelib.web.encoding import Kept, accepts_gzip, encode
+from chalicelib.web.encoding import CachedBody, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
@@ -41,7 +41,7 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, canonical_json(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tuple[str, str]) -> Response:
+def render_kept(request: Request, body: CachedBody, seconds: int | None, *headers: tuple[str, str]) -> Response:
     """An answer that is ready, good for so many seconds (None: nothing is said of that).
 
     What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
@@ -58,7 +58,7 @@ def render_kept(request: Request, body: Kept, seconds: int | None, *headers: tup
 
 def render_large(request: Request, data: Any) -> Response:
     """An answer of any size that is made for this request; see `render_kept`."""
-    return render_kept(request, Kept(canonical_json(data) + b"\n"), None)
+    return render_kept(request, CachedBody(canonical_json(data) + b"\n"), None)
 
 
 def cache_for(seconds: int) -> tuple[str, str]:
@@ -99,7 +99,7 @@ def finish(request: Request, response: Response) -> None:
     """Any page in a browser may call the API; what is fetched again and again has an ETag, and goes out compressed."""
     if request.method in ("GET", "HEAD") and response.status == 200 and response.header("ETag") is None:
         body = response.body
-        response.headers.append(("ETag", body.etag if isinstance(body, Kept) else etag_of(body)))
+        response.headers.append(("ETag", body.etag if isinstance(body, CachedBody) else etag_of(body)))
     encode(request, response)
     response.headers.extend(CORS)
 

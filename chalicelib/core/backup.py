@@ -26,7 +26,7 @@ from chalicelib import settings
 from chalicelib.core import blobs, bulk, change_log, registry
 from chalicelib.core.bulk import Raw
 from chalicelib.core.carried import Totals, carried, head_of, is_derived, item_of
-from chalicelib.core.directories import Stored
+from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, CoreItem, now
@@ -148,7 +148,7 @@ def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]
             yield item
 
 
-def _carried_blobs() -> Iterator[Stored]:
+def _carried_blobs() -> Iterator[StoredBlob]:
     """All but the catalogues', and what has no hash in its key: uploads that nobody has made use of yet."""
     for stored in blobs.listed():
         if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_CATALOGUES):

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import settings
 from chalicelib.core import aws
-from chalicelib.core.directories import DirectoryStore, Stored
+from chalicelib.core.directories import DirectoryStore, StoredBlob
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.links import attachment
 
@@ -29,7 +29,7 @@ class Blob:
     sha256: str
 
 
-class Store(Protocol):
+class BlobStore(Protocol):
     """A blob store."""
 
     def write(self, key: str, content: bytes) -> None: ...
@@ -44,7 +44,7 @@ class Store(Protocol):
 
     def delete_older(self, key: str, moment: float) -> bool: ...
 
-    def listed(self, prefix: str) -> Iterator[Stored]: ...
+    def listed(self, prefix: str) -> Iterator[StoredBlob]: ...
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int: ...
 
@@ -95,7 +95,7 @@ def restore(key: str, source: BinaryIO) -> None:
     _store().write_from(key, source)
 
 
-def listed(prefix: str = "") -> Iterator[Stored]:
+def listed(prefix: str = "") -> Iterator[StoredBlob]:
     """All blobs whose key has this prefix, sorted by key within each directory."""
     return _store().listed(prefix)
 
@@ -166,11 +166,11 @@ class S3Store:
                 return True
         return False
 
-    def listed(self, prefix: str) -> Iterator[Stored]:
+    def listed(self, prefix: str) -> Iterator[StoredBlob]:
         pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             for found in page.get("Contents", []):
-                yield Stored(found["Key"], int(found["Size"]), found["LastModified"].timestamp())
+                yield StoredBlob(found["Key"], int(found["Size"]), found["LastModified"].timestamp())
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
         return 0
@@ -210,12 +210,12 @@ def _failing_as_busy() -> Iterator[None]:
         raise Busy("The file storage is not available.", retry_after=5) from error
 
 
-def _store() -> Store:
+def _store() -> BlobStore:
     return _store_at(settings.current().blobs)
 
 
 @cache
-def _store_at(location: str) -> Store:
+def _store_at(location: str) -> BlobStore:
     scheme, _, rest = location.partition(":")
     if scheme == "s3":
         return S3Store(rest.strip("/"))

@@ -17,7 +17,7 @@ BlobsOf = Callable[[Any], Iterable[str | None]]
 
 
 @dataclass(frozen=True)
-class Fault:
+class Inconsistency:
     """Something stored that cannot be right: its kind, its subject, what is wrong, and a function that repairs it."""
 
     kind: str
@@ -116,7 +116,7 @@ class Declaration:
     jobs: tuple[JobHandler, ...] = ()
     repeating_jobs: tuple[RepeatingJob, ...] = ()
     transient_areas: tuple[str, ...] = ()
-    checks: tuple[Callable[[], Iterable[Fault]], ...] = ()
+    checks: tuple[Callable[[], Iterable[Inconsistency]], ...] = ()
     scopes: Scopes | None = None
     switches: tuple[Switch, ...] = ()
     ranks: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredBlob:
     """A stored blob: its key, its size in bytes, and the time of its last write in epoch seconds."""
 
     key: str
@@ -76,13 +76,13 @@ class DirectoryStore:
         renamed.replace(path)
         return False
 
-    def listed(self, prefix: str) -> Iterator[Stored]:
+    def listed(self, prefix: str) -> Iterator[StoredBlob]:
         for path in self._files():
             key = path.relative_to(self._directory).as_posix()
             if key.startswith(prefix) and _KEY.fullmatch(key):
                 with suppress(FileNotFoundError):
                     stat = path.stat()
-                    yield Stored(key, stat.st_size, stat.st_mtime)
+                    yield StoredBlob(key, stat.st_size, stat.st_mtime)
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
         """Delete partial files of crashed writers from before `moment`, unless `dry`; returns their number."""

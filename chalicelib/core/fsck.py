@@ -13,8 +13,8 @@ from typing import Any
 
 from chalicelib.core import blobs, registry
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.declaration import Fault
-from chalicelib.core.directories import Stored
+from chalicelib.core.declaration import Inconsistency
+from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, Claim, Credential
@@ -28,7 +28,7 @@ Progress = Callable[[int], object]  # is told how many bytes more were read
 
 
 @dataclass
-class Seen:
+class FsckWalk:
     """What a walk over everything found on its way."""
 
     items: int = 0
@@ -40,71 +40,77 @@ class Seen:
     claims: dict[str, str] = field(default_factory=dict)  # what is claimed -> who holds it
 
 
-def check(seen: Seen, progress: Progress, *, contents: bool = True) -> Iterator[Fault]:
-    """Yield every fault; `seen` is filled on the way. Without `contents` no blob is read."""
+def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Iterator[Inconsistency]:
+    """Yield every inconsistency; `walk` is filled on the way. Without `contents` no blob is read."""
     before = {stored.key: stored for stored in blobs.listed()}
     for model in registry.current().models:
         for item in model.scan(consistent_read=True):
-            seen.items += 1
-            yield from _check_item(model, item, before.keys(), seen)
-    yield from _check_claims(seen)
+            walk.items += 1
+            yield from _check_item(model, item, before.keys(), walk)
+    yield from _check_claims(walk)
     for stored in before.values():
-        seen.blobs += 1
-        seen.bytes += stored.size
-        if stored.key not in seen.needed:
+        walk.blobs += 1
+        walk.bytes += stored.size
+        if stored.key not in walk.needed:
             yield from _check_forgotten(stored)
         if contents:
             yield from _check_content(stored.key)
             progress(stored.size)
     if drafts := blobs.drop_drafts(time.time() - DAY, dry=True):
         fix = partial(blobs.drop_drafts, time.time() - DAY)
-        yield Fault("half-written", "blobs", f"{drafts} files were begun more than a day ago and never finished", fix)
+        yield Inconsistency(
+            "half-written", "blobs", f"{drafts} files were begun more than a day ago and never finished", fix
+        )
     for catalogue in registry.current().catalogues.values():
         yield from _check_catalogue(catalogue)
     yield from registry.current().faults()
 
 
-def _check_item(model: type[Item], item: Item, present: Collection[str], seen: Seen) -> Iterator[Fault]:
+def _check_item(model: type[Item], item: Item, present: Collection[str], walk: FsckWalk) -> Iterator[Inconsistency]:
     subject = f"{model.Meta.table_name} {item.pk} {item.sk}"
     for key in filter(None, registry.current().tables[model].blobs_of(item)):
-        seen.needed.add(key)
+        walk.needed.add(key)
         if key not in present and not _is_there(key) and _stands(item):
-            yield Fault("missing-blob", subject, f"names {key}, which is not there")
+            yield Inconsistency("missing-blob", subject, f"names {key}, which is not there")
     if item.expires_at and item.expires_at.timestamp() < time.time() - _OVERDUE:
-        yield Fault("expired", subject, "should have vanished days ago", item.delete)
+        yield Inconsistency("expired", subject, "should have vanished days ago", item.delete)
     if isinstance(item, Account):
-        seen.accounts[int(item.id)] = item
+        walk.accounts[int(item.id)] = item
     elif isinstance(item, Credential):
-        seen.credentials.append(item)
+        walk.credentials.append(item)
     elif isinstance(item, Claim):
-        seen.claims[item.pk] = item.holder
+        walk.claims[item.pk] = item.holder
 
 
-def _check_claims(seen: Seen) -> Iterator[Fault]:
+def _check_claims(walk: FsckWalk) -> Iterator[Inconsistency]:
     """Usernames and addresses lead to accounts, numbers of credentials to credentials, and all of these have one."""
     held: dict[str, str] = {}
-    for number, account in seen.accounts.items():
+    for number, account in walk.accounts.items():
         held[f"username#{account.username.lower()}"] = str(number)
         held[f"email#{account.email.lower()}"] = str(number)
-    held.update({f"credential#{int(credential.id)}": credential.pk for credential in seen.credentials})
+    held.update({f"credential#{int(credential.id)}": credential.pk for credential in walk.credentials})
     for name, holder in held.items():
-        if seen.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
-            yield Fault("unclaimed-name", name, f"{holder} has it without a claim", partial(_claim, name, holder))
-    for name, holder in seen.claims.items():
+        if walk.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
+            yield Inconsistency(
+                "unclaimed-name", name, f"{holder} has it without a claim", partial(_claim, name, holder)
+            )
+    for name, holder in walk.claims.items():
         ours = name.startswith(("username#", "email#", "credential#"))
         if ours and held.get(name) != holder and _claimed(name) == holder and not _exists(name, holder):
             fix = Claim(name, "claim").delete
-            yield Fault("idle-claim", name, f"is held by {holder}, who is not there or goes by another name", fix)
+            yield Inconsistency(
+                "idle-claim", name, f"is held by {holder}, who is not there or goes by another name", fix
+            )
 
 
-def _check_forgotten(stored: Stored) -> Iterator[Fault]:
+def _check_forgotten(stored: StoredBlob) -> Iterator[Inconsistency]:
     limit = time.time() - DAY
     if stored.key.startswith(registry.current().area_prefixes) and stored.written_at < limit:
         fix = partial(blobs.delete_older, stored.key, limit)
-        yield Fault("forgotten-blob", stored.key, f"{stored.size} bytes that nothing names", fix)
+        yield Inconsistency("forgotten-blob", stored.key, f"{stored.size} bytes that nothing names", fix)
 
 
-def _check_content(key: str) -> Iterator[Fault]:
+def _check_content(key: str) -> Iterator[Inconsistency]:
     """Every key ends with the hash of what it stands for."""
     named = _DIGEST.fullmatch(key)
     if not named:
@@ -117,10 +123,10 @@ def _check_content(key: str) -> Iterator[Fault]:
     except NotFound:  # deleted since it was listed
         return
     if hashed.hexdigest() != named[1]:
-        yield Fault("damaged-blob", key, "has other bytes than were written")
+        yield Inconsistency("damaged-blob", key, "has other bytes than were written")
 
 
-def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Fault]:
+def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Inconsistency]:
     """The list as it is served, against one made from the entities while nobody published."""
     for _ in range(5):
         before = catalogue.snapshot()
@@ -133,7 +139,7 @@ def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Fault]:
     wrong = sorted(key for key in made.keys() | served.keys() if made.get(key) != served.get(key))
     if wrong:
         shown = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
-        yield Fault("catalogue", catalogue.name, f"{len(wrong)} entries differ: {shown}", catalogue.rebuild)
+        yield Inconsistency("catalogue", catalogue.name, f"{len(wrong)} entries differ: {shown}", catalogue.rebuild)
 
 
 def _is_there(key: str) -> bool:

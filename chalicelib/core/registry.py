@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute
 
-from chalicelib.core.declaration import Declaration, Fault, JobHandler, RepeatingJob, Scopes, Switch, Table
+from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account
 from chalicelib.settings import Settings
@@ -57,7 +57,7 @@ class Registry:
         """Every area of blobs, as the beginning of its blobs' keys."""
         return tuple(f"{area}/" for each in self.declarations for area in each.areas)
 
-    def faults(self) -> Iterator[Fault]:
+    def faults(self) -> Iterator[Inconsistency]:
         """What the slices' own checks find."""
         for each in self.declarations:
             for check in each.checks:

@@ -14,7 +14,7 @@ from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import now
 from chalicelib.hel import auth, counts, index, room
 from chalicelib.hel.entry import PackageEntry
-from chalicelib.hel.tables import File
+from chalicelib.hel.tables import StoredFile
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # stands in a URL as it is: hpm encodes nothing
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -26,12 +26,12 @@ def largest() -> int:
     return min(chosen.hel_largest_file, chosen.max_body, chosen.max_answer)
 
 
-def path_of(file: File) -> str:
+def path_of(file: StoredFile) -> str:
     """Where everybody downloads a file."""
     return f"/hel/files/{file.owner}/{file.sk}/{file.name}"
 
 
-def store(caller: Caller, name: str, content: bytes) -> tuple[File, bool]:
+def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
     """Keep a file; returns it, and whether it is new. The same bytes are kept once. Raises Invalid or Forbidden."""
     if not _NAME.fullmatch(name):
         raise Invalid("The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first.")
@@ -53,12 +53,12 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[File, bool]:
     return file, False
 
 
-def find(owner: str, sha256: str) -> File | None:
+def find(owner: str, sha256: str) -> StoredFile | None:
     """The stored file."""
-    return File.find(_pk(owner), sha256)
+    return StoredFile.find(_pk(owner), sha256)
 
 
-def get(owner: str, sha256: str) -> File:
+def get(owner: str, sha256: str) -> StoredFile:
     """The stored file; raises NotFound."""
     if file := find(owner, sha256):
         return file
@@ -74,9 +74,9 @@ def download(owner: str, sha256: str) -> bytes:
     return blobs.get(count.blob)
 
 
-def listed(caller: Caller) -> list[File]:
+def listed(caller: Caller) -> list[StoredFile]:
     """The caller's files, oldest first."""
-    files = File.query(_pk(caller.account.username), consistent_read=True)
+    files = StoredFile.query(_pk(caller.account.username), consistent_read=True)
     return sorted(files, key=lambda file: (file.created_at, file.sk))
 
 
@@ -92,7 +92,7 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
         file = get(owner, sha256)
         if used_by := _user_of(snapshot, owner.lower(), sha256):
             raise Conflict(f"The package {used_by} is made of this file.")
-        writes.delete(file, File.blob == file.blob)
+        writes.delete(file, StoredFile.blob == file.blob)
         writes.delete(counts.find(counts.file(owner, sha256)))
         room.take(writes, int(file.account_id), file_bytes=-room.of_file(int(file.size)))
         writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
@@ -102,10 +102,10 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
     blobs.delete(blob)
 
 
-def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> File:
+def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> StoredFile:
     """Note whose bytes these are, in its room, and begin to count."""
     account = caller.account
-    file = File(
+    file = StoredFile(
         _pk(account.username),
         sha256,
         account_id=account.id,

@@ -18,7 +18,7 @@ from chalicelib.core.storage import Contended
 from chalicelib.hel import counts, model
 from chalicelib.hel.entry import Dependency, PackageEntry, Version, VersionFile
 from chalicelib.hel.model import Document
-from chalicelib.hel.tables import Count, File, HelItem, Package, package_pk
+from chalicelib.hel.tables import Count, HelItem, Package, StoredFile, package_pk
 
 AREA = "hel"
 REFRESH_EVERY = 600
@@ -45,7 +45,7 @@ def reload(key: str, known: PackageEntry) -> PackageEntry | None:
 
 def blobs_of(item: HelItem) -> list[str | None]:
     """The keys of the blobs that an item needs."""
-    return [item.blob] if isinstance(item, Package | File | Count) else []
+    return [item.blob] if isinstance(item, Package | StoredFile | Count) else []
 
 
 def entry_of(package: Package, document: Document, views: int = 0, downloads: int = 0) -> PackageEntry:

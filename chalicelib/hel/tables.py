@@ -39,7 +39,7 @@ class Package(HelItem, discriminator="package"):
     updated_at = UTCDateTimeAttribute()
 
 
-class File(HelItem, discriminator="file"):
+class StoredFile(HelItem, discriminator="file"):
     """A stored file. `files#<username in lower case>` / `<sha-256>`."""
 
     account_id = NumberAttribute()

@@ -16,7 +16,7 @@ from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.hel import auth, files, model, patch
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
-from chalicelib.hel.tables import File
+from chalicelib.hel.tables import StoredFile
 from chalicelib.hel.users import Changed
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
@@ -170,7 +170,7 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
     return bytes_response(body, "application/json", headers=headers)
 
 
-def render_files(request: Request, stored: Sequence[File], offset: int) -> Response:
+def render_files(request: Request, stored: Sequence[StoredFile], offset: int) -> Response:
     """One page of somebody's stored files."""
     page = stored[offset : offset + settings.current().hel_longest_page]
     data = {
@@ -183,7 +183,7 @@ def render_files(request: Request, stored: Sequence[File], offset: int) -> Respo
     return render(request, data)
 
 
-def render_file(request: Request, file: File) -> Document:
+def render_file(request: Request, file: StoredFile) -> Document:
     """What its owner learns of a stored file."""
     return {
         "url": request.base_url + files.path_of(file),
@@ -198,7 +198,7 @@ def render_content(content: bytes, sha256: str) -> Response:
     return bytes_response(content, "application/octet-stream", headers=_file_headers(sha256))
 
 
-def render_size(file: File) -> Response:
+def render_size(file: StoredFile) -> Response:
     """What HEAD gets of a stored file."""
     headers = [*_file_headers(file.sk), ("Content-Length", str(int(file.size)))]
     return bytes_response(b"", "application/octet-stream", headers=headers)

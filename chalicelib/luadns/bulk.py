@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.core import ids
 from chalicelib.luadns import contents, names, records, store, versions
-from chalicelib.luadns.changes import Edit, Row, retry
+from chalicelib.luadns.changes import Row, ZoneEdit, retry
 from chalicelib.luadns.problems import Problem, invalid
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
@@ -30,7 +30,7 @@ class Pattern:
 def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
     """Create records. Raises the same errors as `records.create`."""
 
-    def decide(edit: Edit) -> list[Record]:
+    def decide(edit: ZoneEdit) -> list[Record]:
         wanted = records.validate(edit.zone, drafts, numbered=True)
         for draft in wanted:
             records.reject_managed(edit.zone, draft.name, draft.type)
@@ -43,7 +43,7 @@ def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: s
 def set_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
     """Replace the record sets of every name and type among the drafts; other record sets stay."""
 
-    def decide(edit: Edit) -> list[Record]:
+    def decide(edit: ZoneEdit) -> list[Record]:
         wanted = records.validate(edit.zone, drafts, numbered=True)
         edit.load(draft.name for draft in wanted)
         sets = {(draft.name.lower(), draft.type) for draft in wanted}
@@ -62,7 +62,7 @@ def delete_many(
     Records that the system manages stay; a pattern that names their type raises Invalid.
     """
 
-    def decide(edit: Edit) -> list[Record]:
+    def decide(edit: ZoneEdit) -> list[Record]:
         absolute = _absolute(edit.zone, patterns)
         edit.load(name for name, _ in absolute)
         selected: set[int] = set()
@@ -79,7 +79,7 @@ def delete_many(
     return _change(owner, zone_id, "record.delete_many", if_match, decide)
 
 
-def add_all(edit: Edit, wanted: Sequence[Draft]) -> list[Record]:
+def add_all(edit: ZoneEdit, wanted: Sequence[Draft]) -> list[Record]:
     """Add all drafts to the zone and return the new records."""
     first = ids.reserve(records.SEQUENCE, len(wanted)) if wanted else 0
     return [
@@ -88,7 +88,7 @@ def add_all(edit: Edit, wanted: Sequence[Draft]) -> list[Record]:
     ]
 
 
-def reconcile(edit: Edit, existing: Iterable[Record], wanted: Sequence[Draft]) -> list[Record]:
+def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Sequence[Draft]) -> list[Record]:
     """Change the existing records into the wanted ones, and return these in the order of the drafts.
 
     A record with an equivalent draft keeps its id. Records that the system manages may be in both if they are equal.
@@ -120,12 +120,12 @@ def _identity(record: Record | Draft) -> tuple[str, str, str]:
 
 
 def _change(
-    owner: Owner, zone_id: int, action: str, if_match: str | None, decide: Callable[[Edit], list[Record]]
+    owner: Owner, zone_id: int, action: str, if_match: str | None, decide: Callable[[ZoneEdit], list[Record]]
 ) -> tuple[Zone, list[Record]]:
     def attempt() -> tuple[Zone, list[Record]]:
         zone = store.zone(owner, zone_id)
         versions.require(if_match, zone)
-        edit = Edit(zone)
+        edit = ZoneEdit(zone)
         changed = decide(edit)
         edit.commit(owner, action, records=len(changed))
         return zone, changed

@@ -17,7 +17,7 @@ from chalicelib.core import audit, blobs
 from chalicelib.core.errors import Busy, Forbidden
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns import contents, engines, journal, store
-from chalicelib.luadns.journal import Write
+from chalicelib.luadns.journal import JournalWrite
 from chalicelib.luadns.problems import invalid_field
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, record_sk
@@ -53,7 +53,7 @@ class Row(NamedTuple):
     ttl: int
 
 
-class Edit:
+class ZoneEdit:
     """Pending changes of a zone. Names are absolute, with the trailing dot, in any letter case.
 
     `nodes` are the nodes that have already been read, by sort key; None for a name without records.
@@ -68,7 +68,7 @@ class Edit:
         self._serial = self._before if new else max(int(self._at.timestamp()), self._before + 1)
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
         self._rows: dict[str, list[Row]] = {}
-        self._records: dict[int, Write] = {}
+        self._records: dict[int, JournalWrite] = {}
 
     def load(self, names: Iterable[str]) -> None:
         """Read the nodes of these names, a hundred per call."""
@@ -114,7 +114,7 @@ class Edit:
     def remove(self, record: Record) -> None:
         """Remove a record."""
         self._detach(record)
-        self._records[int(record.id)] = Write(record, int(record.serial), deleted=True)
+        self._records[int(record.id)] = JournalWrite(record, int(record.serial), deleted=True)
 
     def commit(self, owner: Owner, action: str, writes: Transaction | None = None, **detail: Any) -> None:
         """Write the changes atomically, together with `writes` if given.
@@ -142,7 +142,7 @@ class Edit:
             with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
                 journal.apply(self.zone)
 
-    def _write(self, writes: Transaction, items: list[Write]) -> None:
+    def _write(self, writes: Transaction, items: list[JournalWrite]) -> None:
         """Add the zone and the items to `writes`; a journal replaces the items if one transaction cannot hold them."""
         if journal.fits_one_transaction(items):
             for item, previous_serial, deleted in items:
@@ -159,16 +159,16 @@ class Edit:
         unchanged = (Zone.serial == self._before) & Zone.journal.does_not_exist()
         writes.update(self.zone, self.zone.assign(**values, updated_at=self._at), unchanged)
 
-    def _node_writes(self) -> Iterator[Write]:
+    def _node_writes(self) -> Iterator[JournalWrite]:
         for sk, rows in self._rows.items():
             old = self._nodes.get(sk)
             if rows != self._stored_rows(sk):
                 _check(rows)
                 node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self._serial)
-                yield Write(node, int(old.serial) if old else None, deleted=not rows)
+                yield JournalWrite(node, int(old.serial) if old else None, deleted=not rows)
 
     def _attach(self, record: Record, previous_serial: int | None) -> None:
-        self._records[int(record.id)] = Write(record, previous_serial, deleted=False)
+        self._records[int(record.id)] = JournalWrite(record, previous_serial, deleted=False)
         self.rows(record.name).append(Row(int(record.id), record.type, record.content, int(record.ttl)))
         self._count_one(record, 1)
 

@@ -23,7 +23,7 @@ MAX_WRITES = 90  # of the 100 in a transaction; the zone, the audit entry and th
 MAX_BYTES = 2_500_000  # of the 4 MB in a transaction
 
 
-class Write(NamedTuple):
+class JournalWrite(NamedTuple):
     """An item to write or to delete. `previous_serial` is the serial of its last change, None for a new item."""
 
     item: LuaDnsItem
@@ -31,12 +31,12 @@ class Write(NamedTuple):
     deleted: bool
 
 
-def fits_one_transaction(items: Sequence[Write]) -> bool:
+def fits_one_transaction(items: Sequence[JournalWrite]) -> bool:
     """Whether one transaction can hold these writes and that of the zone."""
     return len(list(_chunks(items))) <= 1
 
 
-def save(writes: Transaction, zone: Zone, items: Sequence[Write]) -> str:
+def save(writes: Transaction, zone: Zone, items: Sequence[JournalWrite]) -> str:
     """Store `items` in a blob and add a job that applies them to `writes`; returns the key for `Zone.journal`."""
     chunks = [
         [{"delete": item.sk} if deleted else {"put": item.to_dynamodb_dict()} for item, _, deleted in chunk]
@@ -90,8 +90,8 @@ def _apply_chunks(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
     blobs.delete(key)
 
 
-def _chunks(items: Sequence[Write]) -> Iterator[list[Write]]:
-    chunk: list[Write] = []
+def _chunks(items: Sequence[JournalWrite]) -> Iterator[list[JournalWrite]]:
+    chunk: list[JournalWrite] = []
     size = 0
     for write in items:
         item_size = len(orjson.dumps(write.item.to_dynamodb_dict()))

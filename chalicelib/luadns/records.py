@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core import ids
 from chalicelib.luadns import contents, engines, names, store, versions
-from chalicelib.luadns.changes import Edit, retry
+from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import Problem, invalid, invalid_field
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone, node_sk
@@ -43,7 +43,7 @@ def create(owner: Owner, zone_id: int, draft: Draft, if_match: str | None) -> tu
         versions.require(if_match, zone)
         wanted = validate(zone, [draft])[0]
         reject_managed(zone, wanted.name, wanted.type)
-        edit = Edit(zone, {sk: found.get(sk) for sk in sks})
+        edit = ZoneEdit(zone, {sk: found.get(sk) for sk in sks})
         record = edit.add(number(), wanted.name, wanted.type, wanted.content, wanted.ttl_or_default, wanted.external_id)
         edit.commit(owner, "record.create", record=int(record.id))
         return zone, record
@@ -61,7 +61,7 @@ def update(owner: Owner, zone_id: int, record_id: int, draft: Draft, if_match: s
         if not (record.type == wanted.type == "SOA" and is_apex(zone, wanted.name)):
             reject_managed(zone, record.name, record.type)
             reject_managed(zone, wanted.name, wanted.type)
-        edit = Edit(zone)
+        edit = ZoneEdit(zone)
         edit.load([record.name, wanted.name])
         edit.replace(record, **merged_values(wanted, record))
         edit.commit(owner, "record.update", record=record_id)
@@ -77,7 +77,7 @@ def delete(owner: Owner, zone_id: int, record_id: int, if_match: str | None) -> 
         zone, record = store.record(owner, zone_id, record_id)
         versions.require(if_match, zone, record)
         reject_managed(zone, record.name, record.type)
-        edit = Edit(zone)
+        edit = ZoneEdit(zone)
         edit.remove(record)
         edit.commit(owner, "record.delete", record=record_id)
         return zone, record

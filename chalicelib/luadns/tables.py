@@ -19,7 +19,7 @@ from chalicelib import settings
 from chalicelib.core.storage import Item, table_name
 
 
-class Zones(LocalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class ZonesOfAccount(LocalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """The zones of an account without their records. A local index, because only these have consistent reads."""
 
     class Meta:
@@ -38,7 +38,7 @@ class LuaDnsItem(Item):
         region = settings.current().region
 
     kind = DiscriminatorAttribute()
-    by_zone = Zones()
+    by_zone = ZonesOfAccount()
     listed = NumberAttribute(null=True)  # a zone's id; only zones have it, so that the index contains only zones
 
 

@@ -35,7 +35,7 @@ _DIRECTIVES = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZoneFileRecord:
     """A record in a file, and the number of its first line."""
 
     line: int
@@ -72,7 +72,7 @@ def load(
         raise _with_lines(error, entries) from error
 
 
-def parse(text: str, origin: str) -> list[Entry]:
+def parse(text: str, origin: str) -> list[ZoneFileRecord]:
     """Return the records in a file, with absolute names. Raises Invalid with the line number."""
     limit, lines = settings.current().luadns_max_records, _Lines(text)
     found = _Collector(lines, limit)
@@ -105,7 +105,7 @@ class _Collector:
     """A transaction for dnspython's reader. It collects the records in file order, each with its own TTL."""
 
     def __init__(self, lines: _Lines, limit: int) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[ZoneFileRecord] = []
         self.manager = self
         self._lines = lines
         self._limit = limit
@@ -123,19 +123,19 @@ class _Collector:
     def add(self, name: Name, ttl: int, rdata: Rdata) -> None:
         """Add a record; the reader calls this for each one."""
         draft = Draft(name.to_text(), dns.rdatatype.to_text(rdata.rdtype), presentation.content_of(rdata), ttl)
-        self.entries.append(Entry(self._lines.record_start, draft))
+        self.entries.append(ZoneFileRecord(self._lines.record_start, draft))
         if len(self.entries) > self._limit:
             raise _too_many(self._limit)
 
 
-def _pseudo_records(text: str) -> Iterator[Entry]:
+def _pseudo_records(text: str) -> Iterator[ZoneFileRecord]:
     """The pseudo records in a file's comments."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(_COMMENT):
             fields = line.removeprefix(_COMMENT).split(None, 4)
             if len(fields) < 5 or not fields[1].isdecimal() or fields[2] != "IN":
                 raise invalid([Problem(f"line {number}", f"{_COMMENT} is followed by NAME TTL IN TYPE CONTENT")])
-            yield Entry(number, Draft(fields[0], fields[3], fields[4].rstrip(), int(fields[1])))
+            yield ZoneFileRecord(number, Draft(fields[0], fields[3], fields[4].rstrip(), int(fields[1])))
 
 
 def _rdata_text(zone: Zone, record: Record) -> str:
@@ -145,7 +145,7 @@ def _rdata_text(zone: Zone, record: Record) -> str:
     return presentation.rdata_of(record.type, content, dns.name.root).to_text()
 
 
-def _with_lines(error: Invalid, entries: Sequence[Entry]) -> Invalid:
+def _with_lines(error: Invalid, entries: Sequence[ZoneFileRecord]) -> Invalid:
     """The same error with line numbers instead of list indexes."""
     problems: list[Problem] = []
     for problem in error.detail.get("problems", [Problem(None, error.message)]):

@@ -10,7 +10,7 @@ from chalicelib.core import audit, ids, jobs
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns import bulk, engines, names, records, store, versions
-from chalicelib.luadns.changes import Edit, retry
+from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import VALIDATION, Problem, invalid, invalid_field
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
@@ -32,7 +32,7 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
     number = ids.reserve("luadns-zone")
 
     def attempt() -> tuple[Zone, list[Record]]:
-        edit = Edit(_new_zone(owner, number, name), new=True)
+        edit = ZoneEdit(_new_zone(owner, number, name), new=True)
         made = bulk.add_all(edit, [*_managed(edit.zone), *_unmanaged(edit.zone, drafts)])
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
@@ -60,7 +60,7 @@ def update(
             return zone, existing
         managed = [record for record in existing if records.is_managed(zone, record.name, record.type)]
         others = [record for record in existing if not records.is_managed(zone, record.name, record.type)]
-        edit = Edit(zone)
+        edit = ZoneEdit(zone)
         wanted = _unmanaged(zone, drafts)
         edit.load([*(draft.name for draft in wanted), *(record.name for record in others)])
         after = bulk.reconcile(edit, others, wanted)

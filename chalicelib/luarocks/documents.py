@@ -6,7 +6,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import search, versions, wire
 from chalicelib.luarocks.entry import ModuleEntry, downloads
-from chalicelib.luarocks.search import Query
+from chalicelib.luarocks.search import ModuleQuery
 from chalicelib.luarocks.tables import Manifest
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.request import Request
@@ -15,12 +15,12 @@ from chalicelib.web.response import Response, json_response
 PAGE, LARGEST_PAGE = 20, 100
 
 
-def parse_query(request: Request) -> Query:
+def parse_query(request: Request) -> ModuleQuery:
     """What a search asks. Raises Invalid."""
     words = (request.argument("q") or "").lower().split()
     if len(words) > search.MOST_WORDS:
         raise Invalid(f"q has at most {search.MOST_WORDS} words")
-    return Query(
+    return ModuleQuery(
         tuple(words),
         user=_lower(request.argument("user")),
         label=_lower(request.argument("label")),

@@ -20,8 +20,8 @@ from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luarocks import index, items
 from chalicelib.luarocks.entry import ModuleEntry, with_downloads
 from chalicelib.luarocks.items import Counts
-from chalicelib.luarocks.roots import File
-from chalicelib.luarocks.tables import Downloads, Tally
+from chalicelib.luarocks.roots import RootFile
+from chalicelib.luarocks.tables import DownloadCount, DownloadTally
 
 WRITE_AFTER = 30.0
 ADD_UP_EVERY = 300
@@ -59,7 +59,7 @@ class _Counts:
 _counts = _Counts()
 
 
-def count(file: File, user_agent: str) -> None:
+def count(file: RootFile, user_agent: str) -> None:
     """Count a download, where it is one by a package manager or a script."""
     agent = user_agent.lower()
     if not file.is_signature and any(client in agent for client in _CLIENTS):
@@ -71,7 +71,7 @@ def write() -> None:
     counts = _counts.take()
     rest = iter(counts.items())
     while part := list(islice(rest, _MOST_COUNTS)):
-        tally = Tally("tallies", f"{time.time():017.6f}#{secrets.token_hex(4)}")
+        tally = DownloadTally("tallies", f"{time.time():017.6f}#{secrets.token_hex(4)}")
         tally.counts = [[*what, number] for what, number in part]
         try:
             tally.save()
@@ -94,7 +94,7 @@ def add_up() -> None:
     """
     write()
     added = []
-    for tally in Tally.query("tallies", consistent_read=True):
+    for tally in DownloadTally.query("tallies", consistent_read=True):
         try:
             if not tally.added:
                 _add(tally)
@@ -109,17 +109,17 @@ def add_up() -> None:
         return {of[number].key: with_downloads(of[number].value, counted[number]) for number in counted if number in of}
 
     index.catalogue.refresh(renew, modifies=False)
-    with Tally.batch_write() as batch:
+    with DownloadTally.batch_write() as batch:
         for tally in added:
             batch.delete(tally)
 
 
-def _add(tally: Tally) -> None:
+def _add(tally: DownloadTally) -> None:
     writes = Transaction()
     for module_id, version_id, arch, number in tally.counts:
-        item = Downloads(f"downloads#{module_id}", f"{version_id}#{arch}")
-        writes.update(item, [Downloads.kind.set(Downloads), Downloads.number.add(number)])
-    writes.update(tally, [Tally.added.set(True)], Tally.added == False)  # noqa: E712
+        item = DownloadCount(f"downloads#{module_id}", f"{version_id}#{arch}")
+        writes.update(item, [DownloadCount.kind.set(DownloadCount), DownloadCount.number.add(number)])
+    writes.update(tally, [DownloadTally.added.set(True)], DownloadTally.added == False)  # noqa: E712
     writes.commit()
 
 

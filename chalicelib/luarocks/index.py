@@ -8,7 +8,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import items
 from chalicelib.luarocks.entry import ModuleEntry, without_downloads
-from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Stored, module_pk
+from chalicelib.luarocks.tables import DownloadCount, FileItem, LuaRocksItem, module_pk
 
 AREA = "luarocks"
 Place = tuple[Any, ...]
@@ -64,9 +64,9 @@ def _places(entry: Entry[ModuleEntry]) -> Iterator[Place]:
         yield ROOT
 
 
-def downloads_of(module_id: int) -> Iterator[Downloads]:
+def downloads_of(module_id: int) -> Iterator[DownloadCount]:
     """How often each file of a module was downloaded."""
-    return iter(Downloads.query(f"downloads#{module_id}", consistent_read=True))
+    return iter(DownloadCount.query(f"downloads#{module_id}", consistent_read=True))
 
 
 def _entities() -> Iterator[tuple[str, ModuleEntry]]:
@@ -84,7 +84,7 @@ def _reload(key: str, known: ModuleEntry) -> ModuleEntry | None:
 
 def blobs_of(item: LuaRocksItem) -> list[str]:
     """The keys of the blobs that an item needs."""
-    hashes = [item.sha256, item.sig_sha256] if isinstance(item, Stored) else []
+    hashes = [item.sha256, item.sig_sha256] if isinstance(item, FileItem) else []
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 
 

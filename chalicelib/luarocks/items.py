@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core.entries import Struct
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry, with_downloads
-from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Stored, Version
+from chalicelib.luarocks.tables import DownloadCount, FileItem, LuaRocksItem, Module, Rock, Version
 
 Counts = dict[int, dict[str, int]]
 
@@ -74,7 +74,7 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
             versions[item.pk].append(item)
         elif isinstance(item, Rock):
             rocks[item.pk, int(item.version_id)][item.arch] = rock_entry(item)
-        elif isinstance(item, Downloads):
+        elif isinstance(item, DownloadCount):
             count(counts[int(item.pk.partition("#")[2])], item)
     entries = (
         module_entry(
@@ -86,7 +86,7 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
     return [with_downloads(entry, counts.get(entry.id, {})) for entry in sorted(entries, key=lambda entry: entry.id)]
 
 
-def count(counts: Counts, item: Downloads) -> None:
+def count(counts: Counts, item: DownloadCount) -> None:
     """Add a file's item to the counts of its module, by version id and architecture."""
     version_id, _, arch = item.sk.partition("#")
     counts.setdefault(int(version_id), {})[arch] = int(item.number)
@@ -123,7 +123,7 @@ def _column(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _file(item: Stored) -> PublishedFile:
+def _file(item: FileItem) -> PublishedFile:
     return PublishedFile(
         sha256=item.sha256,
         size=int(item.size),

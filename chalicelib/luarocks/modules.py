@@ -16,7 +16,7 @@ from chalicelib.luarocks.entry import ModuleEntry, VersionEntry
 from chalicelib.luarocks.tables import Module, module_pk
 
 
-class Edit(TypedDict, total=False):
+class ModuleEdit(TypedDict, total=False):
     """What is said of a module; None removes it."""
 
     display_name: str | None
@@ -28,7 +28,7 @@ class Edit(TypedDict, total=False):
     archived: bool
 
 
-EDITABLE = tuple(Edit.__annotations__)
+EDITABLE = tuple(ModuleEdit.__annotations__)
 
 
 def get(snapshot: Snapshot[ModuleEntry], user: str, name: str) -> Entry[ModuleEntry]:
@@ -99,7 +99,7 @@ def record(
         writes.put(audit.entry(account_id, action, subject, by, **detail))
 
 
-def edit(user: str, name: str, by: Caller | None, **changes: Unpack[Edit]) -> Entry[ModuleEntry] | None:
+def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit]) -> Entry[ModuleEntry] | None:
     """Change what is said of a module. Raises NotFound or Forbidden.
 
     What is archived is in no manifest, and keeps its files, its name and its root slot.

@@ -9,16 +9,16 @@ from chalicelib.core.snapshots import Entry
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import documents, modules, rockspecs, wire
 from chalicelib.luarocks.entry import ModuleEntry
-from chalicelib.luarocks.modules import Edit
+from chalicelib.luarocks.modules import ModuleEdit
 from chalicelib.luarocks.removal import Flags
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 
 
-def parse_edit(request: Request) -> Edit:
+def parse_edit(request: Request) -> ModuleEdit:
     """The changes to a module. Raises Invalid."""
     given = _object(request, *modules.EDITABLE)
-    return cast(Edit, _read(given))
+    return cast(ModuleEdit, _read(given))
 
 
 def parse_new_holder(request: Request) -> Account:

@@ -15,7 +15,7 @@ from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.luarocks import custom_manifests, items, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
-from chalicelib.luarocks.tables import Downloads, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
+from chalicelib.luarocks.tables import DownloadCount, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
 SWEEP = "luarocks-sweep"  # the job that deletes what a deleted module or version leaves
 
@@ -101,13 +101,13 @@ def sweep(payload: dict[str, Any]) -> None:
     pk = module_pk(module_id)
     if version_id is not None:
         _delete(Rock.query(pk, Rock.sk.startswith(f"rock#{version_id}#")))
-        _delete(Downloads.query(f"downloads#{module_id}", Downloads.sk.startswith(f"{version_id}#")))
+        _delete(DownloadCount.query(f"downloads#{module_id}", DownloadCount.sk.startswith(f"{version_id}#")))
         return
     stored = list(LuaRocksItem.query(pk))
     numbers = [int(item.id) for item in stored if isinstance(item, Version)]
     _delete(VersionId(f"version-id#{number}", "version-id") for number in numbers)
     _delete(stored)
-    _delete(Downloads.query(f"downloads#{module_id}"))
+    _delete(DownloadCount.query(f"downloads#{module_id}"))
 
 
 def _promise_sweep(writes: Transaction, **payload: int) -> None:

@@ -27,7 +27,7 @@ class Root:
 
 
 @dataclass(frozen=True)
-class File:
+class RootFile:
     """A rockspec or rock, or the signature of one, that can be downloaded; `modified` in epoch seconds.
 
     `arch` is `rockspec` or a rock's; with `module` and `version` it tells what was downloaded, for the counters.
@@ -72,7 +72,7 @@ def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str
     return hold((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
 
 
-def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> File:
+def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> RootFile:
     """The rockspec, rock or signature (`.asc`) with this name below a root; raises NotFound.
 
     Every version has its files below every root that lists its module: also what the root's manifest does not show,
@@ -109,11 +109,11 @@ def _file(
     stored: PublishedFile,
     *,
     is_signature: bool,
-) -> File:
+) -> RootFile:
     sha256, size = (stored.sig_sha256, stored.sig_size) if is_signature else (stored.sha256, stored.size)
     if sha256 is None or size is None:
         raise _no_file()
-    return File(filename, sha256, size, stored.updated_at, entry, version, arch, is_signature)
+    return RootFile(filename, sha256, size, stored.updated_at, entry, version, arch, is_signature)
 
 
 def _no_file() -> NotFound:

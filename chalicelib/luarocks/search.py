@@ -12,7 +12,7 @@ MOST_WORDS = 10
 
 
 @dataclass(frozen=True)
-class Query:
+class ModuleQuery:
     """What is searched: all `words`, in lower case, and each filter that is not None."""
 
     words: tuple[str, ...] = ()
@@ -23,12 +23,12 @@ class Query:
     sort: str = "relevance"
 
 
-def find(snapshot: Snapshot[ModuleEntry], query: Query) -> list[Entry[ModuleEntry]]:
+def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
     """The modules that fit, best first; what is archived is not searched. Kept until the next change."""
     return snapshot.remember(("search", query), lambda snapshot: _find(snapshot, query))
 
 
-def _find(snapshot: Snapshot[ModuleEntry], query: Query) -> list[Entry[ModuleEntry]]:
+def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
     among = index.modules(snapshot, index.user_place(query.user)) if query.user is not None else snapshot.entries
     ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
     orders = {
@@ -40,7 +40,7 @@ def _find(snapshot: Snapshot[ModuleEntry], query: Query) -> list[Entry[ModuleEnt
     return [entry for _, entry in sorted(ranked, key=orders[query.sort])]
 
 
-def _rank(entry: Entry[ModuleEntry], query: Query) -> int | None:
+def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
     """How well a module fits, 0 best; None when it does not."""
     value = entry.value
     if value.archived or (query.root is not None and query.root is not value.in_root):

@@ -24,7 +24,7 @@ class LuaRocksItem(Item):
     kind = DiscriminatorAttribute()
 
 
-class Stored(LuaRocksItem):
+class FileItem(LuaRocksItem):
     """What every published file has: `revision` counts its uploads, `updated_at` is its Last-Modified."""
 
     revision = NumberAttribute(default=1)
@@ -59,7 +59,7 @@ class Module(LuaRocksItem, discriminator="module"):
     updated_at = UTCDateTimeAttribute()
 
 
-class Version(Stored, discriminator="version"):
+class Version(FileItem, discriminator="version"):
     """A published rockspec. The module's / `version#<lower-case version>`."""
 
     id = NumberAttribute()
@@ -74,7 +74,7 @@ class Version(Stored, discriminator="version"):
     source_url = UnicodeAttribute(null=True)
 
 
-class Rock(Stored, discriminator="rock"):
+class Rock(FileItem, discriminator="rock"):
     """A built file of a version. The module's / `rock#<version id>#<arch>`."""
 
     id = NumberAttribute()
@@ -106,13 +106,13 @@ class Manifest(LuaRocksItem, discriminator="manifest"):
     updated_at = UTCDateTimeAttribute()
 
 
-class Downloads(LuaRocksItem, discriminator="downloads"):
+class DownloadCount(LuaRocksItem, discriminator="downloads"):
     """How often a file was downloaded. `downloads#<module id>` / `<version id>#<arch, or rockspec>`."""
 
     number = NumberAttribute()
 
 
-class Tally(LuaRocksItem, discriminator="tally"):
+class DownloadTally(LuaRocksItem, discriminator="tally"):
     """Downloads that one process has counted and nobody has added up yet. `tallies` / `<time>#<random>`."""
 
     counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", how many], ...]

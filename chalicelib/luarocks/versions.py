@@ -33,7 +33,7 @@ _CONSTRAINT = re.compile(rf"@?([<>=~!]*)[{_SPACE}]*([\w.-]+)[{_SPACE},]*", re.AS
 
 
 @dataclass(frozen=True)
-class Version:
+class ParsedVersion:
     """A version as numbers, most significant first, and its revision (the 2 of `1.0-2`) if it has one."""
 
     parts: tuple[float, ...]
@@ -44,14 +44,14 @@ class Version:
 class Constraint:
     """One comparison that a version has to pass, such as `>= 5.1`."""
 
-    holds: Callable[[Version, Version], bool]
-    version: Version
+    holds: Callable[[ParsedVersion, ParsedVersion], bool]
+    version: ParsedVersion
 
-    def allows(self, version: Version) -> bool:
+    def allows(self, version: ParsedVersion) -> bool:
         return self.holds(version, self.version)
 
 
-def parse(text: str) -> Version:
+def parse(text: str) -> ParsedVersion:
     """Any text makes a version; what follows the first character that fits no rule counts as 0."""
     text = text.lstrip(_SPACE)
     revision = None
@@ -74,17 +74,17 @@ def parse(text: str) -> Version:
         position = match.end()
     if word is not None:
         parts.append(word)
-    return Version(tuple(parts), revision)
+    return ParsedVersion(tuple(parts), revision)
 
 
-def equal(one: Version, other: Version) -> bool:
+def equal(one: ParsedVersion, other: ParsedVersion) -> bool:
     """Whether all parts are the same, and the revisions where both have one."""
     return one.parts == other.parts and (
         one.revision is None or other.revision is None or one.revision == other.revision
     )
 
 
-def less(one: Version, other: Version) -> bool:
+def less(one: ParsedVersion, other: ParsedVersion) -> bool:
     """Whether one comes before the other; missing parts are 0."""
     for left, right in zip_longest(one.parts, other.parts, fillvalue=0.0):
         if left != right:
@@ -100,14 +100,14 @@ def order(text: str) -> Any:
 _order = cmp_to_key(lambda one, other: less(other, one) - less(one, other))  # type: ignore[arg-type]
 
 
-def within(version: Version, wanted: Version) -> bool:
+def within(version: ParsedVersion, wanted: ParsedVersion) -> bool:
     """Whether a version begins with the wanted one, as `~>` has it: 5.1.5 is within 5.1, 5.2 is not."""
     begins = version.parts[: len(wanted.parts)]
     begins += (0.0,) * (len(wanted.parts) - len(begins))
     return begins == wanted.parts and wanted.revision in (None, version.revision)
 
 
-_OPERATORS: dict[str, Callable[[Version, Version], bool]] = {
+_OPERATORS: dict[str, Callable[[ParsedVersion, ParsedVersion], bool]] = {
     "==": equal,
     "~=": lambda version, limit: not equal(version, limit),
     ">": lambda version, limit: less(limit, version),

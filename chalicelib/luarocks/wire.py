@@ -11,7 +11,7 @@ from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorReq
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.luarocks import index, roots, signatures
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, downloads
-from chalicelib.luarocks.roots import File, Root
+from chalicelib.luarocks.roots import Root, RootFile
 from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
 from chalicelib.web.errors import headers_of, status_of
@@ -171,7 +171,7 @@ def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, fo
     return bytes_response(roots.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
 
 
-def render_file(request: Request, file: File) -> Response:
+def render_file(request: Request, file: RootFile) -> Response:
     """A file: its bytes, or a redirect to them where they are too many to send."""
     key = blobs.key_of(index.AREA, file.sha256)
     content_type = _FILE_TYPES[file.name.rpartition(".")[2].lower()]

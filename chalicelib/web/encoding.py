@@ -12,7 +12,7 @@ MIN_SIZE = 1024  # bytes; for smaller bodies the headers cost more than the comp
 _TYPES = ("application/json", "application/javascript", "application/xml", "image/svg+xml", "text/")
 
 
-class Kept(bytes):
+class CachedBody(bytes):
     """A body for several responses. Its ETag and its gzip form are computed once, on first use."""
 
     @cached_property
@@ -38,7 +38,7 @@ def encode(request: Request, response: Response) -> None:
     if not accepts_gzip(request):
         return
     body = response.body
-    response.body = body.gzipped if isinstance(body, Kept) else _gzip(body)
+    response.body = body.gzipped if isinstance(body, CachedBody) else _gzip(body)
     response.headers = [
         (name, f'{value[:-1]}-gzip"') if name.lower() == "etag" else (name, value) for name, value in response.headers
     ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from infra.rehearsal.installation import Failure, Installation, Site
+from infra.rehearsal.installation import Failure, HttpClient, Installation
 
 PASSWORD = "correct horse battery"  # noqa: S105
 
@@ -38,7 +38,7 @@ def use(installation: Installation, username: str) -> None:
 
 
 def _ask(
-    site: Site, status: int, method: str, path: str, given: Any = None, headers: Mapping[str, str] = {}
+    site: HttpClient, status: int, method: str, path: str, given: Any = None, headers: Mapping[str, str] = {}
 ) -> tuple[dict[str, str], Any]:
     """Send a request to the account API; returns the response's headers and JSON. Raises Failure for another status."""
     body = json.dumps(given).encode() if given is not None else None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from infra.rehearsal.installation import Failure, Installation, Site
+from infra.rehearsal.installation import Failure, HttpClient, Installation
 
 
 def publish(installation: Installation, nickname: str, name: str) -> None:
@@ -39,7 +39,7 @@ def read(installation: Installation, nickname: str, name: str) -> None:
         raise Failure(f"GET /packages/{name} has another version")
 
 
-def _log_out(site: Site, cookie: Mapping[str, str]) -> None:
+def _log_out(site: HttpClient, cookie: Mapping[str, str]) -> None:
     site.request("POST", "/auth", b'{"action": "log-out"}', cookie)
     status, _, answer = site.request("POST", "/packages", b"{}", cookie)
     if status != 403 or json.loads(answer)["message"] != "Unauthorized: create_package failed permission check":

@@ -23,7 +23,7 @@ class Failure(Exception):
     """A step of the rehearsal failed."""
 
 
-class Site:
+class HttpClient:
     """An HTTP client for one host and port that follows no redirects and decodes nothing."""
 
     def __init__(self, address: str) -> None:
@@ -70,7 +70,7 @@ class Site:
             if status not in (301, 302):
                 break
             link = urlsplit(headers["location"])
-            status, headers, content = Site(link.netloc).request("GET", f"{link.path}?{link.query}")
+            status, headers, content = HttpClient(link.netloc).request("GET", f"{link.path}?{link.query}")
         if status != 200:
             raise Failure(f"GET {path}: {status} {content[:300]!r}")
         return content
@@ -81,7 +81,7 @@ class Installation:
     """An installation: its public URL, its server, and the arguments and environment of its command line."""
 
     url: str
-    site: Site
+    site: HttpClient
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     scratch: Path
@@ -103,7 +103,7 @@ class Installation:
         """Send a file to an upload slot, with the form fields that the slot describes."""
         url = urlsplit(slot["url"])
         body, kind = multipart(slot["fields"], content)
-        status, _, answer = Site(url.netloc).request("POST", url.path or "/", body, kind)
+        status, _, answer = HttpClient(url.netloc).request("POST", url.path or "/", body, kind)
         if status != 204:
             raise Failure(f"POST {slot['url']}: {status} {answer[:300]!r}")
 

@@ -8,7 +8,7 @@ import shutil
 import zipfile
 from urllib.parse import urlencode, urlsplit
 
-from infra.rehearsal.installation import Failure, Installation, Site, run
+from infra.rehearsal.installation import Failure, HttpClient, Installation, run
 
 VERSION = "1.0-1"
 ROCKSPEC = """\
@@ -63,7 +63,7 @@ def large_rock(installation: Installation, key: str, rock: str) -> None:
         if status != 302:
             raise Failure(f"{method} {name}: {status}")
         link = urlsplit(headers["location"])
-        status, headers, got = Site(link.netloc).request(method, f"{link.path}?{link.query}")
+        status, headers, got = HttpClient(link.netloc).request(method, f"{link.path}?{link.query}")
         if status != 200 or got != wanted or headers["content-length"] != str(len(content)):
             raise Failure(f"{method} {name} from S3: {status} {headers} {got[:300]!r}")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from infra.ministack import free_port
 from infra.rehearsal import contentdb, hel, luadns, luarocks
-from infra.rehearsal.installation import Failure, Installation, Site, until
+from infra.rehearsal.installation import Failure, HttpClient, Installation, until
 from infra.stages import ROOT
 
 ROCK, PACKAGE, HEL, ZONE = "moved", "Mover/moved", "moved", "example.org"
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedData:
     """Values of the moved data that `read` compares: a key for LuaDNS, and the bytes of a release."""
 
     luadns_key: str
@@ -34,7 +34,7 @@ def one_machine(scratch: Path) -> Iterator[Installation]:
     with (scratch / "one-machine.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         installation = Installation(
-            f"http://127.0.0.1:{port}", Site(f"127.0.0.1:{port}"), ("--data", data), {}, scratch
+            f"http://127.0.0.1:{port}", HttpClient(f"127.0.0.1:{port}"), ("--data", data), {}, scratch
         )
         try:
             until("the one-machine server", lambda: _answers(installation.site))
@@ -44,7 +44,7 @@ def one_machine(scratch: Path) -> Iterator[Installation]:
             server.wait(30)
 
 
-def fill(installation: Installation) -> Moved:
+def fill(installation: Installation) -> MovedData:
     """Store data of each service, with its clients."""
     installation.account("Mover")
     luarocks.publish(installation, installation.key("Mover", "luarocks"), ROCK)
@@ -53,7 +53,7 @@ def fill(installation: Installation) -> Moved:
     key = installation.key("Mover", "luadns")
     luadns.publish(installation, "Mover", key, ZONE)
     hel.publish(installation, "HelMover", HEL)
-    return Moved(key, release)
+    return MovedData(key, release)
 
 
 def move(here: Installation, there: Installation) -> None:
@@ -74,7 +74,7 @@ def move(here: Installation, there: Installation) -> None:
         raise Failure(f"import: {done.returncode} {done.stdout!r} {seen!r}")
 
 
-def read(there: Installation, moved: Moved) -> None:
+def read(there: Installation, moved: MovedData) -> None:
     """Check that clients find their data in the new installation."""
     luarocks.install(there, ROCK)
     contentdb.read(there, PACKAGE, moved.release)
@@ -82,7 +82,7 @@ def read(there: Installation, moved: Moved) -> None:
     hel.read(there, "HelMover", HEL)
 
 
-def _answers(site: Site) -> bool:
+def _answers(site: HttpClient) -> bool:
     try:
         return site.request("GET", "/healthz")[0] == 200
     except OSError:

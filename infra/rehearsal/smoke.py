@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from infra.rehearsal.installation import Failure, Site
+from infra.rehearsal.installation import Failure, HttpClient
 
 
-def smoke(site: Site) -> None:
+def smoke(site: HttpClient) -> None:
     """Check paths, methods and large bodies, which no single service owns."""
     version = {"version": "1.0.0"}
     for path in ("/api/tool_version", "/api/tool_version/", "//api//tool_version", "/api/tool%5Fversion?current=1%2e0"):
@@ -23,7 +23,7 @@ def smoke(site: Site) -> None:
     site.expect(413, "POST", "/api/1/no-key/upload", body=bytes(4_613_735))
 
 
-def services(site: Site) -> None:
+def services(site: HttpClient) -> None:
     """Check that each service answers, and refuses, in its own dialect."""
     site.expect(200, "GET", "/")
     site.expect(200, "GET", "/healthz", {"status": "ok"})
@@ -40,7 +40,7 @@ def services(site: Site) -> None:
     _expect_members(site, "/v1/nothing", 404, {"status": "Not Found", "message": "Resource not found."})
 
 
-def without_host_name(site: Site, stage: str) -> None:
+def without_host_name(site: HttpClient, stage: str) -> None:
     """Check that under AWS' host name the stage is part of all paths, also in the links of the answers."""
     site.expect(200, "GET", f"/{stage}/api/tool_version", {"version": "1.0.0"})
     _, _, welcome = site.request("GET", f"/{stage}/")
@@ -48,7 +48,7 @@ def without_host_name(site: Site, stage: str) -> None:
         raise Failure(f"GET /{stage}/ has links to another server: {welcome[:300]!r}")
 
 
-def _expect_members(site: Site, path: str, status: int, wanted: dict[str, Any]) -> None:
+def _expect_members(site: HttpClient, path: str, status: int, wanted: dict[str, Any]) -> None:
     """Raises Failure unless the response is JSON with these members."""
     got, headers, content = site.request("GET", path, headers={"Accept": "application/json"})
     if got != status or not wanted.items() <= json.loads(content).items():

@@ -24,7 +24,7 @@ TRANSFERS = (RdataType.AXFR, RdataType.IXFR)
 _NOT_DATA = range(128, 255)  # question types that name no data: TSIG, AXFR, MAILB ...; 255 is ANY
 
 
-class Refused(Exception):
+class RefusedMessage(Exception):
     """A message that is answered with `reply`, or not at all (None)."""
 
     def __init__(self, reply: bytes | None) -> None:
@@ -51,29 +51,29 @@ class Question:
 def parse(wire: bytes) -> Question:
     """Parse a query. Raises Refused, with a reply that is never longer than the query."""
     if len(wire) < HEADER.size:
-        raise Refused(None)
+        raise RefusedMessage(None)
     _, flags, questions, *_ = HEADER.unpack_from(wire)
     if flags & dns.flags.QR:
-        raise Refused(None)  # two servers that answer answers would never stop
+        raise RefusedMessage(None)  # two servers that answer answers would never stop
     if (flags >> 11) & 0xF != Opcode.QUERY:
-        raise Refused(_bare(wire, Rcode.NOTIMP))
+        raise RefusedMessage(_bare(wire, Rcode.NOTIMP))
     if questions != 1:
-        raise Refused(_bare(wire, Rcode.FORMERR))
+        raise RefusedMessage(_bare(wire, Rcode.FORMERR))
     try:
         message = dns.message.from_wire(wire)
     except dns.message.UnknownTSIGKey:
-        raise Refused(_bare(wire, Rcode.NOTAUTH)) from None
+        raise RefusedMessage(_bare(wire, Rcode.NOTAUTH)) from None
     except (dns.exception.DNSException, ValueError, struct.error):
-        raise Refused(_bare(wire, Rcode.FORMERR)) from None
+        raise RefusedMessage(_bare(wire, Rcode.FORMERR)) from None
     question = message.question[0]
     if message.edns > 0:
-        raise Refused(render(message, Answer(Rcode.BADVERS, authoritative=False), PLAIN_UDP))
+        raise RefusedMessage(render(message, Answer(Rcode.BADVERS, authoritative=False), PLAIN_UDP))
     if question.rdclass != RdataClass.IN:
-        raise Refused(render(message, Answer(Rcode.REFUSED, authoritative=False), PLAIN_UDP))
+        raise RefusedMessage(render(message, Answer(Rcode.REFUSED, authoritative=False), PLAIN_UDP))
     if question.rdtype == RdataType.OPT:
-        raise Refused(_bare(wire, Rcode.FORMERR))
+        raise RefusedMessage(_bare(wire, Rcode.FORMERR))
     if question.rdtype in _NOT_DATA and question.rdtype not in TRANSFERS:
-        raise Refused(render(message, Answer(Rcode.NOTIMP, authoritative=False), PLAIN_UDP))
+        raise RefusedMessage(render(message, Answer(Rcode.NOTIMP, authoritative=False), PLAIN_UDP))
     return Question(message, question.name, question.rdtype)
 
 

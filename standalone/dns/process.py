@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from standalone.dns.server import Server, Sockets
+from standalone.dns.server import DnsServer, Sockets
 
 _COUNTS_INTERVAL = 10.0  # seconds
 _RESTART_DELAY = 1.0  # seconds after a crash
@@ -60,7 +60,7 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
     counts = Counts()
     zones, upstream = Zones(state), Upstream()
     cached, blocking = Resolver(zones.find, upstream.cached), Resolver(zones.find, upstream.addresses)
-    server = Server(Responder(cached, blocking, state, counts.add))
+    server = DnsServer(Responder(cached, blocking, state, counts.add))
     await server.start(listening)
     for _, stream in listening:
         log.info("serving DNS on %s port %d", *stream.getsockname()[:2])

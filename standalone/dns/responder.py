@@ -58,7 +58,7 @@ class Responder:
             if question.rdtype in TRANSFERS:
                 return messages.refuse(question)
             reply, cached = self._answer(question, question.max_udp, state, blocking)
-        except messages.Refused as refusal:
+        except messages.RefusedMessage as refusal:
             return refusal.reply
         except LookupRequired:
             raise
@@ -79,7 +79,7 @@ class Responder:
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer)
             return [self._answer(question, messages.MAX_TCP, 0, blocking)[0]]
-        except messages.Refused as refusal:
+        except messages.RefusedMessage as refusal:
             return [refusal.reply] if refusal.reply else []
         except LookupRequired:
             raise

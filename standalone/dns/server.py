@@ -42,7 +42,7 @@ def listen(host: str, port: int) -> Sockets:
     return datagrams, stream
 
 
-class Server:
+class DnsServer:
     """Serves a responder until it is closed."""
 
     def __init__(self, responder: Responder) -> None:

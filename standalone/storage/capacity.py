@@ -3,9 +3,9 @@
 from collections import defaultdict
 from typing import Any
 
-from standalone.storage.database import Stored
+from standalone.storage.database import StoredItem
 from standalone.storage.errors import invalid
-from standalone.storage.tables import Table
+from standalone.storage.tables import TableDefinition
 
 
 def units(size: int, unit: int) -> int:
@@ -23,16 +23,16 @@ class Meter:
         self.factor = factor
         self.consumed: dict[str, float] = defaultdict(float)
 
-    def read(self, table: Table, stored: Stored | None, consistent: bool) -> None:
+    def read(self, table: TableDefinition, stored: StoredItem | None, consistent: bool) -> None:
         self.read_bytes(table, stored.size if stored else 0, consistent)
 
-    def read_bytes(self, table: Table, size: int, consistent: bool) -> None:
+    def read_bytes(self, table: TableDefinition, size: int, consistent: bool) -> None:
         self.consumed[table.name] += units(size, 4096) * self.factor * (1.0 if consistent else 0.5)
 
-    def write(self, table: Table, size: int) -> None:
+    def write(self, table: TableDefinition, size: int) -> None:
         self.consumed[table.name] += units(size, 1024) * self.factor
 
-    def write_index(self, table: Table, *sizes: int) -> None:
+    def write_index(self, table: TableDefinition, *sizes: int) -> None:
         """Add one write per size. Index writes do not cost more in a transaction."""
         self.consumed[table.name] += sum(units(size, 1024) for size in sizes)
 

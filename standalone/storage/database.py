@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from standalone.storage.errors import DynamoError
-from standalone.storage.tables import Interval, Relation, Table, table_from
+from standalone.storage.tables import Interval, Relation, TableDefinition, table_from
 from standalone.storage.values import Item, from_json, to_json
 
 # The layout of the file, in SQLite's application_id: "MB" and a number that increases with every layout.
@@ -34,7 +34,7 @@ BUSY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredItem:
     """An item in the file: its row id, its size by DynamoDB's rules, and its attributes."""
 
     row: int
@@ -57,7 +57,7 @@ class Database:
         self.closed = False
         # SQLite's writers poll for the file lock; within a process they wait for this lock instead.
         self.write_lock = Lock()
-        self.cached_tables: tuple[int, dict[str, Table]] = (-1, {})
+        self.cached_tables: tuple[int, dict[str, TableDefinition]] = (-1, {})
         try:
             with self.writing() as store:
                 store.set_up(path)
@@ -150,7 +150,7 @@ class Store:
         value: int = self.db.execute(f"PRAGMA {pragma}").fetchone()[0]
         return value
 
-    def tables(self) -> dict[str, Table]:
+    def tables(self) -> dict[str, TableDefinition]:
         """All tables by name. SQLite's user_version counts changes of the definitions, so that the next call notices
         a change by another process."""
         version = self.number("user_version")
@@ -162,13 +162,13 @@ class Store:
                 self.database.cached_tables = (version, tables)
         return tables
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> TableDefinition:
         table = self.tables().get(name)
         if table is None:
             raise DynamoError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
         return table
 
-    def define(self, definition: dict[str, Any]) -> Table:
+    def define(self, definition: dict[str, Any]) -> TableDefinition:
         """Create a table, or change its definition."""
         name = definition["TableName"]
         self.db.execute(
@@ -179,7 +179,7 @@ class Store:
         self.definitions_changed()
         return self.table(name)
 
-    def drop(self, table: Table) -> None:
+    def drop(self, table: TableDefinition) -> None:
         self.db.execute(
             "DELETE FROM items WHERE id IN (SELECT item FROM places WHERE place >= ? AND place < ?)", table.whole
         )
@@ -191,13 +191,13 @@ class Store:
         self.defining = True
         self.db.execute(f"PRAGMA user_version = {self.number('user_version') + 1}")
 
-    def fetch(self, place: bytes) -> Stored | None:
+    def fetch(self, place: bytes) -> StoredItem | None:
         row = self.db.execute(FETCH, (place,)).fetchone()
-        return Stored(row[0], row[1], from_json(row[2])) if row else None
+        return StoredItem(row[0], row[1], from_json(row[2])) if row else None
 
-    def walk(self, interval: Interval, *, forward: bool = True) -> Iterator[Stored]:
+    def walk(self, interval: Interval, *, forward: bool = True) -> Iterator[StoredItem]:
         for row, size, body in self.db.execute(WALK if forward else WALK + " DESC", interval):
-            yield Stored(row, size, from_json(body))
+            yield StoredItem(row, size, from_json(body))
 
     def count(self, relation: Relation) -> int:
         counted = self.db.execute("SELECT count(*) FROM places WHERE place >= ? AND place < ?", relation.whole)
@@ -205,7 +205,7 @@ class Store:
         return number
 
     def save(
-        self, stored: Stored | None, item: Item | None, size: int, old: Collection[bytes], new: Collection[bytes]
+        self, stored: StoredItem | None, item: Item | None, size: int, old: Collection[bytes], new: Collection[bytes]
     ) -> None:
         """Insert, replace or delete (None) an item, and move it from its old places to the new ones."""
         row = stored.row if stored else None
@@ -218,7 +218,7 @@ class Store:
         self.db.executemany("DELETE FROM places WHERE place = ?", [(place,) for place in old if place not in new])
         self.db.executemany("INSERT INTO places VALUES (?, ?)", [(place, row) for place in new if place not in old])
 
-    def set_time_to_live(self, table: Table, attribute: str | None) -> None:
+    def set_time_to_live(self, table: TableDefinition, attribute: str | None) -> None:
         """Index all items by their time to live, or delete that index (None)."""
         index = self.define({**table.definition, "TimeToLive": attribute}).time_to_live
         if index is None:

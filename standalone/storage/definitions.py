@@ -6,7 +6,7 @@ from typing import Any
 
 from standalone.storage.database import Database, Store
 from standalone.storage.errors import DynamoError, check_range, invalid
-from standalone.storage.tables import GLOBAL, LOCAL, Table, indexes_of, key_names
+from standalone.storage.tables import GLOBAL, LOCAL, TableDefinition, indexes_of, key_names
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 MAX_INDEXES = {GLOBAL: 20, LOCAL: 5}
@@ -65,7 +65,7 @@ def describe_time_to_live(database: Database, params: dict[str, Any]) -> dict[st
     return {"TimeToLiveDescription": status}
 
 
-def describe(store: Store, table: Table) -> dict[str, Any]:
+def describe(store: Store, table: TableDefinition) -> dict[str, Any]:
     """Describe a table. The item count is current; AWS updates it every six hours."""
     definition = table.definition
     arn = f"arn:aws:dynamodb:local:000000000000:table/{table.name}"

@@ -27,7 +27,7 @@ Node = Path | Value | Call
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class UpdateClause:
     """One clause of an update; only REMOVE has no operand."""
 
     verb: str
@@ -130,7 +130,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def updated(item: Item, actions: tuple[Action, ...]) -> Item:
+def updated(item: Item, actions: tuple[UpdateClause, ...]) -> Item:
     """Return the item after an update. Operands are read from the item before it, so their order does not matter."""
     changes = []
     for action in actions:

@@ -8,7 +8,7 @@ from typing import Any
 
 from standalone.storage.documents import Path
 from standalone.storage.errors import DynamoError, invalid
-from standalone.storage.evaluation import ORDERED, Action, Call, Node, at_most
+from standalone.storage.evaluation import ORDERED, Call, Node, UpdateClause, at_most
 from standalone.storage.values import FORMS, Item, Value, canonical, type_of
 
 MAX_SIZE = 4096  # bytes
@@ -233,8 +233,8 @@ class Parser:
             raise self.syntax_error()
         return operand
 
-    def update(self) -> tuple[Action, ...]:
-        actions: list[Action] = []
+    def update(self) -> tuple[UpdateClause, ...]:
+        actions: list[UpdateClause] = []
         while self.token:
             verb = self.token.upper()
             if not self.accept(*UPDATE_WORDS):
@@ -245,7 +245,7 @@ class Parser:
         self.check_overlap([action.path for action in actions])
         return tuple(actions)
 
-    def action(self, verb: str) -> Action:
+    def action(self, verb: str) -> UpdateClause:
         path, operand = self.path(), None
         if verb == "SET":
             self.expect("=")
@@ -255,7 +255,7 @@ class Parser:
                 raise self.syntax_error()
             operand = self.operand()
             self.call(verb, path, operand)
-        return Action(verb, path, operand)
+        return UpdateClause(verb, path, operand)
 
     def sum(self) -> Node:
         left = self.term()

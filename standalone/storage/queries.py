@@ -9,7 +9,7 @@ from standalone.storage.errors import check_range, invalid
 from standalone.storage.evaluation import Call, Node, evaluate
 from standalone.storage.key_conditions import interval
 from standalone.storage.parser import Expressions
-from standalone.storage.tables import Interval, Relation, Table
+from standalone.storage.tables import Interval, Relation, TableDefinition
 from standalone.storage.values import Item, canonical_item
 
 PAGE_SIZE = 1024 * 1024
@@ -51,7 +51,7 @@ def page(database: Database, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def span(
-    table: Table, relation: Relation, params: dict[str, Any], condition: Node | None, filter_: Node | None
+    table: TableDefinition, relation: Relation, params: dict[str, Any], condition: Node | None, filter_: Node | None
 ) -> Interval:
     """The interval of places for a page."""
     if params.get("ConsistentRead") and not relation.consistent:
@@ -76,7 +76,7 @@ def attributes(node: Node | None) -> set[str]:
     return {node.attribute} if isinstance(node, Path) else set()
 
 
-def start_place(table: Table, relation: Relation, key: Item) -> bytes:
+def start_place(table: TableDefinition, relation: Relation, key: Item) -> bytes:
     mismatch = "The provided starting key is invalid"
     if key.keys() != {*table.primary.keys, *relation.keys}:
         raise invalid(mismatch)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from standalone.storage.capacity import Meter
-from standalone.storage.database import Database, Stored
+from standalone.storage.database import Database, StoredItem
 from standalone.storage.documents import Path, project
 from standalone.storage.errors import check_range, invalid
 from standalone.storage.parameters import KEYS, member
 from standalone.storage.parser import Expressions
-from standalone.storage.tables import Table
+from standalone.storage.tables import TableDefinition
 from standalone.storage.values import Item, canonical_item
 
 MAX_BATCH = MAX_TRANSACTION = 100
@@ -22,11 +22,11 @@ def projection(params: dict[str, Any]) -> tuple[Path, ...] | None:
     return paths
 
 
-def place_of(table: Table, key: Item) -> bytes:
+def place_of(table: TableDefinition, key: Item) -> bytes:
     return table.key_place(canonical_item(key)[0])
 
 
-def answer(stored: Stored | None, paths: tuple[Path, ...] | None) -> dict[str, Item]:
+def answer(stored: StoredItem | None, paths: tuple[Path, ...] | None) -> dict[str, Item]:
     if stored is None:
         return {}
     return {"Item": stored.item if paths is None else project(stored.item, paths)}

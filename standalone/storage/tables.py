@@ -89,7 +89,7 @@ class Relation:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class TableDefinition:
     """A table's definition, with its relations."""
 
     definition: Mapping[str, Any]
@@ -138,7 +138,7 @@ class Table:
                 index.check_key(name, item[name], mismatch)
 
 
-def table_from(table_id: int, definition: Mapping[str, Any]) -> Table:
+def table_from(table_id: int, definition: Mapping[str, Any]) -> TableDefinition:
     starts = [(table_id * NUMBERS_PER_TABLE + number).to_bytes(4, "big") for number in range(NUMBERS_PER_TABLE + 1)]
     wholes = list(pairwise(starts))
     types = {one["AttributeName"]: one["AttributeType"] for one in definition["AttributeDefinitions"]}
@@ -151,7 +151,7 @@ def table_from(table_id: int, definition: Mapping[str, Any]) -> Table:
     time_to_live = None
     if name := definition.get("TimeToLive"):
         time_to_live = Relation(name, wholes[-1], (name,), (name, *keys), {**types, name: "N"})
-    return Table(definition, (starts[0], starts[-1]), primary, indexes, time_to_live)
+    return TableDefinition(definition, (starts[0], starts[-1]), primary, indexes, time_to_live)
 
 
 def indexes_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

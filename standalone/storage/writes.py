@@ -8,14 +8,14 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from standalone.storage.capacity import Meter
-from standalone.storage.database import Database, Store, Stored
+from standalone.storage.database import Database, Store, StoredItem
 from standalone.storage.documents import project
 from standalone.storage.errors import DynamoError, check_range, invalid, invalid_value
-from standalone.storage.evaluation import Action, Node, evaluate, updated
+from standalone.storage.evaluation import Node, UpdateClause, evaluate, updated
 from standalone.storage.parameters import member
 from standalone.storage.parser import Expressions
 from standalone.storage.reads import MAX_TRANSACTION, check_distinct
-from standalone.storage.tables import Relation, Table, after, key_bytes
+from standalone.storage.tables import Relation, TableDefinition, after, key_bytes
 from standalone.storage.values import Item, canonical_item, to_json
 
 Result = TypeVar("Result")
@@ -36,11 +36,11 @@ REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "Validat
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WriteResult:
     """The effect of a write: the item before and after, the new size, and the old and new places."""
 
-    table: Table
-    stored: Stored | None
+    table: TableDefinition
+    stored: StoredItem | None
     item: Item | None
     size: int
     old: dict[Relation, bytes]
@@ -62,7 +62,7 @@ class Change:
 class Write:
     """One requested write, in three steps: the constructor parses it, `locate` finds its place, `perform` writes."""
 
-    table: Table
+    table: TableDefinition
     place: bytes
 
     def __init__(self, kind: str, params: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class Write:
         self.params = params
         expressions = Expressions(params)
         self.condition: Node | None = expressions.read("ConditionExpression")
-        self.actions: tuple[Action, ...] = expressions.read("UpdateExpression") or ()
+        self.actions: tuple[UpdateClause, ...] = expressions.read("UpdateExpression") or ()
         expressions.finish()
         self.given, self.size = canonical_item(params["Item" if kind == "Put" else "Key"])
         self.returned: str = params.get("ReturnValues", "NONE")
@@ -97,7 +97,7 @@ class Write:
             )
         self.table.check_item(item)
 
-    def perform(self, store: Store) -> Change:
+    def perform(self, store: Store) -> WriteResult:
         stored = store.fetch(self.place)
         old = stored.item if stored else None
         if self.condition is not None and not evaluate(self.condition, old or {}):
@@ -105,12 +105,12 @@ class Write:
             extra = {"Item": old} if returned else {}
             raise DynamoError("ConditionalCheckFailedException", "The conditional request failed", **extra)
         new, size = self.outcome(stored)
-        change = Change(self.table, stored, new, size, self.table.places(old), self.table.places(new))
+        change = WriteResult(self.table, stored, new, size, self.table.places(old), self.table.places(new))
         if self.kind != "ConditionCheck":
             store.save(stored, new, size, change.old.values(), change.new.values())
         return change
 
-    def outcome(self, stored: Stored | None) -> tuple[Item | None, int]:
+    def outcome(self, stored: StoredItem | None) -> tuple[Item | None, int]:
         """The item after the write, and its size."""
         if self.kind == "Put":
             return self.given, self.size
@@ -120,7 +120,7 @@ class Write:
             return new, size
         return (None, 0) if self.kind == "Delete" or not stored else (stored.item, stored.size)
 
-    def attributes(self, change: Change) -> dict[str, Any]:
+    def attributes(self, change: WriteResult) -> dict[str, Any]:
         """The attributes that ReturnValues requests."""
         item = change.item if self.returned.endswith("NEW") else change.stored and change.stored.item
         if item and self.returned.startswith("UPDATED"):
@@ -174,7 +174,7 @@ def transact_write_items(database: Database, params: dict[str, Any]) -> dict[str
     return meter.all("WriteCapacityUnits")
 
 
-def perform_all(store: Store, writes: list[Write]) -> list[Change]:
+def perform_all(store: Store, writes: list[Write]) -> list[WriteResult]:
     """Perform all writes of a transaction. Raises TransactionCanceledException with a reason for each write."""
     reasons: dict[Write, dict[str, Any]] = {}
 

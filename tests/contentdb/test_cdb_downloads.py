@@ -10,7 +10,7 @@ import time_machine
 from chalicelib.contentdb.statistics import booking, counting, scores
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, Secret, Seen, Tally
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, PackageTally, Secret, Seen
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -72,7 +72,7 @@ def test_another_name_leads_there_within_three_redirects_and_keeps_the_reason(cl
 def test_head_is_answered_and_not_counted(client: Client) -> None:
     reply = get(client, method="HEAD")
     assert (reply.status, reply.body) == (302, b"")
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 @moto_only
@@ -157,12 +157,12 @@ def test_the_platform_is_told_by_the_agent(client: Client, agent: str, platform:
 )
 def test_bots_and_nameless_clients_do_not_count(client: Client, agent: str | None) -> None:
     assert get(client, agent=agent).status == 302
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 def test_a_client_without_an_address_does_not_count(client: Client) -> None:
     assert get(client, address="").status == 302
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 def test_a_client_counts_once_in_fourteen_days_and_always_in_the_statistics(client: Client) -> None:
@@ -207,7 +207,7 @@ def test_all_processes_have_one_key(client: Client) -> None:
 def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
     for number in range(64):
         get(client, address=f"203.0.113.{number}")
-    spread = Counter({tally.pk: int(tally.hits) for tally in Tally.scan()})
+    spread = Counter({tally.pk: int(tally.hits) for tally in PackageTally.scan()})
     assert (sum(spread.values()), len(spread)) == (64, counting.SHARDS)
     assert counted()[0] == 64
 
@@ -215,12 +215,12 @@ def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
 def test_what_is_booked_is_booked_once(client: Client) -> None:
     get(client)
     assert [counted(), counted()] == [(1, 0.0), (1, 0.0)]
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 def test_a_tally_that_moves_on_while_it_is_booked_waits(client: Client) -> None:
     get(client)
-    (before,) = Tally.scan()
+    (before,) = PackageTally.scan()
     get(client)
     with pytest.raises(Exception, match="changed by somebody else"):
         booking._book(before.sk[:10], 1, 1, [before])

@@ -6,7 +6,7 @@ import time_machine
 from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import states
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.permissions import Action, may, may_delete_release
+from chalicelib.contentdb.store.permissions import PackageAction, may, may_delete_release
 from chalicelib.contentdb.store.tables import Package, Release
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
@@ -176,24 +176,30 @@ def _from(rank: str) -> list[str]:
 @pytest.mark.parametrize(
     ("action", "state", "stranger", "maintainer", "author"),
     [
-        (Action.EDIT, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.CHANGE_NAME, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.CHANGE_NAME, "APPROVED", [], [], []),
-        (Action.MAKE_RELEASE, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.APPROVE_RELEASE, "APPROVED", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.ADD_SCREENSHOTS, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.APPROVE_SCREENSHOT, "WIP", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
-        (Action.APPROVE_SCREENSHOT, "APPROVED", _from("APPROVER"), _from("TRUSTED_MEMBER"), _from("TRUSTED_MEMBER")),
-        (Action.APPROVE, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
-        (Action.CHANGE_AUTHOR, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
-        (Action.UNAPPROVE, "APPROVED", _from("APPROVER"), _from("APPROVER"), _from("NEW_MEMBER")),
-        (Action.DELETE, "APPROVED", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
-        (Action.EDIT_MAINTAINERS, "WIP", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
-        (Action.EDIT_ALIASES, "WIP", ["ADMIN"], ["ADMIN"], ["ADMIN"]),
+        (PackageAction.EDIT, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (PackageAction.CHANGE_NAME, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (PackageAction.CHANGE_NAME, "APPROVED", [], [], []),
+        (PackageAction.MAKE_RELEASE, "APPROVED", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (PackageAction.APPROVE_RELEASE, "APPROVED", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (PackageAction.ADD_SCREENSHOTS, "WIP", _from("EDITOR"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (PackageAction.APPROVE_SCREENSHOT, "WIP", _from("APPROVER"), _from("NEW_MEMBER"), _from("NEW_MEMBER")),
+        (
+            PackageAction.APPROVE_SCREENSHOT,
+            "APPROVED",
+            _from("APPROVER"),
+            _from("TRUSTED_MEMBER"),
+            _from("TRUSTED_MEMBER"),
+        ),
+        (PackageAction.APPROVE, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
+        (PackageAction.CHANGE_AUTHOR, "WIP", _from("APPROVER"), _from("APPROVER"), _from("APPROVER")),
+        (PackageAction.UNAPPROVE, "APPROVED", _from("APPROVER"), _from("APPROVER"), _from("NEW_MEMBER")),
+        (PackageAction.DELETE, "APPROVED", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
+        (PackageAction.EDIT_MAINTAINERS, "WIP", _from("EDITOR"), _from("EDITOR"), _from("NEW_MEMBER")),
+        (PackageAction.EDIT_ALIASES, "WIP", ["ADMIN"], ["ADMIN"], ["ADMIN"]),
     ],
 )
 def test_who_may_do_what(
-    action: Action, state: str, stranger: list[str], maintainer: list[str], author: list[str]
+    action: PackageAction, state: str, stranger: list[str], maintainer: list[str], author: list[str]
 ) -> None:
     package = Package("p", "package", author="Alice", maintainers=["bob"], state=state)
     for username, allowed in (("carol", stranger), ("bob", maintainer), ("Alice", author)):

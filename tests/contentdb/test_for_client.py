@@ -9,7 +9,7 @@ import time_machine
 
 from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.tables import Counters, DailyStats, Seen, Tally
+from chalicelib.contentdb.store.tables import Counters, DailyStats, PackageTally, Seen
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.entries import replace
 from chalicelib.core.tables import Account
@@ -294,13 +294,13 @@ def test_a_look_counts_once_per_client_in_fourteen_days(client: Client) -> None:
 @pytest.mark.parametrize("agent", [None, "", "curl/8", "Minetest/5.9.0", "Mozilla/5.0 Luanti", "Luanti-bot/1"])
 def test_only_the_game_itself_counts(client: Client, agent: str | None) -> None:
     look(client, agent)
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 def test_head_and_clients_without_an_address_do_not_count(client: Client) -> None:
     look(client, method="HEAD")
     look(client, address="")
-    assert list(Tally.scan()) == []
+    assert list(PackageTally.scan()) == []
 
 
 def test_a_download_and_a_look_count_apart(client: Client) -> None:

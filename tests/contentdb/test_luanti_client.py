@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9_]+")
 
 
 @dataclass
-class Site:
+class StockedServer:
     """A running server with packages in it, and how they came there."""
 
     server: Server
@@ -73,12 +73,12 @@ def get(url: str, **headers: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedServer]:
     home = tmp_path_factory.mktemp("site")
     with serving(home / "data") as server:
         moonbase(server.data, "user", "create", "Alice", "--email", "alice@example.org")
         token = moonbase(server.data, "key", "create", "Alice", "--service", "contentdb")["key"]
-        running = Site(server, token, home)
+        running = StockedServer(server, token, home)
         running.publish("moon_game", type_="GAME", files={"game.conf": "title = Moon", "mods/rocks/init.lua": ""})
         running.publish("light", files={"mod.conf": "name = light", "init.lua": "-- light"})
         running.publish("lamps", files={"mod.conf": "name = lamps\ndepends = light", "init.lua": "-- lamps"})
@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def menu(site: Site, tmp_path: Path) -> MainMenu:
+def menu(site: StockedServer, tmp_path: Path) -> MainMenu:
     """The menu of a player who has just installed the game."""
     return MainMenu(site.server.url, tmp_path / "home")
 
@@ -112,7 +112,7 @@ def test_the_menu_searches(menu: MainMenu) -> None:
     assert "Light by Alice" not in shown
 
 
-def test_the_menu_installs_a_mod_with_what_it_needs(site: Site, menu: MainMenu) -> None:
+def test_the_menu_installs_a_mod_with_what_it_needs(site: StockedServer, menu: MainMenu) -> None:
     menu.browse()
     menu.press(search="true", search_string="lamps")
     asked = menu.press(install_1="true")
@@ -135,7 +135,7 @@ def test_the_menu_installs_games_and_texture_packs(menu: MainMenu) -> None:
         assert (menu.home / path).exists()
 
 
-def test_the_menu_updates_what_is_old(site: Site, menu: MainMenu) -> None:
+def test_the_menu_updates_what_is_old(site: StockedServer, menu: MainMenu) -> None:
     menu.browse("txp")
     menu.press(install_1="true")
     site.release("sepia", {"texture_pack.conf": "title = Sepia", "b.txt": ""})
@@ -149,7 +149,7 @@ def version() -> str:
     return urlencode({"protocol_version": 53, "engine_version": "5.17.1"})
 
 
-def listed(site: Site) -> list[dict[str, Any]]:
+def listed(site: StockedServer) -> list[dict[str, Any]]:
     """The list as 5.17 asks for it and as it reads it."""
     hidden = "".join(f"&hide={quote(flag)}" for flag in ("nonfree", "desktop_default"))
     url = f"{site.server.url}/api/packages/?type=mod&type=game&type=txp&{version()}{hidden}"
@@ -176,11 +176,11 @@ def identity(package: dict[str, Any]) -> str:
     return f"{package['author'].lower()}/{name}"
 
 
-def test_5_17_reads_the_list(site: Site) -> None:
+def test_5_17_reads_the_list(site: StockedServer) -> None:
     assert sorted(map(identity, listed(site))) == ["alice/lamps", "alice/light", "alice/moon", "alice/sepia"]
 
 
-def test_5_17_resolves_dependencies(site: Site) -> None:
+def test_5_17_resolves_dependencies(site: StockedServer) -> None:
     packages = {identity(package): package for package in listed(site)}
     url = f"{site.server.url}/api/packages/Alice/lamps/dependencies/?only_hard=1&{version()}"
     raw = {key.lower(): dependencies for key, dependencies in get(url).items()}
@@ -191,14 +191,14 @@ def test_5_17_resolves_dependencies(site: Site) -> None:
     assert [package["name"] for package in found if package["type"] != "game"] == [needed["name"]] == ["light"]
 
 
-def test_5_17_learns_of_updates(site: Site) -> None:
+def test_5_17_learns_of_updates(site: StockedServer) -> None:
     updates = get(f"{site.server.url}/api/updates/?type=mod&type=game&type=txp&{version()}")
     newest = {key.lower(): release for key, release in updates.items()}
     for package in listed(site):
         assert newest[f"{package['author']}/{package['name']}".lower()] == package["release"]
 
 
-def test_5_17_downloads_a_zip_that_unpacks(site: Site, tmp_path: Path) -> None:
+def test_5_17_downloads_a_zip_that_unpacks(site: StockedServer, tmp_path: Path) -> None:
     [lamps] = [package for package in listed(site) if package["name"] == "lamps"]
     url = f"{site.server.url}/packages/Alice/lamps/releases/{lamps['release']}/download/?reason=new"
     command = ["curl", "-sSfL", "--max-redirs", "3", "-A", "Luanti/5.17.1 (Linux)", "-o", str(tmp_path / "a.zip"), url]
@@ -208,7 +208,7 @@ def test_5_17_downloads_a_zip_that_unpacks(site: Site, tmp_path: Path) -> None:
         assert archive.read("lamps/init.lua") == b"-- lamps"
 
 
-def dialog_of_reviews(site: Site, key: str) -> str:
+def dialog_of_reviews(site: StockedServer, key: str) -> str:
     """What 5.12 and later show in the package dialog's tab of reviews."""
     url = (
         f"{site.server.url}/api/packages/{key}/for-client/reviews/?{version()}&formspec_version=9&include_images=false"
@@ -225,7 +225,7 @@ def dialog_of_reviews(site: Site, key: str) -> str:
     return hypertext
 
 
-def test_5_17_shows_reviews(site: Site) -> None:
+def test_5_17_shows_reviews(site: StockedServer) -> None:
     assert "No reviews available." in dialog_of_reviews(site, "Alice/sepia")
     moonbase(site.server.data, "user", "create", "bob", "--email", "bob@example.org")
     token = moonbase(site.server.data, "key", "create", "bob", "--service", "contentdb")["key"]
@@ -239,11 +239,11 @@ def test_5_17_shows_reviews(site: Site) -> None:
     assert [package["name"] for package in get(f"{site.server.url}/api/packages/?sort=reviews")] == ["lamps"]
 
 
-def test_5_17_says_that_reviews_cannot_be_loaded(site: Site) -> None:
+def test_5_17_says_that_reviews_cannot_be_loaded(site: StockedServer) -> None:
     assert dialog_of_reviews(site, "Alice/nothing") == "Error loading reviews"
 
 
-def looked_at(site: Site, author: str, name: str) -> dict[str, Any] | None:
+def looked_at(site: StockedServer, author: str, name: str) -> dict[str, Any] | None:
     """What 5.17's dialog of a package gets; None is its "Error loading package information"."""
     asked = f"{version()}&formspec_version=8&include_images=false"
     url = f"{site.server.url}/api/packages/{quote(author)}/{quote(name)}/for-client/?{asked}"
@@ -260,7 +260,7 @@ def looked_at(site: Site, author: str, name: str) -> dict[str, Any] | None:
     return found
 
 
-def shown_in_dialog(site: Site, package: dict[str, Any]) -> str:
+def shown_in_dialog(site: StockedServer, package: dict[str, Any]) -> str:
     """What 5.17's dialog makes of a package, tab by tab; every step fails where the dialog would."""
     info = looked_at(site, package["author"], package["name"])
     assert info is not None
@@ -281,7 +281,7 @@ def shown_in_dialog(site: Site, package: dict[str, Any]) -> str:
     return "\n".join([head, "Install [" + info["download_size"] + "]", *tabs])
 
 
-def test_5_17_opens_the_dialog_of_every_package(site: Site) -> None:
+def test_5_17_opens_the_dialog_of_every_package(site: StockedServer) -> None:
     for package in listed(site):
         shown = shown_in_dialog(site, package)
         liked = len(get(f"{site.server.url}/api/packages/Alice/{package['name']}/reviews/"))
@@ -289,7 +289,7 @@ def test_5_17_opens_the_dialog_of_every_package(site: Site) -> None:
         assert "License: <b>MIT</b>" in shown
 
 
-def test_5_17_goes_from_one_package_to_another_within_the_game(site: Site) -> None:
+def test_5_17_goes_from_one_package_to_another_within_the_game(site: StockedServer) -> None:
     info = looked_at(site, "Alice", "lamps")
     assert info is not None
     inside = re.compile(re.escape(site.server.url) + r"/?packages/([A-Za-z0-9 _-]+)/([a-z0-9_]+)/?")
@@ -297,11 +297,11 @@ def test_5_17_goes_from_one_package_to_another_within_the_game(site: Site) -> No
     assert opened == [("Alice", "light")]
 
 
-def test_5_17_shows_an_error_for_a_package_that_is_gone(site: Site) -> None:
+def test_5_17_shows_an_error_for_a_package_that_is_gone(site: StockedServer) -> None:
     assert looked_at(site, "Alice", "gone") is None
 
 
-def test_a_look_is_in_the_statistics_when_the_job_has_run(site: Site) -> None:
+def test_a_look_is_in_the_statistics_when_the_job_has_run(site: StockedServer) -> None:
     assert looked_at(site, "Alice", "sepia")
     moonbase(site.server.data, "jobs", "run", "contentdb-book-downloads")
     told = get(f"{site.server.url}/api/packages/Alice/sepia/stats/")
@@ -309,5 +309,5 @@ def test_a_look_is_in_the_statistics_when_the_job_has_run(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["book-downloads", "decay-scores", "refresh-counters", "compact-statistics"])
-def test_every_job_of_the_clock_can_be_run_by_hand(site: Site, name: str) -> None:
+def test_every_job_of_the_clock_can_be_run_by_hand(site: StockedServer, name: str) -> None:
     assert moonbase(site.server.data, "jobs", "run", f"contentdb-{name}") == {"done": 1}

@@ -9,7 +9,7 @@ from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters
 from chalicelib.core import fsck, registry
-from chalicelib.core.declaration import Fault
+from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import member, published, token
@@ -23,8 +23,8 @@ def _reviewed(client: Client, alice: Account) -> None:
         write(client, token(member(name)), rating=rating)
 
 
-def faults() -> Iterator[Fault]:
-    return fsck.check(fsck.Seen(), lambda _: None)
+def faults() -> Iterator[Inconsistency]:
+    return fsck.check(fsck.FsckWalk(), lambda _: None)
 
 
 def test_reviews_add_up() -> None:

@@ -15,7 +15,7 @@ from chalicelib.contentdb.entry import StatisticsEntry
 from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, Tally, UserStats
+from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
 from chalicelib.core import accounts, jobs, registry
 from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
@@ -204,7 +204,7 @@ def test_a_look_in_the_game_is_in_all_statistics_once_it_is_booked(client: Clien
     assert client.get(PATH).json == told(TODAY, TODAY, **columns)
     assert client.get("/api/users/Alice/stats/").json["views_luanti"] == [1]
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-2:] == [0, 2]
-    assert (list(Tally.scan()), list(Booked.scan())) == ([], [])
+    assert (list(PackageTally.scan()), list(Booked.scan())) == ([], [])
 
 
 def months_and_days(package_id: int) -> list[str]:
@@ -365,7 +365,7 @@ def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client:
         assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == died_after
         shown = client.get("/api/scores/").json[0]
         assert (shown["downloads"], shown["score"]) == (died_after, died_after)
-        assert (list(Tally.scan()), list(Booked.scan())) == ([], [])
+        assert (list(PackageTally.scan()), list(Booked.scan())) == ([], [])
         if not died:
             break
     assert died_after > 12

@@ -10,8 +10,8 @@ import time_machine
 
 from chalicelib import settings
 from chalicelib.core import accounts, blobs, credentials, fsck, registry
-from chalicelib.core.declaration import Declaration, Fault
-from chalicelib.core.fsck import Seen
+from chalicelib.core.declaration import Declaration, Inconsistency
+from chalicelib.core.fsck import FsckWalk
 from chalicelib.core.tables import Account, Change, Claim, Credential, Window, now
 from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 TWO_DAYS = 2 * 86400
 
 
-def faults(**options: bool) -> list[Fault]:
-    return list(fsck.check(Seen(), ignore, **options))
+def faults(**options: bool) -> list[Inconsistency]:
+    return list(fsck.check(FsckWalk(), ignore, **options))
 
 
 def mend() -> None:
@@ -41,7 +41,7 @@ def kinds() -> list[tuple[str, str]]:
 
 def test_where_all_is_well_nothing_is_found() -> None:
     publish()
-    seen = Seen()
+    seen = FsckWalk()
     assert list(fsck.check(seen, ignore)) == []
     assert seen.blobs == len(list(blobs.listed()))
     assert seen.bytes == sum(stored.size for stored in blobs.listed())
@@ -182,7 +182,7 @@ def test_what_expired_days_ago_is_removed_and_what_expired_just_now_is_not() -> 
 
 
 def test_a_service_may_look_for_more() -> None:
-    fault = Fault("odd", "thing", "looks odd")
+    fault = Inconsistency("odd", "thing", "looks odd")
     with registry.including(Declaration(name="test", checks=(lambda: [fault],))):
         assert faults() == [fault]
 
@@ -190,9 +190,9 @@ def test_a_service_may_look_for_more() -> None:
 def test_an_account_that_opens_meanwhile_is_no_fault() -> None:
     """A walk may see a claim and not the account, or the other way about."""
     alice = accounts.create("alice", "alice@example.org")
-    seen = Seen(claims={"username#alice": "1", "email#alice@example.org": "1"})
+    seen = FsckWalk(claims={"username#alice": "1", "email#alice@example.org": "1"})
     assert list(fsck._check_claims(seen)) == []
-    seen = Seen(accounts={1: alice})
+    seen = FsckWalk(accounts={1: alice})
     assert list(fsck._check_claims(seen)) == []
     assert Account.find("account#1", "account")
     assert list(Credential.by_listing.query("credentials#1")) == []

@@ -12,7 +12,7 @@ from chalicelib.core import audit, blobs, credentials
 from chalicelib.core.errors import NotFound
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
-from chalicelib.hel.tables import File, HelItem, Usage
+from chalicelib.hel.tables import HelItem, StoredFile, Usage
 from tests.client import Client, Reply
 from tests.hel.builders import Create, package, refusal, success
 from tests.worlds import both_worlds, embedded_only
@@ -117,7 +117,7 @@ def test_every_byte_comes_back_whatever_the_content_type(client: Client, store: 
 
 def test_a_file_is_stored_before_anybody_can_see_it(store: Any) -> None:
     store()
-    [file] = [item for item in HelItem.scan() if isinstance(item, File)]
+    [file] = [item for item in HelItem.scan() if isinstance(item, StoredFile)]
     assert (file.pk, file.sk, file.size, file.name) == ("files#alice", SHA256, len(CODE), "program.lua")
     assert blobs.get(file.blob) == CODE
 
@@ -258,7 +258,7 @@ def test_what_is_not_there_is_not_found(client: Client, store: Any, path: str) -
 
 def test_its_owner_deletes_a_file_for_good(client: Client, store: Any, session: Any, alice: Account) -> None:
     store()
-    [blob] = [item.blob for item in HelItem.scan() if isinstance(item, File)]
+    [blob] = [item.blob for item in HelItem.scan() if isinstance(item, StoredFile)]
     reply = client.request("DELETE", PATH, headers=session)
     assert (reply.status, reply.body) == (204, b"")
     assert client.get(PATH).status == 404

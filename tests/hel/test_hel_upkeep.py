@@ -15,7 +15,7 @@ pytestmark = both_worlds
 
 
 def faults() -> list[str]:
-    return [str(fault) for fault in fsck.check(fsck.Seen(), lambda _: None)]
+    return [str(fault) for fault in fsck.check(fsck.FsckWalk(), lambda _: None)]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from chalicelib import settings
 from chalicelib.core import jobs
 from chalicelib.core.errors import Busy
 from chalicelib.luarocks import downloads, index
-from chalicelib.luarocks.tables import Tally
+from chalicelib.luarocks.tables import DownloadTally
 from tests.client import Client
 from tests.luarocks.builders import Upload
 
@@ -61,7 +61,7 @@ def test_counts_add_up_over_processes_and_time(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     jobs.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 4, "src": 4}
-    assert list(Tally.query("tallies")) == []
+    assert list(DownloadTally.query("tallies")) == []
 
 
 def test_counts_leave_last_modified(client: Client) -> None:
@@ -111,13 +111,13 @@ def test_manifests_and_signatures_do_not_count(client: Client) -> None:
     client.get("/manifest", headers=CURL)
     client.get("/say-1.0-1.rockspec.asc", headers=CURL)
     downloads.write()
-    assert list(Tally.query("tallies")) == []
+    assert list(DownloadTally.query("tallies")) == []
 
 
 def test_many_files_are_written_in_parts(client: Client) -> None:
     for number in range(200):
         downloads._counts.add((1, 1, f"arch{number}"))
     downloads.write()
-    assert [len(tally.counts) for tally in Tally.query("tallies")] == [90, 90, 20]
+    assert [len(tally.counts) for tally in DownloadTally.query("tallies")] == [90, 90, 20]
     jobs.run_now("luarocks-downloads")
     assert client.get("/api/1/modules/say").json["module"]["downloads"] == 200

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from chalicelib.core.tables import Account
 from tests import people
 from tests.client import Client
-from tests.pages.window import PASSWORD, Window
+from tests.pages.window import PASSWORD, BrowserWindow
 from tests.servers import Server, serving
 
 CHROMIUM = "/usr/bin/chromium"
@@ -48,20 +48,20 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def window(client: Client) -> Window:
+def window(client: Client) -> BrowserWindow:
     """A simulated browser window without a session."""
-    return Window(client)
+    return BrowserWindow(client)
 
 
 @pytest.fixture
-def alices(window: Window, alice: Account) -> Window:
+def alices(window: BrowserWindow, alice: Account) -> BrowserWindow:
     """The window, with Alice logged in."""
     window.enter(alice)
     return window
 
 
 @pytest.fixture
-def admins(window: Window) -> Window:
+def admins(window: BrowserWindow) -> BrowserWindow:
     """The window, with an administrator logged in."""
     window.enter(people.register("Root", "root@example.org", PASSWORD, rank="ADMIN"))
     return window

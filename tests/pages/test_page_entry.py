@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, invitations, two_factor
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
-from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, code_of
+from tests.pages.window import HOSTILE, PASSWORD, SHOWN, BrowserWindow, code_of
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -18,7 +18,7 @@ pytestmark = both_worlds
 NEW = {"username": "carol", "email": "carol@example.org", "password": "a long walk"}
 
 
-def test_a_visitor_registers_and_logs_in(window: Window) -> None:
+def test_a_visitor_registers_and_logs_in(window: BrowserWindow) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
         text = window.submit("register", **NEW)
@@ -28,7 +28,7 @@ def test_a_visitor_registers_and_logs_in(window: Window) -> None:
     assert "<h1>carol</h1>" in text
 
 
-def test_a_refused_form_is_shown_again_without_its_secrets(window: Window) -> None:
+def test_a_refused_form_is_shown_again_without_its_secrets(window: BrowserWindow) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
         text = window.submit("register", 400, username=HOSTILE, email="a@b.c", password="not shown again")
@@ -52,7 +52,7 @@ def test_a_refused_form_is_shown_again_without_its_secrets(window: Window) -> No
     ],
 )
 def test_an_error_is_next_to_its_field(
-    window: Window, alice: Account, field: str, value: str, status: int, message: str
+    window: BrowserWindow, alice: Account, field: str, value: str, status: int, message: str
 ) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
@@ -65,7 +65,7 @@ def test_an_error_is_next_to_its_field(
     assert accounts.find("carol") is None
 
 
-def test_an_invitation_opens_one_account_within_its_time(window: Window) -> None:
+def test_an_invitation_opens_one_account_within_its_time(window: BrowserWindow) -> None:
     _, secret = invitations.create(ends_after=timedelta(days=1))
     with time_machine.travel(datetime.now(UTC) + timedelta(days=2)):
         window.open("/account/register")
@@ -77,7 +77,7 @@ def test_an_invitation_opens_one_account_within_its_time(window: Window) -> None
     assert "This invitation has been used already." in window.submit("register", 403, **other, invitation=secret)
 
 
-def test_closed_registration_shows_no_form(window: Window) -> None:
+def test_closed_registration_shows_no_form(window: BrowserWindow) -> None:
     with settings.override(registration="closed"):
         text = window.open("/account/register")
         assert "Registration is closed here" in text
@@ -85,7 +85,7 @@ def test_closed_registration_shows_no_form(window: Window) -> None:
         assert window.post("/account/register", {"action": "register", **NEW}).status == 403
 
 
-def test_a_wrong_password_and_an_unknown_user_get_the_same_page(window: Window, alice: Account) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_page(window: BrowserWindow, alice: Account) -> None:
     texts = []
     for name in ("alice", "nobody"):
         window.open("/account/log-in")
@@ -95,13 +95,13 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_page(window: Window, 
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil", "/log-in", "/keys/../x", ""])
-def test_log_in_never_redirects_to_another_site(window: Window, alice: Account, onward: str) -> None:
+def test_log_in_never_redirects_to_another_site(window: BrowserWindow, alice: Account, onward: str) -> None:
     window.open("/account/log-in")
     window.submit("password", username="alice", password=PASSWORD, next=onward)
     assert window.path == "/account"
 
 
-def test_log_in_returns_to_the_page_that_required_a_session(window: Window, alice: Account) -> None:
+def test_log_in_returns_to_the_page_that_required_a_session(window: BrowserWindow, alice: Account) -> None:
     window.open("/account/keys")
     assert window.path == "/account/log-in?next=%2Fkeys"
     window.submit("password", username="alice", password=PASSWORD)
@@ -110,7 +110,7 @@ def test_log_in_returns_to_the_page_that_required_a_session(window: Window, alic
     assert window.path == "/account/sessions"
 
 
-def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: Window, alice: Account) -> None:
+def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: BrowserWindow, alice: Account) -> None:
     window.cookies = {"moonbase_session": "chosen by somebody else"}
     window.open("/account/log-in")
     token = {"action": "password", "username": "alice", "password": PASSWORD}
@@ -122,7 +122,7 @@ def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: Window
     assert str(secure).endswith("; Secure")
 
 
-def test_the_second_step_accepts_each_code_once(window: Window, alice: Account) -> None:
+def test_the_second_step_accepts_each_code_once(window: BrowserWindow, alice: Account) -> None:
     secret = two_factor.enable(alice).secret
     code = code_of(secret)
     window.open("/account/log-in?next=/keys")
@@ -137,7 +137,7 @@ def test_the_second_step_accepts_each_code_once(window: Window, alice: Account) 
     assert window.cookies == {}
 
 
-def test_an_invalid_ticket_leads_back_to_the_first_step(window: Window, alice: Account) -> None:
+def test_an_invalid_ticket_leads_back_to_the_first_step(window: BrowserWindow, alice: Account) -> None:
     two_factor.enable(alice)
     window.open("/account/log-in")
     window.submit("password", username="alice", password=PASSWORD)
@@ -146,7 +146,7 @@ def test_an_invalid_ticket_leads_back_to_the_first_step(window: Window, alice: A
     assert "<h1>Log in</h1>" in text
 
 
-def test_logging_out_ends_the_session(alices: Window) -> None:
+def test_logging_out_ends_the_session(alices: BrowserWindow) -> None:
     before = dict(alices.cookies)
     assert "You are logged out." in alices.leave()
     alices.cookies = before
@@ -174,7 +174,7 @@ def test_a_wrong_method_is_a_page_for_browsers(client: Client) -> None:
     assert client.get("/account/api/nothing", headers=BROWSER).json == {"message": "There is nothing at this path."}
 
 
-def test_the_number_of_calls_of_each_page(alices: Window, calls: list[str]) -> None:
+def test_the_number_of_calls_of_each_page(alices: BrowserWindow, calls: list[str]) -> None:
     for path, cost in (("", 2), ("/keys", 3), ("/two-factor", 3), ("/password", 2), ("/sessions", 3)):
         calls.clear()
         alices.open(f"/account{path}")

@@ -8,10 +8,10 @@ import pytest
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.pages.window import HOSTILE, SHOWN, Window, live_keys
+from tests.pages.window import HOSTILE, SHOWN, BrowserWindow, live_keys
 
 
-def test_a_key_is_shown_once_and_nowhere_else(alices: Window, alice: Account, client: Client) -> None:
+def test_a_key_is_shown_once_and_nowhere_else(alices: BrowserWindow, alice: Account, client: Client) -> None:
     alices.open("/account/keys")
     text = alices.submit("create", service="luarocks", comment="laptop", may="all")
     found = re.search(r'id="key">([A-Za-z0-9]{40})<', text)
@@ -34,7 +34,7 @@ def test_a_key_is_shown_once_and_nowhere_else(alices: Window, alice: Account, cl
     ],
 )
 def test_a_key_has_the_chosen_scope_and_expiry(
-    alices: Window, alice: Account, service: str, fields: dict[str, str], scope: str | None
+    alices: BrowserWindow, alice: Account, service: str, fields: dict[str, str], scope: str | None
 ) -> None:
     alices.open("/account/keys")
     alices.submit("create", service=service, expires_in_days="30", **fields)
@@ -55,13 +55,13 @@ def test_a_key_has_the_chosen_scope_and_expiry(
         ({"may": "all", "comment": "x" * 256}, "A comment has at most 255 characters."),
     ],
 )
-def test_an_invalid_key_is_refused(alices: Window, alice: Account, fields: dict[str, str], message: str) -> None:
+def test_an_invalid_key_is_refused(alices: BrowserWindow, alice: Account, fields: dict[str, str], message: str) -> None:
     alices.open("/account/keys")
     assert message in alices.submit("create", 400, **{"service": "luarocks", **fields})
     assert live_keys(alice) == []
 
 
-def test_html_in_a_comment_is_text(alices: Window) -> None:
+def test_html_in_a_comment_is_text(alices: BrowserWindow) -> None:
     alices.open("/account/keys")
     alices.submit("create", comment=HOSTILE)
     text = alices.open("/account/keys")
@@ -69,7 +69,7 @@ def test_html_in_a_comment_is_text(alices: Window) -> None:
     assert "<script" not in text
 
 
-def test_a_revoked_key_is_listed_as_ended(alices: Window, alice: Account) -> None:
+def test_a_revoked_key_is_listed_as_ended(alices: BrowserWindow, alice: Account) -> None:
     alices.open("/account/keys")
     alices.submit("create", comment="laptop")
     alices.open("/account/keys")
@@ -79,7 +79,7 @@ def test_a_revoked_key_is_listed_as_ended(alices: Window, alice: Account) -> Non
     assert "Keys that have ended (1)" in text
 
 
-def test_the_key_of_another_account_cannot_be_revoked(alices: Window, bob: Account) -> None:
+def test_the_key_of_another_account_cannot_be_revoked(alices: BrowserWindow, bob: Account) -> None:
     key, _ = credentials.create(bob, "luarocks")
     reply = alices.post(
         "/account/keys", {"action": "revoke", "id": str(int(key.id)), "csrf_token": alices.csrf_token()}

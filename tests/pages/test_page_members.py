@@ -7,16 +7,16 @@ import pytest
 from chalicelib.core import invitations, two_factor
 from chalicelib.core.tables import Account
 from tests import people
-from tests.pages.window import PASSWORD, Window, fresh
+from tests.pages.window import PASSWORD, BrowserWindow, fresh
 
 
 @pytest.mark.parametrize("path", ["/people", "/people/alice", "/invitations"])
-def test_a_member_cannot_open_the_pages_of_administrators(alices: Window, path: str) -> None:
+def test_a_member_cannot_open_the_pages_of_administrators(alices: BrowserWindow, path: str) -> None:
     assert "This is for administrators." in alices.open(f"/account{path}", 403)
     assert "/account/people" not in alices.open("/account")
 
 
-def test_a_moderator_sees_accounts_but_no_e_mail_addresses(window: Window, alice: Account) -> None:
+def test_a_moderator_sees_accounts_but_no_e_mail_addresses(window: BrowserWindow, alice: Account) -> None:
     window.enter(people.register("Mod", "mod@example.org", PASSWORD, rank="MODERATOR"))
     text = window.open("/account/people")
     assert "Alice" in text
@@ -25,7 +25,7 @@ def test_a_moderator_sees_accounts_but_no_e_mail_addresses(window: Window, alice
     window.open("/account/invitations", 403)
 
 
-def test_an_administrator_sets_ranks_suspends_and_restores(admins: Window, alice: Account) -> None:
+def test_an_administrator_sets_ranks_suspends_and_restores(admins: BrowserWindow, alice: Account) -> None:
     admins.open("/account/people")
     admins.submit("find", username="ALICE")
     assert admins.path == "/account/people/Alice"
@@ -40,13 +40,13 @@ def test_an_administrator_sets_ranks_suspends_and_restores(admins: Window, alice
     assert "There is no account nobody." in admins.open("/account/people/nobody", 404)
 
 
-def test_administrators_cannot_demote_themselves(admins: Window) -> None:
+def test_administrators_cannot_demote_themselves(admins: BrowserWindow) -> None:
     admins.open("/account/people/Root")
     text = admins.submit("change", 409, rank="MEMBER")
     assert "An administrator cannot do this to their own account: ask another one." in text
 
 
-def test_an_administrator_resets_a_lost_second_factor(admins: Window, alice: Account) -> None:
+def test_an_administrator_resets_a_lost_second_factor(admins: BrowserWindow, alice: Account) -> None:
     two_factor.enable(alice)
     admins.open("/account/people/Alice")
     assert "Their two-factor is off" in admins.submit("reset-two-factor")
@@ -54,7 +54,7 @@ def test_an_administrator_resets_a_lost_second_factor(admins: Window, alice: Acc
     assert "They are logged out everywhere." in admins.submit("end-sessions")
 
 
-def test_an_invitation_is_shown_once_and_revoked(admins: Window) -> None:
+def test_an_invitation_is_shown_once_and_revoked(admins: BrowserWindow) -> None:
     admins.open("/account/invitations")
     text = admins.submit("create", comment="A friend", rank="MEMBER", expires_in_days="3")
     found = re.search(r'id="invitation">([A-Za-z0-9]{40})<', text)

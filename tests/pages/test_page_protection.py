@@ -5,7 +5,7 @@ import pytest
 from chalicelib.account.pages import base
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.pages.window import HOSTILE, PASSWORD, SHOWN, Window, live_keys
+from tests.pages.window import HOSTILE, PASSWORD, SHOWN, BrowserWindow, live_keys
 
 FIELDS = (
     *("username", "email", "password", "current_password", "code", "secret", "name", "comment"),
@@ -13,7 +13,7 @@ FIELDS = (
 )
 
 
-def test_a_form_without_the_sessions_token_does_nothing(alices: Window, alice: Account) -> None:
+def test_a_form_without_the_sessions_token_does_nothing(alices: BrowserWindow, alice: Account) -> None:
     for token in ({}, {"csrf_token": "0" * 64}):
         fields = {"action": "create", "service": "luarocks", "may": "all", **token}
         reply = alices.post("/account/keys", fields)
@@ -22,19 +22,19 @@ def test_a_form_without_the_sessions_token_does_nothing(alices: Window, alice: A
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_another_site_cannot_log_a_browser_in(window: Window, alice: Account, headers: dict[str, str]) -> None:
+def test_another_site_cannot_log_a_browser_in(window: BrowserWindow, alice: Account, headers: dict[str, str]) -> None:
     reply = window.post("/account/log-in", {"action": "password", "username": "alice", "password": PASSWORD}, **headers)
     assert (reply.status, reply.header("set-cookie")) == (403, None)
 
 
-def test_a_field_of_a_megabyte_is_refused(alices: Window, alice: Account) -> None:
+def test_a_field_of_a_megabyte_is_refused(alices: BrowserWindow, alice: Account) -> None:
     fields = {"action": "create", "comment": "x" * 1_000_000, "csrf_token": alices.csrf_token()}
     reply = alices.post("/account/keys", fields)
     assert (reply.status, reply.header("content-type")) == (413, "text/html; charset=utf-8")
     assert live_keys(alice) == []
 
 
-def test_an_unknown_form_is_refused(alices: Window) -> None:
+def test_an_unknown_form_is_refused(alices: BrowserWindow) -> None:
     reply = alices.post("/account/keys", {"action": "destroy", "csrf_token": alices.csrf_token()})
     assert reply.status == 400
     assert b"There is no such form on this page." in reply.body
@@ -53,7 +53,7 @@ def test_an_unknown_form_is_refused(alices: Window) -> None:
         ("/invitations", "create"),
     ],
 )
-def test_markup_in_any_field_is_refused_or_escaped(admins: Window, path: str, action: str) -> None:
+def test_markup_in_any_field_is_refused_or_escaped(admins: BrowserWindow, path: str, action: str) -> None:
     fields = dict.fromkeys(FIELDS, HOSTILE)
     sent = {**fields, "action": action, "csrf_token": admins.csrf_token(), "may": "one", "service": "luarocks"}
     reply = admins.post(f"/account{path}", sent)
@@ -61,7 +61,7 @@ def test_markup_in_any_field_is_refused_or_escaped(admins: Window, path: str, ac
     assert b"<script" not in reply.body
 
 
-def test_markup_in_a_user_agent_is_escaped(window: Window, alice: Account) -> None:
+def test_markup_in_a_user_agent_is_escaped(window: BrowserWindow, alice: Account) -> None:
     entered = {"action": "password", "username": "alice", "password": PASSWORD}
     cookie = str(window.post("/account/log-in", entered, **{"User-Agent": HOSTILE}).header("set-cookie"))
     window.cookies = {"moonbase_session": cookie.partition(";")[0].partition("=")[2]}
@@ -71,13 +71,13 @@ def test_markup_in_a_user_agent_is_escaped(window: Window, alice: Account) -> No
         assert "<script" not in text
 
 
-def test_the_address_selects_only_messages_from_the_fixed_list(alices: Window) -> None:
+def test_the_address_selects_only_messages_from_the_fixed_list(alices: BrowserWindow) -> None:
     assert "The key is revoked." in alices.open("/account/keys?done=key-revoked")
     assert 'role="status"' not in alices.open("/account/keys?done=Send+us+your+password")
 
 
 @pytest.mark.parametrize("path", sorted(path for path in base._pages if path not in ("/log-in", "/register")))
-def test_every_page_needs_a_session_and_programs_get_401(window: Window, client: Client, path: str) -> None:
+def test_every_page_needs_a_session_and_programs_get_401(window: BrowserWindow, client: Client, path: str) -> None:
     path = f"/account{path}".replace("{username}", "alice")
     window.open(path)
     assert window.path.startswith("/account/log-in?next=")
@@ -86,7 +86,7 @@ def test_every_page_needs_a_session_and_programs_get_401(window: Window, client:
 
 
 @pytest.mark.parametrize("path", ["", "/keys", "/two-factor", "/password", "/sessions", "/activity"])
-def test_every_page_is_uncached_and_loads_nothing(alices: Window, path: str) -> None:
+def test_every_page_is_uncached_and_loads_nothing(alices: BrowserWindow, path: str) -> None:
     text = alices.open(f"/account{path}")
     reply = alices.reply
     assert (reply.header("cache-control"), reply.header("x-content-type-options")) == ("no-store", "nosniff")

@@ -10,13 +10,13 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.pages.window import PASSWORD, Window, code_of, fresh, live_keys
+from tests.pages.window import PASSWORD, BrowserWindow, code_of, fresh, live_keys
 
 
 def test_two_factor_is_set_up_with_a_code_and_ends_other_sessions(
-    alices: Window, alice: Account, client: Client
+    alices: BrowserWindow, alice: Account, client: Client
 ) -> None:
-    elsewhere = Window(client)
+    elsewhere = BrowserWindow(client)
     elsewhere.enter(alice)
     alices.open("/account/two-factor")
     secret = secret_on(alices.submit("begin"))
@@ -39,7 +39,7 @@ def secret_on(text: str) -> str:
 
 
 @pytest.mark.parametrize("secret", ["", "<b>", "lower", "A" * 65])
-def test_a_forged_secret_is_not_shown(alices: Window, secret: str) -> None:
+def test_a_forged_secret_is_not_shown(alices: BrowserWindow, secret: str) -> None:
     alices.open("/account/two-factor")
     text = alices.submit("begin")
     assert secret_on(text)
@@ -57,7 +57,7 @@ def test_a_forged_secret_is_not_shown(alices: Window, secret: str) -> None:
     ],
 )
 def test_changes_of_two_factor_need_password_and_code(
-    alices: Window, alice: Account, action: str, fields: dict[str, str], done: str
+    alices: BrowserWindow, alice: Account, action: str, fields: dict[str, str], done: str
 ) -> None:
     alices.open("/account/two-factor")
     secret = secret_on(alices.submit("begin"))
@@ -72,9 +72,9 @@ def test_changes_of_two_factor_need_password_and_code(
 
 
 def test_a_new_password_ends_other_sessions_and_is_in_the_audit_log(
-    alices: Window, alice: Account, client: Client
+    alices: BrowserWindow, alice: Account, client: Client
 ) -> None:
-    elsewhere = Window(client)
+    elsewhere = BrowserWindow(client)
     elsewhere.enter(alice)
     alices.open("/account/password")
     text = alices.submit("password", 403, current_password="wrong", password="a longer walk")
@@ -85,7 +85,7 @@ def test_a_new_password_ends_other_sessions_and_is_in_the_audit_log(
     assert "account.password" in alices.open("/account/activity")
 
 
-def test_changing_the_address_needs_the_password(alices: Window, alice: Account) -> None:
+def test_changing_the_address_needs_the_password(alices: BrowserWindow, alice: Account) -> None:
     alices.open("/account/password")
     alices.submit("email", 403, email="new@example.org", password="wrong")
     assert fresh(alice).email == "alice@example.org"
@@ -93,8 +93,8 @@ def test_changing_the_address_needs_the_password(alices: Window, alice: Account)
     assert fresh(alice).email == "new@example.org"
 
 
-def test_a_session_is_ended_from_another(alices: Window, alice: Account, client: Client) -> None:
-    elsewhere = Window(client)
+def test_a_session_is_ended_from_another(alices: BrowserWindow, alice: Account, client: Client) -> None:
+    elsewhere = BrowserWindow(client)
     elsewhere.enter(alice)
     assert alices.open("/account/sessions").count(">End<") == 1
     assert "The session has ended." in alices.submit("end")
@@ -107,7 +107,7 @@ def test_a_session_is_ended_from_another(alices: Window, alice: Account, client:
     assert elsewhere.path.startswith("/account/log-in")
 
 
-def test_a_form_of_an_ended_session_leads_to_the_log_in(alices: Window, alice: Account) -> None:
+def test_a_form_of_an_ended_session_leads_to_the_log_in(alices: BrowserWindow, alice: Account) -> None:
     alices.open("/account/keys")
     accounts.set_password(fresh(alice), "somewhere else")
     alices.submit("create", service="luarocks", may="all")
@@ -115,7 +115,7 @@ def test_a_form_of_an_ended_session_leads_to_the_log_in(alices: Window, alice: A
     assert live_keys(alice) == []
 
 
-def test_the_audit_log_is_paged(alices: Window, alice: Account) -> None:
+def test_the_audit_log_is_paged(alices: BrowserWindow, alice: Account) -> None:
     for _ in range(60):
         credentials.create(alice, "luarocks")
     text = alices.open("/account/activity")
@@ -126,7 +126,7 @@ def test_the_audit_log_is_paged(alices: Window, alice: Account) -> None:
     assert "before is no cursor of this log." in alices.open("/account/activity?before=x", 400)
 
 
-def test_users_enable_luadns_where_that_is_allowed(alices: Window, alice: Account) -> None:
+def test_users_enable_luadns_where_that_is_allowed(alices: BrowserWindow, alice: Account) -> None:
     assert "an administrator opens it." in alices.open("/account")
     fields = {"action": "luadns", "enabled": "yes", "csrf_token": alices.csrf_token()}
     assert alices.post("/account", fields).status == 403

@@ -16,7 +16,7 @@ SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"  # HOSTILE, escap
 Fields = dict[str, str]
 
 
-class Window:
+class BrowserWindow:
     """A window at the address `path`, which shows `reply`."""
 
     def __init__(self, client: Client) -> None:

@@ -83,7 +83,7 @@ def test_fsck_knows_its_blobs(site: Site, dune: str) -> None:
 
 
 def faults() -> list[tuple[str, str]]:
-    return [(fault.kind, fault.subject) for fault in fsck.check(fsck.Seen(), lambda _: None)]
+    return [(fault.kind, fault.subject) for fault in fsck.check(fsck.FsckWalk(), lambda _: None)]
 
 
 def test_export_and_import_carry_it(site: Site, dune: str, tmp_path: Path) -> None:

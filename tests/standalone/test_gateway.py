@@ -37,14 +37,14 @@ GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 @dataclass
-class Answer:
+class CannedAnswer:
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
     route: str = "/template/{key}"
 
 
-def echo(event: dict[str, Any]) -> Answer:
+def echo(event: dict[str, Any]) -> CannedAnswer:
     """Return the event as JSON; some paths have special responses."""
     path = event["path"]
     query = event["queryStringParameters"] or {}
@@ -55,30 +55,30 @@ def echo(event: dict[str, Any]) -> Answer:
     if path == "/die":
         os._exit(1)
     if path == "/pid":
-        return Answer(body=b"%d" % os.getpid())
+        return CannedAnswer(body=b"%d" % os.getpid())
     if path == "/big":
-        return Answer(body=b"x" * int(query["size"]))
+        return CannedAnswer(body=b"x" * int(query["size"]))
     if path == "/cookies":
-        return Answer(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], body=b"ok")
+        return CannedAnswer(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], body=b"ok")
     if path == "/status":
-        return Answer(int(query["code"]), [("X-Kept", "yes")], b"must not be sent")
+        return CannedAnswer(int(query["code"]), [("X-Kept", "yes")], b"must not be sent")
     if path == "/known-length":
-        return Answer(headers=[("Content-Length", "12345")])
+        return CannedAnswer(headers=[("Content-Length", "12345")])
     if path == "/wrong-length":
-        return Answer(headers=[("content-length", "9999"), ("Transfer-Encoding", "chunked")], body=b"four")
+        return CannedAnswer(headers=[("content-length", "9999"), ("Transfer-Encoding", "chunked")], body=b"four")
     if path == "/split":
-        return Answer(headers=[("X-Bad", "a\r\nX-Injected: b")])
+        return CannedAnswer(headers=[("X-Bad", "a\r\nX-Injected: b")])
     if path == "/size":
-        return Answer(body=b"%d" % len(event["body"] or b""))
+        return CannedAnswer(body=b"%d" % len(event["body"] or b""))
     shown = event | {"body": (event["body"] or b"").decode("latin-1")}
-    return Answer(headers=[("Content-Type", "application/json")], body=json.dumps(shown).encode())
+    return CannedAnswer(headers=[("Content-Type", "application/json")], body=json.dumps(shown).encode())
 
 
-def echo_app() -> Callable[[dict[str, Any]], Answer]:
+def echo_app() -> Callable[[dict[str, Any]], CannedAnswer]:
     return echo
 
 
-def broken_app() -> Callable[[dict[str, Any]], Answer]:
+def broken_app() -> Callable[[dict[str, Any]], CannedAnswer]:
     raise RuntimeError("no data directory")
 
 
@@ -116,7 +116,7 @@ class Received:
     body: bytes
 
 
-class Client(socket.socket):
+class RawClient(socket.socket):
     """A connection that sends given bytes."""
 
     def __init__(self, port: int) -> None:
@@ -139,7 +139,7 @@ class Client(socket.socket):
 
 def raw(port: int, *segments: bytes, pause: float = 0.0) -> bytes:
     """Send TCP segments, and return everything that the server sends until it closes the connection."""
-    with Client(port) as client:
+    with RawClient(port) as client:
         for segment in segments:
             client.sendall(segment)
             time.sleep(pause)
@@ -261,7 +261,7 @@ class TestResponse:
         assert response.headers["transfer-encoding"] is None
 
     def test_head_has_the_length_of_the_omitted_body(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"HEAD /big?size=500 HTTP/1.1\r\nHost: t\r\n\r\n" + GET)
             first = client.response("HEAD")
             assert first.headers.get_all("content-length") == ["500"]
@@ -272,7 +272,7 @@ class TestResponse:
 
     @pytest.mark.parametrize("code", [204, 304])
     def test_no_content_and_not_modified_have_no_body(self, port: int, code: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"GET /status?code=%d HTTP/1.1\r\nHost: t\r\n\r\n" % code + GET)
             first = client.response()
             assert (first.status, first.headers["x-kept"]) == (code, "yes")
@@ -306,7 +306,7 @@ class TestHttp:
             assert time.monotonic() - began < 3  # Nagle's algorithm with delayed acknowledgements takes 4 s
 
     def test_pipelined_requests_are_answered_in_order(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(
                 b"GET /sleep?seconds=0.1&n=1 HTTP/1.1\r\nHost: t\r\n\r\n"
                 b"POST /?n=2 HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc"
@@ -330,13 +330,13 @@ class TestHttp:
         assert raw(port, GET.replace(b"Host", b"Connection: close\r\nHost")).startswith(b"HTTP/1.1 200")
 
     def test_a_half_closed_client_gets_its_answer(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"GET /sleep?seconds=0.2 HTTP/1.1\r\nHost: t\r\n\r\n")
             client.shutdown(socket.SHUT_WR)
             assert client.stream.read().startswith(b"HTTP/1.1 200")
 
     def test_expect_100_continue_is_answered(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"POST /size HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
             assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
             client.sendall(b"body")
@@ -356,7 +356,7 @@ class TestHttp:
 
     def test_an_upgrade_header_is_ignored(self, port: int) -> None:
         upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-        with Client(port) as client:
+        with RawClient(port) as client:
             for body in (b"", b"abc"):
                 length = b"Content-Length: %d\r\n" % len(body)
                 client.sendall(b"POST /size HTTP/1.1\r\nHost: t\r\n" + upgrade + length + b"\r\n" + body)
@@ -370,7 +370,7 @@ class TestRequestLine:
         assert event["path"] == "/packages"
 
     def test_later_and_fragmented_request_lines_are_encoded(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nGET /")
             assert json.loads(client.response().body)["body"] == "GET /"
             for fragment in (
@@ -516,7 +516,7 @@ class TestErrors:
 
     def test_an_oversize_body_gets_no_100_continue(self, port: int) -> None:
         head = b"POST / HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1000001\r\n\r\n"
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(head)
             assert client.response().status == 413
 
@@ -530,7 +530,7 @@ class TestErrors:
         assert b"HTTP/1.1 408 " in answer
 
     def test_a_client_that_disconnects_during_its_body_does_not_affect_others(self, port: int) -> None:
-        with Client(port) as client:
+        with RawClient(port) as client:
             client.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc")
         assert ask(port, "GET", "/")[0].status == 200
 
@@ -549,7 +549,7 @@ class TestSlowClients:
 
     def test_a_request_that_is_too_slow_is_a_408(self, short_timeout: int) -> None:
         for beginning in (b"GET /", b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n"):
-            with Client(short_timeout) as client:
+            with RawClient(short_timeout) as client:
                 client.sendall(beginning)
                 client.settimeout(0.1)
                 answer = b""
@@ -566,7 +566,7 @@ class TestSlowClients:
         assert raw(short_timeout) == b""
 
     def test_slow_writes_do_not_delay_reads(self) -> None:
-        with running(threads=1) as port, Client(port) as slow, Client(port) as slower:
+        with running(threads=1) as port, RawClient(port) as slow, RawClient(port) as slower:
             slow.sendall(b"POST /sleep?seconds=2 HTTP/1.1\r\nHost: t\r\n\r\n")
             slower.sendall(b"GET /sleep?seconds=2 HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx")
             time.sleep(0.3)
@@ -576,7 +576,7 @@ class TestSlowClients:
             assert (slow.response().status, slower.response().status) == (200, 200)
 
     def test_a_steady_body_can_take_longer_than_the_timeout(self, short_timeout: int) -> None:
-        with Client(short_timeout) as client:
+        with RawClient(short_timeout) as client:
             client.sendall(b"POST /size HTTP/1.1\r\nHost: t\r\nContent-Length: 10000\r\n\r\n")
             for _ in range(10):
                 time.sleep(0.1)
@@ -588,7 +588,7 @@ class TestSlowClients:
 
     def test_incomplete_requests_use_no_thread(self) -> None:
         with running(threads=1) as port:
-            slow = [Client(port) for _ in range(20)]
+            slow = [RawClient(port) for _ in range(20)]
             for client in slow:
                 client.sendall(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc")
             assert ask(port, "GET", "/")[0].status == 200
@@ -596,7 +596,7 @@ class TestSlowClients:
                 client.close()
 
     def test_an_answer_that_the_client_does_not_read_is_dropped(self, short_timeout: int) -> None:
-        with Client(short_timeout) as client:
+        with RawClient(short_timeout) as client:
             client.sendall(b"GET /big?size=50000000 HTTP/1.1\r\nHost: t\r\n\r\n")
             time.sleep(1.2)
             received = 0
@@ -708,7 +708,7 @@ class TestProcess:
     def test_a_stop_signal_finishes_running_requests_and_exits_with_0(self, number: int, workers: int) -> None:
         with process(workers=workers) as (server, port):
             ask(port, "GET", "/")
-            with Client(port) as client:
+            with RawClient(port) as client:
                 client.sendall(b"GET /sleep?seconds=0.7 HTTP/1.1\r\nHost: t\r\n\r\n")
                 time.sleep(0.3)
                 server.send_signal(number)

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from chalicelib.web.encoding import MIN_SIZE, Kept, accepts_gzip, encode
+from chalicelib.web.encoding import MIN_SIZE, CachedBody, accepts_gzip, encode
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -40,7 +40,7 @@ def test_accept_encoding_is_parsed(accept: str | None, taken: bool) -> None:
     assert accepts_gzip(request(accept)) is taken
 
 
-@pytest.mark.parametrize("kind", [bytes, Kept])
+@pytest.mark.parametrize("kind", [bytes, CachedBody])
 def test_a_large_text_is_compressed_and_has_its_own_etag(kind: type[bytes]) -> None:
     response = Response(200, kind(b"x" * MIN_SIZE), [JSON, ("ETag", '"abc"')])
     encode(request("gzip"), response)
@@ -74,7 +74,7 @@ def test_small_and_compressed_responses_are_unchanged(response: Response) -> Non
 
 
 def test_a_shared_body_is_compressed_and_tagged_once() -> None:
-    kept = Kept(b"x" * MIN_SIZE)
+    kept = CachedBody(b"x" * MIN_SIZE)
     assert kept.gzipped is kept.gzipped
     assert kept.etag is kept.etag
-    assert kept.etag == Kept(b"x" * MIN_SIZE).etag != Kept(b"y").etag
+    assert kept.etag == CachedBody(b"x" * MIN_SIZE).etag != CachedBody(b"y").etag

@@ -11,7 +11,7 @@ from chalicelib.contentdb.store.answers import kept
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.versions import newest_id
 from chalicelib.core.snapshots import Entry, Value
-from chalicelib.web.encoding import Kept
+from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
 from chalicelib.web.response import canonical_json
 
@@ -20,7 +20,7 @@ LARGEST_PAGE = 300
 _UPDATES = ("protocol_version", "engine_version")
 
 
-def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Kept:
+def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> CachedBody:
     """The packages that a query asks for."""
     arguments = Arguments(request, queries.NAMES)
 
@@ -36,11 +36,11 @@ def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Ke
         )
 
     if "random" in arguments:
-        return Kept(build(snapshot))
+        return CachedBody(build(snapshot))
     return kept(snapshot, ("packages", request.base_url, language, arguments.key), build)
 
 
-def updates(request: Request, snapshot: ContentDbSnapshot) -> Kept:
+def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The id of the newest release of every approved package, also under its other names."""
     arguments = Arguments(request, _UPDATES)
     version = arguments.version(snapshot)
@@ -55,7 +55,7 @@ def updates(request: Request, snapshot: ContentDbSnapshot) -> Kept:
     return kept(snapshot, ("updates", version), build)
 
 
-def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> Kept:
+def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """A page of what packages provide and need."""
     arguments = Arguments(request, (*queries.NAMES, "page", "n", "num"))
 
@@ -65,7 +65,7 @@ def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> Kept:
         return canonical_json(rows) + b"\n"
 
     if "random" in arguments:
-        return Kept(build(snapshot))
+        return CachedBody(build(snapshot))
     return kept(snapshot, ("dependencies", request.base_url, _whole(request)), build)
 
 
@@ -73,7 +73,7 @@ def _rows(entries: Sequence[Entry[PackageEntry]]) -> list[Value]:
     return [dependencies.row(entry.value) for entry in entries]
 
 
-def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> Kept:
+def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> CachedBody:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
     return kept(
@@ -81,13 +81,13 @@ def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *
     )
 
 
-def homepage(request: Request, snapshot: ContentDbSnapshot) -> Kept:
+def homepage(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The packages of the site's first page."""
     name = ("homepage", request.base_url)
     return kept(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
 
 
-def uploads(snapshot: ContentDbSnapshot) -> Kept:
+def uploads(snapshot: ContentDbSnapshot) -> CachedBody:
     """The files of approved packages: those of releases, then screenshots."""
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
@@ -103,7 +103,7 @@ def uploads(snapshot: ContentDbSnapshot) -> Kept:
     return kept(snapshot, "uploads", build)
 
 
-def scores(request: Request, snapshot: ContentDbSnapshot) -> Kept:
+def scores(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """Downloads, reviews and scores of the packages that a query asks for."""
     arguments = Arguments(request, queries.NAMES)
 
@@ -111,7 +111,7 @@ def scores(request: Request, snapshot: ContentDbSnapshot) -> Kept:
         return shapes.scores_json(queries.find(snapshot, queries.parse(snapshot, arguments)))
 
     if "random" in arguments:
-        return Kept(build(snapshot))
+        return CachedBody(build(snapshot))
     return kept(snapshot, ("scores", arguments.key), build)
 
 

@@ -44,7 +44,7 @@ _ONLY: dict[str, Test] = {
 
 
 @dataclass(frozen=True)
-class Query:
+class PackageQuery:
     """What was asked for. `version`: releases must run on it (None: on any). `key`: the same for equal queries."""
 
     tests: tuple[Test, ...]
@@ -57,12 +57,12 @@ class Query:
     promotes: bool
 
 
-def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> Query:
+def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
     """Read a package query. Raises Invalid or NotFound, with ContentDB's texts."""
     text = arguments.text("q").strip()
     version = arguments.version(snapshot)
     sort = arguments.choice("sort", ("score", *_SORTS)) or ("" if text else "score")
-    return Query(
+    return PackageQuery(
         tests=tuple(_tests(snapshot, arguments, version)),
         words=search.parse(text) if text else None,
         sort=sort,
@@ -74,7 +74,7 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> Query:
     )
 
 
-def find(snapshot: ContentDbSnapshot, query: Query) -> list[Entry[PackageEntry]]:
+def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
     """The approved packages that a query asks for, in its order."""
     found = [entry for entry in _looked_for(snapshot, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
@@ -90,7 +90,7 @@ def find(snapshot: ContentDbSnapshot, query: Query) -> list[Entry[PackageEntry]]
     return found[: query.limit or None]
 
 
-def _looked_for(snapshot: ContentDbSnapshot, query: Query) -> list[Entry[PackageEntry]]:
+def _looked_for(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
     """The approved packages that the words fit, best first; all of them without words."""
     if query.words is None:
         return index.approved(snapshot)

@@ -1,7 +1,7 @@
 """Zips and images as clients get them."""
 
 from chalicelib import settings
-from chalicelib.contentdb.store.tables import File, Release
+from chalicelib.contentdb.store.tables import PublicFile, Release
 from chalicelib.core import blobs
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, redirect
@@ -10,7 +10,7 @@ _TYPES = {"zip": "application/zip", "png": "image/png", "jpg": "image/jpeg", "we
 _A_WEEK = ("Cache-Control", "public, max-age=604800")  # what a name stands for never changes
 
 
-def render_file(request: Request, file: File) -> Response:
+def render_file(request: Request, file: PublicFile) -> Response:
     """A file's bytes; where there is S3, a redirect to zips there, and to what is too large to send."""
     content_type = _type_of(file.name)
     if file.name.endswith(".zip") or file.size > settings.current().max_answer:

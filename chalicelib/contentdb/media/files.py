@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.contentdb.media import images
-from chalicelib.contentdb.store.tables import ContentDbItem, File, Topics
+from chalicelib.contentdb.store.tables import ContentDbItem, PublicFile, Topics
 from chalicelib.core import blobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
@@ -18,14 +18,14 @@ AREA = "contentdb"
 _LONGEST_NAME = 64
 
 
-def store(content: bytes, extension: str) -> File:
+def store(content: bytes, extension: str) -> PublicFile:
     """Keep bytes; the file is public once it has been added to a transaction."""
     stem = secrets.token_hex(5)
     blob = blobs.put(content, f"{AREA}/{stem}")
-    return File(_pk(stem), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
+    return PublicFile(_pk(stem), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
 
 
-def get(name: str) -> File:
+def get(name: str) -> PublicFile:
     """The file with this name; raises NotFound."""
     file = _find(name)
     if file is None or file.name != name:
@@ -50,7 +50,7 @@ def get_thumbnail(level: int, name: str) -> bytes:
     return content
 
 
-def add(writes: Transaction, file: File) -> None:
+def add(writes: Transaction, file: PublicFile) -> None:
     """Make a file public."""
     writes.create(file)
 
@@ -72,29 +72,30 @@ def drop(keys: Iterable[str]) -> None:
 
 def blobs_of(item: ContentDbItem) -> list[str]:
     """The keys of the blobs that an item needs."""
-    if isinstance(item, File):
+    if isinstance(item, PublicFile):
         return [item.blob, *(item.thumbnails or {}).values()]
     return [item.blob] if isinstance(item, Topics) else []
 
 
-def _keep_thumbnail(file: File, name: str, content: bytes) -> None:
+def _keep_thumbnail(file: PublicFile, name: str, content: bytes) -> None:
     """Note a thumbnail with its image, unless that went or got another one at this moment."""
     blob = blobs.put(content, f"{AREA}/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
     before = file.thumbnails
     noted, _ = file.update_or_read(
-        [File.thumbnails.set({**(before or {}), name: blob.key})], File.pk.exists() & _has_thumbnails(before)
+        [PublicFile.thumbnails.set({**(before or {}), name: blob.key})],
+        PublicFile.pk.exists() & _has_thumbnails(before),
     )
     if not noted:
         blobs.delete(blob.key)
 
 
 def _has_thumbnails(thumbnails: dict[str, str] | None) -> Condition:
-    return File.thumbnails == thumbnails if thumbnails else File.thumbnails.does_not_exist()
+    return PublicFile.thumbnails == thumbnails if thumbnails else PublicFile.thumbnails.does_not_exist()
 
 
-def _find(name: str) -> File | None:
+def _find(name: str) -> PublicFile | None:
     stem = name.partition(".")[0]
-    return File.find(_pk(stem), "file") if len(name) <= _LONGEST_NAME else None
+    return PublicFile.find(_pk(stem), "file") if len(name) <= _LONGEST_NAME else None
 
 
 def _pk(stem: str) -> str:

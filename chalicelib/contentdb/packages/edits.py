@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages.fields import ALIASES, BY_NAME, IGNORED
 from chalicelib.contentdb.store import links
-from chalicelib.contentdb.store.permissions import Action, may, require
+from chalicelib.contentdb.store.permissions import PackageAction, may, require
 from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.errors import Forbidden, Invalid
 from chalicelib.core.tables import Account
@@ -21,11 +21,11 @@ def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot
 
     Raises Forbidden or Invalid, with ContentDB's texts; nothing has been changed then.
     """
-    require(account, Action.EDIT, package, "You don't have permission to edit this package")
-    if data.get("name", package.name) != package.name and not may(account, Action.CHANGE_NAME, package):
+    require(account, PackageAction.EDIT, package, "You don't have permission to edit this package")
+    if data.get("name", package.name) != package.name and not may(account, PackageAction.CHANGE_NAME, package):
         raise Forbidden("You don't have permission to change the package name")
     fields = parse(data, snapshot)
-    if fields.get("type", package.type) != package.type and not may(account, Action.CHANGE_NAME, package):
+    if fields.get("type", package.type) != package.type and not may(account, PackageAction.CHANGE_NAME, package):
         raise Forbidden("You cannot change package type once approved")
     if "game_support" in fields:
         fields["game_support"] = support(fields["game_support"], package.game_support or [])

@@ -11,7 +11,7 @@ from chalicelib.contentdb.packages import edits
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action, at_least, require, require_scope, require_token_for
+from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
 from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
 from chalicelib.core import accounts, audit, ids
 from chalicelib.core.caller import Caller
@@ -114,7 +114,7 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
-        authorize(by, Action.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
+        authorize(by, PackageAction.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
         others = sorted({username for username in found if username != package.author})
         writes.update(package, package.assign(maintainers=others))
         writes.put(note(package, "package.maintainers", by, maintainers=others))
@@ -130,7 +130,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
-        authorize(by, Action.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
+        authorize(by, PackageAction.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
         before = set(package.aliases)
         for key in before.difference(wanted):
             writes.delete(PackageName(name_pk(key), "package-name"))
@@ -142,7 +142,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
     return index.publish(author, name, decide)[0]
 
 
-def authorize(by: Caller | None, action: Action, package: Package, refusal: str) -> None:
+def authorize(by: Caller | None, action: PackageAction, package: Package, refusal: str) -> None:
     """Raises Forbidden unless the caller, with this token, may do this; the administrator (None) may."""
     if by is not None:
         require_scope(by, package.key)

@@ -11,7 +11,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
@@ -26,17 +26,17 @@ class Step:
 
     sources: tuple[str, ...]
     target: str
-    action: Action
+    action: PackageAction
     checked: bool = False
 
 
 STEPS = {
-    "submit": Step(("WIP", "CHANGES_NEEDED"), "READY_FOR_REVIEW", Action.EDIT, checked=True),
-    "approve": Step(("READY_FOR_REVIEW",), "APPROVED", Action.APPROVE, checked=True),
-    "request-changes": Step(("READY_FOR_REVIEW", "APPROVED"), "CHANGES_NEEDED", Action.APPROVE),
-    "unapprove": Step(("READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "WIP", Action.UNAPPROVE),
-    "delete": Step(("WIP", "READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "DELETED", Action.DELETE),
-    "restore": Step(("DELETED",), "READY_FOR_REVIEW", Action.DELETE),
+    "submit": Step(("WIP", "CHANGES_NEEDED"), "READY_FOR_REVIEW", PackageAction.EDIT, checked=True),
+    "approve": Step(("READY_FOR_REVIEW",), "APPROVED", PackageAction.APPROVE, checked=True),
+    "request-changes": Step(("READY_FOR_REVIEW", "APPROVED"), "CHANGES_NEEDED", PackageAction.APPROVE),
+    "unapprove": Step(("READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "WIP", PackageAction.UNAPPROVE),
+    "delete": Step(("WIP", "READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "DELETED", PackageAction.DELETE),
+    "restore": Step(("DELETED",), "READY_FOR_REVIEW", PackageAction.DELETE),
 }
 
 

@@ -14,7 +14,7 @@ from chalicelib.contentdb.releases import archive, content, game_support, git, p
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index, tasks, versions
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.tables import File, Package, Release
+from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import accounts, blobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
 from chalicelib.core.storage import Transaction
@@ -77,7 +77,7 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
 
 
 def _decision(
-    release: Release, found: Content, fetched: _Fetched, file: File | None, account_id: int
+    release: Release, found: Content, fetched: _Fetched, file: PublicFile | None, account_id: int
 ) -> Callable[[Parts, Transaction, ContentDbSnapshot], None]:
     """What approves the release, and lets the package be what its newest release holds."""
 

@@ -34,7 +34,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
 
     try:
         return git_fetch.fetch(asked, outbound.pool_manager(asked["networks"]), asked["scratch"])
-    except (git_fetch.Unfetchable, outbound.Refused) as error:
+    except (git_fetch.Unfetchable, outbound.ForbiddenAddress) as error:
         return {"error": str(error)}
     except NotGitRepository:
         return {"error": "There is no Git repository at the repository's address."}

@@ -19,7 +19,7 @@ from dulwich.objects import Blob, Commit, ObjectID, Tag, Tree
 from dulwich.repo import Repo
 from urllib3 import PoolManager
 
-from chalicelib.contentdb.releases.outbound import Refused
+from chalicelib.contentdb.releases.outbound import ForbiddenAddress
 
 _HASH = re.compile(rb"[0-9a-f]{40}")
 _FOLDER, _SYMLINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
@@ -173,7 +173,7 @@ def fetch(asked: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, A
     fetcher.write_zip(url, repo, commit, asked["prefix"], asked["target"])
     subjects: Sequence[str] = []
     if asked["previous"] and asked["previous"] != commit.id.decode():
-        with suppress(GitProtocolError, Unfetchable, Refused, KeyError):  # a release does without notes
+        with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # a release does without notes
             subjects = fetcher.subjects(url, commit, asked["previous"])
     return {"commit": commit.id.decode(), "subjects": subjects}
 

@@ -20,7 +20,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Refused(Exception):
+class ForbiddenAddress(Exception):
     """The address may not be reached from here."""
 
 
@@ -70,7 +70,7 @@ class _Guarded:
         for family, kind, protocol, _, place in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
             address = ipaddress.ip_address(str(place[0]).partition("%")[0])
             if not (is_public(address) or any(address in network for network in self._networks)):
-                raise Refused(f"{self._dns_host} is not a public address.")
+                raise ForbiddenAddress(f"{self._dns_host} is not a public address.")
             connection = socket.socket(family, kind, protocol)
             try:
                 connection.settimeout(self.timeout if isinstance(self.timeout, int | float) else _SILENCE)

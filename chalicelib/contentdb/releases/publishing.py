@@ -11,8 +11,8 @@ from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index, permissions, tasks
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action
-from chalicelib.contentdb.store.tables import File, Package, Release, ReleaseName, release_sk
+from chalicelib.contentdb.store.permissions import PackageAction
+from chalicelib.contentdb.store.tables import Package, PublicFile, Release, ReleaseName, release_sk
 from chalicelib.core import ids, jobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
@@ -26,7 +26,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewRelease:
     """A release as somebody asks for it: from a zip, or from the package's Git repository when `filename` is None.
 
     `named` tells whether the name was given: otherwise it is the title.
@@ -46,7 +46,7 @@ class Wanted:
 def require_may_approve(caller: Caller, package: Package) -> None:
     """Raises Forbidden: whoever makes a release approves it, so this is asked before anything else."""
     permissions.require(
-        caller.account, Action.APPROVE_RELEASE, package, "You do not have the permission to approve releases"
+        caller.account, PackageAction.APPROVE_RELEASE, package, "You do not have the permission to approve releases"
     )
 
 
@@ -62,11 +62,13 @@ def newest_first(parts: Parts) -> list[Release]:
     return [parts.releases[number] for number in sorted(parts.releases, reverse=True)]
 
 
-def create(caller: Caller, parts: Parts, wanted: Wanted) -> Release:
+def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
     """Make a release whose content is then checked. Raises Forbidden, Invalid or TooMany, with ContentDB's texts."""
     package = parts.package
     permissions.require_token_for(caller, package)
-    permissions.require(caller.account, Action.MAKE_RELEASE, package, "You don't have permission to make releases")
+    permissions.require(
+        caller.account, PackageAction.MAKE_RELEASE, package, "You don't have permission to make releases"
+    )
     _check_pace(parts)
     _check_names(parts, wanted)
     _check_source(package, wanted)
@@ -109,7 +111,7 @@ def let_go(writes: Transaction, release: Release) -> list[str]:
     return files.remove(writes, release.file)
 
 
-def _create(caller: Caller, package: Package, wanted: Wanted, file: File | None) -> Release:
+def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFile | None) -> Release:
     number = ids.reserve("contentdb-release")  # one by one: the highest id is the newest release
     release = Release(
         package.pk,
@@ -153,7 +155,7 @@ def _check_pace(parts: Parts) -> None:
         )
 
 
-def _check_names(parts: Parts, wanted: Wanted) -> None:
+def _check_names(parts: Parts, wanted: NewRelease) -> None:
     """For the words only: that names are unique is held by the transaction."""
     standing = [release for release in parts.releases.values() if release.state != "FAILED"]
     if wanted.named and any(release.name == wanted.name for release in standing):
@@ -164,7 +166,7 @@ def _check_names(parts: Parts, wanted: Wanted) -> None:
         raise Forbidden("Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01")
 
 
-def _check_source(package: Package, wanted: Wanted) -> None:
+def _check_source(package: Package, wanted: NewRelease) -> None:
     if wanted.commit is not None and not _COMMIT.fullmatch(wanted.commit):
         raise Invalid("Invalid commit hash; it must be a 40 character long base16 string")
     if wanted.filename is None:

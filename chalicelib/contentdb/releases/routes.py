@@ -11,7 +11,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, tasks
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
@@ -50,7 +50,7 @@ def read(request: Request) -> Response:
     "/api/packages/{author}/{name}/releases/new",
     auth.PACKAGE_TOKEN,
     scope="package:",
-    permission=auth.may(Action.MAKE_RELEASE),
+    permission=auth.may(PackageAction.MAKE_RELEASE),
     body=_largest_upload,
 )
 def create(request: Request, caller: Caller) -> Response:
@@ -73,7 +73,7 @@ def _for_release(request: Request) -> Caller:
     "/api/packages/{author}/{name}/releases/{id}",
     Scheme("token", _for_release),
     scope="package:",
-    permission=auth.may(Action.MAKE_RELEASE),
+    permission=auth.may(PackageAction.MAKE_RELEASE),
 )
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""

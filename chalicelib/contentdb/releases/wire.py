@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.releases.publishing import LONGEST_NAME, Wanted
+from chalicelib.contentdb.releases.publishing import LONGEST_NAME, NewRelease
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.store.index import iso
 from chalicelib.contentdb.store.tables import Release, Task
@@ -21,7 +21,7 @@ _LONGEST_TITLE = 100
 _LONGEST_NOTES = 10_000
 
 
-def parse(request: Request, caller: Caller) -> Wanted:
+def parse(request: Request, caller: Caller) -> NewRelease:
     """The release that a JSON object or a form asks for; a file may be in an upload slot. Raises Invalid."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = content_type == "application/json"
@@ -29,7 +29,7 @@ def parse(request: Request, caller: Caller) -> Wanted:
     name, title = _text(data, "name"), _text(data, "title")
     if not (name or title):
         raise Invalid("name is required in the POST data")
-    wanted = Wanted(
+    wanted = NewRelease(
         name=name or (title or "")[:LONGEST_NAME].strip(),
         title=title or name or "",
         release_notes=_notes(data),
@@ -96,7 +96,7 @@ def _notes(data: Mapping[str, Any]) -> str | None:
     return notes.replace("\r\n", "\n") if notes else None
 
 
-def _check_lengths(wanted: Wanted) -> None:
+def _check_lengths(wanted: NewRelease) -> None:
     longest = {"name": LONGEST_NAME, "title": _LONGEST_TITLE, "release_notes": _LONGEST_NOTES}
     for name, limit in longest.items():
         if len(getattr(wanted, name) or "") > limit:

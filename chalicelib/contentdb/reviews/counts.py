@@ -8,7 +8,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
-from chalicelib.core.declaration import Fault
+from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.storage import Transaction
 
 RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
@@ -44,7 +44,7 @@ def recount(package: Package) -> None:
     index.publish(package.author, package.name, decide)
 
 
-def faults() -> Iterator[Fault]:
+def faults() -> Iterator[Inconsistency]:
     """Counters that are not what reviews add up to; what looks wrong is looked at once more."""
     sums: dict[int, Counter[str]] = {}
     stored: dict[int, Counters] = {}
@@ -60,7 +60,7 @@ def faults() -> Iterator[Fault]:
         counters = stored.get(number) or Counters(package.pk, "counters")
         if _differ(counters, sums.get(number, Counter())) and _differ(_read(number), _sums(number)):
             message = "has counters of reviews that are not those of its reviews"
-            yield Fault("miscounted-reviews", package.key, message, partial(recount, package))
+            yield Inconsistency("miscounted-reviews", package.key, message, partial(recount, package))
 
 
 def _sums(package_id: int) -> Counter[str]:

@@ -35,7 +35,7 @@ _HERE = ("/users/", "/packages/")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewReview:
     """What a review is to say."""
 
     rating: int
@@ -44,7 +44,7 @@ class Wanted:
     language: str
 
 
-def write(caller: Caller, author: str, name: str, wanted: Wanted) -> Review:
+def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
     """Write the caller's review of a package, or write it anew. Raises Forbidden, Invalid or TooMany."""
     account = caller.account
     number = cache(lambda: ids.reserve("contentdb-thread"))
@@ -165,13 +165,13 @@ def _show(writes: Transaction, review: Review, value: ReviewEntry | None) -> Non
     review_index.catalogue.join(writes, lambda _: {review_index.key_of(review): value})
 
 
-def _check(wanted: Wanted, snapshot: ContentDbSnapshot) -> None:
+def _check(wanted: NewReview, snapshot: ContentDbSnapshot) -> None:
     if wanted.language not in reference.of(snapshot).languages:
         raise Invalid(f"Unknown language {wanted.language}")
     links.refuse_blocked(vars(wanted))
 
 
-def _waits(account: Account, wanted: Wanted) -> bool:
+def _waits(account: Account, wanted: NewReview) -> bool:
     """Whether somebody has to look at a review first: what new members link to, or only name as an address."""
     if at_least(account, "MEMBER"):
         return False

@@ -6,7 +6,7 @@ from chalicelib.contentdb import wire
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.reviews.counts import RATINGS
-from chalicelib.contentdb.reviews.lifecycle import Wanted
+from chalicelib.contentdb.reviews.lifecycle import NewReview
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review
 from chalicelib.contentdb.texts import plain
@@ -17,7 +17,7 @@ from chalicelib.web.request import Request
 _FIELDS = ("title", "comment", "rating", "language")
 
 
-def parse(request: Request) -> Wanted:
+def parse(request: Request) -> NewReview:
     """The review in a body. Raises Invalid."""
     given = wire.parse_object(request, _FIELDS)
     for name in ("title", "comment", "rating"):
@@ -26,7 +26,7 @@ def parse(request: Request) -> Wanted:
     rating = given["rating"]
     if type(rating) is not int or rating not in RATINGS:
         raise Invalid("rating must be 1, 3 or 5")
-    return Wanted(
+    return NewReview(
         rating,
         plain.line("title", given["title"], 3, 100),
         plain.text("comment", given["comment"], 10, 2000),

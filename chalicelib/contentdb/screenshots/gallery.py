@@ -11,8 +11,8 @@ from chalicelib.contentdb.media.images import Picture
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index, permissions
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action
-from chalicelib.contentdb.store.tables import File, Package, Screenshot, screenshot_sk
+from chalicelib.contentdb.store.permissions import PackageAction
+from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
 from chalicelib.core import ids, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound, TooMany
@@ -23,7 +23,7 @@ _AT_ONCE, _WHILE = 20, timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewScreenshot:
     """A screenshot as somebody sends it; `slot` is the upload slot that it came in, if any."""
 
     title: str
@@ -48,10 +48,10 @@ def in_order(parts: Parts) -> list[Screenshot]:
 def require_may(caller: Caller, package: Package, verb: str) -> None:
     """Raises Forbidden unless the caller may `create`, `delete` or `change` screenshots."""
     refusal = f"You do not have the permission to {verb} screenshots"
-    permissions.require(caller.account, Action.ADD_SCREENSHOTS, package, refusal)
+    permissions.require(caller.account, PackageAction.ADD_SCREENSHOTS, package, refusal)
 
 
-def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screenshot]:
+def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, Screenshot]:
     """Add a screenshot behind the others; returns the package's parts with it. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
     _check_pace(parts)
@@ -67,7 +67,7 @@ def create(caller: Caller, parts: Parts, wanted: Wanted) -> tuple[Parts, Screens
         if len(parts.screenshots) >= MOST:
             raise Invalid(f"A package can have at most {MOST} screenshots")
         shot = _screenshot(package, number, wanted.title, file, picture)
-        shot.approved = permissions.may(caller.account, Action.APPROVE_SCREENSHOT, package)
+        shot.approved = permissions.may(caller.account, PackageAction.APPROVE_SCREENSHOT, package)
         shot.order = len(parts.screenshots) + 1
         _number(writes, in_order(parts))
         parts.screenshots[number] = shot
@@ -136,7 +136,7 @@ def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> Non
     index.publish(author, name, decide)
 
 
-def _screenshot(package: Package, number: int, title: str, file: File, picture: Picture) -> Screenshot:
+def _screenshot(package: Package, number: int, title: str, file: PublicFile, picture: Picture) -> Screenshot:
     return Screenshot(
         package.pk,
         screenshot_sk(number),

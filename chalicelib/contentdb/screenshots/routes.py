@@ -8,13 +8,13 @@ from chalicelib.contentdb.screenshots import wire as screenshot_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
-from chalicelib.contentdb.store.permissions import Action
+from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, SMALL, Scheme
 
-_PERMISSION = auth.may(Action.ADD_SCREENSHOTS)
+_PERMISSION = auth.may(PackageAction.ADD_SCREENSHOTS)
 
 
 @service.route("GET", "/api/packages/{author}/{name}/screenshots", ANONYMOUS)

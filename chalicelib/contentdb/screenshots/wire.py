@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.contentdb.releases.wire import PURPOSE
-from chalicelib.contentdb.screenshots.gallery import Wanted
+from chalicelib.contentdb.screenshots.gallery import NewScreenshot
 from chalicelib.contentdb.store.errors import malformed
 from chalicelib.contentdb.store.index import iso
 from chalicelib.contentdb.store.tables import Package, Screenshot
@@ -18,7 +18,7 @@ _LONGEST_TITLE = 100
 _LARGEST_ID = 2**53
 
 
-def parse(request: Request, caller: Caller) -> Wanted:
+def parse(request: Request, caller: Caller) -> NewScreenshot:
     """The screenshot in a form; its file may be in an upload slot. Raises Invalid."""
     form = request.form
     title = form.get("title")
@@ -28,11 +28,11 @@ def parse(request: Request, caller: Caller) -> Wanted:
         raise Invalid(f"title must be at most {_LONGEST_TITLE} characters long")
     title, is_cover = title.strip() or "Untitled", _is_yes(form.get("is_cover_image"))
     if slot := form.get("upload"):
-        return Wanted(title, "upload.png", uploads.read(caller, PURPOSE, slot), is_cover, slot)
+        return NewScreenshot(title, "upload.png", uploads.read(caller, PURPOSE, slot), is_cover, slot)
     file = form.file("file")
     if file is None:
         raise Invalid("Missing 'file' in multipart body")
-    return Wanted(title, file.filename, file.content, is_cover)
+    return NewScreenshot(title, file.filename, file.content, is_cover)
 
 
 def parse_order(request: Request) -> list[int]:

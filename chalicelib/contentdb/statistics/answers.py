@@ -5,18 +5,18 @@ from datetime import date
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.statistics import history
 from chalicelib.contentdb.store.answers import kept
-from chalicelib.web.encoding import Kept
+from chalicelib.web.encoding import CachedBody
 from chalicelib.web.response import canonical_json
 
 
-def package_stats(snapshot: ContentDbSnapshot) -> Kept:
+def package_stats(snapshot: ContentDbSnapshot) -> CachedBody:
     """The downloads of all packages on each of the last 30 days."""
     recent, last = history.catalogue.snapshot(), history.today()
     name = ("package-stats", recent.sequence, last)
     return kept(snapshot, name, lambda snapshot: canonical_json(history.of_all(snapshot, recent, last)) + b"\n")
 
 
-def user_stats(snapshot: ContentDbSnapshot, username: str, first: date, last: date) -> Kept:
+def user_stats(snapshot: ContentDbSnapshot, username: str, first: date, last: date) -> CachedBody:
     """What was counted for a user's packages."""
     recent, older = history.catalogue.snapshot(), history.older(username, first, last)
 

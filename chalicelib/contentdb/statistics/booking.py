@@ -10,7 +10,15 @@ from pynamodb.expressions.update import Action
 from chalicelib.contentdb.statistics import compaction, counters, history
 from chalicelib.contentdb.statistics.counting import SHARDS
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.store.tables import Booked, Counters, DailyStats, Release, Tally, package_pk, release_sk
+from chalicelib.contentdb.store.tables import (
+    Booked,
+    Counters,
+    DailyStats,
+    PackageTally,
+    Release,
+    package_pk,
+    release_sk,
+)
 from chalicelib.core.storage import Contended, Transaction
 
 
@@ -20,9 +28,9 @@ def book() -> None:
     A tally goes in the same transaction that books it, and leaves a mark, which goes when lists show the numbers. So a
     crash between loses and doubles nothing.
     """
-    waiting: dict[str, list[Tally]] = defaultdict(list)
+    waiting: dict[str, list[PackageTally]] = defaultdict(list)
     for shard in range(SHARDS):
-        for tally in Tally.query(f"tally#{shard}", consistent_read=True):
+        for tally in PackageTally.query(f"tally#{shard}", consistent_read=True):
             waiting[tally.sk].append(tally)
     for place, tallies in waiting.items():
         slot, package_id, release_id = place.split("#")
@@ -42,14 +50,14 @@ def _show() -> None:
                 batch.delete(mark)
 
 
-def _book(day: str, package_id: int, release_id: int, tallies: Sequence[Tally]) -> None:
+def _book(day: str, package_id: int, release_id: int, tallies: Sequence[PackageTally]) -> None:
     """Move what was tallied to where it belongs, once. Raises Contended when a tally moved on meanwhile."""
     sums = {
         name: sum(int(getattr(tally, name) or 0) for tally in tallies) for name in (*COUNTED, "downloads", "points")
     }
     writes = Transaction()
     for tally in tallies:
-        writes.delete(tally, Tally.hits == tally.hits)
+        writes.delete(tally, PackageTally.hits == tally.hits)
     if compaction.is_over(day):
         compaction.add(writes, package_id, day, sums)
     else:

@@ -20,7 +20,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.contentdb.store import versions
-from chalicelib.contentdb.store.tables import Secret, Seen, Tally
+from chalicelib.contentdb.store.tables import PackageTally, Secret, Seen
 from chalicelib.core import limits, sealing
 from chalicelib.core.errors import Busy, Conflict
 from chalicelib.core.storage import Contended, Transaction
@@ -112,17 +112,20 @@ def _unseen() -> Condition:
     return until
 
 
-def _tally(client: str, package_id: int, release_id: int, attempt: int = 0) -> Tally:
+def _tally(client: str, package_id: int, release_id: int, attempt: int = 0) -> PackageTally:
     """The tally that counts for a client, at this time."""
     moment = datetime.now(UTC)
     slot = datetime.fromtimestamp(moment.timestamp() // SLOT * SLOT, UTC)
     shard = (int(client[:8], 16) + attempt) % SHARDS
-    return Tally(f"tally#{shard}", f"{slot:%Y-%m-%dT%H:%M}#{package_id}#{release_id}")
+    return PackageTally(f"tally#{shard}", f"{slot:%Y-%m-%dT%H:%M}#{package_id}#{release_id}")
 
 
 def _add(numbers: Mapping[str, int]) -> list[Action]:
     added = {"hits": 1, **numbers}
-    return [Tally.kind.set(Tally), *(getattr(Tally, name).add(number) for name, number in added.items())]
+    return [
+        PackageTally.kind.set(PackageTally),
+        *(getattr(PackageTally, name).add(number) for name, number in added.items()),
+    ]
 
 
 def _client(address: str) -> str:

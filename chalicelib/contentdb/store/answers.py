@@ -3,9 +3,9 @@
 from collections.abc import Callable, Hashable
 
 from chalicelib.contentdb.entry import ContentDbSnapshot
-from chalicelib.web.encoding import Kept
+from chalicelib.web.encoding import CachedBody
 
 
-def kept(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> Kept:
+def kept(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> CachedBody:
     """The answer called `name`, built at its first request; its ETag and its compressed form are cached with it."""
-    return snapshot.remember(name, lambda snapshot: Kept(build(snapshot)), len)
+    return snapshot.remember(name, lambda snapshot: CachedBody(build(snapshot)), len)

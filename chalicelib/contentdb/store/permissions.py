@@ -26,7 +26,7 @@ RANKS = (
 NO_ACCESS = "API token does not have access to the package"
 
 
-class Action(Enum):
+class PackageAction(Enum):
     """What is done to a package."""
 
     EDIT = auto()
@@ -59,12 +59,12 @@ def is_maintainer(account: Account, package: Package) -> bool:
     return is_author(account, package) or account.username in package.maintainers or at_least(account, "EDITOR")
 
 
-def may(account: Account, action: Action, package: Package) -> bool:
+def may(account: Account, action: PackageAction, package: Package) -> bool:
     """Whether an account may do this to a package."""
     return at_least(account, "NEW_MEMBER") and _RULES[action](account, package)
 
 
-def require(account: Account, action: Action, package: Package, refusal: str) -> None:
+def require(account: Account, action: PackageAction, package: Package, refusal: str) -> None:
     """Raises Forbidden with the words `refusal`."""
     if not may(account, action, package):
         raise Forbidden(refusal)
@@ -75,7 +75,7 @@ def may_delete_release(account: Account, package: Package, release: Release, new
     if at_least(account, "ADMIN"):
         return True
     spare = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
-    return spare and may(account, Action.MAKE_RELEASE, package)
+    return spare and may(account, PackageAction.MAKE_RELEASE, package)
 
 
 def require_may_review(account: Account, package: Package) -> None:
@@ -116,18 +116,20 @@ def _may_approve_screenshot(account: Account, package: Package) -> bool:
     return looks_after and (package.state != "APPROVED" or at_least(account, "TRUSTED_MEMBER"))
 
 
-_RULES: dict[Action, Callable[[Account, Package], bool]] = {
-    Action.EDIT: is_maintainer,
-    Action.CHANGE_NAME: lambda account, package: package.state != "APPROVED" and is_maintainer(account, package),
-    Action.MAKE_RELEASE: is_maintainer,
-    Action.APPROVE_RELEASE: lambda account, package: is_maintainer(account, package) or at_least(account, "APPROVER"),
-    Action.ADD_SCREENSHOTS: is_maintainer,
-    Action.APPROVE_SCREENSHOT: _may_approve_screenshot,
-    Action.APPROVE: lambda account, package: at_least(account, "APPROVER"),
-    Action.CHANGE_AUTHOR: lambda account, package: at_least(account, "APPROVER"),
-    Action.UNAPPROVE: lambda account, package: is_author(account, package) or at_least(account, "APPROVER"),
-    Action.DELETE: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
-    Action.EDIT_MAINTAINERS: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
-    Action.EDIT_ALIASES: lambda account, package: at_least(account, "ADMIN"),
-    Action.EDIT_REFERENCE_DATA: lambda account, package: at_least(account, "EDITOR"),
+_RULES: dict[PackageAction, Callable[[Account, Package], bool]] = {
+    PackageAction.EDIT: is_maintainer,
+    PackageAction.CHANGE_NAME: lambda account, package: package.state != "APPROVED" and is_maintainer(account, package),
+    PackageAction.MAKE_RELEASE: is_maintainer,
+    PackageAction.APPROVE_RELEASE: lambda account, package: (
+        is_maintainer(account, package) or at_least(account, "APPROVER")
+    ),
+    PackageAction.ADD_SCREENSHOTS: is_maintainer,
+    PackageAction.APPROVE_SCREENSHOT: _may_approve_screenshot,
+    PackageAction.APPROVE: lambda account, package: at_least(account, "APPROVER"),
+    PackageAction.CHANGE_AUTHOR: lambda account, package: at_least(account, "APPROVER"),
+    PackageAction.UNAPPROVE: lambda account, package: is_author(account, package) or at_least(account, "APPROVER"),
+    PackageAction.DELETE: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
+    PackageAction.EDIT_MAINTAINERS: lambda account, package: is_author(account, package) or at_least(account, "EDITOR"),
+    PackageAction.EDIT_ALIASES: lambda account, package: at_least(account, "ADMIN"),
+    PackageAction.EDIT_REFERENCE_DATA: lambda account, package: at_least(account, "EDITOR"),
 }

@@ -127,7 +127,7 @@ class ReleaseName(ContentDbItem, discriminator="release-name"):
     release_id = NumberAttribute()
 
 
-class File(ContentDbItem, discriminator="file"):
+class PublicFile(ContentDbItem, discriminator="file"):
     """A public file. `file#<name without extension>` / `file`."""
 
     name = UnicodeAttribute()
@@ -166,7 +166,7 @@ class Seen(ContentDbItem, discriminator="seen"):
     until = NumberAttribute()  # epoch seconds
 
 
-class Tally(ContentDbItem, discriminator="tally"):
+class PackageTally(ContentDbItem, discriminator="tally"):
     """What is counted and not booked yet. `tally#<shard>` / `<five minutes>#<package id>#<release id>`.
 
     The five minutes are told by their beginning, such as `2026-03-01T12:05`. `hits` counts everything, and tells

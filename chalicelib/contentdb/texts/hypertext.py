@@ -71,13 +71,13 @@ def from_html(html: str, page: str, include_images: bool = True, prefix: str = "
 
 
 def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> Hypertext:
-    writer = _Writer(page, include_images, prefix)
+    writer = _HypertextWriter(page, include_images, prefix)
     writer.feed(clean_html)
     writer.close()
     return writer.finished()
 
 
-class _Writer(HTMLParser):
+class _HypertextWriter(HTMLParser):
     """Writes markup while it reads HTML that is clean: every tag is known and closed."""
 
     def __init__(self, page: str, include_images: bool, prefix: str) -> None:

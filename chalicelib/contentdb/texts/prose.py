@@ -16,13 +16,13 @@ _SCROLLS = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
 
 def from_markdown(text: str, base_url: str) -> str:
     """The HTML of some Markdown, which `markdown.clean` has cleaned; `base_url` is what clients call us by."""
-    writer = _Writer(base_url)
+    writer = _ProseWriter(base_url)
     writer.feed(markdown.to_html(text))
     writer.close()
     return "".join(writer.written)
 
 
-class _Writer(HTMLParser):
+class _ProseWriter(HTMLParser):
     """Copies HTML that is clean: every tag is known and closed."""
 
     def __init__(self, base_url: str) -> None:

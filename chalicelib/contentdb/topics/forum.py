@@ -22,7 +22,7 @@ from chalicelib.core import blobs
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.storage import Transaction
-from chalicelib.web.encoding import Kept
+from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
 from chalicelib.web.response import canonical_json
 
@@ -36,7 +36,7 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 }
 
 
-def listed(request: Request, snapshot: ContentDbSnapshot) -> Kept:
+def listed(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The topics that a request asks for, as JSON. Raises Invalid."""
     arguments = Arguments(request, ARGUMENTS)
     return kept(snapshot, ("topics", arguments.key), lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")

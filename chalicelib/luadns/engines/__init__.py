@@ -36,7 +36,7 @@ class SyncResult:
     name_servers: tuple[str, ...] = ()
 
 
-class Engine(Protocol):
+class DnsEngine(Protocol):
     """Name servers that publish zones.
 
     API requests call all methods except `sync`. They must work while the provider is unreachable, except `ds_records`,
@@ -68,7 +68,7 @@ class Engine(Protocol):
         """The DS records of a signed zone; empty for an unsigned one."""
 
 
-def current() -> Engine:
+def current() -> DnsEngine:
     """Return the configured engine."""
     match settings.current().luadns_engine:
         case "authoritative":

@@ -7,7 +7,7 @@ from chalicelib import settings
 from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import documents, index, search
 from chalicelib.luarocks.entry import ModuleEntry
-from chalicelib.luarocks.search import Query
+from chalicelib.luarocks.search import ModuleQuery
 from chalicelib.web import html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -41,7 +41,7 @@ def works_of(username: str) -> list[Work]:
     """The public modules of a user; none where reading takes a key, as names are a secret there, too."""
     if settings.current().luarocks_reads != "public":
         return []
-    found = search.find(index.catalogue.snapshot(), Query(user=username.lower(), sort="name"))
+    found = search.find(index.catalogue.snapshot(), ModuleQuery(user=username.lower(), sort="name"))
     values = [entry.value for entry in found]
     return [Work(value.name, value.summary or "", f"/modules/{value.user}/{value.name}") for value in values]
 
