@@ -138,8 +138,7 @@ def fill(data: Path, count: int) -> list[str]:
 
 def items(number: int, user: str, user_id: int) -> Iterator[object]:
     """The items of a module, its three versions and their rocks; their blobs do not exist."""
-    from chalicelib.luarocks.entries import rock_sk
-
+    from chalicelib.luarocks.items import rock_sk
     from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
 
     module_id = FIRST_ID + 10 * number

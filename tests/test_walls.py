@@ -1,6 +1,7 @@
 """The walls of the house: who may import whom."""
 
 import ast
+import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -159,3 +160,13 @@ def test_nothing_that_is_shipped_imports_what_is_not() -> None:
 
 def test_there_are_services_to_test() -> None:
     assert {"hel", "luarocks"} <= set(SERVICES)
+
+
+@pytest.mark.parametrize("path", modules("bench"), ids=lambda path: path.stem)
+def test_bench_imports_only_names_that_exist(path: Path) -> None:
+    """mypy does not check bench, and no test runs most of it."""
+    for name in imports(path):
+        module, _, attribute = name.rpartition(".")
+        if name.split(".")[0] in PACKAGES and module:
+            found = hasattr(importlib.import_module(module), attribute) or importlib.util.find_spec(name)
+            assert found, f"{path.name}: {name}"
