@@ -23,7 +23,7 @@ site.mount(app)
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def run_jobs(event: CloudWatchEvent) -> None:
-    """Do the work that was promised."""
+    """Run the jobs that are due, every minute."""
     jobs.report()
     jobs.enqueue_repeats()
     jobs.run_due()
@@ -31,5 +31,5 @@ def run_jobs(event: CloudWatchEvent) -> None:
 
 @app.on_sqs_message(queue="moonbase-jobs", batch_size=10)
 def wake_jobs(event: SQSEvent) -> None:
-    """Do what was promised a moment ago; the template names the queue."""
+    """Run jobs as soon as they are enqueued. The template names the queue."""
     jobs.run_due()

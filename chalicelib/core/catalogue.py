@@ -1,7 +1,7 @@
 """Lists that stay fast at any size: a snapshot plus a change log (docs/decisions/0002-catalogue.md).
 
-A warm process holds all entries at sequence `n` and asks, once per request, for the changes from `n` on, inclusive.
-When item `n` is not there, the log was folded past this process and it starts anew from the snapshot.
+A warm process holds all entries at sequence number `n`. Once per request it queries the changes from `n` on, inclusive.
+If item `n` is gone, the log was folded past this process, which then reads the snapshot again.
 """
 
 import random
@@ -28,14 +28,14 @@ Decision = Callable[[Snapshot[E], Transaction], tuple[Changes[E], R]]
 
 
 class Catalogue(Generic[E]):
-    """One list that everybody may see, such as all rocks.
+    """A list of public entries, such as all rocks.
 
     `kinds` is the type of its entries, or all members of a union of tagged structs; `shape` is the number of their
-    list of fields: whoever appends a field raises it, see docs/decisions/0025-typed-entries.md. `entities` yields
-    (key, entry) for every entry from the entities themselves: `rebuild` stores these. `reload(key, entry)` returns one
-    entry from the entities, None when it is not there under that key; `entry` is what code of an older shape knew of
-    it. `without_counters(entry)` leaves out what may be newer in the entities, None when nothing else is left; fsck
-    compares the results.
+    list of fields, which a new field raises (docs/decisions/0025-typed-entries.md). `entities()` yields (key, entry)
+    for every entry, read from the tables; `rebuild` stores them. `reload(key, entry)` reads one entry from the
+    tables, and returns None if there is none under that key; `entry` is the value that code of an older shape wrote.
+    `without_counters(entry)` returns the entry without its counters (the tables' may be newer), or None if nothing else
+    is left; fsck compares the results.
     """
 
     def __init__(
@@ -59,17 +59,18 @@ class Catalogue(Generic[E]):
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
 
     def snapshot(self) -> Snapshot[E]:
-        """The catalogue as it stands now: one strongly consistent Query when this process is warm."""
+        """The newest snapshot: one strongly consistent Query when this process is warm."""
         try:
             return self._advance(self._follow(self._snapshot) or self._cold_snapshot())
         except Outdated:
             return self._advance(self._upgrade())
 
     def publish(self, decide: Decision[E, R]) -> tuple[Snapshot[E], R]:
-        """Change entries, and whatever belongs to them, in one transaction.
+        """Change entries and the items that belong to them in one transaction.
 
         `decide` gets the newest snapshot and a transaction to add its own writes to. It returns the entries to change
-        (None: gone) and a result; it is called again when somebody else published meanwhile, or it raises Contended.
+        (None: deleted) and a result. It is called again if another process published meanwhile, or if it raises
+        Contended.
         Returns the snapshot after the change and the result of the decision that was committed. Raises Busy after
         `TRIES`.
         """
@@ -88,31 +89,31 @@ class Catalogue(Generic[E]):
         raise Busy("Too many changes at once.", retry_after=2)
 
     def join(self, writes: Transaction, decide: Callable[[Snapshot[E]], Changes[E]]) -> None:
-        """Change entries here in the transaction of another catalogue: its `publish` decides on both, and calls this.
+        """Add a change of this catalogue to the transaction of another catalogue, whose decision calls this.
 
-        When somebody else changed this one meanwhile, that other decision is made anew.
+        If another process changed this catalogue meanwhile, the other catalogue's `publish` calls its decision again.
         """
         snapshot = self.snapshot()
         changed = self._change(snapshot, writes, decide(snapshot))
         writes.then(lambda: self._advance(changed))
 
     def fold(self) -> None:
-        """Write a new snapshot, and drop what was folded more than 48 hours ago. Safe to repeat."""
+        """Write a new snapshot, and delete changes that were folded more than 48 hours ago. Safe to repeat."""
         try:
             self._log.fold(self.snapshot())
-        except Contended:  # somebody else folds; that serves as well
+        except Contended:  # another process folds at the same time
             return
         self._log.drop_folded()
 
     def rebuild(self, after: int = 0) -> Snapshot[E]:
-        """Make all entries anew from the entities, announced by one change item, whose number is above `after`."""
+        """Replace all entries by those of the tables, with one change whose number is above `after`."""
         return self._replace(self._log.position, lambda _: self._from_entities(), _after, after)
 
     def refresh(self, renew: Callable[[Snapshot[E]], Changes[E]], *, modifies: bool = True) -> Snapshot[E]:
-        """Bring any number of entries up to date, such as their counters, announced by one change item.
+        """Change any number of entries with one change item, for example their counters.
 
-        `renew` gets the newest snapshot and returns what is to change; with nothing, nothing is written. Unless it
-        `modifies`, Last-Modified stays: for what no dated answer shows.
+        `renew` gets the newest snapshot and returns the changes; if there are none, nothing is written. Without
+        `modifies` the date of the snapshot stays, for fields that no response with Last-Modified shows.
         """
 
         def entries(snapshot: Snapshot[E]) -> dict[str, Entry[E]] | None:
@@ -122,11 +123,11 @@ class Catalogue(Generic[E]):
         return self._replace(self.snapshot, entries, _after if modifies else lambda snapshot: snapshot.modified_at)
 
     def forget(self) -> None:
-        """Drop what this process holds, as if it had just started."""
+        """Drop the snapshot of this process, as if it had just started."""
         self._snapshot = Snapshot(0, 0, {})
 
     def _change(self, snapshot: Snapshot[E], writes: Transaction, changes: Changes[E]) -> Snapshot[E]:
-        """Add changes to a transaction; returns the snapshot as it is when that is committed."""
+        """Add changes to a transaction; returns the snapshot after its commit."""
         modified_at = _after(snapshot) if changes else snapshot.modified_at
         sequence = self._log.append(writes, snapshot, changes, modified_at)
         if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:
@@ -140,7 +141,7 @@ class Catalogue(Generic[E]):
         date: Callable[[Snapshot[E]], int],
         after: int = 0,
     ) -> Snapshot[E]:
-        """Put other entries in the place of all that `read` returns; None leaves them."""
+        """Replace all entries of the snapshot that `read` returns; if `renew` returns None, nothing changes."""
         for _ in range(TRIES):
             with self._publishing.held():
                 snapshot = read()
@@ -155,22 +156,22 @@ class Catalogue(Generic[E]):
         raise Busy("Too many changes at once.", retry_after=2)
 
     def _advance(self, snapshot: Snapshot[E]) -> Snapshot[E]:
-        """Make `snapshot` the one that this process holds, unless another thread went further."""
+        """Keep `snapshot` in this process, unless another thread has a newer one."""
         if snapshot.sequence > self._snapshot.sequence:
             self._snapshot = snapshot
         return snapshot
 
     def _follow(self, known: Snapshot[E]) -> Snapshot[E] | None:
-        """A snapshot after the changes since; None when it is empty, or the log was folded past it."""
+        """The snapshot after the changes since `known`; None if `known` is empty or the log was folded past it."""
         changes = self._log.changes_from(known.sequence) if known.sequence else []
         if not changes or not _follows(known.sequence - 1, changes):
             return None
         return self._apply(known, changes[1:])
 
     def _upgrade(self) -> Snapshot[E]:
-        """Replace the stored snapshot of an older shape: by one process of a machine, while the others wait.
+        """Replace a stored snapshot of an older shape. One process of a machine does it while the others wait.
 
-        Publishers go on meanwhile. Their changes follow the new snapshot as they follow any.
+        Publishers continue meanwhile: their changes apply to the new snapshot as to any other.
         """
         with self._upgrading.held():
             with suppress(Outdated):
@@ -193,7 +194,7 @@ class Catalogue(Generic[E]):
         return {key: Entry(key, value) for key, value in self.entities()}
 
     def _cold_snapshot(self) -> Snapshot[E]:
-        """The snapshot and the changes after it; read again when a fold came between. Raises Outdated."""
+        """The stored snapshot and the changes after it, read again if a fold came between. Raises Outdated."""
         for _ in range(3):
             head = self._log.head()
             if head is None:
@@ -208,7 +209,7 @@ class Catalogue(Generic[E]):
         raise Busy("The catalogue is being folded.", retry_after=1)
 
     def _apply(self, snapshot: Snapshot[E], changes: list[Change]) -> Snapshot[E]:
-        """The snapshot after some changes; of whole snapshots among them only the last is read."""
+        """The snapshot after some changes. If some of them are whole snapshots, only the last of these is read."""
         if not changes:
             return snapshot
         last = changes[-1]
@@ -221,9 +222,9 @@ class Catalogue(Generic[E]):
         return snapshot.changed(values, int(last.sequence), int(last.modified_at))
 
     def _value(self, change: Change) -> E | None:
-        """A changed entry; by code of an older shape, as the entities have it now.
+        """The entry of a change. If code of an older shape wrote it, the entry is reloaded from the tables.
 
-        When they do not have it, a later change removes it: until then it stays as that code knew it.
+        An entry that the tables no longer have stays as written: a later change deletes it.
         """
         value = self._log.read_value(change)
         if value is None or change.shape >= self.codec.shape:
@@ -247,10 +248,10 @@ def _after(snapshot: Snapshot[Any]) -> int:
 
 
 def _follows(sequence: int, changes: list[Change]) -> bool:
-    """Whether the changes lead on from `sequence` without a gap.
+    """Whether the changes follow `sequence` without a gap.
 
-    A long log is read in pages, and a fold may drop changes between two of them; and of a transaction that is being
-    written, a Query may see the second change before the first.
+    There may be gaps: a fold can delete changes between two pages of a Query, and a Query can see the second change of
+    a transaction that is being written before the first.
     """
     numbers = range(sequence + 1, sequence + 1 + len(changes))
     return all(change.sequence == number for change, number in zip(changes, numbers, strict=True))

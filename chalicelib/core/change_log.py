@@ -1,4 +1,4 @@
-"""What is stored of a catalogue: the head, the log of changes, the snapshots and when they were made."""
+"""The stored parts of a catalogue: the head, the log of changes, the snapshots and their dates."""
 
 import secrets
 import time
@@ -18,7 +18,7 @@ LARGE_ENTRY = 64 * 1024
 
 
 class ChangeLog(Generic[E]):
-    """The log of one catalogue; `codec` encodes its entries, and says of which shape they are."""
+    """The log of one catalogue; `codec` encodes its entries and has their shape number."""
 
     def __init__(self, name: str, codec: Codec[E]) -> None:
         self._codec = codec
@@ -28,7 +28,7 @@ class ChangeLog(Generic[E]):
         self._area = f"{AREA}/{name}"
 
     def head(self) -> Head | None:
-        """Where the catalogue stands; None before its first change."""
+        """The head of the catalogue; None before its first change."""
         return Head.find(self._head, "head")
 
     def changes_from(self, sequence: int) -> list[Change]:
@@ -45,7 +45,7 @@ class ChangeLog(Generic[E]):
         return Snapshot(sequence, int(newest[0].modified_at) if newest else modified_at, {})
 
     def read_snapshot(self, key: str | None, known: Mapping[str, Entry[E]]) -> dict[str, Entry[E]]:
-        """All entries of a snapshot; none without a key. What equals an entry of `known` is that same object.
+        """All entries of a snapshot; none without a key. An entry that equals one of `known` is the same object.
 
         Raises Outdated for a snapshot by code of an older shape.
         """
@@ -55,7 +55,7 @@ class ChangeLog(Generic[E]):
         return {key: _same_or_new(known.get(key), key, value) for key, value in values.items()}
 
     def read_value(self, change: Change) -> E | None:
-        """A changed entry as the code that changed it knew it; None when it is gone.
+        """The entry of a change, as it was written; None if the change deleted it.
 
         Raises Outdated for what was written before changes had shapes.
         """
@@ -84,7 +84,7 @@ class ChangeLog(Generic[E]):
     def replace(
         self, snapshot: Snapshot[E], entries: dict[str, Entry[E]], modified_at: int, after: int = 0
     ) -> Snapshot[E]:
-        """Put other entries in the place of all, announced by one change above `after`. Raises storage.Contended."""
+        """Replace all entries, with one change whose number is above `after`. Raises storage.Contended."""
         new = Snapshot(max(snapshot.sequence, after) + 1, modified_at, entries)
         stored = self._write_snapshot(new)
         writes = Transaction()
@@ -99,7 +99,7 @@ class ChangeLog(Generic[E]):
         return new
 
     def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> None:
-        """Make `snapshot` the one that cold processes start from, unless there is a newer one.
+        """Store `snapshot` as the one that cold processes read, unless a newer one is stored.
 
         An `upgrade` also replaces one of the same number. Raises storage.Contended.
         """
@@ -123,7 +123,7 @@ class ChangeLog(Generic[E]):
             raise
 
     def drop_folded(self) -> None:
-        """Drop the changes and snapshots that were folded more than 48 hours ago, and that a newer fold covers.
+        """Delete the changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.
 
         So the newest change is never dropped: the newest snapshot covers it at most.
         """
@@ -147,7 +147,7 @@ class ChangeLog(Generic[E]):
                 blobs.delete(change.blob)
 
     def _move(self, writes: Transaction, known: Snapshot[E], sequence: int, **more: Any) -> None:
-        """Move the head from where `known` is."""
+        """Move the head, on condition that it is at `known`."""
         head = Head(self._head, "head")
         stands = Head.sequence == known.sequence
         if not known.sequence:
@@ -163,7 +163,7 @@ class ChangeLog(Generic[E]):
         return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=stored, at=int(time.time()))
 
     def _pointer(self, snapshot: Snapshot[E], stored: str) -> dict[str, Any]:
-        """What the head says of its snapshot."""
+        """The attributes of the head that name its snapshot."""
         return {
             "snapshot": stored,
             "snapshot_sequence": snapshot.sequence,
@@ -172,7 +172,7 @@ class ChangeLog(Generic[E]):
         }
 
     def _write_snapshot(self, snapshot: Snapshot[E]) -> str:
-        """Keep all entries in one blob of their own: two processes may do so at once, and one takes its blob back."""
+        """Store all entries in a new blob and return its key. Two processes may do this: one deletes its blob."""
         values = {key: entry.value for key, entry in snapshot.entries.items()}
         place = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
         return blobs.put(zlib.compress(self._codec.encode_all(values)), place).key

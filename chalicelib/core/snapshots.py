@@ -1,4 +1,4 @@
-"""What a process holds of a catalogue: entries, and what was made from them."""
+"""A catalogue in the memory of a process: its entries, and values derived from them."""
 
 import threading
 from collections import OrderedDict
@@ -15,7 +15,7 @@ Value = dict[str, Any]
 
 
 class Entry(Generic[E]):
-    """One public entry under its key, and what was made from it."""
+    """A public entry under its key, and cached values derived from it."""
 
     __slots__ = ("_kept", "key", "value")
 
@@ -25,7 +25,7 @@ class Entry(Generic[E]):
         self.value = value
 
     def keep(self, name: Hashable, build: Callable[["Entry[E]"], T]) -> T:
-        """What `build` makes of this entry, made once for as long as the entry stands."""
+        """The result of `build(entry)`, cached until the entry changes."""
         if name not in self._kept:
             self._kept[name] = build(self)
         return cast(T, self._kept[name])
@@ -55,7 +55,7 @@ class Snapshot(Generic[E]):
         self.entries = entries
 
     def keep(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
-        """What `build` makes of this snapshot, made once for as long as nothing changes.
+        """The result of `build(snapshot)`, cached until the next change.
 
         `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
         """
@@ -66,7 +66,7 @@ class Snapshot(Generic[E]):
     def remember(
         self, name: Hashable, build: Callable[["Snapshot[E]"], T], weigh: Callable[[T], int] = lambda _: 0
     ) -> T:
-        """As `keep`, for names that come from requests: of these only the `REMEMBERED` last used are held.
+        """As `keep`, for names that come from requests: only the `REMEMBERED` last used results stay cached.
 
         `weigh` tells the bytes of what was built; together they stay below `REMEMBERED_WEIGHT`.
         """
@@ -95,7 +95,7 @@ class Snapshot(Generic[E]):
         return self._grouped[groups_of].get(name, {})
 
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
-        """The snapshot after entries changed, one by one (None: gone); the others are the same objects.
+        """The snapshot after changes of single entries (None: deleted); the other entries are the same objects.
 
         A changed entry keeps its place, a new one is the last.
         """

@@ -1,4 +1,4 @@
-"""PynamoDB as we use it: one connection for all tables, one item shape, transactions that name their refusals."""
+"""PynamoDB as we use it: one connection for all tables, one base class of items, transactions with named errors."""
 
 import threading
 import uuid
@@ -62,7 +62,7 @@ def table_name(service: str) -> str:
 
 
 class Item(Model):
-    """An item of any of our tables: two string keys, and a moment after which it may vanish.
+    """An item of any of our tables: two string keys, and an optional time of expiry.
 
     Attributes that newer code stored, and this code does not know, are written back with a whole item.
     """
@@ -123,7 +123,7 @@ class Item(Model):
     def update_or_read(
         self: _Self, actions: Sequence[Action], condition: Condition | None = None
     ) -> tuple[bool, _Self | None]:
-        """Update when `condition` holds (None: in any case), and hand back the item either way, in one call.
+        """Update the item if `condition` holds (None: always), and return the item in either case, in one call.
 
         Returns (whether it was updated, the item as it now stands or None). PynamoDB's own `update` drops the item
         that DynamoDB sends with a failed condition.
@@ -152,11 +152,11 @@ def _names(model: type[Item]) -> frozenset[str]:
 
 
 class Contended(Busy):
-    """Somebody else changed the same thing at the same moment; the whole decision is to be made anew."""
+    """Another process changed the same item at the same time; the decision must be repeated."""
 
 
 class Transaction:
-    """Writes that happen together or not at all.
+    """Writes that are committed together or not at all.
 
     Each write may carry a condition and, as `otherwise`, the error to raise when it does not hold. A failed condition
     without one means that somebody else was faster: `Contended`.
@@ -193,11 +193,11 @@ class Transaction:
         self._write.update(item, actions=[*actions], condition=condition)
 
     def then(self, action: Callable[[], object]) -> None:
-        """Do this once it is all written; however often it is asked for, once."""
+        """Call `action` once after the commit, even if it is added several times."""
         self._then[action] = None
 
     def commit(self) -> None:
-        """Write it all; raises the `otherwise` of a failed condition, Contended, or Busy when DynamoDB is."""
+        """Write everything. Raises the `otherwise` of a failed condition, Contended, or Busy if DynamoDB is busy."""
         try:
             self._write._commit()
         except TransactWriteError as error:
@@ -206,7 +206,7 @@ class Transaction:
             action()
 
     def _refusal(self, error: TransactWriteError) -> Exception:
-        """Which error a cancelled transaction means; PynamoDB sends the writes as delete, put, update."""
+        """The error for a cancelled transaction. PynamoDB sends the writes in the order delete, put, update."""
         if error.cause_response_code in _CONTENTION:
             return _contended()
         if error.cause_response_code != "TransactionCanceledException":
@@ -239,18 +239,18 @@ def _contended() -> Contended:
 _FAILED = "ConditionalCheckFailed"
 _CONTENTION = {_FAILED, "TransactionConflict", "TransactionConflictException"}
 _THROTTLING = {
-    "InternalServerError",  # DynamoDB's own trouble; on one machine a disk that is full or away
+    "InternalServerError",  # an error of DynamoDB; on one machine a full or missing disk
     "ThrottlingError",
     "ThrottlingException",
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
-    "TransactionInProgressException",  # it may yet succeed: not to be decided anew
+    "TransactionInProgressException",  # it may still succeed, so the decision must not be repeated
 }
 
 
 def create_tables(models: Iterable[type[Model]]) -> None:
-    """Make the tables that are not there yet; on AWS the stack makes them."""
+    """Create the missing tables. On AWS the stack creates them."""
     for model in models:
         if not model.exists():
             model.create_table(wait=True, billing_mode="PAY_PER_REQUEST")
