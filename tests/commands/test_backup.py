@@ -52,17 +52,19 @@ def test_an_export_can_be_imported_elsewhere(full: Path, tmp_path: Path) -> None
 
 def test_an_export_is_consistent_while_clients_write(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--workers", "1") as server:
-        key, over = server.make_key("alice"), threading.Event()
+        key, begun, over = server.make_key("alice"), threading.Event(), threading.Event()
 
         def publish() -> None:
             number = 0
             while not over.is_set():
                 number += 1
                 assert server.upload_rockspec(key, f"{number}.0-1")[0] == 200
+                begun.set()
 
         with urllib.request.urlopen(f"{server.url}/healthz", timeout=30):
             writer = threading.Thread(target=publish)
             writer.start()
+            assert begun.wait(60)
         exported = moonbase(tmp_path / "data", "export", str(tmp_path / "x.tar"))
         over.set()
         writer.join()
