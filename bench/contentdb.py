@@ -76,6 +76,7 @@ def fill(data: Path, count: int) -> None:
     from standalone.runtime import open_data
 
     open_data(data)
+    from chalicelib.contentdb.entry import StatisticsEntry
     from chalicelib.contentdb.reviews import index as review_index
     from chalicelib.contentdb.statistics import history
     from chalicelib.contentdb.store import index, reference
@@ -94,7 +95,7 @@ def fill(data: Path, count: int) -> None:
             batch.save(item)
     index.catalogue.rebuild()
     review_index.catalogue.rebuild()
-    lately = {month: columns(month) for month in _last_months(3)}
+    lately = StatisticsEntry(months={month: columns(month) for month in _last_months(3)})
     history.catalogue.refresh(lambda _: {str(number + 1): lately for number in range(count)})
     forum.replace(orjson.dumps([topic(number) for number in range(10_000)]))
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from email.message import Message
@@ -113,8 +114,11 @@ def test_the_command_says_that_a_stack_needs_a_checkout(program: str, tmp_path: 
 
 
 def test_the_installed_server_names_the_installed_command(server: Server) -> None:
-    log = (server.data.parent / "server.log").read_text()
-    assert f"\n  moonbase --data {server.data} user create NAME" in log
+    line, log = f"\n  moonbase --data {server.data} user create NAME", server.data.parent / "server.log"
+    deadline = time.monotonic() + 30
+    while line not in log.read_text() and time.monotonic() < deadline:  # it listens before it prints the first steps
+        time.sleep(0.1)
+    assert line in log.read_text()
 
 
 def test_the_installed_server_has_its_pages_with_their_style(server: Server) -> None:

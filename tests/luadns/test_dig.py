@@ -243,7 +243,8 @@ def test_the_name_server_is_restarted_after_a_crash_and_ends_with_its_parent(tmp
         deadline = time.monotonic() + 20
         while name_server_of(server) in (0, process) and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert server.dig("www.example.com", "A", "+short", "+tries=10") == "192.0.2.1\n"
+        told = server.dig("www.example.com", "A", "+short", "+tries=10")  # dig prints a line for each try that fails
+        assert told.splitlines()[-1] == "192.0.2.1"
         process = name_server_of(server)
         server.server.kill()
         assert exits(process, 20)
