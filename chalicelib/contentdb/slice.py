@@ -1,4 +1,4 @@
-"""What ContentDB declares."""
+"""The declaration of ContentDB."""
 
 from chalicelib.contentdb import routes
 from chalicelib.contentdb.collections import routes as collection_routes

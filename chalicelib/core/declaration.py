@@ -1,4 +1,4 @@
-"""What a slice declares of itself: tables, catalogues, jobs, keys, ranks, settings. `registry` reads declarations.
+"""The declaration of a slice: tables, catalogues, jobs, keys, ranks, settings. `registry` reads declarations.
 
 A declaration does nothing by itself. Each service has one in its `slice.py`, and the core has one in `core/slice.py`.
 """
@@ -72,9 +72,9 @@ class RepeatingJob:
 
 @dataclass(frozen=True)
 class Scopes:
-    """What a key of a service can be bound to: reading (`read`), or one thing (`module:NAME`).
+    """The scopes that a key of a service can have: reading (`read`), or one object (`module:NAME`).
 
-    `kind` is `module`; `form` is what people write after the colon, and `pattern` the regular expression for it.
+    `kind` is `module`; `form` stands for the name in messages, and `pattern` is the regular expression for it.
     """
 
     kind: str

@@ -26,7 +26,7 @@ class DeclarationError(ValueError):
 
 
 class Registry:
-    """What all slices declare, by name. Raises DeclarationError for two of one name, or for what cannot be."""
+    """The declarations of all slices, by name. Raises DeclarationError where they do not fit together."""
 
     def __init__(self, declarations: Iterable[Declaration]) -> None:
         self.declarations = tuple(declarations)
@@ -58,7 +58,7 @@ class Registry:
         return tuple(f"{area}/" for each in self.declarations for area in each.areas)
 
     def faults(self) -> Iterator[Inconsistency]:
-        """What the slices' own checks find."""
+        """Run the checks of all slices; yields the faults that they find."""
         for each in self.declarations:
             for check in each.checks:
                 yield from check()

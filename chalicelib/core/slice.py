@@ -1,4 +1,4 @@
-"""The core's own declaration: what every service stands on."""
+"""The core's own declaration: tables, jobs and settings that every service uses."""
 
 from chalicelib.core import catalogue, change_log, uploads
 from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob, Table

@@ -1,4 +1,4 @@
-"""What Hel declares."""
+"""The declaration of Hel."""
 
 from chalicelib.core.declaration import RepeatingJob, Scopes, Table
 from chalicelib.hel import index, routes, users

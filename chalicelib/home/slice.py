@@ -1,4 +1,4 @@
-"""What the front door declares: the root of the host, and the paths that no service has."""
+"""The declaration of the front door: the root of the host, and the paths of no other service."""
 
 from chalicelib.home import routes
 from chalicelib.web.slice import Slice

@@ -1,4 +1,4 @@
-"""What LuaRocks declares."""
+"""The declaration of LuaRocks."""
 
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.luarocks import downloads, index, owner_routes, read_routes, removal, routes

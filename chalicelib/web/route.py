@@ -1,7 +1,7 @@
-"""A route and its requirements: what a request must bring is declared, and most of it is checked before the handler.
+"""Routes and their requirements. The service checks most requirements before it calls the handler.
 
-A route that leaves out a requirement is refused when its module is imported. Defaults exist only where the stricter
-choice, or the nature of the method, leaves no other: see `declare`.
+Importing a module fails if one of its routes leaves out a requirement. Defaults are the stricter choice, or follow from
+the method: see `declare`.
 """
 
 from collections.abc import Callable
@@ -36,8 +36,7 @@ class SecondFactor:
 class Permission:
     """The relation of the caller to the object of the route. `check(request, caller)` raises Forbidden.
 
-    Without a check the handler's rules decide, on what they read for the operation anyway; the name says what they
-    require.
+    Without a check the rules decide, on the items that the operation reads anyway; the name says their requirement.
     """
 
     name: str
@@ -60,7 +59,7 @@ class Scheme:
 
 ANONYMOUS = Scheme("anonymous", None, anonymous=True)
 NO_SECOND_FACTOR = SecondFactor("none")
-OWN = Permission("own")  # the route is about the caller, or about what only the caller has
+OWN = Permission("own")  # the route concerns only the caller, and objects that belong to the caller
 ANY = Permission("any")  # every caller with the credential and the scope
 
 
@@ -91,7 +90,7 @@ class Route:
 
 
 class Requirements(TypedDict, total=False):
-    """What a declaration may say besides the credential, see Route."""
+    """The requirements besides the credential, see Route."""
 
     permission: Permission
     scope: str
@@ -114,7 +113,7 @@ def declare(
     writes: bool | None = None,
     page: bool = False,
 ) -> Route:
-    """A route with what can be derived. Raises DeclarationError with the method and the path.
+    """A route, with defaults for the requirements left out. Raises DeclarationError with the method and the path.
 
     Every method but GET writes. A route that only reads needs the scope `read`; one that writes names its scope, and
     requires the second factor of its scheme.
@@ -127,7 +126,7 @@ def declare(
     writes = method != "GET" if writes is None else writes
     if credential.anonymous:
         if permission or scope or second_factor:
-            raise DeclarationError(f"{place} is anonymous: nobody can have a permission, a scope or a second factor.")
+            raise DeclarationError(f"{place} is anonymous: it has no permission, scope or second factor.")
         return Route(method, path, handler, credential, None, None, None, body, writes, page)
     if permission is None:
         raise DeclarationError(f"{place} declares no permission.")

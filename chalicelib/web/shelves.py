@@ -1,4 +1,4 @@
-"""What a user has published in all services, for the page that shows all of it."""
+"""The published works of a user in all services, for the page that lists them."""
 
 from chalicelib.web.slice import Work, installed
 

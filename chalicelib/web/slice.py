@@ -1,6 +1,6 @@
-"""The declaration of a service: to what core/declaration.py has, its routes, its paths and what it provides to pages.
+"""The declaration of a service: the fields of core/declaration.py, and its routes, paths and providers for pages.
 
-A provider that comes later (search, what waits for moderators, events, statistics) is one more optional field.
+A further provider (search, a queue for moderators, events, statistics) is one more optional field.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Two slices cannot declare one name: whoever comes second is refused, and both are named."""
+"""Two slices cannot declare one name: the second is refused, and the message names both."""
 
 from typing import Any
 
