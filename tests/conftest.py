@@ -19,9 +19,12 @@ import pytest
 
 from chalicelib.core import credentials
 from chalicelib.core.tables import Account
-from tests import aws_calls, people, rights
-from tests.client import Client
-from tests.worlds import EMBEDDED, WORLDS, world
+
+pytest.register_assert_rewrite("tests")  # a failing assert in a helper module also shows both values
+
+from tests import aws_calls, people, rights  # noqa: E402
+from tests.client import Client  # noqa: E402
+from tests.worlds import EMBEDDED, WORLDS, world  # noqa: E402
 
 # In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

@@ -92,7 +92,7 @@ def test_no_packages_import_each_other() -> None:
 
 def test_no_test_imports_from_a_conftest() -> None:
     paths = [*modules("tests"), *modules("bench")]
-    assert [path for path in paths for name in imports(path) if "conftest" in name.split(".")[2:]] == []
+    assert [path for path in paths for name in imports(path) if "conftest" in name.split(".")] == []
 
 
 def classes(path: Path) -> set[str]:
