@@ -20,6 +20,7 @@ from typing import Any
 from boto3 import Session
 from botocore.config import Config
 
+from infra import memory
 from infra.package import BUILD
 
 HOME = BUILD / "ministack"  # its own virtual environment, because it pins another version of botocore
@@ -28,7 +29,7 @@ REGION = "us-east-1"
 # MiniStack's root caller; code in its Lambda gets the credentials of the function's role instead.
 ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 PATIENCE = 60.0
-_SCRATCH_BYTES = 2 * 1024**3
+_SCRATCH_BYTES = 2 * 1024**3  # each function is unpacked several times, into thousands of files
 
 
 class MiniStack:
@@ -91,7 +92,7 @@ def running(home: Path, log: Path) -> Iterator[MiniStack]:
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
     }
-    with log.open("wb") as output, tempfile.TemporaryDirectory(dir=_fast_directory()) as scratch:
+    with log.open("wb") as output, tempfile.TemporaryDirectory(dir=memory.directory(_SCRATCH_BYTES)) as scratch:
         environment["TMPDIR"] = scratch  # it unpacks functions there and does not delete them
         server = subprocess.Popen(
             [python, "-m", "ministack"],
@@ -174,12 +175,6 @@ def install(home: Path) -> Path:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS], check=True)
         pins.write_text(wanted)
     return python
-
-
-def _fast_directory() -> str | None:
-    """A directory in memory, if there is space: each function is unpacked several times, into thousands of files."""
-    memory = Path("/dev/shm")  # noqa: S108
-    return str(memory) if memory.exists() and shutil.disk_usage(memory).free > _SCRATCH_BYTES else None
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:

@@ -15,11 +15,13 @@ from moto.core import DEFAULT_ACCOUNT_ID
 
 from chalicelib import settings
 from chalicelib.core import aws, jobs, registry, storage, transport
+from infra import memory
 from standalone.storage import Engine, local_transport
 from tests.aws_calls import observed
 
 WORLDS = MOTO, EMBEDDED = ("moto", "embedded")
 BUCKET = "moonbase-test"
+_TABLES_BYTES = 256 * 1024**2  # no test needs a tenth
 
 moto_only = pytest.mark.worlds(MOTO)
 # For threads too: moto undoes a cancelled transaction by putting the whole table back, and loses what others wrote.
@@ -29,7 +31,7 @@ both_worlds = pytest.mark.worlds(*WORLDS)
 
 @contextmanager
 def world(kind: str, place: Path) -> Iterator[None]:
-    """Empty tables and an empty place for blobs, until the block ends; the embedded world keeps both in `place`."""
+    """Empty tables and an empty place for blobs, until the block ends; the embedded world has its blobs in `place`."""
     with _moto() if kind == MOTO else _embedded(place):
         for catalogue in registry.current().catalogues.values():
             catalogue.forget()
@@ -65,10 +67,12 @@ def _backend(service: Any) -> Any:
 
 @contextmanager
 def _embedded(place: Path) -> Iterator[None]:
-    file = place / "tables.sqlite"
-    file.write_bytes(_made_by_the_engine())
-    with _engine(file), settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
-        yield
+    # On a disk each transaction would wait for it.
+    with TemporaryDirectory(dir=memory.directory(_TABLES_BYTES)) as directory:
+        file = Path(directory, "tables.sqlite")
+        file.write_bytes(_made_by_the_engine())
+        with _engine(file), settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
+            yield
 
 
 @cache

@@ -13,9 +13,7 @@ from chalicelib.luadns.tables import Zone
 from chalicelib.luadns.zone_data import parse_name
 from standalone.dns.zones import Zones
 from tests.luadns.api import LuaDns
-from tests.worlds import both_worlds, embedded_only
-
-pytestmark = both_worlds
+from tests.worlds import embedded_only
 
 ROWS = [
     ("www", "A", "192.0.2.1"),
