@@ -35,7 +35,7 @@ def world(kind: str, place: Path) -> Iterator[None]:
     with _moto() if kind == MOTO else _embedded(place):
         for catalogue in registry.current().catalogues.values():
             catalogue.forget()
-        jobs.forget()
+        jobs.reset_schedule()
         yield
 
 

@@ -19,11 +19,11 @@ _EMAIL = re.compile(r'[^@\s<>()\[\]\\,;:"]{1,64}@[^@\s<>()\[\]\\,;:"]{1,255}')
 
 
 class UsernameTaken(Conflict):
-    """Somebody has this username, in some letter case."""
+    """Another account has this username, in any letter case."""
 
 
 class EmailTaken(Conflict):
-    """Somebody has this e-mail address."""
+    """Another account has this e-mail address."""
 
 
 class Suspended(Forbidden):
@@ -35,11 +35,11 @@ def create(
     email: str,
     password: str | None = None,
     rank: str = "MEMBER",
-    along: Callable[[Account, Transaction], None] | None = None,
+    also: Callable[[Account, Transaction], None] | None = None,
 ) -> Account:
-    """Open an account. Raises Invalid, UsernameTaken or EmailTaken; without a password nobody can log in.
+    """Create an account and return it. Raises Invalid, UsernameTaken or EmailTaken.
 
-    `along` may add to the transaction that opens it.
+    An account without a password cannot log in. `also` can add writes to the transaction that creates the account.
     """
     check_username(username)
     check_email(email)
@@ -65,19 +65,19 @@ def create(
     )
     _claim_email(writes, number, email)
     writes.put(audit.entry(number, "account.create", account.pk))
-    if along:
-        along(account, writes)
+    if also:
+        also(account, writes)
     writes.commit()
     return account
 
 
 def is_username(text: str) -> bool:
-    """Whether `text` may be somebody's username."""
+    """Whether `text` is a valid username."""
     return _USERNAME.fullmatch(text) is not None
 
 
 def check_username(text: str) -> None:
-    """Raises Invalid unless it may be somebody's username."""
+    """Raise Invalid unless `text` is a valid username."""
     if not is_username(text):
         raise Invalid("A username has 2 to 25 letters, digits, underscores or hyphens.", field="username")
 
@@ -90,7 +90,7 @@ def get(account_id: int) -> Account:
 
 
 def find(username: str) -> Account | None:
-    """The account with this username, in any letter case."""
+    """The account with this username, in any letter case; None if there is none."""
     if not is_username(username):
         return None
     claim = Claim.find(f"username#{username.lower()}", "claim")
@@ -104,18 +104,18 @@ def named(username: str) -> Account:
     raise NotFound(f"There is no account {username}.")
 
 
-def listed(after: int = 0, most: int | None = None) -> Iterator[Account]:
-    """Accounts, oldest first: all, or at most so many `after` an id."""
-    return iter(Account.by_listing.query("accounts", Account.id > after if after else None, limit=most))
+def listed(after: int = 0, limit: int | None = None) -> Iterator[Account]:
+    """The accounts with an id greater than `after`, oldest first: all, or at most `limit`."""
+    return iter(Account.by_listing.query("accounts", Account.id > after if after else None, limit=limit))
 
 
 def log_in(username: str, password: str) -> Account:
-    """The account that this username and password open.
+    """The account with this username and password.
 
-    Raises Unauthenticated, the same for an unknown user and a wrong password and after the same work, Suspended, or
-    Busy when too many others are at it.
+    Raises Unauthenticated, with the same message and after the same work for an unknown user and a wrong password;
+    Suspended; or Busy when too many passwords are being checked.
     """
-    account = find(username) or Account.find("account#0", "account")  # nobody's: to look as long as for somebody's
+    account = find(username) or Account.find("account#0", "account")  # no account has id 0: both cases read one item
     if not matches(password, account.password_hash if account else None) or account is None:
         raise Unauthenticated("Wrong username or password.")
     ensure_active(account)
@@ -123,17 +123,17 @@ def log_in(username: str, password: str) -> Account:
 
 
 def suspend(account: Account, by: Caller | None = None) -> None:
-    """Close the account until it is restored; its files stay. Raises Conflict, see `change`."""
+    """Suspend the account; its files stay. Raises Conflict, see `change`."""
     _change_now(account, by, suspended=True)
 
 
 def restore(account: Account, by: Caller | None = None) -> None:
-    """Open a suspended account again."""
+    """End an account's suspension."""
     _change_now(account, by, suspended=False)
 
 
 def switch(account: Account, attribute: str, on: bool, by: Caller | None = None) -> None:
-    """Turn on or off what a slice has declared as a switch of accounts."""
+    """Turn a switch of the account on or off; the declarations define the switches."""
     _change_now(account, by, **{attribute: on})
 
 
@@ -148,7 +148,7 @@ def ranks() -> tuple[str, ...]:
 
 
 def set_password(account: Account, password: str, by: Caller | None = None, keep: Credential | None = None) -> None:
-    """Change the account's password, and log it out everywhere but where it uses `keep`. Raises Invalid."""
+    """Change the account's password, and end all its sessions except `keep`. Raises Invalid."""
     hashed = hash_password(password)
     writes = Transaction()
     actions = account.assign(password_hash=hashed) + new_era(account, writes, keep)
@@ -158,7 +158,7 @@ def set_password(account: Account, password: str, by: Caller | None = None, keep
 
 
 def set_email(account: Account, email: str, by: Caller | None = None) -> None:
-    """Change the account's e-mail address. Raises Invalid, EmailTaken, or Conflict when it was changed meanwhile."""
+    """Change the account's e-mail address. Raises Invalid, EmailTaken, or Conflict after a concurrent change."""
     check_email(email)
     before, meanwhile = account.email, Conflict("The e-mail address was changed meanwhile.")
     if email == before:
@@ -166,18 +166,18 @@ def set_email(account: Account, email: str, by: Caller | None = None) -> None:
     writes = Transaction()
     if email.lower() != before.lower():
         _claim_email(writes, int(account.id), email)
-        mine = Claim.holder == str(int(account.id))
-        writes.delete(Claim(f"email#{before.lower()}", "claim"), mine, meanwhile)
+        own = Claim.holder == str(int(account.id))
+        writes.delete(Claim(f"email#{before.lower()}", "claim"), own, meanwhile)
     writes.update(account, account.assign(email=email), Account.email == before, meanwhile)
     writes.put(audit.entry(int(account.id), "account.email", account.pk, by))
     writes.commit()
 
 
 def change(account: Account, writes: Transaction, by: Caller | None = None, **values: Any) -> None:
-    """Put changes of `rank`, `suspended` and switches into a transaction, each with its audit entry.
+    """Change `rank`, `suspended` and switches in a transaction, each with its audit entry.
 
-    Who takes an administrator's power away must be another one, and still be at that moment: so the last one stays.
-    Raises Invalid and Conflict.
+    Only another active administrator can demote or suspend an administrator. The transaction checks that, so at least
+    one administrator remains. Raises Invalid and Conflict.
     """
     rank = values.get("rank", account.rank)
     check_rank(rank)
@@ -193,37 +193,37 @@ def change(account: Account, writes: Transaction, by: Caller | None = None, **va
 
 
 def new_era(account: Account, writes: Transaction, keep: Credential | None = None) -> list[Action]:
-    """What ends all the account's sessions, at one stroke: its actions, for the update in the same transaction.
+    """End all sessions of the account except `keep`; return the actions for the account's update in `writes`.
 
-    A session is good in the era in which it began. `keep` is taken into the new one.
+    A session is valid while its era is the account's. `keep` gets the new era.
     """
     era = secrets.token_hex(8)
     if keep:
-        going_on = Credential.pk.exists() & Credential.revoked_at.does_not_exist()
-        writes.update(keep, keep.assign(era=era), going_on, Unauthenticated("This session has ended."))
+        live = Credential.pk.exists() & Credential.revoked_at.does_not_exist()
+        writes.update(keep, keep.assign(era=era), live, Unauthenticated("This session has ended."))
     return account.assign(era=era)
 
 
 def ensure_active(account: Account) -> None:
-    """Raises Suspended."""
+    """Raise Suspended if the account is suspended."""
     if account.suspended:
         raise Suspended("Your account has been suspended.")
 
 
 def check_email(email: str) -> None:
-    """Raises Invalid for what is no e-mail address."""
+    """Raise Invalid unless `email` is an e-mail address."""
     if not (_EMAIL.fullmatch(email) and email.isprintable()):
         raise Invalid("This is not an e-mail address.", field="email")
 
 
 def check_rank(rank: str) -> None:
-    """Raises Invalid for what is no rank."""
+    """Raise Invalid unless `rank` is a rank."""
     if rank not in ranks():
         raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(ranks())}.", field="rank")
 
 
 def _action(attribute: str, value: Any) -> tuple[str, dict[str, Any]]:
-    """The action and the detail that the audit log has for a change."""
+    """The action and the detail of a change in the audit log."""
     if attribute == "rank":
         return "account.rank", {"rank": value}
     if attribute == "suspended":
@@ -243,7 +243,7 @@ def _by_another_administrator(writes: Transaction, account: Account, by: Caller)
         raise Conflict("An administrator cannot do this to their own account: ask another one.")
     still = (Account.rank == "ADMIN") & (Account.suspended == False)  # noqa: E712
     lost = Forbidden("You are no administrator any more.")
-    # This changes nothing where the condition holds: it is there for the condition.
+    # The write changes nothing; it is here for its condition.
     writes.update(Account(by.account.pk, "account"), [Account.rank.set("ADMIN")], still, lost)
 
 

@@ -1,15 +1,15 @@
-"""Everything of an installation in one file, and back: the way from one machine to AWS, and the other way.
+"""Backup and restore of a whole installation as one file, for example to move it between one machine and AWS.
 
 The file is a tar, version 1 of our format (docs/operating.md, "What is in the file"):
 
     moonbase.json                        {"format": 1, "created_at": ...}
-    tables/<service>/<n>-<sha256>.jsonl  items in DynamoDB's JSON, one in a line
+    tables/<service>/<n>-<sha256>.jsonl  items in DynamoDB's JSON, one per line
     blobs/<key>                          bytes; the key ends with their SHA-256
-    end.json                             {"items": ..., "secrets": ..., "blobs": ...}: what has no end was cut off
+    end.json                             {"items": ..., "secrets": ..., "blobs": ...}; without it the file is truncated
 
-Sealed secrets are opened, and sealed anew with a key that lies in a file of its own. Catalogues are made anew from the
-entities; of them only the heads are carried, since their numbers go on: ids may be made of them. Neither direction
-holds more in memory than some megabytes.
+Sealed secrets are unsealed and sealed again with a key from a separate file. Catalogues are rebuilt from the entities.
+The file has only their heads, because the sequence numbers must continue: ids can be derived from them. Both directions
+need a few megabytes of memory.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ import orjson
 
 from chalicelib import settings
 from chalicelib.core import blobs, bulk, change_log, registry
+from chalicelib.core.backup_items import Totals, exported_lines, head_of, is_derived, parse_item
 from chalicelib.core.bulk import Raw
-from chalicelib.core.carried import Totals, carried, head_of, is_derived, item_of
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Item
@@ -34,36 +34,36 @@ from chalicelib.core.tables import Account, CoreItem, now
 FORMAT = 1
 CHUNK = 4 * 1024 * 1024
 _CATALOGUES = f"{change_log.AREA}/"
-_STRANGE = "There is something in it that does not belong there."
+_UNEXPECTED = "It contains an unexpected member."
 _TABLE = re.compile(r"tables/([a-z]+)/\d{6}-([0-9a-f]{64})\.jsonl")
 _BLOB = re.compile(r"blobs/(.*/([0-9a-f]{64}))")
 
-Progress = Callable[[int], object]  # is told how many bytes more are done
+Progress = Callable[[int], object]  # called with the number of bytes processed since the last call
 
 
 class Damaged(Invalid):
-    """The file is no archive, or not as it was written."""
+    """The file is not a backup, or its content is damaged."""
 
 
 def blob_bytes() -> int:
-    """How many bytes `write` will have to carry beside the tables."""
-    return sum(stored.size for stored in _carried_blobs())
+    """The total size of the blobs that `write` exports, in bytes."""
+    return sum(stored.size for stored in _exported_blobs())
 
 
 def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
-    """Write everything into `file`; secrets are sealed with the key in `key_file`, which is made when it is not there.
+    """Write all data to `file`, with secrets sealed by the key in `key_file`, which is created if it does not exist.
 
-    Items come before blobs, and a blob is stored before the item that names it: so what the items name is there,
-    unless somebody deleted it meanwhile.
+    Items are exported before blobs. A blob is stored before an item refers to it, so the file has all blobs of its
+    items, except blobs that were deleted during the export.
     """
     totals = Totals()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, "moonbase.json", orjson.dumps({"format": FORMAT, "created_at": now().isoformat()}))
         for model in registry.current().models:
-            for number, lines in enumerate(_chunks(carried(model, key_file, totals)), 1):
+            for number, lines in enumerate(_chunks(exported_lines(model, key_file, totals)), 1):
                 digest = hashlib.sha256(lines).hexdigest()
                 _add(tar, f"tables/{_service(model)}/{number:06d}-{digest}.jsonl", lines)
-        for stored in _carried_blobs():
+        for stored in _exported_blobs():
             _add_blob(tar, stored.key, stored.size, totals)
             progress(stored.size)
         _add(tar, "end.json", orjson.dumps({"items": totals.items, "secrets": totals.secrets, "blobs": totals.blobs}))
@@ -71,20 +71,20 @@ def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
 
 
 def verify(file: BinaryIO, progress: Progress) -> Totals:
-    """Read all of it and change nothing. Raises Damaged, or Invalid when it is of a newer version."""
+    """Check a whole backup and return its totals. Raises Damaged, or Invalid for a backup by a newer version."""
     totals = Totals()
     end: dict[str, int] = {}
     known = {_service(model) for model in registry.current().models}
     for tar, member in _members(file, progress):
         content = tar.extractfile(member)
         if content is None or end:
-            raise Damaged(_STRANGE)
+            raise Damaged(_UNEXPECTED)
         if member.name == "end.json":
             end = orjson.loads(content.read())
         else:
             _verify_member(member, content, known, totals)
     if (end.get("items"), end.get("blobs")) != (totals.items, totals.blobs):
-        raise Damaged("Its end is missing.")
+        raise Damaged("It is truncated: its end is missing.")
     totals.secrets = end["secrets"]
     return totals
 
@@ -92,7 +92,7 @@ def verify(file: BinaryIO, progress: Progress) -> Totals:
 def _verify_member(member: tarfile.TarInfo, content: IO[bytes], known: set[str], totals: Totals) -> None:
     if found := _TABLE.fullmatch(member.name):
         if found[1] not in known:
-            raise Invalid(f"It has a table {found[1]}, which this version does not know.")
+            raise Invalid(f"It has a table {found[1]}, which is unknown to this version.")
         totals.items += _verify(content, found[2], member.name)
     elif found := _BLOB.fullmatch(member.name):
         _verify(content, found[2], member.name)
@@ -101,13 +101,13 @@ def _verify_member(member: tarfile.TarInfo, content: IO[bytes], known: set[str],
     elif member.name == "moonbase.json":
         _check_format(content.read())
     else:
-        raise Damaged(_STRANGE)
+        raise Damaged(_UNEXPECTED)
 
 
 def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = False) -> None:
-    """Store what `file`, which `verify` has seen, holds; and make the catalogues. Blobs come before what names them.
+    """Restore `file`, which `verify` has accepted, and rebuild the catalogues. Blobs are stored before items.
 
-    Raises Conflict when something is stored here already, unless it is to be replaced.
+    Raises Conflict if the installation has data, unless `replace` is set.
     """
     models = registry.current().models
     by_service = {_service(model): model for model in models}
@@ -126,21 +126,21 @@ def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = F
         if found := _TABLE.fullmatch(member.name):
             model, content = by_service[found[1]], tar.extractfile(member)
             assert content is not None
-            bulk.put(model, _without_heads((item_of(model, line, key_file) for line in content), heads))
+            bulk.put(model, _without_heads((parse_item(model, line, key_file) for line in content), heads))
     for catalogue in registry.current().catalogues.values():
         catalogue.forget()
         catalogue.rebuild(after=heads.get(catalogue.name, 0))
 
 
 def is_empty() -> bool:
-    """Whether nobody has used this installation yet."""
+    """Whether the installation has no accounts and no data of services."""
     services = (model for model in registry.current().models if model is not CoreItem)
     accounts = Account.by_listing.query("accounts", limit=1)
     return not any(True for _ in accounts) and not any(True for model in services for _ in bulk.items(model, limit=1))
 
 
 def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]:
-    """All items but the catalogues' heads, whose numbers are noted."""
+    """All items except the heads of catalogues, whose numbers are added to `heads`."""
     for item in items:
         if head := head_of(item):
             heads.update([head])
@@ -148,15 +148,15 @@ def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]
             yield item
 
 
-def _carried_blobs() -> Iterator[StoredBlob]:
-    """All but the catalogues', and what has no hash in its key: uploads that nobody has made use of yet."""
+def _exported_blobs() -> Iterator[StoredBlob]:
+    """All blobs except snapshots of catalogues and unused uploads, whose keys have no hash."""
     for stored in blobs.listed():
         if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_CATALOGUES):
             yield stored
 
 
 def _chunks(given: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines, in pieces whose size is known before they are written."""
+    """Join lines into chunks, because a tar member's size must be known before it is written."""
     lines = bytearray()
     for line in given:
         lines += line
@@ -186,7 +186,7 @@ def _add_from(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO) -> 
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = size, 0o600, int(time.time())
     tar.addfile(member, content)
-    tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them, for a list that nobody asks for
+    _forget_members(tar)
 
 
 def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
@@ -196,30 +196,30 @@ def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFi
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while member := tar.next():
                 if not member.isreg():
-                    raise Damaged(_STRANGE)
+                    raise Damaged(_UNEXPECTED)
                 yield tar, member
                 _forget_members(tar)
                 progress(tar.offset - done)
                 done = tar.offset
-            progress(file.seek(0, 2) - done)  # what a tar is filled up with
+            progress(file.seek(0, 2) - done)  # the padding at the end
     except tarfile.TarError:
-        raise Damaged("It is no archive of Moonbase's, or it was cut off.") from None
+        raise Damaged("It is not a backup of Moonbase, or it is truncated.") from None
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:
-    """It would keep what it knows of each, for a list that nobody asks for."""
+    """Clear the list of members that TarFile keeps, which would grow with the file."""
     tar.members.clear()  # type: ignore[attr-defined]
 
 
 def _verify(content: IO[bytes], digest: str, name: str) -> int:
-    """How many lines a member has; its name tells its hash."""
+    """The number of lines of a member. Raises Damaged if its content does not have the SHA-256 `digest`."""
     hashed, lines = hashlib.sha256(), 0
     try:
         while piece := content.read(CHUNK):
             hashed.update(piece)
             lines += piece.count(b"\n")
     except tarfile.ReadError:
-        raise Damaged("It was cut off.") from None
+        raise Damaged("It is truncated.") from None
     if hashed.hexdigest() != digest:
         raise Damaged(f"{name} is damaged.")
     return lines
@@ -229,11 +229,11 @@ def _check_format(content: bytes) -> None:
     try:
         version = orjson.loads(content)["format"]
     except (ValueError, TypeError, KeyError):
-        raise Damaged("It is no archive of Moonbase's.") from None
+        raise Damaged("It is not a backup of Moonbase.") from None
     if version != FORMAT:
-        raise Invalid(f"It has format {version}, and this version reads format {FORMAT}.")
+        raise Invalid(f"It has format {version}, but this version reads format {FORMAT}.")
 
 
 def _service(model: type[Item]) -> str:
-    """`core` of `moonbase-core`."""
+    """The service of a table: `core` for `moonbase-core`."""
     return str(model.Meta.table_name).removeprefix(f"{settings.current().tables}-")

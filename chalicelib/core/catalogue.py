@@ -34,8 +34,8 @@ class Catalogue(Generic[E]):
     list of fields, which a new field raises (docs/decisions/0025-typed-entries.md). `entities()` yields (key, entry)
     for every entry, read from the tables; `rebuild` stores them. `reload(key, entry)` reads one entry from the
     tables, and returns None if there is none under that key; `entry` is the value that code of an older shape wrote.
-    `without_counters(entry)` returns the entry without its counters (the tables' may be newer), or None if nothing else
-    is left; fsck compares the results.
+    `without_counters(entry)` returns the entry without its counters, or None if it has nothing else. fsck compares the
+    results, because counters in the tables may be newer.
     """
 
     def __init__(
@@ -238,7 +238,7 @@ def fold(payload: Mapping[str, str]) -> None:
 
 
 def fold_all() -> None:
-    """Drop old snapshots also where entries are only ever refreshed, of which no publish takes notice."""
+    """Delete old snapshots of all catalogues, because `refresh` enqueues no fold as `publish` does."""
     for catalogue in registry.current().catalogues.values():
         catalogue.fold()
 

@@ -45,9 +45,9 @@ class ChangeLog(Generic[E]):
         return Snapshot(sequence, int(newest[0].modified_at) if newest else modified_at, {})
 
     def read_snapshot(self, key: str | None, known: Mapping[str, Entry[E]]) -> dict[str, Entry[E]]:
-        """All entries of a snapshot; none without a key. An entry that equals one of `known` is the same object.
+        """All entries of a snapshot; an empty dictionary without a key.
 
-        Raises Outdated for a snapshot by code of an older shape.
+        An entry that equals one of `known` is the same object. Raises Outdated for a snapshot of an older shape.
         """
         if key is None:
             return {}
@@ -55,9 +55,9 @@ class ChangeLog(Generic[E]):
         return {key: _same_or_new(known.get(key), key, value) for key, value in values.items()}
 
     def read_value(self, change: Change) -> E | None:
-        """The entry of a change, as it was written; None if the change deleted it.
+        """The entry that a change wrote; None if the change deleted it.
 
-        Raises Outdated for what was written before changes had shapes.
+        Raises Outdated for a change by code without shapes.
         """
         if not change.shape:
             raise Outdated
@@ -123,9 +123,9 @@ class ChangeLog(Generic[E]):
             raise
 
     def drop_folded(self) -> None:
-        """Delete the changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.
+        """Delete changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.
 
-        So the newest change is never dropped: the newest snapshot covers it at most.
+        The newest change is never deleted, because only the newest snapshot can cover it.
         """
         head = self.head()
         if head is None:

@@ -1,6 +1,6 @@
-"""Credentials: LuaRocks keys, ContentDB tokens, LuaDNS keys, Hel keys and sessions are one thing.
+"""Credentials: one type for LuaRocks keys, ContentDB tokens, LuaDNS keys, Hel keys and sessions.
 
-Only a SHA-256 of the secret is stored; the secret has 238 bits, so nothing slower is needed.
+Only the SHA-256 of a secret is stored. A secret has 238 bits of entropy, so a slower hash is not needed.
 """
 
 import hashlib
@@ -21,25 +21,25 @@ from chalicelib.core.tables import Account, Claim, Credential, now
 
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
-LOG_IN = "log-in"  # half of it: the password is proved, the second factor is not
+LOG_IN = "log-in"  # a login whose password was right and whose second factor is pending
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 40
 _LONGEST_TEXT = 255
 _LAST_USED_EVERY = 600
 _MOST_COUNTED = 10_000
-_counted: dict[str, int] = {}  # keys by the window in which this process counted them last
+_counted: dict[str, int] = {}  # pk of a credential -> the window in which this process counted its use last
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How often one credential may be used, in windows of so many seconds that are aligned to the clock."""
+    """A rate limit for each credential: `limit` uses in every window of `seconds`, aligned to the clock."""
 
     limit: int
     seconds: int
 
 
 class Revoked(Forbidden):
-    """The credential was good once."""
+    """The credential has been revoked."""
 
 
 def create(
@@ -53,10 +53,10 @@ def create(
     device: Device | None = None,
     by: Caller | None = None,
 ) -> tuple[Credential, str]:
-    """Make a credential; returns it and its secret, which nobody can see again. Raises Invalid.
+    """Create a credential; return it and its secret, which is not stored. Raises Invalid.
 
-    A session is one of the account's era as `account` has it: read before the password was proved, so that a change of
-    the password in between ends it at once.
+    A session gets the era of `account`, which the caller has read before it checked the password. So a concurrent
+    change of the password ends the session immediately.
     """
     if scope is not None:
         allowed = registry.current().scopes[service]
@@ -102,7 +102,7 @@ def services() -> tuple[str, ...]:
 
 
 def check_comment(comment: str) -> None:
-    """Raises Invalid for a comment that is too long, or has control characters."""
+    """Raise Invalid for a comment that is too long or has control characters."""
     if len(comment) > _LONGEST_TEXT:
         raise Invalid(f"A comment has at most {_LONGEST_TEXT} characters.", field="comment")
     if not comment.isprintable():
@@ -115,15 +115,15 @@ def new_secret() -> str:
 
 
 def hash_of(secret: str) -> str:
-    """What is stored of a secret."""
+    """The stored form of a secret: its SHA-256 in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
-    """The live credential that `secret` is, in one call. Raises Unauthenticated, Revoked or TooMany.
+    """The live credential with this secret, in one call. Raises Unauthenticated, Revoked or TooMany.
 
-    One conditional update notes the use and hands the item back either way. With a rate it counts every use: `used`
-    of those allowed since `window`. Without one it notes a use at most once in ten minutes.
+    One conditional update records the use and returns the item even if its condition fails. With a rate it counts
+    every use in `used`, since the start of `window`. Without a rate it records a use at most once in ten minutes.
     """
     moment = int(time.time())
     item = Credential(_address(secret), "credential")
@@ -146,24 +146,24 @@ def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
 
 
 def _count(item: Credential, fresh: Condition, rate: Rate, moment: int) -> tuple[bool, Credential | None]:
-    """Count one use: whether it was allowed, and the credential.
+    """Count one use; return whether it is allowed, and the credential.
 
-    A window begins with one update and goes on with another. Which is due a process knows by what it counted last;
-    only the first time in a window, where another was first, it takes both.
+    The first use in a window needs one update, and every further use another one. A process chooses by the window that
+    it counted last. It needs both updates only for its first use in a window that another process has started.
     """
     start = moment - moment % rate.seconds
-    noted = Credential.last_used_at.set(moment)
-    begin = (
-        [Credential.window.set(start), Credential.used.set(1), noted],
+    used_now = Credential.last_used_at.set(moment)
+    first = (
+        [Credential.window.set(start), Credential.used.set(1), used_now],
         fresh & (Credential.window.does_not_exist() | (Credential.window < start)),
     )
-    go_on = [Credential.used.add(1), noted], fresh & (Credential.window >= start) & (Credential.used < rate.limit)
+    further = [Credential.used.add(1), used_now], fresh & (Credential.window >= start) & (Credential.used < rate.limit)
     known = _counted.get(item.pk) == start
-    allowed, credential = item.update_or_read(*(go_on if known else begin))
+    allowed, credential = item.update_or_read(*(further if known else first))
     if not allowed and credential is not None:
-        running = credential.window is not None and credential.window >= start
-        if running != known and not (running and credential.used >= rate.limit):
-            allowed, credential = item.update_or_read(*(go_on if running else begin))
+        started = credential.window is not None and credential.window >= start
+        if started != known and not (started and credential.used >= rate.limit):
+            allowed, credential = item.update_or_read(*(further if started else first))
     if allowed:
         if len(_counted) >= _MOST_COUNTED:
             _counted.clear()
@@ -172,7 +172,7 @@ def _count(item: Credential, fresh: Condition, rate: Rate, moment: int) -> tuple
 
 
 def identify(secret: str, service: str, rate: Rate | None = None) -> Caller:
-    """Who shows this secret, in two calls. Raises Unauthenticated, Revoked, TooMany or accounts.Suspended."""
+    """The caller with this secret, in two calls. Raises Unauthenticated, Revoked, TooMany or accounts.Suspended."""
     credential = check(secret, service, rate)
     try:
         account = accounts.get(int(credential.account_id))
@@ -185,7 +185,7 @@ def identify(secret: str, service: str, rate: Rate | None = None) -> Caller:
 
 
 def is_live(account: Account, credential: Credential) -> bool:
-    """Whether one of the account's credentials is still good."""
+    """Whether one of the account's credentials is valid: not revoked, not expired, and of the account's era."""
     if credential.revoked_at or (credential.ends_at and credential.ends_at <= now()):
         return False
     return credential.service != SESSION or bool(credential.era == account.era)
@@ -212,7 +212,7 @@ def own(account: Account, number: int, *services: str) -> Credential:
 
 
 def revoke(credential: Credential, by: Caller | None = None) -> None:
-    """End a credential for good; raises NotFound when it has vanished."""
+    """Revoke a credential; raises NotFound if it does not exist any more."""
     writes = Transaction()
     writes.update(
         credential,

@@ -18,7 +18,7 @@ BlobsOf = Callable[[Any], Iterable[str | None]]
 
 @dataclass(frozen=True)
 class Inconsistency:
-    """Something stored that cannot be right: its kind, its subject, what is wrong, and a function that repairs it."""
+    """A fault in the stored data: its kind, its subject, a message, and a function that repairs it, if there is one."""
 
     kind: str
     subject: str
@@ -34,9 +34,9 @@ def _no_blobs(item: Any) -> Iterable[str | None]:
 class Table:
     """A table, by the model of all its items.
 
-    `blobs_of(item)` returns the keys of the blobs that an item needs; None is no key. Every blob below `areas` belongs
-    to this table: fsck removes a blob there that no item names and that is older than a day. `sealed` names the
-    attributes that are sealed for the item's `pk` (see sealing.seal).
+    `blobs_of(item)` returns the keys of the blobs to which an item refers; it skips None. Every blob below `areas`
+    belongs to this table: fsck deletes a blob there if no item refers to it and it is older than a day. `sealed` names
+    the attributes that are sealed for the item's `pk` (see sealing.seal).
     """
 
     model: type[Item]
@@ -83,7 +83,7 @@ class Scopes:
 
     @property
     def words(self) -> str:
-        """All of it for people."""
+        """The scopes as a phrase for messages."""
         return f"read or {self.kind}:{self.form}"
 
     def allow(self, scope: str) -> bool:
@@ -93,7 +93,7 @@ class Scopes:
 
 @dataclass(frozen=True)
 class Switch:
-    """A boolean attribute of accounts, off at first; and the names of both changes in the audit log."""
+    """A boolean attribute of accounts, off by default, and the audit log's actions for turning it on and off."""
 
     attribute: str
     turned_on: str
@@ -104,9 +104,9 @@ class Switch:
 class Declaration:
     """One slice. Everything but the name is optional.
 
-    `title` is its name for people. `transient_areas` are areas of blobs that no item names and that are removed after
-    a day. A service with `scopes` has keys of its own. `ranks` is the ladder of all ranks, lowest first; one slice at
-    most has one. `settings` names the fields of Settings that belong to the slice.
+    `title` is its name in pages and messages. `transient_areas` are areas of blobs to which no item refers and which
+    are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
+    one slice declares them. `settings` names the fields of Settings that belong to the slice.
     """
 
     name: str
@@ -124,13 +124,13 @@ class Declaration:
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:
-        """Its jobs, the repeating ones among them."""
+        """All jobs of the slice, including the repeating ones."""
         yield from self.jobs
         yield from self.repeating_jobs
 
     @property
     def areas(self) -> Iterator[str]:
-        """The areas of all its blobs."""
+        """All areas of the slice's blobs."""
         for table in self.tables:
             yield from table.areas
         yield from self.transient_areas

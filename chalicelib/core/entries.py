@@ -1,7 +1,7 @@
 """Entries of catalogues as bytes: msgpack of typed structs, see docs/decisions/0025-typed-entries.md.
 
-Structs are encoded by position. So a field is only ever appended, with a default, and the catalogue's shape number is
-raised with it: older code ignores what it does not know, newer code fills in what older code did not write.
+Structs are encoded by position. A new field is therefore appended, with a default, and increments the catalogue's shape
+number. Older code ignores unknown fields; newer code uses the defaults of fields that older code did not write.
 """
 
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ _SNAPSHOT = msgspec.msgpack.Decoder(tuple[int, dict[str, msgspec.Raw]])
 class Struct(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Base of the types that entries are made of. `replace(entry, name=...)` returns a changed copy.
 
-    The garbage collector passes over them (`gc=False`), which halves the time to decode a snapshot: a frozen tree of
-    values holds no cycle.
+    The garbage collector skips them (`gc=False`), because a frozen tree of values has no cycle. That halves the time to
+    decode a snapshot.
     """
 
 
 class Outdated(Exception):
-    """The stored bytes are of an older shape and say too little: the entries must be rebuilt from the entities."""
+    """The stored bytes have an older shape that lacks data: the entries must be rebuilt from the entities."""
 
 
 class Codec(Generic[E]):
@@ -54,7 +54,7 @@ class Codec(Generic[E]):
         return self._encode(entry)
 
     def decode(self, body: bytes | msgspec.Raw, shape: int) -> E | None:
-        """One entry; None for a kind of entry that only newer code knows."""
+        """One entry; None for a kind of entry that this code does not know."""
         try:
             return self._decoder.decode(body)
         except msgspec.ValidationError:
@@ -67,7 +67,7 @@ class Codec(Generic[E]):
         return self._encode((self.shape, entries))
 
     def decode_all(self, body: bytes) -> dict[str, E]:
-        """All entries by key. Raises Outdated for those of an older shape, also for JSON, which had no number."""
+        """All entries by key. Raises Outdated for an older shape and for JSON, which had no shape number."""
         try:
             shape, entries = _SNAPSHOT.decode(body)
         except msgspec.DecodeError:

@@ -1,6 +1,6 @@
-"""Looks for what cannot be right in an installation, also while it is in use: `moonbase fsck`.
+"""Find inconsistent data in an installation, also while it is in use: `moonbase fsck`.
 
-Whatever looks wrong is looked at once more by itself before it counts, because a scan sees things at different moments.
+A scan reads items at different moments, so each suspect is read again by itself before it is reported.
 """
 
 import hashlib
@@ -24,24 +24,24 @@ _OVERDUE = 3 * DAY  # DynamoDB itself may take two days to remove what has expir
 _DIGEST = re.compile(r".*/([0-9a-f]{64})")
 _CHUNK = 1024 * 1024
 
-Progress = Callable[[int], object]  # is told how many bytes more were read
+Progress = Callable[[int], object]  # called with the number of bytes read since the last call
 
 
 @dataclass
 class FsckWalk:
-    """What a walk over everything found on its way."""
+    """The counts and items that a scan of all tables and blobs collects."""
 
     items: int = 0
     blobs: int = 0
     bytes: int = 0
-    needed: set[str] = field(default_factory=set)  # keys of blobs
+    referenced: set[str] = field(default_factory=set)  # keys of blobs
     accounts: dict[int, Account] = field(default_factory=dict)
     credentials: list[Credential] = field(default_factory=list)
-    claims: dict[str, str] = field(default_factory=dict)  # what is claimed -> who holds it
+    claims: dict[str, str] = field(default_factory=dict)  # claimed name -> its holder
 
 
 def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Iterator[Inconsistency]:
-    """Yield every inconsistency; `walk` is filled on the way. Without `contents` no blob is read."""
+    """Yield every inconsistency, and fill `walk` during the scan. Without `contents` no blob is read."""
     before = {stored.key: stored for stored in blobs.listed()}
     for model in registry.current().models:
         for item in model.scan(consistent_read=True):
@@ -51,16 +51,14 @@ def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Itera
     for stored in before.values():
         walk.blobs += 1
         walk.bytes += stored.size
-        if stored.key not in walk.needed:
-            yield from _check_forgotten(stored)
+        if stored.key not in walk.referenced:
+            yield from _check_orphaned(stored)
         if contents:
             yield from _check_content(stored.key)
             progress(stored.size)
     if drafts := blobs.drop_drafts(time.time() - DAY, dry=True):
         fix = partial(blobs.drop_drafts, time.time() - DAY)
-        yield Inconsistency(
-            "half-written", "blobs", f"{drafts} files were begun more than a day ago and never finished", fix
-        )
+        yield Inconsistency("half-written", "blobs", f"{drafts} files are unfinished and more than a day old", fix)
     for catalogue in registry.current().catalogues.values():
         yield from _check_catalogue(catalogue)
     yield from registry.current().faults()
@@ -69,11 +67,11 @@ def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Itera
 def _check_item(model: type[Item], item: Item, present: Collection[str], walk: FsckWalk) -> Iterator[Inconsistency]:
     subject = f"{model.Meta.table_name} {item.pk} {item.sk}"
     for key in filter(None, registry.current().tables[model].blobs_of(item)):
-        walk.needed.add(key)
-        if key not in present and not _is_there(key) and _stands(item):
-            yield Inconsistency("missing-blob", subject, f"names {key}, which is not there")
+        walk.referenced.add(key)
+        if key not in present and not _blob_exists(key) and _is_stored(item):
+            yield Inconsistency("missing-blob", subject, f"refers to {key}, which does not exist")
     if item.expires_at and item.expires_at.timestamp() < time.time() - _OVERDUE:
-        yield Inconsistency("expired", subject, "should have vanished days ago", item.delete)
+        yield Inconsistency("expired", subject, "expired days ago and was not deleted", item.delete)
     if isinstance(item, Account):
         walk.accounts[int(item.id)] = item
     elif isinstance(item, Credential):
@@ -83,37 +81,40 @@ def _check_item(model: type[Item], item: Item, present: Collection[str], walk: F
 
 
 def _check_claims(walk: FsckWalk) -> Iterator[Inconsistency]:
-    """Usernames and addresses lead to accounts, numbers of credentials to credentials, and all of these have one."""
-    held: dict[str, str] = {}
+    """Compare claims with their holders.
+
+    Every username and e-mail address has a claim of its account, and every credential number one of its credential.
+    """
+    expected: dict[str, str] = {}
     for number, account in walk.accounts.items():
-        held[f"username#{account.username.lower()}"] = str(number)
-        held[f"email#{account.email.lower()}"] = str(number)
-    held.update({f"credential#{int(credential.id)}": credential.pk for credential in walk.credentials})
-    for name, holder in held.items():
+        expected[f"username#{account.username.lower()}"] = str(number)
+        expected[f"email#{account.email.lower()}"] = str(number)
+    expected.update({f"credential#{int(credential.id)}": credential.pk for credential in walk.credentials})
+    for name, holder in expected.items():
         if walk.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
             yield Inconsistency(
-                "unclaimed-name", name, f"{holder} has it without a claim", partial(_claim, name, holder)
+                "unclaimed-name", name, f"{holder} uses it without a claim", partial(_claim, name, holder)
             )
     for name, holder in walk.claims.items():
-        ours = name.startswith(("username#", "email#", "credential#"))
-        if ours and held.get(name) != holder and _claimed(name) == holder and not _exists(name, holder):
+        checked = name.startswith(("username#", "email#", "credential#"))
+        if checked and expected.get(name) != holder and _claimed(name) == holder and not _exists(name, holder):
             fix = Claim(name, "claim").delete
             yield Inconsistency(
-                "idle-claim", name, f"is held by {holder}, who is not there or goes by another name", fix
+                "idle-claim", name, f"is claimed by {holder}, which does not exist or has another name", fix
             )
 
 
-def _check_forgotten(stored: StoredBlob) -> Iterator[Inconsistency]:
+def _check_orphaned(stored: StoredBlob) -> Iterator[Inconsistency]:
     limit = time.time() - DAY
     if stored.key.startswith(registry.current().area_prefixes) and stored.written_at < limit:
         fix = partial(blobs.delete_older, stored.key, limit)
-        yield Inconsistency("forgotten-blob", stored.key, f"{stored.size} bytes that nothing names", fix)
+        yield Inconsistency("forgotten-blob", stored.key, f"{stored.size} bytes that no item refers to", fix)
 
 
 def _check_content(key: str) -> Iterator[Inconsistency]:
-    """Every key ends with the hash of what it stands for."""
-    named = _DIGEST.fullmatch(key)
-    if not named:
+    """Compare a blob with the SHA-256 at the end of its key; keys without a hash are skipped."""
+    digest = _DIGEST.fullmatch(key)
+    if not digest:
         return
     hashed = hashlib.sha256()
     try:
@@ -122,27 +123,27 @@ def _check_content(key: str) -> Iterator[Inconsistency]:
                 hashed.update(piece)
     except NotFound:  # deleted since it was listed
         return
-    if hashed.hexdigest() != named[1]:
-        yield Inconsistency("damaged-blob", key, "has other bytes than were written")
+    if hashed.hexdigest() != digest[1]:
+        yield Inconsistency("damaged-blob", key, "its content does not match its hash")
 
 
 def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Inconsistency]:
-    """The list as it is served, against one made from the entities while nobody published."""
+    """Compare the served entries with ones built from the entities while no other process published."""
     for _ in range(5):
         before = catalogue.snapshot()
-        made = {key: catalogue.without_counters(value) for key, value in catalogue.entities()}
+        built = {key: catalogue.without_counters(value) for key, value in catalogue.entities()}
         if catalogue.snapshot().sequence == before.sequence:
             break
     else:
-        return  # it is too busy for its list to be wrong for long
+        return  # it changed during every comparison
     served = {key: catalogue.without_counters(entry.value) for key, entry in before.entries.items()}
-    wrong = sorted(key for key in made.keys() | served.keys() if made.get(key) != served.get(key))
+    wrong = sorted(key for key in built.keys() | served.keys() if built.get(key) != served.get(key))
     if wrong:
         shown = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
         yield Inconsistency("catalogue", catalogue.name, f"{len(wrong)} entries differ: {shown}", catalogue.rebuild)
 
 
-def _is_there(key: str) -> bool:
+def _blob_exists(key: str) -> bool:
     try:
         blobs.open(key).close()
     except NotFound:
@@ -150,7 +151,7 @@ def _is_there(key: str) -> bool:
     return True
 
 
-def _stands(item: Item) -> bool:
+def _is_stored(item: Item) -> bool:
     return type(item).find(item.pk, item.sk) is not None
 
 
@@ -160,13 +161,13 @@ def _claimed(name: str) -> str | None:
 
 
 def _exists(name: str, holder: str) -> bool:
-    """Whether the holder of a claim is there and goes by that name."""
-    what, _, text = name.partition("#")
-    if what == "credential":
+    """Whether the holder of a claim exists and has this name."""
+    kind, _, text = name.partition("#")
+    if kind == "credential":
         credential = Credential.find(holder, "credential")
         return credential is not None and f"{int(credential.id)}" == text
     account = Account.find(f"account#{holder}", "account")
-    return account is not None and text == (account.username if what == "username" else account.email).lower()
+    return account is not None and text == (account.username if kind == "username" else account.email).lower()
 
 
 def _claim(name: str, holder: str) -> None:

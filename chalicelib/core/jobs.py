@@ -1,11 +1,10 @@
-"""Work that follows a write: promised in the same transaction, done at least once, soon after.
+"""Jobs: a transaction enqueues them, and a runner runs each at least once, soon after the commit.
 
-The job itself lies in the table. Whoever runs jobs is only woken: the thread in this process by an event, the function
-on AWS by a message in the queue; and both look by themselves from time to time, so that a lost call delays and loses
-nothing.
+The job is an item in the core table. A commit only wakes the runners: an event wakes the thread in this process, and a
+message in the queue wakes the function on AWS. Both also poll the table, so a lost message delays a job but loses none.
 
-A handler must be idempotent. A job that fails is tried again with growing pauses, and is kept as dead after
-`ATTEMPTS` failures.
+A handler must be idempotent. A failed job is retried with exponential backoff, and is dead-lettered after `ATTEMPTS`
+failures.
 """
 
 import logging
@@ -27,14 +26,14 @@ from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
 
 ATTEMPTS = 8
-_LEASE = 600  # seconds: longer than any job may take, so that nobody else starts it meanwhile
+_LEASE = 600  # seconds: longer than any job may run, so that no other runner starts it meanwhile
 _log = logging.getLogger(__name__)
 _enqueued = threading.Event()
-_next: dict[str, float] = {}  # when this process asks again whether a repeating job is due
+_next: dict[str, float] = {}  # name of a repeating job -> when this process checks again whether it is due
 
 
-class Later(Exception):
-    """Raised by a handler that did what can be done now: it is called again `after` so many seconds, with `payload`."""
+class Reschedule(Exception):
+    """Raised by a handler to run its job again in `after` seconds, with `payload`. It is not counted as a failure."""
 
     def __init__(self, after: float, payload: Any) -> None:
         super().__init__(f"again in {after} seconds")
@@ -43,7 +42,7 @@ class Later(Exception):
 
 
 def enqueue_repeats() -> None:
-    """Promise the repeating jobs whose time has come: each once, however many processes ask."""
+    """Enqueue the repeating jobs that are due, each once per period across all processes."""
     for job in registry.current().repeating_jobs.values():
         name, every, moment = job.name, job.every, time.time()
         if moment < _next.get(name, 0):
@@ -58,28 +57,28 @@ def enqueue_repeats() -> None:
         enqueue(writes, name, None)
         try:
             writes.commit()
-        except Contended:  # somebody else has promised it, or tries: look again
+        except Contended:  # another process has enqueued it or is about to: check again
             _next[name] = min(_next[name], moment + 60)
 
 
 def run_now(name: str) -> None:
-    """Do a repeating job at once, whenever it is due. Raises NotFound."""
+    """Run a repeating job immediately, whether or not it is due. Raises NotFound."""
     found = registry.current().repeating_jobs
     if name not in found:
         raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(found))}.")
     found[name].run()
 
 
-def forget() -> None:
-    """Drop what this process knows of the clock's next strokes, as if it had just started."""
+def reset_schedule() -> None:
+    """Let this process check all repeating jobs again, as if it had just started."""
     _next.clear()
 
 
 def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
-    """Put a job into a transaction.
+    """Enqueue a job in a transaction.
 
-    `once` names what it is about: a job of that name and about that which still waits is replaced. One that is being
-    done at the moment is done again.
+    `once` is a deduplication key: a pending job with the same name and key is replaced. A job that is running already
+    runs again.
     """
     moment = time.time()
     sk = f"{name}#{once}" if once is not None else f"{moment:017.6f}#{secrets.token_hex(4)}"
@@ -93,111 +92,114 @@ def is_pending(name: str, once: str) -> bool:
 
 
 def wait(seconds: float) -> None:
-    """Until this process promises a job, or so many seconds."""
+    """Wait until this process enqueues a job, but at most `seconds`."""
     _enqueued.wait(seconds)
     _enqueued.clear()
 
 
 def run_due() -> int:
-    """Do what is due now; returns how many jobs succeeded."""
-    done = 0
-    for waiting in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        job = _lease(waiting)
+    """Run the jobs that are due now; return how many succeeded."""
+    succeeded = 0
+    for found in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
+        job = _lease(found)
         if job is None:
             continue
         if job.attempts <= ATTEMPTS:
-            done += _do(job)
+            succeeded += _run(job)
         else:
-            _dead_letter(job, "nobody came back from it")
-    return done
+            _dead_letter(job, "the process died in every attempt")
+    return succeeded
 
 
-def waiting() -> list[Job]:
-    """The jobs that are yet to be done, oldest first; one that is being done is due again when its lease ends."""
+def pending() -> list[Job]:
+    """The jobs in the queue, oldest first. They include running jobs, which are due again when their lease expires."""
     return list(Job.query("jobs", consistent_read=True))
 
 
 def report() -> None:
-    """Log how things stand: for how many seconds a job has been due, and how many were given up.
+    """Log for how many seconds the oldest due job has been due, and the number of dead jobs.
 
-    On AWS the fields become metrics, and alarms look at them.
+    On AWS the fields become metrics with alarms.
     """
     moment = time.time()
     due = Job.query("jobs", filter_condition=Job.due_at <= moment, consistent_read=True)
     oldest = moment - min((float(job.due_at) for job in due), default=moment)
     fields = {"oldest_job": round(oldest, 1), "dead_jobs": Job.count("jobs-dead")}
-    _log.info("a job has been due for %(oldest_job)s s, %(dead_jobs)s were given up", fields, extra=fields)
+    _log.info("the oldest job has been due for %(oldest_job)s s, %(dead_jobs)s jobs are dead", fields, extra=fields)
 
 
 def dead() -> list[Job]:
-    """The jobs that were given up, oldest first."""
+    """The dead-lettered jobs, oldest first."""
     return list(Job.query("jobs-dead", consistent_read=True))
 
 
 def retry(number: str) -> Job:
-    """Take a job from the dead: it is due at once, with all its attempts. Raises NotFound or Conflict."""
+    """Enqueue a dead job again, with all its attempts; return it. Raises NotFound or Conflict."""
     unknown = NotFound(f"There is no dead job {number}.")
     job = Job.find("jobs-dead", number)
     if job is None:
         raise unknown
-    alive = Job("jobs", job.sk, name=job.name, payload=job.payload, due_at=time.time())
+    retried = Job("jobs", job.sk, name=job.name, payload=job.payload, due_at=time.time())
     writes = Transaction()
     writes.delete(job, Job.pk.exists(), unknown)
-    writes.create(alive, Conflict(f"The job {number} was promised anew already."))
+    writes.create(retried, Conflict(f"The job {number} has been enqueued again already."))
     writes.then(_wake)
     writes.commit()
-    return alive
+    return retried
 
 
 def _wake() -> None:
-    """Let somebody look for jobs now. Should that fail, the clock will."""
+    """Wake the runners. If that fails, they find the job when they poll."""
     _enqueued.set()
     if queue := settings.current().queue:
         try:
             aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
         except (BotoCoreError, ClientError):
-            _log.exception("the queue cannot be told of a job")
+            _log.exception("cannot send a message to the job queue")
 
 
 def _lease(job: Job) -> Job | None:
-    """Keep the job from others for a while, also when this process dies over it; None when somebody was faster."""
+    """Lease a job and count the attempt; return None if another runner was faster.
+
+    The attempt is counted first, so that a job that kills its process is dead-lettered too.
+    """
     taken, found = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
-        _as_it_was(job) & Job.pk.exists(),
+        _unchanged(job) & Job.pk.exists(),
     )
     return found if taken else None
 
 
-def _do(job: Job) -> bool:
+def _run(job: Job) -> bool:
     try:
         registry.current().jobs[job.name].call(job.payload)
-    except Later as later:
-        _put_off(job, later.after, Job.payload.set(later.payload), Job.attempts.set(0))
+    except Reschedule as wanted:
+        _postpone(job, wanted.after, Job.payload.set(wanted.payload), Job.attempts.set(0))
         return True
-    except Exception as error:  # whatever a handler raises, the queue goes on and the job stays
+    except Exception as error:  # any error of a handler: the job stays, and the next ones run
         _log.exception("job %s failed", job.name)
         if job.attempts >= ATTEMPTS:
             _dead_letter(job, f"{type(error).__name__}: {error}")
         else:
-            _put_off(job, 5 * 2 ** (job.attempts - 1))
+            _postpone(job, 5 * 2 ** (job.attempts - 1))
         return False
     with suppress(DeleteError):
-        job.delete(_as_it_was(job))
+        job.delete(_unchanged(job))
     return True
 
 
-def _as_it_was(job: Job) -> Condition:
-    """That nobody has taken the job since we read it, or promised it anew since we took it."""
+def _unchanged(job: Job) -> Condition:
+    """The condition that no other runner has leased the job since it was read, and that it was not enqueued again."""
     return Job.due_at == job.due_at
 
 
-def _put_off(job: Job, seconds: float, *changes: Action) -> None:
-    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _as_it_was(job))
+def _postpone(job: Job, seconds: float, *changes: Action) -> None:
+    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _unchanged(job))
 
 
 def _dead_letter(job: Job, error: str) -> None:
     writes = Transaction()
-    writes.delete(job, _as_it_was(job))
+    writes.delete(job, _unchanged(job))
     writes.put(
         Job(
             "jobs-dead",
@@ -209,5 +211,5 @@ def _dead_letter(job: Job, error: str) -> None:
             error=error[:1000],
         )
     )
-    with suppress(Contended):  # promised anew
+    with suppress(Contended):  # it was enqueued again
         writes.commit()

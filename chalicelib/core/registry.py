@@ -58,7 +58,7 @@ class Registry:
         return tuple(f"{area}/" for each in self.declarations for area in each.areas)
 
     def faults(self) -> Iterator[Inconsistency]:
-        """Run the checks of all slices; yields the faults that they find."""
+        """Run the checks of all slices, and yield their faults."""
         for each in self.declarations:
             for check in each.checks:
                 yield from check()
@@ -75,7 +75,7 @@ def current() -> Registry:
 
 
 def install(declarations: Iterable[Declaration]) -> Registry:
-    """Put a list of slices in force for this process. Raises DeclarationError."""
+    """Install a list of slices for this process. Raises DeclarationError."""
     global _current
     _current = Registry(declarations)
     for attribute in _current.switches:
@@ -85,7 +85,7 @@ def install(declarations: Iterable[Declaration]) -> Registry:
 
 @contextmanager
 def including(*more: Declaration) -> Iterator[Registry]:
-    """Put more slices in force for a while. Raises DeclarationError."""
+    """Install more slices for the block. Raises DeclarationError."""
     global _current
     before = current()
     try:
@@ -104,7 +104,7 @@ def _check_names(declarations: Iterable[Declaration]) -> None:
 
 
 def _check_areas(declarations: Iterable[Declaration]) -> None:
-    """No area lies in another one: fsck would take the blobs of one for forgotten blobs of the other."""
+    """Check that no area lies in another one: fsck would report the blobs of one as orphaned blobs of the other."""
     owners = {f"{area}/": each.name for each in declarations for area in each.areas}
     for area, owner in owners.items():
         for outer in owners:

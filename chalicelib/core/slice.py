@@ -17,7 +17,7 @@ core = Declaration(
     jobs=(JobHandler(catalogue.FOLD, catalogue.fold),),
     repeating_jobs=(
         RepeatingJob("fold-catalogues", catalogue.fold_all, every=86400),
-        RepeatingJob("drop-upload-slots", uploads.drop_ended, every=uploads.LIFETIME),
+        RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
     ),
     transient_areas=(uploads.AREA,),
     settings=(

@@ -38,8 +38,8 @@ GroupsOf = Callable[[Entry[E]], Iterable[Hashable]]
 class Snapshot(Generic[E]):
     """All entries of a catalogue at one sequence number.
 
-    `modified_at` is when that number was reached, in epoch seconds. It grows with every change, by a second at least,
-    so that no two states have the same Last-Modified.
+    `modified_at` is the time of that change in epoch seconds. Every change increases it by at least a second, so that
+    no two snapshots have the same Last-Modified.
     """
 
     __slots__ = ("_grouped", "_kept", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
@@ -57,7 +57,7 @@ class Snapshot(Generic[E]):
     def keep(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
         """The result of `build(snapshot)`, cached until the next change.
 
-        `name` must not be taken from a request as it is: nothing is forgotten before the next change. See `remember`.
+        `name` must not come from a request, because nothing is evicted before the next change; see `remember`.
         """
         if name not in self._kept:
             self._kept[name] = build(self)
@@ -66,9 +66,9 @@ class Snapshot(Generic[E]):
     def remember(
         self, name: Hashable, build: Callable[["Snapshot[E]"], T], weigh: Callable[[T], int] = lambda _: 0
     ) -> T:
-        """As `keep`, for names that come from requests: only the `REMEMBERED` last used results stay cached.
+        """Like `keep`, for names from requests: the cache holds the `REMEMBERED` last used results.
 
-        `weigh` tells the bytes of what was built; together they stay below `REMEMBERED_WEIGHT`.
+        `weigh` returns the size of a result in bytes; the cached results together stay below `REMEMBERED_WEIGHT`.
         """
         with self._remembering:
             if name in self._remembered:
@@ -85,7 +85,7 @@ class Snapshot(Generic[E]):
     def group(self, groups_of: GroupsOf[E], name: Hashable) -> Mapping[str, Entry[E]]:
         """The entries, by key, that `groups_of` puts into the group `name`.
 
-        The groups are made once, and then carried from snapshot to snapshot: a change costs work for the changed entry.
+        The groups are built once; a new snapshot reuses them and updates only the groups of changed entries.
         """
         if groups_of not in self._grouped:
             groups: Groups[E] = {}
@@ -97,7 +97,7 @@ class Snapshot(Generic[E]):
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
         """The snapshot after changes of single entries (None: deleted); the other entries are the same objects.
 
-        A changed entry keeps its place, a new one is the last.
+        A changed entry keeps its position; a new one is appended.
         """
         entries = dict(self.entries)
         replaced: dict[str, Entry[E] | None] = {}

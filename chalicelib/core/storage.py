@@ -96,7 +96,7 @@ class Item(Model):
 
     @classmethod
     def extend(cls, name: str, attribute: Attribute[Any]) -> None:
-        """Give this model an attribute of a slice's. Safe to repeat."""
+        """Add an attribute of a slice to this model. Safe to repeat."""
         attribute.__set_name__(cls, name)
         setattr(cls, name, attribute)
         cls.get_attributes()[name] = attribute
@@ -125,8 +125,8 @@ class Item(Model):
     ) -> tuple[bool, _Self | None]:
         """Update the item if `condition` holds (None: always), and return the item in either case, in one call.
 
-        Returns (whether it was updated, the item as it now stands or None). PynamoDB's own `update` drops the item
-        that DynamoDB sends with a failed condition.
+        Returns (whether it was updated, the stored item or None). PynamoDB's own `update` drops the item that DynamoDB
+        returns with a failed condition.
         """
         request = self.get_update_kwargs_from_instance(
             actions=[*actions], condition=condition, return_values_on_condition_failure=ALL_OLD
@@ -158,8 +158,8 @@ class Contended(Busy):
 class Transaction:
     """Writes that are committed together or not at all.
 
-    Each write may carry a condition and, as `otherwise`, the error to raise when it does not hold. A failed condition
-    without one means that somebody else was faster: `Contended`.
+    Each write can have a condition and, as `otherwise`, the error to raise if the condition does not hold. The default
+    is `Contended`: another process changed the item first.
     """
 
     def __init__(self) -> None:

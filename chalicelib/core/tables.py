@@ -1,4 +1,4 @@
-"""The core's items, all in one table. `pk`/`sk` of each stand in its docstring."""
+"""The core's items, all in one table. The docstring of each has its `pk` / `sk`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from chalicelib.core.storage import Item, table_name
 
 
 def now() -> datetime:
-    """This moment, in UTC, to the second: what the APIs show."""
+    """The current time in UTC, in whole seconds as the APIs show it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -57,21 +57,21 @@ class Account(CoreItem, discriminator="account"):
     rank = UnicodeAttribute(default="MEMBER")
     suspended = BooleanAttribute(default=False)
     created_at = UTCDateTimeAttribute()
-    two_factor = UnicodeAttribute(null=True)  # which enrolment is in force; None when two-factor is off
+    two_factor = UnicodeAttribute(null=True)  # the active enrolment; None when two-factor authentication is off
     second_factor_for_uploads = BooleanAttribute(default=False)
-    era = UnicodeAttribute(null=True)  # sessions of another one have ended
+    era = UnicodeAttribute(null=True)  # sessions of any other era have ended
 
 
 class Claim(CoreItem, discriminator="claim"):
-    """A unique name and who holds it. `<what>#<name>` / `claim`."""
+    """A unique name and its holder. `<kind>#<name>` / `claim`."""
 
     holder = UnicodeAttribute()
 
 
 class Credential(CoreItem, discriminator="credential"):
-    """A key, token or session; only its hash is known. `credential#<sha-256>` / `credential`.
+    """A key, token or session; only the hash of its secret is stored. `credential#<sha-256>` / `credential`.
 
-    Listed under `credentials#<account id>`; the claim `credential#<id>` leads from its id to its hash.
+    Listed under `credentials#<account id>`; the claim `credential#<id>` maps its id to its hash.
     """
 
     account_id = NumberAttribute()
@@ -81,61 +81,61 @@ class Credential(CoreItem, discriminator="credential"):
     created_at = UTCDateTimeAttribute()
     ends_at = UTCDateTimeAttribute(null=True)
     revoked_at = UTCDateTimeAttribute(null=True)
-    last_used_at = NumberAttribute(null=True)  # epoch seconds; at most once in ten minutes, where uses are not counted
-    window = NumberAttribute(null=True)  # where uses are counted: epoch seconds, since when
-    used = NumberAttribute(null=True)  # how often since then
-    bound_to = UnicodeAttribute(null=True)  # what a second-factor token was issued for
-    window_until = NumberAttribute(null=True)  # epoch seconds: so long no second factor is asked of this key
-    window_for = UnicodeAttribute(null=True)  # the enrolment whose code opened that window
-    era = UnicodeAttribute(null=True)  # of a session: the account's, when it began
-    address = UnicodeAttribute(null=True)  # of a session: where from it began
-    user_agent = UnicodeAttribute(null=True)  # of a session: what began it
+    last_used_at = NumberAttribute(null=True)  # epoch seconds; without a rate limit at most once in ten minutes
+    window = NumberAttribute(null=True)  # with a rate limit: the start of the window, in epoch seconds
+    used = NumberAttribute(null=True)  # with a rate limit: the number of uses in that window
+    bound_to = UnicodeAttribute(null=True)  # for a second-factor token: its credential and enrolment
+    window_until = NumberAttribute(null=True)  # until then the key needs no second factor; epoch seconds
+    window_for = UnicodeAttribute(null=True)  # the enrolment for which `window_until` is valid
+    era = UnicodeAttribute(null=True)  # for a session: the account's era at its start
+    address = UnicodeAttribute(null=True)  # for a session: the client's address at its start
+    user_agent = UnicodeAttribute(null=True)  # for a session: the client's User-Agent at its start
 
 
 class Invitation(CoreItem, discriminator="invitation"):
-    """Lets one person open an account; only its secret's hash is known. `invitation#<sha-256>` / `invitation`.
+    """Permission to create one account; only its secret's hash is stored. `invitation#<sha-256>` / `invitation`.
 
-    Listed under `invitations`; the claim `invitation#<id>` leads from its id to its hash.
+    Listed under `invitations`; the claim `invitation#<id>` maps its id to its hash.
     """
 
     rank = UnicodeAttribute()
-    email = UnicodeAttribute(null=True)  # the only address that it is for
+    email = UnicodeAttribute(null=True)  # the only e-mail address for which it is valid
     comment = UnicodeAttribute(default="")
     created_at = UTCDateTimeAttribute()
     ends_at = UTCDateTimeAttribute()
     revoked_at = UTCDateTimeAttribute(null=True)
     used_at = UTCDateTimeAttribute(null=True)
-    username = UnicodeAttribute(null=True)  # who came of it
+    username = UnicodeAttribute(null=True)  # of the account that used it
 
 
 class TwoFactor(CoreItem, discriminator="two-factor"):
-    """What proves an account's second factor. `account#<id>` / `two-factor`."""
+    """An account's active second factor. `account#<id>` / `two-factor`."""
 
     enrolment = UnicodeAttribute()
     sealed_secret = UnicodeAttribute()
     recovery_hashes: ListAttribute[str] = ListAttribute()
-    last_step = NumberAttribute(default=0)  # the newest TOTP time step that was used
-    attempts: ListAttribute[Any] = ListAttribute(default=list)  # epoch seconds, since the last code that was good
+    last_step = NumberAttribute(default=0)  # the newest used TOTP time step
+    attempts: ListAttribute[Any] = ListAttribute(default=list)  # attempts since the last valid code, in epoch seconds
 
 
 class Enrolling(CoreItem, discriminator="enrolling"):
-    """A second factor that is not in force before a code has confirmed it. `account#<id>` / `enrolling`."""
+    """A second factor that is inactive until a code confirms it. `account#<id>` / `enrolling`."""
 
     sealed_secret = UnicodeAttribute()
 
 
 class Familiar(CoreItem, discriminator="familiar"):
-    """A network from which somebody has logged in lately. `familiar#<username in lower case>` / `<network>`."""
+    """A network of a recent login to the account. `familiar#<username in lower case>` / `<network>`."""
 
 
 class Counter(CoreItem, discriminator="counter"):
-    """The last number given out. `counter#<name>` / `counter`."""
+    """The last number of a sequence. `counter#<name>` / `counter`."""
 
     value = NumberAttribute()
 
 
 class UploadSlot(CoreItem, discriminator="upload-slot"):
-    """A place for one uploaded file. `upload-slot#<id>` / `upload-slot`; listed under `upload-slots` by its end."""
+    """A slot for one uploaded file. `upload-slot#<id>` / `upload-slot`; listed under `upload-slots` by its expiry."""
 
     account_id = NumberAttribute()
     purpose = UnicodeAttribute()  # the service that may use the file
@@ -143,13 +143,13 @@ class UploadSlot(CoreItem, discriminator="upload-slot"):
 
 
 class Window(CoreItem, discriminator="window"):
-    """How often something was done in one stretch of time. `window#<subject>` / `<start>`."""
+    """The number of uses in one window of a rate limit. `window#<subject>` / `<start>`."""
 
     used = NumberAttribute()
 
 
 class AuditEntry(CoreItem, discriminator="audit"):
-    """Who did what, with which credential. `audit#<account id>` / `<time>#<random>`."""
+    """An action on an account, its actor and their credential. `audit#<account id>` / `<time>#<random>`."""
 
     at = UTCDateTimeAttribute()
     action = UnicodeAttribute()
@@ -160,32 +160,33 @@ class AuditEntry(CoreItem, discriminator="audit"):
 
 
 class Head(CoreItem, discriminator="catalogue-head"):
-    """Where a catalogue stands. `catalogue#<name>` / `head`."""
+    """A catalogue's newest number and its newest snapshot. `catalogue#<name>` / `head`."""
 
     sequence = NumberAttribute(default=0)
     snapshot = UnicodeAttribute(null=True)  # the blob with all entries at `snapshot_sequence`
     snapshot_sequence = NumberAttribute(default=0)
     snapshot_modified_at = NumberAttribute(default=0)
-    shape = NumberAttribute(null=True)  # of the entries in `snapshot`, or of the first change where there is none
+    shape = NumberAttribute(null=True)  # of the entries in `snapshot`; without a snapshot of the first change
 
 
 class Change(CoreItem, discriminator="catalogue-change"):
-    """One step of a catalogue's log. `catalogue-log#<name>` / `<sequence, 12 digits>`.
+    """One change in a catalogue's log. `catalogue-log#<name>` / `<sequence, 12 digits>`.
 
-    Either one entry (`entry`, or `blob` when it is large; neither: the entry is gone), or a whole new `snapshot`.
+    It changes either one entry (to `entry`, or to `blob` when it is large; without both it deletes the entry), or all
+    entries to those of `snapshot`.
     """
 
     sequence = NumberAttribute()
     modified_at = NumberAttribute()  # epoch seconds, see catalogue.Snapshot
     key = UnicodeAttribute(null=True)
-    shape = NumberAttribute(null=True)  # of the code that wrote it; None before there were shapes
+    shape = NumberAttribute(null=True)  # of the code that wrote it; None for code without shapes
     entry = BinaryAttribute(null=True, legacy_encoding=False)
     blob = UnicodeAttribute(null=True)
     snapshot = UnicodeAttribute(null=True)
 
 
 class Fold(CoreItem, discriminator="catalogue-fold"):
-    """When a snapshot was made. `catalogue-folds#<name>` / `<sequence, 12 digits>-<random>`."""
+    """The creation of a snapshot. `catalogue-folds#<name>` / `<sequence, 12 digits>-<random>`."""
 
     sequence = NumberAttribute()
     snapshot = UnicodeAttribute()
@@ -193,13 +194,13 @@ class Fold(CoreItem, discriminator="catalogue-fold"):
 
 
 class Repeat(CoreItem, discriminator="repeat"):
-    """When a repeating job is due again. `jobs-repeating` / `<name>`."""
+    """The next run of a repeating job. `jobs-repeating` / `<name>`."""
 
     next_at = NumberAttribute()  # epoch seconds
 
 
 class Job(CoreItem, discriminator="job"):
-    """Work that was promised. `jobs` / `<time>#<random>`, or `jobs-dead` when it was given up."""
+    """An enqueued job. `jobs` / `<time>#<random>` or `<name>#<key>`; `jobs-dead` / the same, once dead-lettered."""
 
     name = UnicodeAttribute()
     payload = JSONAttribute(null=True)

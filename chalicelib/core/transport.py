@@ -24,7 +24,7 @@ def current() -> Transport | None:
 
 
 def install(transport: Transport | None) -> None:
-    """Let `transport` execute every operation of this process from now on; None gives them back to botocore."""
+    """Let `transport` execute every operation of this process from now on; with None, botocore executes them."""
     global _installed
     _installed = transport
 

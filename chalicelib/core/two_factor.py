@@ -1,4 +1,4 @@
-"""The second factor: TOTP codes (RFC 6238) and recovery codes, each good for one use."""
+"""The second factor: TOTP codes (RFC 6238) and recovery codes, each valid for one use."""
 
 import secrets
 import time
@@ -23,7 +23,7 @@ _OFF = "Two-factor authentication is not enabled on this account"
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What the owner keeps: the base32 secret, the same as an otpauth URI, and single-use recovery codes."""
+    """The owner's data: the secret in base32, the same secret as an otpauth URI, and single-use recovery codes."""
 
     secret: str
     uri: str
@@ -35,18 +35,21 @@ class NotEnabled(Conflict):
 
 
 def enable(account: Account, *, required_for_uploads: bool = False, by: Caller | None = None) -> Enrolment:
-    """Enrol anew, without asking for a code; what was issued for an earlier enrolment is dead, and sessions end."""
+    """Enrol an account without a confirming code.
+
+    Tokens of an earlier enrolment become invalid, and the account's sessions end, except the caller's own.
+    """
     secret = codes.new_secret()
     writes = Transaction()
-    recovery = _put_in_force(writes, account, secret, 0, required_for_uploads, by)
+    recovery = _activate(writes, account, secret, 0, required_for_uploads, by)
     writes.commit()
     return Enrolment(secret, codes.uri_of(secret, account.username), recovery)
 
 
 def begin(account: Account) -> tuple[str, str]:
-    """A new secret for the owner's authenticator, and the URI that says the same: see `confirm`. Raises Conflict.
+    """A new secret for the owner's authenticator, and its otpauth URI. Raises Conflict if two-factor is on.
 
-    It is good for an hour, in the place of one that was made before; until it is confirmed nothing changes.
+    The secret is valid for an hour and replaces an earlier unconfirmed one. `confirm` activates it.
     """
     if account.two_factor:
         raise _already_on()
@@ -57,30 +60,29 @@ def begin(account: Account) -> tuple[str, str]:
 
 
 def confirm(account: Account, code: str, *, required_for_uploads: bool = False, by: Caller) -> list[str]:
-    """Put the secret of `begin` in force by a code of it; the caller's other sessions end. Returns recovery codes.
+    """Activate the secret of `begin`, given a code of it; return recovery codes. The caller's other sessions end.
 
-    The code is used up. Raises Conflict when nothing was begun, or it is on already; Unauthenticated for a wrong code.
+    The code cannot be used again. Raises Conflict if there is no secret to confirm or two-factor is on already;
+    Unauthenticated for a wrong code.
     """
     if account.two_factor:
         raise _already_on()
     enrolling = Enrolling.find(account.pk, "enrolling")
     if enrolling is None or enrolling.expires_at <= now():
-        raise Conflict("Ask for a new secret first: there is none that waits to be confirmed.")
+        raise Conflict("Request a new secret first: there is none to confirm.")
     secret = sealing.unseal(enrolling.sealed_secret, account.pk)
     step = codes.step_of(secret, code)
     if step is None:
         raise _wrong_code()
     writes = Transaction()
     writes.delete(enrolling, Enrolling.sealed_secret == enrolling.sealed_secret)
-    recovery = _put_in_force(
-        writes, account, secret, step, required_for_uploads, by, Account.two_factor.does_not_exist()
-    )
+    recovery = _activate(writes, account, secret, step, required_for_uploads, by, Account.two_factor.does_not_exist())
     writes.commit()
     return recovery
 
 
 def renew_recovery_codes(account: Account, by: Caller) -> list[str]:
-    """New recovery codes in the place of the old ones; the caller's other sessions end. Raises NotEnabled."""
+    """Replace the recovery codes and return the new ones; the caller's other sessions end. Raises NotEnabled."""
     recovery = codes.new_recovery_codes()
     writes = Transaction()
     writes.update(
@@ -89,13 +91,13 @@ def renew_recovery_codes(account: Account, by: Caller) -> list[str]:
         TwoFactor.enrolment == account.two_factor,
         NotEnabled(_OFF),
     )
-    _note(writes, account, "two-factor.recovery-codes", by)
+    _change_account(writes, account, "two-factor.recovery-codes", by)
     writes.commit()
     return recovery
 
 
 def require_for_uploads(account: Account, required: bool, by: Caller | None = None) -> None:
-    """Whether uploads need the second factor, too. Raises NotEnabled."""
+    """Set whether uploads need the second factor too. Raises NotEnabled."""
     writes = Transaction()
     actions = account.assign(second_factor_for_uploads=required)
     writes.update(account, actions, Account.two_factor.exists(), NotEnabled(_OFF))
@@ -104,18 +106,18 @@ def require_for_uploads(account: Account, required: bool, by: Caller | None = No
 
 
 def disable(account: Account, by: Caller | None = None) -> None:
-    """Turn two-factor off; tokens that were issued under it are dead, and sessions but the caller's own end."""
+    """Turn two-factor off. Its tokens become invalid, and the account's sessions end, except the caller's own."""
     writes = Transaction()
     writes.delete(TwoFactor(account.pk, "two-factor"))
-    _note(writes, account, "two-factor.disable", by, two_factor=None, second_factor_for_uploads=False)
+    _change_account(writes, account, "two-factor.disable", by, two_factor=None, second_factor_for_uploads=False)
     writes.commit()
 
 
 def verify(account: Account, code: str) -> None:
-    """Use up a TOTP or recovery code.
+    """Check a TOTP or recovery code, which cannot be used again.
 
-    Raises NotEnabled, Unauthenticated for a wrong or used code, TooMany after five failures within five minutes per
-    account. An attempt is counted before it is judged, so that guesses in parallel gain nothing.
+    Raises NotEnabled; Unauthenticated for a wrong or used code; TooMany after five failures of the account within five
+    minutes. An attempt is counted before its code is checked, so that parallel guesses are limited too.
     """
     item = TwoFactor.find(account.pk, "two-factor") if account.two_factor else None
     _count_attempt(item)
@@ -126,13 +128,13 @@ def verify(account: Account, code: str) -> None:
 
 
 def recovery_codes_left(account: Account) -> int:
-    """How many recovery codes have not been used."""
+    """The number of unused recovery codes."""
     item = TwoFactor.find(account.pk, "two-factor") if account.two_factor else None
     return len(item.recovery_hashes) if item else 0
 
 
 def issue_token(caller: Caller) -> tuple[str, int]:
-    """A token that stands for the second factor with this one credential: (token, its end in epoch seconds)."""
+    """Issue a token that replaces the second factor for this credential: (token, its expiry in epoch seconds)."""
     credential, token = credentials.create(
         caller.account,
         credentials.SECOND_FACTOR,
@@ -144,10 +146,10 @@ def issue_token(caller: Caller) -> tuple[str, int]:
 
 
 def open_window(caller: Caller, key: Credential | None = None) -> int:
-    """For clients that cannot send a token: let one credential do without for as long as a token would be good.
+    """Let a credential upload without a token for the lifetime of a token, for clients that cannot send one.
 
-    It is the caller's own when no other `key` is named. Returns the end in epoch seconds. The window closes when
-    two-factor is turned off or enrolled anew.
+    The credential is `key`, or else the caller's own. Returns the end of the window in epoch seconds. The window closes
+    when two-factor is turned off or enrolled again.
     """
     until = int(time.time() + TOKEN_LIFETIME.total_seconds())
     _set_window(caller, key, "two-factor.open-window", window_until=until, window_for=caller.account.two_factor)
@@ -155,33 +157,33 @@ def open_window(caller: Caller, key: Credential | None = None) -> int:
 
 
 def close_window(caller: Caller, key: Credential | None = None) -> None:
-    """Ask for the second factor again."""
+    """Close the window of `key`, or else of the caller's own credential: it needs the second factor again."""
     _set_window(caller, key, "two-factor.close-window", window_until=None, window_for=None)
 
 
 def require(caller: Caller, token: str | None) -> None:
-    """Raises SecondFactorRequired when the account wants one for uploads and neither `token` nor a window proves it."""
+    """Raise SecondFactorRequired if the account needs it for uploads, and there is no valid token or open window."""
     account = caller.account
     if not (account.two_factor and account.second_factor_for_uploads) or window_of(account, caller.credential):
         return
-    refusal = SecondFactorRequired("Two-factor authentication required")
+    required = SecondFactorRequired("Two-factor authentication required")
     if not token:
-        raise refusal
+        raise required
     try:
         credential = credentials.check(token, credentials.SECOND_FACTOR)
     except (Unauthenticated, Forbidden):
-        raise refusal from None
+        raise required from None
     if credential.bound_to != _binding(caller):
-        raise refusal
+        raise required
 
 
 def window_of(account: Account, key: Credential) -> int | None:
-    """When the window of one of the account's credentials closes, in epoch seconds; None when it is closed."""
+    """The end of a credential's window, in epoch seconds; None if the window is closed."""
     until = int(key.window_until or 0)
     return until if key.window_for == account.two_factor and until > time.time() else None
 
 
-def _put_in_force(
+def _activate(
     writes: Transaction,
     account: Account,
     secret: str,
@@ -190,7 +192,7 @@ def _put_in_force(
     by: Caller | None,
     condition: Condition | None = None,
 ) -> list[str]:
-    """Put an enrolment into a transaction; codes up to `step` are used up. Returns its recovery codes."""
+    """Activate an enrolment in a transaction, in which TOTP codes up to `step` count as used; return recovery codes."""
     recovery = codes.new_recovery_codes()
     enrolment = secrets.token_hex(8)
     writes.put(
@@ -205,30 +207,30 @@ def _put_in_force(
     )
     detail = {"for_uploads": required_for_uploads}
     values = {"two_factor": enrolment, "second_factor_for_uploads": required_for_uploads}
-    _note(writes, account, "two-factor.enable", by, detail, condition, **values)
+    _change_account(writes, account, "two-factor.enable", by, detail, condition, **values)
     return recovery
 
 
-def _note(
+def _change_account(
     writes: Transaction,
     account: Account,
-    deed: str,
+    action: str,
     by: Caller | None,
     detail: dict[str, Any] | None = None,
     condition: Condition | None = None,
     **values: Any,
 ) -> None:
-    """Put into a transaction what a change of the second factor does to the account, and its audit entry.
+    """Change the account's second factor in a transaction, with an audit entry.
 
-    Sessions end, but for the caller's where it is their own account.
+    The account's sessions end, except the caller's own.
     """
     keep = by.credential if by and by.account.id == account.id else None
     actions = account.assign(**values) + accounts.new_era(account, writes, keep)
     writes.update(account, actions, condition, _already_on() if condition is not None else None)
-    writes.put(audit.entry(int(account.id), deed, account.pk, by, **(detail or {})))
+    writes.put(audit.entry(int(account.id), action, account.pk, by, **(detail or {})))
 
 
-def _set_window(caller: Caller, key: Credential | None, deed: str, **values: Any) -> None:
+def _set_window(caller: Caller, key: Credential | None, action: str, **values: Any) -> None:
     writes = Transaction()
     credential = key or caller.credential
     writes.update(
@@ -237,12 +239,12 @@ def _set_window(caller: Caller, key: Credential | None, deed: str, **values: Any
         Credential.pk.exists() & Credential.revoked_at.does_not_exist(),
         NotFound("There is no such key."),
     )
-    writes.put(audit.entry_by(caller, deed, f"credential#{int(credential.id)}"))
+    writes.put(audit.entry_by(caller, action, f"credential#{int(credential.id)}"))
     writes.commit()
 
 
 def _count_attempt(item: TwoFactor | None) -> None:
-    """Note an attempt, unless there were too many; whoever is second at one moment looks again."""
+    """Count an attempt, or raise TooMany; reads the item again after a concurrent attempt."""
     counted = False
     while not counted:
         if item is None:
@@ -274,11 +276,11 @@ def _use_totp(item: TwoFactor, code: str) -> bool:
 def _use_recovery(item: TwoFactor, code: str) -> bool:
     hashed = codes.hash_of(code)
     found: TwoFactor | None = item
-    while found and hashed in found.recovery_hashes:  # again when another code was used meanwhile: the places moved
-        place = found.recovery_hashes.index(hashed)
+    while found and hashed in found.recovery_hashes:  # repeated if the index has changed: another code was used
+        index = found.recovery_hashes.index(hashed)
         used, found = found.update_or_read(
-            [TwoFactor.recovery_hashes[place].remove(), TwoFactor.attempts.set([])],
-            TwoFactor.recovery_hashes[place] == hashed,
+            [TwoFactor.recovery_hashes[index].remove(), TwoFactor.attempts.set([])],
+            TwoFactor.recovery_hashes[index] == hashed,
         )
         if used:
             return True

@@ -1,7 +1,7 @@
-"""Upload slots: the way for files that are too large for a request (docs/decisions: upload slots).
+"""Upload slots, for files that are too large for a request (docs/decisions: upload slots).
 
-A slot is opened for an account and a purpose. The file is sent to the slot's address, as a form; then the slot is
-named in the documented call, in place of the file. A slot holds one file, is used once, and ends after an hour.
+An account opens a slot for a purpose. The client posts the file to the slot's URL as a form, and then names the slot in
+the documented call instead of sending the file. A slot holds one file, is used once, and expires after an hour.
 """
 
 import secrets
@@ -17,54 +17,57 @@ from chalicelib.core.tables import UploadSlot
 
 LIFETIME = 3600  # seconds
 AREA = "slots"
-_LEEWAY = 900  # seconds in which an upload that began in time may end
+_LEEWAY = 900  # seconds after its expiry until a slot is deleted: an upload that began in time can finish
 _LONGEST_ID = 64
 _LISTING = "upload-slots"
 
 
 @dataclass(frozen=True)
 class Slot:
-    """An open slot: `fields` go into the form, before `file`; `ends_at` in epoch seconds, `largest` in bytes."""
+    """An open slot.
+
+    `fields` go into the form, before `file`; `max_size` is in bytes, `expires_at` in epoch seconds.
+    """
 
     id: str
     url: str
     fields: dict[str, str]
-    largest: int
-    ends_at: int
+    max_size: int
+    expires_at: int
 
-    def described(self) -> dict[str, Any]:
-        """What its opener must know, under the names that all services use."""
+    def as_json(self) -> dict[str, Any]:
+        """The slot as the services return it; all use the same field names."""
         return {
             "upload": self.id,
             "url": self.url,
             "fields": self.fields,
-            "max_size": self.largest,
-            "expires_at": self.ends_at,
+            "max_size": self.max_size,
+            "expires_at": self.expires_at,
         }
 
 
-def open_slot(caller: Caller, purpose: str, largest: int, here: str) -> Slot:
-    """Open a slot for one file of at most `largest` bytes; `purpose` is such as `contentdb`.
+def open_slot(caller: Caller, purpose: str, max_size: int, upload_url: str) -> Slot:
+    """Open a slot for one file of at most `max_size` bytes; `purpose` is the name of a service, like `contentdb`.
 
-    Where bytes do not go to S3, the file is sent to the URL `here`.
+    The client posts the file to S3 if blobs are stored there, and else to `upload_url`.
     """
-    slot_id, ends_at = secrets.token_urlsafe(24), int(time.time()) + LIFETIME
+    slot_id, expires_at = secrets.token_urlsafe(24), int(time.time()) + LIFETIME
     UploadSlot(
         f"upload-slot#{slot_id}",
         "upload-slot",
         listing=_LISTING,
-        id=ends_at,
+        id=expires_at,
         account_id=caller.account.id,
         purpose=purpose,
-        largest=largest,
+        largest=max_size,
     ).save()
-    elsewhere = blobs.form(_key(slot_id), largest, LIFETIME)
-    url, fields = elsewhere or (here, {"slot": slot_id})
-    return Slot(slot_id, url, fields, largest, ends_at)
+    s3_form = blobs.form(_key(slot_id), max_size, LIFETIME)
+    url, fields = s3_form or (upload_url, {"slot": slot_id})
+    return Slot(slot_id, url, fields, max_size, expires_at)
 
 
 def receive(slot_id: str, content: bytes) -> None:
-    """Take a slot's file. Raises NotFound, TooLarge, Invalid for an empty one, or Conflict for a second one."""
+    """Store a slot's file. Raises NotFound, TooLarge, Invalid for an empty file, or Conflict for a second file."""
     slot = _find(slot_id)
     if len(content) > slot.largest:
         raise TooLarge(f"The file is larger than {int(slot.largest)} bytes.")
@@ -76,9 +79,9 @@ def receive(slot_id: str, content: bytes) -> None:
 
 
 def read(caller: Caller, purpose: str, slot_id: str) -> bytes:
-    """The file in a slot of the caller's own. Raises NotFound, TooLarge, or Invalid when it has none yet.
+    """The file in a slot of the caller. Raises NotFound, TooLarge, or Invalid if the slot has no file yet.
 
-    S3 was told the largest size; what it took is measured all the same, before it is read.
+    S3 enforces the maximal size by the form's policy. The size is checked here too, before the file is read.
     """
     slot = _find(slot_id)
     if slot.account_id != caller.account.id or slot.purpose != purpose:
@@ -87,27 +90,27 @@ def read(caller: Caller, purpose: str, slot_id: str) -> bytes:
     if not size:
         raise Invalid("The upload slot has no file yet.")
     if size > slot.largest:
-        drop(slot_id)
+        delete_file(slot_id)
         raise TooLarge(f"The file is larger than {int(slot.largest)} bytes.")
     return blobs.get(_key(slot_id))
 
 
-def spend(writes: Transaction, slot_id: str) -> None:
-    """Use a slot up, in the transaction that uses its file: a second one finds it gone."""
+def use(writes: Transaction, slot_id: str) -> None:
+    """Delete a slot in the transaction that uses its file, so that no other transaction can use it."""
     slot = UploadSlot(f"upload-slot#{slot_id}", "upload-slot")
     writes.delete(slot, UploadSlot.pk.exists(), _unknown())
 
 
-def drop(slot_id: str) -> None:
-    """Drop a slot's file."""
+def delete_file(slot_id: str) -> None:
+    """Delete a slot's file."""
     blobs.delete(_key(slot_id))
 
 
-def drop_ended() -> None:
-    """Drop slots that have ended, and their files. On AWS the bucket's lifecycle drops files that come later still."""
-    ended = UploadSlot.by_listing.query(_LISTING, UploadSlot.id < int(time.time()) - _LEEWAY)
-    for slot in ended:
-        drop(slot.pk.removeprefix("upload-slot#"))
+def delete_expired() -> None:
+    """Delete expired slots and their files. On AWS the bucket's lifecycle rule deletes files that arrive even later."""
+    expired = UploadSlot.by_listing.query(_LISTING, UploadSlot.id < int(time.time()) - _LEEWAY)
+    for slot in expired:
+        delete_file(slot.pk.removeprefix("upload-slot#"))
         slot.delete()
 
 
@@ -119,7 +122,7 @@ def _find(slot_id: str) -> UploadSlot:
 
 
 def _unknown() -> NotFound:
-    return NotFound("There is no such upload slot, or it has ended or was used.")
+    return NotFound("There is no such upload slot, or it has expired or was used.")
 
 
 def _key(slot_id: str) -> str:

@@ -111,14 +111,14 @@ def publish_rock(
             raise Invalid("Don't have permission to edit")
         rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
         if slot:
-            uploads.spend(writes, slot)
+            uploads.use(writes, slot)
         modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
         value = with_rock(entry.value, version_name, arch, rock)
         return {entry.key: value}, value
 
     _, value = index.catalogue.publish(decide)
     if slot:
-        uploads.drop(slot)
+        uploads.delete_file(slot)
     return value
 
 

@@ -85,7 +85,7 @@ def upload(request: Request, caller: Caller) -> Response:
 @service.route("POST", "/api/1/{key}/upload_slot", auth.KEY, scope="module:", permission=OWN)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the API page: where to send a rock that is too large for a request."""
-    return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).described())
+    return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).as_json())
 
 
 @service.route(

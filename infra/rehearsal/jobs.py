@@ -87,7 +87,7 @@ def _pending() -> set[str]:
     """The names of the pending jobs."""
     from chalicelib.core import jobs
 
-    return {job.name for job in jobs.waiting()}
+    return {job.name for job in jobs.pending()}
 
 
 def _none_dead() -> None:

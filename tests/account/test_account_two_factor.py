@@ -105,7 +105,7 @@ def test_what_does_not_confirm_it_changes_nothing(
 
 
 def test_a_secret_is_not_confirmed_after_an_hour_or_twice(at_home: Person, clock: Clock) -> None:
-    told = "Ask for a new secret first: there is none that waits to be confirmed."
+    told = "Request a new secret first: there is none to confirm."
     proof = {"password": "wonderland", "code": "123456"}
     refused(at_home.post("/two-factor/confirm", proof), 409, told)
     secret = at_home.post("/two-factor").json["secret"]

@@ -78,7 +78,7 @@ def test_an_export_is_consistent_while_clients_write(tmp_path: Path) -> None:
     [
         (["export", "{x}"], "{x} exists already"),
         (["export", "{dir}/no/such/x.tar"], "No such file or directory"),
-        (["import", "{x}"], "It is no archive of Moonbase's, or it was cut off."),
+        (["import", "{x}"], "It is not a backup of Moonbase, or it is truncated."),
         (["import", "--key", "{dir}/none", "{good}"], "there is no key file {dir}/none; set it with --key"),
         (["import", "{good}"], "There is something stored here already."),
     ],
@@ -108,7 +108,7 @@ def test_fsck_exits_with_1_while_faults_remain(full: Path, tmp_path: Path) -> No
     draft.write_bytes(b"half")
     subprocess.run(["touch", "-d", "2 days ago", str(draft)], check=True)
     shown = run(data, "fsck")
-    assert (shown.returncode, "half-written: blobs: 1 files were begun" in shown.stdout) == (1, True)
+    assert (shown.returncode, "half-written: blobs: 1 files are unfinished" in shown.stdout) == (1, True)
     fixed = run(data, "fsck", "--fix")
     assert (fixed.returncode, "(fixed)" in fixed.stdout) == (0, True)
     clean = run(data, "fsck")

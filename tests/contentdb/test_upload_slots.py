@@ -78,7 +78,7 @@ def test_a_slot_that_was_used_is_gone(client: Client, bearer: dict[str, str]) ->
     assert use().status == 200
     assert (use().status, use().json) == (
         404,
-        refusal("There is no such upload slot, or it has ended or was used."),
+        refusal("There is no such upload slot, or it has expired or was used."),
     )
     assert len(client.get("/api/packages/Alice/mymod/releases/").json) == 1
 

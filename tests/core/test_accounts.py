@@ -334,11 +334,11 @@ def test_an_address_that_is_taken_changes_nothing(alice: Account, carol: Account
 
 
 def test_what_goes_along_is_written_with_the_account_or_not_at_all(alice: Account) -> None:
-    def along(account: Account, writes: Transaction) -> None:
+    def also(account: Account, writes: Transaction) -> None:
         writes.put(audit.entry(int(alice.id), "test", account.username))
 
-    accounts.create("carol", "carol@example.org", along=along)
-    refused(lambda: accounts.create("CAROL", "c@example.org", along=along))
+    accounts.create("carol", "carol@example.org", also=also)
+    refused(lambda: accounts.create("CAROL", "c@example.org", also=also))
     assert [entry.subject for entry in audit.entries(int(alice.id))][:1] == ["carol"]
     assert len([entry for entry in audit.entries(int(alice.id)) if entry.action == "test"]) == 1
 
@@ -352,4 +352,4 @@ def test_an_address_that_would_be_markup_or_control_a_terminal_is_refused(email:
 def test_accounts_are_listed_from_any_on(aws: None) -> None:
     for number in range(1, 6):
         accounts.create(f"user{number}", f"{number}@example.org")
-    assert [int(account.id) for account in accounts.listed(after=2, most=2)] == [3, 4]
+    assert [int(account.id) for account in accounts.listed(after=2, limit=2)] == [3, 4]

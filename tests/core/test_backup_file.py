@@ -215,7 +215,7 @@ class TestHere:
         file = export(tmp_path)
         bulk.delete(CoreItem, bulk.items(CoreItem))
         load(file)
-        assert [job.name for job in jobs.waiting()] == ["fold-catalogue"]
+        assert [job.name for job in jobs.pending()] == ["fold-catalogue"]
         assert Window.find("window#old", "1") is None
 
     def test_uploads_that_nobody_used_yet_stay_here(self, tmp_path: Path) -> None:

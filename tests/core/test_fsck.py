@@ -1,4 +1,4 @@
-"""What cannot be right is found, mended where it can be, and nothing that is right is touched."""
+"""fsck: it finds inconsistent data, repairs it where possible, and leaves consistent data unchanged."""
 
 import os
 import time
@@ -27,8 +27,8 @@ def faults(**options: bool) -> list[Inconsistency]:
     return list(fsck.check(FsckWalk(), ignore, **options))
 
 
-def mend() -> None:
-    """Find what is wrong, mend all of it, and find nothing more."""
+def repair() -> None:
+    """Fix all faults; afterwards there are none."""
     for fault in faults():
         assert fault.fix, fault
         fault.fix()
@@ -39,7 +39,7 @@ def kinds() -> list[tuple[str, str]]:
     return [(fault.kind, fault.subject) for fault in faults()]
 
 
-def test_where_all_is_well_nothing_is_found() -> None:
+def test_a_consistent_installation_has_no_faults() -> None:
     publish()
     seen = FsckWalk()
     assert list(fsck.check(seen, ignore)) == []
@@ -47,46 +47,46 @@ def test_where_all_is_well_nothing_is_found() -> None:
     assert seen.bytes == sum(stored.size for stored in blobs.listed())
 
 
-def test_an_installation_that_nobody_used_is_well() -> None:
+def test_an_empty_installation_has_no_faults() -> None:
     assert faults() == []
 
 
-def test_a_file_that_is_missing_is_told_by_who_names_it() -> None:
+def test_a_missing_blob_is_reported_with_its_item() -> None:
     publish()
     (version,) = (item for item in Version.scan() if isinstance(item, Version))
     key = blobs.key_of(AREA, version.sha256)
     blobs.delete(key)
     (fault,) = faults()
     assert (fault.kind, fault.subject) == ("missing-blob", f"{Version.Meta.table_name} {version.pk} {version.sk}")
-    assert (fault.message, fault.fix) == (f"names {key}, which is not there", None)
+    assert (fault.message, fault.fix) == (f"refers to {key}, which does not exist", None)
 
 
-def test_bytes_that_nothing_names_are_removed_when_they_are_old() -> None:
+def test_old_orphaned_blobs_are_deleted() -> None:
     publish()
     with time_machine.travel(time.time() - TWO_DAYS):
         old = blobs.put(b"old", AREA).key
-    date_back(old)
-    young, foreign = blobs.put(b"young", AREA).key, blobs.put(b"foreign", "nobodys").key
-    date_back(foreign)
+    backdate(old)
+    young, foreign = blobs.put(b"young", AREA).key, blobs.put(b"foreign", "foreign").key
+    backdate(foreign)
     assert kinds() == [("forgotten-blob", old)]
-    mend()
+    repair()
     left = {stored.key for stored in blobs.listed()}
     assert old not in left
     assert {young, foreign} <= left
 
 
-def date_back(key: str) -> None:
-    """moto dates by the clock that was set; a file by the system's."""
-    place = settings.current().blobs
-    if place.startswith("file:"):
+def backdate(key: str) -> None:
+    """Set a file's time two days back. moto uses the travelled clock, but the file system does not."""
+    location = settings.current().blobs
+    if location.startswith("file:"):
         moment = time.time() - TWO_DAYS
-        os.utime(Path(place.removeprefix("file:")) / key, (moment, moment))
+        os.utime(Path(location.removeprefix("file:")) / key, (moment, moment))
 
 
-def test_bytes_that_are_needed_again_meanwhile_stay() -> None:
+def test_an_orphaned_blob_that_is_stored_again_stays() -> None:
     with time_machine.travel(time.time() - TWO_DAYS):
         key = blobs.put(b"old", AREA).key
-    date_back(key)
+    backdate(key)
     (fault,) = faults()
     blobs.put(b"old", AREA)
     assert fault.fix
@@ -95,7 +95,7 @@ def test_bytes_that_are_needed_again_meanwhile_stay() -> None:
 
 
 @embedded_only
-def test_changed_bytes_are_found_unless_contents_are_not_read() -> None:
+def test_changed_content_is_found_unless_contents_are_skipped() -> None:
     key = blobs.put(b"right", AREA).key
     (Path(settings.current().blobs.removeprefix("file:")) / key).write_bytes(b"wrong")
     assert kinds() == [("damaged-blob", key)]
@@ -103,38 +103,38 @@ def test_changed_bytes_are_found_unless_contents_are_not_read() -> None:
 
 
 @embedded_only
-def test_what_was_left_half_written_is_removed() -> None:
+def test_unfinished_files_are_deleted() -> None:
     draft = Path(settings.current().blobs.removeprefix("file:")) / "luarocks" / ".draft-x"
     draft.parent.mkdir(parents=True)
     draft.write_bytes(b"half")
     assert faults() == []
     os.utime(draft, (1, 1))
     assert kinds() == [("half-written", "blobs")]
-    mend()
+    repair()
     assert not draft.exists()
 
 
-def test_a_list_that_differs_from_what_is_stored_is_made_anew() -> None:
+def test_a_catalogue_that_differs_from_its_entities_is_rebuilt() -> None:
     publish()
     before = Client().get("/manifest").body
     catalogue = registry.current().catalogues["luarocks"]
     catalogue.publish(
-        lambda snapshot, writes: ({"alice/say": None, "nobody/else": snapshot.entries["alice/say"].value}, None)
+        lambda snapshot, writes: ({"alice/say": None, "someone/else": snapshot.entries["alice/say"].value}, None)
     )
     (fault,) = faults()
     assert (fault.kind, fault.subject) == ("catalogue", "luarocks")
-    assert fault.message == "2 entries differ: alice/say, nobody/else"
-    mend()
+    assert fault.message == "2 entries differ: alice/say, someone/else"
+    repair()
     assert Client().get("/manifest").body == before
 
 
-def test_counters_that_run_ahead_are_no_fault() -> None:
+def test_newer_counters_in_entities_are_no_fault() -> None:
     publish()
     assert Client().get("/packages/thing").status == 200
     assert faults() == []
 
 
-def test_a_snapshot_that_is_missing_is_told() -> None:
+def test_a_missing_snapshot_is_reported() -> None:
     publish()
     catalogue = registry.current().catalogues["hel"]
     catalogue.rebuild()
@@ -146,7 +146,7 @@ def test_a_snapshot_that_is_missing_is_told() -> None:
     assert f"{table} {change.pk} {change.sk}" in subjects
 
 
-def test_a_claim_without_its_holder_is_given_up() -> None:
+def test_a_claim_without_its_holder_is_deleted() -> None:
     accounts.create("alice", "alice@example.org")
     Claim("username#ghost", "claim", holder="99").save()
     Claim("email#other@example.org", "claim", holder="1").save()
@@ -157,38 +157,38 @@ def test_a_claim_without_its_holder_is_given_up() -> None:
         ("idle-claim", "email#other@example.org"),
         ("idle-claim", "username#ghost"),
     ]
-    mend()
+    repair()
     assert accounts.create("ghost", "other@example.org").id == 2
     assert Claim.find("elsewhere#x", "claim")
 
 
-def test_an_account_or_key_without_its_claims_gets_them_again() -> None:
+def test_missing_claims_of_accounts_and_keys_are_restored() -> None:
     alice = accounts.create("Alice", "Alice@example.org")
     number = int(credentials.create(alice, "luarocks")[0].id)
     for name in ("username#alice", "email#alice@example.org", f"credential#{number}"):
         Claim(name, "claim").delete()
     assert [kind for kind, _ in kinds()] == ["unclaimed-name"] * 3
-    mend()
+    repair()
     assert accounts.named("alice").id == 1
     assert credentials.find(number).account_id == 1
 
 
-def test_what_expired_days_ago_is_removed_and_what_expired_just_now_is_not() -> None:
+def test_items_that_expired_days_ago_are_deleted() -> None:
     Window("window#old", "1", used=1, expires_at=now() - timedelta(days=4)).save()
     Window("window#new", "1", used=1, expires_at=now() - timedelta(hours=1)).save()
     assert kinds() == [("expired", f"{Window.Meta.table_name} window#old 1")]
-    mend()
+    repair()
     assert Window.find("window#new", "1")
 
 
-def test_a_service_may_look_for_more() -> None:
+def test_a_service_can_have_its_own_checks() -> None:
     fault = Inconsistency("odd", "thing", "looks odd")
     with registry.including(Declaration(name="test", checks=(lambda: [fault],))):
         assert faults() == [fault]
 
 
-def test_an_account_that_opens_meanwhile_is_no_fault() -> None:
-    """A walk may see a claim and not the account, or the other way about."""
+def test_an_account_that_is_created_during_the_scan_is_no_fault() -> None:
+    """A scan can see a claim without its account, or an account without its claims."""
     alice = accounts.create("alice", "alice@example.org")
     seen = FsckWalk(claims={"username#alice": "1", "email#alice@example.org": "1"})
     assert list(fsck._check_claims(seen)) == []

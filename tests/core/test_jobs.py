@@ -1,4 +1,4 @@
-"""Jobs: promised with the deed, done at least once, given up after eight failures."""
+"""Jobs: enqueued in a transaction, run at least once, dead-lettered after eight failures."""
 
 import logging
 import threading
@@ -28,7 +28,7 @@ done: list[Any] = []
 
 
 class Crash(BaseException):
-    """The end of a process, as far as the queue can see."""
+    """A simulated end of the process."""
 
 
 def note(payload: Any) -> None:
@@ -47,7 +47,7 @@ def crash(payload: Any) -> None:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Nothing done yet, and failures that are meant to happen stay out of the log."""
+    """Handlers for the tests' jobs; the intended failures are not logged."""
     done.clear()
     logger = logging.getLogger("chalicelib.core.jobs")
     logger.disabled = True
@@ -61,46 +61,42 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def handled(name: str, run: Callable[[Any], None]) -> Iterator[None]:
-    """Let a function run the jobs of this name for a while."""
+    """Register a handler for jobs of this name."""
     with registry.including(Declaration(name="more", jobs=(JobHandler(name, run),))):
         yield
 
 
-def promise(name: str, payload: Any = None) -> None:
+def enqueue(name: str, payload: Any = None) -> None:
     writes = Transaction()
     jobs.enqueue(writes, name, payload)
     writes.commit()
 
 
-def waiting() -> list[Job]:
-    return list(Job.query("jobs", consistent_read=True))
-
-
-def test_a_promised_job_is_done_with_its_payload() -> None:
+def test_an_enqueued_job_is_run_with_its_payload() -> None:
     payload = {"list": [1, "ü", None], "deep": {"n": 2.5}}
-    promise("test-note", payload)
-    assert (jobs.run_due(), done, waiting()) == (1, [payload], [])
+    enqueue("test-note", payload)
+    assert (jobs.run_due(), done, jobs.pending()) == (1, [payload], [])
 
 
-def test_a_job_is_done_once() -> None:
-    promise("test-note", 1)
+def test_a_job_is_run_once() -> None:
+    enqueue("test-note", 1)
     assert ([jobs.run_due() for _ in range(3)], done) == ([1, 0, 0], [1])
 
 
-def test_jobs_are_done_in_the_order_of_their_promises() -> None:
+def test_jobs_are_run_in_the_order_in_which_they_were_enqueued() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         for number in range(4):
-            promise("test-note", number)
+            enqueue("test-note", number)
             clock.shift(0.001)
         assert (jobs.run_due(), done) == (4, [0, 1, 2, 3])
 
 
-def test_a_job_may_have_no_payload() -> None:
-    promise("test-note")
+def test_a_job_can_have_no_payload() -> None:
+    enqueue("test-note")
     assert (jobs.run_due(), done) == (1, [None])
 
 
-def test_a_refused_transaction_promises_nothing() -> None:
+def test_a_failed_transaction_enqueues_nothing() -> None:
     Claim("name#x", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
@@ -110,21 +106,21 @@ def test_a_refused_transaction_promises_nothing() -> None:
     assert (jobs.run_due(), done) == (0, [])
 
 
-def test_a_failure_does_not_stop_the_others() -> None:
+def test_a_failed_job_does_not_stop_others() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        for name in ("test-fail", "test-note", "test-nobody-knows", "test-note"):
-            promise(name, name)
+        for name in ("test-fail", "test-note", "test-unknown", "test-note"):
+            enqueue(name, name)
             clock.shift(0.001)
         assert (jobs.run_due(), done) == (2, ["test-fail", "test-note", "test-note"])
 
 
-def test_a_failed_job_waits_longer_each_time_and_is_dead_after_eight() -> None:
+def test_a_failed_job_is_retried_with_backoff_and_dead_lettered_after_eight_attempts() -> None:
     pauses, start = [], MOMENT.timestamp()
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-fail", "x")
-        while waiting():
+        enqueue("test-fail", "x")
+        while jobs.pending():
             jobs.run_due()
-            for job in waiting():
+            for job in jobs.pending():
                 assert jobs.run_due() == 0
                 pauses.append(job.due_at - start)
                 clock.move_to(datetime.fromtimestamp(float(job.due_at), UTC))
@@ -133,9 +129,9 @@ def test_a_failed_job_waits_longer_each_time_and_is_dead_after_eight() -> None:
     assert done == ["x"] * 8
 
 
-def test_a_dead_job_keeps_what_it_was_and_why_it_failed() -> None:
+def test_a_dead_job_has_its_payload_and_error() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-fail", {"n": 1})
+        enqueue("test-fail", {"n": 1})
         for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
             clock.shift(3600)
@@ -149,18 +145,18 @@ def test_a_dead_job_keeps_what_it_was_and_why_it_failed() -> None:
     )
 
 
-def test_a_job_that_nobody_knows_ends_among_the_dead_by_its_name() -> None:
+def test_a_job_without_a_handler_is_dead_lettered() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-nobody-knows")
+        enqueue("test-unknown")
         for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
             clock.shift(3600)
-    assert [(job.name, job.error) for job in jobs.dead()] == [("test-nobody-knows", "KeyError: 'test-nobody-knows'")]
+    assert [(job.name, job.error) for job in jobs.dead()] == [("test-unknown", "KeyError: 'test-unknown'")]
 
 
-def test_after_a_crash_the_job_is_done_again() -> None:
+def test_a_job_is_run_again_after_a_crash() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-crash", 1)
+        enqueue("test-crash", 1)
         for _ in range(3):
             with pytest.raises(Crash):
                 jobs.run_due()
@@ -168,24 +164,24 @@ def test_after_a_crash_the_job_is_done_again() -> None:
     assert done == [1, 1, 1]
 
 
-def test_a_job_that_ends_every_process_is_given_up_too() -> None:
+def test_a_job_that_crashes_every_process_is_dead_lettered() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-crash", 1)
+        enqueue("test-crash", 1)
         for _ in range(jobs.ATTEMPTS):
             with pytest.raises(Crash):
                 jobs.run_due()
             clock.shift(3600)
         assert jobs.run_due() == 0
     assert [(job.name, job.attempts, job.error) for job in jobs.dead()] == [
-        ("test-crash", 8, "nobody came back from it")
+        ("test-crash", 8, "the process died in every attempt")
     ]
-    assert (waiting(), done) == ([], [1] * 8)
+    assert (jobs.pending(), done) == ([], [1] * 8)
 
 
 @embedded_only
-def test_four_runners_at_once_do_each_job_once() -> None:
+def test_four_concurrent_runners_run_each_job_once() -> None:
     for number in range(10):
-        promise("test-note", number)
+        enqueue("test-note", number)
     start = threading.Barrier(4)
 
     def run(_: int) -> int:
@@ -197,7 +193,7 @@ def test_four_runners_at_once_do_each_job_once() -> None:
     assert sorted(done) == list(range(10))
 
 
-def test_a_job_that_is_being_done_is_not_done_by_another_runner() -> None:
+def test_a_running_job_is_not_run_by_another_runner() -> None:
     inside: list[int] = []
 
     def slow(payload: Any) -> None:
@@ -205,38 +201,38 @@ def test_a_job_that_is_being_done_is_not_done_by_another_runner() -> None:
         inside.append(jobs.run_due())
 
     with handled("test-slow", slow):
-        promise("test-slow", 1)
+        enqueue("test-slow", 1)
         assert (jobs.run_due(), inside, done) == (1, [0], [1])
 
 
-def test_a_job_may_promise_another() -> None:
+def test_a_job_can_enqueue_another() -> None:
     def chain(payload: Any) -> None:
-        promise("test-note", payload)
+        enqueue("test-note", payload)
 
     with handled("test-chain", chain):
-        promise("test-chain", 7)
+        enqueue("test-chain", 7)
         jobs.run_due()
         jobs.run_due()
-    assert (done, waiting()) == ([7], [])
+    assert (done, jobs.pending()) == ([7], [])
 
 
 def test_an_empty_queue_is_one_call(calls: list[str]) -> None:
     assert (jobs.run_due(), calls) == (0, ["Query"])
 
 
-def test_a_job_is_a_query_a_take_and_a_delete(calls: list[str]) -> None:
-    promise("test-note")
+def test_a_job_costs_a_query_a_lease_and_a_delete(calls: list[str]) -> None:
+    enqueue("test-note")
     calls.clear()
     jobs.run_due()
     assert calls == ["Query", "UpdateItem", "DeleteItem"]
 
 
-def test_a_long_error_is_cut() -> None:
+def test_a_long_error_is_truncated() -> None:
     def wordy(payload: Any) -> None:
         raise ValueError("x" * 500_000)
 
     with time_machine.travel(MOMENT, tick=False) as clock, handled("test-wordy", wordy):
-        promise("test-wordy")
+        enqueue("test-wordy")
         for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
             clock.shift(3600)
@@ -247,11 +243,11 @@ def daily() -> None:
     done.append("daily")
 
 
-def names_waiting() -> list[str]:
-    return [job.name for job in waiting() if job.name.startswith("test-")]
+def pending_names() -> list[str]:
+    return [job.name for job in jobs.pending() if job.name.startswith("test-")]
 
 
-def test_a_repeating_job_is_done_once_in_every_period() -> None:
+def test_a_repeating_job_is_run_once_per_period() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         for day in range(3):
             for _ in range(4):
@@ -267,21 +263,21 @@ def test_periods_are_aligned_to_the_clock() -> None:
         jobs.enqueue_repeats()
         clock.move_to(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC))
         jobs.enqueue_repeats()
-        assert names_waiting() == ["test-daily"]
+        assert pending_names() == ["test-daily"]
         clock.move_to(datetime(2026, 3, 2, tzinfo=UTC))
         jobs.enqueue_repeats()
-        assert names_waiting() == ["test-daily", "test-daily"]
+        assert pending_names() == ["test-daily", "test-daily"]
 
 
-def test_many_processes_promise_a_repeating_job_once() -> None:
+def test_several_processes_enqueue_a_repeating_job_once() -> None:
     with time_machine.travel(MOMENT, tick=False):
         for _ in range(3):
-            jobs.forget()
+            jobs.reset_schedule()
             jobs.enqueue_repeats()
-        assert names_waiting() == ["test-daily"]
+        assert pending_names() == ["test-daily"]
 
 
-def test_a_warm_process_asks_nothing_before_the_next_period(calls: list[str]) -> None:
+def test_a_warm_process_makes_no_calls_before_the_next_period(calls: list[str]) -> None:
     with time_machine.travel(MOMENT, tick=False):
         jobs.enqueue_repeats()
         calls.clear()
@@ -289,17 +285,17 @@ def test_a_warm_process_asks_nothing_before_the_next_period(calls: list[str]) ->
         assert calls == []
 
 
-def test_a_repeating_job_can_be_done_at_once() -> None:
+def test_a_repeating_job_can_be_run_immediately() -> None:
     jobs.run_now("test-daily")
     assert done == ["daily"]
 
 
-def test_an_unknown_repeating_job_is_refused_with_the_known_names() -> None:
+def test_an_unknown_repeating_job_is_an_error_with_the_known_names() -> None:
     with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
         jobs.run_now("test-note")
 
 
-def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
+def enqueue_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
     writes = Transaction()
     jobs.enqueue(writes, name, payload, once=once)
     writes.commit()
@@ -307,67 +303,67 @@ def promise_once(payload: Any, once: str = "thing", name: str = "test-note") -> 
 
 def later(payload: Any) -> None:
     done.append(payload)
-    if payload < 12:  # more often than a job may fail
-        raise jobs.Later(30, payload + 1)
+    if payload < 12:  # more often than the maximum number of attempts
+        raise jobs.Reschedule(30, payload + 1)
 
 
 def again(payload: Any) -> None:
     done.append(payload)
     if payload == "first":
-        promise_once("second", name="test-again")
+        enqueue_once("second", name="test-again")
 
 
-def test_of_the_jobs_about_one_thing_the_last_is_done() -> None:
+def test_jobs_with_the_same_key_are_deduplicated() -> None:
     for number in range(3):
-        promise_once(number)
-        promise_once(number + 10, once="other")
-    assert len(waiting()) == 2
+        enqueue_once(number)
+        enqueue_once(number + 10, once="other")
+    assert len(jobs.pending()) == 2
     assert (jobs.run_due(), sorted(done)) == (2, [2, 12])
 
 
-def test_a_job_that_is_promised_anew_while_it_is_done_is_done_again() -> None:
-    promise_once("first", name="test-again")
-    assert (jobs.run_due(), done, len(waiting())) == (1, ["first"], 1)
-    assert (jobs.run_due(), done, waiting()) == (1, ["first", "second"], [])
+def test_a_job_that_is_enqueued_while_it_runs_is_run_again() -> None:
+    enqueue_once("first", name="test-again")
+    assert (jobs.run_due(), done, len(jobs.pending())) == (1, ["first"], 1)
+    assert (jobs.run_due(), done, jobs.pending()) == (1, ["first", "second"], [])
 
 
-def test_a_handler_may_want_to_be_called_again_later_and_as_often_as_it_likes() -> None:
+def test_a_handler_can_reschedule_its_job_any_number_of_times() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-later", 1)
+        enqueue("test-later", 1)
         for number in range(1, 13):
             assert (jobs.run_due(), jobs.run_due(), done[-1]) == (1, 0, number)
             clock.shift(30)
-    assert (waiting(), jobs.dead()) == ([], [])
+    assert (jobs.pending(), jobs.dead()) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["test-fail", "test-later"])
-def test_what_became_of_a_job_does_not_undo_its_new_promise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_of_a_job_does_not_affect_a_newly_enqueued_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise_once(1, name=name)
-        (job,) = waiting()
+        enqueue_once(1, name=name)
+        (job,) = jobs.pending()
         job.update(actions=[Job.attempts.set(jobs.ATTEMPTS - 1)])
         handler = registry.current().jobs[name]
 
         def meanwhile(payload: Any) -> None:
             clock.shift(1)
-            promise_once(99, name=name)
+            enqueue_once(99, name=name)
             handler.call(payload)
 
         monkeypatch.setitem(registry.current().jobs, name, JobHandler(name, meanwhile))
         jobs.run_due()
-        assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in waiting()] == [(99, 0, True)]
+        assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in jobs.pending()] == [(99, 0, True)]
     assert jobs.dead() == []
 
 
-def test_a_promise_wakes_who_waits_in_this_process_at_once() -> None:
+def test_enqueueing_a_job_wakes_the_runner_in_this_process() -> None:
     jobs.wait(0)
     with ThreadPoolExecutor(1) as pool:
         woken = pool.submit(jobs.wait, 30)
-        promise("test-note", 1)
+        enqueue("test-note", 1)
         woken.result(timeout=10)
 
 
-def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
+def test_a_failed_transaction_wakes_no_runner(calls: list[str]) -> None:
     Claim("name#y", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#y", "claim", holder="2"), Conflict("taken"))
@@ -379,7 +375,7 @@ def test_a_promise_that_was_refused_wakes_nobody(calls: list[str]) -> None:
 
 
 @moto_only
-def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) -> None:
+def test_on_aws_a_commit_with_jobs_sends_one_message(calls: list[str]) -> None:
     client = aws.client("sqs")
     url = client.create_queue(QueueName="jobs")["QueueUrl"]
     writes = Transaction()
@@ -394,23 +390,23 @@ def test_on_aws_a_promise_is_one_message_once_it_is_written(calls: list[str]) ->
 
 
 @moto_only
-def test_a_message_makes_the_function_do_what_is_due() -> None:
-    promise("test-note", 1)
+def test_a_message_makes_the_function_run_due_jobs() -> None:
+    enqueue("test-note", 1)
     moonbase.wake_jobs({"Records": [{"body": "jobs", "receiptHandle": "x"}]}, None)
     assert done == [1]
 
 
 @moto_only
-def test_a_queue_that_is_away_costs_no_job() -> None:
+def test_an_unavailable_queue_loses_no_job() -> None:
     with settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/no-such-queue"):
-        promise("test-note", 1)
+        enqueue("test-note", 1)
     assert (jobs.run_due(), done) == (1, [1])
 
 
-def bury() -> str:
-    """A job that was given up."""
+def dead_letter() -> str:
+    """Dead-letter a job and return its number."""
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-fail", "x")
+        enqueue("test-fail", "x")
         for _ in range(jobs.ATTEMPTS):
             jobs.run_due()
             clock.shift(3600)
@@ -418,33 +414,33 @@ def bury() -> str:
     return str(job.sk)
 
 
-def test_a_dead_job_can_be_tried_again() -> None:
-    number = bury()
+def test_a_dead_job_can_be_retried() -> None:
+    number = dead_letter()
     assert jobs.retry(number).payload == "x"
-    (job,) = jobs.waiting()
+    (job,) = jobs.pending()
     assert (job.name, job.attempts, jobs.dead()) == ("test-fail", 0, [])
     jobs.run_due()
     assert len(done) == jobs.ATTEMPTS + 1
 
 
-def test_only_a_dead_job_can_be_tried_again() -> None:
-    promise("test-note")
-    (job,) = jobs.waiting()
+def test_only_a_dead_job_can_be_retried() -> None:
+    enqueue("test-note")
+    (job,) = jobs.pending()
     for number in (str(job.sk), "nonsense"):
         with pytest.raises(NotFound, match="There is no dead job"):
             jobs.retry(number)
 
 
-def test_two_who_retry_a_job_make_one_of_it() -> None:
-    number = bury()
+def test_retrying_a_job_twice_enqueues_it_once() -> None:
+    number = dead_letter()
     jobs.retry(number)
     with pytest.raises(NotFound):
         jobs.retry(number)
-    assert len(jobs.waiting()) == 1
+    assert len(jobs.pending()) == 1
 
 
 def reported(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """What the log has as fields, for metrics."""
+    """The fields of the log line, for metrics."""
     logging.getLogger("chalicelib.core.jobs").disabled = False
     caplog.clear()
     with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
@@ -453,20 +449,20 @@ def reported(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     return {name: getattr(record, name) for name in ("oldest_job", "dead_jobs")}
 
 
-def test_the_log_tells_for_how_long_a_job_has_been_due(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_the_age_of_the_oldest_due_job(caplog: pytest.LogCaptureFixture) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         assert reported(caplog) == {"oldest_job": 0, "dead_jobs": 0}
-        promise("test-note")
+        enqueue("test-note")
         clock.shift(90)
-        promise("test-note")
+        enqueue("test-note")
         assert reported(caplog) == {"oldest_job": 90, "dead_jobs": 0}
         jobs.run_due()
         assert reported(caplog) == {"oldest_job": 0, "dead_jobs": 0}
 
 
-def test_a_job_that_waits_for_its_next_try_is_not_due(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_that_waits_for_its_next_attempt_is_not_due(caplog: pytest.LogCaptureFixture) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        promise("test-fail")
+        enqueue("test-fail")
         jobs.run_due()
         clock.shift(4)
         assert reported(caplog)["oldest_job"] == 0
@@ -474,15 +470,15 @@ def test_a_job_that_waits_for_its_next_try_is_not_due(caplog: pytest.LogCaptureF
         assert reported(caplog)["oldest_job"] == 6
 
 
-def test_the_log_tells_how_many_jobs_were_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    bury()
+def test_the_log_has_the_number_of_dead_jobs(caplog: pytest.LogCaptureFixture) -> None:
+    dead_letter()
     assert reported(caplog)["dead_jobs"] == 1
 
 
-def test_the_clock_reports_before_it_works(caplog: pytest.LogCaptureFixture) -> None:
-    promise("test-note")
+def test_the_scheduled_function_reports_before_it_runs_jobs(caplog: pytest.LogCaptureFixture) -> None:
+    enqueue("test-note")
     with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
         logging.getLogger("chalicelib.core.jobs").disabled = False
         moonbase.run_jobs(dict.fromkeys(TICK, ""), None)
-    assert "were given up" in caplog.text
+    assert "jobs are dead" in caplog.text
     assert None in done

@@ -1,4 +1,4 @@
-"""Upload slots: one file each, of the account that opened them, no larger than said, for an hour."""
+"""Upload slots: one file each, for the account that opened them, with a size limit, for an hour."""
 
 from datetime import UTC, datetime
 
@@ -27,32 +27,32 @@ def caller(carol: Account) -> Caller:
 
 @pytest.fixture
 def slot(caller: Caller) -> Slot:
-    """Carol's slot for ten bytes."""
+    """Carol's slot for at most ten bytes."""
     return uploads.open_slot(caller, "contentdb", 10, "http://here")
 
 
 def send(slot: Slot, content: bytes) -> None:
-    """Send a file as a client does, to S3 or to us."""
+    """Send a file as a client does, to S3 or to the server."""
     if slot.url.startswith("http://here"):
         uploads.receive(slot.fields["slot"], content)
         return
-    answer = requests.post(slot.url, data=slot.fields, files={"file": ("x.zip", content)}, timeout=10)
-    assert answer.status_code == 204
+    response = requests.post(slot.url, data=slot.fields, files={"file": ("x.zip", content)}, timeout=10)
+    assert response.status_code == 204
 
 
-def spend(slot: Slot) -> None:
+def use(slot: Slot) -> None:
     writes = Transaction()
-    uploads.spend(writes, slot.id)
+    uploads.use(writes, slot.id)
     writes.commit()
 
 
-def test_what_was_sent_to_a_slot_is_read_by_its_account(caller: Caller, slot: Slot) -> None:
+def test_the_file_of_a_slot_is_read_by_its_account(caller: Caller, slot: Slot) -> None:
     send(slot, b"0123456789")
     assert uploads.read(caller, "contentdb", slot.id) == b"0123456789"
 
 
 @moto_only
-def test_s3_is_told_the_only_key_the_largest_size_and_the_end(slot: Slot) -> None:
+def test_the_s3_policy_limits_key_size_and_expiry(slot: Slot) -> None:
     import base64
     import json
 
@@ -64,19 +64,19 @@ def test_s3_is_told_the_only_key_the_largest_size_and_the_end(slot: Slot) -> Non
     assert 0 < end - datetime.now(UTC).timestamp() <= uploads.LIFETIME
 
 
-def test_a_slot_tells_where_it_ends(caller: Caller) -> None:
+def test_a_slot_has_its_size_limit_and_expiry(caller: Caller) -> None:
     with time_machine.travel(MOMENT, tick=False):
         slot = uploads.open_slot(caller, "contentdb", 10, "http://here")
-    assert (slot.largest, slot.ends_at) == (10, int(MOMENT.timestamp()) + 3600)
+    assert (slot.max_size, slot.expires_at) == (10, int(MOMENT.timestamp()) + 3600)
 
 
-def test_an_empty_slot_is_said_to_be_empty(caller: Caller, slot: Slot) -> None:
+def test_reading_an_empty_slot_is_an_error(caller: Caller, slot: Slot) -> None:
     with pytest.raises(Invalid, match="has no file yet"):
         uploads.read(caller, "contentdb", slot.id)
 
 
 @moto_only
-def test_a_file_that_s3_took_and_that_is_too_large_is_refused_and_dropped(caller: Caller, slot: Slot) -> None:
+def test_a_file_in_s3_that_is_too_large_is_rejected_and_deleted(caller: Caller, slot: Slot) -> None:
     send(slot, b"0123456789X")
     with pytest.raises(TooLarge, match="larger than 10 bytes"):
         uploads.read(caller, "contentdb", slot.id)
@@ -85,14 +85,14 @@ def test_a_file_that_s3_took_and_that_is_too_large_is_refused_and_dropped(caller
 
 @embedded_only
 @pytest.mark.parametrize(("content", "error"), [(b"0123456789X", TooLarge), (b"", Invalid)])
-def test_what_is_too_large_or_nothing_is_not_taken(slot: Slot, content: bytes, error: type[Exception]) -> None:
+def test_a_file_that_is_too_large_or_empty_is_rejected(slot: Slot, content: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         uploads.receive(slot.id, content)
     assert blobs.size(f"slots/{slot.id}") is None
 
 
 @embedded_only
-def test_a_second_file_is_not_taken(slot: Slot) -> None:
+def test_a_second_file_is_rejected(slot: Slot) -> None:
     uploads.receive(slot.id, b"one")
     with pytest.raises(Conflict):
         uploads.receive(slot.id, b"two")
@@ -100,12 +100,12 @@ def test_a_second_file_is_not_taken(slot: Slot) -> None:
 
 @pytest.mark.parametrize("slot_id", ["", "x", "../../secret", "a" * 3000, "ü"])
 def test_an_unknown_slot_is_not_found(caller: Caller, slot_id: str) -> None:
-    for use in (lambda: uploads.receive(slot_id, b"x"), lambda: uploads.read(caller, "contentdb", slot_id)):
+    for access in (lambda: uploads.receive(slot_id, b"x"), lambda: uploads.read(caller, "contentdb", slot_id)):
         with pytest.raises(NotFound, match="There is no such upload slot"):
-            use()
+            access()
 
 
-def test_a_slot_is_of_its_account_and_its_purpose(caller: Caller, slot: Slot, bob: Account) -> None:
+def test_a_slot_is_limited_to_its_account_and_purpose(caller: Caller, slot: Slot, bob: Account) -> None:
     send(slot, b"x")
     other = Caller(bob, credentials.create(bob, "contentdb")[0])
     for who, purpose in ((other, "contentdb"), (caller, "luarocks")):
@@ -113,26 +113,26 @@ def test_a_slot_is_of_its_account_and_its_purpose(caller: Caller, slot: Slot, bo
             uploads.read(who, purpose, slot.id)
 
 
-def test_a_slot_is_used_once(caller: Caller, slot: Slot) -> None:
+def test_a_slot_can_be_used_once(caller: Caller, slot: Slot) -> None:
     send(slot, b"x")
-    spend(slot)
+    use(slot)
     with pytest.raises(NotFound):
-        spend(slot)
+        use(slot)
     with pytest.raises(NotFound):
         uploads.read(caller, "contentdb", slot.id)
 
 
-def test_a_slot_ends_after_an_hour_and_is_dropped_with_its_file(caller: Caller) -> None:
+def test_a_slot_expires_after_an_hour_and_is_deleted_with_its_file(caller: Caller) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         slot = uploads.open_slot(caller, "contentdb", 10, "http://here")
         blobs.write(f"slots/{slot.id}", b"x")
         clock.shift(3599)
-        uploads.drop_ended()
+        uploads.delete_expired()
         assert uploads.read(caller, "contentdb", slot.id) == b"x"
         clock.shift(2)
         with pytest.raises(NotFound):
             uploads.read(caller, "contentdb", slot.id)
         clock.shift(900)
-        uploads.drop_ended()
+        uploads.delete_expired()
     assert blobs.size(f"slots/{slot.id}") is None
     assert list(UploadSlot.by_listing.query("upload-slots")) == []

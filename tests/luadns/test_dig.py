@@ -240,12 +240,9 @@ def test_the_name_server_is_restarted_after_a_crash_and_ends_with_its_parent(tmp
         server.zone("example.com", ("www", "A", "192.0.2.1"))
         process = name_server_of(server)
         os.kill(process, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while name_server_of(server) in (0, process) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        told = server.dig("www.example.com", "A", "+short", "+tries=10")  # dig prints a line for each try that fails
-        assert told.splitlines()[-1] == "192.0.2.1"
-        process = name_server_of(server)
+        process = name_server_of(server, other_than=process)
+        answer = server.dig("www.example.com", "A", "+short", "+tries=10")  # dig prints a line for each failed try
+        assert answer.splitlines()[-1] == "192.0.2.1"
         server.server.kill()
         assert exits(process, 20)
 
@@ -258,11 +255,20 @@ def exits(process: int, seconds: float) -> bool:
     return not Path(f"/proc/{process}").exists()
 
 
-def name_server_of(server: Served) -> int:
-    """The pid of the child process that has the server's DNS port open; 0 if there is none."""
+def name_server_of(server: Served, other_than: int = 0) -> int:
+    """Wait for a child process that has the server's DNS port open, and return its pid.
+
+    The test kills this process. It must never get 0 instead, because signals to pid 0 kill the test's own group.
+    """
     parent = Path(f"/proc/{server.server.process.pid}/task")
-    children = " ".join((thread / "children").read_text() for thread in parent.iterdir())
-    return next((int(child) for child in children.split() if has_udp_port(child, server.dns_port)), 0)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children = " ".join((thread / "children").read_text() for thread in parent.iterdir())
+        for child in children.split():
+            if int(child) != other_than and has_udp_port(child, server.dns_port):
+                return int(child)
+        time.sleep(0.1)
+    raise AssertionError("no child process has the DNS port open")
 
 
 def has_udp_port(process: str, port: int) -> bool:

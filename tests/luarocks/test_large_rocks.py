@@ -42,7 +42,7 @@ def test_a_rock_is_published_from_its_slot_once(client: Client, key: str, versio
     again = publish(client, key, version, upload=slot, filename=NAME)
     assert (again.status, again.json["errors"]) == (
         404,
-        ["There is no such upload slot, or it has ended or was used."],
+        ["There is no such upload slot, or it has expired or was used."],
     )
 
 

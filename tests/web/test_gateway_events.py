@@ -61,7 +61,7 @@ def plain(reply: Reply, stage: str = "") -> str:
     return re.sub(r'"request_id":"[^"]+"', "", text)
 
 
-def test_what_is_made_is_as_the_samples_are() -> None:
+def test_generated_events_equal_the_samples() -> None:
     for name, stage in (("rest-custom-domain", ""), ("rest-execute-api", "prod")):
         event = sample(name)
         more = {
@@ -88,7 +88,7 @@ def test_every_path_has_its_resource_and_its_parameters() -> None:
 
 @embedded_only
 @pytest.mark.parametrize("stage", ["", "prod"])
-def test_every_path_answers_as_it_does_here(client: Client, stage: str) -> None:
+def test_every_path_gives_the_same_response_as_on_one_machine(client: Client, stage: str) -> None:
     """To whoever has no credential, so that nothing changes between the two; also to methods that it does not take."""
     for place in PLACES:
         for method in METHODS:
@@ -119,7 +119,7 @@ def test_the_samples_are_answered(client: Client, alice: Account) -> None:
         (None, ["lamps", "plus", "skin"]),
     ],
 )
-def test_parameters_of_the_query_come_decoded(client: Client, alice: Account, query: Any, names: list[str]) -> None:
+def test_query_parameters_are_decoded(client: Client, alice: Account, query: Any, names: list[str]) -> None:
     """API Gateway makes a blank of a plus and a plus of %2B; of a repeated one it tells all values in one place."""
     for name, type, title in (("lamps", "MOD", "Iron lamps"), ("plus", "MOD", "a+b"), ("skin", "TXP", "Skin")):
         draft(f"Alice/{name}", type=type, title=title)
@@ -130,13 +130,13 @@ def test_parameters_of_the_query_come_decoded(client: Client, alice: Account, qu
 
 @pytest.mark.parametrize("coded", [True, False])
 @pytest.mark.parametrize("body", [None, ""])
-def test_no_body_is_none_however_it_is_told(client: Client, body: str | None, coded: bool) -> None:
+def test_all_representations_of_no_body_are_equal(client: Client, body: str | None, coded: bool) -> None:
     event = {**golden("POST", "/auth"), "body": body, "isBase64Encoded": coded}
     reply = client.answer(event)
     assert (reply.status, reply.json["message"]) == (400, "Bad request.")
 
 
-def test_a_body_that_came_as_text_is_read_as_well(client: Client) -> None:
+def test_a_text_body_is_read(client: Client) -> None:
     about = {"action": "register", "nickname": "Müller", "email": "m@example.org", "password": "wonderland"}
     event = {**golden("POST", "/auth"), "body": json.dumps(about, ensure_ascii=False), "isBase64Encoded": False}
     with settings.override(registration="open"):
@@ -150,19 +150,19 @@ def test_a_request_without_headers_is_answered(client: Client, missing: dict[str
         assert client.answer(event).status == (403 if path == "/v1/zones" else 200)  # LuaDNS wants an Accept
 
 
-def test_head_tells_what_get_would(client: Client, alice: Account) -> None:
+def test_head_has_the_headers_of_get(client: Client, alice: Account) -> None:
     for path in ("/api/tool_version", "/manifest", "/packages", "/api/packages/", "/healthz", "/hel/index"):
         get, head = (client.answer(golden(method, path)) for method in ("GET", "HEAD"))
         assert (head.status, head.body, head.header("content-length")) == (200, b"", str(len(get.body)))
 
 
-def test_options_are_told_of_every_path(client: Client) -> None:
+def test_every_path_supports_options(client: Client) -> None:
     for place in PLACES:
         reply = client.answer(golden("OPTIONS", filled(place)))
         assert reply.header("allow") == ", ".join(place.methods)
 
 
-def test_cookies_may_come_in_one_header_or_in_several(client: Client, alice: Account) -> None:
+def test_cookies_can_be_in_one_or_several_headers(client: Client, alice: Account) -> None:
     """HTTP/2 lets a client send each cookie in a header of its own (RFC 9113, section 8.2.3)."""
     about = {"action": "log-in", "nickname": "Alice", "password": "wonderland"}
     log_in = client.answer(golden("POST", "/auth", body=json.dumps(about).encode()))
@@ -172,7 +172,7 @@ def test_cookies_may_come_in_one_header_or_in_several(client: Client, alice: Acc
         assert (profile.status, profile.json["logged_in"]) == (200, True), sent
 
 
-def test_of_a_repeated_header_the_last_one_counts(client: Client, alice: Account) -> None:
+def test_the_last_of_repeated_headers_is_used(client: Client, alice: Account) -> None:
     good = token(alice)["Authorization"]
     for sent, known in ([["Bearer x", good], True], [[good, "Bearer x"], False], [[good], True]):
         reply = client.answer(golden("GET", "/api/whoami/", headers={"Authorization": sent}))
@@ -199,7 +199,7 @@ def follow(behind: Client, url: Any) -> Reply:
     return behind.get(path, query=query)
 
 
-def test_below_a_stage_rocks_are_published_and_found(behind: Client, key: str) -> None:
+def test_rocks_can_be_published_and_found_below_a_stage(behind: Client, key: str) -> None:
     made = behind.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x.rockspec", rockspec())}).json
     files = {"rock_file": ("say-1.0-1.src.rock", rock())}
     assert behind.post(f"/api/1/{key}/upload_rock/{made['version']['id']}", files=files).status == 200
@@ -209,7 +209,7 @@ def test_below_a_stage_rocks_are_published_and_found(behind: Client, key: str) -
     assert follow(behind, behind.get("/manifests/alice").header("location")).status == 200
 
 
-def test_below_a_stage_packages_are_published_and_found(behind: Client, alice: Account) -> None:
+def test_packages_can_be_published_and_found_below_a_stage(behind: Client, alice: Account) -> None:
     draft("Alice/mymod")
     bearer = token(alice)
     new = "/api/packages/Alice/mymod/releases/new/"
@@ -227,7 +227,7 @@ def test_below_a_stage_packages_are_published_and_found(behind: Client, alice: A
     assert behind.get(release["url"]).status in (200, 302)  # upstream tells a path alone
 
 
-def test_below_a_stage_hel_and_luadns_work(behind: Client, bob: Account) -> None:
+def test_hel_and_luadns_work_below_a_stage(behind: Client, bob: Account) -> None:
     about = {"nickname": "Carol", "email": "carol@example.org", "password": "wonderland"}
     with settings.override(registration="open"):
         assert behind.post("/auth", json={"action": "register", **about}).status == 200

@@ -44,7 +44,7 @@ def request(accept: str | None = None, **event: object) -> Request:
         ("text/html, text/plain, text/sgml, text/css, application/xhtml+xml, */*;q=0.01", True),
     ],
 )
-def test_browsers_get_pages_and_programs_do_not(accept: str | None, wanted: bool) -> None:
+def test_only_browsers_get_pages(accept: str | None, wanted: bool) -> None:
     assert html.wants_html(request(accept)) is wanted
 
 
@@ -52,7 +52,7 @@ def welcome(of: Request, **more: Any) -> Response:
     return html.page(of, "home/welcome.html", may_register=True, **more)
 
 
-def test_a_page_says_what_browsers_may_do_with_it() -> None:
+def test_a_page_has_security_headers() -> None:
     page = welcome(request())
     style = re.search(r"<style>(.*?)</style>", page.body.decode(), re.DOTALL)
     assert style is not None
@@ -71,7 +71,7 @@ def test_a_page_says_what_browsers_may_do_with_it() -> None:
     ]
 
 
-def test_nothing_on_a_page_acts_or_comes_from_elsewhere() -> None:
+def test_a_page_has_no_scripts_and_no_foreign_resources() -> None:
     text = welcome(request()).body.decode()
     assert re.search(r"<script|\son\w+=|javascript:|\sstyle=|url\(|@import", text) is None
     assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
@@ -85,12 +85,12 @@ def test_nothing_on_a_page_acts_or_comes_from_elsewhere() -> None:
     }
 
 
-def test_what_is_private_is_kept_by_nobody() -> None:
+def test_a_private_page_is_not_cached() -> None:
     page = welcome(request(), private=True)
     assert (page.header("Cache-Control"), page.header("ETag")) == ("no-store", None)
 
 
-def test_links_stay_below_the_stage_that_the_client_called() -> None:
+def test_links_have_the_stage_of_the_request() -> None:
     context = {"path": "/prod/", "httpMethod": "GET"}
     text = welcome(request(requestContext=context)).body.decode()
     assert 'href="/prod/modules"' in text
@@ -106,7 +106,7 @@ def test_links_stay_below_the_stage_that_the_client_called() -> None:
         (TooMany("Slowly.", retry_after=7), 429, "Too Many Requests", ("Retry-After", "7")),
     ],
 )
-def test_an_error_is_a_page_too(error: NotFound, status: int, title: str, header: tuple[str, str]) -> None:
+def test_an_error_can_be_a_page(error: NotFound, status: int, title: str, header: tuple[str, str]) -> None:
     page = html.error_page(request(), error)
     assert (page.status, page.header("Cache-Control")) == (status, "no-store")
     assert not header or header in page.headers
@@ -116,7 +116,7 @@ def test_an_error_is_a_page_too(error: NotFound, status: int, title: str, header
     assert error.message.replace("<", "&lt;").replace(">", "&gt;") in text
 
 
-def test_an_error_that_says_nothing_is_a_page_all_the_same() -> None:
+def test_an_error_without_a_message_can_be_a_page() -> None:
     assert b"<h1>Not Found</h1>" in html.error_page(request(), NotFound()).body
 
 
@@ -127,7 +127,7 @@ def test_only_a_web_address_becomes_a_link(url: str) -> None:
     assert '<a href="https://x" rel="nofollow">' in parts.link("https://x")  # type: ignore[attr-defined]
 
 
-def test_a_shelf_shows_so_many_works_and_an_empty_one_is_not_shown(aws: None) -> None:
+def test_a_shelf_has_a_maximum_number_of_works_and_empty_shelves_are_omitted(aws: None) -> None:
     books = Shelf("Books", lambda name: [Work(f"{name} {n}", "", "/x") for n in range(200)])
     films = Shelf("Films", lambda name: [])
     with registry.including(shelved("books", books), shelved("films", films)):

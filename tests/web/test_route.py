@@ -68,7 +68,7 @@ def declared(method: str, credential: Scheme | None, **requirements: Any) -> Rou
         ("POST", ANONYMOUS, {"second_factor": CODE}, "POST /things/{name} is anonymous: "),
     ],
 )
-def test_a_route_without_its_requirements_is_refused(
+def test_a_route_without_its_requirements_is_rejected(
     method: str, credential: Scheme | None, requirements: dict[str, Any], refusal: str
 ) -> None:
     with pytest.raises(DeclarationError) as refused:
@@ -76,7 +76,7 @@ def test_a_route_without_its_requirements_is_refused(
     assert str(refused.value).startswith(refusal)
 
 
-def test_a_service_refuses_such_a_route_at_once() -> None:
+def test_a_service_rejects_such_a_route_immediately() -> None:
     service = Service("toy", render_error)
     with pytest.raises(DeclarationError, match="PUT /x declares no credential"):
         service.route("PUT", "/x")(handler)
@@ -93,17 +93,17 @@ def test_a_route_that_writes_requires_the_second_factor_of_its_scheme() -> None:
     assert (route.scope, route.writes, route.second_factor) == ("write", True, CODE)
 
 
-def test_a_route_may_name_another_second_factor_or_none() -> None:
+def test_a_route_can_declare_another_second_factor_or_none() -> None:
     other = declared("POST", STRICT, permission=OWN, scope="write", second_factor=NO_SECOND_FACTOR)
     assert other.second_factor == NO_SECOND_FACTOR
 
 
-def test_a_route_may_only_read_by_another_method() -> None:
+def test_a_route_with_another_method_can_be_read_only() -> None:
     assert declared("POST", KEY, permission=OWN, writes=False).scope == "read"
     assert not declared("POST", ANONYMOUS, writes=False).writes
 
 
-def test_a_body_is_small_unless_the_route_says_otherwise_and_never_above_the_setting() -> None:
+def test_the_default_body_size_is_small_and_the_setting_is_the_maximum() -> None:
     sizes = [declared("POST", ANONYMOUS, body=size).largest for size in (SMALL, 2 * SMALL, lambda: 3 * SMALL, 2**40)]
     assert sizes == [SMALL, 2 * SMALL, 3 * SMALL, settings.current().max_body]
     with settings.override(max_body=10):
@@ -127,7 +127,7 @@ def test_a_permission_is_checked_before_the_handler() -> None:
     assert site(rest_event("GET", "/any/look")).status == 204
 
 
-def test_a_scope_that_no_key_of_the_service_can_have_is_refused() -> None:
+def test_a_scope_that_no_key_of_the_service_can_have_is_rejected() -> None:
     service = Service("toy", render_error)
     service.route("POST", "/things", KEY, permission=OWN, scope="modul:")(handler)
     with pytest.raises(DeclarationError, match="POST /things has the scope modul:, which no key can have"):

@@ -32,7 +32,7 @@ def found(grown: Tree[str], *segments: str) -> tuple[str | None, str | None, dic
     return owner, place.path if place else None, dict(params)
 
 
-def test_the_root_is_a_place() -> None:
+def test_the_root_is_a_node() -> None:
     assert found(tree("/")) == ("root", "/", {})
 
 
@@ -40,7 +40,7 @@ def test_a_fixed_path_is_found_by_its_segments() -> None:
     assert found(tree("/api/version"), "api", "version") == ("root", "/api/version", {})
 
 
-def test_parameters_are_told_by_name() -> None:
+def test_parameters_have_their_names() -> None:
     grown = tree("/users/{user}/files/{file}")
     assert found(grown, "users", "a/b", "files", "ü ") == (
         "root",
@@ -58,27 +58,27 @@ def test_a_fixed_name_comes_before_a_variable_one() -> None:
     ]
 
 
-def test_there_is_no_way_back_from_a_fixed_name() -> None:
+def test_there_is_no_backtracking_from_a_fixed_name() -> None:
     grown = tree("/users/me/keys", "/users/{user}/files")
     assert found(grown, "users", "me", "files") == ("root", None, {})
 
 
 @pytest.mark.parametrize("segments", [("api",), ("api", "version", "more"), ("other",), ("API", "version"), ()])
-def test_where_no_route_is_there_is_no_place(segments: tuple[str, ...]) -> None:
+def test_a_path_without_routes_has_no_node(segments: tuple[str, ...]) -> None:
     assert found(tree("/api/version"), *segments) == ("root", None, {})
 
 
-def test_the_deepest_owner_answers_whether_something_is_there_or_not() -> None:
+def test_the_deepest_owner_answers_with_and_without_a_route() -> None:
     grown = tree(owners={"/": "root", "/a": "a", "/a/{x}/b": "b"})
     paths = [(), ("z",), ("a",), ("a", "1"), ("a", "1", "c"), ("a", "1", "b"), ("a", "1", "b", "deep", "down")]
     assert [found(grown, *path)[0] for path in paths] == ["root", "root", "a", "a", "a", "b", "b"]
 
 
-def test_without_an_owner_nobody_answers() -> None:
+def test_a_path_can_have_no_owner() -> None:
     assert found(tree(owners={"/a": "a"}), "b") == (None, None, {})
 
 
-def test_a_route_lies_on_its_owners_ground() -> None:
+def test_a_route_must_be_below_its_owner_s_path() -> None:
     grown = tree(owners={"/": "root", "/a": "a"})
     for path, owner in (("/a/b", "root"), ("/b", "a"), ("/", "a")):
         with pytest.raises(ValueError, match=f"^{path} lies on another owner's ground"):
@@ -105,18 +105,18 @@ def test_siblings_share_one_variable_name() -> None:
         *("/{a", "/a}", "/{}", "/x{a}", "/{a}x", "/{a+}", "/{proxy+}", "/{a-b}"),
     ],
 )
-def test_a_path_that_api_gateway_or_chalice_would_not_take_is_refused(path: str) -> None:
+def test_a_path_that_api_gateway_or_chalice_does_not_support_is_rejected(path: str) -> None:
     grown: Tree[str] = Tree()
     with pytest.raises(ValueError, match="no path that can be declared"):
         grown.own(path, "root")
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a.json", "/a-b_c", "/v1:x", "/{a}", "/{a_1}/b/{c}"])
-def test_any_other_path_is_taken(path: str) -> None:
+def test_other_paths_are_accepted(path: str) -> None:
     assert [place.path for place in tree(path).places()] == [path]
 
 
-def test_every_place_with_routes_is_told_once() -> None:
+def test_every_node_with_routes_is_listed_once() -> None:
     grown = tree("/", "/a/{x}/b", "/a", "/a/c")
     assert sorted(place.path for place in grown.places()) == ["/", "/a", "/a/c", "/a/{x}/b"]
 
@@ -129,7 +129,7 @@ def test_every_place_with_routes_is_told_once() -> None:
         (["PUT", "GET", "DELETE"], ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]),
     ],
 )
-def test_head_follows_get_and_options_is_always_there(declared: list[str], answered: list[str]) -> None:
+def test_get_implies_head_and_options_is_always_supported(declared: list[str], answered: list[str]) -> None:
     grown = tree()
     for method in declared:
         grown.add(declare(method, "/a", snapshot, ANONYMOUS), "root")

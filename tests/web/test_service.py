@@ -43,7 +43,7 @@ toy = Service("toy", render_error)
 
 
 @pytest.fixture(autouse=True)
-def nothing_happened() -> None:
+def clear_happened() -> None:
     happened.clear()
 
 
@@ -158,64 +158,72 @@ def answer(method: str, path: str, **more: Any) -> Response:
     return site(rest_event(method, path, **more))
 
 
-def said(response: Response) -> tuple[int, bytes]:
+def status_and_body(response: Response) -> tuple[int, bytes]:
     return response.status, response.body
 
 
-def test_a_view_gets_decoded_parameters_and_all_query_values() -> None:
+def test_a_handler_gets_decoded_parameters_and_all_query_values() -> None:
     response = answer("GET", "//things/a%2Fb/m%C3%B3d+%201/", query={"tag": ["x", "y"]})
     expected = '{"params":{"key":"a/b","name":"mód+ 1"},"query":{"tag":["x","y"]}}'
-    assert said(response) == (200, expected.encode())
+    assert status_and_body(response) == (200, expected.encode())
 
 
-def test_the_same_from_chalice_local() -> None:
+def test_an_event_of_chalice_local_gives_the_same_response() -> None:
     response = site(local_event("GET", "/things/a%2Fb/m%C3%B3d+%201/", query={"tag": ["x", "y"]}))
-    assert said(response) == said(answer("GET", "/things/a%2Fb/m%C3%B3d+%201", query={"tag": ["x", "y"]}))
+    assert status_and_body(response) == status_and_body(
+        answer("GET", "/things/a%2Fb/m%C3%B3d+%201", query={"tag": ["x", "y"]})
+    )
 
 
-def test_a_route_without_authentication_asks_nobody() -> None:
+def test_an_anonymous_route_does_not_authenticate() -> None:
     answer("GET", "/things/unknown/x")
     assert happened == ["view"]
-    assert said(answer("GET", "/caller")) == (200, b"null")
+    assert status_and_body(answer("GET", "/caller")) == (200, b"null")
 
 
-def test_an_authenticated_view_gets_its_caller() -> None:
-    assert said(answer("POST", "/things/full/x", body=b"12345")) == (200, b'{"by":"alice","same":true,"size":5}')
+def test_an_authenticated_handler_gets_its_caller() -> None:
+    assert status_and_body(answer("POST", "/things/full/x", body=b"12345")) == (
+        200,
+        b'{"by":"alice","same":true,"size":5}',
+    )
 
 
-def test_who_is_not_recognised_gets_no_further() -> None:
-    assert said(answer("PUT", "/things/unknown/x")) == (401, b'{"no":"Invalid key"}')
+def test_an_unauthenticated_request_does_not_reach_the_handler() -> None:
+    assert status_and_body(answer("PUT", "/things/unknown/x")) == (401, b'{"no":"Invalid key"}')
     assert happened == ["auth"]
 
 
-def test_the_scope_write_wants_a_key_that_may_do_everything() -> None:
+def test_the_scope_write_needs_an_unlimited_key() -> None:
     assert [answer("POST", f"/things/{name}/x").status for name in ("full", "say", "reader")] == [200, 403, 403]
 
 
-def test_a_scope_is_asked_before_the_second_factor() -> None:
-    assert said(answer("PUT", "/things/reader/x")) == (403, b'{"no":"This key may not do that: its scope is read."}')
+def test_the_scope_is_checked_before_the_second_factor() -> None:
+    assert status_and_body(answer("PUT", "/things/reader/x")) == (
+        403,
+        b'{"no":"This key may not do that: its scope is read."}',
+    )
     assert happened == ["auth"]
 
 
 @pytest.mark.parametrize("name", ["full", "say"])
-def test_the_second_factor_is_asked_before_the_view(name: str) -> None:
-    assert said(answer("PUT", f"/things/{name}/x")) == (403, b'{"no":"Code required"}')
+def test_the_second_factor_is_checked_before_the_handler(name: str) -> None:
+    assert status_and_body(answer("PUT", f"/things/{name}/x")) == (403, b'{"no":"Code required"}')
     assert happened == ["auth", "second factor"]
 
 
 @pytest.mark.parametrize("name", ["full", "say"])
-def test_with_the_second_factor_the_view_answers(name: str) -> None:
-    assert said(answer("PUT", f"/things/{name}/x", headers={"X-Code": "123456"})) == (201, b"replaced")
+def test_the_handler_answers_with_the_second_factor(name: str) -> None:
+    assert status_and_body(answer("PUT", f"/things/{name}/x", headers={"X-Code": "123456"})) == (201, b"replaced")
     assert happened == ["auth", "second factor", "view"]
 
 
-def test_a_route_may_be_open_to_nobody_in_particular() -> None:
+def test_a_credential_can_be_optional() -> None:
     response = answer("DELETE", "/things/nobody/x")
     assert (response.status, response.headers) == (204, [("X-By", "nobody")])
     assert happened == ["view"]
 
 
-def test_who_names_himself_on_such_a_route_is_asked_for_all() -> None:
+def test_an_optional_credential_is_checked_completely() -> None:
     assert answer("DELETE", "/things/unknown/x").status == 401
     assert answer("DELETE", "/things/reader/x").status == 403
     response = answer("DELETE", "/things/reader/x", headers={"X-Code": "123456"})
@@ -223,19 +231,19 @@ def test_who_names_himself_on_such_a_route_is_asked_for_all() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "x"])
-def test_an_unknown_path_is_told_in_the_services_words(method: str) -> None:
-    assert said(answer(method, "/nothing/here")) == (
+def test_an_unknown_path_gets_the_service_s_error(method: str) -> None:
+    assert status_and_body(answer(method, "/nothing/here")) == (
         404,
         b"" if method == "HEAD" else b'{"no":"There is nothing at this path."}',
     )
 
 
 @pytest.mark.parametrize("method", ["PATCH", "TRACE", "CONNECT", "PROPFIND", "get", ""])
-def test_a_wrong_method_is_told_with_the_right_ones(method: str) -> None:
+def test_a_wrong_method_gets_the_allowed_ones(method: str) -> None:
     event = rest_event("GET", "/things/full/x")
     event["httpMethod"] = event["requestContext"]["httpMethod"] = method
     response = site(event)
-    assert said(response) == (405, b'{"no":"This path does not take this method."}')
+    assert status_and_body(response) == (405, b'{"no":"This path does not take this method."}')
     assert response.header("allow") == "DELETE, GET, HEAD, OPTIONS, POST, PUT"
     assert happened == []
 
@@ -248,7 +256,7 @@ def test_head_on_a_path_without_get_is_a_wrong_method() -> None:
 
 
 @pytest.mark.parametrize("path", ["/things/unknown/x", "/fails/x/value"])
-def test_options_tells_the_methods_and_asks_nobody(path: str) -> None:
+def test_options_returns_the_methods_without_authentication(path: str) -> None:
     response = answer("OPTIONS", path)
     methods = "DELETE, GET, HEAD, OPTIONS, POST, PUT" if "things" in path else "GET, HEAD, OPTIONS"
     assert (response.status, response.body, response.headers) == (204, b"", [("Allow", methods)])
@@ -258,36 +266,36 @@ def test_options_tells_the_methods_and_asks_nobody(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/things/a/b", "/kept", "/fails/x/invalid", "/fails/x/too-many", "/nowhere", "/elsewhere"]
 )
-def test_head_is_get_without_the_bytes(path: str) -> None:
+def test_head_is_get_without_the_body(path: str) -> None:
     got, head = answer("GET", path), answer("HEAD", path)
     assert (head.status, head.body) == (got.status, b"")
     assert head.headers == [*got.headers, ("Content-Length", str(len(got.body)))]
 
 
-def test_head_keeps_the_length_that_a_view_tells() -> None:
+def test_head_keeps_the_length_of_the_handler() -> None:
     assert answer("HEAD", "/sized").headers == answer("GET", "/sized").headers
 
 
-def test_head_does_not_spoil_an_answer_that_a_view_keeps() -> None:
+def test_head_does_not_change_a_cached_response() -> None:
     answer("HEAD", "/kept")
-    assert said(answer("GET", "/kept")) == (200, b"kept")
+    assert status_and_body(answer("GET", "/kept")) == (200, b"kept")
     assert kept.headers == [("Content-Type", "text/plain")]
 
 
 @pytest.mark.parametrize(("size", "status"), [(0, 200), (10, 200), (11, 413), (100_000, 413)])
-def test_a_route_has_a_largest_body(size: int, status: int) -> None:
+def test_a_route_has_a_maximum_body_size(size: int, status: int) -> None:
     assert answer("POST", "/things/full/x", body=b"x" * size).status == status
 
 
-def test_a_body_too_large_is_told_before_anybody_is_asked() -> None:
-    assert said(answer("POST", "/things/unknown/x", body=b"x" * 11)) == (
+def test_the_body_size_is_checked_before_authentication() -> None:
+    assert status_and_body(answer("POST", "/things/unknown/x", body=b"x" * 11)) == (
         413,
         b'{"no":"The request is larger than 10 bytes."}',
     )
     assert happened == []
 
 
-def test_no_route_takes_more_than_the_settings_allow() -> None:
+def test_the_settings_limit_the_body_size_of_all_routes() -> None:
     with settings.override(max_body=4):
         statuses = [answer(method, "/things/full/x", body=b"12345").status for method in ("POST", "PUT", "GET")]
         assert statuses == [413, 413, 413]
@@ -304,29 +312,29 @@ def test_no_route_takes_more_than_the_settings_allow() -> None:
         ("busy", 503, b'{"no":"Later."}', "2"),
     ],
 )
-def test_a_refusal_anywhere_is_said_in_the_dialect(how: str, status: int, body: bytes, retry_after: str | None) -> None:
+def test_an_error_has_the_service_s_format(how: str, status: int, body: bytes, retry_after: str | None) -> None:
     response = answer("GET", f"/fails/x/{how}")
-    assert (*said(response), response.header("Retry-After")) == (status, body, retry_after)
+    assert (*status_and_body(response), response.header("Retry-After")) == (status, body, retry_after)
 
 
 @pytest.mark.parametrize("how", ["value", "assertion", "recursion", "memory", "unicode", "no-such-failure"])
-def test_any_exception_is_a_500_in_the_dialect_without_a_word_of_the_cause(how: str) -> None:
-    assert said(answer("GET", f"/fails/x/{how}")) == (500, b'{"no":"Something went wrong here."}')
+def test_an_unexpected_exception_is_a_500_without_details(how: str) -> None:
+    assert status_and_body(answer("GET", f"/fails/x/{how}")) == (500, b'{"no":"Something went wrong here."}')
 
 
-def test_an_exception_in_authentication_is_a_500_too() -> None:
-    assert said(answer("POST", "/things/boom/x")) == (500, b'{"no":"Something went wrong here."}')
+def test_an_exception_in_authentication_is_a_500() -> None:
+    assert status_and_body(answer("POST", "/things/boom/x")) == (500, b'{"no":"Something went wrong here."}')
 
 
-def test_an_exception_in_a_routes_limit_is_a_500_too() -> None:
+def test_an_exception_in_a_route_s_limit_is_a_500() -> None:
     broken = Service("broken", render_error)
     broken.route("POST", "/", ANONYMOUS, body=lambda: 1 // 0)(lambda request: Response())
     assert Site([slice_of(broken, "/")])(rest_event("POST", "/")).status == 500
 
 
-def test_a_body_that_cannot_be_decoded_is_a_500_and_no_crash() -> None:
+def test_a_body_that_cannot_be_decoded_is_a_500() -> None:
     event = {**rest_event("POST", "/things/full/x"), "body": "x", "isBase64Encoded": True}
-    assert said(site(event)) == (500, b'{"no":"Something went wrong here."}')
+    assert status_and_body(site(event)) == (500, b'{"no":"Something went wrong here."}')
 
 
 @pytest.mark.parametrize(
@@ -339,7 +347,7 @@ def test_a_body_that_cannot_be_decoded_is_a_500_and_no_crash() -> None:
         ("HEAD", f"/chained/{SECRET}", "/chained/{key}"),
     ],
 )
-def test_the_log_has_the_template_and_the_place_but_nothing_that_was_sent(
+def test_the_log_has_the_route_and_the_traceback_but_no_data_of_the_request(
     method: str, path: str, template: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"session={SECRET}"}
@@ -350,12 +358,12 @@ def test_the_log_has_the_template_and_the_place_but_nothing_that_was_sent(
     assert (record.levelname, SECRET in caplog.text, "test_service.py" in caplog.text) == ("ERROR", False, True)
 
 
-def test_the_log_names_the_exception_and_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_the_exception_and_its_cause(caplog: pytest.LogCaptureFixture) -> None:
     answer("GET", "/chained/x")
     assert [caplog.text.count(name) for name in ("builtins.RuntimeError", "builtins.LookupError")] == [1, 1]
 
 
-def test_a_refusal_is_nothing_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_expected_errors_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         for path in ("/fails/x/invalid", "/fails/x/busy", "/nowhere", "/things/x/y"):
             answer("GET", path)
@@ -372,13 +380,13 @@ def test_a_refusal_is_nothing_for_the_log(caplog: pytest.LogCaptureFixture) -> N
         ("GET", f"/{SECRET}", "-"),
     ],
 )
-def test_an_answer_carries_its_route_for_the_log(method: str, path: str, route: str) -> None:
+def test_a_response_has_its_route_for_the_log(method: str, path: str, route: str) -> None:
     assert answer(method, path).route == route
 
 
 @pytest.mark.parametrize("path", ["/things/a/b", "/nowhere", "/fails/x/invalid", "/fails/x/value"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PATCH"])
-def test_finish_adds_to_every_answer(method: str, path: str) -> None:
+def test_finish_changes_every_response(method: str, path: str) -> None:
     def finish(request: Request, response: Response) -> None:
         response.headers.append(("Access-Control-Allow-Origin", request.headers["origin"]))
 

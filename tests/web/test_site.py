@@ -20,7 +20,7 @@ from tests.web.toy import slice_of
 BINARY = bytes(range(256))
 
 
-def dialect(name: str) -> Service:
+def service_with_errors(name: str) -> Service:
     """A service that says no with its name."""
 
     def render_error(request: Request, error: CoreError) -> Response:
@@ -29,7 +29,7 @@ def dialect(name: str) -> Service:
     return Service(name, render_error)
 
 
-root, files, api = dialect("root"), dialect("files"), dialect("api")
+root, files, api = service_with_errors("root"), service_with_errors("files"), service_with_errors("api")
 
 
 @root.route("GET", "/", ANONYMOUS)
@@ -119,21 +119,21 @@ def get(app: Chalice, path: str, **more: Any) -> tuple[int, bytes, dict[str, Any
         ("/API", (200, b"API")),
     ],
 )
-def test_the_deepest_owner_answers_in_its_dialect(app: Chalice, path: str, answer: tuple[int, bytes]) -> None:
+def test_the_deepest_owner_answers_in_its_format(app: Chalice, path: str, answer: tuple[int, bytes]) -> None:
     assert get(app, path)[:2] == answer
 
 
 @pytest.mark.parametrize("path", ["/api/binary", "/api/binary/", "//api//binary", "/api//binary//"])
-def test_double_and_trailing_slashes_do_not_count(app: Chalice, path: str) -> None:
+def test_double_and_trailing_slashes_are_ignored(app: Chalice, path: str) -> None:
     assert get(app, path)[:2] == (200, BINARY)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "text/html"}, {"Accept": "*/*"}, {"Accept": ""}])
-def test_bytes_go_out_whole_whatever_the_client_accepts(app: Chalice, headers: dict[str, str]) -> None:
+def test_bytes_are_unchanged_with_any_accept_header(app: Chalice, headers: dict[str, str]) -> None:
     assert get(app, "/api/binary", headers=headers) == (200, BINARY, {"Content-Type": "application/x-rock"})
 
 
-def test_only_what_is_no_text_goes_out_in_base64(app: Chalice) -> None:
+def test_only_binary_bodies_are_encoded_in_base64(app: Chalice) -> None:
     answers = [app(rest_event("GET", path), None) for path in ("/", "/api/binary", "/api/cookies", "/api/broken")]
     assert [answer["isBase64Encoded"] for answer in answers] == [False, True, False, False]
 
@@ -142,13 +142,13 @@ def test_only_what_is_no_text_goes_out_in_base64(app: Chalice) -> None:
     "content_type", [None, "application/json", "text/plain", "image/png", "x", "", "multipart/form-data"]
 )
 @pytest.mark.parametrize("make", [rest_event, local_event])
-def test_any_content_type_or_none_is_taken(app: Chalice, make: Any, content_type: str | None) -> None:
+def test_any_content_type_is_accepted(app: Chalice, make: Any, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     event = make("POST", "/api/x/echo", headers=headers, body=BINARY)
     assert send(app, event)[:2] == (200, BINARY)
 
 
-def test_repeated_cookies_are_all_set(app: Chalice) -> None:
+def test_repeated_cookies_are_all_sent(app: Chalice) -> None:
     assert get(app, "/api/cookies") == (
         200,
         b"{}",
@@ -156,11 +156,11 @@ def test_repeated_cookies_are_all_set(app: Chalice) -> None:
     )
 
 
-def test_an_answer_may_be_bare(app: Chalice) -> None:
+def test_a_response_can_have_no_headers_and_body(app: Chalice) -> None:
     assert get(app, "/api/bare") == (204, b"", {})
 
 
-def test_head_has_the_length_and_no_bytes(app: Chalice) -> None:
+def test_head_has_the_length_and_no_body(app: Chalice) -> None:
     assert send(app, rest_event("HEAD", "/api/binary")) == (
         200,
         b"",
@@ -170,7 +170,7 @@ def test_head_has_the_length_and_no_bytes(app: Chalice) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/manifest", "/api/binary", "/api/x/echo", "/api/nothing", "/api/broken"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
-def test_it_does_not_matter_by_which_resource_a_request_came(app: Chalice, method: str, path: str) -> None:
+def test_the_resource_of_the_event_is_ignored(app: Chalice, method: str, path: str) -> None:
     """What fits no declared path or method comes to the root's greedy resource."""
     resources = ["/{proxy+}", "/", "/api/binary", "/api/{name}/echo"]
     answers = [send(app, rest_event(method, path, resource=resource)) for resource in resources]
@@ -178,7 +178,7 @@ def test_it_does_not_matter_by_which_resource_a_request_came(app: Chalice, metho
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_the_newest_answer_gets_304_and_no_bytes(app: Chalice, method: str) -> None:
+def test_a_client_with_a_current_response_gets_304(app: Chalice, method: str) -> None:
     event = rest_event(method, "/api/dated", headers={"If-None-Match": '"1"'})
     assert send(app, event) == (304, b"", {"ETag": '"1"'})
 
@@ -195,26 +195,24 @@ def test_a_redirect_is_absolute(app: Chalice, to: str, location: str) -> None:
     assert (status, headers["Location"]) == (302, location)
 
 
-def test_the_stage_in_the_path_of_the_context_does_not_matter(app: Chalice) -> None:
+def test_the_stage_in_the_context_s_path_is_ignored(app: Chalice) -> None:
     assert get(app, "/api/binary", stage="prod")[:2] == (200, BINARY)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-def test_chalice_local_gets_the_same_answers(app: Chalice, method: str) -> None:
+def test_chalice_local_gets_the_same_responses(app: Chalice, method: str) -> None:
     for path in ("/", "/manifest", "/api/binary", "/api/x/echo", "/api/nothing", "/a/b/c"):
         assert send(app, local_event(method, path)) == send(app, rest_event(method, path))
 
 
-def test_what_went_wrong_is_logged_once_and_without_the_cause(app: Chalice, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_logged_once_without_its_message(app: Chalice, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         get(app, "/api/broken", query={"why": ["because-of-me"]})
     assert [record.name for record in caplog.records] == ["chalicelib.web.service", "moonbase.access"]
     assert "because-of-me" not in caplog.text
 
 
-def test_each_request_is_logged_in_fields_with_its_template_and_never_the_path(
-    app: Chalice, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_request_is_logged_with_its_route_but_not_its_path(app: Chalice, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "moonbase.access"):
         send(app, rest_event("POST", "/api/SECRET/echo", query={"token": ["SECRET"]}, body=b"12345"))
         get(app, "/no/SECRET/here")
@@ -234,7 +232,7 @@ def test_each_request_is_logged_in_fields_with_its_template_and_never_the_path(
     assert "SECRET" not in caplog.text
 
 
-def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app: Chalice) -> None:
+def test_the_paths_and_a_root_for_all_requests_are_declared(app: Chalice) -> None:
     """The root has one variable child in API Gateway, so the files in it are served by the greedy resource."""
     assert {path: sorted(methods) for path, methods in app.routes.items()} == {
         "/": ALL_METHODS,
@@ -249,11 +247,11 @@ def test_declared_are_the_paths_with_their_methods_and_a_root_that_takes_all(app
     }
 
 
-def test_a_page_is_answered_by_the_resource_of_the_root(app: Chalice) -> None:
+def test_a_page_is_served_by_the_root_s_resource(app: Chalice) -> None:
     assert get(app, "/api/pages/one", resource="/{proxy+}")[:2] == (200, b"one")
 
 
-def test_chalice_local_gets_the_paths_of_pages_too() -> None:
+def test_the_paths_of_pages_are_declared_for_chalice_local() -> None:
     mounted, site = Chalice("toy", configure_logs=False), Site(SLICES)
     site.mount(mounted)
     before = set(mounted.routes)
@@ -261,6 +259,6 @@ def test_chalice_local_gets_the_paths_of_pages_too() -> None:
     assert set(mounted.routes) - before == {"/api/pages/{page}"}
 
 
-def test_a_service_cannot_answer_on_anothers_ground() -> None:
+def test_a_service_cannot_have_routes_below_another_s_path() -> None:
     with pytest.raises(ValueError, match="another owner's ground"):
         Site([slice_of(api, "/"), slice_of(root, "/api")])

@@ -79,7 +79,7 @@ def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
         files.drop([file.blob] if file else [])
         raise
     if wanted.slot:
-        uploads.drop(wanted.slot)
+        uploads.delete_file(wanted.slot)
     return release
 
 
@@ -138,7 +138,7 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
     if file:
         files.add(writes, file)
     if wanted.slot:
-        uploads.spend(writes, wanted.slot)
+        uploads.use(writes, wanted.slot)
     job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
     jobs.enqueue(writes, CHECK, job)
     writes.put(registry.note(package, "release.create", caller, release=number))

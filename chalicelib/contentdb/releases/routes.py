@@ -86,7 +86,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
     largest = settings.current().contentdb_max_upload
     slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, upload_url(request))
-    return wire.render_success(**slot.described())
+    return wire.render_success(**slot.as_json())
 
 
 @service.route("GET", "/tasks/{id}", ANONYMOUS)

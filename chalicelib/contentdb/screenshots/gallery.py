@@ -76,7 +76,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
         if wanted.is_cover_image:
             writes.update(package, package.assign(cover_image=number))
         if wanted.slot:
-            uploads.spend(writes, wanted.slot)
+            uploads.use(writes, wanted.slot)
         writes.put(registry.note(package, "screenshot.create", caller, screenshot=number))
         return shot
 
@@ -86,7 +86,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
         files.drop([file.blob])
         raise
     if wanted.slot:
-        uploads.drop(wanted.slot)
+        uploads.delete_file(wanted.slot)
     return published, made
 
 

@@ -15,7 +15,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib import settings
 from chalicelib.core.errors import Busy, NotFound
-from chalicelib.core.jobs import Later
+from chalicelib.core.jobs import Reschedule
 from chalicelib.luadns import store, stored_zones
 from chalicelib.luadns.engines import SyncResult, hosted_zones
 from chalicelib.luadns.engines.change_batches import RecordSet, SetKey, key_of, record_set
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_publish_job(payload: Any) -> None:
-    """Publish a zone, or poll whether all name servers have it already. May raise Later."""
+    """Publish a zone, or poll whether all name servers have it already. May raise Reschedule."""
     zone_id, fresh = int(payload["zone_id"]), {**payload, "waiting": False}
     with lease(zone_id, payload) as publication, _reschedule_on_failure(publication, fresh):
         try:
@@ -46,15 +46,15 @@ def run_publish_job(payload: Any) -> None:
         if not payload.get("waiting"):
             publish(zone, publication)
         if not confirm(zone, publication):
-            raise Later(POLL_INTERVAL, {**payload, "waiting": True})
+            raise Reschedule(POLL_INTERVAL, {**payload, "waiting": True})
         if publication.error:
-            raise Later(_MAX_RETRY_DELAY, fresh)
+            raise Reschedule(_MAX_RETRY_DELAY, fresh)
         if zone.aliases_count:
-            raise Later(ALIAS_REFRESH_INTERVAL, fresh)
+            raise Reschedule(ALIAS_REFRESH_INTERVAL, fresh)
 
 
 def run_unpublish_job(payload: Any) -> None:
-    """Remove the hosted zone of a deleted zone. May raise Later."""
+    """Remove the hosted zone of a deleted zone. May raise Reschedule."""
     zone_id = int(payload["zone_id"])
     with lease(zone_id, payload) as publication, _reschedule_on_failure(publication, payload):
         hosted_id = payload["hosted_zone"]
@@ -80,7 +80,7 @@ def sync(zone: Zone, timeout: float = 120.0) -> SyncResult:
                     raise Busy("Route 53 has accepted the zone, but not all its servers have it yet.")
                 time.sleep(_SYNC_POLL_INTERVAL)
             hosted = hosted_zones.get(zone.hosted_zone)
-    except Later:
+    except Reschedule:
         raise Busy(f"Another process is publishing the zone; try again in {POLL_INTERVAL} seconds.") from None
     return SyncResult(result.change_id is not None, result.rejected, hosted.name_servers if hosted else ())
 
@@ -119,7 +119,7 @@ def confirm(zone: Zone, publication: Publication) -> bool:
 
 @contextmanager
 def lease(zone_id: int, payload: Any = None) -> Iterator[Publication]:
-    """Hold the lease on a zone's publication for the block. Raises Later if another process holds it."""
+    """Hold the lease on a zone's publication for the block. Raises Reschedule if another process holds it."""
     now, holder = time.time(), secrets.token_hex(8)
     free = Publication.lease_ends.does_not_exist() | (Publication.lease_ends < now)
     acquired, publication = Publication(f"publication#{zone_id}", "publication").update_or_read(
@@ -131,7 +131,7 @@ def lease(zone_id: int, payload: Any = None) -> Iterator[Publication]:
         free,
     )
     if not acquired or publication is None:
-        raise Later(POLL_INTERVAL, payload)
+        raise Reschedule(POLL_INTERVAL, payload)
     try:
         yield publication
     finally:
@@ -149,7 +149,7 @@ def _reschedule_on_failure(publication: Publication, payload: Any) -> Iterator[N
         publication.update(actions=publication.assign(failures=failures))
         delay = min(5 * 2 ** min(failures, 10), _MAX_RETRY_DELAY)
         _log.warning("Route 53: %s; the next attempt is in %d seconds", error, delay)
-        raise Later(delay, payload) from error
+        raise Reschedule(delay, payload) from error
 
 
 def _update_hosted_zone(zone: Zone, data: StoredZone) -> UpdateResult:

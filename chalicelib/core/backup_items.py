@@ -1,4 +1,4 @@
-"""Items on their way between two installations: lines of JSON, secrets sealed with a key that is of neither."""
+"""The items of a backup: lines of JSON, with secrets sealed by the backup's key instead of the installation's."""
 
 import base64
 import time
@@ -13,7 +13,7 @@ from chalicelib.core.bulk import Raw
 from chalicelib.core.errors import Invalid
 from chalicelib.core.storage import Item
 
-Recode = Callable[[str, str], str]  # what is sealed, or a secret; and its purpose
+Recode = Callable[[str, str], str]  # seals or unseals a text for a purpose
 
 _HEAD = "catalogue-head"
 _DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
@@ -21,7 +21,7 @@ _DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
 
 @dataclass
 class Totals:
-    """What was carried."""
+    """The totals of a backup."""
 
     items: int = 0
     secrets: int = 0
@@ -30,19 +30,19 @@ class Totals:
 
 
 def is_derived(item: Raw) -> bool:
-    """Whether an item belongs to a catalogue, which is made anew from others."""
+    """Whether an item belongs to a catalogue, which is rebuilt from other items."""
     return item.get("kind", {}).get("S") in _DERIVED
 
 
 def head_of(item: Raw) -> tuple[str, int] | None:
-    """The name of a catalogue and the number of its last change, if the item is a head."""
+    """The name of a catalogue and the number of its last change; None if the item is not a head."""
     if item.get("kind", {}).get("S") != _HEAD:
         return None
     return item["pk"]["S"].removeprefix("catalogue#"), int(item["sequence"]["N"])
 
 
-def carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]:
-    """A table's items as lines; their secrets are sealed with the key in `key_file` instead of the installation's."""
+def exported_lines(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]:
+    """The items of a table as lines, with secrets sealed by the key in `key_file`; counts them in `totals`."""
     moment = int(time.time())
     seal = partial(sealing.seal_by_file, key_file)
     for item in bulk.items(model):
@@ -54,8 +54,8 @@ def carried(model: type[Item], key_file: str, totals: Totals) -> Iterator[bytes]
             yield orjson.dumps(resealed, default=_as_text, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def item_of(model: type[Item], line: bytes, key_file: str) -> Raw:
-    """The item that a line is, with its secrets sealed for this installation. Raises Invalid for a wrong key."""
+def parse_item(model: type[Item], line: bytes, key_file: str) -> Raw:
+    """The item of a line, with its secrets sealed for this installation. Raises Invalid for a wrong key."""
     item: Raw = {name: _with_bytes(value) for name, value in orjson.loads(line).items()}
     return _resealed(model, item, partial(sealing.unseal_by_file, key_file), sealing.seal)
 
@@ -73,14 +73,14 @@ def _resealed(model: type[Item], item: Raw, unseal: Recode, seal: Recode) -> Raw
 
 
 def _as_text(value: object) -> str:
-    """Bytes, the one type of DynamoDB's that JSON has not."""
+    """Encode bytes in base64: the only DynamoDB type without an equivalent in JSON."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(type(value).__name__)
 
 
 def _with_bytes(value: dict[str, object]) -> dict[str, object]:
-    """An attribute with its bytes as bytes again, however deep they lie."""
+    """Decode the base64 in an attribute, at any depth."""
     match value:
         case {"B": str(text)}:
             return {"B": base64.b64decode(text)}
