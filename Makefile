@@ -43,6 +43,8 @@ install: $(VENV)/serve
 
 clients: $(VENV)-clients/ready
 
+# The tests start hundreds of processes, which would compile the sources again without Python's cache.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev $(VENV)/ministack clients
 	$(BIN)/pytest -n auto --dist loadfile --worlds $(WORLDS)
 

@@ -88,13 +88,23 @@ def configure(
     )
 
 
+class Supervisor(Multiprocess):
+    """uvicorn's supervisor, which notices at once that a worker died during a health check."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died. While the parent has the worker's end of a pipe open, a check would time out."""
+        for worker in self.processes:
+            worker.child_conn.close()
+        super().keep_subprocess_alive()
+
+
 def serve(config: Config, listener: socket.socket) -> NoReturn:
     """Serve until SIGTERM or SIGINT, finish the running requests, and exit with code 0.
 
     A supervisor restarts a worker that dies, and all workers at SIGHUP, also if there is only one.
     """
     _raise_file_limit()
-    supervisor = Multiprocess(config, [listener])
+    supervisor = Supervisor(config, [listener])
     supervisor.run()
     failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
     sys.exit(STARTUP_FAILURE if failed else 0)

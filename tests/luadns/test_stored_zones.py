@@ -102,6 +102,7 @@ def read(zone: int) -> stored_zones.StoredZone:
     return found
 
 
+@embedded_only  # moto needs half a minute for a transaction's conditions on 450 records
 @pytest.mark.parametrize("size", [210, 450])
 def test_the_cost_of_an_answer_does_not_depend_on_the_size_of_a_large_zone(
     dns: LuaDns, zone: int, calls: list[str], size: int

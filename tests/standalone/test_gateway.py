@@ -723,6 +723,14 @@ class TestProcess:
                     ask(port, "GET", "/die")
             assert ask(port, "GET", "/pid")[1] not in before
 
+    def test_a_worker_that_dies_during_its_health_check_is_replaced_without_a_timeout(self) -> None:
+        with process(workers=1) as (_, port):
+            worker = int(ask(port, "GET", "/pid")[1])
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(1)  # a health check begins every half second, and waits for 30 seconds
+            os.kill(worker, signal.SIGKILL)
+            assert int(ask(port, "GET", "/pid")[1]) != worker
+
     def test_workers_stop_when_their_supervisor_is_killed(self) -> None:
         with process(workers=2) as (server, port):
             assert ask(port, "GET", "/")[0].status == 200
