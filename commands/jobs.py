@@ -21,7 +21,7 @@ def list_() -> list[dict[str, Any]]:
     """List the pending jobs, oldest first."""
     return [
         {**_row(job), "due_at": datetime.fromtimestamp(float(job.due_at), UTC).isoformat(timespec="seconds")}
-        for job in rules.waiting()
+        for job in rules.pending()
     ]
 
 
