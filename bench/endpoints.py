@@ -17,7 +17,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, credentials, jobs, registry, two_factor
 from tests.client import BROWSER
 from tests.contentdb.builders import change, draft
-from tests.contentdb.made import MOD, picture, zipped
+from tests.contentdb.files import MOD, picture, zipped
 from tests.hel.builders import package
 from tests.luadns.api import basic
 from tests.luarocks.builders import rock, rockspec

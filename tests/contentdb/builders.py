@@ -1,4 +1,4 @@
-"""Packages, releases, screenshots, accounts and tokens for the ContentDB tests, and its common refusals."""
+"""Builders of packages, releases, screenshots, accounts and tokens; the error bodies that many tests compare."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,19 +31,19 @@ VERSIONS = {"5.0": 1, "5.3": 4, "5.5": 6, "5.8": 9, "5.17": 18}
 
 
 def refusal(error: str) -> dict[str, Any]:
-    """The whole body of a refusal by the API's own rules."""
+    """Return the body of an error that an API rule raises."""
     return {"success": False, "error": error}
 
 
 def draft(key: str, **fields: Any) -> Package:
-    """Make a draft; the author must have an account."""
+    """Create a draft; the author must have an account."""
     author, name = key.split("/")
     data = {"type": "MOD", "title": name.title(), "license": "MIT", "short_description": f"About {name}.", **fields}
     return registry.create(author, name, data)
 
 
 def change(key: str, **attributes: Any) -> None:
-    """Set attributes of a package that no request can set."""
+    """Set attributes of a stored package, among others those that no request can set."""
     author, name = key.split("/")
 
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
@@ -53,7 +53,7 @@ def change(key: str, **attributes: Any) -> None:
 
 
 def count(key: str, **counters: Any) -> None:
-    """Set a package's counters, and let lists know."""
+    """Set a package's counters and publish its entry."""
     author, name = key.split("/")
 
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
@@ -64,7 +64,7 @@ def count(key: str, **counters: Any) -> None:
 
 
 def release(key: str, lowest: str | None = None, highest: str | None = None, state: str = "APPROVED") -> int:
-    """Give a package a release for some engine versions; returns its id."""
+    """Add a release for a range of engine versions to a package; returns its id."""
     author, name = key.split("/")
     number = ids.reserve("contentdb-release")
 
@@ -90,7 +90,7 @@ def release(key: str, lowest: str | None = None, highest: str | None = None, sta
 
 
 def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True) -> int:
-    """Give a package a screenshot; returns its id."""
+    """Add a screenshot to a package; returns its id."""
     author, name = key.split("/")
     number = ids.reserve("contentdb-screenshot")
 
@@ -117,7 +117,7 @@ def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True)
 
 
 def published(key: str, **fields: Any) -> int:
-    """Make a package that lists show; returns the id of its release."""
+    """Create an approved package with one release; returns the id of the release."""
     draft(key, **fields)
     number = release(key)
     states.take("approve", *key.split("/"))
@@ -125,16 +125,16 @@ def published(key: str, **fields: Any) -> int:
 
 
 def token(account: Account, **more: Any) -> dict[str, str]:
-    """The header of a new token."""
+    """Create a token; returns the header that sends it."""
     return {"Authorization": "Bearer " + credentials.create(account, "contentdb", **more)[1]}
 
 
 def member(name: str, rank: str = "MEMBER") -> Account:
-    """An account with a rank."""
+    """Create an account with a rank."""
     return accounts.create(name, f"{name}@example.org", rank=rank)
 
 
 def names(reply: Reply) -> list[str]:
-    """The names in a list of packages."""
+    """Return the names of a list of packages, in its order."""
     assert reply.status == 200, reply.body
     return [package["name"] for package in reply.json]

@@ -1,4 +1,4 @@
-"""Fixtures of the ContentDB tests: queries, a token, and a full list."""
+"""Fixtures of the ContentDB tests: package queries, a token, and a list of many packages."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,19 +18,19 @@ from tests.contentdb.builders import names, token
 
 @pytest.fixture
 def listed(client: Client) -> Callable[..., list[str]]:
-    """The names that a package query finds."""
+    """A function that returns the names of the packages that a query matches."""
     return lambda query="": names(client.get("/api/packages/", query=query))
 
 
 @pytest.fixture
 def bearer(alice: Account) -> dict[str, str]:
-    """The header of Alice's token."""
+    """The header that sends Alice's token."""
     return token(alice)
 
 
 @pytest.fixture
 def stock(aws: None) -> Callable[[int], None]:
-    """Fills the list with so many approved packages: `Alice/p0` needs `p1`, and so on."""
+    """A function that fills the catalogue with `count` approved packages; `Alice/p0` depends on `p1`, and so on."""
 
     def fill(count: int) -> None:
         entities = [(f"Alice/p{n}", _value(n)) for n in range(count)]

@@ -1,4 +1,4 @@
-"""A Git server on loopback (dulwich's own), its repositories in memory, and what may be said over it."""
+"""A Git server (dulwich's) on the loopback interface, with repositories in memory."""
 
 import threading
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(repositories: dict[str, MemoryRepo], detours: dict[str, str] | None = None) -> Iterator[str]:
-    """Serve repositories by name; requests below a detour are redirected to its address. Yields the base URL."""
+def serving(repositories: dict[str, MemoryRepo], redirects: dict[str, str] | None = None) -> Iterator[str]:
+    """Serve repositories by name; yields the base URL. `redirects` maps a first path segment to another base URL."""
     git = make_wsgi_chain(DictBackend({f"/{name}": repo for name, repo in repositories.items()}))
 
     def app(environ: Any, start_response: Any) -> Any:
         first, _, rest = environ["PATH_INFO"].lstrip("/").partition("/")
-        if first in (detours or {}):
+        if first in (redirects or {}):
             query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
-            start_response("302 Found", [("Location", f"{(detours or {})[first]}/{rest}{query}")])
+            start_response("302 Found", [("Location", f"{(redirects or {})[first]}/{rest}{query}")])
             return [b""]
         return git(environ, start_response)
 
@@ -43,7 +43,7 @@ def serving(repositories: dict[str, MemoryRepo], detours: dict[str, str] | None 
 
 
 def repository() -> MemoryRepo:
-    """An empty repository whose default branch is master."""
+    """Return an empty repository whose default branch is master."""
     repo = MemoryRepo.init_bare([], {})
     repo.refs.set_symbolic_ref(b"HEAD", b"refs/heads/master")
     return repo
@@ -58,7 +58,7 @@ def commit(
     submodules: dict[str, str] | None = None,
     branch: str = "master",
 ) -> str:
-    """Commit a whole tree to a branch; returns the hash."""
+    """Commit a complete tree to a branch; returns the hash."""
     entries: dict[str, Any] = {path: (0o100644, Blob.from_string(content)) for path, content in files.items()}
     entries |= {path: (0o120000, Blob.from_string(target)) for path, target in (links or {}).items()}
     entries |= {path: (0o160000, sha.encode()) for path, sha in (submodules or {}).items()}
@@ -76,7 +76,7 @@ def commit(
 
 
 def tag(repo: MemoryRepo, name: str, sha: str) -> None:
-    """An annotated tag."""
+    """Add an annotated tag of a commit."""
     made = Tag()
     made.name = name.encode()
     made.object = (Commit, sha.encode())

@@ -1,6 +1,6 @@
-"""Minetest 5.6's own main menu (Debian's minetest-data), run as the game runs it: its dialogs are driven by tests.
+"""The main menu of Minetest 5.6 (from Debian's minetest-data), run in Lua; tests operate its dialogs.
 
-Of the game only what its C++ does for the menu is made here: HTTP, files, settings.
+This module implements the functions that the game's C++ code provides to the menu: HTTP, files, settings.
 """
 
 import io
@@ -81,7 +81,7 @@ end
 
 
 class MainMenu:
-    """The menu of a game that is installed in `home` and pointed at a server."""
+    """The menu of a game that is installed in `home` and configured with a server's URL."""
 
     def __init__(self, url: str, home: Path) -> None:
         self.home, self.requests = home, []
@@ -104,25 +104,25 @@ class MainMenu:
         self.lua.globals().pkgmgr.refresh_globals()
 
     def browse(self, kind: str | None = None) -> str:
-        """Open "Browse online content"; what it shows."""
+        """Open "Browse online content"; returns its content."""
         dialog = self.lua.globals().create_store_dlg(kind)
         dialog.show(dialog)
         return self.look()
 
     def look(self) -> str:
-        """What the front dialog shows, less colours and escapes."""
+        """Return the formspec of the front dialog without colours and escapes."""
         dialog = self.lua.eval("shown[#shown]")
         return re.sub(r"\x1b\(c@[^)]*\)|\\", "", str(dialog.formspec(dialog)))
 
     def press(self, **fields: str) -> str:
-        """Send fields of the front dialog; what the front dialog shows then."""
+        """Submit fields of the front dialog; returns the content of the front dialog afterwards."""
         dialog = self.lua.eval("shown[#shown]")
         assert dialog.submit(dialog, self.lua.table_from(fields))
         assert self.lua.globals().gamedata.errormessage is None, self.lua.globals().gamedata.errormessage
         return self.look()
 
     def fetch(self, url: str) -> str | None:
-        """A body, whatever its status, as cURL in the game has it; at most three redirects."""
+        """Return the body of a URL after at most three redirects, as the game's cURL does."""
         self.requests.append(url)
         request = urllib.request.Request(url, headers={"User-Agent": f"Minetest/{VERSION} (Linux)"})
         handler = urllib.request.HTTPRedirectHandler()
@@ -176,7 +176,7 @@ class MainMenu:
         Path(path).write_text("".join(f"{name} = {value}\n" for name, value in values.items()))
 
     def _table(self, value: Any) -> Any:
-        """JSON data in Lua; null is nil."""
+        """Convert JSON data to Lua; null becomes nil."""
         if isinstance(value, list):
             return self.lua.table_from([self._table(item) for item in value])
         if isinstance(value, dict):

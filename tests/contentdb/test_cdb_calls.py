@@ -1,4 +1,4 @@
-"""What requests cost in AWS calls, equal at 10 and at 3,000 packages."""
+"""The AWS calls of a request; their number is equal for 10 and 3,000 packages."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def _stocked(request: pytest.FixtureRequest, stock: Callable[[int], None]) -> No
         ("/api/cdb_schema/", ""),
     ],
 )
-def test_what_is_public_costs_one_call_when_warm(client: Client, calls: list[str], path: str, query: str) -> None:
+def test_a_public_list_costs_one_call_when_warm(client: Client, calls: list[str], path: str, query: str) -> None:
     client.get(path, query=query)
     calls.clear()
     assert (client.get(path, query=query).status, calls) == (200, ["Query"])
@@ -44,7 +44,7 @@ def test_a_package_costs_two_calls(client: Client, calls: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("_stocked")
-def test_a_list_in_a_cold_process_costs_two_calls_and_the_bytes(client: Client, calls: list[str]) -> None:
+def test_a_list_in_a_cold_process_costs_two_calls_and_the_snapshot(client: Client, calls: list[str]) -> None:
     index.catalogue.forget()
     calls.clear()
     assert client.get("/api/packages/").status == 200

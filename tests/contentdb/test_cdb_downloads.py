@@ -1,4 +1,4 @@
-"""Downloads: the way to the zip, who is counted, what is told of it, and what it costs."""
+"""Downloads: the redirect to the zip, the clients that count, the statistics, and the AWS calls."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from chalicelib.core import jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft
-from tests.contentdb.made import MOD, fetched, released, zipped
+from tests.contentdb.files import MOD, fetched, released, zipped
 from tests.worlds import moto_only
 
 LUANTI = "Luanti/5.17.0 (Linux/6.1 x86_64)"
@@ -43,14 +43,14 @@ def get(
 
 
 def stats() -> list[tuple[str, dict[str, int]]]:
-    """The booked statistics by day, without zeros."""
+    """Book the tallies; returns the statistics by day, without zeros."""
     booking.book()
     days = DailyStats.query("stats#1")
     return [(day.sk, {name: int(getattr(day, name)) for name in COUNTED if getattr(day, name)}) for day in days]
 
 
 def counted() -> tuple[int, float]:
-    """The package's booked downloads and their score."""
+    """Book the tallies; returns the package's downloads and their score."""
     booking.book()
     counters = Counters.get("package#1", "counters")
     return int(counters.downloads), float(counters.score_downloads)
@@ -63,20 +63,20 @@ def test_a_download_is_a_redirect_to_the_zip(client: Client) -> None:
         assert fetched(client, path)[:4] == b"PK\x03\x04"
 
 
-def test_another_name_leads_there_within_three_redirects_and_keeps_the_reason(client: Client) -> None:
+def test_an_alias_redirects_to_the_zip_in_at_most_three_steps_and_keeps_the_reason(client: Client) -> None:
     reply = client.get("/packages/Alice/oldmod/releases/1/download/", query="reason=update")
     assert (reply.status, reply.header("Location")) == (302, f"http://moonbase.test{PATH}?reason=update")
     assert fetched(client, "/packages/Alice/oldmod/releases/1/download/", hops=3)[:2] == b"PK"
 
 
-def test_head_is_answered_and_not_counted(client: Client) -> None:
+def test_a_head_request_is_answered_and_not_counted(client: Client) -> None:
     reply = get(client, method="HEAD")
     assert (reply.status, reply.body) == (302, b"")
     assert list(PackageTally.scan()) == []
 
 
 @moto_only
-def test_s3_is_asked_for_what_the_client_asks_for(client: Client) -> None:
+def test_the_link_to_s3_is_signed_for_the_clients_method(client: Client) -> None:
     location = get(client).header("Location") or ""
     assert "mymod_1.zip" in location
     assert location != get(client, method="HEAD").header("Location")
@@ -92,25 +92,25 @@ def test_s3_is_asked_for_what_the_client_asks_for(client: Client) -> None:
         "/packages/Alice/nothing/download/",
     ],
 )
-def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
+def test_a_missing_release_or_package_is_not_found(client: Client, path: str) -> None:
     reply = get(client, path)
     assert (reply.status, reply.json["success"]) == (404, False)
 
 
-def test_another_packages_release_is_not_found(client: Client) -> None:
+def test_a_release_of_another_package_is_not_found(client: Client) -> None:
     draft("Alice/other")
     assert get(client, "/packages/Alice/other/releases/1/download/").status == 404
 
 
 @pytest.mark.parametrize(("accept", "status"), [("application/zip", 204), ("text/html,*/*", 302), ("", 302)])
-def test_a_package_without_a_release_sends_a_reader_to_its_page(client: Client, accept: str, status: int) -> None:
+def test_a_package_without_a_release_redirects_browsers_to_its_page(client: Client, accept: str, status: int) -> None:
     draft("Alice/other")
     reply = get(client, "/packages/Alice/other/download/", headers={"Accept": accept})
     assert reply.status == status
     assert reply.header("Location") == ("http://moonbase.test/packages/Alice/other/" if status == 302 else None)
 
 
-def test_a_download_counts_for_release_package_score_and_lists(client: Client) -> None:
+def test_a_download_counts_for_the_release_the_package_the_score_and_lists(client: Client) -> None:
     get(client, query="reason=new")
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 0
     assert counted() == (1, 1.0)
@@ -120,7 +120,7 @@ def test_a_download_counts_for_release_package_score_and_lists(client: Client) -
 
 
 @pytest.mark.parametrize(
-    ("reason", "points", "told"),
+    ("reason", "points", "counters"),
     [
         ("new", 1.0, {"reason_new": 1}),
         ("dependency", 0.5, {"reason_dependency": 1}),
@@ -129,10 +129,10 @@ def test_a_download_counts_for_release_package_score_and_lists(client: Client) -
         ("", 0.0, {}),
     ],
 )
-def test_a_reason_has_its_weight(client: Client, reason: str, points: float, told: dict[str, int]) -> None:
+def test_the_reason_determines_the_score(client: Client, reason: str, points: float, counters: dict[str, int]) -> None:
     with time_machine.travel(f"{DAY}T12:00:00Z", tick=False):
         get(client, query=f"reason={reason}" if reason else "")
-        assert stats() == [(DAY, {"platform_minetest": 1, **told})]
+        assert stats() == [(DAY, {"platform_minetest": 1, **counters})]
     assert counted() == (1, points)
 
 
@@ -146,7 +146,7 @@ def test_a_reason_has_its_weight(client: Client, reason: str, points: float, tol
         ("Mozilla/5.0 Luanti", "platform_other"),
     ],
 )
-def test_the_platform_is_told_by_the_agent(client: Client, agent: str, platform: str) -> None:
+def test_the_platform_comes_from_the_user_agent(client: Client, agent: str, platform: str) -> None:
     get(client, agent=agent)
     assert stats()[0][1] == {platform: 1}
 
@@ -155,7 +155,7 @@ def test_the_platform_is_told_by_the_agent(client: Client, agent: str, platform:
     "agent",
     [None, "", "Googlebot/2.1 (+http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; bingbot/2.0)", "x Crawler"],
 )
-def test_bots_and_nameless_clients_do_not_count(client: Client, agent: str | None) -> None:
+def test_bots_and_clients_without_a_user_agent_do_not_count(client: Client, agent: str | None) -> None:
     assert get(client, agent=agent).status == 302
     assert list(PackageTally.scan()) == []
 
@@ -165,19 +165,19 @@ def test_a_client_without_an_address_does_not_count(client: Client) -> None:
     assert list(PackageTally.scan()) == []
 
 
-def test_a_client_counts_once_in_fourteen_days_and_always_in_the_statistics(client: Client) -> None:
+def test_a_client_counts_once_in_fourteen_days(client: Client) -> None:
     with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
         get(client)
         clock.shift(timedelta(days=13))
         get(client)
         assert counted()[0] == 1
-        clock.shift(timedelta(days=1))  # counted from the first, not from the last
+        clock.shift(timedelta(days=1))  # the fourteen days start at the first download
         get(client)
         assert counted()[0] == 2
         assert [day for day, _ in stats()] == [DAY, "2026-03-14", "2026-03-15"]
 
 
-def test_other_clients_and_other_packages_count_apart(client: Client, bearer: dict[str, str]) -> None:
+def test_other_clients_and_other_packages_count_separately(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/other")
     number = released(client, "Alice/other", bearer, zipped({**MOD, "mod.conf": "name = other"}))
     for address in ("203.0.113.7", "203.0.113.8", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
@@ -197,14 +197,14 @@ def test_no_address_is_stored(client: Client, calls: list[str]) -> None:
     assert seen.expires_at > datetime.now(UTC) + timedelta(days=13)
 
 
-def test_all_processes_have_one_key(client: Client) -> None:
+def test_all_processes_hash_with_the_same_key(client: Client) -> None:
     get(client)
     counting._key.cache_clear()
     get(client)
     assert len([item for item in ContentDbItem.scan() if isinstance(item, Seen)]) == 1
 
 
-def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
+def test_the_downloads_of_a_package_are_spread_over_shards(client: Client) -> None:
     for number in range(64):
         get(client, address=f"203.0.113.{number}")
     spread = Counter({tally.pk: int(tally.hits) for tally in PackageTally.scan()})
@@ -212,13 +212,13 @@ def test_a_popular_package_is_spread_over_keys(client: Client) -> None:
     assert counted()[0] == 64
 
 
-def test_what_is_booked_is_booked_once(client: Client) -> None:
+def test_a_download_is_booked_once(client: Client) -> None:
     get(client)
     assert [counted(), counted()] == [(1, 0.0), (1, 0.0)]
     assert list(PackageTally.scan()) == []
 
 
-def test_a_tally_that_moves_on_while_it_is_booked_waits(client: Client) -> None:
+def test_a_tally_that_changes_during_booking_is_booked_next_time(client: Client) -> None:
     get(client)
     (before,) = PackageTally.scan()
     get(client)
@@ -236,14 +236,14 @@ def test_downloads_of_a_deleted_release_still_count_for_the_package(client: Clie
     assert [release["id"] for release in client.get("/api/packages/Alice/mymod/releases/").json] == [2]
 
 
-def test_the_jobs_are_done_by_the_clock(client: Client) -> None:
+def test_a_repeating_job_books_the_downloads(client: Client) -> None:
     get(client, query="reason=new")
     jobs.enqueue_repeats()
     jobs.run_due()
     assert index.catalogue.snapshot().entries["Alice/mymod"].value.downloads == 1
 
 
-def test_scores_shrink_once_a_day(client: Client) -> None:
+def test_scores_decay_once_a_day(client: Client) -> None:
     get(client, query="reason=new")
     counted()
     with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
@@ -256,7 +256,7 @@ def test_scores_shrink_once_a_day(client: Client) -> None:
     assert index.catalogue.snapshot().entries["Alice/mymod"].value.score_downloads == 0.8649
 
 
-def test_a_round_without_downloads_changes_no_list(client: Client) -> None:
+def test_booking_without_downloads_changes_no_list(client: Client) -> None:
     before = index.catalogue.snapshot().sequence
     booking.book()
     scores.decay()
@@ -264,7 +264,7 @@ def test_a_round_without_downloads_changes_no_list(client: Client) -> None:
 
 
 @pytest.mark.parametrize("count", [10, 3000])
-def test_a_download_costs_four_calls_whatever_the_number_of_packages(
+def test_a_download_costs_four_calls_with_any_number_of_packages(
     client: Client, calls: list[str], stock: Any, count: int
 ) -> None:
     get(client)
@@ -274,5 +274,5 @@ def test_a_download_costs_four_calls_whatever_the_number_of_packages(
     index.catalogue.snapshot()
     calls.clear()
     assert get(client).status == 302
-    asked = [call for call in calls if call != "GetObject"]  # a link is signed here, and asks nobody
-    assert asked == ["Query", "GetItem", "UpdateItem", "UpdateItem"]
+    charged = [call for call in calls if call != "GetObject"]  # signing a link makes no call to AWS
+    assert charged == ["Query", "GetItem", "UpdateItem", "UpdateItem"]

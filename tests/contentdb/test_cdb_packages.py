@@ -36,7 +36,7 @@ def _lamps(alice: Account) -> None:
 
 
 def full(**more: Any) -> dict[str, Any]:
-    """The draft as it is read."""
+    """Return the draft as the API returns it, with some fields replaced."""
     return {
         "author": "Alice",
         "maintainers": ["Alice"],
@@ -76,12 +76,12 @@ def full(**more: Any) -> dict[str, Any]:
     }
 
 
-def test_anybody_may_read_a_draft(client: Client) -> None:
+def test_a_draft_is_public(client: Client) -> None:
     reply = client.get(LAMPS)
     assert (reply.status, reply.json) == (200, full())
 
 
-def test_a_package_is_read_with_what_hangs_on_it(client: Client, bob: Account) -> None:
+def test_a_package_contains_its_release_screenshots_counters_and_games(client: Client, bob: Account) -> None:
     number = release("Alice/lamps", "5.3")
     screenshot("Alice/lamps", "aaaaaaaaaa.png", approved=False)
     screenshot("Alice/lamps", "bbbbbbbbbb.webp")
@@ -123,7 +123,7 @@ def test_a_package_is_read_with_what_hangs_on_it(client: Client, bob: Account) -
     )
 
 
-def test_a_deleted_package_is_gone(client: Client) -> None:
+def test_a_deleted_package_is_not_found(client: Client) -> None:
     states.take("delete", "Alice", "lamps")
     assert client.get(LAMPS).status == 404
 
@@ -160,7 +160,7 @@ def test_every_field_can_be_set(client: Client, bearer: dict[str, str], field: s
     assert put(client, bearer, **{field: value}).json["was_modified"] is False
 
 
-def test_the_examples_of_the_page_work(client: Client, bearer: dict[str, str]) -> None:
+def test_the_examples_of_the_api_page_work(client: Client, bearer: dict[str, str]) -> None:
     reply = put(client, bearer, title="Foo bar", tags=["pvp", "survival"], license="MIT")
     assert (reply.status, reply.json["package"]["tags"]) == (200, ["pvp", "survival"])
     assert put(client, bearer, website=None).status == 200
@@ -174,13 +174,15 @@ def test_the_examples_of_the_page_work(client: Client, bearer: dict[str, str]) -
         ("issueTracker", "issue_tracker", "https://example.org"),
     ],
 )
-def test_fields_have_older_names(client: Client, bearer: dict[str, str], alias: str, field: str, value: str) -> None:
+def test_old_field_names_are_accepted(
+    client: Client, bearer: dict[str, str], alias: str, field: str, value: str
+) -> None:
     assert put(client, bearer, **{alias: value}).json["package"][field] == value
     reply = put(client, bearer, **{alias: "https://example.org/a", field: "https://example.org/b"})
     assert (reply.status, reply.json) == (403, refusal(f"Aliased field ({field}) does not match new field ({alias})"))
 
 
-def test_a_topic_can_be_named_by_its_url(client: Client, bearer: dict[str, str]) -> None:
+def test_a_forum_topic_can_be_set_by_its_url(client: Client, bearer: dict[str, str]) -> None:
     reply = put(client, bearer, forum_url="https://forum.luanti.org/viewtopic.php?f=9&t=42")
     assert (reply.json["package"]["forums"], put(client, bearer, forum_url=None).json["package"]["forums"]) == (
         42,
@@ -195,7 +197,7 @@ def test_a_topic_can_be_named_by_its_url(client: Client, bearer: dict[str, str])
         *("tags", "content_warnings", "game_support"),
     ],
 )
-def test_null_clears_what_may_be_empty(client: Client, bearer: dict[str, str], field: str) -> None:
+def test_null_clears_an_optional_field(client: Client, bearer: dict[str, str], field: str) -> None:
     published("Alice/moon", type="GAME")
     values = {"forums": 5, "tags": ["food"], "content_warnings": ["gore"]}
     values["game_support"] = [{"game": "Alice/moon", "supports": True}]
@@ -210,7 +212,7 @@ def test_the_word_none_clears_the_development_state(client: Client, bearer: dict
     assert put(client, bearer, dev_state="NONE").json["package"]["dev_state"] is None
 
 
-def test_what_was_read_can_be_sent_back(client: Client, bearer: dict[str, str]) -> None:
+def test_a_package_can_be_sent_back_as_it_was_read(client: Client, bearer: dict[str, str]) -> None:
     published("Alice/moon", type="GAME")
     put(client, bearer, long_description="Long.", dev_state="BETA", ai_disclosure="NONE", forums=3)
     put(client, bearer, game_support=[{"game": "Alice/moon", "supports": True}])
@@ -219,7 +221,7 @@ def test_what_was_read_can_be_sent_back(client: Client, bearer: dict[str, str]) 
     assert (reply.status, reply.json) == (200, {"success": True, "package": whole, "was_modified": False})
 
 
-def test_what_an_author_says_of_a_game_outweighs_what_was_found(client: Client, bearer: dict[str, str]) -> None:
+def test_the_authors_game_support_overrides_the_detected_one(client: Client, bearer: dict[str, str]) -> None:
     for name in ("moon", "sun_game", "star"):
         published(f"Alice/{name}", type="GAME")
     found = [
@@ -238,7 +240,7 @@ def test_what_an_author_says_of_a_game_outweighs_what_was_found(client: Client, 
     ]
 
 
-def test_the_license_of_a_texture_pack_is_that_of_its_media(client: Client, bearer: dict[str, str]) -> None:
+def test_a_texture_pack_has_the_license_of_its_media(client: Client, bearer: dict[str, str]) -> None:
     shown = put(client, bearer, type="TXP", license="MIT", media_license="CC0-1.0").json["package"]
     assert (shown["license"], shown["media_license"]) == ("CC0-1.0", "CC0-1.0")
 
@@ -305,7 +307,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("fields", "error"), BAD)
-def test_bad_values_are_refused_and_nothing_is_saved(
+def test_an_invalid_value_is_rejected_and_nothing_is_stored(
     client: Client, bearer: dict[str, str], fields: dict[str, Any], error: str
 ) -> None:
     reply = put(client, bearer, **{"donate_url": "https://example.org", **fields})
@@ -313,18 +315,18 @@ def test_bad_values_are_refused_and_nothing_is_saved(
     assert client.get(LAMPS).json == full()
 
 
-def test_a_bad_development_state_is_told_the_good_ones(client: Client, bearer: dict[str, str]) -> None:
+def test_the_error_of_an_unknown_development_state_lists_the_known_ones(client: Client, bearer: dict[str, str]) -> None:
     reply = put(client, bearer, dev_state="DONE")
     assert (reply.status, reply.json["error"].startswith("dev_state must be one of WIP, BETA, ")) == (400, True)
 
 
 @pytest.mark.parametrize("url", ["https://www.youtube.com/watch?v=dQw4w9WgXcQ", "https://youtu.be/dQw4w9WgXcQ"])
-def test_one_video_is_not_welcome(client: Client, bearer: dict[str, str], url: str) -> None:
+def test_one_blocked_video_is_rejected(client: Client, bearer: dict[str, str], url: str) -> None:
     reply = put(client, bearer, video_url=url)
     assert (reply.status, reply.json) == (403, refusal("Linking to blocked sites is not allowed"))
 
 
-def test_blocked_sites_cannot_be_linked_to(client: Client, bearer: dict[str, str]) -> None:
+def test_links_to_blocked_sites_are_rejected(client: Client, bearer: dict[str, str]) -> None:
     from chalicelib import settings
 
     with settings.override(contentdb_blocked_domains=("spam.example",)):
@@ -350,7 +352,7 @@ def test_a_draft_can_be_renamed(client: Client, bearer: dict[str, str]) -> None:
         ({"type": "GAME"}, "You cannot change package type once approved"),
     ],
 )
-def test_name_and_type_stay_once_approved(
+def test_an_approved_package_keeps_its_name_and_type(
     client: Client, bearer: dict[str, str], fields: dict[str, Any], error: str
 ) -> None:
     states.take("approve", "Alice", "lamps")
@@ -360,26 +362,26 @@ def test_name_and_type_stay_once_approved(
 
 
 @pytest.mark.parametrize(("rank", "status"), [("MEMBER", 403), ("APPROVER", 403), ("EDITOR", 200), ("ADMIN", 200)])
-def test_others_edit_from_rank_editor_on(client: Client, rank: str, status: int) -> None:
+def test_other_accounts_can_edit_with_rank_editor_or_higher(client: Client, rank: str, status: int) -> None:
     reply = put(client, token(member("carol", rank)), title="Bulbs")
     assert reply.status == status
     if status == 403:
         assert reply.json == refusal("API token does not have access to the package")
 
 
-def test_a_maintainer_edits_too(client: Client, bob: Account) -> None:
+def test_a_maintainer_can_edit(client: Client, bob: Account) -> None:
     registry.set_maintainers("Alice", "lamps", ["BOB"])
     assert put(client, token(bob), title="Bulbs").status == 200
 
 
-def test_an_author_who_has_not_joined_does_not_edit(client: Client) -> None:
+def test_an_author_with_rank_not_joined_cannot_edit(client: Client) -> None:
     ghost = member("ghost", "NOT_JOINED")
     draft("ghost/boo")
     reply = put(client, token(ghost), "/api/packages/ghost/boo/", title="Boo")
     assert (reply.status, reply.json) == (403, refusal("You don't have permission to edit this package"))
 
 
-def test_an_edit_is_in_the_activity_of_who_made_it(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_an_edit_is_in_the_audit_log_of_its_author_once(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     put(client, bearer, title="Bulbs")
     put(client, bearer, title="Bulbs")
     edits = [entry for entry in audit.entries(int(alice.id)) if entry.action == "package.edit"]
@@ -387,7 +389,7 @@ def test_an_edit_is_in_the_activity_of_who_made_it(client: Client, alice: Accoun
     assert [(entry.subject, entry.credential_id) for entry in edits] == [("package#1", credential.id)]
 
 
-def test_authors_can_make_drafts(client: Client, bearer: dict[str, str]) -> None:
+def test_authors_can_create_drafts(client: Client, bearer: dict[str, str]) -> None:
     fields = {"type": "txp", "title": "Doors", "license": "MIT", "media_license": "CC0-1.0", "tags": ["16px"]}
     reply = client.post("/api/packages/Alice/doors/", json=fields, headers=bearer)
     assert (reply.status, reply.json["success"]) == (200, True)
@@ -406,7 +408,7 @@ def test_authors_can_make_drafts(client: Client, bearer: dict[str, str]) -> None
         ("bob/doors", {}, 403, "You don't have permission to create packages for others"),
     ],
 )
-def test_bad_drafts_are_refused_and_nothing_is_stored(
+def test_an_invalid_draft_is_rejected_and_nothing_is_stored(
     client: Client, bearer: dict[str, str], path: str, fields: dict[str, Any], status: int, error: str
 ) -> None:
     before = len(list(ContentDbItem.scan()))
@@ -417,14 +419,14 @@ def test_bad_drafts_are_refused_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("missing", ["type", "title", "license"])
-def test_some_fields_are_required_of_a_draft(client: Client, bearer: dict[str, str], missing: str) -> None:
+def test_a_draft_needs_some_fields(client: Client, bearer: dict[str, str], missing: str) -> None:
     data = {"type": "MOD", "title": "Doors", "license": "MIT"}
     del data[missing]
     reply = client.post("/api/packages/Alice/doors/", json=data, headers=bearer)
     assert (reply.status, reply.json) == (400, refusal(f"{missing} is required"))
 
 
-def test_approvers_make_drafts_for_others(client: Client) -> None:
+def test_approvers_can_create_drafts_for_others(client: Client) -> None:
     headers = token(member("carol", "APPROVER"))
     data = {"type": "MOD", "title": "Doors", "license": "MIT"}
     assert client.post("/api/packages/Alice/doors/", json=data, headers=headers).status == 200
@@ -438,7 +440,7 @@ def test_a_deleted_package_keeps_its_name(client: Client, bearer: dict[str, str]
     assert (reply.status, reply.json) == (409, refusal("A package with this name already exists"))
 
 
-def test_authors_name_their_maintainers(client: Client, bob: Account, bearer: dict[str, str]) -> None:
+def test_authors_set_the_maintainers(client: Client, bob: Account, bearer: dict[str, str]) -> None:
     reply = client.request("PUT", f"{LAMPS}maintainers/", json=["bob", "Alice"], headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True, "maintainers": ["Alice", "bob"]})
     assert client.get(LAMPS).json["maintainers"] == ["Alice", "bob"]
@@ -448,12 +450,12 @@ def test_authors_name_their_maintainers(client: Client, bob: Account, bearer: di
 
 
 @pytest.mark.parametrize("body", ['{"a": 1}', "[1]", '"bob"'])
-def test_maintainers_are_an_array_of_texts(client: Client, bearer: dict[str, str], body: str) -> None:
+def test_maintainers_are_an_array_of_strings(client: Client, bearer: dict[str, str], body: str) -> None:
     reply = client.request("PUT", f"{LAMPS}maintainers/", body=body.encode(), headers=bearer)
     assert (reply.status, reply.json) == (400, refusal("Expected the body to be a JSON array of texts"))
 
 
-def test_administrators_give_other_names(client: Client, bearer: dict[str, str]) -> None:
+def test_administrators_set_aliases(client: Client, bearer: dict[str, str]) -> None:
     admin = token(member("root", "ADMIN"))
     published("Alice/doors")
     reply = client.request("PUT", f"{LAMPS}aliases/", json=["bob/lights", "Alice/lights"], headers=admin)
@@ -472,7 +474,7 @@ def test_administrators_give_other_names(client: Client, bearer: dict[str, str])
     assert (refused.status, refused.json) == (403, refusal("You don't have permission to edit the aliases"))
 
 
-def test_no_two_drafts_get_one_name(aws: None) -> None:
+def test_only_one_of_four_simultaneous_drafts_gets_the_name(aws: None) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from chalicelib.core.errors import Conflict

@@ -1,4 +1,4 @@
-"""Package queries: which packages a list shows, in which order and form."""
+"""Package queries: the filters, the order and the format of a list."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def test_an_empty_list_is_an_array(client: Client) -> None:
     assert client.get("/api/packages/").json == []
 
 
-def test_a_list_shows_what_the_games_client_needs(client: Client) -> None:
+def test_a_list_contains_the_fields_that_the_game_needs(client: Client) -> None:
     number = published("Alice/lamps", title="Lamps!", short_description="Light.")
     screenshot("Alice/lamps", "abcdef0123.webp")
     assert client.get("/api/packages/").json == [
@@ -52,24 +52,24 @@ def test_a_list_shows_what_the_games_client_needs(client: Client) -> None:
 
 
 @pytest.mark.parametrize("form", ["short", "anything", ""])
-def test_an_unknown_form_is_the_short_one(client: Client, form: str) -> None:
+def test_an_unknown_format_is_the_short_one(client: Client, form: str) -> None:
     published("Alice/lamps")
     assert client.get("/api/packages/", query={"fmt": form}).json == client.get("/api/packages/").json
 
 
-def test_keys_are_objects(client: Client) -> None:
+def test_the_format_keys_returns_objects(client: Client) -> None:
     published("Alice/lamps", type="TXP")
     shown = client.get("/api/packages/", query="fmt=keys").json
     assert shown == [{"author": "Alice", "name": "lamps", "type": "txp"}]
 
 
-def test_vcs_adds_the_repository(client: Client) -> None:
+def test_the_format_vcs_adds_the_repository(client: Client) -> None:
     published("Alice/lamps", repo="https://example.org/lamps")
     [short], [vcs] = (client.get("/api/packages/", query={"fmt": form}).json for form in ("short", "vcs"))
     assert vcs == {**short, "repo": "https://example.org/lamps"}
 
 
-def test_other_names_are_listed_along(client: Client) -> None:
+def test_a_list_contains_aliases(client: Client) -> None:
     published("Alice/lamps")
     registry.set_aliases("Alice", "lamps", ["bob/lamps", "Alice/lights"])
     assert client.get("/api/packages/").json[0]["aliases"] == ["Alice/lights", "bob/lamps"]
@@ -91,13 +91,13 @@ def test_a_package_without_a_release_is_listed_with_null(client: Client) -> None
 
 
 @pytest.mark.parametrize("state", ["PROCESSING", "UNAPPROVED", "FAILED"])
-def test_only_approved_releases_are_told(client: Client, state: str) -> None:
+def test_a_list_contains_only_approved_releases(client: Client, state: str) -> None:
     number = published("Alice/lamps")
     release("Alice/lamps", state=state)
     assert client.get("/api/packages/").json[0]["release"] == number
 
 
-def test_work_in_progress_says_so(client: Client) -> None:
+def test_work_in_progress_is_named_in_the_description(client: Client) -> None:
     published("Alice/lamps", dev_state="WIP", short_description="Light.")
     assert client.get("/api/packages/").json[0]["short_description"] == "Work in Progress. Light."
 
@@ -117,7 +117,7 @@ def test_types_are_alternatives(listed: Listed, query: str, found: list[str]) ->
     assert sorted(listed(query)) == found
 
 
-def test_the_author_is_compared_letter_by_letter(client: Client, listed: Listed) -> None:
+def test_the_author_is_case_sensitive(client: Client, listed: Listed) -> None:
     published("Alice/lamps")
     published("bob/doors")
     assert listed("author=Alice") == ["lamps"]
@@ -130,7 +130,7 @@ def test_an_author_without_packages_has_an_empty_list(listed: Listed) -> None:
 
 
 @pytest.mark.parametrize(("query", "found"), [("tag=food", ["a", "b"]), ("tag=food&tag=pvp", ["b"])])
-def test_tags_must_all_be_there(listed: Listed, query: str, found: list[str]) -> None:
+def test_packages_must_have_all_the_tags(listed: Listed, query: str, found: list[str]) -> None:
     published("Alice/a", tags=["food"])
     published("Alice/b", tags=["food", "pvp"])
     assert sorted(listed(query)) == found
@@ -156,7 +156,7 @@ def test_content_can_be_hidden(listed: Listed, hide: str, found: list[str]) -> N
     assert sorted(listed({"hide": hide})) == found
 
 
-def test_all_that_is_named_is_hidden(listed: Listed) -> None:
+def test_several_kinds_of_content_can_be_hidden(listed: Listed) -> None:
     _flagged()
     assert sorted(listed("hide=nonfree&hide=anyai&hide=*&hide=wip")) == ["old", "plain"]
 
@@ -173,7 +173,7 @@ def test_all_that_is_named_is_hidden(listed: Listed) -> None:
         ("flag=unheard_of&flag=wip", ["wip"]),
     ],
 )
-def test_only_flagged_packages_can_be_asked_for(listed: Listed, query: str, found: list[str]) -> None:
+def test_a_query_can_select_flagged_packages(listed: Listed, query: str, found: list[str]) -> None:
     _flagged()
     assert sorted(listed(query)) == found
 
@@ -188,7 +188,7 @@ def _flagged() -> None:
     published("Alice/some_ai", ai_disclosure="ASSISTED")
 
 
-def test_licenses_are_alternatives_of_code_or_media_in_any_letter_case(listed: Listed) -> None:
+def test_licenses_are_alternatives_for_code_or_media_in_any_letter_case(listed: Listed) -> None:
     published("Alice/a", license="MIT", media_license="CC0-1.0")
     published("Alice/b", license="ISC", media_license="CC-BY-4.0")
     published("Alice/c", license="WTFPL")
@@ -196,7 +196,7 @@ def test_licenses_are_alternatives_of_code_or_media_in_any_letter_case(listed: L
 
 
 @pytest.mark.parametrize("game", ["Alice/moon_game", "Alice/moon"])
-def test_games_support_is_what_packages_say_themselves(listed: Listed, game: str) -> None:
+def test_a_game_filter_selects_packages_that_name_the_game(listed: Listed, game: str) -> None:
     published("Alice/moon_game", type="GAME")
     published("Alice/a", game_support=[{"game": "Alice/moon_game", "supports": True}])
     published("Alice/b", game_support=[{"game": "Alice/moon_game", "supports": False}])
@@ -205,7 +205,7 @@ def test_games_support_is_what_packages_say_themselves(listed: Listed, game: str
     assert listed({"game": game}) == ["a"]
 
 
-def test_translations_can_be_asked_for(listed: Listed) -> None:
+def test_a_query_can_select_translated_packages(listed: Listed) -> None:
     published("Alice/a")
     published("Alice/b")
     change("Alice/b", translations={"zh_TW": {"title": "B"}})
@@ -229,7 +229,7 @@ def test_translations_can_be_asked_for(listed: Listed) -> None:
         ("engine_version=99.9", {"any": 4, "until_5_0": 1, "from_5_3": 2, "two": 5}),
     ],
 )
-def test_the_engine_chooses_the_release(client: Client, query: str, found: dict[str, int]) -> None:
+def test_the_engine_version_determines_the_release(client: Client, query: str, found: dict[str, int]) -> None:
     for name in ("until_5_0", "from_5_3", "two", "any"):
         draft(f"Alice/{name}")
         states.take("approve", "Alice", name)
@@ -238,12 +238,12 @@ def test_the_engine_chooses_the_release(client: Client, query: str, found: dict[
     release("Alice/two", "5.8", None)
     release("Alice/any")
     release("Alice/two", "5.3", "5.5")
-    expected = {**found, "two": 5} if query == "" else found  # the highest id of all
+    expected = {**found, "two": 5} if query == "" else found  # without a version, the highest id
     shown = client.get("/api/packages/", query=query).json
     assert {package["name"]: package["release"] for package in shown} == expected
 
 
-def test_what_is_not_supported_can_be_asked_for(listed: Listed) -> None:
+def test_a_query_can_select_unsupported_packages(listed: Listed) -> None:
     for name, lowest in (("old", None), ("new", "5.8")):
         draft(f"Alice/{name}")
         release(f"Alice/{name}", lowest)
@@ -252,7 +252,7 @@ def test_what_is_not_supported_can_be_asked_for(listed: Listed) -> None:
 
 
 def _ranked() -> None:
-    """Three packages that every order puts differently."""
+    """Create three packages that have another order by each criterion."""
     for name, title, day in (("a", "Zebra", 2), ("b", "apple", 3), ("c", "Mango", 1)):
         draft(f"Alice/{name}", title=title)
         states.take("approve", "Alice", name)
@@ -296,7 +296,7 @@ def test_lists_have_an_order_and_a_limit(listed: Listed, query: str, found: str)
     assert "".join(listed(query)) == found
 
 
-def test_random_is_another_order_each_time_and_ignores_sort(listed: Listed) -> None:
+def test_random_has_another_order_each_time_and_ignores_sort(listed: Listed) -> None:
     for number in range(8):
         draft(f"Alice/p{number}")
         states.take("approve", "Alice", f"p{number}")
@@ -306,7 +306,7 @@ def test_random_is_another_order_each_time_and_ignores_sort(listed: Listed) -> N
     assert len(listed("random=1&limit=3")) == 3
 
 
-def test_featured_packages_come_first_and_say_so(client: Client) -> None:
+def test_featured_packages_come_first_and_are_marked(client: Client) -> None:
     _ranked()
     curation.set_packages("ContentDB", "featured", ["Alice/c"])
     first, *rest = client.get("/api/packages/", query="type=mod").json
@@ -315,7 +315,7 @@ def test_featured_packages_come_first_and_say_so(client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["sort=score", "order=desc", "q=zebra+or+apple+or+mango", "limit=3"])
-def test_nothing_is_featured_when_something_else_was_asked_for(client: Client, query: str) -> None:
+def test_nothing_is_featured_with_an_explicit_order_a_search_or_a_limit(client: Client, query: str) -> None:
     _ranked()
     curation.set_packages("ContentDB", "featured", ["Alice/c"])
     shown = client.get("/api/packages/", query=query).json
@@ -346,12 +346,12 @@ def test_nothing_is_featured_when_something_else_was_asked_for(client: Client, q
         ("order=", "Unknown order. Expected one of: desc, asc"),
     ],
 )
-def test_unknown_values_are_refused(client: Client, query: str, error: str) -> None:
+def test_unknown_values_are_rejected(client: Client, query: str, error: str) -> None:
     reply = client.get("/api/packages/", query=query)
     assert (reply.status, reply.json) == (400, refusal(error))
 
 
-def test_an_unknown_license_is_told_the_known_ones(client: Client) -> None:
+def test_the_error_of_an_unknown_license_lists_the_known_ones(client: Client) -> None:
     reply = client.get("/api/packages/", query="license=free")
     assert reply.status == 400
     assert reply.json["error"].startswith("Unknown license. Expected license name from: 0BSD, AFL-1.1, ")
@@ -371,12 +371,12 @@ def test_an_unknown_license_is_told_the_known_ones(client: Client) -> None:
         "type=mod&amp;q=x",
     ],
 )
-def test_malformed_values_are_refused(client: Client, query: str) -> None:
+def test_malformed_values_are_rejected(client: Client, query: str) -> None:
     reply = client.get("/api/packages/", query=query)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_blanks_around_a_value_do_not_count(listed: Listed) -> None:
+def test_blanks_around_a_value_are_ignored(listed: Listed) -> None:
     published("Alice/a", dev_state="DEPRECATED")
     assert listed("hide=%20desktop_default") == []
 
@@ -394,9 +394,7 @@ def test_blanks_around_a_value_do_not_count(listed: Listed) -> None:
         ("", ("Lamps", "Light.")),
     ],
 )
-def test_texts_are_in_the_clients_language_where_there_are_any(
-    client: Client, accept: str, shown: tuple[str, str]
-) -> None:
+def test_texts_are_in_the_clients_language_if_translated(client: Client, accept: str, shown: tuple[str, str]) -> None:
     published("Alice/lamps", title="Lamps", short_description="Light.")
     german = {"title": "Lampen", "short_description": "Licht."}
     change("Alice/lamps", translations={"de": german, "zh_TW": {"title": "燈"}})
@@ -407,7 +405,7 @@ def test_texts_are_in_the_clients_language_where_there_are_any(
     assert (full["title"], full["short_description"]) == shown
 
 
-def test_a_published_change_is_in_the_list_at_once(client: Client, bearer: dict[str, str]) -> None:
+def test_a_change_is_in_the_list_immediately(client: Client, bearer: dict[str, str]) -> None:
     published("Alice/lamps")
     client.get("/api/packages/")
     client.request("PUT", "/api/packages/Alice/lamps/", json={"title": "Bulbs"}, headers=bearer)

@@ -1,4 +1,4 @@
-"""Search: what `q` finds, and in which order."""
+"""Search with `q`: the matches and their order."""
 
 from collections.abc import Callable
 
@@ -53,16 +53,16 @@ def _packages(alice: Account) -> None:
         ("燈", []),
     ],
 )
-def test_words_are_stems_and_prefixes(listed: Listed, q: str, found: list[str]) -> None:
+def test_words_match_by_stem_and_prefix(listed: Listed, q: str, found: list[str]) -> None:
     assert sorted(listed({"q": q})) == found
 
 
 @pytest.mark.parametrize("q", ["", "   "])
-def test_a_blank_search_is_none(listed: Listed, q: str) -> None:
+def test_a_blank_search_matches_all_packages(listed: Listed, q: str) -> None:
     assert len(listed({"q": q})) == 4
 
 
-def test_names_count_more_than_titles_and_these_more_than_descriptions(listed: Listed) -> None:
+def test_names_weigh_more_than_titles_and_titles_more_than_descriptions(listed: Listed) -> None:
     published("Alice/a", title="A", short_description="A", long_description="Copper wire")
     published("Alice/b", title="A", short_description="Copper")
     published("Alice/c", title="Copper", short_description="A")
@@ -72,7 +72,7 @@ def test_names_count_more_than_titles_and_these_more_than_descriptions(listed: L
     assert listed("q=copper&sort=name&order=asc") == ["a", "b", "c", "copper"]
 
 
-def test_a_whole_word_counts_more_than_its_beginning(listed: Listed) -> None:
+def test_a_whole_word_weighs_more_than_a_prefix(listed: Listed) -> None:
     published("Alice/ironwood", title="A", short_description="A")
     published("Alice/iron", title="A", short_description="A")
     assert listed("q=iron") == ["iron", "ironwood"]
@@ -85,7 +85,7 @@ def test_equal_matches_are_in_order_of_score(listed: Listed) -> None:
     assert listed("q=iron") == ["iron_b", "iron_a"]
 
 
-def test_filters_count_as_well(listed: Listed) -> None:
+def test_a_search_can_have_filters(listed: Listed) -> None:
     change("Alice/food", type="GAME")
     assert listed("q=food&type=game") == ["food"]
 
@@ -97,7 +97,7 @@ def test_drafts_are_not_found(listed: Listed) -> None:
     assert listed("q=copper") == ["copper"]
 
 
-def test_a_change_is_found_at_once(client: Client, listed: Listed) -> None:
+def test_a_change_is_found_immediately(client: Client, listed: Listed) -> None:
     assert listed("q=bulbs") == []
     change("Alice/lamps", title="Bulbs", short_description="Bright", long_description=None)
     assert (listed("q=bulbs"), listed("q=running"), listed("q=lamps")) == (["lamps"], [], ["lamps"])

@@ -1,4 +1,4 @@
-"""From a draft to an approved package, and who may take which step."""
+"""The states of a package between draft and approved, and the permissions for each change of state."""
 
 import pytest
 import time_machine
@@ -50,7 +50,7 @@ def test_a_package_goes_from_draft_to_the_list_and_back(client: Client, bearer: 
         assert len(client.get("/api/packages/").json) == (state == "APPROVED")
 
 
-def test_a_deleted_package_can_be_restored_with_all_that_hangs_on_it(client: Client, bearer: dict[str, str]) -> None:
+def test_a_deleted_package_can_be_restored_completely(client: Client, bearer: dict[str, str]) -> None:
     before = client.get(LAMPS).json
     reply = client.request("DELETE", LAMPS, headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True, "state": "DELETED"})
@@ -62,13 +62,13 @@ def test_a_deleted_package_can_be_restored_with_all_that_hangs_on_it(client: Cli
 
 
 @pytest.mark.parametrize("path", ["Alice/nothing", "collection%23ContentDB/featured", "reference/tags"])
-def test_nothing_else_can_be_restored(client: Client, bearer: dict[str, str], path: str) -> None:
+def test_other_items_cannot_be_restored(client: Client, bearer: dict[str, str], path: str) -> None:
     curation.set_packages("ContentDB", "featured", [])
     reply = client.post(f"/api/packages/{path}/restore/", headers=bearer)
     assert (reply.status, reply.json) == (404, refusal("There is no such package."))
 
 
-def test_an_approval_approves_the_screenshots_and_is_dated_once(client: Client) -> None:
+def test_an_approval_approves_the_screenshots_and_keeps_its_first_date(client: Client) -> None:
     with time_machine.travel("2026-03-04T05:06:07Z", tick=False):
         states.take("approve", "Alice", "lamps")
     assert [shot.approved for shot in index.load(1).screenshots.values()] == [True]
@@ -82,7 +82,9 @@ def test_an_approval_approves_the_screenshots_and_is_dated_once(client: Client) 
     ("name", "state"),
     [("approve", "WIP"), ("restore", "READY_FOR_REVIEW"), ("unapprove", "WIP"), ("request-changes", "WIP")],
 )
-def test_a_step_that_leads_nowhere_is_a_conflict_or_nothing(client: Client, name: str, state: str) -> None:
+def test_an_impossible_step_is_a_conflict_and_a_repeated_one_changes_nothing(
+    client: Client, name: str, state: str
+) -> None:
     change("Alice/lamps", state=state)
     reply = step(client, name, token(member("root", "ADMIN")))
     target = states.STEPS[name].target
@@ -102,13 +104,13 @@ def test_a_step_that_leads_nowhere_is_a_conflict_or_nothing(client: Client, name
         ("restore", "restore"),
     ],
 )
-def test_strangers_take_no_step(client: Client, bob: Account, name: str, words: str) -> None:
+def test_other_accounts_cannot_change_the_state(client: Client, bob: Account, name: str, words: str) -> None:
     reply = step(client, name, token(bob))
     assert (reply.status, reply.json) == (403, refusal(f"You don't have permission to {words} this package"))
     assert client.request("DELETE", LAMPS, headers=token(bob)).status == 403
 
 
-def test_a_token_for_another_package_takes_no_step(client: Client, alice: Account) -> None:
+def test_a_token_for_another_package_cannot_change_the_state(client: Client, alice: Account) -> None:
     reply = step(client, "submit", token(alice, scope="package:Alice/doors"))
     assert (reply.status, reply.json) == (403, refusal("API token does not have access to the package"))
 
@@ -125,7 +127,7 @@ def test_a_token_for_another_package_takes_no_step(client: Client, alice: Accoun
         ({"forums": 77}, "Another package uses this forum topic"),
     ],
 )
-def test_what_is_missing_stands_in_the_way(
+def test_a_package_with_a_problem_cannot_be_submitted(
     client: Client, bearer: dict[str, str], attributes: dict[str, object], problem: str
 ) -> None:
     published("Alice/moon", type="GAME", forums=77)
@@ -135,7 +137,7 @@ def test_what_is_missing_stands_in_the_way(
     assert (reply.status, reply.json) == (403, refusal(problem))
 
 
-def test_no_two_games_have_one_name(client: Client, bob: Account) -> None:
+def test_two_games_cannot_have_the_same_name(client: Client, bob: Account) -> None:
     published("Alice/moon", type="GAME")
     draft("bob/moon", type="GAME", **READY)
     release("bob/moon")
@@ -144,7 +146,7 @@ def test_no_two_games_have_one_name(client: Client, bob: Account) -> None:
     assert (reply.status, reply.json) == (403, refusal("A game already exists with this name"))
 
 
-def test_a_draft_without_anything_is_told_all_that_is_missing(client: Client, bearer: dict[str, str]) -> None:
+def test_the_error_of_an_incomplete_draft_lists_all_problems(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/doors")
     release("Alice/doors", state="FAILED")
     reply = client.post("/api/packages/Alice/doors/submit/", headers=bearer)
@@ -154,23 +156,23 @@ def test_a_draft_without_anything_is_told_all_that_is_missing(client: Client, be
     )
 
 
-def test_the_administrator_is_warned_and_not_stopped() -> None:
+def test_an_approval_by_the_command_line_returns_problems_as_warnings() -> None:
     change("Alice/lamps", ai_disclosure=None)
     package, warnings = states.take("approve", "Alice", "lamps")
     assert (package.state, warnings) == ("APPROVED", ["You need to set the AI disclosure"])
 
 
-def test_steps_are_in_the_activity(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_changes_of_state_are_in_the_audit_log(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     step(client, "submit", bearer)
     states.take("approve", "Alice", "lamps")
     assert [entry.action for entry in audit.entries(int(alice.id))][:2] == ["package.approve", "package.submit"]
 
 
-ANYBODY = [*accounts.ranks()]
+ALL_RANKS = [*accounts.ranks()]
 
 
 def _from(rank: str) -> list[str]:
-    return ANYBODY[ANYBODY.index(rank) :]
+    return ALL_RANKS[ALL_RANKS.index(rank) :]
 
 
 @pytest.mark.parametrize(
@@ -198,12 +200,12 @@ def _from(rank: str) -> list[str]:
         (PackageAction.EDIT_ALIASES, "WIP", ["ADMIN"], ["ADMIN"], ["ADMIN"]),
     ],
 )
-def test_who_may_do_what(
+def test_each_action_requires_a_rank(
     action: PackageAction, state: str, stranger: list[str], maintainer: list[str], author: list[str]
 ) -> None:
     package = Package("p", "package", author="Alice", maintainers=["bob"], state=state)
     for username, allowed in (("carol", stranger), ("bob", maintainer), ("Alice", author)):
-        ranks = [rank for rank in ANYBODY if may(Account("a", "a", username=username, rank=rank), action, package)]
+        ranks = [rank for rank in ALL_RANKS if may(Account("a", "a", username=username, rank=rank), action, package)]
         assert ranks == allowed
 
 
@@ -217,7 +219,7 @@ def test_who_may_do_what(
         ("WIP", "APPROVED", 3, True, True),
     ],
 )
-def test_the_newest_release_of_an_approved_package_stays(
+def test_authors_cannot_delete_the_newest_release_of_an_approved_package(
     state: str, release_state: str, newest: int, author: bool, admin: bool
 ) -> None:
     package = Package("p", "package", author="Alice", maintainers=[], state=state)

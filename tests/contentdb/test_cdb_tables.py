@@ -21,7 +21,7 @@ def _accounts(alice: Account) -> None:
     pass
 
 
-def test_updates_tell_the_newest_release_of_every_package_under_all_its_names(client: Client) -> None:
+def test_updates_contain_the_newest_release_of_each_package_under_all_its_names(client: Client) -> None:
     published("Alice/lamps")
     newest = release("Alice/lamps")
     release("Alice/lamps", state="FAILED")
@@ -34,7 +34,7 @@ def test_updates_tell_the_newest_release_of_every_package_under_all_its_names(cl
     assert (reply.status, reply.json) == (200, {"Alice/lamps": newest, "bob/lights": newest})
 
 
-def test_updates_are_those_that_run_on_the_engine(client: Client) -> None:
+def test_updates_are_releases_that_support_the_engine(client: Client) -> None:
     old = published("Alice/lamps")
     new = release("Alice/lamps", "5.8")
     draft("Alice/doors")
@@ -52,18 +52,18 @@ def test_without_packages_updates_are_an_empty_object(client: Client) -> None:
     assert client.get("/api/updates/").body == b"{}\n"
 
 
-def test_malformed_versions_are_refused(client: Client) -> None:
+def test_malformed_versions_are_rejected(client: Client) -> None:
     reply = client.get("/api/updates/", query="protocol_version=x")
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def _needing(key: str, *depends: str, optional: tuple[str, ...] = (), **fields: Any) -> None:
+def _published_with_dependencies(key: str, *depends: str, optional: tuple[str, ...] = (), **fields: Any) -> None:
     published(key, **fields)
     change(key, depends=list(depends), optional_depends=list(optional))
 
 
-def test_dependencies_come_with_the_packages_that_fulfil_them(client: Client) -> None:
-    _needing("Alice/sweet", "food", optional=("dye",))
+def test_dependencies_contain_the_packages_that_provide_them(client: Client) -> None:
+    _published_with_dependencies("Alice/sweet", "food", optional=("dye",))
     published("Alice/food")
     published("Alice/dinner", type="GAME")
     change("Alice/dinner", provides=["food", "dye"])
@@ -85,14 +85,14 @@ def test_dependencies_come_with_the_packages_that_fulfil_them(client: Client) ->
 
 @pytest.mark.parametrize(("query", "names"), [("only_hard=1", ["food"]), ("only_hard=", ["food", "dye"])])
 def test_optional_dependencies_can_be_left_out(client: Client, query: str, names: list[str]) -> None:
-    _needing("Alice/sweet", "food", optional=("dye",))
+    _published_with_dependencies("Alice/sweet", "food", optional=("dye",))
     shown = client.get("/api/packages/Alice/sweet/dependencies/", query=query).json["Alice/sweet"]
     assert [dependency["name"] for dependency in shown] == names
 
 
-def test_a_dependency_on_a_package_is_that_package(client: Client) -> None:
-    _needing("Alice/sweet", "Alice/foods")
-    _needing("Alice/food", "wheat")
+def test_a_dependency_on_a_package_contains_only_that_package(client: Client) -> None:
+    _published_with_dependencies("Alice/sweet", "Alice/foods")
+    _published_with_dependencies("Alice/food", "wheat")
     registry.set_aliases("Alice", "food", ["Alice/foods"])
     assert client.get("/api/packages/Alice/sweet/dependencies/").json == {
         "Alice/sweet": [{"name": "foods", "is_optional": False, "packages": ["Alice/food"]}],
@@ -100,10 +100,10 @@ def test_a_dependency_on_a_package_is_that_package(client: Client) -> None:
     }
 
 
-def test_dependencies_of_dependencies_are_told_one_level_deep(client: Client) -> None:
-    _needing("Alice/a", "b")
-    _needing("Alice/b", "c")
-    _needing("Alice/c", "a")
+def test_dependencies_are_resolved_one_level_deep(client: Client) -> None:
+    _published_with_dependencies("Alice/a", "b")
+    _published_with_dependencies("Alice/b", "c")
+    _published_with_dependencies("Alice/c", "a")
     assert client.get("/api/packages/Alice/a/dependencies/").json == {
         "Alice/a": [{"name": "b", "is_optional": False, "packages": ["Alice/b"]}],
         "Alice/b": [{"name": "c", "is_optional": False, "packages": ["Alice/c"]}],
@@ -111,13 +111,13 @@ def test_dependencies_of_dependencies_are_told_one_level_deep(client: Client) ->
 
 
 @pytest.mark.parametrize("type_", ["GAME", "TXP"])
-def test_games_and_texture_packs_need_nothing(client: Client, type_: str) -> None:
-    _needing("Alice/a", "b", type=type_)
+def test_games_and_texture_packs_have_no_dependencies(client: Client, type_: str) -> None:
+    _published_with_dependencies("Alice/a", "b", type=type_)
     assert client.get("/api/packages/Alice/a/dependencies/").json == {"Alice/a": []}
 
 
-def test_all_dependencies_are_listed_in_pages(client: Client) -> None:
-    _needing("Alice/sweet", "food", "Alice/b", optional=("dye",))
+def test_the_list_of_all_dependencies_is_paginated(client: Client) -> None:
+    _published_with_dependencies("Alice/sweet", "food", "Alice/b", optional=("dye",))
     reply = client.get("/api/dependencies/")
     assert (reply.status, reply.json) == (
         200,
@@ -152,7 +152,7 @@ def test_all_dependencies_are_listed_in_pages(client: Client) -> None:
         ("n=1&type=game", "", None, None),
     ],
 )
-def test_pages_lead_to_each_other_with_all_arguments(
+def test_links_between_pages_keep_all_arguments(
     client: Client, query: str, names: str, previous: str | None, following: str | None
 ) -> None:
     for name in "abcde":
@@ -164,7 +164,7 @@ def test_pages_lead_to_each_other_with_all_arguments(
     assert page["urls"]["next"] == (following and base + following.replace("...", "n=2&num=4&type=mod&type=game"))
 
 
-def test_the_first_page_is_always_there(client: Client) -> None:
+def test_the_first_page_exists_even_if_it_is_empty(client: Client) -> None:
     page = client.get("/api/dependencies/", query="n=500").json
     assert (page["page"], page["per_page"], page["page_count"], page["total"], page["items"]) == (1, 300, 0, 0, [])
 
@@ -177,7 +177,7 @@ def test_other_pages_are_404(client: Client, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["page=x", "page=", "n=x", "page=-1", "num="])
-def test_malformed_pages_are_refused(client: Client, query: str) -> None:
+def test_malformed_pages_are_rejected(client: Client, query: str) -> None:
     reply = client.get("/api/dependencies/", query=query)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
@@ -193,7 +193,7 @@ def test_malformed_pages_are_refused(client: Client, query: str) -> None:
     ],
 )
 @pytest.mark.parametrize("seeded", [False, True])
-def test_reference_data_is_there_from_the_start(
+def test_reference_data_exists_before_and_after_seeding(
     client: Client, path: str, count: int, first: dict[str, Any], seeded: bool
 ) -> None:
     if seeded:
@@ -214,7 +214,7 @@ def test_reference_data_is_there_from_the_start(
         ("engine_version=5.18.0-dev", "5.18-dev"),
     ],
 )
-def test_one_version_can_be_looked_up(client: Client, query: str, name: str) -> None:
+def test_a_query_can_select_one_version(client: Client, query: str, name: str) -> None:
     assert client.get("/api/minetest_versions/", query=query).json["name"] == name
 
 
@@ -228,7 +228,7 @@ def _stored() -> dict[str, int]:
     return {item.sk: len(item.rows) for item in ContentDbItem.scan() if isinstance(item, ReferenceSet)}
 
 
-def test_seeding_stores_what_is_shipped_and_is_safe_to_repeat() -> None:
+def test_seeding_stores_the_shipped_data_and_is_idempotent() -> None:
     counts = {"licenses": 75, "tags": 58, "content_warnings": 7, "languages": 52, "minetest_versions": 19}
     assert (reference.seed(), _stored()) == (counts, counts)
     sequence = index.catalogue.snapshot().sequence
@@ -236,13 +236,13 @@ def test_seeding_stores_what_is_shipped_and_is_safe_to_repeat() -> None:
     assert index.catalogue.snapshot().sequence == sequence
 
 
-def test_the_first_start_seeds(aws: None) -> None:
+def test_a_repeating_job_seeds_the_reference_data(aws: None) -> None:
     jobs.enqueue_repeats()
     jobs.run_due()
     assert _stored()["licenses"] == 75
 
 
-def test_seeding_keeps_what_was_edited(client: Client) -> None:
+def test_seeding_keeps_edited_rows(client: Client) -> None:
     reference.seed()
     rows = [{"name": "MIT", "is_foss": False}, {"name": "Ours", "is_foss": True}]
 
@@ -257,7 +257,7 @@ def test_seeding_keeps_what_was_edited(client: Client) -> None:
     assert (len(shown), shown["MIT"], shown["Ours"]) == (76, False, True)
 
 
-def test_a_version_keeps_its_place_when_it_is_released() -> None:
+def test_a_development_version_keeps_its_position_when_it_is_released() -> None:
     reference.seed()
     rows = [
         {"name": f"5.{number}{'-dev' * (number == 17)}", "is_dev": False, "protocol_version": 1} for number in (16, 17)
@@ -272,7 +272,7 @@ def test_a_version_keeps_its_place_when_it_is_released() -> None:
     assert (known[:2], len(known), known.count("5.17")) == (["5.16", "5.17"], 19, 1)
 
 
-def test_the_schema_knows_the_reference_data(client: Client) -> None:
+def test_the_schema_contains_the_reference_data(client: Client) -> None:
     schema = client.get("/api/cdb_schema/").json
     assert schema["type"] == "object"
     assert schema["$defs"]["license"]["enum"][:2] == ["0BSD", "AFL-1.1"]

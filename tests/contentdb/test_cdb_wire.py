@@ -1,4 +1,4 @@
-"""What all ContentDB answers have in common, and who is calling."""
+"""The wire format of all ContentDB responses, and its authentication."""
 
 import gzip
 import json
@@ -44,19 +44,19 @@ def test_slashes_do_not_matter(client: Client, path: str) -> None:
         ("OPTIONS", "/api/packages/a/b/", 204),
     ],
 )
-def test_any_web_page_may_call_and_read_errors(client: Client, method: str, path: str, status: int) -> None:
+def test_every_response_has_cors_headers(client: Client, method: str, path: str, status: int) -> None:
     path, _, query = path.partition("?")
     reply = client.request(method, path, query=query)
     assert (reply.status, {name: reply.header(name) for name in CORS}) == (status, CORS)
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/nothing/", "/api/", "/api/packages/a/b/c/d/e/"])
-def test_an_unknown_path_below_api_is_told_so(client: Client, path: str) -> None:
+def test_an_unknown_path_below_api_has_its_own_error(client: Client, path: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.json) == (404, refusal("Endpoint or method not found"))
 
 
-def test_a_wrong_method_is_405_in_the_envelope(client: Client) -> None:
+def test_an_unsupported_method_is_405_in_the_envelope(client: Client) -> None:
     reply = client.post("/api/packages/")
     assert (reply.status, reply.json) == (
         405,
@@ -70,7 +70,7 @@ def test_a_wrong_method_is_405_in_the_envelope(client: Client) -> None:
     assert reply.header("allow") == "GET, HEAD, OPTIONS"
 
 
-def test_an_unknown_package_is_404_in_the_frameworks_shape(client: Client) -> None:
+def test_an_unknown_package_is_404_in_flasks_format(client: Client) -> None:
     reply = client.get("/api/packages/nobody/nothing/")
     assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
 
@@ -88,7 +88,7 @@ def test_an_unknown_package_is_404_in_the_frameworks_shape(client: Client) -> No
         ("/api/cdb_schema/", 3600),
     ],
 )
-def test_answers_say_how_long_they_hold(client: Client, alice: Account, path: str, seconds: int) -> None:
+def test_responses_have_a_maximum_age(client: Client, alice: Account, path: str, seconds: int) -> None:
     published("Alice/lamps")
     assert client.get(path).header("cache-control") == f"max-age={seconds}"
 
@@ -100,7 +100,7 @@ def test_texts_vary_by_language(client: Client, alice: Account, path: str) -> No
 
 
 @pytest.mark.parametrize("path", ["/api/packages/", "/api/packages/Alice/lamps/", "/api/licenses/", "/api/whoami/"])
-def test_what_has_not_changed_is_304(client: Client, alice: Account, path: str) -> None:
+def test_an_unchanged_resource_is_304(client: Client, alice: Account, path: str) -> None:
     published("Alice/lamps")
     etag = client.get(path).header("etag")
     assert etag is not None
@@ -108,7 +108,7 @@ def test_what_has_not_changed_is_304(client: Client, alice: Account, path: str) 
     assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
 
 
-def test_a_change_makes_a_new_etag(client: Client, alice: Account) -> None:
+def test_a_change_changes_the_etag(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     etag = client.get("/api/packages/").header("etag")
     published("Alice/doors")
@@ -116,7 +116,7 @@ def test_a_change_makes_a_new_etag(client: Client, alice: Account) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/packages/", "/api/licenses/"])
-def test_large_answers_go_out_compressed_to_who_accepts_it(client: Client, alice: Account, path: str) -> None:
+def test_large_responses_are_compressed_for_clients_that_accept_gzip(client: Client, alice: Account, path: str) -> None:
     for number in range(12):
         published(f"Alice/lamps{number}")
     plain, packed = client.get(path), client.get(path, headers={"Accept-Encoding": "gzip, deflate"})
@@ -128,7 +128,7 @@ def test_large_answers_go_out_compressed_to_who_accepts_it(client: Client, alice
     assert client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": etag}).status == 304
 
 
-def test_small_answers_are_not_compressed(client: Client) -> None:
+def test_small_responses_are_not_compressed(client: Client) -> None:
     reply = client.get("/api/packages/", headers={"Accept-Encoding": "gzip"})
     assert (reply.header("content-encoding"), reply.body) == (None, b"[]\n")
 
@@ -140,12 +140,12 @@ def test_head_is_get_without_the_body(client: Client, alice: Account) -> None:
     assert head.header("etag") == got.header("etag")
 
 
-def test_whoami_knows_the_owner_of_a_token(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_whoami_returns_the_owner_of_a_token(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     reply = client.get("/api/whoami/", headers=bearer)
     assert (reply.status, reply.json) == (200, {"is_authenticated": True, "username": "Alice"})
 
 
-def test_whoami_without_a_token_is_nobody(client: Client) -> None:
+def test_whoami_without_a_token_is_not_authenticated(client: Client) -> None:
     reply = client.get("/api/whoami/")
     assert (reply.status, reply.json) == (200, {"is_authenticated": False, "username": None})
 
@@ -161,12 +161,12 @@ def test_whoami_without_a_token_is_nobody(client: Client) -> None:
         ("bearer 1234567890", 403, "Unknown API token"),
     ],
 )
-def test_a_bad_token_is_told_what_is_wrong_with_it(client: Client, header: str, status: int, error: str) -> None:
+def test_each_kind_of_invalid_token_has_its_own_error(client: Client, header: str, status: int, error: str) -> None:
     reply = client.get("/api/whoami/", headers={"Authorization": header})
     assert (reply.status, reply.json) == (status, refusal(error))
 
 
-def test_the_scheme_is_read_in_any_letter_case(client: Client, bearer: dict[str, str]) -> None:
+def test_the_authentication_scheme_is_case_insensitive(client: Client, bearer: dict[str, str]) -> None:
     headers = {"Authorization": bearer["Authorization"].replace("Bearer", "bEARER")}
     assert client.get("/api/whoami/", headers=headers).json["username"] == "Alice"
 
@@ -177,25 +177,25 @@ def test_a_key_of_another_service_is_unknown(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize(("rank", "error"), [("BANNED", "Your account has been banned")])
-def test_a_banned_owner_is_refused(client: Client, rank: str, error: str) -> None:
+def test_a_token_of_a_banned_account_is_rejected(client: Client, rank: str, error: str) -> None:
     reply = client.get("/api/whoami/", headers=token(member("mallory", rank)))
     assert (reply.status, reply.json) == (403, refusal(error))
 
 
-def test_a_suspended_owner_is_refused(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_a_token_of_a_suspended_account_is_rejected(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     accounts.suspend(alice)
     reply = client.get("/api/whoami/", headers=bearer)
     assert (reply.status, reply.json) == (403, refusal("Your account has been suspended"))
 
 
-def test_a_token_can_be_deleted_with_itself(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_a_token_can_delete_itself(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     reply = client.request("DELETE", "/api/delete-token/", headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True})
     assert client.get("/api/whoami/", headers=bearer).json == refusal("Unknown API token")
     assert [credential.revoked_at is not None for credential in credentials.listed(alice)] == [True]
 
 
-def test_without_a_token_there_is_none_to_delete(client: Client) -> None:
+def test_deleting_a_token_without_sending_one_is_404(client: Client) -> None:
     reply = client.request("DELETE", "/api/delete-token/")
     assert (reply.status, reply.json) == (404, refusal("Token not found"))
 
@@ -206,7 +206,7 @@ def test_writing_needs_a_token(client: Client, alice: Account) -> None:
     assert (reply.status, reply.json) == (401, refusal("Authentication needed"))
 
 
-def test_an_unknown_package_is_found_out_before_the_token(client: Client) -> None:
+def test_the_package_is_checked_before_the_token(client: Client) -> None:
     reply = client.request("PUT", "/api/packages/a/b/", json={}, headers={"Authorization": "Bearer 1234567890"})
     assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
 
@@ -224,7 +224,7 @@ def test_a_token_for_this_package_has_access(client: Client, alice: Account) -> 
     assert client.request("PUT", "/api/packages/Alice/lamps/", json={"title": "x"}, headers=headers).status == 200
 
 
-def test_a_token_that_may_only_read_writes_nothing(client: Client, alice: Account) -> None:
+def test_a_read_token_cannot_write(client: Client, alice: Account) -> None:
     draft("Alice/lamps")
     headers = token(alice, scope="read")
     reply = client.request("PUT", "/api/packages/Alice/lamps/", json={"title": "x"}, headers=headers)
@@ -233,21 +233,21 @@ def test_a_token_that_may_only_read_writes_nothing(client: Client, alice: Accoun
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"title=x", b"\xff"])
-def test_a_body_that_is_no_json_is_refused(client: Client, bearer: dict[str, str], body: bytes) -> None:
+def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str], body: bytes) -> None:
     draft("Alice/lamps")
     reply = client.request("PUT", "/api/packages/Alice/lamps/", body=body, headers=bearer)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
 @pytest.mark.parametrize("data", [[], [1], "text", 5, True])
-def test_json_that_is_no_object_is_refused(client: Client, bearer: dict[str, str], data: object) -> None:
+def test_json_that_is_not_an_object_is_rejected(client: Client, bearer: dict[str, str], data: object) -> None:
     draft("Alice/lamps")
     body = json.dumps(data).encode()
     reply = client.request("PUT", "/api/packages/Alice/lamps/", body=body, headers=bearer)
     assert (reply.status, reply.json) == (400, refusal("Expected the body to be a JSON object"))
 
 
-def test_an_alias_leads_to_the_package_with_the_query(client: Client, alice: Account) -> None:
+def test_an_alias_redirects_to_the_package_and_keeps_the_query(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     from chalicelib.contentdb.packages import registry
 
@@ -267,17 +267,17 @@ def test_a_game_is_found_without_its_suffix(client: Client, alice: Account) -> N
     assert client.get("/api/packages/Alice/sun/").status == 404
 
 
-def test_names_are_compared_letter_by_letter(client: Client, alice: Account) -> None:
+def test_names_are_case_sensitive(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     assert client.get("/api/packages/alice/lamps/").status == 404
 
 
 @pytest.mark.parametrize("author", ["reference%23tags", "collection%23ContentDB", "..", "%00", "x" * 3000])
-def test_no_path_reaches_what_is_no_package(client: Client, alice: Account, author: str) -> None:
+def test_paths_cannot_read_items_that_are_not_packages(client: Client, alice: Account, author: str) -> None:
     assert client.get(f"/api/packages/{author}/featured/").status == 404
 
 
-def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account) -> None:
+def test_urls_have_the_host_of_the_request(client: Client, alice: Account) -> None:
     from tests.contentdb.builders import screenshot
 
     published("Alice/lamps")
@@ -289,7 +289,7 @@ def test_urls_begin_with_the_host_that_was_called(client: Client, alice: Account
 
 
 @moto_only
-def test_what_is_too_large_to_send_is_compressed_or_elsewhere(client: Client, alice: Account) -> None:
+def test_a_response_over_the_size_limit_is_compressed_or_redirected_to_s3(client: Client, alice: Account) -> None:
     for number in range(12):
         published(f"Alice/lamps_{number}")
     whole = client.get("/api/updates/").body

@@ -1,4 +1,4 @@
-"""Collections: who sees and who changes them, what is in them, and that they follow their packages."""
+"""Collections: permissions, contents, and packages that are renamed or deleted."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,24 +31,24 @@ def put(client: Client, headers: dict[str, str], body: Any, path: str = MINE) ->
 
 
 def keys(reply: Reply) -> list[str]:
-    """The packages in a collection that was read."""
+    """Return the packages of a collection as author/name, in their order."""
     assert reply.status == 200, reply.body
     items = reply.json.get("collection", reply.json)["items"]
     return [f"{item['package']['author']}/{item['package']['name']}" for item in items]
 
 
 @time_machine.travel("2026-01-02T03:04:05Z", tick=False)
-def test_a_collection_is_told_as_the_page_says(client: Client, bearer: dict[str, str]) -> None:
-    said = {
+def test_a_collection_has_the_documented_fields(client: Client, bearer: dict[str, str]) -> None:
+    fields = {
         "title": "Mine",
         "short_description": "What I like.",
         "long_description": "Some *more*.",
         "private": False,
     }
     items = ["Alice/lamps", {"package": "Alice/doors", "description": "They open."}]
-    reply = put(client, bearer, {**said, "items": items})
+    reply = put(client, bearer, {**fields, "items": items})
     moment = "2026-01-02T03:04:05.000000"
-    same = {**said, "author": "Alice", "name": "mine", "created_at": moment}
+    same = {**fields, "author": "Alice", "name": "mine", "created_at": moment}
     rows = [
         {"package": client.get("/api/packages/").json[place], "order": order, "description": text, "created_at": moment}
         for place, order, text in ((1, 1, None), (0, 2, "They open."))
@@ -67,7 +67,7 @@ def test_a_new_collection_has_its_name_as_title(client: Client, bearer: dict[str
     assert (shown["private"], shown["items"]) == (False, [])
 
 
-def test_what_is_not_named_stays(client: Client, bearer: dict[str, str]) -> None:
+def test_an_update_keeps_fields_that_it_omits(client: Client, bearer: dict[str, str]) -> None:
     with time_machine.travel(datetime(2026, 1, 2, tzinfo=UTC), tick=False):
         put(client, bearer, {"title": "Mine", "items": [{"package": "Alice/doors", "description": "They open."}]})
     put(client, bearer, {"private": False})
@@ -79,7 +79,7 @@ def test_what_is_not_named_stays(client: Client, bearer: dict[str, str]) -> None
     assert client.get(MINE).json["items"][0]["description"] is None
 
 
-def test_what_was_read_can_be_sent_back(client: Client, bearer: dict[str, str]) -> None:
+def test_a_collection_can_be_sent_back_as_it_was_read(client: Client, bearer: dict[str, str]) -> None:
     put(client, bearer, {"title": "Mine", "items": ["Alice/lamps", {"package": "Alice/doors", "description": "x"}]})
     before = client.get(MINE).json
     before["items"] = [
@@ -113,7 +113,7 @@ def test_what_was_read_can_be_sent_back(client: Client, bearer: dict[str, str]) 
         ([[]], "An item must be an author/name, or an object with one as package"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_and_nothing_is_stored(
+def test_an_invalid_collection_is_rejected_and_nothing_is_stored(
     client: Client, bearer: dict[str, str], body: Any, error: str
 ) -> None:
     reply = put(client, bearer, body)
@@ -121,7 +121,7 @@ def test_what_breaks_a_rule_is_refused_and_nothing_is_stored(
     assert client.get(MINE).status == 404
 
 
-def test_what_is_too_much_is_refused(client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collections_have_size_limits(client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.request("PUT", MINE, body=b"{", headers=bearer).json == MALFORMED
     assert client.request("PUT", MINE, body=b"[" * (1024 * 1024 + 1), headers=bearer).status == 413
     text = "\N{SPARKLES}" * 200
@@ -138,13 +138,17 @@ def test_what_is_too_much_is_refused(client: Client, bearer: dict[str, str], mon
 
 
 @pytest.mark.parametrize("name", ["Mine", "my-own", "m%2Fn", "m%23", "%C3%A4", "x" * 101])
-def test_names_are_plain(client: Client, bearer: dict[str, str], name: str) -> None:
+def test_names_contain_only_lower_case_letters_digits_and_underscores(
+    client: Client, bearer: dict[str, str], name: str
+) -> None:
     reply = put(client, bearer, [], f"/api/collections/Alice/{name}/")
     wanted = "Name can only contain lower case letters (a-z), digits (0-9), and underscores (_)"
     assert (reply.status, reply.json) == (400, refusal(wanted))
 
 
-def test_who_may_change_what(client: Client, alice: Account, bearer: dict[str, str], bob: Account) -> None:
+def test_only_the_author_and_editors_can_change_a_collection(
+    client: Client, alice: Account, bearer: dict[str, str], bob: Account
+) -> None:
     put(client, bearer, ["Alice/doors"])
     for headers, status, error in (
         ({}, 401, "Authentication needed"),
@@ -172,7 +176,9 @@ def test_a_collection_can_be_deleted(client: Client, bearer: dict[str, str]) -> 
     ]
 
 
-def test_a_private_collection_is_its_owners(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_a_private_collection_is_visible_to_its_author_only(
+    client: Client, alice: Account, bearer: dict[str, str]
+) -> None:
     put(client, bearer, {"private": True, "items": ["Alice/doors"]})
     reply = client.get(MINE, headers=bearer)
     assert (keys(reply), reply.json["private"], reply.header("Cache-Control")) == (["Alice/doors"], True, "no-store")
@@ -190,7 +196,9 @@ def test_a_private_collection_is_its_owners(client: Client, alice: Account, bear
     assert (reply.status, reply.json) == (403, refusal("Unknown API token"))
 
 
-def test_collections_are_listed_by_title(client: Client, bearer: dict[str, str], bob: Account) -> None:
+def test_collections_are_sorted_by_title_and_can_be_filtered(
+    client: Client, bearer: dict[str, str], bob: Account
+) -> None:
     for name, title, items in (("a", "Zoo", ["Alice/doors"]), ("b", "art", []), ("c", "Books", ["Alice/lamps"])):
         put(client, bearer, {"title": title, "items": items}, f"/api/collections/Alice/{name}/")
     put(client, token(bob), {"title": "Bob's", "items": ["Alice/doors"]}, "/api/collections/bob/a/")
@@ -217,12 +225,12 @@ def test_collections_are_listed_by_title(client: Client, bearer: dict[str, str],
         ("package=reference%23tags", refusal("Package reference#tags not found")),
     ],
 )
-def test_lists_of_what_is_not_there_are_not_found(client: Client, query: str, answer: dict[str, Any]) -> None:
+def test_a_filter_with_an_unknown_author_or_package_is_404(client: Client, query: str, answer: dict[str, Any]) -> None:
     reply = client.get("/api/collections/", query=query)
     assert (reply.status, reply.json) == (404, answer)
 
 
-def test_packages_that_cannot_be_seen_are_left_out(client: Client, bearer: dict[str, str]) -> None:
+def test_packages_that_the_reader_cannot_see_are_omitted(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/plans")
     put(client, bearer, ["Alice/plans", "Alice/doors", "Alice/lamps"])
     states.take("delete", "Alice", "lamps")
@@ -238,7 +246,7 @@ def test_packages_that_cannot_be_seen_are_left_out(client: Client, bearer: dict[
     assert keys(client.get(MINE)) == ["Alice/doors", "Alice/lamps"]
 
 
-def test_collections_follow_packages_to_their_new_names(client: Client, bearer: dict[str, str]) -> None:
+def test_collections_contain_renamed_packages(client: Client, bearer: dict[str, str]) -> None:
     put(client, bearer, ["Alice/doors", "Alice/lamps"])
     curation.set_packages("ContentDB", "featured", ["Alice/lamps"])
     states.take("unapprove", "Alice", "lamps")
@@ -259,7 +267,7 @@ def test_items_are_shown_in_the_readers_language(client: Client, bearer: dict[st
     assert "Accept-Language" in reply.headers["vary"]
 
 
-def test_the_sites_collections_are_for_editors(client: Client, bearer: dict[str, str]) -> None:
+def test_only_editors_can_change_the_collections_of_the_site(client: Client, bearer: dict[str, str]) -> None:
     headers = token(member("carol", "EDITOR"))
     reply = put(client, headers, ["Alice/lamps", "Alice/doors", "Alice/lamps"], FEATURED)
     assert keys(reply) == ["Alice/lamps", "Alice/doors"]
@@ -274,20 +282,20 @@ def test_the_sites_collections_are_for_editors(client: Client, bearer: dict[str,
     )
 
 
-def test_who_is_called_contentdb_has_no_say_in_what_is_featured(client: Client) -> None:
+def test_an_account_named_contentdb_cannot_change_the_featured_packages(client: Client) -> None:
     headers = token(member("ContentDB"))
     reply = put(client, headers, ["Alice/lamps"], FEATURED)
     assert (reply.status, reply.json) == (403, refusal(DENIED))
 
 
-def test_private_featured_packages_do_not_lead_lists(client: Client) -> None:
+def test_packages_of_a_private_featured_collection_are_not_marked_in_lists(client: Client) -> None:
     headers = token(member("carol", "EDITOR"))
     put(client, headers, {"private": True, "items": ["Alice/lamps"]}, FEATURED)
     assert "featured" not in client.get("/api/packages/").json[0]
     assert (client.get(FEATURED).status, keys(client.get(FEATURED, headers=headers))) == (404, ["Alice/lamps"])
 
 
-def test_a_collection_keeps_when_a_package_came() -> None:
+def test_a_collection_keeps_the_date_when_a_package_was_added() -> None:
     with time_machine.travel(datetime(2026, 1, 2, tzinfo=UTC), tick=False):
         curation.set_packages("ContentDB", "spotlight", ["Alice/doors"])
     with time_machine.travel(datetime(2026, 2, 3, tzinfo=UTC), tick=False):
@@ -296,7 +304,7 @@ def test_a_collection_keeps_when_a_package_came() -> None:
     assert (value.title, value.created_at[:10]) == ("Spotlight", "2026-01-02")
 
 
-def test_a_deleted_package_leaves_the_featured_ones_without_harm(client: Client) -> None:
+def test_a_deleted_package_is_not_featured_and_a_restored_one_is_again(client: Client) -> None:
     curation.set_packages("ContentDB", "featured", ["Alice/doors"])
     states.take("delete", "Alice", "doors")
     assert [package["name"] for package in client.get("/api/packages/").json] == ["lamps"]

@@ -1,4 +1,4 @@
-"""Luanti's small text formats, read as the engine reads them."""
+"""Luanti's text formats `.conf` and `.tr`, parsed as the engine parses them."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from chalicelib.core.errors import Invalid
         ('a = """first\n# no comment\nlast"""', {"a": "first\n# no comment\nlast"}),
     ],
 )
-def test_a_conf_is_keys_and_values(text: str, found: dict[str, str]) -> None:
+def test_a_conf_has_keys_and_values(text: str, found: dict[str, str]) -> None:
     assert conf.parse(text, "mod.conf") == found
 
 
@@ -32,10 +32,10 @@ def test_a_conf_is_keys_and_values(text: str, found: dict[str, str]) -> None:
         ('b = 1\na = """\nnever', "x.conf line 2: the triple quotes are never closed"),
     ],
 )
-def test_a_conf_that_is_wrong_says_where(text: str, message: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_the_error_of_an_invalid_conf_contains_the_line(text: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
         conf.parse(text, "x.conf")
-    assert refused.value.message == message
+    assert caught.value.message == message
 
 
 @pytest.mark.parametrize(("value", "found"), [(None, []), ("", []), (" , ", []), ("a, b,c ,", ["a", "b", "c"])])
@@ -54,7 +54,7 @@ def test_a_list_is_separated_by_commas(value: str | None, found: list[str]) -> N
         ("empty=", None, {"empty": ""}),
     ],
 )
-def test_a_translation_is_read(text: str, domain: str | None, texts: dict[str, str]) -> None:
+def test_a_translation_file_is_parsed(text: str, domain: str | None, texts: dict[str, str]) -> None:
     assert translations.parse(text, "x.tr") == (domain, texts)
 
 
@@ -67,7 +67,7 @@ def test_a_translation_is_read(text: str, domain: str | None, texts: dict[str, s
         ("a=b@", "x.tr line 1: unexpected escape @"),
     ],
 )
-def test_a_translation_that_is_wrong_says_where(text: str, message: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_the_error_of_an_invalid_translation_file_contains_the_line(text: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
         translations.parse(text, "x.tr")
-    assert refused.value.message == message
+    assert caught.value.message == message

@@ -1,4 +1,4 @@
-"""Which games a release supports: by its .conf, by its dependencies, by what was set on the site."""
+"""The games that a release supports, from its .conf, from its dependencies, and from the site's settings."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chalicelib.contentdb.store import index
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import change, draft, published
-from tests.contentdb.made import MOD, checked, upload, zipped
+from tests.contentdb.files import MOD, checked, upload, zipped
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def row(game: str, *, supports: bool = True, confidence: int = 1) -> dict[str, A
 
 
 def check(client: Client, bearer: dict[str, str], conf: str) -> tuple[Any, bool, list[Any]]:
-    """The error of a release with this .conf, and what the package then supports: all games, and the rows."""
+    """Release with this .conf; returns its error, whether the package supports all games, and its game support."""
     reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": f"name = mymod\n{conf}\n"}))
     error = checked(client, reply).get("error")
     value = index.catalogue.snapshot().entries["Alice/mymod"].value
@@ -52,7 +52,7 @@ def check(client: Client, bearer: dict[str, str], conf: str) -> tuple[Any, bool,
         ("depends = default\nsupported_games = sea", False, [row("bob/sea", confidence=10), row("bob/sky_game")]),
     ],
 )
-def test_a_release_says_what_it_supports(
+def test_the_conf_and_the_dependencies_determine_the_game_support(
     client: Client, bearer: dict[str, str], conf: str, all_games: bool, rows: list[Any]
 ) -> None:
     assert check(client, bearer, conf) == (None, all_games, rows)
@@ -75,13 +75,13 @@ def test_a_conflict_fails_the_release(client: Client, bearer: dict[str, str], co
     assert check(client, bearer, conf) == (f"Error validating game support: {error}", False, [])
 
 
-def test_what_the_author_set_on_the_site_stands(client: Client, bearer: dict[str, str]) -> None:
-    said = row("bob/sea", supports=False, confidence=11)
-    change("Alice/mymod", game_support=[said, row("bob/sky_game", confidence=10)])
-    assert check(client, bearer, "depends = default") == (None, False, [said, row("bob/sky_game")])
+def test_a_release_keeps_the_authors_setting_on_the_site(client: Client, bearer: dict[str, str]) -> None:
+    setting = row("bob/sea", supports=False, confidence=11)
+    change("Alice/mymod", game_support=[setting, row("bob/sky_game", confidence=10)])
+    assert check(client, bearer, "depends = default") == (None, False, [setting, row("bob/sky_game")])
 
 
-def test_drafts_of_one_author_may_need_each_other(client: Client, bearer: dict[str, str]) -> None:
+def test_drafts_of_one_author_can_depend_on_each_other(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/base")
     draft("bob/secret")
     assert check(client, bearer, "depends = base")[0] is None

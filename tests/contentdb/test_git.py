@@ -1,4 +1,4 @@
-"""Git repositories: fetched by branch, tag or hash, zipped as `git archive` does, and never from inside."""
+"""Git repositories: fetched by branch, tag or hash, zipped like `git archive`, never from private networks."""
 
 import socket
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def files(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_default_branch_is_fetched_below_the_prefix() -> None:
+def test_the_default_branch_is_zipped_below_the_prefix() -> None:
     repo = git_server.repository()
     sha = git_server.commit(repo, MOD)
     with git_server.serving({"mod": repo}) as url:
@@ -48,7 +48,7 @@ def test_a_branch_a_tag_or_a_hash_names_the_commit(ref: str) -> None:
         assert git.fetch(f"{url}/mod", ref.format(sha=sha), "m", None).commit == sha
 
 
-def test_export_ignored_files_and_folders_and_links_stay_out() -> None:
+def test_the_zip_omits_symbolic_links_and_export_ignored_files() -> None:
     repo = git_server.repository()
     attributes = b"/tests export-ignore\n*.xcf export-ignore\n/keep.xcf -export-ignore\n"
     kept = {"init.lua": b"", "keep.xcf": b"", "src/a.lua": b"", ".gitattributes": attributes}
@@ -70,7 +70,7 @@ def test_submodules_are_fetched_at_their_commit() -> None:
         assert files(git.fetch(f"{url}/mod", None, "m", None).content)["m/mods/lib/lib.lua"] == b"1"
 
 
-def test_the_subjects_since_the_previous_release_are_told_newest_first() -> None:
+def test_the_subjects_since_the_previous_release_are_newest_first() -> None:
     repo = git_server.repository()
     git_server.commit(repo, {"a": b"1"}, "First")
     previous = git_server.commit(repo, {"a": b"2"}, "Released")
@@ -90,16 +90,16 @@ def test_the_subjects_since_the_previous_release_are_told_newest_first() -> None
         ("mod", "f" * 40, "The Git server"),
     ],
 )
-def test_what_cannot_be_had_is_said(path: str, ref: str | None, message: str) -> None:
+def test_an_unavailable_commit_or_repository_has_a_clear_error(path: str, ref: str | None, message: str) -> None:
     repo = git_server.repository()
     git_server.commit(repo, MOD)
-    with git_server.serving({"mod": repo, "empty": git_server.repository()}) as url, pytest.raises(Invalid) as refused:
+    with git_server.serving({"mod": repo, "empty": git_server.repository()}) as url, pytest.raises(Invalid) as caught:
         git.fetch(f"{url}/{path}", ref, "m", None)
-    assert refused.value.message.startswith(message)
+    assert caught.value.message.startswith(message)
 
 
 @pytest.mark.parametrize("url", ["git://x/y", "ssh://x/y", "file:///etc", "/etc", "git@x:y", "https://me:pw@x/y"])
-def test_only_http_without_a_user_is_taken(url: str) -> None:
+def test_only_http_urls_without_credentials_are_accepted(url: str) -> None:
     with pytest.raises(Invalid, match="must start with http"):
         git.fetch(url, None, "m", None)
 
@@ -108,12 +108,12 @@ def test_only_http_without_a_user_is_taken(url: str) -> None:
     "host",
     ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433"],
 )
-def test_what_is_not_public_is_not_reached(host: str) -> None:
+def test_private_addresses_are_rejected(host: str) -> None:
     with settings.override(contentdb_git_networks=()), pytest.raises(Invalid, match="is not a public address"):
         git.fetch(f"http://{host}:9/x", None, "m", None)
 
 
-def test_a_redirect_to_what_is_not_public_is_not_followed() -> None:
+def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     with socket.create_server(("127.0.0.2", 0)) as inside:
         inside.settimeout(0)
         target = f"http://127.0.0.2:{inside.getsockname()[1]}"
@@ -127,7 +127,7 @@ def test_a_redirect_to_what_is_not_public_is_not_followed() -> None:
             inside.accept()
 
 
-def test_a_submodule_inside_is_not_reached() -> None:
+def test_a_submodule_at_a_private_address_is_rejected() -> None:
     repo = git_server.repository()
     modules = b'[submodule "lib"]\n\tpath = lib\n\turl = http://127.0.0.3/lib\n'
     git_server.commit(repo, {".gitmodules": modules}, submodules={"lib": "1" * 40})
@@ -139,7 +139,7 @@ def test_a_submodule_inside_is_not_reached() -> None:
         git.fetch(f"{url}/mod", None, "m", None)
 
 
-def test_a_repository_over_the_budget_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_over_the_size_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     repo = git_server.repository()
     git_server.commit(repo, {"big": bytes(200_000)})
     with git_server.serving({"mod": repo}) as url:
@@ -151,7 +151,7 @@ def test_a_repository_over_the_budget_is_refused(monkeypatch: pytest.MonkeyPatch
             git.fetch(f"{url}/mod", None, "m", None)
 
 
-def test_a_zip_that_is_too_large_for_a_release_is_refused() -> None:
+def test_a_zip_over_the_release_size_limit_is_rejected() -> None:
     repo = git_server.repository()
     git_server.commit(repo, MOD)
     with (
@@ -162,11 +162,11 @@ def test_a_zip_that_is_too_large_for_a_release_is_refused() -> None:
         git.fetch(f"{url}/mod", None, "m", None)
 
 
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(git, "_PATIENCE", 1.5)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Invalid, match="too slow"):
         git.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x", None, "m", None)
 
 
-def test_the_child_takes_no_more_memory_than_it_may() -> None:
+def test_the_child_process_is_limited_to_one_gibibyte() -> None:
     assert git_child.MEMORY <= 1024 * 1024 * 1024

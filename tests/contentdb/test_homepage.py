@@ -1,4 +1,4 @@
-"""The first page: which packages stand in which list."""
+"""The homepage: the packages in each of its lists."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ LISTS = ("spotlight", "new", "updated", "pop_mod", "pop_txp", "pop_game", "high_
 
 
 def names(client: Client) -> dict[str, list[str]]:
-    """The names in all lists."""
+    """Return the names of the packages in each list."""
     page = client.get("/api/homepage/").json
     return {each: [package["name"] for package in page[each]] for each in LISTS}
 
@@ -25,7 +25,7 @@ def test_an_empty_site_has_an_empty_page(client: Client) -> None:
     assert reply.json == {"count": 0, "downloads": 0, **{name: [] for name in LISTS}}
 
 
-def test_packages_are_told_in_short(client: Client, alice: Account) -> None:
+def test_packages_are_in_the_short_format(client: Client, alice: Account) -> None:
     number = published("Alice/lamps", short_description="Light.")
     screenshot("Alice/lamps")
     change("Alice/lamps", translations={"de": {"title": "Lampen"}})
@@ -42,7 +42,7 @@ def test_packages_are_told_in_short(client: Client, alice: Account) -> None:
     assert (page["new"], page["updated"], page["pop_mod"]) == ([lamps], [lamps], [lamps])
 
 
-def test_what_is_new_popular_and_well_reviewed(client: Client, alice: Account) -> None:
+def test_lists_have_new_updated_popular_and_well_reviewed_packages(client: Client, alice: Account) -> None:
     first = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(10):
         published(f"Alice/m{number}")
@@ -66,7 +66,7 @@ def test_what_is_new_popular_and_well_reviewed(client: Client, alice: Account) -
     assert found["high_reviewed"] == ["m7", "m3", "m1", "m5"]
 
 
-def test_the_spotlight_shows_six_approved_packages_by_chance(client: Client, alice: Account) -> None:
+def test_the_spotlight_has_six_random_approved_packages(client: Client, alice: Account) -> None:
     members = [f"Alice/m{number}" for number in range(9)]
     for key in members:
         published(key)

@@ -1,4 +1,4 @@
-"""Luanti's markup from Markdown and HTML: the table of conversions, and that no text can become a tag."""
+"""Conversion of Markdown and HTML to Luanti's markup, and the escaping of text."""
 
 import re
 from typing import Any
@@ -49,7 +49,7 @@ def body(html: str, **more: Any) -> str:
         ("<b>open <i>ends", "<b>open <i>ends</i></b>\n"),
     ],
 )  # fmt: skip
-def test_html_becomes_markup(html: str, markup: str) -> None:
+def test_html_is_converted_to_markup(html: str, markup: str) -> None:
     assert body(html) == markup
 
 
@@ -67,7 +67,7 @@ def test_links_are_numbered_and_made_absolute() -> None:
     )
 
 
-def test_without_a_page_links_stay_as_they_are() -> None:
+def test_without_a_page_links_are_unchanged() -> None:
     assert from_html('<a href="/x">a</a><img src="y.png">', "") == Hypertext(
         "<action name=link_1><u>a</u></action><img name=image_1 width=128 height=128>\n",
         links={"link_1": "/x"},
@@ -78,15 +78,15 @@ def test_without_a_page_links_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     "href", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", " java\nscript:x", "file:///etc/passwd"]
 )
-def test_a_link_that_is_no_address_leads_nowhere(href: str) -> None:
+def test_a_link_with_an_unsafe_scheme_has_no_target(href: str) -> None:
     assert from_html(f'<a href="{href}">a</a>', PAGE) == Hypertext("<action><u>a</u></action>\n")
 
 
-def test_an_address_that_cannot_be_read_leads_to_the_page() -> None:
+def test_a_malformed_link_has_the_page_as_its_target() -> None:
     assert from_html('<a href="//[x">a</a>', PAGE).links == {"link_1": PAGE}
 
 
-def test_images_are_shown_with_their_size_and_told_of() -> None:
+def test_images_have_a_size_and_a_tooltip() -> None:
     html = '<img src="/a.png" alt="An  a" width="40" height="20"><img src="b.png" width="100%" height="-3">'
     assert from_html(html, PAGE) == Hypertext(
         "<img name=image_1 width=40 height=20><img name=image_2 width=128 height=128>\n",
@@ -95,7 +95,7 @@ def test_images_are_shown_with_their_size_and_told_of() -> None:
     )
 
 
-def test_images_that_are_not_included_are_links_each_with_a_name_of_its_own() -> None:
+def test_without_images_each_image_is_a_link_with_its_own_name() -> None:
     html = '<img src="/a.png" alt="<a>"><a href="/x">x</a><img src="/b.png">'
     assert from_html(html, PAGE, include_images=False) == Hypertext(
         "<action name=image_1><u>Image: \\<a\\></u></action><action name=link_1><u>x</u></action>"
@@ -111,23 +111,23 @@ def test_images_that_are_not_included_are_links_each_with_a_name_of_its_own() ->
 TABLE = "<h2 id='sizes'>Sizes</h2>a<table><tr><td>1<pre>2</pre><table><tr><td>3</table></table>b"
 
 
-def test_a_table_is_a_link_to_its_place_on_the_page() -> None:
+def test_a_table_is_a_link_to_its_heading_on_the_page() -> None:
     made = from_html(TABLE, PAGE)
     assert made.body == "\n<big>Sizes</big>\na\n<action name=link_1><u>(view table in browser)</u></action>\nb\n"
     assert made.links == {"link_1": f"{PAGE}#sizes"}
 
 
-def test_a_table_on_no_page_is_only_told_of() -> None:
+def test_without_a_page_a_table_is_a_note() -> None:
     assert from_html(TABLE, "") == Hypertext("\n<big>Sizes</big>\na\n(view table in browser)\nb\n")
 
 
-def test_a_prefix_keeps_the_names_of_several_texts_apart() -> None:
+def test_a_prefix_makes_the_names_of_several_texts_distinct() -> None:
     made = from_html('<a href="/x">x</a><img src="/y">', "", prefix="review_7_")
     assert made.links == {"review_7_link_1": "/x"}
     assert made.images == {"review_7_image_1": "/y"}
 
 
-def test_markdown_becomes_markup() -> None:
+def test_markdown_is_converted_to_markup() -> None:
     text = (
         "# Title\n\nHello *you*, see https://a.example/b_c_d. Ask @bob or @bob/box!\n\n"
         "* one\n* `two`\n\n```lua\nx = 1 < 2\n```\n"
@@ -156,18 +156,18 @@ def test_markdown_becomes_markup() -> None:
         ("@b.o-b_1/mod", "/packages/b.o-b_1/mod/"),
     ],
 )
-def test_plain_addresses_and_mentions_are_links(text: str, href: str) -> None:
+def test_plain_urls_and_mentions_are_links(text: str, href: str) -> None:
     assert re.findall(r'href="([^"]*)"', to_html(text)) == [href]
 
 
 @pytest.mark.parametrize(
     "text", ["bob@example.org", "a/@bob", "`@bob`", "@b", "ftp://a.example", "[@bob](x)", "https://"]
 )
-def test_what_only_looks_like_a_link_is_none(text: str) -> None:
+def test_similar_text_is_not_a_link(text: str) -> None:
     assert not re.search(r'href="(?!x)', to_html(text))
 
 
-def test_headings_have_ids_of_their_own_and_a_link_to_each() -> None:
+def test_headings_have_unique_ids_and_anchors() -> None:
     link = '<a href="#{0}" class="header-anchor">🔗</a>'.format
     assert to_html("# Ä b!\n## Ä *b*\n# ?\n") == (
         f'<h1 id="ä-b">Ä b!{link("ä-b")}</h1>\n<h2 id="ä-b-2">Ä <em>b</em>{link("ä-b-2")}</h2>\n'
@@ -175,7 +175,7 @@ def test_headings_have_ids_of_their_own_and_a_link_to_each() -> None:
     )
 
 
-def test_tables_and_strikethrough_are_known() -> None:
+def test_tables_and_strikethrough_are_converted() -> None:
     assert to_html("a | b\n--|:-:\n~~1~~ | 2\n") == (
         "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td><s>1</s></td>\n"
         "<td>2</td>\n</tr>\n</tbody>\n</table>\n"
@@ -195,13 +195,13 @@ def test_tables_and_strikethrough_are_known() -> None:
         "<p style='position:fixed' onclick=x class=y>a",
     ],
 )
-def test_html_is_cleaned_of_everything_that_acts(text: str) -> None:
+def test_active_html_is_removed(text: str) -> None:
     tags = "".join(re.findall(r"<[^>]*>", to_html(text)))
     assert not re.search(r"script|onerror|onclick|style|iframe|object|svg|math|class", tags, re.IGNORECASE)
 
 
 def assert_is_markup(made: Hypertext, *placeholders: str) -> None:
-    """Every tag is one of ours, closed in order, and every name in it leads somewhere."""
+    """Check that all tags are known and balanced, all names defined, and all other text escaped."""
     plain = re.sub(r"\\.", "", made.body, flags=re.DOTALL)
     opened: list[str] = []
     for closing, tag, attributes in TAG.findall(plain):
@@ -280,6 +280,6 @@ def test_any_markdown_gives_balanced_and_escaped_markup(text: str, images: bool)
 
 
 @given(st.text())
-def test_escaped_text_holds_no_tag_and_loses_nothing(text: str) -> None:
+def test_escaped_text_contains_no_tag_and_loses_nothing(text: str) -> None:
     assert re.sub(r"\\(.)", r"\1", escape(text), flags=re.DOTALL) == text
     assert not re.search(r"(?<!\\)(\\\\)*[<>]", escape(text))

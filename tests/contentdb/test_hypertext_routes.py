@@ -1,4 +1,4 @@
-"""Texts for the game, over the API."""
+"""The API's endpoints that convert texts to the game's markup and to HTML."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def markup(body: str, **more: Any) -> dict[str, Any]:
     return {"head": HEAD, "body": body, "links": {}, "images": {}, "image_tooltips": {}, **more}
 
 
-def test_a_long_description_is_told_as_markup_with_whole_addresses(client: Client, alice: Account) -> None:
+def test_a_long_description_is_markup_with_absolute_urls(client: Client, alice: Account) -> None:
     published("Alice/lamps", long_description=TEXT)
     shown = client.get("/api/packages/Alice/lamps/hypertext/", query="formspec_version=7")
     assert (shown.status, shown.json) == (
@@ -33,7 +33,7 @@ def test_a_long_description_is_told_as_markup_with_whole_addresses(client: Clien
     assert linked["body"].endswith("<action name=image_1><u>Image: A picture</u></action>\n")
 
 
-def test_a_package_without_a_description_has_an_empty_text(client: Client, alice: Account) -> None:
+def test_a_package_without_a_description_has_empty_markup(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     assert client.get("/api/packages/Alice/lamps/hypertext", query="formspec_version=7").json == markup("\n")
 
@@ -47,14 +47,14 @@ def test_a_package_without_a_description_has_an_empty_text(client: Client, alice
         ("", "**a** \\<b\\>\n"),
     ],
 )
-def test_any_text_is_converted_by_its_content_type(client: Client, aws: None, content_type: str, body: str) -> None:
+def test_a_text_is_converted_by_its_content_type(client: Client, aws: None, content_type: str, body: str) -> None:
     headers = {"Content-Type": content_type}
     reply = client.post("/api/hypertext/", query="formspec_version=7", body=b"**a** &lt;b&gt;", headers=headers)
     assert (reply.status, reply.json) == (200, markup(body))
 
 
 @pytest.mark.parametrize("query", ["", "formspec_version=", "formspec_version=x", "include_images=true"])
-def test_a_formspec_version_is_asked_for(client: Client, alice: Account, query: str) -> None:
+def test_the_formspec_version_is_required(client: Client, alice: Account, query: str) -> None:
     published("Alice/lamps")
     for reply in (
         client.get("/api/packages/Alice/lamps/hypertext/", query=query),
@@ -63,7 +63,7 @@ def test_a_formspec_version_is_asked_for(client: Client, alice: Account, query: 
         assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_what_is_no_text_or_too_long_is_refused(client: Client, aws: None) -> None:
+def test_a_text_that_is_not_utf_8_or_too_long_is_rejected(client: Client, aws: None) -> None:
     for path in ("/api/hypertext/", "/api/markdown/"):
         reply = client.post(path, query="formspec_version=7", body=b"\xff")
         assert (reply.status, reply.json) == (400, refusal("The text is not UTF-8"))
@@ -71,11 +71,11 @@ def test_what_is_no_text_or_too_long_is_refused(client: Client, aws: None) -> No
         assert client.post(path, query="formspec_version=7", body=b"[" * 64 * 1024).status == 200
 
 
-def test_markdown_becomes_html(client: Client, aws: None) -> None:
+def test_markdown_is_converted_to_html(client: Client, aws: None) -> None:
     reply = client.post("/api/markdown/", body=b"*a* <script>b</script>")
     assert (reply.status, reply.body) == (200, b"<p><em>a</em> </p>\n")
     assert reply.header("Content-Type") == "text/html; charset=utf-8"
 
 
-def test_a_package_that_is_not_there_has_no_text(client: Client, aws: None) -> None:
+def test_an_unknown_package_is_404(client: Client, aws: None) -> None:
     assert client.get("/api/packages/Alice/lamps/hypertext/", query="formspec_version=7").status == 404

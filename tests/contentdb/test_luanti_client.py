@@ -1,4 +1,4 @@
-"""The game's Content browser against a real server: 5.6's own menu, and 5.17's requests by 5.17's own rules."""
+"""The game's content browser with a real server: the menu of 5.6 itself, and the requests and checks of 5.17."""
 
 import json
 import re
@@ -24,21 +24,21 @@ NAME = re.compile(r"[a-z0-9_]+")
 
 @dataclass
 class StockedServer:
-    """A running server with packages in it, and how they came there."""
+    """A running server with packages, and the means to publish more."""
 
     server: Server
     token: str
     home: Path
 
     def publish(self, name: str, *, type_: str = "MOD", title: str = "", files: dict[str, str]) -> None:
-        """Make a package with the command line, and its release with curl, as the API's page shows it."""
+        """Create a package with the command line, and its release with curl, as in the API's documentation."""
         command = ["contentdb", "package", "create", f"Alice/{name}", "--type", type_, "--title", title or name.title()]
         moonbase(self.server.data, *command, "--license", "MIT", "--short-description", f"About {name}.")
         self.release(name, files)
         moonbase(self.server.data, "contentdb", "package", "approve", f"Alice/{name}")
 
     def release(self, name: str, files: dict[str, str]) -> int:
-        """Upload a zip, wait for its check; returns the release's id."""
+        """Upload a zip and wait for its check; returns the release's id."""
         archive = self.home / f"{name}.zip"
         with zipfile.ZipFile(archive, "w") as zipped:
             for path, text in {"LICENSE.txt": "MIT", **files}.items():
@@ -54,16 +54,16 @@ class StockedServer:
     def _wait_for(self, task: str) -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            told = get(self.server.url + task)
-            if told["status"] == "SUCCESS":
+            state = get(self.server.url + task)
+            if state["status"] == "SUCCESS":
                 return
-            assert told["status"] != "FAILURE", told
+            assert state["status"] != "FAILURE", state
             time.sleep(0.05)
-        raise AssertionError("the release is never checked")
+        raise AssertionError("the release was not checked within 30 seconds")
 
 
 def get(url: str, **headers: str) -> Any:
-    """A body as JSON, whatever its status: so the game reads it."""
+    """Return a body as JSON, with any status, as the game does."""
     request = urllib.request.Request(url, headers={"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)", **headers})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
@@ -88,36 +88,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedServer]:
 
 @pytest.fixture
 def menu(site: StockedServer, tmp_path: Path) -> MainMenu:
-    """The menu of a player who has just installed the game."""
+    """The menu of a new installation of the game."""
     return MainMenu(site.server.url, tmp_path / "home")
 
 
-def test_the_menu_lists_what_there_is(menu: MainMenu) -> None:
+def test_the_menu_lists_all_packages(menu: MainMenu) -> None:
     shown = menu.browse()
     for title in ("Moon_Game", "Light", "Lamps", "Sepia"):
         assert f"{title} by Alice" in shown
     assert "About lamps." in shown
 
 
-def test_the_menu_shows_one_kind(menu: MainMenu) -> None:
+def test_the_menu_can_show_one_type(menu: MainMenu) -> None:
     shown = menu.browse("txp")
     assert "Sepia by Alice" in shown
     assert "Lamps by Alice" not in shown
 
 
-def test_the_menu_searches(menu: MainMenu) -> None:
+def test_the_menu_can_search(menu: MainMenu) -> None:
     menu.browse()
     shown = menu.press(search="true", search_string="lamps")
     assert "Lamps by Alice" in shown
     assert "Light by Alice" not in shown
 
 
-def test_the_menu_installs_a_mod_with_what_it_needs(site: StockedServer, menu: MainMenu) -> None:
+def test_the_menu_installs_a_mod_with_its_dependencies(site: StockedServer, menu: MainMenu) -> None:
     menu.browse()
     menu.press(search="true", search_string="lamps")
-    asked = menu.press(install_1="true")
-    assert "Install Lamps" in asked
-    assert "#fff,light,#cfc,Light by Alice" in asked
+    dialog = menu.press(install_1="true")
+    assert "Install Lamps" in dialog
+    assert "#fff,light,#cfc,Light by Alice" in dialog
     shown = menu.press(install_all="true")
     assert "No updates" in shown
     assert (menu.home / "mods/lamps/init.lua").read_text() == "-- lamps"
@@ -135,7 +135,7 @@ def test_the_menu_installs_games_and_texture_packs(menu: MainMenu) -> None:
         assert (menu.home / path).exists()
 
 
-def test_the_menu_updates_what_is_old(site: StockedServer, menu: MainMenu) -> None:
+def test_the_menu_updates_an_old_package(site: StockedServer, menu: MainMenu) -> None:
     menu.browse("txp")
     menu.press(install_1="true")
     site.release("sepia", {"texture_pack.conf": "title = Sepia", "b.txt": ""})
@@ -150,7 +150,7 @@ def version() -> str:
 
 
 def listed(site: StockedServer) -> list[dict[str, Any]]:
-    """The list as 5.17 asks for it and as it reads it."""
+    """Request and check the list of packages as 5.17 does; returns it."""
     hidden = "".join(f"&hide={quote(flag)}" for flag in ("nonfree", "desktop_default"))
     url = f"{site.server.url}/api/packages/?type=mod&type=game&type=txp&{version()}{hidden}"
     packages = get(url, **{"Accept-Language": "de", "Accept-Encoding": "identity"})
@@ -169,7 +169,7 @@ def listed(site: StockedServer) -> list[dict[str, Any]]:
 
 
 def identity(package: dict[str, Any]) -> str:
-    """The key that 5.17 files a package under."""
+    """Return the key that 5.17 uses for a package."""
     name = package["name"]
     if package["type"] == "game" and len(name) > 5:
         name = name.removesuffix("_game")
@@ -191,14 +191,14 @@ def test_5_17_resolves_dependencies(site: StockedServer) -> None:
     assert [package["name"] for package in found if package["type"] != "game"] == [needed["name"]] == ["light"]
 
 
-def test_5_17_learns_of_updates(site: StockedServer) -> None:
+def test_5_17_reads_the_updates(site: StockedServer) -> None:
     updates = get(f"{site.server.url}/api/updates/?type=mod&type=game&type=txp&{version()}")
     newest = {key.lower(): release for key, release in updates.items()}
     for package in listed(site):
         assert newest[f"{package['author']}/{package['name']}".lower()] == package["release"]
 
 
-def test_5_17_downloads_a_zip_that_unpacks(site: StockedServer, tmp_path: Path) -> None:
+def test_5_17_downloads_a_valid_zip(site: StockedServer, tmp_path: Path) -> None:
     [lamps] = [package for package in listed(site) if package["name"] == "lamps"]
     url = f"{site.server.url}/packages/Alice/lamps/releases/{lamps['release']}/download/?reason=new"
     command = ["curl", "-sSfL", "--max-redirs", "3", "-A", "Luanti/5.17.1 (Linux)", "-o", str(tmp_path / "a.zip"), url]
@@ -209,7 +209,7 @@ def test_5_17_downloads_a_zip_that_unpacks(site: StockedServer, tmp_path: Path) 
 
 
 def dialog_of_reviews(site: StockedServer, key: str) -> str:
-    """What 5.12 and later show in the package dialog's tab of reviews."""
+    """Return the content of the reviews tab in the package dialog of 5.12 and later."""
     url = (
         f"{site.server.url}/api/packages/{key}/for-client/reviews/?{version()}&formspec_version=9&include_images=false"
     )
@@ -239,14 +239,14 @@ def test_5_17_shows_reviews(site: StockedServer) -> None:
     assert [package["name"] for package in get(f"{site.server.url}/api/packages/?sort=reviews")] == ["lamps"]
 
 
-def test_5_17_says_that_reviews_cannot_be_loaded(site: StockedServer) -> None:
+def test_5_17_shows_an_error_if_reviews_cannot_be_loaded(site: StockedServer) -> None:
     assert dialog_of_reviews(site, "Alice/nothing") == "Error loading reviews"
 
 
-def looked_at(site: StockedServer, author: str, name: str) -> dict[str, Any] | None:
-    """What 5.17's dialog of a package gets; None is its "Error loading package information"."""
-    asked = f"{version()}&formspec_version=8&include_images=false"
-    url = f"{site.server.url}/api/packages/{quote(author)}/{quote(name)}/for-client/?{asked}"
+def viewed(site: StockedServer, author: str, name: str) -> dict[str, Any] | None:
+    """Return the response for 5.17's package dialog; None if it shows "Error loading package information"."""
+    query = f"{version()}&formspec_version=8&include_images=false"
+    url = f"{site.server.url}/api/packages/{quote(author)}/{quote(name)}/for-client/?{query}"
     headers = {"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)", "Accept-Language": "de, en;q=0.8"}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
@@ -261,8 +261,8 @@ def looked_at(site: StockedServer, author: str, name: str) -> dict[str, Any] | N
 
 
 def shown_in_dialog(site: StockedServer, package: dict[str, Any]) -> str:
-    """What 5.17's dialog makes of a package, tab by tab; every step fails where the dialog would."""
-    info = looked_at(site, package["author"], package["name"])
+    """Check a package as 5.17's dialog does; returns the content of its tabs."""
+    info = viewed(site, package["author"], package["name"])
     assert info is not None
     assert package["name"] == info["name"]
     stars = [info["reviews"][kind] for kind in ("positive", "neutral", "negative")]
@@ -289,25 +289,25 @@ def test_5_17_opens_the_dialog_of_every_package(site: StockedServer) -> None:
         assert "License: <b>MIT</b>" in shown
 
 
-def test_5_17_goes_from_one_package_to_another_within_the_game(site: StockedServer) -> None:
-    info = looked_at(site, "Alice", "lamps")
+def test_5_17_opens_a_link_to_another_package_within_the_game(site: StockedServer) -> None:
+    info = viewed(site, "Alice", "lamps")
     assert info is not None
     inside = re.compile(re.escape(site.server.url) + r"/?packages/([A-Za-z0-9 _-]+)/([a-z0-9_]+)/?")
     opened = [found.groups() for url in info["info_hypertext"]["links"].values() if (found := inside.fullmatch(url))]
     assert opened == [("Alice", "light")]
 
 
-def test_5_17_shows_an_error_for_a_package_that_is_gone(site: StockedServer) -> None:
-    assert looked_at(site, "Alice", "gone") is None
+def test_5_17_shows_an_error_for_an_unknown_package(site: StockedServer) -> None:
+    assert viewed(site, "Alice", "gone") is None
 
 
-def test_a_look_is_in_the_statistics_when_the_job_has_run(site: StockedServer) -> None:
-    assert looked_at(site, "Alice", "sepia")
+def test_a_view_is_in_the_statistics_after_the_job(site: StockedServer) -> None:
+    assert viewed(site, "Alice", "sepia")
     moonbase(site.server.data, "jobs", "run", "contentdb-book-downloads")
-    told = get(f"{site.server.url}/api/packages/Alice/sepia/stats/")
-    assert sum(told["views_luanti"]) == 1
+    statistics = get(f"{site.server.url}/api/packages/Alice/sepia/stats/")
+    assert sum(statistics["views_luanti"]) == 1
 
 
 @pytest.mark.parametrize("name", ["book-downloads", "decay-scores", "refresh-counters", "compact-statistics"])
-def test_every_job_of_the_clock_can_be_run_by_hand(site: StockedServer, name: str) -> None:
+def test_every_repeating_job_can_be_run_by_hand(site: StockedServer, name: str) -> None:
     assert moonbase(site.server.data, "jobs", "run", f"contentdb-{name}") == {"done": 1}

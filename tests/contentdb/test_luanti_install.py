@@ -1,7 +1,7 @@
-"""What Luanti's Content browser does after its list: thumbnails and an installation, over real HTTP.
+"""Thumbnails and installations by Luanti's content browser, over real HTTP.
 
-Requests are those of the clients 5.6 and 5.17 as their Lua and C++ make them: curl's headers, at most three redirects,
-bodies taken as they come.
+The requests are those of the Lua and C++ code of 5.6 and 5.17: curl's headers, at most three redirects, and bodies
+accepted with any status.
 """
 
 import time
@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
-from tests.contentdb.made import MOD, picture, shown, zipped
+from tests.contentdb.files import MOD, picture, shown, zipped
 from tests.servers import Server, moonbase, serving
 
 MOST_REDIRECTS = 3
@@ -23,7 +23,7 @@ AGENTS = {"5.6.1": "Minetest/5.6.1 (Windows/10.0 x86_64)", "5.17.0": "Luanti/5.1
 
 
 class Luanti:
-    """A client of one version: what curl sends for it, and what it makes of an answer."""
+    """A client of one version."""
 
     def __init__(self, url: str, version: str) -> None:
         self.url = url
@@ -31,18 +31,18 @@ class Luanti:
         self.hops = 0
 
     def fetch(self, url: str) -> bytes:
-        """A body, after redirects; like the client, whatever the status of the last answer."""
+        """Return the body after redirects, with any status, as the client does."""
         self.hops = 0
         while True:
             status, location, body = self._get(url)
             if status not in (301, 302, 303, 307, 308) or location is None:
                 return body
-            assert self.hops < MOST_REDIRECTS, "curl gives up"
+            assert self.hops < MOST_REDIRECTS, "more redirects than curl follows"
             self.hops += 1
             url = urljoin(url, location)
 
     def packages(self) -> list[dict[str, Any]]:
-        """The list that the browser opens with."""
+        """Return the list that the content browser shows first."""
         versions = f"protocol_version=41&engine_version={self.version}"
         types = "type=mod&type=game&type=txp"
         flags = "&hide=nonfree&hide=desktop_default"
@@ -50,7 +50,7 @@ class Luanti:
         return found
 
     def thumbnail(self, package: dict[str, Any]) -> tuple[str, bytes]:
-        """The file name under which a thumbnail is kept for ever, and its bytes."""
+        """Return the file name under which the client caches a thumbnail for ever, and its bytes."""
         url = package["thumbnail"]
         if self.version != "5.6.1":
             parts = url.split("/thumbnails/")
@@ -60,7 +60,7 @@ class Luanti:
         return url.rpartition("/")[2], self.fetch(url)
 
     def install(self, package: dict[str, Any], reason: str) -> dict[str, bytes]:
-        """The files of a package's release, unpacked."""
+        """Download and unpack a package's release; returns the content of each file."""
         author, name = quote(package["author"], safe=""), quote(package["name"], safe="")
         path = f"/packages/{author}/{name}/releases/{package['release']:d}/download/?reason={reason}"
         with ZipFile(BytesIO(self.fetch(self.url + path))) as archive:
@@ -104,19 +104,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def publish(url: str, token: str) -> None:
-    """A release and a screenshot, as authors send them."""
+    """Upload a release and a screenshot, and wait for the check."""
     path = "/api/packages/Alice/mymod"
     made = post(url, f"{path}/releases/new/", token, "mymod.zip", zipped(MOD, "mymod"), title="1.0.0")
     post(url, f"{path}/screenshots/new/", token, "shot.png", picture(), title="A view")
     deadline = time.monotonic() + 30
     while (task := orjson.loads(Luanti(url, "5.17.0").fetch(url + made["task"])))["status"] != "SUCCESS":
         assert task["status"] != "FAILURE", task
-        assert time.monotonic() < deadline, "the check does not end"
+        assert time.monotonic() < deadline, "the check did not finish within 30 seconds"
         time.sleep(0.05)
 
 
 def post(url: str, path: str, token: str, filename: str, content: bytes, **fields: str) -> Any:
-    """A form with a file, as `curl -F` sends it."""
+    """Send a form with a file, as `curl -F` does; returns the JSON of the response."""
     parts = [
         f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
@@ -135,31 +135,31 @@ def post(url: str, path: str, token: str, filename: str, content: bytes, **field
 
 @pytest.fixture(params=sorted(AGENTS))
 def luanti(request: pytest.FixtureRequest, server: Server) -> Luanti:
-    """Each of the two clients."""
+    """A client of each version."""
     return Luanti(server.url, request.param)
 
 
-def test_a_listed_release_is_downloaded_and_unpacks(luanti: Luanti) -> None:
+def test_a_listed_release_can_be_installed(luanti: Luanti) -> None:
     (package,) = luanti.packages()
     assert luanti.install(package, "new") == {f"mymod/{path}": content.encode() for path, content in MOD.items()}
 
 
-def test_the_zip_is_one_redirect_away(luanti: Luanti) -> None:
+def test_a_download_has_one_redirect(luanti: Luanti) -> None:
     (package,) = luanti.packages()
     luanti.install(package, "update")
     assert luanti.hops == 1
 
 
-def test_a_listed_thumbnail_is_an_image_under_a_plain_name(luanti: Luanti) -> None:
+def test_a_thumbnail_is_an_image_with_a_plain_file_name(luanti: Luanti) -> None:
     (package,) = luanti.packages()
     name, content = luanti.thumbnail(package)
     assert (name.count("."), luanti.hops) == (1, 0)
     assert shown(content) == ("PNG", (100, 67) if luanti.version == "5.6.1" else (270, 180))
 
 
-def test_downloads_are_told_by_platform_and_reason_and_shown_once(luanti: Luanti, server: Server) -> None:
+def test_repeated_downloads_from_one_address_count_once(luanti: Luanti, server: Server) -> None:
     (package,) = luanti.packages()
     luanti.install(package, "dependency")
     moonbase(server.data, "jobs", "run", "contentdb-book-downloads")
     full = orjson.loads(luanti.fetch(f"{server.url}/api/packages/Alice/mymod/"))
-    assert full["downloads"] == 1  # this machine, whatever it asks with
+    assert full["downloads"] == 1  # all downloads of this module have the same address

@@ -1,4 +1,4 @@
-"""A field of a package is named in three places: the table's model, the entry, and the table of fields."""
+"""Package fields: the table's model, the entry and the table of fields must agree."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,14 @@ from tests.contentdb.builders import member, published, token
 
 STORED = set(Package.get_attributes()) - set(ContentDbItem.get_attributes())
 ENTRY = set(PackageEntry.__struct_fields__)
-# No edit sets these and the JSON does not show them under their own name.
+# An edit cannot set these, and the JSON does not contain them under their own name.
 INTERNAL = {
     *("id", "maintainers", "aliases", "depends", "optional_depends", "translations", "cover_image"),
     *("releases", "screenshots", "score_downloads", "score_reviews", "reviews"),
 }
 NOT_IN_THE_ENTRY = {"author_id"}
 NOT_STORED_WITH_THE_PACKAGE = {"releases", "screenshots", "downloads", "score_downloads", "score_reviews", "reviews"}
-BY_ANOTHER_NAME = {"forum_url"}  # sets `forums`
+ALIASES = {"forum_url"}  # another way to set `forums`
 
 VALUES: dict[str, Any] = {
     "name": "renamed",
@@ -53,8 +53,8 @@ def test_the_model_and_the_entry_have_the_same_fields() -> None:
     assert STORED - NOT_IN_THE_ENTRY == ENTRY - NOT_STORED_WITH_THE_PACKAGE
 
 
-def test_every_field_of_the_entry_is_in_the_table_of_fields_or_internal() -> None:
-    assert {field.name for field in FIELDS} - BY_ANOTHER_NAME == ENTRY - INTERNAL
+def test_every_field_of_the_entry_is_internal_or_in_the_table_of_fields() -> None:
+    assert {field.name for field in FIELDS} - ALIASES == ENTRY - INTERNAL
 
 
 def test_no_field_is_listed_twice() -> None:
@@ -62,7 +62,7 @@ def test_no_field_is_listed_twice() -> None:
 
 
 def test_the_entry_gets_every_stored_field() -> None:
-    """Each attribute has a value that no default has, and the entry has it too."""
+    """Each attribute has a value that differs from its default."""
     texts = {name: f"the {name}" for name in STORED if name not in ("id", "author_id", "forums", "cover_image")}
     lists = {
         name: [name]
@@ -87,12 +87,12 @@ def test_the_entry_gets_every_stored_field() -> None:
     assert (entry.translations, entry.game_support[0].game) == ({"de": {"title": "Titel"}}, "bob/sea")
 
 
-def test_there_is_a_value_for_every_field_that_an_edit_sets() -> None:
+def test_values_contain_every_editable_field() -> None:
     assert set(VALUES) == {field.name for field in FIELDS if field.kind is not None}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in VALUES if name not in ("name", "type")))
-def test_an_edit_sets_what_the_json_the_schema_and_the_page_show(client: Client, alice: Account, name: str) -> None:
+def test_an_edit_changes_the_json_and_the_page(client: Client, alice: Account, name: str) -> None:
     member("bob")
     published("bob/sea", type="GAME")
     published("Alice/lamps")

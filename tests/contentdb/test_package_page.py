@@ -1,4 +1,4 @@
-"""A package's page: where the game's "ContentDB page" button and links in texts lead."""
+"""The page of a package, which the game's "ContentDB page" button and links in texts open."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from chalicelib.contentdb.packages import states
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
 from tests.contentdb.builders import change, count, draft, published, release, screenshot, token
-from tests.contentdb.made import MOD, released, zipped
+from tests.contentdb.files import MOD, released, zipped
 
 PAGE = "/packages/Alice/lamps"
 
 
 @pytest.fixture
 def lamps(alice: Account) -> int:
-    """A package that lists show, with a screenshot; returns its release."""
+    """Publish a package with a screenshot; returns the id of its release."""
     number = published(
         "Alice/lamps",
         title="Lamps & <more>",
@@ -29,9 +29,9 @@ def lamps(alice: Account) -> int:
     return number
 
 
-def review(client: Client, by: Account, **says: str) -> None:
-    """Have somebody review the lamps."""
-    assert client.request("PUT", f"/api{PAGE}/reviews/", json={"rating": 5, **says}, headers=token(by)).status == 200
+def review(client: Client, by: Account, **fields: str) -> None:
+    """Review the lamps."""
+    assert client.request("PUT", f"/api{PAGE}/reviews/", json={"rating": 5, **fields}, headers=token(by)).status == 200
 
 
 def test_a_browser_gets_a_page(client: Client, lamps: int) -> None:
@@ -58,14 +58,14 @@ def test_a_browser_gets_a_page(client: Client, lamps: int) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
-def test_a_program_is_led_to_the_api(client: Client, lamps: int, headers: dict[str, str]) -> None:
+def test_a_program_is_redirected_to_the_api(client: Client, lamps: int, headers: dict[str, str]) -> None:
     reply = client.get(PAGE, headers=headers)
     assert (reply.status, reply.header("location")) == (302, "http://moonbase.test/api/packages/Alice/lamps/")
     assert reply.header("vary") == "Accept"
 
 
 @pytest.mark.parametrize("query", ["protocol_version=44&engine_version=5.9", "protocol_version=x&engine_version=", "a"])
-def test_what_the_game_says_of_itself_changes_nothing(client: Client, lamps: int, query: str) -> None:
+def test_the_games_query_does_not_change_the_page(client: Client, lamps: int, query: str) -> None:
     assert client.page(PAGE, query=query) == client.page(PAGE)
 
 
@@ -77,7 +77,9 @@ def test_what_the_game_says_of_itself_changes_nothing(client: Client, lamps: int
         ("READY_FOR_REVIEW", "This package waits for approval: lists do not show it yet."),
     ],
 )
-def test_what_lists_do_not_show_says_so(client: Client, alice: Account, state: str, text: str) -> None:
+def test_the_page_of_an_unlisted_package_explains_its_state(
+    client: Client, alice: Account, state: str, text: str
+) -> None:
     draft("Alice/lamps")
     change("Alice/lamps", state=state)
     page = client.page(PAGE)
@@ -85,7 +87,7 @@ def test_what_lists_do_not_show_says_so(client: Client, alice: Account, state: s
     assert "Download</a>" not in page
 
 
-def test_its_counters_are_those_of_this_moment(client: Client, lamps: int) -> None:
+def test_counters_are_current(client: Client, lamps: int) -> None:
     count("Alice/lamps", downloads=12345)
     assert "<dd>12,345</dd>" in client.page(PAGE)
 
@@ -98,19 +100,21 @@ def test_its_counters_are_those_of_this_moment(client: Client, lamps: int) -> No
         (None, "5.8", "Luanti 5.8 or older"),
     ],
 )
-def test_a_release_says_where_it_runs(
+def test_a_release_has_its_range_of_engine_versions(
     client: Client, lamps: int, lowest: str | None, highest: str | None, text: str
 ) -> None:
     release("Alice/lamps", lowest, highest)
     assert text in client.page(PAGE)
 
 
-def test_a_release_that_is_not_approved_is_not_on_it(client: Client, lamps: int) -> None:
+def test_an_unapproved_release_is_not_on_the_page(client: Client, lamps: int) -> None:
     number = release("Alice/lamps", state="FAILED")
     assert f"releases/{number}/" not in client.page(PAGE)
 
 
-def test_dependencies_lead_to_what_provides_them(client: Client, bearer: dict[str, str], alice: Account) -> None:
+def test_dependencies_link_to_packages_that_provide_them(
+    client: Client, bearer: dict[str, str], alice: Account
+) -> None:
     published("Alice/light", provides=["light"])
     draft("Alice/mymod")
     conf = "name = mymod\ndepends = light\noptional_depends = dye\n"
@@ -120,19 +124,19 @@ def test_dependencies_lead_to_what_provides_them(client: Client, bearer: dict[st
     assert 'dye <span class="tag">optional</span>' in page
 
 
-def test_another_name_leads_to_it(client: Client, lamps: int) -> None:
+def test_an_alias_redirects_to_the_page(client: Client, lamps: int) -> None:
     change("Alice/lamps", aliases=["Alice/lights"])
     reply = client.get("/packages/Alice/lights", query="a=b", headers=BROWSER)
     assert (reply.status, reply.header("location")) == (302, "http://moonbase.test/packages/Alice/lamps/?a=b")
 
 
-def test_what_is_deleted_or_was_never_there_is_not_found(client: Client, lamps: int) -> None:
+def test_a_deleted_or_unknown_package_is_not_found(client: Client, lamps: int) -> None:
     states.take("delete", "Alice", "lamps")
     for path in (PAGE, "/packages/Alice/nothing", "/packages/Alice/nothing/download", "/packages/Alice/lamps/x"):
         assert "<h1>Not Found</h1>" in client.page(path, 404)
 
 
-def test_approved_reviews_are_on_it(client: Client, lamps: int, bob: Account) -> None:
+def test_approved_reviews_are_on_the_page(client: Client, lamps: int, bob: Account) -> None:
     assert "Nobody has reviewed this package yet." in client.page(PAGE)
     review(client, bob, title="So <b>bright</b>", comment="I *see* <script>alert(1)</script>!")
     page = client.page(PAGE)
@@ -154,7 +158,7 @@ def test_the_page_costs_two_calls(client: Client, lamps: int, calls: list[str]) 
     assert calls == ["Query", "Query"]
 
 
-def test_reviews_cost_one_more(client: Client, lamps: int, bob: Account, calls: list[str]) -> None:
+def test_a_page_with_reviews_costs_three_calls(client: Client, lamps: int, bob: Account, calls: list[str]) -> None:
     review(client, bob, title="Bright", comment="It is too bright.")
     client.page(PAGE)
     calls.clear()

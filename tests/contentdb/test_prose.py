@@ -1,4 +1,4 @@
-"""Authors' texts as parts of a page."""
+"""Authors' Markdown as part of a page."""
 
 import pytest
 
@@ -28,12 +28,12 @@ LABEL = 'aria-label="Link to this heading"'
         ("<form><input name=q></form><style>x</style>", ""),
     ],
 )
-def test_a_text_becomes_a_part_of_the_page(text: str, html: str) -> None:
+def test_markdown_becomes_safe_html(text: str, html: str) -> None:
     assert prose.from_markdown(text, BASE) == html
 
 
 @pytest.mark.parametrize(("level", "shown"), [(1, 3), (2, 4), (3, 5), (4, 6), (6, 6)])
-def test_headings_stand_below_those_of_the_page(level: int, shown: int) -> None:
+def test_headings_are_below_those_of_the_page(level: int, shown: int) -> None:
     html = prose.from_markdown("#" * level + " T", BASE)
     assert html.startswith(f"<h{shown} ")
     assert html.endswith(f"</h{shown}>\n")

@@ -1,4 +1,4 @@
-"""The check of a release: what it finds is the package's, what is wrong is told, and nothing is left of it."""
+"""The check of a release: its effect on the package, its errors, and the clean-up after a failure."""
 
 import hashlib
 import struct
@@ -22,7 +22,7 @@ from chalicelib.core.errors import Busy
 from chalicelib.core.tables import Account, Job
 from tests.client import Client
 from tests.contentdb.builders import change, draft, published, token
-from tests.contentdb.made import MOD, checked, released, upload, zipped
+from tests.contentdb.files import MOD, checked, released, upload, zipped
 from tests.worlds import embedded_only
 
 Check = Callable[..., str]
@@ -30,7 +30,7 @@ Check = Callable[..., str]
 
 @pytest.fixture
 def error(client: Client, bearer: dict[str, str]) -> Check:
-    """Makes a draft of a type, has a zip checked, and tells the error; nothing else may have changed."""
+    """A function that creates a draft, checks a zip and returns the error; a failed check must change nothing else."""
 
     def check(content: bytes, *, kind: str = "MOD", name: str = "mymod", approved: bool = False) -> str:
         draft(f"Alice/{name}", type=kind)
@@ -54,19 +54,19 @@ def entry(key: str) -> PackageEntry:
 
 
 def stored_blobs() -> list[str]:
-    """Everything that is stored for ContentDB, but for snapshots."""
-    place = settings.current().blobs
-    if place.startswith("s3://"):
-        listed = services.client("s3").list_objects_v2(Bucket=place.removeprefix("s3://"))
+    """Return the keys of ContentDB's blobs except snapshots, sorted."""
+    location = settings.current().blobs
+    if location.startswith("s3://"):
+        listed = services.client("s3").list_objects_v2(Bucket=location.removeprefix("s3://"))
         keys = [found["Key"] for found in listed.get("Contents", ())]
     else:
-        root = Path(place.removeprefix("file:"))
+        root = Path(location.removeprefix("file:"))
         keys = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
     return sorted(key for key in keys if key.startswith("contentdb/"))
 
 
 def bomb(size: int) -> bytes:
-    """A small zip with so many bytes of nothing."""
+    """Return a small zip that unpacks to `size` zero bytes."""
     written = BytesIO()
     with ZipFile(written, "w", ZIP_DEFLATED, compresslevel=9) as zipfile, zipfile.open("init.lua", "w") as file:
         for _ in range(size // (1 << 20)):
@@ -83,7 +83,9 @@ def entry_zip(name: str, *, mode: int = 0o100644, content: bytes = b"") -> bytes
     return written.getvalue()
 
 
-def test_a_mod_tells_what_it_provides_and_needs(client: Client, bearer: dict[str, str]) -> None:
+def test_the_conf_of_a_mod_sets_what_it_provides_its_dependencies_and_versions(
+    client: Client, bearer: dict[str, str]
+) -> None:
     draft("Alice/mymod")
     published("Alice/farming")
     conf = "name = mymod\ndepends = farming\noptional_depends = dye, farming\nmin_minetest_version = 5.3\n"
@@ -95,7 +97,7 @@ def test_a_mod_tells_what_it_provides_and_needs(client: Client, bearer: dict[str
     assert made["max_minetest_version"]["name"] == "5.8"
 
 
-def test_an_unknown_engine_version_says_nothing(client: Client, bearer: dict[str, str]) -> None:
+def test_an_unknown_engine_version_is_ignored(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     conf = "name = mymod\nmin_minetest_version = 99.9\n"
     released(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": conf}))
@@ -119,7 +121,7 @@ def test_a_modpack_provides_its_mods(client: Client, bearer: dict[str, str]) -> 
     assert list(entry("Alice/pack").depends) == []
 
 
-def test_a_game_and_a_texture_pack_are_taken(client: Client, bearer: dict[str, str]) -> None:
+def test_a_game_provides_its_mods_and_a_texture_pack_nothing(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mygame", type="GAME")
     game = {"game.conf": "title = My Game", "LICENSE": "", "mods/a/init.lua": "", "mods/a/mod.conf": "depends = b"}
     released(client, "Alice/mygame", bearer, zipped({**game, "mods/b/init.lua": ""}))
@@ -129,7 +131,7 @@ def test_a_game_and_a_texture_pack_are_taken(client: Client, bearer: dict[str, s
     assert list(entry("Alice/pixels").provides) == []
 
 
-def test_only_the_newest_release_says_what_a_package_is(client: Client, bearer: dict[str, str]) -> None:
+def test_only_the_newest_release_changes_the_package(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     older = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": "name = mymod\noptional_depends = old"}))
     newer = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": "name = mymod\noptional_depends = new"}))
@@ -139,7 +141,7 @@ def test_only_the_newest_release_says_what_a_package_is(client: Client, bearer: 
     assert list(entry("Alice/mymod").optional_depends) == ["new"]
 
 
-def test_a_check_that_runs_again_changes_nothing(client: Client, bearer: dict[str, str]) -> None:
+def test_a_repeated_check_changes_nothing(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     upload(client, "Alice/mymod", bearer, zipped(MOD))
     (job,) = Job.query("jobs")
@@ -149,14 +151,14 @@ def test_a_check_that_runs_again_changes_nothing(client: Client, bearer: dict[st
     assert client.get("/api/packages/Alice/mymod/releases/1").json == first
 
 
-def test_a_release_that_is_deleted_before_its_check_leaves_nothing(client: Client, bearer: dict[str, str]) -> None:
+def test_a_release_that_is_deleted_before_its_check_leaves_no_blob(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     upload(client, "Alice/mymod", bearer, zipped(MOD))
     assert client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer).status == 200
     assert (jobs.run_due(), stored_blobs()) == (1, [])
 
 
-def test_a_database_that_is_busy_is_asked_again(
+def test_a_check_is_retried_when_the_database_is_busy(
     client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draft("Alice/mymod")
@@ -174,7 +176,7 @@ def test_a_database_that_is_busy_is_asked_again(
     assert checked(client, reply)["status"] == "SUCCESS"
 
 
-def test_our_own_mistake_ends_the_release_too(
+def test_an_internal_error_fails_the_release(
     client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     draft("Alice/mymod")
@@ -188,7 +190,7 @@ def test_our_own_mistake_ends_the_release_too(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_translations_are_the_languages_of_a_package(client: Client, bearer: dict[str, str]) -> None:
+def test_the_languages_of_a_package_come_from_its_translations(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     files = {
         **MOD,
@@ -204,7 +206,7 @@ def test_translations_are_the_languages_of_a_package(client: Client, bearer: dic
     }
 
 
-def test_cdb_json_is_applied_as_a_put(client: Client, bearer: dict[str, str]) -> None:
+def test_cdb_json_edits_the_package(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     cdb = '{"$schema": "https://x", "title": "From the zip", "license": "isc", "tags": ["building"]}'
     released(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": cdb}))
@@ -212,7 +214,7 @@ def test_cdb_json_is_applied_as_a_put(client: Client, bearer: dict[str, str]) ->
     assert (value.title, value.license, value.tags) == ("From the zip", "ISC", ("building",))
 
 
-def test_cdb_json_may_change_the_name_of_a_draft(client: Client, bearer: dict[str, str]) -> None:
+def test_cdb_json_can_rename_a_draft(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": '{"name": "yourmod"}'}))
     assert checked(client, reply)["status"] == "SUCCESS"
@@ -230,7 +232,7 @@ def test_cdb_json_may_change_the_name_of_a_draft(client: Client, bearer: dict[st
         ('{"colour": "red"}', "Whilst applying .cdb.json: colour is not a known field"),
     ],
 )
-def test_cdb_json_that_breaks_a_rule_fails_the_release(error: Check, cdb: str, message: str) -> None:
+def test_an_invalid_cdb_json_fails_the_release(error: Check, cdb: str, message: str) -> None:
     assert error(zipped({**MOD, ".cdb.json": cdb})).startswith(message)
 
 
@@ -288,11 +290,11 @@ def test_cdb_json_that_breaks_a_rule_fails_the_release(error: Check, cdb: str, m
         ),
     ],
 )
-def test_content_that_breaks_a_rule_fails(error: Check, kind: str, files: Any, message: str) -> None:
+def test_invalid_content_fails_the_release(error: Check, kind: str, files: Any, message: str) -> None:
     assert error(zipped(files), kind=kind).startswith(message)
 
 
-def test_old_files_are_read_where_the_package_is_approved(client: Client, bearer: dict[str, str]) -> None:
+def test_an_approved_package_can_have_depends_txt(client: Client, bearer: dict[str, str]) -> None:
     published("Alice/default")
     published("Alice/mymod")
     files = {"init.lua": "", "depends.txt": "default\ndye?\n", "description.txt": "Old."}
@@ -320,31 +322,31 @@ def test_old_files_are_read_where_the_package_is_approved(client: Client, bearer
     ],
     ids=lambda value: None if isinstance(value, bytes) else str(value)[:40],
 )
-def test_a_zip_that_is_corrupt_or_reaches_out_fails(error: Check, content: bytes, message: str) -> None:
+def test_a_corrupt_or_unsafe_zip_fails_the_release(error: Check, content: bytes, message: str) -> None:
     assert error(content).startswith(message)
 
 
 @embedded_only
-def test_a_bomb_fails_before_it_is_unpacked(error: Check) -> None:
+def test_a_zip_bomb_is_rejected_before_it_is_unpacked(error: Check) -> None:
     content = bomb(archive.LARGEST + (1 << 20))
     assert len(content) < 1 << 20
     assert error(content) == "The zip file is larger than 300 MiB when unpacked."
 
 
 @embedded_only
-def test_a_zip_that_lies_about_a_size_fails(error: Check) -> None:
+def test_a_zip_with_a_wrong_size_in_its_directory_is_rejected(error: Check) -> None:
     content = bomb(2 << 20)
-    real, said = struct.pack("<I", 2 << 20), struct.pack("<I", 100)
-    assert error(content.replace(real, said)) == "The zip file is corrupt."
+    real, claimed = struct.pack("<I", 2 << 20), struct.pack("<I", 100)
+    assert error(content.replace(real, claimed)) == "The zip file is corrupt."
 
 
 @embedded_only
-def test_a_zip_with_an_immense_directory_fails_before_it_is_read(error: Check) -> None:
+def test_a_zip_with_a_huge_directory_is_rejected_before_it_is_read(error: Check) -> None:
     names = {f"{number:05d}{'x' * 200}": b"" for number in range(35_000)}
     assert error(zipped(names)) == "The zip file has more than 50,000 files."
 
 
-def test_other_compressions_and_passwords_fail(error: Check) -> None:
+def test_other_compression_methods_and_encryption_are_rejected(error: Check) -> None:
     written = BytesIO()
     with ZipFile(written, "w", ZIP_BZIP2) as zipfile:
         zipfile.writestr("init.lua", b"x" * 100)
@@ -354,12 +356,12 @@ def test_other_compressions_and_passwords_fail(error: Check) -> None:
     assert error(bytes(locked), name="locked") == "The zip file is encrypted: init.lua"
 
 
-def test_the_same_path_twice_fails(error: Check) -> None:
+def test_a_zip_with_a_duplicate_path_is_rejected(error: Check) -> None:
     content = zipped({"init.lua": "", "inix.lua": "", "LICENSE": ""}).replace(b"inix", b"init")
     assert error(content) == "The zip file has a path twice: init.lua"
 
 
-def test_a_failed_release_stays_listed_and_others_stand(client: Client, bearer: dict[str, str]) -> None:
+def test_a_failed_release_is_listed_and_does_not_affect_others(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     good = released(client, "Alice/mymod", bearer, zipped(MOD))
     checked(client, upload(client, "Alice/mymod", bearer, b"no zip", title="Broken"))
@@ -372,7 +374,7 @@ def test_a_failed_release_stays_listed_and_others_stand(client: Client, bearer: 
     assert client.get(f"/packages/Alice/mymod/releases/{good + 1}/download/").status == 404
 
 
-def test_two_releases_with_the_same_bytes_do_not_share_them(client: Client, bearer: dict[str, str]) -> None:
+def test_two_releases_with_the_same_bytes_have_separate_blobs(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     content = zipped(MOD)
     for title in ("1", "2"):
@@ -384,7 +386,7 @@ def test_two_releases_with_the_same_bytes_do_not_share_them(client: Client, bear
     assert client.get("/packages/Alice/mymod/releases/2/download/").status == 302
 
 
-def test_a_token_is_not_needed_to_see_how_far_it_is(client: Client, alice: Account) -> None:
+def test_the_state_of_a_task_is_public(client: Client, alice: Account) -> None:
     draft("Alice/mymod")
     reply = upload(client, "Alice/mymod", token(alice), zipped(MOD))
     assert client.get(reply.json["task"]).json == {
@@ -394,7 +396,7 @@ def test_a_token_is_not_needed_to_see_how_far_it_is(client: Client, alice: Accou
     }
 
 
-def test_nothing_of_a_release_is_left_in_the_table_but_itself(client: Client, bearer: dict[str, str]) -> None:
+def test_a_failed_release_leaves_no_other_items(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     checked(client, upload(client, "Alice/mymod", bearer, b"no zip"))
     kinds = sorted(str(item.kind) for item in ContentDbItem.scan())

@@ -1,4 +1,4 @@
-"""Asking for a release: what is taken, what is refused and in which words."""
+"""The creation and deletion of releases: fields, errors and permissions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from chalicelib.core import accounts, jobs
 from chalicelib.core.tables import Account, Job
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, refusal, token
-from tests.contentdb.made import MOD, checked, fetched, released, upload, zipped
+from tests.contentdb.files import MOD, checked, fetched, released, upload, zipped
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -29,7 +29,7 @@ def listed(client: Client) -> Any:
     return client.get("/api/packages/Alice/mymod/releases/").json
 
 
-def test_a_zip_becomes_a_release_that_is_checked(client: Client, bearer: dict[str, str]) -> None:
+def test_a_zip_becomes_a_release_after_its_check(client: Client, bearer: dict[str, str]) -> None:
     content = zipped(MOD, "mymod")
     reply = upload(client, "Alice/mymod", bearer, content)
     assert reply.status == 200
@@ -54,7 +54,7 @@ def test_a_zip_becomes_a_release_that_is_checked(client: Client, bearer: dict[st
     assert fetched(client, release["url"]) == content
 
 
-def test_the_examples_of_the_page_work_one_after_the_other(client: Client, bearer: dict[str, str]) -> None:
+def test_the_examples_of_the_api_page_work(client: Client, bearer: dict[str, str]) -> None:
     content = zipped(MOD)
     first = released(client, "Alice/mymod", bearer, content, title="My Release")
     second = released(client, "Alice/mymod", bearer, content, title="My Release", commit=HASH)
@@ -64,7 +64,7 @@ def test_the_examples_of_the_page_work_one_after_the_other(client: Client, beare
     assert [release["id"] for release in listed(client)] == [second]
 
 
-def test_fields_are_kept(client: Client, bearer: dict[str, str]) -> None:
+def test_fields_are_stored(client: Client, bearer: dict[str, str]) -> None:
     fields = {"name": "1.2.3", "title": "The third", "release_notes": "some\r\nnotes\n", "commit": HASH.upper()}
     released(client, "Alice/mymod", bearer, zipped(MOD), **fields)
     (release,) = listed(client)
@@ -76,12 +76,12 @@ def test_fields_are_kept(client: Client, bearer: dict[str, str]) -> None:
     ]
 
 
-def test_a_title_that_is_too_long_for_a_name_is_cut_to_one(client: Client, bearer: dict[str, str]) -> None:
+def test_the_default_name_is_the_title_cut_to_thirty_characters(client: Client, bearer: dict[str, str]) -> None:
     released(client, "Alice/mymod", bearer, zipped(MOD), title="A release with a name that goes on and on")
     assert listed(client)[0]["name"] == "A release with a name that goe"
 
 
-def test_release_ids_are_global_and_grow(client: Client, bearer: dict[str, str]) -> None:
+def test_release_ids_are_global_and_increase(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/other")
     content = zipped({**MOD, "mod.conf": "name = other"})
     assert released(client, "Alice/mymod", bearer, zipped(MOD)) == 1
@@ -109,7 +109,7 @@ def test_release_ids_are_global_and_grow(client: Client, bearer: dict[str, str])
         ({"title": "x", "method": "git"}, {}, "The package has no repository: set its repo first"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said(
+def test_each_missing_or_invalid_field_has_its_own_error(
     client: Client, bearer: dict[str, str], form: Mapping[str, str], files: Any, error: str
 ) -> None:
     reply = client.post(NEW, headers=bearer, form=form, files=files)
@@ -118,49 +118,49 @@ def test_what_is_missing_or_wrong_is_said(
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"null", b"3"])
-def test_json_that_is_no_object_is_refused(client: Client, bearer: dict[str, str], body: bytes) -> None:
+def test_json_that_is_not_an_object_is_rejected(client: Client, bearer: dict[str, str], body: bytes) -> None:
     reply = client.post(NEW, headers={**bearer, "Content-Type": "application/json"}, body=body)
     assert (reply.status, reply.json["success"]) == (400, False)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
-def test_fields_of_a_wrong_type_are_refused(client: Client, bearer: dict[str, str], content_type: str) -> None:
+def test_fields_of_a_wrong_type_are_rejected(client: Client, bearer: dict[str, str], content_type: str) -> None:
     headers = {**bearer, "Content-Type": content_type}
     reply = client.post(NEW, headers=headers, body=b'{"title": ["x"], "method": "git"}')
     assert (reply.status, reply.json) == (400, refusal("title must be a str"))
 
 
-def test_a_zip_over_the_limit_is_refused(client: Client, bearer: dict[str, str]) -> None:
+def test_a_zip_over_the_limit_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     with settings.override(contentdb_max_upload=100):
         reply = upload(client, "Alice/mymod", bearer, zipped(MOD))
     assert (reply.status, reply.json) == (400, refusal("The zip file is larger than 100 bytes"))
 
 
-def test_a_name_and_a_title_that_are_given_are_unique(client: Client, bearer: dict[str, str]) -> None:
-    def ask(name: str, title: str) -> Reply:
+def test_explicit_names_and_titles_are_unique(client: Client, bearer: dict[str, str]) -> None:
+    def create(name: str, title: str) -> Reply:
         return upload(client, "Alice/mymod", bearer, zipped(MOD), name=name, title=title)
 
-    assert ask("1.0", "First").status == 200
-    again = ask("1.0", "Second")
+    assert create("1.0", "First").status == 200
+    again = create("1.0", "Second")
     assert (again.status, again.json) == (403, refusal("A release with this name already exists"))
-    again = ask("2.0", "First")
+    again = create("2.0", "First")
     assert (again.status, again.json) == (403, refusal("A release with this title already exists"))
     assert len(listed(client)) == 1
 
 
-def test_the_name_of_a_failed_or_deleted_release_is_free(client: Client, bearer: dict[str, str]) -> None:
-    def ask(content: bytes) -> dict[str, Any]:
+def test_the_name_of_a_failed_or_deleted_release_can_be_reused(client: Client, bearer: dict[str, str]) -> None:
+    def create(content: bytes) -> dict[str, Any]:
         reply = upload(client, "Alice/mymod", bearer, content, name="1.0", title="First")
         return {**checked(client, reply), "release": reply.json["release"]["id"]}
 
-    assert ask(b"no zip")["status"] == "FAILURE"
-    made = ask(zipped(MOD))
+    assert create(b"no zip")["status"] == "FAILURE"
+    made = create(zipped(MOD))
     assert made["status"] == "SUCCESS"
     client.request("DELETE", f"/api/packages/Alice/mymod/releases/{made['release']}/", headers=bearer)
-    assert ask(zipped(MOD))["status"] == "SUCCESS"
+    assert create(zipped(MOD))["status"] == "SUCCESS"
 
 
-def test_names_may_be_asked_to_be_versions(client: Client, bearer: dict[str, str]) -> None:
+def test_a_setting_requires_names_to_be_versions(client: Client, bearer: dict[str, str]) -> None:
     with settings.override(contentdb_strict_names=True):
         reply = upload(client, "Alice/mymod", bearer, zipped(MOD), title="My Release")
         error = "Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01"
@@ -169,7 +169,7 @@ def test_names_may_be_asked_to_be_versions(client: Client, bearer: dict[str, str
             assert upload(client, "Alice/mymod", bearer, zipped(MOD), title=name).status == 200
 
 
-def test_five_releases_in_five_minutes_are_enough(client: Client, bearer: dict[str, str]) -> None:
+def test_a_package_can_have_five_new_releases_in_five_minutes(client: Client, bearer: dict[str, str]) -> None:
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
         for _ in range(5):
             assert upload(client, "Alice/mymod", bearer, b"PK").status == 200
@@ -191,54 +191,56 @@ def test_five_releases_in_five_minutes_are_enough(client: Client, bearer: dict[s
         ({"Authorization": "Bearer abcdefghijkl"}, 403, "Unknown API token"),
     ],
 )
-def test_a_token_is_needed(client: Client, headers: dict[str, str], status: int, error: str) -> None:
+def test_a_token_is_required(client: Client, headers: dict[str, str], status: int, error: str) -> None:
     reply = upload(client, "Alice/mymod", headers, zipped(MOD))
     assert (reply.status, reply.json["success"]) == (status, False)
     assert error in (reply.json.get("error"), reply.json.get("description"))
     assert listed(client) == []
 
 
-def test_another_author_may_not(client: Client, bob: Account) -> None:
+def test_another_author_cannot_create_a_release(client: Client, bob: Account) -> None:
     reply = upload(client, "Alice/mymod", token(bob), zipped(MOD))
     assert (reply.status, reply.json) == (403, refusal("You do not have the permission to approve releases"))
 
 
-def test_an_approver_may_approve_and_still_not_make_one(client: Client) -> None:
+def test_an_approver_cannot_create_a_release(client: Client) -> None:
     reply = upload(client, "Alice/mymod", token(member("approver", "APPROVER")), zipped(MOD))
     assert (reply.status, reply.json) == (403, refusal("API token does not have access to the package"))
 
 
-def test_a_maintainer_may(client: Client, bob: Account) -> None:
+def test_a_maintainer_can_create_a_release(client: Client, bob: Account) -> None:
     change("Alice/mymod", maintainers=["bob"])
     assert released(client, "Alice/mymod", token(bob), zipped(MOD)) == 1
 
 
-def test_a_token_for_another_package_does_not_do(client: Client, alice: Account) -> None:
+def test_a_token_for_another_package_has_no_access(client: Client, alice: Account) -> None:
     reply = upload(client, "Alice/mymod", token(alice, scope="package:Alice/other"), zipped(MOD))
     assert (reply.status, reply.json) == (403, refusal("API token does not have access to the package"))
     assert upload(client, "Alice/mymod", token(alice, scope="package:Alice/mymod"), zipped(MOD)).status == 200
 
 
-def test_an_unknown_package_is_told_before_a_bad_token(client: Client) -> None:
+def test_the_package_is_checked_before_the_token(client: Client) -> None:
     assert upload(client, "Alice/nothing", {"Authorization": "Bearer abcdefghijkl"}, b"PK").status == 404
 
 
 @pytest.mark.parametrize("number", ["99", "999999999999999999"])
-def test_an_unknown_release_is_told_before_a_missing_token(client: Client, number: str) -> None:
+def test_the_release_is_checked_before_the_token(client: Client, number: str) -> None:
     for method in ("GET", "DELETE"):
         reply = client.request(method, f"/api/packages/Alice/mymod/releases/{number}/")
         assert (reply.status, reply.json) == (404, refusal("Release not found"))
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", "٣"])
-def test_what_is_no_number_is_no_release(client: Client, number: str) -> None:
+def test_a_release_id_that_is_not_a_number_is_404(client: Client, number: str) -> None:
     from urllib.parse import quote
 
     reply = client.get(f"/api/packages/Alice/mymod/releases/{quote(number)}/")
     assert (reply.status, reply.json["success"]) == (404, False)
 
 
-def test_the_newest_release_of_an_approved_package_stays(client: Client, bearer: dict[str, str]) -> None:
+def test_authors_cannot_delete_the_newest_release_of_an_approved_package(
+    client: Client, bearer: dict[str, str]
+) -> None:
     first = released(client, "Alice/mymod", bearer, zipped(MOD))
     second = released(client, "Alice/mymod", bearer, zipped(MOD))
     change("Alice/mymod", state="APPROVED")
@@ -251,24 +253,24 @@ def test_the_newest_release_of_an_approved_package_stays(client: Client, bearer:
     assert listed(client) == []
 
 
-def test_another_author_may_not_delete(client: Client, bearer: dict[str, str], bob: Account) -> None:
+def test_another_author_cannot_delete_a_release(client: Client, bearer: dict[str, str], bob: Account) -> None:
     number = released(client, "Alice/mymod", bearer, zipped(MOD))
     reply = client.request("DELETE", f"/api/packages/Alice/mymod/releases/{number}/", headers=token(bob))
     assert (reply.status, len(listed(client))) == (403, 1)
 
 
-def test_the_file_of_a_deleted_release_is_gone(client: Client, bearer: dict[str, str]) -> None:
+def test_the_file_of_a_deleted_release_is_deleted(client: Client, bearer: dict[str, str]) -> None:
     released(client, "Alice/mymod", bearer, zipped(MOD))
     (release,) = listed(client)
     client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer)
     assert client.get(release["url"]).status == 404
 
 
-def test_an_unknown_task_waits_as_upstream_says(client: Client) -> None:
+def test_an_unknown_task_is_pending_as_upstream(client: Client) -> None:
     assert client.get("/tasks/none/").json == {"id": "none", "status": "PENDING", "result": None}
 
 
-def test_making_and_deleting_is_in_the_activity(client: Client, bearer: dict[str, str], alice: Account) -> None:
+def test_creation_and_deletion_are_in_the_audit_log(client: Client, bearer: dict[str, str], alice: Account) -> None:
     from chalicelib.core import audit
 
     released(client, "Alice/mymod", bearer, zipped(MOD))

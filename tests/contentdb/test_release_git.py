@@ -1,4 +1,4 @@
-"""Releases from a package's Git repository, through the API and the job."""
+"""Releases from a package's Git repository, with the API and the job."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb import git_server
 from tests.contentdb.builders import change, draft
-from tests.contentdb.made import MOD, checked, fetched
+from tests.contentdb.files import MOD, checked, fetched
 from tests.contentdb.test_release_check import stored_blobs
 
 NEW = "/api/packages/Alice/mymod/releases/new/"
@@ -24,8 +24,8 @@ def _draft(alice: Account) -> Iterator[None]:
         yield
 
 
-def ask(client: Client, bearer: dict[str, str], **fields: Any) -> dict[str, Any]:
-    """The release after its check, and how that ended."""
+def create(client: Client, bearer: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """Create a release and run its check; returns the release with the `task`."""
     reply = client.post(NEW, headers=bearer, json={"method": "git", "title": "From Git", **fields})
     assert reply.json["release"]["url"] is None
     task = checked(client, reply)
@@ -33,12 +33,12 @@ def ask(client: Client, bearer: dict[str, str], **fields: Any) -> dict[str, Any]
     return {**client.get(path).json, "task": task}
 
 
-def test_the_example_of_the_page_makes_a_release(client: Client, bearer: dict[str, str]) -> None:
+def test_the_example_of_the_api_page_creates_a_release(client: Client, bearer: dict[str, str]) -> None:
     repo = git_server.repository()
     sha = git_server.commit(repo, FILES)
     with git_server.serving({"mod": repo}) as url:
         change("Alice/mymod", repo=f"{url}/mod")
-        made = ask(client, bearer, name="1.2.3", title="My Release", ref="master", release_notes="some\nnotes\n")
+        made = create(client, bearer, name="1.2.3", title="My Release", ref="master", release_notes="some\nnotes\n")
     assert made["task"]["status"] == "SUCCESS"
     assert [made[name] for name in ("name", "title", "commit", "release_notes")] == [
         "1.2.3",
@@ -51,41 +51,41 @@ def test_the_example_of_the_page_makes_a_release(client: Client, bearer: dict[st
 
 
 @pytest.mark.parametrize("fields", [{}, {"ref": None}, {"ref": ""}])
-def test_a_ref_may_be_left_out_and_notes_are_made_of_commits(
+def test_without_a_ref_and_notes_the_notes_come_from_the_default_branch(
     client: Client, bearer: dict[str, str], fields: dict[str, Any]
 ) -> None:
     repo = git_server.repository()
     git_server.commit(repo, FILES, "Begin")
     with git_server.serving({"mod": repo}) as url:
         change("Alice/mymod", repo=f"{url}/mod")
-        assert ask(client, bearer, **fields)["release_notes"] is None
+        assert create(client, bearer, **fields)["release_notes"] is None
         git_server.commit(repo, {**FILES, "more.lua": b""}, "Add more")
         git_server.commit(repo, {**FILES, "most.lua": b""}, "Add most")
-        assert ask(client, bearer, **fields)["release_notes"] == "- Add most\n- Add more"
+        assert create(client, bearer, **fields)["release_notes"] == "- Add most\n- Add more"
 
 
-def test_what_git_says_is_told_and_nothing_is_left(client: Client, bearer: dict[str, str]) -> None:
+def test_a_git_error_fails_the_release_and_leaves_no_blob(client: Client, bearer: dict[str, str]) -> None:
     repo = git_server.repository()
     git_server.commit(repo, FILES)
     with git_server.serving({"mod": repo}) as url:
         change("Alice/mymod", repo=f"{url}/mod")
-        made = ask(client, bearer, ref="no-such")
+        made = create(client, bearer, ref="no-such")
     assert (made["task"]["status"], made["url"]) == ("FAILURE", None)
     assert made["task"]["error"] == "There is no branch or tag no-such in the repository."
     assert stored_blobs() == []
 
 
-def test_content_that_breaks_a_rule_fails_and_leaves_nothing(client: Client, bearer: dict[str, str]) -> None:
+def test_invalid_content_fails_the_release_and_leaves_no_blob(client: Client, bearer: dict[str, str]) -> None:
     repo = git_server.repository()
     git_server.commit(repo, {"readme.md": b""})
     with git_server.serving({"mod": repo}) as url:
         change("Alice/mymod", repo=f"{url}/mod")
-        made = ask(client, bearer)
+        made = create(client, bearer)
     assert made["task"]["error"] == "Expected a mod or modpack, found unknown"
     assert stored_blobs() == []
 
 
-def test_a_repository_inside_is_not_fetched(client: Client, bearer: dict[str, str]) -> None:
+def test_a_repository_at_a_private_address_is_not_fetched(client: Client, bearer: dict[str, str]) -> None:
     change("Alice/mymod", repo="http://169.254.169.254/latest")
     with settings.override(contentdb_git_networks=()):
-        assert ask(client, bearer)["task"]["error"] == "169.254.169.254 is not a public address."
+        assert create(client, bearer)["task"]["error"] == "169.254.169.254 is not a public address."

@@ -1,4 +1,4 @@
-"""The newest releases of all packages: who is in the list, in which order, of whom, and what it costs."""
+"""The list of the newest releases of all packages: its members, order, filters and cost."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def ids(client: Client, query: str = "") -> list[int]:
     return [made["id"] for made in client.get("/api/releases/", query=query).json]
 
 
-def test_a_release_tells_its_package(client: Client) -> None:
+def test_a_listed_release_contains_its_package(client: Client) -> None:
     newest, oldest = client.get("/api/releases/").json
     assert newest == {
         "id": 2,
@@ -51,7 +51,7 @@ def test_only_approved_releases_of_approved_packages_are_listed(client: Client) 
     ("query", "found"),
     [("author=Alice", [1]), ("author=bob", [2]), ("maintainer=Alice", [2, 1]), ("maintainer=bob", [2])],
 )
-def test_an_author_or_a_maintainer_may_be_named(client: Client, query: str, found: list[int]) -> None:
+def test_the_list_can_be_filtered_by_author_or_maintainer(client: Client, query: str, found: list[int]) -> None:
     assert ids(client, query) == found
 
 
@@ -64,12 +64,12 @@ def test_an_author_or_a_maintainer_may_be_named(client: Client, query: str, foun
         ("maintainer=nobody", "Maintainer not found"),
     ],
 )
-def test_an_unknown_name_is_not_found(client: Client, query: str, error: str) -> None:
+def test_a_filter_with_an_unknown_account_is_404(client: Client, query: str, error: str) -> None:
     reply = client.get("/api/releases/", query=query)
     assert (reply.status, reply.json) == (404, refusal(error))
 
 
-def test_thirty_are_listed_and_cost_one_call(client: Client, calls: list[str]) -> None:
+def test_the_list_has_thirty_releases_and_costs_one_call(client: Client, calls: list[str]) -> None:
     made = [release("Alice/one") for _ in range(33)]
     assert ids(client) == sorted(made, reverse=True)[:30]
     calls.clear()
@@ -77,7 +77,7 @@ def test_thirty_are_listed_and_cost_one_call(client: Client, calls: list[str]) -
     assert calls == ["Query"]
 
 
-def test_nobody_has_released_anything_yet(client: Client) -> None:
+def test_without_approved_packages_the_list_is_empty(client: Client) -> None:
     for key in ("Alice/one", "bob/two"):
         change(key, state="WIP")
     empty: list[Any] = []

@@ -1,4 +1,4 @@
-"""What reviews add up to, beside other counters that move at the same moment, and how a wrong sum is found."""
+"""The counters of reviews: their sums, concurrent changes, and their check by fsck."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,12 +27,12 @@ def faults() -> Iterator[Inconsistency]:
     return fsck.check(fsck.FsckWalk(), lambda _: None)
 
 
-def test_reviews_add_up() -> None:
+def test_counters_are_the_sums_of_reviews() -> None:
     assert sums() == (2, 1, 1, 150.0)
     assert list(faults()) == []
 
 
-def test_downloads_that_are_booked_meanwhile_stay(client: Client) -> None:
+def test_a_review_keeps_downloads_that_are_booked_concurrently(client: Client) -> None:
     counters = Counters.get("package#1", "counters")
     counters.update(actions=[Counters.downloads.add(7), Counters.score_downloads.add(3)])
     write(client, token(member("gina")), rating=1)
@@ -40,7 +40,7 @@ def test_downloads_that_are_booked_meanwhile_stay(client: Client) -> None:
     assert (counters.downloads, counters.score_downloads, counters.negative) == (7, 3, 2)
 
 
-def test_what_was_miscounted_is_found_and_mended() -> None:
+def test_fsck_finds_and_fixes_miscounted_reviews() -> None:
     Counters.get("package#1", "counters").update(actions=[Counters.positive.add(1), Counters.score_reviews.add(150)])
     [fault] = registry.current().faults()
     assert (fault.kind, fault.subject) == ("miscounted-reviews", "Alice/lamps")
@@ -50,7 +50,7 @@ def test_what_was_miscounted_is_found_and_mended() -> None:
     assert list(registry.current().faults()) == []
 
 
-def test_lists_that_are_made_anew_are_the_same(client: Client) -> None:
+def test_a_rebuild_does_not_change_the_catalogues(client: Client) -> None:
     for catalogue in (index.catalogue, review_index.catalogue):
         before = {key: entry.value for key, entry in catalogue.snapshot().entries.items()}
         after = {key: entry.value for key, entry in catalogue.rebuild().entries.items()}
@@ -58,14 +58,14 @@ def test_lists_that_are_made_anew_are_the_same(client: Client) -> None:
     assert set(registry.current().catalogues) >= {"contentdb", "contentdb-reviews"}
 
 
-def test_an_entry_that_is_not_as_its_review_is_found() -> None:
+def test_fsck_finds_an_entry_without_a_review() -> None:
     item = next(item for item in ContentDbItem.query("reviews#1"))
     item.delete()
     kinds = sorted(fault.kind for fault in faults())
     assert kinds == ["catalogue", "miscounted-reviews"]
 
 
-def test_reviews_are_carried_into_another_installation(client: Client, tmp_path: Path) -> None:
+def test_reviews_survive_export_and_import(client: Client, tmp_path: Path) -> None:
     from chalicelib.core import backup
 
     shown = client.get("/api/reviews/").json

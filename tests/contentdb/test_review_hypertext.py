@@ -1,4 +1,4 @@
-"""Reviews as the game's package dialog shows them: one text, out of which nobody breaks."""
+"""Reviews as the game's package dialog reads them: one text, in which all markup of authors is escaped."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -51,13 +51,13 @@ def _lamps(request: pytest.FixtureRequest) -> None:
 
 
 def review(number: int, **attributes: Any) -> Review:
-    says = {"rating": 5, "title": "Good", "comment": "It is good.", "author": "bob", **attributes}
-    made = Review(reviews_pk(1), str(number), id=number, package_id=1, author_id=2, **says)
+    fields = {"rating": 5, "title": "Good", "comment": "It is good.", "author": "bob", **attributes}
+    made = Review(reviews_pk(1), str(number), id=number, package_id=1, author_id=2, **fields)
     made.created_at = datetime(2026, 1, 2, tzinfo=UTC)
     return made
 
 
-def test_reviews_are_one_text_with_links_of_their_own(client: Client, bob: Account) -> None:
+def test_all_reviews_are_one_text_with_distinct_links(client: Client, bob: Account) -> None:
     write(client, token(bob), title="A <b> & more", comment="See [this](/x), ![a picture](y.png).\n\nBye")
     write(client, token(member("carol")), rating=1, title="Bad", comment="It is *dark* and\n- cold")
     write(client, token(member("dora")), rating=3, title="Meh", comment="Neither nor...")
@@ -97,19 +97,19 @@ def test_reviews_are_one_text_with_links_of_their_own(client: Client, bob: Accou
     )
 
 
-def test_a_package_without_reviews_says_so(client: Client) -> None:
+def test_the_text_of_a_package_without_reviews_is_a_note(client: Client) -> None:
     shown = client.get(PATH, query="protocol_version=53&engine_version=5.17.1&formspec_version=9&include_images=false")
     assert shown.json["body"] == "<action name=link_1><u>Leave a review</u></action>\n\nNo reviews available.\n"
 
 
-def test_images_are_never_shown(client: Client, bob: Account) -> None:
+def test_images_are_always_links(client: Client, bob: Account) -> None:
     write(client, token(bob), comment="![a picture](https://a.example/y.png)")
     shown = client.get(PATH, query="formspec_version=7&include_images=true").json
     assert (shown["images"], "<img" in shown["body"]) == ({}, False)
 
 
 @pytest.mark.parametrize("query", ["", "formspec_version=", "formspec_version=x"])
-def test_a_formspec_version_is_asked_for(client: Client, query: str) -> None:
+def test_the_formspec_version_is_required(client: Client, query: str) -> None:
     reply = client.get(PATH, query=query)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
@@ -119,7 +119,7 @@ def test_a_formspec_version_is_asked_for(client: Client, query: str) -> None:
     ("path", "query", "status", "answer"),
     [(PATH, "", 400, MALFORMED), (PATH.replace("lamps", "nothing"), "formspec_version=7", 404, NO_SUCH_PAGE)],
 )
-def test_the_game_gets_a_refusal_that_it_cannot_take_for_reviews(
+def test_the_game_gets_errors_as_plain_text(
     client: Client, agent: str, path: str, query: str, status: int, answer: dict[str, Any]
 ) -> None:
     reply = client.get(path, query=query, headers={"User-Agent": agent})
@@ -128,7 +128,7 @@ def test_the_game_gets_a_refusal_that_it_cannot_take_for_reviews(
     assert client.get(path, query=query, headers={"User-Agent": "curl/8"}).json == answer
 
 
-def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
+def test_an_alias_redirects_and_keeps_the_query(client: Client, bob: Account) -> None:
     from chalicelib.contentdb.packages import registry
 
     registry.set_aliases("Alice", "lamps", ["bob/lights"])
@@ -136,7 +136,7 @@ def test_the_game_follows_an_alias(client: Client, bob: Account) -> None:
     assert (reply.status, reply.header("Location")) == (302, f"{SITE}{PATH}?formspec_version=7")
 
 
-def test_of_many_reviews_the_first_hundred_are_shown() -> None:
+def test_the_text_has_at_most_one_hundred_reviews() -> None:
     reviews = [review(number) for number in range(1, 131)]
     made = review_hypertext.of(Snapshot(0, 0, {}), LAMPS, reviews, SITE)
     assert (made.body.count("<thumbsup>"), made.body.count("<big>")) == (100, 100)
@@ -144,7 +144,7 @@ def test_of_many_reviews_the_first_hundred_are_shown() -> None:
     assert made.links["link_202"] == f"{SITE}/api/packages/Alice/lamps/reviews/"
 
 
-def test_authors_go_by_the_name_that_they_like() -> None:
+def test_authors_are_shown_with_their_display_names() -> None:
     profile = Entry("user#bob", ProfileEntry(display_name="Bob <the> \\Builder"))
     made = review_hypertext.of(Snapshot(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
     assert "<u>Bob \\<the\\> \\\\Builder</u>" in made.body

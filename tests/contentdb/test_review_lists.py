@@ -1,4 +1,4 @@
-"""All packages' reviews: filters, pages, order, and what it costs."""
+"""The list of all packages' reviews: filters, pages, order, and AWS calls."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ BASE = "http://moonbase.test/api/reviews/?"
 
 @pytest.fixture
 def _written(client: Client, alice: Account, bob: Account) -> None:
-    """Five reviews by three people of packages by two."""
+    """Write five reviews by three accounts, of packages of two authors."""
     for key in ("Alice/lamps", "Alice/moon", "bob/doors"):
         published(key, type="GAME" if key.endswith("moon") else "MOD")
     carol, dora = token(member("carol")), token(member("Dora"))
@@ -34,14 +34,14 @@ def _written(client: Client, alice: Account, bob: Account) -> None:
 
 
 def found(client: Client, query: str = "") -> list[int]:
-    """The ids of the reviews that a query finds."""
+    """Return the ids of the reviews that a query matches."""
     reply = client.get("/api/reviews/", query=query)
     assert reply.status == 200, reply.body
     return [review["thread"]["id"] for review in reply.json["items"]]
 
 
 @pytest.mark.usefixtures("_written")
-def test_reviews_of_all_packages_are_listed_newest_first_with_their_package(client: Client) -> None:
+def test_the_list_has_the_newest_first_and_contains_packages(client: Client) -> None:
     reply = client.get("/api/reviews/")
     items = reply.json.pop("items")
     assert {**reply.json, "items": len(items)} == {
@@ -95,7 +95,7 @@ def test_reviews_of_all_packages_are_listed_newest_first_with_their_package(clie
         ("unknown=x", [5, 4, 3, 2, 1]),
     ],
 )
-def test_reviews_are_filtered(client: Client, query: str, ids: list[int]) -> None:
+def test_the_list_can_be_filtered(client: Client, query: str, ids: list[int]) -> None:
     assert found(client, query) == ids
 
 
@@ -110,7 +110,7 @@ def test_reviews_are_filtered(client: Client, query: str, ids: list[int]) -> Non
         ("n=9999", [5, 4, 3, 2, 1], None, None),
     ],
 )
-def test_pages_lead_to_each_other(
+def test_links_between_pages_keep_all_arguments(
     client: Client, query: str, ids: list[int], previous: str | None, following: str | None
 ) -> None:
     if not ids:
@@ -123,13 +123,13 @@ def test_pages_lead_to_each_other(
 
 @pytest.mark.usefixtures("_written")
 @pytest.mark.parametrize("query", ["page=2", "page=0", "n=0", f"page={2**31 - 1}"])
-def test_pages_that_are_not_there_are_404(client: Client, query: str) -> None:
+def test_a_page_outside_the_list_is_404(client: Client, query: str) -> None:
     reply = client.get("/api/reviews/", query=query)
     assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
 
 
 @pytest.mark.parametrize("query", ["page=x", "page=-1", "page=", "n=x", "n=1.5", "num=", "amp;page=1"])
-def test_malformed_pages_are_refused(client: Client, query: str) -> None:
+def test_malformed_pages_are_rejected(client: Client, query: str) -> None:
     reply = client.get("/api/reviews/", query=query)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
@@ -142,7 +142,7 @@ def test_malformed_pages_are_refused(client: Client, query: str) -> None:
         ("q=" + "x" * 201, "q is too long"),
     ],
 )
-def test_what_no_review_can_be_is_refused(client: Client, query: str, error: str) -> None:
+def test_an_invalid_filter_is_rejected(client: Client, query: str, error: str) -> None:
     reply = client.get("/api/reviews/", query=query)
     assert (reply.status, reply.json) == (400, refusal(error))
 
@@ -153,7 +153,7 @@ def test_without_reviews_the_first_page_is_empty(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_written")
-def test_a_list_follows_what_changes_in_packages(client: Client) -> None:
+def test_reviews_of_deleted_packages_are_not_listed(client: Client) -> None:
     assert found(client, "for_user=bob") == [4]
     states.take("delete", "bob", "doors")
     assert (found(client, "for_user=bob"), found(client)) == ([], [5, 3, 2, 1])
@@ -162,7 +162,7 @@ def test_a_list_follows_what_changes_in_packages(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_written")
-def test_the_list_can_be_made_anew_from_the_reviews(client: Client) -> None:
+def test_a_rebuild_does_not_change_the_list(client: Client) -> None:
     before = client.get("/api/reviews/").json
     entries = {key: entry.value for key, entry in review_index.catalogue.snapshot().entries.items()}
     snapshot = review_index.catalogue.rebuild()
@@ -171,7 +171,7 @@ def test_the_list_can_be_made_anew_from_the_reviews(client: Client) -> None:
 
 
 def store(package_id: int, count: int) -> None:
-    """Store reviews of a package, by as many accounts, past the rules."""
+    """Store `count` reviews by different accounts directly, without the API's checks."""
     moment = datetime(2026, 1, 2, tzinfo=UTC)
     with ContentDbItem.batch_write() as batch:
         for number in range(1, count + 1):
@@ -200,9 +200,7 @@ def many(request: pytest.FixtureRequest, alice: Account) -> int:
     return int(request.param)
 
 
-def test_the_list_costs_two_calls_and_one_for_each_hundred_that_it_shows(
-    client: Client, calls: list[str], many: int
-) -> None:
+def test_the_list_costs_two_calls_and_one_per_hundred_reviews(client: Client, calls: list[str], many: int) -> None:
     for query, more in (("", 1), ("n=200", 1 + (many > 100)), ("q=title+2&is_positive=true", 1), ("q=nothing", 0)):
         client.get("/api/reviews/", query=query)
         calls.clear()
@@ -212,13 +210,13 @@ def test_the_list_costs_two_calls_and_one_for_each_hundred_that_it_shows(
 
 @pytest.mark.parametrize(("path", "query"), [("reviews", ""), ("for-client/reviews", "formspec_version=7")])
 def test_a_packages_reviews_cost_two_calls(client: Client, calls: list[str], many: int, path: str, query: str) -> None:
-    where = f"/api/packages/Alice/lamps/{path}/"
-    client.get(where, query=query)
+    path = f"/api/packages/Alice/lamps/{path}/"
+    client.get(path, query=query)
     calls.clear()
-    assert (client.get(where, query=query).status, calls) == (200, ["Query", "Query"])
+    assert (client.get(path, query=query).status, calls) == (200, ["Query", "Query"])
 
 
-def test_writing_a_review_costs_the_same_however_many_there_are(
+def test_the_cost_of_a_review_does_not_depend_on_their_number(
     client: Client, bob: Account, calls: list[str], many: int
 ) -> None:
     headers = token(bob)
@@ -230,7 +228,7 @@ def test_writing_a_review_costs_the_same_however_many_there_are(
     assert calls == ["Query", *credential, *views, *pace, own, list_, "TransactWriteItems", "Query"]
 
 
-def test_an_answer_too_large_to_send_is_redirected_or_compressed(client: Client, alice: Account) -> None:
+def test_a_response_over_the_size_limit_is_redirected_or_compressed(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     store(1, 30)
     with settings.override(max_answer=4096):

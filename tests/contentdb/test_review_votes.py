@@ -1,4 +1,4 @@
-"""Votes on reviews, and how they put reviews in order."""
+"""Votes on reviews, and the order of reviews by votes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,7 +17,7 @@ from tests.contentdb.test_reviews import REVIEWS, write
 
 @pytest.fixture
 def bobs(client: Client, alice: Account, bob: Account) -> dict[str, str]:
-    """The header of Bob's token, who has written the only review."""
+    """The header of Bob's token; Bob has written the only review."""
     published("Alice/lamps")
     headers = token(bob)
     write(client, headers)
@@ -33,7 +33,9 @@ def shown(client: Client, number: int = 1) -> tuple[int, int]:
     return votes["helpful"], votes["unhelpful"]
 
 
-def test_everybody_has_one_vote_and_may_change_it(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
+def test_each_account_has_one_vote_and_can_change_it(
+    client: Client, bobs: dict[str, str], bearer: dict[str, str]
+) -> None:
     carol = token(member("carol"))
     for headers, is_helpful, votes in (
         (bearer, True, (1, 0)),
@@ -45,19 +47,19 @@ def test_everybody_has_one_vote_and_may_change_it(client: Client, bobs: dict[str
         (carol, True, (1, 0)),
     ):
         reply = vote(client, headers, is_helpful)
-        told = {"success": True, "votes": {"helpful": votes[0], "unhelpful": votes[1]}}
-        assert (reply.status, reply.json, shown(client)) == (200, told, votes)
+        expected = {"success": True, "votes": {"helpful": votes[0], "unhelpful": votes[1]}}
+        assert (reply.status, reply.json, shown(client)) == (200, expected, votes)
     assert [(item.sk, item.is_helpful) for item in ReviewVote.query("review-votes#1")] == [("3", True)]
 
 
-def test_nobody_votes_on_their_own_review(client: Client, bobs: dict[str, str]) -> None:
+def test_authors_cannot_vote_on_their_own_reviews(client: Client, bobs: dict[str, str]) -> None:
     for is_helpful in (True, False, None):
         reply = vote(client, bobs, is_helpful)
         assert (reply.status, reply.json) == (403, refusal("You can't vote on your own reviews!"))
     assert shown(client) == (0, 0)
 
 
-def test_who_may_not_vote(client: Client, alice: Account, bobs: dict[str, str]) -> None:
+def test_votes_require_an_account_token_and_a_rank(client: Client, alice: Account, bobs: dict[str, str]) -> None:
     for headers, status, error in (
         ({}, 401, "Authentication needed"),
         (token(member("carol", "NOT_JOINED")), 403, "You don't have permission to vote on reviews"),
@@ -68,18 +70,18 @@ def test_who_may_not_vote(client: Client, alice: Account, bobs: dict[str, str]) 
 
 
 @pytest.mark.parametrize("body", [{}, {"is_helpful": "yes"}, {"is_helpful": 1}, {"helpful": True}, []])
-def test_what_is_no_vote_is_refused(client: Client, bobs: dict[str, str], bearer: dict[str, str], body: Any) -> None:
+def test_an_invalid_vote_is_rejected(client: Client, bobs: dict[str, str], bearer: dict[str, str], body: Any) -> None:
     assert client.request("PUT", f"{REVIEWS}1/votes/", json=body, headers=bearer).status == 400
     assert shown(client) == (0, 0)
 
 
-def test_what_waits_for_approval_is_not_voted_on(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
+def test_a_vote_on_an_unapproved_review_is_404(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
     write(client, token(member("carol", "NEW_MEMBER")), comment="See https://spam.example now")
     reply = vote(client, bearer, True, 2)
     assert (reply.status, reply.json) == (404, refusal("Review not found"))
 
 
-def test_the_most_helpful_review_is_the_first_of_equal_ones_the_newest(
+def test_reviews_are_sorted_by_helpfulness_then_by_date(
     client: Client, bobs: dict[str, str], bearer: dict[str, str]
 ) -> None:
     for name in ("carol", "dora"):
@@ -101,7 +103,9 @@ def test_an_edit_keeps_the_votes_and_a_vote_changes_no_list(
     assert shown(client) == (1, 0)
 
 
-def test_votes_go_with_their_review(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
+def test_the_votes_of_a_deleted_review_are_deleted(
+    client: Client, bobs: dict[str, str], bearer: dict[str, str]
+) -> None:
     vote(client, bearer, True)
     client.request("DELETE", REVIEWS, headers=bobs)
     jobs.run_due()
@@ -110,7 +114,7 @@ def test_votes_go_with_their_review(client: Client, bobs: dict[str, str], bearer
     assert shown(client, 2) == (0, 0)
 
 
-def test_votes_at_the_same_moment_are_all_counted(client: Client, bobs: dict[str, str]) -> None:
+def test_concurrent_votes_are_all_counted(client: Client, bobs: dict[str, str]) -> None:
     voters = [token(member(f"voter{number}")) for number in range(4)]
     with ThreadPoolExecutor(4) as threads:
         statuses = list(threads.map(lambda headers: vote(client, headers, True).status, voters))
@@ -119,7 +123,7 @@ def test_votes_at_the_same_moment_are_all_counted(client: Client, bobs: dict[str
     assert int(review.helpful) == statuses.count(200) == len(list(ReviewVote.query("review-votes#1")))
 
 
-def test_votes_come_at_a_human_pace(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
+def test_votes_are_rate_limited(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
         for number in range(30):
             assert vote(client, bearer, number % 2 == 0).status == 200
@@ -127,7 +131,7 @@ def test_votes_come_at_a_human_pace(client: Client, bobs: dict[str, str], bearer
     assert shown(client) == (0, 1)
 
 
-def test_votes_are_in_the_activity(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
+def test_votes_are_in_the_audit_log(client: Client, bobs: dict[str, str], bearer: dict[str, str]) -> None:
     vote(client, bearer, True)
     entry = next(audit.entries(int(accounts.named("Alice").id)))
     assert (entry.action, entry.detail) == ("review.vote", {"review": 1, "is_helpful": True})

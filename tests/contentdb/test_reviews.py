@@ -1,4 +1,4 @@
-"""Reviews of one package: who may write what, how it is told, and what it does to the package."""
+"""Reviews of one package: permissions, validation, responses, and the package's score."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -38,13 +38,13 @@ def write(client: Client, headers: dict[str, str], path: str = REVIEWS, **fields
 
 
 def stored() -> list[tuple[str, int, str, bool]]:
-    """All reviews in the table."""
+    """Return the author, rating, title and approval of each stored review."""
     found = sorted(Review.scan(Review.kind == Review), key=lambda review: review.id)
     return [(review.author, int(review.rating), review.title, review.approved) for review in found]
 
 
 def sums() -> tuple[int, int, int, float]:
-    """The package's counters, as stored."""
+    """Return the package's stored counters of reviews, which the catalogue must also contain."""
     counters = Counters.get("package#1", "counters")
     numbers = (int(counters.positive), int(counters.neutral), int(counters.negative))
     entry = index.catalogue.snapshot().entries["Alice/lamps"].value
@@ -52,7 +52,7 @@ def sums() -> tuple[int, int, int, float]:
     return (*numbers, float(counters.score_reviews))
 
 
-def test_a_review_is_told_as_the_page_says(client: Client, bobs: dict[str, str]) -> None:
+def test_a_review_has_the_documented_fields(client: Client, bobs: dict[str, str]) -> None:
     with time_machine.travel("2021-11-24T16:18:33.764084Z", tick=False):
         reply = write(client, bobs)
     shown = {
@@ -81,7 +81,7 @@ def test_a_package_without_reviews_has_an_empty_list(client: Client) -> None:
     ("rating", "is_positive", "counted"),
     [(5, True, (1, 0, 0, 150.0)), (3, False, (0, 1, 0, 0.0)), (1, False, (0, 0, 1, -150.0))],
 )
-def test_a_rating_counts_in_the_packages_score_at_once(
+def test_a_rating_changes_the_packages_score_immediately(
     client: Client, bobs: dict[str, str], rating: int, is_positive: bool, counted: tuple[int, int, int, float]
 ) -> None:
     assert write(client, bobs, rating=rating).json["review"]["is_positive"] is is_positive
@@ -89,7 +89,7 @@ def test_a_rating_counts_in_the_packages_score_at_once(
     assert client.get(LAMPS).json["score"] == counted[3]
 
 
-def test_reviews_put_packages_in_order_at_once(client: Client, bobs: dict[str, str]) -> None:
+def test_reviews_change_the_order_of_packages_immediately(client: Client, bobs: dict[str, str]) -> None:
     for name in ("apples", "doors"):
         published(f"Alice/{name}")
     write(client, bobs, "/api/packages/Alice/doors/reviews/", rating=1)
@@ -98,7 +98,7 @@ def test_reviews_put_packages_in_order_at_once(client: Client, bobs: dict[str, s
         assert [package["name"] for package in client.get("/api/packages/", query=query).json] == found
 
 
-def test_writing_again_changes_the_one_review(client: Client, bobs: dict[str, str]) -> None:
+def test_a_second_review_replaces_the_first(client: Client, bobs: dict[str, str]) -> None:
     with time_machine.travel("2026-01-02T00:00:00Z", tick=False):
         write(client, bobs)
     reply = write(client, bobs, rating=1, title="Not so good", comment="It fell\r\n\r\nfrom the wall.  ")
@@ -109,7 +109,7 @@ def test_writing_again_changes_the_one_review(client: Client, bobs: dict[str, st
     assert [entry.value.title for entry in review_index.catalogue.snapshot().entries.values()] == ["Not so good"]
 
 
-def test_each_account_has_one_review_of_each_package(client: Client, bobs: dict[str, str]) -> None:
+def test_each_account_has_one_review_per_package(client: Client, bobs: dict[str, str]) -> None:
     published("Alice/doors")
     write(client, bobs)
     write(client, bobs, "/api/packages/Alice/doors/reviews/", title="Doors")
@@ -119,7 +119,7 @@ def test_each_account_has_one_review_of_each_package(client: Client, bobs: dict[
     assert [review["title"] for review in client.get(REVIEWS).json] == ["Carol's", "Again"]
 
 
-def test_a_review_can_be_taken_back_and_written_anew(client: Client, bobs: dict[str, str]) -> None:
+def test_a_review_can_be_deleted_and_rewritten(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
     reply = client.request("DELETE", REVIEWS, headers=bobs)
     assert (reply.status, reply.json, stored(), sums()) == (200, {"success": True}, [], (0, 0, 0, 0.0))
@@ -155,7 +155,7 @@ def test_a_review_can_be_taken_back_and_written_anew(client: Client, bobs: dict[
         ({"id": 1}, "id is not a known field"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_and_nothing_is_stored(
+def test_an_invalid_review_is_rejected_and_nothing_is_stored(
     client: Client, bobs: dict[str, str], fields: dict[str, Any], error: str
 ) -> None:
     reply = write(client, bobs, **fields)
@@ -165,7 +165,7 @@ def test_what_breaks_a_rule_is_refused_and_nothing_is_stored(
 @pytest.mark.parametrize(
     ("body", "answer"), [(b"{", MALFORMED), (b'{"title": "\\ud800"}', MALFORMED), (b"", MALFORMED)]
 )
-def test_what_is_no_json_is_refused(client: Client, bobs: dict[str, str], body: bytes, answer: Any) -> None:
+def test_an_invalid_body_is_rejected(client: Client, bobs: dict[str, str], body: bytes, answer: Any) -> None:
     reply = client.request("PUT", REVIEWS, body=body, headers=bobs)
     assert (reply.status, reply.json) == (400, answer)
     reply = client.request("PUT", REVIEWS, json=[GOOD], headers=bobs)
@@ -174,12 +174,14 @@ def test_what_is_no_json_is_refused(client: Client, bobs: dict[str, str], body: 
 
 
 @pytest.mark.parametrize("length", [3, 100])
-def test_lengths_are_of_characters(client: Client, bobs: dict[str, str], length: int) -> None:
+def test_lengths_are_in_characters(client: Client, bobs: dict[str, str], length: int) -> None:
     reply = write(client, bobs, title="\N{SPARKLES}" * length, comment="\N{SPARKLES}" * length * 20)
     assert (reply.status, reply.json["review"]["title"]) == (200, "\N{SPARKLES}" * length)
 
 
-def test_nobody_reviews_their_own_package(client: Client, bearer: dict[str, str], bobs: dict[str, str]) -> None:
+def test_authors_and_maintainers_cannot_review_their_own_package(
+    client: Client, bearer: dict[str, str], bobs: dict[str, str]
+) -> None:
     registry.set_maintainers("Alice", "lamps", ["bob"])
     for headers in (bearer, bobs):
         reply = write(client, headers)
@@ -188,13 +190,15 @@ def test_nobody_reviews_their_own_package(client: Client, bearer: dict[str, str]
     assert stored() == [("carol", 5, "Really good", True)]
 
 
-def test_drafts_are_not_reviewed(client: Client, bobs: dict[str, str]) -> None:
+def test_drafts_cannot_be_reviewed(client: Client, bobs: dict[str, str]) -> None:
     draft("Alice/doors")
     reply = write(client, bobs, "/api/packages/Alice/doors/reviews/")
     assert (reply.status, reply.json) == (403, refusal("You can't review a package that is not approved"))
 
 
-def test_who_may_not_write(client: Client, bob: Account, bobs: dict[str, str]) -> None:
+def test_reviews_require_an_account_token_a_rank_and_a_package(
+    client: Client, bob: Account, bobs: dict[str, str]
+) -> None:
     for headers, status, answer in (
         ({}, 401, refusal("Authentication needed")),
         (token(member("carol", "NOT_JOINED")), 403, refusal("You don't have permission to write reviews")),
@@ -215,7 +219,7 @@ def test_who_may_not_write(client: Client, bob: Account, bobs: dict[str, str]) -
 
 
 @pytest.mark.parametrize(
-    ("comment", "waits"),
+    ("comment", "held"),
     [
         ("See [this](https://spam.example) now", True),
         ("See https://spam.example now", True),
@@ -229,15 +233,15 @@ def test_who_may_not_write(client: Client, bob: Account, bobs: dict[str, str]) -
         ("No more crashes: it works // for me", False),
     ],
 )
-def test_links_of_new_members_wait_for_approval(client: Client, comment: str, waits: bool) -> None:
+def test_reviews_with_links_by_new_members_need_approval(client: Client, comment: str, held: bool) -> None:
     headers = token(member("carol", "NEW_MEMBER"))
-    assert write(client, headers, comment=comment).json["approved"] is not waits
-    assert len(client.get(REVIEWS).json) == client.get("/api/reviews/").json["total"] == (not waits)
-    assert sums() == ((0, 0, 0, 0.0) if waits else (1, 0, 0, 150.0))
+    assert write(client, headers, comment=comment).json["approved"] is not held
+    assert len(client.get(REVIEWS).json) == client.get("/api/reviews/").json["total"] == (not held)
+    assert sums() == ((0, 0, 0, 0.0) if held else (1, 0, 0, 150.0))
     assert write(client, token(member("dora", "MEMBER")), comment=comment).json["approved"] is True
 
 
-def test_what_waits_is_seen_by_its_author_and_by_approvers(client: Client, bobs: dict[str, str]) -> None:
+def test_an_unapproved_review_is_visible_to_its_author_and_approvers(client: Client, bobs: dict[str, str]) -> None:
     author, approver = token(member("carol", "NEW_MEMBER")), token(member("dora", "APPROVER"))
     shown = write(client, author, comment="See https://spam.example now").json["review"]
     for headers, status, answer in (
@@ -250,12 +254,12 @@ def test_what_waits_is_seen_by_its_author_and_by_approvers(client: Client, bobs:
         assert (reply.status, reply.json) == (status, answer)
     for headers, status in (({}, 401), (bobs, 403), (author, 403)):
         assert client.get("/api/reviews/", query="approved=no", headers=headers).status == status
-    waiting = client.get("/api/reviews/", query="approved=no", headers=approver).json
-    assert [review["thread"]["id"] for review in waiting["items"]] == [1]
+    unapproved = client.get("/api/reviews/", query="approved=no", headers=approver).json
+    assert [review["thread"]["id"] for review in unapproved["items"]] == [1]
     assert client.get("/api/reviews/", query="approved=yes", headers=approver).json["total"] == 0
 
 
-def test_an_approval_lets_it_count(client: Client, bobs: dict[str, str]) -> None:
+def test_an_approved_review_is_listed_and_counts(client: Client, bobs: dict[str, str]) -> None:
     author, approver = token(member("carol", "NEW_MEMBER")), token(member("dora", "APPROVER"))
     write(client, author, comment="See https://spam.example now")
     reply = client.post(f"{REVIEWS}1/approve/", headers=bobs)
@@ -264,13 +268,13 @@ def test_an_approval_lets_it_count(client: Client, bobs: dict[str, str]) -> None
         reply = client.post(f"{REVIEWS}1/approve/", headers=approver)
         assert (reply.status, reply.json, sums()) == (200, {"success": True}, (1, 0, 0, 150.0))
     assert [review["thread"]["id"] for review in client.get(REVIEWS).json] == [1]
-    write(client, author, comment="See https://spam2.example now")  # other links are looked at anew
+    write(client, author, comment="See https://spam2.example now")  # another link needs another approval
     assert (client.get(REVIEWS).json, sums()) == ([], (0, 0, 0, 0.0))
     write(client, author)
     assert sums() == (1, 0, 0, 150.0)
 
 
-def test_moderators_delete_any_review_and_others_their_own(client: Client, bobs: dict[str, str]) -> None:
+def test_moderators_can_delete_any_review_and_others_their_own(client: Client, bobs: dict[str, str]) -> None:
     carol = token(member("carol"))
     write(client, bobs)
     write(client, carol, rating=1)
@@ -283,7 +287,7 @@ def test_moderators_delete_any_review_and_others_their_own(client: Client, bobs:
 
 
 @pytest.mark.parametrize("number", ["2", "0", "9" * 15, "9" * 16])
-def test_reviews_that_are_not_there_are_not_found(client: Client, bobs: dict[str, str], number: str) -> None:
+def test_an_unknown_review_is_not_found(client: Client, bobs: dict[str, str], number: str) -> None:
     write(client, bobs)
     headers = token(member("root", "ADMIN"))
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "approve/"), ("PUT", "votes/")):
@@ -293,7 +297,7 @@ def test_reviews_that_are_not_there_are_not_found(client: Client, bobs: dict[str
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.0", "%D9%A1", "bob"])
-def test_what_is_no_number_is_no_review(client: Client, bobs: dict[str, str], number: str) -> None:
+def test_a_review_id_that_is_not_a_number_is_404(client: Client, bobs: dict[str, str], number: str) -> None:
     write(client, bobs)
     headers = token(member("root", "ADMIN"))
     for method, path in (("DELETE", ""), ("POST", "approve/"), ("PUT", "votes/")):
@@ -302,7 +306,7 @@ def test_what_is_no_number_is_no_review(client: Client, bobs: dict[str, str], nu
     assert client.get(f"{REVIEWS}{number}/").status == 404
 
 
-def test_a_review_is_found_under_its_own_package_only(client: Client, bobs: dict[str, str]) -> None:
+def test_a_review_is_available_below_its_own_package_only(client: Client, bobs: dict[str, str]) -> None:
     published("Alice/doors")
     write(client, bobs)
     headers = token(member("root", "ADMIN"))
@@ -311,7 +315,7 @@ def test_a_review_is_found_under_its_own_package_only(client: Client, bobs: dict
     assert len(stored()) == 1
 
 
-def test_reviews_go_and_come_back_with_their_package(client: Client, bobs: dict[str, str]) -> None:
+def test_reviews_are_deleted_and_restored_with_their_package(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
     states.take("delete", "Alice", "lamps")
     assert (client.get(REVIEWS).status, client.get("/api/reviews/").json["total"]) == (404, 0)
@@ -320,7 +324,7 @@ def test_reviews_go_and_come_back_with_their_package(client: Client, bobs: dict[
     assert sums() == (1, 0, 0, 150.0)
 
 
-def test_reviews_follow_a_package_to_its_new_name(client: Client, bobs: dict[str, str]) -> None:
+def test_reviews_of_a_renamed_package_have_its_new_name(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
     states.take("unapprove", "Alice", "lamps")
     headers = token(accounts.named("Alice"))
@@ -337,14 +341,14 @@ def test_reviews_follow_a_package_to_its_new_name(client: Client, bobs: dict[str
     assert (moved.status, moved.header("Location")) == (302, "http://moonbase.test/api/packages/Alice/lights/reviews/")
 
 
-def test_a_banned_account_writes_no_more_and_its_reviews_stay(client: Client, bobs: dict[str, str]) -> None:
+def test_a_suspended_account_cannot_write_and_its_reviews_remain(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
     accounts.suspend(accounts.named("bob"))
     assert write(client, bobs, rating=1).status == 403
     assert (len(client.get(REVIEWS).json), sums()) == (1, (1, 0, 0, 150.0))
 
 
-def test_reviews_at_the_same_moment_are_all_counted_and_one_for_each_account(client: Client) -> None:
+def test_concurrent_reviews_are_all_counted_once_per_account(client: Client) -> None:
     headers = [token(member(name)) for name in ("carol", "dora", "emma")]
     with ThreadPoolExecutor(6) as threads:
         statuses = list(threads.map(lambda each: write(client, each).status, headers * 2))
@@ -354,7 +358,7 @@ def test_reviews_at_the_same_moment_are_all_counted_and_one_for_each_account(cli
 
 
 @pytest.mark.parametrize(("rank", "most"), [("MEMBER", 3), ("TRUSTED_MEMBER", 15)])
-def test_reviews_are_written_at_a_human_pace(client: Client, rank: str, most: int) -> None:
+def test_reviews_are_rate_limited(client: Client, rank: str, most: int) -> None:
     headers = token(member("carol", rank))
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
         for _ in range(most):
@@ -365,14 +369,14 @@ def test_reviews_are_written_at_a_human_pace(client: Client, rank: str, most: in
     assert stored() == [("carol", 5, "Really good", True)]
 
 
-def test_refusals_do_not_use_up_the_pace_and_administrators_have_none(client: Client, bearer: dict[str, str]) -> None:
+def test_rejected_reviews_do_not_count_and_administrators_have_no_limit(client: Client, bearer: dict[str, str]) -> None:
     admin = token(member("root", "ADMIN"))
     for _ in range(5):
         assert write(client, bearer).status == 403
         assert write(client, admin).status == 200
 
 
-def test_what_is_done_to_reviews_is_in_the_activity(client: Client, bob: Account, bobs: dict[str, str]) -> None:
+def test_changes_of_reviews_are_in_the_audit_log(client: Client, bob: Account, bobs: dict[str, str]) -> None:
     write(client, bobs)
     client.request("DELETE", REVIEWS, headers=bobs)
     entries = list(audit.entries(int(bob.id)))[:2]
@@ -380,7 +384,7 @@ def test_what_is_done_to_reviews_is_in_the_activity(client: Client, bob: Account
     assert entries[0].detail["package"] == "Alice/lamps"
 
 
-def test_the_administrator_approves_and_deletes(client: Client) -> None:
+def test_the_command_line_can_approve_and_delete(client: Client) -> None:
     write(client, token(member("carol", "NEW_MEMBER")), comment="See https://spam.example now")
     assert lifecycle.approve("Alice", "lamps", 1).approved is True
     lifecycle.delete("Alice", "lamps", 1)
@@ -404,7 +408,7 @@ def test_the_administrator_approves_and_deletes(client: Client) -> None:
         "@a/" * 660,
     ],
 )
-def test_hostile_texts_are_stored_as_they_are_and_shown_harmless(
+def test_hostile_texts_are_stored_unchanged_and_shown_safely(
     client: Client, bobs: dict[str, str], comment: str
 ) -> None:
     comment = comment.ljust(10, "x")

@@ -1,4 +1,4 @@
-"""Scores: what they come of, how they fade, and the list of them."""
+"""Scores: their sources, their daily decay, and their list."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ from tests.worlds import both_worlds
 
 @pytest.fixture(autouse=True)
 def clock(alice: Account) -> Iterator[time_machine.Traveller]:
-    """It is noon."""
+    """Stop the clock at noon; yields the clock."""
     with time_machine.travel("2026-03-10T12:00:00Z", tick=False) as traveller:
         yield traveller
 
@@ -32,7 +32,7 @@ def points(*keys: str) -> list[float]:
     return [entries[key].value.score_downloads for key in keys]
 
 
-def test_scores_are_listed_whole_and_unrounded_best_first(client: Client) -> None:
+def test_scores_are_listed_unrounded_best_first(client: Client) -> None:
     published("Alice/lamps")
     published("Alice/doors")
     draft("Alice/draft")
@@ -62,10 +62,10 @@ def test_scores_are_listed_whole_and_unrounded_best_first(client: Client) -> Non
     ]
 
 
-def test_scores_take_package_queries(client: Client) -> None:
-    for place, name in enumerate(("lamps", "doors", "chairs")):
+def test_scores_can_be_filtered_by_a_package_query(client: Client) -> None:
+    for points, name in enumerate(("lamps", "doors", "chairs")):
         published(f"Alice/{name}", type="GAME" if name == "chairs" else "MOD")
-        count(f"Alice/{name}", score_downloads=place)
+        count(f"Alice/{name}", score_downloads=points)
 
     def names(query: str) -> list[str]:
         return [row["name"] for row in client.get("/api/scores/", query=query).json]
@@ -78,11 +78,11 @@ def test_scores_take_package_queries(client: Client) -> None:
     assert client.get("/api/scores/", query="type=book").status == 400
 
 
-def test_no_packages_have_no_scores(client: Client) -> None:
+def test_without_packages_the_list_is_empty(client: Client) -> None:
     assert client.get("/api/scores/").body == b"[]\n"
 
 
-def test_points_for_downloads_fade_once_a_day_and_those_for_reviews_stay(client: Client, clock: Any) -> None:
+def test_scores_of_downloads_decay_once_a_day_and_scores_of_reviews_do_not(client: Client, clock: Any) -> None:
     published("Alice/lamps")
     count("Alice/lamps", score_downloads=100, score_reviews=150, positive=1)
     for _ in range(3):
@@ -93,7 +93,7 @@ def test_points_for_downloads_fade_once_a_day_and_those_for_reviews_stay(client:
     assert [row["score"] for row in client.get("/api/scores/").json] == [236.49]
 
 
-def test_lists_follow_when_scores_fade(client: Client) -> None:
+def test_a_decay_changes_the_order_of_lists(client: Client) -> None:
     published("Alice/lamps")
     published("Alice/doors")
     count("Alice/lamps", score_downloads=200)
@@ -104,7 +104,7 @@ def test_lists_follow_when_scores_fade(client: Client) -> None:
     assert [package["name"] for package in client.get("/api/packages/").json] == ["doors", "lamps"]
 
 
-def test_all_scores_fade_by_one_change_of_the_list(client: Client) -> None:
+def test_a_decay_is_one_change_of_the_catalogue(client: Client) -> None:
     for name in ("lamps", "doors", "chairs"):
         published(f"Alice/{name}")
         count(f"Alice/{name}", score_downloads=10)
@@ -114,7 +114,7 @@ def test_all_scores_fade_by_one_change_of_the_list(client: Client) -> None:
     assert points("Alice/lamps", "Alice/doors", "Alice/chairs") == [9.3, 9.3, 9.3]
 
 
-def test_points_that_no_list_shows_yet_fade_as_well(client: Client) -> None:
+def test_scores_that_are_not_in_the_catalogue_yet_decay(client: Client) -> None:
     published("Alice/lamps")
     Counters("package#1", "counters", score_downloads=10).save()
     decay()
@@ -122,7 +122,7 @@ def test_points_that_no_list_shows_yet_fade_as_well(client: Client) -> None:
 
 
 @both_worlds
-def test_whenever_a_process_dies_over_it_scores_fade_once(client: Client, clock: Any) -> None:
+def test_scores_decay_once_whenever_the_process_is_killed(client: Client, clock: Any) -> None:
     keys = ("Alice/lamps", "Alice/doors")
     for key in keys:
         published(key)
@@ -137,7 +137,7 @@ def test_whenever_a_process_dies_over_it_scores_fade_once(client: Client, clock:
     assert died_after > 5
 
 
-def test_a_daily_job_brings_all_counters_into_the_lists_by_one_change(client: Client) -> None:
+def test_a_daily_job_publishes_all_counters_in_one_change(client: Client) -> None:
     for number, name in enumerate(("lamps", "doors"), 1):
         published(f"Alice/{name}")
         Counters(f"package#{number}", "counters", downloads=number).save()
@@ -148,7 +148,7 @@ def test_a_daily_job_brings_all_counters_into_the_lists_by_one_change(client: Cl
     assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [2, 1]
 
 
-def test_old_snapshots_go_though_nobody_publishes(client: Client, clock: Any) -> None:
+def test_old_snapshots_are_deleted_without_new_changes(client: Client, clock: Any) -> None:
     published("Alice/lamps")
     jobs.run_now("fold-catalogues")
     for number in range(1, 4):

@@ -1,4 +1,4 @@
-"""Screenshots: added, listed, ordered, shown small, taken away."""
+"""Screenshots: creation, lists, order, cover, images and deletion."""
 
 import zlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from chalicelib.contentdb.media import images
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import MALFORMED, change, draft, refusal, token
-from tests.contentdb.made import picture, shown
+from tests.contentdb.files import picture, shown
 from tests.contentdb.test_release_check import stored_blobs
 
 PATH = "/api/packages/Alice/mymod/screenshots"
@@ -64,7 +64,7 @@ def test_a_screenshot_is_added_listed_and_read(client: Client, bearer: dict[str,
     assert (image.status, image.body, image.header("Content-Type")) == (200, content, "image/png")
 
 
-def test_the_package_shows_it(client: Client, bearer: dict[str, str]) -> None:
+def test_the_package_contains_the_screenshot(client: Client, bearer: dict[str, str]) -> None:
     made = added(client, bearer)
     package = client.get("/api/packages/Alice/mymod/").json
     assert package["screenshots"] == [made["url"]]
@@ -81,7 +81,7 @@ def test_the_package_shows_it(client: Client, bearer: dict[str, str]) -> None:
         ("JPEG", "a.png", "jpg"),
     ],
 )
-def test_an_image_is_what_its_content_is(
+def test_the_format_of_an_image_is_detected_from_its_content(
     client: Client, bearer: dict[str, str], kind: str, name: str, stored: str
 ) -> None:
     url = added(client, bearer, picture(kind, (64, 48)), name=name)["url"]
@@ -89,26 +89,24 @@ def test_an_image_is_what_its_content_is(
     assert shown(client.get(url.removeprefix("http://moonbase.test")).body) == (kind, (64, 48))
 
 
-@pytest.mark.parametrize(("title", "kept"), [("", "Untitled"), ("  ", "Untitled"), (" A view ", "A view")])
-def test_an_empty_title_is_untitled(client: Client, bearer: dict[str, str], title: str, kept: str) -> None:
-    assert added(client, bearer, title=title)["title"] == kept
+@pytest.mark.parametrize(("title", "stored"), [("", "Untitled"), ("  ", "Untitled"), (" A view ", "A view")])
+def test_an_empty_title_is_untitled(client: Client, bearer: dict[str, str], title: str, stored: str) -> None:
+    assert added(client, bearer, title=title)["title"] == stored
 
 
-def test_a_screenshot_may_become_the_cover_at_once(client: Client, bearer: dict[str, str]) -> None:
+def test_a_new_screenshot_can_be_the_cover(client: Client, bearer: dict[str, str]) -> None:
     added(client, bearer)
     assert added(client, bearer, title="x", is_cover_image="true")["is_cover_image"] is True
     assert [shot["is_cover_image"] for shot in listed(client)] == [False, True]
 
 
-def test_the_new_one_is_the_last(client: Client, bearer: dict[str, str]) -> None:
+def test_a_new_screenshot_is_the_last(client: Client, bearer: dict[str, str]) -> None:
     for _ in range(3):
         added(client, bearer)
     assert [(shot["id"], shot["order"]) for shot in listed(client)] == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_the_examples_of_the_page_put_them_in_order_and_choose_the_cover(
-    client: Client, bearer: dict[str, str]
-) -> None:
+def test_the_examples_of_the_api_page_set_the_order_and_the_cover(client: Client, bearer: dict[str, str]) -> None:
     for _ in range(3):
         added(client, bearer)
     headers = {**bearer, "Content-Type": "application/json"}
@@ -121,7 +119,7 @@ def test_the_examples_of_the_page_put_them_in_order_and_choose_the_cover(
         assert [shot["id"] for shot in listed(client) if shot["is_cover_image"]] == [cover]
 
 
-def test_an_order_leaves_those_it_does_not_name(client: Client, bearer: dict[str, str]) -> None:
+def test_an_order_keeps_the_positions_of_other_screenshots(client: Client, bearer: dict[str, str]) -> None:
     for _ in range(3):
         added(client, bearer)
     client.post(f"{PATH}/order/", headers=bearer, json=["3"])
@@ -144,7 +142,7 @@ def test_an_order_leaves_those_it_does_not_name(client: Client, bearer: dict[str
         ("cover-image", {"cover_image": 9}, "Unable to find screenshot"),
     ],
 )
-def test_an_order_or_cover_that_makes_no_sense_is_refused(
+def test_an_invalid_order_or_cover_is_rejected(
     client: Client, bearer: dict[str, str], path: str, body: Any, error: str
 ) -> None:
     before = [added(client, bearer), added(client, bearer)]
@@ -153,13 +151,13 @@ def test_an_order_or_cover_that_makes_no_sense_is_refused(
     assert listed(client) == before
 
 
-def test_a_body_that_is_no_json_is_refused(client: Client, bearer: dict[str, str]) -> None:
+def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     for path in ("order", "cover-image"):
         reply = client.post(f"{PATH}/{path}/", headers=bearer, body=b"{'")
         assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_a_deleted_screenshot_is_gone_with_its_files_and_no_cover(client: Client, bearer: dict[str, str]) -> None:
+def test_a_deleted_screenshot_leaves_no_files_and_no_cover(client: Client, bearer: dict[str, str]) -> None:
     made = added(client, bearer, title="x", is_cover_image="1")
     path = made["url"].removeprefix("http://moonbase.test")
     assert client.get(path.replace("/uploads/", "/thumbnails/2/")).status == 200
@@ -194,7 +192,7 @@ def test_an_unknown_screenshot_is_not_found(client: Client, number: str) -> None
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_is_no_image_is_refused(
+def test_a_file_that_is_not_an_image_is_rejected(
     client: Client, bearer: dict[str, str], content: bytes, name: str, error: str
 ) -> None:
     reply = add(client, bearer, content, name)
@@ -203,7 +201,7 @@ def test_what_is_no_image_is_refused(
 
 
 def png_bomb(width: int, height: int) -> bytes:
-    """A PNG of so many white pixels, in a few kilobytes."""
+    """Return a PNG of a few kilobytes with `width` times `height` pixels."""
     packed = zlib.compressobj(9)
     row = bytes(1 + width // 8)
     data = b"".join(packed.compress(row) for _ in range(height)) + packed.flush()
@@ -223,14 +221,14 @@ def png_bomb(width: int, height: int) -> bytes:
     ],
     ids=["png", "webp"],
 )
-def test_a_bomb_is_refused_before_it_is_decoded(client: Client, bearer: dict[str, str], content: bytes) -> None:
+def test_an_image_bomb_is_rejected_before_it_is_decoded(client: Client, bearer: dict[str, str], content: bytes) -> None:
     name = "a.webp" if content[:4] == b"RIFF" else "a.png"
     reply = add(client, bearer, content, name)
     assert (reply.status, reply.json) == (400, refusal("The image has more than 40 million pixels"))
     assert stored_blobs() == []
 
 
-def test_a_file_that_is_too_large_for_an_image_is_refused(client: Client, bearer: dict[str, str]) -> None:
+def test_an_image_over_the_size_limit_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     reply = add(client, bearer, picture() + bytes(images.LARGEST))
     assert (reply.status, reply.json) == (400, refusal("The image is larger than 16 MB"))
 
@@ -244,14 +242,14 @@ def test_a_file_that_is_too_large_for_an_image_is_refused(client: Client, bearer
         ({"title": "x" * 101}, {"file": ("a.png", b"x")}, "title must be at most 100 characters long"),
     ],
 )
-def test_what_is_missing_is_said(
+def test_each_missing_or_invalid_field_has_its_own_error(
     client: Client, bearer: dict[str, str], form: dict[str, str], files: Any, error: str
 ) -> None:
     reply = client.post(f"{PATH}/new/", headers=bearer, form=form, files=files)
     assert (reply.status, reply.json) == (400, refusal(error))
 
 
-def test_a_smallest_size_may_be_asked_for(client: Client, bearer: dict[str, str]) -> None:
+def test_a_setting_requires_a_minimum_size(client: Client, bearer: dict[str, str]) -> None:
     with settings.override(contentdb_screenshot_width=920, contentdb_screenshot_height=517):
         reply = add(client, bearer, picture(size=(919, 600)))
         error = "Screenshot is too small, it should be at least 920 by 517 pixels"
@@ -259,7 +257,7 @@ def test_a_smallest_size_may_be_asked_for(client: Client, bearer: dict[str, str]
         assert add(client, bearer, picture(size=(920, 517))).status == 200
 
 
-def test_twenty_in_half_an_hour_are_enough(client: Client, bearer: dict[str, str]) -> None:
+def test_a_package_can_have_twenty_new_screenshots_in_half_an_hour(client: Client, bearer: dict[str, str]) -> None:
     content = picture(size=(4, 4))
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
         for _ in range(20):
@@ -279,7 +277,7 @@ def test_twenty_in_half_an_hour_are_enough(client: Client, bearer: dict[str, str
         ("POST", "cover-image/", "change"),
     ],
 )
-def test_another_author_may_not(
+def test_another_author_cannot_change_screenshots(
     client: Client, bearer: dict[str, str], bob: Account, method: str, path: str, verb: str
 ) -> None:
     added(client, bearer)
@@ -290,7 +288,7 @@ def test_another_author_may_not(
     assert len(listed(client)) == 1
 
 
-def test_a_member_s_screenshot_of_an_approved_package_waits(client: Client, bearer: dict[str, str]) -> None:
+def test_a_members_screenshot_of_an_approved_package_needs_approval(client: Client, bearer: dict[str, str]) -> None:
     change("Alice/mymod", state="APPROVED")
     assert added(client, bearer)["approved"] is False
     assert [shot["approved"] for shot in listed(client)] == [False]
@@ -303,7 +301,7 @@ def exif(orientation: int) -> Image.Exif:
     return found
 
 
-def test_where_and_with_what_it_was_taken_is_nobodys_business(client: Client, bearer: dict[str, str]) -> None:
+def test_exif_data_is_removed_after_the_image_is_rotated(client: Client, bearer: dict[str, str]) -> None:
     made = added(client, bearer, picture("JPEG", (64, 48), exif=exif(6)), name="a.jpg")
     assert (made["width"], made["height"]) == (48, 64)
     content = client.get(made["url"].removeprefix("http://moonbase.test")).body
@@ -315,7 +313,7 @@ def test_where_and_with_what_it_was_taken_is_nobodys_business(client: Client, be
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_notes_of_other_formats_go_too(client: Client, bearer: dict[str, str], kind: str) -> None:
+def test_exif_data_of_other_formats_is_removed(client: Client, bearer: dict[str, str], kind: str) -> None:
     made = added(client, bearer, picture(kind, (64, 48), exif=exif(1)), name=f"a.{kind.lower()}")
     content = client.get(made["url"].removeprefix("http://moonbase.test")).body
     assert b"Camera" not in content

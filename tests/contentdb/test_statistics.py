@@ -1,4 +1,4 @@
-"""Statistics: what days and months say of packages, users and all packages, and what asking costs."""
+"""Statistics of packages, users and all packages: days, months, compaction, and AWS calls."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ Numbers = Mapping[str, int]
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
-    """It is noon."""
+    """Stop the clock at noon; yields the clock."""
     with time_machine.travel(f"{TODAY}T12:00:00Z", tick=False) as traveller:
         yield traveller
 
@@ -48,13 +48,13 @@ def number_of(key: str) -> int:
 
 
 def counted(package_id: int, day: str, **numbers: int) -> None:
-    """What was booked for a day, and shown."""
+    """Store the counters of a day and publish them."""
     DailyStats(history.stats_pk(package_id), day, **numbers).save()
     history.show([package_id])
 
 
-def told(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
-    """A whole answer: columns that are not named have zeros."""
+def series(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
+    """Return a complete response; columns that are not given have zeros."""
     length = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
     return {"start": start, "end": end, **{name: columns.pop(name, [0] * length) for name in COUNTED}, **columns}
 
@@ -64,10 +64,10 @@ def test_a_package_without_data_has_no_statistics(client: Client) -> None:
     assert (reply.status, reply.body, reply.header("cache-control")) == (200, b"null\n", "max-age=300")
 
 
-def test_statistics_go_from_the_first_day_with_data_to_the_last_and_gaps_are_zeros(client: Client, lamps: int) -> None:
+def test_statistics_cover_the_days_from_the_first_to_the_last_with_data(client: Client, lamps: int) -> None:
     counted(lamps, "2026-02-27", platform_minetest=5, reason_new=2)
     counted(lamps, "2026-03-02", platform_other=1, views_luanti=7)
-    assert client.get(PATH).json == told(
+    assert client.get(PATH).json == series(
         "2026-02-27",
         "2026-03-02",
         platform_minetest=[5, 0, 0, 0],
@@ -91,7 +91,7 @@ def test_statistics_go_from_the_first_day_with_data_to_the_last_and_gaps_are_zer
         ("end=2020-01-01", None),
     ],
 )
-def test_a_range_of_days_can_be_asked_for(client: Client, lamps: int, query: str, days: list[str] | None) -> None:
+def test_a_query_can_select_a_range_of_days(client: Client, lamps: int, query: str, days: list[str] | None) -> None:
     for day in ("2026-01-31", "2026-02-20", "2026-03-05"):
         counted(lamps, day, platform_minetest=1)
     for path in (PATH, "/api/users/Alice/stats/"):
@@ -99,7 +99,7 @@ def test_a_range_of_days_can_be_asked_for(client: Client, lamps: int, query: str
         assert (found and [found["start"], found["end"]]) == days
 
 
-def test_data_from_before_the_first_day_is_shown_when_asked_for(client: Client, lamps: int) -> None:
+def test_data_before_upstreams_first_day_needs_an_explicit_start(client: Client, lamps: int) -> None:
     counted(lamps, "2022-09-30", platform_minetest=1)
     assert client.get(PATH).json is None
     assert client.get(PATH, query="start=2022-01-01").json["start"] == "2022-09-30"
@@ -113,7 +113,7 @@ def test_data_from_before_the_first_day_is_shown_when_asked_for(client: Client, 
         *("start=0000-01-01", "end=10000-01-01", "start=2026-03-01T00:00:00", "end=%D9%A2026-03-01", "start=null"),
     ],
 )
-def test_what_is_no_day_is_refused(client: Client, path: str, query: str) -> None:
+def test_an_invalid_day_is_rejected(client: Client, path: str, query: str) -> None:
     reply = client.get(path, query=query)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
@@ -130,7 +130,7 @@ def test_statistics_of_an_unknown_user_are_not_found(client: Client, bob: Accoun
     assert client.get("/api/users/bob/stats/").body == b"null\n"
 
 
-def test_a_users_statistics_are_the_sum_of_theirs_and_downloads_by_title(client: Client, lamps: int) -> None:
+def test_statistics_of_a_user_have_sums_and_downloads_by_title(client: Client, lamps: int) -> None:
     published("Alice/doors", title="Doors")
     accounts.create("carol", "carol@example.org")
     published("carol/chairs")
@@ -140,7 +140,7 @@ def test_a_users_statistics_are_the_sum_of_theirs_and_downloads_by_title(client:
     reply = client.get("/api/users/Alice/stats/")
     assert reply.header("cache-control") == "max-age=300"
     assert reply.json == {
-        **told(
+        **series(
             "2026-03-01",
             "2026-03-03",
             platform_minetest=[5, 0, 2],
@@ -154,12 +154,12 @@ def test_a_users_statistics_are_the_sum_of_theirs_and_downloads_by_title(client:
     }
 
 
-def test_no_package_is_lost_to_another_with_its_title(client: Client, lamps: int) -> None:
+def test_packages_with_the_same_title_have_distinct_keys(client: Client, lamps: int) -> None:
     published("Alice/lamps_too", title="Lamps (lamps_three)")
     published("Alice/lamps_three", title="Lamps")
     published("Alice/lamps_four", title="Lamps (lamps_three)")
-    for place, name in enumerate(("lamps", "lamps_too", "lamps_three", "lamps_four")):
-        counted(number_of(f"Alice/{name}"), "2026-03-01", platform_other=place + 1)
+    for downloads, name in enumerate(("lamps", "lamps_too", "lamps_three", "lamps_four"), 1):
+        counted(number_of(f"Alice/{name}"), "2026-03-01", platform_other=downloads)
     assert client.get("/api/users/Alice/stats/").json["package_downloads"] == {
         "Lamps": [1],
         "Lamps (lamps_three)": [2],
@@ -168,7 +168,7 @@ def test_no_package_is_lost_to_another_with_its_title(client: Client, lamps: int
     }
 
 
-def test_all_packages_show_thirty_days_without_holes(client: Client, lamps: int) -> None:
+def test_statistics_of_all_packages_cover_thirty_days_without_gaps(client: Client, lamps: int) -> None:
     published("Alice/doors")
     published("Alice/idle")
     draft("Alice/draft")
@@ -194,14 +194,14 @@ def test_thirty_days_can_reach_into_three_months(client: Client, clock: Any, lam
     assert client.get("/api/package_stats/").json["package_downloads"] == {}
 
 
-def test_a_look_in_the_game_is_in_all_statistics_once_it_is_booked(client: Client) -> None:
+def test_booked_views_and_downloads_are_in_all_statistics(client: Client) -> None:
     visitor = counting.Visitor("203.0.113.7", "Luanti/5.17.0 (Linux)")
     counting.count_view(visitor, 1)
     counting.count_download(visitor, 1, 1, "new")
     counting.count_download(visitor, 1, 1, "update")
     jobs.run_now("contentdb-book-downloads")
     columns = {"platform_minetest": [2], "reason_new": [1], "reason_update": [1], "views_luanti": [1]}
-    assert client.get(PATH).json == told(TODAY, TODAY, **columns)
+    assert client.get(PATH).json == series(TODAY, TODAY, **columns)
     assert client.get("/api/users/Alice/stats/").json["views_luanti"] == [1]
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-2:] == [0, 2]
     assert (list(PackageTally.scan()), list(Booked.scan())) == ([], [])
@@ -214,7 +214,7 @@ def months_and_days(package_id: int) -> list[str]:
 
 @pytest.fixture
 def old(lamps: int) -> int:
-    """A package with data in months that are over and in this one; its id."""
+    """The id of a package with data in past months and in the current one."""
     for day, number in (("2025-12-01", 1), ("2025-12-31", 2), ("2026-02-01", 3), ("2026-02-28", 4), ("2026-03-01", 5)):
         counted(lamps, day, platform_minetest=number, views_luanti=number)
     return lamps
@@ -224,20 +224,20 @@ PATHS = (PATH, "/api/users/Alice/stats/", "/api/package_stats/")
 RANGES = ("", "start=2025-12-31&end=2026-02-27", "start=2026-02-15", "end=2025-12-31")
 
 
-def answers(client: Client) -> list[bytes]:
+def responses(client: Client) -> list[bytes]:
     return [client.get(path, query=query).body for path in PATHS for query in RANGES]
 
 
-def test_compaction_folds_days_and_changes_no_answer(client: Client, old: int) -> None:
-    before = answers(client)
+def test_compaction_merges_days_and_changes_no_response(client: Client, old: int) -> None:
+    before = responses(client)
     jobs.run_now("contentdb-compact-statistics")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
-    assert answers(client) == before
+    assert responses(client) == before
     assert jobs.run_due() == 2
     assert [item.sk for item in UserStats.query("user-stats#Alice")] == ["2025-12", "2026-02"]
-    assert answers(client) == before
+    assert responses(client) == before
     jobs.run_now("contentdb-compact-statistics")
-    assert (jobs.run_due(), answers(client)) == (0, before)
+    assert (jobs.run_due(), responses(client)) == (0, before)
 
 
 def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> None:
@@ -250,16 +250,16 @@ def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> 
 
 
 @both_worlds
-def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(client: Client, old: int) -> None:
-    before = answers(client)
+def test_compaction_loses_and_doubles_nothing_whenever_the_process_is_killed(client: Client, old: int) -> None:
+    before = responses(client)
     days = list(DailyStats.query(history.stats_pk(old)))
     died_after = 0
     while dies(compaction.compact, died_after):
-        assert answers(client) == before
+        assert responses(client) == before
         compaction.compact()
         jobs.run_due()
         assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
-        assert answers(client)[:8] == before[:8]
+        assert responses(client)[:8] == before[:8]
         for month in MonthlyStats.query(history.stats_pk(old)):
             month.delete()
         for item in (*days, *Compacted.query("stats"), *UserStats.query("user-stats#Alice")):
@@ -270,8 +270,8 @@ def test_whenever_a_process_dies_over_compaction_nothing_is_lost_or_doubled(clie
 
 
 @both_worlds
-def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(client: Client, old: int) -> None:
-    before = answers(client)
+def test_a_concurrent_compaction_with_less_data_does_not_overwrite_a_month(client: Client, old: int) -> None:
+    before = responses(client)
     published("Alice/doors")
     doors, about = number_of("Alice/doors"), {"author": "Alice", "month": "2026-02"}
 
@@ -281,17 +281,17 @@ def test_of_two_that_put_a_users_month_together_the_one_that_saw_less_gives_way(
 
     compaction.compact()
     compaction.gather_of_user(about)
-    for after in (3, 2):  # when everything is read; when nothing of the packages is
+    for after in (3, 2):  # after all reads; before the reads of the packages
         with meanwhile(compact_another, after), suppress(Contended):
             compaction.gather_of_user(about)
         [month] = UserStats.query("user-stats#Alice", UserStats.sk == "2026-02")
         assert set(orjson.loads(zlib.decompress(month.packed))) == {str(old), str(doors)}
         MonthlyStats(history.stats_pk(doors), "2026-02").delete()
         compaction.gather_of_user(about)
-    assert answers(client)[:8] == before[:8]
+    assert responses(client)[:8] == before[:8]
 
 
-def test_what_comes_late_is_added_to_its_month(client: Client, clock: Any, old: int) -> None:
+def test_late_downloads_are_added_to_their_month(client: Client, clock: Any, old: int) -> None:
     visitor = counting.Visitor("203.0.113.7", "Luanti/5.17.0 (Linux)")
     clock.move_to("2026-02-28T12:00:00Z")
     counting.count_download(visitor, old, 1, "new")
@@ -310,10 +310,10 @@ def test_what_comes_late_is_added_to_its_month(client: Client, clock: Any, old: 
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][19:21] == [5, 5]
 
 
-def test_what_comes_late_before_compaction_is_not_lost_in_it(client: Client, clock: Any, old: int) -> None:
+def test_late_downloads_before_compaction_are_not_lost(client: Client, clock: Any, old: int) -> None:
     clock.move_to("2026-02-28T12:00:00Z")
     counting.count_download(counting.Visitor("203.0.113.7", "curl/8"), old, 1, None)
-    clock.move_to("2026-03-03T12:00:00Z")  # no longer a day, not yet compacted
+    clock.move_to("2026-03-03T12:00:00Z")  # late downloads go to the month, which is not compacted yet
     jobs.run_now("contentdb-book-downloads")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
     clock.move_to(f"{TODAY}T12:00:00Z")
@@ -322,8 +322,8 @@ def test_what_comes_late_before_compaction_is_not_lost_in_it(client: Client, clo
     assert (found["platform_minetest"][0], found["platform_other"][0]) == (4, 1)
 
 
-def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, clock: Any, old: int) -> None:
-    before = answers(client)
+def test_the_catalogue_drops_compacted_months_older_than_thirty_days(client: Client, clock: Any, old: int) -> None:
+    before = responses(client)
     for day, shown in (
         (TODAY, ["2025-12", "2026-02", "2026-03"]),  # not compacted yet
         ("2026-03-11", ["2026-02", "2026-03"]),
@@ -333,13 +333,13 @@ def test_the_catalogue_forgets_months_that_it_need_not_show(client: Client, cloc
         jobs.run_now("contentdb-compact-statistics")
         jobs.run_due()
         assert list(history.catalogue.snapshot().entries[str(old)].value.months) == shown
-        assert answers(client)[:8] == before[:8]
+        assert responses(client)[:8] == before[:8]
     jobs.run_now("contentdb-compact-statistics")
     assert history.catalogue.snapshot().entries == {}
-    assert answers(client)[:8] == before[:8]
+    assert responses(client)[:8] == before[:8]
 
 
-def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
+def test_the_catalogue_can_be_rebuilt(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
         before = history.catalogue.snapshot().entries[str(old)].value.months
         registry.current().catalogues["contentdb-statistics"].rebuild()
@@ -348,14 +348,14 @@ def test_the_catalogue_can_be_made_anew(client: Client, old: int) -> None:
         compaction.compact()
 
 
-def test_what_was_counted_before_there_was_a_catalogue_is_shown(client: Client, lamps: int) -> None:
+def test_compaction_publishes_days_that_are_missing_in_the_catalogue(client: Client, lamps: int) -> None:
     DailyStats(history.stats_pk(lamps), TODAY, platform_other=3).save()
     compaction.compact()
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
 
 
 @both_worlds
-def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client: Client, lamps: int) -> None:
+def test_booking_loses_and_doubles_nothing_whenever_the_process_is_killed(client: Client, lamps: int) -> None:
     died_after = 0
     while True:
         counting.count_download(counting.Visitor(f"203.0.113.{died_after}", "Luanti/5.17.0"), lamps, 1, "new")
@@ -371,24 +371,24 @@ def test_whenever_a_process_dies_over_booking_nothing_is_lost_or_doubled(client:
     assert died_after > 12
 
 
-def test_a_deleted_package_leaves_its_authors_statistics_and_comes_back(client: Client, old: int) -> None:
+def test_statistics_of_an_author_omit_deleted_packages(client: Client, old: int) -> None:
     compaction.compact()
     jobs.run_due()
-    before = answers(client)
+    before = responses(client)
     change("Alice/lamps", state="DELETED")
     assert client.get("/api/users/Alice/stats/").json is None
     assert client.get("/api/package_stats/").json["package_downloads"] == {}
     change("Alice/lamps", state="APPROVED")
-    assert answers(client) == before
+    assert responses(client) == before
 
 
-def test_a_package_that_is_renamed_keeps_its_statistics(client: Client, old: int) -> None:
+def test_a_renamed_package_keeps_its_statistics(client: Client, old: int) -> None:
     change("Alice/lamps", title="Lights")
     assert list(client.get("/api/users/Alice/stats/").json["package_downloads"]) == ["Lights"]
 
 
 @pytest.mark.parametrize("count", [10, 500])
-def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
+def test_the_cost_of_statistics_does_not_depend_on_the_number_of_packages(
     client: Client, calls: list[str], stock: Any, count: int
 ) -> None:
     stock(count)
@@ -406,15 +406,15 @@ def test_statistics_cost_as_much_for_ten_packages_as_for_five_hundred(
         "/api/package_stats/": ["Query", "Query"],
         "/api/scores/": ["Query"],
     }
-    for path, asked in cost.items():
+    for path, expected in cost.items():
         client.get(path)
         calls.clear()
-        assert (client.get(path).status, calls) == (200, asked)
+        assert (client.get(path).status, calls) == (200, expected)
     titles = client.get("/api/users/Alice/stats/").json["package_downloads"]
     assert len(titles) == count
 
 
-def test_statistics_are_to_be_had_as_a_table(client: Client, lamps: int) -> None:
+def test_statistics_are_available_as_csv(client: Client, lamps: int) -> None:
     head = b"date,platform_minetest,platform_other,reason_new,reason_dependency,reason_update,views_luanti\r\n"
     path = "/packages/Alice/lamps/stats.csv"
     assert client.get(path).body == head
@@ -432,14 +432,14 @@ def test_statistics_are_to_be_had_as_a_table(client: Client, lamps: int) -> None
     assert client.get("/packages/Alice/nothing/stats.csv").status == 404
 
 
-def test_a_badge_shows_title_or_downloads(client: Client) -> None:
+def test_a_badge_has_the_title_or_the_downloads(client: Client) -> None:
     change("Alice/lamps", title='L<a>"mps" & \x07 lights')
     count("Alice/lamps", downloads=1234)
-    for kind, said in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "downloads: 1234")):
+    for kind, label in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "downloads: 1234")):
         reply = client.get(f"/packages/Alice/lamps/shields/{kind}/")
         assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
         image = ElementTree.fromstring(reply.body)
-        assert image.get("aria-label") == said
-        assert [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")] == said.split(": ")
+        assert image.get("aria-label") == label
+        assert [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")] == label.split(": ")
     for path in ("Alice/lamps/shields/score", "Alice/nothing/shields/title"):
         assert client.get(f"/packages/{path}/").status == 404

@@ -1,4 +1,4 @@
-"""Thumbnails and the files below /uploads: plain URLs, made once, and nothing else behind them."""
+"""Thumbnails and the files below /uploads."""
 
 from io import BytesIO
 
@@ -9,13 +9,13 @@ from chalicelib import settings
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import draft
-from tests.contentdb.made import MOD, fetched, picture, released, shown, zipped
+from tests.contentdb.files import MOD, fetched, picture, released, shown, zipped
 from tests.worlds import moto_only
 
 
 @pytest.fixture
 def stem(client: Client, alice: Account, bearer: dict[str, str]) -> str:
-    """The name without extension of a JPEG screenshot."""
+    """The file name, without extension, of a JPEG screenshot."""
     draft("Alice/mymod")
     return screenshot(client, bearer, picture("JPEG"), "a.jpg").partition(".")[0]
 
@@ -36,20 +36,24 @@ def test_each_level_has_its_size(client: Client, stem: str, level: int, size: tu
     ("extension", "kind", "content_type"),
     [("png", "PNG", "image/png"), ("jpg", "JPEG", "image/jpeg"), ("webp", "WEBP", "image/webp")],
 )
-def test_the_extension_says_the_format(client: Client, stem: str, extension: str, kind: str, content_type: str) -> None:
+def test_the_extension_determines_the_format(
+    client: Client, stem: str, extension: str, kind: str, content_type: str
+) -> None:
     reply = client.get(f"/thumbnails/2/{stem}.{extension}")
     assert (shown(reply.body), reply.header("Content-Type")) == ((kind, (270, 180)), content_type)
     assert reply.header("Cache-Control") == "public, max-age=604800"
     assert reply.header("X-Content-Type-Options") == "nosniff"
 
 
-def test_it_is_the_middle_of_the_image(client: Client, stem: str) -> None:
+def test_a_thumbnail_is_the_middle_of_the_image(client: Client, stem: str) -> None:
     with Image.open(BytesIO(client.get(f"/thumbnails/2/{stem}.png").body)) as image:
         left, right = image.convert("RGB").getpixel((10, 90)), image.convert("RGB").getpixel((260, 90))
     assert (left[0] > 200, right[2] > 200) == (True, True)  # type: ignore[index]
 
 
-def test_a_thumbnail_is_made_once(client: Client, stem: str, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thumbnail_is_rendered_once(
+    client: Client, stem: str, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = client.get(f"/thumbnails/2/{stem}.png")
     monkeypatch.setattr("chalicelib.contentdb.media.images.thumbnail", None)
     calls.clear()
@@ -58,14 +62,16 @@ def test_a_thumbnail_is_made_once(client: Client, stem: str, calls: list[str], m
     assert [call for call in calls if call != "GetObject"] == ["GetItem"]
 
 
-def test_a_known_image_is_not_sent_again(client: Client, stem: str) -> None:
+def test_an_unchanged_image_is_304(client: Client, stem: str) -> None:
     for path in (f"/thumbnails/2/{stem}.png", f"/uploads/{stem}.jpg"):
         etag = client.get(path).header("ETag") or ""
         assert client.get(path, headers={"If-None-Match": etag}).status == 304
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "1", "I;16", "CMYK"])
-def test_images_of_every_kind_become_small(client: Client, alice: Account, bearer: dict[str, str], mode: str) -> None:
+def test_images_of_every_colour_mode_have_thumbnails(
+    client: Client, alice: Account, bearer: dict[str, str], mode: str
+) -> None:
     draft("Alice/mymod")
     image = Image.new("RGBA", (300, 200), (255, 0, 0, 128))
     image = (
@@ -108,14 +114,14 @@ def test_a_zip_has_no_thumbnail(client: Client, alice: Account, bearer: dict[str
     assert client.get(f"/thumbnails/1/{name}").status == 404
 
 
-def test_head_tells_the_size_of_a_file(client: Client, stem: str) -> None:
+def test_a_head_request_returns_the_size_of_a_file(client: Client, stem: str) -> None:
     reply = client.head(f"/uploads/{stem}.jpg")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.header("Content-Length") == str(len(client.get(f"/uploads/{stem}.jpg").body))
 
 
 @moto_only
-def test_a_file_that_is_too_large_to_send_comes_from_s3(client: Client, stem: str) -> None:
+def test_a_file_over_the_response_limit_comes_from_s3(client: Client, stem: str) -> None:
     with settings.override(max_answer=1000):
         assert client.get(f"/uploads/{stem}.jpg").status == 302
         assert fetched(client, f"/uploads/{stem}.jpg") == picture("JPEG")

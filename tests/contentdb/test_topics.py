@@ -1,4 +1,4 @@
-"""Topics of the forum: what a file may hold, and what a query finds."""
+"""Topics of the forum: the validation of an import, and queries."""
 
 import json
 from typing import Any
@@ -58,7 +58,7 @@ def test_without_an_import_there_are_no_topics(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_four")
-def test_topics_are_told_whole(client: Client) -> None:
+def test_topics_have_all_fields(client: Client) -> None:
     assert client.get("/api/topics/").json == [
         LAMPS,
         {**SKY, "type": "game", "created_at": "2019-01-01T00:00:00.000000", "link": None, "is_wip": False, "posts": 0},
@@ -97,7 +97,7 @@ def test_topics_are_told_whole(client: Client) -> None:
         ("unheard=of", [7, 8, 9, 3]),
     ],
 )
-def test_a_query_finds(client: Client, query: str, found: list[int]) -> None:
+def test_queries_filter_sort_and_limit(client: Client, query: str, found: list[int]) -> None:
     assert ids(client, query) == found
 
 
@@ -113,13 +113,13 @@ def test_a_query_finds(client: Client, query: str, found: list[int]) -> None:
         ("q=" + "x" * 201, refusal("q is too long")),
     ],
 )
-def test_a_bad_query_is_refused(client: Client, query: str, error: dict[str, Any]) -> None:
+def test_an_invalid_query_is_rejected(client: Client, query: str, error: dict[str, Any]) -> None:
     reply = client.get("/api/topics/", query=query)
     assert (reply.status, reply.json) == (400, error)
 
 
 @pytest.mark.usefixtures("_four")
-def test_topics_of_approved_packages_can_be_left_out(client: Client, alice: Account) -> None:
+def test_topics_of_approved_packages_can_be_omitted(client: Client, alice: Account) -> None:
     published("Alice/lamps")
     change("Alice/lamps", forums=7)
     draft("Alice/sky", forums=8)
@@ -129,7 +129,7 @@ def test_topics_of_approved_packages_can_be_left_out(client: Client, alice: Acco
     assert ids(client, "show_added=no") == [7, 8, 9, 3]
 
 
-def test_an_import_takes_the_place_of_what_was_there(client: Client) -> None:
+def test_an_import_replaces_all_topics(client: Client) -> None:
     replace(LAMPS, SKY)
     replace(NAMELESS)
     assert ids(client) == [9]
@@ -140,7 +140,7 @@ def test_an_import_takes_the_place_of_what_was_there(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_four")
-def test_an_answer_of_a_topics_list_can_be_imported(client: Client) -> None:
+def test_a_response_of_the_api_can_be_imported(client: Client) -> None:
     before = client.get("/api/topics/").body
     replace(LAMPS)
     assert forum.replace(before) == 4
@@ -164,11 +164,11 @@ def test_an_answer_of_a_topics_list_can_be_imported(client: Client) -> None:
     ],
     ids=range(11),
 )
-def test_what_is_no_list_of_topics_is_refused(client: Client, content: bytes, error: str) -> None:
+def test_a_file_that_is_not_a_list_of_topics_is_rejected(client: Client, content: bytes, error: str) -> None:
     replace(LAMPS)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Invalid) as caught:
         forum.replace(content)
-    assert refused.value.message.startswith(error)
+    assert caught.value.message.startswith(error)
     assert ids(client) == [7]
     assert len(list(blobs.listed("contentdb/topics/"))) == 1
 
@@ -204,22 +204,22 @@ def test_what_is_no_list_of_topics_is_refused(client: Client, content: bytes, er
         ({"id": 8}, "there is a topic 8 already"),
     ],
 )
-def test_one_wrong_topic_stops_all(client: Client, fields: dict[str, Any], error: str) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_one_invalid_topic_rejects_the_whole_file(client: Client, fields: dict[str, Any], error: str) -> None:
+    with pytest.raises(Invalid) as caught:
         replace(SKY, {**LAMPS, **fields})
-    assert refused.value.message == f"topic number 2: {error}"
+    assert caught.value.message == f"topic number 2: {error}"
     assert ids(client) == []
     assert list(blobs.listed("contentdb/topics/")) == []
 
 
-def test_of_many_mistakes_the_first_are_told(client: Client) -> None:
-    with pytest.raises(Invalid) as refused:
+def test_the_error_contains_the_first_five_problems(client: Client) -> None:
+    with pytest.raises(Invalid) as caught:
         replace(*[{}] * 100)
-    told = refused.value.message.split("; ")
-    assert told == [*(f"topic number {number}: id is required" for number in range(1, 6)), "and 95 more"]
+    problems = caught.value.message.split("; ")
+    assert problems == [*(f"topic number {number}: id is required" for number in range(1, 6)), "and 95 more"]
 
 
-def test_ten_thousand_topics_are_one_change_and_cost_one_call(client: Client, calls: list[str]) -> None:
+def test_ten_thousand_topics_are_one_change_and_a_query_costs_one_call(client: Client, calls: list[str]) -> None:
     before = index.catalogue.snapshot().sequence
     assert replace(*({**LAMPS, "id": number, "title": f"Lamps {number}"} for number in range(10_000))) == 10_000
     assert index.catalogue.snapshot().sequence == before + 1
@@ -231,6 +231,6 @@ def test_ten_thousand_topics_are_one_change_and_cost_one_call(client: Client, ca
 
 
 @pytest.mark.usefixtures("_four")
-def test_topics_are_there_when_the_list_is_made_anew(client: Client) -> None:
+def test_topics_survive_a_rebuild(client: Client) -> None:
     registry.current().catalogues["contentdb"].rebuild()
     assert ids(client) == [7, 8, 9, 3]

@@ -1,4 +1,4 @@
-"""Large files: sent to an upload slot, which is then named in place of the file."""
+"""Large files: a script sends the file to an upload slot, and then sends the slot's name instead of the file."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from chalicelib.core import blobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import draft, refusal, token
-from tests.contentdb.made import MOD, checked, fetched, picture, zipped
+from tests.contentdb.files import MOD, checked, fetched, picture, zipped
 from tests.worlds import both_worlds, embedded_only
 
 pytestmark = both_worlds
@@ -31,19 +31,19 @@ def opened(client: Client, bearer: dict[str, str]) -> dict[str, Any]:
 
 
 def send(client: Client, slot: dict[str, Any], content: bytes) -> int:
-    """Send a file as a script does: the same form, wherever it goes."""
+    """Send a file as a script does: with the same form to S3 or to this server; returns the status."""
     if slot["url"] == "http://moonbase.test/upload-slots":
         return client.post("/upload-slots", form=slot["fields"], files={"file": ("x.zip", content)}).status
     return requests.post(slot["url"], data=slot["fields"], files={"file": ("x.zip", content)}, timeout=10).status_code
 
 
-def test_a_slot_says_where_to_send_the_file(client: Client, bearer: dict[str, str]) -> None:
+def test_a_slot_contains_the_url_and_the_form(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     assert set(slot) == {"success", "upload", "url", "fields", "max_size", "expires_at"}
     assert (slot["success"], slot["max_size"]) == (True, 100 * 1024 * 1024)
 
 
-def test_a_release_is_made_of_a_slot(client: Client, bearer: dict[str, str]) -> None:
+def test_a_release_can_be_created_from_a_slot(client: Client, bearer: dict[str, str]) -> None:
     slot, content = opened(client, bearer), zipped(MOD)
     assert send(client, slot, content) == 204
     reply = client.post(NEW, headers=bearer, form={"title": "Large", "upload": slot["upload"]})
@@ -52,14 +52,14 @@ def test_a_release_is_made_of_a_slot(client: Client, bearer: dict[str, str]) -> 
     assert blobs.size(f"slots/{slot['upload']}") is None
 
 
-def test_json_may_name_a_slot_too(client: Client, bearer: dict[str, str]) -> None:
+def test_a_json_body_can_name_a_slot(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     send(client, slot, zipped(MOD))
     reply = client.post(NEW, headers=bearer, json={"title": "Large", "upload": slot["upload"]})
     assert checked(client, reply)["status"] == "SUCCESS"
 
 
-def test_a_screenshot_is_made_of_a_slot(client: Client, bearer: dict[str, str]) -> None:
+def test_a_screenshot_can_be_created_from_a_slot(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     send(client, slot, picture("JPEG"))
     form = {"title": "Large", "upload": slot["upload"]}
@@ -68,7 +68,7 @@ def test_a_screenshot_is_made_of_a_slot(client: Client, bearer: dict[str, str]) 
     assert blobs.size(f"slots/{slot['upload']}") is None
 
 
-def test_a_slot_that_was_used_is_gone(client: Client, bearer: dict[str, str]) -> None:
+def test_a_slot_can_be_used_once(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     send(client, slot, zipped(MOD))
 
@@ -83,7 +83,7 @@ def test_a_slot_that_was_used_is_gone(client: Client, bearer: dict[str, str]) ->
     assert len(client.get("/api/packages/Alice/mymod/releases/").json) == 1
 
 
-def test_a_refused_release_leaves_the_slot_as_it_was(client: Client, bearer: dict[str, str]) -> None:
+def test_a_rejected_release_does_not_use_the_slot(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     send(client, slot, zipped(MOD))
     wrong = client.post(NEW, headers=bearer, form={"title": "x", "commit": "1", "upload": slot["upload"]})
@@ -91,24 +91,24 @@ def test_a_refused_release_leaves_the_slot_as_it_was(client: Client, bearer: dic
     assert client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]}).status == 200
 
 
-def test_an_empty_slot_is_refused(client: Client, bearer: dict[str, str]) -> None:
+def test_an_empty_slot_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     slot = opened(client, bearer)
     reply = client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]})
     assert (reply.status, reply.json) == (400, refusal("The upload slot has no file yet."))
 
 
-def test_another_accounts_slot_is_not_found(client: Client, bearer: dict[str, str], bob: Account) -> None:
+def test_a_slot_of_another_account_is_not_found(client: Client, bearer: dict[str, str], bob: Account) -> None:
     slot = opened(client, token(bob))
     send(client, slot, zipped(MOD))
     assert client.post(NEW, headers=bearer, form={"title": "x", "upload": slot["upload"]}).status == 404
 
 
-def test_only_somebody_opens_a_slot(client: Client, alice: Account) -> None:
+def test_a_slot_requires_a_token_that_can_write(client: Client, alice: Account) -> None:
     assert client.post("/api/uploads/new/").status == 401
     assert client.post("/api/uploads/new/", headers=token(alice, scope="read")).status == 403
 
 
-def test_too_large_a_request_is_told_of_slots(client: Client, bearer: dict[str, str]) -> None:
+def test_the_error_of_a_large_request_explains_slots(client: Client, bearer: dict[str, str]) -> None:
     with settings.override(max_body=1000):
         files = {"file": ("x.zip", bytes(2000))}
         reply = client.post(NEW, headers=bearer, form={"title": "x"}, files=files)
@@ -128,6 +128,6 @@ def test_too_large_a_request_is_told_of_slots(client: Client, bearer: dict[str, 
         ({"slot": "x"}, {"file": ("x", b"x")}, 404),
     ],
 )
-def test_a_form_that_fits_no_slot_is_refused(client: Client, form: Any, files: Any, status: int) -> None:
+def test_a_form_without_a_valid_slot_is_rejected(client: Client, form: Any, files: Any, status: int) -> None:
     reply = client.post("/upload-slots", form=form, files=files)
     assert (reply.status, list(reply.json)) == (status, ["message"])

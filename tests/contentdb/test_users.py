@@ -1,4 +1,4 @@
-"""Users: what is told of them, and what they say of themselves."""
+"""Users: their public data and their profiles."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.contentdb.builders import MALFORMED, member, published, refusal, toke
 from tests.contentdb.test_reviews import write
 
 ALICE = "/api/users/Alice/"
-SAID = {
+PROFILE = {
     "display_name": "Alice of the Moon",
     "profile_pic_url": "https://alice.example/me.png",
     "website_url": "https://alice.example/",
@@ -21,7 +21,7 @@ SAID = {
     "connections": {"github": "alice-moon", "forums": "Alice M."},
 }
 SHOWN = {
-    **SAID,
+    **PROFILE,
     "username": "Alice",
     "rank": "member",
     "links": {
@@ -29,7 +29,7 @@ SHOWN = {
         "profile": "http://moonbase.test/users/Alice/",
     },
 }
-NOTHING = {
+EMPTY_PROFILE = {
     "display_name": "Alice",
     "profile_pic_url": None,
     "website_url": None,
@@ -47,14 +47,14 @@ def put(client: Client, headers: dict[str, str], path: str = ALICE, **fields: An
     return client.request("PUT", path, json=fields, headers=headers)
 
 
-def test_a_user_who_has_said_nothing(client: Client) -> None:
+def test_a_user_without_a_profile_has_empty_fields(client: Client) -> None:
     for path in (ALICE, ALICE.rstrip("/")):
         reply = client.get(path)
-        assert (reply.status, reply.json) == (200, {**SHOWN, **NOTHING})
+        assert (reply.status, reply.json) == (200, {**SHOWN, **EMPTY_PROFILE})
 
 
-def test_a_user_says_who_they_are(client: Client, bearer: dict[str, str]) -> None:
-    reply = put(client, bearer, **SAID)
+def test_a_user_can_edit_their_profile(client: Client, bearer: dict[str, str]) -> None:
+    reply = put(client, bearer, **PROFILE)
     assert (reply.status, reply.json) == (200, {"success": True, "user": SHOWN})
     assert client.get(ALICE).json == SHOWN
     put(client, bearer, website_url=None, connections={"forums": None})
@@ -67,8 +67,8 @@ def test_a_user_says_who_they_are(client: Client, bearer: dict[str, str]) -> Non
     assert client.get(ALICE).json["display_name"] == "Alice"
 
 
-def test_what_was_read_can_be_sent_back(client: Client, bearer: dict[str, str]) -> None:
-    put(client, bearer, **SAID)
+def test_a_user_can_be_sent_back_as_it_was_read(client: Client, bearer: dict[str, str]) -> None:
+    put(client, bearer, **PROFILE)
     assert put(client, bearer, **client.get(ALICE).json).json["user"] == SHOWN
 
 
@@ -99,21 +99,21 @@ def test_unknown_users_are_not_found(client: Client, bearer: dict[str, str], nam
         ({"email": "alice@example.org"}, "email is not a known field"),
     ],
 )
-def test_what_cannot_be_said_is_refused_and_nothing_is_stored(
+def test_an_invalid_profile_is_rejected_and_nothing_is_stored(
     client: Client, bearer: dict[str, str], fields: dict[str, Any], error: str
 ) -> None:
     reply = put(client, bearer, **fields)
     assert (reply.status, reply.json) == (400, refusal(error))
-    assert (client.get(ALICE).json, Profile.find("profile#1", "profile")) == ({**SHOWN, **NOTHING}, None)
+    assert (client.get(ALICE).json, Profile.find("profile#1", "profile")) == ({**SHOWN, **EMPTY_PROFILE}, None)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"display_name": "\\udc00"}'])
-def test_what_is_no_json_is_refused(client: Client, bearer: dict[str, str], body: bytes) -> None:
+def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str], body: bytes) -> None:
     reply = client.request("PUT", ALICE, body=body, headers=bearer)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_who_may_speak_for_whom(client: Client, alice: Account, bob: Account) -> None:
+def test_only_the_user_and_moderators_can_edit_a_profile(client: Client, alice: Account, bob: Account) -> None:
     for headers, status in (
         ({}, 401),
         (token(bob), 403),
@@ -129,7 +129,9 @@ def test_who_may_speak_for_whom(client: Client, alice: Account, bob: Account) ->
 
 
 @pytest.mark.parametrize("name", ["bob", "BOB", "\uff42ob", "Bobby", "bobbY"])
-def test_nobody_goes_by_the_name_of_another(client: Client, bearer: dict[str, str], bob: Account, name: str) -> None:
+def test_a_display_name_cannot_be_the_name_of_another_user(
+    client: Client, bearer: dict[str, str], bob: Account, name: str
+) -> None:
     put(client, token(bob), "/api/users/bob/", display_name="Bobby")
     reply = put(client, bearer, display_name=name)
     assert (reply.status, reply.json) == (409, refusal("A user already has that name"))
@@ -137,7 +139,7 @@ def test_nobody_goes_by_the_name_of_another(client: Client, bearer: dict[str, st
     assert put(client, bearer, display_name="ALICE").status == 200
 
 
-def test_the_name_stands_in_reviews_at_once(client: Client, bob: Account) -> None:
+def test_reviews_contain_a_new_display_name_immediately(client: Client, bob: Account) -> None:
     published("Alice/lamps")
     headers = token(bob)
     write(client, headers)
@@ -146,7 +148,7 @@ def test_the_name_stands_in_reviews_at_once(client: Client, bob: Account) -> Non
         assert reviews[0]["user"] == {"username": "bob", "display_name": "Bob the Builder"}
 
 
-def test_a_package_without_donations_of_its_own_has_its_authors(client: Client, bearer: dict[str, str]) -> None:
+def test_a_package_without_a_donation_url_has_its_authors(client: Client, bearer: dict[str, str]) -> None:
     published("Alice/lamps")
     published("Alice/doors", donate_url="https://doors.example")
     assert client.get("/api/packages/Alice/lamps/").json["donate_url"] is None
@@ -155,10 +157,10 @@ def test_a_package_without_donations_of_its_own_has_its_authors(client: Client, 
     assert shown == ["https://alice.example/donate", "https://doors.example"]
 
 
-def test_profiles_survive_a_rebuild_and_are_in_the_activity(
+def test_profiles_survive_a_rebuild_and_edits_are_in_the_audit_log(
     client: Client, alice: Account, bearer: dict[str, str]
 ) -> None:
-    put(client, bearer, **SAID)
+    put(client, bearer, **PROFILE)
     before = {key: entry.value for key, entry in index.catalogue.snapshot().entries.items()}
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == before
     assert client.get(ALICE).json == SHOWN
@@ -166,13 +168,13 @@ def test_profiles_survive_a_rebuild_and_are_in_the_activity(
     assert (entry.action, entry.detail["fields"][0]) == ("profile.edit", "display_name")
 
 
-def test_a_rank_is_told(client: Client) -> None:
+def test_a_user_has_a_rank(client: Client) -> None:
     member("carol", "TRUSTED_MEMBER")
     accounts.suspend(accounts.named("carol"))
     assert client.get("/api/users/carol/").json["rank"] == "trusted_member"
 
 
 def test_a_user_costs_three_calls(client: Client, bearer: dict[str, str], calls: list[str]) -> None:
-    put(client, bearer, **SAID)
+    put(client, bearer, **PROFILE)
     calls.clear()
     assert (client.get(ALICE).status, calls) == (200, ["GetItem", "GetItem", "Query"])

@@ -16,7 +16,7 @@ from chalicelib import settings
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import draft, token
-from tests.contentdb.made import MOD, checked, fetched, zipped
+from tests.contentdb.files import MOD, checked, fetched, zipped
 from tests.luarocks.builders import rock, rockspec
 from tests.web.gateway_events import Resources, rest_event
 from tests.worlds import moto_only

@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.contentdb.made import MOD, picture, zipped
+from tests.contentdb.files import MOD, picture, zipped
 from tests.pages.looks import look
 from tests.servers import Server, moonbase
 

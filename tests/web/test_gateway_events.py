@@ -18,7 +18,7 @@ from chalicelib.web.routing import Place
 from chalicelib.web.service import Service
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, token
-from tests.contentdb.made import MOD, picture, zipped
+from tests.contentdb.files import MOD, picture, zipped
 from tests.hel.builders import package
 from tests.luadns.api import key_for
 from tests.luarocks.builders import rock, rockspec

@@ -1,4 +1,4 @@
-"""What is beyond the API's page because clients use it: files, the report of what is installed, AI disclosures."""
+"""Endpoints and fields that clients use but the API page does not document: files, installations, AI disclosures."""
 
 from typing import Any
 
@@ -8,10 +8,12 @@ from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import MALFORMED, change, draft, published, refusal, release
-from tests.contentdb.made import MOD, picture, released, zipped
+from tests.contentdb.files import MOD, picture, released, zipped
 
 
-def test_files_of_releases_and_screenshots_are_listed(client: Client, alice: Account, bearer: dict[str, str]) -> None:
+def test_the_files_of_releases_and_screenshots_are_listed(
+    client: Client, alice: Account, bearer: dict[str, str]
+) -> None:
     assert client.get("/api/uploads/").body == b"[]\n"
     draft("Alice/mymod")
     content, image = zipped(MOD), picture()
@@ -35,7 +37,7 @@ def test_files_of_releases_and_screenshots_are_listed(client: Client, alice: Acc
 
 
 @pytest.mark.parametrize("size", [10, 3000])
-def test_listing_files_costs_one_call_when_warm(client: Client, calls: list[str], stock: Any, size: int) -> None:
+def test_the_list_of_files_costs_one_call_when_warm(client: Client, calls: list[str], stock: Any, size: int) -> None:
     stock(size)
     client.get("/api/uploads/")
     calls.clear()
@@ -45,7 +47,7 @@ def test_listing_files_costs_one_call_when_warm(client: Client, calls: list[str]
 REPORT = {"user_id": "a1", "packages": ["Alice/lamps"], "worlds": []}
 
 
-def test_a_report_of_what_is_installed_is_taken_and_not_kept(client: Client, calls: list[str]) -> None:
+def test_a_report_of_installed_packages_is_accepted_and_not_stored(client: Client, calls: list[str]) -> None:
     before = len(list(ContentDbItem.scan()))
     calls.clear()
     reply = client.post("/api/installed_packages/", json=REPORT)
@@ -54,19 +56,19 @@ def test_a_report_of_what_is_installed_is_taken_and_not_kept(client: Client, cal
 
 
 @pytest.mark.parametrize("name", REPORT)
-def test_a_report_with_a_part_missing_is_refused(client: Client, name: str) -> None:
+def test_a_report_with_a_missing_field_is_rejected(client: Client, name: str) -> None:
     for given in ({key: value for key, value in REPORT.items() if key != name}, {**REPORT, name: None}):
         reply = client.post("/api/installed_packages/", json=given)
         assert (reply.status, reply.json) == (400, refusal(f"Missing {name}"))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"user_id=1", b"\xff"])
-def test_a_report_that_is_no_json_is_refused(client: Client, body: bytes) -> None:
+def test_a_report_that_is_not_json_is_rejected(client: Client, body: bytes) -> None:
     reply = client.post("/api/installed_packages/", body=body)
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_a_report_of_another_shape_or_size_is_refused(client: Client) -> None:
+def test_a_report_that_is_not_an_object_or_is_too_large_is_rejected(client: Client) -> None:
     assert client.post("/api/installed_packages/", json=[REPORT]).status == 400
     assert client.post("/api/installed_packages/", json={**REPORT, "packages": ["x" * 2**20]}).status == 413
 
@@ -75,7 +77,7 @@ def test_a_report_of_another_shape_or_size_is_refused(client: Client) -> None:
     ("disclosure", "line"),
     [("NONE", "No AI was used"), ("ASSISTED", "AI-assisted"), ("GENERATED", "AI-generated"), (None, "Unknown")],
 )
-def test_an_ai_disclosure_is_shown_wherever_a_package_is_read(
+def test_the_package_and_the_games_dialog_contain_the_ai_disclosure(
     client: Client, alice: Account, disclosure: str | None, line: str
 ) -> None:
     published("Alice/lamps")
@@ -86,6 +88,6 @@ def test_an_ai_disclosure_is_shown_wherever_a_package_is_read(
     assert f"AI Disclosure: <b>{line}</b>" in dialog["info_hypertext"]["body"]
 
 
-def test_a_tags_views_are_not_counted(client: Client) -> None:
+def test_views_of_a_tag_are_not_counted(client: Client) -> None:
     client.get("/api/packages/", query="tag=magic")
     assert {row["views"] for row in client.get("/api/tags/").json} == {0}

@@ -1,4 +1,4 @@
-"""Zips and images for the tests, as authors make them."""
+"""Zips and images that authors upload, and their requests."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -16,7 +16,7 @@ MOD = {"init.lua": "-- nothing yet\n", "mod.conf": "name = mymod\n", "LICENSE.tx
 
 
 def zipped(files: Mapping[str, str | bytes], folder: str = "") -> bytes:
-    """A zip of some files, below a folder if one is named."""
+    """Return a zip of some files, inside `folder` if it is given."""
     written = BytesIO()
     with ZipFile(written, "w", ZIP_DEFLATED) as archive:
         for path, content in files.items():
@@ -25,7 +25,7 @@ def zipped(files: Mapping[str, str | bytes], folder: str = "") -> bytes:
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (1280, 720), mode: str = "RGB", **more: Any) -> bytes:
-    """An image: red, with a blue right half."""
+    """Return an image in the format `kind`: red, with a blue right half."""
     image = Image.new(mode, size, "red")
     image.paste("blue", (size[0] // 2, 0, *size))
     written = BytesIO()
@@ -34,20 +34,20 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (1280, 720), mode: str = 
 
 
 def shown(content: bytes) -> tuple[str | None, tuple[int, int]]:
-    """The format and the size of an image."""
+    """Return the format and the size of an image."""
     with Image.open(BytesIO(content)) as image:
         return image.format, image.size
 
 
 def upload(client: Client, key: str, headers: Mapping[str, str], content: bytes, **fields: str) -> Reply:
-    """Ask for a release by zip; with a title, unless there are other fields."""
+    """Create a release from a zip; `fields` replace the form's default title."""
     files = {"file": ("mymod.zip", content)}
     form = fields or {"title": "My Release"}
     return client.post(f"/api/packages/{key}/releases/new/", headers=headers, form=form, files=files)
 
 
 def checked(client: Client, reply: Reply) -> dict[str, Any]:
-    """Let the check of a release that was asked for run; returns its task."""
+    """Run the check of a new release; returns the task."""
     assert reply.status == 200, reply.body
     jobs.run_due()
     task: dict[str, Any] = client.get(reply.json["task"]).json
@@ -55,7 +55,7 @@ def checked(client: Client, reply: Reply) -> dict[str, Any]:
 
 
 def released(client: Client, key: str, headers: Mapping[str, str], content: bytes, **fields: str) -> int:
-    """Make a release, check it; returns its id."""
+    """Create a release that passes its check; returns its id."""
     reply = upload(client, key, headers, content, **fields)
     task = checked(client, reply)
     assert task["status"] == "SUCCESS", task
@@ -64,7 +64,7 @@ def released(client: Client, key: str, headers: Mapping[str, str], content: byte
 
 
 def fetched(client: Client, path: str, *, hops: int = 3) -> bytes:
-    """The bytes behind a path, after as many redirects as the game's client follows, to S3 among them."""
+    """Return the bytes of a path after at most `hops` redirects (the game follows three), also to S3."""
     for _ in range(hops + 1):
         reply = client.get(path)
         if reply.status == 200:
