@@ -1,4 +1,4 @@
-"""Accounts: who may be called what, who gets in, and that a refused account leaves nothing behind."""
+"""Accounts: names, passwords, suspension, and atomic changes."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +17,17 @@ pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 LONGEST_PASSWORD = "p" * 1024
 
 
-def refused(call: Callable[..., Any], *arguments: Any) -> CoreError:
-    with pytest.raises(CoreError) as refusal:
+def error_of(call: Callable[..., Any], *arguments: Any) -> CoreError:
+    with pytest.raises(CoreError) as caught:
         call(*arguments)
-    return refusal.value
+    return caught.value
 
 
 def stored_kinds() -> list[str]:
     return sorted(f"{item.pk.partition('#')[0]}/{item.sk.partition('#')[0]}" for item in CoreItem.scan())
 
 
-def test_a_new_account_is_stored_as_it_was_returned() -> None:
+def test_a_new_account_is_stored_as_returned() -> None:
     before = now()
     account = accounts.create("Alice", "alice@example.org")
     stored = accounts.get(1)
@@ -43,19 +43,19 @@ def test_a_new_account_is_stored_as_it_was_returned() -> None:
     )
 
 
-def test_ids_count_from_one() -> None:
+def test_ids_start_at_one() -> None:
     assert [accounts.create(name, f"{name}@example.org").id for name in ("ann", "ben", "cat")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("rank", accounts.ranks())
-def test_every_rank_can_be_given(rank: str) -> None:
+def test_an_account_can_have_any_rank(rank: str) -> None:
     accounts.create("Alice", "alice@example.org", rank=rank)
     assert accounts.get(1).rank == rank
 
 
 @embedded_only
 @pytest.mark.parametrize("username", ["ab", "A-B_c", "0" * 25, "--", "__"])
-def test_a_username_of_letters_digits_underscores_and_hyphens_is_taken(username: str) -> None:
+def test_a_username_can_have_letters_digits_underscores_and_hyphens(username: str) -> None:
     assert accounts.create(username, "a@b").username == username
 
 
@@ -63,9 +63,9 @@ def test_a_username_of_letters_digits_underscores_and_hyphens_is_taken(username:
 @pytest.mark.parametrize(
     "username", ["", "a", "a" * 26, "al ice", "alice\n", "älice", "ali/ce", "ali#ce", "ali.ce", "\uff41lice", "ali\0ce"]
 )
-def test_any_other_username_is_refused(username: str) -> None:
-    refusal = refused(accounts.create, username, "a@b")
-    assert (type(refusal), refusal.detail) == (Invalid, {"field": "username"})
+def test_an_invalid_username_is_rejected(username: str) -> None:
+    error = error_of(accounts.create, username, "a@b")
+    assert (type(error), error.detail) == (Invalid, {"field": "username"})
     assert stored_kinds() == []
 
 
@@ -73,66 +73,66 @@ def test_any_other_username_is_refused(username: str) -> None:
 @pytest.mark.parametrize(
     "email", ["", "alice", "@b", "a@", "a b@c", "a@b@c", "a@b\n", "x" * 65 + "@b", "a@" + "b" * 256]
 )
-def test_what_is_no_email_address_is_refused(email: str) -> None:
-    refusal = refused(accounts.create, "Alice", email)
-    assert (type(refusal), refusal.detail) == (Invalid, {"field": "email"})
+def test_an_invalid_email_address_is_rejected(email: str) -> None:
+    error = error_of(accounts.create, "Alice", email)
+    assert (type(error), error.detail) == (Invalid, {"field": "email"})
     assert stored_kinds() == []
 
 
 @embedded_only
-def test_the_longest_email_address_fits() -> None:
+def test_the_longest_email_address_is_accepted() -> None:
     email = "ä" * 64 + "@" + "ö" * 255
     assert accounts.create("Alice", email).email == email
 
 
 @embedded_only
-def test_an_unknown_rank_is_refused() -> None:
-    refusal = refused(accounts.create, "Alice", "a@b", None, "member")
-    assert (type(refusal), refusal.detail) == (Invalid, {"field": "rank"})
+def test_a_new_account_with_an_unknown_rank_is_rejected() -> None:
+    error = error_of(accounts.create, "Alice", "a@b", None, "member")
+    assert (type(error), error.detail) == (Invalid, {"field": "rank"})
     assert stored_kinds() == []
 
 
 @embedded_only
 @pytest.mark.parametrize("password", ["", LONGEST_PASSWORD + "p"])
-def test_an_empty_or_immense_password_is_refused(password: str) -> None:
-    refusal = refused(accounts.create, "Alice", "a@b", password)
-    assert (type(refusal), refusal.detail) == (Invalid, {"field": "password"})
+def test_an_empty_or_too_long_password_is_rejected(password: str) -> None:
+    error = error_of(accounts.create, "Alice", "a@b", password)
+    assert (type(error), error.detail) == (Invalid, {"field": "password"})
     assert stored_kinds() == []
 
 
 @pytest.mark.parametrize("username", ["alice", "ALICE", "Alice"])
 def test_a_username_is_unique_in_any_letter_case(username: str) -> None:
     accounts.create("Alice", "alice@example.org")
-    assert type(refused(accounts.create, username, "other@example.org")) is UsernameTaken
+    assert type(error_of(accounts.create, username, "other@example.org")) is UsernameTaken
 
 
 @pytest.mark.parametrize("email", ["alice@example.org", "ALICE@Example.ORG"])
 def test_an_email_address_is_unique_in_any_letter_case(email: str) -> None:
     accounts.create("Alice", "alice@example.org")
-    assert type(refused(accounts.create, "bob", email)) is EmailTaken
+    assert type(error_of(accounts.create, "bob", email)) is EmailTaken
 
 
-def test_when_name_and_email_are_taken_the_name_is_told() -> None:
+def test_the_error_names_the_username_if_both_name_and_email_are_taken() -> None:
     accounts.create("Alice", "alice@example.org")
-    assert type(refused(accounts.create, "alice", "alice@example.org")) is UsernameTaken
+    assert type(error_of(accounts.create, "alice", "alice@example.org")) is UsernameTaken
 
 
-def test_a_refused_account_leaves_nothing_behind() -> None:
+def test_a_rejected_account_leaves_no_items() -> None:
     accounts.create("Alice", "alice@example.org")
     before = stored_kinds()
-    refused(accounts.create, "ALICE", "new@example.org")
-    refused(accounts.create, "new", "alice@EXAMPLE.org")
+    error_of(accounts.create, "ALICE", "new@example.org")
+    error_of(accounts.create, "new", "alice@EXAMPLE.org")
     assert stored_kinds() == before
     assert accounts.create("new", "new@example.org").username == "new"
 
 
-def test_of_eight_at_once_one_gets_the_name(pool: ThreadPoolExecutor) -> None:
+def test_only_one_of_eight_concurrent_accounts_gets_the_name(pool: ThreadPoolExecutor) -> None:
     def attempt(number: int) -> type[Any]:
-        spelling = "".join(c.upper() if number >> place & 1 else c for place, c in enumerate("alice"))
+        spelling = "".join(c.upper() if number >> position & 1 else c for position, c in enumerate("alice"))
         try:
             return type(accounts.create(spelling, f"{number}@example.org"))
-        except CoreError as refusal:
-            return type(refusal)
+        except CoreError as error:
+            return type(error)
 
     outcomes = list(pool.map(attempt, range(8)))
     assert outcomes.count(Account) == 1
@@ -140,12 +140,12 @@ def test_of_eight_at_once_one_gets_the_name(pool: ThreadPoolExecutor) -> None:
     assert len([kind for kind in stored_kinds() if kind.startswith("email/")]) == 1
 
 
-def test_of_eight_at_once_one_gets_the_email_address(pool: ThreadPoolExecutor) -> None:
+def test_only_one_of_eight_concurrent_accounts_gets_the_email_address(pool: ThreadPoolExecutor) -> None:
     def attempt(number: int) -> type[Any]:
         try:
             return type(accounts.create(f"user{number}", "Same@Example.org" if number % 2 else "same@example.org"))
-        except CoreError as refusal:
-            return type(refusal)
+        except CoreError as error:
+            return type(error)
 
     outcomes = list(pool.map(attempt, range(8)))
     assert outcomes.count(Account) == 1
@@ -156,26 +156,26 @@ def test_an_account_is_found_in_any_letter_case(carol: Account) -> None:
     assert [accounts.find(name).id for name in ("carol", "CAROL", "Carol")] == [carol.id] * 3  # type: ignore[union-attr]
 
 
-def test_find_gives_none_for_nobody() -> None:
+def test_find_returns_none_for_an_unknown_name() -> None:
     assert accounts.find("nobody") is None
 
 
 @pytest.mark.parametrize("name", ["", "a" * 5000, "\0", "名", "x#y"])
-def test_what_can_be_no_username_is_nobody_without_a_call(name: str, calls: list[str]) -> None:
+def test_find_returns_none_for_an_invalid_name_without_a_call(name: str, calls: list[str]) -> None:
     assert accounts.find(name) is None
     assert calls == []
 
 
-def test_named_raises_for_nobody() -> None:
-    assert type(refused(accounts.named, "nobody")) is NotFound
+def test_named_raises_not_found_for_an_unknown_name() -> None:
+    assert type(error_of(accounts.named, "nobody")) is NotFound
 
 
 @pytest.mark.parametrize("number", [0, -1, 7, 2**70])
-def test_get_raises_for_an_unknown_id(number: int) -> None:
-    assert type(refused(accounts.get, number)) is NotFound
+def test_get_raises_not_found_for_an_unknown_id(number: int) -> None:
+    assert type(error_of(accounts.get, number)) is NotFound
 
 
-def test_accounts_are_listed_by_id_across_a_digit() -> None:
+def test_accounts_are_listed_in_numeric_order_of_ids() -> None:
     for number in range(1, 12):
         accounts.create(f"user{number}", f"{number}@example.org")
     assert [int(account.id) for account in accounts.listed()] == list(range(1, 12))
@@ -192,14 +192,14 @@ def test_creating_an_account_is_two_calls(calls: list[str]) -> None:
     assert calls == ["UpdateItem", "TransactWriteItems"]
 
 
-def test_the_right_password_opens_the_account_in_any_case_of_the_name(alice: Account) -> None:
+def test_log_in_accepts_the_name_in_any_letter_case(alice: Account) -> None:
     assert accounts.log_in("aLICE", "wonderland").id == alice.id
 
 
-def test_a_wrong_password_an_unknown_user_and_no_password_are_told_alike(alice: Account) -> None:
+def test_all_failed_log_ins_have_the_same_error(alice: Account) -> None:
     accounts.create("bot", "bot@example.org")
-    refusals = [
-        refused(accounts.log_in, name, password)
+    errors = [
+        error_of(accounts.log_in, name, password)
         for name, password in (
             ("alice", "Wonderland"),
             ("alice", ""),
@@ -208,48 +208,46 @@ def test_a_wrong_password_an_unknown_user_and_no_password_are_told_alike(alice: 
             ("a" * 5000, "wonderland"),
         )
     ]
-    assert {(type(refusal), refusal.message) for refusal in refusals} == {
-        (Unauthenticated, "Wrong username or password.")
-    }
+    assert {(type(error), error.message) for error in errors} == {(Unauthenticated, "Wrong username or password.")}
 
 
-def test_an_unknown_user_costs_the_same_calls(alice: Account, calls: list[str]) -> None:
+def test_a_log_in_with_an_unknown_name_costs_the_same_calls(alice: Account, calls: list[str]) -> None:
     for name in ("alice", "nobody"):
         calls.clear()
-        refused(accounts.log_in, name, "wrong")
+        error_of(accounts.log_in, name, "wrong")
         assert calls == ["GetItem", "GetItem"]
 
 
 @embedded_only
-def test_a_longer_password_than_may_be_set_opens_nothing() -> None:
+def test_log_in_rejects_a_password_over_the_maximum_length() -> None:
     accounts.create("Alice", "a@b", LONGEST_PASSWORD)
     assert accounts.log_in("Alice", LONGEST_PASSWORD).id == 1
-    assert type(refused(accounts.log_in, "Alice", LONGEST_PASSWORD + "p")) is Unauthenticated
+    assert type(error_of(accounts.log_in, "Alice", LONGEST_PASSWORD + "p")) is Unauthenticated
 
 
-def test_the_password_is_kept_as_argon2id(alice: Account) -> None:
+def test_the_password_is_stored_as_an_argon2id_hash(alice: Account) -> None:
     assert accounts.get(1).password_hash.startswith("$argon2id$")
 
 
-def test_a_suspended_account_is_told_only_to_who_knows_the_password(alice: Account) -> None:
+def test_a_suspension_is_revealed_only_with_the_right_password(alice: Account) -> None:
     accounts.suspend(alice)
-    assert type(refused(accounts.log_in, "alice", "wonderland")) is Suspended
-    assert type(refused(accounts.log_in, "alice", "wrong")) is Unauthenticated
+    assert type(error_of(accounts.log_in, "alice", "wonderland")) is Suspended
+    assert type(error_of(accounts.log_in, "alice", "wrong")) is Unauthenticated
 
 
-def test_a_restored_account_opens_again(alice: Account) -> None:
+def test_a_restored_account_can_log_in(alice: Account) -> None:
     accounts.suspend(alice)
     accounts.restore(alice)
     assert (alice.suspended, accounts.log_in("alice", "wonderland").suspended) == (False, False)
 
 
-def test_suspension_keeps_what_else_is_known_of_the_account(carol: Account) -> None:
+def test_suspension_changes_no_other_attribute(carol: Account) -> None:
     before = accounts.get(1).attribute_values
     accounts.suspend(carol)
     assert accounts.get(1).attribute_values == {**before, "suspended": True}
 
 
-def test_suspension_meets_a_second_factor_set_meanwhile(carol: Account) -> None:
+def test_suspension_with_stale_data_keeps_a_new_second_factor(carol: Account) -> None:
     stale = accounts.get(1)
     two_factor.enable(carol, required_for_uploads=True)
     accounts.suspend(stale)
@@ -257,7 +255,7 @@ def test_suspension_meets_a_second_factor_set_meanwhile(carol: Account) -> None:
     assert (account.suspended, account.second_factor_for_uploads, account.two_factor is not None) == (True, True, True)
 
 
-def test_what_happens_to_an_account_is_in_its_audit(carol: Account) -> None:
+def test_changes_of_an_account_are_in_its_audit_log(carol: Account) -> None:
     accounts.suspend(carol)
     accounts.restore(carol)
     assert [(entry.action, entry.subject) for entry in audit.entries(1)] == [
@@ -267,20 +265,20 @@ def test_what_happens_to_an_account_is_in_its_audit(carol: Account) -> None:
     ]
 
 
-def test_a_new_password_takes_the_place_of_the_old(alice: Account) -> None:
+def test_a_new_password_replaces_the_old_one(alice: Account) -> None:
     accounts.set_password(alice, "rabbit")
     assert accounts.log_in("alice", "rabbit").id == alice.id
-    assert isinstance(refused(accounts.log_in, "alice", "wonderland"), Unauthenticated)
+    assert isinstance(error_of(accounts.log_in, "alice", "wonderland"), Unauthenticated)
     assert next(audit.entries(int(alice.id))).action == "account.password"
 
 
 @pytest.mark.parametrize("password", ["", "p" * 1025])
-def test_a_password_that_cannot_be_leaves_the_old(alice: Account, password: str) -> None:
-    assert refused(accounts.set_password, alice, password).detail == {"field": "password"}
+def test_an_invalid_new_password_keeps_the_old_one(alice: Account, password: str) -> None:
+    assert error_of(accounts.set_password, alice, password).detail == {"field": "password"}
     assert accounts.log_in("alice", "wonderland").id == alice.id
 
 
-def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account) -> None:
+def test_a_rank_changes_at_the_commit_of_the_transaction(alice: Account) -> None:
     writes = Transaction()
     accounts.change(alice, writes, rank="ADMIN")
     assert accounts.get(int(alice.id)).rank == "MEMBER"
@@ -290,23 +288,23 @@ def test_a_rank_changes_with_the_transaction_that_it_is_put_into(alice: Account)
     assert (entry.action, entry.detail) == ("account.rank", {"rank": "ADMIN"})
 
 
-def test_a_rank_that_is_none_is_refused(alice: Account) -> None:
-    assert refused(lambda: accounts.change(alice, Transaction(), rank="EMPEROR")).detail == {"field": "rank"}
+def test_a_change_to_an_unknown_rank_is_rejected(alice: Account) -> None:
+    assert error_of(lambda: accounts.change(alice, Transaction(), rank="EMPEROR")).detail == {"field": "rank"}
 
 
-def test_several_things_change_in_one_transaction_or_none(alice: Account) -> None:
+def test_several_attributes_change_in_one_transaction_or_not_at_all(alice: Account) -> None:
     stale = accounts.get(int(alice.id))
     writes = Transaction()
     accounts.change(alice, writes, rank="EDITOR", suspended=True, luadns_enabled=True)
     writes.commit()
     assert (alice.rank, alice.suspended, alice.luadns_enabled) == ("EDITOR", True, True)
-    refusal = refused(accounts.suspend, stale)
-    assert (type(refusal), refusal.message) == (Conflict, "The account was changed meanwhile: look at it again.")
+    error = error_of(accounts.suspend, stale)
+    assert (type(error), error.message) == (Conflict, "The account was changed meanwhile: look at it again.")
     actions = [entry.action for entry in audit.entries(int(alice.id))]
     assert sorted(actions) == ["account.create", "account.rank", "account.suspend", "luadns.enable"]
 
 
-def test_the_command_line_may_take_the_last_administrators_power(alice: Account) -> None:
+def test_the_command_line_can_demote_the_last_administrator(alice: Account) -> None:
     for change in ({"rank": "ADMIN"}, {"rank": "MEMBER"}):
         writes = Transaction()
         accounts.change(alice, writes, **change)
@@ -314,42 +312,42 @@ def test_the_command_line_may_take_the_last_administrators_power(alice: Account)
     assert accounts.get(1).rank == "MEMBER"
 
 
-def test_an_address_moves_in_one_step(alice: Account) -> None:
+def test_a_change_of_the_email_address_is_atomic(alice: Account) -> None:
     accounts.set_email(alice, "liddell@example.org")
     assert accounts.get(1).email == alice.email == "liddell@example.org"
-    assert type(refused(accounts.create, "bob", "LIDDELL@example.org")) is EmailTaken
+    assert type(error_of(accounts.create, "bob", "LIDDELL@example.org")) is EmailTaken
     assert accounts.create("bob", "alice@example.org").id
 
 
-def test_an_address_that_is_taken_changes_nothing(alice: Account, carol: Account) -> None:
+def test_a_change_to_a_taken_email_address_changes_nothing(alice: Account, carol: Account) -> None:
     before = stored_kinds()
-    assert type(refused(accounts.set_email, alice, "Carol@example.org")) is EmailTaken
+    assert type(error_of(accounts.set_email, alice, "Carol@example.org")) is EmailTaken
     stale = accounts.get(int(carol.id))
     accounts.set_email(carol, "carol@example.net")
-    assert type(refused(accounts.set_email, stale, "carol@example.com")) is Conflict
+    assert type(error_of(accounts.set_email, stale, "carol@example.com")) is Conflict
     assert [kind for kind in stored_kinds() if not kind.startswith("audit/")] == [
         kind for kind in before if not kind.startswith("audit/")
     ]
     assert accounts.create("dave", "carol@example.org").id
 
 
-def test_what_goes_along_is_written_with_the_account_or_not_at_all(alice: Account) -> None:
+def test_additional_writes_are_in_the_same_transaction_as_the_account(alice: Account) -> None:
     def also(account: Account, writes: Transaction) -> None:
         writes.put(audit.entry(int(alice.id), "test", account.username))
 
     accounts.create("carol", "carol@example.org", also=also)
-    refused(lambda: accounts.create("CAROL", "c@example.org", also=also))
+    error_of(lambda: accounts.create("CAROL", "c@example.org", also=also))
     assert [entry.subject for entry in audit.entries(int(alice.id))][:1] == ["carol"]
     assert len([entry for entry in audit.entries(int(alice.id)) if entry.action == "test"]) == 1
 
 
 @embedded_only
 @pytest.mark.parametrize("email", ["<b>@x", 'a"b@x', "a,b@x", "a@x>", "a\0@x", "a\x1b@x", "a@b\u202e"])
-def test_an_address_that_would_be_markup_or_control_a_terminal_is_refused(email: str) -> None:
-    assert refused(accounts.create, "Alice", email).detail == {"field": "email"}
+def test_an_email_address_with_markup_or_control_characters_is_rejected(email: str) -> None:
+    assert error_of(accounts.create, "Alice", email).detail == {"field": "email"}
 
 
-def test_accounts_are_listed_from_any_on(aws: None) -> None:
+def test_accounts_can_be_listed_in_pages(aws: None) -> None:
     for number in range(1, 6):
         accounts.create(f"user{number}", f"{number}@example.org")
     assert [int(account.id) for account in accounts.listed(after=2, limit=2)] == [3, 4]

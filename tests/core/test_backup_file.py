@@ -1,4 +1,4 @@
-"""Everything in one file and back: from one machine to AWS and the other way, whole or refused."""
+"""Export and import of an installation, between one machine and AWS in both directions."""
 
 import io
 import json
@@ -34,18 +34,18 @@ SECRET = "JBSWY3DPEHPK3PXP"
 
 
 def ignore(_: int) -> None:
-    """Nobody watches the progress."""
+    """Ignore the progress."""
 
 
-def export(place: Path) -> Path:
-    """What this installation holds, as a file; its key lies in `key` beside it."""
-    with (place / "x.tar").open("wb") as file:
-        backup.write(file, str(place / "x.key"), ignore)
-    return place / "x.tar"
+def export(directory: Path) -> Path:
+    """Export this installation to `x.tar` and its key to `x.key` in the directory; returns the path of `x.tar`."""
+    with (directory / "x.tar").open("wb") as file:
+        backup.write(file, str(directory / "x.key"), ignore)
+    return directory / "x.tar"
 
 
 def load(file: Path, **options: Any) -> Totals:
-    """Verify a file and store what it holds."""
+    """Verify and import a file."""
     with file.open("rb") as source:
         totals = backup.verify(source, ignore)
         backup.read(source, str(file.with_suffix(".key")), ignore, **options)
@@ -53,7 +53,7 @@ def load(file: Path, **options: Any) -> Totals:
 
 
 def publish() -> tuple[str, str]:
-    """An account that publishes everywhere: its LuaRocks key, and the secret of its second factor."""
+    """Publish in LuaRocks and Hel; returns the author's LuaRocks key and the secret of their second factor."""
     client = Client()
     alice = accounts.create("Alice", "alice@example.org", "wonderland")
     key = credentials.create(alice, "luarocks")[1]
@@ -69,15 +69,15 @@ def publish() -> tuple[str, str]:
 
 
 def seen() -> dict[str, Any]:
-    """What clients see of it."""
+    """Return the responses of the services."""
     client = Client()
-    answers = {path: client.get(path) for path in ("/manifest", "/say-1.0-1.rockspec", "/say-1.0-1.src.rock")}
+    replies = {path: client.get(path) for path in ("/manifest", "/say-1.0-1.rockspec", "/say-1.0-1.src.rock")}
     packages = client.get("/packages").json["data"]
-    return {**{path: (reply.status, reply.body) for path, reply in answers.items()}, "packages": packages}
+    return {**{path: (reply.status, reply.body) for path, reply in replies.items()}, "packages": packages}
 
 
 def stored() -> dict[str, list[Any]]:
-    """Every item that is carried, but for the secrets, which are sealed differently everywhere."""
+    """Return all exported items by table, without secrets, which each installation seals with its own key."""
     return {
         model.Meta.table_name: sorted(
             (
@@ -92,11 +92,11 @@ def stored() -> dict[str, list[Any]]:
 
 
 def ids(items: dict[str, list[Any]]) -> set[int]:
-    """Every id that LuaRocks gave out."""
+    """Return all ids in the LuaRocks table."""
     return {int(item["id"]["N"]) for name, rows in items.items() if "luarocks" in name for item in rows if "id" in item}
 
 
-def test_whoever_watches_sees_it_come_to_its_end(tmp_path: Path) -> None:
+def test_the_progress_adds_up_to_the_size_of_the_file(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
     with world("embedded", tmp_path / "a"):
@@ -111,7 +111,7 @@ def test_whoever_watches_sees_it_come_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
-def test_an_installation_moves_with_everything(source: str, target: str, tmp_path: Path) -> None:
+def test_an_import_restores_the_whole_installation(source: str, target: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with world(source, tmp_path / "a"):
@@ -122,8 +122,8 @@ def test_an_installation_moves_with_everything(source: str, target: str, tmp_pat
     with world(target, tmp_path / "b"):
         totals = load(file)
         assert (seen(), stored()) == (before, items)
-        carried = sum(map(len, items.values())) + heads
-        assert (totals.items, totals.secrets, totals.blobs) == (carried, 1, 3)
+        exported = sum(map(len, items.values())) + heads
+        assert (totals.items, totals.secrets, totals.blobs) == (exported, 1, 3)
         alice = accounts.log_in("alice", "wonderland")
         two_factor.verify(alice, pyotp.TOTP(secret).now())
         body = {"rockspec_file": ("x.rockspec", rockspec(version="2.0-1"))}
@@ -131,7 +131,7 @@ def test_an_installation_moves_with_everything(source: str, target: str, tmp_pat
         assert (newer["is_new"], newer["version"]["id"] not in ids(items)) == (False, True)
 
 
-def test_a_secret_moves_from_the_key_file_to_kms_and_back(tmp_path: Path) -> None:
+def test_a_secret_can_move_from_the_key_file_to_kms_and_back(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).mkdir()
     with world("embedded", tmp_path / "a"):
@@ -149,7 +149,7 @@ def test_a_secret_moves_from_the_key_file_to_kms_and_back(tmp_path: Path) -> Non
 
 
 def enrol() -> None:
-    """An item with a sealed secret."""
+    """Store an item with a sealed secret."""
     sealed = sealing.seal(SECRET, "account#1")
     TwoFactor("account#1", "two-factor", enrolment="x", sealed_secret=sealed, recovery_hashes=["0"]).save()
 
@@ -161,8 +161,8 @@ def secret_of(account: int) -> str:
 
 
 @pytest.mark.usefixtures("aws")
-class TestHere:
-    def test_the_file_alone_opens_no_secret(self, tmp_path: Path) -> None:
+class TestSameInstallation:
+    def test_secrets_cannot_be_read_without_the_key(self, tmp_path: Path) -> None:
         enrol()
         file = export(tmp_path)
         assert SECRET.encode() not in file.read_bytes()
@@ -173,25 +173,25 @@ class TestHere:
         with pytest.raises(Invalid, match="The key does not open the secret of account#1"):
             load(file, replace=True)
 
-    def test_one_key_may_serve_for_many_files(self, tmp_path: Path) -> None:
+    def test_an_existing_key_is_reused(self, tmp_path: Path) -> None:
         enrol()
         export(tmp_path)
         key = (tmp_path / "x.key").read_bytes()
         export(tmp_path)
         assert (tmp_path / "x.key").read_bytes() == key
 
-    def test_without_secrets_there_is_no_key(self, tmp_path: Path) -> None:
+    def test_an_export_without_secrets_creates_no_key(self, tmp_path: Path) -> None:
         export(tmp_path)
         assert not (tmp_path / "x.key").exists()
 
-    def test_what_stands_here_is_not_mixed_with_what_comes(self, tmp_path: Path) -> None:
+    def test_an_import_into_a_used_installation_is_rejected(self, tmp_path: Path) -> None:
         publish()
         file, before = export(tmp_path), stored()
         with pytest.raises(Conflict, match="There is something stored here already"):
             load(file)
         assert stored() == before
 
-    def test_what_stands_here_is_replaced_when_that_is_wanted(self, tmp_path: Path) -> None:
+    def test_an_import_with_replace_replaces_all_data(self, tmp_path: Path) -> None:
         publish()
         file, before, shown = export(tmp_path), stored(), seen()
         accounts.create("bob", "bob@example.org")
@@ -200,14 +200,14 @@ class TestHere:
         load(file, replace=True)
         assert (stored(), seen()) == (before, shown)
 
-    def test_who_holds_the_list_in_memory_sees_that_it_was_replaced(self, tmp_path: Path) -> None:
+    def test_an_import_invalidates_cached_lists(self, tmp_path: Path) -> None:
         publish()
         file = export(tmp_path)
         first = Client().get("/manifest").header("last-modified")
         load(file, replace=True)
         assert Client().get("/manifest").header("last-modified") != first
 
-    def test_promised_jobs_come_along_and_what_has_expired_does_not(self, tmp_path: Path) -> None:
+    def test_pending_jobs_are_exported_and_expired_items_are_not(self, tmp_path: Path) -> None:
         writes = Transaction()
         jobs.enqueue(writes, "fold-catalogue", {"name": "hel"})
         writes.commit()
@@ -218,13 +218,13 @@ class TestHere:
         assert [job.name for job in jobs.pending()] == ["fold-catalogue"]
         assert Window.find("window#old", "1") is None
 
-    def test_uploads_that_nobody_used_yet_stay_here(self, tmp_path: Path) -> None:
+    def test_unused_uploads_are_not_exported(self, tmp_path: Path) -> None:
         blobs.restore("slots/x1", io.BytesIO(b"unused"))
-        kept = blobs.put(b"used", "area")
+        used = blobs.put(b"used", "area")
         totals = load(export(tmp_path))
-        assert (totals.blobs, totals.bytes) == (1, kept.size)
+        assert (totals.blobs, totals.bytes) == (1, used.size)
 
-    def test_bytes_in_items_stay_bytes(self, tmp_path: Path) -> None:
+    def test_binary_attributes_are_restored(self, tmp_path: Path) -> None:
         raw: bulk.Raw = {
             "pk": {"S": "raw"},
             "sk": {"S": "raw"},
@@ -241,7 +241,7 @@ class TestHere:
         item["many"]["BS"].sort()
         assert item == raw
 
-    def test_a_blob_that_vanishes_before_its_turn_is_left_out(self, tmp_path: Path) -> None:
+    def test_a_blob_that_is_deleted_during_the_export_is_omitted(self, tmp_path: Path) -> None:
         keys = sorted(blobs.put(content, "area").key for content in (b"a", b"b"))
         with (tmp_path / "x.tar").open("wb") as file:
             backup.write(file, str(tmp_path / "x.key"), lambda _: blobs.delete(keys[1]))
@@ -257,55 +257,55 @@ class TestDamage:
         blobs.put(b"x" * 100_000, "area")
         return export(tmp_path)
 
-    def refused(self, file: Path, kind: type[Invalid] = Damaged, match: str = "It|There") -> None:
+    def assert_rejected(self, file: Path, kind: type[Invalid] = Damaged, match: str = "It|There") -> None:
         before = stored()
         with file.open("rb") as source, pytest.raises(kind, match=match):
             backup.verify(source, ignore)
         assert stored() == before
 
     @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1])
-    def test_a_file_that_was_cut_off_is_refused(self, file: Path, part: float) -> None:
+    def test_a_truncated_file_is_rejected(self, file: Path, part: float) -> None:
         with tarfile.open(file) as tar:
             end = tar.getmember("end.json").offset
         os.truncate(file, int(end * part))
-        self.refused(file)
+        self.assert_rejected(file)
 
     @pytest.mark.parametrize("member", ["tables/", "blobs/"])
-    def test_a_changed_byte_is_found(self, file: Path, member: str) -> None:
+    def test_a_changed_byte_is_detected(self, file: Path, member: str) -> None:
         with tarfile.open(file) as tar:
             found = next(entry for entry in tar.getmembers() if entry.name.startswith(member))
         content = bytearray(file.read_bytes())
         content[found.offset_data + found.size // 2] ^= 1
         file.write_bytes(content)
-        self.refused(file, match="is damaged")
+        self.assert_rejected(file, match="is damaged")
 
     @pytest.mark.parametrize("content", [b"", b"no tar at all" * 1000, bytes(20_000)])
-    def test_what_is_no_archive_is_refused(self, tmp_path: Path, content: bytes) -> None:
+    def test_a_file_that_is_not_an_archive_is_rejected(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "x.tar").write_bytes(content)
-        self.refused(tmp_path / "x.tar")
+        self.assert_rejected(tmp_path / "x.tar")
 
     @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "blobs/../../evil", "tables/core/1.jsonl", "more"])
-    def test_a_strange_member_is_refused(self, file: Path, name: str) -> None:
-        self.refused(rewritten(file, {name: b"x"}, first=True))
+    def test_an_unknown_member_is_rejected(self, file: Path, name: str) -> None:
+        self.assert_rejected(rewritten(file, {name: b"x"}, first=True))
 
-    def test_a_link_in_it_is_refused(self, file: Path) -> None:
+    def test_a_symbolic_link_is_rejected(self, file: Path) -> None:
         with tarfile.open(file, "w") as tar:
             link = tarfile.TarInfo("blobs/link")
             link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(link)
-        self.refused(file)
+        self.assert_rejected(file)
 
-    def test_a_newer_format_is_refused_by_name(self, file: Path) -> None:
+    def test_the_error_of_a_newer_format_contains_its_number(self, file: Path) -> None:
         newer = json.dumps({"format": 2}).encode()
-        self.refused(rewritten(file, {"moonbase.json": newer}), Invalid, "It has format 2")
+        self.assert_rejected(rewritten(file, {"moonbase.json": newer}), Invalid, "It has format 2")
 
-    def test_a_table_that_is_not_known_is_refused_by_name(self, file: Path) -> None:
+    def test_the_error_of_an_unknown_table_contains_its_name(self, file: Path) -> None:
         strange = {f"tables/snail/000001-{'0' * 64}.jsonl": b""}
-        self.refused(rewritten(file, strange, first=True), Invalid, "a table snail")
+        self.assert_rejected(rewritten(file, strange, first=True), Invalid, "a table snail")
 
 
 def rewritten(file: Path, members: dict[str, bytes], *, first: bool = False) -> Path:
-    """The archive with these members in place of others, or before all others."""
+    """Rewrite the archive with these members, which replace others or, with `first`, precede them; returns its path."""
     with tarfile.open(file) as tar:
         old = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers()}  # type: ignore[union-attr]
     with tarfile.open(file, "w") as tar:
@@ -320,7 +320,7 @@ def rewritten(file: Path, members: dict[str, bytes], *, first: bool = False) -> 
 @pytest.mark.usefixtures("aws")
 class TestMemory:
     def peak(self, action: Callable[[], object]) -> int:
-        """How many bytes were in use at once, at most."""
+        """Run an action; returns its peak memory in bytes."""
         tracemalloc.start()
         try:
             action()
@@ -328,7 +328,7 @@ class TestMemory:
         finally:
             tracemalloc.stop()
 
-    def test_neither_way_holds_more_than_some_megabytes(self, tmp_path: Path) -> None:
+    def test_export_and_import_need_less_than_fifty_megabytes(self, tmp_path: Path) -> None:
         for number in range(5):
             blobs.put(bytes([number]) * 20_000_000, "area")
         line = {"kind": {"S": "x"}, "body": {"S": "x" * 100_000}, "sk": {"S": "x"}}

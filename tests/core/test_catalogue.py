@@ -1,6 +1,6 @@
-"""Catalogues: every reader sees every write, at one call, however long it slept and whatever the size.
+"""Catalogues: each reader sees each committed write, with one call when warm, even after a long pause.
 
-A second `Catalogue` of the same name is another process.
+A second `Catalogue` with the same name stands for another process.
 """
 
 import threading
@@ -30,7 +30,7 @@ LARGE = {"text": "x" * change_log.LARGE_ENTRY}
 
 
 def process(entities: Iterable[tuple[str, Value]] | Callable[[], Iterable[tuple[str, Value]]] = ()) -> Catalogue:
-    """A process of its own, which knows nothing yet."""
+    """Return the catalogue of a new process, with nothing in memory."""
     return catalogue_of("test", entities)
 
 
@@ -64,16 +64,16 @@ def head() -> Head:
 
 
 def stored_files() -> list[str]:
-    """The blobs of the catalogue, each by the directory that tells what it is; on one machine only."""
-    place = Path(settings.current().blobs.removeprefix("file:"), "catalogue", "test")
-    return sorted(path.relative_to(place).parts[0].split("-")[0] for path in place.rglob("*") if path.is_file())
+    """Return the kind of each of the catalogue's blobs, such as "snapshot"; only in the embedded world."""
+    directory = Path(settings.current().blobs.removeprefix("file:"), "catalogue", "test")
+    return sorted(path.relative_to(directory).parts[0].split("-")[0] for path in directory.rglob("*") if path.is_file())
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Path]:
-    """A directory by which the processes of one machine take turns."""
-    locks.share(tmp_path / "turns")
-    yield tmp_path / "turns"
+    """A directory with the locks of the processes of one machine."""
+    locks.share(tmp_path / "locks")
+    yield tmp_path / "locks"
     locks.share(None)
 
 
@@ -81,11 +81,11 @@ def test_an_empty_catalogue_has_no_entries() -> None:
     assert state(process().snapshot()) == (0, {})
 
 
-def test_a_publisher_gets_the_view_after_its_change() -> None:
+def test_publish_returns_the_snapshot_after_the_change() -> None:
     assert state(publish(process(), a={"n": 1})) == (1, {"a": {"n": 1}})
 
 
-def test_another_process_sees_a_change_at_once() -> None:
+def test_another_process_sees_a_change_immediately() -> None:
     one, other = process(), process()
     assert state(other.snapshot()) == (0, {})
     publish(one, a={"n": 1})
@@ -102,7 +102,7 @@ def test_a_cold_process_sees_everything() -> None:
     assert state(one.snapshot()) == state(process().snapshot()) == (2, {"a": {"n": 1}, "b": {"n": 2}})
 
 
-def test_a_removed_entry_is_gone_for_everybody() -> None:
+def test_a_removed_entry_is_removed_in_all_processes() -> None:
     one, other = process(), process()
     publish(one, a={"n": 1}, b={"n": 2})
     other.snapshot()
@@ -110,23 +110,23 @@ def test_a_removed_entry_is_gone_for_everybody() -> None:
     assert [state(each.snapshot()) for each in (one, other, process())] == [(3, {"b": {"n": 2}})] * 3
 
 
-def test_removing_what_is_not_there_is_no_fault() -> None:
+def test_removing_an_unknown_entry_is_no_error() -> None:
     assert state(publish(process(), a=None)) == (1, {})
 
 
-def test_values_come_back_as_they_were() -> None:
+def test_values_are_returned_unchanged() -> None:
     value = {"text": 'ü\n"\0\u2028', "list": [1, 2.5, True, None, {}], "": {"deep": []}, "large": 2**53}
     one = process()
     publish(one, **{"käy/…": value})
     assert state(process().snapshot()) == (1, {"käy/…": value})
 
 
-def test_two_catalogues_do_not_meet() -> None:
+def test_catalogues_with_different_names_are_independent() -> None:
     publish(process(), a={"n": 1})
     assert state(catalogue_of("test2").snapshot()) == (0, {})
 
 
-def test_a_warm_view_is_one_query(calls: list[str]) -> None:
+def test_a_warm_snapshot_is_one_query(calls: list[str]) -> None:
     one = process()
     publish(one, a={"n": 1})
     calls.clear()
@@ -143,7 +143,7 @@ def test_a_publish_is_a_query_and_a_transaction(calls: list[str]) -> None:
 
 
 @embedded_only
-def test_a_warm_view_costs_the_same_after_two_hundred_changes(calls: list[str]) -> None:
+def test_a_warm_snapshot_is_one_query_after_two_hundred_changes(calls: list[str]) -> None:
     one, other = process(), process()
     for number in range(5):
         publish(one, **{f"{number}-{each}": {} for each in range(40)})
@@ -153,7 +153,7 @@ def test_a_warm_view_costs_the_same_after_two_hundred_changes(calls: list[str]) 
     assert calls == ["Query"]
 
 
-def test_a_cold_view_is_the_head_and_the_changes_after_the_snapshot(calls: list[str]) -> None:
+def test_a_cold_snapshot_is_the_head_the_blob_and_later_changes(calls: list[str]) -> None:
     one = process()
     for number in range(4):
         publish(one, **{str(number): {}})
@@ -165,21 +165,21 @@ def test_a_cold_view_is_the_head_and_the_changes_after_the_snapshot(calls: list[
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
 
 
-def test_the_view_is_the_same_object_until_something_changes() -> None:
+def test_the_snapshot_is_the_same_object_until_a_change() -> None:
     one = process()
     before = publish(one, a={"n": 1})
     assert one.snapshot() is before
     assert publish(one, b={}) is not before
 
 
-def test_a_view_stays_as_it_was_taken() -> None:
+def test_a_publishers_snapshot_is_immutable() -> None:
     one = process()
     before = publish(one, a={"n": 1})
     publish(one, a={"n": 2}, b={})
     assert state(before) == (1, {"a": {"n": 1}})
 
 
-def test_a_readers_view_stays_as_it_was_taken() -> None:
+def test_a_readers_snapshot_is_immutable() -> None:
     one, other = process(), process()
     publish(one, a={"n": 1})
     before = other.snapshot()
@@ -188,7 +188,7 @@ def test_a_readers_view_stays_as_it_was_taken() -> None:
     assert state(before) == (1, {"a": {"n": 1}})
 
 
-def test_what_is_kept_of_a_view_is_made_once_for_each_state() -> None:
+def test_a_value_kept_with_a_snapshot_is_computed_once_per_state() -> None:
     made: list[int] = []
 
     def build(snapshot: Snapshot) -> int:
@@ -203,7 +203,7 @@ def test_what_is_kept_of_a_view_is_made_once_for_each_state() -> None:
     assert (kept, made) == ([1, 1, 2, 2], [1, 2])
 
 
-def test_what_is_kept_of_other_entries_survives_a_change() -> None:
+def test_values_kept_with_unchanged_entries_survive_a_change() -> None:
     made: list[tuple[str, int]] = []
 
     def build(entry: Entry) -> None:
@@ -219,19 +219,19 @@ def test_what_is_kept_of_other_entries_survives_a_change() -> None:
     assert made == [("a", 1), ("b", 2), ("c", 3), ("b", 4), ("c", 3)]
 
 
-def test_the_publishers_own_view_keeps_the_fragments_too() -> None:
+def test_unchanged_entries_are_the_same_objects_after_a_publish() -> None:
     one = process()
     before = publish(one, a={}, b={})
     after = publish(one, b={"n": 2})
     assert (after.entries["a"] is before.entries["a"], after.entries["b"] is before.entries["b"]) == (True, False)
 
 
-def test_kept_things_have_names_of_their_own() -> None:
+def test_values_are_kept_by_name_and_type() -> None:
     entry = Entry("a", {})
     assert [entry.keep(name, lambda _, name=name: name) for name in (1, "1", (1,))] == [1, "1", (1,)]
 
 
-def test_last_modified_grows_by_a_second_at_least_with_each_publish() -> None:
+def test_last_modified_increases_by_at_least_a_second_with_each_publish() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, start = process(), int(MOMENT.timestamp())
         times = [publish(one, a={}).modified_at - start for _ in range(3)]
@@ -252,7 +252,7 @@ def test_last_modified_is_the_same_in_every_process_warm_or_cold() -> None:
     assert [each.snapshot().modified_at for each in (one, warm, process())] == [last] * 3
 
 
-def test_what_decide_writes_is_written_with_the_change() -> None:
+def test_writes_of_decide_are_in_the_transaction_of_the_change() -> None:
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Value, None]:
         writes.create(Claim("name#x", "claim", holder="1"))
         return {"a": {}}, None
@@ -261,7 +261,7 @@ def test_what_decide_writes_is_written_with_the_change() -> None:
     assert Claim.get("name#x", "claim").holder == "1"
 
 
-def test_what_decide_refuses_changes_nothing() -> None:
+def test_an_error_in_decide_changes_nothing() -> None:
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Value, None]:
         writes.create(Claim("name#x", "claim", holder="1"))
         raise Conflict("no")
@@ -272,7 +272,7 @@ def test_what_decide_refuses_changes_nothing() -> None:
     assert (state(one.snapshot()), Claim.find("name#x", "claim")) == ((0, {}), None)
 
 
-def test_a_named_refusal_of_the_transaction_comes_through_and_changes_nothing() -> None:
+def test_a_named_error_of_the_transaction_is_raised_and_changes_nothing() -> None:
     Claim("name#x", "claim", holder="1").save()
 
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Value, None]:
@@ -285,14 +285,14 @@ def test_a_named_refusal_of_the_transaction_comes_through_and_changes_nothing() 
     assert state(process().snapshot()) == (0, {})
 
 
-def test_after_a_refusal_others_may_publish() -> None:
+def test_a_failed_publish_does_not_block_others() -> None:
     one = process()
     with pytest.raises(ZeroDivisionError):
         one.publish(lambda snapshot, writes: ({"a": {"n": 1 // snapshot.sequence}}, None))
     assert state(publish(one, a={})) == (1, {"a": {}})
 
 
-def test_when_somebody_was_faster_the_decision_is_made_anew_on_what_stands_now() -> None:
+def test_decide_is_called_again_with_the_current_snapshot_after_a_conflict() -> None:
     one, other = process(), process()
     seen: list[tuple[int, dict[str, Value]]] = []
 
@@ -309,7 +309,7 @@ def test_when_somebody_was_faster_the_decision_is_made_anew_on_what_stands_now()
 
 
 @embedded_only
-def test_who_is_never_fast_enough_is_told_to_come_again() -> None:
+def test_a_publisher_gets_busy_after_repeated_conflicts() -> None:
     one, other = process(), process()
     tries: list[int] = []
 
@@ -318,14 +318,14 @@ def test_who_is_never_fast_enough_is_told_to_come_again() -> None:
         publish(other, other={"n": snapshot.sequence})
         return {"a": {}}, None
 
-    with pytest.raises(Busy) as refusal:
+    with pytest.raises(Busy) as caught:
         one.publish(decide)
-    assert refusal.value.detail == {"retry_after": 2}
+    assert caught.value.detail == {"retry_after": 2}
     assert tries == list(range(catalogue.TRIES))
     assert list(process().snapshot().entries) == ["other"]
 
 
-def test_a_publish_without_changes_writes_the_rest_and_leaves_the_log() -> None:
+def test_a_publish_without_changes_commits_other_writes_and_no_change() -> None:
     one = process()
     before = publish(one, a={})
 
@@ -338,7 +338,7 @@ def test_a_publish_without_changes_writes_the_rest_and_leaves_the_log() -> None:
     assert (Claim.get("name#x", "claim").holder, log()) == ("1", [1])
 
 
-def test_a_publish_without_changes_is_decided_on_what_stands_too() -> None:
+def test_a_publish_without_changes_is_also_repeated_after_a_conflict() -> None:
     one, other = process(), process()
     publish(one, a={})
     seen: list[int] = []
@@ -353,7 +353,7 @@ def test_a_publish_without_changes_is_decided_on_what_stands_too() -> None:
     assert seen == [1, 2]
 
 
-def test_a_publisher_that_slept_while_the_log_was_folded_decides_anew() -> None:
+def test_decide_is_called_again_if_the_log_was_folded_meanwhile() -> None:
     one, other = process(), process()
     publish(one, a={"n": 1})
     seen: list[int] = []
@@ -375,19 +375,19 @@ def test_a_publisher_that_slept_while_the_log_was_folded_decides_anew() -> None:
     assert state(process().snapshot()) == (4, expected)
 
 
-def test_a_publish_without_changes_may_be_the_first() -> None:
+def test_the_first_publish_can_be_without_changes() -> None:
     publish(process())
     assert state(process().snapshot()) == (0, {})
     assert state(publish(process(), a={})) == (1, {"a": {}})
 
 
-def test_eight_publishers_in_one_process_lose_nothing_and_never_collide(calls: list[str]) -> None:
+def test_eight_publishers_in_one_process_lose_nothing_and_never_conflict(calls: list[str]) -> None:
     one = process()
     calls.clear()
 
     def work(number: int) -> None:
-        for turn in range(4):
-            publish(one, **{f"{number}-{turn}": {"n": number}})
+        for step in range(4):
+            publish(one, **{f"{number}-{step}": {"n": number}})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -404,8 +404,8 @@ def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
 
     def work(number: int) -> None:
         start.wait()
-        for turn in range(4):
-            publish(processes[number], **{f"{number}-{turn}": {}}, shared={"by": number})
+        for step in range(4):
+            publish(processes[number], **{f"{number}-{step}": {}}, shared={"by": number})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -415,13 +415,13 @@ def test_eight_publishers_in_eight_processes_lose_nothing() -> None:
 
 
 @embedded_only
-def test_eight_publishers_in_two_processes_of_one_machine_never_collide(calls: list[str], machine: Path) -> None:
+def test_eight_publishers_in_two_processes_of_one_machine_never_conflict(calls: list[str], machine: Path) -> None:
     processes = [process(), process()]
     calls.clear()
 
     def work(number: int) -> None:
-        for turn in range(4):
-            publish(processes[number % 2], **{f"{number}-{turn}": {}})
+        for step in range(4):
+            publish(processes[number % 2], **{f"{number}-{step}": {}})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -430,13 +430,13 @@ def test_eight_publishers_in_two_processes_of_one_machine_never_collide(calls: l
 
 
 @embedded_only
-def test_publishing_goes_on_where_no_turn_can_be_taken(machine: Path) -> None:
+def test_publishing_works_without_locks(machine: Path) -> None:
     machine.rmdir()
     assert state(publish(process(), a={})) == (1, {"a": {}})
 
 
 @embedded_only
-def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() -> None:
+def test_concurrent_increments_of_an_entry_are_exact() -> None:
     processes = [process(), process()]
 
     def increase(number: int) -> None:
@@ -452,7 +452,7 @@ def test_counting_in_an_entry_from_eight_threads_and_two_processes_is_exact() ->
     assert state(process().snapshot()) == (24, {"a": {"n": 24}})
 
 
-def test_what_went_and_came_back_is_the_last_in_every_process() -> None:
+def test_a_removed_and_restored_entry_is_the_last_in_all_processes() -> None:
     one, other = process(), process()
     publish(one, x={}, y={})
     other.snapshot()
@@ -461,7 +461,7 @@ def test_what_went_and_came_back_is_the_last_in_every_process() -> None:
     assert [list(each.snapshot().entries) for each in (one, other, process())] == [["y", "x"]] * 3
 
 
-def test_a_fold_changes_nothing_that_readers_see() -> None:
+def test_a_fold_is_invisible_to_readers() -> None:
     one, warm = process(), process()
     publish(one, a={"n": 1}, b={"n": 2})
     publish(one, b=None)
@@ -470,12 +470,12 @@ def test_a_fold_changes_nothing_that_readers_see() -> None:
     assert [state(each.snapshot()) for each in (one, warm, process())] == [expected] * 3
 
 
-def test_a_fold_of_nothing_is_no_fault() -> None:
+def test_a_fold_of_an_empty_catalogue_is_no_error() -> None:
     process().fold()
     assert state(process().snapshot()) == (0, {})
 
 
-def test_a_fold_may_be_repeated() -> None:
+def test_a_fold_can_be_repeated() -> None:
     one = process()
     publish(one, a={})
     for _ in range(3):
@@ -483,7 +483,7 @@ def test_a_fold_may_be_repeated() -> None:
     assert (state(process().snapshot()), len(folds())) == ((1, {"a": {}}), 1)
 
 
-def test_changes_after_a_fold_are_read_on_top_of_it() -> None:
+def test_changes_after_a_fold_are_applied_to_its_snapshot() -> None:
     one = process()
     publish(one, a={"n": 1}, b={"n": 2})
     one.fold()
@@ -491,7 +491,7 @@ def test_changes_after_a_fold_are_read_on_top_of_it() -> None:
     assert state(process().snapshot()) == (5, {"a": {"n": 3}, "c": {"n": 4}})
 
 
-def test_folded_changes_live_for_48_hours() -> None:
+def test_folded_changes_are_deleted_after_48_hours() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one = process()
         publish(one, a={}, b={}, c={})
@@ -518,11 +518,11 @@ def test_the_newest_change_is_never_deleted() -> None:
         assert len(process().snapshot().entries) == 3
 
 
-def test_a_process_that_slept_over_a_fold_sees_everything() -> None:
+def test_an_idle_process_sees_everything_after_a_fold() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        one, asleep = process(), process()
+        one, idle = process(), process()
         publish(one, a={"n": 1}, b={})
-        asleep.snapshot()
+        idle.snapshot()
         publish(one, a={"n": 2}, b=None)
         one.fold()
         clock.shift(timedelta(days=7))
@@ -530,14 +530,14 @@ def test_a_process_that_slept_over_a_fold_sees_everything() -> None:
         one.fold()
         publish(one, d={})
         assert log() == [5, 6]
-        assert state(asleep.snapshot()) == (6, {"a": {"n": 2}, "c": {}, "d": {}})
+        assert state(idle.snapshot()) == (6, {"a": {"n": 2}, "c": {}, "d": {}})
 
 
-def test_a_process_that_slept_while_all_but_the_newest_change_went_sees_everything() -> None:
+def test_an_idle_process_sees_everything_after_all_but_the_newest_change_is_deleted() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        one, asleep = process(), process()
+        one, idle = process(), process()
         publish(one, a={})
-        asleep.snapshot()
+        idle.snapshot()
         publish(one, b={})
         one.fold()
         clock.shift(timedelta(days=3))
@@ -546,48 +546,48 @@ def test_a_process_that_slept_while_all_but_the_newest_change_went_sees_everythi
         clock.shift(timedelta(days=3))
         one.fold()
         assert log() == [3]
-        assert state(asleep.snapshot()) == (3, {"a": {}, "b": {}, "c": {}})
+        assert state(idle.snapshot()) == (3, {"a": {}, "b": {}, "c": {}})
 
 
-def test_a_process_that_slept_for_a_week_without_a_change_is_still_warm(calls: list[str]) -> None:
+def test_an_idle_process_is_warm_after_a_week_without_a_change(calls: list[str]) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        one, asleep = process(), process()
+        one, idle = process(), process()
         publish(one, a={}, b={})
-        asleep.snapshot()
+        idle.snapshot()
         one.fold()
         clock.shift(timedelta(days=7))
         one.fold()
         calls.clear()
-        assert state(asleep.snapshot()) == (2, {"a": {}, "b": {}})
+        assert state(idle.snapshot()) == (2, {"a": {}, "b": {}})
         assert calls == ["Query"]
 
 
-def test_a_process_that_slept_can_publish_at_once() -> None:
+def test_an_idle_process_can_publish_immediately() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        one, asleep = process(), process()
+        one, idle = process(), process()
         publish(one, a={})
-        asleep.snapshot()
+        idle.snapshot()
         publish(one, b={})
         one.fold()
         clock.shift(timedelta(days=7))
         publish(one, c={})
         one.fold()
-        assert state(publish(asleep, d={})) == (4, {"a": {}, "b": {}, "c": {}, "d": {}})
+        assert state(publish(idle, d={})) == (4, {"a": {}, "b": {}, "c": {}, "d": {}})
 
 
-def test_a_gap_in_the_log_is_never_read_over() -> None:
-    one, asleep = process(), process()
+def test_a_gap_in_the_log_is_detected() -> None:
+    one, idle = process(), process()
     publish(one, a={"n": 1})
-    asleep.snapshot()
+    idle.snapshot()
     publish(one, a={"n": 2}, b={})
     publish(one, c={})
     one.fold()
     Change("catalogue-log#test", f"{2:012d}").delete()
-    assert state(asleep.snapshot()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
+    assert state(idle.snapshot()) == (4, {"a": {"n": 2}, "b": {}, "c": {}})
 
 
 @embedded_only
-def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
+def test_a_gap_in_the_log_without_a_snapshot_is_an_error() -> None:
     one = process()
     publish(one, a={}, b={}, c={})
     Change("catalogue-log#test", f"{2:012d}").delete()
@@ -596,7 +596,7 @@ def test_a_log_that_leads_nowhere_is_told_and_not_guessed() -> None:
 
 
 @embedded_only
-def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
+def test_old_snapshots_are_deleted_and_the_newest_is_not() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one = process()
         for number in range(3):
@@ -610,7 +610,7 @@ def test_old_snapshots_are_dropped_and_the_newest_stays() -> None:
 
 
 @embedded_only
-def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
+def test_a_fold_of_a_stale_snapshot_does_not_replace_a_newer_one() -> None:
     one, behind = process(), process()
     publish(one, a={})
     stale = behind.snapshot()
@@ -621,14 +621,14 @@ def test_a_fold_from_behind_does_not_turn_the_head_back() -> None:
 
 
 @embedded_only
-def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
+def test_every_256th_change_enqueues_a_fold_in_its_transaction() -> None:
     one = process()
-    promised = []
+    enqueued = []
     for size in (90, 90, 75, 1, 90, 90, 90):
         publish(one, **{str(number): {} for number in range(size)})
-        promised.append((one.snapshot().sequence, [(job.name, job.payload) for job in Job.query("jobs")]))
+        enqueued.append((one.snapshot().sequence, [(job.name, job.payload) for job in Job.query("jobs")]))
     fold = ("fold-catalogue", {"name": "test"})
-    assert promised == [
+    assert enqueued == [
         (90, []),
         (180, []),
         (255, []),
@@ -640,7 +640,7 @@ def test_a_fold_is_promised_every_256_changes_with_the_change() -> None:
 
 
 @embedded_only
-def test_a_refused_publish_promises_no_fold() -> None:
+def test_a_failed_publish_enqueues_no_fold() -> None:
     one = process()
     for size in (90, 90, 75):
         publish(one, **{str(number): {} for number in range(size)})
@@ -656,7 +656,7 @@ def test_a_refused_publish_promises_no_fold() -> None:
 
 
 @embedded_only
-def test_the_promised_fold_is_done() -> None:
+def test_an_enqueued_fold_is_run() -> None:
     one = process()
     for size in (90, 90, 76):
         publish(one, **{str(number): {} for number in range(size)})
@@ -666,36 +666,36 @@ def test_the_promised_fold_is_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "apart"),
+    ("size", "separate"),
     [
         (change_log.LARGE_ENTRY - len(AROUND), False),
         (change_log.LARGE_ENTRY - len(AROUND) + 1, True),
         (600_000, True),
     ],
 )
-def test_an_entry_above_64_kb_lies_apart_from_the_log(size: int, apart: bool) -> None:
+def test_an_entry_above_64_kb_is_stored_as_a_blob(size: int, separate: bool) -> None:
     one = process()
     value = {"text": "x" * size}
     publish(one, a=value)
     (change,) = Change.query("catalogue-log#test")
-    assert (change.blob is not None, change.entry is None) == (apart, apart)
+    assert (change.blob is not None, change.entry is None) == (separate, separate)
     assert state(process().snapshot()) == state(one.snapshot()) == (1, {"a": value})
 
 
-def test_the_64_kb_are_bytes_and_not_characters() -> None:
+def test_the_limit_of_64_kb_is_in_bytes() -> None:
     publish(process(), a={"text": "€" * 30_000})
     (change,) = Change.query("catalogue-log#test")
     assert change.blob is not None
 
 
-def test_large_entries_of_one_publish_do_not_meet_in_the_transaction() -> None:
+def test_several_large_entries_fit_in_one_transaction() -> None:
     values = {str(number): {"text": str(number) * 400_000} for number in range(12)}
     publish(process(), **values)
     assert state(process().snapshot()) == (12, values)
 
 
 @embedded_only
-def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
+def test_the_blob_of_a_large_entry_is_stored_before_its_change() -> None:
     one = process()
     publish(one, a={})
     Path(settings.current().blobs.removeprefix("file:"), "catalogue").parent.mkdir(exist_ok=True)
@@ -706,7 +706,7 @@ def test_the_blob_of_a_large_entry_is_there_before_its_change() -> None:
 
 
 @embedded_only
-def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
+def test_the_blob_of_a_large_entry_is_deleted_with_its_change() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one = process()
         publish(one, a=LARGE)
@@ -726,7 +726,7 @@ def test_the_blob_of_a_large_entry_goes_with_its_change() -> None:
 
 
 @embedded_only
-def test_the_blob_of_the_newest_change_stays_with_it() -> None:
+def test_the_blob_of_the_newest_change_is_never_deleted() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, warm = process(), process()
         publish(one, a=LARGE)
@@ -742,7 +742,7 @@ def test_the_blob_of_the_newest_change_stays_with_it() -> None:
         assert state(warm.snapshot()) == state(process().snapshot()) == (3, {"a": LARGE})
 
 
-def test_the_same_large_entry_twice_survives_the_first_ones_end() -> None:
+def test_deleting_a_large_entrys_blob_keeps_an_equal_newer_one() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         one, warm = process(), process()
         publish(one, a=LARGE)
@@ -756,7 +756,7 @@ def test_the_same_large_entry_twice_survives_the_first_ones_end() -> None:
         assert state(warm.snapshot()) == (3, {"a": LARGE})
 
 
-def test_a_rebuild_goes_by_the_entities() -> None:
+def test_a_rebuild_makes_all_entries_from_the_entities() -> None:
     one = process([("b", {"n": 2}), ("c", {"n": 3})])
     publish(one, a={"n": 1}, b={"n": 1})
     assert state(one.rebuild()) == (3, {"b": {"n": 2}, "c": {"n": 3}})
@@ -772,12 +772,12 @@ def test_a_rebuild_is_one_change_that_warm_and_cold_processes_see() -> None:
     assert warm.snapshot().modified_at == process().snapshot().modified_at == rebuilt.modified_at
 
 
-def test_a_rebuild_may_be_the_first_change() -> None:
+def test_a_rebuild_can_be_the_first_change() -> None:
     process([("a", {})]).rebuild()
     assert state(process().snapshot()) == (1, {"a": {}})
 
 
-def test_publishing_goes_on_after_a_rebuild() -> None:
+def test_publishing_works_after_a_rebuild() -> None:
     one, warm = process([("a", {})]), process()
     warm.snapshot()
     one.rebuild()
@@ -786,7 +786,7 @@ def test_publishing_goes_on_after_a_rebuild() -> None:
     assert state(process().snapshot()) == (2, {"a": {}, "b": {}})
 
 
-def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
+def test_a_rebuild_repairs_a_catalogue_without_its_snapshot() -> None:
     one = process([("a", {"n": 1})])
     publish(one, a={"n": 1})
     one.fold()
@@ -798,35 +798,35 @@ def test_a_rebuild_mends_a_catalogue_whose_snapshot_was_lost() -> None:
 
 
 @embedded_only
-def test_a_publish_during_a_rebuild_is_in_it() -> None:
+def test_a_rebuild_contains_a_concurrent_publish() -> None:
     other = process()
     stored: list[tuple[str, Value]] = [("a", {})]
-    turns: list[int] = []
+    reads: list[int] = []
 
     def entities() -> Iterable[tuple[str, Value]]:
         found = list(stored)
-        turns.append(len(found))
-        if len(turns) == 1:
+        reads.append(len(found))
+        if len(reads) == 1:
             stored.append(("b", {}))
             publish(other, b={})
         return found
 
     assert state(process(entities).rebuild()) == (2, {"a": {}, "b": {}})
-    assert turns == [1, 2]
+    assert reads == [1, 2]
     assert state(process().snapshot()) == (2, {"a": {}, "b": {}})
 
 
 @embedded_only
-def test_of_two_rebuilds_at_once_the_slower_does_not_harm_the_faster() -> None:
+def test_concurrent_rebuilds_do_not_affect_each_other() -> None:
     same = [("a", {"n": 1})]
     faster = process(same)
-    turns: list[int] = []
+    reads: list[int] = []
 
     def entities() -> Iterable[tuple[str, Value]]:
-        turns.append(len(turns))
-        if len(turns) == 1:
+        reads.append(len(reads))
+        if len(reads) == 1:
             faster.rebuild()
-        elif len(turns) == 2:
+        elif len(reads) == 2:
             assert state(process().snapshot()) == (1, {"a": {"n": 1}})
         return same
 
@@ -834,11 +834,11 @@ def test_of_two_rebuilds_at_once_the_slower_does_not_harm_the_faster() -> None:
     assert state(process().snapshot()) == (2, {"a": {"n": 1}})
 
 
-def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
+def test_an_old_snapshot_of_a_rebuild_is_deleted() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        one, asleep = process([("a", {})]), process()
+        one, idle = process([("a", {})]), process()
         one.rebuild()
-        asleep.snapshot()
+        idle.snapshot()
         first = head().snapshot
         publish(one, b={})
         one.fold()
@@ -847,10 +847,10 @@ def test_a_rebuilds_snapshot_goes_when_it_is_past() -> None:
         one.fold()
         with pytest.raises(NotFound):
             blobs.get(first)
-        assert [state(each.snapshot()) for each in (asleep, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
+        assert [state(each.snapshot()) for each in (idle, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
 
 
-def test_a_refresh_changes_many_entries_by_one_change_item() -> None:
+def test_a_refresh_changes_many_entries_with_one_change_item() -> None:
     here, there = process(), process()
     publish(here, a={"n": 1}, b={"n": 1}, c={"n": 1})
     there.snapshot()
@@ -859,7 +859,7 @@ def test_a_refresh_changes_many_entries_by_one_change_item() -> None:
     assert state(process().snapshot()) == state(here.snapshot())
 
 
-def test_a_refresh_keeps_the_entries_that_stay_in_every_process() -> None:
+def test_unchanged_entries_are_the_same_objects_after_a_refresh() -> None:
     here, there = process(), process()
     publish(here, a={"n": 1}, b={"n": 1})
     kept = [where.snapshot().entries["a"] for where in (here, there)]
@@ -871,7 +871,7 @@ def test_a_refresh_keeps_the_entries_that_stay_in_every_process() -> None:
     )
 
 
-def test_a_refresh_of_nothing_writes_nothing(calls: list[str]) -> None:
+def test_a_refresh_without_changes_writes_nothing(calls: list[str]) -> None:
     here = process()
     publish(here, a={"n": 1})
     calls.clear()
@@ -880,7 +880,7 @@ def test_a_refresh_of_nothing_writes_nothing(calls: list[str]) -> None:
 
 
 @pytest.mark.parametrize("modifies", [True, False])
-def test_a_refresh_moves_last_modified_only_when_it_modifies(modifies: bool) -> None:
+def test_a_refresh_changes_last_modified_only_with_modifies(modifies: bool) -> None:
     here, there = process(), process()
     with time_machine.travel(MOMENT, tick=False) as clock:
         before = publish(here, a={"n": 1}).modified_at
@@ -889,7 +889,7 @@ def test_a_refresh_moves_last_modified_only_when_it_modifies(modifies: bool) -> 
     assert here.snapshot().modified_at == there.snapshot().modified_at == before + (60 if modifies else 0)
 
 
-def test_a_refresh_loses_no_publish_that_comes_between() -> None:
+def test_a_refresh_loses_no_concurrent_publish() -> None:
     here, there = process(), process()
     publish(here, a={"n": 1})
     between = iter([lambda: publish(there, b={"n": 1})])
@@ -902,7 +902,7 @@ def test_a_refresh_loses_no_publish_that_comes_between() -> None:
     assert state(process().snapshot())[1] == {"a": {"n": 2}, "b": {"n": 1}}
 
 
-def test_what_is_remembered_is_built_once() -> None:
+def test_a_remembered_value_is_built_once() -> None:
     snapshot = Snapshot(1, 1, {})
     built: list[Snapshot] = []
     for _ in range(3):
@@ -910,7 +910,7 @@ def test_what_is_remembered_is_built_once() -> None:
     assert built == [snapshot]
 
 
-def test_only_the_last_used_are_remembered() -> None:
+def test_the_least_recently_used_value_is_dropped() -> None:
     snapshot, built = Snapshot(1, 1, {}), []
     snapshot.remember("first", lambda _: built.append("first"))
     for number in range(snapshots.REMEMBERED):
@@ -921,7 +921,7 @@ def test_only_the_last_used_are_remembered() -> None:
     assert built == ["first", *["other"] * snapshots.REMEMBERED, "again"]
 
 
-def test_what_a_view_remembers_is_bounded_by_its_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_weight_of_remembered_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 10)
     snapshot, built = Snapshot(1, 1, {}), []
 
@@ -930,10 +930,10 @@ def test_what_a_view_remembers_is_bounded_by_its_weight(monkeypatch: pytest.Monk
 
     for name in ("a", "b", "a", "c", "a", "b"):
         assert snapshot.remember(name, build(name), len) == b"four"
-    assert built == ["a", "b", "c", "b"]  # c pushed out b, which was used longest ago
+    assert built == ["a", "b", "c", "b"]  # c evicted b, the least recently used
 
 
-def test_what_is_heavier_than_a_view_may_hold_is_built_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_above_the_weight_limit_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 3)
     snapshot, built = Snapshot(1, 1, {}), []
     for _ in range(2):
@@ -941,7 +941,7 @@ def test_what_is_heavier_than_a_view_may_hold_is_built_each_time(monkeypatch: py
     assert len(built) == 2
 
 
-def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
+def test_a_rebuild_can_continue_from_a_given_number() -> None:
     here, there = process([("a", {"n": 1})]), process()
     publish(here, b={"n": 2})
     there.snapshot()
@@ -951,16 +951,16 @@ def test_a_rebuild_may_go_on_from_a_number_that_was_reached_elsewhere() -> None:
     assert here.rebuild(after=40).sequence == 43
 
 
-def test_two_catalogues_change_together_or_not_at_all() -> None:
+def test_joined_catalogues_change_in_one_transaction_or_not_at_all() -> None:
     one, two = process(), catalogue_of("second")
 
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Value, None]:
-        two.join(writes, lambda other: {"b": {"beside": snapshot.sequence, "after": other.sequence}})
+        two.join(writes, lambda other: {"b": {"joined": snapshot.sequence, "after": other.sequence}})
         writes.create(Claim("name#x", "claim", holder="1"), Conflict("taken"))
         return {"a": {}}, None
 
     one.publish(decide)
-    changed = {"b": {"beside": 0, "after": 0}}
+    changed = {"b": {"joined": 0, "after": 0}}
     for each in (two, catalogue_of("second")):
         assert state(each.snapshot()) == (1, changed)
     with pytest.raises(Conflict, match="taken"):
@@ -968,18 +968,18 @@ def test_two_catalogues_change_together_or_not_at_all() -> None:
     assert (state(process().snapshot()), state(two.snapshot())) == ((1, {"a": {}}), (1, changed))
 
 
-def test_when_somebody_changed_the_joined_catalogue_meanwhile_both_are_decided_anew() -> None:
+def test_a_conflict_of_the_joined_catalogue_repeats_both_decisions() -> None:
     one, two, elsewhere = process(), catalogue_of("second"), catalogue_of("second")
     seen: list[int] = []
 
-    def beside(other: Snapshot) -> Value:
+    def decide_joined(other: Snapshot) -> Value:
         seen.append(other.sequence)
         if len(seen) == 1:
             publish(elsewhere, faster={})
         return {"b": {}}
 
     def decide(snapshot: Snapshot, writes: Transaction) -> tuple[Value, None]:
-        two.join(writes, beside)
+        two.join(writes, decide_joined)
         return {"a": {"tries": len(seen)}}, None
 
     assert state(one.publish(decide)[0]) == (1, {"a": {"tries": 2}})

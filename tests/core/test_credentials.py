@@ -1,4 +1,4 @@
-"""Credentials: secrets shown once, scopes, expiry, revocation, and what a check costs."""
+"""Credentials: secrets, scopes, expiry, revocation, rate limits, and the cost of a check."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def test_a_secret_has_forty_letters_and_digits(carol: Account) -> None:
     assert (len(secret), secret.isascii(), secret.isalnum()) == (40, True, True)
 
 
-def test_a_credential_is_stored_as_it_was_returned(carol: Account) -> None:
+def test_a_credential_is_stored_as_returned(carol: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         credential, _ = credentials.create(
             carol, "contentdb", scope="package:carol/mod", ends_after=timedelta(days=2), comment="CI ✓"
@@ -57,13 +57,13 @@ def test_a_credential_is_stored_as_it_was_returned(carol: Account) -> None:
     }
 
 
-def test_the_right_secret_names_the_caller(carol: Account) -> None:
+def test_the_right_secret_identifies_the_caller(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luadns")
     caller = credentials.identify(secret, "luadns")
     assert (caller.account.username, caller.credential.pk) == ("carol", credential.pk)
 
 
-def test_identify_is_two_calls_the_first_time_and_later(carol: Account, calls: list[str]) -> None:
+def test_identify_is_two_calls(carol: Account, calls: list[str]) -> None:
     secret = credentials.create(carol, "luadns")[1]
     for _ in range(2):
         calls.clear()
@@ -71,7 +71,7 @@ def test_identify_is_two_calls_the_first_time_and_later(carol: Account, calls: l
         assert calls == ["UpdateItem", "GetItem"]
 
 
-def test_a_wrong_secret_costs_one_call_and_leaves_nothing(carol: Account, calls: list[str]) -> None:
+def test_a_wrong_secret_costs_one_call_and_stores_nothing(carol: Account, calls: list[str]) -> None:
     before = CoreItem.count()
     calls.clear()
     with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
@@ -82,43 +82,43 @@ def test_a_wrong_secret_costs_one_call_and_leaves_nothing(carol: Account, calls:
 
 @embedded_only
 @pytest.mark.parametrize("secret", ["", "bearer", "a" * 100_000, "\0", "名前", "credential#1"])
-def test_no_text_whatever_is_more_than_a_wrong_secret(secret: str) -> None:
+def test_any_malformed_secret_is_a_wrong_secret(secret: str) -> None:
     with pytest.raises(Unauthenticated):
         credentials.identify(secret, "luarocks")
 
 
-def test_another_services_secret_is_a_wrong_one_and_not_used(carol: Account) -> None:
+def test_a_secret_of_another_service_is_wrong_and_not_marked_as_used(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luarocks")
     with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
         credentials.check(secret, "contentdb")
     assert stored(credential).last_used_at is None
 
 
-def test_another_services_revoked_secret_is_told_as_a_wrong_one(carol: Account) -> None:
+def test_a_revoked_secret_of_another_service_is_wrong(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luarocks")
     credentials.revoke(credential)
     with pytest.raises(Unauthenticated, match=r"^Invalid key$"):
         credentials.check(secret, "contentdb")
 
 
-def test_the_hash_of_a_secret_is_no_secret(carol: Account) -> None:
+def test_the_hash_of_a_secret_is_not_accepted(carol: Account) -> None:
     credential, _ = credentials.create(carol, "luarocks")
     with pytest.raises(Unauthenticated):
         credentials.check(credential.pk.removeprefix("credential#"), "luarocks")
 
 
-def test_the_last_use_is_noted_at_most_once_in_ten_minutes(carol: Account) -> None:
-    noted = []
+def test_the_last_use_is_stored_at_most_once_in_ten_minutes(carol: Account) -> None:
+    times = []
     with time_machine.travel(MOMENT, tick=False) as clock:
         credential, secret = credentials.create(carol, "luarocks")
         for pause in (0, 1, 598, 1, 599, 1):
             clock.shift(pause)
             credentials.check(secret, "luarocks")
-            noted.append(int(stored(credential).last_used_at) - int(MOMENT.timestamp()))
-    assert noted == [0, 0, 0, 600, 600, 1200]
+            times.append(int(stored(credential).last_used_at) - int(MOMENT.timestamp()))
+    assert times == [0, 0, 0, 600, 600, 1200]
 
 
-def test_a_credential_ends_at_its_expiry(carol: Account) -> None:
+def test_an_expired_credential_is_rejected(carol: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         secret = credentials.create(carol, "hel", ends_after=timedelta(hours=1))[1]
         clock.shift(3599)
@@ -129,28 +129,28 @@ def test_a_credential_ends_at_its_expiry(carol: Account) -> None:
 
 
 @embedded_only
-def test_a_credential_without_expiry_is_good_in_ten_years(carol: Account) -> None:
+def test_a_credential_without_expiry_is_valid_after_ten_years(carol: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         credential, secret = credentials.create(carol, "hel")
         clock.shift(timedelta(days=3650))
         assert credentials.check(secret, "hel").id == credential.id
 
 
-def test_an_expired_credential_vanishes_whole_after_thirty_days(carol: Account) -> None:
+def test_an_expired_credential_is_deleted_completely_after_thirty_days(carol: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         credential, _ = credentials.create(carol, "hel", ends_after=timedelta(hours=1))
-    vanish = {stored(credential).expires_at, Claim.get(f"credential#{int(credential.id)}", "claim").expires_at}
-    assert vanish == {MOMENT + timedelta(days=30, hours=1)}
+    deletions = {stored(credential).expires_at, Claim.get(f"credential#{int(credential.id)}", "claim").expires_at}
+    assert deletions == {MOMENT + timedelta(days=30, hours=1)}
 
 
-def test_a_revoked_credential_is_told_as_revoked(carol: Account) -> None:
+def test_a_revoked_credential_has_its_own_error(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luarocks")
     credentials.revoke(credential)
     with pytest.raises(Revoked):
         credentials.identify(secret, "luarocks")
 
 
-def test_a_revoked_credential_notes_no_use(carol: Account) -> None:
+def test_a_use_of_a_revoked_credential_is_not_stored(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luarocks")
     credentials.revoke(credential)
     with pytest.raises(Revoked):
@@ -158,7 +158,7 @@ def test_a_revoked_credential_notes_no_use(carol: Account) -> None:
     assert stored(credential).last_used_at is None
 
 
-def test_revoking_again_keeps_the_first_moment(carol: Account) -> None:
+def test_revoking_again_keeps_the_first_time(carol: Account) -> None:
     credential, _ = credentials.create(carol, "luarocks")
     with time_machine.travel(MOMENT, tick=False) as clock:
         credentials.revoke(credential)
@@ -167,7 +167,7 @@ def test_revoking_again_keeps_the_first_moment(carol: Account) -> None:
     assert stored(credential).revoked_at == MOMENT
 
 
-def test_revoking_what_has_vanished_leaves_no_ghost(carol: Account) -> None:
+def test_revoking_a_deleted_credential_stores_nothing(carol: Account) -> None:
     credential, _ = credentials.create(carol, "luarocks")
     credential.delete()
     before = CoreItem.count()
@@ -176,13 +176,13 @@ def test_revoking_what_has_vanished_leaves_no_ghost(carol: Account) -> None:
     assert CoreItem.count() == before
 
 
-def test_revoking_one_credential_leaves_the_others(carol: Account) -> None:
+def test_revoking_one_credential_does_not_affect_others(carol: Account) -> None:
     first, second = credentials.create(carol, "luarocks"), credentials.create(carol, "luarocks")
     credentials.revoke(first[0])
     assert credentials.identify(second[1], "luarocks").credential.id == second[0].id
 
 
-def test_a_suspended_accounts_credential_is_told_as_such_and_works_after(carol: Account) -> None:
+def test_a_credential_is_rejected_while_its_account_is_suspended(carol: Account) -> None:
     secret = credentials.create(carol, "luarocks")[1]
     accounts.suspend(carol)
     with pytest.raises(Suspended):
@@ -191,7 +191,7 @@ def test_a_suspended_accounts_credential_is_told_as_such_and_works_after(carol: 
     assert credentials.identify(secret, "luarocks").account.id == 1
 
 
-def test_credentials_are_listed_oldest_first_for_their_account_only(carol: Account) -> None:
+def test_an_accounts_credentials_are_listed_oldest_first(carol: Account) -> None:
     dave = accounts.create("dave", "dave@example.org")
     for owner, service in ((carol, "luarocks"), (dave, "hel"), (carol, "contentdb")):
         credentials.create(owner, service)
@@ -221,7 +221,7 @@ def test_an_unknown_id_is_not_found(number: int) -> None:
         ("hel", "package:mod"),
     ],
 )
-def test_a_scope_that_fits_the_service_is_taken(carol: Account, service: str, scope: str) -> None:
+def test_a_scope_of_the_service_is_accepted(carol: Account, service: str, scope: str) -> None:
     assert credentials.create(carol, service, scope=scope)[0].scope == scope
 
 
@@ -246,27 +246,27 @@ def test_a_scope_that_fits_the_service_is_taken(carol: Account, service: str, sc
         "admin",
     ],
 )
-def test_any_other_scope_is_refused_and_nothing_is_stored(carol: Account, scope: str) -> None:
+def test_an_invalid_scope_is_rejected_and_nothing_is_stored(carol: Account, scope: str) -> None:
     before = CoreItem.count()
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(Invalid) as caught:
         credentials.create(carol, "luarocks", scope=scope)
-    assert (refusal.value.detail, CoreItem.count()) == ({"field": "scope"}, before)
+    assert (caught.value.detail, CoreItem.count()) == ({"field": "scope"}, before)
 
 
 @embedded_only
 @pytest.mark.parametrize("ends_after", [timedelta(0), timedelta(seconds=-1)])
-def test_an_expiry_in_the_past_is_refused(carol: Account, ends_after: timedelta) -> None:
-    with pytest.raises(Invalid) as refusal:
+def test_an_expiry_in_the_past_is_rejected(carol: Account, ends_after: timedelta) -> None:
+    with pytest.raises(Invalid) as caught:
         credentials.create(carol, "luarocks", ends_after=ends_after)
-    assert refusal.value.detail == {"field": "expires"}
+    assert caught.value.detail == {"field": "expires"}
 
 
 @embedded_only
 def test_a_comment_has_at_most_255_characters(carol: Account) -> None:
     assert credentials.create(carol, "luarocks", comment="ü" * 255)[0].comment == "ü" * 255
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(Invalid) as caught:
         credentials.create(carol, "luarocks", comment="ü" * 256)
-    assert refusal.value.detail == {"field": "comment"}
+    assert caught.value.detail == {"field": "comment"}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_comment_has_at_most_255_characters(carol: Account) -> None:
         ("package:a/b", {"read", "package:a/b"}),
     ],
 )
-def test_a_scope_allows_its_own_and_reading(scope: str | None, allowed: set[str]) -> None:
+def test_a_scope_allows_itself_and_reading(scope: str | None, allowed: set[str]) -> None:
     assert {need for need in EVERYTHING if allows(scope, need)} == allowed
 
 
@@ -293,7 +293,7 @@ def test_a_caller_without_the_scope_is_forbidden(carol: Account) -> None:
         caller.require("write")
 
 
-def test_making_and_revoking_are_in_the_audit(carol: Account) -> None:
+def test_creation_and_revocation_are_in_the_audit_log(carol: Account) -> None:
     credential, _ = credentials.create(carol, "luadns", scope="zone:example.org")
     credentials.revoke(credential)
     newest = [(entry.action, entry.subject, entry.detail) for entry in audit.entries(1)][:2]
@@ -303,7 +303,7 @@ def test_making_and_revoking_are_in_the_audit(carol: Account) -> None:
     ]
 
 
-def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
+def test_no_secret_is_stored_in_clear_text(alice: Account) -> None:
     services = (*credentials.services(), credentials.SESSION)
     secrets = ["wonderland"]
     secrets += [credentials.create(alice, service, ends_after=timedelta(days=1))[1] for service in services]
@@ -320,7 +320,7 @@ def test_no_secret_of_any_kind_is_stored_in_clear(alice: Account) -> None:
 RATE = credentials.Rate(3, 300)
 
 
-def test_every_use_counts_in_windows_that_are_aligned_to_the_clock(carol: Account, calls: list[str]) -> None:
+def test_uses_are_counted_in_windows_aligned_to_the_clock(carol: Account, calls: list[str]) -> None:
     counted = []
     with time_machine.travel(MOMENT.replace(minute=4, second=58), tick=False) as clock:
         secret = credentials.create(carol, "luadns")[1]
@@ -333,23 +333,23 @@ def test_every_use_counts_in_windows_that_are_aligned_to_the_clock(carol: Accoun
     assert calls == ["UpdateItem"] * 5
 
 
-def test_one_use_too_many_is_refused_until_the_window_ends(carol: Account, calls: list[str]) -> None:
+def test_a_use_above_the_limit_is_rejected_until_the_window_ends(carol: Account, calls: list[str]) -> None:
     with time_machine.travel(MOMENT.replace(minute=0, second=10), tick=False) as clock:
         credential, secret = credentials.create(carol, "luadns")
         for _ in range(3):
             credentials.check(secret, "luadns", RATE)
         calls.clear()
-        with pytest.raises(TooMany) as refusal:
+        with pytest.raises(TooMany) as caught:
             credentials.check(secret, "luadns", RATE)
         assert calls == ["UpdateItem"]
         window = int(MOMENT.replace(minute=0, second=0).timestamp())
-        assert refusal.value.detail == {"retry_after": 290, "limit": 3, "reset": window + 300}
+        assert caught.value.detail == {"retry_after": 290, "limit": 3, "reset": window + 300}
         assert stored(credential).used == 3
         clock.shift(290)
         assert credentials.check(secret, "luadns", RATE).used == 1
 
 
-def test_a_process_that_comes_second_in_a_window_goes_on_counting(carol: Account, calls: list[str]) -> None:
+def test_a_second_process_continues_the_count_of_a_window(carol: Account, calls: list[str]) -> None:
     secret = credentials.create(carol, "luadns")[1]
     credentials.check(secret, "luadns", RATE)
     credentials._counted.clear()
@@ -362,7 +362,7 @@ def test_a_process_that_comes_second_in_a_window_goes_on_counting(carol: Account
         credentials.check(secret, "luadns", RATE)
 
 
-def test_a_counted_credential_may_be_wrong_revoked_or_expired_as_any_other(carol: Account) -> None:
+def test_wrong_and_revoked_secrets_are_not_counted(carol: Account) -> None:
     with pytest.raises(Unauthenticated):
         credentials.check("x" * 40, "luadns", RATE)
     credential, secret = credentials.create(carol, "luadns")
@@ -375,7 +375,7 @@ def test_a_counted_credential_may_be_wrong_revoked_or_expired_as_any_other(carol
 
 
 @embedded_only
-def test_no_use_is_lost_when_many_come_at_once(carol: Account) -> None:
+def test_concurrent_uses_are_all_counted(carol: Account) -> None:
     credential, secret = credentials.create(carol, "luadns")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: credentials.check(secret, "luadns", credentials.Rate(1000, 3600)), range(40)))
@@ -383,5 +383,5 @@ def test_no_use_is_lost_when_many_come_at_once(carol: Account) -> None:
 
 
 @pytest.mark.parametrize(("scope", "zone"), [(None, None), ("read", None), ("module:a", None), ("zone:a.org", "a.org")])
-def test_a_caller_may_be_bound_to_one_thing(scope: str | None, zone: str | None) -> None:
+def test_a_scope_can_limit_a_caller_to_one_zone(scope: str | None, zone: str | None) -> None:
     assert Caller(Account(), Credential(scope=scope)).only("zone") == zone

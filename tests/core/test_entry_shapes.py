@@ -1,6 +1,6 @@
-"""A new field of an entry: code with it and code without it on the same tables, one after the other and side by side.
+"""A new field of an entry: old and new code use the same tables, one after the other and at the same time.
 
-`old` and `new` are two versions of a program that keeps things with a name; the new one gives them a colour, too.
+`Old` and `New` are two versions of a program. Its things have a name; the new version adds a colour.
 """
 
 import threading
@@ -47,7 +47,7 @@ class Stored(Item):
 
 
 class ColouredStored(Item):
-    """The same, as the new program knows it."""
+    """The same item in the new program."""
 
     class Meta:
         table_name = table_name("core")
@@ -58,7 +58,7 @@ class ColouredStored(Item):
 
 
 class Old:
-    """A process of the old program, which knows nothing yet."""
+    """A process of the old program."""
 
     def __init__(self) -> None:
         self.rebuilt = 0
@@ -94,7 +94,7 @@ class Old:
 
 
 class New:
-    """A process of the new one."""
+    """A process of the new program."""
 
     def __init__(self) -> None:
         self.rebuilt = 0
@@ -122,7 +122,7 @@ class New:
 
 
 def before_shapes(name: str = "test") -> None:
-    """Store a catalogue as it was stored before shapes: JSON, without a number."""
+    """Convert a stored catalogue to the format before shapes: JSON without a shape number."""
     raw = [item for item in bulk.items(CoreItem) if item["pk"]["S"].endswith(f"#{name}")]
     for item in raw:
         item.pop("shape", None)
@@ -138,7 +138,7 @@ def before_shapes(name: str = "test") -> None:
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_a_catalogue_from_before_shapes_is_rebuilt_by_the_first_read(folded: bool) -> None:
+def test_the_first_read_rebuilds_a_catalogue_without_a_shape(folded: bool) -> None:
     old = Old()
     old.publish("a", "ant")
     old.publish("b", "bee")
@@ -150,7 +150,7 @@ def test_a_catalogue_from_before_shapes_is_rebuilt_by_the_first_read(folded: boo
     assert (new.rebuilt, later.rebuilt) == (1, 0)
 
 
-def test_an_upgrade_is_enqueued_once_as_a_job_too() -> None:
+def test_an_upgrade_enqueues_one_job() -> None:
     Old().publish("a", "ant")
     before_shapes()
     New().seen()
@@ -161,13 +161,13 @@ def test_an_upgrade_is_enqueued_once_as_a_job_too() -> None:
     assert [(again.sk, again.due_at) for again in Job.query("jobs")] == [(job.sk, job.due_at)]
 
 
-def test_an_upgrade_keeps_number_and_date() -> None:
+def test_an_upgrade_keeps_the_sequence_number_and_the_date() -> None:
     before = Old().publish("a", "ant")
     after = New().catalogue.snapshot()
     assert (after.sequence, after.modified_at) == (before.sequence, before.modified_at)
 
 
-def test_new_code_reads_at_the_usual_cost_once_it_has_upgraded(calls: list[str]) -> None:
+def test_reads_have_the_usual_cost_after_an_upgrade(calls: list[str]) -> None:
     Old().publish("a", "ant")
     new, cold = New(), New()
     new.seen()
@@ -179,7 +179,7 @@ def test_new_code_reads_at_the_usual_cost_once_it_has_upgraded(calls: list[str])
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
 
 
-def test_old_code_goes_on_beside_new_and_nothing_is_lost() -> None:
+def test_old_and_new_code_can_write_at_the_same_time_without_loss() -> None:
     old, new = Old(), New()
     old.publish("a", "ant")
     old.publish("b", "bee")
@@ -192,7 +192,7 @@ def test_old_code_goes_on_beside_new_and_nothing_is_lost() -> None:
     assert (new.rebuilt, old.rebuilt) == (1, 0)
 
 
-def test_old_code_that_starts_beside_new_reads_what_new_code_wrote() -> None:
+def test_old_code_reads_entries_of_new_code() -> None:
     new = New()
     new.publish("a", "ant", "red")
     new.catalogue.fold()
@@ -201,7 +201,7 @@ def test_old_code_that_starts_beside_new_reads_what_new_code_wrote() -> None:
     assert (old.seen(), old.rebuilt) == ({"a": "ant", "b": "bee"}, 0)
 
 
-def test_what_old_code_removes_is_gone_for_new_code() -> None:
+def test_new_code_sees_removals_by_old_code() -> None:
     new, old = New(), Old()
     new.publish("a", "ant", "red")
     new.publish("b", "bee", "yellow")
@@ -209,7 +209,7 @@ def test_what_old_code_removes_is_gone_for_new_code() -> None:
     assert new.seen() == New().seen() == {"b": ("bee", "yellow")}
 
 
-def test_a_fold_by_old_code_drops_no_field() -> None:
+def test_a_fold_by_old_code_loses_no_field() -> None:
     old, new = Old(), New()
     new.publish("a", "ant", "red")
     old.publish("b", "bee")
@@ -219,14 +219,14 @@ def test_a_fold_by_old_code_drops_no_field() -> None:
     assert started.rebuilt == 1
 
 
-def test_a_refresh_by_old_code_drops_no_field() -> None:
+def test_a_refresh_by_old_code_loses_no_field() -> None:
     old, new = Old(), New()
     new.publish("a", "ant", "red")
     old.catalogue.refresh(lambda snapshot: {"a": replace(snapshot.entries["a"].value, name="ant")})
     assert new.seen() == New().seen() == {"a": ("ant", "red")}
 
 
-def test_rolling_back_and_forward_again_loses_nothing() -> None:
+def test_repeated_rollbacks_and_upgrades_lose_nothing() -> None:
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         New().publish("a", "ant", "red")
         for number in range(3):
@@ -242,7 +242,7 @@ def test_rolling_back_and_forward_again_loses_nothing() -> None:
             forward.catalogue.fold()
 
 
-def test_code_from_before_shapes_beside_new_code_loses_nothing() -> None:
+def test_a_change_without_a_shape_loses_nothing() -> None:
     new = New()
     new.publish("a", "ant", "red")
     Old().publish("b", "bee")
@@ -251,7 +251,7 @@ def test_code_from_before_shapes_beside_new_code_loses_nothing() -> None:
     assert new.seen() == {"a": ("ant", "red"), "b": ("bee", "grey")}
 
 
-def test_a_snapshot_from_before_shapes_is_known_by_itself() -> None:
+def test_a_snapshot_without_a_shape_is_detected_by_its_content() -> None:
     new = New()
     new.publish("a", "ant", "red")
     new.catalogue.fold()
@@ -262,7 +262,7 @@ def test_a_snapshot_from_before_shapes_is_known_by_itself() -> None:
 
 
 @embedded_only
-def test_of_two_processes_of_a_machine_that_start_at_once_one_rebuilds(tmp_path: Path) -> None:
+def test_only_one_of_two_starting_processes_of_a_machine_rebuilds(tmp_path: Path) -> None:
     Old().publish("a", "ant")
     locks.share(tmp_path / "locks")
     start, processes = threading.Barrier(2), [New(), New()]
@@ -280,7 +280,7 @@ def test_of_two_processes_of_a_machine_that_start_at_once_one_rebuilds(tmp_path:
 
 
 @embedded_only
-def test_publishers_that_go_on_during_an_upgrade_lose_nothing() -> None:
+def test_publishing_during_an_upgrade_loses_nothing() -> None:
     old, new = Old(), New()
     old.publish("a", "ant")
     old.publish("b", "bee")
@@ -301,7 +301,7 @@ def test_publishers_that_go_on_during_an_upgrade_lose_nothing() -> None:
 
 
 @embedded_only
-def test_of_two_machines_that_upgrade_at_once_both_are_right() -> None:
+def test_two_machines_can_upgrade_at_the_same_time() -> None:
     Old().publish("a", "ant")
     one, other = New(), New()
     read = one.entities
@@ -316,7 +316,7 @@ def test_of_two_machines_that_upgrade_at_once_both_are_right() -> None:
     assert one.seen() == New().seen() == {"a": ("ant", "grey"), "b": ("bee", "yellow")}
 
 
-def test_a_change_of_what_has_gone_since_stays_until_its_removal_is_read() -> None:
+def test_a_changed_entry_remains_until_the_removal_of_its_entity_is_read() -> None:
     old, new = Old(), New()
     for key in "ab":
         new.publish(key, key, "red")
@@ -334,7 +334,7 @@ class Fish(Struct, tag="fish"):
     name: str
 
 
-def test_old_code_passes_over_a_kind_of_entry_that_only_new_code_knows() -> None:
+def test_old_code_skips_entries_of_an_unknown_kind() -> None:
     newer = Catalogue[Bird | Fish]("test", (Bird, Fish), shape=2, entities=tuple, reload=lambda key, entry: entry)
     older = Catalogue("test", (Bird,), shape=1, entities=tuple, reload=lambda key, entry: entry)
     newer.publish(lambda snapshot, writes: ({"a": Bird(name="owl"), "b": Fish(name="cod")}, None))

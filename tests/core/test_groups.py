@@ -1,4 +1,4 @@
-"""Groups of a snapshot's entries: carried from state to state, and always what they would be if made anew."""
+"""Groups of a snapshot's entries: incremental updates give the same groups as a new computation."""
 
 from collections.abc import Iterator
 
@@ -15,23 +15,23 @@ def groups_of(entry: Entry) -> Iterator[str]:
     yield from entry.value["groups"]
 
 
-def view_of(*values: list[str]) -> Snapshot:
+def snapshot_of(*values: list[str]) -> Snapshot:
     return Snapshot(1, 1, {str(key): Entry(str(key), {"groups": groups}) for key, groups in enumerate(values)})
 
 
-def test_a_group_holds_what_belongs_to_it() -> None:
-    snapshot = view_of(["a"], ["a", "b"], [])
+def test_a_group_contains_its_entries() -> None:
+    snapshot = snapshot_of(["a"], ["a", "b"], [])
     assert [list(snapshot.group(groups_of, name)) for name in "abc"] == [["0", "1"], ["1"], []]
 
 
-def test_a_change_regroups_the_changed_entry_alone() -> None:
+def test_a_change_regroups_only_the_changed_entry() -> None:
     seen: list[str] = []
 
     def counted(entry: Entry) -> list[str]:
         seen.append(entry.key)
         return list(entry.value["groups"])
 
-    snapshot = view_of(["a"], ["a"], ["b"])
+    snapshot = snapshot_of(["a"], ["a"], ["b"])
     snapshot.group(counted, "a")
     seen.clear()
     changed = snapshot.changed([("2", {"groups": ["a"]})], 2, 2)
@@ -40,10 +40,10 @@ def test_a_change_regroups_the_changed_entry_alone() -> None:
 
 
 @given(st.lists(st.lists(NAMES, max_size=3), max_size=4), st.lists(st.tuples(st.sampled_from("0123"), VALUES)))
-def test_carried_groups_are_those_made_anew(start: list[list[str]], changes: list[tuple[str, Value | None]]) -> None:
-    snapshot = view_of(*start)
+def test_updated_groups_equal_new_ones(start: list[list[str]], changes: list[tuple[str, Value | None]]) -> None:
+    snapshot = snapshot_of(*start)
     snapshot.group(groups_of, "a")
-    carried = snapshot.changed(changes, 2, 2)
-    anew = Snapshot(2, 2, dict(carried.entries))
+    updated = snapshot.changed(changes, 2, 2)
+    computed = Snapshot(2, 2, dict(updated.entries))
     for name in "abc":
-        assert carried.group(groups_of, name) == anew.group(groups_of, name)
+        assert updated.group(groups_of, name) == computed.group(groups_of, name)

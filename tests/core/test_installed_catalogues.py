@@ -1,4 +1,4 @@
-"""An installed server whose lists were stored before shapes: each service answers at once, in requests and in jobs."""
+"""An upgrade of a server whose lists have no shape: the services' requests and jobs work immediately."""
 
 import zlib
 
@@ -23,8 +23,8 @@ LISTS = {
 }
 
 
-def as_before_shapes(name: str) -> None:
-    """Store a catalogue as it was: a snapshot in JSON, no shape anywhere."""
+def remove_shape(name: str) -> None:
+    """Convert a stored catalogue to the format before shapes: a snapshot in JSON, and no shape numbers."""
     registry.current().catalogues[name].rebuild()
     raw = [item for item in bulk.items(CoreItem) if item["pk"]["S"].startswith("catalogue")]
     for item in raw:
@@ -39,7 +39,7 @@ def as_before_shapes(name: str) -> None:
 
 @pytest.fixture
 def used(client: Client, alice: Account, key: str) -> Client:
-    """A client of a server on which something is published with each service."""
+    """A client of a server with a package in each service."""
     session = {"Cookie": "auth_tkt=" + credentials.create(alice, credentials.SESSION)[1]}
     assert client.post("/packages", json=hel.package(), headers=session).status == 201
     assert client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", luarocks.rockspec())}).status == 200
@@ -49,23 +49,23 @@ def used(client: Client, alice: Account, key: str) -> Client:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_an_entry_is_reloaded_as_a_rebuild_makes_it(used: Client, name: str) -> None:
+def test_reload_returns_the_same_entry_as_a_rebuild(used: Client, name: str) -> None:
     catalogue = registry.current().catalogues[name]
     made = dict(catalogue.entities())
     assert {key: catalogue.reload(key, entry) for key, entry in made.items()} == made
 
 
 @pytest.mark.parametrize(("name", "path"), LISTS.items())
-def test_a_request_gets_the_list_as_it_was(used: Client, name: str, path: str) -> None:
+def test_a_request_gets_the_same_list_after_the_upgrade(used: Client, name: str, path: str) -> None:
     before = used.get(path)
-    as_before_shapes(name)
+    remove_shape(name)
     after = used.get(path)
     assert (after.status, after.body) == (before.status, before.body) == (200, before.body)
 
 
-def test_a_job_ends_the_rebuild_that_a_request_had_no_time_for(used: Client, calls: list[str]) -> None:
+def test_a_job_completes_the_rebuild_of_a_killed_request(used: Client, calls: list[str]) -> None:
     before = used.get("/packages").body
-    as_before_shapes("hel")
+    remove_shape("hel")
     assert dies(lambda: used.get("/packages"), after=0, of="Scan")
     jobs.run_due()
     registry.current().catalogues["hel"].forget()
@@ -74,9 +74,9 @@ def test_a_job_ends_the_rebuild_that_a_request_had_no_time_for(used: Client, cal
     assert "Scan" not in calls
 
 
-def test_jobs_find_the_lists_as_they_were(used: Client) -> None:
+def test_a_job_upgrades_all_lists(used: Client) -> None:
     before = {path: used.get(path).body for path in LISTS.values()}
     for name in (*LISTS, "contentdb-statistics"):
-        as_before_shapes(name)
+        remove_shape(name)
     jobs.run_now("fold-catalogues")
     assert {path: used.get(path).body for path in LISTS.values()} == before

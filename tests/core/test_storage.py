@@ -1,6 +1,6 @@
-"""Transactions that name their refusals, reads in the same call as a write, and one client for all tables.
+"""Transactions with named errors, reads in the same call as a write, and one client for all tables.
 
-What DynamoDB answers under load cannot be brought about here, so those answers are put in its place.
+DynamoDB's errors under load cannot be provoked here, so `refusing` injects them.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,18 @@ def holders() -> dict[str, str]:
     return {item.pk: item.holder for item in Claim.scan()}
 
 
-def refusal(writes: Transaction) -> Exception:
-    with pytest.raises(Exception) as raised:  # noqa: PT011 (which one is what the tests compare)
+def commit_error(writes: Transaction) -> Exception:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 (the tests compare the error)
         writes.commit()
     return raised.value
 
 
 def failing_delete(writes: Transaction, otherwise: CoreError | None) -> None:
-    writes.delete(claim("nobody"), Claim.pk.exists(), otherwise)
+    writes.delete(claim("missing"), Claim.pk.exists(), otherwise)
 
 
 def failing_put(writes: Transaction, otherwise: CoreError | None) -> None:
-    writes.put(claim("nobody"), Claim.pk.exists(), otherwise)
+    writes.put(claim("missing"), Claim.pk.exists(), otherwise)
 
 
 def failing_create(writes: Transaction, otherwise: CoreError | None) -> None:
@@ -49,13 +49,13 @@ def failing_create(writes: Transaction, otherwise: CoreError | None) -> None:
 
 
 def failing_update(writes: Transaction, otherwise: CoreError | None) -> None:
-    writes.update(claim("nobody"), [Claim.holder.set("new")], Claim.pk.exists(), otherwise)
+    writes.update(claim("missing"), [Claim.holder.set("new")], Claim.pk.exists(), otherwise)
 
 
 FAILING = [failing_delete, failing_put, failing_create, failing_update]
 
 
-def test_all_kinds_of_writes_happen_together() -> None:
+def test_a_transaction_can_contain_all_kinds_of_writes() -> None:
     claim("kept", "old").save()
     claim("deleted", "old").save()
     claim("updated", "old").save()
@@ -75,28 +75,28 @@ def test_a_failed_condition_raises_its_own_error_and_nothing_is_written(fail: Ad
     writes.put(claim("other"))
     writes.update(claim("another"), [Claim.holder.set("new"), Claim.kind.set(Claim)])
     fail(writes, error)
-    assert refusal(writes) is error
+    assert commit_error(writes) is error
     assert holders() == {"taken": "old"}
 
 
 @pytest.mark.parametrize("fail", FAILING)
-def test_a_failed_condition_without_an_error_means_that_somebody_was_faster(fail: Add) -> None:
+def test_a_failed_condition_without_an_error_is_contention(fail: Add) -> None:
     claim("taken", "old").save()
     writes = Transaction()
     writes.put(claim("other"), otherwise=Conflict("not mine"))
     fail(writes, None)
-    error = refusal(writes)
+    error = commit_error(writes)
     assert (type(error), error.detail) == (Contended, {"retry_after": 1})  # type: ignore[attr-defined]
     assert holders() == {"taken": "old"}
 
 
-@pytest.mark.parametrize("place", range(5))
-def test_the_error_is_that_of_the_failed_write_whatever_the_order_of_the_calls(place: int) -> None:
-    """PynamoDB sends deletes, puts and updates in this order, and the reasons come back in it."""
+@pytest.mark.parametrize("failing", range(5))
+def test_the_error_belongs_to_the_failed_write_in_any_order_of_calls(failing: int) -> None:
+    """PynamoDB sends deletes, then puts, then updates, and DynamoDB's reasons have this order."""
     claim("there", "old").save()
     errors: list[CoreError] = [NotFound(str(number)) for number in range(5)]
     conditions: list[Condition] = [Claim.pk.exists()] * 5
-    conditions[place] = Claim.holder == "somebody else"
+    conditions[failing] = Claim.holder == "another"
     for number in range(5):
         claim(str(number), "old").save()
     writes = Transaction()
@@ -105,51 +105,51 @@ def test_the_error_is_that_of_the_failed_write_whatever_the_order_of_the_calls(p
     writes.delete(claim("2"), conditions[2], errors[2])
     writes.delete(claim("3"), conditions[3], errors[3])
     writes.update(claim("4"), [Claim.holder.set("new")], conditions[4], errors[4])
-    assert refusal(writes) is errors[place]
+    assert commit_error(writes) is errors[failing]
     assert set(holders().values()) == {"old"}
 
 
-def test_of_several_named_failures_one_of_the_first_kind_is_told() -> None:
+def test_a_failed_delete_takes_precedence_over_a_failed_put() -> None:
     claim("taken", "old").save()
     writes, first, second = Transaction(), Conflict("create"), NotFound("delete")
     failing_create(writes, first)
     failing_delete(writes, second)
-    assert refusal(writes) is second
+    assert commit_error(writes) is second
 
 
-def test_of_several_named_failures_of_a_kind_the_first_is_told() -> None:
+def test_the_first_of_several_failures_of_a_kind_is_raised() -> None:
     claim("taken", "old").save()
     claim("taken too", "old").save()
     writes, first = Transaction(), Conflict("first")
     writes.create(claim("taken"), first)
     writes.create(claim("taken too"), Conflict("second"))
-    assert refusal(writes) is first
+    assert commit_error(writes) is first
 
 
 @pytest.mark.parametrize("named_first", [True, False])
-def test_contention_beside_a_named_failure_is_contention(named_first: bool) -> None:
-    """What the named condition was decided on may be stale: the decision is made anew."""
+def test_contention_takes_precedence_over_a_named_failure(named_first: bool) -> None:
+    """The data behind the named condition can be stale, so the caller must decide again."""
     claim("taken", "old").save()
     writes = Transaction()
     steps: list[tuple[Add, CoreError | None]] = [(failing_create, Conflict("mine")), (failing_update, None)]
     for fail, error in steps if named_first else reversed(steps):
         fail(writes, error)
-    assert type(refusal(writes)) is Contended
+    assert type(commit_error(writes)) is Contended
 
 
-def test_the_cause_of_a_refusal_is_kept_for_the_log() -> None:
+def test_an_error_has_its_cause_for_the_log() -> None:
     claim("taken", "old").save()
     writes = Transaction()
     failing_create(writes, Conflict("mine"))
-    assert type(refusal(writes).__cause__) is TransactWriteError
+    assert type(commit_error(writes).__cause__) is TransactWriteError
 
 
 @embedded_only
-def test_a_fault_of_ours_is_no_refusal() -> None:
+def test_a_programming_error_is_not_a_core_error() -> None:
     writes = Transaction()
     writes.put(claim("twice"))
     writes.put(claim("twice"))
-    assert type(refusal(writes)) is TransactWriteError
+    assert type(commit_error(writes)) is TransactWriteError
 
 
 @pytest.mark.parametrize(
@@ -173,18 +173,18 @@ def test_a_fault_of_ours_is_no_refusal() -> None:
         ("AccessDeniedException", [], TransactWriteError),
     ],
 )
-def test_what_dynamodb_refuses_is_contention_or_busy_or_our_fault(
+def test_dynamodbs_errors_are_contention_busy_or_a_programming_error(
     code: str, reasons: list[str], expected: type[Exception]
 ) -> None:
     writes = Transaction()
     writes.put(claim("one"), otherwise=Forbidden("named"))
     writes.update(claim("two"), [Claim.holder.set("new")], otherwise=Conflict("named too"))
     with refusing("TransactWriteItems", code, CancellationReasons=[{"Code": reason} for reason in reasons]):
-        assert type(refusal(writes)) is expected
+        assert type(commit_error(writes)) is expected
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_a_transaction_may_have_a_hundred_writes(count: int) -> None:
+def test_a_transaction_can_have_a_hundred_writes(count: int) -> None:
     writes = Transaction()
     for number in range(count):
         writes.create(claim(str(number)))
@@ -193,7 +193,7 @@ def test_a_transaction_may_have_a_hundred_writes(count: int) -> None:
 
 
 @embedded_only
-def test_of_many_creators_at_once_one_wins() -> None:
+def test_only_one_of_many_concurrent_creators_succeeds() -> None:
     def create(number: int) -> bool:
         writes = Transaction()
         writes.create(claim("one", str(number)), Conflict("taken"))
@@ -209,21 +209,21 @@ def test_of_many_creators_at_once_one_wins() -> None:
     assert holders() == {"one": str(outcomes.index(True))}
 
 
-def test_update_or_read_updates_and_hands_back_the_new_item() -> None:
+def test_update_or_read_updates_and_returns_the_new_item() -> None:
     claim("x", "old").save()
     updated, item = claim("x").update_or_read([Claim.holder.set("new")], Claim.holder == "old")
     assert item is not None
     assert (updated, item.serialize(), holders()) == (True, claim("x").serialize(), {"x": "new"})
 
 
-def test_update_or_read_hands_back_what_refused_it_whole() -> None:
+def test_update_or_read_returns_the_item_that_fails_the_condition() -> None:
     claim("x", "old").save()
     updated, item = claim("x").update_or_read([Claim.holder.set("new")], Claim.holder == "other")
     assert item is not None
     assert (updated, item.serialize(), holders()) == (False, claim("x", "old").serialize(), {"x": "old"})
 
 
-def test_update_or_read_of_nothing_is_none_and_leaves_nothing() -> None:
+def test_update_or_read_of_a_missing_item_is_none_and_stores_nothing() -> None:
     assert claim("x").update_or_read([Claim.holder.set("new")], Claim.pk.exists()) == (False, None)
     assert holders() == {}
 
@@ -246,13 +246,13 @@ def test_update_or_read_is_one_call(calls: list[str]) -> None:
         ("ResourceNotFoundException", UpdateError),
     ],
 )
-def test_what_else_stops_an_update_is_busy_or_our_fault(code: str, expected: type[Exception]) -> None:
+def test_other_errors_of_an_update_are_busy_or_a_programming_error(code: str, expected: type[Exception]) -> None:
     with refusing("UpdateItem", code), pytest.raises(expected) as raised:
         claim("x").update_or_read([Claim.holder.set("new")], Claim.pk.exists())
     assert type(raised.value) is expected
 
 
-def test_find_reads_what_was_just_written_or_none(calls: list[str]) -> None:
+def test_find_is_strongly_consistent_and_returns_none_for_a_missing_item(calls: list[str]) -> None:
     claim("x", "old").save()
     calls.clear()
     found = Claim.find("x", "claim")
@@ -260,16 +260,16 @@ def test_find_reads_what_was_just_written_or_none(calls: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("pk", "sk"), [("x" * 2049, "claim"), ("ü" * 1025, "claim"), ("x", "c" * 1025)])
-def test_under_a_key_longer_than_dynamodb_takes_nothing_is_looked_for(pk: str, sk: str, calls: list[str]) -> None:
+def test_find_makes_no_call_for_a_key_over_dynamodbs_limit(pk: str, sk: str, calls: list[str]) -> None:
     assert (Claim.find(pk, sk), calls) == (None, [])
 
 
-def test_under_the_longest_keys_an_item_is_found() -> None:
+def test_an_item_with_the_longest_keys_is_found() -> None:
     Claim("ü" * 1024, "c" * 1024, holder="x").save()
     assert Claim.find("ü" * 1024, "c" * 1024) is not None
 
 
-def test_assigned_values_reach_the_object_and_the_item_alike() -> None:
+def test_assign_changes_the_object_and_the_item() -> None:
     account = Account("account#1", "account", username="a", email="b", created_at=now(), two_factor="x")
     account.save()
     account.update(actions=account.assign(rank="ADMIN", two_factor=None))
@@ -277,7 +277,7 @@ def test_assigned_values_reach_the_object_and_the_item_alike() -> None:
     assert (account.rank, account.two_factor) == ("ADMIN", None)
 
 
-def test_an_item_of_another_kind_is_not_mixed_up_in_a_query() -> None:
+def test_a_query_returns_only_items_of_its_kind() -> None:
     claim("x", "old").save()
     Counter("x", "counter", value=3).save()
     assert [type(item) for item in Counter.query("x")] == [Counter]
@@ -291,7 +291,7 @@ def test_all_tables_share_one_client() -> None:
     assert connections == {id(storage._shared)}
 
 
-def test_tables_that_are_there_are_left_as_they_are() -> None:
+def test_creating_existing_tables_changes_nothing() -> None:
     claim("x", "old").save()
     storage.create_tables(registry.current().models)
     assert holders() == {"x": "old"}
@@ -303,7 +303,7 @@ def raw(pk: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("write", [lambda item: item.save(), lambda item: put(item)])
-def test_attributes_that_newer_code_stored_are_written_back(write: Callable[[Claim], object]) -> None:
+def test_unknown_attributes_of_newer_code_are_written_back(write: Callable[[Claim], object]) -> None:
     stored = {"pk": {"S": "c"}, "sk": {"S": "claim"}, "kind": {"S": "claim"}, "holder": {"S": "1"}}
     newer = {"colour": {"S": "red"}, "more": {"M": {"deep": {"L": [{"N": "1"}, {"NULL": True}]}}}}
     bulk.put(CoreItem, [{**stored, **newer}])
@@ -322,7 +322,7 @@ def put(item: Claim) -> None:
     writes.commit()
 
 
-def test_items_of_a_kind_that_only_newer_code_knows_are_passed_over() -> None:
+def test_items_of_an_unknown_kind_are_skipped() -> None:
     claim("a").save()
     bulk.put(CoreItem, [{"pk": {"S": "b"}, "sk": {"S": "b"}, "kind": {"S": "newer"}, "colour": {"S": "red"}}])
     assert [item.pk for item in CoreItem.scan()] == ["a"]

@@ -1,4 +1,4 @@
-"""The second factor: codes good for one use, tokens good for one key, and guesses that run out."""
+"""The second factor: single-use codes, tokens of one key, limited guesses, and upload windows."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)  # in the middle of a time 
 
 
 def enrolled(name: str = "carol") -> tuple[Caller, Enrolment, str]:
-    """An account with a second factor that uploads need: a caller with a key, the enrolment, and the key."""
+    """Create an account whose uploads need a second factor; returns a caller with a key, the enrolment, and the key."""
     account = accounts.create(name, f"{name}@example.org")
     enrolment = two_factor.enable(account, required_for_uploads=True)
     key = credentials.create(account, "luarocks")[1]
@@ -30,7 +30,7 @@ def enrolled(name: str = "carol") -> tuple[Caller, Enrolment, str]:
 
 
 def again(key: str) -> Caller:
-    """The same key in the next request."""
+    """Return the caller of the next request with the same key."""
     return credentials.identify(key, "luarocks")
 
 
@@ -65,7 +65,7 @@ def test_a_code_of_the_last_minute_is_accepted(age: int) -> None:
 
 
 @pytest.mark.parametrize("age", [90, 3600, -30, -60])
-def test_an_older_code_and_one_of_the_future_are_refused(age: int) -> None:
+def test_older_and_future_codes_are_rejected(age: int) -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         with pytest.raises(Unauthenticated, match=r"^Invalid verification code$"):
@@ -74,27 +74,27 @@ def test_an_older_code_and_one_of_the_future_are_refused(age: int) -> None:
 
 @embedded_only
 @pytest.mark.parametrize("code", ["", "0", "000000000", "\uff11\uff12\uff13\uff14\uff15\uff16", "a" * 100_000, "----"])
-def test_what_is_no_code_is_refused(code: str) -> None:
+def test_a_malformed_code_is_rejected(code: str) -> None:
     caller, _, _ = enrolled()
     with pytest.raises(Unauthenticated):
         two_factor.verify(caller.account, code)
 
 
-def test_a_code_is_good_once() -> None:
+def test_a_code_can_be_used_once() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         code = code_at(enrolment, MOMENT)
         assert [accepted(two_factor.verify, caller.account, code) for _ in range(3)] == [True, False, False]
 
 
-def test_after_a_code_no_older_one_is_good() -> None:
+def test_a_code_older_than_a_used_one_is_rejected() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         two_factor.verify(caller.account, code_at(enrolment, MOMENT))
         assert not accepted(two_factor.verify, caller.account, code_at(enrolment, MOMENT - timedelta(seconds=30)))
 
 
-def test_after_an_older_code_the_current_one_is_still_good() -> None:
+def test_the_current_code_is_accepted_after_an_older_one() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         two_factor.verify(caller.account, code_at(enrolment, MOMENT - timedelta(seconds=60)))
@@ -102,7 +102,7 @@ def test_after_an_older_code_the_current_one_is_still_good() -> None:
 
 
 @embedded_only
-def test_of_four_at_once_one_may_use_a_code() -> None:
+def test_only_one_of_four_concurrent_uses_of_a_code_succeeds() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         code = code_at(enrolment, MOMENT)
@@ -112,7 +112,7 @@ def test_of_four_at_once_one_may_use_a_code() -> None:
 
 
 @embedded_only
-def test_of_four_at_once_one_may_use_a_recovery_code() -> None:
+def test_only_one_of_four_concurrent_uses_of_a_recovery_code_succeeds() -> None:
     caller, enrolment, _ = enrolled()
     code = enrolment.recovery_codes[0]
     with ThreadPoolExecutor(4) as pool:
@@ -121,7 +121,7 @@ def test_of_four_at_once_one_may_use_a_recovery_code() -> None:
 
 
 @embedded_only
-def test_four_recovery_codes_at_once_are_all_good() -> None:
+def test_four_recovery_codes_can_be_used_concurrently() -> None:
     caller, enrolment, _ = enrolled()
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(
@@ -133,62 +133,62 @@ def test_four_recovery_codes_at_once_are_all_good() -> None:
     assert item.recovery_hashes == [codes.hash_of(code) for code in kept]
 
 
-def test_every_recovery_code_is_good_once() -> None:
+def test_each_recovery_code_can_be_used_once() -> None:
     caller, enrolment, _ = enrolled()
     uses = [accepted(two_factor.verify, caller.account, code) for code in enrolment.recovery_codes for _ in range(2)]
     assert uses == [True, False] * 8
 
 
 @embedded_only
-def test_a_recovery_code_may_be_typed_in_capitals_with_spaces_around() -> None:
+def test_a_recovery_code_can_have_capitals_and_surrounding_spaces() -> None:
     caller, enrolment, _ = enrolled()
     two_factor.verify(caller.account, f" {enrolment.recovery_codes[3].upper()}\n")
 
 
 @embedded_only
-def test_recovery_codes_differ_and_fit_the_field_of_the_luarocks_client() -> None:
+def test_recovery_codes_are_distinct_and_fit_the_field_of_the_luarocks_client() -> None:
     _, enrolment, _ = enrolled()
     assert len(set(enrolment.recovery_codes)) == 8
     assert {len(code) for code in enrolment.recovery_codes} == {14}
 
 
 @embedded_only
-def test_the_uri_tells_an_authenticator_the_same_secret() -> None:
+def test_the_uri_contains_the_secret() -> None:
     _, enrolment, _ = enrolled()
     uri = urlsplit(enrolment.uri)
     assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", "/Moonbase:carol")
     assert parse_qs(uri.query) == {"secret": [enrolment.secret], "issuer": ["Moonbase"]}
 
 
-def test_after_five_failures_even_the_right_code_must_wait() -> None:
+def test_after_five_failures_the_right_code_is_rejected_until_retry_after() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         wrong = wrong_code(enrolment, MOMENT)
         assert [accepted(two_factor.verify, caller.account, wrong) for _ in range(5)] == [False] * 5
-        with pytest.raises(TooMany) as refusal:
+        with pytest.raises(TooMany) as caught:
             two_factor.verify(caller.account, code_at(enrolment, MOMENT))
-    assert refusal.value.detail == {"retry_after": 300}
+    assert caught.value.detail == {"retry_after": 300}
 
 
-def test_after_the_wait_the_right_code_is_good() -> None:
+def test_the_right_code_is_accepted_after_the_wait() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, enrolment, _ = enrolled()
         for _ in range(5):
             accepted(two_factor.verify, caller.account, wrong_code(enrolment, MOMENT))
-        with pytest.raises(TooMany) as refusal:
+        with pytest.raises(TooMany) as caught:
             two_factor.verify(caller.account, "000000")
-        clock.shift(refusal.value.detail["retry_after"])
+        clock.shift(caught.value.detail["retry_after"])
         two_factor.verify(caller.account, code_at(enrolment, datetime.now(UTC)))
 
 
-def test_no_five_minutes_whatever_hold_more_than_five_failures() -> None:
+def test_any_five_minutes_contain_at_most_five_failures() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, _, _ = enrolled()
         judged = []
         for _ in range(40):
-            with pytest.raises((Unauthenticated, TooMany)) as refusal:
+            with pytest.raises((Unauthenticated, TooMany)) as caught:
                 two_factor.verify(caller.account, "wrong")
-            if refusal.type is Unauthenticated:
+            if caught.type is Unauthenticated:
                 judged.append(datetime.now(UTC).timestamp())
             clock.shift(29)
     assert len(judged) == 20
@@ -196,7 +196,7 @@ def test_no_five_minutes_whatever_hold_more_than_five_failures() -> None:
 
 
 @embedded_only
-def test_failures_count_per_account_and_not_per_key() -> None:
+def test_failures_are_counted_per_account_not_per_key() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         other_key = credentials.create(caller.account, "luarocks")[1]
@@ -207,7 +207,7 @@ def test_failures_count_per_account_and_not_per_key() -> None:
 
 
 @embedded_only
-def test_one_accounts_failures_are_not_anothers() -> None:
+def test_failures_of_one_account_do_not_affect_another() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         other, others, _ = enrolled("dave")
@@ -218,7 +218,7 @@ def test_one_accounts_failures_are_not_anothers() -> None:
 
 
 @embedded_only
-def test_a_success_forgives_earlier_failures() -> None:
+def test_a_success_resets_the_count_of_failures() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         wrong = wrong_code(enrolment, MOMENT)
@@ -228,12 +228,12 @@ def test_a_success_forgives_earlier_failures() -> None:
 
 
 @embedded_only
-def test_guesses_in_parallel_gain_nothing() -> None:
+def test_concurrent_guesses_do_not_exceed_the_limit() -> None:
     def guess(_: int) -> str:
         try:
             two_factor.verify(caller.account, wrong)
-        except (Unauthenticated, TooMany) as refusal:
-            return type(refusal).__name__
+        except (Unauthenticated, TooMany) as caught:
+            return type(caught).__name__
         return "accepted"
 
     with time_machine.travel(MOMENT, tick=False):
@@ -244,13 +244,13 @@ def test_guesses_in_parallel_gain_nothing() -> None:
     assert sorted(outcomes) == ["TooMany"] * 11 + ["Unauthenticated"] * 5
 
 
-def test_an_account_without_a_second_factor_has_nothing_to_verify(carol: Account) -> None:
+def test_verifying_without_a_second_factor_is_an_error(carol: Account) -> None:
     with pytest.raises(NotEnabled):
         two_factor.verify(carol, "000000")
 
 
 @embedded_only
-def test_a_code_of_an_earlier_enrolment_is_dead() -> None:
+def test_a_code_of_an_earlier_enrolment_is_rejected() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, key = enrolled()
         two_factor.enable(caller.account, required_for_uploads=True)
@@ -259,7 +259,7 @@ def test_a_code_of_an_earlier_enrolment_is_dead() -> None:
 
 
 @embedded_only
-def test_a_code_that_was_read_before_a_new_enrolment_is_not_accepted_after_it() -> None:
+def test_a_concurrent_new_enrolment_invalidates_old_codes() -> None:
     with time_machine.travel(MOMENT, tick=False):
         caller, enrolment, _ = enrolled()
         read_before = TwoFactor.get(caller.account.pk, "two-factor")
@@ -269,7 +269,7 @@ def test_a_code_that_was_read_before_a_new_enrolment_is_not_accepted_after_it() 
 
 
 @embedded_only
-def test_a_recovery_code_is_good_though_another_was_used_since_it_was_looked_up() -> None:
+def test_a_concurrent_use_of_another_recovery_code_does_not_matter() -> None:
     caller, enrolment, _ = enrolled()
     read_before = TwoFactor.get(caller.account.pk, "two-factor")
     two_factor.verify(caller.account, enrolment.recovery_codes[0])
@@ -278,7 +278,7 @@ def test_a_recovery_code_is_good_though_another_was_used_since_it_was_looked_up(
 
 
 @embedded_only
-def test_after_disabling_nothing_is_left_to_verify_or_read() -> None:
+def test_disabling_deletes_the_secret_and_the_recovery_codes() -> None:
     caller, enrolment, key = enrolled()
     two_factor.disable(caller.account)
     assert TwoFactor.find(caller.account.pk, "two-factor") is None
@@ -287,14 +287,14 @@ def test_after_disabling_nothing_is_left_to_verify_or_read() -> None:
             two_factor.verify(account, enrolment.recovery_codes[0])
 
 
-def test_a_token_proves_the_second_factor() -> None:
+def test_a_token_satisfies_the_second_factor() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
     two_factor.require(again(key), token)
 
 
 @embedded_only
-def test_a_token_is_good_for_several_uploads() -> None:
+def test_a_token_can_be_used_for_several_uploads() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
     for _ in range(3):
@@ -310,14 +310,14 @@ def test_without_a_token_the_second_factor_is_required(token: str | None) -> Non
 
 
 @embedded_only
-def test_the_key_itself_is_no_token() -> None:
+def test_the_key_is_not_accepted_as_a_token() -> None:
     caller, _, key = enrolled()
     with pytest.raises(SecondFactorRequired):
         two_factor.require(caller, key)
 
 
 @embedded_only
-def test_a_token_is_no_key() -> None:
+def test_a_token_is_not_accepted_as_a_key() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
     for service in (*credentials.services(), credentials.SESSION):
@@ -325,7 +325,7 @@ def test_a_token_is_no_key() -> None:
             credentials.check(token, service)
 
 
-def test_a_token_is_good_for_the_key_only_that_it_was_issued_for() -> None:
+def test_a_token_is_valid_for_its_key_only() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
     other_key = credentials.create(caller.account, "luarocks")[1]
@@ -334,7 +334,7 @@ def test_a_token_is_good_for_the_key_only_that_it_was_issued_for() -> None:
 
 
 @embedded_only
-def test_a_token_is_good_for_its_account_only() -> None:
+def test_a_token_is_valid_for_its_account_only() -> None:
     caller, _, _ = enrolled()
     token, _ = two_factor.issue_token(caller)
     with pytest.raises(SecondFactorRequired):
@@ -342,7 +342,7 @@ def test_a_token_is_good_for_its_account_only() -> None:
 
 
 @embedded_only
-def test_a_token_dies_with_a_new_enrolment() -> None:
+def test_a_new_enrolment_invalidates_tokens() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
     two_factor.enable(caller.account, required_for_uploads=True)
@@ -351,7 +351,7 @@ def test_a_token_dies_with_a_new_enrolment() -> None:
 
 
 @embedded_only
-def test_a_token_does_not_come_back_when_two_factor_is_turned_off_and_on() -> None:
+def test_a_token_is_invalid_after_disabling_and_enabling() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
     two_factor.disable(caller.account)
@@ -360,7 +360,7 @@ def test_a_token_does_not_come_back_when_two_factor_is_turned_off_and_on() -> No
         two_factor.require(again(key), token)
 
 
-def test_a_token_ends_after_fifteen_minutes() -> None:
+def test_a_token_expires_after_fifteen_minutes() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, _, key = enrolled()
         token, ends = two_factor.issue_token(caller)
@@ -373,7 +373,7 @@ def test_a_token_ends_after_fifteen_minutes() -> None:
 
 
 @embedded_only
-def test_a_revoked_token_proves_nothing() -> None:
+def test_a_revoked_token_is_rejected() -> None:
     caller, _, key = enrolled()
     token, _ = two_factor.issue_token(caller)
     credentials.revoke(credentials.check(token, credentials.SECOND_FACTOR))
@@ -382,7 +382,7 @@ def test_a_revoked_token_proves_nothing() -> None:
 
 
 @embedded_only
-def test_a_revoked_key_does_not_get_as_far_as_its_token() -> None:
+def test_a_revoked_key_is_rejected_before_its_token_is_checked() -> None:
     caller, _, key = enrolled()
     two_factor.issue_token(caller)
     credentials.revoke(caller.credential)
@@ -391,14 +391,14 @@ def test_a_revoked_key_does_not_get_as_far_as_its_token() -> None:
 
 
 @embedded_only
-def test_no_token_is_asked_of_an_account_that_does_not_want_one_for_uploads(carol: Account) -> None:
+def test_no_token_is_required_if_uploads_need_no_second_factor(carol: Account) -> None:
     key = credentials.create(carol, "luarocks")[1]
     two_factor.require(again(key), None)
     two_factor.enable(carol, required_for_uploads=False)
     two_factor.require(again(key), None)
 
 
-def test_a_required_token_costs_one_call_and_none_where_it_is_not_wanted(carol: Account, calls: list[str]) -> None:
+def test_checking_a_token_costs_one_call_if_it_is_required(carol: Account, calls: list[str]) -> None:
     caller, _, key = enrolled("dave")
     token, _ = two_factor.issue_token(caller)
     plain = Caller(carol, credentials.create(carol, "luarocks")[0])
@@ -418,20 +418,20 @@ def test_verifying_is_three_calls(calls: list[str], recovery: bool) -> None:
     assert [call for call in calls if call != "Decrypt"] == ["GetItem", "UpdateItem", "UpdateItem"]
 
 
-def test_in_a_window_the_key_needs_no_token() -> None:
+def test_a_key_with_an_upload_window_needs_no_token() -> None:
     caller, _, key = enrolled()
     two_factor.open_window(caller)
     two_factor.require(again(key), None)
 
 
-def test_a_window_is_for_one_key() -> None:
+def test_an_upload_window_is_for_one_key() -> None:
     caller, _, _ = enrolled()
     two_factor.open_window(caller)
     with pytest.raises(SecondFactorRequired):
         two_factor.require(again(credentials.create(caller.account, "luarocks")[1]), None)
 
 
-def test_a_window_closes_after_fifteen_minutes() -> None:
+def test_an_upload_window_closes_after_fifteen_minutes() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, _, key = enrolled()
         assert two_factor.open_window(caller) == int(MOMENT.timestamp()) + 900
@@ -443,7 +443,7 @@ def test_a_window_closes_after_fifteen_minutes() -> None:
 
 
 @embedded_only
-def test_a_window_can_be_closed_before() -> None:
+def test_an_upload_window_can_be_closed_early() -> None:
     caller, _, key = enrolled()
     two_factor.open_window(caller)
     two_factor.close_window(again(key))
@@ -452,7 +452,7 @@ def test_a_window_can_be_closed_before() -> None:
 
 
 @embedded_only
-def test_a_window_does_not_outlive_its_enrolment() -> None:
+def test_a_new_enrolment_closes_upload_windows() -> None:
     caller, _, key = enrolled()
     two_factor.open_window(caller)
     two_factor.disable(caller.account)
@@ -462,7 +462,7 @@ def test_a_window_does_not_outlive_its_enrolment() -> None:
 
 
 @embedded_only
-def test_a_revoked_key_gets_no_window() -> None:
+def test_a_revoked_key_cannot_open_an_upload_window() -> None:
     caller, _, _ = enrolled()
     credentials.revoke(Credential.get(caller.credential.pk, "credential"))
     with pytest.raises(NotFound):
@@ -470,7 +470,7 @@ def test_a_revoked_key_gets_no_window() -> None:
 
 
 @embedded_only
-def test_windows_are_in_the_audit() -> None:
+def test_upload_windows_are_in_the_audit_log() -> None:
     caller, _, _ = enrolled()
     two_factor.open_window(caller)
     two_factor.close_window(caller)
@@ -482,7 +482,7 @@ def test_windows_are_in_the_audit() -> None:
 
 
 @embedded_only
-def test_turning_it_on_and_off_is_in_the_audit(carol: Account) -> None:
+def test_enabling_and_disabling_are_in_the_audit_log(carol: Account) -> None:
     two_factor.enable(carol, required_for_uploads=True)
     two_factor.disable(carol)
     assert [(entry.action, entry.subject, entry.detail) for entry in audit.entries(1)][:2] == [
