@@ -1,7 +1,7 @@
-"""Observes every AWS call of this process before it is made, by botocore or by the transport of one machine.
+"""Listeners for AWS calls of this process, by botocore or by the transport of one machine.
 
-The newest listener is called first. A listener that raises prevents the call, and older listeners do not see it: a
-ClientError is a refusal by AWS, `Died` the end of the process.
+Listeners are called before the call, the newest first. A listener that raises prevents the call, and older listeners
+do not see it: a ClientError simulates an error of AWS, `Died` the end of the process.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from chalicelib.core.transport import Transport
 
 @dataclass(frozen=True)
 class AwsCall:
-    """One operation of a service, such as `GetItem` of `dynamodb`, with its parameters as botocore takes them."""
+    """One operation of a service, such as `GetItem` of `dynamodb`, with botocore's parameters."""
 
     service: str
     operation: str
@@ -72,14 +72,14 @@ class Died(BaseException):
 
 
 def dies(work: Callable[[], object], after: int, of: str | None = None) -> bool:
-    """Let the process die in `work` before a call; return False if `work` ends with fewer calls.
+    """Run `work` and simulate the end of the process before a call; returns False if `work` makes fewer calls.
 
-    `after` is the number of calls that are made before, `of` limits the count to one operation.
+    `after` is the number of calls before the end; `of` limits the count to one operation.
     """
     calls = count()
 
     def die(call: AwsCall) -> None:
-        if of in (None, call.operation) and next(calls) >= after:  # a dead process makes no later call either
+        if of in (None, call.operation) and next(calls) >= after:  # a dead process makes no later calls
             raise Died
 
     try:
@@ -92,7 +92,7 @@ def dies(work: Callable[[], object], after: int, of: str | None = None) -> bool:
 
 @contextmanager
 def meanwhile(happen: Callable[[], object], after: int, of: str | None = None) -> Iterator[None]:
-    """Run `happen` once in the block, before a call; `after` and `of` as for `dies`."""
+    """Run `happen` once in the block before a call; `after` and `of` are those of `dies`."""
     calls = count()
 
     def interrupt(call: AwsCall) -> None:
@@ -105,7 +105,7 @@ def meanwhile(happen: Callable[[], object], after: int, of: str | None = None) -
 
 @contextmanager
 def refusing(operation: str, code: str, **more: Any) -> Iterator[None]:
-    """Let AWS refuse every call of `operation` in the block, with an error code and `more` in the response."""
+    """Make every call of `operation` in the block fail with an error code and `more` in the response."""
 
     def refuse(call: AwsCall) -> None:
         if call.operation == operation:

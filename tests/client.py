@@ -1,4 +1,4 @@
-"""A client of the whole app: requests as the gateway's events, through Chalice."""
+"""A client of the whole app: it sends requests to Chalice as a gateway's events."""
 
 import base64
 import json as jsonlib
@@ -21,16 +21,16 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @dataclass
 class Reply:
-    """An answer as a client sees it; of repeated headers all values."""
+    """A response as a client sees it; `headers` has all values by name in lower case."""
 
     status: int
     headers: dict[str, list[str]]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The only value of a header."""
+        """Return the value of a header, None without it; a repeated header fails the test."""
         values = self.headers.get(name.lower(), [])
-        assert len(values) < 2, f"{name} is there {len(values)} times"
+        assert len(values) < 2, f"the response has {len(values)} headers {name}"
         return values[0] if values else None
 
     @property
@@ -40,7 +40,7 @@ class Reply:
 
 
 class Client:
-    """Sends requests through the Chalice app, as events of API Gateway or of our own, as the world is."""
+    """Sends requests to the app: API Gateway's events in the moto world, our gateway's in the embedded world."""
 
     def __init__(self, make_event: MakeEvent | None = None) -> None:
         self.headers: dict[str, str] = {"Host": "moonbase.test"}
@@ -58,7 +58,7 @@ class Client:
         form: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes]] | None = None,
     ) -> Reply:
-        """`path` is sent as it is, percent-encoded by the caller; `files` maps a field to (filename, content)."""
+        """Send a request; `path` is already percent-encoded, `files` maps a field to (filename, content)."""
         sent = {**self.headers, **headers}
         if json is not None:
             body, sent = jsonlib.dumps(json).encode(), {"Content-Type": "application/json", **sent}
@@ -72,7 +72,7 @@ class Client:
         return self.answer(self._make_event(method, path, text, sent, body))
 
     def answer(self, event: dict[str, Any]) -> Reply:
-        """Send an event."""
+        """Send an event and return the response."""
         answer = moonbase.app(event, None)
         headers: dict[str, list[str]] = {}
         for name, value in answer["headers"].items():
@@ -88,7 +88,7 @@ class Client:
         return self.request("GET", path, **more)
 
     def page(self, path: str, status: int = 200, **more: Any) -> str:
-        """What a browser gets: the text of a page, with this status."""
+        """Request a page as a browser does; returns its HTML. Another status or content type fails the test."""
         reply = self.get(path, **more, headers=BROWSER)
         assert (reply.status, reply.header("content-type")) == (status, "text/html; charset=utf-8")
         return reply.body.decode()
@@ -101,14 +101,14 @@ class Client:
 
 
 def _event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """A request as the gateway of this world makes it: API Gateway's event where bytes lie in S3, else our own."""
+    """Return a request's event from the gateway of this world: API Gateway's if blobs are in S3, otherwise our own."""
     if settings.current().blobs.startswith("s3:"):
         resource, params = _RESOURCES.find(method, path)
         return rest_event(
             method,
             path,
             query=parse_qs(query, keep_blank_values=True),
-            headers={"X-Forwarded-Proto": "http", **headers},  # so that both worlds give the same addresses
+            headers={"X-Forwarded-Proto": "http", **headers},  # so that both worlds have the same base URL
             body=body,
             resource=resource,
             params=params,

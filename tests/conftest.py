@@ -1,4 +1,4 @@
-"""The fixtures: a world to run in, a client, accounts, and a count of AWS calls."""
+"""Fixtures of all tests: a world, a client, accounts, and the AWS calls of a test."""
 
 import os
 
@@ -26,12 +26,12 @@ from tests import aws_calls, people, rights  # noqa: E402
 from tests.client import Client  # noqa: E402
 from tests.worlds import EMBEDDED, WORLDS, world  # noqa: E402
 
-# In CI the same examples each time: a new one that fails is found at a desk, where it can be looked at.
+# CI uses the same examples in each run; developers' machines find new failing ones.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-aws_calls.listen(rights.called)
+aws_calls.listen(rights.record_call)
 botocore.register_initializer(rights.listen)
 
 
@@ -50,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def aws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Empty tables and an empty place for blobs, in one of the worlds."""
+    """Empty tables and an empty blob store, in one of the worlds."""
     with world(request.param, tmp_path):
         yield
 
@@ -89,14 +89,14 @@ def calls() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _within_their_rights() -> Iterator[None]:
-    """A test fails in which a function asks of AWS what its policy does not grant."""
-    rights.latest()
+    """Fail a test in which a function makes a call that its policy does not grant."""
+    rights.drain()
     yield
-    assert rights.refused(rights.latest()) == []
+    assert rights.missing(rights.drain()) == []
 
 
-# A run of the whole suite fails when a policy grants what no test needed. Each process of pytest-xdist tells the first
-# one what its tests used.
+# A run of the whole suite fails if a policy grants a right that no test needed. Each process of pytest-xdist sends its
+# used rights to the first one.
 _CHOICES = ("collectonly", "deselect", "ignore", "ignore_glob", "keyword", "lf", "markexpr", "stepwise")
 
 
@@ -109,14 +109,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workeroutput"):
         config.workeroutput["rights"] = [list(right) for right in rights.used]
-    elif session.exitstatus == pytest.ExitCode.OK and rights.idle(rights.used) and _is_whole(config):
+    elif session.exitstatus == pytest.ExitCode.OK and rights.unneeded(rights.used) and _is_whole(config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if _is_whole(config) and (idle := rights.idle(rights.used)):
-        terminalreporter.section("granted, and needed by no test")
-        for right in idle:
+    if _is_whole(config) and (unneeded := rights.unneeded(rights.used)):
+        terminalreporter.section("granted rights that no test needed")
+        for right in unneeded:
             terminalreporter.line(f"{rights.policy_file(right.function).name}: {right.action} on {right.resource}")
 
 

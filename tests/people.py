@@ -8,7 +8,7 @@ from chalicelib.core.tables import Account
 
 
 def register(username: str, email: str, password: str, rank: str = "MEMBER") -> Account:
-    """A new account that can log in with this password."""
+    """Create an account that can log in with this password."""
     account = accounts.create(username, email, rank=rank)
     account.update(actions=account.assign(password_hash=_hashed(password)))
     return account

@@ -1,8 +1,8 @@
-"""The rights that the functions of the stack use at AWS, as the tests see them, beside those that their policies grant.
+"""The rights that the stack's functions use in the tests, compared with those that their policies grant.
 
-A call belongs to a function when that function's code is on the stack below it: requests to the API, jobs to both that
-do them. What a test prepares, and what the command line does, belongs to none. A right is an action of IAM on a
-resource, written as the policies write theirs: `dynamodb:PutItem` on `CoreTable.Arn`.
+A call belongs to a function if the function's entry point is on the call stack: the API's, or for a job those of both
+functions that run jobs. Calls of the test itself and of the command line belong to none. A right is an IAM action on a
+resource, in the notation of the policies: `dynamodb:PutItem` on `CoreTable.Arn`.
 """
 
 import json
@@ -40,51 +40,51 @@ HOSTED_ZONE_CHANGE = "arn:${AWS::Partition}:route53:::change/"
 
 
 class Right(NamedTuple):
-    """What a function does or, where the resource is a pattern, may do."""
+    """An action of a function on a resource; in a policy the resource can be a pattern."""
 
     function: str
     action: str
     resource: str
 
 
-used: set[Right] = set()  # since this process began
+used: set[Right] = set()  # by this process so far
 _recent: set[Right] = set()
 
 
 def listen(session: Session) -> None:
-    """Take note of the objects that a session's clients do not find, and of the forms that they sign."""
-    session.register("after-call.s3", _answered)
-    session.register("before-sign.s3.PutObject", _signed)
+    """Record the rights for missing objects and signed forms of a session's clients."""
+    session.register("after-call.s3", _record_missing_object)
+    session.register("before-sign.s3.PutObject", _record_form)
 
 
-def called(call: aws_calls.AwsCall) -> None:
-    """Take note of a call; a link that is signed is one, too."""
-    if functions := _who():
-        name, translate = f"{call.service}:{call.operation}", _TOLD.get(call.service)
-        _note(functions, translate(call.operation, call.parameters) if translate else [(name, "*")])
+def record_call(call: aws_calls.AwsCall) -> None:
+    """Record the rights of a call; signing a link is also a call."""
+    if functions := _callers():
+        name, translate = f"{call.service}:{call.operation}", _TRANSLATORS.get(call.service)
+        _record(functions, translate(call.operation, call.parameters) if translate else [(name, "*")])
 
 
-def latest() -> set[Right]:
-    """What was used since this was asked the last time."""
+def drain() -> set[Right]:
+    """Return and clear the rights that were used since the last call of this function."""
     found = set(_recent)
     _recent.difference_update(found)
     used.update(found)
     return found
 
 
-def refused(rights: Iterable[Right]) -> list[Right]:
-    """Those that no policy grants."""
+def missing(rights: Iterable[Right]) -> list[Right]:
+    """Return those of `rights` that no policy grants, sorted."""
     return sorted(right for right in rights if not any(_covers(grant, right) for grant in granted()))
 
 
-def idle(rights: Iterable[Right]) -> list[Right]:
-    """What is granted and none of `rights` needs."""
-    needed = {*rights, *by_the_platform()}
+def unneeded(rights: Iterable[Right]) -> list[Right]:
+    """Return the granted rights that none of `rights` needs, sorted."""
+    needed = {*rights, *platform_rights()}
     return sorted(grant for grant in granted() if not any(_covers(grant, right) for right in needed))
 
 
-def by_the_platform() -> Iterator[Right]:
-    """What Lambda does in a function's name: it writes the log, and takes messages from the queue (AWS' documents)."""
+def platform_rights() -> Iterator[Right]:
+    """Yield the rights that Lambda itself needs to write logs and receive messages (documented by AWS)."""
     for function in FUNCTIONS:
         for action in ("CreateLogStream", "PutLogEvents"):
             yield Right(function, f"logs:{action}", "Log.Arn")
@@ -94,7 +94,7 @@ def by_the_platform() -> Iterator[Right]:
 
 @cache
 def granted() -> frozenset[Right]:
-    """What the policies say."""
+    """Return the rights that the policies grant."""
     return frozenset(
         Right(function, action, _as_text(resource))
         for function in FUNCTIONS
@@ -105,7 +105,7 @@ def granted() -> frozenset[Right]:
 
 
 def policy_file(function: str) -> Path:
-    """Where a function's policy stands."""
+    """Return the path of a function's policy."""
     config = json.loads((CHALICE / "config.json").read_text())
     return CHALICE / config["lambda_functions"][function]["iam_policy_file"]
 
@@ -119,7 +119,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _as_text(resource: Any) -> str:
-    """`CoreTable.Arn` for Fn::GetAtt, and the same in a Fn::Sub."""
+    """Return `CoreTable.Arn` for a Fn::GetAtt, and for a Fn::Sub that contains it."""
     if isinstance(resource, str):
         return resource
     if attribute := resource.get("Fn::GetAtt"):
@@ -128,40 +128,40 @@ def _as_text(resource: Any) -> str:
     return text.replace("${", "", 1).replace("}", "", 1) if ".Arn}" in text else text
 
 
-def _answered(http_response: AWSResponse, **_: Any) -> None:
-    """S3 says that there is no such object only to those who may list the bucket; others are refused (403)."""
+def _record_missing_object(http_response: AWSResponse, **_: Any) -> None:
+    """S3 returns 404 for a missing object only to callers that can list the bucket; others get 403."""
     if http_response.status_code == 404:
-        _note(_who(), [("s3:ListBucket", "Blobs.Arn")])
+        _record(_callers(), [("s3:ListBucket", "Blobs.Arn")])
 
 
-def _signed(request: AWSRequest, signature_version: str, **_: Any) -> None:
-    """A form, with which somebody else may send one object in this function's name."""
+def _record_form(request: AWSRequest, signature_version: str, **_: Any) -> None:
+    """A signed form lets a client put one object with the function's rights."""
     if signature_version.endswith("presign-post"):
-        _note(_who(), [("s3:PutObject", _object(request.context["s3-presign-post-fields"]["key"]))])
+        _record(_callers(), [("s3:PutObject", _object(request.context["s3-presign-post-fields"]["key"]))])
 
 
-def _note(functions: Iterable[str], rights: Iterable[tuple[str, str]]) -> None:
+def _record(functions: Iterable[str], rights: Iterable[tuple[str, str]]) -> None:
     _recent.update(Right(function, *right) for right in rights for function in functions)
 
 
-def _who() -> tuple[str, ...]:
-    """The functions whose code called, before a test's own code is met: the API's, or else the innermost."""
+def _callers() -> tuple[str, ...]:
+    """Return the functions on the call stack above the test's code: the API's, or otherwise the innermost."""
     functions: tuple[str, ...] = ()
-    entrances, frame = _entrances(), sys._getframe()
+    entry_points, frame = _entry_points(), sys._getframe()
     while (above := frame.f_back) is not None:
         frame = above
         if frame.f_code.co_filename.startswith(_TESTS) and frame.f_code.co_filename not in _OBSERVERS:
             break
-        if (found := entrances.get(frame.f_code)) == (API,):
+        if (found := entry_points.get(frame.f_code)) == (API,):
             return found
         functions = functions or found or ()
     return functions
 
 
 @cache
-def _entrances() -> dict[CodeType, tuple[str, ...]]:
-    """Where the functions' code begins. A job is done by whichever of the two finds it."""
-    import app as moonbase  # here, as the fixtures choose AWS' credentials first
+def _entry_points() -> dict[CodeType, tuple[str, ...]]:
+    """Return the functions by their entry points. Either of the two job functions can run a job."""
+    import app as moonbase  # here, because conftest.py sets the credentials first
 
     of_both = (jobs.run_due, jobs.run_now, Catalogue.fold, *(job.run for job in registry.current().jobs.values()))
     return {
@@ -174,7 +174,7 @@ def _entrances() -> dict[CodeType, tuple[str, ...]]:
 
 
 def _dynamodb(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A transaction takes the rights to what it does with each item, and none of its own."""
+    """A transaction needs the rights of its actions on each item, and none of its own."""
     for transacted in params.get("TransactItems", ()):
         for kind, one in transacted.items():
             yield f"dynamodb:{kind}Item", _table(one["TableName"])
@@ -188,7 +188,7 @@ def _dynamodb(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, 
 def _s3(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if operation == "ListObjectsV2":
         yield "s3:ListBucket", "Blobs.Arn"
-    elif key := params.get("Key"):  # that of a form comes with its signature
+    elif key := params.get("Key"):  # a form's key is recorded with its signature
         yield f"s3:{operation.replace('Head', 'Get')}", _object(key)
 
 
@@ -214,8 +214,8 @@ def _table(name: str) -> str:
 
 
 def _object(key: str) -> str:
-    """The area is enough: keys are many."""
+    """Return the area of a key as a resource."""
     return f"Blobs.Arn/{key.partition('/')[0]}/..."
 
 
-_TOLD = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "route53": _route53}
+_TRANSLATORS = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "route53": _route53}

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, on a data directory."""
+"""A real server process on a data directory."""
 
 import http.client
 import io
@@ -24,7 +24,7 @@ CHECKOUT = (sys.executable, str(MOONBASE))
 
 
 def moonbase(data: Path, *arguments: str, program: Sequence[str] = CHECKOUT) -> Any:
-    """Run the command line with --json, as an administrator does beside a running server."""
+    """Run the command line with --json, also while a server runs; returns its output."""
     command = [*program, "--data", str(data), "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return json.loads(done.stdout)
@@ -40,7 +40,7 @@ class Server:
     program: Sequence[str] = CHECKOUT
 
     def make_key(self, username: str, service: str = "luarocks") -> str:
-        """A new account's key."""
+        """Create an account and a key; returns the key."""
         user = ("user", "create", username, "--email", f"{username}@example.org")
         moonbase(self.data, *user, program=self.program)
         return str(moonbase(self.data, "key", "create", username, "--service", service, program=self.program)["key"])
@@ -49,7 +49,7 @@ class Server:
         return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return status and body."""
         connection = self.connect()
         try:
             connection.request("GET", path, headers=headers)
@@ -58,7 +58,7 @@ class Server:
             connection.close()
 
     def post_form(self, path: str, **fields: str) -> tuple[int, bytes]:
-        """Send a form: status and body."""
+        """Send a form; returns status and body."""
         connection = self.connect()
         try:
             connection.request("POST", path, urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"})
@@ -67,7 +67,7 @@ class Server:
             connection.close()
 
     def upload_rockspec(self, key: str, version: str = "1.0-1") -> tuple[int, Any]:
-        """Publish a version of the module `say`: status, and the answer's JSON."""
+        """Publish a version of the module `say`; returns the status and the JSON of the response."""
         connection = self.connect()
         try:
             status, body = send_file(connection, f"/api/1/{key}/upload", "rockspec_file", "x", rockspec("say", version))
@@ -76,7 +76,7 @@ class Server:
             connection.close()
 
     def upload_rock(self, key: str, version_id: int, filename: str, content: bytes) -> tuple[int, Any]:
-        """Publish a rock: status, and the answer's JSON."""
+        """Publish a rock; returns the status and the JSON of the response."""
         connection = self.connect()
         try:
             status, body = send_file(
@@ -87,12 +87,12 @@ class Server:
             connection.close()
 
     def kill(self) -> None:
-        """End it as a power cut would, workers included."""
+        """Kill the server and its workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
+        """Return the process ids of the workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [pid for pid in map(int, children) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
@@ -100,7 +100,7 @@ class Server:
 def send_file(
     connection: http.client.HTTPConnection, path: str, field: str, filename: str, content: bytes
 ) -> tuple[int, bytes]:
-    """Send a file in a form: status and body of the answer."""
+    """Send a file in a form; returns status and body."""
     head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     connection.request("POST", path, head + content + b"\r\n--B--\r\n", headers)
@@ -113,7 +113,7 @@ def read(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
 
 
 def rock(package: str, version: str, payload: bytes) -> bytes:
-    """A rock that is as large as its payload, and a little more."""
+    """Return a rock that is slightly larger than its payload."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(f"{package}-{version}.rockspec", rockspec(package, version))
@@ -122,7 +122,7 @@ def rock(package: str, version: str, payload: bytes) -> bytes:
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -137,10 +137,10 @@ def serving(
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = CHECKOUT,
 ) -> Iterator[Server]:
-    """Serve `data` on a free port until the block ends; `options` are more of `moonbase serve`.
+    """Serve `data` on a free port until the block ends; `options` are further options of `moonbase serve`.
 
-    `environment` comes on top of this process's. `program` is the command line, by default this checkout's. What the
-    server says is in `server.log` beside `data`, which is its working directory too.
+    `environment` is added to this process's. `program` is the command line, by default this checkout's. The server's
+    output is in `server.log`, in the parent directory of `data`, which is also the working directory.
     """
     port = free_port()
     command = [*program, "--data", str(data), "serve", "--port", str(port), *options]
@@ -176,11 +176,11 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     """Return when the process listens on the port."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        assert process.poll() is None, "the server does not start"
+        assert process.poll() is None, "the server has exited"
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError("the server does not listen")
+    raise AssertionError("the server does not listen after 30 seconds")

@@ -1,4 +1,4 @@
-"""The fields of entries are written down, one file per catalogue and shape: entries are stored by position."""
+"""The fields of entries are recorded, one file per catalogue and shape, because entries are stored by position."""
 
 import re
 import subprocess
@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 CATALOGUES = {catalogue.name: catalogue for each in SLICES for catalogue in each.catalogues}
 OURS = sorted(name for name, one in CATALOGUES.items() if issubclass(one.codec.kinds[0], Struct))
 
-HOW_TO_ADD_A_FIELD = """The fields of {name}'s entries are not those of its shape {shape}.
-Stored entries are read by position, by older and newer code. So:
-1. append the new field at the end of its struct, with a default; never insert, rename, retype or remove one;
-2. raise `shape` where the catalogue is made;
-3. add a file with the new number beside tests/shapes/{name}.{shape}.txt, which stays:
+HOW_TO_ADD_A_FIELD = """The fields of {name}'s entries differ from those of its shape {shape}.
+Older and newer code reads stored entries by position. Therefore:
+1. append the new field to the end of its struct, with a default; never insert, rename, retype or remove a field;
+2. raise the `shape` of the catalogue;
+3. keep tests/shapes/{name}.{shape}.txt, and add a file with the new number and these lines:
 {fields}"""
 
 
@@ -41,7 +41,7 @@ class Inserted(Struct):
 
 
 def structs(kind: Any) -> Iterator[type[Struct]]:
-    """All structs that a type is made of, each before what it holds."""
+    """Yield all structs that a type contains, each before the structs of its fields."""
     if isinstance(kind, type) and issubclass(kind, Struct):
         yield kind
         for field in msgspec.structs.fields(kind):
@@ -51,7 +51,7 @@ def structs(kind: Any) -> Iterator[type[Struct]]:
 
 
 def fields(kinds: Iterable[Any]) -> list[str]:
-    """One line for each field, as `Version.files: Mapping[str, VersionFile]`; ` =` follows where it has a default."""
+    """Return the structs' names, each followed by a line per field, such as `    size: int =`; ` =` marks a default."""
     found = dict.fromkeys(struct for kind in kinds for struct in structs(kind))
     return [line for struct in found for line in _lines(struct)]
 
@@ -82,26 +82,26 @@ def recorded(name: str, shape: int) -> list[str]:
 
 
 def appends(before: list[str], after: list[str]) -> bool:
-    """Whether every struct only got more fields at its end, each with a default."""
+    """Whether the only changes are new structs and new fields at the ends of structs, each with a default."""
     older, newer = _by_struct(before), _by_struct(after)
     return all(
         name in newer
-        and newer[name][: len(held)] == held
-        and all(line.endswith(" =") for line in newer[name][len(held) :])
-        for name, held in older.items()
+        and newer[name][: len(known)] == known
+        and all(line.endswith(" =") for line in newer[name][len(known) :])
+        for name, known in older.items()
     )
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_fields_of_entries_are_those_of_their_shape(name: str) -> None:
+def test_the_fields_of_entries_equal_those_recorded_for_their_shape(name: str) -> None:
     codec = CATALOGUES[name].codec
     found = fields(codec.kinds)
-    told = HOW_TO_ADD_A_FIELD.format(name=name, shape=codec.shape, fields="\n".join(found))
-    assert found == recorded(name, codec.shape), told
+    message = HOW_TO_ADD_A_FIELD.format(name=name, shape=codec.shape, fields="\n".join(found))
+    assert found == recorded(name, codec.shape), message
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_shape_appends_to_the_one_before(name: str) -> None:
+def test_each_shape_only_appends_to_the_previous_one(name: str) -> None:
     for shape in range(2, CATALOGUES[name].codec.shape + 1):
         assert appends(recorded(name, shape - 1), recorded(name, shape)), f"{name}, shape {shape}"
 
@@ -110,7 +110,7 @@ def test_each_struct_is_listed_with_its_fields_in_order() -> None:
     assert fields([Second]) == ["Second", "    name: str", "    owners: tuple[First, ...] =", "First", "    name: str"]
 
 
-def test_only_a_field_at_the_end_with_a_default_is_appended() -> None:
+def test_a_new_field_must_be_at_the_end_and_have_a_default() -> None:
     start = ["A", "    name: str"]
     assert appends(start, [*start, "    colour: str ="])
     assert appends(start, [*start, "B", "    name: str"])
@@ -125,7 +125,7 @@ def test_only_a_field_at_the_end_with_a_default_is_appended() -> None:
         assert not appends(start, wrong)
 
 
-def test_an_appended_field_is_read_both_ways_and_an_inserted_one_wrongly() -> None:
+def test_old_and_new_code_can_read_an_appended_field_but_not_an_inserted_one() -> None:
     encode, decode = msgspec.msgpack.encode, msgspec.msgpack.decode
     assert decode(encode(First(name="ant")), type=Second) == Second(name="ant", owners=())
     assert decode(encode(Second(name="ant", owners=(First(name="bee"),))), type=First) == First(name="ant")
@@ -153,8 +153,8 @@ right: Thing = replace(thing, name="bee", size=1)
 def test_mypy_finds_misspelt_fields_and_wrong_types(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text(WRONG)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(tmp_path / "wrong.py")]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False).stdout
-    assert [re.sub(r".*wrong.py:(\d+): error: ", r"\1 ", line) for line in told.splitlines()] == [
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False).stdout
+    assert [re.sub(r".*wrong.py:(\d+): error: ", r"\1 ", line) for line in output.splitlines()] == [
         '9 "Thing" has no attribute "nmae"  [attr-defined]',
         '10 Property "name" defined in "Thing" is read-only  [misc]',
         '11 Unexpected keyword argument "nmae" for "replace" of "Thing"  [call-arg]',

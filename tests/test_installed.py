@@ -1,4 +1,4 @@
-"""The package that `pip install .` makes: what is in it, and that it serves without the checkout."""
+"""The package that `pip install .` builds: its contents, and a server without the checkout."""
 
 import base64
 import hashlib
@@ -27,13 +27,13 @@ FOLDERS = ("chalicelib", "commands", "standalone")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, made without the network."""
+    """The wheel of this checkout, built without the network."""
     return wheels.build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path) -> Path:
-    """A virtual environment with the wheel, which finds the libraries in ours and not the checkout."""
+    """A virtual environment with the wheel; it has our environment's libraries, but not the checkout."""
     home = wheel.parent / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True, timeout=60)
     (site_packages,) = home.glob("lib/python*/site-packages")
@@ -61,7 +61,7 @@ def metadata(wheel: Path) -> Message:
 
 
 def required(name: str) -> set[str]:
-    """What a requirements file names, by itself and by `-r`; names as pip compares them."""
+    """Return the requirements in a file and in its `-r` files, with normalized names."""
     found: set[str] = set()
     for line in (ROOT / name).read_text().splitlines():
         line = line.partition("#")[0].strip()
@@ -76,7 +76,7 @@ def _normalised(requirement: str) -> str:
     return re.sub(r"[-_]+", "-", requirement).lower()
 
 
-def test_the_wheel_holds_all_that_the_server_reads_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_exactly_the_servers_files(wheel: Path) -> None:
     ours = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
     ours = {path for path in ours if path.suffix != ".pyc" and path.name != "README.md"} | {ROOT / "app.py"}
     found = wheels.contents(wheel)
@@ -84,44 +84,44 @@ def test_the_wheel_holds_all_that_the_server_reads_and_nothing_else(wheel: Path)
     assert {"style.css", "layout.html", "reference.json"} < {Path(name).name for name in found}
 
 
-def test_the_wheel_requires_what_the_requirements_files_name(wheel: Path) -> None:
+def test_the_wheel_has_the_requirements_of_the_requirements_file(wheel: Path) -> None:
     assert {_normalised(name) for name in metadata(wheel).get_all("Requires-Dist", [])} == required(
         "requirements-serve.txt"
     )
 
 
-def test_the_tests_build_with_what_installing_builds_with() -> None:
+def test_the_development_requirements_include_the_build_requirements() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert set(project["build-system"]["requires"]) <= required("requirements-dev.txt")
 
 
-def test_the_version_is_that_of_the_newest_release_in_the_changelog(wheel: Path) -> None:
+def test_the_version_equals_the_newest_release_in_the_changelog(wheel: Path) -> None:
     assert metadata(wheel)["Version"] == __version__
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[:2] == ["Unreleased", __version__]
 
 
-def test_the_command_tells_its_version(program: str, tmp_path: Path) -> None:
+def test_the_command_prints_its_version(program: str, tmp_path: Path) -> None:
     done = subprocess.run([program, "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == (f"moonbase {__version__}\n", "", 0)
 
 
-def test_the_command_says_that_a_stack_needs_a_checkout(program: str, tmp_path: Path) -> None:
+def test_the_option_stack_without_a_checkout_is_an_error(program: str, tmp_path: Path) -> None:
     command = [program, "--stack", "moonbase-prod", "user", "list"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     why = "moonbase: --stack needs a checkout of Moonbase, as deploying does: run ./moonbase there\n"
     assert (done.stdout, done.stderr, done.returncode) == ("", why, 1)
 
 
-def test_the_installed_server_names_the_installed_command(server: Server) -> None:
+def test_the_first_steps_of_the_server_name_the_installed_command(server: Server) -> None:
     line, log = f"\n  moonbase --data {server.data} user create NAME", server.data.parent / "server.log"
     deadline = time.monotonic() + 30
-    while line not in log.read_text() and time.monotonic() < deadline:  # it listens before it prints the first steps
+    while line not in log.read_text() and time.monotonic() < deadline:  # the server prints them after it listens
         time.sleep(0.1)
     assert line in log.read_text()
 
 
-def test_the_installed_server_has_its_pages_with_their_style(server: Server) -> None:
+def test_the_installed_server_serves_pages_with_their_style(server: Server) -> None:
     connection = server.connect()
     connection.request("GET", "/", headers={"Accept": "text/html"})
     response = connection.getresponse()
@@ -139,7 +139,7 @@ def test_the_installed_server_has_contentdbs_reference_data(server: Server) -> N
     assert (status, b'"MIT"' in body) == (200, True)
 
 
-def test_the_installed_server_takes_and_serves_a_rockspec(server: Server) -> None:
+def test_the_installed_server_stores_and_serves_a_rockspec(server: Server) -> None:
     status, answer = server.upload_rockspec(server.make_key("alice"))
     assert (status, answer["module"]["name"]) == (200, "say")
     assert server.get("/manifest-5.1.json")[1].startswith(b'{"commands":{},"modules":{},"repository":{"say":')

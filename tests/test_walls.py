@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom."""
+"""The walls between packages and rooms: the imports that each of them can have."""
 
 import ast
 import importlib.util
@@ -21,12 +21,12 @@ def modules(folder: str) -> list[Path]:
 
 
 def files(package: str) -> list[Path]:
-    """The modules of a top-level package, or the one module that it is."""
+    """Return the modules of a top-level package, or the module itself."""
     return modules(package) if (ROOT / package).is_dir() else [ROOT / f"{package}.py"]
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file names in an import, wherever it stands in the file."""
+    """Yield every module and name that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -40,7 +40,7 @@ def within(name: str, package: str) -> bool:
 
 
 def broken(paths: list[Path], allowed: tuple[str, ...]) -> list[str]:
-    """Imports of our own code that go elsewhere than `allowed`."""
+    """Return the imports of our own modules that are not in `allowed`, as `file -> module`."""
     return [
         f"{path.relative_to(ROOT)} -> {name}"
         for path in paths
@@ -50,14 +50,14 @@ def broken(paths: list[Path], allowed: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_stands_on_core_and_web_alone(service: str) -> None:
+def test_a_service_imports_only_core_and_web(service: str) -> None:
     own = f"chalicelib.{service}"
     allowed = (own, "chalicelib.core", "chalicelib.web", "chalicelib.settings")
     assert broken(modules(f"chalicelib/{service}"), allowed) == []
 
 
 def rooms(service: str) -> dict[str, set[str]]:
-    """The rooms of a service, each with those that it imports: its folders, and the modules beside them."""
+    """Return the rooms of a service (folders, and modules next to them), each with the rooms that it imports."""
     root = ROOT / "chalicelib" / service
     found: dict[str, set[str]] = {path.stem: set() for path in root.glob("*.py")}
     found |= {path.parent.name: set() for path in root.glob("*/*.py")}
@@ -68,8 +68,8 @@ def rooms(service: str) -> dict[str, set[str]]:
     return found
 
 
-def circle(arrows: dict[str, set[str]]) -> list[str]:
-    """Nodes of a graph that lead to each other; empty if there are none."""
+def cycle(arrows: dict[str, set[str]]) -> list[str]:
+    """Return the nodes of a cycle in a graph; empty without a cycle."""
     try:
         TopologicalSorter(arrows).prepare()
     except CycleError as error:
@@ -78,16 +78,16 @@ def circle(arrows: dict[str, set[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_two_rooms_of_a_service_import_each_other(service: str) -> None:
-    assert circle(rooms(service)) == []
+def test_the_rooms_of_a_service_have_no_import_cycles(service: str) -> None:
+    assert cycle(rooms(service)) == []
 
 
-def test_no_packages_import_each_other() -> None:
+def test_top_level_packages_have_no_import_cycles() -> None:
     arrows = {
         package: {name.split(".")[0] for path in files(package) for name in imports(path)} & set(PACKAGES) - {package}
         for package in PACKAGES
     }
-    assert circle(arrows) == []
+    assert cycle(arrows) == []
 
 
 def test_no_test_imports_from_a_conftest() -> None:
@@ -100,41 +100,43 @@ def classes(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_class_name_has_two_meanings_where_one_request_goes(service: str) -> None:
-    """A request meets one service and all that the services share."""
+def test_class_names_are_unique_among_the_modules_of_one_request(service: str) -> None:
+    """A request runs code of one service and of the shared packages."""
     others = {ROOT / "chalicelib" / other for other in SERVICES if other != service}
     paths = [path for package in PACKAGES if package != "tests" for path in files(package)]
-    met = [name for path in paths if not others & {*path.parents} for name in classes(path)]
-    assert sorted(name for name, times in Counter(met).items() if times > 1) == []
+    found = [name for path in paths if not others & {*path.parents} for name in classes(path)]
+    assert sorted(name for name, times in Counter(found).items() if times > 1) == []
 
 
-def test_core_stands_on_the_settings_alone() -> None:
+def test_core_imports_only_the_settings() -> None:
     assert broken(modules("chalicelib/core"), ("chalicelib.core", "chalicelib.settings")) == []
 
 
-def test_web_takes_only_errors_callers_and_declarations_from_core() -> None:
+def test_web_imports_only_errors_callers_and_declarations_from_core() -> None:
     assert broken(modules("chalicelib/web"), ("chalicelib.web", "chalicelib.settings", *ALLOWED_IN_WEB)) == []
 
 
 @pytest.mark.parametrize("folder", ["chalicelib/core", "chalicelib/web"])
-def test_core_and_web_hold_no_word_of_a_dialect(folder: str) -> None:
+def test_core_and_web_contain_no_name_of_a_dialect(folder: str) -> None:
     dialects = {"luarocks", "contentdb", "luadns", "hel"}
     assert [(path.name, name) for path in modules(folder) for name in names(path) if words(name) & dialects] == []
 
 
 def names(path: Path) -> Iterator[str]:
-    """The names in a file, and its strings; docstrings and comments may give examples."""
+    """Yield the names and strings of a file, without docstrings and comments, which can contain examples."""
     tree = ast.parse(path.read_text())
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    told = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _is_told(node)}
+    docstrings = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _has_docstring(node)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute):
             yield node.id if isinstance(node, ast.Name) else node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
 
 
-def _is_told(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
+def _has_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
     return bool(node.body) and isinstance(node.body[0], ast.Expr)
 
 
@@ -153,7 +155,7 @@ def test_only_standalone_and_tests_import_moto() -> None:
     assert [path for path in paths for name in imports(path) if within(name, "moto")] == []
 
 
-def test_nothing_that_is_shipped_imports_what_is_not() -> None:
+def test_deployed_modules_import_only_deployed_modules() -> None:
     paths = [ROOT / "app.py", *modules("chalicelib")]
     assert broken(paths, ("app", "chalicelib")) == []
 

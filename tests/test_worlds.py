@@ -1,4 +1,4 @@
-"""The worlds in which tests run: each test finds its world empty."""
+"""The worlds in which tests run: each test gets an empty one."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from tests.worlds import EMBEDDED, MOTO, WORLDS, world
 
 
 @pytest.mark.parametrize("kind", WORLDS)
-def test_a_world_is_empty_however_full_the_one_before_was(kind: str, tmp_path: Path) -> None:
-    for turn in "ab":
-        place = tmp_path / turn
-        place.mkdir()
-        with world(kind, place):
+def test_a_world_is_empty_after_another_was_used(kind: str, tmp_path: Path) -> None:
+    for name in "ab":
+        directory = tmp_path / name
+        directory.mkdir()
+        with world(kind, directory):
             assert [item for model in registry.current().models for item in model.scan()] == []
             assert list(blobs.listed()) == []
             assert register("Alice", "alice@example.org", "wonderland").id == 1
@@ -22,7 +22,7 @@ def test_a_world_is_empty_however_full_the_one_before_was(kind: str, tmp_path: P
             blobs.put(b"x", "luarocks")
 
 
-def test_queues_and_hosted_zones_are_gone_with_their_world(tmp_path: Path) -> None:
+def test_queues_and_hosted_zones_are_deleted_with_their_world(tmp_path: Path) -> None:
     for _ in range(2):
         with world(MOTO, tmp_path):
             queues, zones = aws.client("sqs"), aws.client("route53")
@@ -33,7 +33,7 @@ def test_queues_and_hosted_zones_are_gone_with_their_world(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("outer", "inner"), [(MOTO, EMBEDDED), (EMBEDDED, MOTO)])
 def test_a_world_inside_another_hides_it(outer: str, inner: str, tmp_path: Path) -> None:
-    """Some tests move an installation from one world to the other, and hold both."""
+    """Some tests move an installation from one world to the other and use both."""
     with world(outer, tmp_path):
         register("Alice", "alice@example.org", "wonderland")
         with world(inner, tmp_path):

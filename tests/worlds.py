@@ -21,18 +21,18 @@ from tests.aws_calls import observed
 
 WORLDS = MOTO, EMBEDDED = ("moto", "embedded")
 BUCKET = "moonbase-test"
-_TABLES_BYTES = 256 * 1024**2  # no test needs a tenth
+_TABLES_BYTES = 256 * 1024**2  # more than ten times what a test needs
 
 moto_only = pytest.mark.worlds(MOTO)
-# For threads too: moto undoes a cancelled transaction by putting the whole table back, and loses what others wrote.
+# Also for tests with threads: moto rolls a transaction back by restoring the whole table, and loses concurrent writes.
 embedded_only = pytest.mark.worlds(EMBEDDED)
 both_worlds = pytest.mark.worlds(*WORLDS)
 
 
 @contextmanager
-def world(kind: str, place: Path) -> Iterator[None]:
-    """Empty tables and an empty place for blobs, until the block ends; the embedded world has its blobs in `place`."""
-    with _moto() if kind == MOTO else _embedded(place):
+def world(kind: str, directory: Path) -> Iterator[None]:
+    """Provide empty tables and an empty blob store in the block; the embedded world has its blobs in `directory`."""
+    with _moto() if kind == MOTO else _embedded(directory):
         for catalogue in registry.current().catalogues.values():
             catalogue.forget()
         jobs.reset_schedule()
@@ -42,7 +42,7 @@ def world(kind: str, place: Path) -> Iterator[None]:
 @contextmanager
 def _moto() -> Iterator[None]:
     with transport.override(None):
-        tables, key = _made_by_moto()
+        tables, key = _empty_moto()
         with moto.mock_aws():
             _backend("dynamodb").tables = deepcopy(tables)
             _backend("kms").keys = {key.id: key}
@@ -52,8 +52,8 @@ def _moto() -> Iterator[None]:
 
 
 @cache
-def _made_by_moto() -> tuple[Any, Any]:
-    """Moto's empty tables and a key of KMS: making them takes 0.12 s, so each process does it once."""
+def _empty_moto() -> tuple[Any, Any]:
+    """Return moto's empty tables and a KMS key. Creating them takes 0.12 s, so each process does it once."""
     with moto.mock_aws():
         storage.create_tables(registry.current().models)
         key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
@@ -61,23 +61,23 @@ def _made_by_moto() -> tuple[Any, Any]:
 
 
 def _backend(service: Any) -> Any:
-    """What holds a service's data while moto answers."""
+    """Return moto's data of a service."""
     return get_backend(service)[DEFAULT_ACCOUNT_ID][settings.current().region]
 
 
 @contextmanager
-def _embedded(place: Path) -> Iterator[None]:
-    # On a disk each transaction would wait for it.
-    with TemporaryDirectory(dir=memory.directory(_TABLES_BYTES)) as directory:
-        file = Path(directory, "tables.sqlite")
-        file.write_bytes(_made_by_the_engine())
-        with _engine(file), settings.override(blobs=f"file:{place / 'blobs'}", key_file=str(place / "key")):
+def _embedded(directory: Path) -> Iterator[None]:
+    # In memory, because a transaction on a disk waits for it.
+    with TemporaryDirectory(dir=memory.directory(_TABLES_BYTES)) as memory_directory:
+        file = Path(memory_directory, "tables.sqlite")
+        file.write_bytes(_empty_tables())
+        with _engine(file), settings.override(blobs=f"file:{directory / 'blobs'}", key_file=str(directory / "key")):
             yield
 
 
 @cache
-def _made_by_the_engine() -> bytes:
-    """The engine's file with all tables, empty."""
+def _empty_tables() -> bytes:
+    """Return the content of an engine's file with all tables, empty."""
     with TemporaryDirectory() as directory:
         file = Path(directory, "tables.sqlite")
         with _engine(file):
@@ -87,6 +87,6 @@ def _made_by_the_engine() -> bytes:
 
 @contextmanager
 def _engine(path: Path) -> Iterator[None]:
-    """The engine on a file answers until the block ends."""
+    """Use an engine on a file as the transport in the block."""
     with closing(Engine(path)) as engine, transport.override(observed(local_transport(engine))):
         yield

@@ -46,13 +46,13 @@ def queue(aws: None) -> Iterator[None]:
 
 def used(action: Callable[[], object], *functions: str) -> Found:
     """The rights that an action uses; they must be the same for each of these functions, and none for another."""
-    rights.latest()
+    rights.drain()
     action()
-    found = rights.latest()
+    found = rights.drain()
     assert {right.function for right in found} == set(functions)
     whose = [{right[1:] for right in found if right.function == function} for function in functions]
     assert all(one == whose[0] for one in whose)
-    assert rights.refused(found) == []
+    assert rights.missing(found) == []
     return whose[0]
 
 
@@ -64,10 +64,10 @@ def test_a_request_uses_rights_of_the_api(client: Client, key: str) -> None:
 
 
 def test_calls_of_a_test_or_of_the_command_line_belong_to_no_function(aws: None) -> None:
-    rights.latest()
+    rights.drain()
     credentials.create(accounts.create("Carol", "carol@example.org"), "luarocks")
     blobs.put(b"x", "luarocks")
-    assert rights.latest() == set()
+    assert rights.drain() == set()
 
 
 def test_a_transaction_uses_the_rights_to_its_writes(client: Client, key: str) -> None:
@@ -157,18 +157,18 @@ def test_rights_that_no_policy_grants_are_refused() -> None:
         Right(QUEUE, "s3:PutObject", "Code.Arn/luarocks/..."),
     ]
     granted = Right(API, "dynamodb:Query", "CoreTable.Arn")
-    assert rights.refused({granted, *beyond}) == sorted(beyond)
+    assert rights.missing({granted, *beyond}) == sorted(beyond)
 
 
 def test_granted_rights_that_were_not_used_are_idle() -> None:
     everything = {right._replace(resource=right.resource.replace("*", "x")) for right in rights.granted()}
     unused = Right(API, "dynamodb:Query", "CoreTable.Arn")
-    assert rights.idle(everything) == []
-    assert rights.idle(everything - {unused}) == [unused]
+    assert rights.unneeded(everything) == []
+    assert rights.unneeded(everything - {unused}) == [unused]
 
 
 def test_the_policies_grant_what_the_platform_needs() -> None:
-    assert rights.refused(rights.by_the_platform()) == []
+    assert rights.missing(rights.platform_rights()) == []
 
 
 def test_a_whole_run_fails_if_a_granted_right_was_not_used() -> None:

@@ -31,7 +31,7 @@ RECORDS = (
 WHOLE = f'{SHOWN},"records":{RECORDS}}}\n'
 
 
-def refused_as_taken(reply: Any, name: str) -> None:
+def assert_name_is_taken(reply: Any, name: str) -> None:
     assert (reply.status, reply.json["message"]) == (403, f"Zone '{name}' is taken already.")
 
 
@@ -128,14 +128,14 @@ def test_a_zone_name_is_unique_among_all_accounts(client: Client, dns: LuaDns, z
     other = key_for(client, bob)
     before = stored()
     for api in (dns, other):
-        refused_as_taken(api("POST", "/zones", {"name": "Example.com"}), "example.com")
+        assert_name_is_taken(api("POST", "/zones", {"name": "Example.com"}), "example.com")
     assert stored() == before
     assert dns("DELETE", f"/zones/{zone}").status == 200
     assert other.zone("example.com") > zone
 
 
 def test_a_zone_below_another_account_s_zone_is_rejected(client: Client, dns: LuaDns, zone: int, bob: Account) -> None:
-    refused_as_taken(key_for(client, bob)("POST", "/zones", {"name": "a.b.example.com"}), "a.b.example.com")
+    assert_name_is_taken(key_for(client, bob)("POST", "/zones", {"name": "a.b.example.com"}), "a.b.example.com")
     assert dns.zone("a.b.example.com") > zone
 
 

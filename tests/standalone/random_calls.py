@@ -144,7 +144,7 @@ class Bindings:
             of("{}", "{}", "{} OR {}", "NOT {}", "{} AND {}", "{} OR {}", "({} OR {}) AND {}", "NOT ({} AND {})")
         )
         part = self.simple if depth == 0 else lambda: self.condition(0)
-        return self.maybe_spoilt(shape.format(*(part() for _ in range(shape.count("{}")))))
+        return self.maybe_invalid(shape.format(*(part() for _ in range(shape.count("{}")))))
 
     def update(self) -> str:
         sections = {
@@ -158,7 +158,7 @@ class Bindings:
         for verb in dict.fromkeys(verbs):
             count = self.draw(of(1, 1, 2))
             clauses.append(f"{verb} " + ", ".join(sections[verb]() for _ in range(count)))
-        return self.maybe_spoilt(" ".join(clauses))
+        return self.maybe_invalid(" ".join(clauses))
 
     def sum(self) -> str:
         p, v, any_value = self.path, self.value, value
@@ -178,15 +178,15 @@ class Bindings:
         )()
 
     def projection(self) -> str:
-        return self.maybe_spoilt(", ".join(self.path() for _ in range(self.draw(of(1, 2, 3)))))
+        return self.maybe_invalid(", ".join(self.path() for _ in range(self.draw(of(1, 2, 3)))))
 
-    def maybe_spoilt(self, expression: str) -> str:
-        """Now and then something that is wrong."""
+    def maybe_invalid(self, expression: str) -> str:
+        """Return the expression, rarely with an error in it."""
         if not self.draw(rarely):
             return expression
         words = expression.split(" ")
-        place = self.draw(st.integers(0, len(words) - 1))
-        words[place] = self.draw(of("", "(", ")", "AND", ":unknown", "#unknown", "((a = b))", "size(a)", ",", "="))
+        position = self.draw(st.integers(0, len(words) - 1))
+        words[position] = self.draw(of("", "(", ")", "AND", ":unknown", "#unknown", "((a = b))", "size(a)", ",", "="))
         return " ".join(words)
 
     def params(self, *, values: bool = True) -> dict[str, Any]:
@@ -290,7 +290,7 @@ def key_condition(bindings: Bindings, table: str, index: str | None) -> str:
         else:
             test = f"{bindings.name(second)} {operator} {one}"
         expression = draw(of(f"{expression} AND {test}", f"{test} AND {expression}"))
-    return bindings.maybe_spoilt(expression)
+    return bindings.maybe_invalid(expression)
 
 
 @st.composite

@@ -114,7 +114,7 @@ def test_serve_fails_to_start_if_the_directory_is_not_writable(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--trusted-proxies", "everybody"], "'everybody' does not appear to be an IPv4 or IPv6 network"),
+        (["--trusted-proxies", "anywhere"], "'anywhere' does not appear to be an IPv4 or IPv6 network"),
         (["--trusted-proxies", "10.0.0.1/8"], "10.0.0.1/8 has host bits set"),
         (["--tls-cert", __file__], "--tls-cert and --tls-key need each other"),
         (["--tls-cert", __file__, "--tls-key", __file__], "are not a certificate and its key"),

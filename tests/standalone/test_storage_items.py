@@ -50,13 +50,13 @@ def holds(engine: Engine, condition: str, values: dict[str, Any] | None = None) 
     return bool(engine.execute("Scan", request)["Count"])
 
 
-def refusal(engine: Engine, operation: str, params: dict[str, Any]) -> tuple[str, str]:
+def error_of(engine: Engine, operation: str, params: dict[str, Any]) -> tuple[str, str]:
     with pytest.raises(DynamoError) as caught:
         engine.execute(operation, {"TableName": "things", **params})
     return caught.value.code, caught.value.message
 
 
-def test_an_item_is_returned_as_it_was_put(engine: Engine) -> None:
+def test_an_item_is_returned_unchanged(engine: Engine) -> None:
     item = {
         **KEY,
         "s": {"S": "ü"},
@@ -347,7 +347,7 @@ def test_a_failed_condition_changes_nothing_and_returns_the_item_only_on_request
 )
 def test_invalid_expressions_get_dynamodbs_errors(engine: Engine, params: dict[str, Any], message: str) -> None:
     put(engine, {"a": {"S": "1"}})
-    assert refusal(engine, "UpdateItem", {"Key": KEY, **params}) == ("ValidationException", message)
+    assert error_of(engine, "UpdateItem", {"Key": KEY, **params}) == ("ValidationException", message)
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_invalid_expressions_get_dynamodbs_errors(engine: Engine, params: dict[s
     ],
 )
 def test_invalid_items_get_dynamodbs_errors(engine: Engine, item: dict[str, Any], message: str) -> None:
-    assert refusal(engine, "PutItem", {"Item": item}) == ("ValidationException", message)
+    assert error_of(engine, "PutItem", {"Item": item}) == ("ValidationException", message)
 
 
 def test_an_update_to_more_than_400_kb_is_rejected(engine: Engine) -> None:
@@ -402,13 +402,13 @@ def test_an_update_to_more_than_400_kb_is_rejected(engine: Engine) -> None:
         "ExpressionAttributeValues": {":v": {"S": "x" * 200_000}},
     }
     message = "Item size to update has exceeded the maximum allowed size"
-    assert refusal(engine, "UpdateItem", params) == ("ValidationException", message)
+    assert error_of(engine, "UpdateItem", params) == ("ValidationException", message)
 
 
 @pytest.mark.parametrize("key", [{}, {"id": {"N": "1"}}, {**KEY, "x": {"S": "1"}}, {"x": {"S": "1"}}])
 def test_a_key_that_does_not_match_the_schema_is_rejected(engine: Engine, key: dict[str, Any]) -> None:
     message = "The provided key element does not match the schema"
-    assert refusal(engine, "GetItem", {"Key": key}) == ("ValidationException", message)
+    assert error_of(engine, "GetItem", {"Key": key}) == ("ValidationException", message)
 
 
 def test_a_read_with_a_key_that_is_too_long_is_rejected(engine: Engine) -> None:
@@ -421,11 +421,11 @@ def test_a_read_with_a_key_that_is_too_long_is_rejected(engine: Engine) -> None:
         ("Query", {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "x" * 2049}}}),
         ("Scan", {"ExclusiveStartKey": {"id": {"S": "x" * 2049}}}),
     ):
-        assert refusal(engine, operation, params) == ("ValidationException", message)
+        assert error_of(engine, operation, params) == ("ValidationException", message)
 
 
 def test_a_missing_table_is_not_found(engine: Engine) -> None:
-    assert refusal(engine, "GetItem", {"TableName": "nothing", "Key": KEY}) == (
+    assert error_of(engine, "GetItem", {"TableName": "nothing", "Key": KEY}) == (
         "ResourceNotFoundException",
         "Requested resource not found: Table: nothing not found",
     )

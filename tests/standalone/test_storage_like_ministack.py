@@ -1,6 +1,6 @@
 """Random sequences of calls get the same answers and errors from the engine as from MiniStack.
 
-`MOONBASE_EXAMPLES=2000` tries more sequences than usual, and other ones each time.
+`MOONBASE_EXAMPLES=2000` tries 2,000 sequences, which differ in each run.
 """
 
 import os
@@ -25,14 +25,14 @@ numbers = count()
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """MiniStack's."""
+    """A DynamoDB client of MiniStack."""
     log: Path = tmp_path_factory.mktemp("ministack") / "log"
     with ministack.running(ministack.HOME, log) as cloud:
         yield cloud.client("dynamodb")
 
 
-def ask(call: Transport, operation: str, params: dict[str, Any]) -> tuple[Any, str]:
-    """What is answered, in a form to be compared (of a list of pages, all of them), and the messages of a refusal."""
+def execute(call: Transport, operation: str, params: dict[str, Any]) -> tuple[Any, str]:
+    """Execute a call with all its pages; returns the result or error in comparable form, and the error messages."""
     try:
         answers = [call(operation, params)]
         while start := answers[-1].get("LastEvaluatedKey"):
@@ -40,69 +40,69 @@ def ask(call: Transport, operation: str, params: dict[str, Any]) -> tuple[Any, s
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         reasons = error.response.get("CancellationReasons", [])
-        told = [(reason["Code"], plain(reason.get("Item"))) for reason in reasons]
+        codes = [(reason["Code"], plain(reason.get("Item"))) for reason in reasons]
         messages = [message, *(reason.get("Message", "") for reason in reasons)]
-        return (code, told or plain(error.response.get("Item"))), "; ".join(messages)
+        return (code, codes or plain(error.response.get("Item"))), "; ".join(messages)
     return comparable(operation, answers), ""
 
 
 def comparable(operation: str, answers: list[dict[str, Any]]) -> Any:
-    left_out = {"ResponseMetadata"}
+    ignored = {"ResponseMetadata"}
     if operation == "BatchGetItem":
-        left_out.add("ConsumedCapacity")  # MiniStack does not tell it
+        ignored.add("ConsumedCapacity")  # MiniStack omits it
     for answer in answers:
         if answer.get("Attributes") == {}:
-            del answer["Attributes"]  # MiniStack gives none or no attributes, as it happens
+            del answer["Attributes"]  # MiniStack returns sometimes an empty map and sometimes none
         time_to_live = answer.get("TimeToLiveDescription", {})
         if time_to_live.get("TimeToLiveStatus") == "DISABLED":
-            time_to_live.pop("AttributeName", None)  # MiniStack remembers it
+            time_to_live.pop("AttributeName", None)  # MiniStack keeps the old name
         for cost in answer.get("ConsumedCapacity", ()) if operation.startswith("Transact") else ():
-            # MiniStack leaves the indexes out of these.
+            # MiniStack does not count the indexes here.
             cost.pop("WriteCapacityUnits", cost.pop("ReadCapacityUnits", None))
-    told = [{name: plain(part) for name, part in answer.items() if name not in left_out} for answer in answers]
+    pages = [{name: plain(part) for name, part in answer.items() if name not in ignored} for answer in answers]
     if operation != "Scan":
-        return told
-    # A scan has no order: how many pages, and what is on them all.
-    items = sorted((item for page in told for item in page.get("Items", ())), key=repr)
-    return [len(told), sum(page["Count"] for page in told), sum(page["ScannedCount"] for page in told), items]
+        return pages
+    # A scan has no order, so the items of all pages are compared as a sorted list.
+    items = sorted((item for page in pages for item in page.get("Items", ())), key=repr)
+    return [len(pages), sum(page["Count"] for page in pages), sum(page["ScannedCount"] for page in pages), items]
 
 
-# Where MiniStack is not as DynamoDB: (operations, part of a refusal, why).
+# Known differences from DynamoDB: (prefix of operations, part of an error message, what MiniStack does).
 GAPS = [
-    ("", "Incorrect operand type", "it checks the types of operands, and those in the item too, when it comes to them"),
-    ("", "requires an upper bound", "it checks bounds only when it comes to them"),
-    ("", "must be distinct from the remaining", "it compares an attribute with itself"),
-    ("", "Invalid FilterExpression", "it reads a filter only when there is something to filter"),
-    ("Query", "used in KeyConditionExpression", "it takes <> for a condition on a key"),
-    ("Query", "can only contain non-primary key attributes", "it looks for keys only at the top of a filter"),
-    ("", "document path provided in the update expression is invalid", "it removes what is in nothing"),
-    ("", "incorrect data type", "it adds to what is no number"),
-    ("", "This attribute is part of the key", "it looks for that late, and not below the top of a path"),
-    ("UpdateTimeToLive", "TimeToLive is", "it switches what is switched, whatever the attribute"),
-    ("Transact", "key element does not match the schema", "in transactions it takes keys with too much in them"),
-    ("Transact", "size limit of", "in transactions it takes keys of any length"),
+    ("", "Incorrect operand type", "it checks types only during the evaluation, also those of the item's attributes"),
+    ("", "requires an upper bound", "it checks bounds only during the evaluation"),
+    ("", "must be distinct from the remaining", "it allows a comparison of an attribute with itself"),
+    ("", "Invalid FilterExpression", "it parses a filter only if there are items"),
+    ("Query", "used in KeyConditionExpression", "it accepts <> as a condition on a key"),
+    ("Query", "can only contain non-primary key attributes", "it finds keys only at the top level of a filter"),
+    ("", "document path provided in the update expression is invalid", "it accepts REMOVE of a path without a parent"),
+    ("", "incorrect data type", "it accepts ADD to an attribute that is not a number"),
+    ("", "This attribute is part of the key", "it checks keys late, and only at the top level of a path"),
+    ("UpdateTimeToLive", "TimeToLive is", "it accepts a repeated change"),
+    ("Transact", "key element does not match the schema", "in transactions it accepts keys with additional attributes"),
+    ("Transact", "size limit of", "in transactions it accepts keys of any length"),
     ("TransactWriteItems", "Request token already in use", "it keeps the tokens of cancelled transactions"),
-    ("Transact", "unused in expressions", "in transactions it does not look for unused names"),
-    ("TransactGetItems", "", "it looks neither at keys nor at paths when there is no such item"),
-    ("BatchGetItem", "Expression", "it reads a projection only when there is something to cut out"),
-    ("", "Two document paths", "it looks for overlaps last, and in transactions never"),
-    ("", "Syntax error", "it forgives some faults, and reads some expressions only when it comes to them"),
+    ("Transact", "unused in expressions", "in transactions it does not report unused names"),
+    ("TransactGetItems", "", "it does not check keys and paths if there is no such item"),
+    ("BatchGetItem", "Expression", "it parses a projection only if there are items"),
+    ("", "Two document paths", "it checks overlaps last, and never in transactions"),
+    ("", "Syntax error", "it accepts some invalid expressions, and parses some only when it needs them"),
 ]
 
 
 def gap(operation: str, expected: Any, answer: Any, messages: str) -> bool:
-    """Whether they differ where MiniStack is known to be wrong, or where nobody has told what is right."""
+    """Whether a difference is known: MiniStack is wrong, or AWS does not document the right answer."""
     if isinstance(expected, list) and isinstance(answer, list):
         return False
     if any(operation.startswith(operations) and part in messages for operations, part, _ in GAPS):
         return True
-    # What can never be valid refuses the whole call, the rest cancels it; they draw the line at other places.
+    # An invalid call is a ValidationException, a failed item cancels it. The engines classify some errors differently.
     refusals = ("TransactionCanceledException", "ValidationException", "IdempotentParameterMismatchException")
     return operation == "TransactWriteItems" and answer[0] in refusals[:2] and expected[0] in refusals
 
 
 def plain(node: Any) -> Any:
-    """Sets and maps in one order, numbers in one spelling."""
+    """Return a value with sets and maps in a canonical order and numbers in a canonical form."""
     match node:
         case {"N": str(digits)}:
             return ("N", Decimal(digits))
@@ -118,7 +118,7 @@ def plain(node: Any) -> Any:
 
 
 def renamed(node: Any, names: dict[str, str]) -> Any:
-    """The call with the tables and tokens of this sequence."""
+    """Return the parameters with this sequence's names of tables and tokens."""
     if isinstance(node, list):
         return [renamed(part, names) for part in node]
     if not isinstance(node, dict):
@@ -137,16 +137,16 @@ def renamed(node: Any, names: dict[str, str]) -> Any:
     suppress_health_check=list(HealthCheck),
 )
 @given(calls=calls)
-def test_random_calls_are_answered_as_ministack_answers_them(
+def test_random_calls_get_the_same_results_as_from_ministack(
     client: Any, tmp_path_factory: pytest.TempPathFactory, calls: list[Call]
 ) -> None:
     engine = Engine(tmp_path_factory.mktemp("engine") / "file")
     local = local_transport(engine)
 
     def same(operation: str, params: dict[str, Any]) -> bool:
-        """Whether to go on: not when one has done what the other has not."""
-        expected, theirs = ask(client._make_api_call, operation, params)
-        answer, ours = ask(local, operation, params)
+        """Compare a call; returns False if only one of the two executed it, because later calls would differ."""
+        expected, theirs = execute(client._make_api_call, operation, params)
+        answer, ours = execute(local, operation, params)
         if answer != expected and gap(operation, expected, answer, f"{ours}; {theirs}"):
             return isinstance(expected, tuple) and isinstance(answer, tuple)
         assert (operation, params, answer, ours) == (operation, params, expected, ours)

@@ -53,7 +53,7 @@ def get(engine: Engine, table: str, name: str) -> dict[str, Any] | None:
     return engine.execute("GetItem", {"TableName": table, "Key": item(name)}).get("Item")
 
 
-def test_a_transaction_writes_to_several_tables_at_once(engine: Engine) -> None:
+def test_a_transaction_can_write_to_several_tables(engine: Engine) -> None:
     engine.execute("PutItem", {"TableName": "one", "Item": item("gone")})
     delete = {"Delete": {"TableName": "one", "Key": item("gone")}}
     check = {
@@ -68,7 +68,7 @@ def test_a_transaction_writes_to_several_tables_at_once(engine: Engine) -> None:
     assert [get(engine, "one", "gone"), get(engine, "two", "absent")] == [None, None]
 
 
-def test_a_cancelled_transaction_writes_nothing_and_gives_a_reason_for_each_item(engine: Engine) -> None:
+def test_a_cancelled_transaction_writes_nothing_and_has_a_reason_for_each_item(engine: Engine) -> None:
     engine.execute("PutItem", {"TableName": "one", "Item": item("taken", n=1)})
     fresh = {"ConditionExpression": "attribute_not_exists(id)"}
     with_item = put("one", "taken", **fresh, ReturnValuesOnConditionCheckFailure="ALL_OLD")

@@ -1,4 +1,4 @@
-"""PynamoDB, unchanged, on the engine: every type of attribute, every operation, and the errors that PynamoDB raises."""
+"""Unmodified PynamoDB on the engine: all types of attributes, all operations, and PynamoDB's errors."""
 
 import datetime
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def post(number: int, **values: Any) -> Post:
 
 
 @pytest.mark.usefixtures("local")
-def test_a_model_comes_back_with_every_type_of_attribute() -> None:
+def test_all_types_of_attributes_are_returned_unchanged() -> None:
     at = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
     values = {
         "author": "ann",
@@ -90,7 +90,7 @@ def test_a_model_comes_back_with_every_type_of_attribute() -> None:
 
 
 @pytest.mark.usefixtures("local")
-def test_misses_and_conflicts_raise_pynamodbs_errors() -> None:
+def test_missing_items_and_failed_conditions_raise_pynamodbs_errors() -> None:
     with pytest.raises(DoesNotExist):
         Post.get("f", "001")
     first, second = post(1), post(1)
@@ -116,7 +116,7 @@ def test_pages_batches_and_counts_work() -> None:
 
 
 @pytest.mark.usefixtures("local")
-def test_transactions_give_pynamodb_their_reasons() -> None:
+def test_a_cancelled_transaction_has_its_reasons() -> None:
     post(1).save()
     writing = TransactWrite(connection=storage._shared)
     writing.save(post(2))
@@ -131,7 +131,7 @@ def test_transactions_give_pynamodb_their_reasons() -> None:
     assert futures[0].get().number == 1
 
 
-def test_a_refusal_is_botocores_error_with_what_dynamodb_sends(local: transport.Transport) -> None:
+def test_an_error_is_botocores_with_the_response_of_dynamodb(local: transport.Transport) -> None:
     key = {"pk": {"S": "f"}, "sk": {"S": "1"}}
     item = {**key, "raw": {"B": b"\x00"}, "set": {"BS": [b"\x01"]}}
     local("PutItem", {"TableName": "posts", "Item": item})
@@ -147,14 +147,14 @@ def test_a_refusal_is_botocores_error_with_what_dynamodb_sends(local: transport.
 
 
 @pytest.mark.usefixtures("local")
-def test_no_client_of_botocore_is_made() -> None:
-    """Making one takes more of a server's start than all of its tables."""
+def test_no_botocore_client_is_created() -> None:
+    """Creating one would take longer at a server's start than creating all tables."""
     connection = storage._Connection(region="us-east-1")
     assert connection.list_tables() == {"TableNames": ["posts"]}
     assert connection._client is None
 
 
-def test_without_a_transport_botocore_is_asked_again(local: transport.Transport) -> None:
+def test_without_a_transport_botocore_is_used_again(local: transport.Transport) -> None:
     with mock_aws(), transport.override(None):
         assert not Post.exists()
         storage.create_tables([Post])

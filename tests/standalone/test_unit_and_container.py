@@ -1,4 +1,4 @@
-"""The systemd unit and the Containerfile: what they run exists, and runs without privileges."""
+"""The systemd unit and the Containerfile: their commands work, and run without privileges."""
 
 import json
 import re
@@ -20,33 +20,33 @@ UNIT = ROOT / "systemd" / "moonbase.service"
 
 @pytest.fixture(scope="module")
 def unit() -> dict[str, str]:
-    """The unit's settings; of repeated ones the last."""
+    """The unit's settings; a repeated setting has its last value."""
     lines = [line for line in UNIT.read_text().splitlines() if not line.startswith(("#", "["))]
     return {name: value for name, _, value in (line.partition("=") for line in lines if line)}
 
 
 @pytest.fixture(scope="module")
 def image() -> list[tuple[str, str]]:
-    """The Containerfile's instructions, each with what follows it."""
+    """The Containerfile's instructions with their arguments."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Containerfile").read_text(), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
     return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in lines if line)]
 
 
 def only(image: list[tuple[str, str]], name: str) -> str:
-    """What follows an instruction that is there once."""
+    """Return the arguments of an instruction that the file contains once."""
     (rest,) = (rest for found, rest in image if found == name)
     return rest
 
 
 def healthy(check: Sequence[str], url: str) -> bool:
-    """Whether the health check passes, which is made for the container's own port."""
+    """Run the container's health check against `url` instead of the container's port; returns whether it passes."""
     assert check[0] == "python"
     command = [sys.executable, *(word.replace("http://127.0.0.1:8000", url) for word in check[1:])]
     return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60).returncode == 0
 
 
-def test_systemd_knows_every_setting_of_the_unit(unit: dict[str, str], tmp_path: Path) -> None:
+def test_systemd_accepts_every_setting_of_the_unit(unit: dict[str, str], tmp_path: Path) -> None:
     assert shutil.which("systemd-analyze"), "install the Debian packages that .ci/run names"
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace(shlex.split(unit["ExecStart"])[0], "/bin/true"))
@@ -54,7 +54,7 @@ def test_systemd_knows_every_setting_of_the_unit(unit: dict[str, str], tmp_path:
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_the_unit_serves_the_only_directory_that_it_may_write_to(unit: dict[str, str]) -> None:
+def test_the_unit_serves_the_only_directory_that_it_can_write_to(unit: dict[str, str]) -> None:
     state = f"/var/lib/{unit['StateDirectory']}"
     assert shlex.split(unit["ExecStart"]) == ["/opt/moonbase/bin/moonbase", "--data", f"{state}/data", "serve"]
     assert (unit["ProtectSystem"], unit["ProtectHome"], unit["StateDirectoryMode"]) == ("strict", "yes", "0700")
@@ -66,7 +66,7 @@ def test_the_unit_has_a_user_of_its_own_and_no_privileges(unit: dict[str, str]) 
     assert (unit["NoNewPrivileges"], unit["CapabilityBoundingSet"], unit["AmbientCapabilities"]) == ("yes", "", "")
 
 
-def test_the_image_copies_what_the_package_is_made_of(image: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_the_image_copies_all_files_of_the_package(image: list[tuple[str, str]], tmp_path: Path) -> None:
     source = tmp_path / "src"
     source.mkdir()
     for words in (rest.split() for name, rest in image if name == "COPY" and not rest.startswith("--from")):
@@ -79,18 +79,18 @@ def test_the_image_copies_what_the_package_is_made_of(image: list[tuple[str, str
     assert copied == wheels.contents(wheels.build(ROOT, tmp_path / "checkout"))
 
 
-def test_the_image_runs_as_a_user_who_owns_the_volume_and_nothing_else(image: list[tuple[str, str]]) -> None:
+def test_the_image_runs_as_a_user_who_owns_only_the_volume(image: list[tuple[str, str]]) -> None:
     user, volume = only(image, "USER"), only(image, "VOLUME")
     made = next(rest for name, rest in image if name == "RUN" and "useradd" in rest)
     assert re.search(rf"useradd --system .*--home-dir {volume} {user} ", made)
     assert re.search(rf"install --directory --owner={user} --group={user} --mode=0700 {volume}$", made)
     assert f"MOONBASE_DATA={volume}" in only(image, "ENV").split()
     assert [name for name, _ in image].index("USER") > max(
-        place for place, (name, _) in enumerate(image) if name in ("RUN", "COPY")
+        position for position, (name, _) in enumerate(image) if name in ("RUN", "COPY")
     )
 
 
-def test_the_image_serves_and_its_health_check_sees_it(image: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_the_health_check_passes_only_while_the_image_serves(image: list[tuple[str, str]], tmp_path: Path) -> None:
     command = [*json.loads(only(image, "ENTRYPOINT")), *json.loads(only(image, "CMD"))]
     check = json.loads(only(image, "HEALTHCHECK").partition(" CMD ")[2])
     assert command[:2] == ["moonbase", "serve"]

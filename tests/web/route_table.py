@@ -1,4 +1,4 @@
-"""All routes with their requirements, one in a line: `python -m tests.web.route_table > tests/web/routes.txt`."""
+"""All routes with their requirements, one per line: `python -m tests.web.route_table > tests/web/routes.txt`."""
 
 from app import SLICES
 from chalicelib.web.route import Route
@@ -8,7 +8,7 @@ HEADER = ("method", "path", "body", "credential", "scope", "permission", "second
 
 
 def table() -> str:
-    """The lines, by service and path; sizes as the default settings have them."""
+    """Return the lines, sorted by service and path; sizes are those of the default settings."""
     return "\n".join("\n".join(_of(each)) + "\n" for each in SLICES if isinstance(each, Slice))
 
 

@@ -1,4 +1,4 @@
-"""API Gateway's events, as AWS documents them, through the whole app: every path, and all that a request may carry."""
+"""The whole app with API Gateway's documented events: every path, and all parts of a request."""
 
 import base64
 import json
@@ -28,28 +28,28 @@ from tests.worlds import both_worlds, embedded_only
 pytestmark = both_worlds
 
 RESOURCES = Resources(moonbase.app.routes)
-PLACES = sorted(moonbase.site.tree.places(), key=lambda place: place.path)
+NODES = sorted(moonbase.site.tree.places(), key=lambda node: node.path)
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-ODD = "l ä+%/{x}"  # decoded; what a path parameter must arrive as
+ODD = "l ä+%/{x}"  # the decoded value of a path parameter
 API = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 BASES = (API, "https://api.test", "http://moonbase.test")
 
 
 def golden(method: str, path: str, stage: str = "", **more: Any) -> dict[str, Any]:
-    """What API Gateway makes of a request."""
+    """Return API Gateway's event of a request."""
     resource, params = RESOURCES.find(method, path)
     return rest_event(method, path, stage=stage, resource=resource, params=params, **more)
 
 
-def filled(place: Place[Service]) -> str:
-    """A place's path with a value for each parameter, encoded."""
-    return "/".join(quote(f"{ODD}{part}", safe="") if "{" in part else part for part in place.path.split("/"))
+def filled(node: Place[Service]) -> str:
+    """Return a node's path with an encoded value for each parameter."""
+    return "/".join(quote(f"{ODD}{part}", safe="") if "{" in part else part for part in node.path.split("/"))
 
 
 def plain(reply: Reply, stage: str = "") -> str:
-    """An answer without what differs by who was asked: the base of its URLs, and LuaDNS' id of the request.
+    """Return a response as text, without the base of its URLs and LuaDNS' request id, which differ between requests.
 
-    The links of a page lead below the `stage`, all of them.
+    All links of a page must be below the `stage`.
     """
     headers = {name: values for name, values in reply.headers.items() if name not in ("content-length", "etag")}
     text = f"{reply.status} {headers} {reply.body.decode()}"
@@ -73,28 +73,28 @@ def test_generated_events_equal_the_samples() -> None:
 
 
 def test_every_path_has_its_resource_and_its_parameters() -> None:
-    for place in PLACES:
-        for method in place.methods:
-            event = golden(method, filled(place))
+    for node in NODES:
+        for method in node.methods:
+            event = golden(method, filled(node))
             _, found, params = moonbase.site.tree.find(Request(event).segments)
-            assert found is place
+            assert found is node
             if event["resource"] == "/{proxy+}":
-                root_file = place.path.count("/") == 1
-                assert root_file or place.is_page, f"{method} {place.path} has no resource"
+                root_file = node.path.count("/") == 1
+                assert root_file or node.is_page, f"{method} {node.path} has no resource"
             elif event["resource"] != "/":
-                assert (event["resource"], event["pathParameters"] or {}) == (place.path, params)
-            assert params == {part[1:-1]: f"{ODD}{part}" for part in place.path.split("/") if "{" in part}
+                assert (event["resource"], event["pathParameters"] or {}) == (node.path, params)
+            assert params == {part[1:-1]: f"{ODD}{part}" for part in node.path.split("/") if "{" in part}
 
 
 @embedded_only
 @pytest.mark.parametrize("stage", ["", "prod"])
 def test_every_path_gives_the_same_response_as_on_one_machine(client: Client, stage: str) -> None:
-    """To whoever has no credential, so that nothing changes between the two; also to methods that it does not take."""
-    for place in PLACES:
+    """The requests have no credential, so that they change nothing, and all methods, also unsupported ones."""
+    for node in NODES:
         for method in METHODS:
-            ours = client.request(method, filled(place))
-            theirs = client.answer(golden(method, filled(place), stage))
-            assert (place.path, method, plain(theirs, stage)) == (place.path, method, plain(ours))
+            ours = client.request(method, filled(node))
+            theirs = client.answer(golden(method, filled(node), stage))
+            assert (node.path, method, plain(theirs, stage)) == (node.path, method, plain(ours))
             assert ours.status < 500
 
 
@@ -120,7 +120,7 @@ def test_the_samples_are_answered(client: Client, alice: Account) -> None:
     ],
 )
 def test_query_parameters_are_decoded(client: Client, alice: Account, query: Any, names: list[str]) -> None:
-    """API Gateway makes a blank of a plus and a plus of %2B; of a repeated one it tells all values in one place."""
+    """API Gateway decodes a plus to a blank and %2B to a plus; it lists all values of a repeated parameter."""
     for name, type, title in (("lamps", "MOD", "Iron lamps"), ("plus", "MOD", "a+b"), ("skin", "TXP", "Skin")):
         draft(f"Alice/{name}", type=type, title=title)
         change(f"Alice/{name}", state="APPROVED")
@@ -147,7 +147,7 @@ def test_a_text_body_is_read(client: Client) -> None:
 def test_a_request_without_headers_is_answered(client: Client, missing: dict[str, str] | None) -> None:
     for path in ("/api/tool_version", "/manifest", "/packages", "/api/packages/", "/v1/zones"):
         event = {**golden("GET", path), "headers": missing, "multiValueHeaders": missing}
-        assert client.answer(event).status == (403 if path == "/v1/zones" else 200)  # LuaDNS wants an Accept
+        assert client.answer(event).status == (403 if path == "/v1/zones" else 200)  # LuaDNS requires an Accept header
 
 
 def test_head_has_the_headers_of_get(client: Client, alice: Account) -> None:
@@ -157,9 +157,9 @@ def test_head_has_the_headers_of_get(client: Client, alice: Account) -> None:
 
 
 def test_every_path_supports_options(client: Client) -> None:
-    for place in PLACES:
-        reply = client.answer(golden("OPTIONS", filled(place)))
-        assert reply.header("allow") == ", ".join(place.methods)
+    for node in NODES:
+        reply = client.answer(golden("OPTIONS", filled(node)))
+        assert reply.header("allow") == ", ".join(node.methods)
 
 
 def test_cookies_can_be_in_one_or_several_headers(client: Client, alice: Account) -> None:
@@ -181,7 +181,7 @@ def test_the_last_of_repeated_headers_is_used(client: Client, alice: Account) ->
 
 @pytest.fixture
 def behind(aws: None) -> Client:
-    """A client that calls the API's own host name, where the stage leads each path."""
+    """A client that calls the API's own host name, where each path starts with the stage."""
 
     def make_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         named = parse_qs(query, keep_blank_values=True)
@@ -193,7 +193,7 @@ def behind(aws: None) -> Client:
 
 
 def follow(behind: Client, url: Any) -> Reply:
-    """What a URL that was told leads to; it must have the stage."""
+    """Request a URL from a response; it must have the stage."""
     assert str(url).startswith(f"{API}/")
     path, _, query = str(url).removeprefix(API).partition("?")
     return behind.get(path, query=query)
@@ -221,10 +221,10 @@ def test_packages_can_be_published_and_found_below_a_stage(behind: Client, alice
     shot = {"file": ("one.png", picture())}
     made = behind.post("/api/packages/Alice/mymod/screenshots/new/", headers=bearer, form={"title": "One"}, files=shot)
     assert follow(behind, made.json["screenshot"]["url"]).header("content-type") == "image/png"
-    told = behind.get("/api/packages/Alice/mymod/").json
+    shown = behind.get("/api/packages/Alice/mymod/").json
     (release,) = behind.get("/api/packages/Alice/mymod/releases/").json
-    assert follow(behind, told["url"]).status == 302
-    assert behind.get(release["url"]).status in (200, 302)  # upstream tells a path alone
+    assert follow(behind, shown["url"]).status == 302
+    assert behind.get(release["url"]).status in (200, 302)  # upstream's URL is only a path
 
 
 def test_hel_and_luadns_work_below_a_stage(behind: Client, bob: Account) -> None:

@@ -1,4 +1,4 @@
-"""Pages: who gets them, and what their headers hold browsers to."""
+"""Pages: content negotiation, and security headers."""
 
 import base64
 import hashlib

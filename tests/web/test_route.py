@@ -1,4 +1,4 @@
-"""A route says what a request must bring; one that leaves a requirement out is refused when it is declared."""
+"""A route declares its requirements; a route without one of them is rejected at its declaration."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from tests.web.route_table import table
 from tests.web.toy import slice_of
 
 RECORDED = Path(__file__).parent / "routes.txt"
-HOW_TO_RECORD = "A route has changed: look at it, then `python -m tests.web.route_table > tests/web/routes.txt`"
+HOW_TO_RECORD = "A route has changed: review it, then run `python -m tests.web.route_table > tests/web/routes.txt`"
 CODE = SecondFactor("code")
 
 
@@ -115,7 +115,7 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def refuse(request: Request, caller: Caller | None) -> None:
-    raise Forbidden(f"{caller.account.username if caller else 'nobody'} may not {request.params['name']}")
+    raise Forbidden(f"{caller.account.username if caller else 'an anonymous caller'} may not {request.params['name']}")
 
 
 def test_a_permission_is_checked_before_the_handler() -> None:

@@ -1,4 +1,4 @@
-"""The tree of paths: found as API Gateway would, and nothing in it that API Gateway would not take."""
+"""The tree of paths: it finds nodes by API Gateway's rules, and rejects paths that API Gateway does not support."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ def snapshot(request: Request) -> Response:
 
 
 def tree(*paths: str, owners: Mapping[str, str] = {"/": "root"}) -> Tree[str]:
-    """A tree with a GET route at each path, each on the ground of its nearest owner."""
+    """Return a tree with a GET route at each path, which belongs to the nearest owner."""
     grown: Tree[str] = Tree()
     for path, owner in owners.items():
         grown.own(path, owner)
@@ -27,9 +27,9 @@ def tree(*paths: str, owners: Mapping[str, str] = {"/": "root"}) -> Tree[str]:
 
 
 def found(grown: Tree[str], *segments: str) -> tuple[str | None, str | None, dict[str, str]]:
-    """Who answers, the template of the place, and the parameters."""
-    owner, place, params = grown.find(segments)
-    return owner, place.path if place else None, dict(params)
+    """Return the owner of a path, the node's template, and the path parameters."""
+    owner, node, params = grown.find(segments)
+    return owner, node.path if node else None, dict(params)
 
 
 def test_the_root_is_a_node() -> None:

@@ -1,4 +1,4 @@
-"""One dialect: its routes, who may use them, and how it says no."""
+"""A service: its routes, their requirements, and its errors."""
 
 import logging
 from collections.abc import Callable
@@ -29,13 +29,13 @@ from chalicelib.web.site import Site
 from tests.web.gateway_events import local_event, rest_event
 from tests.web.toy import slice_of
 
-SECRET = "aSecretThatNobodyMaySee0123456789abcdefg"
+SECRET = "aSecretThatNoLogMayContain0123456789abcd"
 SCOPES = {"full": None, "reader": "read", "say": "module:say"}
 happened: list[str] = []
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """The toy's dialect: `{"no": message}`."""
+    """Render an error in the toy's dialect: `{"no": message}`."""
     return json_response({"no": error.message}, status_of(error), headers_of(error))
 
 
@@ -48,7 +48,7 @@ def clear_happened() -> None:
 
 
 def key(request: Request) -> Caller:
-    """Who has the key in the path."""
+    """Authenticate with the key in the path."""
     happened.append("auth")
     name = request.params["key"]
     if name == "boom":
@@ -60,12 +60,12 @@ def key(request: Request) -> Caller:
 
 
 def maybe(request: Request) -> Caller | None:
-    """Anybody, or who has a key."""
-    return key(request) if request.params["key"] != "nobody" else None
+    """Authenticate with the key in the path, or return None for the key `none`."""
+    return key(request) if request.params["key"] != "none" else None
 
 
 def code(request: Request, caller: Caller) -> None:
-    """The second factor."""
+    """Check the second factor."""
     happened.append("second factor")
     if request.headers.get("x-code") != "123456":
         raise SecondFactorRequired("Code required")
@@ -98,7 +98,7 @@ def replace(request: Request, caller: Caller) -> Response:
 @toy.route("DELETE", "/things/{key}/{name}", KEY_OR_NONE, second_factor=CODE, scope="read", permission=ANY)
 def remove(request: Request, caller: Caller | None) -> Response:
     happened.append("view")
-    return Response(204, headers=[("X-By", caller.account.username if caller else "nobody")])
+    return Response(204, headers=[("X-By", caller.account.username if caller else "none")])
 
 
 ERRORS: dict[str, Callable[[], Exception]] = {
@@ -218,8 +218,8 @@ def test_the_handler_answers_with_the_second_factor(name: str) -> None:
 
 
 def test_a_credential_can_be_optional() -> None:
-    response = answer("DELETE", "/things/nobody/x")
-    assert (response.status, response.headers) == (204, [("X-By", "nobody")])
+    response = answer("DELETE", "/things/none/x")
+    assert (response.status, response.headers) == (204, [("X-By", "none")])
     assert happened == ["view"]
 
 

@@ -1,4 +1,4 @@
-"""All services on one host, through Chalice: who answers, and what becomes of the answer on its way out."""
+"""All services on one host, through Chalice: the owner of a path, and the conversion of its response."""
 
 import base64
 import logging
@@ -21,7 +21,7 @@ BINARY = bytes(range(256))
 
 
 def service_with_errors(name: str) -> Service:
-    """A service that says no with its name."""
+    """Return a service whose errors contain its name."""
 
     def render_error(request: Request, error: CoreError) -> Response:
         return json_response({name: status_of(error)}, headers=headers_of(error), status=status_of(error))
@@ -93,7 +93,7 @@ def app() -> Chalice:
 
 
 def send(app: Chalice, event: dict[str, Any]) -> tuple[int, bytes, dict[str, Any]]:
-    """Status, bytes and headers as API Gateway makes them of the Lambda's answer."""
+    """Return status, bytes and headers as API Gateway converts Lambda's response."""
     answer = app(event, None)
     body = base64.b64decode(answer["body"]) if answer.get("isBase64Encoded") else answer["body"].encode()
     return answer["statusCode"], body, {**answer["headers"], **answer["multiValueHeaders"]}
@@ -171,7 +171,7 @@ def test_head_has_the_length_and_no_body(app: Chalice) -> None:
 @pytest.mark.parametrize("path", ["/", "/manifest", "/api/binary", "/api/x/echo", "/api/nothing", "/api/broken"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
 def test_the_resource_of_the_event_is_ignored(app: Chalice, method: str, path: str) -> None:
-    """What fits no declared path or method comes to the root's greedy resource."""
+    """A request without a declared path or method goes to the root's greedy resource."""
     resources = ["/{proxy+}", "/", "/api/binary", "/api/{name}/echo"]
     answers = [send(app, rest_event(method, path, resource=resource)) for resource in resources]
     assert answers == [answers[0]] * len(resources)
