@@ -22,15 +22,15 @@ TABLES = "tables.sqlite"
 LOCKS = "turns"
 
 _log = logging.getLogger(__name__)
-_JOBS_EVERY = 1.0  # what this process promises is done at once; this is for other processes and for the clock
+_JOBS_EVERY = 1.0  # for jobs of other processes and repeating jobs; a job of this process wakes the thread
 
 
 def open_data(directory: Path) -> "Engine":
-    """Let this process live on `directory`, which is made when it is not there; other processes may do the same.
+    """Open a data directory, or create it, for this process; other processes can use it at the same time.
 
-    Returns the engine that answers from now on. Raises OSError when the directory cannot be used.
+    Returns the engine, which executes DynamoDB operations from now on. Raises OSError if the directory is unusable.
     """
-    os.umask(0o077)  # what is in there is nobody else's business
+    os.umask(0o077)  # the files are private
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     blobs, key_file = f"file:{directory / 'blobs'}", str(directory / "key")
@@ -49,7 +49,7 @@ def open_data(directory: Path) -> "Engine":
 
 
 def check_data(directory: Path) -> None:
-    """Open `directory`, see that it can be written, and let go of it. Raises OSError."""
+    """Open `directory`, check that it is writable, and close it. Raises OSError."""
     from chalicelib.core import sealing
 
     engine = open_data(directory)
@@ -62,12 +62,12 @@ def check_data(directory: Path) -> None:
 
 @contextmanager
 def frozen(directory: Path, scratch: Path) -> Iterator[None]:
-    """Let this process see the tables as they are at this moment, by a copy below `scratch`; servers go on."""
+    """Use a copy of the tables, made in `scratch`, in the block; running servers are not affected."""
     from standalone.storage import Engine, local_transport
 
-    assert transport.current(), "the data are open"
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".tables-") as place:
-        copy = Path(place) / TABLES
+    assert transport.current(), "open_data comes first"
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".tables-") as temporary:
+        copy = Path(temporary) / TABLES
         with closing(sqlite3.connect(directory / TABLES)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
         with closing(Engine(copy)) as engine, transport.override(local_transport(engine)):
@@ -75,9 +75,9 @@ def frozen(directory: Path, scratch: Path) -> Iterator[None]:
 
 
 def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False) -> "Site":
-    """What a worker process of the server needs: the app on `directory`, and the jobs done beside it.
+    """Open `directory` for a worker process of the server: return the app, and run jobs in a thread.
 
-    `serves_dns` tells that a name server of ours answers for LuaDNS' zones.
+    `serves_dns` means that this server's own name server answers for LuaDNS' zones.
     """
     open_data(directory)
     if serves_dns and not settings.current().luadns_engine:
@@ -92,17 +92,17 @@ def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False
 
 
 def start_jobs() -> None:
-    """Let a thread of this process run the jobs of the opened data until the process ends."""
-    threading.Thread(target=_do_jobs, name="jobs", daemon=True).start()
+    """Run the jobs of the opened directory in a thread until the process ends."""
+    threading.Thread(target=_run_jobs, name="jobs", daemon=True).start()
 
 
-def _do_jobs() -> None:
+def _run_jobs() -> None:
     from chalicelib.core import jobs
 
     while True:
         try:
             jobs.enqueue_repeats()
             jobs.run_due()
-        except Exception:  # the store may be away for a moment; the jobs wait
+        except Exception:  # the store can be unavailable for a moment; the jobs stay enqueued
             _log.exception("jobs could not be run")
         jobs.wait(_JOBS_EVERY)

@@ -213,7 +213,7 @@ class Catalogue(Generic[E]):
         if not changes:
             return snapshot
         last = changes[-1]
-        start = next((place for place in reversed(range(len(changes))) if changes[place].snapshot), None)
+        start = next((index for index in reversed(range(len(changes))) if changes[index].snapshot), None)
         if start is not None:
             entries = self._log.read_snapshot(changes[start].snapshot, snapshot.entries)
             snapshot = Snapshot(snapshot.sequence, snapshot.modified_at, entries)

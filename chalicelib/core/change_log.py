@@ -149,14 +149,16 @@ class ChangeLog(Generic[E]):
     def _move(self, writes: Transaction, known: Snapshot[E], sequence: int, **more: Any) -> None:
         """Move the head, on condition that it is at `known`."""
         head = Head(self._head, "head")
-        stands = Head.sequence == known.sequence
+        unchanged = Head.sequence == known.sequence
         if not known.sequence:
-            stands = Head.sequence.does_not_exist() | stands
-        writes.update(head, head.assign(kind=Head, sequence=sequence, **more), stands)
+            unchanged = Head.sequence.does_not_exist() | unchanged
+        writes.update(head, head.assign(kind=Head, sequence=sequence, **more), unchanged)
 
-    def _change(self, sequence: int, modified_at: int, **what: Any) -> Change:
+    def _change(self, sequence: int, modified_at: int, **attributes: Any) -> Change:
         shape = self._codec.shape
-        return Change(self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, shape=shape, **what)
+        return Change(
+            self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, shape=shape, **attributes
+        )
 
     def _fold(self, snapshot: Snapshot[E], stored: str) -> Fold:
         sort_key = f"{_sort_key(snapshot.sequence)}-{secrets.token_hex(4)}"
@@ -174,8 +176,8 @@ class ChangeLog(Generic[E]):
     def _write_snapshot(self, snapshot: Snapshot[E]) -> str:
         """Store all entries in a new blob and return its key. Two processes may do this: one deletes its blob."""
         values = {key: entry.value for key, entry in snapshot.entries.items()}
-        place = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
-        return blobs.put(zlib.compress(self._codec.encode_all(values)), place).key
+        area = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
+        return blobs.put(zlib.compress(self._codec.encode_all(values)), area).key
 
 
 def _same_or_new(known: Entry[E] | None, key: str, value: E) -> Entry[E]:

@@ -20,7 +20,7 @@ from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, Claim, Credential
 
 DAY = 86400
-_OVERDUE = 3 * DAY  # DynamoDB itself may take two days to remove what has expired
+_OVERDUE = 3 * DAY  # DynamoDB can take two days to delete an expired item
 _DIGEST = re.compile(r".*/([0-9a-f]{64})")
 _CHUNK = 1024 * 1024
 

@@ -163,11 +163,11 @@ def _lease(job: Job) -> Job | None:
 
     The attempt is counted first, so that a job that kills its process is dead-lettered too.
     """
-    taken, found = job.update_or_read(
+    leased, found = job.update_or_read(
         [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
         _unchanged(job) & Job.pk.exists(),
     )
-    return found if taken else None
+    return found if leased else None
 
 
 def _run(job: Job) -> bool:

@@ -233,7 +233,7 @@ def _busy() -> Busy:
 
 
 def _contended() -> Contended:
-    return Contended("The same thing is being changed by somebody else.", retry_after=1)
+    return Contended("Another request is changing the same data.", retry_after=1)
 
 
 _FAILED = "ConditionalCheckFailed"

@@ -60,7 +60,7 @@ def begin(account: Account) -> tuple[str, str]:
 
 
 def confirm(account: Account, code: str, *, required_for_uploads: bool = False, by: Caller) -> list[str]:
-    """Activate the secret of `begin`, given a code of it; return recovery codes. The caller's other sessions end.
+    """Activate the secret of `begin` with one of its codes; return recovery codes. The caller's other sessions end.
 
     The code cannot be used again. Raises Conflict if there is no secret to confirm or two-factor is on already;
     Unauthenticated for a wrong code.

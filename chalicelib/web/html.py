@@ -1,7 +1,7 @@
-"""Pages for people: HTML from templates, which lie in the `pages/` of each slice.
+"""Pages: HTML from the templates in each slice's `pages/`.
 
-A template is named by its slice: `luarocks/module.html`. `web/pages/` has what the slices share: `layout.html`, and the
-macros in `parts.html`. Nothing on a page acts, and nothing comes from elsewhere: the headers hold browsers to that.
+A template's name starts with its slice: `luarocks/module.html`. `web/pages/` has the shared templates: `layout.html`
+and the macros in `parts.html`. Pages have no scripts and no resources of other sites; their headers forbid both.
 """
 
 from base64 import b64encode
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _SLICES = Path(__file__).parent.parent
 _KIND = "text/html"
-_JAVA = "text/html, image/gif, image/jpeg, "  # how Java's own client begins: with it hpm reads JSON
+_JAVA = "text/html, image/gif, image/jpeg, "  # the beginning of Java's default header, which hpm sends to read JSON
 
 
 def wants_html(request: Request) -> bool:
-    """Whether a browser asks: it names HTML, and likes JSON no better. Who takes anything is no browser."""
+    """Whether the client is a browser: it names HTML, and does not prefer JSON. A client that accepts `*/*` is not."""
     header = request.headers.get("accept", "")
     if header.startswith(_JAVA):
         return False
@@ -47,27 +47,27 @@ def page(
     private: bool = False,
     **values: Any,
 ) -> Response:
-    """A template as a page. `private` is what nobody may keep: somebody's own, and what went wrong.
+    """Render a template as a page. A `private` page must not be cached: personal data, and errors.
 
-    Templates also know `base`, what clients call us by, and `root`, what the paths of our links begin with.
+    Templates also have `base`, this server's base URL, and `root`, the path of that URL, which starts each link.
     """
     base = request.base_url
     text = _environment().get_template(template).render(base=base, root=urlsplit(base).path, **values)
     content = text.encode()
-    kept = ("Cache-Control", "no-store") if private else ("ETag", etag_of(content))
+    caching = ("Cache-Control", "no-store") if private else ("ETag", etag_of(content))
     content_type = f"{_KIND}; charset=utf-8"
-    return bytes_response(content, content_type, status, [*_protection(), ("Vary", "Accept"), kept, *headers])
+    return bytes_response(content, content_type, status, [*_protection(), ("Vary", "Accept"), caching, *headers])
 
 
 def error_page(request: Request, error: CoreError) -> Response:
-    """An error as a page."""
+    """Render an error as a page with its status and headers."""
     status = status_of(error)
-    told = {"title": HTTPStatus(status).phrase, "message": error.message}
-    return page(request, "web/error.html", status=status, headers=headers_of(error), private=True, **told)
+    values = {"title": HTTPStatus(status).phrase, "message": error.message}
+    return page(request, "web/error.html", status=status, headers=headers_of(error), private=True, **values)
 
 
 def source(template: str) -> str:
-    """The text of a template, as it is."""
+    """Return the source text of a template."""
     owner, _, name = template.partition("/")
     return (_SLICES / owner / "pages" / name).read_text()
 
@@ -98,9 +98,9 @@ def _style() -> str:
 
 @cache
 def _protection() -> tuple[tuple[str, str], ...]:
-    """The headers of every page: what slipped through the escaping could still do nothing.
+    """The security headers of every page. They disable scripts, also if the escaping has a gap.
 
-    A referrer goes to ourselves alone: without any, browsers would not say from where a form was sent either.
+    Browsers send the referrer to this server only. Without any referrer they would also omit the origin of a form.
     """
     style = b64encode(sha256(_style().encode()).digest()).decode()
     policy = (
@@ -115,7 +115,7 @@ def _protection() -> tuple[tuple[str, str], ...]:
 
 
 def _is_web_address(text: str) -> bool:
-    """Whether a link may lead there: `javascript:` would run here."""
+    """Whether a text can be the target of a link; a `javascript:` URL would run in the page."""
     try:
         return urlsplit(text).scheme in ("http", "https")
     except ValueError:

@@ -1,7 +1,7 @@
-"""The tree of all paths: which routes stand where, and on whose ground.
+"""The tree of all paths, with the routes and the owner of each.
 
-The tree obeys API Gateway's rules, so that it can be declared there as it is: no trailing slashes, one variable name
-per level, a fixed name before a variable one, no way back.
+The tree follows API Gateway's rules, so that its paths can be declared there unchanged: no trailing slashes, one
+variable name per level, precedence of a fixed name over a variable one, and no backtracking.
 """
 
 import re
@@ -16,14 +16,14 @@ _PATH = re.compile(r"(/([A-Za-z0-9._:-]+|\{[A-Za-z0-9_]+\}))+")
 
 
 @dataclass
-class Place(Generic[Owner]):
-    """One path: its template, its routes by method, and who owns what lies below."""
+class PathNode(Generic[Owner]):
+    """One path: its template, its routes by method, and the owner of the paths at and below it, if it has its own."""
 
     path: str
     routes: dict[str, Route] = field(default_factory=dict)
     owner: Owner | None = None
-    fixed: dict[str, "Place[Owner]"] = field(default_factory=dict)
-    variable: tuple[str, "Place[Owner]"] | None = None
+    fixed: dict[str, "PathNode[Owner]"] = field(default_factory=dict)
+    variable: tuple[str, "PathNode[Owner]"] | None = None
 
     @property
     def is_page(self) -> bool:
@@ -32,73 +32,73 @@ class Place(Generic[Owner]):
 
     @property
     def methods(self) -> list[str]:
-        """What the path answers: HEAD follows GET, OPTIONS is always there."""
+        """The supported methods, sorted: those of the routes, HEAD with GET, and always OPTIONS."""
         implied = {"OPTIONS", "HEAD"} if "GET" in self.routes else {"OPTIONS"}
         return sorted(implied.union(self.routes))
 
 
 class Tree(Generic[Owner]):
-    """All paths. Raises ValueError for one that API Gateway would not take, or on another owner's ground."""
+    """All paths. Raises ValueError for a path that API Gateway does not support or that belongs to another owner."""
 
     def __init__(self) -> None:
-        self._root: Place[Owner] = Place("/")
+        self._root: PathNode[Owner] = PathNode("/")
 
     def own(self, path: str, owner: Owner) -> None:
-        """Let `owner` answer at and below `path`."""
-        place = self._grow(path)
-        if place.owner is not None:
+        """Assign `path` and all paths below it to `owner`, except those with a deeper owner."""
+        node = self._grow(path)
+        if node.owner is not None:
             raise ValueError(f"{path} has an owner already")
-        place.owner = owner
+        node.owner = owner
 
     def add(self, route: Route, owner: Owner) -> None:
-        """Put a route in its place, which must lie on the owner's ground."""
-        place = self._grow(route.path)
+        """Add a route, whose path must belong to `owner`."""
+        node = self._grow(route.path)
         if self.find(_split(route.path))[0] is not owner:
-            raise ValueError(f"{route.path} lies on another owner's ground")
-        if route.method in place.routes:
+            raise ValueError(f"{route.path} belongs to another owner")
+        if route.method in node.routes:
             raise ValueError(f"{route.method} {route.path} is declared twice")
-        place.routes[route.method] = route
+        node.routes[route.method] = route
 
-    def find(self, segments: tuple[str, ...]) -> tuple[Owner | None, Place[Owner] | None, Mapping[str, str]]:
-        """Who answers for a path; the place there, None where nothing is; and the path parameters."""
-        place, owner, params = self._root, self._root.owner, {}
+    def find(self, segments: tuple[str, ...]) -> tuple[Owner | None, PathNode[Owner] | None, Mapping[str, str]]:
+        """Return the owner of a path, its node (None if it has no routes), and the path parameters."""
+        node, owner, params = self._root, self._root.owner, {}
         for segment in segments:
-            if segment in place.fixed:
-                place = place.fixed[segment]
-            elif place.variable:
-                name, place = place.variable
+            if segment in node.fixed:
+                node = node.fixed[segment]
+            elif node.variable:
+                name, node = node.variable
                 params[name] = segment
             else:
                 return owner, None, {}
-            owner = place.owner or owner
-        return owner, (place if place.routes else None), params
+            owner = node.owner or owner
+        return owner, (node if node.routes else None), params
 
-    def places(self) -> Iterator[Place[Owner]]:
-        """Every path that has routes."""
-        waiting = [self._root]
-        while waiting:
-            place = waiting.pop()
-            if place.routes:
-                yield place
-            waiting.extend(place.fixed.values())
-            if place.variable:
-                waiting.append(place.variable[1])
+    def places(self) -> Iterator[PathNode[Owner]]:
+        """Yield every node with routes."""
+        pending = [self._root]
+        while pending:
+            node = pending.pop()
+            if node.routes:
+                yield node
+            pending.extend(node.fixed.values())
+            if node.variable:
+                pending.append(node.variable[1])
 
-    def _grow(self, path: str) -> Place[Owner]:
+    def _grow(self, path: str) -> PathNode[Owner]:
         if path != "/" and not _PATH.fullmatch(path):
-            raise ValueError(f"{path} is no path that can be declared")
-        place = self._root
+            raise ValueError(f"{path} is not a path that can be declared")
+        node = self._root
         for segment in _split(path):
-            below: Place[Owner] = Place(f"{place.path.rstrip('/')}/{segment}")
+            below: PathNode[Owner] = PathNode(f"{node.path.rstrip('/')}/{segment}")
             if not segment.startswith("{"):
-                place = place.fixed.setdefault(segment, below)
+                node = node.fixed.setdefault(segment, below)
                 continue
-            name, variable = place.variable or (segment[1:-1], below)
+            name, variable = node.variable or (segment[1:-1], below)
             if name != segment[1:-1]:
                 raise ValueError(f"{path}: its sibling is called {{{name}}} at this level")
-            place.variable = (name, variable)
-            place = variable
-        return place
+            node.variable = (name, variable)
+            node = variable
+        return node
 
 
 def _split(path: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One dialect on the wire: its routes, who authenticates on each, and how it says no."""
+"""A service: routes with their requirements, and one function that renders all its errors."""
 
 import logging
 import traceback
@@ -11,19 +11,19 @@ from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import Handler, Requirements, Route, Scheme, declare
-from chalicelib.web.routing import Place
+from chalicelib.web.routing import PathNode
 
 _log = logging.getLogger(__name__)
 
 
 class RenderError(Protocol):
-    """A dialect's one place for errors."""
+    """The function that renders every error in a service's envelope."""
 
     def __call__(self, request: Request, error: CoreError) -> Response: ...
 
 
 class Service:
-    """A dialect. `finish` may add to every answer, such as CORS headers."""
+    """The routes of a service. `finish` can change every response, for example add CORS headers."""
 
     def __init__(
         self,
@@ -50,29 +50,29 @@ class Service:
 
         return add
 
-    def answer(self, request: Request, place: Place[Any] | None) -> Response:
-        """Answer a request for `place`; whatever goes wrong is said in this dialect."""
+    def answer(self, request: Request, node: PathNode[Any] | None) -> Response:
+        """Answer a request for the node at its path, None without one. All errors have this service's format."""
         try:
-            response = self._run(request, place)
+            response = self._run(request, node)
         except CoreError as error:
             response = self._render_error(request, error)
         except Exception as error:
-            template = place.path if place else "-"
+            template = node.path if node else "-"
             _log.error("%s: %s %s failed\n%s", self.name, request.method, template, _trace(error))
             response = self._render_error(request, Fault("Something went wrong here."))
-        response.route, response.service = (place.path if place else "-"), self.name
+        response.route, response.service = (node.path if node else "-"), self.name
         if self._finish:
             self._finish(request, response)
         return response
 
-    def _run(self, request: Request, place: Place[Any] | None) -> Response:
-        if place is None:
+    def _run(self, request: Request, node: PathNode[Any] | None) -> Response:
+        if node is None:
             raise NoSuchPath("There is nothing at this path.")
         if request.method == "OPTIONS":
-            return Response(204, headers=[("Allow", ", ".join(place.methods))])
-        route = place.routes.get("GET" if request.method == "HEAD" else request.method)
+            return Response(204, headers=[("Allow", ", ".join(node.methods))])
+        route = node.routes.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
-            raise MethodNotAllowed("This path does not take this method.", allowed=place.methods)
+            raise MethodNotAllowed("This path does not take this method.", allowed=node.methods)
         _check_size(request, route)
         if route.credential.authenticate is None:
             return route.handler(request)
@@ -83,7 +83,7 @@ class Service:
 
 
 def _trace(error: BaseException | None) -> str:
-    """What was raised where. Without the messages: they quote what came in, and that may be somebody's key."""
+    """Return the exceptions and their tracebacks, without messages, because these can quote a key from the request."""
     lines: list[str] = []
     while error is not None:
         lines += [f"{type(error).__module__}.{type(error).__qualname__}\n", *traceback.format_tb(error.__traceback__)]

@@ -36,7 +36,7 @@ class Slice(Declaration):
     """A service.
 
     `routes` are the modules that declare routes on `service`. It answers at and below each of `paths`, unless another
-    slice has a path further down. `upload_path` is where this server takes the files of upload slots.
+    slice has a deeper path. Clients send the files of upload slots to `upload_path`, unless they send them to S3.
     """
 
     service: Service
@@ -68,6 +68,6 @@ def installed() -> Iterator[Slice]:
 
 
 def upload_url(request: Request) -> str:
-    """Where this server takes the files of upload slots, as the client writes it."""
+    """Return the absolute URL to which clients send the files of upload slots."""
     path = next(each.upload_path for each in installed() if each.upload_path)
     return request.base_url + path

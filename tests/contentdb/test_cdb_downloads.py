@@ -222,7 +222,7 @@ def test_a_tally_that_changes_during_booking_is_booked_next_time(client: Client)
     get(client)
     (before,) = PackageTally.scan()
     get(client)
-    with pytest.raises(Exception, match="changed by somebody else"):
+    with pytest.raises(Exception, match="Another request is changing the same data"):
         booking._book(before.sk[:10], 1, 1, [before])
     assert counted()[0] == 1
     assert stats()[0][1]["platform_minetest"] == 2

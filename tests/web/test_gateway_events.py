@@ -14,7 +14,7 @@ from chalicelib import settings
 from chalicelib.core import jobs
 from chalicelib.core.tables import Account
 from chalicelib.web.request import Request
-from chalicelib.web.routing import Place
+from chalicelib.web.routing import PathNode
 from chalicelib.web.service import Service
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, token
@@ -41,7 +41,7 @@ def golden(method: str, path: str, stage: str = "", **more: Any) -> dict[str, An
     return rest_event(method, path, stage=stage, resource=resource, params=params, **more)
 
 
-def filled(node: Place[Service]) -> str:
+def filled(node: PathNode[Service]) -> str:
     """Return a node's path with an encoded value for each parameter."""
     return "/".join(quote(f"{ODD}{part}", safe="") if "{" in part else part for part in node.path.split("/"))
 

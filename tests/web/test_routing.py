@@ -81,7 +81,7 @@ def test_a_path_can_have_no_owner() -> None:
 def test_a_route_must_be_below_its_owner_s_path() -> None:
     grown = tree(owners={"/": "root", "/a": "a"})
     for path, owner in (("/a/b", "root"), ("/b", "a"), ("/", "a")):
-        with pytest.raises(ValueError, match=f"^{path} lies on another owner's ground"):
+        with pytest.raises(ValueError, match=f"^{path} belongs to another owner"):
             grown.add(declare("GET", path, snapshot, ANONYMOUS), owner)
 
 
@@ -107,7 +107,7 @@ def test_siblings_share_one_variable_name() -> None:
 )
 def test_a_path_that_api_gateway_or_chalice_does_not_support_is_rejected(path: str) -> None:
     grown: Tree[str] = Tree()
-    with pytest.raises(ValueError, match="no path that can be declared"):
+    with pytest.raises(ValueError, match="not a path that can be declared"):
         grown.own(path, "root")
 
 

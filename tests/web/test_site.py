@@ -260,5 +260,5 @@ def test_the_paths_of_pages_are_declared_for_chalice_local() -> None:
 
 
 def test_a_service_cannot_have_routes_below_another_s_path() -> None:
-    with pytest.raises(ValueError, match="another owner's ground"):
+    with pytest.raises(ValueError, match="belongs to another owner"):
         Site([slice_of(api, "/"), slice_of(root, "/api")])
