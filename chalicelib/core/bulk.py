@@ -15,7 +15,7 @@ _MAX_ATTEMPTS = 12
 
 
 def items(model: type[Item], limit: int | None = None) -> Iterator[Raw]:
-    """All items of a model's table, as they are stored; with `limit` only one page of at most so many."""
+    """Yield all stored items of a model's table; with `limit` only one page of at most `limit` items."""
     request: dict[str, Any] = {"TableName": model.Meta.table_name, "ConsistentRead": True}
     if limit:
         request["Limit"] = limit

@@ -23,7 +23,7 @@ FOLD = "fold-catalogue"  # the job that folds one catalogue
 FOLD_EVERY = 256
 TRIES = 20
 
-Changes = dict[str, E | None]  # key -> the new entry, None: gone
+Changes = dict[str, E | None]  # key -> the new entry; None: deleted
 Decision = Callable[[Snapshot[E], Transaction], tuple[Changes[E], R]]
 
 

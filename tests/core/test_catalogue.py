@@ -1,6 +1,6 @@
 """Catalogues: each reader sees each committed write, with one call when warm, even after a long pause.
 
-A second `Catalogue` with the same name stands for another process.
+A second `Catalogue` with the same name represents another process.
 """
 
 import threading
