@@ -55,12 +55,17 @@ def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> 
     key = key or file.with_name(f"{file.name}.key")
     with file.open("rb") as source:
         with bar(ctx, "verifying", file.stat().st_size) as progress:
-            totals = backup.verify(source, progress)
-        if totals.secrets and not key.exists():
-            raise FileNotFoundError(f"there is no key file {key}; set it with --key")
+            totals = _verify(source, key, progress)
         with bar(ctx, "importing", 2 * file.stat().st_size) as progress:
             backup.read(source, str(key), progress, replace=replace)
     return asdict(totals)
+
+
+def _verify(source: BinaryIO, key: Path, progress: backup.Progress) -> backup.Totals:
+    try:
+        return backup.verify(source, str(key), progress)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; set it with --key") from None
 
 
 @contextmanager

@@ -24,7 +24,7 @@ import orjson
 
 from chalicelib import settings
 from chalicelib.core import blobs, bulk, change_log, registry
-from chalicelib.core.backup_items import Totals, exported_lines, head_of, is_derived, parse_item
+from chalicelib.core.backup_items import Malformed, Totals, exported_lines, head_of, is_derived, parse_item
 from chalicelib.core.bulk import Raw
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import Conflict, Invalid, NotFound
@@ -33,10 +33,11 @@ from chalicelib.core.tables import Account, CoreItem, now
 
 FORMAT = 1
 CHUNK = 4 * 1024 * 1024
+LARGEST_HEADER = 64 * 1024  # bytes of moonbase.json and end.json
 _CATALOGUES = f"{change_log.AREA}/"
 _UNEXPECTED = "It contains an unexpected member."
 _TABLE = re.compile(r"tables/([a-z]+)/\d{6}-([0-9a-f]{64})\.jsonl")
-_BLOB = re.compile(r"blobs/(.*/([0-9a-f]{64}))")
+_BLOB = re.compile(r"blobs/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)+([0-9a-f]{64}))")
 
 Progress = Callable[[int], object]  # called with the number of bytes processed since the last call
 
@@ -70,38 +71,61 @@ def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
     return totals
 
 
-def verify(file: BinaryIO, progress: Progress) -> Totals:
-    """Check a whole backup and return its totals. Raises Damaged, or Invalid for a backup by a newer version."""
+def verify(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
+    """Check a whole backup and return its totals: names, order, digests, every item, and that the key is right.
+
+    Raises Damaged; Invalid for a wrong key or a backup by a newer version; FileNotFoundError if a secret needs the key
+    and there is no such file.
+    """
     totals = Totals()
-    end: dict[str, int] = {}
-    known = {_service(model) for model in registry.current().models}
+    begun = ended = False
     for tar, member in _members(file, progress):
         content = tar.extractfile(member)
-        if content is None or end:
-            raise Damaged(_UNEXPECTED)
-        if member.name == "end.json":
-            end = orjson.loads(content.read())
+        if content is None or ended or begun == (member.name == "moonbase.json"):
+            raise Damaged(_UNEXPECTED if begun else "It is not a backup of Moonbase.")
+        if member.name == "moonbase.json":
+            _check_format(content.read(LARGEST_HEADER))
+            begun = True
+        elif member.name == "end.json":
+            _check_end(content.read(LARGEST_HEADER), totals)
+            ended = True
+        elif found := _TABLE.fullmatch(member.name):
+            _verify_items(member, content, found[1], key_file, totals)
+            _verify_digest(content, found[2], member.name)
+        elif found := _BLOB.fullmatch(member.name):
+            _verify_digest(content, found[2], member.name)
+            totals.blobs += 1
+            totals.bytes += member.size
         else:
-            _verify_member(member, content, known, totals)
-    if (end.get("items"), end.get("blobs")) != (totals.items, totals.blobs):
+            raise Damaged(_UNEXPECTED)
+    if not ended:
         raise Damaged("It is truncated: its end is missing.")
-    totals.secrets = end["secrets"]
     return totals
 
 
-def _verify_member(member: tarfile.TarInfo, content: IO[bytes], known: set[str], totals: Totals) -> None:
-    if found := _TABLE.fullmatch(member.name):
-        if found[1] not in known:
-            raise Invalid(f"It has a table {found[1]}, which is unknown to this version.")
-        totals.items += _verify(content, found[2], member.name)
-    elif found := _BLOB.fullmatch(member.name):
-        _verify(content, found[2], member.name)
-        totals.blobs += 1
-        totals.bytes += member.size
-    elif member.name == "moonbase.json":
-        _check_format(content.read())
-    else:
-        raise Damaged(_UNEXPECTED)
+def _verify_items(member: tarfile.TarInfo, content: IO[bytes], service: str, key_file: str, totals: Totals) -> None:
+    """Parse every item of a table's member, and count it."""
+    model = _models().get(service)
+    if model is None:
+        raise Invalid(f"It has a table {service}, which is unknown to this version.")
+    for number, line in enumerate(content, 1):
+        try:
+            item = parse_item(model, line, key_file)
+        except Malformed as error:
+            raise Damaged(f"{member.name}, line {number}: {error.message}") from None
+        totals.items += 1
+        totals.secrets += len(registry.current().tables[model].sealed & item.keys())
+
+
+def _check_end(content: bytes, totals: Totals) -> None:
+    """Raise Damaged unless the end of the backup names these totals."""
+    end = {"items": totals.items, "secrets": totals.secrets, "blobs": totals.blobs}
+    try:
+        given = orjson.loads(content)
+    except ValueError:
+        given = None
+    if given != end:
+        raise Damaged("It is truncated: its end does not match its content.")
 
 
 def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = False) -> None:
@@ -109,10 +133,9 @@ def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = F
 
     Raises Conflict if the installation has data, unless `replace` is set.
     """
-    models = registry.current().models
-    by_service = {_service(model): model for model in models}
+    by_service = _models()
     if replace:
-        for model in models:
+        for model in by_service.values():
             bulk.delete(model, (item for item in bulk.items(model) if not is_derived(item)))
     elif not is_empty():
         raise Conflict("There is something stored here already.")
@@ -211,18 +234,17 @@ def _forget_members(tar: tarfile.TarFile) -> None:
     tar.members.clear()  # type: ignore[attr-defined]
 
 
-def _verify(content: IO[bytes], digest: str, name: str) -> int:
-    """The number of lines of a member. Raises Damaged if its content does not have the SHA-256 `digest`."""
-    hashed, lines = hashlib.sha256(), 0
+def _verify_digest(content: IO[bytes], digest: str, name: str) -> None:
+    """Raise Damaged if a member's content does not have the SHA-256 `digest`."""
+    hashed = hashlib.sha256()
     try:
+        content.seek(0)
         while piece := content.read(CHUNK):
             hashed.update(piece)
-            lines += piece.count(b"\n")
     except tarfile.ReadError:
         raise Damaged("It is truncated.") from None
     if hashed.hexdigest() != digest:
         raise Damaged(f"{name} is damaged.")
-    return lines
 
 
 def _check_format(content: bytes) -> None:
@@ -232,6 +254,11 @@ def _check_format(content: bytes) -> None:
         raise Damaged("It is not a backup of Moonbase.") from None
     if version != FORMAT:
         raise Invalid(f"It has format {version}, but this version reads format {FORMAT}.")
+
+
+def _models() -> dict[str, type[Item]]:
+    """The model of every table, by service."""
+    return {_service(model): model for model in registry.current().models}
 
 
 def _service(model: type[Item]) -> str:

@@ -1,12 +1,14 @@
 """The items of a backup: lines of JSON, with secrets sealed by the backup's key instead of the installation's."""
 
 import base64
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
+from pynamodb.exceptions import AttributeDeserializationError
 
 from chalicelib.core import bulk, registry, sealing
 from chalicelib.core.bulk import Raw
@@ -17,6 +19,10 @@ Recode = Callable[[str, str], str]  # seals or unseals a text for a purpose
 
 _HEAD = "catalogue-head"
 _DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
+
+
+class Malformed(Invalid):
+    """A line is not an item of its table."""
 
 
 @dataclass
@@ -55,8 +61,17 @@ def exported_lines(model: type[Item], key_file: str, totals: Totals) -> Iterator
 
 
 def parse_item(model: type[Item], line: bytes, key_file: str) -> Raw:
-    """The item of a line, with its secrets sealed for this installation. Raises Invalid for a wrong key."""
-    item: Raw = {name: _with_bytes(value) for name, value in orjson.loads(line).items()}
+    """The item of a line, with its secrets sealed for this installation.
+
+    Raises Malformed unless it is an item of the table whose attributes have the model's types; Invalid for a wrong key.
+    """
+    try:
+        item: Raw = {name: _with_bytes(value) for name, value in orjson.loads(line).items()}
+        if not (item["pk"]["S"] and item["sk"]["S"]):
+            raise ValueError("an empty key")
+        model.from_raw_data(copy.deepcopy(item))  # checks the types
+    except (ValueError, TypeError, KeyError, AttributeError, AttributeDeserializationError) as error:
+        raise Malformed(f"it is not an item of the table ({error}).") from None
     return _resealed(model, item, partial(sealing.unseal_by_file, key_file), sealing.seal)
 
 
@@ -83,9 +98,9 @@ def _with_bytes(value: dict[str, object]) -> dict[str, object]:
     """Decode the base64 in an attribute, at any depth."""
     match value:
         case {"B": str(text)}:
-            return {"B": base64.b64decode(text)}
+            return {"B": base64.b64decode(text, validate=True)}
         case {"BS": list(texts)}:
-            return {"BS": [base64.b64decode(text) for text in texts]}
+            return {"BS": [base64.b64decode(text, validate=True) for text in texts]}
         case {"L": list(values)}:
             return {"L": [_with_bytes(member) for member in values]}
         case {"M": dict(members)}:

@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.core import accounts, audit, ids, registry
 from chalicelib.core.caller import Caller, Device
-from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from chalicelib.core.errors import Forbidden, Full, Invalid, NotFound, TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
@@ -123,16 +123,15 @@ def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
     """The live credential with this secret, in one call. Raises Unauthenticated, Revoked or TooMany.
 
     One conditional update records the use and returns the item even if its condition fails. With a rate it counts
-    every use in `used`, since the start of `window`. Without a rate it records a use at most once in ten minutes.
+    every use in `used`, since the start of `window`. Without a rate it records a use at most once in ten minutes. On a
+    full disk it records nothing.
     """
     moment = int(time.time())
     item = Credential(_address(secret), "credential")
-    fresh = Credential.revoked_at.does_not_exist() & (Credential.service == service)
-    if rate:
-        allowed, credential = _count(item, fresh, rate, moment)
-    else:
-        seldom = Credential.last_used_at.does_not_exist() | (Credential.last_used_at <= moment - _LAST_USED_EVERY)
-        allowed, credential = True, item.update_or_read([Credential.last_used_at.set(moment)], fresh & seldom)[1]
+    try:
+        allowed, credential = _record_use(item, service, rate, moment)
+    except Full:  # reading must go on
+        allowed, credential = True, Credential.find(item.pk, item.sk)
     if credential is None or credential.service != service:
         raise Unauthenticated("Invalid key")
     if credential.ends_at and credential.ends_at <= now():
@@ -143,6 +142,15 @@ def check(secret: str, service: str, rate: Rate | None = None) -> Credential:
         ends = int(credential.window) + rate.seconds
         raise TooMany("Too many requests.", retry_after=max(1, ends - moment), limit=rate.limit, reset=ends)
     return credential
+
+
+def _record_use(item: Credential, service: str, rate: Rate | None, moment: int) -> tuple[bool, Credential | None]:
+    """Record or count one use; return whether it is allowed, and the credential. Raises Full."""
+    fresh = Credential.revoked_at.does_not_exist() & (Credential.service == service)
+    if rate:
+        return _count(item, fresh, rate, moment)
+    seldom = Credential.last_used_at.does_not_exist() | (Credential.last_used_at <= moment - _LAST_USED_EVERY)
+    return True, item.update_or_read([Credential.last_used_at.set(moment)], fresh & seldom)[1]
 
 
 def _count(item: Credential, fresh: Condition, rate: Rate, moment: int) -> tuple[bool, Credential | None]:

@@ -46,7 +46,7 @@ class DirectoryStore:
             self._write(self._path(key), source)
         except OSError as error:
             if error.errno in _DISK_FULL:
-                raise Full("This server has no room to store that.") from error
+                raise Full from error
             raise
 
     def read(self, key: str) -> bytes:

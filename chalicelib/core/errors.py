@@ -55,6 +55,9 @@ class Busy(CoreError):
 class Full(CoreError):
     """The disk is full; nothing was stored."""
 
+    def __init__(self, message: str = "This server has no room to store that.", **detail: Any) -> None:
+        super().__init__(message, **detail)
+
 
 class Fault(CoreError):
     """An internal error; the response has no details."""

@@ -41,9 +41,11 @@ def seal_by_file(file: str, secret: str, purpose: str) -> str:
 
 
 def unseal_by_file(file: str, sealed: str, purpose: str) -> str:
-    """Decrypt the result of `seal_by_file`."""
+    """Decrypt the result of `seal_by_file`. Raises FileNotFoundError if there is no key file."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    if not Path(file).exists():
+        raise FileNotFoundError(f"there is no key file {file}")
     data = base64.b64decode(sealed)
     return AESGCM(_key(file)).decrypt(data[:12], data[12:], purpose.encode()).decode()
 

@@ -10,10 +10,17 @@ from typing import Any
 
 from standalone.storage import definitions, queries, reads, writes
 from standalone.storage.database import Database
-from standalone.storage.errors import DynamoError
+from standalone.storage.errors import DISK_FULL, DynamoError
 from standalone.storage.parameters import COST, PAGE, SHAPE, WRITE, Parameters
 
 SWEEP_SECONDS = 60
+# SQLite's codes for a disk that is full or read-only, and for a file that has reached its limit.
+_NO_SPACE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+}
 
 OPERATIONS: dict[str, tuple[Callable[[Database, dict[str, Any]], dict[str, Any]], Parameters]] = {
     "CreateTable": (
@@ -60,19 +67,23 @@ class Engine:
             if time.monotonic() - self.swept > SWEEP_SECONDS:
                 self.sweep()
             return run(self.database, params)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise DynamoError("ThrottlingException", str(error)) from error
             _log.error("the tables cannot be used: %s", error)
-            raise DynamoError("InternalServerError", str(error)) from error
+            code = DISK_FULL if error.sqlite_errorcode in _NO_SPACE else "InternalServerError"
+            raise DynamoError(code, str(error)) from error
 
     def sweep(self) -> None:
         """Delete expired items and transaction tokens.
 
-        As on AWS, reads return an expired item until it is deleted.
+        As on AWS, reads return an expired item until it is deleted. If the file cannot be written, they remain.
         """
         self.swept = time.monotonic()
-        writes.sweep(self.database)
+        try:
+            writes.sweep(self.database)
+        except sqlite3.DatabaseError as error:
+            _log.warning("expired items cannot be deleted: %s", error)
 
     def close(self) -> None:
         self.database.close()

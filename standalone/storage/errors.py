@@ -2,6 +2,8 @@
 
 from typing import Any
 
+DISK_FULL = "DiskFull"  # a code of our own: DynamoDB has no full disk
+
 
 class DynamoError(Exception):
     """An error response; `extra` are its fields in addition to code and message."""

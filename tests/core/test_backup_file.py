@@ -1,5 +1,6 @@
 """Export and import of an installation, between one machine and AWS in both directions."""
 
+import hashlib
 import io
 import json
 import os
@@ -31,6 +32,7 @@ pytestmark = both_worlds
 
 WAYS = [("embedded", "moto"), ("moto", "embedded"), ("embedded", "embedded"), ("moto", "moto")]
 SECRET = "JBSWY3DPEHPK3PXP"
+ITEM = {"pk": {"S": "counts#0"}, "sk": {"S": "x"}, "kind": {"S": "count"}, "total": {"N": "1"}}
 
 
 def ignore(_: int) -> None:
@@ -47,7 +49,7 @@ def export(directory: Path) -> Path:
 def load(file: Path, **options: Any) -> Totals:
     """Verify and import a file."""
     with file.open("rb") as source:
-        totals = backup.verify(source, ignore)
+        totals = backup.verify(source, str(file.with_suffix(".key")), ignore)
         backup.read(source, str(file.with_suffix(".key")), ignore, **options)
     return totals
 
@@ -105,7 +107,7 @@ def test_the_progress_adds_up_to_the_size_of_the_file(tmp_path: Path) -> None:
     verified: list[int] = []
     imported: list[int] = []
     with world("embedded", tmp_path / "b"), file.open("rb") as source:
-        backup.verify(source, verified.append)
+        backup.verify(source, str(file.with_suffix(".key")), verified.append)
         backup.read(source, str(file.with_suffix(".key")), imported.append)
     assert (sum(verified), sum(imported)) == (file.stat().st_size, 2 * file.stat().st_size)
 
@@ -228,7 +230,8 @@ class TestSameInstallation:
         raw: bulk.Raw = {
             "pk": {"S": "raw"},
             "sk": {"S": "raw"},
-            "kind": {"S": "x"},
+            "kind": {"S": "count"},
+            "total": {"N": "1"},
             "one": {"B": b"\x00\xff"},
             "many": {"BS": [b"\x01", b"\x02"]},
             "deep": {"M": {"list": {"L": [{"B": b"\xfe"}, {"N": "1.5"}, {"NULL": True}]}}},
@@ -257,10 +260,10 @@ class TestDamage:
         blobs.put(b"x" * 100_000, "area")
         return export(tmp_path)
 
-    def assert_rejected(self, file: Path, kind: type[Invalid] = Damaged, match: str = "It|There") -> None:
+    def assert_rejected(self, file: Path, kind: type[Exception] = Damaged, match: str = "It|There") -> None:
         before = stored()
         with file.open("rb") as source, pytest.raises(kind, match=match):
-            backup.verify(source, ignore)
+            backup.verify(source, str(file.with_suffix(".key")), ignore)
         assert stored() == before
 
     @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1])
@@ -299,17 +302,61 @@ class TestDamage:
         newer = json.dumps({"format": 2}).encode()
         self.assert_rejected(rewritten(file, {"moonbase.json": newer}), Invalid, "It has format 2")
 
+    def test_a_file_without_its_beginning_is_rejected(self, file: Path) -> None:
+        self.assert_rejected(rewritten(file, {"moonbase.json": None}), match="It is not a backup of Moonbase.")
+
+    @pytest.mark.parametrize("end", [b"", b"{}", b"[]", b"nonsense", b'{"items": 1, "secrets": 0, "blobs": 0}'])
+    def test_an_end_with_other_totals_is_rejected(self, file: Path, end: bytes) -> None:
+        self.assert_rejected(rewritten(file, {"end.json": end}), match="its end does not match its content")
+
+    @pytest.mark.parametrize("key", ["luarocks/../../x", "/etc/x", "luarocks//x", "../x", "luarocks/.hidden/x", "x"])
+    def test_a_blob_outside_of_the_directory_is_rejected(self, file: Path, key: str) -> None:
+        digest = hashlib.sha256(b"x").hexdigest()
+        self.assert_rejected(rewritten(file, {f"blobs/{key.replace('x', digest)}": b"x"}, first=True))
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"nonsense",
+            b"[]",
+            b'{"pk": "counts#0"}',
+            json.dumps({**ITEM, "sk": {"S": ""}}).encode(),
+            json.dumps({**ITEM, "sk": {"N": "1"}}).encode(),
+            json.dumps({**ITEM, "kind": {"S": "snail"}}).encode(),
+            json.dumps({**ITEM, "total": {"S": "many"}}).encode(),
+            json.dumps({**ITEM, "total": {"N": "many"}}).encode(),
+            json.dumps({**ITEM, "body": {"B": "no base64"}}).encode(),
+        ],
+    )
+    def test_a_line_that_is_no_item_of_its_table_is_rejected(self, file: Path, line: bytes) -> None:
+        name = f"tables/hel/000009-{hashlib.sha256(line).hexdigest()}.jsonl"
+        self.assert_rejected(rewritten(file, {name: line}, first=True), match=f"{name}, line 1: it is not an item")
+
+    def test_another_key_is_rejected(self, file: Path) -> None:
+        file.with_suffix(".key").write_bytes(bytes(32))
+        sealing._key.cache_clear()
+        self.assert_rejected(file, Invalid, "The key does not open the secret of account#1")
+
+    def test_a_missing_key_is_rejected(self, file: Path) -> None:
+        file.with_suffix(".key").unlink()
+        sealing._key.cache_clear()
+        self.assert_rejected(file, FileNotFoundError, "there is no key file")
+        assert not file.with_suffix(".key").exists()
+
     def test_the_error_of_an_unknown_table_contains_its_name(self, file: Path) -> None:
         strange = {f"tables/snail/000001-{'0' * 64}.jsonl": b""}
         self.assert_rejected(rewritten(file, strange, first=True), Invalid, "a table snail")
 
 
-def rewritten(file: Path, members: dict[str, bytes], *, first: bool = False) -> Path:
-    """Rewrite the archive with these members, which replace others or, with `first`, precede them; returns its path."""
+def rewritten(file: Path, members: dict[str, bytes | None], *, first: bool = False) -> Path:
+    """The archive with these members instead of others (None: without), or right after moonbase.json."""
     with tarfile.open(file) as tar:
         old = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers()}  # type: ignore[union-attr]
+    head = {"moonbase.json": old["moonbase.json"]} if first else {}
     with tarfile.open(file, "w") as tar:
-        for name, content in ({**members, **old} if first else {**old, **members}).items():
+        for name, content in ({**head, **members, **old} if first else {**old, **members}).items():
+            if content is None:
+                continue
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
@@ -331,7 +378,7 @@ class TestMemory:
     def test_export_and_import_need_less_than_fifty_megabytes(self, tmp_path: Path) -> None:
         for number in range(5):
             blobs.put(bytes([number]) * 20_000_000, "area")
-        line = {"kind": {"S": "x"}, "body": {"S": "x" * 100_000}, "sk": {"S": "x"}}
+        line = {"kind": {"S": "count"}, "total": {"N": "1"}, "body": {"S": "x" * 100_000}, "sk": {"S": "x"}}
         bulk.put(HelItem, ({**line, "pk": {"S": str(number)}} for number in range(300)))
         files: list[Path] = []
         assert self.peak(lambda: files.append(export(tmp_path))) < 50_000_000
