@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 import click
 
 from chalicelib.core import backup
+from chalicelib.core.backup_items import Totals
 from chalicelib.core.directories import sync_directory
 from commands.progress import bar
 
@@ -61,7 +62,7 @@ def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> 
     return asdict(totals)
 
 
-def _verify(source: BinaryIO, key: Path, progress: backup.Progress) -> backup.Totals:
+def _verify(source: BinaryIO, key: Path, progress: backup.Progress) -> Totals:
     try:
         return backup.verify(source, str(key), progress)
     except FileNotFoundError as error:

@@ -2,7 +2,10 @@
 
 import logging
 import os
+import pwd
+import shlex
 import sqlite3
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -32,20 +35,34 @@ def open_data(directory: Path) -> "Engine":
     """
     os.umask(0o077)  # the files are private
     directory = directory.resolve()
+    _refuse_foreign(directory)
     directory.mkdir(parents=True, exist_ok=True)
     blobs, key_file = f"file:{directory / 'blobs'}", str(directory / "key")
     settings.install(replace(settings.current(), blobs=blobs, key_file=key_file, kms_key="", queue=""))
 
     from app import SLICES
-    from chalicelib.core import locks, registry, storage
+    from chalicelib.core import health, locks, registry, storage
     from standalone.storage import Engine, local_transport
 
     engine = Engine(directory / TABLES)
     transport.install(local_transport(engine))
+    health.install("tables", engine.verify)
 
     locks.share(directory / LOCKS)
     storage.create_tables(registry.install(SLICES).models)
     return engine
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """Raise PermissionError for root and another user's directory: that user's server could not read root's files."""
+    if os.geteuid() != 0 or not directory.exists() or (uid := directory.stat().st_uid) == 0:
+        return
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"#{uid}"
+    command = shlex.join(["sudo", "-u", user, *sys.argv])
+    raise PermissionError(f"{directory} belongs to another user; run: {command}")
 
 
 def check_data(directory: Path) -> None:

@@ -4,7 +4,6 @@ A warm process holds all entries at sequence number `n`. Once per request it que
 If item `n` is gone, the log was folded past this process, which then reads the snapshot again.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -15,13 +14,14 @@ from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
+from chalicelib.core.retries import retry
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
 
 FOLD = "fold-catalogue"  # the job that folds one catalogue
 FOLD_EVERY = 256
-TRIES = 20
+_TOO_MANY = "Too many changes at once."
 
 Changes = dict[str, E | None]  # key -> the new entry; None: deleted
 Decision = Callable[[Snapshot[E], Transaction], tuple[Changes[E], R]]
@@ -72,21 +72,18 @@ class Catalogue(Generic[E]):
         (None: deleted) and a result. It is called again if another process published meanwhile, or if it raises
         Contended.
         Returns the snapshot after the change and the result of the decision that was committed. Raises Busy after
-        `TRIES`.
+        `retries.TRIES`.
         """
-        for attempt in range(TRIES):
-            with self._publishing.held():
-                snapshot = self.snapshot()
-                writes = Transaction()
-                try:
-                    changes, result = decide(snapshot, writes)
-                    changed = self._change(snapshot, writes, changes)
-                    writes.commit()
-                    return self._advance(changed), result
-                except Contended:
-                    pass
-            time.sleep(random.uniform(0, min(0.02 * 2**attempt, 0.5)))  # noqa: S311
-        raise Busy("Too many changes at once.", retry_after=2)
+
+        def attempt() -> tuple[Snapshot[E], R]:
+            snapshot = self.snapshot()
+            writes = Transaction()
+            changes, result = decide(snapshot, writes)
+            changed = self._change(snapshot, writes, changes)
+            writes.commit()
+            return self._advance(changed), result
+
+        return retry(attempt, self._publishing.held, _TOO_MANY)
 
     def join(self, writes: Transaction, decide: Callable[[Snapshot[E]], Changes[E]]) -> None:
         """Add a change of this catalogue to the transaction of another catalogue, whose decision calls this.
@@ -142,18 +139,15 @@ class Catalogue(Generic[E]):
         after: int = 0,
     ) -> Snapshot[E]:
         """Replace all entries of the snapshot that `read` returns; if `renew` returns None, nothing changes."""
-        for _ in range(TRIES):
-            with self._publishing.held():
-                snapshot = read()
-                entries = renew(snapshot)
-                if entries is None:
-                    return snapshot
-                try:
-                    return self._advance(self._log.replace(snapshot, entries, date(snapshot), after))
-                except Contended:
-                    pass
-            time.sleep(random.uniform(0, 0.05))  # noqa: S311
-        raise Busy("Too many changes at once.", retry_after=2)
+
+        def attempt() -> Snapshot[E]:
+            snapshot = read()
+            entries = renew(snapshot)
+            if entries is None:
+                return snapshot
+            return self._advance(self._log.replace(snapshot, entries, date(snapshot), after))
+
+        return retry(attempt, self._publishing.held, _TOO_MANY)
 
     def _advance(self, snapshot: Snapshot[E]) -> Snapshot[E]:
         """Keep `snapshot` in this process, unless another thread has a newer one."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from chalicelib.core.errors import Full
 from chalicelib.hel.tables import Count
 
 _PARTITIONS = "0123456789abcdef"
@@ -20,7 +21,13 @@ def find(what: str) -> Count:
 
 def add(what: str) -> Count | None:
     """Count one more; None where nothing is counted."""
-    counted, count = find(what).update_or_read([Count.total.add(1)], Count.pk.exists())
+    item = find(what)
+    try:
+        counted, count = item.update_or_read([Count.total.add(1)], Count.pk.exists())
+    except Full:  # reading must go on, without the count
+        counted, count = True, Count.find(item.pk, item.sk)
+        if count:
+            count.total = int(count.total) + 1
     return count if counted else None
 
 

@@ -3,7 +3,7 @@
 import logging
 
 from chalicelib import settings
-from chalicelib.core import uploads
+from chalicelib.core import health, uploads
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
@@ -45,11 +45,11 @@ def send_file(request: Request) -> Response:
 
 
 @service.route("GET", "/healthz", ANONYMOUS)
-def health(request: Request) -> Response:
-    """Whether requests can be answered: 200, or 503 when the store does not answer."""
+def check_health(request: Request) -> Response:
+    """Whether requests can be answered: 200, or 503 if the store does not respond. `?deep=1` runs thorough checks."""
     try:
         CoreItem.find("health", "health")
     except Exception as error:
         _log.exception("the store does not answer")
         raise Busy("The store does not answer.", retry_after=5) from error
-    return wire.render_health()
+    return wire.render_health(health.results() if request.query.get("deep") else None)

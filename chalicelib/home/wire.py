@@ -39,9 +39,11 @@ def parse_slot(request: Request) -> tuple[str, bytes]:
     return slot, file.content
 
 
-def render_health() -> Response:
-    """`{"status": "ok"}`, which nobody may keep."""
-    return json_response({"status": "ok"}, headers=[("Cache-Control", "no-store")])
+def render_health(checks: dict[str, str] | None) -> Response:
+    """`{"status": "ok"}`, with the results of thorough checks if there are any; 503 if one failed. Never cached."""
+    failed = "failed" in (checks or {}).values()
+    body = {"status": "failed" if failed else "ok"} | ({} if checks is None else {"checks": checks})
+    return json_response(body, 503 if failed else 200, headers=[("Cache-Control", "no-store")])
 
 
 def render_error(request: Request, error: CoreError) -> Response:

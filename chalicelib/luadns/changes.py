@@ -1,9 +1,6 @@
 """Changes of a zone, with optimistic concurrency: a write fails if the zone's serial has changed since it was read."""
 
 import json
-import random
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,8 +10,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 from pynamodb.expressions.condition import Condition
 
 from chalicelib import settings
-from chalicelib.core import audit, blobs
+from chalicelib.core import audit, blobs, retries
 from chalicelib.core.errors import Busy, Forbidden
+from chalicelib.core.locks import Lock
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns import contents, engines, journal, store
 from chalicelib.luadns.journal import JournalWrite
@@ -23,25 +21,15 @@ from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, record_sk
 
 T = TypeVar("T")
-MAX_ATTEMPTS = 20
 _COUNTED = {"ALIAS": "aliases_count", "REDIRECT": "redirects_count", "FORWARD": "forwards_count"}
 _MAX_NODE_BYTES = 300_000  # bytes; an item holds 400 KB
-_zone_locks = [threading.Lock() for _ in range(64)]
+_zone_locks = [Lock(f"zones-{number}") for number in range(64)]
 
 
 def retry(zone_id: int, attempt: Callable[[], T]) -> T:
-    """Call `attempt` until it is not Contended, and return its result. Raises Busy after `MAX_ATTEMPTS`.
-
-    Within a process a lock serializes the changes of a zone; between processes a conflict is retried.
-    """
-    for number in range(MAX_ATTEMPTS):
-        with _zone_locks[zone_id % len(_zone_locks)]:
-            try:
-                return attempt()
-            except Contended:
-                pass
-        time.sleep(random.uniform(0, min(0.02 * 2**number, 0.5)))  # noqa: S311
-    raise Busy("Too many changes of this zone at once.", retry_after=2)
+    """Call `attempt` until no other change of the zone interferes, and return its result. Raises Busy."""
+    lock = _zone_locks[zone_id % len(_zone_locks)]
+    return retries.retry(attempt, lock.held, "Too many changes of this zone at once.")
 
 
 class Row(NamedTuple):

@@ -14,6 +14,8 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.locks import Lock
+from chalicelib.core.retries import retry
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, now
@@ -24,6 +26,7 @@ from chalicelib.luarocks.tables import Manifest
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RESERVED = ("root", "dev")
 _PARTITION = "manifests"
+_changing = Lock("luarocks-manifests")
 
 
 def find(name: str) -> Manifest | None:
@@ -150,15 +153,20 @@ def _count(writes: Transaction, manifest: Manifest, change: int) -> None:
 
 
 def _change(name: str, by: Caller | None, action: str, changes: Callable[[Manifest], dict[str, Any]]) -> Manifest:
-    manifest = get(name)
-    _require_admin(manifest, by)
-    before = manifest.revision
-    writes = Transaction()
-    actions = manifest.assign(**changes(manifest), revision=before + 1, updated_at=now())
-    writes.update(manifest, actions, Manifest.revision == before)
-    _record(writes, manifest, by, action)
-    writes.commit()
-    return manifest
+    """Change a manifest as `changes` decides, again if another process changes it at the same time."""
+
+    def attempt() -> Manifest:
+        manifest = get(name)
+        _require_admin(manifest, by)
+        before = manifest.revision
+        writes = Transaction()
+        actions = manifest.assign(**changes(manifest), revision=before + 1, updated_at=now())
+        writes.update(manifest, actions, Manifest.revision == before)
+        _record(writes, manifest, by, action)
+        writes.commit()
+        return manifest
+
+    return retry(attempt, _changing.held, "Too many changes of this manifest at once.")
 
 
 def _record(writes: Transaction, manifest: Manifest, by: Caller | None, action: str) -> None:

@@ -121,6 +121,13 @@ class Database:
 
         return state
 
+    def verify(self) -> None:
+        """Read all pages. Raises DatabaseError if the file is damaged."""
+        with self.reading() as store:
+            problems = [row[0] for row in store.db.execute("PRAGMA quick_check(3)")]
+        if problems != ["ok"]:
+            raise sqlite3.DatabaseError("; ".join(problems))
+
     def close(self) -> None:
         self.closed = True
         for connections in (self.pool, self.watchers):

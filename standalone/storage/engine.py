@@ -85,5 +85,9 @@ class Engine:
         except sqlite3.DatabaseError as error:
             _log.warning("expired items cannot be deleted: %s", error)
 
+    def verify(self) -> None:
+        """Check the structure of the whole file. Raises sqlite3.DatabaseError if it is damaged."""
+        self.database.verify()
+
     def close(self) -> None:
         self.database.close()

@@ -1,6 +1,8 @@
 """The command line prints exactly one JSON document, or text; an error is one line."""
 
 import json
+import os
+import pwd
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +102,20 @@ def test_an_unknown_repeating_job_is_refused(data: Path) -> None:
     refused = run(data, "--json", "jobs", "run", "no-such-job")
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"].startswith("There is no repeating job no-such-job")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+def test_root_is_refused_in_the_directory_of_another_user(tmp_path: Path) -> None:
+    """A file that root creates there could not be read by the server, which runs as that user."""
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 65534, -1)
+    user = pwd.getpwuid(65534).pw_name
+    refused = run(data, "user", "list")
+    command = f"sudo -u {user} {MOONBASE} --data {data} user list"
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"moonbase: {data} belongs to another user; run: {command}\n"
+    assert list(data.iterdir()) == []
 
 
 def test_a_mistyped_directory_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, catalogue, change_log, jobs, locks, registry, snapshots
+from chalicelib.core import blobs, change_log, jobs, locks, registry, retries, snapshots
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import Busy, Conflict, NotFound
@@ -321,7 +321,7 @@ def test_a_publisher_gets_busy_after_repeated_conflicts() -> None:
     with pytest.raises(Busy) as caught:
         one.publish(decide)
     assert caught.value.detail == {"retry_after": 2}
-    assert tries == list(range(catalogue.TRIES))
+    assert tries == list(range(retries.TRIES))
     assert list(process().snapshot().entries) == ["other"]
 
 

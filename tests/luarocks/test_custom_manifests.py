@@ -1,5 +1,6 @@
 """Custom manifests: who makes them, who puts what in, and what is served below /m/."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from chalicelib.core import audit, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rockspec
+from tests.people import register
 
 
 class Manifests:
@@ -138,6 +140,15 @@ def test_the_last_admin_stays(alices: Manifests, bob: Account) -> None:
     alices("PUT", "team/admins/bob")
     assert alices("DELETE", "team/admins/alice").status == 204
     assert alices("DELETE", "team/admins/bob").status == 403
+
+
+def test_concurrent_changes_of_a_manifest_all_succeed(alices: Manifests) -> None:
+    people = [register(f"user{number}", f"user{number}@example.org", "wonderland") for number in range(6)]
+    with ThreadPoolExecutor(6) as threads:
+        replies = list(threads.map(lambda user: alices("PUT", f"team/admins/{user.username}"), people))
+    assert [reply.status for reply in replies] == [200] * 6
+    admins = alices("GET", "team").json["manifest"]["admins"]
+    assert sorted(admins) == ["alice", *(user.username for user in people)]
 
 
 def test_a_deleted_module_leaves_its_manifests(client: Client, key: str, alices: Manifests) -> None:

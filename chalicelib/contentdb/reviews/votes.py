@@ -1,18 +1,18 @@
 """Votes on reviews: whether they helped. One of each account, which may change its mind."""
 
-from contextlib import suppress
-
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews.lifecycle import check_pace
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Review, ReviewVote, votes_pk
 from chalicelib.core import audit
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Busy, Forbidden, NotFound
-from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.errors import Forbidden, NotFound
+from chalicelib.core.locks import Lock
+from chalicelib.core.retries import retry
+from chalicelib.core.storage import Transaction
 
 PACE = ((30, 300),)
-_TRIES = 5
+_voting = Lock("contentdb-votes")
 
 
 def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) -> Review:
@@ -23,15 +23,16 @@ def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) 
     if not at_least(caller.account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to vote on reviews")
     check_pace(caller.account, "vote", PACE)
-    for _ in range(_TRIES):
+
+    def attempt() -> Review:
         review = review_index.get(package_id, number)
         if not review.approved:
             raise NotFound("Review not found")
         if review.author_id == caller.account.id:
             raise Forbidden("You can't vote on your own reviews!")
-        with suppress(Contended):
-            return _vote(caller, review, is_helpful)
-    raise Busy("Too many votes at once.", retry_after=1)
+        return _vote(caller, review, is_helpful)
+
+    return retry(attempt, _voting.held, "Too many votes at once.")
 
 
 def _vote(caller: Caller, review: Review, is_helpful: bool | None) -> Review:

@@ -22,7 +22,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.store.tables import PackageTally, Secret, Seen
 from chalicelib.core import limits, sealing
-from chalicelib.core.errors import Busy, Conflict
+from chalicelib.core.errors import Busy, Conflict, Full
 from chalicelib.core.storage import Contended, Transaction
 
 SHARDS = 8
@@ -92,7 +92,7 @@ class _SeenBefore(Conflict):
 def _never_in_the_way(what: str) -> Iterator[None]:
     try:
         yield
-    except Busy as error:
+    except (Busy, Full) as error:
         _log.warning("%s is not counted: %s", what, error.message)
 
 
