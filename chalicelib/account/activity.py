@@ -1,4 +1,4 @@
-"""The activity log: what was done by an account, and to it."""
+"""The activity log of an account: operations by the account, and by others on it."""
 
 import re
 
@@ -7,12 +7,12 @@ from chalicelib.core import accounts, audit
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.tables import Account, AuditEntry
 
-Told = tuple[AuditEntry, str | None]  # an entry, and the name of who did it
+Told = tuple[AuditEntry, str | None]  # an entry, and the username of its actor
 _CURSOR = re.compile(r"[0-9T:.-]{26}Z\.[0-9a-f]{8}")
 
 
 def page(account: Account, before: str | None, most: int | None) -> tuple[list[Told], str | None]:
-    """Some entries, newest first; and the cursor of the next page, if there is one. Raises Invalid for none such."""
+    """A page of entries, newest first, and the cursor of the next page or None. Raises Invalid for a bad cursor."""
     most = most or PAGE
     found = audit.entries(int(account.id), _sk(before) if before else None, most + 1)
     entries, following = cut(found, most, _cursor)
@@ -33,7 +33,7 @@ def _name(names: dict[int, str | None], entry: AuditEntry) -> str | None:
 
 
 def _cursor(entry: AuditEntry) -> str:
-    """An entry's `sk` in letters that may stand in a URL."""
+    """An entry's `sk`, encoded for a URL."""
     return entry.sk.replace("+00:00#", "Z.")
 
 

@@ -1,4 +1,4 @@
-"""The account API: others' accounts, and invitations."""
+"""The account API for administrators and moderators: other accounts, and invitations."""
 
 from chalicelib.account import auth, invites, members, shapes, wire
 from chalicelib.account.service import api
@@ -12,7 +12,7 @@ _MEMBER = "/members/{username}"
 
 @api("GET", "/members", auth.MANAGER, takes=shapes.PAGE, gives=shapes.MEMBERS)
 def list_members(request: Request, caller: Caller) -> Response:
-    """All accounts, oldest first."""
+    """List all accounts, oldest first."""
     asked = wire.read_query(request, shapes.PAGE)
     found, following = members.page(asked["after"], asked["limit"])
     return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
@@ -20,34 +20,34 @@ def list_members(request: Request, caller: Caller) -> Response:
 
 @api("GET", _MEMBER, auth.MANAGER, gives=shapes.MEMBER)
 def get_member(request: Request, caller: Caller) -> Response:
-    """An account."""
+    """Return an account."""
     return wire.render(wire.member(caller, accounts.named(request.params["username"])))
 
 
 @api("PATCH", _MEMBER, auth.MANAGER, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
 def change_member(request: Request, caller: Caller) -> Response:
-    """Change an account's rank, suspend or restore it, open LuaDNS' API to it or close it."""
+    """Change an account's rank, suspend or restore it, enable or disable LuaDNS' API for it."""
     changed = members.change(caller, request.params["username"], **wire.read(request, shapes.MEMBER_CHANGES))
     return wire.render(wire.member(caller, changed))
 
 
 @api("DELETE", f"{_MEMBER}/sessions", auth.MANAGER, status=204)
 def end_sessions_of_member(request: Request, caller: Caller) -> Response:
-    """Log somebody out everywhere."""
+    """End all sessions of an account."""
     members.end_sessions(caller, request.params["username"])
     return wire.render_nothing()
 
 
 @api("DELETE", f"{_MEMBER}/two-factor", auth.ADMINISTRATOR, status=204)
 def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
-    """Turn somebody's second factor off, who has lost it."""
+    """Turn off an account's second factor, for a user who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
     return wire.render_nothing()
 
 
 @api("GET", "/invitations", auth.ADMINISTRATOR, takes=shapes.PAGE, gives=shapes.INVITATIONS)
 def list_invitations(request: Request, caller: Caller) -> Response:
-    """All invitations, oldest first; those that are over for 30 days are gone."""
+    """List all invitations, oldest first. Invitations are deleted 30 days after they expire."""
     asked = wire.read_query(request, shapes.PAGE)
     found, following = invites.page(asked["after"], asked["limit"])
     return wire.render({"invitations": [wire.invitation(made) for made in found], "next": following})
@@ -62,13 +62,13 @@ def list_invitations(request: Request, caller: Caller) -> Response:
     status=201,
 )
 def invite(request: Request, caller: Caller) -> Response:
-    """Make an invitation, for one person to open an account with."""
+    """Create an invitation, with which one person can create an account."""
     made, secret = invites.create(caller, **wire.read(request, shapes.NEW_INVITATION))
     return wire.render({**wire.invitation(made), "invitation": secret}, 201)
 
 
 @api("DELETE", "/invitations/{id}", auth.ADMINISTRATOR, status=204)
 def revoke_invitation(request: Request, caller: Caller) -> Response:
-    """Revoke an invitation that nobody has used."""
+    """Revoke an unused invitation."""
     invitations.revoke(wire.read_id(request), caller)
     return wire.render_nothing()

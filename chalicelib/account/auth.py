@@ -1,4 +1,4 @@
-"""A session, by its cookie or as a Bearer token, to a caller; and who may do what."""
+"""Authenticates a session by its cookie or as a Bearer token, and checks ranks."""
 
 from chalicelib.account import cookies, csrf
 from chalicelib.core import credentials
@@ -9,13 +9,13 @@ from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 
 def visitor(request: Request) -> None:
-    """Anybody: for what comes before a session. Raises Forbidden for another site's request, see csrf.check_origin."""
+    """Accept every client, without a session. Raises Forbidden for another site's request, see csrf.check_origin."""
     if request.method not in csrf.SAFE_METHODS:
         csrf.check_origin(request)
 
 
 def session(request: Request) -> Caller | None:
-    """Who is logged in; None for everybody else, a suspended account, too. For pages that greet whoever looks."""
+    """The caller, or None without a valid session or for a suspended account. For pages that greet their reader."""
     secret = request.bearer or cookies.session_of(request)
     if not secret:
         return None
@@ -26,9 +26,9 @@ def session(request: Request) -> Caller | None:
 
 
 def member(request: Request) -> Caller:
-    """Who is logged in. Raises Unauthenticated; Forbidden for a suspended account.
+    """The caller. Raises Unauthenticated; Forbidden for a suspended account.
 
-    Whoever comes by cookie to change something must bring the session's token, see csrf.check.
+    A request by cookie that changes something must contain the session's CSRF token, see csrf.check.
     """
     if request.bearer:
         return _identify(request.bearer)
@@ -65,7 +65,7 @@ VISITOR = Scheme("anonymous, from this site", visitor, anonymous=True)
 MANAGER = _ranked("ADMIN", "MODERATOR")
 ADMINISTRATOR = _ranked("ADMIN")
 
-# All of these are in the body.
+# The proofs are in the body.
 PASSWORD = SecondFactor("password")
 PROOF = SecondFactor("password and code")
 CODE = SecondFactor("code")

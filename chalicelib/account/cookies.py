@@ -7,17 +7,17 @@ _NAME = "moonbase_session"
 
 
 def session_of(request: Request) -> str | None:
-    """The secret that came along as a cookie."""
+    """The session's secret in the request's cookie; None without one."""
     return request.cookies.get(_name(request)) or None
 
 
 def set_session(request: Request, secret: str) -> tuple[str, str]:
-    """The header that hands a session's secret to a browser, which scripts and other sites do not get to see."""
+    """The header that sets the cookie. Scripts and other sites cannot read it."""
     return _header(request, secret, int(sessions.LIFETIME.total_seconds()))
 
 
 def clear_session(request: Request) -> tuple[str, str]:
-    """The header that takes it back."""
+    """The header that deletes the cookie."""
     return _header(request, "", 0)
 
 
@@ -27,5 +27,5 @@ def _header(request: Request, secret: str, age: int) -> tuple[str, str]:
 
 
 def _name(request: Request) -> str:
-    """Over https with the prefix by which browsers take it from this very host alone, and from https."""
+    """Over https the name has the prefix that makes browsers accept the cookie only from this host, over https."""
     return f"__Host-{_NAME}" if request.secure else _NAME

@@ -1,7 +1,7 @@
-"""Against requests that another site makes a browser send (CSRF); see docs/decisions/0019.
+"""Rejects requests that another site makes a browser send (CSRF); see docs/decisions/0019.
 
-What changes something with a session's cookie must bring the session's token, which no other site can read. Before
-there is a session, at registering and logging in, only where the request comes from is looked at.
+A request that changes something by a session's cookie must contain the session's token, which no other site can read.
+Registration and log-in have no session yet: there only the origin of the request is checked.
 """
 
 import hmac
@@ -17,18 +17,18 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def token_of(request: Request) -> str | None:
-    """The token for the forms of a page that is shown to this request's session; None without a cookie."""
+    """The token for the forms of a page in this request's session; None without a cookie."""
     secret = cookies.session_of(request)
     return token_for(secret) if secret else None
 
 
 def token_for(secret: str) -> str:
-    """The token of the session with this secret. It tells nothing of the secret, and needs no other key."""
+    """The token of the session with this secret, which cannot be derived from the token."""
     return hmac.digest(secret.encode(), b"csrf", "sha256").hex()
 
 
 def check(request: Request, secret: str) -> None:
-    """Raises Forbidden unless the request came from here and brings the session's token."""
+    """Raise Forbidden unless the request comes from this site and contains the session's token."""
     check_origin(request)
     given = request.headers.get(HEADER.lower()) or request.form.get(FIELD)
     if not given:
@@ -38,9 +38,9 @@ def check(request: Request, secret: str) -> None:
 
 
 def check_origin(request: Request) -> None:
-    """Raises Forbidden when a browser says that another site made it send the request.
+    """Raise Forbidden if the browser's headers say that another site made it send the request.
 
-    Every browser says so, by Sec-Fetch-Site or at least Origin; what sends neither is no browser.
+    Every browser sends Sec-Fetch-Site or at least Origin. A client that sends neither is not a browser.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site:

@@ -1,4 +1,4 @@
-"""What administrators do with invitations."""
+"""Invitations, as administrators manage them."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from chalicelib.core.tables import Invitation
 
 
 def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | None]:
-    """Some invitations, oldest first, and the id after which the next page begins, if there is one."""
+    """A page of invitations, oldest first, and the id after which the next page begins, or None."""
     most = most or PAGE
     return cut(invitations.listed(after or 0, most + 1), most, lambda invitation: int(invitation.id))
 
@@ -17,7 +17,7 @@ def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | N
 def create(
     caller: Caller, rank: str | None, email: str | None, expires_in_days: int | None, comment: str | None
 ) -> tuple[Invitation, str]:
-    """Make an invitation; returns it and its secret, which nobody can see again. Raises Invalid."""
+    """Create an invitation; returns it and its secret, which cannot be read again. Raises Invalid."""
     return invitations.create(
         rank=rank or "MEMBER",
         email=email,

@@ -8,18 +8,18 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict
 from chalicelib.core.tables import Credential
 
-MOST = 200  # that are good at the same time
+MOST = 200  # live keys of one account
 
 
 def listed(caller: Caller) -> list[Credential]:
-    """The account's keys, oldest first, those that have ended among them."""
+    """The account's keys, oldest first, including expired and revoked ones."""
     return [one for one in credentials.listed(caller.account) if one.service in credentials.services()]
 
 
 def create(
     caller: Caller, service: str, scope: str | None, expires_in_days: int | None, comment: str | None
 ) -> tuple[Credential, str]:
-    """Make a key; returns it and its secret, which nobody can see again. Raises Invalid, or Conflict after `MOST`."""
+    """Create a key; returns it and its secret, which cannot be read again. Raises Invalid, or Conflict after `MOST`."""
     if sum(credentials.is_live(caller.account, key) for key in listed(caller)) >= MOST:
         raise Conflict(f"An account has at most {MOST} keys: revoke some that are not used any more.")
     ends_after = timedelta(days=expires_in_days) if expires_in_days else None
@@ -29,14 +29,14 @@ def create(
 
 
 def revoke(caller: Caller, number: int) -> None:
-    """End a key for good. Raises NotFound."""
+    """Revoke a key. Raises NotFound."""
     credentials.revoke(credentials.own(caller.account, number, *credentials.services()), caller)
 
 
 def open_window(caller: Caller, number: int, code: str) -> int:
-    """Let one LuaRocks key upload without a token for a while; `code` proves the second factor.
+    """Let one LuaRocks key upload without a token for 15 minutes; `code` proves the second factor.
 
-    Returns the end in epoch seconds. Raises NotFound, and as second_factor.use_code.
+    Returns the end in epoch seconds. Raises NotFound, and the errors of second_factor.use_code.
     """
     key = credentials.own(caller.account, number, "luarocks")
     second_factor.use_code(caller, code)
@@ -44,5 +44,5 @@ def open_window(caller: Caller, number: int, code: str) -> int:
 
 
 def close_window(caller: Caller, number: int) -> None:
-    """Ask for the second factor again. Raises NotFound."""
+    """Require the second factor from this key again. Raises NotFound."""
     two_factor.close_window(caller, credentials.own(caller.account, number, "luarocks"))

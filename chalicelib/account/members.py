@@ -1,4 +1,4 @@
-"""What administrators do with others' accounts; moderators, with those below their own rank."""
+"""Management of other accounts by administrators, and by moderators below their own rank."""
 
 from chalicelib.account.paging import PAGE, cut
 from chalicelib.account.profile import LUADNS
@@ -10,15 +10,15 @@ from chalicelib.core.tables import Account
 
 
 def page(after: int | None, most: int | None) -> tuple[list[Account], int | None]:
-    """Some accounts, oldest first, and the id after which the next page begins, if there is one."""
+    """A page of accounts, oldest first, and the id after which the next page begins, or None."""
     most = most or PAGE
     return cut(accounts.listed(after or 0, most + 1), most, lambda account: int(account.id))
 
 
 def change(caller: Caller, username: str, rank: str | None, suspended: bool | None, luadns: bool | None) -> Account:
-    """Change some of an account's rank, its suspension and whether LuaDNS' API is open to it, all or nothing.
+    """Change an account's rank, its suspension and its access to LuaDNS' API in one transaction; None keeps a value.
 
-    Raises NotFound, Invalid, Forbidden, or Conflict as accounts.change.
+    Raises NotFound, Invalid, Forbidden, and the Conflict of accounts.change.
     """
     account = accounts.named(username)
     wanted = {"rank": rank, "suspended": suspended, LUADNS: luadns}
@@ -37,14 +37,14 @@ def change(caller: Caller, username: str, rank: str | None, suspended: bool | No
 
 
 def end_sessions(caller: Caller, username: str) -> None:
-    """Log somebody out everywhere. Raises NotFound or Forbidden."""
+    """End all sessions of an account. Raises NotFound or Forbidden."""
     account = accounts.named(username)
     _require_power(caller, account)
     sessions.end_all(account, by=caller)
 
 
 def reset_two_factor(caller: Caller, username: str) -> None:
-    """Turn somebody's second factor off, who has lost it. Their sessions end. Raises NotFound, Forbidden, Conflict."""
+    """Turn off an account's second factor, which ends its sessions. Raises NotFound, Forbidden or Conflict."""
     account = accounts.named(username)
     _require_administrator(caller)
     if account.id == caller.account.id:
@@ -55,7 +55,7 @@ def reset_two_factor(caller: Caller, username: str) -> None:
 
 
 def _require_power(caller: Caller, account: Account, rank: str | None = None) -> None:
-    """ContentDB's rule: a moderator manages accounts, and gives ranks, below their own."""
+    """Raise Forbidden unless the caller's rank permits this: a moderator manages accounts and ranks below their own."""
     if caller.account.rank == "ADMIN":
         return
     accounts.check_rank(rank or account.rank)

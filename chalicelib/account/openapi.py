@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the operations as they are declared."""
+"""The OpenAPI document, generated from the declared operations."""
 
 import re
 from functools import cache
@@ -27,7 +27,7 @@ _SECURITY = {
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """The document as JSON."""
     paths: dict[str, Any] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)

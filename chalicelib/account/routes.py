@@ -1,4 +1,4 @@
-"""The account API: one's own account. What is for administrators stands in admin_routes.py."""
+"""The account API for one's own account; admin_routes.py has the routes for administrators."""
 
 from chalicelib.account import activity, auth, cookies, keys, log_in, openapi, profile, second_factor, shapes, wire
 from chalicelib.account.service import API, api, service
@@ -13,7 +13,7 @@ from chalicelib.web.route import ANONYMOUS, OWN
 
 @api("POST", "/register", credential=auth.VISITOR, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)
 def register(request: Request, caller: None) -> Response:
-    """Open an account; it is not logged in by that."""
+    """Create an account, without a session."""
     account = registration.register(**wire.read(request, shapes.NEW_ACCOUNT), device=request.device)
     return wire.render({"username": account.username}, 201)
 
@@ -27,7 +27,7 @@ def register(request: Request, caller: None) -> Response:
     may_give=(202, shapes.TICKET),
 )
 def begin_session(request: Request, caller: None) -> Response:
-    """Log in, by cookie and for scripts; where two-factor is on, at once with its code, or in two steps."""
+    """Log in, for a cookie or a Bearer token; with two-factor either at once with its code, or in two steps."""
     given = wire.read(request, shapes.LOG_IN)
     if given["ticket"]:
         return _begun(request, *log_in.finish(given["ticket"], given["code"] or "", request.device))
@@ -41,47 +41,47 @@ def begin_session(request: Request, caller: None) -> Response:
 
 @api("POST", "/log-out", OWN, status=204, scope="read")
 def end_session(request: Request, caller: Caller) -> Response:
-    """Log out: the session ends."""
+    """Log out: end the session."""
     log_in.log_out(caller)
     return wire.render_nothing([cookies.clear_session(request)])
 
 
 @api("GET", "/me", OWN, gives=shapes.ME)
 def who_am_i(request: Request, caller: Caller) -> Response:
-    """Who is logged in."""
+    """Return the caller's account."""
     return wire.render(wire.me(request, caller))
 
 
 @api("PUT", "/password", OWN, second_factor=auth.PASSWORD, takes=shapes.NEW_PASSWORD, status=204)
 def change_password(request: Request, caller: Caller) -> Response:
-    """Change the password. Other sessions end."""
+    """Change the password; other sessions end."""
     profile.change_password(caller, **wire.read(request, shapes.NEW_PASSWORD), device=request.device)
     return wire.render_nothing()
 
 
 @api("PUT", "/email", OWN, second_factor=auth.PASSWORD, takes=shapes.NEW_EMAIL, status=204)
 def change_email(request: Request, caller: Caller) -> Response:
-    """Change the e-mail address, which is also the user name for LuaDNS' API."""
+    """Change the e-mail address, which is also the username for LuaDNS' API."""
     profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)
     return wire.render_nothing()
 
 
 @api("PUT", "/luadns", OWN, takes=shapes.LUADNS, status=204)
 def switch_luadns(request: Request, caller: Caller) -> Response:
-    """Open LuaDNS' API to the account, where people may, or close it."""
+    """Enable LuaDNS' API for the account, if the operator permits self-service, or disable it."""
     profile.switch_luadns(caller, **wire.read(request, shapes.LUADNS))
     return wire.render_nothing()
 
 
 @api("GET", "/sessions", OWN, gives=shapes.SESSIONS)
 def list_sessions(request: Request, caller: Caller) -> Response:
-    """Where the account is logged in."""
+    """List the account's sessions."""
     return wire.render({"sessions": [wire.session(caller, one) for one in sessions.listed(caller.account)]})
 
 
 @api("DELETE", "/sessions", OWN, status=204)
 def end_other_sessions(request: Request, caller: Caller) -> Response:
-    """End all sessions but the one that asks."""
+    """End all sessions except the caller's."""
     sessions.end_all(caller.account, keep=caller.credential, by=caller)
     return wire.render_nothing()
 
@@ -95,54 +95,54 @@ def end_one_session(request: Request, caller: Caller) -> Response:
 
 @api("GET", "/keys", OWN, gives=shapes.KEYS)
 def list_keys(request: Request, caller: Caller) -> Response:
-    """All keys and tokens, without their secrets."""
+    """List all keys and tokens, without their secrets."""
     return wire.render({"keys": [wire.key(caller, key) for key in keys.listed(caller)]})
 
 
 @api("POST", "/keys", OWN, takes=shapes.NEW_KEY, gives=shapes.KEY_MADE, status=201)
 def create_key(request: Request, caller: Caller) -> Response:
-    """Make a key."""
+    """Create a key."""
     key, secret = keys.create(caller, **wire.read(request, shapes.NEW_KEY))
     return wire.render({**wire.key(caller, key), "key": secret}, 201)
 
 
 @api("DELETE", "/keys/{id}", OWN, status=204)
 def revoke_key(request: Request, caller: Caller) -> Response:
-    """Revoke a key for good."""
+    """Revoke a key."""
     keys.revoke(caller, wire.read_id(request))
     return wire.render_nothing()
 
 
 @api("PUT", "/keys/{id}/upload-window", OWN, second_factor=auth.CODE, takes=shapes.CODE, gives=shapes.WINDOW)
 def open_upload_window(request: Request, caller: Caller) -> Response:
-    """Let a LuaRocks key upload without the second factor for a quarter of an hour."""
+    """Let a LuaRocks key upload without the second factor for 15 minutes."""
     until = keys.open_window(caller, wire.read_id(request), **wire.read(request, shapes.CODE))
     return wire.render({"upload_window_until": wire.moment(until)})
 
 
 @api("DELETE", "/keys/{id}/upload-window", OWN, status=204)
 def close_upload_window(request: Request, caller: Caller) -> Response:
-    """Close it before."""
+    """End the upload window early."""
     keys.close_window(caller, wire.read_id(request))
     return wire.render_nothing()
 
 
 @api("GET", "/two-factor", OWN, gives=shapes.TWO_FACTOR)
 def get_two_factor(request: Request, caller: Caller) -> Response:
-    """Whether two-factor is on, and how many recovery codes are left."""
+    """Return whether two-factor is on, and the number of unused recovery codes."""
     return wire.render(wire.two_factor_of(caller.account))
 
 
 @api("POST", "/two-factor", OWN, gives=shapes.ENROLLING, status=201)
 def begin_two_factor(request: Request, caller: Caller) -> Response:
-    """A new secret for an authenticator. Nothing changes before a code of it confirms it, within an hour."""
+    """Return a new secret for an authenticator; it is inactive until one of its codes confirms it within an hour."""
     secret, uri = second_factor.begin(caller)
     return wire.render({"secret": secret, "uri": uri}, 201)
 
 
 @api("POST", "/two-factor/confirm", OWN, second_factor=auth.PROOF, takes=shapes.CONFIRM, gives=shapes.RECOVERY_CODES)
 def confirm_two_factor(request: Request, caller: Caller) -> Response:
-    """Turn two-factor on. Other sessions end."""
+    """Turn two-factor on; other sessions end."""
     codes = second_factor.confirm(caller, **wire.read(request, shapes.CONFIRM), device=request.device)
     return wire.render({"recovery_codes": codes})
 
@@ -151,28 +151,28 @@ def confirm_two_factor(request: Request, caller: Caller) -> Response:
     "POST", "/two-factor/recovery-codes", OWN, second_factor=auth.PROOF, takes=shapes.PROOF, gives=shapes.RECOVERY_CODES
 )
 def renew_recovery_codes(request: Request, caller: Caller) -> Response:
-    """New recovery codes in the place of the old ones. Other sessions end."""
+    """Replace the recovery codes; other sessions end."""
     codes = second_factor.renew_recovery_codes(caller, **wire.read(request, shapes.PROOF), device=request.device)
     return wire.render({"recovery_codes": codes})
 
 
 @api("PUT", "/two-factor/for-uploads", OWN, second_factor=auth.PROOF, takes=shapes.FOR_UPLOADS, status=204)
 def require_two_factor_for_uploads(request: Request, caller: Caller) -> Response:
-    """Whether uploads to LuaRocks need a code, too."""
+    """Set whether uploads to LuaRocks need a code too."""
     second_factor.require_for_uploads(caller, **wire.read(request, shapes.FOR_UPLOADS), device=request.device)
     return wire.render_nothing()
 
 
 @api("POST", "/two-factor/disable", OWN, second_factor=auth.PROOF, takes=shapes.PROOF, status=204)
 def disable_two_factor(request: Request, caller: Caller) -> Response:
-    """Turn two-factor off. Other sessions end."""
+    """Turn two-factor off; other sessions end."""
     second_factor.disable(caller, **wire.read(request, shapes.PROOF), device=request.device)
     return wire.render_nothing()
 
 
 @api("GET", "/activity", OWN, takes=shapes.ACTIVITY_PAGE, gives=shapes.ACTIVITY)
 def list_activity(request: Request, caller: Caller) -> Response:
-    """What was done by the account, and to it, newest first."""
+    """List operations by the account, and by others on it, newest first."""
     asked = wire.read_query(request, shapes.ACTIVITY_PAGE)
     told, following = activity.page(caller.account, asked["before"], asked["limit"])
     return wire.render({"activity": [wire.entry(*one) for one in told], "next": following})
@@ -180,7 +180,7 @@ def list_activity(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", f"{API}/openapi.json", ANONYMOUS)
 def get_openapi(request: Request) -> Response:
-    """This API, as an OpenAPI document."""
+    """Return this API as an OpenAPI document."""
     return wire.render_document(openapi.document())
 
 

@@ -1,4 +1,4 @@
-"""One's own second factor. Whatever changes it asks for the password and a code."""
+"""One's own second factor. Every change needs the password and a code."""
 
 from chalicelib.account import profile
 from chalicelib.core import two_factor
@@ -7,12 +7,12 @@ from chalicelib.core.errors import Forbidden, Unauthenticated
 
 
 def begin(caller: Caller) -> tuple[str, str]:
-    """A secret and its URI, which are not in force before `confirm`. Raises Conflict."""
+    """A new secret and its URI, inactive until `confirm`. Raises Conflict."""
     return two_factor.begin(caller.account)
 
 
 def confirm(caller: Caller, password: str, code: str, for_uploads: bool | None, device: Device) -> list[str]:
-    """Put the secret in force; returns the recovery codes. Other sessions end.
+    """Activate the secret and return the recovery codes; other sessions end.
 
     Raises Conflict; Forbidden or TooMany for a wrong password or code.
     """
@@ -24,25 +24,25 @@ def confirm(caller: Caller, password: str, code: str, for_uploads: bool | None, 
 
 
 def renew_recovery_codes(caller: Caller, password: str, code: str, device: Device) -> list[str]:
-    """New recovery codes in the place of the old ones. Other sessions end. Raises as `confirm`."""
+    """Replace the recovery codes and return the new ones; other sessions end. Raises the errors of `confirm`."""
     _prove(caller, password, code, device)
     return two_factor.renew_recovery_codes(caller.account, caller)
 
 
 def require_for_uploads(caller: Caller, password: str, code: str, for_uploads: bool, device: Device) -> None:
-    """Whether uploads to LuaRocks need it. Raises as `confirm`."""
+    """Set whether uploads to LuaRocks need the second factor. Raises the errors of `confirm`."""
     _prove(caller, password, code, device)
     two_factor.require_for_uploads(caller.account, for_uploads, caller)
 
 
 def disable(caller: Caller, password: str, code: str, device: Device) -> None:
-    """Turn it off. Other sessions end. Raises as `confirm`."""
+    """Turn the second factor off; other sessions end. Raises the errors of `confirm`."""
     _prove(caller, password, code, device)
     two_factor.disable(caller.account, caller)
 
 
 def use_code(caller: Caller, code: str) -> None:
-    """Use up a code. Raises Conflict where two-factor is off, Forbidden or TooMany for a wrong one."""
+    """Use up a code. Raises Conflict without two-factor; Forbidden or TooMany for a wrong code."""
     try:
         two_factor.verify(caller.account, code)
     except Unauthenticated as error:

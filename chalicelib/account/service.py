@@ -1,4 +1,4 @@
-"""The service, and how an operation of its JSON API is declared: once, for the route and for the OpenAPI document."""
+"""The account service. An operation of its JSON API is declared once, for its route and for the OpenAPI document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ service = Service("account", wire.render_error, wire.finish)
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of a path: the body or query that it takes, what it gives with which status, the credential."""
+    """A method of a path: its body or query, its response and status, and its credential."""
 
     method: str
     path: str
@@ -42,7 +42,7 @@ def api(
     second_factor: SecondFactor | None = None,
     **described: Any,
 ) -> Callable[[Handler], Handler]:
-    """Declare that the decorated handler answers `method` on `path` below the API; `described`: fields of Operation."""
+    """Declare the decorated handler for `method` on `path` below the API; `described`: fields of Operation."""
     requirements: Requirements = {}
     if permission:
         requirements["permission"] = permission

@@ -1,4 +1,4 @@
-"""The JSON that goes in and out: said once, for what is read and for the OpenAPI document."""
+"""The JSON of requests and responses, declared once for validation and for the OpenAPI document."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from chalicelib.core.errors import Invalid
 
 @dataclass(frozen=True)
 class Field:
-    """One field: `kind` is JSON's name of its type, `of` the shape of an object, or of an array's items."""
+    """A field: `kind` is its JSON type, `of` the shape of an object or of an array's items."""
 
     kind: str
     about: str
     required: bool = True
     nullable: bool = False
-    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()  # called where the slices define them
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()  # a function if slices define them
     between: tuple[int, int] | None = None
     of: "Shape | None" = None
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The choices, as they are now."""
+        """The current choices."""
         return self.choices() if callable(self.choices) else self.choices
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The same as JSON Schema."""
+        """The field as JSON Schema."""
         schema: dict[str, Any] = {"type": [self.kind, "null"] if self.nullable else self.kind}
         if self.about:
             schema["description"] = self.about
@@ -46,7 +46,7 @@ Shape = Mapping[str, Field]
 
 
 def schema_of(shape: Shape) -> dict[str, Any]:
-    """A shape as JSON Schema: objects have these fields and no other."""
+    """A shape as JSON Schema, without additional properties."""
     return {
         "type": "object",
         "properties": {name: field.schema for name, field in shape.items()},
@@ -56,9 +56,9 @@ def schema_of(shape: Shape) -> dict[str, Any]:
 
 
 def read(data: Any, shape: Shape) -> dict[str, Any]:
-    """The fields of a JSON object; those that may be missing, and are, or are null, are None. Raises Invalid.
+    """The fields of a JSON object; an optional field that is missing or null is None. Raises Invalid.
 
-    A field that is not known is refused: a mistyped `scope` must not make a key that may do everything.
+    An unknown field is rejected: a mistyped `scope` must not create a key with full access.
     """
     if not isinstance(data, dict):
         raise Invalid("The body must be a JSON object.")

@@ -1,4 +1,4 @@
-"""The declaration of the account service: people's own accounts, for browsers and as an API."""
+"""The declaration of the account service."""
 
 from chalicelib.account import admin_routes, routes
 from chalicelib.account.pages import keys, log_in, members, settings, two_factor

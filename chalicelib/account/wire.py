@@ -1,4 +1,4 @@
-"""Every byte of the account API: bodies and queries read, what there is rendered as JSON."""
+"""The bytes of the account API: parses bodies and queries, renders responses as JSON."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,47 +21,47 @@ JSON = dict[str, Any]
 
 
 def read(request: Request, shape: Shape) -> JSON:
-    """The body, see shapes.read. Raises Invalid."""
+    """The fields of the body, see shapes.read. Raises Invalid."""
     return shapes.read(request.json, shape)
 
 
 def read_query(request: Request, shape: Shape) -> JSON:
-    """The query parameters, numbers among them as such. Raises Invalid."""
+    """The fields of the query, with numbers as integers. Raises Invalid."""
     given = {name: values[0] for name, values in request.query.items()}
     return shapes.read({name: _number_or_text(shape, name, value) for name, value in given.items()}, shape)
 
 
 def read_id(request: Request) -> int:
-    """The number in the path. Raises NotFound for what is none."""
+    """The id in the path. Raises NotFound if it is not a number."""
     return parse_id(request.params["id"])
 
 
 def parse_id(text: str) -> int:
-    """A number that something goes by. Raises NotFound for what is none."""
+    """Parse an id. Raises NotFound if it is not a number."""
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise NotFound("There is nothing with this id.")
     return int(text)
 
 
 def render(data: JSON, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Response:
-    """A success."""
+    """A successful response."""
     return json_response(data, status, headers or [])
 
 
 def render_document(document: JSON) -> Response:
-    """What is the same for everybody, until the next version."""
+    """A document that is the same for all clients until the next version."""
     response = json_response(document)
     response.headers += [("Cache-Control", "public, max-age=3600"), ("ETag", etag_of(response.body))]
     return response
 
 
 def render_nothing(headers: list[tuple[str, str]] | None = None) -> Response:
-    """It is done."""
+    """A successful response without a body."""
     return Response(204, headers=headers or [])
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"message": ...}`, and the `field` that it is about where there is one. Of pages, for browsers, a page."""
+    """`{"message": ...}`, and the error's `field` if it has one. Browsers that request a page get a page."""
     if request.segments[1:2] != ("api",) and wants_html(request):
         return _log_in_first(request) if isinstance(error, Unauthenticated) else error_page(request, error)
     about = {"field": error.detail["field"]} if "field" in error.detail else {}
@@ -69,14 +69,14 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def finish(request: Request, response: Response) -> None:
-    """Nobody keeps an answer, unless it says otherwise: most hold what is secret or somebody's own."""
+    """Forbid caching unless the response permits it, because most responses contain secrets or personal data."""
     for name, value in (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")):
         if response.header(name) is None:
             response.headers.append((name, value))
 
 
 def moment(at: datetime | float | None) -> str | None:
-    """A moment as `2026-03-01T12:00:00Z`, from a datetime or epoch seconds."""
+    """A time as `2026-03-01T12:00:00Z`, from a datetime or epoch seconds; None for None."""
     if at is None:
         return None
     found = at if isinstance(at, datetime) else datetime.fromtimestamp(int(at), UTC)
@@ -84,7 +84,7 @@ def moment(at: datetime | float | None) -> str | None:
 
 
 def begun(caller: Caller, secret: str) -> JSON:
-    """A session that has just begun."""
+    """A new session."""
     return {
         "username": caller.account.username,
         "session": secret,
@@ -94,7 +94,7 @@ def begun(caller: Caller, secret: str) -> JSON:
 
 
 def me(request: Request, caller: Caller) -> JSON:
-    """Who asks."""
+    """The caller's account."""
     account = caller.account
     return {
         "username": account.username,
@@ -138,7 +138,7 @@ def key(caller: Caller, credential: Credential) -> JSON:
 
 
 def two_factor_of(account: Account) -> JSON:
-    """How an account's second factor stands."""
+    """The state of an account's second factor."""
     return {
         "enabled": account.two_factor is not None,
         "for_uploads": account.second_factor_for_uploads,
@@ -147,7 +147,7 @@ def two_factor_of(account: Account) -> JSON:
 
 
 def entry(written: AuditEntry, by: str | None) -> JSON:
-    """A line of the activity log."""
+    """An entry of the activity log."""
     return {
         "at": moment(written.at),
         "action": written.action,
@@ -159,7 +159,7 @@ def entry(written: AuditEntry, by: str | None) -> JSON:
 
 
 def member(caller: Caller, account: Account) -> JSON:
-    """An account, for who manages it."""
+    """An account, for its administrators."""
     return {
         "id": int(account.id),
         "username": account.username,
@@ -187,7 +187,7 @@ def invitation(made: Invitation) -> JSON:
 
 
 def _log_in_first(request: Request) -> Response:
-    """The page to log in on, which leads back to the one that was asked for."""
+    """A redirect to the log-in page, which returns to the requested page."""
     path = "".join(f"/{quote(segment, safe='')}" for segment in request.segments[1:])
     return redirect(f"/account/log-in?{urlencode({'next': path})}", 303)
 

@@ -1,4 +1,4 @@
-"""What an author should know of a package that is well formed, but that hpm will stumble over."""
+"""Warnings about a valid package that hpm cannot use as its author expects."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from chalicelib.hel import index, semver
 from chalicelib.hel.entry import PackageEntry
 
 MOST = 20
-LONGEST = 200  # characters: what PATCH is told travels in headers, and these have no room for more
+LONGEST = 200  # PATCH returns the texts in headers, which have no room for more
 
 
 def warnings(snapshot: Snapshot[PackageEntry], package: PackageEntry) -> list[str]:
-    """At most `MOST` texts about a package that stands in the snapshot."""
+    """At most `MOST` warnings about a package in the snapshot."""
     found = dict.fromkeys(_all(snapshot, package))
     told = [text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in list(found)[:MOST]]
     return told if len(found) <= MOST else [*told[:-1], f"... and {len(found) - MOST + 1} more."]

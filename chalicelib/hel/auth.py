@@ -1,4 +1,4 @@
-"""Hel's credentials, the cookie of a session or a key, to a caller; and who may do what (ACE)."""
+"""Authenticates a session's cookie or a key, and checks Hel's permissions (its ACEs)."""
 
 import logging
 
@@ -14,22 +14,22 @@ _log = logging.getLogger(__name__)
 
 
 def session(request: Request) -> Caller | None:
-    """Who has logged in, by cookie.
+    """The caller by cookie.
 
-    None for everybody else, with an old cookie or a suspended account, too.
+    None without a cookie, with an expired session, or for a suspended account.
     """
     return _identify(request.cookies.get(COOKIE), credentials.SESSION)
 
 
 def anyone(request: Request) -> Caller | None:
-    """Who calls, by `Authorization: Bearer KEY` or else by cookie; None as with `session`."""
+    """The caller by `Authorization: Bearer KEY`, else by cookie; None as for `session`."""
     return _identify(request.bearer, "hel") if request.bearer else session(request)
 
 
 def member(permission: str, relation: str = "any user") -> Permission:
-    """Callers who are known and not banned; others get the words of Hel's permission check for `permission`.
+    """Require a caller who is not banned; others get Hel's error of the permission check for `permission`.
 
-    `relation` says what else the rules require of them.
+    `relation` names the further requirement, which the rules check.
     """
 
     def check(request: Request, caller: Caller | None) -> None:
@@ -39,7 +39,7 @@ def member(permission: str, relation: str = "any user") -> Permission:
 
 
 def admin(permission: str) -> Permission:
-    """Administrators with a session: no key changes the permissions of users."""
+    """Require an administrator with a session: keys cannot change users' permissions."""
 
     def check(request: Request, caller: Caller | None) -> None:
         member = _require_member(permission, caller)
@@ -51,7 +51,7 @@ def admin(permission: str) -> Permission:
 
 
 def user(permission: str) -> Permission:
-    """The user in the path, or an administrator; with a session, to change something."""
+    """Require the user in the path or an administrator; writes also need a session."""
 
     def check(request: Request, caller: Caller | None) -> None:
         member = _require_member(permission, caller)
@@ -64,7 +64,7 @@ def user(permission: str) -> Permission:
 
 
 def user_or_browser(permission: str) -> Permission:
-    """As `user`; also browsers, whose page shows only what is public."""
+    """As `user`, but browsers pass too: their page shows only public data."""
     required = user(permission)
 
     def check(request: Request, caller: Caller | None) -> None:
@@ -75,19 +75,19 @@ def user_or_browser(permission: str) -> Permission:
 
 
 def is_admin(caller: Caller) -> bool:
-    """Whether all is allowed to the caller: Hel's group `admins`."""
+    """Whether the caller is an administrator: in Hel's group `admins`."""
     return caller.account.rank == "ADMIN"
 
 
 def refusal(permission: str) -> Forbidden:
-    """What Hel says when its permission check fails."""
+    """Hel's error for a failed permission check."""
     return Forbidden(f"Unauthorized: {permission} failed permission check")
 
 
 def is_logged_in(request: Request) -> bool:
-    """Whether the request came from somebody logged in, asked only where no route did; never raises.
+    """Whether the request has a valid credential, authenticated here if no route did it; never raises.
 
-    Errors are rendered with it, among them that the database is away.
+    The rendering of errors needs it, also while the database is unavailable.
     """
     if request.caller_asked:
         return request.caller is not None

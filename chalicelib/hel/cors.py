@@ -1,6 +1,6 @@
-"""Which web pages may call Hel (CORS): all of them for what is public, configured ones with the user's cookie.
+"""Cross-origin requests (CORS): every origin can read public data, configured origins can send the user's cookie.
 
-Hel itself let every origin in with the cookie, so that any page could act for whoever was logged in.
+Hel's own server accepted the cookie from every origin, so any page could act for a logged-in user.
 """
 
 from chalicelib import settings
@@ -12,7 +12,7 @@ _EXPOSED = "Content-Type,Date,Content-Length,Authorization,X-Request-ID"
 
 
 def finish(request: Request, response: Response) -> None:
-    """Add what browsers ask for; a preflight gets 200 on any path, as from Hel."""
+    """Add the CORS headers; a preflight gets 200 on any path, as from Hel."""
     origin = request.headers.get("origin")
     asked = request.headers.get("access-control-request-method")
     if request.method == "OPTIONS" and origin and asked:

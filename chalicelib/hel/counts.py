@@ -1,4 +1,4 @@
-"""How often packages were viewed and files downloaded: counted one by one, shown in lists now and then."""
+"""Counters of package views and file downloads. Each use is counted at once; lists show the counts after a refresh."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ _PARTITIONS = "0123456789abcdef"
 
 
 def start(what: str, blob: str | None = None) -> Count:
-    """The item that begins to count, to put into a transaction."""
+    """A new counter, to put into a transaction."""
     return Count(_partition(what), what, total=0, blob=blob)
 
 
 def find(what: str) -> Count:
-    """The item by its key, to delete it."""
+    """The counter's key as an item, to delete it."""
     return Count(_partition(what), what)
 
 
 def add(what: str) -> Count | None:
-    """Count one more; None where nothing is counted."""
+    """Count one use and return the counter; None if there is no such counter."""
     item = find(what)
     try:
         counted, count = item.update_or_read([Count.total.add(1)], Count.pk.exists())
@@ -38,17 +38,17 @@ def totals() -> dict[str, int]:
 
 
 def totals_of(items: Iterable[Count]) -> dict[str, int]:
-    """The counts of some items."""
+    """The counts of these items."""
     return {count.sk: int(count.total) for count in items}
 
 
 def package(key: str) -> str:
-    """Under what a package is counted; `key` is its key in the catalogue."""
+    """The name of a package's counter; `key` is the package's key in the catalogue."""
     return f"package#{key}"
 
 
 def file(owner: str, sha256: str) -> str:
-    """Under what a stored file is counted."""
+    """The name of a stored file's counter."""
     return f"file#{owner.lower()}/{sha256}"
 
 

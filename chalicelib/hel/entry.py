@@ -1,4 +1,4 @@
-"""The entries of Hel's catalogues. A new field is appended, with a default, and the catalogue's shape number raised."""
+"""The entries of Hel's catalogues. A new field is appended with a default, and raises the catalogue's shape number."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from chalicelib.core.entries import Struct
 
 
 class VersionFile(Struct):
-    """Where a file of a version is installed; its key is its URL."""
+    """A file of a version and its place of installation; its key is its URL."""
 
     dir: str
     name: str
@@ -15,7 +15,7 @@ class VersionFile(Struct):
 
 
 class Dependency(Struct):
-    """How a version depends on a package; its key is that package's name."""
+    """A dependency of a version; its key is the package's name."""
 
     type: str  # required, recommended or optional
     version: str  # a range
@@ -41,14 +41,14 @@ class PackageEntry(Struct):
     tags: tuple[str, ...]
     versions: Mapping[str, Version]
     screenshots: Mapping[str, str]  # URL -> description
-    created_at: int  # epoch seconds, and so is the next
+    created_at: int  # epoch seconds, as the next field
     updated_at: int
-    views: int = 0  # as of the last `index.refresh`, and so are the downloads
+    views: int = 0  # views and downloads are as of the last `index.refresh`
     downloads: int = 0
 
 
 class UserEntry(Struct):
-    """A user as the list shows one."""
+    """A user in the list."""
 
     nickname: str
     groups: tuple[str, ...]

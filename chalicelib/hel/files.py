@@ -1,4 +1,4 @@
-"""Files that authors keep with us: their bytes never change, and their URL tells their SHA-256."""
+"""Files that authors store on this server. Their bytes never change, and their URL contains their SHA-256."""
 
 import hashlib
 import re
@@ -16,23 +16,23 @@ from chalicelib.hel import auth, counts, index, room
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import StoredFile
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # stands in a URL as it is: hpm encodes nothing
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # used in a URL without encoding: hpm encodes nothing
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def largest() -> int:
-    """The bytes of a file at most: what can be sent at once, since hpm follows no redirect from http to https."""
+    """The largest file in bytes: the limit of one response, because hpm follows no redirect from http to https."""
     chosen = settings.current()
     return min(chosen.hel_largest_file, chosen.max_body, chosen.max_answer)
 
 
 def path_of(file: StoredFile) -> str:
-    """Where everybody downloads a file."""
+    """The download path of a file."""
     return f"/hel/files/{file.owner}/{file.sk}/{file.name}"
 
 
 def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
-    """Keep a file; returns it, and whether it is new. The same bytes are kept once. Raises Invalid or Forbidden."""
+    """Store a file; returns it, and whether it is new. Equal bytes are stored once. Raises Invalid or Forbidden."""
     if not _NAME.fullmatch(name):
         raise Invalid("The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first.")
     if not content:
@@ -46,7 +46,7 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
         blob = blobs.put(content, f"{index.AREA}/files/{secrets.token_hex(8)}").key
         try:
             return _register(caller, name, sha256, len(content), blob), True
-        except Contended:  # the same file came twice at once
+        except Contended:  # a concurrent upload of the same file
             blobs.delete(blob)
             file = get(caller.account.username, sha256)
     file.name = name
@@ -54,7 +54,7 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
 
 
 def find(owner: str, sha256: str) -> StoredFile | None:
-    """The stored file."""
+    """The stored file, or None."""
     return StoredFile.find(_pk(owner), sha256)
 
 
@@ -66,7 +66,7 @@ def get(owner: str, sha256: str) -> StoredFile:
 
 
 def download(owner: str, sha256: str) -> bytes:
-    """The bytes of a stored file, which count as downloaded now. Raises NotFound."""
+    """The bytes of a stored file; counts a download. Raises NotFound."""
     well_formed = accounts.is_username(owner) and _SHA256.fullmatch(sha256)
     count = counts.add(counts.file(owner, sha256)) if well_formed else None
     if count is None or count.blob is None:
@@ -81,9 +81,9 @@ def listed(caller: Caller) -> list[StoredFile]:
 
 
 def delete(caller: Caller, owner: str, sha256: str) -> None:
-    """Drop a file: one's own, or any for an administrator. Raises Forbidden, NotFound, or Conflict.
+    """Delete an own file, or any file as an administrator. Raises Forbidden, NotFound, or Conflict.
 
-    It is in the way when a package of its owner is made of it; of other people's packages nobody need take care.
+    A package of the file's owner that uses the file is a conflict; packages of other users are not checked.
     """
     if caller.account.username.lower() != owner.lower() and not auth.is_admin(caller):
         raise auth.refusal("delete_file")
@@ -103,7 +103,7 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
 
 
 def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> StoredFile:
-    """Note whose bytes these are, in its room, and begin to count."""
+    """Store the file's item with its owner, size and counter, and charge the owner's quota."""
     account = caller.account
     file = StoredFile(
         _pk(account.username),

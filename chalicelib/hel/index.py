@@ -1,7 +1,7 @@
-"""Hel's catalogue: what lists, searches and single packages are answered from.
+"""Hel's catalogue, from which lists, searches and single packages are served.
 
-An entry is a whole public package, as README.md shows it, under its id: it keeps its place whatever its name. Entries
-stand in the order of creation. Views and downloads in them are as old as the last `refresh`.
+An entry is a whole public package, described in README.md. Its key is its id, so a new name does not move it. Entries
+are in the order of creation. Their views and downloads are as of the last `refresh`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,18 +25,18 @@ REFRESH_EVERY = 600
 
 
 def entities() -> Iterator[tuple[str, PackageEntry]]:
-    """Every entry, from the table itself."""
+    """Every entry, read from the table."""
     items = list(HelItem.scan(consistent_read=True))
     totals = counts.totals_of(item for item in items if isinstance(item, Count))
     packages = [item for item in items if isinstance(item, Package)]
     for package in sorted(packages, key=lambda package: package.id):
-        with suppress(Contended):  # a change that comes later in the log, or fsck, tells of it
+        with suppress(Contended):  # a later change in the log has it, or fsck finds it
             entry = Entry(key_of(package), entry_of(package, document_of(package)))
             yield entry.key, _counted(entry, totals)
 
 
 def reload(key: str, known: PackageEntry) -> PackageEntry | None:
-    """One entry, from the table itself; None when its package is gone or has another name by now."""
+    """One entry, read from the table; None if its package was deleted or renamed."""
     package = Package.find(package_pk(known.name), "package")
     if package is None or key_of(package) != key:
         return None
@@ -44,7 +44,7 @@ def reload(key: str, known: PackageEntry) -> PackageEntry | None:
 
 
 def blobs_of(item: HelItem) -> list[str | None]:
-    """The keys of the blobs that an item needs."""
+    """The keys of the blobs that an item refers to."""
     return [item.blob] if isinstance(item, Package | StoredFile | Count) else []
 
 
@@ -68,9 +68,9 @@ def entry_of(package: Package, document: Document, views: int = 0, downloads: in
 
 
 def document_of(package: Package) -> Document:
-    """The document of a package, see model.parse; with what newer code added to it.
+    """The document of a package, see model.parse, including fields that newer code added.
 
-    Raises Contended when another document has taken its place since the item was read.
+    Raises Contended if another document replaced it after the item was read.
     """
     try:
         stored = orjson.loads(blobs.get(package.blob) if package.blob else package.document)
@@ -80,23 +80,23 @@ def document_of(package: Package) -> Document:
 
 
 def key_of(package: Package) -> str:
-    """Under what a package stands in the catalogue."""
+    """The key of a package in the catalogue."""
     return str(int(package.id))
 
 
 def find(snapshot: Snapshot[PackageEntry], name: str) -> Entry[PackageEntry] | None:
-    """The package of this name."""
+    """The entry of the package with this name, or None."""
     names = snapshot.keep("names", lambda snapshot: {entry.value.name: entry for entry in snapshot.entries.values()})
     return names.get(name)
 
 
 def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
-    """Which stored files a package is made of: (username in lower case, SHA-256) of each."""
+    """The stored files that a package uses: (username in lower case, SHA-256) of each."""
     return entry.keep("hosted", _find_hosted)
 
 
 def refresh() -> None:
-    """Bring views and downloads into the lists."""
+    """Update views and downloads in the catalogue."""
     totals = counts.totals()
 
     def renew(snapshot: Snapshot[PackageEntry]) -> Changes[PackageEntry]:
@@ -123,7 +123,7 @@ def _dependency(dependency: Document) -> Dependency:
 
 
 def _counted(entry: Entry[PackageEntry], totals: Mapping[str, int]) -> PackageEntry:
-    """An entry's value with the newest counts: the same object where they are no news."""
+    """An entry's value with the newest counts; the same object if they have not changed."""
     value = entry.value
     owners = {owner.lower() for owner in value.owners}
     hosted = [counts.file(owner, sha256) for owner, sha256 in hosted_files(entry) if owner in owners]

@@ -1,4 +1,4 @@
-"""The package model: a document as a client sends it, to one that is stored and shown."""
+"""The package model: converts a client's document to the stored one."""
 
 import posixpath
 import re
@@ -15,7 +15,7 @@ T = TypeVar("T")
 TYPES = ("required", "recommended", "optional")
 LONGEST_NAME = 100
 MOST_OWNERS = 100
-# A word in lower case, as Hel 3.4 wants it; or a title, as in the example that Hel's page answers with 201.
+# A word in lower case, as Hel 3.4 requires; or a title, as in the example on Hel's page that returns 201.
 _NAME = re.compile(r"[a-z0-9-]+|[A-Z][A-Za-z0-9-]*( [A-Za-z0-9-]+){2,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LETTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
@@ -30,10 +30,10 @@ _HOSTED = re.compile(r"https?://[^/?]+(?:/[^/?]+)*/hel/files/([A-Za-z0-9_-]{2,25
 
 
 def parse(data: Document, creator: str) -> Document:
-    """A whole package from what a client sent; unknown keys are dropped. Raises Invalid.
+    """A whole package from a client's document; unknown keys are dropped. Raises Invalid.
 
     The result: name, description, short_description, owners, authors, license, tags, versions, screenshots; see
-    README.md. Without owners it is the creator's.
+    README.md. Without owners, the creator is the owner.
     """
     return {
         "name": check_name(_text(data, "name")),
@@ -49,7 +49,7 @@ def parse(data: Document, creator: str) -> Document:
 
 
 def check_name(name: str) -> str:
-    """The name of a package as it is; raises Invalid."""
+    """Return the name of a package unchanged; raises Invalid."""
     if not _NAME.fullmatch(name):
         raise Invalid(
             "The name contains illegal characters. "
@@ -61,7 +61,7 @@ def check_name(name: str) -> str:
 
 
 def check_owners(owners: list[str]) -> list[str]:
-    """The owners as they are; raises Invalid."""
+    """Return the owners unchanged; raises Invalid."""
     if not owners:
         raise Invalid("The list of owners is expected not to be empty.")
     if len(owners) > MOST_OWNERS:
@@ -72,19 +72,19 @@ def check_owners(owners: list[str]) -> list[str]:
 
 
 def cut(short_description: str) -> str:
-    """As much of a short description as is kept."""
+    """A short description, cut to the stored length."""
     return short_description[: settings.current().hel_short_description]
 
 
 def check_dependency_type(kind: str) -> str:
-    """`required`, `recommended` or `optional` as it is; raises Invalid."""
+    """Return `required`, `recommended` or `optional` unchanged; raises Invalid."""
     if kind not in TYPES:
         raise Invalid("Unknown dependency type.")
     return kind
 
 
 def normal_url(text: str) -> str:
-    """An absolute http or https URL (RFC 3986), without its fragment, with a path. Raises Invalid."""
+    """An absolute http or https URL (RFC 3986) with a path and without a fragment. Raises Invalid."""
     match = _URL.fullmatch(text)
     if match is None:
         raise Invalid("Invalid URI given.")
@@ -92,9 +92,9 @@ def normal_url(text: str) -> str:
 
 
 def place_at(path: str) -> Document:
-    """Where a file lies: `dir`, `name` and the absolute, normalised `path`. Raises Invalid.
+    """The place of a file: `dir`, `name` and the absolute, normalised `path`. Raises Invalid.
 
-    Whatever leads above the root stays at the root.
+    A path above the root is the root.
     """
     normal = posixpath.normpath("/" + path.lstrip("/"))
     if path.endswith("/") or normal == "/" or _CONTROL.search(path):
@@ -103,20 +103,20 @@ def place_at(path: str) -> Document:
 
 
 def place_in(directory: str, name: str) -> Document:
-    """The same from the older `dir` and `name`, of which `dir` is shown as it was given."""
+    """The place of a file from the older fields `dir` and `name`; `dir` is shown as given."""
     if "/" in name or name in (".", ".."):
         raise Invalid("Bad path given.")
     return {"dir": directory, "name": name, "path": place_at(f"{directory}/{name}")["path"]}
 
 
 def hosted(url: str) -> tuple[str, str] | None:
-    """Of which stored file this is the URL, as files.url_of makes them: (username in lower case, SHA-256 in hex)."""
+    """The stored file with this URL, see files.url_of: (username in lower case, SHA-256 in hex), or None."""
     match = _HOSTED.fullmatch(url)
     return (match[1].lower(), match[2]) if match else None
 
 
 def with_sha256(url: str, file: Document, given: str | None) -> Document:
-    """A file with the hash that its author gave, or that its URL tells. Raises Invalid."""
+    """A file with the hash given by its author or contained in its URL. Raises Invalid."""
     found = hosted(url)
     if given is not None and not _SHA256.fullmatch(given):
         raise Invalid("A sha256 has 64 hexadecimal digits in lower case.")
@@ -127,7 +127,7 @@ def with_sha256(url: str, file: Document, given: str | None) -> Document:
 
 
 def keyed(given: Document, rename: Callable[[str], str]) -> Document:
-    """An object under the keys that its own mean; two that mean the same are refused, not merged."""
+    """An object with renamed keys. Raises Invalid if two keys become the same."""
     found: Document = {}
     for key, value in given.items():
         name = rename(key)
@@ -171,7 +171,7 @@ def _number(text: str) -> str:
 
 
 def _each(data: Document, field: str, rename: Callable[[str], str], read: Callable[[str, Any], T]) -> dict[str, T]:
-    """The object in a field, its keys and values read."""
+    """The object in a field, with its keys renamed and its values parsed."""
     return {name: read(name, value) for name, value in keyed(_object(data.get(field), field), rename).items()}
 
 
@@ -196,7 +196,7 @@ def _texts(data: Document, field: str) -> list[str]:
 
 
 def _wrapped(check: Callable[[str], T], text: str) -> T:
-    """`check(text)`, its refusal in the words that Hel puts around others' texts."""
+    """`check(text)`, with its error in the words that Hel adds."""
     try:
         return check(text)
     except Invalid as error:

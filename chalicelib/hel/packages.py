@@ -1,4 +1,4 @@
-"""Packages: read, created, changed and deleted."""
+"""Reads, creates, changes and deletes packages."""
 
 import secrets
 from collections.abc import Callable
@@ -24,7 +24,7 @@ LARGEST = 1024 * 1024
 
 
 def get(name: str) -> tuple[Entry[PackageEntry], int]:
-    """A package, and how often it was viewed before now: this snapshot is counted. Raises NotFound."""
+    """A package, and its number of views before this one, which is counted. Raises NotFound."""
     entry = index.find(index.catalogue.snapshot(), name)
     count = counts.add(counts.package(entry.key)) if entry else None
     if entry is None or count is None:
@@ -33,9 +33,9 @@ def get(name: str) -> tuple[Entry[PackageEntry], int]:
 
 
 def create(caller: Caller, document: Document) -> list[str]:
-    """Publish a new package, see model.parse; returns what its author should know.
+    """Publish a new package, see model.parse; returns warnings for its author.
 
-    Raises Conflict when the name is in use, even by a race; Forbidden without room for it.
+    Raises Conflict if the name is in use; Forbidden if the quota is exceeded.
     """
     name = document["name"]
     caller.require(f"package:{name}")
@@ -47,7 +47,7 @@ def create(caller: Caller, document: Document) -> list[str]:
         package = Package(
             package_pk(name),
             "package",
-            # A new id for each attempt: one taken before a lost race would put the package before the winner's.
+            # A new id for each attempt: an id from before a lost race would sort the package before the winner's.
             id=ids.reserve("hel"),
             name=name,
             creator_id=caller.account.id,
@@ -65,10 +65,10 @@ def create(caller: Caller, document: Document) -> list[str]:
 
 
 def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]:
-    """Merge what `read` gives into a package, see patch.merge; returns what its author should know.
+    """Merge the result of `read` into a package, see patch.merge; returns warnings for its author.
 
-    `read` is asked once it is clear that the caller may do this. Raises Forbidden, also for a package that is not
-    there, unless the caller is an administrator: NotFound; Conflict when a new name is in use, be it by itself.
+    `read` is called after the check of the caller's permission. Raises Forbidden, also if there is no such package;
+    an administrator gets NotFound then. Raises Conflict if a new name is in use, also by the package itself.
     """
 
     def decide(
@@ -95,7 +95,7 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
 
 
 def delete(caller: Caller, name: str) -> None:
-    """Take a package away. Raises Forbidden, also for a package that is not there; to an administrator that is fine."""
+    """Delete a package. Raises Forbidden, also if there is no such package; for an administrator that is a success."""
 
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str | None]:
         entry, package = _owned(snapshot, caller, name, "delete_package")
@@ -113,7 +113,7 @@ def delete(caller: Caller, name: str) -> None:
 
 
 class _Stored:
-    """A document on its way into an item: within it, or as a blob of its own when it is large."""
+    """A document to be stored: in the item, or in a blob if it is large."""
 
     def __init__(self, document: Document) -> None:
         self._body = orjson.dumps({field: value for field, value in document.items() if field != "owners"})
@@ -125,7 +125,7 @@ class _Stored:
             raise TooLarge(f"The package is larger than {LARGEST} bytes.")
 
     def write(self, moment: datetime) -> dict[str, Any]:
-        """The attributes of the item. A blob is nobody else's, so that it can go when the document changes again."""
+        """The attributes of the item. Each document has a blob of its own, which can be deleted with it."""
         large = self.size > LARGE_ENTRY
         if large and self._blob is None:
             self._blob = blobs.put(self._body, f"{index.AREA}/packages/{secrets.token_hex(8)}").key
@@ -142,7 +142,7 @@ class _Stored:
 def _owned(
     snapshot: Snapshot[PackageEntry], caller: Caller, name: str, deed: str
 ) -> tuple[Entry[PackageEntry], Package]:
-    """A package that the caller may change: one of its own, or any for an administrator."""
+    """A package that the caller can change: an own one, or any for an administrator."""
     entry = index.find(snapshot, name)
     owners = entry.value.owners if entry else ()
     if caller.account.username.lower() not in {owner.lower() for owner in owners} and not auth.is_admin(caller):
@@ -155,7 +155,7 @@ def _owned(
 
 
 def _replace(writes: Transaction, package: Package, stored: _Stored) -> None:
-    """Put another document into an item, which moves when the name has changed."""
+    """Replace the document of an item; a new name moves the item."""
     condition = Package.id == package.id
     if stored.name == package.name:
         writes.update(package, package.assign(**stored.write(now())), condition)
@@ -167,7 +167,7 @@ def _replace(writes: Transaction, package: Package, stored: _Stored) -> None:
 
 
 def _drop(blob: str | None) -> None:
-    """Forget the bytes of a document that has been replaced."""
+    """Delete the blob of a replaced document."""
     if blob:
         blobs.delete(blob)
 

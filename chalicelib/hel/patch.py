@@ -1,6 +1,6 @@
-"""PATCH: a package's document and what a client wants changed in it, to the document after it.
+"""PATCH: merges a client's changes into a package's document.
 
-Objects are merged at every level; null takes a version, file, dependency or screenshot away. Lists are replaced.
+Objects are merged at every level; null deletes a version, file, dependency or screenshot. Lists are replaced.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ def merge(document: Document, changes: Document) -> Document:
 
 
 def text(value: Any, param: str) -> str:
-    """A text; raises Invalid."""
+    """Return a text; raises Invalid for another type."""
     if not isinstance(value, str):
         raise _wrong(param, "str")
     return value
 
 
 def texts(value: Any, param: str) -> list[str]:
-    """A list of texts; raises Invalid."""
+    """Return a list of texts; raises Invalid for another type."""
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise _wrong(param, "list of strs")
     return value
@@ -85,7 +85,7 @@ def _screenshots(known: Document, value: Any) -> Document:
 def _merged(
     known: Document, value: Any, param: str, rename: Callable[[str], str], change: Callable[..., Any]
 ) -> Document:
-    """An object after some of its values changed: `change` gets the key, the value there is or None, and the new."""
+    """Merge some values into an object: `change` gets the key, the old value or None, and the new value."""
     merged = dict(known)
     for key, new in model.keyed(_dict(value, param), rename).items():
         if new is None:
@@ -96,7 +96,7 @@ def _merged(
 
 
 def _told(given: Document, param: str, fields: tuple[str, ...]) -> Document:
-    """The texts that are given in some fields."""
+    """The given texts of these fields."""
     return {field: text(given[field], f"{param}_{field}") for field in fields if field in given}
 
 

@@ -1,4 +1,4 @@
-"""How much room an account may take: packages, their documents, and stored files."""
+"""The quota of an account: packages, their documents, and stored files."""
 
 from chalicelib import settings
 from chalicelib.core.errors import Forbidden
@@ -9,14 +9,14 @@ _BLOCK = 4096
 
 
 def of_file(size: int) -> int:
-    """The room of a stored file: whole blocks, so that nobody stores a million of one byte."""
+    """The charge for a stored file: whole blocks, so that a million files of one byte are not free."""
     return -(-size // _BLOCK) * _BLOCK
 
 
 def take(writes: Transaction, account_id: int, **room: int) -> None:
-    """Put the taking of room (`packages`, `package_bytes`, `file_bytes`; negative: giving back) into a transaction.
+    """Charge the quota (`packages`, `package_bytes`, `file_bytes`; negative: release) in a transaction.
 
-    Raises Forbidden at once for what can never fit; else the transaction does.
+    Raises Forbidden if the amount alone exceeds the quota; otherwise the transaction raises it.
     """
     most, usage = _most(), Usage(f"usage#{account_id}", "usage")
     actions = [Usage.kind.set(Usage), *(getattr(Usage, what).add(more) for what, more in room.items() if more)]
@@ -32,7 +32,7 @@ def take(writes: Transaction, account_id: int, **room: int) -> None:
 
 
 def check(account_id: int, **room: int) -> None:
-    """Raises Forbidden when there is no such room now: asked before bytes are written."""
+    """Raise Forbidden if the quota is exceeded now; called before bytes are written."""
     usage = Usage.find(f"usage#{account_id}", "usage") or Usage()
     most = _most()
     if any(getattr(usage, what) + more > most[what] for what, more in room.items()):

@@ -1,4 +1,4 @@
-"""Hel's HTTP API, in the order of its own wiki; below /hel, what is ours."""
+"""Hel's HTTP API, in the order of its own wiki; our own routes are below /hel."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ service = Service("hel", wire.render_error, cors.finish)
 
 
 def _any_method(path: str, **requirements: Any) -> Callable[[Handler], Handler]:
-    """Declare a handler for every method, as Hel has it."""
+    """Declare a handler for every method, as Hel does."""
 
     def declare(handler: Handler) -> Handler:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
@@ -53,7 +53,7 @@ def create_package(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/packages/{owner}", auth.ANYONE, permission=ANY)
 def get_package(request: Request, caller: Caller | None) -> Response:
-    """A package. In the path it is called its owner, for what lies below is an author's with another service."""
+    """A package. The path parameter is called `owner` because ContentDB has paths of authors below it."""
     return wire.render_package(request, *packages.get(request.params["owner"]))
 
 
@@ -103,7 +103,7 @@ def create_user(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/users/{nick}", auth.ANYONE_BUT_BROWSERS, permission=auth.user_or_browser("get_user"))
 def get_user(request: Request, caller: Caller | None) -> Response:
-    """A user; for browsers, what they have published."""
+    """A user; for browsers, the page of the user's works."""
     user = users.get(request.params["nick"])
     return user_pages.render_user(request, user) if wants_html(request) else wire.render_user(request, user)
 
@@ -124,7 +124,7 @@ def delete_user(request: Request, caller: Caller) -> Response:
 
 @_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True)
 def authenticate(request: Request, caller: Caller | None) -> Response:
-    """Register, log in, log out: `action` says which."""
+    """Register, log in or log out, depending on `action`."""
     data = wire.parse_object(request)
     if caller is None:
         return _enter(request, data)
@@ -138,13 +138,13 @@ def authenticate(request: Request, caller: Caller | None) -> Response:
 
 @_any_method("/profile", credential=auth.ANYONE, permission=OWN, writes=False)
 def profile(request: Request, caller: Caller | None) -> Response:
-    """Who is logged in."""
+    """Return the caller's nickname."""
     return wire.render(request, {"nickname": caller.account.username} if caller else {})
 
 
 @service.route("GET", "/hel/files", auth.ANYONE, permission=auth.member("list_files", "own"))
 def list_files(request: Request, caller: Caller) -> Response:
-    """The caller's stored files."""
+    """List the caller's stored files."""
     return wire.render_files(request, files.listed(caller), _offset(request))
 
 
@@ -157,14 +157,14 @@ def list_files(request: Request, caller: Caller) -> Response:
     body=lambda: files.largest() + SMALL,
 )
 def store_file(request: Request, caller: Caller) -> Response:
-    """Store a file, to name its URL in a package."""
+    """Store a file, whose URL a package can name."""
     file, is_new = files.store(caller, *wire.parse_file(request))
     return wire.render(request, wire.render_file(request, file), 201 if is_new else 200)
 
 
 @service.route("GET", "/hel/files/{nick}/{sha256}/{name}", ANONYMOUS)
 def get_file(request: Request) -> Response:
-    """A stored file, for everybody; a look at its size by HEAD is no download."""
+    """Return a stored file; HEAD returns its size and counts no download."""
     nick, sha256 = request.params["nick"], request.params["sha256"]
     if request.method == "HEAD":
         return wire.render_size(files.get(nick, sha256))
@@ -186,13 +186,13 @@ def delete_file(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/hel/index", ANONYMOUS)
 def get_index(request: Request) -> Response:
-    """Everything, for mirrors and tools."""
+    """Return all packages, for mirrors and tools."""
     return wire.render_index(request, index.catalogue.snapshot(), _offset(request))
 
 
 @service.route("GET", "/hel/module", ANONYMOUS)
 def get_module(request: Request) -> Response:
-    """The file that points hpm here."""
+    """Return the file that configures hpm for this server."""
     return wire.render_module(request)
 
 

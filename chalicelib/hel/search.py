@@ -1,4 +1,4 @@
-"""Hel's search parameters: which packages a query finds. Everything is text comparison; there are no patterns."""
+"""Hel's search parameters: the packages that match a query. All tests compare texts; there are no patterns."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
 @dataclass(frozen=True)
 class Search:
-    """What a list is asked for: packages that pass all `tests`, in the order `sort`, `limit` of them from `offset` on.
+    """A parsed query: packages that pass all `tests`, in the order `sort`, `limit` of them after `offset`.
 
-    `asked` names the tests and the order, to remember what they find.
+    `asked` identifies the tests and the order; results are cached by it.
     """
 
     tests: Sequence[Test]
@@ -35,7 +35,7 @@ class Search:
 
 
 def parse(query: Mapping[str, Sequence[str]]) -> Search:
-    """A query's parameters. Raises Invalid, with Hel's texts."""
+    """Parse a query's parameters. Raises Invalid, with Hel's texts."""
     tests: list[Test] = []
     for param, values in query.items():
         if param == "offset":
@@ -58,7 +58,7 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
 
 
 def parse_offset(text: str) -> int:
-    """Where the list starts; 0 for what is negative or no number."""
+    """The first index of a list; 0 for a negative or invalid number."""
     try:
         return min(max(int(text or 0), 0), LARGEST_OFFSET)
     except ValueError:
@@ -66,7 +66,7 @@ def parse_offset(text: str) -> int:
 
 
 def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
-    """The packages that pass all tests, in the order asked for, or else of creation."""
+    """The packages that pass all tests, in the requested order, by default that of creation."""
     return snapshot.remember(search.asked, lambda snapshot: _find(snapshot, search))
 
 
@@ -96,7 +96,7 @@ def _parse_limit(text: str) -> int:
 
 
 def phrases(text: str) -> list[str]:
-    """Words, and quoted phrases in which blanks are kept; quotes may sit inside a word, and need not end."""
+    """Words, and quoted phrases with their blanks; a quote can be inside a word, and need not be closed."""
     found = (_QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", phrase) for phrase in _PHRASE.findall(text))
     distinct = list(dict.fromkeys(phrase for phrase in found if phrase))
     if len(distinct) > MOST_PHRASES:
@@ -105,7 +105,7 @@ def phrases(text: str) -> list[str]:
 
 
 def _everywhere(value: str) -> list[Test]:
-    """`q`: each phrase, in any letter case, in some text of the package."""
+    """`q`: each phrase, in any letter case, must be in some text of the package."""
     return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
 
 
@@ -114,7 +114,7 @@ def _is_in_texts(phrase: str, entry: Package) -> bool:
 
 
 def _within(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
-    """Each phrase in one of the texts that `read` takes from a package."""
+    """Each phrase must be in one of the texts that `read` returns for a package."""
 
     def make(value: str) -> list[Test]:
         def test(phrase: str, entry: Package) -> bool:
@@ -130,12 +130,12 @@ def _license(value: str) -> list[Test]:
 
 
 def _among(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
-    """The whole value among those that `read` takes from a package."""
+    """The whole value must be one of those that `read` returns for a package."""
     return lambda value: [lambda entry: value in read(entry.value)]
 
 
 def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], list[Test]]:
-    """The whole value among the files of the latest version."""
+    """The whole value must be one of those of the latest version's files."""
 
     def make(value: str) -> list[Test]:
         return [lambda entry: any(read(*file) == value for file in _latest(entry).files.items())]
@@ -144,7 +144,7 @@ def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], lis
 
 
 def _dependency(value: str) -> list[Test]:
-    """`name`, or `name:range:type` as they are written; `name:range` asks for the name only, as in Hel 3.4."""
+    """`name`, or `name:range:type` exactly; `name:range` compares only the name, as in Hel 3.4."""
     name, *rest = value.split(":", 2)
 
     def test(entry: Package) -> bool:
@@ -157,7 +157,7 @@ def _dependency(value: str) -> list[Test]:
 
 
 def _texts(entry: Package) -> str:
-    """All that `q` looks at, in lower case, apart by what no phrase holds."""
+    """All texts that `q` searches, in lower case, separated by a character that no phrase contains."""
     value = entry.value
     texts = [value.name, value.description, value.short_description, value.license]
     texts += [*value.owners, *value.authors, *value.tags, *value.screenshots.values()]
@@ -166,7 +166,7 @@ def _texts(entry: Package) -> str:
 
 
 def _latest(entry: Package) -> Version:
-    """The highest version; one without anything where there is none."""
+    """The highest version; an empty one for a package without versions."""
     return entry.keep("latest", _find_latest)
 
 

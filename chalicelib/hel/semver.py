@@ -20,7 +20,7 @@ _PARTIAL = re.compile(
 
 
 def normalise(text: str) -> str:
-    """The full version number that `text` means, such as 1.0.0 for 1; raises Invalid with python-semver's text."""
+    """The full version number of a text, such as 1.0.0 for 1; raises Invalid with python-semver's text."""
     from semantic_version import Version
 
     if len(text) > LONGEST:
@@ -35,7 +35,7 @@ def normalise(text: str) -> str:
 
 
 def check_range(text: str) -> str:
-    """The range as it is; raises Invalid for one that python-semanticversion 2.6 or hpm could not evaluate."""
+    """Return a range unchanged; raises Invalid if python-semanticversion 2.6 or hpm could not evaluate it."""
     if len(text) > LONGEST:
         raise Invalid(f"Requirement specification is longer than {LONGEST} characters")
     for item in text.split(","):
@@ -45,7 +45,7 @@ def check_range(text: str) -> str:
 
 
 def misread(text: str) -> str | None:
-    """How hpm reads a range differently from what it says; None where it does not. `text` has passed check_range."""
+    """The meaning of a valid range for hpm if it differs from the standard one; else None."""
     for item in text.split(","):
         match = _ITEM.fullmatch(item)
         operator, version = match.groups() if match else ("", "")
@@ -57,14 +57,14 @@ def misread(text: str) -> str | None:
 
 
 def outranked(numbers: Iterable[str]) -> list[str]:
-    """The pre-releases whose release is there, too."""
+    """The pre-releases whose release is among the numbers."""
     known = dict.fromkeys(numbers)
     cores = ((number, number.partition("+")[0]) for number in known)
     return [number for number, core in cores if "-" in core and core.partition("-")[0] in known]
 
 
 def latest(numbers: Iterable[str]) -> str | None:
-    """The highest of some full version numbers, pre-releases included."""
+    """The highest full version number, pre-releases included; None for no numbers."""
     from semantic_version import Version
 
     return max(numbers, key=Version, default=None)

@@ -1,4 +1,4 @@
-"""Logging in and out as Hel says it: Moonbase's accounts, their one password and one second factor."""
+"""Log-in and log-out in Hel's dialect, with the account's password and second factor."""
 
 from chalicelib.core import credentials, sessions
 from chalicelib.core.caller import Caller, Device
@@ -8,7 +8,7 @@ from chalicelib.hel import users
 
 
 def log_in(nickname: str, password: str, code: str | None, device: Device) -> str:
-    """The secret of a new session; `code` proves the second factor where the account has one.
+    """Create a session and return its secret; `code` proves the second factor of an account that has one.
 
     Raises Invalid, accounts.Suspended or TooMany.
     """
@@ -24,7 +24,7 @@ def log_in(nickname: str, password: str, code: str | None, device: Device) -> st
 
 
 def log_out(caller: Caller) -> None:
-    """End the session that the caller came with."""
+    """End the session of this request."""
     credentials.revoke(caller.credential, caller)
 
 

@@ -1,4 +1,4 @@
-"""Hel's items, all in one table. `pk`/`sk` of each stand in its docstring."""
+"""Hel's items, all in one table. The docstring of each class has its `pk`/`sk`."""
 
 from pynamodb.attributes import (
     DiscriminatorAttribute,
@@ -25,13 +25,13 @@ class HelItem(Item):
 class Package(HelItem, discriminator="package"):
     """A package with all its versions. `package#<name>` / `package`.
 
-    The document is JSON, see model.parse, less the owners; `document` holds it, or `blob` names it when it is large.
+    The document is JSON, see model.parse, without the owners; `document` contains it, or `blob` names a large one.
     """
 
-    id = NumberAttribute()  # grows with every package: the order of lists; also its key in the catalogue
+    id = NumberAttribute()  # increases with every package: the order of lists, and the key in the catalogue
     name = UnicodeAttribute()
-    owners: ListAttribute[str] = ListAttribute()  # usernames as written; nobody need have them
-    creator_id = NumberAttribute()  # the account whose room it takes
+    owners: ListAttribute[str] = ListAttribute()  # usernames as written, also of users without an account
+    creator_id = NumberAttribute()  # the account whose quota it uses
     document = UnicodeAttribute(null=True)
     blob = UnicodeAttribute(null=True)
     size = NumberAttribute()  # bytes of the document
@@ -51,17 +51,17 @@ class StoredFile(HelItem, discriminator="file"):
 
 
 class Count(HelItem, discriminator="count"):
-    """How often something was asked for. `counts#<a hex digit>` / `package#<id>` or `file#<username>/<sha-256>`.
+    """A counter of views or downloads. `counts#<a hex digit>` / `package#<id>` or `file#<username>/<sha-256>`.
 
-    Apart from what is counted: small, so that counting costs little, and all counts are found in 16 queries.
+    It is separate from the counted item: small, so that counting is cheap, and 16 queries read all counters.
     """
 
     total = NumberAttribute()
-    blob = UnicodeAttribute(null=True)  # the bytes of a file: a download is counted and found in one call
+    blob = UnicodeAttribute(null=True)  # the blob of a file: one call counts a download and finds it
 
 
 class Usage(HelItem, discriminator="usage"):
-    """The room that an account takes. `usage#<account id>` / `usage`."""
+    """The used quota of an account. `usage#<account id>` / `usage`."""
 
     packages = NumberAttribute(default=0)
     package_bytes = NumberAttribute(default=0)
@@ -69,12 +69,12 @@ class Usage(HelItem, discriminator="usage"):
 
 
 class User(HelItem, discriminator="user"):
-    """A user as the list shows one. `users` / `<account id, 12 digits>`."""
+    """A user in the list. `users` / `<account id, 12 digits>`."""
 
     nickname = UnicodeAttribute()
     groups: ListAttribute[str] = ListAttribute()
 
 
 def package_pk(name: str) -> str:
-    """The partition of a package."""
+    """The partition key of a package."""
     return f"package#{name}"

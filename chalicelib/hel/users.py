@@ -1,6 +1,6 @@
-"""Hel's users: registered, listed and changed. An account is Moonbase's, and serves all its APIs.
+"""Hel's users: registration, list and changes. An account is Moonbase's, and works in all its APIs.
 
-Two of Hel's groups are ranks of the account: `admins` is ADMIN, `banned` is BANNED. Others are only names.
+Two of Hel's groups are ranks of the account: `admins` is ADMIN, `banned` is BANNED. Other groups are only names.
 """
 
 import re
@@ -23,14 +23,14 @@ from chalicelib.hel.tables import User
 REFRESH_EVERY = 600
 MOST_GROUPS = 20
 LONGEST_GROUP = 100
-_AT_ONCE = 40  # in one transaction: two items each, of a hundred
+_AT_ONCE = 40  # users in one transaction, which has at most 100 writes: two for each
 _RANKS = {"admins": "ADMIN", "banned": "BANNED"}
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What is to be new of a user; None leaves it."""
+    """The changes of a user; None keeps a value."""
 
     nickname: str | None = None
     password: str | None = None
@@ -38,7 +38,7 @@ class Changed:
 
 
 def check_nickname(nickname: str) -> None:
-    """Raises Invalid for what can be nobody's nickname."""
+    """Raise Invalid unless `nickname` can be a nickname."""
     if not _LETTERS.fullmatch(nickname):
         raise Invalid("The nickname contains illegal characters.")
     if not accounts.is_username(nickname):
@@ -46,21 +46,21 @@ def check_nickname(nickname: str) -> None:
 
 
 def require_nickname(nickname: str) -> None:
-    """Raises Invalid for none."""
+    """Raise Invalid for an empty nickname."""
     if not nickname:
         raise Invalid("Nickname isn't specified.")
 
 
 def require_password(password: str) -> None:
-    """Raises Invalid for none."""
+    """Raise Invalid for an empty password."""
     if not password:
         raise Invalid("Password isn't specified.")
 
 
 def register(nickname: str, email: str, password: str, invitation: str, device: Device) -> None:
-    """Open an account for whoever asks. Raises Invalid, in Hel's words and order, also for what is in use.
+    """Create an account for the client. Raises Invalid with Hel's texts and in its order, also for a name in use.
 
-    Raises Forbidden and TooMany as registration.register.
+    Raises Forbidden and TooMany of registration.register.
     """
     registration.check_open(invitation)
     require_nickname(nickname)
@@ -74,14 +74,14 @@ def register(nickname: str, email: str, password: str, invitation: str, device: 
 
 
 def create(nickname: str, email: str, password: str) -> None:
-    """Open an account and list it. Raises Invalid."""
+    """Create an account and list it. Raises Invalid."""
     with _in_hels_words():
         account = accounts.create(nickname, email, password)
     _list([account])
 
 
 def listed(groups: Sequence[str]) -> list[Entry[UserEntry]]:
-    """All users who are in all of these groups, oldest first."""
+    """The users who are in all of these groups, oldest first."""
     snapshot = catalogue.snapshot()
     if not groups:
         return snapshot.keep("all", lambda snapshot: list(snapshot.entries.values()))
@@ -97,9 +97,9 @@ def get(nickname: str) -> UserEntry:
 
 
 def update(caller: Caller, nickname: str, new: Changed) -> None:
-    """Change a user; what would change nothing is not asked for.
+    """Change a user; equal values are no change and need no permission.
 
-    A new password ends the user's sessions, but for the caller's own.
+    A new password ends the user's sessions, except the caller's own.
 
     Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
     """
@@ -123,32 +123,32 @@ def update(caller: Caller, nickname: str, new: Changed) -> None:
 
 
 def delete(caller: Caller, nickname: str) -> None:
-    """Close an account: nobody logs in, its keys are dead, its packages stay. Raises NotFound."""
+    """Suspend an account: log-in and its keys stop working, its packages stay. Raises NotFound."""
     account = _account(nickname)
     accounts.suspend(account, caller)
     _list([account])
 
 
 def entities() -> Iterator[tuple[str, UserEntry]]:
-    """Every entry, from the table itself."""
+    """Every entry, read from the table."""
     for user in User.query("users", consistent_read=True):
         yield user.sk, _entry(user)
 
 
 def reload(key: str, known: UserEntry) -> UserEntry | None:
-    """One entry, from the table itself."""
+    """One entry, read from the table; None if there is none."""
     user = User.find("users", key)
     return _entry(user) if user else None
 
 
 def refresh() -> None:
-    """Bring into the list what was done to accounts elsewhere: opened, suspended, restored, ranked."""
+    """Update the list after changes of accounts elsewhere: new, suspended, restored, or with another rank."""
     snapshot = catalogue.snapshot()
     listed = {_key(account): account for account in accounts.listed()}
     changed = [key for key, account in listed.items() if _shown(account, snapshot) != _value(snapshot, key)]
     changed += [key for key in snapshot.entries if key not in listed]
     for start in range(0, len(changed), _AT_ONCE):
-        # The index that lists accounts may lag behind: each is read once more.
+        # The index that lists accounts can lag behind, so each account is read again.
         _list([accounts.get(int(key)) for key in changed[start : start + _AT_ONCE]])
 
 
@@ -171,7 +171,7 @@ def _check_password(caller: Caller, account: Account, password: str) -> None:
 
 
 def _list(users: Sequence[Account]) -> None:
-    """Show accounts in the list as they are now, those that are suspended not at all."""
+    """Update these accounts in the list; suspended ones are removed."""
 
     def decide(snapshot: Snapshot[UserEntry], writes: Transaction) -> tuple[Changes[UserEntry], None]:
         changes = {_key(account): _shown(account, snapshot) for account in users}
@@ -206,7 +206,7 @@ def _shown(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry | None:
 
 
 def _public(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry:
-    """A user: its rank as it is, its other groups as they stand in the list."""
+    """A user with the account's rank and the list's other groups."""
     known = _value(snapshot, _key(account))
     others = [group for group in known.groups if group not in _RANKS] if known else []
     return UserEntry(nickname=account.username, groups=(*_ranks(account), *others))
@@ -217,7 +217,7 @@ def _entry(user: User) -> UserEntry:
 
 
 def _write(writes: Transaction, key: str, value: UserEntry) -> None:
-    """Store a user; what newer code has stored of them besides is left alone."""
+    """Store a user; attributes that newer code stored are kept."""
     user = User("users", key)
     writes.update(user, user.assign(kind=User, nickname=value.nickname, groups=list(value.groups)))
 
@@ -234,7 +234,7 @@ def _check_groups(groups: Sequence[str]) -> None:
 
 
 def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None:
-    """Put a user into these groups and no other. Whoever leaves `admins` or `banned` is a plain member."""
+    """Put a user into exactly these groups. Without `admins` and `banned` the rank becomes MEMBER."""
     ranked = [group for group in groups if group in _RANKS]
     others = [group for group in dict.fromkeys(groups) if group not in _RANKS]
     plain = "MEMBER" if account.rank in _RANKS.values() else account.rank

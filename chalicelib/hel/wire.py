@@ -1,4 +1,4 @@
-"""Every byte that a Hel client sees: inputs parsed, packages, pages and errors rendered."""
+"""The bytes of Hel's API: parses inputs, renders packages, pages of lists and errors."""
 
 import gzip
 import re
@@ -25,8 +25,8 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
 
 VERSION = "3.4.0"
-_NO_STATUS = {401: 403, 405: 404}  # Hel knows neither: not logged in is 403, a wrong method 404
-_ROOM = 64 * 1024  # for the envelope around a page
+_NO_STATUS = {401: 403, 405: 404}  # Hel uses neither: without a session 403, for a wrong method 404
+_ROOM = 64 * 1024  # bytes for the envelope around a page
 _TITLES = {
     200: "OK",
     201: "Created",
@@ -54,7 +54,7 @@ _EXPLANATIONS = {
 
 
 def bad_request() -> Invalid:
-    """What Hel says of a body that it cannot read."""
+    """Hel's error for an invalid body."""
     return Invalid("Bad request.")
 
 
@@ -70,7 +70,7 @@ def parse_object(request: Request) -> Document:
 
 
 def parse_fields(data: Document, *names: str) -> list[str]:
-    """The texts in some fields, without blanks around them. Raises Invalid."""
+    """The texts of these fields, stripped. Raises Invalid."""
     values = [data.get(name) for name in names]
     if not all(isinstance(value, str) for value in values):
         raise bad_request()
@@ -83,7 +83,7 @@ def parse_package(request: Request, creator: str) -> Document:
 
 
 def parse_user(request: Request) -> Changed:
-    """What is to be new of a user. Raises Invalid."""
+    """The changes of a user. Raises Invalid."""
     data = parse_object(request)
     texts = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
     groups = patch.texts(data["groups"], "groups") if "groups" in data else None
@@ -99,14 +99,14 @@ def parse_new_user(request: Request) -> list[str]:
 
 
 def bad_user() -> Invalid:
-    """What Hel says of any new user who cannot be."""
+    """Hel's error for every invalid new user."""
     return Invalid("This user data you provided contained an error.")
 
 
 def parse_file(request: Request) -> tuple[str, bytes]:
-    """A file's name and bytes: the only file of a multipart form, or the body, with its name in the query.
+    """A file's name and bytes: the only file of a multipart form; or the body, with the name in the query.
 
-    Whatever else a content type says is of no account: curl calls any body a form.
+    Other content types are ignored, because curl sends any body as a form.
     """
     is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
     uploads = [upload for several in request.form.files.values() for upload in several] if is_form else []
@@ -117,28 +117,28 @@ def parse_file(request: Request) -> tuple[str, bytes]:
 
 
 def render(request: Request, data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """A success."""
+    """A successful response."""
     return _envelope(status, request.caller is not None, headers, data=data)
 
 
 def render_created(request: Request, warnings: Sequence[str]) -> Response:
-    """A package has been created; what its author should know stands beside the empty data, where nobody trips."""
+    """The response for a created package; the warnings are next to the empty `data`, where clients ignore them."""
     more = {"warnings": warnings} if warnings else {}
     return _envelope(201, request.caller is not None, (), data="", **more)
 
 
 def render_nothing(warnings: Sequence[str] = ()) -> Response:
-    """It is done. What an author should know travels in Warning headers (RFC 7234, 5.5): there is no body."""
+    """A response without a body; warnings are in Warning headers (RFC 7234, 5.5)."""
     return Response(204, headers=[("Warning", f'299 - "{_header_text(text)}"') for text in warnings])
 
 
 def render_user(request: Request, user: UserEntry) -> Response:
-    """A user."""
+    """The response for a user."""
     return render(request, _public(user))
 
 
 def render_package(request: Request, entry: Entry[PackageEntry], views: int) -> Response:
-    """A package with the views that it had before this one. Its ETag stays while only views change."""
+    """A package with its number of views before this one. Its ETag does not change with the views."""
     package = _public(replace(entry.value, views=views))
     etag = entry.keep("etag", lambda entry: etag_of(_json(entry))).strip('"')
     return render(request, package, headers=_cached(f'W/"{etag}-{int(request.caller is not None)}"'))
@@ -154,9 +154,9 @@ def render_page(
 
 
 def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int) -> Response:
-    """All packages at once, compressed for whoever takes that; a page as long as an answer may be, for others.
+    """All packages, compressed if the client accepts that; else as many as one response can hold.
 
-    What goes on from an offset is made for each request, and not compressed: there are too many to be remembered.
+    A continuation from an offset is rendered for each request and not compressed: there are too many to cache.
     """
     packed = not offset and "gzip" in request.headers.get("accept-encoding", "")
     body = (
@@ -171,7 +171,7 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
 
 
 def render_files(request: Request, stored: Sequence[StoredFile], offset: int) -> Response:
-    """One page of somebody's stored files."""
+    """One page of a user's stored files."""
     page = stored[offset : offset + settings.current().hel_longest_page]
     data = {
         "offset": offset,
@@ -184,7 +184,7 @@ def render_files(request: Request, stored: Sequence[StoredFile], offset: int) ->
 
 
 def render_file(request: Request, file: StoredFile) -> Document:
-    """What its owner learns of a stored file."""
+    """A stored file, as its owner sees it."""
     return {
         "url": request.base_url + files.path_of(file),
         "name": file.name,
@@ -194,24 +194,24 @@ def render_file(request: Request, file: StoredFile) -> Document:
 
 
 def render_content(content: bytes, sha256: str) -> Response:
-    """A stored file. It never changes; a browser is not to take it for a page of ours."""
+    """A stored file. It never changes, and browsers must not render it as a page of this site."""
     return bytes_response(content, "application/octet-stream", headers=_file_headers(sha256))
 
 
 def render_size(file: StoredFile) -> Response:
-    """What HEAD gets of a stored file."""
+    """The response to HEAD for a stored file."""
     headers = [*_file_headers(file.sk), ("Content-Length", str(int(file.size)))]
     return bytes_response(b"", "application/octet-stream", headers=headers)
 
 
 def render_module(request: Request) -> Response:
-    """The file that points hpm here: /etc/hpm/module/NAME.lua on an OpenComputers machine."""
+    """The file that configures hpm for this server: /etc/hpm/module/NAME.lua on an OpenComputers machine."""
     line = f'modules.hel.URL = "{_lua_text(request.base_url)}/"\n'
     return bytes_response(line.encode(), "text/plain; charset=utf-8")
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal: a message of its own, and its status in Hel's words. A page where browsers look for one."""
+    """An error: its message, and its status in Hel's words. Browsers get a page."""
     if request.segments[0] == "users" and wants_html(request):
         return error_page(request, error)
     status = status_of(error)
@@ -221,7 +221,7 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def session_cookie(request: Request, secret: str) -> tuple[str, str]:
-    """The header that hands out a session; an empty secret takes it back."""
+    """The header that sets a session's cookie; an empty secret deletes it."""
     age = int(sessions.LIFETIME.total_seconds()) if secret else 0
     secure = "; Secure" if request.secure else ""
     return "Set-Cookie", f"{auth.COOKIE}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
@@ -240,7 +240,7 @@ def _envelope(status: int, logged_in: bool, headers: Iterable[tuple[str, str]], 
 
 
 def _message(request: Request, error: CoreError) -> str | None:
-    """Hel says nothing of a wrong method or a missing package, and of an unknown path only the path."""
+    """The error's message. Hel has none for a wrong method or a missing package, and the path for an unknown path."""
     if isinstance(error, MethodNotAllowed):
         return ""
     if isinstance(error, NotFound):
@@ -249,9 +249,9 @@ def _message(request: Request, error: CoreError) -> str | None:
 
 
 def _page(matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], offset: int, size: int) -> Document:
-    """One page of entries, whole.
+    """One page of whole entries.
 
-    A page ends early rather than outgrow what may be sent at once; a client then goes on at offset + sent.
+    A page ends early if the response would be too large; a client continues at offset + sent.
     """
     page = matches[offset : offset + size]
     sent = _fitting([_json(entry) for entry in page])
@@ -275,7 +275,7 @@ def _json(entry: Entry[PackageEntry] | Entry[UserEntry]) -> bytes:
 
 
 def _public(value: PackageEntry | UserEntry) -> Document:
-    """A package or a user as everybody sees them."""
+    """A package or a user, as the public sees it."""
     if isinstance(value, UserEntry):
         return {"nickname": value.nickname, "groups": value.groups}
     return {
@@ -317,7 +317,7 @@ def _date(moment: int) -> str:
 
 
 def _cached(etag: str) -> list[tuple[str, str]]:
-    """To be kept by whoever asked, and asked for again each time."""
+    """Cache headers: clients may store the response but must revalidate it."""
     return [("ETag", etag), ("Cache-Control", "private, no-cache")]
 
 
@@ -331,12 +331,12 @@ def _file_headers(sha256: str) -> list[tuple[str, str]]:
 
 
 def _header_text(text: str) -> str:
-    """A text that may stand in quotes in a header."""
+    """Escape a text for a quoted string in a header."""
     return re.sub(r"[^ !#-\[\]-~]", "?", text)
 
 
 def _lua_text(text: str) -> str:
-    """A text that may stand in quotes in Lua, whatever the client calls this host."""
+    """Escape a text, such as this host's name, for a quoted string in Lua."""
     return re.sub(r"[^!#-\[\]-~]", lambda one: "".join(f"\\{byte:03d}" for byte in one[0].encode()), text)
 
 

@@ -1,1 +1,1 @@
-"""The front door: what this server offers, and the answer where no service lives."""
+"""The root of the host, and the errors for paths of no service."""

@@ -1,4 +1,4 @@
-"""The root of the host, which no upstream API claims, and what all services share there."""
+"""The root of the host, which no upstream API uses, and the routes that all services share."""
 
 import logging
 
@@ -27,26 +27,26 @@ def _largest_upload() -> int:
 
 @service.route("GET", "/", ANONYMOUS)
 def welcome(request: Request) -> Response:
-    """What this server offers."""
+    """List the services of this server."""
     return welcome_page.render_welcome(request) if wants_html(request) else wire.render_welcome(request)
 
 
 @service.route("GET", "/favicon.svg", ANONYMOUS, page=True)
 def mark(request: Request) -> Response:
-    """The moon."""
+    """Return the icon."""
     return wire.render_mark()
 
 
 @service.route("POST", UPLOADS, _SLOT, body=_largest_upload)
 def send_file(request: Request) -> Response:
-    """Where an upload slot's file goes when there is no S3: a form with `slot` and `file`, as S3 would take it."""
+    """Receive the file of an upload slot if there is no S3: a form with `slot` and `file`, as for S3."""
     uploads.receive(*wire.parse_slot(request))
     return Response(204)
 
 
 @service.route("GET", "/healthz", ANONYMOUS)
 def check_health(request: Request) -> Response:
-    """Whether requests can be answered: 200, or 503 if the store does not respond. `?deep=1` runs thorough checks."""
+    """Return 200, or 503 if the store does not respond; `?deep=1` runs thorough checks."""
     try:
         CoreItem.find("health", "health")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The declaration of the front door: the root of the host, and the paths of no other service."""
+"""The declaration of the root of the host, and of the paths of no other service."""
 
 from chalicelib.home import routes
 from chalicelib.web.slice import Slice

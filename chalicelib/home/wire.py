@@ -1,4 +1,4 @@
-"""What programs get at the root of the host."""
+"""The responses for programs at the root of the host."""
 
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
@@ -21,18 +21,18 @@ _A_DAY = ("Cache-Control", "public, max-age=86400")
 
 
 def render_welcome(request: Request) -> Response:
-    """The lines to paste for each client, as plain text."""
+    """The configuration lines for each client, as plain text."""
     text = _WELCOME.format(base=request.base_url)
     return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
 
 
 def render_mark() -> Response:
-    """The moon that browsers show beside a page's title."""
+    """The icon that browsers show next to a page's title."""
     return bytes_response(source("web/moon.svg").encode(), "image/svg+xml", headers=[_A_DAY])
 
 
 def parse_slot(request: Request) -> tuple[str, bytes]:
-    """The slot that a form names, and its file. Raises Invalid."""
+    """The slot id and the file of a form. Raises Invalid."""
     slot, file = request.form.get("slot"), request.form.file("file")
     if not slot or file is None:
         raise Invalid("The form must have the fields slot and file.")
@@ -40,14 +40,14 @@ def parse_slot(request: Request) -> tuple[str, bytes]:
 
 
 def render_health(checks: dict[str, str] | None) -> Response:
-    """`{"status": "ok"}`, with the results of thorough checks if there are any; 503 if one failed. Never cached."""
+    """`{"status": "ok"}`, with the results of thorough checks if any were run; 503 if one failed. Never cached."""
     failed = "failed" in (checks or {}).values()
     body = {"status": "failed" if failed else "ok"} | ({} if checks is None else {"checks": checks})
     return json_response(body, 503 if failed else 200, headers=[("Cache-Control", "no-store")])
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"message": ...}`, in no service's dialect; a page for browsers."""
+    """`{"message": ...}`; a page for browsers."""
     if wants_html(request):
         return error_page(request, error)
     return json_response({"message": error.message}, status_of(error), headers_of(error))

@@ -1,1 +1,1 @@
-"""The pages of the account: forms on the functions of its API."""
+"""The account's pages: their forms call the functions of its API."""

@@ -1,7 +1,7 @@
-"""How a page of the account is declared: what it shows, and the forms on it.
+"""The declaration of a page of the account: a function that shows it, and the forms on it.
 
-A form is sent to the path of its page, with its name as `action`. When it is done, the browser is sent on to a page
-that says so (`go_to`); when it is refused, the page is shown again with what was filled in.
+A form is sent to its page's path, with its name as `action`. After success the browser is redirected to a page with a
+confirmation (`go_to`); after an error the page is shown again with the values that were filled in.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _MENU = {
 }
 _OF_MANAGERS = {"/people": "People"}
 _OF_ADMINISTRATORS = {**_OF_MANAGERS, "/invitations": "Invitations"}
-# What a page can say that a browser is sent on to. The address names it, and can make a page say nothing else.
+# The confirmations. The URL contains only the key, so a link cannot make a page show another text.
 _DONE = {
     "registered": "Your account is open: log in to it.",
     "logged-out": "You are logged out.",
@@ -54,14 +54,14 @@ _DONE = {
     "invitation-revoked": "The invitation is revoked.",
 }
 
-Show = Callable[[Request, Any, Filled], Response]  # the second is the caller; None where nobody has to be known
+Show = Callable[[Request, Any, Filled], Response]  # the second argument is the caller; None on pages without a session
 
 
 @dataclass
 class _Page:
     show: Show
     credential: Scheme
-    requirements: Requirements  # of its forms
+    requirements: Requirements  # of the page's forms
     forms: dict[str, Handler] = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ def page(
     credential: Scheme = auth.SESSION,
     second_factor: SecondFactor | None = None,
 ) -> Callable[[Show], Show]:
-    """Declare that the decorated function shows the page at `path` below ROOT; its forms require `second_factor`."""
+    """Declare the decorated function as the page at `path` below ROOT; its forms require `second_factor`."""
     shown: Requirements = {"permission": permission, "page": True} if permission else {"page": True}
     sent: Requirements = shown if credential.anonymous else {**shown, "scope": "write"}
     if second_factor:
@@ -90,7 +90,7 @@ def page(
 
 
 def form(path: str, action: str) -> Callable[[Handler], Handler]:
-    """Declare that the decorated function does what a form on the page at `path` asks for."""
+    """Declare the decorated function as the handler of a form on the page at `path`."""
 
     def declare(handler: Handler) -> Handler:
         declared = _pages[path]
@@ -107,7 +107,7 @@ def form(path: str, action: str) -> Callable[[Handler], Handler]:
 def render(
     request: Request, caller: Caller | None, template: str, filled: Filled = BLANK, **values: object
 ) -> Response:
-    """A page of the account."""
+    """Render a page of the account."""
     error = filled.error
     return html.page(
         request,
@@ -126,18 +126,18 @@ def render(
 
 
 def go_to(path: str, done: str = "") -> Response:
-    """Send the browser on to another page of the account, which says what has been done."""
+    """Redirect the browser to another page of the account, which shows the confirmation `done`."""
     assert not done or done in _DONE
     return redirect(f"{ROOT}{path}?done={done}" if done else ROOT + path, 303)
 
 
 def is_page(path: str) -> bool:
-    """Whether there is such a page below ROOT: whoever logs in is sent on to no other address."""
+    """Whether `path` is a page below ROOT: log-in redirects to no other address."""
     return path in _pages
 
 
 def _path_of(request: Request) -> str:
-    """The path below ROOT."""
+    """The request's path below ROOT."""
     return "".join(f"/{segment}" for segment in request.segments[1:])
 
 

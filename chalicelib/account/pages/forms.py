@@ -1,4 +1,4 @@
-"""Forms: read by the same shapes as the JSON API, and shown again with what is wrong beside its field."""
+"""Forms: read by the shapes of the JSON API, and shown again with an error next to its field."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from chalicelib.account.shapes import Field, Shape
 from chalicelib.core.errors import CoreError
 from chalicelib.web.request import Request
 
-_SECRET = ("password", "code")  # in the names of fields that are not shown again
+_SECRET = ("password", "code")  # in the names of fields whose values are never sent back
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The forms of a page as they were filled in: all blank, but for the one that was refused, by its `action`."""
+    """The submitted forms of a page: all empty, except the rejected one, which `action` names."""
 
     action: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
@@ -25,16 +25,16 @@ class Filled:
         return self if self.action == action else Filled(action)
 
     def value(self, name: str, otherwise: str = "") -> str:
-        """What to show in a field."""
+        """The value to show in a field."""
         return self.values.get(name, otherwise)
 
     def wrong(self, name: str) -> str:
-        """What is wrong with a field."""
+        """The error of a field; empty without one."""
         return self.error.message if self.error and self.about == name else ""
 
     @property
     def about(self) -> str | None:
-        """The field that the error is about, if it is about one."""
+        """The field of the error, if it has one."""
         return self.error.detail.get("field") if self.error else None
 
 
@@ -42,27 +42,27 @@ BLANK = Filled()
 
 
 def refused(request: Request, action: str, error: CoreError) -> Filled:
-    """A form that was refused, without its secrets."""
+    """A rejected form, without its secrets."""
     fields = request.form.fields
     values = {name: given[0] for name, given in fields.items() if not any(word in name for word in _SECRET)}
     return Filled(action, values, error)
 
 
 def read(request: Request, shape: Shape) -> dict[str, Any]:
-    """The form's fields as the JSON API would get them, see shapes.read. Raises Invalid."""
+    """The form's fields with the types of the JSON API, see shapes.read. Raises Invalid."""
     given = {name: _value(name, request.form.get(name), described) for name, described in shape.items()}
     return shapes.read({name: value for name, value in given.items() if value is not None}, shape)
 
 
 def read_id(request: Request) -> int:
-    """The number that a form is about. Raises NotFound for what is none."""
+    """The id in the form. Raises NotFound if it is not a number."""
     return wire.parse_id(request.form.get("id") or "")
 
 
 def _value(name: str, text: str | None, described: Field) -> Any:
-    """What is not filled in is missing; blanks around it do not count, except in a password."""
+    """Treat an empty field as missing; strip blanks, except from a password."""
     if described.kind == "boolean":
-        return {"yes": True, "no": False}.get(text or "")  # a box that is not ticked is not sent
+        return {"yes": True, "no": False}.get(text or "")  # browsers do not send an unchecked box
     text = text if text is None or "password" in name else text.strip()
     if described.kind == "integer" and text and text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)

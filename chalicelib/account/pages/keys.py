@@ -15,7 +15,7 @@ _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 day
 
 @base.page("/keys", OWN, second_factor=SecondFactor("code, to open a window"))
 def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
-    """All keys, the newest first."""
+    """List all keys, newest first."""
     found = keys.listed(caller)[::-1]
     live = [credentials.is_live(caller.account, key) for key in found]
     shown = [wire.key(caller, key) for key in found]
@@ -33,7 +33,7 @@ def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
 
 @base.form("/keys", "create")
 def create_key(request: Request, caller: Caller) -> Response:
-    """Make a key, and show it this once: it is in no address and no cookie."""
+    """Create a key and show it once; its secret is in no URL and no cookie."""
     given = forms.read(request, shapes.NEW_KEY)
     key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
     return base.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=_titles())
@@ -41,27 +41,27 @@ def create_key(request: Request, caller: Caller) -> Response:
 
 @base.form("/keys", "revoke")
 def revoke_key(request: Request, caller: Caller) -> Response:
-    """Revoke a key for good."""
+    """Revoke a key."""
     keys.revoke(caller, forms.read_id(request))
     return base.go_to("/keys", "key-revoked")
 
 
 @base.form("/keys", "open-window")
 def open_window(request: Request, caller: Caller) -> Response:
-    """Let a LuaRocks key upload without the second factor for a quarter of an hour."""
+    """Let a LuaRocks key upload without the second factor for 15 minutes."""
     keys.open_window(caller, forms.read_id(request), **forms.read(request, shapes.CODE))
     return base.go_to("/keys", "window-open")
 
 
 @base.form("/keys", "close-window")
 def close_window(request: Request, caller: Caller) -> Response:
-    """Close it before."""
+    """End the upload window early."""
     keys.close_window(caller, forms.read_id(request))
     return base.go_to("/keys", "window-closed")
 
 
 def _scope(request: Request, service: str) -> str | None:
-    """The scope that is chosen: everything, reading, or one thing. Raises Invalid."""
+    """The selected scope: full access, reading, or one object. Raises Invalid."""
     may, name = request.form.get("may"), (request.form.get("name") or "").strip()
     kind = registry.current().scopes[service].kind
     if may == "all":
@@ -76,5 +76,5 @@ def _scope(request: Request, service: str) -> str | None:
 
 
 def _titles() -> dict[str, str]:
-    """The services that have keys, with their names for people."""
+    """The titles of the services that have keys."""
     return {each.name: each.title for each in registry.current().declarations if each.scopes}

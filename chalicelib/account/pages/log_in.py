@@ -1,4 +1,4 @@
-"""The way in and out, as pages: registering, logging in, with a second step where two-factor is on, and out."""
+"""The pages for registration, log-in (with a second step for two-factor) and log-out."""
 
 from chalicelib import settings
 from chalicelib.account import auth, cookies, log_in, shapes
@@ -16,30 +16,30 @@ _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "ses
 
 @base.page("/register", credential=auth.VISITOR)
 def show_register(request: Request, caller: None, filled: Filled) -> Response:
-    """Open an account."""
+    """The registration form."""
     return base.render(request, None, "register", filled, mode=settings.current().registration)
 
 
 @base.form("/register", "register")
 def register(request: Request, caller: None) -> Response:
-    """Open it."""
+    """Create the account."""
     registration.register(**forms.read(request, shapes.NEW_ACCOUNT), device=request.device)
     return base.go_to("/log-in", "registered")
 
 
 @base.page("/log-in", credential=auth.VISITOR)
 def show_log_in(request: Request, caller: None, filled: Filled) -> Response:
-    """Log in; whoever is logged in goes on."""
+    """The log-in form; a caller with a session is redirected."""
     if not filled.error and auth.session(request):
         return base.go_to(_onward(request))
-    if filled.action == "code" and filled.about == "code":  # what the password gave is still good
+    if filled.action == "code" and filled.about == "code":  # the ticket of the password is still valid
         return _ask_for_code(request, filled.value("ticket"), filled)
     return base.render(request, None, "log_in", filled, onward=_onward(request))
 
 
 @base.form("/log-in", "password")
 def enter(request: Request, caller: None) -> Response:
-    """Prove the password."""
+    """Check the password."""
     given = forms.read(request, shapes.LOG_IN)
     entered = log_in.begin(given["username"] or "", given["password"] or "", None, request.device)
     return _ask_for_code(request, entered) if isinstance(entered, str) else _entered(request, *entered)
@@ -47,7 +47,7 @@ def enter(request: Request, caller: None) -> Response:
 
 @base.form("/log-in", "code")
 def enter_code(request: Request, caller: None) -> Response:
-    """Prove the second factor."""
+    """Check the second factor."""
     given = forms.read(request, shapes.LOG_IN)
     return _entered(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
 
@@ -64,7 +64,7 @@ def leave(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/settings", ANONYMOUS, page=True)
 @service.route("GET", "/settings/{page}", ANONYMOUS, page=True)
 def settings_of_luarocks(request: Request) -> Response:
-    """Where luarocks.org has its settings: the client names the place when a key is missing or wrong."""
+    """Redirect from luarocks.org's settings URL: the client names it when a key is missing or wrong."""
     return base.go_to(_SETTINGS.get(request.params.get("page", ""), ""))
 
 
@@ -79,6 +79,6 @@ def _entered(request: Request, caller: Caller, secret: str) -> Response:
 
 
 def _onward(request: Request) -> str:
-    """The page that somebody was on the way to; the overview for what is none."""
+    """The page to return to after log-in; the overview unless `next` is a page of the account."""
     wanted = request.argument("next") or request.form.get("next") or ""
     return wanted if base.is_page(wanted) and wanted not in ("/log-in", "/register") else ""

@@ -1,4 +1,4 @@
-"""What administrators do, as pages: people and invitations."""
+"""The pages for administrators: accounts and invitations."""
 
 from chalicelib.account import auth, invites, members, shapes, wire
 from chalicelib.account.pages import base, forms
@@ -13,7 +13,7 @@ _PERSON = "/people/{username}"
 
 @base.page("/people", auth.MANAGER)
 def show_people(request: Request, caller: Caller, filled: Filled) -> Response:
-    """All accounts, oldest first."""
+    """List all accounts, oldest first."""
     found, following = members.page(_after(request), None)
     people = [wire.member(caller, account) for account in found]
     return base.render(request, caller, "people", filled, people=people, following=following)
@@ -21,42 +21,42 @@ def show_people(request: Request, caller: Caller, filled: Filled) -> Response:
 
 @base.form("/people", "find")
 def find_person(request: Request, caller: Caller) -> Response:
-    """The page of somebody, by name."""
+    """Redirect to the page of the account with this username."""
     found = accounts.named(forms.read(request, shapes.USERNAME)["username"])
     return base.go_to(f"/people/{found.username}")
 
 
 @base.page(_PERSON, auth.MANAGER)
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
-    """An account, and what can be done to it."""
+    """An account, with the forms that change it."""
     person = wire.member(caller, accounts.named(request.params["username"]))
     return base.render(request, caller, "person", filled, person=person, named_ranks=_named_ranks())
 
 
 @base.form(_PERSON, "change")
 def change_person(request: Request, caller: Caller) -> Response:
-    """Change somebody's rank, suspend or restore them, open LuaDNS' API to them or close it."""
+    """Change an account's rank, suspend or restore it, enable or disable LuaDNS' API for it."""
     members.change(caller, request.params["username"], **forms.read(request, shapes.MEMBER_CHANGES))
     return _back(request, "changed")
 
 
 @base.form(_PERSON, "end-sessions")
 def end_their_sessions(request: Request, caller: Caller) -> Response:
-    """Log somebody out everywhere."""
+    """End all sessions of the account."""
     members.end_sessions(caller, request.params["username"])
     return _back(request, "logged-them-out")
 
 
 @base.form(_PERSON, "reset-two-factor")
 def reset_their_two_factor(request: Request, caller: Caller) -> Response:
-    """Turn somebody's second factor off, who has lost it."""
+    """Turn off the account's second factor, for a user who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
     return _back(request, "two-factor-reset")
 
 
 @base.page("/invitations", auth.ADMINISTRATOR)
 def show_invitations(request: Request, caller: Caller, filled: Filled) -> Response:
-    """All invitations, oldest first."""
+    """List all invitations, oldest first."""
     found, following = invites.page(_after(request), None)
     made = [wire.invitation(invitation) for invitation in found]
     return base.render(
@@ -66,26 +66,26 @@ def show_invitations(request: Request, caller: Caller, filled: Filled) -> Respon
 
 @base.form("/invitations", "create")
 def invite(request: Request, caller: Caller) -> Response:
-    """Make an invitation, and show it this once."""
+    """Create an invitation and show it once."""
     made, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
     return base.render(request, caller, "invitation_made", invitation=wire.invitation(made), secret=secret)
 
 
 @base.form("/invitations", "revoke")
 def revoke_invitation(request: Request, caller: Caller) -> Response:
-    """Revoke an invitation that nobody has used."""
+    """Revoke an unused invitation."""
     invitations.revoke(forms.read_id(request), caller)
     return base.go_to("/invitations", "invitation-revoked")
 
 
 def _after(request: Request) -> int | None:
-    """The id after which a page of a list begins."""
+    """The id after which this page of a list begins."""
     text = request.argument("after") or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _named_ranks() -> list[tuple[str, str]]:
-    """All ranks, each with its name for people."""
+    """All ranks with their titles."""
     return [(rank, rank.replace("_", " ").capitalize()) for rank in accounts.ranks()]
 
 

@@ -1,4 +1,4 @@
-"""One's own account as pages: the overview, password and e-mail address, sessions, and what has happened."""
+"""The pages of one's own account: overview, password and e-mail address, sessions, activity."""
 
 from chalicelib.account import activity, auth, profile, shapes, wire
 from chalicelib.account.pages import base, forms
@@ -12,14 +12,14 @@ from chalicelib.web.route import OWN
 
 @base.page("", OWN)
 def show_overview(request: Request, caller: Caller, filled: Filled) -> Response:
-    """How the account stands, and the lines to paste for each client."""
+    """The state of the account, and the configuration line of each client."""
     may_open = profile.may_open_luadns(caller)
     return base.render(request, caller, "overview", filled, me=wire.me(request, caller), may_open_luadns=may_open)
 
 
 @base.form("", "luadns")
 def switch_luadns(request: Request, caller: Caller) -> Response:
-    """Open LuaDNS' API to the account, or close it."""
+    """Enable or disable LuaDNS' API for the account."""
     given = forms.read(request, shapes.LUADNS)
     profile.switch_luadns(caller, **given)
     return base.go_to("", "luadns-on" if given["enabled"] else "luadns-off")
@@ -27,7 +27,7 @@ def switch_luadns(request: Request, caller: Caller) -> Response:
 
 @base.page("/password", OWN, second_factor=auth.PASSWORD)
 def show_password(request: Request, caller: Caller, filled: Filled) -> Response:
-    """The password and the e-mail address."""
+    """The forms for the password and the e-mail address."""
     return base.render(request, caller, "password", filled)
 
 
@@ -47,7 +47,7 @@ def change_email(request: Request, caller: Caller) -> Response:
 
 @base.page("/sessions", OWN)
 def show_sessions(request: Request, caller: Caller, filled: Filled) -> Response:
-    """Where the account is logged in, the newest session first."""
+    """List the account's sessions, newest first."""
     found = [wire.session(caller, one) for one in sessions.listed(caller.account)]
     return base.render(request, caller, "sessions", filled, sessions=found[::-1])
 
@@ -61,14 +61,14 @@ def end_session(request: Request, caller: Caller) -> Response:
 
 @base.form("/sessions", "end-others")
 def end_other_sessions(request: Request, caller: Caller) -> Response:
-    """Log out everywhere else."""
+    """End all other sessions."""
     sessions.end_all(caller.account, keep=caller.credential, by=caller)
     return base.go_to("/sessions", "sessions-ended")
 
 
 @base.page("/activity", OWN)
 def show_activity(request: Request, caller: Caller, filled: Filled) -> Response:
-    """What was done by the account, and to it."""
+    """Show the activity log: operations by the account, and by others on it."""
     told, following = activity.page(caller.account, request.argument("before"), None)
     entries = [wire.entry(*one) for one in told]
     return base.render(request, caller, "activity", filled, entries=entries, following=following)

@@ -1,4 +1,4 @@
-"""The second factor as pages."""
+"""The page of the second factor."""
 
 import re
 
@@ -16,7 +16,7 @@ _SECRET = re.compile(r"[A-Z2-7]{16,64}")
 
 @base.page("/two-factor", OWN, second_factor=SecondFactor("password and code, except to begin"))
 def show_two_factor(request: Request, caller: Caller, filled: Filled) -> Response:
-    """How it stands, and what can be done about it."""
+    """The state of the second factor, and the forms that change it."""
     secret = filled.value("secret")
     if filled.action == "confirm" and _SECRET.fullmatch(secret) and not caller.account.two_factor:
         return _ask_to_confirm(request, caller, secret, filled)
@@ -25,28 +25,28 @@ def show_two_factor(request: Request, caller: Caller, filled: Filled) -> Respons
 
 @base.form("/two-factor", "begin")
 def begin(request: Request, caller: Caller) -> Response:
-    """A new secret, as a QR code and as text. It is not in force before it is confirmed."""
+    """Show a new secret, as a QR code and as text; it is inactive until a code confirms it."""
     secret, _ = second_factor.begin(caller)
     return _ask_to_confirm(request, caller, secret, BLANK)
 
 
 @base.form("/two-factor", "confirm")
 def confirm(request: Request, caller: Caller) -> Response:
-    """Turn it on, and show the recovery codes this once."""
+    """Turn two-factor on, and show the recovery codes once."""
     recovery = second_factor.confirm(caller, **forms.read(request, shapes.CONFIRM), device=request.device)
     return _show_codes(request, caller, recovery)
 
 
 @base.form("/two-factor", "recovery-codes")
 def renew_recovery_codes(request: Request, caller: Caller) -> Response:
-    """New recovery codes."""
+    """Replace the recovery codes."""
     recovery = second_factor.renew_recovery_codes(caller, **forms.read(request, shapes.PROOF), device=request.device)
     return _show_codes(request, caller, recovery)
 
 
 @base.form("/two-factor", "for-uploads")
 def require_for_uploads(request: Request, caller: Caller) -> Response:
-    """Whether uploads need it, too."""
+    """Set whether uploads need the second factor too."""
     given = forms.read(request, shapes.FOR_UPLOADS)
     second_factor.require_for_uploads(caller, **given, device=request.device)
     return base.go_to("/two-factor", "uploads-on" if given["for_uploads"] else "uploads-off")
@@ -54,13 +54,13 @@ def require_for_uploads(request: Request, caller: Caller) -> Response:
 
 @base.form("/two-factor", "disable")
 def disable(request: Request, caller: Caller) -> Response:
-    """Turn it off."""
+    """Turn two-factor off."""
     second_factor.disable(caller, **forms.read(request, shapes.PROOF), device=request.device)
     return base.go_to("/two-factor", "two-factor-off")
 
 
 def _ask_to_confirm(request: Request, caller: Caller, secret: str, filled: Filled) -> Response:
-    """The secret comes back with the form, so that a wrong code does not cost the whole enrolment."""
+    """The form to confirm a secret. It contains the secret, so that a wrong code does not end the enrolment."""
     image = _qr(codes.uri_of(secret, caller.account.username))
     return base.render(request, caller, "two_factor_confirm", filled, secret=secret, image=image)
 
@@ -70,7 +70,7 @@ def _show_codes(request: Request, caller: Caller, recovery: list[str]) -> Respon
 
 
 def _qr(text: str) -> str:
-    """A QR code as SVG, to stand in a page."""
+    """A QR code as SVG, for use inside HTML."""
     import segno
 
     return segno.make(text, error="m").svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff")

@@ -1,7 +1,7 @@
-"""A user as a page: the name, and what is public of their works, whatever the service.
+"""The page of a user: the name, and public works in all services.
 
-Upstream's packages and users are pages of another program. Of a user it shows nobody but themselves anything; what this
-page shows stands in public lists.
+Upstream's packages and users are pages of another program, which shows a user to nobody else. This page shows only data
+that public lists contain.
 """
 
 from urllib.parse import quote
@@ -15,12 +15,12 @@ from chalicelib.web.slice import Work
 
 
 def render_user(request: Request, user: UserEntry) -> Response:
-    """A user."""
+    """Render the page of a user."""
     return html.page(request, "hel/user.html", name=user.nickname, shelves=shelves.of(user.nickname))
 
 
 def works_of(username: str) -> list[Work]:
-    """The packages of a user."""
+    """The works of a user on Hel: packages."""
     values = [entry.value for entry in index.catalogue.snapshot().entries.values()]
     theirs = [value for value in values if username.lower() in map(str.lower, value.owners)]
     return [Work(value.name, value.short_description, f"/packages/{quote(value.name)}") for value in theirs]

@@ -7,5 +7,5 @@ from chalicelib.web.response import Response
 
 
 def render_welcome(request: Request) -> Response:
-    """The services of this server, and the line that configures each client."""
+    """The services of this server, and the configuration line of each client."""
     return html.page(request, "home/welcome.html", may_register=settings.current().registration != "closed")
