@@ -7,11 +7,11 @@ from chalicelib.core import accounts, audit
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.tables import Account, AuditEntry
 
-Told = tuple[AuditEntry, str | None]  # an entry, and the username of its actor
+AttributedEntry = tuple[AuditEntry, str | None]  # an entry, and the username of its actor
 _CURSOR = re.compile(r"[0-9T:.-]{26}Z\.[0-9a-f]{8}")
 
 
-def page(account: Account, before: str | None, most: int | None) -> tuple[list[Told], str | None]:
+def page(account: Account, before: str | None, most: int | None) -> tuple[list[AttributedEntry], str | None]:
     """A page of entries, newest first, and the cursor of the next page or None. Raises Invalid for a bad cursor."""
     most = most or PAGE
     found = audit.entries(int(account.id), _sk(before) if before else None, most + 1)

@@ -24,7 +24,7 @@ def change(caller: Caller, username: str, rank: str | None, suspended: bool | No
     wanted = {"rank": rank, "suspended": suspended, LUADNS: luadns}
     asked = {name: value for name, value in wanted.items() if value is not None}
     if not asked:
-        raise Invalid("Say what to change: rank, suspended or luadns.")
+        raise Invalid("Set at least one of rank, suspended and luadns.")
     _require_power(caller, account, rank)
     if luadns is not None:
         _require_administrator(caller)

@@ -8,10 +8,9 @@ from chalicelib.account import csrf, shapes
 from chalicelib.account.service import Operation, operations
 
 _ABOUT = """\
-Accounts, keys and the second factor of this server. A session comes from `log-in`: as a cookie for browsers, and as a
-secret for `Authorization: Bearer`. Whoever changes something by cookie sends the session's CSRF token along, which
-`log-in` and `me` tell; with a Bearer token it is not needed. Every error is `{"message": ...}`, with the `field` that
-it is about where there is one.
+Accounts, keys and the second factor of this server. `log-in` creates a session: as a cookie for browsers, and as a secret
+for `Authorization: Bearer`. Writes by cookie must contain the session's CSRF token, which `log-in` and `me` return; a
+Bearer token needs none. Every error is `{"message": ...}`, with the `field` of the error if it has one.
 """
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A session's secret."},

@@ -174,8 +174,8 @@ def disable_two_factor(request: Request, caller: Caller) -> Response:
 def list_activity(request: Request, caller: Caller) -> Response:
     """List operations by the account, and by others on it, newest first."""
     asked = wire.read_query(request, shapes.ACTIVITY_PAGE)
-    told, following = activity.page(caller.account, asked["before"], asked["limit"])
-    return wire.render({"activity": [wire.entry(*one) for one in told], "next": following})
+    entries_found, following = activity.page(caller.account, asked["before"], asked["limit"])
+    return wire.render({"activity": [wire.entry(*one) for one in entries_found], "next": following})
 
 
 @service.route("GET", f"{API}/openapi.json", ANONYMOUS)

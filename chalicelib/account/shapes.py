@@ -159,7 +159,7 @@ LUADNS: Shape = {"enabled": _flag()}
 
 SESSION: Shape = {
     "id": _number(),
-    "address": _text("Where from somebody logged in.", nullable=True),
+    "address": _text("The address of the log-in.", nullable=True),
     "user_agent": _text("", nullable=True),
     "created_at": _MOMENT,
     "last_used_at": replace(_MOMENT_OR_NULL, about="Noted at most once in ten minutes."),
@@ -218,7 +218,7 @@ ENTRY: Shape = {
     "subject": _text(),
     "by": _text("Who did it; null: the account itself before it was logged in, or the command line.", nullable=True),
     "credential": _number("The id of the key or session that it was done with.", nullable=True),
-    "detail": Field("object", "What the action tells beside.", nullable=True),
+    "detail": Field("object", "The action's details.", nullable=True),
 }
 ACTIVITY: Shape = {"activity": _many(ENTRY), "next": _text("Ask again with this as `before`.", nullable=True)}
 

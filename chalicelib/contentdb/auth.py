@@ -1,4 +1,4 @@
-"""ContentDB's credential, a Bearer token, to a caller."""
+"""Authenticates ContentDB's credential, a Bearer token."""
 
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
@@ -15,8 +15,8 @@ SERVICE = "contentdb"
 _SHORTEST = 10
 
 
-def anyone(request: Request) -> Caller | None:
-    """Who calls; None without an Authorization header. Raises Invalid or Forbidden, with ContentDB's texts."""
+def optional(request: Request) -> Caller | None:
+    """The caller; None without an Authorization header. Raises Invalid or Forbidden, with ContentDB's texts."""
     given = request.headers.get("authorization", "").strip()
     if not given:
         return None
@@ -36,24 +36,24 @@ def anyone(request: Request) -> Caller | None:
     return caller
 
 
-def somebody(request: Request) -> Caller:
-    """Who calls; raises Unauthenticated for nobody."""
-    if caller := anyone(request):
+def required(request: Request) -> Caller:
+    """The caller; raises Unauthenticated without one."""
+    if caller := optional(request):
         return caller
     raise Unauthenticated("Authentication needed")
 
 
 def for_package(request: Request) -> Caller:
-    """Who calls for the package in the path. That there is one is found out first, as upstream does."""
+    """The caller, for the package in the path; the package is looked up first, as upstream does."""
     registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    return somebody(request)
+    return required(request)
 
 
 def may(action: PackageAction) -> Permission:
-    """A permission of ContentDB's on the package in the path, see store/permissions.py."""
+    """ContentDB's permission for an action on the package in the path, see store/permissions.py."""
     return Permission(f"package: {action.name.lower().replace('_', ' ')}")
 
 
-TOKEN = Scheme("token", somebody)
-TOKEN_OR_NONE = Scheme("token or none", anyone)
+TOKEN = Scheme("token", required)
+TOKEN_OR_NONE = Scheme("token or none", optional)
 PACKAGE_TOKEN = Scheme("token", for_package)

@@ -1,4 +1,4 @@
-"""The entries of ContentDB's catalogues. A new field is appended, with a default, and the catalogue's shape raised.
+"""The entries of ContentDB's catalogues. A new field is appended with a default, and raises the catalogue's shape.
 
 Dates are ISO 8601 in UTC without a zone, as the API shows them.
 """
@@ -11,7 +11,7 @@ from chalicelib.core.snapshots import Snapshot
 
 
 class ReleaseInfo(Struct):
-    """An APPROVED release: what the choice of a release needs. `min` and `max` are ids of engine versions."""
+    """An APPROVED release, with the fields to select one. `min` and `max` are ids of engine versions."""
 
     id: int
     min: int | None
@@ -32,7 +32,7 @@ class ScreenshotInfo(Struct):
 
 
 class GameSupport(Struct):
-    """Whether a package supports a game, `author/name`, and how sure that is: 1 detected, 10 by conf, 11 by hand."""
+    """Support of a game, `author/name`, with its confidence: 1 detected, 10 by a conf file, 11 set by hand."""
 
     game: str
     supports: bool
@@ -40,7 +40,7 @@ class GameSupport(Struct):
 
 
 class PackageEntry(Struct, tag_field="kind", tag="package"):
-    """A package in any state but DELETED, with what lists need of its releases and screenshots."""
+    """A package in any state but DELETED, with the fields of its releases and screenshots that lists need."""
 
     id: int
     author: str
@@ -63,7 +63,7 @@ class PackageEntry(Struct, tag_field="kind", tag="package"):
     translation_url: str | None
     tags: tuple[str, ...]
     content_warnings: tuple[str, ...]
-    maintainers: tuple[str, ...]  # besides the author
+    maintainers: tuple[str, ...]  # in addition to the author
     aliases: tuple[str, ...]  # author/name
     provides: tuple[str, ...]
     depends: tuple[str, ...]
@@ -74,9 +74,9 @@ class PackageEntry(Struct, tag_field="kind", tag="package"):
     created_at: str
     approved_at: str | None
     releases: tuple[ReleaseInfo, ...]  # highest id first
-    screenshots: tuple[ScreenshotInfo, ...]  # in their order; the first is the thumbnail
+    screenshots: tuple[ScreenshotInfo, ...]  # in their order; the first one is the thumbnail
     cover_image: int | None
-    downloads: int = 0  # this and the following: as of the last refresh of the counters
+    downloads: int = 0  # this field and the next ones are as of the last refresh of the counters
     score_downloads: float = 0.0
     score_reviews: float = 0.0
     reviews: tuple[int, int, int] = (0, 0, 0)  # positive, neutral, negative
@@ -110,7 +110,7 @@ class CollectionEntry(Struct, tag_field="kind", tag="collection"):
 
 
 class ProfileEntry(Struct, tag_field="kind", tag="profile"):
-    """What a user says of themselves."""
+    """A user's profile."""
 
     display_name: str | None = None
     profile_pic_url: str | None = None
@@ -121,13 +121,13 @@ class ProfileEntry(Struct, tag_field="kind", tag="profile"):
 
 
 class TopicsEntry(Struct, tag_field="kind", tag="topics"):
-    """Where the forum's topics are stored."""
+    """The blob of the forum's topics."""
 
     blob: str
 
 
 class ReviewEntry(Struct):
-    """What reviews are filtered by; comments and votes stay in the items."""
+    """The fields of a review by which lists filter; comments and votes are only in the items."""
 
     package: int
     author: str
@@ -138,7 +138,7 @@ class ReviewEntry(Struct):
 
 
 class StatisticsEntry(Struct):
-    """The last months of a package: for each month, the columns of statistics/series.py."""
+    """The last months of a package's statistics: for each month, the columns of statistics/series.py."""
 
     months: Mapping[str, list[list[int]]]
 

@@ -1,4 +1,4 @@
-"""ContentDB's HTTP API, in the order of its own API page; what is ours stands at the end of each section."""
+"""ContentDB's HTTP API, in the order of its own API page; our additions are at the end of each section."""
 
 from collections.abc import Callable
 
@@ -97,7 +97,7 @@ def all_dependencies(request: Request) -> Response:
     body=LARGEST_PACKAGE,
 )
 def create_package(request: Request, caller: Caller) -> Response:
-    """Make a draft."""
+    """Create a draft."""
     author, name = request.params["author"], request.params["name"]
     registry.create(author, name, wire.parse_object(request), caller)
     snapshot = index.catalogue.snapshot()
@@ -106,43 +106,43 @@ def create_package(request: Request, caller: Caller) -> Response:
 
 @_change("DELETE", PACKAGE, PackageAction.DELETE)
 def delete_package(request: Request, caller: Caller) -> Response:
-    """Delete; it can be restored."""
+    """Delete a package, which can be restored."""
     return _step("delete", request, caller)
 
 
 @_change("POST", f"{PACKAGE}/submit", PackageAction.EDIT)
 def submit_package(request: Request, caller: Caller) -> Response:
-    """Ask for approval."""
+    """Request approval."""
     return _step("submit", request, caller)
 
 
 @_change("POST", f"{PACKAGE}/approve", PackageAction.APPROVE)
 def approve_package(request: Request, caller: Caller) -> Response:
-    """Let lists show it."""
+    """Approve a package."""
     return _step("approve", request, caller)
 
 
 @_change("POST", f"{PACKAGE}/request-changes", PackageAction.APPROVE)
 def request_changes(request: Request, caller: Caller) -> Response:
-    """Send it back to its author."""
+    """Request changes from the author."""
     return _step("request-changes", request, caller)
 
 
 @_change("POST", f"{PACKAGE}/unapprove", PackageAction.UNAPPROVE)
 def unapprove_package(request: Request, caller: Caller) -> Response:
-    """Make it a draft again."""
+    """Make a package a draft again."""
     return _step("unapprove", request, caller)
 
 
 @service.route("POST", f"{PACKAGE}/restore", auth.TOKEN, scope="package:", permission=auth.may(PackageAction.DELETE))
 def restore_package(request: Request, caller: Caller) -> Response:
-    """Bring it back after a deletion."""
+    """Restore a deleted package."""
     return _step("restore", request, caller)
 
 
 @_change("PUT", f"{PACKAGE}/maintainers", PackageAction.EDIT_MAINTAINERS)
 def set_maintainers(request: Request, caller: Caller) -> Response:
-    """Say who looks after it beside its author: an array of usernames."""
+    """Set the maintainers in addition to the author: an array of usernames."""
     author, name = request.params["author"], request.params["name"]
     parts = registry.set_maintainers(author, name, wire.parse_texts(request), caller)
     return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
@@ -150,7 +150,7 @@ def set_maintainers(request: Request, caller: Caller) -> Response:
 
 @_change("PUT", f"{PACKAGE}/aliases", PackageAction.EDIT_ALIASES)
 def set_aliases(request: Request, caller: Caller) -> Response:
-    """Say under which other names it is found: an array of `author/name`."""
+    """Set the aliases: an array of `author/name`."""
     author, name = request.params["author"], request.params["name"]
     parts = registry.set_aliases(author, name, wire.parse_texts(request), caller)
     return wire.render_success(aliases=list(parts.package.aliases))
@@ -197,7 +197,7 @@ def licenses(request: Request) -> Response:
 
 @service.route("GET", "/api/minetest_versions", ANONYMOUS)
 def minetest_versions(request: Request) -> Response:
-    """View; the one that `protocol_version` and `engine_version` mean, when they are there."""
+    """List the versions, or only the one that `protocol_version` and `engine_version` mean."""
     snapshot = index.catalogue.snapshot()
     arguments = Arguments(request, ("protocol_version", "engine_version"))
     if not arguments.key:
@@ -224,7 +224,7 @@ def homepage(request: Request) -> Response:
 
 @service.route("GET", "/api/uploads", ANONYMOUS)
 def uploads(request: Request) -> Response:
-    """Beyond the page: the files of releases and screenshots."""
+    """Not on the API page: list the files of releases and screenshots."""
     return wire.render_kept(request, lists.uploads(index.catalogue.snapshot()), 300)
 
 
@@ -241,7 +241,7 @@ def _package(request: Request) -> tuple[ContentDbSnapshot, Entry[PackageEntry]]:
 
 
 def _full(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Value:
-    """All of a package, its counters as they are this moment."""
+    """All of a package, with its stored counters."""
     return shapes.full(
         snapshot, index.current(package), language=languages.wanted(request, snapshot), base=request.base_url
     )

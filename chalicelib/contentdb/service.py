@@ -1,4 +1,4 @@
-"""The ContentDB dialect: routes of all modules are declared on it."""
+"""The ContentDB service, on which all modules declare their routes."""
 
 from chalicelib.contentdb import wire
 from chalicelib.web.service import Service

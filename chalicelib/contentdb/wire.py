@@ -1,4 +1,4 @@
-"""What all ContentDB answers have in common: JSON, errors, headers.
+"""The parts that all ContentDB responses share: JSON, errors, headers.
 
 JSON has sorted keys, no blanks, only ASCII, and ends with a line break. Errors have two shapes: those of the API's own
 rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `{"code", "description", "name",
@@ -22,7 +22,7 @@ from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, canonical_json, redirect
 
-ANSWERS = "contentdb/answers"  # nothing names what lies there, so it may be removed after a day
+ANSWERS = "contentdb/answers"  # no item refers to these blobs, so they may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
 CORS = [
     ("Access-Control-Allow-Origin", "*"),
@@ -37,14 +37,14 @@ _SLOTS = (
 
 
 def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """An answer."""
+    """A response as JSON."""
     return Response(status, canonical_json(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
 def render_kept(request: Request, body: CachedBody, seconds: int | None, *headers: tuple[str, str]) -> Response:
-    """An answer that is ready, good for so many seconds (None: nothing is said of that).
+    """A cached response, fresh for `seconds` (None: no such header).
 
-    What is larger than may be sent goes out compressed, as the game takes it; or as a redirect to a copy of it.
+    If it is too large for a response it is sent compressed, as the game accepts it, or as a redirect to a copy.
     """
     largest = settings.current().max_answer
     if len(body) > largest and (not accepts_gzip(request) or len(body.gzipped) > largest):
@@ -57,22 +57,22 @@ def render_kept(request: Request, body: CachedBody, seconds: int | None, *header
 
 
 def render_large(request: Request, data: Any) -> Response:
-    """An answer of any size that is made for this request; see `render_kept`."""
+    """A response of any size, rendered for this request; see `render_kept`."""
     return render_kept(request, CachedBody(canonical_json(data) + b"\n"), None)
 
 
 def cache_for(seconds: int) -> tuple[str, str]:
-    """How long clients may use an answer without asking again."""
+    """The header with the seconds for which clients may cache a response."""
     return "Cache-Control", f"max-age={seconds}"
 
 
-def render_success(**told: Any) -> Response:
-    """What a successful write gets."""
-    return render({"success": True, **told})
+def render_success(**fields: Any) -> Response:
+    """The response to a successful write."""
+    return render({"success": True, **fields})
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """A refusal in one of the two shapes, or as a page for browsers; or the way to where a package is now."""
+    """An error in one of the two shapes, or as a page for browsers; or a redirect to a package's present name."""
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     if request.segments[0] == "packages" and wants_html(request):
@@ -91,12 +91,12 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def _is_for_dialog(request: Request) -> bool:
-    """Whether the game asks for its dialog: that takes any JSON for what it asked for, and fails by an error's."""
+    """Whether the game requests data for its dialog, which accepts any JSON of the data but fails on an error's."""
     return "for-client" in request.segments[4:5] and is_game(request.user_agent)
 
 
 def finish(request: Request, response: Response) -> None:
-    """Any page in a browser may call the API; what is fetched again and again has an ETag, and goes out compressed."""
+    """Add headers: every web page may call the API; responses that are requested often get an ETag and compression."""
     if request.method in ("GET", "HEAD") and response.status == 200 and response.header("ETag") is None:
         body = response.body
         response.headers.append(("ETag", body.etag if isinstance(body, CachedBody) else etag_of(body)))
@@ -105,7 +105,7 @@ def finish(request: Request, response: Response) -> None:
 
 
 def parse_object(request: Request, known: Collection[str] | None = None) -> dict[str, Any]:
-    """The body as a JSON object, of `known` fields alone where there are any named. Raises Invalid."""
+    """The body as a JSON object, with only `known` fields if any are given. Raises Invalid."""
     data = parse_json(request)
     if not isinstance(data, dict):
         raise Invalid("Expected the body to be a JSON object")
@@ -123,7 +123,7 @@ def parse_texts(request: Request) -> list[str]:
 
 
 def parse_id(request: Request, refusal: str) -> int:
-    """The number of a release, a screenshot or a review in the path. Raises NotFound, for a huge one with `refusal`."""
+    """The id in the path of a release, a screenshot or a review. Raises NotFound, for a huge one with `refusal`."""
     text = request.params["id"]
     if not (text.isascii() and text.isdecimal()):
         raise no_such_page()
@@ -141,7 +141,7 @@ def parse_json(request: Request) -> Any:
 
 
 def _render_moved(request: Request, key: str) -> Response:
-    """302 to the same page of the package's present name, for other methods 307; the query goes along."""
+    """A redirect to the same page of the package's present name: 302, for other methods 307, with the same query."""
     segments = list(request.segments)
     place = segments.index("packages") + 1
     segments[place : place + 2] = key.split("/")

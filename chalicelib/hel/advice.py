@@ -13,8 +13,8 @@ LONGEST = 200  # PATCH returns the texts in headers, which have no room for more
 def warnings(snapshot: Snapshot[PackageEntry], package: PackageEntry) -> list[str]:
     """At most `MOST` warnings about a package in the snapshot."""
     found = dict.fromkeys(_all(snapshot, package))
-    told = [text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in list(found)[:MOST]]
-    return told if len(found) <= MOST else [*told[:-1], f"... and {len(found) - MOST + 1} more."]
+    texts = [text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in list(found)[:MOST]]
+    return texts if len(found) <= MOST else [*texts[:-1], f"... and {len(found) - MOST + 1} more."]
 
 
 def _all(snapshot: Snapshot[PackageEntry], package: PackageEntry) -> Iterator[str]:

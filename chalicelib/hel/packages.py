@@ -140,13 +140,13 @@ class _Stored:
 
 
 def _owned(
-    snapshot: Snapshot[PackageEntry], caller: Caller, name: str, deed: str
+    snapshot: Snapshot[PackageEntry], caller: Caller, name: str, permission: str
 ) -> tuple[Entry[PackageEntry], Package]:
     """A package that the caller can change: an own one, or any for an administrator."""
     entry = index.find(snapshot, name)
     owners = entry.value.owners if entry else ()
     if caller.account.username.lower() not in {owner.lower() for owner in owners} and not auth.is_admin(caller):
-        raise auth.refusal(deed)
+        raise auth.refusal(permission)
     caller.require(f"package:{name}")
     package = Package.find(package_pk(name), "package")
     if entry is None or package is None:

@@ -56,20 +56,20 @@ def _version(known: Document | None, value: Any) -> Document:
 
 def _file(url: str, known: Document | None, value: Any) -> Document:
     given = _dict(value, "file_info")
-    told = _told(given, "file", ("path", "dir", "name", "sha256"))
+    texts_given = _texts_in(given, "file", ("path", "dir", "name", "sha256"))
     place: Document = known or {}
-    if "path" in told:
-        place = model.place_at(told["path"])
-    elif known is None and not {"dir", "name"} <= told.keys():
+    if "path" in texts_given:
+        place = model.place_at(texts_given["path"])
+    elif known is None and not {"dir", "name"} <= texts_given.keys():
         raise _partial()
-    elif told.keys() & {"dir", "name"}:
-        place = model.place_in(*({**place, **told}[field] for field in ("dir", "name")))
-    return model.with_sha256(url, place, told.get("sha256") or (known or {}).get("sha256"))
+    elif texts_given.keys() & {"dir", "name"}:
+        place = model.place_in(*({**place, **texts_given}[field] for field in ("dir", "name")))
+    return model.with_sha256(url, place, texts_given.get("sha256") or (known or {}).get("sha256"))
 
 
 def _dependency(_: str, known: Document | None, value: Any) -> Document:
     given = _dict(value, "dep_info")
-    merged = {**(known or {}), **_told(given, "dep", ("type", "version"))}
+    merged = {**(known or {}), **_texts_in(given, "dep", ("type", "version"))}
     if len(merged) < 2:
         raise _partial()
     return {"type": model.check_dependency_type(merged["type"]), "version": semver.check_range(merged["version"])}
@@ -95,7 +95,7 @@ def _merged(
     return merged
 
 
-def _told(given: Document, param: str, fields: tuple[str, ...]) -> Document:
+def _texts_in(given: Document, param: str, fields: tuple[str, ...]) -> Document:
     """The given texts of these fields."""
     return {field: text(given[field], f"{param}_{field}") for field in fields if field in given}
 

@@ -230,7 +230,7 @@ def _check_groups(groups: Sequence[str]) -> None:
     if len(groups) > MOST_GROUPS or any(len(group) > LONGEST_GROUP for group in groups):
         raise Invalid(f"A user is in {MOST_GROUPS} groups at most, of {LONGEST_GROUP} characters each.")
     if set(_RANKS) <= set(groups):
-        raise Invalid("Nobody is in both of the groups admins and banned.")
+        raise Invalid("A user cannot be in both groups, admins and banned.")
 
 
 def _set_groups(caller: Caller, account: Account, groups: Sequence[str]) -> None:

@@ -216,8 +216,8 @@ def render_error(request: Request, error: CoreError) -> Response:
         return error_page(request, error)
     status = status_of(error)
     status = _NO_STATUS.get(status, status)
-    told = {"message": _message(request, error), "explanation": _EXPLANATIONS[status]}
-    return _envelope(status, auth.is_logged_in(request), headers_of(error), **told)
+    fields = {"message": _message(request, error), "explanation": _EXPLANATIONS[status]}
+    return _envelope(status, auth.is_logged_in(request), headers_of(error), **fields)
 
 
 def session_cookie(request: Request, secret: str) -> tuple[str, str]:
@@ -227,11 +227,11 @@ def session_cookie(request: Request, secret: str) -> tuple[str, str]:
     return "Set-Cookie", f"{auth.COOKIE}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
 
 
-def _envelope(status: int, logged_in: bool, headers: Iterable[tuple[str, str]], **told: Any) -> Response:
+def _envelope(status: int, logged_in: bool, headers: Iterable[tuple[str, str]], **fields: Any) -> Response:
     body = {
         "success": status < 400,
         "title": _TITLES[status],
-        **told,
+        **fields,
         "code": status,
         "version": VERSION,
         "logged_in": logged_in,

@@ -1,7 +1,7 @@
-"""Rocks are zip files with a rockspec in them. Looks into one without unpacking it, and refuses what is none.
+"""Checks rocks, which are zip files with a rockspec, without unpacking them.
 
-Only the directory of the zip and the rockspec are read, and of both no more than a rock has reason to hold: so
-neither a zip bomb nor a damaged file costs more than a moment.
+Only the zip's directory and the rockspec are read, both within limits: neither a zip bomb nor a damaged file takes
+much time or memory.
 """
 
 import io
@@ -16,14 +16,14 @@ MOST_ENTRIES = 20_000
 MOST_UNPACKED = 1 << 30
 _MOST_DIRECTORY = 4 << 20
 
-# The record that ends a zip: signature, four counts, size and place of the directory, length of a comment.
+# The record at the end of a zip: signature, four counts, size and offset of the directory, length of a comment.
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
 _LONGEST_COMMENT = 0xFFFF
-_LOCATOR_SIGNATURE = b"PK\x06\x07"  # stands before it where the counts of a ZIP64 are elsewhere
+_LOCATOR_SIGNATURE = b"PK\x06\x07"  # precedes the record if the counts are in ZIP64 form elsewhere
 _LOCATOR_SIZE = 20
 
-# Whatever `zipfile` raises for files that are damaged, encrypted or packed in a way that it does not know.
+# The errors of `zipfile` for damaged or encrypted files, and for unknown compression methods.
 _DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
@@ -38,9 +38,9 @@ _DAMAGES = (
 
 
 def check(content: bytes, name: str, version_name: str) -> None:
-    """Raises Invalid unless `content` is a zip whose rockspec is of this package and version, in lower case.
+    """Raise Invalid unless `content` is a zip with a rockspec of this package and version, both in lower case.
 
-    LuaRocks puts the rockspec at the top, as `NAME-VERSION.rockspec`.
+    LuaRocks stores the rockspec at the top, as `NAME-VERSION.rockspec`.
     """
     wanted = f"{name}-{version_name}.rockspec"
     spec = rockspecs.parse(rockspec_in(content, wanted))
@@ -49,7 +49,7 @@ def check(content: bytes, name: str, version_name: str) -> None:
 
 
 def rockspec_in(content: bytes, wanted: str) -> bytes:
-    """The rockspec of a rock, which is called `wanted` (lower case). Raises Invalid."""
+    """The rockspec of a rock, whose file name is `wanted` (lower case). Raises Invalid."""
     _check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -70,7 +70,7 @@ def rockspec_in(content: bytes, wanted: str) -> bytes:
 
 
 def _check_directory(content: bytes) -> None:
-    """Raises Invalid unless the zip ends as one does, and its directory is small enough to be read."""
+    """Raise Invalid unless the zip ends correctly and its directory is small enough to read."""
     place = content.rfind(_END_SIGNATURE, max(0, len(content) - _END.size - _LONGEST_COMMENT))
     if place < 0 or len(content) < place + _END.size:
         raise Invalid("The rock is not a zip file, or not all of it")
@@ -81,7 +81,7 @@ def _check_directory(content: bytes) -> None:
 
 
 def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Raises Invalid for more files, or more in them, than a rock may hold; a bomb shares bytes between its files."""
+    """Raise Invalid for too many or too large files; a bomb shares bytes between its files."""
     if len(members) > MOST_ENTRIES:
         raise Invalid(f"The rock holds more than {MOST_ENTRIES} files")
     unpacked = sum(member.file_size for member in members)

@@ -1,4 +1,4 @@
-"""LuaRocks' credential, an API key, to a caller; and its second factor."""
+"""Authenticates an API key, and checks the second factor."""
 
 from chalicelib import settings
 from chalicelib.core import credentials, two_factor
@@ -14,7 +14,7 @@ _CHALLENGE = 'Basic realm="LuaRocks", charset="UTF-8"'
 
 
 def key(request: Request) -> Caller:
-    """Whose API key is in the path, or in the Authorization header when the path says `bearer`.
+    """The caller with the API key in the path, or in the Authorization header if the path has `bearer` as its key.
 
     Raises Unauthenticated or Forbidden with luarocks.org's texts; the client adds a hint to "Invalid key".
     """
@@ -27,10 +27,10 @@ def key(request: Request) -> Caller:
 
 
 def reader(request: Request) -> Caller | None:
-    """Who may read the rock server: everybody, or who has a key, where the settings say so.
+    """The caller, if the settings require a key for reading; else None.
 
-    `luarocks` sends the key of `--only-server=http://user:KEY@host` as a password; the user name is not looked at.
-    Raises Unauthenticated, with the challenge without which wget sends no password, or Forbidden.
+    `luarocks` sends the key of `--only-server=http://user:KEY@host` as a password; the username is ignored.
+    Raises Forbidden, or Unauthenticated with a challenge, without which wget sends no password.
     """
     if settings.current().luarocks_reads == "public":
         return None
@@ -51,7 +51,7 @@ def _identify(secret: str) -> Caller:
 
 
 def use_code(caller: Caller, code: str) -> None:
-    """Use up a code of the second factor. Raises Invalid where two-factor is off, and as two_factor.verify."""
+    """Use up a code of the second factor. Raises Invalid without two-factor, and the errors of two_factor.verify."""
     try:
         two_factor.verify(caller.account, code)
     except NotEnabled as error:
@@ -59,7 +59,7 @@ def use_code(caller: Caller, code: str) -> None:
 
 
 def upload_token(request: Request, caller: Caller) -> None:
-    """Raises SecondFactorRequired unless a token from verify_tfa came along, where the account wants one."""
+    """Raise SecondFactorRequired if the account needs the second factor and there is no valid token of verify_tfa."""
     two_factor.require(caller, request.headers.get("x-tfa-token") or request.form.get("tfa_token"))
 
 
@@ -69,7 +69,7 @@ KEY = Scheme("key", key, UPLOAD_TOKEN)
 READER = Scheme("key, if reads are private", reader)
 
 MODULE_OWNER = Permission("owner of the module")
-MODULE_HOLDER = Permission("holder of the module")  # the account whose name is in its path
+MODULE_HOLDER = Permission("holder of the module")  # the account whose name is in the module's path
 MODULE_HOLDER_OR_SELF = Permission("holder of the module, or the owner in the path")
 MANIFEST_ADMIN = Permission("admin of the manifest")
 MANIFEST_ADMIN_OR_OPEN = Permission("admin of the manifest; owner of the module, if the manifest is open")

@@ -1,6 +1,6 @@
-"""Custom manifests, below `/m/<name>`: a choice of modules, made by those who look after it.
+"""Custom manifests, below `/m/<name>`: modules that the manifest's admins select.
 
-Anybody may open one. Into a closed one its admins put any module; into an open one everybody may put their own as well.
+Any account can create one. Admins can add any module; if the manifest is open, others can add their own modules.
 """
 
 import re
@@ -47,7 +47,7 @@ def listed() -> Iterator[Manifest]:
 
 
 def create(name: str, owner: Account, by: Caller | None, **details: Any) -> Manifest:
-    """Open a manifest, of which `owner` is the admin. Raises Invalid or Conflict."""
+    """Create a manifest with `owner` as its admin. Raises Invalid or Conflict."""
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise Invalid("invalid manifest name", field="name")
     manifest = Manifest(
@@ -68,18 +68,18 @@ def create(name: str, owner: Account, by: Caller | None, **details: Any) -> Mani
 
 
 def edit(name: str, by: Caller | None, **details: Any) -> Manifest:
-    """Change what is said of a manifest, or whether it is open. Raises NotFound or Forbidden."""
+    """Change a manifest's description, or whether it is open. Raises NotFound or Forbidden."""
     return _change(name, by, "manifest.edit", lambda manifest: details)
 
 
 def add_admin(name: str, account: Account, by: Caller | None) -> Manifest:
-    """Let an account look after a manifest. Raises NotFound or Forbidden."""
+    """Make an account an admin of a manifest. Raises NotFound or Forbidden."""
     nick, number = account.username.lower(), int(account.id)
     return _change(name, by, "manifest.add-admin", lambda manifest: {"admins": {**manifest.admins, nick: number}})
 
 
 def remove_admin(name: str, account: Account, by: Caller | None) -> Manifest:
-    """End that; the last admin stays. Raises Invalid, NotFound or Forbidden."""
+    """Remove an admin, but not the last one. Raises Invalid, NotFound or Forbidden."""
 
     def rest(manifest: Manifest) -> dict[str, Any]:
         admins = {nick: number for nick, number in manifest.admins.items() if number != account.id}
@@ -102,7 +102,7 @@ def delete(name: str, by: Caller | None) -> None:
 
 
 def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """List a module in a manifest. Raises Invalid, NotFound or Forbidden."""
+    """Add a module to a manifest. Raises Invalid, NotFound or Forbidden."""
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         manifest = get(name)
@@ -124,7 +124,7 @@ def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEnt
 
 
 def remove(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Take a module out of a manifest; its owners may, too. Raises NotFound or Forbidden."""
+    """Remove a module from a manifest; the module's owners can do this too. Raises NotFound or Forbidden."""
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         manifest = get(name)
@@ -141,13 +141,13 @@ def remove(name: str, user: str, module: str, by: Caller | None) -> Entry[Module
 
 
 def uncount(writes: Transaction, value: ModuleEntry) -> None:
-    """Note in its manifests that a module goes."""
+    """Decrease the module counts of a deleted module's manifests."""
     for name in value.manifests:
         _count(writes, get(name), -1)
 
 
 def _count(writes: Transaction, manifest: Manifest, change: int) -> None:
-    """Note that a module came or went. Where the manifest is deleted at the same moment, it is decided anew."""
+    """Add to a manifest's module count. The transaction is repeated if the manifest is deleted at the same time."""
     counted: list[Action] = [Manifest.modules_count.add(change), Manifest.updated_at.set(now())]
     writes.update(Manifest(_PARTITION, manifest.name), counted, Manifest.pk.exists())
 

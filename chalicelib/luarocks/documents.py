@@ -1,4 +1,4 @@
-"""Modules as JSON documents, which upstream does not have: for clients that need one module and not the manifest."""
+"""Modules as JSON documents, which upstream does not have: for clients that need one module, not the manifest."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ PAGE, LARGEST_PAGE = 20, 100
 
 
 def parse_query(request: Request) -> ModuleQuery:
-    """What a search asks. Raises Invalid."""
+    """A parsed search. Raises Invalid."""
     words = (request.argument("q") or "").lower().split()
     if len(words) > search.MOST_WORDS:
         raise Invalid(f"q has at most {search.MOST_WORDS} words")
@@ -36,19 +36,19 @@ def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
 
 
 def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
-    """All that is public of a module."""
+    """The public data of a module."""
     return _with_etag(json_response(document(request, entry.value)))
 
 
 def found_document(request: Request, found: list[Entry[ModuleEntry]]) -> dict[str, Any]:
-    """`limit` modules of a search from `offset` on. Raises Invalid."""
+    """At most `limit` modules of a search, after `offset`. Raises Invalid."""
     offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
     page = [_brief(request, entry) for entry in found[offset : offset + limit]]
     return {"modules": page, "total": len(found), "offset": offset, "limit": limit}
 
 
 def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
-    """A module with its versions, newest first, and their files with links to them."""
+    """A module with its versions, newest first, and links to their files."""
     return {
         "module": {**_module(request, value), "owners": [value.user, *value.owners]},
         "versions": [_version(request, value, name) for name in newest_first(value)],
@@ -56,12 +56,12 @@ def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
 
 
 def owners_document(request: Request, value: ModuleEntry) -> dict[str, Any]:
-    """What the owners of a module see of it besides: whom they have invited."""
+    """Additional data for a module's owners: the invited accounts."""
     return {**document(request, value), "invited": list(value.invited)}
 
 
 def manifest_row(manifest: Manifest) -> dict[str, Any]:
-    """A custom manifest's row."""
+    """A custom manifest as JSON."""
     return {
         "id": int(manifest.id),
         "name": manifest.name,
@@ -81,7 +81,7 @@ def newest_first(value: ModuleEntry) -> list[str]:
 
 
 def file_url(request: Request, value: ModuleEntry, filename: str) -> str:
-    """Where a file of a module is: at the root when the module is there, as clients ask for it."""
+    """The URL of a file: at the root if the module is listed there, because clients request it there."""
     root = "" if value.in_root else f"/manifests/{value.user}"
     return f"{request.base_url}{root}/{filename}"
 

@@ -1,8 +1,8 @@
-"""How often files are downloaded: counted without a call, and added up every few minutes.
+"""Download counts: counted in memory without a call, and added up every few minutes.
 
-A process counts in memory, and writes what it has counted at most every `WRITE_AFTER` seconds, from a thread of its
-own: so a download pays nothing, and a process that is killed loses the counts of that time. A job adds up what all
-processes wrote, and brings the catalogue up to date by one change.
+A process writes its counts at most every `WRITE_AFTER` seconds from a separate thread, so a download costs nothing;
+a process that is killed loses the counts of that time. A job adds up the counts of all processes, and updates the
+catalogue with one change.
 """
 
 import atexit
@@ -25,13 +25,13 @@ from chalicelib.luarocks.tables import DownloadCount, DownloadTally
 
 WRITE_AFTER = 30.0
 ADD_UP_EVERY = 300
-_CLIENTS = ("luarocks", "luasocket", "wget", "curl")  # whose downloads count, as on luarocks.org
-_MOST_COUNTS = 90  # of one tally: adding it up is one transaction, which has at most 100 writes
+_CLIENTS = ("luarocks", "luasocket", "wget", "curl")  # clients whose downloads count, as on luarocks.org
+_MOST_COUNTS = 90  # counts in one tally: adding it up is one transaction, which has at most 100 writes
 _log = logging.getLogger(__name__)
 
 
 class _Counts:
-    """What this process has counted and not yet written."""
+    """The counts of this process that are not written yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class _Counts:
         self._timer: threading.Timer | None = None
 
     def add(self, what: tuple[int, int, str], number: int = 1) -> None:
-        """Count, and see to it that it will be written."""
+        """Count, and schedule the next write."""
         with self._lock:
             self._counts[what] += number
             if self._timer is None:
@@ -48,7 +48,7 @@ class _Counts:
                 self._timer.start()
 
     def take(self) -> Counter[tuple[int, int, str]]:
-        """All of it, once."""
+        """Return all counts and reset them."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -60,14 +60,14 @@ _counts = _Counts()
 
 
 def count(file: RootFile, user_agent: str) -> None:
-    """Count a download, where it is one by a package manager or a script."""
+    """Count a download by a package manager or a script."""
     agent = user_agent.lower()
     if not file.is_signature and any(client in agent for client in _CLIENTS):
         _counts.add((file.module.value.id, file.version.id, file.arch))
 
 
 def write() -> None:
-    """Write what this process has counted; what cannot be written is kept for the next time."""
+    """Write the counts of this process; counts that cannot be written are kept for the next write."""
     counts = _counts.take()
     rest = iter(counts.items())
     while part := list(islice(rest, _MOST_COUNTS)):
@@ -82,15 +82,15 @@ def write() -> None:
 
 
 def forget() -> None:
-    """Drop what this process has counted."""
+    """Drop the counts of this process."""
     _counts.take()
 
 
 def add_up() -> None:
-    """Add up what was written, and let lists and pages show it.
+    """Add up the written counts, and update the catalogue.
 
-    A tally is added and marked in one transaction, and is dropped when the catalogue shows it: a crash between loses
-    and doubles nothing.
+    A tally is added and marked in one transaction, and deleted after the catalogue has its counts, so a crash neither
+    loses nor doubles counts.
     """
     write()
     added = []
@@ -98,7 +98,7 @@ def add_up() -> None:
         try:
             if not tally.added:
                 _add(tally)
-        except Contended:  # somebody else adds it
+        except Contended:  # another process adds it
             continue
         added.append(tally)
     touched = {module_id for tally in added for module_id, *_ in tally.counts}
@@ -135,5 +135,5 @@ def _counted(module_id: int) -> Counts:
 def _write_at_exit() -> None:
     try:
         write()
-    except Exception as error:  # the storage may be gone before us
+    except Exception as error:  # the storage may be closed already
         _log.warning("the last downloads are lost: %s", type(error).__name__)

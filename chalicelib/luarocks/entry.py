@@ -1,6 +1,6 @@
 """The entries of LuaRocks' catalogue: a module with all its versions and rocks, under `<user>/<name>`.
 
-A new field is appended, with a default, and the catalogue's shape number raised. Dates are epoch seconds.
+A new field is appended with a default, and raises the catalogue's shape number. Dates are epoch seconds.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from chalicelib.core.entries import Struct, replace
 
 
 class PublishedFile(Struct):
-    """A rockspec or a rock as it was uploaded last; `revision` counts the uploads."""
+    """A rockspec or a rock as last uploaded; `revision` counts the uploads."""
 
     sha256: str
     size: int  # bytes
@@ -48,13 +48,13 @@ class ModuleEntry(Struct):
 
     id: int
     user_id: int
-    user: str  # whose name it lies below, in lower case
+    user: str  # the username in its path, in lower case
     name: str
     current_version_id: int
     created_at: int
     updated_at: int
-    owners: Mapping[str, int] = {}  # the others: account ids by username in lower case
-    invited: Mapping[str, int] = {}  # likewise
+    owners: Mapping[str, int] = {}  # the additional owners: account ids by username in lower case
+    invited: Mapping[str, int] = {}  # invited accounts, in the same form
     display_name: str | None = None
     in_root: bool = False
     archived: bool = False
@@ -68,30 +68,30 @@ class ModuleEntry(Struct):
 
 
 def with_version(module: ModuleEntry, name: str, version: VersionEntry) -> ModuleEntry:
-    """The module with this version in it."""
+    """The module, with this version added or replaced."""
     return replace(module, versions={**module.versions, name: version})
 
 
 def without_version(module: ModuleEntry, name: str) -> ModuleEntry:
-    """The module without a version and its rocks."""
+    """The module without this version and its rocks."""
     return replace(module, versions={key: version for key, version in module.versions.items() if key != name})
 
 
 def with_rock(module: ModuleEntry, name: str, arch: str, rock: RockEntry) -> ModuleEntry:
-    """The module with this rock in the version `name`."""
+    """The module, with this rock added or replaced in the version `name`."""
     version = module.versions[name]
     return with_version(module, name, replace(version, rocks={**version.rocks, arch: rock}))
 
 
 def without_rock(module: ModuleEntry, name: str, arch: str) -> ModuleEntry:
-    """The module without a rock."""
+    """The module without this rock."""
     version = module.versions[name]
     rest = {key: rock for key, rock in version.rocks.items() if key != arch}
     return with_version(module, name, replace(version, rocks=rest))
 
 
 def with_downloads(module: ModuleEntry, counts: Mapping[int, Mapping[str, int]]) -> ModuleEntry:
-    """The module with these counts, by version id and architecture."""
+    """The module with these download counts, by version id and architecture."""
     versions = {
         name: replace(version, downloads=counts[version.id]) if version.id in counts else version
         for name, version in module.versions.items()
@@ -100,11 +100,11 @@ def with_downloads(module: ModuleEntry, counts: Mapping[int, Mapping[str, int]])
 
 
 def without_downloads(module: ModuleEntry) -> ModuleEntry:
-    """The module without counts."""
+    """The module without download counts."""
     versions = {name: replace(version, downloads={}) for name, version in module.versions.items()}
     return replace(module, versions=versions)
 
 
 def downloads(module: ModuleEntry) -> int:
-    """How often a module's files were downloaded."""
+    """The total downloads of a module's files."""
     return sum(count for version in module.versions.values() for count in version.downloads.values())

@@ -1,4 +1,4 @@
-"""LuaRocks' catalogue: what manifests, downloads and searches are answered from."""
+"""LuaRocks' catalogue, from which manifests, downloads and searches are served."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ ROOT: Place = ("root",)
 
 
 def key_of(user: str, name: str) -> str:
-    """The entry's key, in any letter case."""
+    """The key of an entry; letter case is ignored."""
     return f"{user.lower()}/{name.lower()}"
 
 
@@ -31,23 +31,23 @@ def manifest_place(name: str) -> Place:
 
 
 def owner_place(account_id: int) -> Place:
-    """The modules that an account may publish: its own, and those it is an owner of."""
+    """The modules that an account can publish: its own, and those of which it is an additional owner."""
     return ("owner", int(account_id))
 
 
 def modules(snapshot: Snapshot[ModuleEntry], place: Place) -> Mapping[str, Entry[ModuleEntry]]:
-    """The modules in a place, by key."""
+    """The modules in a place (a user's name or a custom manifest), by key."""
     return snapshot.group(_places, place)
 
 
 def module(snapshot: Snapshot[ModuleEntry], place: Place, name: str) -> Entry[ModuleEntry] | None:
-    """The module of this name, in any letter case, in a place; there is at most one."""
+    """The module with this name in a place, in any letter case, or None; there is at most one."""
     named = snapshot.group(_places, ("name", name.lower()))
     return next((entry for entry in named.values() if place in _places(entry)), None)
 
 
 def module_with_id(snapshot: Snapshot[ModuleEntry], name: str, module_id: int) -> Entry[ModuleEntry] | None:
-    """The module with this name and id."""
+    """The module with this name and id, or None."""
     named = snapshot.group(_places, ("name", name.lower()))
     return next((entry for entry in named.values() if entry.value.id == module_id), None)
 
@@ -65,25 +65,25 @@ def _places(entry: Entry[ModuleEntry]) -> Iterator[Place]:
 
 
 def downloads_of(module_id: int) -> Iterator[DownloadCount]:
-    """How often each file of a module was downloaded."""
+    """The download counters of a module's files."""
     return iter(DownloadCount.query(f"downloads#{module_id}", consistent_read=True))
 
 
 def _entities() -> Iterator[tuple[str, ModuleEntry]]:
-    """Every entry, from the table itself."""
+    """Every entry, read from the table."""
     for module in items.gather(LuaRocksItem.scan(consistent_read=True)):
         yield key_of(module.user, module.name), module
 
 
 def _reload(key: str, known: ModuleEntry) -> ModuleEntry | None:
-    """One entry, from the table itself; None when the module is gone or has another name by now."""
+    """One entry, read from the table; None if the module was deleted or renamed."""
     stored = LuaRocksItem.query(module_pk(known.id), consistent_read=True)
     found = items.gather([*stored, *downloads_of(known.id)])
     return next((module for module in found if key_of(module.user, module.name) == key), None)
 
 
 def blobs_of(item: LuaRocksItem) -> list[str]:
-    """The keys of the blobs that an item needs."""
+    """The keys of the blobs that an item refers to."""
     hashes = [item.sha256, item.sig_sha256] if isinstance(item, FileItem) else []
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 

@@ -1,7 +1,7 @@
-"""The items of LuaRocks' table as entries, and changed entries as changes of items.
+"""Converts the items of LuaRocks' table to entries, and differences between entries to changes of items.
 
-An entry is as true as the items: both change in one transaction. So code that changes a module starts from its entry,
-and reads no item.
+An entry always equals its items, because one transaction changes both. So code that changes a module starts from its
+entry and reads no item.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ Counts = dict[int, dict[str, int]]
 
 
 def module_entry(module: Module, versions: Mapping[str, VersionEntry]) -> ModuleEntry:
-    """A module's item and its versions as an entry."""
+    """The entry of a module's item and its versions."""
     return ModuleEntry(
         id=int(module.id),
         user_id=int(module.user_id),
@@ -42,7 +42,7 @@ def module_entry(module: Module, versions: Mapping[str, VersionEntry]) -> Module
 
 
 def version_entry(version: Version, rocks: Mapping[str, RockEntry]) -> VersionEntry:
-    """A version's item and its rocks as an entry."""
+    """The entry of a version's item and its rocks."""
     return VersionEntry(
         id=int(version.id),
         file=_file(version),
@@ -57,12 +57,12 @@ def version_entry(version: Version, rocks: Mapping[str, RockEntry]) -> VersionEn
 
 
 def rock_entry(rock: Rock) -> RockEntry:
-    """A rock's item as an entry."""
+    """The entry of a rock's item."""
     return RockEntry(id=int(rock.id), rock_fname=rock.rock_fname, file=_file(rock))
 
 
 def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
-    """All entries from all items, in order of the modules' ids; items that belong to nothing are passed over."""
+    """All entries from all items, in the order of the modules' ids; orphaned items are skipped."""
     modules: dict[str, Module] = {}
     versions: dict[str, list[Version]] = defaultdict(list)
     rocks: dict[tuple[str, int], dict[str, RockEntry]] = defaultdict(dict)
@@ -87,7 +87,7 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
 
 
 def count(counts: Counts, item: DownloadCount) -> None:
-    """Add a file's item to the counts of its module, by version id and architecture."""
+    """Add a file's counter to the counts of its module, by version id and architecture."""
     version_id, _, arch = item.sk.partition("#")
     counts.setdefault(int(version_id), {})[arch] = int(item.number)
 
@@ -98,7 +98,7 @@ def rock_sk(version_id: int, arch: str) -> str:
 
 
 def changed(before: Struct, after: Struct) -> dict[str, Any]:
-    """The attributes of an item in which one entry differs from another; a file's are among those of its item."""
+    """The attributes of an item that differ between two entries; those of its file are included."""
     columns: dict[str, Any] = {}
     for name in before.__struct_fields__:
         old, new = getattr(before, name), getattr(after, name)

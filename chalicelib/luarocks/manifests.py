@@ -1,7 +1,7 @@
-"""Writes the rock server's manifests: the list of all rocks as Lua, as JSON and zipped.
+"""Renders manifests, the lists of all rocks: as Lua, as JSON and zipped.
 
-A manifest is put together from one fragment per module, so that a publish renders one module and joins the
-others. Fragments come in the order they are given.
+A manifest is joined from one fragment per module, so that a publish renders only one module. Fragments are joined in
+the given order.
 """
 
 import io
@@ -21,31 +21,31 @@ _ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
 def fragment(name: str, versions: Mapping[str, Sequence[str]]) -> bytes:
-    """The Lua text of one module: its versions, each with its architectures, "rockspec" the first of them."""
+    """The Lua text of one module: its versions with their architectures, `rockspec` first."""
     listed = ",\n".join(_version(version, arches) for version, arches in versions.items())
     return f"   {_key(name)} = {{\n{listed}\n   }}".encode()
 
 
 def lua(fragments: Iterable[bytes]) -> bytes:
-    """A whole manifest as Lua. `commands` and `modules` stay empty, but the client insists on them."""
+    """A manifest as Lua. `commands` and `modules` are always empty, but clients require them."""
     repository = b",\n".join(fragments)
     body = b"{\n" + repository + b"\n}" if repository else b"{}"
     return b"commands = {}\nmodules = {}\nrepository = " + body + b"\n"
 
 
 def json_fragment(name: str, versions: Mapping[str, Sequence[str]]) -> bytes:
-    """The same module as a member of the `repository` object of a JSON manifest."""
+    """One module as a member of the `repository` object of a JSON manifest."""
     listed = {version: [{"arch": arch} for arch in arches] for version, arches in versions.items()}
     return f"{dumps(name)}:{dumps(listed, separators=(',', ':'))}".encode()
 
 
 def json(fragments: Iterable[bytes]) -> bytes:
-    """A whole manifest as JSON, from the fragments of `json_fragment`."""
+    """A manifest as JSON, from fragments of `json_fragment`."""
     return b'{"commands":{},"modules":{},"repository":{' + b",".join(fragments) + b"}}"
 
 
 def zipped(name: str, text: bytes) -> bytes:
-    """A zip file whose one member is `name`, such as `manifest-5.1`. Equal texts give equal bytes."""
+    """A zip file with one member called `name`, such as `manifest-5.1`. Equal texts give equal bytes."""
     member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = 0o644 << 16

@@ -1,4 +1,4 @@
-"""Modules: finding one, who may do what with it, and changing it."""
+"""Modules: lookup, permissions and changes."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict, Unpack
@@ -17,7 +17,7 @@ from chalicelib.luarocks.tables import Module, module_pk
 
 
 class ModuleEdit(TypedDict, total=False):
-    """What is said of a module; None removes it."""
+    """Changes of a module's description; None clears a field."""
 
     display_name: str | None
     summary: str | None
@@ -46,19 +46,19 @@ def version(value: ModuleEntry, name: str) -> VersionEntry:
 
 
 def is_owner(value: ModuleEntry, caller: Caller) -> bool:
-    """Whether the caller may publish versions of this module: whoever holds it, the other owners, administrators."""
+    """Whether the caller can publish versions of this module: its holder, additional owners and administrators can."""
     number = int(caller.account.id)
     return number == value.user_id or number in value.owners.values() or _rules(caller)
 
 
 def require_owner(value: ModuleEntry, by: Caller | None) -> None:
-    """Raises Forbidden unless `by` is an owner, or None: the administrator at the command line."""
+    """Raise Forbidden unless `by` is an owner, or None: the administrator at the command line."""
     if by is not None and not is_owner(value, by):
         raise Forbidden("Only the owners of a module may do this.")
 
 
 def require_holder(value: ModuleEntry, by: Caller | None) -> None:
-    """Raises Forbidden unless the module lies below the name of `by`, or an administrator asks."""
+    """Raise Forbidden unless the module is below the username of `by`, or `by` is an administrator."""
     if by is not None and by.account.id != value.user_id and not _rules(by):
         raise Forbidden(f"Only {value.user}, whose module it is, may do this.")
 
@@ -67,9 +67,9 @@ Decide = Callable[[Entry[ModuleEntry], Snapshot[ModuleEntry], Transaction], Chan
 
 
 def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
-    """Change a module of an account, decided on what stands; returns its entry afterwards, None when it is gone.
+    """Change a module of an account as `decide` says; returns its entry afterwards, or None if it was deleted.
 
-    Raises NotFound, and whatever `decide` does.
+    Raises NotFound, and the errors of `decide`.
     """
 
     def decide_on_it(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], int]:
@@ -81,7 +81,7 @@ def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
 
 
 def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> ModuleEntry:
-    """Store what is different in a module; returns its entry with the new date."""
+    """Store the differences between two entries of a module; returns the new entry with its date."""
     moment = now()
     module = Module(module_pk(before.id), "module")
     actions = module.assign(**{**items.changed(before, after), "updated_at": moment})
@@ -92,7 +92,7 @@ def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> Modu
 def record(
     writes: Transaction, value: ModuleEntry, by: Caller | None, action: str, *others: int, **detail: Any
 ) -> None:
-    """Note a deed in the logs of whoever holds the module, of whoever did it, and of `others` whom it concerns."""
+    """Add an audit entry to the logs of the module's holder, of the caller, and of `others`."""
     subject = f"{value.user}/{value.name}"
     concerned = {value.user_id, *others, *([int(by.account.id)] if by else [])}
     for account_id in sorted(concerned):
@@ -100,9 +100,9 @@ def record(
 
 
 def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit]) -> Entry[ModuleEntry] | None:
-    """Change what is said of a module. Raises NotFound or Forbidden.
+    """Change a module's description. Raises NotFound or Forbidden.
 
-    What is archived is in no manifest, and keeps its files, its name and its root slot.
+    An archived module is in no manifest, and keeps its files, its name and its root slot.
     """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
@@ -117,10 +117,10 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
 
 
 def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """List a module in the root manifest, where no other has its name. Raises Invalid, NotFound or Forbidden.
+    """List a module in the root manifest if its name is free there. Raises Invalid, NotFound or Forbidden.
 
-    The slot of a module that is gone waits for somebody to take it: whoever installs by the bare name is not handed
-    to a stranger unasked. The administrator at the command line takes it from whoever has it.
+    The slot of a deleted module stays reserved until an owner takes it, so that `luarocks install NAME` does not
+    silently get another author's module. The administrator at the command line can give an occupied slot.
     """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:

@@ -1,6 +1,6 @@
-"""What owners do with their modules and manifests, by an API of our own beside the upload API.
+"""Our API for owners of modules and manifests, in addition to the upload API.
 
-A key for one module may not do this, nor may one that only reads. Bodies are JSON objects.
+Keys for one module and read-only keys are rejected. Bodies are JSON objects.
 """
 
 from collections.abc import Callable
@@ -19,20 +19,20 @@ _MANIFEST = "/api/1/{key}/manifests/{manifest}"
 
 
 def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
-    """Declare a handler that changes something."""
+    """Declare a handler that writes."""
     return service.route(method, path, auth.KEY, scope="write", permission=permission)
 
 
 @service.route("GET", "/api/1/{key}/modules", auth.KEY, permission=OWN)
 def list_modules(request: Request, caller: Caller) -> Response:
-    """The modules that the caller owns, alone or with others."""
+    """List the modules that the caller owns, alone or with others."""
     owned = index.modules(index.catalogue.snapshot(), index.owner_place(int(caller.account.id)))
     return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
 
 
 @service.route("GET", _MODULE, auth.KEY, permission=auth.MODULE_OWNER)
 def show_module(request: Request, caller: Caller) -> Response:
-    """A module as its owners see it."""
+    """Return a module, as its owners see it."""
     entry = modules.get(index.catalogue.snapshot(), *_module(request))
     modules.require_owner(entry.value, caller)
     return owner_wire.render(request, entry)
@@ -40,19 +40,19 @@ def show_module(request: Request, caller: Caller) -> Response:
 
 @_change("PATCH", _MODULE, auth.MODULE_OWNER)
 def edit_module(request: Request, caller: Caller) -> Response:
-    """Change what is said of a module, or archive it."""
+    """Change a module's description, or archive it."""
     return owner_wire.render(request, modules.edit(*_module(request), caller, **owner_wire.parse_edit(request)))
 
 
 @_change("PUT", _MODULE + "/root", auth.MODULE_OWNER)
 def take_root(request: Request, caller: Caller) -> Response:
-    """List a module in the root manifest, where its name is free."""
+    """List a module in the root manifest if its name is free there."""
     return owner_wire.render(request, modules.take_root(*_module(request), caller))
 
 
 @_change("POST", _MODULE + "/transfer", auth.MODULE_HOLDER)
 def transfer(request: Request, caller: Caller) -> Response:
-    """Put a module below another owner's name."""
+    """Transfer a module to another owner."""
     account = owner_wire.parse_new_holder(request)
     return owner_wire.render(request, ownership.transfer(*_module(request), account, caller))
 
@@ -66,14 +66,14 @@ def delete_module(request: Request, caller: Caller) -> Response:
 
 @_change("PUT", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
 def add_owner(request: Request, caller: Caller) -> Response:
-    """Invite somebody to own a module too, or accept that."""
+    """Invite an account as an additional owner, or accept an invitation."""
     account = accounts.named(request.params["owner"])
     return owner_wire.render(request, ownership.add(*_module(request), account, caller))
 
 
 @_change("DELETE", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
 def remove_owner(request: Request, caller: Caller) -> Response:
-    """End somebody's part in a module, or their invitation."""
+    """Remove an owner or an invitation."""
     account = accounts.named(request.params["owner"])
     ownership.remove(*_module(request), account, caller)
     return Response(204)
@@ -103,13 +103,13 @@ def delete_rock(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/api/1/{key}/manifests", auth.KEY, permission=ANY)
 def list_manifests(request: Request, caller: Caller) -> Response:
-    """All custom manifests."""
+    """List all custom manifests."""
     return json_response({"manifests": [documents.manifest_row(each) for each in custom_manifests.listed()]})
 
 
 @service.route("GET", _MANIFEST, auth.KEY, permission=ANY)
 def show_manifest(request: Request, caller: Caller) -> Response:
-    """A custom manifest and what it lists."""
+    """Return a custom manifest and its modules."""
     manifest = custom_manifests.get(request.params["manifest"])
     listed = index.modules(index.catalogue.snapshot(), index.manifest_place(manifest.name))
     return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
@@ -117,7 +117,7 @@ def show_manifest(request: Request, caller: Caller) -> Response:
 
 @_change("PUT", _MANIFEST, ANY)
 def create_manifest(request: Request, caller: Caller) -> Response:
-    """Open a manifest."""
+    """Create a manifest."""
     details = owner_wire.parse_manifest(request)
     manifest = custom_manifests.create(request.params["manifest"], caller.account, caller, **details)
     return json_response({"manifest": documents.manifest_row(manifest)}, 201)
@@ -125,7 +125,7 @@ def create_manifest(request: Request, caller: Caller) -> Response:
 
 @_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN)
 def edit_manifest(request: Request, caller: Caller) -> Response:
-    """Change what is said of a manifest, or whether it is open."""
+    """Change a manifest's description, or whether it is open."""
     manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
     return json_response({"manifest": documents.manifest_row(manifest)})
 
@@ -139,7 +139,7 @@ def delete_manifest(request: Request, caller: Caller) -> Response:
 
 @_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
 def add_admin(request: Request, caller: Caller) -> Response:
-    """Let somebody look after a manifest too."""
+    """Add an admin to a manifest."""
     account = accounts.named(request.params["admin"])
     manifest = custom_manifests.add_admin(request.params["manifest"], account, caller)
     return json_response({"manifest": documents.manifest_row(manifest)})
@@ -147,21 +147,21 @@ def add_admin(request: Request, caller: Caller) -> Response:
 
 @_change("DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
 def remove_admin(request: Request, caller: Caller) -> Response:
-    """End that."""
+    """Remove an admin from a manifest."""
     custom_manifests.remove_admin(request.params["manifest"], accounts.named(request.params["admin"]), caller)
     return Response(204)
 
 
 @_change("PUT", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_OPEN)
 def add_to_manifest(request: Request, caller: Caller) -> Response:
-    """List a module in a manifest."""
+    """Add a module to a manifest."""
     entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
     return documents.render_module(request, owner_wire.standing(entry))
 
 
 @_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER)
 def remove_from_manifest(request: Request, caller: Caller) -> Response:
-    """Take a module out of a manifest."""
+    """Remove a module from a manifest."""
     custom_manifests.remove(request.params["manifest"], *_module(request), caller)
     return Response(204)
 

@@ -1,4 +1,4 @@
-"""What owners send and see: bodies parsed, modules rendered as their owners see them."""
+"""The requests and responses of the API for owners."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -22,24 +22,24 @@ def parse_edit(request: Request) -> ModuleEdit:
 
 
 def parse_new_holder(request: Request) -> Account:
-    """The account that a transfer names as `to`. Raises Invalid or NotFound."""
+    """The account in `to`, which a transfer names. Raises Invalid or NotFound."""
     return accounts.named(_text("to", _object(request, "to")["to"]) or "")
 
 
 def parse_flags(request: Request) -> Flags:
-    """The changes to a version: a body of nothing but true and false. Raises Invalid."""
+    """The changes of a version: a body of booleans. Raises Invalid."""
     given = _object(request, *Flags.__annotations__)
     return cast(Flags, {name: _flag(name, value) for name, value in given.items()})
 
 
 def parse_manifest(request: Request) -> dict[str, Any]:
-    """What is said of a custom manifest; the body may be empty. Raises Invalid."""
+    """The description of a custom manifest; the body can be empty. Raises Invalid."""
     given = _object(request, "display_name", "description", "is_open") if request.body else {}
     return _read(given)
 
 
 def module_row(value: ModuleEntry) -> dict[str, Any]:
-    """A module's row, and below whose name it lies."""
+    """A module as JSON, with the username in its path."""
     return {**wire.render_module(value), "user": value.user, "archived": value.archived}
 
 
@@ -49,7 +49,7 @@ def render(request: Request, entry: Entry[ModuleEntry] | None) -> Response:
 
 
 def standing(entry: Entry[ModuleEntry] | None) -> Entry[ModuleEntry]:
-    """An entry that is still there; raises NotFound."""
+    """The entry; raises NotFound for None."""
     if entry is None:
         raise NotFound("There is no such module.")
     return entry
@@ -65,7 +65,7 @@ def _object(request: Request, *allowed: str) -> dict[str, Any]:
 
 
 def _read(given: dict[str, Any]) -> dict[str, Any]:
-    """Each value as its name asks: lists and flags by `_KINDS`, all else as texts."""
+    """Each value with the type for its name: lists and flags as in `_KINDS`, all others as texts."""
     return {name: (_KINDS.get(name) or _text)(name, value) for name, value in given.items()}
 
 

@@ -1,8 +1,8 @@
-"""Who may publish a module: the account below whose name it lies, which holds it, and its other owners.
+"""Owners of a module: the holder, whose username is in its path, and additional owners.
 
-Owners publish, describe, archive and delete versions; the holder also says who owns it, and may delete it. Nobody
-becomes an owner unasked: an upload goes to the one module of a name that an account owns, so who could make somebody an
-owner could also catch their uploads.
+Owners publish, describe, archive and delete versions. Only the holder adds and removes owners and deletes the module.
+An account becomes an owner only by accepting an invitation: an upload goes to the module of that name that the account
+owns, so an uninvited ownership could redirect its uploads.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from chalicelib.luarocks.entry import ModuleEntry
 
 
 def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Make `account` an owner: at once where the administrator says so, else invite it.
+    """Make `account` an owner immediately if an administrator asks, else invite it.
 
-    An invited account accepts by the same call. Raises Invalid, NotFound or Forbidden.
+    An invited account accepts with the same call. Raises Invalid, NotFound or Forbidden.
     """
     nick, number = account.username.lower(), int(account.id)
 
@@ -44,7 +44,7 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[Modu
 
 
 def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """End an account's part in a module, or its invitation; everybody may end their own.
+    """Remove an owner or an invitation; every account can remove itself.
 
     Raises Invalid, NotFound or Forbidden.
     """
@@ -66,9 +66,9 @@ def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry[M
 
 
 def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Put a module below another owner's name, root slot and files with it; who held it stays an owner.
+    """Transfer a module to another owner, with its root slot and files; the former holder stays an owner.
 
-    The administrator may give it to anybody who has none of that name. Raises Invalid, NotFound or Forbidden.
+    An administrator can transfer it to any account without a module of that name. Raises Invalid, NotFound, Forbidden.
     """
     nick, number = account.username.lower(), int(account.id)
 
@@ -91,7 +91,7 @@ def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry
 def _require_free(
     value: ModuleEntry, snapshot: Snapshot[ModuleEntry], number: int, nick: str, by: Caller | None
 ) -> None:
-    """Raises Invalid unless somebody who is no owner yet may be given the module."""
+    """Raise Invalid unless the module can be transferred to an account that is not an owner."""
     if by is not None:
         raise Invalid(f"{nick} does not own {value.name}: invite them first")
     if index.module(snapshot, index.owner_place(number), value.name) is not None:

@@ -1,6 +1,6 @@
-"""What may be read: the rock server's roots, and, beyond upstream, modules as JSON and as pages.
+"""The routes for reading: the rock server's roots and, not in upstream, modules as JSON and as pages.
 
-Every read is declared by `_read`, so that who may read is said once.
+Every one is declared by `_read`, so the requirement for readers is in one place.
 """
 
 import re
@@ -26,7 +26,7 @@ _MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))
 
 
 def _read(path: str) -> Callable[[Handler], Handler]:
-    """Declare a handler for whoever may read; it needs not know who that is."""
+    """Declare a handler for readers; it does not get the caller."""
 
     def declare(handler: Handler) -> Handler:
         service.route("GET", path, auth.READER, permission=ANY)(lambda request, caller: handler(request))
@@ -37,37 +37,37 @@ def _read(path: str) -> Callable[[Handler], Handler]:
 
 @_read("/{file}")
 def root_file(request: Request) -> Response:
-    """The root manifest, of stable versions, and all files of its modules."""
+    """Serve the root manifest of stable versions, and all files of its modules."""
     return _serve(request, roots.main())
 
 
 @_read("/dev/{file}")
 def development_file(request: Request) -> Response:
-    """The root's development versions; `luarocks --dev` puts `/dev` after the server's name."""
+    """Serve the root's development versions; `luarocks --dev` appends `/dev` to the server's URL."""
     return _serve(request, roots.main(development=True))
 
 
 @_read("/manifests/{user}/{file}")
 def user_file(request: Request) -> Response:
-    """A user's own modules, as `luarocks install user/name` asks for them."""
+    """Serve a user's own modules, which `luarocks install user/name` requests."""
     return _serve(request, roots.of_user(request.params["user"]))
 
 
 @_read("/dev/manifests/{user}/{file}")
 def user_development_file(request: Request) -> Response:
-    """A user's development versions: `luarocks install --dev user/name`."""
+    """Serve a user's development versions: `luarocks install --dev user/name`."""
     return _serve(request, roots.of_user(request.params["user"], development=True))
 
 
 @_read("/m/{name}/{file}")
 def custom_file(request: Request) -> Response:
-    """A custom manifest."""
+    """Serve a custom manifest."""
     return _serve(request, roots.of_manifest(request.params["name"]))
 
 
 @_read("/m/{name}/dev/{file}")
 def custom_development_file(request: Request) -> Response:
-    """A custom manifest's development versions."""
+    """Serve a custom manifest's development versions."""
     return _serve(request, roots.of_manifest(request.params["name"], development=True))
 
 
@@ -76,14 +76,14 @@ def custom_development_file(request: Request) -> Response:
 @_read("/m/{name}")
 @_read("/m/{name}/dev")
 def to_manifest(request: Request) -> Response:
-    """A root without a file's name leads to its manifest."""
+    """Redirect a root without a file name to its manifest."""
     segments = [quote(segment, safe="") for segment in request.segments]
     return redirect("/".join([request.base_url, *segments, "manifest"]))
 
 
 @_read("/modules/{user}/{module}")
 def module_page(request: Request) -> Response:
-    """A module, as a page or as JSON: the `module_url` of an upload."""
+    """Return a module, as a page or as JSON: the `module_url` of an upload."""
     entry = modules.get(index.catalogue.snapshot(), request.params["user"], request.params["module"])
     if wants_html(request):
         return module_pages.render_module(request, entry.value)
@@ -92,7 +92,7 @@ def module_page(request: Request) -> Response:
 
 @_read("/modules")
 def all_modules(request: Request) -> Response:
-    """The search below, as a page or as JSON."""
+    """Return a search, as a page or as JSON."""
     if wants_html(request):
         return module_pages.render_found(request, _found(request))
     return _also_a_page(search_modules(request))
@@ -106,7 +106,7 @@ def search_modules(request: Request) -> Response:
 
 @_read("/api/1/modules/{name}")
 def root_module(request: Request) -> Response:
-    """The module that a bare name means."""
+    """Return the module with this name at the root."""
     entry = index.module(index.catalogue.snapshot(), index.ROOT, request.params["name"])
     if entry is None:
         raise NotFound("There is no such module.")
@@ -123,7 +123,7 @@ def _also_a_page(response: Response) -> Response:
 
 
 def _serve(request: Request, root: Root) -> Response:
-    """A root's manifest, or a file beside it."""
+    """A root's manifest, or a file below the root."""
     snapshot = index.catalogue.snapshot()
     filename = request.params["file"]
     asked = _MANIFEST.fullmatch(filename)
@@ -137,7 +137,7 @@ def _serve(request: Request, root: Root) -> Response:
 
 
 def _require_root(root: Root) -> None:
-    """Raises NotFound for an empty root of nobody's."""
+    """Raise NotFound for an empty root of an unknown user."""
     kind, name = root.place
     if kind == "user" and not accounts.find(name):
         raise NotFound("There is no such user.")

@@ -1,7 +1,7 @@
-"""Taking away: a version may be archived, which hides it from manifests and keeps its files; the rest is for good.
+"""Archives and deletes versions. Archiving hides a version from manifests and keeps its files; deletion is permanent.
 
-A deletion removes what names the files, and the lists with it, in one transaction; a job sweeps up what lay below. The
-bytes stay in storage, where others may have published the same.
+A deletion removes the items that name the files, and the catalogue's entry, in one transaction; a job deletes the
+items below. The blobs stay, because other versions may have the same content.
 """
 
 from typing import Any, TypedDict
@@ -17,11 +17,11 @@ from chalicelib.luarocks import custom_manifests, items, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
 from chalicelib.luarocks.tables import DownloadCount, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
-SWEEP = "luarocks-sweep"  # the job that deletes what a deleted module or version leaves
+SWEEP = "luarocks-sweep"  # the job that deletes the remaining items of a deleted module or version
 
 
 class Flags(TypedDict, total=False):
-    """What may be said of a version."""
+    """The flags of a version."""
 
     archived: bool
     development: bool
@@ -43,7 +43,7 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: F
 
 
 def delete_module(user: str, name: str, by: Caller | None) -> None:
-    """Delete a module with all its versions; its name is free again. Raises NotFound or Forbidden."""
+    """Delete a module with all its versions; its name becomes free. Raises NotFound or Forbidden."""
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_holder(entry.value, by)
@@ -58,7 +58,7 @@ def delete_module(user: str, name: str, by: Caller | None) -> None:
 
 
 def delete_version(user: str, name: str, version: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Delete a version with its rocks; not the last one. Raises Invalid, NotFound or Forbidden."""
+    """Delete a version with its rocks, but not the last one. Raises Invalid, NotFound or Forbidden."""
     version_name = version.lower()
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
@@ -96,7 +96,7 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
 
 
 def sweep(payload: dict[str, Any]) -> None:
-    """Delete the items of a deleted module or version; ids never come back, so nothing else has their keys."""
+    """Delete the items of a deleted module or version; ids are never reused, so no other item has their keys."""
     module_id, version_id = payload["module_id"], payload.get("version_id")
     pk = module_pk(module_id)
     if version_id is not None:

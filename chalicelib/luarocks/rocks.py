@@ -1,4 +1,4 @@
-"""Publishing rockspecs and rocks."""
+"""Publishes rockspecs and rocks."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_
 
 @dataclass(frozen=True)
 class Published:
-    """What an upload of a rockspec made: the module's entry, the version's name, and whether the module is new."""
+    """The result of a rockspec's upload: the module's entry, the version's name, and whether the module is new."""
 
     module: ModuleEntry
     version_name: str
@@ -27,7 +27,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Target:
-    """The version that a rock is meant for, and the module's entry."""
+    """The version for which a rock is uploaded, and the module's entry."""
 
     module: ModuleEntry
     version_name: str
@@ -37,9 +37,9 @@ class Target:
 def find(
     snapshot: Snapshot[ModuleEntry], account_id: int, package: str, version: str
 ) -> tuple[ModuleEntry | None, str | None]:
-    """The module that an account may publish under a name, and the version's name, in any letter case.
+    """The module with this name that an account can publish, and the version's name, in any letter case.
 
-    None for what is not there.
+    None for a missing module or version.
     """
     entry = index.module(snapshot, index.owner_place(account_id), package)
     name = version.lower()
@@ -47,16 +47,16 @@ def find(
 
 
 def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = None) -> Published:
-    """Publish a rockspec, or overwrite that of the same version. Raises Invalid, Forbidden or Busy.
+    """Publish a rockspec, or replace that of the same version. Raises Invalid, Forbidden or Busy.
 
-    It belongs to the module of this name that the caller owns, alone or with others, else to a new one.
+    It belongs to the caller's module of this name, owned alone or with others, else to a new one.
     """
     spec = rockspecs.parse(source)
     caller.require(f"module:{spec.name}")
     stored = _store(source, signature, "Failed to upload rockspec")
 
     def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], Published]:
-        number = snapshot.sequence + 1  # ids are the numbers of the changes that they came with: no two are equal
+        number = snapshot.sequence + 1  # ids are the sequence numbers of their changes, so they are unique
         entry = index.module(snapshot, index.owner_place(int(caller.account.id)), spec.name)
         value = (
             _extended(entry.value, spec, number, writes) if entry else _created(snapshot, caller, spec, number, writes)
@@ -70,7 +70,7 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
 
 
 def target(caller: Caller, version_id: int) -> Target:
-    """The version with this id, for a rock of the caller's. Raises NotFound, Invalid or Forbidden."""
+    """The version with this id, for a rock of the caller. Raises NotFound, Invalid or Forbidden."""
     pointer = VersionId.find(f"version-id#{version_id}", "version-id")
     if pointer is None:
         raise NotFound("Invalid version ID")
@@ -93,9 +93,9 @@ def publish_rock(
     signature: bytes | None = None,
     slot: str | None = None,
 ) -> ModuleEntry:
-    """Publish a rock of a version, or overwrite that of the same arch; returns the module's entry.
+    """Publish a rock of a version, or replace that of the same architecture; returns the module's entry.
 
-    An upload slot that it came in is used up. Raises NotFound, Invalid, Forbidden or Busy.
+    The upload slot of the rock, if any, becomes used. Raises NotFound, Invalid, Forbidden or Busy.
     """
     name, version_name = of.module.name, of.version_name
     arch = _arch(filename, of)
@@ -123,7 +123,7 @@ def publish_rock(
 
 
 def arch_of(filename: str) -> str:
-    """The architecture in the name of a rock that was accepted."""
+    """The architecture in the name of an accepted rock."""
     return filename.rsplit(".", 2)[1]
 
 
@@ -135,14 +135,14 @@ def _arch(filename: str, of: Target) -> str:
 
 
 def _require_version(entry: Entry[ModuleEntry], wanted: Target) -> None:
-    """Raises NotFound when the version is gone, or another one has its name now."""
+    """Raise NotFound if the version was deleted, or another one has its name now."""
     version = entry.value.versions.get(wanted.version_name)
     if version is None or version.id != wanted.version_id:
         raise NotFound("Invalid version ID")
 
 
 def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFile:
-    """Keep a file and its signature; returns what names them. Raises Busy or Full in upstream's words."""
+    """Store a file and its signature; returns their hashes and sizes. Raises Busy or Full with upstream's texts."""
     try:
         blob, signed = blobs.put(content, index.AREA), blobs.put(signature, index.AREA) if signature else None
     except (Busy, Full) as error:
@@ -162,7 +162,7 @@ def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFi
 def _created(
     snapshot: Snapshot[ModuleEntry], caller: Caller, spec: Rockspec, number: int, writes: Transaction
 ) -> ModuleEntry:
-    """A module that is about to get its first version; the first of its name joins the root manifest."""
+    """A new module for its first version; the first module of a name joins the root manifest."""
     module = Module(
         module_pk(number),
         "module",
@@ -186,7 +186,7 @@ def _created(
 
 
 def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transaction) -> ModuleEntry:
-    """A module that is about to get one more version, or the same again."""
+    """A module that gets another version, or the same one again."""
     if value.archived:
         raise Invalid(f"The module {value.name} is archived; unarchive it to publish again")
     current = value.current_version_id if spec.version_name in value.versions else number
@@ -196,7 +196,7 @@ def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transacti
 def _with_version(
     value: ModuleEntry, spec: Rockspec, stored: PublishedFile, number: int, writes: Transaction
 ) -> ModuleEntry:
-    """The entry with the version; of one that was there, source URL and development stay, as on luarocks.org."""
+    """The entry with the version; an existing one keeps its source URL and development flag, as on luarocks.org."""
     pk, sk, name = module_pk(value.id), f"version#{spec.version_name}", spec.version_name
     if before := value.versions.get(name):
         file = _overwritten(before.file, stored)
@@ -232,7 +232,7 @@ def _rock(
     number: int,
     writes: Transaction,
 ) -> RockEntry:
-    """The rock as it is to be, in the transaction."""
+    """Add the rock to the transaction."""
     pk, sk = module_pk(value.id), items.rock_sk(of.version_id, arch)
     if before := value.versions[of.version_name].rocks.get(arch):
         after = replace(before, rock_fname=filename, file=_overwritten(before.file, stored))
@@ -256,6 +256,6 @@ def _pointer(value: ModuleEntry, version: Version) -> VersionId:
 
 
 def _overwritten(before: PublishedFile, stored: PublishedFile) -> PublishedFile:
-    """New bytes, the next revision, and a Last-Modified that moves even within a second."""
+    """The new content, the next revision, and a Last-Modified that increases even within one second."""
     moved = max(stored.updated_at, before.updated_at + 1)
     return replace(stored, revision=before.revision + 1, created_at=before.created_at, updated_at=moved)

@@ -1,4 +1,4 @@
-"""Reads rockspecs and the names of rock files by LuaRocks.org's rules, and refuses them in its words."""
+"""Reads rockspecs and the names of rock files by LuaRocks.org's rules, with its error texts."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LONGEST_NAME = 255
 _NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 _ALLOWED = "only alphanumeric, period, underscore, and hyphen allowed"
 
-# LuaRocks.org has no such bounds; with them a record stays below 400 KB, all that one database item can hold.
+# LuaRocks.org has no such limits; they keep an item below DynamoDB's 400 KB.
 TEXT_CHARACTERS = 10_000
 _DEPENDENCY_CHARACTERS = 255
 _MOST_DEPENDENCIES = 500
@@ -22,7 +22,7 @@ _MOST_LABELS = 10
 
 @dataclass(frozen=True)
 class Rockspec:
-    """What the server keeps of a rockspec; texts that are missing, blank or no strings are None."""
+    """The stored fields of a rockspec; texts that are missing, blank or not strings are None."""
 
     package: str
     version: str
@@ -37,12 +37,12 @@ class Rockspec:
 
     @property
     def name(self) -> str:
-        """The package in lower case: how modules are looked up, listed and stored."""
+        """The package in lower case, as modules are looked up, listed and stored."""
         return self.package.lower()
 
     @property
     def version_name(self) -> str:
-        """The version in lower case, its `-1` revision included."""
+        """The version in lower case, including its revision such as `-1`."""
         return self.version.lower()
 
     @property
@@ -52,10 +52,10 @@ class Rockspec:
 
 
 def parse(source: bytes) -> Rockspec:
-    """The rockspec in a file's bytes. Raises `Invalid` with the text LuaRocks.org gives, and in its order.
+    """Parse the bytes of a rockspec. Raises `Invalid` with LuaRocks.org's texts, checked in its order.
 
-    Only package and version can be refused; whatever else has an unexpected type is passed over. Texts are
-    cut at 10,000 characters; dependencies above 255 characters, or beyond the first 500, are left out.
+    Only package and version can be rejected; other fields with an unexpected type are ignored. Texts are
+    cut at 10,000 characters; dependencies above 255 characters, or after the first 500, are omitted.
     """
     found = _evaluate(source)
     package = _identifier(found, "package")
@@ -80,10 +80,10 @@ def parse(source: bytes) -> Rockspec:
 
 
 def parse_rock_name(filename: str, name: str) -> tuple[str, str]:
-    """Version and architecture of the rock file `NAME-VERSION.ARCH.rock` of the module `name` (lower case).
+    """Version and architecture in the file name `NAME-VERSION.ARCH.rock` of the module `name` (lower case).
 
-    The architecture is what stands between the last two dots; there is no list of known ones. Both are taken
-    as written, for clients ask for the file by its listed name. Raises `Invalid`.
+    The architecture is the text between the last two dots; any is accepted. Both are returned as written,
+    because clients request the file by its listed name. Raises `Invalid`.
     """
     match = re.fullmatch(re.escape(name) + r"-(.+)\.([^.]+)\.rock", filename, re.DOTALL)
     if match is None:
@@ -149,6 +149,6 @@ def labels(value: Any) -> list[str]:
 
 
 def _slug(text: str) -> str:
-    """Lower case, hyphens for spaces and underscores, nothing but ASCII letters, digits and hyphens."""
+    """Lower case, hyphens for spaces and underscores, and only ASCII letters, digits and hyphens."""
     kept = re.sub(r"[^a-z0-9-]+", "", re.sub(r"[\s_]+", "-", text.lower()))
     return re.sub(r"-+", "-", kept).strip("-")

@@ -1,4 +1,4 @@
-"""The rock server's roots: what the manifest of each lists, and the files that lie beside it."""
+"""The rock server's roots: the modules that each manifest lists, and the files below the root."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FORMS: dict[str, tuple[_Render, Callable[[Iterable[bytes]], bytes]]] = {
 
 @dataclass(frozen=True)
 class Root:
-    """A place with a manifest. `development`: True lists only development versions, False none, None all."""
+    """A URL with a manifest. `development`: True lists only development versions, False only others, None all."""
 
     place: Place
     development: bool | None
@@ -28,9 +28,9 @@ class Root:
 
 @dataclass(frozen=True)
 class RootFile:
-    """A rockspec or rock, or the signature of one, that can be downloaded; `modified` in epoch seconds.
+    """A rockspec, a rock or a signature for download; `modified` in epoch seconds.
 
-    `arch` is `rockspec` or a rock's; with `module` and `version` it tells what was downloaded, for the counters.
+    `arch` is `rockspec` or a rock's architecture; with `module` and `version` it identifies the download counter.
     """
 
     name: str
@@ -59,9 +59,9 @@ def of_manifest(name: str, *, development: bool = False) -> Root:
 
 
 def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
-    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; kept until the next change.
+    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; cached until the next change.
 
-    The Lua version in the name filters. Archived modules and versions are in no manifest.
+    The Lua version in the name is a filter. Archived modules and versions are in no manifest.
     """
     hold = snapshot.keep if root.place == index.ROOT else snapshot.remember
     lua = member.removeprefix("manifest").removeprefix("-") or None
@@ -75,8 +75,8 @@ def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str
 def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> RootFile:
     """The rockspec, rock or signature (`.asc`) with this name below a root; raises NotFound.
 
-    Every version has its files below every root that lists its module: also what the root's manifest does not show,
-    because it is archived or in development.
+    A version has its files below every root that lists its module, including archived and development versions that
+    the root's manifest does not list.
     """
     signed = filename.removesuffix(".asc")
     stem, _, kind = signed.rpartition(".")
@@ -130,13 +130,13 @@ def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, ren
 
 
 def _in_order(snapshot: Snapshot[ModuleEntry], place: Place) -> list[Entry[ModuleEntry]]:
-    """The modules of a place by their names, of which each is there once."""
+    """The modules of a place by name; names are unique there."""
     named = {entry.value.name: entry for entry in index.modules(snapshot, place).values()}
     return [named[name] for name in sorted(named)]
 
 
 def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, render: _Render) -> bytes:
-    """One module as the manifest shows it; empty when no version is to be seen."""
+    """One module as the manifest lists it; empty without a visible version."""
     if value.archived:
         return b""
     versions = {
@@ -150,7 +150,7 @@ def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, ren
 
 
 def _splits(stem: str) -> Iterator[tuple[str, str]]:
-    """Every way to read NAME-VERSION: both may hold hyphens."""
+    """All ways to split NAME-VERSION: both can contain hyphens."""
     if len(stem) > _LONGEST_STEM:
         return
     parts = stem.split("-")

@@ -45,7 +45,7 @@ def verify_tfa(request: Request, caller: Caller) -> Response:
 
 @service.route("POST", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=auth.CODE)
 def open_upload_window(request: Request, caller: Caller) -> Response:
-    """Beyond the API page: let clients that know nothing of two-factor upload with this key for a while."""
+    """Not on the API page: let clients without two-factor support upload with this key for 15 minutes."""
     auth.use_code(caller, wire.parse_code(request))
     return json_response({"success": True, "expires": two_factor.open_window(caller)})
 
@@ -54,7 +54,7 @@ def open_upload_window(request: Request, caller: Caller) -> Response:
     "DELETE", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=NO_SECOND_FACTOR
 )
 def close_upload_window(request: Request, caller: Caller) -> Response:
-    """Beyond the API page: ask for a code again."""
+    """Not on the API page: require a code again."""
     two_factor.close_window(caller)
     return json_response({"success": True})
 
@@ -84,7 +84,7 @@ def upload(request: Request, caller: Caller) -> Response:
 
 @service.route("POST", "/api/1/{key}/upload_slot", auth.KEY, scope="module:", permission=OWN)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
-    """Beyond the API page: where to send a rock that is too large for a request."""
+    """Not on the API page: open an upload slot for a rock that is too large for a request."""
     return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).as_json())
 
 

@@ -1,4 +1,4 @@
-"""Search over all modules, which upstream has as a page only."""
+"""Search over all modules, which upstream has only as a page."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MOST_WORDS = 10
 
 @dataclass(frozen=True)
 class ModuleQuery:
-    """What is searched: all `words`, in lower case, and each filter that is not None."""
+    """A parsed search: all `words`, in lower case, and each filter that is not None."""
 
     words: tuple[str, ...] = ()
     user: str | None = None
@@ -24,7 +24,7 @@ class ModuleQuery:
 
 
 def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
-    """The modules that fit, best first; what is archived is not searched. Kept until the next change."""
+    """The matching modules, best first, without archived ones. Cached until the next change."""
     return snapshot.remember(("search", query), lambda snapshot: _find(snapshot, query))
 
 
@@ -41,7 +41,7 @@ def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[Mod
 
 
 def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
-    """How well a module fits, 0 best; None when it does not."""
+    """The rank of a module, 0 is best; None if it does not match."""
     value = entry.value
     if value.archived or (query.root is not None and query.root is not value.in_root):
         return None
@@ -62,7 +62,7 @@ def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
 
 
 def _texts(entry: Entry[ModuleEntry]) -> tuple[str, ...]:
-    """What is searched, the most telling first."""
+    """The searched texts, most relevant first."""
     value = entry.value
     texts = [value.name, value.summary or "", " ".join(value.labels), value.description or ""]
     return tuple(text.lower() for text in texts)
@@ -74,5 +74,5 @@ def _runs_on(entry: Entry[ModuleEntry], lua: str) -> bool:
 
 
 def _downloads(entry: Entry[ModuleEntry]) -> int:
-    """How often a module's files were downloaded."""
+    """The total downloads of a module's files."""
     return entry.keep("downloads", lambda entry: downloads(entry.value))

@@ -1,4 +1,4 @@
-"""LuaRocks as a service: what the route modules declare their views on."""
+"""The LuaRocks service, on which the route modules declare their routes."""
 
 from chalicelib.luarocks import wire
 from chalicelib.web.service import Service

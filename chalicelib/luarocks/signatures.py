@@ -1,4 +1,4 @@
-"""Detached signatures, which `luarocks upload --sign` sends and `install --verify` asks for."""
+"""Detached signatures, which `luarocks upload --sign` sends and `install --verify` requests."""
 
 from chalicelib.core.errors import Invalid
 
@@ -7,9 +7,9 @@ _FIRST, _LAST = b"-----BEGIN PGP SIGNATURE-----", b"-----END PGP SIGNATURE-----"
 
 
 def check(content: bytes, field: str) -> bytes:
-    """An ASCII-armoured signature as it came; raises Invalid for anything else.
+    """Return an ASCII-armoured signature unchanged; raises Invalid for other content.
 
-    Who signed is for the client to judge, who knows which keys to trust.
+    The client verifies the signer: it knows the trusted keys.
     """
     text = content.strip()
     if len(content) > LARGEST or not text.isascii() or not (text.startswith(_FIRST) and text.endswith(_LAST)):

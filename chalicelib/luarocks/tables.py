@@ -1,4 +1,4 @@
-"""LuaRocks' items, all in one table. `pk`/`sk` of each stand in its docstring."""
+"""LuaRocks' items, all in one table. The docstring of each class has its `pk`/`sk`."""
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -25,25 +25,25 @@ class LuaRocksItem(Item):
 
 
 class FileItem(LuaRocksItem):
-    """What every published file has: `revision` counts its uploads, `updated_at` is its Last-Modified."""
+    """The attributes of a published file: `revision` counts its uploads, `updated_at` is its Last-Modified."""
 
     revision = NumberAttribute(default=1)
     sha256 = UnicodeAttribute()
     size = NumberAttribute()
-    sig_sha256 = UnicodeAttribute(null=True)  # its detached signature, where one came with it
+    sig_sha256 = UnicodeAttribute(null=True)  # of its detached signature, if it has one
     sig_size = NumberAttribute(null=True)
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 
 
 class Module(LuaRocksItem, discriminator="module"):
-    """A name under one account. `module#<id>` / `module`."""
+    """A module below a username. `module#<id>` / `module`."""
 
     id = NumberAttribute()
     user_id = NumberAttribute()
-    user = UnicodeAttribute()  # the account's lower-case username: where its manifest is
-    owners = JSONAttribute(default=dict)  # who else may publish: account ids by lower-case username
-    invited = JSONAttribute(default=dict)  # whom an owner has asked, likewise
+    user = UnicodeAttribute()  # the account's lower-case username, in the module's path
+    owners = JSONAttribute(default=dict)  # additional owners: account ids by lower-case username
+    invited = JSONAttribute(default=dict)  # invited accounts, in the same form
     name = UnicodeAttribute()
     display_name = UnicodeAttribute(null=True)
     in_root = BooleanAttribute()
@@ -84,7 +84,7 @@ class Rock(FileItem, discriminator="rock"):
 
 
 class VersionId(LuaRocksItem, discriminator="version-id"):
-    """Leads from a version's id to it. `version-id#<id>` / `version-id`."""
+    """Maps a version's id to the version. `version-id#<id>` / `version-id`."""
 
     module_id = NumberAttribute()
     name = UnicodeAttribute()
@@ -92,7 +92,7 @@ class VersionId(LuaRocksItem, discriminator="version-id"):
 
 
 class Manifest(LuaRocksItem, discriminator="manifest"):
-    """A custom manifest; the modules say themselves that they are in it. `manifests` / `<name>`."""
+    """A custom manifest; the modules name their manifests. `manifests` / `<name>`."""
 
     id = NumberAttribute()
     name = UnicodeAttribute()
@@ -101,22 +101,22 @@ class Manifest(LuaRocksItem, discriminator="manifest"):
     is_open = BooleanAttribute(default=False)
     admins = JSONAttribute(default=dict)  # account ids by lower-case username
     modules_count = NumberAttribute(default=0)
-    revision = NumberAttribute(default=1)  # counts the edits: of two at once, one is made on what does not stand
+    revision = NumberAttribute(default=1)  # counts the changes; a concurrent change fails and is repeated
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 
 
 class DownloadCount(LuaRocksItem, discriminator="downloads"):
-    """How often a file was downloaded. `downloads#<module id>` / `<version id>#<arch, or rockspec>`."""
+    """The download counter of a file. `downloads#<module id>` / `<version id>#<arch, or rockspec>`."""
 
     number = NumberAttribute()
 
 
 class DownloadTally(LuaRocksItem, discriminator="tally"):
-    """Downloads that one process has counted and nobody has added up yet. `tallies` / `<time>#<random>`."""
+    """Downloads counted by one process and not added up yet. `tallies` / `<time>#<random>`."""
 
     counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", how many], ...]
-    added = BooleanAttribute(default=False)  # the files' numbers have it; the catalogue is still to follow
+    added = BooleanAttribute(default=False)  # the counters include it; the catalogue is updated next
 
 
 def module_pk(module_id: int) -> str:

@@ -1,7 +1,7 @@
-"""LuaRocks' version numbers and constraints, which decide what a manifest for one Lua version lists.
+"""LuaRocks' version numbers and constraints, which select the versions in a manifest for one Lua version.
 
-The rules are those of the client (`luarocks.core.vers`, `luarocks.queries`), with its quirks: 5.1 and 5.1.0
-are not equal though neither is less than the other, and a revision counts only where both sides have one.
+The rules are those of the client (`luarocks.core.vers`, `luarocks.queries`), including its quirks: 5.1 and 5.1.0
+are not equal although neither is less than the other, and a revision is compared only if both sides have one.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Any
 
 TARGETS = ("5.1", "5.2", "5.3", "5.4", "5.5")
 
-# Where a word stands in the order: development versions above every number, release candidates just below the
-# release they announce. Any other word weighs next to nothing.
+# The order of words: development versions above every number, release candidates just below their
+# release. Every other word has almost no weight.
 _WORDS = {
     "dev": 120_000_000.0,
     "scm": 110_000_000.0,
@@ -42,7 +42,7 @@ class ParsedVersion:
 
 @dataclass(frozen=True)
 class Constraint:
-    """One comparison that a version has to pass, such as `>= 5.1`."""
+    """One comparison of a constraint, such as `>= 5.1`."""
 
     holds: Callable[[ParsedVersion, ParsedVersion], bool]
     version: ParsedVersion
@@ -52,13 +52,13 @@ class Constraint:
 
 
 def parse(text: str) -> ParsedVersion:
-    """Any text makes a version; what follows the first character that fits no rule counts as 0."""
+    """Parse any text; the rest after the first character that fits no rule counts as 0."""
     text = text.lstrip(_SPACE)
     revision = None
     if match := _REVISION.fullmatch(text):
         text, revision = match[1], float(match[2])
     parts: list[float] = []
-    word: float | None = None  # a word shares its place with the number that follows it: rc2 is rc + 2/100000
+    word: float | None = None  # a word and the number after it are one part: rc2 is rc + 2/100000
     position = 0
     while position < len(text):
         match = _PART.match(text, position)
@@ -78,14 +78,14 @@ def parse(text: str) -> ParsedVersion:
 
 
 def equal(one: ParsedVersion, other: ParsedVersion) -> bool:
-    """Whether all parts are the same, and the revisions where both have one."""
+    """Whether all parts are equal, and the revisions if both have one."""
     return one.parts == other.parts and (
         one.revision is None or other.revision is None or one.revision == other.revision
     )
 
 
 def less(one: ParsedVersion, other: ParsedVersion) -> bool:
-    """Whether one comes before the other; missing parts are 0."""
+    """Whether one version is less than the other; missing parts are 0."""
     for left, right in zip_longest(one.parts, other.parts, fillvalue=0.0):
         if left != right:
             return left < right
@@ -101,7 +101,7 @@ _order = cmp_to_key(lambda one, other: less(other, one) - less(one, other))  # t
 
 
 def within(version: ParsedVersion, wanted: ParsedVersion) -> bool:
-    """Whether a version begins with the wanted one, as `~>` has it: 5.1.5 is within 5.1, 5.2 is not."""
+    """Whether a version begins with the wanted one, the meaning of `~>`: 5.1.5 is within 5.1, 5.2 is not."""
     begins = version.parts[: len(wanted.parts)]
     begins += (0.0,) * (len(wanted.parts) - len(begins))
     return begins == wanted.parts and wanted.revision in (None, version.revision)
@@ -120,7 +120,7 @@ _OPERATORS |= {"": equal, "=": equal, "!=": _OPERATORS["~="]}
 
 
 def constraints(dependency: str) -> list[Constraint] | None:
-    """What a dependency such as `lua >= 5.1, < 5.4` asks, all of which must hold; None if unreadable."""
+    """The comparisons of a dependency such as `lua >= 5.1, < 5.4`; all must hold. None if it is unreadable."""
     match = _DEPENDENCY.match(dependency)
     if match is None:
         return None
@@ -139,7 +139,7 @@ def constraints(dependency: str) -> list[Constraint] | None:
 def matches_lua(lua_version: str | None, target: str) -> bool:
     """Whether the manifest for one Lua version (one of `TARGETS`) lists a rock with this dependency on Lua.
 
-    None, which is no such dependency, fits every Lua; one that cannot be read fits none, as on LuaRocks.org.
+    None, no dependency on Lua, fits every Lua version; an unreadable one fits none, as on LuaRocks.org.
     """
     if lua_version is None:
         return True

@@ -1,4 +1,4 @@
-"""What a LuaRocks client sends to the upload API and sees of it and of the rock server, byte by byte."""
+"""The bytes of the upload API and of the rock server: parses requests, renders responses."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -47,9 +47,9 @@ def parse_file(request: Request, field: str) -> Upload:
 
 
 def parse_rock(request: Request, caller: Caller) -> tuple[Upload, str | None]:
-    """A rock, sent along or in an upload slot: then the form has its `filename`, and `upload`, the slot's id.
+    """A rock: in the form, or in an upload slot. For a slot the form has the `filename`, and the slot's id as `upload`.
 
-    Returns it and the slot. Raises Invalid, NotFound or TooLarge.
+    Returns the rock and the slot. Raises Invalid, NotFound or TooLarge.
     """
     slot = request.form.get("upload")
     if not slot:
@@ -84,9 +84,9 @@ def parse_code(request: Request) -> str:
 
 
 def render_found(request: Request, module: ModuleEntry | None, version_name: str | None) -> Response:
-    """check_rockspec's answer: null for what is not there.
+    """check_rockspec's response: null for a missing module or version.
 
-    To the LuaRocks client the keys are left out instead: 3.8.0 with lua-cjson takes a null for "exists".
+    The LuaRocks client gets no such keys instead: 3.8.0 with lua-cjson treats null as "exists".
     """
     found = {
         "module": render_module(module) if module else None,
@@ -98,7 +98,7 @@ def render_found(request: Request, module: ModuleEntry | None, version_name: str
 
 
 def render_module(module: ModuleEntry) -> dict[str, Any]:
-    """A module's row."""
+    """A module as JSON."""
     return _row(
         id=module.id,
         user_id=module.user_id,
@@ -118,7 +118,7 @@ def render_module(module: ModuleEntry) -> dict[str, Any]:
 
 
 def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
-    """A version's row."""
+    """A version as JSON."""
     version = module.versions[name]
     return _row(
         id=version.id,
@@ -137,7 +137,7 @@ def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
 
 
 def render_rock(module: ModuleEntry, version_name: str, arch: str) -> dict[str, Any]:
-    """A rock's row."""
+    """A rock as JSON."""
     version = module.versions[version_name]
     rock = version.rocks[arch]
     return _row(
@@ -157,13 +157,13 @@ def render_date(moment: datetime | int) -> str:
 
 
 def module_url(request: Request, module: ModuleEntry) -> str:
-    """Where people read about a module."""
+    """The URL of a module's page."""
     return f"{request.base_url}/modules/{module.user}/{module.name}"
 
 
 def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> Response:
-    """A manifest, see roots.manifest. Never compressed in transit: LuaSocket would not undo it."""
-    # Two states never have the same date, so that it makes an ETag without a look at megabytes.
+    """A manifest, see roots.manifest. Never compressed in transit: LuaSocket does not decompress."""
+    # Two states never have the same date, so the date makes an ETag without hashing megabytes.
     headers = [
         ("Last-Modified", _http_date(snapshot.modified_at)),
         ("ETag", etag_of(f"{snapshot.modified_at} {root.place} {root.development} {member} {form}")),
@@ -172,7 +172,7 @@ def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, fo
 
 
 def render_file(request: Request, file: RootFile) -> Response:
-    """A file: its bytes, or a redirect to them where they are too many to send."""
+    """A file: its bytes, or a redirect if they are too many for a response."""
     key = blobs.key_of(index.AREA, file.sha256)
     content_type = _FILE_TYPES[file.name.rpartition(".")[2].lower()]
     if file.size > settings.current().max_answer:
@@ -187,7 +187,7 @@ def render_file(request: Request, file: RootFile) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """`{"errors": [...]}`, always an array of texts; a page where browsers look for one."""
+    """`{"errors": [...]}`, always an array of texts; browsers get a page."""
     if request.segments[:1] == ("modules",) and wants_html(request):
         return error_page(request, error)
     body: dict[str, Any] = {"errors": error.detail.get("messages") or [error.message]}
@@ -199,7 +199,7 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def _would_fit_a_slot(request: Request) -> bool:
-    """Whether this is a rock that the request is too small for, as on Lambda."""
+    """Whether this is an upload of a rock that is too large for a request, as on Lambda."""
     chosen = settings.current()
     return "upload_rock" in request.segments and chosen.max_body < request.size <= chosen.luarocks_max_upload
 
@@ -215,7 +215,7 @@ def _file_columns(file: PublishedFile) -> dict[str, Any]:
 
 
 def _row(**columns: Any) -> dict[str, Any]:
-    """A row as luarocks.org shows it: null columns are left out."""
+    """Remove null columns, as luarocks.org does."""
     return {name: value for name, value in columns.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the account tests: people at the API."""
+"""Fixtures of the account tests: clients of the API."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from tests.client import Client
 
 
 @pytest.fixture
-def nobody(client: Client) -> Person:
-    """A visitor."""
+def visitor(client: Client) -> Person:
+    """A client without a session."""
     return Person(client)
 
 
 @pytest.fixture
 def logged_in(client: Client) -> LogIn:
-    """Lets an account log in."""
+    """Logs in an account."""
 
     def log_in(account: Account, **more: Any) -> Person:
         fresh = accounts.get(int(account.id))
@@ -30,11 +30,11 @@ def logged_in(client: Client) -> LogIn:
 
 @pytest.fixture
 def at_home(logged_in: LogIn, alice: Account) -> Person:
-    """Alice, logged in with a browser."""
+    """Alice, logged in by a browser."""
     return logged_in(alice)
 
 
 @pytest.fixture
 def root(logged_in: LogIn) -> Person:
-    """An administrator, logged in with a browser."""
+    """An administrator, logged in by a browser."""
     return logged_in(people.register("Root", "root@example.org", "sudo make me", "ADMIN"))

@@ -1,4 +1,4 @@
-"""A client of the account's API, each of whose answers must match the OpenAPI document."""
+"""A client of the account's API. Each response must match the OpenAPI document."""
 
 import json
 import re
@@ -23,7 +23,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 class Person:
-    """Somebody at the API: nobody in particular, or who has logged in, by cookie or with a Bearer token."""
+    """A client of the API: without a session, or with one by cookie or as a Bearer token."""
 
     def __init__(self, client: Client, secret: str | None = None, *, by_cookie: bool = True) -> None:
         self.client = client
@@ -61,7 +61,7 @@ LogIn = Callable[..., Person]
 
 
 def refused(reply: Reply, status: int, message: str, field: str | None = None) -> None:
-    """Assert the whole of a refusal."""
+    """Assert the status and the whole body of an error."""
     body = {"message": message} if field is None else {"message": message, "field": field}
     assert (reply.status, reply.json) == (status, body)
     assert reply.header("cache-control") == "no-store"
@@ -69,14 +69,14 @@ def refused(reply: Reply, status: int, message: str, field: str | None = None) -
 
 @contextmanager
 def nothing_stored() -> Iterator[None]:
-    """Assert that the block stores nothing but how often something was tried, and that a session was used."""
+    """Assert that the block stores nothing except counters of attempts and the last use of a session."""
     before = stored()
     yield
     assert stored() == before
 
 
 def stored() -> list[str]:
-    """All that is known of accounts."""
+    """All stored items about accounts."""
     items = [item.to_dynamodb_dict() for item in CoreItem.scan() if not item.pk.startswith("window#")]
     for item in items:
         item.pop("last_used_at", None)
@@ -85,7 +85,7 @@ def stored() -> list[str]:
 
 
 def assert_documented(method: str, path: str, reply: Reply) -> None:
-    """Assert that the OpenAPI document foresees this answer."""
+    """Assert that the OpenAPI document declares this response."""
     found = [
         described[method.lower()]
         for template, described in openapi.document()["paths"].items()
@@ -104,7 +104,7 @@ def assert_documented(method: str, path: str, reply: Reply) -> None:
 
 
 def assert_fits(value: Any, schema: dict[str, Any]) -> None:
-    """Assert that a value is as a schema says, as far as our schemas go."""
+    """Assert that a value matches a schema, as far as our schemas use JSON Schema."""
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     assert any(type(value) is TYPES[kind] for kind in kinds), (value, schema)
     assert value is None or "enum" not in schema or value in schema["enum"], (value, schema)

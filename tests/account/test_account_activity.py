@@ -1,4 +1,4 @@
-"""The activity log: what was done by an account and to it, by pages."""
+"""The activity log: operations by an account and on it, in pages."""
 
 import re
 
@@ -10,7 +10,7 @@ from chalicelib.core.tables import Account
 from tests.account.person import Person, refused
 
 
-def test_entries_tell_who_did_what_with_what(root: Person, at_home: Person) -> None:
+def test_entries_have_actor_action_and_subject(root: Person, at_home: Person) -> None:
     made = at_home.post("/keys", {"service": "hel", "scope": "read"}).json
     root.patch("/members/alice", {"rank": "EDITOR"})
     found = at_home.get("/activity").json
@@ -55,7 +55,7 @@ def test_pages_follow_each_other_without_a_gap(at_home: Person, alice: Account) 
 
 
 @pytest.mark.parametrize("cursor", ["x", "", "\0", "2026", "x" * 3000, "2026-03-01T12:00:00.000000+00:00#00000000"])
-def test_what_is_no_cursor_is_refused(at_home: Person, cursor: str) -> None:
+def test_an_invalid_cursor_is_rejected(at_home: Person, cursor: str) -> None:
     reply = at_home.get("/activity", query={"before": cursor})
     if cursor:
         refused(reply, 400, "before is no cursor of this log.", "before")
@@ -63,12 +63,12 @@ def test_what_is_no_cursor_is_refused(at_home: Person, cursor: str) -> None:
         assert reply.status == 200
 
 
-def test_nobody_sees_somebody_elses(at_home: Person, bob: Account) -> None:
+def test_an_account_sees_only_its_own_log(at_home: Person, bob: Account) -> None:
     subjects = {entry["subject"] for entry in at_home.get("/activity").json["activity"]}
     assert f"account#{int(bob.id)}" not in subjects
 
 
-def test_the_name_of_who_is_gone_is_not_told(at_home: Person, root: Person) -> None:
+def test_the_name_of_a_deleted_actor_is_null(at_home: Person, root: Person) -> None:
     root.patch("/members/alice", {"rank": "EDITOR"})
     accounts.named("Root").delete()
     assert at_home.get("/activity").json["activity"][0]["by"] is None

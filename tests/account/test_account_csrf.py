@@ -1,4 +1,4 @@
-"""Requests that another site makes a browser send change nothing; nobody else is asked for more."""
+"""Requests that another site makes a browser send change nothing; other requests need nothing more."""
 
 import inspect
 from typing import Any
@@ -76,7 +76,7 @@ def test_with_a_bearer_token_none_is_needed(logged_in: LogIn, alice: Account) ->
     assert script.post("/keys", NEW_KEY).status == 201
 
 
-def test_a_cookie_beside_a_bearer_token_does_not_count(at_home: Person, logged_in: LogIn, bob: Account) -> None:
+def test_a_bearer_token_takes_precedence_over_a_cookie(at_home: Person, logged_in: LogIn, bob: Account) -> None:
     bearer = {"Authorization": f"Bearer {logged_in(bob).secret}", "X-CSRF-Token": None}
     assert at_home.get("/me", headers=bearer).json["username"] == "bob"
     assert at_home.post("/keys", NEW_KEY, headers=bearer).status == 201
@@ -104,7 +104,7 @@ def test_reading_needs_no_token(at_home: Person) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/register", "/log-in", "/keys"])
-def test_what_another_site_sends_is_refused_whatever_it_knows(
+def test_another_sites_requests_are_rejected_even_with_a_token(
     at_home: Person, path: str, headers: dict[str, str]
 ) -> None:
     bodies = {
@@ -128,14 +128,14 @@ def test_what_another_site_sends_is_refused_whatever_it_knows(
         {"Origin": "https://MOONBASE.test"},
     ],
 )
-def test_what_comes_from_here_or_from_no_browser_is_taken(
+def test_requests_of_this_site_and_of_programs_are_accepted(
     at_home: Person, alice: Account, headers: dict[str, str]
 ) -> None:
     assert at_home.post("/log-in", {"username": "alice", "password": "wonderland"}, headers=headers).status == 200
     assert at_home.post("/keys", NEW_KEY, headers=headers).status == 201
 
 
-def test_the_token_tells_nothing_of_the_session(alice: Account) -> None:
+def test_the_token_does_not_contain_the_secret(alice: Account) -> None:
     secret = credentials.create(alice, credentials.SESSION)[1]
     token = csrf.token_for(secret)
     assert (len(token), secret in token, token == credentials.hash_of(secret)) == (64, False, False)

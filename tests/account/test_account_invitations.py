@@ -1,4 +1,4 @@
-"""Invitations, as administrators make, list and revoke them."""
+"""Invitations: administrators create, list and revoke them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from tests.worlds import embedded_only
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_an_invitation_is_shown_once_and_listed_without_its_secret(nobody: Person, root: Person) -> None:
+def test_an_invitation_is_shown_once_and_listed_without_its_secret(visitor: Person, root: Person) -> None:
     with time_machine.travel(MOMENT, tick=False):
         asked = {"rank": "APPROVER", "email": "carol@example.org", "expires_in_days": 2, "comment": "for <b>Carol</b>"}
         reply = root.post("/invitations", asked)
@@ -32,7 +32,7 @@ def test_an_invitation_is_shown_once_and_listed_without_its_secret(nobody: Perso
         assert (reply.status, reply.json) == (201, {**row, "invitation": secret})
         assert root.get("/invitations").json == {"invitations": [row], "next": None}
         new = {"username": "carol", "email": "carol@example.org", "password": "looking glass", "invitation": secret}
-        assert nobody.post("/register", new).status == 201
+        assert visitor.post("/register", new).status == 201
         assert root.get("/invitations").json["invitations"] == [{**row, "state": "used", "used_by": "carol"}]
     assert accounts.named("carol").rank == "APPROVER"
     assert "invitation.create" in {entry.action for entry in audit.entries(int(accounts.named("Root").id))}
@@ -44,7 +44,7 @@ def test_without_more_it_is_for_a_member_and_a_week(root: Person) -> None:
     assert (made["rank"], made["email"], made["expires_at"]) == ("MEMBER", None, "2026-03-08T12:00:00Z")
 
 
-def test_a_revoked_invitation_is_over(nobody: Person, root: Person) -> None:
+def test_a_revoked_invitation_is_over(visitor: Person, root: Person) -> None:
     made = root.post("/invitations", {}).json
     assert root.delete(f"/invitations/{made['id']}").status == 204
     assert root.get("/invitations").json["invitations"][0]["state"] == "revoked"
@@ -55,7 +55,7 @@ def test_a_revoked_invitation_is_over(nobody: Person, root: Person) -> None:
     assert (entry.action, entry.subject) == ("invitation.revoke", "invitation#1")
 
 
-def test_what_has_expired_is_shown_as_such(root: Person) -> None:
+def test_an_expired_invitation_is_marked(root: Person) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         invitations.create()
         clock.shift(7 * 86_400)
@@ -76,9 +76,7 @@ def test_what_has_expired_is_shown_as_such(root: Person) -> None:
          None),
     ],
 )  # fmt: skip
-def test_an_invitation_that_cannot_be_is_told(
-    root: Person, data: dict[str, Any], message: str, field: str | None
-) -> None:
+def test_an_invalid_invitation_is_an_error(root: Person, data: dict[str, Any], message: str, field: str | None) -> None:
     with nothing_stored():
         refused(root.post("/invitations", data), 400, message, field)
 

@@ -1,4 +1,4 @@
-"""Keys of every service: made, shown once, used, listed and revoked."""
+"""Keys of every service: created, shown once, used, listed and revoked."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -77,7 +77,7 @@ def test_luarocks_takes_a_key_from_here(client: Client, at_home: Person) -> None
         ({"service": "hel", "comment": "a\0b"}, "A comment has no control characters.", "comment"),
     ],
 )  # fmt: skip
-def test_a_key_that_cannot_be_is_told_and_not_stored(
+def test_an_invalid_key_is_an_error_and_not_stored(
     at_home: Person, data: dict[str, Any], message: str, field: str | None
 ) -> None:
     with nothing_stored():
@@ -101,7 +101,7 @@ def test_a_revoked_key_is_dead_and_still_listed(client: Client, at_home: Person,
     assert (entry.action, entry.subject) == ("luarocks.revoke", f"credential#{made['id']}")
 
 
-def test_nobody_sees_or_revokes_somebody_elses_key(
+def test_other_accounts_keys_cannot_be_read_or_revoked(
     client: Client, at_home: Person, logged_in: LogIn, bob: Account
 ) -> None:
     made = logged_in(bob).post("/keys", {"service": "luarocks"}).json
@@ -128,9 +128,9 @@ def test_an_account_has_so_many_keys_and_no_more(at_home: Person, monkeypatch: p
     assert at_home.post("/keys", {"service": "hel"}).status == 201
 
 
-def test_who_is_not_logged_in_has_no_keys(nobody: Person) -> None:
+def test_keys_need_a_session(visitor: Person) -> None:
     with nothing_stored():
-        for reply in (nobody.get("/keys"), nobody.post("/keys", {"service": "hel"}), nobody.delete("/keys/1")):
+        for reply in (visitor.get("/keys"), visitor.post("/keys", {"service": "hel"}), visitor.delete("/keys/1")):
             refused(reply, 401, "Log in first.")
 
 

@@ -1,4 +1,4 @@
-"""Logging in and out: in one step and in two, by cookie and for scripts, and what guessing gets."""
+"""Log-in and log-out: in one step and in two, by cookie and for scripts, and limits of guessing."""
 
 from datetime import UTC, datetime
 
@@ -19,13 +19,13 @@ MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 WRONG = "Wrong username or password."
 
 
-def log_in(nobody: Person, username: str = "alice", password: str = "wonderland", **more: str) -> Reply:
-    return nobody.post("/log-in", {"username": username, "password": password, **more})
+def log_in(visitor: Person, username: str = "alice", password: str = "wonderland", **more: str) -> Reply:
+    return visitor.post("/log-in", {"username": username, "password": password, **more})
 
 
-def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, nobody: Person, alice: Account) -> None:
+def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, visitor: Person, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
-        reply = log_in(nobody)
+        reply = log_in(visitor)
         secret = reply.json["session"]
         assert (reply.status, reply.json) == (
             200,
@@ -55,39 +55,39 @@ def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, nob
     assert (by_token.status, by_token.json) == (200, {**told, **created, "csrf_token": None})
 
 
-def test_over_https_the_cookie_is_this_hosts_alone(client: Client, nobody: Person, alice: Account) -> None:
+def test_over_https_the_cookie_is_this_hosts_alone(client: Client, visitor: Person, alice: Account) -> None:
     with settings.override(base_url="https://moonbase.test"):
-        reply = log_in(nobody)
+        reply = log_in(visitor)
         secret = reply.json["session"]
         cookie, *attributes = str(reply.header("set-cookie")).split("; ")
         assert cookie == f"__Host-moonbase_session={secret}"
         assert attributes == ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax", "Secure"]
         here, planted = {"Cookie": f"__Host-moonbase_session={secret}"}, {"Cookie": f"moonbase_session={secret}"}
-        assert nobody.get("/me", headers=here).status == 200
-        assert nobody.get("/me", headers=planted).status == 401
+        assert visitor.get("/me", headers=here).status == 200
+        assert visitor.get("/me", headers=planted).status == 401
 
 
 @pytest.mark.parametrize(
     ("username", "password"),
     [
         ("alice", "Wonderland"),
-        ("nobody", "wonderland"),
+        ("visitor", "wonderland"),
         ("alice", ""),
         ("a b", "x"),
         ("x" * 5000, "x"),
         ("al\0ce", "x"),
     ],
 )
-def test_a_wrong_password_and_an_unknown_user_are_told_alike(
-    nobody: Person, alice: Account, username: str, password: str
+def test_a_wrong_password_and_an_unknown_user_get_the_same_error(
+    visitor: Person, alice: Account, username: str, password: str
 ) -> None:
     with nothing_stored():
-        reply = log_in(nobody, username, password)
+        reply = log_in(visitor, username, password)
     refused(reply, 401, WRONG)
     assert reply.header("set-cookie") is None
 
 
-def test_an_unknown_user_costs_the_same_work(nobody: Person, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_user_costs_the_same_work(visitor: Person, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     from argon2 import PasswordHasher
 
     verified: list[str] = []
@@ -98,16 +98,16 @@ def test_an_unknown_user_costs_the_same_work(nobody: Person, alice: Account, mon
         return verify(hashed, password)
 
     monkeypatch.setattr(PasswordHasher, "verify", count)
-    log_in(nobody, "nobody", "x")
-    log_in(nobody, "alice", "x")
+    log_in(visitor, "visitor", "x")
+    log_in(visitor, "alice", "x")
     assert len(verified) == 2
     assert verified[0] == verified[1]
 
 
-def test_a_suspended_account_is_told_only_to_who_knows_the_password(nobody: Person, alice: Account) -> None:
+def test_a_suspension_is_shown_only_with_the_right_password(visitor: Person, alice: Account) -> None:
     accounts.suspend(alice)
-    refused(log_in(nobody), 403, "Your account has been suspended.")
-    refused(log_in(nobody, password="wrong"), 401, WRONG)
+    refused(log_in(visitor), 403, "Your account has been suspended.")
+    refused(log_in(visitor, password="wrong"), 401, WRONG)
 
 
 def test_a_session_planted_before_log_in_is_worth_nothing_after_it(client: Client, alice: Account) -> None:
@@ -118,8 +118,8 @@ def test_a_session_planted_before_log_in_is_worth_nothing_after_it(client: Clien
     refused(person.get("/me"), 401, "Your session has ended: log in again.")
 
 
-def test_every_log_in_is_a_new_session(nobody: Person, alice: Account) -> None:
-    first, second = log_in(nobody).json["session"], log_in(nobody).json["session"]
+def test_every_log_in_is_a_new_session(visitor: Person, alice: Account) -> None:
+    first, second = log_in(visitor).json["session"], log_in(visitor).json["session"]
     assert first != second
 
 
@@ -135,7 +135,7 @@ def test_a_session_ends_after_thirty_days_however_much_it_is_used(client: Client
 
 
 def test_logging_out_ends_the_session_and_takes_the_cookie_back(
-    nobody: Person, at_home: Person, logged_in: LogIn, alice: Account
+    visitor: Person, at_home: Person, logged_in: LogIn, alice: Account
 ) -> None:
     elsewhere = logged_in(alice)
     reply = at_home.post("/log-out")
@@ -143,7 +143,7 @@ def test_logging_out_ends_the_session_and_takes_the_cookie_back(
     assert reply.header("set-cookie") == "moonbase_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
     refused(at_home.get("/me"), 401, "Your session has ended: log in again.")
     assert elsewhere.get("/me").status == 200
-    refused(nobody.post("/log-out"), 401, "Log in first.")
+    refused(visitor.post("/log-out"), 401, "Log in first.")
 
 
 @pytest.mark.parametrize("service", [*credentials.services(), credentials.LOG_IN, credentials.SECOND_FACTOR])
@@ -165,152 +165,152 @@ def test_a_banned_account_logs_in_and_out_and_only_reads(client: Client, alice: 
     "data",
     [{}, {"username": "alice"}, {"password": "wonderland"}, {"code": "123456"}, {"username": None, "password": "x"}],
 )
-def test_what_is_missing_is_told(nobody: Person, alice: Account, data: dict[str, object]) -> None:
+def test_a_missing_field_is_an_error(visitor: Person, alice: Account, data: dict[str, object]) -> None:
     with nothing_stored():
-        refused(nobody.post("/log-in", data), 400, "Send username and password, or ticket and code.")
+        refused(visitor.post("/log-in", data), 400, "Send username and password, or ticket and code.")
 
 
-def test_with_a_second_factor_log_in_takes_a_code_at_once(nobody: Person, alice: Account) -> None:
+def test_with_a_second_factor_log_in_takes_a_code_at_once(visitor: Person, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         enrolment = two_factor.enable(alice)
         code = pyotp.TOTP(enrolment.secret).at(MOMENT)
-        assert log_in(nobody, code=code).status == 200
-        refused(log_in(nobody, code=code), 401, "Invalid verification code", "code")
-    assert log_in(nobody, code=enrolment.recovery_codes[0]).status == 200
+        assert log_in(visitor, code=code).status == 200
+        refused(log_in(visitor, code=code), 401, "Invalid verification code", "code")
+    assert log_in(visitor, code=enrolment.recovery_codes[0]).status == 200
 
 
-def test_with_a_second_factor_log_in_has_two_steps(client: Client, nobody: Person, alice: Account) -> None:
+def test_with_a_second_factor_log_in_has_two_steps(client: Client, visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
-    first = log_in(nobody)
+    first = log_in(visitor)
     assert (first.status, first.json) == (202, {"ticket": first.json["ticket"], "expires_in": 600})
     assert first.header("set-cookie") is None
-    second = nobody.post("/log-in", {"ticket": first.json["ticket"], "code": code})
+    second = visitor.post("/log-in", {"ticket": first.json["ticket"], "code": code})
     assert second.status == 200
     assert Person(client, second.json["session"]).get("/me").json["two_factor"] is True
 
 
-def test_a_ticket_is_good_once_and_a_code_too(nobody: Person, alice: Account) -> None:
+def test_a_ticket_is_good_once_and_a_code_too(visitor: Person, alice: Account) -> None:
     codes = two_factor.enable(alice).recovery_codes
-    ticket = log_in(nobody).json["ticket"]
-    assert nobody.post("/log-in", {"ticket": ticket, "code": codes[0]}).status == 200
-    again = nobody.post("/log-in", {"ticket": ticket, "code": codes[1]})
+    ticket = log_in(visitor).json["ticket"]
+    assert visitor.post("/log-in", {"ticket": ticket, "code": codes[0]}).status == 200
+    again = visitor.post("/log-in", {"ticket": ticket, "code": codes[1]})
     refused(again, 401, "Log in with your password again: it took too long, or something has changed.")
-    ticket = log_in(nobody).json["ticket"]
-    refused(nobody.post("/log-in", {"ticket": ticket, "code": codes[0]}), 401, "Invalid verification code", "code")
-    assert nobody.post("/log-in", {"ticket": ticket, "code": codes[1]}).status == 200
+    ticket = log_in(visitor).json["ticket"]
+    refused(visitor.post("/log-in", {"ticket": ticket, "code": codes[0]}), 401, "Invalid verification code", "code")
+    assert visitor.post("/log-in", {"ticket": ticket, "code": codes[1]}).status == 200
 
 
-def test_without_a_code_a_ticket_opens_nothing(nobody: Person, alice: Account) -> None:
+def test_without_a_code_a_ticket_opens_nothing(visitor: Person, alice: Account) -> None:
     two_factor.enable(alice)
-    ticket = log_in(nobody).json["ticket"]
+    ticket = log_in(visitor).json["ticket"]
     with nothing_stored():
         for code in ({}, {"code": ""}, {"code": None}):
-            reply = nobody.post("/log-in", {"ticket": ticket, **code})
+            reply = visitor.post("/log-in", {"ticket": ticket, **code})
             refused(reply, 401, "This account uses two-factor authentication.", "code")
 
 
-def test_a_code_is_not_guessed_for_long(nobody: Person, alice: Account) -> None:
+def test_a_code_is_not_guessed_for_long(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
     with time_machine.travel(MOMENT, tick=False):
-        ticket = log_in(nobody).json["ticket"]
+        ticket = log_in(visitor).json["ticket"]
         for _ in range(5):
-            reply = nobody.post("/log-in", {"ticket": ticket, "code": "000000"})
+            reply = visitor.post("/log-in", {"ticket": ticket, "code": "000000"})
             refused(reply, 401, "Invalid verification code", "code")
-        reply = nobody.post("/log-in", {"ticket": ticket, "code": code})
+        reply = visitor.post("/log-in", {"ticket": ticket, "code": code})
     refused(reply, 429, "Too many failed attempts, try again later")
     assert reply.header("retry-after") == "300"
 
 
-def test_a_ticket_ends_after_ten_minutes(nobody: Person, alice: Account) -> None:
+def test_a_ticket_ends_after_ten_minutes(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
     with time_machine.travel(MOMENT, tick=False) as clock:
-        ticket = log_in(nobody).json["ticket"]
+        ticket = log_in(visitor).json["ticket"]
         clock.shift(600)
-        assert nobody.post("/log-in", {"ticket": ticket, "code": code}).status == 401
+        assert visitor.post("/log-in", {"ticket": ticket, "code": code}).status == 401
 
 
-def test_a_new_password_ends_tickets(nobody: Person, alice: Account) -> None:
+def test_a_new_password_ends_tickets(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
-    ticket = log_in(nobody).json["ticket"]
+    ticket = log_in(visitor).json["ticket"]
     accounts.set_password(alice, "white rabbit")
-    assert nobody.post("/log-in", {"ticket": ticket, "code": code}).status == 401
+    assert visitor.post("/log-in", {"ticket": ticket, "code": code}).status == 401
 
 
-def test_a_wrong_password_tells_nothing_of_a_second_factor(nobody: Person, alice: Account) -> None:
+def test_a_wrong_password_does_not_reveal_a_second_factor(visitor: Person, alice: Account) -> None:
     two_factor.enable(alice)
-    refused(log_in(nobody, password="x"), 401, WRONG)
-    refused(log_in(nobody, password="x", code="123456"), 401, WRONG)
+    refused(log_in(visitor, password="x"), 401, WRONG)
+    refused(log_in(visitor, password="x", code="123456"), 401, WRONG)
 
 
 @pytest.mark.parametrize("ticket", ["x", "t" * 40, "\0", "t" * 60_000])
-def test_a_forged_ticket_is_none(nobody: Person, ticket: str) -> None:
-    reply = nobody.post("/log-in", {"ticket": ticket, "code": "123456"})
+def test_a_forged_ticket_is_none(visitor: Person, ticket: str) -> None:
+    reply = visitor.post("/log-in", {"ticket": ticket, "code": "123456"})
     refused(reply, 401, "Log in with your password again: it took too long, or something has changed.")
 
 
 def test_an_account_is_guessed_at_so_often(
-    nobody: Person, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
+    visitor: Person, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 3)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         for username in ("alice", "ALICE", "Alice"):
-            refused(log_in(nobody, username, "x"), 401, WRONG)
-        reply = log_in(nobody)
+            refused(log_in(visitor, username, "x"), 401, WRONG)
+        reply = log_in(visitor)
         refused(reply, 429, "Too many attempts to log in, try again later.")
         assert reply.header("retry-after") == "300"
-        assert log_in(nobody, "bob", "builder").status == 200
+        assert log_in(visitor, "bob", "builder").status == 200
         clock.shift(300)
-        assert log_in(nobody).status == 200
+        assert log_in(visitor).status == 200
 
 
-def test_strangers_lock_nobody_out_of_where_they_log_in_from(
-    client: Client, nobody: Person, alice: Account, monkeypatch: pytest.MonkeyPatch
+def test_other_networks_do_not_lock_out_a_familiar_one(
+    client: Client, visitor: Person, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 3)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
-        assert log_in(nobody).status == 200  # from 203.0.113.7, as all of this client's requests
+        assert log_in(visitor).status == 200  # from 203.0.113.7, like all requests of this client
         stranger = Device("198.51.100.1", "")
         for _ in range(3):
             with pytest.raises(Unauthenticated):
                 sessions.prove_password("alice", "x", stranger)
         with pytest.raises(TooMany):
             sessions.prove_password("alice", "wonderland", stranger)
-        assert log_in(nobody).status == 200
+        assert log_in(visitor).status == 200
         for _ in range(5):
-            log_in(nobody, password="x")
-        refused(log_in(nobody), 429, "Too many attempts to log in, try again later.")
+            log_in(visitor, password="x")
+        refused(log_in(visitor), 429, "Too many attempts to log in, try again later.")
 
 
 def test_an_address_guesses_at_many_accounts_so_often(
-    nobody: Person, alice: Account, monkeypatch: pytest.MonkeyPatch
+    visitor: Person, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS_OF_ADDRESS", 2)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
-        for username in ("nobody", "somebody"):
-            refused(log_in(nobody, username, "x"), 401, WRONG)
-        refused(log_in(nobody), 429, "Too many attempts to log in, try again later.")
+        for username in ("visitor", "somebody"):
+            refused(log_in(visitor, username, "x"), 401, WRONG)
+        refused(log_in(visitor), 429, "Too many attempts to log in, try again later.")
 
 
-def test_an_open_session_goes_on_while_somebody_guesses(
-    nobody: Person, at_home: Person, monkeypatch: pytest.MonkeyPatch
+def test_an_open_session_works_during_guessing(
+    visitor: Person, at_home: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 1)
     for _ in range(3):
-        log_in(nobody, password="x")
+        log_in(visitor, password="x")
     assert at_home.get("/me").status == 200
 
 
-def test_logging_in_is_in_the_activity_log_with_where_from(nobody: Person, alice: Account) -> None:
-    nobody.post("/log-in", {"username": "alice", "password": "wonderland"}, headers={"User-Agent": "curl/8"})
+def test_logging_in_is_in_the_activity_log_with_where_from(visitor: Person, alice: Account) -> None:
+    visitor.post("/log-in", {"username": "alice", "password": "wonderland"}, headers={"User-Agent": "curl/8"})
     entry = next(audit.entries(int(alice.id)))
     detail = {"address": "203.0.113.7", "user_agent": "curl/8"}
     assert (entry.action, entry.subject, entry.detail) == ("session.create", "credential#1", detail)
 
 
-def test_a_log_in_costs_eight_calls(nobody: Person, alice: Account, calls: list[str]) -> None:
+def test_a_log_in_costs_eight_calls(visitor: Person, alice: Account, calls: list[str]) -> None:
     accounts.log_in("alice", "wonderland")
     calls.clear()
-    log_in(nobody)
+    log_in(visitor)
     throttles = ["UpdateItem", "UpdateItem"]
     assert calls == [*throttles, "GetItem", "GetItem", "DeleteItem", "PutItem", "UpdateItem", "TransactWriteItems"]
 

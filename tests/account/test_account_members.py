@@ -1,4 +1,4 @@
-"""What administrators and moderators do with others' accounts, and that one administrator always stays."""
+"""Administrators and moderators manage other accounts; one administrator always remains."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -79,12 +79,12 @@ def test_members_come_in_pages(root: Person) -> None:
         ("page=2", "There is no field 'page' here; there are: after, limit.", None),
     ],
 )
-def test_a_page_that_cannot_be_is_told(root: Person, query: str, message: str, field: str | None) -> None:
+def test_an_invalid_page_is_an_error(root: Person, query: str, message: str, field: str | None) -> None:
     refused(root.get("/members", query=query), 400, message, field)
 
 
 @embedded_only
-def test_others_see_and_change_nothing(nobody: Person, at_home: Person, bob: Account) -> None:
+def test_others_see_and_change_nothing(visitor: Person, at_home: Person, bob: Account) -> None:
     requests: list[tuple[str, str]] = [
         ("GET", "/members"),
         ("GET", "/members/bob"),
@@ -99,7 +99,7 @@ def test_others_see_and_change_nothing(nobody: Person, at_home: Person, bob: Acc
     with nothing_stored():
         for method, path in requests:
             refused(at_home.send(method, path, json={"rank": "ADMIN"}), 403, ADMINISTRATORS)
-            refused(nobody.send(method, path, json={"rank": "ADMIN"}), 401, "Log in first.")
+            refused(visitor.send(method, path, json={"rank": "ADMIN"}), 401, "Log in first.")
 
 
 def test_a_rank_is_changed(root: Person, alice: Account) -> None:
@@ -126,7 +126,7 @@ def test_several_changes_are_one(root: Person, alice: Account) -> None:
     assert actions == {"account.create", "account.rank", "account.suspend", "luadns.enable"}
 
 
-def test_what_is_as_it_was_is_not_written(root: Person, alice: Account) -> None:
+def test_unchanged_values_are_not_written(root: Person, alice: Account) -> None:
     root.get("/me")
     with nothing_stored():
         assert root.patch("/members/alice", {"rank": "MEMBER", "suspended": False}).json == row(alice)
@@ -136,14 +136,14 @@ def test_what_is_as_it_was_is_not_written(root: Person, alice: Account) -> None:
 @pytest.mark.parametrize(
     ("data", "message", "field"),
     [
-        ({}, "Say what to change: rank, suspended or luadns.", None),
+        ({}, "Set at least one of rank, suspended and luadns.", None),
         ({"rank": "KING"}, f"rank must be one of: {', '.join(accounts.ranks())}.", "rank"),
         ({"rank": "EDITOR", "suspended": "yes"}, "suspended must be a JSON boolean.", "suspended"),
         ({"rank": "EDITOR", "email": "x@y"},
          "There is no field 'email' here; there are: rank, suspended, luadns.", None),
     ],
 )  # fmt: skip
-def test_what_cannot_be_changed_is_told(
+def test_an_invalid_change_is_an_error(
     root: Person, alice: Account, data: dict[str, Any], message: str, field: str | None
 ) -> None:
     root.get("/me")
@@ -151,14 +151,14 @@ def test_what_cannot_be_changed_is_told(
         refused(root.patch("/members/alice", data), 400, message, field)
 
 
-@pytest.mark.parametrize("name", ["nobody", "%3Cb%3E", "%00", "x" * 3000])
-def test_who_is_not_there_is_not_found(root: Person, name: str) -> None:
+@pytest.mark.parametrize("name", ["visitor", "%3Cb%3E", "%00", "x" * 3000])
+def test_an_unknown_user_is_not_found(root: Person, name: str) -> None:
     for reply in (root.get(f"/members/{name}"), root.patch(f"/members/{name}", {"suspended": True})):
         assert reply.status == 404
 
 
 @pytest.mark.parametrize("change", [{"rank": "MEMBER"}, {"suspended": True}, {"rank": "MODERATOR", "luadns": True}])
-def test_an_administrator_stays_unless_another_one_decides(
+def test_administrators_cannot_demote_or_suspend_themselves(
     root: Person, logged_in: LogIn, change: dict[str, Any]
 ) -> None:
     root.get("/me")
@@ -183,7 +183,7 @@ def test_two_administrators_at_once_do_not_take_each_others_power(aws: None) -> 
             assert sorted(accounts.get(int(one.id)).rank for one in pair) == ["ADMIN", "MEMBER"]
 
 
-def test_who_is_no_administrator_any_more_takes_nobodys_power(root: Person, aws: None) -> None:
+def test_a_former_administrator_cannot_demote_others(root: Person, aws: None) -> None:
     other = accounts.create("Admin2", "admin2@example.org", rank="ADMIN")
     caller = Caller(accounts.named("Root"), credentials.find(1))
     accounts.named("Root").update(actions=[Account.rank.set("MEMBER")])
@@ -198,9 +198,7 @@ def test_a_moderator_manages_accounts_below_their_own_rank(moderator: Person, al
     assert (accounts.named("alice").rank, accounts.named("alice").suspended) == (rank, True)
 
 
-def test_a_moderator_raises_nobody_to_their_own_rank_and_touches_none_above(
-    moderator: Person, root: Person, alice: Account
-) -> None:
+def test_moderators_manage_only_ranks_below_their_own(moderator: Person, root: Person, alice: Account) -> None:
     other = accounts.create("Mod2", "mod2@example.org", rank="MODERATOR")
     moderator.get("/me")
     with nothing_stored():
@@ -218,7 +216,7 @@ def test_a_moderator_raises_nobody_to_their_own_rank_and_touches_none_above(
         refused(moderator.post("/invitations", {"rank": "ADMIN"}), 403, ADMINISTRATORS)
 
 
-def test_somebody_is_logged_out_everywhere(root: Person, at_home: Person, alice: Account) -> None:
+def test_all_sessions_of_an_account_are_ended(root: Person, at_home: Person, alice: Account) -> None:
     assert root.delete("/members/alice/sessions").status == 204
     refused(at_home.get("/me"), 401, "Your session has ended: log in again.")
     assert root.get("/me").status == 200

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every route is in it, and nothing else; every body is read as it says."""
+"""The OpenAPI document has every route and no other; every body is parsed as documented."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ READ = [operation for operation in operations if operation.takes]
 
 @pytest.fixture
 def document(client: Client) -> dict[str, Any]:
-    """As it is served."""
+    """The served document."""
     found: dict[str, Any] = client.get(DOCUMENT).json
     return found
 
@@ -30,7 +30,7 @@ def test_every_route_is_in_it_and_nothing_else(document: dict[str, Any]) -> None
     assert described <= routes
 
 
-def test_every_operation_says_what_it_does_and_who_may(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_a_credential(document: dict[str, Any]) -> None:
     described = [one for methods in document["paths"].values() for one in methods.values()]
     assert len({one["operationId"] for one in described}) == len(described)
     assert [one["operationId"] for one in described if not one["summary"]] == []
@@ -46,7 +46,7 @@ def test_writes_by_cookie_name_the_token(document: dict[str, Any]) -> None:
                 assert one["security"] == [{"bearer": []}, by_cookie], (method, path)
 
 
-def test_it_is_openapi_and_names_what_it_refers_to(document: dict[str, Any]) -> None:
+def test_it_is_valid_openapi_without_dangling_references(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert list(document["info"]) == ["title", "version", "description"]
     assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "csrf"}
@@ -61,7 +61,7 @@ def test_it_is_openapi_and_names_what_it_refers_to(document: dict[str, Any]) -> 
 
 @embedded_only
 @pytest.mark.parametrize("operation", READ, ids=lambda operation: f"{operation.method} {operation.path}")
-def test_what_is_read_is_what_is_documented(root: Person, operation: Operation) -> None:
+def test_request_bodies_match_the_document(root: Person, operation: Operation) -> None:
     assert operation.takes is not None
     path = operation.path.removeprefix(API).replace("{id}", "1").replace("{username}", "root")
     strange = {"no-such-field": "1"}
@@ -70,16 +70,16 @@ def test_what_is_read_is_what_is_documented(root: Person, operation: Operation) 
     refused(root.send(operation.method, path, **sent), 400, message)
 
 
-def test_it_may_be_kept_for_a_while(client: Client) -> None:
+def test_it_is_cacheable(client: Client) -> None:
     reply = client.get(DOCUMENT)
     assert reply.header("cache-control") == "public, max-age=3600"
     assert client.get(DOCUMENT, headers={"If-None-Match": str(reply.header("etag"))}).status == 304
 
 
-def test_bodies_are_small_and_answers_are_not_kept(nobody: Person, client: Client) -> None:
+def test_bodies_are_limited_and_responses_not_cacheable(visitor: Person, client: Client) -> None:
     for route in service.routes:
         assert route.largest == SMALL
-    refused(nobody.get("/me"), 401, "Log in first.")
+    refused(visitor.get("/me"), 401, "Log in first.")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_bodies_are_small_and_answers_are_not_kept(nobody: Person, client: Clien
         ("DELETE", "/account/api/me", 405, "This path does not take this method."),
     ],
 )
-def test_what_is_not_there_is_told_in_the_same_manner(
+def test_an_unknown_path_has_the_same_envelope(
     client: Client, method: str, path: str, status: int, message: str
 ) -> None:
     refused(client.request(method, path), status, message)
@@ -101,6 +101,6 @@ def test_the_api_adds_few_paths_to_the_gateway() -> None:
     assert len(paths) <= 25
 
 
-def test_no_operation_is_without_somebody_who_authenticates() -> None:
+def test_every_operation_authenticates() -> None:
     known = (auth.VISITOR, auth.SESSION)
     assert [operation.path for operation in operations if operation.credential not in known] == []

@@ -1,4 +1,4 @@
-"""Registering: open, by invitation or closed, and that a refusal leaves nothing behind."""
+"""Registration: open, by invitation or closed; a rejected one stores nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -19,35 +19,35 @@ from tests.worlds import embedded_only
 
 NEW = {"username": "carol", "email": "carol@example.org", "password": "looking glass"}
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-open_to_everybody = pytest.mark.usefixtures("everybody")
+open_to_everybody = pytest.mark.usefixtures("open_registration")
 
 
 @pytest.fixture
-def everybody() -> Any:
+def open_registration() -> Any:
     """Registration is open."""
     with settings.override(registration="open"):
         yield
 
 
-def register(nobody: Person, **fields: Any) -> Reply:
-    return nobody.post("/register", {**NEW, **fields})
+def register(visitor: Person, **fields: Any) -> Reply:
+    return visitor.post("/register", {**NEW, **fields})
 
 
-def test_by_default_an_invitation_is_needed(nobody: Person) -> None:
+def test_by_default_an_invitation_is_needed(visitor: Person) -> None:
     with nothing_stored():
-        refused(register(nobody), 403, "Registration is by invitation here: ask the administrator for one.")
+        refused(register(visitor), 403, "Registration is by invitation here: ask the administrator for one.")
 
 
-def test_registration_can_be_closed_to_invitations_too(nobody: Person) -> None:
+def test_registration_can_be_closed_to_invitations_too(visitor: Person) -> None:
     _, secret = invitations.create()
     with settings.override(registration="closed"), nothing_stored():
-        reply = register(nobody, invitation=secret)
+        reply = register(visitor, invitation=secret)
     refused(reply, 403, "Registration is closed here: ask the administrator for an account.")
 
 
 @open_to_everybody
-def test_registering_opens_an_account_and_no_session(nobody: Person) -> None:
-    reply = register(nobody)
+def test_registering_opens_an_account_and_no_session(visitor: Person) -> None:
+    reply = register(visitor)
     assert (reply.status, reply.json) == (201, {"username": "carol"})
     assert reply.header("set-cookie") is None
     account = accounts.log_in("carol", "looking glass")
@@ -90,19 +90,19 @@ def test_registering_opens_an_account_and_no_session(nobody: Person) -> None:
         ({"invitation": "x" * 40}, "There is no such invitation.", "invitation"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told_and_not_stored(
-    nobody: Person, fields: dict[str, Any], message: str, field: str
+def test_invalid_input_is_an_error_and_not_stored(
+    visitor: Person, fields: dict[str, Any], message: str, field: str
 ) -> None:
     with nothing_stored():
-        reply = register(nobody, **fields)
+        reply = register(visitor, **fields)
     refused(reply, 403 if field == "invitation" else 400, message, field)
 
 
 @open_to_everybody
 @embedded_only
 @pytest.mark.parametrize("password", ["looking glass", "пароль пароль", "🚀" * 4 + "moon", "p4 " * 340, "<b>bold</b>"])
-def test_any_long_password_of_any_letters_will_do(nobody: Person, password: str) -> None:
-    assert register(nobody, password=password).status == 201
+def test_any_long_password_of_any_letters_will_do(visitor: Person, password: str) -> None:
+    assert register(visitor, password=password).status == 201
     assert accounts.log_in("carol", password).username == "carol"
 
 
@@ -119,91 +119,93 @@ def test_any_long_password_of_any_letters_will_do(nobody: Person, password: str)
         (b'{"rank": "ADMIN"}', "There is no field 'rank' here; there are: username, email, password, invitation."),
     ],
 )
-def test_a_body_that_cannot_be_read_is_told(nobody: Person, body: bytes, message: str) -> None:
+def test_an_unreadable_body_is_an_error(visitor: Person, body: bytes, message: str) -> None:
     with nothing_stored():
-        refused(nobody.send("POST", "/register", body=body), 400, message)
+        refused(visitor.send("POST", "/register", body=body), 400, message)
 
 
 @open_to_everybody
-def test_a_megabyte_is_too_much(nobody: Person) -> None:
+def test_a_megabyte_is_too_much(visitor: Person) -> None:
     with nothing_stored():
         for field in NEW:
-            reply = register(nobody, **{field: "x" * 1_000_000})
+            reply = register(visitor, **{field: "x" * 1_000_000})
             refused(reply, 413, "The request is larger than 65536 bytes.")
 
 
 @open_to_everybody
-def test_names_and_addresses_are_unique_in_any_letter_case(nobody: Person, alice: Account) -> None:
-    refused(register(nobody, username="ALICE"), 409, "This username is taken.", "username")
-    refused(register(nobody, email="Alice@Example.ORG"), 409, "This e-mail address is in use.", "email")
+def test_names_and_addresses_are_unique_in_any_letter_case(visitor: Person, alice: Account) -> None:
+    refused(register(visitor, username="ALICE"), 409, "This username is taken.", "username")
+    refused(register(visitor, email="Alice@Example.ORG"), 409, "This e-mail address is in use.", "email")
     assert [account.username for account in accounts.listed()] == ["Alice"]
 
 
 @open_to_everybody
-def test_an_address_registers_so_often_and_no_more(nobody: Person) -> None:
+def test_an_address_registers_so_often_and_no_more(visitor: Person) -> None:
     with settings.override(registration="open", registration_rate=1), time_machine.travel(MOMENT, tick=False) as clock:
-        assert register(nobody).status == 201
-        reply = register(nobody, username="dave", email="dave@example.org")
+        assert register(visitor).status == 201
+        reply = register(visitor, username="dave", email="dave@example.org")
         refused(reply, 429, "Too many registrations from this address, try again later.")
         assert reply.header("retry-after") == "3600"
         assert accounts.find("dave") is None
         clock.shift(3600)
-        assert register(nobody, username="dave", email="dave@example.org").status == 201
+        assert register(visitor, username="dave", email="dave@example.org").status == 201
 
 
-def test_an_invitation_opens_one_account_with_its_rank(nobody: Person) -> None:
+def test_an_invitation_opens_one_account_with_its_rank(visitor: Person) -> None:
     invitation, secret = invitations.create(rank="EDITOR")
-    assert register(nobody, invitation=secret).status == 201
+    assert register(visitor, invitation=secret).status == 201
     assert accounts.named("carol").rank == "EDITOR"
     used = Invitation.get(invitation.pk, "invitation", consistent_read=True)
     assert (invitations.state_of(used), used.username) == ("used", "carol")
     with nothing_stored():
-        reply = register(nobody, username="dave", email="dave@example.org", invitation=secret)
+        reply = register(visitor, username="dave", email="dave@example.org", invitation=secret)
     refused(reply, 403, "This invitation has been used already.", "invitation")
 
 
-def test_invited_people_are_not_counted_by_address(nobody: Person) -> None:
+def test_invited_people_are_not_counted_by_address(visitor: Person) -> None:
     with settings.override(registration_rate=0):
-        assert register(nobody, invitation=invitations.create()[1]).status == 201
+        assert register(visitor, invitation=invitations.create()[1]).status == 201
 
 
-def test_where_everybody_may_register_an_invitation_still_counts(nobody: Person) -> None:
+def test_where_everybody_may_register_an_invitation_still_counts(visitor: Person) -> None:
     with settings.override(registration="open"):
-        register(nobody, invitation=invitations.create(rank="APPROVER")[1])
+        register(visitor, invitation=invitations.create(rank="APPROVER")[1])
     assert accounts.named("carol").rank == "APPROVER"
 
 
-def test_an_invitation_that_has_expired_is_refused(nobody: Person) -> None:
+def test_an_invitation_that_has_expired_is_refused(visitor: Person) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         _, secret = invitations.create(ends_after=timedelta(days=1))
         clock.shift(86_400)
         with nothing_stored():
-            refused(register(nobody, invitation=secret), 403, "This invitation has expired.", "invitation")
+            refused(register(visitor, invitation=secret), 403, "This invitation has expired.", "invitation")
 
 
-def test_an_invitation_that_was_revoked_is_refused(nobody: Person) -> None:
+def test_an_invitation_that_was_revoked_is_refused(visitor: Person) -> None:
     invitation, secret = invitations.create()
     invitations.revoke(int(invitation.id))
     with nothing_stored():
-        refused(register(nobody, invitation=secret), 403, "This invitation has been revoked.", "invitation")
+        refused(register(visitor, invitation=secret), 403, "This invitation has been revoked.", "invitation")
 
 
-def test_an_invitation_for_an_address_is_for_no_other(nobody: Person) -> None:
+def test_an_invitation_for_an_address_is_for_no_other(visitor: Person) -> None:
     _, secret = invitations.create(email="Dave@example.org")
     with nothing_stored():
-        reply = register(nobody, invitation=secret)
+        reply = register(visitor, invitation=secret)
     refused(reply, 400, "This invitation is for another e-mail address.", "email")
-    assert register(nobody, email="dave@example.org", invitation=secret).status == 201
+    assert register(visitor, email="dave@example.org", invitation=secret).status == 201
 
 
-def test_a_refused_account_does_not_use_the_invitation_up(nobody: Person, alice: Account) -> None:
+def test_a_refused_account_does_not_use_the_invitation_up(visitor: Person, alice: Account) -> None:
     _, secret = invitations.create()
-    refused(register(nobody, username="alice", invitation=secret), 409, "This username is taken.", "username")
-    assert register(nobody, invitation=secret).status == 201
+    refused(register(visitor, username="alice", invitation=secret), 409, "This username is taken.", "username")
+    assert register(visitor, invitation=secret).status == 201
 
 
 @embedded_only
-def test_of_eight_at_once_one_uses_an_invitation(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_of_eight_concurrent_uses_of_an_invitation_succeeds(
+    aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, secret = invitations.create()
     monkeypatch.setattr("chalicelib.core.accounts.hash_password", lambda password: "hashed elsewhere")
 
@@ -224,7 +226,7 @@ def test_only_a_hash_of_an_invitation_is_stored(aws: None) -> None:
     assert [item.pk for item in Invitation.scan() if secret in str(item.to_dynamodb_dict())] == []
 
 
-def test_a_new_account_is_in_its_activity_log(nobody: Person) -> None:
-    register(nobody, invitation=invitations.create()[1])
+def test_a_new_account_is_in_its_activity_log(visitor: Person) -> None:
+    register(visitor, invitation=invitations.create()[1])
     (entry,) = audit.entries(int(accounts.named("carol").id))
     assert (entry.action, entry.by_account_id) == ("account.create", None)

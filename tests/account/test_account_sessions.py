@@ -1,4 +1,4 @@
-"""Sessions, password and e-mail address: what ends what, and what asks for the password again."""
+"""Sessions, password and e-mail address: which changes end sessions, and which need the password."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -62,9 +62,7 @@ def test_a_session_that_is_not_there_is_not_found(at_home: Person, number: str) 
     assert at_home.delete(f"/sessions/{number}").status == 404
 
 
-def test_nobody_ends_somebody_elses_session_or_a_key_as_one(
-    at_home: Person, logged_in: LogIn, alice: Account, bob: Account
-) -> None:
+def test_only_own_sessions_can_be_ended(at_home: Person, logged_in: LogIn, alice: Account, bob: Account) -> None:
     theirs = logged_in(bob)
     key, _ = credentials.create(alice, "hel")
     for number in (theirs.get("/me").json["session"], int(key.id)):
@@ -73,7 +71,7 @@ def test_nobody_ends_somebody_elses_session_or_a_key_as_one(
     assert theirs.get("/me").status == 200
 
 
-def test_all_others_are_ended_at_one_stroke(
+def test_all_other_sessions_are_ended_together(
     at_home: Person, logged_in: LogIn, alice: Account, calls: list[str]
 ) -> None:
     others = [logged_in(alice) for _ in range(3)]
@@ -178,7 +176,7 @@ def test_an_address_that_is_not_changed_stays(
         refused(at_home.put("/email", data), status, message, field)
 
 
-def test_a_suspended_account_is_told_so(at_home: Person, alice: Account) -> None:
+def test_a_suspended_account_gets_an_error(at_home: Person, alice: Account) -> None:
     accounts.suspend(alice)
     refused(at_home.get("/me"), 403, "Your account has been suspended.")
 

@@ -1,4 +1,4 @@
-"""One's own second factor: nothing is in force before a code confirmed it, and no code is good twice."""
+"""One's own second factor: inactive until a code confirms it, and no code is valid twice."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ WRONG = "Invalid verification code"
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Clock]:
-    """Time stands still, until it is moved."""
+    """A clock that stands still until it is moved."""
     with time_machine.travel(MOMENT, tick=False) as travelled:
         yield travelled
 
@@ -34,7 +34,7 @@ def code_of(secret: str) -> str:
 
 
 def enrol(person: Person, **more: Any) -> tuple[str, list[str]]:
-    """Turn two-factor on; the secret, whose current code is used up by that, and the recovery codes."""
+    """Turn two-factor on; returns the secret, whose current code is used, and the recovery codes."""
     secret = person.post("/two-factor").json["secret"]
     reply = person.post("/two-factor/confirm", {"password": "wonderland", "code": code_of(secret), **more})
     assert reply.status == 200, reply.json
@@ -68,13 +68,13 @@ def test_a_code_puts_it_in_force_and_ends_other_sessions(at_home: Person, logged
     assert Enrolling.find(alice.pk, "enrolling") is None
 
 
-def test_the_code_that_confirmed_it_logs_nobody_in(nobody: Person, at_home: Person, clock: Clock) -> None:
+def test_the_confirming_code_cannot_log_in(visitor: Person, at_home: Person, clock: Clock) -> None:
     secret, _ = enrol(at_home)
     entered = {"username": "alice", "password": "wonderland"}
-    refused(nobody.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
+    refused(visitor.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
     clock.shift(30)
-    assert nobody.post("/log-in", {**entered, "code": code_of(secret)}).status == 200
-    refused(nobody.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
+    assert visitor.post("/log-in", {**entered, "code": code_of(secret)}).status == 200
+    refused(visitor.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
     proof = {"password": "wonderland", "code": code_of(secret)}
     refused(at_home.post("/two-factor/disable", proof), 403, WRONG, "code")
 
@@ -92,7 +92,7 @@ def test_the_code_that_confirmed_it_logs_nobody_in(nobody: Person, at_home: Pers
         ({"for_uploads": "yes"}, 400, "for_uploads must be a JSON boolean.", "for_uploads"),
     ],
 )
-def test_what_does_not_confirm_it_changes_nothing(
+def test_a_failed_confirmation_changes_nothing(
     at_home: Person, logged_in: LogIn, alice: Account, data: dict[str, Any], status: int, message: str, field: str
 ) -> None:
     other = logged_in(alice)
@@ -161,7 +161,7 @@ def test_it_is_turned_off_with_password_and_code(at_home: Person, logged_in: Log
 
 
 @pytest.mark.parametrize("path", ["disable", "recovery-codes", "for-uploads"])
-def test_neither_password_nor_code_alone_change_it(at_home: Person, path: str) -> None:
+def test_changes_need_password_and_code(at_home: Person, path: str) -> None:
     _, codes = enrol(at_home)
     more = {"for_uploads": False} if path == "for-uploads" else {}
     method = "PUT" if more else "POST"
@@ -173,7 +173,7 @@ def test_neither_password_nor_code_alone_change_it(at_home: Person, path: str) -
 
 
 @pytest.mark.parametrize("path", ["disable", "recovery-codes"])
-def test_what_is_off_is_not_changed(at_home: Person, path: str) -> None:
+def test_changes_need_two_factor_to_be_on(at_home: Person, path: str) -> None:
     with nothing_stored():
         reply = at_home.post(f"/two-factor/{path}", {"password": "wonderland", "code": "123456"})
     refused(reply, 409, OFF)
@@ -189,10 +189,10 @@ def test_codes_are_not_guessed_for_long(at_home: Person) -> None:
     assert state(at_home)["enabled"] is True
 
 
-def test_a_recovery_code_that_opened_a_session_is_used_up(nobody: Person, at_home: Person) -> None:
+def test_a_recovery_code_that_opened_a_session_is_used_up(visitor: Person, at_home: Person) -> None:
     _, codes = enrol(at_home)
     entered = {"username": "alice", "password": "wonderland", "code": codes[0]}
-    assert nobody.post("/log-in", entered).status == 200
+    assert visitor.post("/log-in", entered).status == 200
     proof = {"password": "wonderland", "code": codes[0]}
     refused(at_home.post("/two-factor/disable", proof), 403, WRONG, "code")
 

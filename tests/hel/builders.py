@@ -1,4 +1,4 @@
-"""Packages for the Hel tests, and what the API answers."""
+"""Packages for the Hel tests, and expected responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ Create = Callable[..., Reply]
 
 
 def package(name: str = "thing", **more: object) -> dict[str, Any]:
-    """The example of the wiki's page, less its three dots; `more` replaces fields."""
+    """The example of the wiki's page, without its three dots; `more` replaces fields."""
     return {
         "name": name,
         "description": "The description of the package",
@@ -35,7 +35,7 @@ def package(name: str = "thing", **more: object) -> dict[str, Any]:
 
 
 def shown(name: str = "thing", **more: object) -> dict[str, Any]:
-    """The same package as everybody sees it, created at 2026-01-02 03:04:05."""
+    """The same package in the API, created at 2026-01-02 03:04:05."""
     return {
         "name": name,
         "description": "The description of the package",
@@ -73,7 +73,7 @@ def shown(name: str = "thing", **more: object) -> dict[str, Any]:
 
 
 def entry(name: str) -> PackageEntry:
-    """Its entry."""
+    """The entry of a package."""
     one = package(name)
     version = one["versions"]["1.0.0"]
     files = {
@@ -118,7 +118,7 @@ def success(data: object, *, status: int = 200, logged_in: bool = False) -> dict
 
 
 def refusal(status: int, message: str, *, logged_in: bool = False) -> dict[str, Any]:
-    """The whole body of a refusal."""
+    """The whole body of an error."""
     return {
         "success": False,
         "title": TITLES[status],

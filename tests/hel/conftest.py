@@ -1,4 +1,4 @@
-"""Fixtures of the Hel tests: sessions, and a full list."""
+"""Fixtures of the Hel tests: sessions, and a filled list."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +17,8 @@ from tests.hel.builders import Create, entry, package
 
 
 @pytest.fixture(autouse=True)
-def open_to_everybody() -> Iterator[None]:
-    """Registration is open, as it was with Hel."""
+def open_registration() -> Iterator[None]:
+    """Registration is open, as at Hel."""
     with settings.override(registration="open"):
         yield
 
@@ -54,7 +54,7 @@ def admin(aws: None) -> dict[str, str]:
 
 @pytest.fixture
 def stock(aws: None) -> Callable[[int], None]:
-    """Fills the list with so many packages."""
+    """Fills the list with this many packages."""
 
     def fill(packages: int) -> None:
         entries = {f"{n}": entry(f"p{n}") for n in range(packages)}

@@ -1,4 +1,4 @@
-"""Registering, logging in and out: every text, in order, and what a session is."""
+"""Registration, log-in and log-out: every text, in order, and sessions."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def register(client: Client, **fields: object) -> Reply:
 
 
 def cookie_of(reply: Reply) -> dict[str, str]:
-    """The header with which a browser sends the cookie back."""
+    """The header with which a browser returns the cookie."""
     return {"Cookie": str(reply.header("set-cookie")).split(";")[0]}
 
 
@@ -51,7 +51,7 @@ def test_logging_in_opens_a_session(client: Client, alice: Account) -> None:
     assert nickname(client, cookie_of(reply)) == "Alice"
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(client: Client, alice: Account) -> None:
+def test_the_cookie_is_httponly_and_samesite(client: Client, alice: Account) -> None:
     secret, *attributes = str(log_in(client).header("set-cookie")).split("; ")
     assert secret.startswith("auth_tkt=")
     assert len(secret) == len("auth_tkt=") + 40
@@ -82,7 +82,7 @@ def test_nickname_and_password_may_have_blanks_around_them(client: Client, alice
     assert log_in(client, " alice\n", "\twonderland ").status == 200
 
 
-def test_a_wrong_password_and_an_unknown_user_are_told_alike(client: Client, alice: Account) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_error(client: Client, alice: Account) -> None:
     for who, password in [
         ("Alice", "x"),
         ("nobody", "wonderland"),
@@ -93,7 +93,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_alike(client: Client, ali
         assert_refused(log_in(client, who, password), "Incorrect nickname and/or password.")
 
 
-def test_what_is_missing_at_log_in_is_told_in_order(client: Client) -> None:
+def test_missing_fields_at_log_in_are_reported_in_order(client: Client) -> None:
     for who, password, message in [
         ("", "", "Nickname isn't specified."),
         (" ", "x", "Nickname isn't specified."),
@@ -157,7 +157,7 @@ def test_logging_out_takes_a_session(client: Client) -> None:
     assert_refused(client.post("/auth", json={"action": "log-out"}), "Bad request.")
 
 
-def test_whoever_is_logged_in_need_not_log_in_or_register(client: Client, session: dict[str, str]) -> None:
+def test_log_in_and_registration_with_a_session_change_nothing(client: Client, session: dict[str, str]) -> None:
     for action in ("log-in", "register"):
         reply = client.post("/auth", json={"action": action}, headers=session)
         assert (reply.status, reply.json) == (200, success("You're already logged in.", logged_in=True))
@@ -202,7 +202,7 @@ def test_a_code_is_good_once(client: Client, alice: Account) -> None:
     assert_refused(log_in(client, code=code), "Incorrect verification code.")
 
 
-def test_a_wrong_password_tells_nothing_of_a_second_factor(client: Client, alice: Account) -> None:
+def test_a_wrong_password_does_not_reveal_a_second_factor(client: Client, alice: Account) -> None:
     two_factor.enable(alice)
     assert_refused(log_in(client, password="x", code="123456"), "Incorrect nickname and/or password.")
 
@@ -216,7 +216,7 @@ def test_codes_are_not_guessed_for_long(client: Client, alice: Account) -> None:
     assert (reply.status, reply.json["message"]) == (429, "Too many failed attempts, try again later")
 
 
-def test_passwords_are_not_guessed_for_long_and_the_owner_waits_five_minutes(
+def test_guessing_is_limited_and_the_owner_waits_five_minutes(
     client: Client, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 3)
@@ -257,12 +257,12 @@ def test_registering_opens_an_account_and_no_session(client: Client) -> None:
     assert (account.username, account.email, account.rank) == ("carol", "carol@example.org", "MEMBER")
 
 
-def test_whoever_registers_can_log_in(client: Client) -> None:
+def test_a_registered_user_can_log_in(client: Client) -> None:
     register(client)
     assert nickname(client, cookie_of(log_in(client, "carol", "looking glass"))) == "carol"
 
 
-def test_what_is_wrong_at_registering_is_told_in_order(client: Client, alice: Account) -> None:
+def test_registration_errors_are_reported_in_order(client: Client, alice: Account) -> None:
     used = {"nickname": "ALICE", "email": "Alice@Example.org"}
     for fields, message in [
         ({"nickname": "", "email": "", "password": ""}, "Nickname isn't specified."),
@@ -291,7 +291,7 @@ def test_the_profile_answers_any_method(client: Client, session: dict[str, str])
         assert (reply.status, reply.json) == (200, success({"nickname": "Alice"}, logged_in=True))
 
 
-def test_a_cookie_that_somebody_planted_is_not_the_session(client: Client, alice: Account, bob: Account) -> None:
+def test_log_in_ignores_a_planted_cookie(client: Client, alice: Account, bob: Account) -> None:
     theirs = cookie_of(log_in(client, "bob", "builder"))
     client.post("/auth", json={"action": "log-out"}, headers=theirs)
     for planted in ({"Cookie": "auth_tkt=chosen"}, theirs):
@@ -302,7 +302,7 @@ def test_a_cookie_that_somebody_planted_is_not_the_session(client: Client, alice
         assert nickname(client, planted) is None
 
 
-def test_a_forged_cookie_is_nobodys(client: Client, alice: Account) -> None:
+def test_a_forged_cookie_is_ignored(client: Client, alice: Account) -> None:
     good = cookie_of(log_in(client))["Cookie"]
     name, secret = good.split("=")
     ticket = "0" * 128 + "5f5e0ff0Alice!userid_type:b64unicode"

@@ -1,4 +1,4 @@
-"""What requests cost in AWS calls, equal at 10 and at 300 packages."""
+"""The AWS calls of requests, equal at 10 and at 300 packages."""
 
 from collections.abc import Callable
 
@@ -27,9 +27,7 @@ def test_a_warm_list_costs_one_call(client: Client, calls: list[str], query: str
     assert (client.get("/packages", query=query).status, calls) == (200, ["Query"])
 
 
-def test_a_list_costs_three_calls_for_whoever_is_logged_in(
-    client: Client, session: dict[str, str], calls: list[str]
-) -> None:
+def test_a_list_with_a_session_costs_three_calls(client: Client, session: dict[str, str], calls: list[str]) -> None:
     client.get("/packages", headers=session)
     calls.clear()
     assert (client.get("/packages", headers=session).status, calls) == (200, [*SESSION, "Query"])
@@ -105,7 +103,7 @@ def test_a_refused_package_costs_only_the_session(create: Create, calls: list[st
     assert calls == SESSION
 
 
-def test_an_old_cookie_is_looked_up_once_though_the_refusal_tells_of_it(
+def test_an_old_cookie_is_looked_up_once_also_for_an_error(
     client: Client, session: dict[str, str], calls: list[str]
 ) -> None:
     client.post("/auth", headers=session, json={"action": "log-out"})

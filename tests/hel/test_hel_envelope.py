@@ -1,4 +1,4 @@
-"""What holds on every path: the envelope, statuses that Hel does not have, HEAD, OPTIONS and CORS."""
+"""Rules for every path: the envelope, statuses that Hel does not have, HEAD, OPTIONS and CORS."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_success_is_compact_json_in_the_order_of_hel(client: Client) -> None:
         ("/users/a/b", "/users/a/b"),
     ],
 )
-def test_an_unknown_path_is_told_by_itself(client: Client, session: dict[str, str], path: str, message: str) -> None:
+def test_an_unknown_path_is_the_message(client: Client, session: dict[str, str], path: str, message: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.json) == (404, refusal(404, message))
     assert client.get(path, headers=session).json == refusal(404, message, logged_in=True)
@@ -40,7 +40,7 @@ def test_a_wrong_method_is_not_found(client: Client, session: dict[str, str]) ->
         assert (reply.status, reply.json) == (404, refusal(404, "", logged_in=True))
 
 
-def test_our_own_mistake_is_told_in_the_envelope(client: Client) -> None:
+def test_an_internal_error_is_in_the_envelope(client: Client) -> None:
     CoreItem.delete_table()
     reply = client.get("/packages", headers={"Cookie": "auth_tkt=x"})
     assert (reply.status, reply.json) == (
@@ -66,7 +66,7 @@ def test_head_is_get_without_the_body(client: Client, create: Create) -> None:
         assert head.header("content-type") == "application/json"
 
 
-def test_options_tells_the_methods(client: Client) -> None:
+def test_options_returns_the_methods(client: Client) -> None:
     reply = client.request("OPTIONS", "/packages")
     assert (reply.status, reply.body, reply.header("allow")) == (204, b"", "GET, HEAD, OPTIONS, POST")
 
@@ -119,7 +119,7 @@ def test_a_body_in_another_charset_is_read_as_utf_8(client: Client) -> None:
     assert reply.json == refusal(400, "Nickname isn't specified.")
 
 
-def test_an_unreadable_cookie_is_nobodys(client: Client) -> None:
+def test_an_unreadable_cookie_is_ignored(client: Client) -> None:
     for cookie in ("", "auth_tkt", "auth_tkt=", "auth_tkt=é", "auth_tkt=" + "x" * 5000, "=;=;;"):
         reply = client.get("/profile", headers={"Cookie": cookie})
         assert (reply.status, reply.json) == (200, success({}))

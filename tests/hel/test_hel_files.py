@@ -1,4 +1,4 @@
-"""Stored files: kept once, served as they are, counted, and in the packages that are made of them."""
+"""Stored files: stored once, served unchanged, counted, and used by packages."""
 
 import hashlib
 import threading
@@ -43,7 +43,7 @@ def store(client: Client, session: dict[str, str]) -> Any:
 
 
 def of(path: str, *urls: str) -> dict[str, Any]:
-    """Versions made of these files."""
+    """Versions that use these files."""
     return {"1.0.0": {"files": {url: {"path": path} for url in urls}, "depends": {}, "changes": ""}}
 
 
@@ -77,7 +77,7 @@ def test_a_form_does_as_well(client: Client, session: dict[str, str]) -> None:
     assert client.post("/hel/files", query="name=x", body=b"--y", headers=broken).status == 400
 
 
-def test_the_same_bytes_are_kept_once(client: Client, store: Any) -> None:
+def test_equal_bytes_are_stored_once(client: Client, store: Any) -> None:
     store()
     reply = store(name="other.lua")
     assert (reply.status, reply.json) == (
@@ -97,7 +97,7 @@ def test_the_same_bytes_of_two_accounts_are_two_files(client: Client, store: Any
 
 
 @embedded_only
-def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
+def test_concurrent_uploads_of_a_file_store_it_once(store: Any) -> None:
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(store().status)) for _ in range(3)]
     for thread in threads:
@@ -108,7 +108,7 @@ def test_of_two_stores_at_once_there_is_one_file(store: Any) -> None:
     assert usage() == [4096]
 
 
-def test_every_byte_comes_back_whatever_the_content_type(client: Client, store: Any, session: dict[str, str]) -> None:
+def test_every_byte_is_returned_for_any_content_type(client: Client, store: Any, session: dict[str, str]) -> None:
     content = bytes(range(256)) * 4
     for kind in ("", "application/x-www-form-urlencoded", "application/json", "nonsense"):
         url = store(content, headers={**session, "Content-Type": kind}).json["data"]["url"]
@@ -144,7 +144,7 @@ def test_a_packages_downloads_are_those_of_its_owners_files(client: Client, crea
     assert client.get("/packages/mine").json["data"]["stats"]["downloads"] == 3
 
 
-def test_a_package_tells_the_sha256_of_a_stored_file(client: Client, create: Create, store: Any) -> None:
+def test_a_package_shows_the_sha256_of_a_stored_file(client: Client, create: Create, store: Any) -> None:
     store()
     create(package(versions=of("/bin/x", URL, "http://example.com/other")))
     files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
@@ -152,7 +152,7 @@ def test_a_package_tells_the_sha256_of_a_stored_file(client: Client, create: Cre
     assert files == {URL: {**place, "sha256": SHA256}, "http://example.com/other": place}
 
 
-def test_an_author_may_tell_the_sha256_of_any_file(client: Client, create: Create, session: dict[str, str]) -> None:
+def test_an_author_can_give_the_sha256_of_any_file(client: Client, create: Create, session: dict[str, str]) -> None:
     told = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
     create(package(owners=["alice"], versions={"1": {"files": told, "depends": {}}}))
     changes = {"versions": {"1": {"files": {"http://example.com/x": {"path": "/y"}}}}}
@@ -180,7 +180,7 @@ def test_a_wrong_sha256_is_refused(create: Create, sha256: object, message: str)
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "a/b", "a b", "é", "a\n", "x" * 101, "<script>", "a?b", "%2e", "a\\b", 'a"b']
 )
-def test_a_name_that_cannot_stand_in_a_url_is_refused(store: Any, name: str) -> None:
+def test_a_name_with_url_characters_is_rejected(store: Any, name: str) -> None:
     reply = store(name=name)
     message = "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first."
     assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
@@ -204,7 +204,7 @@ def test_no_file_is_too_large_to_be_sent_at_once(store: Any) -> None:
         assert store(b"x" * 501).status == 413
 
 
-def test_nobody_stores_or_lists_without_an_account(client: Client, alice: Account, session: dict[str, str]) -> None:
+def test_storing_and_listing_need_an_account(client: Client, alice: Account, session: dict[str, str]) -> None:
     alice.update(actions=[Account.rank.set("BANNED")])
     for logged_in, headers in ((False, {}), (True, session)):
         reply = client.post("/hel/files", query="name=x", body=b"x", headers=headers)
@@ -249,7 +249,7 @@ def test_ones_files_come_in_pages_oldest_first(client: Client, store: Any, sessi
         f"/hel/files/alice/{SHA256.upper()}/x",
     ],
 )
-def test_what_is_not_there_is_not_found(client: Client, store: Any, path: str) -> None:
+def test_an_unknown_one_is_not_found(client: Client, store: Any, path: str) -> None:
     store()
     for reply in (client.get(path), client.head(path)):
         assert reply.status == 404
@@ -266,8 +266,8 @@ def test_its_owner_deletes_a_file_for_good(client: Client, store: Any, session: 
     assert usage() == [0]
     with pytest.raises(NotFound):
         blobs.get(blob)
-    deeds = [entry.action for entry in audit.entries(int(alice.id)) if entry.action.startswith("file.")]
-    assert sorted(deeds) == ["file.delete", "file.store"]
+    actions = [entry.action for entry in audit.entries(int(alice.id)) if entry.action.startswith("file.")]
+    assert sorted(actions) == ["file.delete", "file.store"]
     assert client.request("DELETE", PATH, headers=session).status == 404
     assert store().status == 201
     assert client.get(PATH).body == CODE
@@ -286,7 +286,7 @@ def test_a_file_that_a_package_is_made_of_stays(
     assert client.request("DELETE", PATH, headers=session).status == 204
 
 
-def test_other_peoples_packages_keep_nobodys_file(
+def test_other_users_packages_do_not_prevent_a_deletion(
     client: Client, create: Create, store: Any, session: dict[str, str]
 ) -> None:
     store()
@@ -294,7 +294,7 @@ def test_other_peoples_packages_keep_nobodys_file(
     assert client.request("DELETE", PATH, headers=session).status == 204
 
 
-def test_nobody_else_deletes_a_file_but_an_administrator(
+def test_only_the_owner_and_administrators_delete_a_file(
     client: Client, store: Any, bob: Account, admin: dict[str, str]
 ) -> None:
     store()

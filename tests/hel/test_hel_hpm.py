@@ -1,6 +1,6 @@
-"""hpm's requests against a real server: what a player at an OpenComputers machine sees.
+"""hpm's requests against a real server: the experience of a player at an OpenComputers machine.
 
-`hpm.lua` asks as hpm 1.2 does, raw blanks and quotes included, and refuses what hpm could not read.
+`hpm.lua` sends hpm 1.2's requests, including raw blanks and quotes, and rejects responses that hpm could not read.
 """
 
 import json
@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parent / "hpm.lua"
 
 @dataclass
 class Author:
-    """Whoever publishes, with a key."""
+    """An author with a key."""
 
     server: Server
     key: str
@@ -37,7 +37,7 @@ class Author:
         return self.send("POST", "/packages", json.dumps(data).encode())
 
     def version(self, name: str, number: str, **depends: str) -> dict[str, Any]:
-        """A version of one stored file, /usr/lib/NAME.lua, that says NAME NUMBER."""
+        """A version with one stored file, /usr/lib/NAME.lua, that prints NAME NUMBER."""
         content = f"return '{name} {number}'\n".encode()
         stored = self.send("POST", f"/hel/files?name={name}.lua", content)["data"]
         return {
@@ -49,7 +49,7 @@ class Author:
 
 @dataclass
 class Machine:
-    """An OpenComputers machine with hpm, pointed at the server by its one-line module file."""
+    """An OpenComputers machine with hpm, configured for the server by its one-line module file."""
 
     root: Path
 
@@ -148,14 +148,14 @@ def test_an_author_publishes_a_version_and_it_is_there_at_once(machine: Machine,
     assert machine.hpm("upgrade", "fresh") == ["Installing 'fresh@1.1.0'..."]
 
 
-def test_what_hpm_cannot_install_fails_by_its_status(machine: Machine, author: Author) -> None:
+def test_hpm_fails_by_the_status_of_an_error(machine: Machine, author: Author) -> None:
     assert machine.hpm("install", "nothing") == ["error: HTTP status 404"]
     assert machine.hpm("install", "broken") == ["error: HTTP status 404"]
     assert machine.hpm("install", "empty") == ["error: No candidate for version specification '*' found!"]
     assert machine.hpm("install", "lib@^9") == ["error: No candidate for version specification '^9' found!"]
 
 
-def test_a_raw_request_line_is_understood_as_it_stands(author: Author) -> None:
+def test_a_raw_request_line_is_accepted(author: Author) -> None:
     host, port = author.server.url.removeprefix("http://").split(":")
     line = b'GET /packages?offset=0&q="many" "Long" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
     with socket.create_connection((host, int(port)), timeout=20) as connection:

@@ -1,4 +1,4 @@
-"""Keys for CI, in place of a session: what they open, and how far their scope reaches."""
+"""Keys for CI, instead of a session: their permissions and scopes."""
 
 import pytest
 
@@ -17,12 +17,14 @@ def test_a_key_publishes_changes_and_deletes(client: Client, alice: Account, key
     assert client.post("/packages", headers=key, json=package(owners=["alice"])).status == 201
     assert client.request("PATCH", "/packages/thing", headers=key, json={"name": "other"}).status == 204
     assert client.request("DELETE", "/packages/other", headers=key).status == 204
-    deeds = [entry.action for entry in audit.entries(int(alice.id)) if entry.credential_id == 1 and entry.by_account_id]
-    assert sorted(deeds) == ["package.create", "package.delete", "package.update"]
+    actions = [
+        entry.action for entry in audit.entries(int(alice.id)) if entry.credential_id == 1 and entry.by_account_id
+    ]
+    assert sorted(actions) == ["package.create", "package.delete", "package.update"]
 
 
 @pytest.mark.parametrize("header_value", ["Bearer nonsense", "Bearer", "Basic QWxpY2U6d29uZGVybGFuZA==", "bearer é"])
-def test_whatever_is_no_key_is_nobodys(client: Client, alice: Account, header_value: str) -> None:
+def test_an_invalid_key_is_ignored(client: Client, alice: Account, header_value: str) -> None:
     reply = client.post("/packages", headers={"Authorization": header_value}, json=package())
     assert (reply.status, reply.json) == (403, refusal(403, "Unauthorized: create_package failed permission check"))
 
@@ -64,6 +66,6 @@ def test_a_key_for_one_package_touches_no_other(client: Client, alice: Account) 
     assert listed(client) == ["other"]
 
 
-def test_a_suspended_accounts_key_is_nobodys(client: Client, alice: Account, key: dict[str, str]) -> None:
+def test_a_suspended_accounts_key_is_ignored(client: Client, alice: Account, key: dict[str, str]) -> None:
     accounts.suspend(alice)
     assert client.get("/profile", headers=key).json == success({})

@@ -1,4 +1,4 @@
-"""What lists can do beyond Hel's: sort, limit, ETag, all at once; and what an author is warned of."""
+"""Lists beyond Hel's: sort, limit, ETag, the index; and warnings for authors."""
 
 import gzip
 import json
@@ -63,7 +63,7 @@ def test_a_search_can_be_sorted(client: Client, five: None) -> None:
         ("limit=1&limit=2", "Too many values (1 expected, got 2)."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(client: Client, query: str, message: str) -> None:
+def test_invalid_input_is_rejected(client: Client, query: str, message: str) -> None:
     reply = client.get("/packages", query=query)
     assert (reply.status, reply.json) == (400, refusal(400, message))
 
@@ -87,9 +87,7 @@ def test_a_list_that_is_known_is_not_sent_again(client: Client, create: Create, 
         assert client.get(path, headers={"If-None-Match": etag}).status == 200
 
 
-def test_whoever_logs_in_is_not_told_that_nothing_is_new(
-    client: Client, create: Create, session: dict[str, str]
-) -> None:
+def test_a_new_session_does_not_get_304(client: Client, create: Create, session: dict[str, str]) -> None:
     create()
     etag = client.get("/packages").header("etag") or ""
     assert client.get("/packages", headers={"If-None-Match": etag, **session}).json["logged_in"] is True
@@ -107,7 +105,7 @@ def test_the_index_is_all_packages_at_once(client: Client, stock: Callable[[int]
     assert "Accept-Encoding" in packed.headers["vary"]
 
 
-def test_the_index_stops_where_an_answer_ends_and_goes_on_from_there(
+def test_the_index_continues_at_the_offset_after_the_largest_response(
     client: Client, stock: Callable[[int], None]
 ) -> None:
     stock(150)
@@ -121,7 +119,7 @@ def test_the_index_stops_where_an_answer_ends_and_goes_on_from_there(
     assert names == [f"p{number}" for number in range(150)]
 
 
-def test_nothing_is_compressed_for_who_does_not_ask(client: Client, create: Create) -> None:
+def test_nothing_is_compressed_without_accept_encoding(client: Client, create: Create) -> None:
     create()
     for path in ("/packages", "/packages/thing", "/hel/index"):
         assert client.get(path).header("content-encoding") is None
@@ -168,9 +166,7 @@ def depending(**ranges: str) -> dict[str, Any]:
           "2.0.0-rc": {"files": {}, "depends": {}}}, []),
     ],
 )  # fmt: skip
-def test_an_author_is_warned_of_what_hpm_stumbles_over(
-    create: Create, versions: dict[str, Any], warnings: list[str]
-) -> None:
+def test_an_author_gets_warnings_about_hpm(create: Create, versions: dict[str, Any], warnings: list[str]) -> None:
     create(package("there", versions=depending()))
     create(package("empty", versions={}))
     reply = create(package("new", versions=versions))
@@ -191,7 +187,7 @@ def test_no_warning_is_longer_than_a_header_may_be(create: Create, session: dict
     assert len(warning) == len('299 - "..."') + 200
 
 
-def test_two_thousand_versions_are_taken_and_found(client: Client, create: Create) -> None:
+def test_two_thousand_versions_are_accepted_and_found(client: Client, create: Create) -> None:
     versions = {f"1.{number}": {"files": {}, "depends": {}} for number in range(2000)}
     assert create(package(versions=versions)).status == 201
     one = client.get("/packages", query={"file_name": "x"})

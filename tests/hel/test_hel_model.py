@@ -1,4 +1,4 @@
-"""What a package must be: every refusal, with nothing stored, and what is made of what is taken."""
+"""The package model: every error, with nothing stored, and the stored form of valid packages."""
 
 from typing import Any
 
@@ -244,7 +244,7 @@ def test_a_name_has_at_most_100_characters(create: Create) -> None:
     assert create(package("a" * 100)).status == 201
 
 
-def test_somebody_owns_a_package(create: Create) -> None:
+def test_a_package_has_an_owner(create: Create) -> None:
     assert_refused(create, package(owners=[]), "The list of owners is expected not to be empty.")
 
 
@@ -290,7 +290,9 @@ def test_version_numbers_are_made_full(client: Client, create: Create) -> None:
         ("http://EXAMPLE.com/../x", "http://EXAMPLE.com/../x"),
     ],
 )
-def test_urls_are_kept_with_a_path_and_without_a_fragment(client: Client, create: Create, sent: str, kept: str) -> None:
+def test_urls_are_stored_with_a_path_and_without_a_fragment(
+    client: Client, create: Create, sent: str, kept: str
+) -> None:
     data = made(client, create, **file(sent), screenshots={sent: "x"})
     assert (list(data["versions"]["1.0.0"]["files"]), data["screenshots"]) == ([kept], {kept: "x"})
 

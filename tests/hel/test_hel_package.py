@@ -1,4 +1,4 @@
-"""One package: read and counted, deleted, and who may do so."""
+"""One package: read and counted, deleted, and the permissions for that."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_a_package_is_shown_whole(client: Client, create: Create) -> None:
     assert (reply.status, reply.json) == (200, success(shown()))
 
 
-def test_whoever_is_logged_in_sees_that(client: Client, create: Create, session: dict[str, str]) -> None:
+def test_logged_in_is_true_with_a_session(client: Client, create: Create, session: dict[str, str]) -> None:
     create()
     assert client.get("/packages/thing", headers=session).json == success(shown(), logged_in=True)
 
@@ -157,15 +157,15 @@ def test_the_bytes_of_a_large_package_go_with_it(client: Client, create: Create,
 DENIED = "Unauthorized: {}_package failed permission check"
 
 
-@pytest.mark.parametrize(("method", "deed"), [("DELETE", "delete"), ("PATCH", "update")])
+@pytest.mark.parametrize(("method", "action"), [("DELETE", "delete"), ("PATCH", "update")])
 @pytest.mark.parametrize("name", ["thing", "missing"])
-def test_who_is_no_owner_is_refused_also_what_is_not_there(
-    client: Client, create: Create, session: dict[str, str], method: str, deed: str, name: str
+def test_others_get_the_same_error_for_existing_and_missing_packages(
+    client: Client, create: Create, session: dict[str, str], method: str, action: str, name: str
 ) -> None:
     create()
     for headers, logged_in in (({}, False), (session, True)):
         reply = client.request(method, f"/packages/{name}", headers=headers, body=b"{")
-        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(deed), logged_in=logged_in))
+        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(action), logged_in=logged_in))
     assert client.get("/packages/thing").json["data"] == shown()
 
 
@@ -174,9 +174,9 @@ def test_a_banned_owner_changes_nothing(
 ) -> None:
     create(package(owners=["alice"]))
     alice.update(actions=[Account.rank.set("BANNED")])
-    for method, deed in (("DELETE", "delete"), ("PATCH", "update")):
+    for method, action in (("DELETE", "delete"), ("PATCH", "update")):
         reply = client.request(method, "/packages/thing", headers=session, json={})
-        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(deed), logged_in=True))
+        assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(action), logged_in=True))
 
 
 def test_an_administrator_may_change_and_delete_any_package(
@@ -189,9 +189,7 @@ def test_an_administrator_may_change_and_delete_any_package(
     assert listed(client) == []
 
 
-def test_to_an_administrator_a_missing_package_is_not_found_or_gone_already(
-    client: Client, admin: dict[str, str]
-) -> None:
+def test_administrators_get_404_or_204_for_a_missing_package(client: Client, admin: dict[str, str]) -> None:
     reply = client.request("PATCH", "/packages/thing", headers=admin, json={})
     assert (reply.status, reply.json) == (404, {**refusal(404, "", logged_in=True), "message": None})
     assert delete(client, admin) == (204, b"")
@@ -206,7 +204,7 @@ def test_of_the_creator_no_trace_of_power_is_left_where_others_own(
     assert delete(client, headers) == (204, b"")
 
 
-def test_a_suspended_owner_is_nobody(client: Client, create: Create, session: dict[str, str], alice: Account) -> None:
+def test_a_suspended_owner_is_ignored(client: Client, create: Create, session: dict[str, str], alice: Account) -> None:
     create(package(owners=["alice"]))
     accounts.suspend(alice)
     assert delete(client, session)[0] == 403

@@ -1,4 +1,4 @@
-"""Creating packages and listing them: whole bodies, statuses, and what is stored."""
+"""Packages are created and listed: whole bodies, statuses, and stored items."""
 
 import threading
 from collections.abc import Callable
@@ -98,7 +98,7 @@ def test_unknown_keys_are_dropped_at_every_level(client: Client, create: Create)
     assert client.get("/packages").json["data"]["list"] == [shown()]
 
 
-def test_a_taken_name_is_a_conflict_and_changes_nothing(client: Client, create: Create) -> None:
+def test_a_name_in_use_is_a_conflict_and_changes_nothing(client: Client, create: Create) -> None:
     create()
     reply = create(package(description="Another"))
     told = refusal(409, "The name is already used by other package.", logged_in=True)
@@ -106,7 +106,7 @@ def test_a_taken_name_is_a_conflict_and_changes_nothing(client: Client, create: 
     assert client.get("/packages").json["data"]["list"] == [shown()]
 
 
-def test_of_two_creations_at_once_one_wins(client: Client, create: Create) -> None:
+def test_one_of_two_concurrent_creations_succeeds(client: Client, create: Create) -> None:
     replies: list[Reply] = []
     threads = [threading.Thread(target=lambda: replies.append(create())) for _ in range(2)]
     for thread in threads:
@@ -124,7 +124,7 @@ def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
     assert len(stored()) == 1
 
 
-def test_nobody_creates_a_package_without_logging_in(client: Client) -> None:
+def test_creating_a_package_needs_a_session(client: Client) -> None:
     reply = client.post("/packages", json=package())
     told = refusal(403, "Unauthorized: create_package failed permission check")
     assert (reply.status, reply.json) == (403, told)
@@ -139,18 +139,18 @@ def test_a_banned_account_creates_nothing(client: Client, create: Create, alice:
     assert stored() == []
 
 
-def test_a_suspended_account_counts_as_nobody(client: Client, create: Create, alice: Account) -> None:
+def test_a_suspended_account_is_ignored(client: Client, create: Create, alice: Account) -> None:
     accounts.suspend(alice)
     reply = create()
     assert (reply.status, reply.json) == (403, refusal(403, "Unauthorized: create_package failed permission check"))
     assert stored() == []
 
 
-def test_permission_comes_before_what_is_sent(client: Client) -> None:
+def test_permission_is_checked_before_the_body(client: Client) -> None:
     assert client.post("/packages", body=b"{").status == 403
 
 
-def test_a_large_package_goes_to_the_bytes_and_comes_back_whole(client: Client, create: Create) -> None:
+def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, create: Create) -> None:
     description = "x" * 300_000
     assert create(package(description=description)).status == 201
     [item] = stored()
@@ -224,7 +224,7 @@ def test_a_page_that_is_just_full_is_not_truncated(client: Client, stock: Callab
 
 
 @pytest.mark.parametrize("offset", ["-3", "-1", "x", "", "1.5", "0x1", "9" * 5000])
-def test_an_offset_that_is_none_is_zero(client: Client, create: Create, offset: str) -> None:
+def test_an_invalid_offset_is_zero(client: Client, create: Create, offset: str) -> None:
     create()
     data = client.get("/packages", query={"offset": offset}).json["data"]
     assert (data["offset"], data["sent"]) == (0, 1)
@@ -258,6 +258,6 @@ def test_a_package_larger_than_an_answer_should_be_is_sent_all_the_same(client: 
         assert client.get("/packages").json["data"]["sent"] == 1
 
 
-def test_the_list_tells_who_is_logged_in(client: Client, session: dict[str, str]) -> None:
+def test_the_list_shows_whether_there_is_a_session(client: Client, session: dict[str, str]) -> None:
     assert client.get("/packages", headers=session).json["logged_in"] is True
     assert client.get("/packages", headers={"Cookie": "auth_tkt=nonsense"}).json["logged_in"] is False

@@ -1,4 +1,4 @@
-"""Changing a package: what merges, what null takes away, renames, every refusal, and races."""
+"""Changes of a package: merges, deletions by null, renames, every error, and races."""
 
 import copy
 import threading
@@ -28,7 +28,7 @@ def clock() -> object:
 
 @pytest.fixture
 def mine(create: Create) -> None:
-    """The example package, Alice's."""
+    """The example package of Alice."""
     assert create(package(owners=["Alice"])).status == 201
 
 
@@ -121,7 +121,7 @@ def test_null_takes_away_at_every_level(client: Client, change: Any) -> None:
     assert whole(client)["versions"] == {}
 
 
-def test_taking_away_what_is_not_there_is_fine(client: Client, change: Any) -> None:
+def test_deleting_a_missing_part_is_no_error(client: Client, change: Any) -> None:
     nothing = {
         "versions": {"9.0.0": None, "1.0.0": {"files": {"http://x.org/": None}, "depends": {"x": None}}},
         "screenshots": {"http://x.org/": None},
@@ -154,7 +154,7 @@ def test_unknown_keys_and_stats_are_ignored(client: Client, change: Any) -> None
     assert whole(client) == shown(owners=["Alice"])
 
 
-def test_every_change_dates_the_package_and_keeps_its_views(client: Client, change: Any, clock: Any) -> None:
+def test_a_change_updates_the_date_and_keeps_the_views(client: Client, change: Any, clock: Any) -> None:
     for _ in range(2):
         client.get("/packages/thing")
     clock.move_to("2026-01-03T00:00:00Z")
@@ -260,7 +260,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-def test_what_is_refused_is_told_and_changes_nothing(client: Client, change: Any) -> None:
+def test_a_rejected_change_is_an_error_and_changes_nothing(client: Client, change: Any) -> None:
     for changes, message in REFUSED:
         reply = change({"description": "half of a change", **copy.deepcopy(changes)})
         assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True)), changes
@@ -368,7 +368,9 @@ def test_views_during_changes_are_all_counted(client: Client, change: Any) -> No
 
 
 @embedded_only
-def test_of_two_renames_to_one_name_one_wins(client: Client, session: dict[str, str], create: Create) -> None:
+def test_one_of_two_concurrent_renames_to_a_name_succeeds(
+    client: Client, session: dict[str, str], create: Create
+) -> None:
     for name in ("a", "b"):
         create(package(name, owners=["alice"]))
     statuses: list[int] = []
@@ -387,7 +389,7 @@ def test_of_two_renames_to_one_name_one_wins(client: Client, session: dict[str, 
 
 
 @pytest.mark.parametrize("changes", [{"license": "MIT"}, {"name": "other"}, {"versions": {"1.0.0": {"changes": "x"}}}])
-def test_what_newer_code_has_stored_besides_is_kept(create: Create, change: Any, changes: dict[str, Any]) -> None:
+def test_attributes_of_newer_code_are_kept(create: Create, change: Any, changes: dict[str, Any]) -> None:
     (item,) = stored()
     document = orjson.loads(item.document)
     document["homepage"] = "https://example.org"

@@ -1,4 +1,4 @@
-"""The search parameters: what each finds, how they are counted, and what is refused."""
+"""The search parameters: matches, counts and errors."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ RED, DARK, EMPTY = "red", "dark-red", "empty"
 
 @pytest.fixture
 def found(client: Client, create: Create) -> Any:
-    """Which packages a query finds."""
+    """Returns the packages that match a query."""
     for one in PACKAGES:
         assert create(one).status == 201
     return lambda query: listed_by(client, query)
@@ -194,7 +194,7 @@ def test_a_parameter_without_a_value_is_refused(client: Client) -> None:
         assert (reply.status, reply.json) == (400, refusal(400, f"No values given for {name}."))
 
 
-def test_a_parameter_for_one_value_takes_one(client: Client) -> None:
+def test_a_single_valued_parameter_accepts_one_value(client: Client) -> None:
     for name in ("q", "name", "description", "short_description", "authors", "screen_desc", "license"):
         reply = client.get("/packages", query=f"{name}=a&{name}=b&{name}=c")
         assert (reply.status, reply.json) == (400, refusal(400, "Too many values (1 expected, got 3)."))

@@ -1,4 +1,4 @@
-"""Version numbers and ranges: what is stored, what hpm can evaluate, and python-semver's texts."""
+"""Version numbers and ranges: the stored form, hpm's evaluation, and python-semver's texts."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_a_number_that_cannot_be_read_is_refused(text: str, message: str) -> Non
         *("^1", "^0", "^0.1.2", "~1.2", "~1.2.3", "1,*", "<2.0.0-", "1-alpha", "1.0.0+b.1", "=1.0.0+b", "!=1.0.0+b"),
     ],
 )
-def test_a_range_that_hpm_evaluates_is_taken(text: str) -> None:
+def test_a_range_that_hpm_evaluates_is_accepted(text: str) -> None:
     semver.check_range(text)
 
 

@@ -1,4 +1,4 @@
-"""The next version of Hel, whose packages have a home page too, beside this one."""
+"""The next version of Hel, whose packages also have a home page, next to this version."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -52,7 +52,7 @@ def pages(catalogue: Catalogue[NextEntry]) -> dict[str, tuple[str, str]]:
 
 
 def set_homepage(name: str) -> None:
-    """As the next version would, on an installed server."""
+    """Set a home page as the next version would, on an installed server."""
     (item,) = [item for item in stored() if item.name == name]
     document = {**orjson.loads(item.document), "homepage": f"https://{name}.example"}
     item.update([Package.document.set(orjson.dumps(document).decode())])

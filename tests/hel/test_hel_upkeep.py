@@ -1,4 +1,4 @@
-"""What keeps an installation whole: `fsck` finds nothing after anything that Hel does, and jobs do their part."""
+"""Maintenance: `fsck` finds nothing after every operation of Hel, and the jobs work."""
 
 import orjson
 import pytest
@@ -20,7 +20,7 @@ def faults() -> list[str]:
 
 @pytest.fixture
 def used(client: Client, create: Create, session: dict[str, str], admin: dict[str, str]) -> str:
-    """A Hel in which everything was done once; the URL of a file."""
+    """A Hel in which every operation was done once; returns the URL of a file."""
     reply = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session)
     url = str(reply.json["data"]["url"])
     versions = {"1": {"files": {url: {"path": "/x"}}, "depends": {}}}
@@ -50,7 +50,7 @@ def test_nothing_is_wrong_when_the_clock_has_struck(client: Client, used: str) -
     assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["Alice", "Root", "dave"]
 
 
-def test_lists_made_anew_are_the_same(client: Client, used: str) -> None:
+def test_rebuilt_lists_are_equal(client: Client, used: str) -> None:
     for name in ("hel-counts", "hel-users"):
         jobs.run_now(name)
     before = [client.get(path).body for path in ("/packages", "/users")]
@@ -72,7 +72,7 @@ def test_many_new_accounts_reach_the_list_in_several_steps(client: Client, monke
     assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["user0"]
 
 
-def test_a_full_disk_is_told_in_the_envelope() -> None:
+def test_a_full_disk_is_an_error_in_the_envelope() -> None:
     reply = wire.render_error(Request({"httpMethod": "POST", "path": "/hel/files"}), Full("There is no room."))
     told = {
         "title": "Insufficient Storage",

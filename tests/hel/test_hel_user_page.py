@@ -1,4 +1,4 @@
-"""A user for browsers: what is public of their works, of every service, and nothing else."""
+"""The page of a user for browsers: public works in every service, and nothing else."""
 
 import pytest
 
@@ -16,7 +16,7 @@ JAVA = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
 
 @pytest.fixture
 def works(client: Client, alice: Account) -> None:
-    """Something of Alice's at every service."""
+    """Works of Alice in every service."""
     key = credentials.create(alice, "luarocks")[1]
     files = {"rockspec_file": ("x", rockspec("say", "1.0-1"))}
     assert client.post(f"/api/1/{key}/upload", files=files).status == 200
@@ -40,7 +40,7 @@ def test_the_page_shows_what_lists_show(client: Client, works: None) -> None:
         assert text not in page
 
 
-def test_a_user_who_published_nothing_has_a_page_too(client: Client, bob: Account) -> None:
+def test_a_user_without_works_has_a_page(client: Client, bob: Account) -> None:
     assert "Nothing is published under this name yet." in client.page("/users/bob")
 
 
@@ -58,7 +58,7 @@ def test_programs_are_refused_as_ever(client: Client, alice: Account, headers: d
     assert (reply.status, reply.json) == (403, refused)
 
 
-def test_nobody_has_no_page(client: Client, alice: Account) -> None:
+def test_an_unknown_user_has_no_page(client: Client, alice: Account) -> None:
     accounts.suspend(alice)
     for name in ("alice", "nobody", "%3Cscript%3E"):
         assert "<h1>Not Found</h1>" in client.page(f"/users/{name}", 404)

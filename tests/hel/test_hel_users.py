@@ -1,4 +1,4 @@
-"""Users: the list, one of them, what changes them, and who may do that."""
+"""Users: the list, one of them, changes, and the permissions for those."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def test_users_come_in_pages_of_twenty(client: Client) -> None:
     ]
 
 
-def test_groups_are_asked_for_all_at_once_and_exactly(
+def test_groups_filter_together_and_exactly(
     client: Client, alice: Account, bob: Account, admin: dict[str, str]
 ) -> None:
     patch(client, "alice", admin, {"groups": ["red", "blue"]})
@@ -81,7 +81,7 @@ def test_a_registered_user_is_listed_at_once(client: Client) -> None:
     assert listed(client) == [{"nickname": "carol", "groups": []}]
 
 
-def test_what_was_done_to_accounts_elsewhere_reaches_the_list(client: Client, alice: Account, bob: Account) -> None:
+def test_changes_of_accounts_elsewhere_reach_the_list(client: Client, alice: Account, bob: Account) -> None:
     users.refresh()
     accounts.suspend(alice)
     bob.update(actions=[Account.rank.set("BANNED")])
@@ -111,7 +111,7 @@ def test_a_user_sees_itself_and_an_administrator_everybody(
 
 
 @pytest.mark.parametrize("nick", ["bob", "missing", "a%20b", "x" * 3000])
-def test_nobody_else_sees_a_user_also_one_who_is_not_there(
+def test_others_get_the_same_error_for_existing_and_unknown_users(
     client: Client, session: dict[str, str], bob: Account, nick: str
 ) -> None:
     for headers, logged_in in (({}, False), (session, True)):
@@ -150,7 +150,7 @@ def test_a_new_password_ends_all_other_sessions(client: Client, alice: Account, 
     assert client.get("/profile", headers=session).json["data"] == {"nickname": "Alice"}
 
 
-def test_an_administrators_new_password_for_somebody_ends_all_their_sessions(
+def test_a_password_set_by_an_administrator_ends_all_sessions_of_the_user(
     client: Client, alice: Account, session: dict[str, str], admin: dict[str, str]
 ) -> None:
     assert patch(client, "alice", admin, {"password": "white rabbit"}).status == 204
@@ -174,7 +174,7 @@ def test_an_administrators_new_password_for_somebody_ends_all_their_sessions(
         ({"password": "x" * 1025}, "A password has at most 1024 characters."),
     ],
 )
-def test_what_is_refused_is_told(
+def test_a_rejected_change_is_an_error(
     client: Client, session: dict[str, str], changes: dict[str, Any], message: str
 ) -> None:
     reply = patch(client, "alice", session, changes)
@@ -189,14 +189,14 @@ def test_a_body_that_is_no_object_is_a_bad_request(client: Client, session: dict
 
 
 @pytest.mark.parametrize("changes", [{"groups": ["admins"]}, {"groups": ["x"], "password": "new"}, {"nickname": "eve"}])
-def test_nobody_raises_itself(client: Client, session: dict[str, str], changes: dict[str, Any]) -> None:
+def test_users_cannot_change_their_own_groups(client: Client, session: dict[str, str], changes: dict[str, Any]) -> None:
     reply = patch(client, "alice", session, changes)
     assert (reply.status, reply.json) == (403, denied("update_user", logged_in=True))
     assert (accounts.named("alice").rank, accounts.named("alice").username) == ("MEMBER", "Alice")
     assert accounts.log_in("alice", "wonderland")
 
 
-def test_what_would_change_nothing_is_no_matter_as_the_web_interface_sends_all(
+def test_unchanged_values_are_accepted_because_the_web_interface_sends_all(
     client: Client, session: dict[str, str]
 ) -> None:
     changes = {"nickname": "Alice", "groups": [], "email": "new@example.org", "password": "white rabbit"}
@@ -221,7 +221,7 @@ def test_other_ranks_are_left_alone(client: Client, alice: Account, admin: dict[
     assert accounts.named("alice").rank == "MODERATOR"
 
 
-def test_group_admins_means_what_it_says(client: Client, session: dict[str, str], admin: dict[str, str]) -> None:
+def test_group_admins_is_the_rank_admin(client: Client, session: dict[str, str], admin: dict[str, str]) -> None:
     patch(client, "alice", admin, {"groups": ["admins"]})
     assert client.get("/users/root", headers=session).status == 200
 
@@ -255,7 +255,7 @@ def test_an_administrator_creates_users(client: Client, admin: dict[str, str]) -
     [{"nickname": "ALICE"}, {"email": "alice@example.org"}, {"nickname": "a b"}, {"nickname": ""}, {"password": ""},
      {"email": "x"}, {"nickname": 5}, {"password": None}],
 )  # fmt: skip
-def test_whatever_is_wrong_with_a_new_user_is_told_alike(
+def test_every_error_of_a_new_user_is_the_same(
     client: Client, alice: Account, admin: dict[str, str], changes: dict[str, Any]
 ) -> None:
     for data in ({**NEW, **changes}, [], {}):
@@ -265,7 +265,7 @@ def test_whatever_is_wrong_with_a_new_user_is_told_alike(
     assert sorted(account.username for account in accounts.listed()) == ["Alice", "Root"]
 
 
-def test_nobody_else_creates_or_deletes_users(client: Client, session: dict[str, str]) -> None:
+def test_only_administrators_create_and_delete_users(client: Client, session: dict[str, str]) -> None:
     for headers, logged_in in (({}, False), (session, True)):
         assert client.post("/users", headers=headers, json=NEW).json == denied("create_user", logged_in=logged_in)
         reply = client.request("DELETE", "/users/alice", headers=headers)
@@ -273,7 +273,7 @@ def test_nobody_else_creates_or_deletes_users(client: Client, session: dict[str,
     assert [account.username for account in accounts.listed()] == ["Alice"]
 
 
-def test_a_deleted_user_is_gone_for_everybody_and_its_name_is_not_free(
+def test_a_deleted_user_is_not_found_and_the_name_stays_reserved(
     client: Client, session: dict[str, str], admin: dict[str, str]
 ) -> None:
     users.refresh()
@@ -287,7 +287,7 @@ def test_a_deleted_user_is_gone_for_everybody_and_its_name_is_not_free(
     assert used.json == refusal(400, "This nickname is already in use.")
 
 
-def test_an_administrator_stays_unless_another_one_decides(client: Client, admin: dict[str, str]) -> None:
+def test_administrators_cannot_demote_or_suspend_themselves(client: Client, admin: dict[str, str]) -> None:
     told = refusal(409, "An administrator cannot do this to their own account: ask another one.", logged_in=True)
     assert patch(client, "root", admin, {"groups": []}).json == told
     assert patch(client, "root", admin, {"groups": ["banned"]}).json == told

@@ -19,19 +19,19 @@ def broken(client: Client) -> Iterator[Client]:
     logger.disabled = False
 
 
-def test_a_server_whose_store_answers_is_well(client: Client, calls: list[str]) -> None:
+def test_a_server_with_its_store_is_healthy(client: Client, calls: list[str]) -> None:
     reply = client.get("/healthz")
     assert (reply.status, reply.json) == (200, {"status": "ok"})
     assert reply.header("cache-control") == "no-store"
     assert calls == ["GetItem"]
 
 
-def test_a_server_whose_store_does_not_answer_says_so(broken: Client) -> None:
+def test_a_server_without_its_store_is_unhealthy(broken: Client) -> None:
     reply = broken.get("/healthz")
     assert (reply.status, reply.json) == (503, {"message": "The store does not answer."})
     assert reply.header("retry-after") == "5"
 
 
-def test_head_tells_the_same(client: Client) -> None:
+def test_head_returns_the_same_status(client: Client) -> None:
     reply = client.head("/healthz")
     assert (reply.status, reply.body) == (200, b"")

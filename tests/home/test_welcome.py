@@ -38,7 +38,7 @@ def test_a_browser_gets_them_as_a_page(client: Client, calls: list[str]) -> None
     assert calls == []
 
 
-def test_where_nobody_can_register_people_are_asked_to_log_in(client: Client) -> None:
+def test_with_closed_registration_the_page_offers_only_log_in(client: Client) -> None:
     assert '<a class="button" href="/account/register">' in client.page("/")
     with settings.override(registration="closed"):
         page = client.page("/")
@@ -60,9 +60,7 @@ def test_the_moon_is_an_image_that_browsers_keep(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 404), ("POST", 404)])
-def test_what_is_not_there_is_a_page_for_browsers_and_json_for_programs(
-    client: Client, method: str, status: int
-) -> None:
+def test_an_unknown_path_is_a_page_for_browsers_and_json_for_programs(client: Client, method: str, status: int) -> None:
     reply = client.request(method, "/nowhere/at/all", headers=BROWSER)
     assert (reply.status, reply.header("content-type")) == (status, "text/html; charset=utf-8")
     assert b"There is nothing at this path." in reply.body

@@ -10,7 +10,7 @@ Upload = Callable[..., Reply]
 
 
 def rockspec(package: str = "say", version: str = "1.0-1", lua: str = "lua >= 5.1") -> bytes:
-    """A rockspec as people write them."""
+    """A typical rockspec."""
     return f"""package = "{package}"
 version = "{version}"
 source = {{ url = "https://example.org/{package}.tar.gz" }}
@@ -21,7 +21,7 @@ build = {{ type = "builtin", modules = {{}} }}
 
 
 def rock(package: str = "say", version: str = "1.0-1", payload: str = "") -> bytes:
-    """A rock as `luarocks pack` makes them: a zip with the rockspec at the top."""
+    """A rock as from `luarocks pack`: a zip with the rockspec at the top."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in (

@@ -1,4 +1,4 @@
-"""Fixtures of the LuaRocks tests: uploads, a home of GnuPG, and a full list."""
+"""Fixtures of the LuaRocks tests: uploads, a GnuPG home, and a filled list."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from tests.luarocks.builders import Upload, rock, rockspec
 
 @pytest.fixture(autouse=True)
 def _uncounted() -> Iterator[None]:
-    """Downloads that a test counted are not written while another runs."""
+    """Counted downloads of one test are not written during another."""
     yield
     downloads.forget()
 
@@ -51,7 +51,7 @@ def upload_rock(client: Client, key: str) -> Upload:
 
 @pytest.fixture(scope="session")
 def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home of GnuPG with the key of rocks@example.org, which asks for no passphrase."""
+    """A GnuPG home with the key of rocks@example.org, which has no passphrase."""
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
@@ -63,7 +63,7 @@ def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def stock(aws: None) -> Callable[[int], None]:
-    """Fills the list with so many modules of somebody else, three versions each."""
+    """Fills the list with this many modules of another account, three versions each."""
 
     def fill(modules: int) -> None:
         entries = {f"carol/m{n}": _module(n) for n in range(modules)}

@@ -1,4 +1,4 @@
-"""Debian's `luarocks` command, with a home of its own, in each way in which it may be installed."""
+"""Debian's `luarocks` command with its own home, in each configuration in which it can be installed."""
 
 import os
 import shutil
@@ -22,8 +22,8 @@ Done = subprocess.CompletedProcess[str]
 class LuaRocks:
     """The command. `json` is the only JSON library that it finds.
 
-    With the transport `LuaSocket` it speaks HTTP itself; with `wget` there is no LuaSocket, so that it asks by wget and
-    posts by curl; with `no_proxy` set beside LuaSocket, it speaks to the API itself and downloads by wget.
+    With the transport `LuaSocket` it uses LuaSocket for all requests; with `wget` there is no LuaSocket, so it downloads
+    by wget and posts by curl; with `no_proxy` set in addition, it calls the API itself and downloads by wget.
     """
 
     server: Server
@@ -33,7 +33,7 @@ class LuaRocks:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> Done:
-        """Run it, and look at what it says afterwards."""
+        """Run it; returns its exit code and output."""
         assert shutil.which("luarocks"), "install the Debian packages that .ci/run names"
         hidden = _JSON - {self.json} | (_LUASOCKET if self.transport == "wget" else set())
         environment = {
@@ -50,13 +50,13 @@ class LuaRocks:
         return self.run("upload", f"--server={self.server.url}", f"--temp-key={key}", *arguments)
 
     def install(self, *arguments: str, tree: str = "tree", server: str | None = None) -> Done:
-        """Install into the directory `tree` below its home, from the server or another URL of it."""
+        """Install into the directory `tree` below its home, from the server or from another URL of it."""
         return self.run(
             "install", f"--only-server={server or self.server.url}", f"--tree={self.home / tree}", *arguments
         )
 
     def module(self, name: str, version: str = "1.0-1", *dependencies: str) -> str:
-        """Write a module whose function says its version, and its rockspec; returns the rockspec's name."""
+        """Write a module whose function returns its version, and its rockspec; returns the rockspec's name."""
         source = self.home / f"{name}-{version}"
         source.mkdir()
         (source / f"{name}.lua").write_text(f"return function() return 'this is {name} {version}' end\n")
@@ -74,11 +74,11 @@ class LuaRocks:
         return rockspec.name
 
     def says(self, name: str, tree: str = "tree") -> str:
-        """What an installed module says."""
+        """The output of an installed module."""
         path = f"package.path = '{self.home / tree}/share/lua/5.1/?.lua'"
         command = ["lua5.1", "-e", f"{path} print(require('{name}')())"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def forget(self) -> None:
-        """Empty its cache: it asks again only after a minute."""
+        """Empty its cache, which it uses for a minute."""
         shutil.rmtree(self.home / ".cache", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What is taken for a rock: a whole zip, of a bearable size, with the rockspec of this package and version."""
+"""The check of rocks: a whole zip of a reasonable size, with the rockspec of this package and version."""
 
 import io
 import struct
@@ -28,14 +28,14 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def with_end(content: bytes, **fields: int) -> bytes:
-    """The zip with other numbers in the record that ends it."""
+    """The zip with other numbers in the record at its end."""
     names = ["disk", "directory_disk", "entries_here", "entries", "directory_size", "directory_place", "comment"]
     end = dict(zip(names, struct.unpack("<4H2LH", content[-18:]), strict=True)) | fields
     return content[:-18] + struct.pack("<4H2LH", *end.values())
 
 
 def bomb() -> bytes:
-    """Ten files that share one block of 4 GB of zeros, each claiming to be the whole of it."""
+    """Ten files that share one block of 4 GB of zeros, each declared as the whole block."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(SPEC, rockspec())
@@ -91,7 +91,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_rock_is_refused_at_once(content: bytes, message: str) -> None:
+def test_a_file_that_is_no_rock_is_rejected_immediately(content: bytes, message: str) -> None:
     start = time.monotonic()
     with pytest.raises(Invalid) as refused:
         archives.check(content, "say", "1.0-1")
@@ -101,7 +101,7 @@ def test_what_is_no_rock_is_refused_at_once(content: bytes, message: str) -> Non
 @pytest.mark.parametrize(
     "content", [rock(), zipped({SPEC: rockspec()}, zipfile.ZIP_STORED)], ids=["deflated", "stored"]
 )
-def test_a_rock_is_taken(content: bytes) -> None:
+def test_a_valid_rock_is_accepted(content: bytes) -> None:
     archives.check(content, "say", "1.0-1")
 
 
@@ -111,7 +111,7 @@ def test_letter_case_does_not_matter_in_a_rock() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_a_damaged_rock_is_taken_or_refused(data: st.DataObject) -> None:
+def test_a_damaged_rock_never_raises_another_error(data: st.DataObject) -> None:
     content = bytearray(rock())
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
         content[place] = data.draw(st.integers(0, 255))
@@ -119,7 +119,7 @@ def test_a_damaged_rock_is_taken_or_refused(data: st.DataObject) -> None:
         archives.check(bytes(content), "say", "1.0-1")
 
 
-def test_of_a_refused_rock_nothing_is_kept(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_a_rejected_rock_leaves_nothing(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
     before = sorted(item.sk for item in LuaRocksItem.scan())
     reply = upload_rock(1, "say-1.0-1.src.rock", bomb())

@@ -1,4 +1,4 @@
-"""Bad and unlucky uploads: a clear answer in bounded time, and nothing stored that should not be."""
+"""Bad and interrupted uploads: a clear error in bounded time, and nothing wrong is stored."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +78,7 @@ def test_two_uploads_of_a_new_module_at_once_both_succeed(client: Client, upload
     assert len(client.get("/manifest.json").json["repository"]["say"]) == 6
 
 
-def test_where_files_cannot_be_kept_nothing_is_published(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_if_files_cannot_be_stored_nothing_is_published(client: Client, upload: Upload, upload_rock: Upload) -> None:
     with settings.override(blobs="file:/proc/nowhere"):
         refused(upload(), "Failed to upload rockspec", 503)
     assert upload().json["is_new"] is True

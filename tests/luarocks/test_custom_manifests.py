@@ -1,4 +1,4 @@
-"""Custom manifests: who makes them, who puts what in, and what is served below /m/."""
+"""Custom manifests: creation, changes, and the files below /m/."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,7 +24,7 @@ class Manifests:
 
 @pytest.fixture
 def alices(client: Client, key: str, upload: Upload) -> Manifests:
-    """Alice, who has published two modules and made the manifest `team`."""
+    """Alice, who has published two modules and created the manifest `team`."""
     upload()
     upload(rockspec("other", "scm-1"))
     made = Manifests(client, key)
@@ -60,7 +60,7 @@ def test_a_manifest_has_a_row(alices: Manifests) -> None:
     assert alices("GET", "").json == {"manifests": [row]}
 
 
-def test_it_serves_what_it_lists(client: Client, alices: Manifests) -> None:
+def test_it_serves_the_files_that_it_lists(client: Client, alices: Manifests) -> None:
     assert client.get("/m/team/manifest").body == b"commands = {}\nmodules = {}\nrepository = {}\n"
     before = client.get("/m/team/manifest").header("last-modified")
     assert alices("PUT", "team/modules/alice/say").json["module"]["manifests"] == ["team"]
@@ -88,14 +88,14 @@ def test_only_its_files_are_below_it(client: Client, alices: Manifests, bobs: Ma
     assert client.get("/m/team/say-1.0-1.rockspec").status == 404
 
 
-def test_into_a_closed_one_only_its_admins_put_modules(alices: Manifests, bobs: Manifests) -> None:
+def test_only_admins_add_modules_to_a_closed_manifest(alices: Manifests, bobs: Manifests) -> None:
     reply = bobs("PUT", "team/modules/bob/say")
     assert (reply.status, reply.json) == (403, {"errors": ["Don't have permission to add to manifest"]})
     assert alices("PUT", "team/admins/bob").json["manifest"]["admins"] == ["alice", "bob"]
     assert bobs("PUT", "team/modules/bob/say").status == 200
 
 
-def test_into_an_open_one_everybody_puts_their_own(alices: Manifests, bobs: Manifests) -> None:
+def test_owners_add_their_modules_to_an_open_manifest(alices: Manifests, bobs: Manifests) -> None:
     alices("PATCH", "team", json={"is_open": True})
     assert bobs("PUT", "team/modules/alice/say").status == 403
     assert bobs("PUT", "team/modules/bob/say").status == 200
@@ -115,7 +115,7 @@ def test_others_change_nothing(alices: Manifests, bobs: Manifests) -> None:
         assert bobs(method, path, json=body).status == 403, (method, path)
 
 
-def test_a_name_is_taken_once(alices: Manifests, bobs: Manifests) -> None:
+def test_a_name_is_unique(alices: Manifests, bobs: Manifests) -> None:
     reply = bobs("PUT", "team")
     assert (reply.status, reply.json) == (409, {"errors": ["manifest name already taken"]})
 
@@ -126,7 +126,7 @@ def test_a_name_is_a_slug(alices: Manifests, name: str) -> None:
     assert (reply.status, reply.json) == (400, {"errors": ["invalid manifest name"]})
 
 
-def test_only_an_empty_one_is_deleted(client: Client, alices: Manifests) -> None:
+def test_only_an_empty_manifest_is_deleted(client: Client, alices: Manifests) -> None:
     alices("PUT", "team/modules/alice/say")
     reply = alices("DELETE", "team")
     assert (reply.status, reply.json) == (400, {"errors": ["The manifest is not empty: remove its modules first"]})
@@ -159,7 +159,7 @@ def test_a_deleted_module_leaves_its_manifests(client: Client, key: str, alices:
     assert alices("DELETE", "team").status == 204
 
 
-def test_what_is_done_to_a_manifest_is_in_the_activity_log(alices: Manifests, alice: Account) -> None:
+def test_changes_of_a_manifest_are_in_the_activity_log(alices: Manifests, alice: Account) -> None:
     alices("PATCH", "team", json={"display_name": "Work"})
-    deeds = [(entry.action, entry.subject) for entry in audit.entries(int(alice.id))]
-    assert {("manifest.create", "m/team"), ("manifest.edit", "m/team")} <= set(deeds)
+    actions = [(entry.action, entry.subject) for entry in audit.entries(int(alice.id))]
+    assert {("manifest.create", "m/team"), ("manifest.edit", "m/team")} <= set(actions)

@@ -1,4 +1,4 @@
-"""Rocks that are too large for a request come in an upload slot."""
+"""Rocks that are too large for a request are uploaded into an upload slot."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The upload API, through the gateway's events: whole bodies, statuses, and what is stored."""
+"""The upload API, by the gateway's events: whole bodies, statuses, and stored items."""
 
 import hashlib
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def test_tool_version_needs_no_key(client: Client) -> None:
     assert (reply.status, reply.json) == (200, {"version": "1.0.0"})
 
 
-def test_status_tells_the_account_and_the_keys_age(client: Client, key: str) -> None:
+def test_status_returns_the_account_and_the_keys_age(client: Client, key: str) -> None:
     reply = client.get(f"/api/1/{key}/status")
     assert (reply.status, reply.json) == (200, {"user_id": 1, "created_at": MOMENT})
 
@@ -91,7 +91,7 @@ def test_the_key_in_the_path_wins_over_the_header(client: Client, key: str) -> N
 
 
 @pytest.mark.parametrize("value", [None, "Bearer", "Bearer ", "Basic abc", ""])
-def test_bearer_without_a_header_that_says_more_is_refused(client: Client, aws: None, value: str | None) -> None:
+def test_bearer_without_a_header_is_rejected(client: Client, aws: None, value: str | None) -> None:
     headers = {} if value is None else {"Authorization": value}
     reply = client.get("/api/1/bearer/status", headers=headers)
     assert (reply.status, reply.json) == (401, {"errors": ["Missing or malformed Authorization header"]})
@@ -139,7 +139,7 @@ def test_a_banned_account_may_look_but_not_publish(client: Client, upload: Uploa
     assert stored() == []
 
 
-def test_check_rockspec_tells_null_for_what_is_not_there(client: Client, key: str) -> None:
+def test_check_rockspec_returns_null_for_missing_ones(client: Client, key: str) -> None:
     reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
     assert (reply.status, reply.json) == (200, {"module": None, "version": None})
 
@@ -178,7 +178,7 @@ def test_check_rockspec_finds_only_the_callers_own(client: Client, bob: Account,
         ("version=1.0-1", ["package must be provided"]),
     ],
 )
-def test_check_rockspec_names_what_is_missing(client: Client, key: str, query: str, errors: list[str]) -> None:
+def test_check_rockspec_names_missing_parameters(client: Client, key: str, query: str, errors: list[str]) -> None:
     reply = client.get(f"/api/1/{key}/check_rockspec", query=query)
     assert (reply.status, reply.json) == (400, {"errors": errors})
 
@@ -227,7 +227,7 @@ def test_the_same_version_again_is_its_next_revision(
     assert client.get("/manifest-5.1").body == client.get("/manifest-5.2").body != client.get("/manifest-5.3").body
 
 
-def test_names_are_kept_in_lower_case_and_shown_as_written(upload: Upload) -> None:
+def test_names_are_stored_in_lower_case_and_shown_as_written(upload: Upload) -> None:
     content = rockspec("LuaSay", "1.0RC-1")
     reply = upload(content)
     assert (reply.json["module"]["name"], reply.json["module"]["display_name"]) == ("luasay", "LuaSay")
@@ -333,7 +333,7 @@ def test_an_administrator_may_give_anybodys_version_a_rock(upload: Upload, uploa
         (b"\x1bLua", "Failed to parse rockspec"),
     ],
 )
-def test_a_bad_rockspec_is_refused_and_nothing_kept(upload: Upload, content: bytes, error: str) -> None:
+def test_a_bad_rockspec_is_rejected_and_nothing_stored(upload: Upload, content: bytes, error: str) -> None:
     reply = upload(content)
     assert (reply.status, reply.json) == (400, {"errors": [error]})
     assert stored() == []
@@ -394,9 +394,7 @@ def test_an_account_may_ask_a_second_factor_of_uploads(
     assert (again.status, again.json) == (401, {"errors": ["Invalid verification code"]})
 
 
-def test_a_token_serves_the_key_that_asked_for_it_only(
-    client: Client, alice: Account, key: str, upload: Upload
-) -> None:
+def test_a_token_is_valid_only_for_its_key(client: Client, alice: Account, key: str, upload: Upload) -> None:
     enrolment = two_factor.enable(alice, required_for_uploads=True)
     files = {"unused": ("", b"")}  # the client sends this form as multipart
     reply = client.post(f"/api/1/{key}/verify_tfa", form={"code": enrolment.recovery_codes[0]}, files=files)
@@ -444,7 +442,7 @@ def test_verify_tfa_refuses_in_upstreams_words(client: Client, alice: Account, k
         ("GET", "/api/1", 404, None),
     ],
 )
-def test_what_is_not_there_is_said_in_this_dialect(
+def test_an_unknown_path_is_in_this_dialect(
     client: Client, aws: None, method: str, path: str, status: int, allow: str | None
 ) -> None:
     reply = client.request(method, path)

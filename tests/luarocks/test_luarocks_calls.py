@@ -1,4 +1,4 @@
-"""What requests cost in AWS calls, equal at 10 and at 2,000 modules."""
+"""The AWS calls of requests, equal at 10 and at 2,000 modules."""
 
 from collections.abc import Callable
 
@@ -49,9 +49,7 @@ def test_check_rockspec_costs_three_calls(client: Client, key: str, upload: Uplo
         "/api/1/modules",
     ],
 )
-def test_what_everybody_reads_costs_one_call(
-    client: Client, key: str, upload: Upload, calls: list[str], path: str
-) -> None:
+def test_a_public_read_costs_one_call(client: Client, key: str, upload: Upload, calls: list[str], path: str) -> None:
     upload()
     client.request("PUT", f"/api/1/{key}/manifests/team")
     client.request("PUT", f"/api/1/{key}/manifests/team/modules/alice/say")
@@ -101,7 +99,7 @@ def test_an_archiving_costs_four_calls(client: Client, key: str, upload: Upload,
     assert calls == ["UpdateItem", "GetItem", "Query", "TransactWriteItems"]
 
 
-def test_a_publish_leaves_what_was_made_of_other_modules(client: Client, upload: Upload) -> None:
+def test_a_publish_keeps_the_fragments_of_other_modules(client: Client, upload: Upload) -> None:
     client.get("/manifest")
     before = dict(index.catalogue.snapshot().entries)
     upload()

@@ -1,4 +1,4 @@
-"""Debian's luarocks against a real server: what its user sees, with each JSON library and each way to speak HTTP."""
+"""Debian's luarocks against a real server: its output, with each JSON library and each HTTP transport."""
 
 import shutil
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def luarocks(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.fixture
 def name() -> str:
-    """A module's name that no other test uses."""
+    """A module name that no other test uses."""
     return f"module{next(_numbers)}"
 
 
@@ -79,11 +79,11 @@ def test_it_uploads_a_version_twice_only_when_forced(luarocks: LuaRocks, alice_k
     ("luarocks", "message"),
     [
         ("LuaSocket", "Error: Invalid key (use the --api-key flag to change)\n"),
-        ("wget", "Error: API failure: failed downloading"),  # it shows no server's words
+        ("wget", "Error: API failure: failed downloading"),  # it does not show the server's text
     ],
     indirect=["luarocks"],
 )
-def test_it_shows_what_is_wrong_with_a_key(luarocks: LuaRocks, message: str, json: str) -> None:
+def test_it_shows_the_error_of_a_key(luarocks: LuaRocks, message: str, json: str) -> None:
     luarocks.json = json
     assert_fails(luarocks.upload("nonsense", "--skip-pack", luarocks.module("refused")), message)
 
@@ -112,7 +112,7 @@ def test_it_installs_a_new_version_at_once(luarocks: LuaRocks, alice_key: str, n
         assert luarocks.says(name, version) == f"this is {name} {version}"
 
 
-def test_it_installs_what_a_module_depends_on(luarocks: LuaRocks, alice_key: str, name: str) -> None:
+def test_it_installs_the_dependencies_of_a_module(luarocks: LuaRocks, alice_key: str, name: str) -> None:
     below = f"below_{name}"
     for version in ("1.0-1", "2.0-1", "3.0-1"):
         assert_done(luarocks.upload(alice_key, "--skip-pack", luarocks.module(below, version)))
@@ -167,7 +167,7 @@ def test_it_finds_no_archived_version_but_installs_it_from_its_url(
     assert luarocks.says(name, "locked") == f"this is {name} 2.0-1"
 
 
-def test_it_signs_uploads_and_verifies_what_it_installs(
+def test_it_signs_uploads_and_verifies_installations(
     luarocks: LuaRocks, alice_key: str, name: str, gnupg: Path
 ) -> None:
     luarocks.environment["GNUPGHOME"] = str(gnupg)
@@ -178,7 +178,7 @@ def test_it_signs_uploads_and_verifies_what_it_installs(
     assert installed.returncode == 0
     assert 'Good signature from "rocks@example.org"' in installed.stderr
 
-    # A rock in another's place, as on a server that somebody broke into.
+    # A rock in place of another one, as on a server after a break-in.
     assert_done(luarocks.upload(alice_key, luarocks.module(name, "2.0-1")))
     luarocks.forget()
     assert_fails(luarocks.install("--verify", name, tree="unsigned"), f"{name}-2.0-1.src.rock.asc")

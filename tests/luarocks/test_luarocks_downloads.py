@@ -1,4 +1,4 @@
-"""Download counters: counted as upstream counts, without a call, and brought to the lists by a job."""
+"""Download counters: counted by upstream's rules, without a call, and added to the lists by a job."""
 
 import pytest
 
@@ -90,7 +90,7 @@ def test_a_job_that_breaks_off_loses_and_doubles_nothing(client: Client) -> None
     assert counts(client) == {"rockspec": 1, "src": 0}
 
 
-def test_counts_survive_what_is_published_and_a_rebuild(client: Client, upload: Upload) -> None:
+def test_counts_survive_a_publish_and_a_rebuild(client: Client, upload: Upload) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     jobs.run_now("luarocks-downloads")
     row = upload().json["version"]
@@ -99,7 +99,7 @@ def test_counts_survive_what_is_published_and_a_rebuild(client: Client, upload: 
     assert counts(client) == {"rockspec": 1, "src": 0}
 
 
-def test_counts_of_what_is_gone_do_no_harm(client: Client, key: str) -> None:
+def test_counts_of_deleted_modules_are_ignored(client: Client, key: str) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
     jobs.run_due()

@@ -1,4 +1,4 @@
-"""Debian's luarocks against a server that is read with a key only, and leads to every file by a link."""
+"""Debian's luarocks against a server that requires a key for reading, and redirects every file to a link."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def alice_key(server: Server) -> str:
 
 @pytest.fixture(scope="module")
 def read_key(server: Server, alice_key: str) -> str:
-    """A key that opens nothing but what is to be read."""
+    """A read-only key."""
     made = moonbase(server.data, "key", "create", "Alice", "--service", "luarocks", "--scope", "read")
     return str(made["key"])
 

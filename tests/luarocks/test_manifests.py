@@ -1,4 +1,4 @@
-"""Manifests load in Lua, and in the client that they are written for."""
+"""Manifests load in Lua, and in the client."""
 
 import io
 import json
@@ -28,7 +28,7 @@ ABC = b"""\
       }
    }"""
 
-# Prints what a manifest says: its globals, then every module, version and architectures.
+# Prints a manifest: its globals, then every module, version and architecture.
 LISTING = r"""
 local found = {}
 setfenv(assert(loadfile(arg[1])), found)()
@@ -92,7 +92,7 @@ def test_any_text_survives_as_a_lua_string(odd: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("served", ["manifest-5.1", "manifest-5.1.zip"])
-def test_the_client_finds_what_a_manifest_lists(served: str, tmp_path: Path) -> None:
+def test_the_client_finds_the_rocks_of_a_manifest(served: str, tmp_path: Path) -> None:
     text = whole()
     (tmp_path / served).write_bytes(manifests.zipped("manifest-5.1", text) if served.endswith("zip") else text)
     search = ["luarocks", "--lua-version=5.1", "search", "--all", "--porcelain", f"--only-server=file://{tmp_path}"]
@@ -108,7 +108,7 @@ def test_the_client_finds_what_a_manifest_lists(served: str, tmp_path: Path) -> 
     }
 
 
-def test_the_json_manifest_says_the_same() -> None:
+def test_the_json_manifest_is_equal() -> None:
     text = manifests.json(manifests.json_fragment(name, versions) for name, versions in MODULES.items())
     assert json.loads(text) == {
         "commands": {},

@@ -1,4 +1,4 @@
-"""Modules as people read them: the list with its search, and what is wrong in its words."""
+"""Modules as pages: the list with its search, and errors."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_program_gets_the_search_as_json(client: Client, three: None) -> None:
     assert reply.header("vary") == "Accept"
 
 
-def test_the_words_that_were_searched_stand_in_the_form(client: Client, three: None) -> None:
+def test_the_searched_words_are_in_the_form(client: Client, three: None) -> None:
     page = client.page("/modules", query={"q": 'xm "<i>'})
     assert 'value="xm &#34;&lt;i&gt;"' in page
     assert "0 modules" in page
@@ -56,7 +56,7 @@ def test_a_module_of_archived_versions_alone_is_listed_without_one(client: Clien
         ("/modules/a/b/c", 404, "There is nothing at this path."),
     ],
 )
-def test_what_is_wrong_is_a_page_for_browsers(client: Client, path: str, status: int, text: str) -> None:
+def test_an_error_is_a_page_for_browsers(client: Client, path: str, status: int, text: str) -> None:
     path, _, query = path.partition("?")
     assert text in client.page(path, status, query=query)
     assert "errors" in client.get(path, query=query).json

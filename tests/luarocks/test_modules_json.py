@@ -143,19 +143,19 @@ def test_search_finds_the_best_first(client: Client, many: None, query: str, fou
     assert names(client.get("/api/1/modules", query=query)) == found
 
 
-def test_a_page_tells_how_many_there_are(client: Client, many: None) -> None:
+def test_a_page_has_the_total(client: Client, many: None) -> None:
     page = client.get("/api/1/modules", query="q=json&limit=1&offset=1").json
     assert (page["total"], page["offset"], page["limit"], len(page["modules"])) == (4, 1, 1, 1)
     assert page["modules"][0]["versions"] == ["1.0-1"]
 
 
-def test_what_is_downloaded_most_can_come_first(client: Client, many: None) -> None:
+def test_modules_can_be_sorted_by_downloads(client: Client, many: None) -> None:
     client.get("/xml-1.0-1.rockspec", headers={"User-Agent": "curl/8"})
     jobs.run_now("luarocks-downloads")
     assert names(client.get("/api/1/modules", query="sort=downloads"))[0] == "alice/xml"
 
 
-def test_what_is_archived_is_not_found(client: Client, key: str, many: None) -> None:
+def test_archived_modules_are_not_found(client: Client, key: str, many: None) -> None:
     client.request("PATCH", f"/api/1/{key}/modules/alice/json", json={"archived": True})
     assert "alice/json" not in names(client.get("/api/1/modules"))
     assert client.get("/api/1/modules/json").json["module"]["archived"] is True
@@ -196,7 +196,7 @@ def test_a_browser_gets_a_page(client: Client, published: None) -> None:
     assert (other.header("content-type"), other.header("vary")) == ("application/json", "Accept")
 
 
-def test_what_an_upload_says_is_text_on_the_page(client: Client, upload: Upload) -> None:
+def test_texts_of_an_upload_are_escaped_on_the_page(client: Client, upload: Upload) -> None:
     upload(HOSTILE)
     reply = client.get("/modules/alice/say", headers={"Accept": "text/html"})
     page = reply.body.decode()

@@ -1,4 +1,4 @@
-"""Attributes of items that a newer version has stored: nothing that this version changes takes them away."""
+"""Attributes that a newer version has stored in items: changes by this version keep them."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NEWER = {"funding": {"M": {"url": {"S": "https://example.org"}}}}
 
 
 def items() -> list[dict[str, Any]]:
-    """The module's, its versions' and its rocks', but for what has gone by the time."""
+    """The items of the module, its versions and its rocks, except deleted ones."""
     kinds = ("module", "version", "rock", "manifest")
     return [item for item in bulk.items(LuaRocksItem) if item["kind"]["S"] in kinds]
 

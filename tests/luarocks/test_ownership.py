@@ -1,4 +1,4 @@
-"""Several owners, transfer and the root slot: who may do what, and where uploads go."""
+"""Several owners, transfer and the root slot: permissions, and the module that an upload joins."""
 
 from typing import Any
 
@@ -55,13 +55,13 @@ def test_an_owner_is_invited_and_accepts(alices: Owners, bobs: Owners) -> None:
     assert owners(alices("PUT", "Alice/SAY/owners/BOB")) == (["alice", "bob"], [])
 
 
-def test_who_is_invited_only_publishes_a_module_of_their_own(alices: Owners, upload: Upload, bob_key: str) -> None:
+def test_an_invited_account_publishes_its_own_module(alices: Owners, upload: Upload, bob_key: str) -> None:
     alices("PUT", "alice/say/owners/bob")
     reply = upload(rockspec(version="2.0-1"), key=bob_key)
     assert (reply.json["is_new"], reply.json["module_url"]) == (True, "http://moonbase.test/modules/bob/say")
 
 
-def test_what_an_owner_uploads_joins_the_module(
+def test_an_owners_upload_joins_the_module(
     client: Client, shared: None, upload: Upload, upload_rock: Upload, bob_key: str, alice: Account, bob: Account
 ) -> None:
     reply = upload(rockspec(version="2.0-1"), key=bob_key)
@@ -76,7 +76,7 @@ def test_what_an_owner_uploads_joins_the_module(
         assert {"rock.publish", "rockspec.publish"} <= set(actions(account))
 
 
-def test_somebody_with_a_module_of_that_name_cannot_own_another(
+def test_an_account_with_a_module_of_that_name_cannot_own_another(
     alices: Owners, bobs: Owners, upload: Upload, bob_key: str
 ) -> None:
     alices("PUT", "alice/say/owners/bob")
@@ -86,11 +86,11 @@ def test_somebody_with_a_module_of_that_name_cannot_own_another(
 
 
 @pytest.mark.parametrize("path", ["alice/say/owners/nobody", "alice/other/owners/bob", "nobody/say/owners/bob"])
-def test_only_what_is_there_can_be_shared(alices: Owners, bob: Account, path: str) -> None:
+def test_only_existing_modules_can_be_shared(alices: Owners, bob: Account, path: str) -> None:
     assert alices("PUT", path).status == 404
 
 
-def test_owners_may_not_say_who_owns_it(shared: None, bobs: Owners) -> None:
+def test_only_the_holder_manages_owners(shared: None, bobs: Owners) -> None:
     accounts.create("carol", "carol@example.org")
     for method, path, body in (
         ("PUT", "alice/say/owners/carol", None),
@@ -149,7 +149,7 @@ def test_a_transfer_moves_the_module_with_its_files_and_its_root_slot(
     assert "module.transfer" in actions(bob)
 
 
-def test_a_module_goes_to_nobody_unasked(alices: Owners, bob: Account) -> None:
+def test_a_module_is_not_transferred_without_consent(alices: Owners, bob: Account) -> None:
     reply = alices("POST", "alice/say/transfer", json={"to": "bob"})
     assert (reply.status, reply.json) == (400, {"errors": ["bob does not own say: invite them first"]})
 
@@ -168,7 +168,7 @@ def test_after_a_transfer_the_old_name_is_free(client: Client, shared: None, ali
     assert client.get("/manifests/alice/manifest.json").json["repository"].keys() == {"say"}
 
 
-def test_the_root_slot_of_a_deleted_module_waits_to_be_taken(
+def test_the_root_slot_of_a_deleted_module_stays_reserved(
     client: Client, alices: Owners, bobs: Owners, upload: Upload, bob_key: str
 ) -> None:
     upload(rockspec(version="9.0-1"), key=bob_key)
@@ -228,7 +228,7 @@ def test_a_narrow_key_changes_nothing(client: Client, alices: Owners, alice: Acc
     assert narrow("DELETE", "alice/say").status == 403
 
 
-def test_a_second_factor_is_asked_where_uploads_ask_it(alices: Owners, alice: Account) -> None:
+def test_owners_need_the_second_factor_if_uploads_do(alices: Owners, alice: Account) -> None:
     two_factor.enable(alice, required_for_uploads=True)
     reply = alices("DELETE", "alice/say")
     assert (reply.status, reply.json["two_factor_required"]) == (403, True)

@@ -1,4 +1,4 @@
-"""A private server: without a key nothing is read, not even a name."""
+"""A private server: without a key nothing can be read, not even a name."""
 
 import base64
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def assert_refused(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_without_a_key_nothing_is_read_and_nothing_told(client: Client, path: str) -> None:
+def test_without_a_key_nothing_is_read_or_revealed(client: Client, path: str) -> None:
     assert_refused(client.get(path))
 
 
@@ -52,7 +52,7 @@ def test_without_a_key_nothing_is_read_and_nothing_told(client: Client, path: st
         {"Authorization": "Digest x"},
     ],
 )
-def test_what_is_no_key_opens_nothing(client: Client, headers: dict[str, str]) -> None:
+def test_an_invalid_key_reads_nothing(client: Client, headers: dict[str, str]) -> None:
     assert_refused(client.get("/manifest", headers=headers))
 
 
@@ -84,7 +84,7 @@ def test_a_revoked_key_and_a_suspended_account_read_nothing(client: Client, alic
     assert (reply.status, reply.json) == (403, {"errors": ["Your account has been suspended"]})
 
 
-def test_a_conditional_request_tells_nothing_without_a_key(client: Client, key: str) -> None:
+def test_a_conditional_request_reveals_nothing_without_a_key(client: Client, key: str) -> None:
     etag = client.get("/manifest", headers=basic("", key)).header("ETag")
     assert etag
     assert_refused(client.get("/manifest", headers={"If-None-Match": etag}))

@@ -1,4 +1,4 @@
-"""Archiving and deleting: what goes, what stays, and what lists say of it."""
+"""Archiving and deletion: deleted and remaining items, and the lists afterwards."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def listed(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
 
 
 def kept() -> list[str]:
-    """What is stored, once the jobs are done; and it is what the catalogue says."""
+    """The stored items after the jobs; the catalogue must equal them."""
     jobs.run_due()
     snapshot = index.catalogue.snapshot()
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == {
@@ -69,7 +69,7 @@ def test_an_archived_module_keeps_its_files_and_its_name(
     assert listed(client) == {"say": {"1.0-1": 2, "2.0-1": 2}}
 
 
-def test_an_owner_may_say_what_is_in_development(client: Client, change: Any) -> None:
+def test_an_owner_can_set_the_development_flag(client: Client, change: Any) -> None:
     change("PATCH", "/versions/2.0-1", json={"development": True})
     assert listed(client) == {"say": {"1.0-1": 2}}
     assert listed(client, "/dev/manifest.json") == {"say": {"2.0-1": 2}}
@@ -111,7 +111,7 @@ def test_a_deleted_module_leaves_nothing(client: Client, change: Any, upload: Up
     assert "module.delete" in [entry.action for entry in audit.entries(int(alice.id))]
 
 
-def test_what_is_published_before_the_sweep_survives_it(client: Client, change: Any, upload: Upload) -> None:
+def test_publications_before_the_sweep_survive_it(client: Client, change: Any, upload: Upload) -> None:
     change("DELETE", "/versions/2.0-1")
     again = upload(rockspec(version="2.0-1"))
     assert (again.json["version"]["revision"], again.json["version"]["id"]) == (1, 6)
@@ -120,7 +120,7 @@ def test_what_is_published_before_the_sweep_survives_it(client: Client, change: 
     assert kept() == ["module#8 module", "module#8 version#1.0-1", "version-id#8 version-id"]
 
 
-def test_a_rock_for_a_version_that_is_gone_is_refused(change: Any, upload: Upload, upload_rock: Upload) -> None:
+def test_a_rock_for_a_deleted_version_is_rejected(change: Any, upload: Upload, upload_rock: Upload) -> None:
     change("DELETE", "/versions/2.0-1")
     upload(rockspec(version="2.0-1"))
     for sweep in (False, True):
@@ -131,11 +131,11 @@ def test_a_rock_for_a_version_that_is_gone_is_refused(change: Any, upload: Uploa
 
 
 @pytest.mark.parametrize("path", ["/versions/9.0-1", "/versions/9.0-1/rocks/src", "/versions/1.0-1/rocks/all"])
-def test_what_is_not_there_cannot_be_deleted(change: Any, path: str) -> None:
+def test_missing_ones_cannot_be_deleted(change: Any, path: str) -> None:
     assert change("DELETE", path).status == 404
 
 
-def test_the_catalogue_made_anew_is_the_same(change: Any, upload: Upload, bob_key: str) -> None:
+def test_the_rebuilt_catalogue_is_equal(change: Any, upload: Upload, bob_key: str) -> None:
     upload(rockspec("Other", "scm-1", lua="lua >= 5.1, < 5.4"), key=bob_key)
     change("PUT", "/owners/bob")
     change("PATCH", json={"labels": ["a"], "summary": None})

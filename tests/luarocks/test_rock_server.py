@@ -38,7 +38,7 @@ def published(upload: Upload, upload_rock: Upload) -> None:
 
 @pytest.mark.parametrize("name", ["manifest", *(f"manifest-5.{minor}" for minor in range(1, 6))])
 @pytest.mark.parametrize("root", ["", "/manifests/alice", "/manifests/ALICE"])
-def test_a_manifest_lists_what_is_published(client: Client, published: None, root: str, name: str) -> None:
+def test_a_manifest_lists_published_modules(client: Client, published: None, root: str, name: str) -> None:
     plain = client.get(f"{root}/{name}")
     assert (plain.status, plain.header("content-type"), plain.body) == (200, "text/x-lua", MANIFEST)
     assert plain.header("content-encoding") is None
@@ -62,7 +62,7 @@ def test_a_manifest_comes_as_json_too(client: Client, published: None, root: str
     )
 
 
-def test_a_name_longer_than_any_is_not_taken_apart(client: Client, aws: None) -> None:
+def test_an_overlong_name_is_not_parsed(client: Client, aws: None) -> None:
     for length in (510, 60_000):
         assert client.get(f"/{'-' * length}.rockspec").status == 404
     assert list(roots._splits("-" * 512)) == []
@@ -72,11 +72,11 @@ def test_an_empty_server_has_a_manifest(client: Client, aws: None) -> None:
     assert client.get("/manifest-5.4").body == EMPTY
 
 
-def test_somebody_without_rocks_has_an_empty_manifest(client: Client, alice: Account) -> None:
+def test_a_user_without_rocks_has_an_empty_manifest(client: Client, alice: Account) -> None:
     assert client.get("/manifests/alice/manifest").body == EMPTY
 
 
-def test_nobody_has_no_manifest(client: Client, aws: None) -> None:
+def test_an_unknown_user_has_no_manifest(client: Client, aws: None) -> None:
     reply = client.get("/manifests/nobody/manifest")
     assert (reply.status, reply.json) == (404, {"errors": ["There is no such user."]})
 
@@ -125,7 +125,9 @@ def test_a_manifests_age_moves_with_every_upload_and_not_otherwise(client: Clien
         ("/say%2D1.0-1.rockspec", "text/x-rockspec", rockspec()),
     ],
 )
-def test_a_file_lies_beside_its_manifest(client: Client, published: None, path: str, kind: str, body: bytes) -> None:
+def test_a_file_is_served_next_to_its_manifest(
+    client: Client, published: None, path: str, kind: str, body: bytes
+) -> None:
     reply = client.get(path)
     assert (reply.status, reply.header("content-type"), reply.body) == (200, kind, body)
     head = client.head(path)

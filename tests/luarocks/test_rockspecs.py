@@ -1,4 +1,4 @@
-"""What the server takes from a rockspec, and the words it refuses one with."""
+"""The fields that the server reads from a rockspec, and the texts of its errors."""
 
 import pytest
 
@@ -133,17 +133,17 @@ def test_the_lua_version_is_the_first_dependency_on_lua_with_a_constraint(
     assert spec(f"dependencies = {{{dependencies}}}").lua_version == lua_version
 
 
-def test_ten_labels_are_kept_as_slugs() -> None:
+def test_ten_labels_are_stored_as_slugs() -> None:
     names = ", ".join(f"'Label_{n} !'" for n in range(12))
     assert spec(f"labels = {{{names}}}").labels == [f"label-{n}" for n in range(10)]
 
 
-def test_labels_may_stand_in_the_description_as_the_client_has_them() -> None:
+def test_labels_can_be_in_the_description_as_in_the_client() -> None:
     assert spec("description = {labels = {'Parsing'}}").labels == ["parsing"]
     assert spec("labels = {'top'} description = {labels = {'Parsing'}}").labels == ["top"]
 
 
-def test_what_is_kept_fits_one_database_item() -> None:
+def test_the_stored_fields_fit_one_database_item() -> None:
     found = spec("""
         local long = ("\\244\\143\\191\\191"):rep(20000)
         description = {summary = long, detailed = long, license = long, homepage = long}

@@ -1,4 +1,4 @@
-"""Every root that luarocks.org has: stable, development, a user's own, custom; and conditional requests to each."""
+"""Every root of luarocks.org: stable, development, a user's own, custom; and conditional requests to each."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.luarocks.builders import Upload, rock, rockspec
 
 
 def listed(client: Client, path: str) -> dict[str, list[str]]:
-    """What a manifest lists: versions by module."""
+    """The versions by module in a manifest."""
     reply = client.get(f"{path}.json")
     assert reply.status == 200, reply.body
     return {name: list(versions) for name, versions in reply.json["repository"].items()}
@@ -35,7 +35,7 @@ def published(upload: Upload, upload_rock: Upload) -> None:
         ("/dev/manifests/Alice", {"only": ["dev-1"], "say": ["scm-1"]}),
     ],
 )
-def test_a_root_lists_what_belongs_there(
+def test_a_root_lists_its_modules(
     client: Client, published: None, root: str, expected: dict[str, list[str]], member: str
 ) -> None:
     assert listed(client, f"{root}/{member}") == expected
@@ -59,7 +59,7 @@ def test_a_hostile_name_stays_in_the_path_that_a_root_leads_to(client: Client, a
 
 
 @pytest.mark.parametrize("path", ["/dev/manifests/nobody/manifest", "/m/nothing/manifest", "/m/nothing/dev/manifest"])
-def test_a_root_that_is_nobodys_is_not_found(client: Client, aws: None, path: str) -> None:
+def test_the_root_of_an_unknown_user_is_not_found(client: Client, aws: None, path: str) -> None:
     assert client.get(path).status == 404
 
 
@@ -78,7 +78,7 @@ def test_a_root_that_is_nobodys_is_not_found(client: Client, aws: None, path: st
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_the_newest_is_told_so(client: Client, published: None, path: str, method: str) -> None:
+def test_a_client_with_the_newest_gets_304(client: Client, published: None, path: str, method: str) -> None:
     first = client.get(path)
     etag = str(first.header("etag"))
     again = client.request(method, path, headers={"If-None-Match": etag})
@@ -89,7 +89,7 @@ def test_who_has_the_newest_is_told_so(client: Client, published: None, path: st
 
 
 @pytest.mark.parametrize("path", ["/manifest", "/manifest.zip", "/dev/manifest", "/say-1.0-1.rockspec"])
-def test_what_has_changed_is_sent(client: Client, published: None, upload: Upload, path: str) -> None:
+def test_a_changed_manifest_is_sent(client: Client, published: None, upload: Upload, path: str) -> None:
     first = client.get(path)
     upload(rockspec(lua="lua >= 5.2"))
     for known in ({"If-None-Match": first.header("etag")}, {"If-Modified-Since": first.header("last-modified")}):

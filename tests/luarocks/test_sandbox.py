@@ -1,4 +1,4 @@
-"""What a rockspec may do to the machine that evaluates it: nothing."""
+"""A rockspec cannot affect the machine that evaluates it."""
 
 import os
 import signal
@@ -79,7 +79,7 @@ def test_a_table_with_both_parts_keeps_its_array_part() -> None:
     }
 
 
-def test_what_json_cannot_say_is_left_out() -> None:
+def test_values_without_json_form_are_left_out() -> None:
     source = b"t = {f = function() end, inf = 1/0, nan = 0/0, [true] = 1, [{}] = 2, [1.5] = 3, kept = 4}"
     assert evaluate(source) == {"t": {"kept": 4}}
 
@@ -106,7 +106,7 @@ def test_numbers_turn_into_text_as_in_lua_5_1() -> None:
     assert evaluate(b'version = "1." .. 4 / 2 .. "-" .. 2 ^ 0') == {"version": "1.2-1"}
 
 
-def test_what_is_no_lua_5_1_may_be_lua_5_4() -> None:
+def test_source_that_is_not_lua_5_1_can_be_lua_5_4() -> None:
     assert evaluate(b"local n <const> = 7 // 2; x = n .. '|' .. 4 / 2") == {"x": "3|2.0"}
 
 
@@ -120,7 +120,7 @@ def test_bytes_that_are_not_utf_8_are_read_as_latin_1() -> None:
 
 
 @pytest.mark.parametrize("source", [b"x =", b"x = = 1", b"\x1bLua\x54\x00", b"#\n\x1bLuaR", b"{" * 10_000, b"\xff"])
-def test_what_is_not_lua_text_is_a_syntax_fault(source: bytes) -> None:
+def test_a_source_that_is_not_lua_is_a_syntax_fault(source: bytes) -> None:
     with pytest.raises(SyntaxFault):
         evaluate(source)
 
@@ -233,7 +233,7 @@ def test_the_child_ends_with_its_parent() -> None:
 
 
 def gone(process: Path) -> bool:
-    """Whether the process has ended, be it that nobody has taken note of it yet."""
+    """Whether the process has ended, even if its parent has not waited for it yet."""
     try:
         return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

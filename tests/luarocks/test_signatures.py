@@ -1,4 +1,4 @@
-"""What `luarocks upload --sign` sends is kept, and served where `install --verify` asks for it."""
+"""Signatures of `luarocks upload --sign` are stored, and served for `install --verify`."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def publish(client: Client, key: str, signature: bytes | None = SIGNATURE) -> Re
     return client.post(f"/api/1/{key}/upload", files=files)
 
 
-def test_signatures_are_served_beside_their_files(client: Client, key: str) -> None:
+def test_signatures_are_served_next_to_their_files(client: Client, key: str) -> None:
     assert publish(client, key).status == 200
     files = {"rock_file": ("say-1.0-1.src.rock", rock()), "rock_sig": ("say-1.0-1.src.rock.asc", OTHER)}
     assert client.post(f"/api/1/{key}/upload_rock/1", files=files).status == 200
@@ -34,7 +34,7 @@ def test_signatures_are_served_beside_their_files(client: Client, key: str) -> N
     ]
 
 
-def test_what_is_not_signed_has_no_signature(client: Client, key: str) -> None:
+def test_unsigned_files_have_no_signature(client: Client, key: str) -> None:
     publish(client, key, None)
     assert client.get("/say-1.0-1.rockspec.asc").status == 404
     assert client.get("/manifest.asc").status == 404
@@ -53,7 +53,7 @@ def test_a_new_revision_drops_the_signature_of_the_old(client: Client, key: str)
 @pytest.mark.parametrize(
     "bad", [b"garbage", SIGNATURE[:-10], SIGNATURE + b"\xff", b"<html>" + SIGNATURE, SIGNATURE * 500]
 )
-def test_what_is_no_signature_is_refused(client: Client, key: str, bad: bytes) -> None:
+def test_an_invalid_signature_is_rejected(client: Client, key: str, bad: bytes) -> None:
     reply = publish(client, key, bad)
     message = "rockspec_sig is not an ASCII-armoured PGP signature of at most 16384 bytes"
     assert (reply.status, reply.json) == (400, {"errors": [message]})

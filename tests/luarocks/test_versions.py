@@ -1,4 +1,4 @@
-"""Versions and constraints mean here what they mean to the LuaRocks client."""
+"""Versions and constraints have the same meaning as in the LuaRocks client."""
 
 import random
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.luarocks.versions import TARGETS, matches_lua
 
-# Answers a line `version TAB dependency` with 1 or 0, or with - where the client cannot read the dependency.
+# Prints for each line `version TAB dependency` 1 or 0, or - if the client cannot read the dependency.
 ORACLE = r"""
 require("luarocks.core.cfg").init()
 local vers, queries = require("luarocks.core.vers"), require("luarocks.queries")
@@ -34,7 +34,7 @@ def client_says(pairs: list[tuple[str, str]], home: Path) -> list[str]:
 
 
 def we_say(version: str, dependency: str, client: str) -> str:
-    """Our answer in the client's letters; what cannot be read fits nothing here, so "-" is no."""
+    """Our result in the client's letters; an unreadable dependency fits nothing here, so "-" is no."""
     if client == "-":
         return "0" if matches_lua(dependency, version) else "-"
     return "1" if matches_lua(dependency, version) else "0"
@@ -58,7 +58,7 @@ def some_dependency(chance: random.Random) -> str:
     return name + chance.choice([", ", ",", " ", " ,, "]).join(listed) + chance.choice(["", "", " ", "/x", "?"])
 
 
-def test_random_constraints_mean_what_they_mean_to_the_client(tmp_path: Path) -> None:
+def test_random_constraints_mean_the_same_for_the_client(tmp_path: Path) -> None:
     chance = random.Random(51)
     pairs = [(some_version(chance), some_dependency(chance)) for _ in range(5000)]
     expected = client_says(pairs, tmp_path)
@@ -90,7 +90,7 @@ def test_random_constraints_mean_what_they_mean_to_the_client(tmp_path: Path) ->
         ("?", ""),
     ],
 )
-def test_a_manifest_lists_what_runs_on_its_lua(lua_version: str | None, listed: str) -> None:
+def test_a_manifest_lists_versions_for_its_lua(lua_version: str | None, listed: str) -> None:
     assert " ".join(each for each in TARGETS if matches_lua(lua_version, each)) == listed
 
 

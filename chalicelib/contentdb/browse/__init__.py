@@ -1,1 +1,1 @@
-"""Finding packages: queries, search, lists, the homepage."""
+"""Package queries, search, lists and the homepage."""

@@ -1,4 +1,4 @@
-"""What the site's first page shows."""
+"""The lists of packages on the site's homepage."""
 
 import random
 from typing import Any
@@ -14,7 +14,7 @@ _IN_SPOTLIGHT, _NEWEST, _POPULAR, _REVIEWED = 6, 4, 8, 4
 
 
 def of(snapshot: ContentDbSnapshot, base: str) -> dict[str, Any]:
-    """The packages that are new, popular and so on, in short; those in the spotlight by chance."""
+    """New, popular and other packages in short form; the spotlight is a random choice."""
     found = index.approved(snapshot)
     new = sorted(found, key=lambda entry: entry.value.approved_at or "", reverse=True)
     released = [entry for entry in found if entry.value.releases]

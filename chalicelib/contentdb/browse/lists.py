@@ -21,7 +21,7 @@ _UPDATES = ("protocol_version", "engine_version")
 
 
 def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> CachedBody:
-    """The packages that a query asks for."""
+    """The packages that match a query."""
     arguments = Arguments(request, queries.NAMES)
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
@@ -41,7 +41,7 @@ def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Ca
 
 
 def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
-    """The id of the newest release of every approved package, also under its other names."""
+    """The id of the newest release of every approved package, also under its aliases."""
     arguments = Arguments(request, _UPDATES)
     version = arguments.version(snapshot)
 
@@ -56,7 +56,7 @@ def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
 
 
 def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
-    """A page of what packages provide and need."""
+    """A page of the packages' dependencies and provided mods."""
     arguments = Arguments(request, (*queries.NAMES, "page", "n", "num"))
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
@@ -82,13 +82,13 @@ def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *
 
 
 def homepage(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
-    """The packages of the site's first page."""
+    """The packages of the homepage."""
     name = ("homepage", request.base_url)
     return kept(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
 
 
 def uploads(snapshot: ContentDbSnapshot) -> CachedBody:
-    """The files of approved packages: those of releases, then screenshots."""
+    """The files of approved packages: first of releases, then of screenshots."""
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
         files = (
@@ -104,7 +104,7 @@ def uploads(snapshot: ContentDbSnapshot) -> CachedBody:
 
 
 def scores(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
-    """Downloads, reviews and scores of the packages that a query asks for."""
+    """Downloads, reviews and scores of the packages that match a query."""
     arguments = Arguments(request, queries.NAMES)
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
@@ -116,5 +116,5 @@ def scores(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
 
 
 def _whole(request: Request) -> Hashable:
-    """All arguments: a page's links repeat also those that nobody knows."""
+    """All arguments: the links of a page also repeat unknown ones."""
     return tuple((name, *values) for name, values in request.query.items())

@@ -1,4 +1,4 @@
-"""Package queries: which packages a list shows, in which order."""
+"""Package queries: the filters and the order of lists."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ _ONLY: dict[str, Test] = {
 
 @dataclass(frozen=True)
 class PackageQuery:
-    """What was asked for. `version`: releases must run on it (None: on any). `key`: the same for equal queries."""
+    """A parsed query. `version`: releases must run on it (None: any). `key`: equal for equal queries."""
 
     tests: tuple[Test, ...]
     words: search.Search | None
@@ -58,7 +58,7 @@ class PackageQuery:
 
 
 def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
-    """Read a package query. Raises Invalid or NotFound, with ContentDB's texts."""
+    """Parse a package query. Raises Invalid or NotFound, with ContentDB's texts."""
     text = arguments.text("q").strip()
     version = arguments.version(snapshot)
     sort = arguments.choice("sort", ("score", *_SORTS)) or ("" if text else "score")
@@ -75,11 +75,11 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
 
 
 def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
-    """The approved packages that a query asks for, in its order."""
+    """The approved packages that match a query, in its order."""
     found = [entry for entry in _looked_for(snapshot, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
         random.shuffle(found)
-    elif query.sort and (query.sort, query.descending) != ("score", True):  # which is the order that they have
+    elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already
         found = sorted(
             filter(_ONLY.get(query.sort), found),
             key=lambda entry: _SORTS[query.sort](entry.value),
@@ -91,7 +91,7 @@ def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[Package
 
 
 def _looked_for(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
-    """The approved packages that the words fit, best first; all of them without words."""
+    """The approved packages that match the words, best first; all of them without words."""
     if query.words is None:
         return index.approved(snapshot)
     ranks = search.ranks(snapshot, query.words)
@@ -102,12 +102,12 @@ def _looked_for(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[
 
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
-    """The packages, by `author/name`, that lists begin with."""
+    """The featured packages, by `author/name`, which lists show first."""
     return snapshot.keep("featured", lambda snapshot: frozenset(members(snapshot, "ContentDB/featured")))
 
 
 def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
-    """The packages in a public collection, by `author/name`; none when there is no such."""
+    """The packages in a public collection, by `author/name`; none if it does not exist."""
     found = index.collection_of(snapshot, f"collection#{collection}")
     if found is None or found.private:
         return []
@@ -135,7 +135,7 @@ def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | Non
 
 
 def _author(snapshot: ContentDbSnapshot, author: str) -> Test:
-    """Packages of one author, in exactly these letters; whoever has none must at least have an account."""
+    """Packages of one author, exact in letter case; an author without packages must have an account."""
     if author not in index.authors(snapshot) and profiles.find_account(author) is None:
         raise no_such_page()
     return lambda entry: entry.value.author == author
@@ -156,7 +156,7 @@ def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]
 
 
 def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
-    """Only what has all these flags; names that are no flag say nothing."""
+    """Packages that have all these flags; unknown flags are ignored."""
     warnings = reference.of(snapshot).content_warnings
     wanted = {name for name in names if name in ("wip", "deprecated", "*") or name in warnings}
     if "nonfree" in names:
@@ -172,7 +172,7 @@ def _is_free(snapshot: ContentDbSnapshot) -> Test:
 
 
 def _flags(entry: Entry[PackageEntry]) -> frozenset[str]:
-    """What a package's author says of it."""
+    """The flags of a package."""
     value = entry.value
     flags = set(value.content_warnings)
     if flags:
@@ -198,7 +198,7 @@ def _licenses(snapshot: ContentDbSnapshot, names: Sequence[str]) -> frozenset[st
 
 
 def _game(snapshot: ContentDbSnapshot, name: str) -> Test:
-    """Packages that say of one game that they support it."""
+    """Packages that declare support for a game."""
     game = index.find(snapshot, name) or index.find(snapshot, f"{name}_game")
     if game is None or game.value.type != "game":
         raise Invalid("Unable to find that game")

@@ -1,7 +1,7 @@
 """Full-text search: English stems, every word a prefix, fields by weight.
 
-The language of `q` is that of web search: words must all be there, `or` between alternatives, `-word` for what must
-not be there, "quotes" around what stands together.
+`q` uses the syntax of web search: all words must match, `or` separates alternatives, `-word` excludes a word, and
+"quotes" enclose a phrase.
 """
 
 import re
@@ -16,7 +16,7 @@ from chalicelib.contentdb.store import index
 from chalicelib.core.snapshots import Entry
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
-_PREFIX_ONLY = 0.9  # a word that only begins like the one asked for counts a little less
+_PREFIX_ONLY = 0.9  # a word that only starts with the searched one has a lower weight
 _LONGEST_WORD = 64
 _TERM = re.compile(r'(-?)("[^"]*"?|\S+)')
 _WORD = re.compile(r"[^\W_]+")
@@ -32,7 +32,7 @@ _STOP_WORDS = frozenset(
 )
 
 
-Fields = int  # one bit for each field, in the order of WEIGHTS; four bits higher when the word is the whole one
+Fields = int  # one bit for each field, in the order of WEIGHTS; four bits higher if the whole word matches
 _SCORES = [
     sum(
         weight if fields >> 4 + place & 1 else weight * _PREFIX_ONLY
@@ -45,17 +45,17 @@ _SCORES = [
 
 @dataclass(frozen=True)
 class Terms:
-    """What must be there, and what must not: stems that stand together, the last of which may go on."""
+    """Included and excluded phrases, as stems; the last stem of a phrase can be a prefix."""
 
     wanted: tuple[tuple[str, ...], ...]
     unwanted: tuple[tuple[str, ...], ...]
 
 
-Search = tuple[Terms, ...]  # alternatives; without any, nothing is found
+Search = tuple[Terms, ...]  # alternatives; an empty search finds nothing
 
 
 def parse(text: str) -> Search:
-    """What somebody looks for."""
+    """Parse the text of a search."""
     alternatives: list[Terms] = []
     wanted: list[tuple[str, ...]] = []
     unwanted: list[tuple[str, ...]] = []
@@ -70,19 +70,19 @@ def parse(text: str) -> Search:
 
 
 def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
-    """The packages that fit, by `author/name`, and how well: the higher the better."""
+    """The matching packages by `author/name`, with their ranks: higher is better."""
     return _index.ranks(snapshot, search)
 
 
 class _Index:
-    """Which packages hold which stems, in which fields. It follows the views: a publish costs work for one package."""
+    """The packages and fields of each stem. It follows the snapshots: a publish updates only one package."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._view: ContentDbSnapshot | None = None
         self._entries: dict[str, Entry[PackageEntry]] = {}
         self._postings: dict[str, dict[str, Fields]] = {}
-        self._stems: list[str] = []  # sorted; some that nobody holds any more may be among them
+        self._stems: list[str] = []  # sorted; can include stems that no package has any more
 
     def ranks(self, snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
         with self._lock:
@@ -107,7 +107,7 @@ class _Index:
         return found
 
     def _holders(self, phrase: tuple[str, ...]) -> dict[str, Fields]:
-        """The packages in which these stems stand together."""
+        """The packages in which these stems follow each other."""
         holders = self._beginning_with(phrase[-1])
         if len(phrase) == 1:
             return holders
@@ -149,11 +149,11 @@ class _Index:
 
 
 _index = _Index()
-_own = threading.local()  # a stemmer holds the word that it works on: each thread has its own
+_own = threading.local()  # a stemmer is not thread-safe: each thread has its own
 
 
 def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
-    """The stems of a package, and in which fields each is."""
+    """The stems of a package, each with its fields."""
 
     def build(entry: Entry[PackageEntry]) -> dict[str, Fields]:
         found: dict[str, Fields] = defaultdict(int)
@@ -166,7 +166,7 @@ def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
 
 
 def _line(entry: Entry[PackageEntry]) -> str:
-    """All stems of a package as they stand, each after a blank, fields apart."""
+    """All stems of a package in order, each after a blank, with a separator between fields."""
 
     def build(entry: Entry[PackageEntry]) -> str:
         return "\n".join("".join(f" {stem}" for stem in _stems(getattr(entry.value, field) or "")) for field in WEIGHTS)
@@ -175,7 +175,7 @@ def _line(entry: Entry[PackageEntry]) -> str:
 
 
 def _stems(text: str) -> list[str]:
-    """The stems of a text's words; words that say nothing are left out."""
+    """The stems of a text's words, without stop words."""
     return [_stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
 
 

@@ -1,8 +1,8 @@
-"""Collections of packages that somebody put together, public or private.
+"""Collections of packages, public or private.
 
-`ContentDB/featured` leads lists, `ContentDB/spotlight` the homepage: both belong to the site and are looked after by
-editors; nobody needs an account called ContentDB for them. A collection names packages by their ids, so that no rename
-and no alias concerns it. A package that is deleted is left out, and comes back with it.
+`ContentDB/featured` is first in lists, `ContentDB/spotlight` on the homepage. Both belong to the site; editors manage
+them, and no account called ContentDB is needed. A collection refers to packages by id, so renames and aliases do not
+affect it. A deleted package is hidden, and appears again after it is restored.
 """
 
 import json
@@ -28,16 +28,16 @@ from chalicelib.core.tables import Account
 SITE = "ContentDB"
 TITLES = {"featured": "Featured", "spotlight": "Spotlight"}
 MOST_PACKAGES = 500
-MOST_COLLECTIONS = 50  # of one author
-LARGEST = 100_000  # bytes, as it is stored
+MOST_COLLECTIONS = 50  # collections of one author
+LARGEST = 100_000  # bytes of the stored item
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 
 def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = None) -> CollectionEntry:
-    """Set some of title, short_description, long_description, private and items; makes the collection when it is new.
+    """Set some of title, short_description, long_description, private and items; creates a new collection.
 
-    An item has a `package`, as `author/name`, and may have a `description`; without one it keeps what it had. Returns
-    the entry. `by` None is the administrator. Raises Forbidden, Invalid, or NotFound for an author that there is not.
+    An item has a `package`, as `author/name`, and optionally a `description`; without one the old one is kept. Returns
+    the entry. `by` None is the administrator. Raises Forbidden, Invalid, or NotFound for an unknown author.
     """
     _authorize(author, by)
     _check(author, name, given, by)
@@ -58,7 +58,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
 
 
 def set_packages(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> CollectionEntry:
-    """Say which packages, as `author/name`, are in a collection, in this order; see `save`."""
+    """Set the packages of a collection, as `author/name`, in this order; see `save`."""
     return save(author, name, {"items": [{"package": key} for key in keys]}, by)
 
 
@@ -79,7 +79,7 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
 
 
 def get(snapshot: ContentDbSnapshot, author: str, name: str, caller: Caller | None) -> CollectionEntry:
-    """A collection; a private one for its owner alone. Raises NotFound."""
+    """A collection; a private one only for its owner. Raises NotFound."""
     found = index.collection_of(snapshot, _pk(author, name))
     if found is None or (found.private and not _is_owner(found, caller)):
         raise _none()
@@ -87,7 +87,7 @@ def get(snapshot: ContentDbSnapshot, author: str, name: str, caller: Caller | No
 
 
 def listed(snapshot: ContentDbSnapshot, author: str | None = None, package: str | None = None) -> list[CollectionEntry]:
-    """The public collections by title: of one author, or with one package. Raises NotFound for what there is not."""
+    """The public collections by title: of one author, or with one package. Raises NotFound for an unknown one."""
     found = snapshot.keep("collections", _public)
     if author is not None:
         found = [value for value in found if value.author == author]
@@ -104,7 +104,7 @@ def listed(snapshot: ContentDbSnapshot, author: str | None = None, package: str 
 def shown(
     snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool = False
 ) -> list[tuple[int, CollectionItem, Entry[PackageEntry]]]:
-    """The items of a collection whose packages may be seen, each with its place and its package."""
+    """The items of a collection whose packages are visible, each with its position and its package."""
     packages = index.by_id(snapshot)
     return [
         (place, item, package)
@@ -114,7 +114,7 @@ def shown(
 
 
 def may_edit(account: Account, author: str) -> bool:
-    """Whether an account may change collections of this author."""
+    """Whether an account can change collections of this author."""
     is_own = author != SITE and account.username == author and at_least(account, "NEW_MEMBER")
     return is_own or at_least(account, "EDITOR")
 
@@ -125,7 +125,7 @@ def _authorize(author: str, by: Caller | None) -> None:
 
 
 def _check(author: str, name: str, given: Mapping[str, Any], by: Caller | None) -> None:
-    """Raises Invalid, Forbidden, or NotFound for what no collection can be called, or may say."""
+    """Raise Invalid, Forbidden or NotFound for an invalid name, author or field."""
     if not _NAME.fullmatch(name):
         raise Invalid("Name can only contain lower case letters (a-z), digits (0-9), and underscores (_)")
     if author == SITE and name not in TITLES:
@@ -138,14 +138,14 @@ def _check(author: str, name: str, given: Mapping[str, Any], by: Caller | None) 
 
 
 def _is_owner(value: CollectionEntry, caller: Caller | None) -> bool:
-    """Whether a private collection is the caller's, and the token not one that was given away for one package."""
+    """Whether the caller owns a private collection, and the token is not limited to one package."""
     if caller is None or caller.only("package") is not None:
         return False
     return caller.account.username == value.author if value.author != SITE else may_edit(caller.account, SITE)
 
 
 def _collection(author: str, name: str, snapshot: ContentDbSnapshot) -> Collection:
-    """The collection as it is stored, or a new one. Raises Invalid for one too many."""
+    """The stored collection, or a new one. Raises Invalid if the author has too many."""
     pk = _pk(author, name)
     if pk in snapshot.entries and (stored := Collection.find(pk, "collection")):
         return stored
@@ -157,7 +157,7 @@ def _collection(author: str, name: str, snapshot: ContentDbSnapshot) -> Collecti
 
 
 def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: ContentDbSnapshot) -> list[Value]:
-    """The items that a collection is to have; what is known of packages that were in it before is kept."""
+    """The new items of a collection; the data of packages that it had before are kept."""
     if len(wanted) > MOST_PACKAGES:
         raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
     known = {item["package"]: item for item in before}
@@ -172,7 +172,7 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapsho
 
 
 def _package_id(key: str, known: Mapping[int, Value], snapshot: ContentDbSnapshot) -> int:
-    """The package that goes by `author/name`; a deleted one only where it is known. Raises Invalid."""
+    """The id of the package `author/name`; a deleted one must be in `known`. Raises Invalid."""
     try:
         alias = index.by_alias(snapshot).get(key)
         number = alias.value.id if alias else index.find_id(snapshot, key)

@@ -1,4 +1,4 @@
-"""Collections: ContentDB's API, in the order of its page; what is ours stands at the end."""
+"""The routes of collections, in the order of ContentDB's API page; our additions follow."""
 
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.collections import curation
@@ -20,7 +20,7 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 
 @service.route("GET", "/api/collections", ANONYMOUS)
 def list_all(request: Request) -> Response:
-    """List: what everybody may see."""
+    """List public collections."""
     arguments = Arguments(request, ("author", "package"))
     asked = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
     snapshot = index.catalogue.snapshot()
@@ -38,7 +38,7 @@ def read(request: Request, caller: Caller | None) -> Response:
 
 @service.route("PUT", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR, body=collection_wire.LARGEST)
 def save(request: Request, caller: Caller) -> Response:
-    """Make or change one's own collection: an object, or an array of `author/name`. The site's are for editors."""
+    """Create or change an own collection: an object, or an array of `author/name`. Editors change the site's."""
     given = collection_wire.parse(request)
     value = curation.save(request.params["author"], request.params["name"], given, caller)
     return wire.render_success(collection=_full(request, index.catalogue.snapshot(), value, caller))
@@ -46,7 +46,7 @@ def save(request: Request, caller: Caller) -> Response:
 
 @service.route("DELETE", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR)
 def delete(request: Request, caller: Caller) -> Response:
-    """Delete one's own collection."""
+    """Delete an own collection."""
     curation.delete(request.params["author"], request.params["name"], caller)
     return wire.render_success()
 

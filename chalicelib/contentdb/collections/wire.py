@@ -1,4 +1,4 @@
-"""Collections as clients send and see them."""
+"""Collections as JSON: parses requests, renders responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,11 +15,11 @@ from chalicelib.web.request import Request
 
 LARGEST = 1024 * 1024  # bytes of a request
 _STORED = ("author", "name", "title", "short_description", "created_at", "private")
-_IGNORED = ("author", "name", "created_at", "package_count")  # so that what was read can be sent back
+_IGNORED = ("author", "name", "created_at", "package_count")  # ignored, so that a response can be sent back
 
 
 def parse(request: Request) -> dict[str, Any]:
-    """What a body says of a collection: an object, or an array of items alone. Raises Invalid."""
+    """The fields of a collection in a body: an object, or only an array of items. Raises Invalid."""
     data = wire.parse_json(request)
     if isinstance(data, list):
         return {"items": _items("items", data)}
@@ -33,7 +33,7 @@ def render_short(snapshot: ContentDbSnapshot, value: CollectionEntry) -> Value:
 
 
 def render(snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool, language: str, base: str) -> Value:
-    """All of a collection; with `drafts` also those of its packages that lists do not show."""
+    """A whole collection; with `drafts` including packages that lists do not show."""
     items = [
         {
             "package": shapes.short(
@@ -81,7 +81,7 @@ def _items(name: str, given: Any) -> list[Value]:
 
 
 def _item(given: Any) -> Value:
-    """An item: `author/name`, or an object with `package`, as that or as lists show it, and maybe `description`."""
+    """An item: `author/name`, or an object with `package` (also in the form of lists) and optionally `description`."""
     if isinstance(given, str):
         return {"package": given}
     package = given.get("package") if isinstance(given, Mapping) else None

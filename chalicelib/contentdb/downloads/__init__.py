@@ -1,1 +1,1 @@
-"""Zips and images as clients fetch them."""
+"""Downloads of zips and images."""

@@ -1,4 +1,4 @@
-"""Downloads, and what is below /uploads and /thumbnails: no part of the API, and fetched most."""
+"""Downloads, and the paths below /uploads and /thumbnails: not part of the API, and requested most."""
 
 from chalicelib.contentdb.downloads import wire as file_wire
 from chalicelib.contentdb.entry import PackageEntry
@@ -19,7 +19,7 @@ from chalicelib.web.route import ANONYMOUS
 
 @service.route("GET", "/packages/{owner}/{name}/download", ANONYMOUS)
 def download_newest(request: Request) -> Response:
-    """The newest approved release of a package."""
+    """Download the newest approved release of a package."""
     package = _package(request)
     newest = versions.newest_release(package.value, None)
     if newest is None:
@@ -29,7 +29,7 @@ def download_newest(request: Request) -> Response:
 
 @service.route("GET", "/packages/{owner}/{name}/releases/{id}/download", ANONYMOUS)
 def download(request: Request) -> Response:
-    """One release of a package."""
+    """Download one release of a package."""
     text = request.params["id"]
     if not (text.isascii() and text.isdecimal() and len(text) < 13):
         raise no_such_page()
@@ -38,13 +38,13 @@ def download(request: Request) -> Response:
 
 @service.route("GET", "/uploads/{file}", ANONYMOUS)
 def uploaded(request: Request) -> Response:
-    """A zip or an image as it is."""
+    """Return a zip or an image unchanged."""
     return file_wire.render_file(request, files.get(request.params["file"]))
 
 
 @service.route("GET", "/thumbnails/{level}/{file}", ANONYMOUS)
 def thumbnail(request: Request) -> Response:
-    """An image, small."""
+    """Return a thumbnail of an image."""
     name, level = request.params["file"], request.params["level"]
     if level not in map(str, images.LEVELS):
         raise Forbidden("There is no such level of thumbnails.")

@@ -1,4 +1,4 @@
-"""Zips and images as clients get them."""
+"""The responses for zips and images."""
 
 from chalicelib import settings
 from chalicelib.contentdb.store.tables import PublicFile, Release
@@ -7,11 +7,11 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, redirect
 
 _TYPES = {"zip": "application/zip", "png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-_A_WEEK = ("Cache-Control", "public, max-age=604800")  # what a name stands for never changes
+_A_WEEK = ("Cache-Control", "public, max-age=604800")  # the content of a name never changes
 
 
 def render_file(request: Request, file: PublicFile) -> Response:
-    """A file's bytes; where there is S3, a redirect to zips there, and to what is too large to send."""
+    """A file's bytes; with S3, a redirect for zips and for files that are too large for a response."""
     content_type = _type_of(file.name)
     if file.name.endswith(".zip") or file.size > settings.current().max_answer:
         link = blobs.link(file.blob, method=request.method, filename=file.name, content_type=content_type)
@@ -29,13 +29,13 @@ def render_thumbnail(level: int, name: str, content: bytes) -> Response:
 
 
 def render_download(request: Request, release: Release, filename: str) -> Response:
-    """The way to a release's zip: one redirect, to S3 where there is one."""
+    """A redirect to a release's zip, on S3 if it is used."""
     link = blobs.link(release.blob, method=request.method, filename=filename, content_type=_TYPES["zip"])
     return redirect(link or f"{request.base_url}/uploads/{release.file}")
 
 
 def render_nothing(request: Request) -> Response:
-    """What a package without a release gets: 204 for a client that wants a zip, the package's page for a reader."""
+    """The response for a package without a release: 204 for a program, a redirect to its page for a browser."""
     accept = request.headers.get("accept", "")
     if "zip" in accept and "html" not in accept:
         return Response(204)

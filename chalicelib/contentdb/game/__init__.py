@@ -1,1 +1,1 @@
-"""What the game's own dialog shows of a package."""
+"""Packages for the game's own dialog."""

@@ -1,4 +1,4 @@
-"""A package as the game's own dialog shows it, since 5.10."""
+"""A package for the game's own dialog, since Luanti 5.10."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def shown(
     language: str,
     base: str,
 ) -> dict[str, Any]:
-    """All of a package, with texts as markup and the counters as they are stored now.
+    """A whole package, with texts as markup and the stored counters.
 
-    The dialog takes no null for a text, and its size must be text. Without a release for the version there is none.
+    The dialog accepts no null for a text, and the size must be a text; there is none without a release for the version.
     """
     value = index.current(package)
     release = versions.newest_release(value, version)
@@ -36,6 +36,6 @@ def shown(
 
 
 def _size(count: int) -> str:
-    """A number of bytes as people read it: `2 KB`, `1.5 MB`."""
+    """A number of bytes in readable form: `2 KB`, `1.5 MB`."""
     kilobytes = count / 1024
     return f"{round(kilobytes)} KB" if kilobytes <= 1024 else f"{kilobytes / 1024:.1f} MB"

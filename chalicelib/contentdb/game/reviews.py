@@ -11,11 +11,11 @@ from chalicelib.contentdb.texts import hypertext
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
 
 SHOWN = 100
-_THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game puts pictures there
+_THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game replaces them by pictures
 
 
 def of(snapshot: ContentDbSnapshot, package: PackageEntry, reviews: Sequence[Review], base: str) -> Hypertext:
-    """The most helpful reviews; `reviews` are all of them, in order. Images are linked to."""
+    """The most helpful reviews; `reviews` are all of them, in order. Images are links."""
     page = f"{base}/packages/{package.author}/{package.name}/"
     made = _Text()
     made.write(made.link(f"{page}#reviews", "Leave a review"), "\n\n")
@@ -34,7 +34,7 @@ def of(snapshot: ContentDbSnapshot, package: PackageEntry, reviews: Sequence[Rev
 
 
 class _Text:
-    """A text that is put together from several. Its own links are numbered through."""
+    """A text that is joined from several ones, whose links are numbered in sequence."""
 
     def __init__(self) -> None:
         self._made = Hypertext("")
@@ -61,7 +61,7 @@ class _Text:
 
 @lru_cache(maxsize=1024)
 def _comment(text: str, page: str, prefix: str) -> Hypertext:
-    """A comment; nobody changes what is kept."""
+    """A comment as markup; the cached object must not be changed."""
     return hypertext.from_markdown(text, page, include_images=False, prefix=prefix)
 
 

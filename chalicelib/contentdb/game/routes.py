@@ -1,4 +1,4 @@
-"""What the game asks for when a player looks at a package, and what it tells of the player."""
+"""The routes for the game's package dialog and its report of installed packages."""
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.game import for_client, reviews
@@ -20,7 +20,7 @@ _LARGEST_REPORT = 1024 * 1024
 
 @service.route("GET", "/api/packages/{author}/{name}/for-client", ANONYMOUS)
 def read_for_client(request: Request) -> Response:
-    """Similar to the read endpoint, but optimised for the Luanti client. A look at the package is counted."""
+    """Return a package, optimised for the Luanti client. The view is counted."""
     images = include_images(request)
     snapshot = index.catalogue.snapshot()
     version = Arguments(request, ("protocol_version", "engine_version")).version(snapshot)
@@ -40,7 +40,7 @@ def read_for_client(request: Request) -> Response:
 
 @service.route("GET", "/api/packages/{author}/{name}/for-client/reviews", ANONYMOUS)
 def reviews_for_client(request: Request) -> Response:
-    """The reviews as a text for the game."""
+    """Return the reviews as a text for the game."""
     Arguments(request, ("formspec_version",)).needed("formspec_version")
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
@@ -50,7 +50,7 @@ def reviews_for_client(request: Request) -> Response:
 
 @service.route("POST", "/api/installed_packages", ANONYMOUS, body=_LARGEST_REPORT, writes=False)
 def report_installed(request: Request) -> Response:
-    """Beyond the page: what a player has installed. Nothing of it is kept, as upstream keeps nothing."""
+    """Not on the API page: accept the list of installed packages. Like upstream, nothing is stored."""
     given = wire.parse_object(request)
     for name in ("user_id", "packages", "worlds"):
         if given.get(name) is None:

@@ -1,4 +1,4 @@
-"""What the game shows of a package beside its description: the lines of its tab "Information", as markup."""
+"""The lines of the "Information" tab in the game's package dialog, as markup."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -25,7 +25,7 @@ _UNKNOWN = "Unknown"
 
 
 def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> Hypertext:
-    """The lines of a package, cached; they link to packages and people."""
+    """The lines of a package, cached; they link to packages and users."""
 
     def write(snapshot: ContentDbSnapshot) -> Hypertext:
         return _Sidebar(snapshot, package.value, base).written()
@@ -34,7 +34,7 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> 
 
 
 class _Sidebar:
-    """Writes the lines, each with a blank one after it."""
+    """Writes lines, each followed by a blank one."""
 
     def __init__(self, snapshot: ContentDbSnapshot, value: PackageEntry, base: str) -> None:
         self._view, self._value, self._base = snapshot, value, base
@@ -42,7 +42,7 @@ class _Sidebar:
         self._numbers = count(1)
 
     def written(self) -> Hypertext:
-        """All lines that a package of its type has."""
+        """All lines for a package of its type."""
         value, rows = self._value, reference.of(self._view)
         self._line("Type", [_TYPES[value.type]])
         self._line("Tags", [rows.tags[tag]["title"] if tag in rows.tags else tag for tag in value.tags])
@@ -80,7 +80,7 @@ class _Sidebar:
         self._links(label, found)
 
     def _package(self, key: str) -> tuple[str, str]:
-        """A package's title, and its page: exactly what the game opens by itself."""
+        """A package's title, and the URL of its page, which the game opens in its own dialog."""
         entry = index.find(self._view, key)
         return (entry.value.title, f"{self._base}/packages/{key}/") if entry else (key, "")
 
@@ -88,7 +88,7 @@ class _Sidebar:
         self._write(label, map(escape, texts))
 
     def _links(self, label: str, links: Iterable[tuple[str, str]]) -> None:
-        """A line of (text, URL); without a URL it is plain."""
+        """A line of (text, URL); an entry without a URL is plain text."""
         self._write(label, [self._link(*link) if link[1] else escape(link[0]) for link in links])
 
     def _link(self, text: str, url: str) -> str:

@@ -1,4 +1,4 @@
-"""Texts for the game: Markdown and HTML as Luanti's markup language."""
+"""The routes that convert Markdown and HTML to Luanti's markup language."""
 
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.game import description
@@ -15,7 +15,7 @@ from chalicelib.web.route import ANONYMOUS
 
 @service.route("GET", "/api/packages/{author}/{name}/hypertext", ANONYMOUS)
 def package_hypertext(request: Request) -> Response:
-    """The long description."""
+    """Convert a package's long description."""
     images = include_images(request)
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
@@ -24,7 +24,7 @@ def package_hypertext(request: Request) -> Response:
 
 @service.route("POST", "/api/hypertext", ANONYMOUS, writes=False)
 def convert_hypertext(request: Request) -> Response:
-    """Any HTML or, by its content type, Markdown. On no page: links stay as they are."""
+    """Convert HTML or, by its content type, Markdown. Links stay unchanged because the text has no page."""
     images = include_images(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     convert = hypertext.from_markdown if kind == "text/markdown" else hypertext.from_html
@@ -33,12 +33,12 @@ def convert_hypertext(request: Request) -> Response:
 
 @service.route("POST", "/api/markdown", ANONYMOUS, writes=False)
 def convert_markdown(request: Request) -> Response:
-    """Beyond the page: Markdown as HTML."""
+    """Not on the API page: convert Markdown to HTML."""
     return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")
 
 
 def include_images(request: Request) -> bool:
-    """Whether images are shown. Raises Invalid without a `formspec_version`, which changes nothing yet."""
+    """Whether images are shown. Raises Invalid without a `formspec_version`, whose value has no effect yet."""
     arguments = Arguments(request, ("formspec_version", "include_images"))
     arguments.needed("formspec_version")
     return "include_images" not in arguments or arguments.yes("include_images")

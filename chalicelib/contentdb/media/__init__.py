@@ -1,1 +1,1 @@
-"""Files and images: their bytes, checked and kept."""
+"""Files and images: validation and storage."""

@@ -1,6 +1,6 @@
-"""Public files: zips and images, below /uploads/ under names that nobody can guess.
+"""Public files: zips and images, below /uploads/ under unguessable names.
 
-The bytes of a file are stored in an area of its own, so that they can go when it goes.
+Each file has its own blob, so that the blob can be deleted with the file.
 """
 
 import secrets
@@ -19,7 +19,7 @@ _LONGEST_NAME = 64
 
 
 def store(content: bytes, extension: str) -> PublicFile:
-    """Keep bytes; the file is public once it has been added to a transaction."""
+    """Store bytes; the file becomes public when it is added to a transaction."""
     stem = secrets.token_hex(5)
     blob = blobs.put(content, f"{AREA}/{stem}")
     return PublicFile(_pk(stem), "file", name=f"{stem}.{extension}", blob=blob.key, size=blob.size)
@@ -34,7 +34,7 @@ def get(name: str) -> PublicFile:
 
 
 def get_thumbnail(level: int, name: str) -> bytes:
-    """An image made small: `name` is the image's own, with the extension of what is wanted. Made once, and kept.
+    """A thumbnail of an image: `name` is the image's name with the extension of the wanted format. It is cached.
 
     Raises NotFound.
     """
@@ -51,12 +51,12 @@ def get_thumbnail(level: int, name: str) -> bytes:
 
 
 def add(writes: Transaction, file: PublicFile) -> None:
-    """Make a file public."""
+    """Make a file public in a transaction."""
     writes.create(file)
 
 
 def remove(writes: Transaction, name: str | None) -> list[str]:
-    """Take a file away; returns the blobs to drop afterwards. Nothing happens for a file that is not there."""
+    """Remove a file in a transaction; returns the blobs to delete after its commit. A missing file is no error."""
     file = _find(name) if name else None
     if file is None:
         return []
@@ -65,20 +65,20 @@ def remove(writes: Transaction, name: str | None) -> list[str]:
 
 
 def drop(keys: Iterable[str]) -> None:
-    """Drop blobs that nothing names any more."""
+    """Delete blobs that no item refers to."""
     for key in keys:
         blobs.delete(key)
 
 
 def blobs_of(item: ContentDbItem) -> list[str]:
-    """The keys of the blobs that an item needs."""
+    """The keys of the blobs that an item refers to."""
     if isinstance(item, PublicFile):
         return [item.blob, *(item.thumbnails or {}).values()]
     return [item.blob] if isinstance(item, Topics) else []
 
 
 def _keep_thumbnail(file: PublicFile, name: str, content: bytes) -> None:
-    """Note a thumbnail with its image, unless that went or got another one at this moment."""
+    """Store a thumbnail with its image, unless the image was deleted or got another thumbnail meanwhile."""
     blob = blobs.put(content, f"{AREA}/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
     before = file.thumbnails
     noted, _ = file.update_or_read(

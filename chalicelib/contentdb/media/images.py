@@ -1,4 +1,4 @@
-"""Images that somebody uploaded: told by their content, without what cameras write into them, and made small."""
+"""Uploaded images: detected by content, stripped of metadata, and scaled to thumbnails."""
 
 import struct
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _NOTES = ("exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop")
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that may be shown: its bytes, its extension by its content, its size in pixels."""
+    """A valid image: its bytes, the extension for its format, its size in pixels."""
 
     content: bytes
     extension: str
@@ -30,7 +30,7 @@ class Picture:
 
 
 def inspect(content: bytes) -> Picture:
-    """The picture in some bytes. Raises Invalid for anything else, and for one that is too large to be handled."""
+    """The picture in some bytes. Raises Invalid for other content and for an image with too many pixels."""
     image = _open(content)
     notes = any(name in image.info for name in _NOTES) or bool(getattr(image, "text", None))
     if notes or image.getexif():
@@ -53,14 +53,14 @@ def thumbnail(content: bytes, level: int, extension: str) -> bytes:
 
 
 def _open(content: bytes) -> "Image":
-    """A whole image, decoded. Raises Invalid; its size is known before any of it is decoded."""
+    """A decoded image. Raises Invalid; the size is checked before decoding."""
     from PIL import Image, UnidentifiedImageError
 
     if len(content) > LARGEST:
         raise Invalid(f"The image is larger than {LARGEST // 1024 // 1024} MB")
-    Image.MAX_IMAGE_PIXELS = None  # the limit is ours, below, and no warning
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked below
     try:
-        if content[:4] == b"RIFF":  # the decoder makes room for the whole picture as soon as it is opened
+        if content[:4] == b"RIFF":  # the decoder allocates the whole picture when it is opened
             _check_size(*_webp_size(content))
         image = Image.open(BytesIO(content), formats=tuple(_FORMATS))
         _check_size(image.width, image.height)
@@ -90,7 +90,7 @@ def _webp_size(content: bytes) -> tuple[int, int]:
 
 
 def _without_notes(image: "Image") -> tuple[bytes, "Image"]:
-    """The image without EXIF and the like, turned as EXIF said; where it was taken is nobody's business."""
+    """The image without metadata, which can contain the author's location, and rotated as its EXIF says."""
     from PIL import ImageOps
 
     turned = ImageOps.exif_transpose(image)

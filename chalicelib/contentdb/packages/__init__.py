@@ -1,1 +1,1 @@
-"""Packages: their rules, and how clients see them."""
+"""Packages: their rules and their JSON."""

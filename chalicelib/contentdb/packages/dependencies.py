@@ -1,4 +1,4 @@
-"""What packages need, and which packages provide it."""
+"""Dependencies of packages, and the packages that provide them."""
 
 from collections import defaultdict
 from typing import Any
@@ -12,9 +12,9 @@ Dependency = dict[str, Any]
 
 
 def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> dict[str, list[Dependency]]:
-    """A package's dependencies with candidates, by `author/name`; also of what it will most likely be installed with.
+    """A package's dependencies with candidates, by `author/name`, including those of its likeliest dependencies.
 
-    The client asks for each package that it installs: of every hard dependency the likeliest package is told along.
+    The client requests this for each package that it installs, so the likeliest package of each hard one is added.
     """
     found = {package.key: _listed(snapshot, package, only_hard)}
     for name in _hard(package.value):
@@ -25,24 +25,24 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: 
 
 
 def likeliest(snapshot: ContentDbSnapshot, name: str) -> Entry[PackageEntry] | None:
-    """What a dependency will most likely be fulfilled by: the package that it names, or the best mod."""
+    """The likeliest package for a dependency: the package that it names, or the best mod."""
     fitting = (entry for entry in _candidates(snapshot, name) if "/" in name or entry.value.type == "mod")
     return next(fitting, None)
 
 
 def row(value: PackageEntry) -> Value:
-    """What a package provides and needs, as the list of all dependencies shows it."""
+    """A package's provided mods and dependencies, for the list of all dependencies."""
     fields = ("type", "author", "name", "provides", "depends", "optional_depends")
     return {field: getattr(value, field) for field in fields}
 
 
 def missing(snapshot: ContentDbSnapshot, package: Package) -> list[str]:
-    """The hard dependencies of a package that no approved package fulfils."""
+    """The hard dependencies of a package that no approved package provides."""
     return [name for name in package.depends if not _candidates(snapshot, name)]
 
 
 def providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
-    """The approved packages that provide a mod name, best score first."""
+    """The approved packages that provide each mod name, best score first."""
     return snapshot.keep("providers", _providers)
 
 
@@ -67,7 +67,7 @@ def _hard(value: PackageEntry) -> list[str]:
 
 
 def _candidates(snapshot: ContentDbSnapshot, name: str) -> list[Entry[PackageEntry]]:
-    """The packages that a dependency, a mod's name or an `author/name`, may mean."""
+    """The packages that match a dependency, which is a mod's name or `author/name`."""
     if "/" not in name:
         return providers(snapshot).get(name, [])
     entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)

@@ -1,4 +1,4 @@
-"""Editing a package: which fields a PUT, a new package or a `.cdb.json` may set, and to what."""
+"""Edits of a package: the fields that a PUT, a new package or a `.cdb.json` can set, and their values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,13 @@ from chalicelib.core.tables import Account
 
 Fields = dict[str, Any]
 
-OVERRIDE = 11  # the confidence of what an author says of a game here, above conf files (10) and what is detected (1)
+OVERRIDE = 11  # the confidence of an author's statement here, above conf files (10) and detection (1)
 
 
 def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> Fields:
-    """What an edit by `account` changes: attributes of Package, only those that become different.
+    """The changes of an edit by `account`: attributes of Package, only those that differ.
 
-    Raises Forbidden or Invalid, with ContentDB's texts; nothing has been changed then.
+    Raises Forbidden or Invalid, with ContentDB's texts, before anything changes.
     """
     require(account, PackageAction.EDIT, package, "You don't have permission to edit this package")
     if data.get("name", package.name) != package.name and not may(account, PackageAction.CHANGE_NAME, package):
@@ -35,7 +35,7 @@ def decide(account: Account, package: Package, data: Mapping[str, Any], snapshot
 
 
 def parse(data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> Fields:
-    """The attributes that `data` sets, checked apart from any package. Raises Invalid or Forbidden."""
+    """The attributes that `data` sets, validated without a package. Raises Invalid or Forbidden."""
     given = _renamed(data)
     for name, value in given.items():
         _check_kind(name, value)
@@ -48,7 +48,7 @@ def parse(data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> Fields:
 
 
 def _renamed(data: Mapping[str, Any]) -> Fields:
-    """The fields that count, by the names that the API's page uses."""
+    """The known fields, under the names on the API's page."""
     for old, new in ALIASES.items():
         if old in data and new in data and data[old] != data[new]:
             raise Forbidden(f"Aliased field ({new}) does not match new field ({old})")
@@ -76,7 +76,7 @@ def _check_kind(name: str, value: Any) -> None:
 
 
 def support(wanted: dict[str, bool], rows: list[Fields]) -> list[Fields] | None:
-    """The rows of game support after an edit: one that says the same stays as it is, others are the author's word."""
+    """The rows of game support after an edit: equal rows stay, others get the author's confidence. None: no change."""
     known = {(row["game"], row["supports"]): row for row in rows}
     return [
         known.get((game, supports), {"game": game, "supports": supports, "confidence": OVERRIDE})

@@ -1,4 +1,4 @@
-"""Readers of a package's fields: a value as a client sends it -> the attribute that is stored.
+"""Readers of a package's fields: convert a client's value to the stored attribute.
 
 Each takes the value and the newest snapshot, and raises Invalid or Forbidden with ContentDB's texts.
 """
@@ -24,7 +24,7 @@ def name(text: str, _: ContentDbSnapshot) -> str:
 
 
 def one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, ContentDbSnapshot], str | None]:
-    """Reads one of some words in any letter case; the word `nothing` clears the field."""
+    """Reads one of these words in any letter case; the word `nothing` clears the field."""
 
     def read(text: str, _: ContentDbSnapshot) -> str | None:
         word = text.upper()
@@ -46,7 +46,7 @@ def license_name(text: str, snapshot: ContentDbSnapshot) -> str:
 
 
 def names(field: str, what: str) -> Callable[[list[Any] | None, ContentDbSnapshot], list[str]]:
-    """Reads a list of names of reference data, or their numbers in it."""
+    """Reads a list of names of reference data, or of their indexes in it."""
 
     def read(given: list[Any] | None, snapshot: ContentDbSnapshot) -> list[str]:
         rows: Mapping[str, Row] = getattr(reference.of(snapshot), field)
@@ -64,7 +64,7 @@ def names(field: str, what: str) -> Callable[[list[Any] | None, ContentDbSnapsho
 
 
 def games(given: list[Any] | None, snapshot: ContentDbSnapshot) -> dict[str, bool]:
-    """Whether each of some games is supported, from objects such as a package's own `game_support` holds."""
+    """Whether each of these games is supported, from objects as in a package's `game_support`."""
     found: dict[str, bool] = {}
     for item in given or []:
         game = item.get("game") if isinstance(item, dict) else None
@@ -91,10 +91,10 @@ def filled(field: str) -> Reader:
 
 
 def link(field: str) -> Reader:
-    """Reads the address of a web page; None clears the field."""
+    """Reads the URL of a web page; None clears the field."""
     return lambda url, _: links.read(field, url) if url is not None else None
 
 
 def unchanged(value: Any, _: ContentDbSnapshot) -> Any:
-    """Takes any value of the right type."""
+    """Accepts any value of the right type."""
     return value

@@ -1,4 +1,4 @@
-"""Packages: finding, creating and editing them, their maintainers and other names."""
+"""Packages: lookup, creation and edits, their maintainers and aliases."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ def get(snapshot: ContentDbSnapshot, author: str, name: str) -> Entry[PackageEnt
 
 
 def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = None) -> Package:
-    """Make a draft, with the fields that an edit knows; type, title and license must be there.
+    """Create a draft with the fields of an edit; type, title and license are required.
 
     `by` None is the administrator. Raises Invalid, Forbidden, NotFound for an unknown author, or Conflict.
     """
@@ -74,7 +74,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
 
 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
-    """Set some fields, see edits.py; returns the package as it then stands, and whether anything is different."""
+    """Set some fields, see edits.py; returns the package afterwards, and whether it changed."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> bool:
         require_token_for(caller, parts.package)
@@ -89,7 +89,7 @@ def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tup
 def apply(
     account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: ContentDbSnapshot
 ) -> bool:
-    """Set some fields as part of a larger change, such as a release with a `.cdb.json`; whether any is different.
+    """Set some fields as part of a larger change, such as a release with a `.cdb.json`; returns whether any changed.
 
     The transaction must not write the package elsewhere.
     """
@@ -102,14 +102,14 @@ def apply(
 
 
 def rename(package: Package, before: str, writes: Transaction) -> None:
-    """Hold the package's present name instead of the one that it had `before`, if it is another."""
+    """Claim the package's present name instead of its name `before`, if they differ."""
     if package.key != before:
         writes.delete(PackageName(name_pk(before), "package-name"))
         writes.create(_claim(package.key, package), _taken())
 
 
 def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller | None = None) -> Parts:
-    """Say who looks after a package beside its author. Raises Forbidden, NotFound for an unknown account."""
+    """Set the maintainers, in addition to the author. Raises Forbidden, or NotFound for an unknown account."""
     found = [accounts.named(username).username for username in _few(usernames)]
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
@@ -123,7 +123,7 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
 
 
 def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Parts:
-    """Say under which other `author/name` a package is found. Raises Forbidden, Invalid or Conflict."""
+    """Set the other `author/name` of a package. Raises Forbidden, Invalid or Conflict."""
     wanted = sorted(set(_few(keys)))
     if wrong := [key for key in wanted if not _KEY.fullmatch(key)]:
         raise Invalid(f"{wrong[0]} is not an author/name")
@@ -143,20 +143,20 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
 
 
 def authorize(by: Caller | None, action: PackageAction, package: Package, refusal: str) -> None:
-    """Raises Forbidden unless the caller, with this token, may do this; the administrator (None) may."""
+    """Raise Forbidden unless the caller with this token can do this; the administrator (None) can."""
     if by is not None:
         require_scope(by, package.key)
         require(by.account, action, package, refusal)
 
 
 def note(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
-    """An audit entry: in the activity of the caller, or of the author when it was the administrator."""
+    """An audit entry: of the caller, or of the author if the administrator acted."""
     account_id = int(by.account.id if by else package.author_id)
     return audit.entry(account_id, action, package.pk, by, package=package.key, **detail)
 
 
 def _owner(author: str, by: Caller | None) -> Account:
-    """The account whose package is to be made."""
+    """The account that will own a new package."""
     if by and by.account.username == author:
         account = by.account
         if not at_least(account, "NEW_MEMBER"):

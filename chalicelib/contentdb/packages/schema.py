@@ -1,4 +1,4 @@
-"""The JSON Schema of `.cdb.json`, which authors' editors check the file with."""
+"""The JSON Schema of `.cdb.json`, with which editors validate the file."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chalicelib.contentdb.store import reference
 
 
 def cdb_schema(snapshot: ContentDbSnapshot) -> dict[str, Any]:
-    """The schema with the licences, tags and content warnings that there are."""
+    """The schema, with the current licences, tags and content warnings."""
     rows = reference.of(snapshot)
     licenses = {
         "type": "string",

@@ -1,7 +1,7 @@
-"""Packages as clients see them: `keys`, `short` and `vcs` in lists, `full` on their own.
+"""Packages as JSON: `keys`, `short` and `vcs` in lists, `full` for a single one.
 
-Of a list every package's JSON is kept with its entry, and only joined. Absolute URLs begin with what the client called
-us by; in kept JSON a random word stands in its place.
+The JSON of every package in a list is cached with its entry, and lists only join it. Absolute URLs begin with the host
+name of the request; in cached JSON a random word replaces it.
 """
 
 import secrets
@@ -27,7 +27,7 @@ def list_json(
     promoted: frozenset[str],
     base: str,
 ) -> bytes:
-    """A list of packages; with a `version`, without those that have no release for it. See `keys` and `short`."""
+    """A list of packages; with a `version`, only those with a release for it. See `keys` and `short`."""
     fragments = (_fragment(entry, form, version, language, entry.key in promoted) for entry in entries)
     joined = b",".join(fragment for fragment in fragments if fragment)
     return b"[" + joined.replace(_BASE.encode(), canonical_json(base)[1:-1]) + b"]\n"
@@ -48,7 +48,7 @@ def keys(value: PackageEntry) -> Value:
 
 
 def short(value: PackageEntry, *, release: int | None, language: str, promoted: bool, base: str) -> Value:
-    """What the game's client needs. `release` is the one to install."""
+    """The fields for the game's client. `release` is the one to install."""
     title, description = _texts(value, language)
     shown = {
         **keys(value),
@@ -65,7 +65,7 @@ def short(value: PackageEntry, *, release: int | None, language: str, promoted: 
 
 
 def scored(value: PackageEntry) -> Value:
-    """What a package's place in lists comes of; floats are not rounded."""
+    """The numbers that determine a package's rank in lists; floats are not rounded."""
     return {
         "author": value.author,
         "name": value.name,
@@ -78,12 +78,12 @@ def scored(value: PackageEntry) -> Value:
 
 
 def reviews(value: PackageEntry) -> dict[str, int]:
-    """How many approved reviews of each kind a package has."""
+    """The number of approved reviews of each rating."""
     return dict(zip(("positive", "neutral", "negative"), value.reviews, strict=True))
 
 
 def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, base: str) -> Value:
-    """All of a package. The counters are those of the entry; `index.counted` makes newer ones."""
+    """All fields of a package. The counters are those of the entry; `index.current` reads the stored ones."""
     title, description = _texts(value, language)
     video = links.youtube_id(value.video_url)
     return {
@@ -104,7 +104,7 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
 
 
 def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, language: str, promoted: bool) -> bytes:
-    """One package in a list; empty when nothing of it runs on the version."""
+    """One package in a list; empty without a release for the version."""
     if form == "keys":
         return entry.keep("keys", lambda entry: canonical_json(keys(entry.value)))
     number = versions.newest_id(entry.value, version)
@@ -120,7 +120,7 @@ def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, langua
 
 
 def _texts(value: PackageEntry, language: str) -> tuple[str, str]:
-    """Title and short description, in a language where there are translations."""
+    """Title and short description, translated if possible."""
     translated = value.translations.get(language) or {}
     description = translated.get("short_description") or value.short_description
     if value.dev_state == "WIP":
@@ -129,7 +129,7 @@ def _texts(value: PackageEntry, language: str) -> tuple[str, str]:
 
 
 def _thumbnail(value: PackageEntry, base: str) -> str | None:
-    """The first screenshot in the smallest size, as PNG: the oldest clients take the URL as it is."""
+    """The first screenshot in the smallest size, as PNG, because the oldest clients use the URL unchanged."""
     if not value.screenshots:
         return None
     stem, _, _ = value.screenshots[0].file.rpartition(".")

@@ -1,4 +1,4 @@
-"""From a draft to an approved package, and back.
+"""The states of a package, from a draft to an approved package and back.
 
 WIP -> READY_FOR_REVIEW (submit) -> APPROVED (approve); from both to CHANGES_NEEDED (request changes), which may be
 submitted again; anything to WIP (unapprove) or to DELETED (delete), which comes back READY_FOR_REVIEW (restore).
@@ -17,12 +17,12 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
 from chalicelib.core.storage import Transaction
 
-_MOST_SCREENSHOTS = 90  # of those that one transaction can approve beside the package
+_MOST_SCREENSHOTS = 90  # screenshots that one transaction can approve with the package
 
 
 @dataclass(frozen=True)
 class Step:
-    """A way from some states to another; with `checked`, what `problems` finds stands in it."""
+    """A transition between states; if it is `checked`, the `problems` of the package prevent it."""
 
     sources: tuple[str, ...]
     target: str
@@ -41,10 +41,10 @@ STEPS = {
 
 
 def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
-    """Take a step; returns the package and what still speaks against it.
+    """Make a transition; returns the package and its remaining problems.
 
-    The administrator (`by` None) may approve a draft, and what speaks against it does not stop them. A step that leads
-    where the package is already changes nothing. Raises Forbidden or Conflict.
+    The administrator (`by` None) can approve a draft despite its problems. A transition to the present state changes
+    nothing. Raises Forbidden or Conflict.
     """
     way, words = STEPS[step], step.replace("-", " ")
 
@@ -67,7 +67,7 @@ def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[P
 
 
 def problems(parts: Parts, snapshot: ContentDbSnapshot) -> list[str]:
-    """What stands in the way of an approval."""
+    """The problems that prevent an approval."""
     package = parts.package
     others = [entry.value for entry in index.approved(snapshot) if entry.value.id != package.id]
     found = []
@@ -93,7 +93,7 @@ def _same_name(package: Package, other: PackageEntry) -> bool:
 
 
 def _move(parts: Parts, state: str, writes: Transaction) -> None:
-    """Put the package into a state; with its approval its screenshots are approved, too."""
+    """Set the state of a package; an approval also approves its screenshots."""
     package = parts.package
     changes: dict[str, object] = {"state": state}
     if state == "APPROVED":

@@ -1,4 +1,4 @@
-"""A package as a page: what the API tells of it, for people."""
+"""The page of a package, with the data of the API."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ _STATES = {
 
 @service.route("GET", "/packages/{owner}/{name}", ANONYMOUS, page=True)
 def package_for_people(request: Request) -> Response:
-    """Where the game's "ContentDB page" leads: a page for browsers, the way to the API for programs."""
+    """The target of the game's "ContentDB page" button: a page for browsers, a redirect to the API for programs."""
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["owner"], request.params["name"])
     if wants_html(request):
@@ -40,7 +40,7 @@ def package_for_people(request: Request) -> Response:
 
 
 def _render(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Response:
-    """All that is public of a package, its counters as they are this moment."""
+    """The public data of a package, with its stored counters."""
     parts = index.load(package.value.id)
     value = index.with_counters(package.value, parts.counters)
     shown = shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
@@ -67,7 +67,7 @@ def _render(request: Request, snapshot: ContentDbSnapshot, package: Entry[Packag
 
 
 def _redirect_to_api(request: Request, package: Entry[PackageEntry]) -> Response:
-    """Where programs read what browsers see as a page."""
+    """A redirect to the API."""
     response = redirect(f"{request.base_url}/api/packages/{package.key}/")
     response.headers.append(("Vary", "Accept"))
     return response
@@ -86,7 +86,7 @@ def _description(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str
 
 
 def _reviews(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) -> list[Value]:
-    """The approved reviews, most helpful first, each with its comment as HTML."""
+    """The approved reviews, most helpful first, with their comments as HTML."""
     if not sum(value.reviews):
         return []
     return [
@@ -100,5 +100,5 @@ def _comment(snapshot: ContentDbSnapshot, text: str, base_url: str) -> str:
 
 
 def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:
-    """Tags or content warnings as people read them."""
+    """The titles of tags or content warnings."""
     return [str(rows[name]["title"]) if name in rows else name for name in names]

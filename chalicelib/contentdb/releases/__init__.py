@@ -1,1 +1,1 @@
-"""Releases: what they hold, and where they come from."""
+"""Releases: creation, content and checks."""

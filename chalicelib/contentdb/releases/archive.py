@@ -1,4 +1,4 @@
-"""A zip file that somebody uploaded: nothing is unpacked, and nothing in it is believed before it was checked."""
+"""Uploaded zip files: read without unpacking, and validated first."""
 
 import re
 import stat
@@ -21,12 +21,12 @@ _END, _END_64 = b"PK\x05\x06", re.compile(rb"PK\x06\x06.{36}(.{8})", re.DOTALL)
 
 
 class BadArchive(Invalid):
-    """The file is no zip that can be unpacked safely."""
+    """The file is not a zip that can be unpacked safely."""
 
 
 @dataclass
 class Folder:
-    """A folder in a zip: its path in there (empty for the whole zip), its files and folders by name."""
+    """A folder in a zip: its path (empty for the whole zip), its files and folders by name."""
 
     archive: ZipFile
     path: str = ""
@@ -39,7 +39,7 @@ class Folder:
         return self.path.rpartition("/")[2]
 
     def text(self, name: str) -> str | None:
-        """A file's text; None when there is no such file. Raises Invalid unless it is UTF-8 and below 1 MiB."""
+        """A file's text; None without such a file. Raises Invalid unless it is UTF-8 and below 1 MiB."""
         if name not in self.files:
             return None
         if self.files[name].file_size > _LARGEST_TEXT:
@@ -50,12 +50,12 @@ class Folder:
             raise Invalid(f"{self.place(name)} is not UTF-8 text") from None
 
     def place(self, name: str) -> str:
-        """The path of something in this folder, for messages."""
+        """The path of a file in this folder, for messages."""
         return f"{self.path}/{name}" if self.path else name
 
 
 def open_zip(content: bytes) -> Folder:
-    """The root of a zip, all of which can be read. Raises BadArchive."""
+    """The root of a zip whose whole content is readable. Raises BadArchive."""
     _check_directory(content)
     try:
         archive = ZipFile(BytesIO(content))
@@ -68,7 +68,7 @@ def open_zip(content: bytes) -> Folder:
 
 
 def _check_directory(content: bytes) -> None:
-    """Refuse a directory that would not fit into memory: zipfile makes an object of half a kilobyte of each entry."""
+    """Reject a directory that is too large: zipfile creates an object of half a kilobyte for each entry."""
     end = content.rfind(_END, max(0, len(content) - 65_557))
     if end < 0 or len(content) < end + 22:
         raise BadArchive("This is not a zip file.")
@@ -101,7 +101,7 @@ def _check_entries(entries: list[ZipInfo]) -> None:
 
 
 def _check_bytes(archive: ZipFile, entries: list[ZipInfo]) -> None:
-    """Read everything once: sizes and checksums must be as the directory says."""
+    """Read all files once: sizes and checksums must match the directory."""
     for entry in entries:
         size = 0
         with archive.open(entry) as file:
@@ -129,7 +129,7 @@ def _tree(archive: ZipFile, entries: list[ZipInfo]) -> Folder:
 
 
 def walk(folder: Folder) -> Iterator[Folder]:
-    """The folder and all below it."""
+    """The folder and all folders below it."""
     yield folder
     for below in folder.folders.values():
         yield from walk(below)

@@ -1,4 +1,4 @@
-"""The job behind a new release: fetch it, look into it, and approve it or say what is wrong."""
+"""The job for a new release: fetches it, reads its content, and approves it or stores the error."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Fetched:
-    """The bytes of a release, and what Git knows of it."""
+    """The bytes of a release, and its data from Git."""
 
     content: bytes
     commit: str | None
@@ -32,7 +32,7 @@ class _Fetched:
 
 
 def check(job: dict[str, Any]) -> None:
-    """Check a release that is being processed; whatever comes of it, the release and its task say so."""
+    """Check a release in state PROCESSING; the release and its task get the result."""
     try:
         parts = index.load(job["package"])
         release = publishing.get(parts, job["release"])
@@ -44,10 +44,10 @@ def check(job: dict[str, Any]) -> None:
     try:
         _approve(parts, release, job)
     except Busy:
-        raise  # another try may do
+        raise  # a retry may succeed
     except CoreError as error:
         _fail(parts.package, release, error.message)
-    except Exception:  # our own mistake; nobody shall wait for it for ever
+    except Exception:  # a bug of ours must not leave the release in PROCESSING
         _log.exception("release %d cannot be checked", int(release.id))
         _fail(parts.package, release, "Unknown server error")
 
@@ -66,7 +66,7 @@ def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
 
 
 def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
-    """What is to be checked: the file that was uploaded, or a commit of the package's repository."""
+    """The uploaded file, or a commit of the package's repository as a zip."""
     if release.blob:
         return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
     before = [other.commit_hash for other in publishing.newest_first(parts) if other.state == "APPROVED"]
@@ -79,7 +79,7 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
 def _decision(
     release: Release, found: Content, fetched: _Fetched, file: PublicFile | None, account_id: int
 ) -> Callable[[Parts, Transaction, ContentDbSnapshot], None]:
-    """What approves the release, and lets the package be what its newest release holds."""
+    """The decision that approves the release, and updates the package from its newest release."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
@@ -106,7 +106,7 @@ def _decision(
 
 
 def _renew(package: Package, found: Content, writes: Transaction, snapshot: ContentDbSnapshot, account_id: int) -> None:
-    """Let the package be what a release holds. Raises Invalid."""
+    """Update the package from a release's content. Raises Invalid."""
     fields: dict[str, Any] = {
         "provides": found.provides,
         "depends": found.depends,
@@ -124,7 +124,7 @@ def _renew(package: Package, found: Content, writes: Transaction, snapshot: Cont
 
 
 def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
-    """What the release's `.cdb.json` changes, as if whoever made the release had sent it by PUT. Raises Invalid."""
+    """The changes by the release's `.cdb.json`, as if its creator had sent it by PUT. Raises Invalid."""
     if text is None:
         return {}
     try:
@@ -139,7 +139,7 @@ def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot,
 
 
 def _fail(package: Package, release: Release, message: str) -> None:
-    """Keep the release as FAILED, without its file, and free its name for the next try."""
+    """Store the release as FAILED, without its file, and free its name for another attempt."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         failed = publishing.get(parts, int(release.id))
@@ -150,7 +150,7 @@ def _fail(package: Package, release: Release, message: str) -> None:
 
     try:
         _, dropped = index.publish(package.author, package.name, decide)
-    except NotFound:  # deleted meanwhile, with its file
+    except NotFound:  # deleted meanwhile, together with its file
         return
     files.drop(dropped)
 

@@ -1,4 +1,4 @@
-"""Luanti's .conf files: `key = value`, `#` comments, values of several lines between triple quotes."""
+"""Luanti's .conf files: `key = value`, `#` comments, and multi-line values in triple quotes."""
 
 from chalicelib.core.errors import Invalid
 
@@ -6,7 +6,7 @@ _QUOTES = '"""'
 
 
 def parse(text: str, filename: str) -> dict[str, str]:
-    """The settings in a file's text. Raises Invalid, which names the file and the line."""
+    """The settings in a file's text. Raises Invalid with the file name and the line."""
     found: dict[str, str] = {}
     lines = enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
     for number, line in lines:
@@ -30,7 +30,7 @@ def names(value: str | None) -> list[str]:
 
 
 def _quoted(first: str, lines: "enumerate[str]", place: str) -> str:
-    """What stands between triple quotes; `first` is the rest of the opening line."""
+    """A value in triple quotes; `first` is the rest of its first line."""
     parts = [first]
     while not parts[-1].rstrip().endswith(_QUOTES):
         following = next(lines, None)

@@ -1,4 +1,4 @@
-"""What a release holds: a mod, a modpack, a game or a texture pack, read as Luanti reads it."""
+"""The content of a release: a mod, a modpack, a game or a texture pack, read by Luanti's rules."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from chalicelib.contentdb.releases import conf, translations
 from chalicelib.contentdb.releases.archive import Folder, walk
 from chalicelib.core.errors import Invalid
 
-_KINDS = {  # what a package of a type may hold; `unknown` is a texture pack without texture_pack.conf
+_KINDS = {  # the content for each package type; `unknown` is a texture pack without texture_pack.conf
     "MOD": ("mod", "modpack"),
     "GAME": ("game",),
     "TXP": ("texture pack", "unknown"),
@@ -27,7 +27,7 @@ _RESERVED = re.compile(
 
 @dataclass
 class Mod:
-    """One mod: its technical name, and the mods that it needs or can use."""
+    """A mod: its technical name, and its hard and optional dependencies."""
 
     name: str
     depends: list[str]
@@ -36,16 +36,16 @@ class Mod:
 
 @dataclass
 class Content:
-    """What the check of a release found. Versions and games are as the .conf file names them."""
+    """The result of reading a release. Versions and games are as written in the .conf file."""
 
     kind: str
     mods: list[Mod] = field(default_factory=list)
-    supported_games: list[str] = field(default_factory=list)  # `*` stands for all
+    supported_games: list[str] = field(default_factory=list)  # `*` means all
     unsupported_games: list[str] = field(default_factory=list)
     min_version: str | None = None
     max_version: str | None = None
     translations: dict[str, dict[str, str]] = field(default_factory=dict)  # language -> title, short_description
-    cdb: str | None = None  # .cdb.json, as it is
+    cdb: str | None = None  # the text of .cdb.json
 
     @property
     def provides(self) -> list[str]:
@@ -54,20 +54,20 @@ class Content:
 
     @property
     def depends(self) -> list[str]:
-        """The mods it needs beside its own."""
+        """The hard dependencies on mods outside of it."""
         return sorted({name for mod in self.mods for name in mod.depends} - set(self.provides))
 
     @property
     def optional_depends(self) -> list[str]:
-        """The mods it can use beside its own, and does not need."""
+        """The optional dependencies on mods outside of it."""
         wanted = {name for mod in self.mods for name in mod.optional_depends}
         return sorted(wanted - set(self.provides) - set(self.depends))
 
 
 def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Content:
-    """The content of a zip for the package `name` of type MOD, GAME or TXP. Raises Invalid, with words for the author.
+    """The content of a zip for the package `name` of type MOD, GAME or TXP. Raises Invalid, with a text for the author.
 
-    Packages that are not `approved` yet must have a licence file and no files of bygone formats.
+    Packages that are not `approved` yet need a licence file, and must not use obsolete formats.
     """
     root = _descend(root)
     kind = kind_of(root)
@@ -93,7 +93,7 @@ def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Conte
 
 
 def kind_of(folder: Folder) -> str:
-    """What a folder holds, by the files that Luanti looks for."""
+    """The kind of content in a folder, detected by the files that Luanti reads."""
     for files, kind in (
         (("game.conf",), "game"),
         (("init.lua",), "mod"),
@@ -106,14 +106,14 @@ def kind_of(folder: Folder) -> str:
 
 
 def _descend(folder: Folder) -> Folder:
-    """Into folders that hold nothing but one folder."""
+    """Descend into folders that contain only one folder."""
     while not folder.files and len(folder.folders) == 1:
         (folder,) = folder.folders.values()
     return folder
 
 
 def _settings(folder: Folder, kind: str, *, legacy: bool) -> dict[str, str]:
-    """The .conf of a folder; with it what older files beside it say, where that is still taken."""
+    """The settings in a folder's .conf, completed from obsolete files if they are still accepted."""
     filename = _CONF.get(kind, "texture_pack.conf")
     settings = conf.parse(folder.text(filename) or "", folder.place(filename))
     if "release" in settings:
@@ -196,7 +196,7 @@ def _games(settings: dict[str, str], key: str) -> list[str]:
 
 
 def _check_case(folder: Folder) -> None:
-    """Refuse `Textures` where Luanti looks for `textures`: it works on Windows and nowhere else."""
+    """Reject `Textures` if Luanti expects `textures`: only Windows ignores letter case."""
     for name in folder.folders:
         if name.lower() in _FOLDERS and name != name.lower():
             raise Invalid(f"Incorrect case, {folder.place(name)} should be {folder.place(name.lower())}")
@@ -213,7 +213,7 @@ def _check_mods(content: Content) -> None:
 
 
 def _translations(root: Folder, settings: dict[str, str], name: str) -> dict[str, dict[str, str]]:
-    """The languages that the content speaks; title and description in them, from its own text domain."""
+    """The languages of the content, with title and description from its own text domain."""
     domain = settings.get("textdomain") or settings.get("name") or name
     found: dict[str, dict[str, str]] = {}
     for folder in walk(root):
@@ -225,7 +225,7 @@ def _translations(root: Folder, settings: dict[str, str], name: str) -> dict[str
 
 
 def _shown(texts: dict[str, str], settings: dict[str, str]) -> dict[str, str]:
-    """What lists show, in another language; no longer than it may be in English."""
+    """The translated title and description, cut to their maximum length."""
     return {
         shown: texts[settings[key]][:longest]
         for key, shown, longest in (("title", "title", 100), ("description", "short_description", 200))

@@ -1,7 +1,7 @@
-"""Which games a package works in: as its .conf says, as its dependencies allow, as somebody set it on the site.
+"""The games that a package supports: by its .conf, its dependencies, or settings on the site.
 
-A row is `{"game": "author/name", "supports": bool, "confidence": int}`; of several about one game the most confident
-stands.
+A row is `{"game": "author/name", "supports": bool, "confidence": int}`; of several rows for one game the one with the
+highest confidence is used.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> tuple[bool, Rows]:
-    """(whether every game is supported, the rows) for what a release holds. Raises Invalid with every conflict."""
+    """(whether every game is supported, the rows) for a release's content. Raises Invalid with every conflict."""
     if package.type == "GAME":
         return False, []
     errors: list[str] = []
@@ -45,7 +45,7 @@ def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> 
 def _possible(
     package: Package, depends: Iterable[str], snapshot: ContentDbSnapshot, errors: list[str]
 ) -> set[str] | None:
-    """The games that fulfil all hard dependencies; None when nothing limits them."""
+    """The games that provide all hard dependencies; None if there is no limit."""
     drafts = [entry for entry in index.packages(snapshot) if _is_draft_of(entry, package)]
     possible: set[str] | None = None
     for name in depends:
@@ -64,7 +64,7 @@ def _possible(
 
 
 def _games_with(providers: Iterable[Entry[PackageEntry]]) -> set[str] | None:
-    """The games in which one of these is to be had; None: in any, as far as is known."""
+    """The games in which one of these packages is available; None: in any, as far as is known."""
     games: set[str] = set()
     for entry in providers:
         if entry.value.type == "game":
@@ -78,12 +78,12 @@ def _games_with(providers: Iterable[Entry[PackageEntry]]) -> set[str] | None:
 
 
 def _is_draft_of(entry: Entry[PackageEntry], package: Package) -> bool:
-    """Whether a package is one that the author of another has not got approved yet: they may need each other."""
+    """Whether a package is another unapproved package of the same author: the two may need each other."""
     return bool(entry.value.state != "APPROVED" and entry.value.author == package.author)
 
 
 def _named(names: Iterable[str], games: dict[str, Entry[PackageEntry]]) -> set[str]:
-    """The games that are meant; names of games that are not here say nothing. `_game` may be left out."""
+    """The games with these names; unknown names are ignored. The suffix `_game` is optional."""
     wanted = {name.removesuffix("_game") for name in names if name != "*"}
     return {
         key

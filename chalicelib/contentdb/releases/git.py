@@ -1,6 +1,6 @@
-"""A package's Git repository, as a zip of one commit.
+"""Fetches one commit of a package's Git repository as a zip.
 
-What a server sends is unpacked in a process of its own, without secrets and under limits of memory, time and disk.
+A separate process unpacks the server's data, without secrets and under limits of memory, time and disk.
 """
 
 import json
@@ -18,7 +18,7 @@ from chalicelib.contentdb.releases import archive
 from chalicelib.core.errors import Invalid
 
 _MOST_RECEIVED = 128 * 1024 * 1024
-_PATIENCE = 150.0  # seconds for all of it; on Lambda jobs have 300
+_PATIENCE = 150.0  # seconds for the whole fetch; on Lambda jobs have 300
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
 
 
 def _ask(question: dict[str, Any], home: str) -> dict[str, Any]:
-    """The child's answer. Raises Invalid with its words, or when it was stopped."""
+    """The child's response. Raises Invalid with its error, or if it was stopped."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": home, "TMPDIR": home}
     if libraries := os.environ.get("LD_LIBRARY_PATH"):
         environment["LD_LIBRARY_PATH"] = libraries

@@ -1,6 +1,6 @@
-"""The process that speaks Git: asked by JSON on standard input, it answers with JSON (see git.py).
+"""The child process for Git: reads a JSON request from standard input, writes a JSON response (see git.py).
 
-It knows no secrets, and the kernel ends it when it takes more than its memory, time or disk.
+It has no secrets, and the kernel kills it if it exceeds its memory, time or disk.
 """
 
 import json
@@ -14,7 +14,7 @@ SECONDS_OF_WORK = 100
 
 
 def main() -> None:
-    """Answer one question."""
+    """Serve one request."""
     asked = json.load(sys.stdin)
     for what, most in (
         (resource.RLIMIT_AS, MEMORY),

@@ -1,4 +1,4 @@
-"""Fetches a commit from a Git server into a zip. Runs in a process of its own (git_child.py) that may be stopped."""
+"""Fetches a commit from a Git server into a zip. Runs in a child process (git_child.py) that can be killed."""
 
 import re
 import tempfile
@@ -30,31 +30,31 @@ _HISTORY = 50
 
 
 class Unfetchable(Exception):
-    """The repository cannot be had; the message is for its author."""
+    """The repository cannot be fetched; the message is for its author."""
 
 
 @dataclass
 class Budget:
-    """How many bytes may still be received, and how many written."""
+    """The remaining numbers of bytes to receive and to write."""
 
     received: int
     written: int
 
     def receive(self, size: int) -> None:
-        """Raises Unfetchable."""
+        """Count received bytes. Raises Unfetchable above the limit."""
         self.received -= size
         if self.received < 0:
             raise Unfetchable("The repository is too large.")
 
     def write(self, size: int) -> None:
-        """Raises Unfetchable."""
+        """Count written bytes. Raises Unfetchable above the limit."""
         self.written -= size
         if self.written < 0:
             raise Unfetchable("The files of the repository are too large.")
 
 
 class _Client(Urllib3HttpGitClient):
-    """A smart HTTP client on a budget."""
+    """A smart HTTP client with a budget."""
 
     def __init__(self, url: str, pool: PoolManager, budget: Budget) -> None:
         super().__init__(url, pool_manager=pool)
@@ -78,7 +78,7 @@ class _Client(Urllib3HttpGitClient):
 
 
 class Fetcher:
-    """Fetches commits through one guarded pool, all on one budget; `scratch` is a directory."""
+    """Fetches commits through one guarded pool and one budget; `scratch` is a directory."""
 
     def __init__(self, pool: PoolManager, budget: Budget, scratch: str) -> None:
         self._pool = pool
@@ -87,11 +87,11 @@ class Fetcher:
         self._submodules = 0
 
     def commit(self, url: str, ref: str | None) -> tuple[Repo, Commit]:
-        """The commit that a branch, tag or full hash means, the default branch without one. Raises Unfetchable."""
+        """The commit of a branch, tag or full hash, by default of the default branch. Raises Unfetchable."""
         return self._fetch(url, ref, depth=1)
 
     def subjects(self, url: str, commit: Commit, previous: str) -> list[str]:
-        """First lines of the commits since `previous`, newest first; none when that is not among the last fifty."""
+        """First lines of the commits since `previous`, newest first; empty if it is not among the last fifty."""
         repo, newest = self._fetch(url, commit.id.decode(), depth=_HISTORY, filter_spec=b"tree:0")
         found: list[str] = []
         for entry in repo.get_walker(include=[newest.id], max_entries=_HISTORY):
@@ -131,7 +131,7 @@ class Fetcher:
         return repo, found
 
     def _files(self, url: str, store: BaseObjectStore, tree: ObjectID, deepest: int) -> Any:
-        """(path, content) of every file, submodules' included; without export-ignored ones and symbolic links."""
+        """(path, content) of every file, including submodules; without export-ignored files and symbolic links."""
         root = cast(Tree, store[tree])
         attributes = GitAttributes(
             _patterns(store, root, b""),
@@ -166,14 +166,14 @@ class Fetcher:
 
 
 def fetch(asked: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
-    """What git_child.py is asked: see git.fetch. Raises Unfetchable, Refused, or what dulwich raises."""
+    """The response to a request of git_child.py, see git.fetch. Raises Unfetchable, Refused, and dulwich's errors."""
     url = asked["url"]
     fetcher = Fetcher(pool, Budget(asked["received"], asked["written"]), scratch)
     repo, commit = fetcher.commit(url, asked["ref"])
     fetcher.write_zip(url, repo, commit, asked["prefix"], asked["target"])
     subjects: Sequence[str] = []
     if asked["previous"] and asked["previous"] != commit.id.decode():
-        with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # a release does without notes
+        with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # release notes are optional
             subjects = fetcher.subjects(url, commit, asked["previous"])
     return {"commit": commit.id.decode(), "subjects": subjects}
 
@@ -197,7 +197,7 @@ def _tree_at(store: BaseObjectStore, root: Tree, path: bytes) -> Tree:
 
 
 def _text_in(store: BaseObjectStore, folder: Tree, name: bytes) -> bytes:
-    """A file of a folder; empty when there is none, or no plain one."""
+    """The content of a file in a folder; empty if it is missing or not a regular file."""
     if name not in folder or folder[name][0] & _KIND != 0o100000:
         return b""
     return cast(Blob, store[folder[name][1]]).data
@@ -211,7 +211,7 @@ def _patterns(store: BaseObjectStore, folder: Tree, path: bytes) -> Any:
 
 
 def _submodules(store: BaseObjectStore, root: Tree) -> dict[bytes, bytes]:
-    """Addresses of submodules by path."""
+    """The URLs of submodules, by path."""
     from io import BytesIO
 
     config = ConfigFile.from_file(BytesIO(_text_in(store, root, b".gitmodules")))
@@ -219,7 +219,7 @@ def _submodules(store: BaseObjectStore, root: Tree) -> dict[bytes, bytes]:
 
 
 def _resolve(url: str, address: str) -> str:
-    """A submodule's address, which may be relative to the repository's: `../other.git`."""
+    """A submodule's URL, which can be relative to the repository's: `../other.git`."""
     if address.startswith(("./", "../")):
         return urljoin(url.rstrip("/") + "/", address)
     return address

@@ -13,7 +13,7 @@ LENGTH = 30
 
 
 def newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
-    """The 30 newest approved releases of approved packages, of an author or a maintainer if named. Raises NotFound."""
+    """The 30 newest approved releases of approved packages, of an author or a maintainer if given. Raises NotFound."""
     for name in ("author", "maintainer"):
         if name in arguments and profiles.find_account(arguments.text(name)) is None:
             raise NotFound(f"{name.capitalize()} not found")
@@ -45,7 +45,7 @@ def _is_wanted(value: PackageEntry, arguments: Arguments) -> bool:
 
 
 def _read(places: list[tuple[int, Entry[PackageEntry]]]) -> dict[int, Release]:
-    """Some releases by id, in one call."""
+    """Releases by id, in one call."""
     keys = [(package_pk(entry.value.id), release_sk(number)) for number, entry in places]
     items = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
     return {int(item.id): item for item in items if isinstance(item, Release)}

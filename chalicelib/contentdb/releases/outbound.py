@@ -1,7 +1,7 @@
-"""HTTP to hosts that users name: never to this machine, its network or the cloud's metadata.
+"""HTTP to hosts that users name: never to this machine, its network or the cloud's metadata service.
 
-Every connection, of redirects too, resolves the name once, judges the addresses, and connects to one that it judged:
-a name that changes its address in between gains nothing.
+Every connection, also after a redirect, resolves the name once, checks the addresses, and connects to a checked one.
+So a name that changes its address in between gains nothing.
 """
 
 import ipaddress
@@ -21,11 +21,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ForbiddenAddress(Exception):
-    """The address may not be reached from here."""
+    """Connections to this address are forbidden."""
 
 
 def pool_manager(allowed: Sequence[str] = ()) -> PoolManager:
-    """An urllib3 pool that reaches public addresses, and those in the `allowed` networks."""
+    """An urllib3 pool that connects to public addresses, and to those in the `allowed` networks."""
     networks = tuple(ipaddress.ip_network(network) for network in allowed)
 
     class Plain(_Guarded, HTTPConnection):
@@ -37,7 +37,7 @@ def pool_manager(allowed: Sequence[str] = ()) -> PoolManager:
     manager = PoolManager(
         retries=Retry(total=_REDIRECTS, connect=0, read=0, redirect=_REDIRECTS, status=0, other=0),
         timeout=Timeout(connect=10.0, read=_SILENCE),
-        headers={"User-Agent": "git/moonbase"},  # GitHub and others serve Git by this prefix
+        headers={"User-Agent": "git/moonbase"},  # GitHub and others serve Git to this prefix
     )
     manager.pool_classes_by_scheme = {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain}),
@@ -47,7 +47,7 @@ def pool_manager(allowed: Sequence[str] = ()) -> PoolManager:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the open Internet, however it is wrapped."""
+    """Whether an address is public, in any mapped or embedded form."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64:
@@ -58,7 +58,7 @@ def is_public(address: Address) -> bool:
 
 
 class _Guarded:
-    """A urllib3 connection that judges where it goes."""
+    """A urllib3 connection that checks the address before it connects."""
 
     _networks: tuple[Network, ...]
     _dns_host: str

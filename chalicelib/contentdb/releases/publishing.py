@@ -1,4 +1,4 @@
-"""Releases: making and deleting them. What they hold is checked by a job, see check.py."""
+"""Creates and deletes releases. A job checks their content, see check.py."""
 
 import re
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class NewRelease:
-    """A release as somebody asks for it: from a zip, or from the package's Git repository when `filename` is None.
+    """A requested release: from a zip, or from the package's Git repository if `filename` is None.
 
-    `named` tells whether the name was given: otherwise it is the title.
+    `named`: the request has a name; otherwise the title is used.
     """
 
     name: str
@@ -40,11 +40,11 @@ class NewRelease:
     ref: str | None = None
     filename: str | None = None
     content: bytes = b""
-    slot: str | None = None  # the upload slot that the content came in
+    slot: str | None = None  # the upload slot of the content
 
 
 def require_may_approve(caller: Caller, package: Package) -> None:
-    """Raises Forbidden: whoever makes a release approves it, so this is asked before anything else."""
+    """Raise Forbidden unless the caller can approve releases: the creator of a release approves it."""
     permissions.require(
         caller.account, PackageAction.APPROVE_RELEASE, package, "You do not have the permission to approve releases"
     )
@@ -58,12 +58,12 @@ def get(parts: Parts, release_id: int) -> Release:
 
 
 def newest_first(parts: Parts) -> list[Release]:
-    """All releases of a package."""
+    """All releases of a package, newest first."""
     return [parts.releases[number] for number in sorted(parts.releases, reverse=True)]
 
 
 def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
-    """Make a release whose content is then checked. Raises Forbidden, Invalid or TooMany, with ContentDB's texts."""
+    """Create a release; a job checks its content. Raises Forbidden, Invalid or TooMany, with ContentDB's texts."""
     package = parts.package
     permissions.require_token_for(caller, package)
     permissions.require(
@@ -84,7 +84,7 @@ def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
 
 
 def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
-    """Take a release back. Raises NotFound or Forbidden."""
+    """Delete a release. Raises NotFound or Forbidden."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         release = get(parts, release_id)
@@ -103,7 +103,7 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
 
 
 def let_go(writes: Transaction, release: Release) -> list[str]:
-    """Free a release's name, title and file; returns the blobs to drop afterwards."""
+    """Free a release's name, title and file; returns the blobs to delete after the commit."""
     for claim in _claims(release):
         held = ReleaseName.find(claim.pk, claim.sk)
         if held and held.release_id == release.id:
@@ -112,7 +112,7 @@ def let_go(writes: Transaction, release: Release) -> list[str]:
 
 
 def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFile | None) -> Release:
-    number = ids.reserve("contentdb-release")  # one by one: the highest id is the newest release
+    number = ids.reserve("contentdb-release")  # one by one, because the highest id is the newest release
     release = Release(
         package.pk,
         release_sk(number),
@@ -134,7 +134,7 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
         if wanted.named:
             writes.create(claim, _taken(text))
         else:
-            writes.put(claim)  # the API's own examples give the same title again and again, and no name
+            writes.put(claim)  # the API's own examples repeat the same title without a name
     if file:
         files.add(writes, file)
     if wanted.slot:
@@ -156,7 +156,7 @@ def _check_pace(parts: Parts) -> None:
 
 
 def _check_names(parts: Parts, wanted: NewRelease) -> None:
-    """For the words only: that names are unique is held by the transaction."""
+    """Raise Invalid for a used name, with ContentDB's text; the transaction guarantees uniqueness."""
     standing = [release for release in parts.releases.values() if release.state != "FAILED"]
     if wanted.named and any(release.name == wanted.name for release in standing):
         raise _taken("name")

@@ -1,4 +1,4 @@
-"""Releases: ContentDB's API, in the order of its page; and their tasks."""
+"""The routes of releases, in the order of ContentDB's API page, and of their tasks."""
 
 from chalicelib import settings
 from chalicelib.contentdb import auth, wire
@@ -62,10 +62,10 @@ def create(request: Request, caller: Caller) -> Response:
 
 
 def _for_release(request: Request) -> Caller:
-    """Who calls; that there is such a release is found out first, as upstream does."""
+    """The caller; the release is looked up first, as upstream does."""
     _, parts = _load(request)
     publishing.get(parts, _id(request))
-    return auth.somebody(request)
+    return auth.required(request)
 
 
 @service.route(
@@ -83,7 +83,7 @@ def delete(request: Request, caller: Caller) -> Response:
 
 @service.route("POST", "/api/uploads/new", auth.TOKEN, scope="package:", permission=OWN)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
-    """Beyond the page: where to send a file that is too large for a request; name it as `upload` in place of `file`."""
+    """Not on the API page: open an upload slot for a file that is too large for a request; `upload` replaces `file`."""
     largest = settings.current().contentdb_max_upload
     slot = uploads.open_slot(caller, release_wire.PURPOSE, largest, upload_url(request))
     return wire.render_success(**slot.as_json())
@@ -91,7 +91,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/tasks/{id}", ANONYMOUS)
 def read_task(request: Request) -> Response:
-    """How far the check of a release is."""
+    """Return the progress of a release's check."""
     task_id = request.params["id"]
     return wire.render(release_wire.render_task(task_id, tasks.find(task_id)), headers=[("Cache-Control", "no-store")])
 

@@ -13,7 +13,7 @@ _ESCAPES = {"=": "=", "@": "@", "n": "\n", "\n": "\n"}
 
 @dataclass(frozen=True)
 class Translation:
-    """One .tr file: its text domain, its language such as `de` or `pt_BR`, and its texts by the English ones."""
+    """A .tr file: its text domain, its language such as `de` or `pt_BR`, and its translations by the English texts."""
 
     domain: str
     language: str
@@ -21,7 +21,7 @@ class Translation:
 
 
 def read(folder: Folder) -> Iterator[Translation]:
-    """The translations in a folder's `locale`. Raises Invalid for a file that Luanti could not read."""
+    """The translations in a folder's `locale`. Raises Invalid for a file that Luanti cannot read."""
     locale = folder.folders.get("locale")
     for name in sorted(locale.files) if locale else ():
         if locale and (match := _FILE.fullmatch(name)):
@@ -31,7 +31,7 @@ def read(folder: Folder) -> Iterator[Translation]:
 
 
 def parse(text: str, place: str) -> tuple[str | None, dict[str, str]]:
-    """The text domain that a file names, and its texts. Raises Invalid, with the line."""
+    """The text domain of a file, and its texts. Raises Invalid, with the line."""
     domain: str | None = None
     found: dict[str, str] = {}
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
@@ -47,7 +47,7 @@ def parse(text: str, place: str) -> tuple[str | None, dict[str, str]]:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers; one that ends with an escaped line break goes on in the next."""
+    """Lines with their numbers; a line that ends with an escaped line break continues in the next."""
     lines = enumerate(text.split("\n"), start=1)
     for number, line in lines:
         while not line.startswith("#") and _is_open(line):
@@ -63,7 +63,7 @@ def _is_open(line: str) -> bool:
 
 
 def _entry(line: str, place: str) -> tuple[str, str]:
-    """One `source=translation`; `@1` to `@9` stand for what is put in later, and stay."""
+    """One `source=translation`; the placeholders `@1` to `@9` are kept."""
     sides = [""]
     characters = iter(line)
     for character in characters:

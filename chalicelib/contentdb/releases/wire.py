@@ -1,4 +1,4 @@
-"""Releases as clients send and see them."""
+"""Releases as JSON: parses requests, renders responses."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ _LONGEST_NOTES = 10_000
 
 
 def parse(request: Request, caller: Caller) -> NewRelease:
-    """The release that a JSON object or a form asks for; a file may be in an upload slot. Raises Invalid."""
+    """The release in a JSON object or a form; its file can be in an upload slot. Raises Invalid."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = content_type == "application/json"
     data = wire.parse_object(request) if is_json else {name: values[0] for name, values in request.form.fields.items()}
@@ -68,14 +68,14 @@ def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
 
 
 def render_with_package(snapshot: ContentDbSnapshot, release: Release, package: PackageEntry) -> Value:
-    """A release, and whose it is."""
+    """A release with its package."""
     return render(snapshot, release) | {
         "package": {"author": package.author, "name": package.name, "type": package.type}
     }
 
 
 def render_task(task_id: str, task: Task | None) -> Value:
-    """How far some work is; of unknown work, as upstream says it, that it waits."""
+    """The progress of a task; an unknown task is pending, as upstream says."""
     if task is None:
         return {"id": task_id, "status": "PENDING", "result": None}
     if task.status == "FAILURE":

@@ -1,1 +1,1 @@
-"""Reviews, and what they add up to."""
+"""Reviews, and their effect on scores."""

@@ -1,4 +1,4 @@
-"""What reviews add up to: how many of a package's approved ones there are of each rating, and its score from them."""
+"""The counters of reviews: the number of a package's approved reviews of each rating, and their part of its score."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.storage import Transaction
 
 RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
-_WORTH = 75  # of a point above or below neutral: a positive review is +150, a negative one -150
+_WORTH = 75  # points for each step of the rating from neutral: a positive review is +150, a negative one -150
 _NAMES = ("score_reviews", *RATINGS.values())
 
 
 def counted(review: Review | None) -> Counter[str]:
-    """What one review adds to its package's counters: nothing, unless it is approved."""
+    """The contribution of one review to its package's counters: zero unless it is approved."""
     if review is None or not review.approved:
         return Counter()
     return Counter({RATINGS[int(review.rating)]: 1, "score_reviews": _WORTH * (int(review.rating) - 3)})
 
 
 def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter[str]) -> None:
-    """Count what a review adds `after` a change in the place of what it added `before`."""
+    """Replace a review's contribution `before` a change by the one `after` it."""
     steps = {name: after[name] - before[name] for name in _NAMES if after[name] != before[name]}
     if not steps:
         return
@@ -35,7 +35,7 @@ def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter
 
 
 def recount(package: Package) -> None:
-    """Make a package's counters what its reviews add up to."""
+    """Set a package's counters to the sums of its reviews."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         sums = _sums(int(package.id))
@@ -45,7 +45,7 @@ def recount(package: Package) -> None:
 
 
 def faults() -> Iterator[Inconsistency]:
-    """Counters that are not what reviews add up to; what looks wrong is looked at once more."""
+    """The packages whose counters differ from the sums of their reviews; each difference is checked twice."""
     sums: dict[int, Counter[str]] = {}
     stored: dict[int, Counters] = {}
     packages: dict[int, Package] = {}
@@ -64,7 +64,7 @@ def faults() -> Iterator[Inconsistency]:
 
 
 def _sums(package_id: int) -> Counter[str]:
-    """What a package's reviews add up to."""
+    """The sums of a package's reviews."""
     sums: Counter[str] = Counter()
     for review in ContentDbItem.query(reviews_pk(package_id), consistent_read=True):
         sums.update(counted(review if isinstance(review, Review) else None))

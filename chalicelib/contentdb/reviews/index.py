@@ -1,7 +1,7 @@
-"""The list of all reviews, and how they are found.
+"""The catalogue of reviews, and their lookup.
 
-Of a review the list holds what it is filtered by; comments and votes stay in the items. A page reads the items that it
-shows, a package's reviews lie in one partition, and a vote changes no list. See docs/decisions/0015-reviews.md.
+Its entries have the fields by which lists filter; comments and votes are only in the items. A page reads the items that
+it shows, a package's reviews are in one partition, and a vote changes no entry. See docs/decisions/0015-reviews.md.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from chalicelib.core.snapshots import Entry, Snapshot
 
 
 def entities() -> Iterator[tuple[str, ReviewEntry]]:
-    """Every entry, from the table itself, by its review's id."""
+    """Every entry by its review's id, read from the table."""
     reviews = (item for item in ContentDbItem.scan(consistent_read=True) if isinstance(item, Review))
     for review in sorted(reviews, key=lambda review: int(review.id)):
         yield key_of(review), value_of(review)
@@ -38,20 +38,20 @@ def value_of(review: Review) -> ReviewEntry:
 
 
 def reload(key: str, entry: ReviewEntry) -> ReviewEntry | None:
-    """One entry from the entities; None when it is gone."""
+    """One entry, read from the table; None if it was deleted."""
     review = find(entry.package, entry.author_id)
     return value_of(review) if review and key_of(review) == key else None
 
 
 def newest_first(snapshot: Snapshot[ReviewEntry]) -> list[Entry[ReviewEntry]]:
-    """All reviews."""
+    """All reviews, newest first."""
     return snapshot.keep(
         "newest", lambda snapshot: sorted(snapshot.entries.values(), key=lambda entry: -int(entry.key))
     )
 
 
 def find(package_id: int, account_id: int) -> Review | None:
-    """What an account thinks of a package."""
+    """The review of a package by an account, or None."""
     return Review.find(reviews_pk(package_id), str(int(account_id)))
 
 
@@ -66,14 +66,14 @@ def get(package_id: int, number: int) -> Review:
 
 
 def of_package(package_id: int) -> list[Review]:
-    """The approved reviews of a package, in one Query: the most helpful first, of equal ones the newest."""
+    """The approved reviews of a package, in one Query: most helpful first, then newest first."""
     items = ContentDbItem.query(reviews_pk(package_id), consistent_read=True)
     found = [item for item in items if isinstance(item, Review) and item.approved]
     return sorted(found, key=lambda review: (review.unhelpful - review.helpful, -review.id))
 
 
 def read(entries: Sequence[Entry[ReviewEntry]]) -> Iterator[Review]:
-    """Some reviews as they are stored, in one call per hundred, in this order; those that are gone are left out."""
+    """These reviews as stored, one call per hundred, in this order; deleted ones are left out."""
     keys = [(reviews_pk(entry.value.package), str(entry.value.author_id)) for entry in entries]
     items: Iterable[ContentDbItem] = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
     stored = {key_of(item): item for item in items if isinstance(item, Review)}

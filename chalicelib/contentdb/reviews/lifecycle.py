@@ -1,8 +1,8 @@
-"""Reviews: one of each account and package, written, taken back, and approved where that is asked for.
+"""The life of a review: written, approved if required, and deleted. An account has one review per package.
 
-A package's counters change in the same transaction, so that its score and the lists are right at once. A package that
-is deleted takes its reviews along, and brings them back. Who is banned or suspended can write no more; what they wrote
-stays until they, a moderator or the administrator delete it.
+The package's counters change in the same transaction, so its score and the lists are always right. Deleting a package
+hides its reviews until it is restored. Banned and suspended users cannot write; their reviews stay until they, a
+moderator or the administrator delete them.
 """
 
 import re
@@ -28,15 +28,15 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
 DROP_VOTES = "contentdb-drop-votes"  # the job that deletes the votes of a deleted review
-PACE = ((3, 300), (10, 3600))  # so many in so many seconds
-TRUSTED = 5  # times as many for those whom we know better
+PACE = ((3, 300), (10, 3600))  # (number, seconds) limits
+TRUSTED = 5  # the factor for trusted accounts
 _ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
 _HERE = ("/users/", "/packages/")
 
 
 @dataclass(frozen=True)
 class NewReview:
-    """What a review is to say."""
+    """The content of a review."""
 
     rating: int
     title: str
@@ -45,7 +45,7 @@ class NewReview:
 
 
 def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
-    """Write the caller's review of a package, or write it anew. Raises Forbidden, Invalid or TooMany."""
+    """Write or replace the caller's review of a package. Raises Forbidden, Invalid or TooMany."""
     account = caller.account
     number = cache(lambda: ids.reserve("contentdb-thread"))
     pace = cache(lambda: check_pace(account, "review", PACE))
@@ -95,7 +95,7 @@ def delete(author: str, name: str, number: int, by: Caller | None = None) -> Non
 
 
 def approve(author: str, name: str, number: int, by: Caller | None = None) -> Review:
-    """Let lists show a review; `by` None is the administrator. Raises Forbidden or NotFound."""
+    """Approve a review; `by` None is the administrator. Raises Forbidden or NotFound."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> Review:
         permissions.require_may_approve_reviews(by.account if by else None)
@@ -113,14 +113,14 @@ def approve(author: str, name: str, number: int, by: Caller | None = None) -> Re
 
 
 def may_see(review: Review, caller: Caller | None) -> bool:
-    """Whether a caller may read a review that lists do not show yet."""
+    """Whether a caller can read an unapproved review."""
     if review.approved or caller is None:
         return review.approved
     return bool(review.author_id == caller.account.id) or at_least(caller.account, "APPROVER")
 
 
 def check_pace(account: Account, what: str, pace: tuple[tuple[int, int], ...]) -> None:
-    """Count one more `what` of an account. Raises TooMany for more than `pace` allows; administrators go free."""
+    """Count one more `what` of an account. Raises TooMany above `pace`; administrators have no limit."""
     if at_least(account, "ADMIN"):
         return
     times = TRUSTED if at_least(account, "TRUSTED_MEMBER") else 1
@@ -142,7 +142,7 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
 
 
 def drop_votes(payload: Value) -> None:
-    """No vote comes after the review has gone: each names it in its transaction."""
+    """Delete the votes of a deleted review. No vote can follow, because each checks the review in its transaction."""
     votes = list(ReviewVote.query(votes_pk(payload["review"]), consistent_read=True))
     with ReviewVote.batch_write() as batch:
         for vote in votes:
@@ -172,7 +172,7 @@ def _check(wanted: NewReview, snapshot: ContentDbSnapshot) -> None:
 
 
 def _waits(account: Account, wanted: NewReview) -> bool:
-    """Whether somebody has to look at a review first: what new members link to, or only name as an address."""
+    """Whether a review needs approval: if a new member's text contains a link or an address."""
     if at_least(account, "MEMBER"):
         return False
     if _ADDRESS.search(f"{wanted.title} {wanted.comment}"):

@@ -1,4 +1,4 @@
-"""All packages' reviews, in pages."""
+"""The pages of all packages' reviews."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
 
 
 def page(request: Request, snapshot: ContentDbSnapshot) -> dict[str, Any]:
-    """The page of reviews that a query asks for, newest first; `snapshot` is that of the packages."""
+    """The page of reviews that match a query, newest first; `snapshot` is that of the packages."""
     arguments = Arguments(request, (*_FILTERS, "page", "n", "num"))
     arguments.choice("rating", [str(rating) for rating in sorted(RATINGS)])
     packages = index.by_id(snapshot)
@@ -37,7 +37,7 @@ def page(request: Request, snapshot: ContentDbSnapshot) -> dict[str, Any]:
 def _found(
     reviews: Snapshot[ReviewEntry], snapshot: ContentDbSnapshot, arguments: Arguments
 ) -> list[Entry[ReviewEntry]]:
-    """The reviews of packages that are there, kept for as long as nothing changes among both."""
+    """The reviews of existing packages, cached until reviews or packages change."""
     packages = index.by_id(snapshot)
     tests = list(_tests(arguments))
 
@@ -53,7 +53,7 @@ def _found(
 
 
 def _tests(arguments: Arguments) -> Iterator[Test]:
-    """What the query asks of a review and its package: that it is approved, unless those that wait are asked for."""
+    """The tests of a query on a review and its package: it must be approved unless pending reviews are requested."""
     approved = "approved" not in arguments or arguments.yes("approved")
     yield lambda review, package: review.approved is approved
     if "author" in arguments:

@@ -1,4 +1,4 @@
-"""Reviews: ContentDB's API, in the order of its page; what is ours stands at the end."""
+"""The routes of reviews, in the order of ContentDB's API page; our additions follow."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ PACKAGE = "/api/packages/{author}/{name}"
 
 
 def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
-    """Declare a handler that changes something about reviews of the package in the path."""
+    """Declare a handler that changes reviews of the package in the path."""
     return service.route(method, path, auth.PACKAGE_TOKEN, scope="write", permission=permission)
 
 
@@ -37,8 +37,8 @@ def list_of_package(request: Request) -> Response:
 
 
 def _if_waiting(request: Request) -> Caller | None:
-    """Nobody is asked who they are, unless they want to see what waits for approval."""
-    return auth.somebody(request) if "approved" in request.query else None
+    """Require a caller only for pending reviews."""
+    return auth.required(request) if "approved" in request.query else None
 
 
 def _require_approver(request: Request, caller: Caller | None) -> None:
@@ -51,13 +51,13 @@ _WAITING = Permission("any; those that wait: approver", _require_approver)
 
 @service.route("GET", "/api/reviews", Scheme("token, to see those that wait", _if_waiting), permission=_WAITING)
 def list_all(request: Request, caller: Caller | None) -> Response:
-    """List, in pages."""
+    """List all reviews, in pages."""
     return wire.render_large(request, review_lists.page(request, index.catalogue.snapshot()))
 
 
 @_change("PUT", f"{PACKAGE}/reviews", Permission("new member, not a maintainer"))
 def write(request: Request, caller: Caller) -> Response:
-    """Write one's own review, or write it anew."""
+    """Write or replace the caller's review."""
     wanted = review_wire.parse(request)
     review = lifecycle.write(caller, request.params["author"], request.params["name"], wanted)
     snapshot, package = _package(request)
@@ -67,7 +67,7 @@ def write(request: Request, caller: Caller) -> Response:
 
 @_change("DELETE", f"{PACKAGE}/reviews", OWN)
 def take_back(request: Request, caller: Caller) -> Response:
-    """Delete one's own review."""
+    """Delete the caller's review."""
     lifecycle.take_back(caller, request.params["author"], request.params["name"])
     return wire.render_success()
 
@@ -79,7 +79,7 @@ def take_back(request: Request, caller: Caller) -> Response:
     permission=Permission("any; one that waits: its author, or approver"),
 )
 def read(request: Request, caller: Caller | None) -> Response:
-    """Read one; it is the review's thread, too."""
+    """Return one review, which is also its thread."""
     snapshot, package = _package(request)
     review = review_index.get(package.value.id, _id(request))
     if not lifecycle.may_see(review, caller):
@@ -96,14 +96,14 @@ def delete(request: Request, caller: Caller) -> Response:
 
 @_change("POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"))
 def approve(request: Request, caller: Caller) -> Response:
-    """Let lists show a review."""
+    """Approve a review."""
     lifecycle.approve(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
 @_change("PUT", f"{PACKAGE}/reviews/{{id}}/votes", Permission("new member, not the author of the review"))
 def vote(request: Request, caller: Caller) -> Response:
-    """Say whether a review helped."""
+    """Vote whether a review helped."""
     _, package = _package(request)
     review = review_votes.vote(caller, package.value.id, _id(request), review_wire.parse_vote(request))
     return wire.render_success(votes=review_wire.votes(review))

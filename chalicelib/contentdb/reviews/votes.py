@@ -1,4 +1,4 @@
-"""Votes on reviews: whether they helped. One of each account, which may change its mind."""
+"""Votes on reviews: helpful or not, one per account and review, and changeable."""
 
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews.lifecycle import check_pace
@@ -16,9 +16,9 @@ _voting = Lock("contentdb-votes")
 
 
 def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) -> Review:
-    """Say whether a review helped (None: say nothing any more); returns it as it then stands.
+    """Set the caller's vote on a review (None: remove it); returns the review afterwards.
 
-    Raises Forbidden, NotFound, TooMany, or Busy when very many vote on it at once.
+    Raises Forbidden, NotFound, TooMany, or Busy during too many concurrent votes.
     """
     if not at_least(caller.account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to vote on reviews")

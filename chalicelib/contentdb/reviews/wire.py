@@ -1,4 +1,4 @@
-"""Reviews as clients send and see them."""
+"""Reviews as JSON: parses requests, renders responses."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def parse_vote(request: Request) -> bool | None:
 
 
 def render(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, base: str) -> Value:
-    """A review; `thread` is where it can be read by itself."""
+    """A review; `thread` is its own URL."""
     return {
         "user": {"username": review.author, "display_name": index.display_name(snapshot, review.author)},
         "created_at": index.iso(review.created_at),
@@ -58,15 +58,15 @@ def render(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, b
 
 
 def render_with_package(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, base: str) -> Value:
-    """The same in a list of all packages' reviews."""
+    """A review with its package."""
     return {**render(snapshot, review, package, base), "package": shapes.keys(package)}
 
 
 def votes(review: Review) -> dict[str, Any]:
-    """How many a review helped, and how many it did not."""
+    """The numbers of helpful and unhelpful votes."""
     return {"helpful": int(review.helpful), "unhelpful": int(review.unhelpful)}
 
 
 def url(review: Review, package: PackageEntry, base: str) -> str:
-    """Where a review can be read by itself."""
+    """The URL of a review."""
     return f"{base}/api/packages/{package.author}/{package.name}/reviews/{int(review.id)}/"

@@ -1,4 +1,4 @@
-"""Screenshots: adding, ordering and removing them, and which is the cover."""
+"""Screenshots: adds, orders and deletes them, and sets the cover image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _AT_ONCE, _WHILE = 20, timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class NewScreenshot:
-    """A screenshot as somebody sends it; `slot` is the upload slot that it came in, if any."""
+    """A submitted screenshot; `slot` is its upload slot, if any."""
 
     title: str
     filename: str
@@ -41,18 +41,18 @@ def get(parts: Parts, screenshot_id: int) -> Screenshot:
 
 
 def in_order(parts: Parts) -> list[Screenshot]:
-    """All screenshots of a package."""
+    """All screenshots of a package, in order."""
     return sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
 
 
 def require_may(caller: Caller, package: Package, verb: str) -> None:
-    """Raises Forbidden unless the caller may `create`, `delete` or `change` screenshots."""
+    """Raise Forbidden unless the caller can `create`, `delete` or `change` screenshots."""
     refusal = f"You do not have the permission to {verb} screenshots"
     permissions.require(caller.account, PackageAction.ADD_SCREENSHOTS, package, refusal)
 
 
 def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, Screenshot]:
-    """Add a screenshot behind the others; returns the package's parts with it. Raises Invalid, Forbidden, TooMany."""
+    """Append a screenshot; returns the package's parts and the screenshot. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
     _check_pace(parts)
     if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in images.EXTENSIONS)):
@@ -91,7 +91,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
 
 
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
-    """Take a screenshot away. Raises NotFound or Forbidden."""
+    """Delete a screenshot. Raises NotFound or Forbidden."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         package, shot = parts.package, get(parts, screenshot_id)
@@ -110,7 +110,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
 
 
 def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) -> None:
-    """Number the screenshots with these ids from 1 on; others keep theirs. Raises Invalid or Forbidden."""
+    """Number the screenshots with these ids from 1 on; others keep their numbers. Raises Invalid or Forbidden."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         permissions.require_token_for(caller, parts.package)
@@ -124,7 +124,7 @@ def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) 
 
 
 def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
-    """Let a screenshot stand for the package. Raises Invalid or Forbidden."""
+    """Set the cover image of a package. Raises Invalid or Forbidden."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         permissions.require_token_for(caller, parts.package)

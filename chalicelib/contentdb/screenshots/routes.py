@@ -1,4 +1,4 @@
-"""Screenshots: ContentDB's API, in the order of its page."""
+"""The routes of screenshots, in the order of ContentDB's API page."""
 
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.media import images
@@ -49,9 +49,9 @@ def create(request: Request, caller: Caller) -> Response:
 
 
 def _for_screenshot(request: Request) -> Caller:
-    """Who calls; that there is such a screenshot is found out first, as upstream does."""
+    """The caller; the screenshot is looked up first, as upstream does."""
     gallery.get(_load(request), _id(request))
-    return auth.somebody(request)
+    return auth.required(request)
 
 
 @service.route(

@@ -1,4 +1,4 @@
-"""Screenshots as clients send and see them."""
+"""Screenshots as JSON: parses requests, renders responses."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _LARGEST_ID = 2**53
 
 
 def parse(request: Request, caller: Caller) -> NewScreenshot:
-    """The screenshot in a form; its file may be in an upload slot. Raises Invalid."""
+    """The screenshot in a form; its file can be in an upload slot. Raises Invalid."""
     form = request.form
     title = form.get("title")
     if title is None:
@@ -36,7 +36,7 @@ def parse(request: Request, caller: Caller) -> NewScreenshot:
 
 
 def parse_order(request: Request) -> list[int]:
-    """Screenshots' ids in their order. Raises Invalid."""
+    """The ids of screenshots in their order. Raises Invalid."""
     ids = _parse(request)
     if not isinstance(ids, list):
         raise Invalid("Expected order body to be array")
@@ -52,7 +52,7 @@ def parse_cover(request: Request) -> int:
 
 
 def render(base_url: str, package: Package, shot: Screenshot) -> Value:
-    """A screenshot; its address is absolute, as the API's page says."""
+    """A screenshot; its URL is absolute, as on the API's page."""
     return {
         "id": int(shot.id),
         "order": int(shot.order),
@@ -67,7 +67,7 @@ def render(base_url: str, package: Package, shot: Screenshot) -> Value:
 
 
 def _parse(request: Request) -> Any:
-    """The body as JSON; the example on the API's page has single quotes, and works."""
+    """The body as JSON; single quotes are accepted too, because the example on the API's page has them."""
     try:
         return request.json
     except Invalid:

@@ -1,4 +1,4 @@
-"""Statistics as clients read them, cached until the packages or the counts change."""
+"""The statistics of responses, cached until the packages or the counts change."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ def package_stats(snapshot: ContentDbSnapshot) -> CachedBody:
 
 
 def user_stats(snapshot: ContentDbSnapshot, username: str, first: date, last: date) -> CachedBody:
-    """What was counted for a user's packages."""
+    """The statistics of a user's packages."""
     recent, older = history.catalogue.snapshot(), history.older(username, first, last)
 
     def build(snapshot: ContentDbSnapshot) -> bytes:

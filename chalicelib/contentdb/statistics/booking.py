@@ -1,4 +1,4 @@
-"""Booking: what was tallied goes to where it belongs, once, and from there into lists and statistics."""
+"""Books tallies: moves them into the statistics and counters, once, and then updates the catalogues."""
 
 import secrets
 from collections import defaultdict
@@ -23,10 +23,10 @@ from chalicelib.core.storage import Contended, Transaction
 
 
 def book() -> None:
-    """Book all tallies; then let lists and statistics show what was booked.
+    """Book all tallies, then update the catalogues.
 
-    A tally goes in the same transaction that books it, and leaves a mark, which goes when lists show the numbers. So a
-    crash between loses and doubles nothing.
+    The transaction that books a tally deletes it and leaves a mark, which is deleted after the catalogues' update. So a
+    crash neither loses nor doubles counts.
     """
     waiting: dict[str, list[PackageTally]] = defaultdict(list)
     for shard in range(SHARDS):
@@ -34,7 +34,7 @@ def book() -> None:
             waiting[tally.sk].append(tally)
     for place, tallies in waiting.items():
         slot, package_id, release_id = place.split("#")
-        with suppress(Contended):  # somebody comes at this moment: the next round books it
+        with suppress(Contended):  # it was just increased: the next run books it
             _book(slot[:10], int(package_id), int(release_id), tallies)
     _show()
 
@@ -51,7 +51,7 @@ def _show() -> None:
 
 
 def _book(day: str, package_id: int, release_id: int, tallies: Sequence[PackageTally]) -> None:
-    """Move what was tallied to where it belongs, once. Raises Contended when a tally moved on meanwhile."""
+    """Move tallies into statistics and counters, once. Raises Contended if a tally increased meanwhile."""
     sums = {
         name: sum(int(getattr(tally, name) or 0) for tally in tallies) for name in (*COUNTED, "downloads", "points")
     }

@@ -1,8 +1,8 @@
-"""Compaction of statistics: the days of a month that is over become one item, and no answer changes by it.
+"""Compacts statistics: the days of a past month become one item; no response changes.
 
-Three days after its end a month is compacted, package by package; counts that come later are added to the month's item
-itself. First the month is written, then its days go, and whoever reads both goes by the month: so a crash between
-loses and doubles nothing. What was compacted of a user's packages is put together by a promised job.
+A month is compacted three days after its end, package by package; later counts are added to the month's item. The
+month is written before its days are deleted, and readers prefer the month, so a crash neither loses nor doubles
+counts. A job gathers the compacted months of a user's packages.
 """
 
 from collections import defaultdict
@@ -19,23 +19,23 @@ from chalicelib.core import jobs
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction
 
-GATHER = "contentdb-gather-user-statistics"  # the job that puts a month of all packages of a user together
-_BOOKED_AFTER = timedelta(days=2)  # from then on counts go to the month
-_COMPACTED_AFTER = timedelta(days=3)  # a day later, so that nothing is just being booked
+GATHER = "contentdb-gather-user-statistics"  # the job that gathers a month of all packages of a user
+_BOOKED_AFTER = timedelta(days=2)  # after this, counts are added to the month
+_COMPACTED_AFTER = timedelta(days=3)  # a day later, so that no booking is in progress
 
 
 class _Compacted(Conflict):
-    """The month is there already: whoever wrote it did not come to remove its days."""
+    """The month exists already: an earlier run was stopped before it deleted the days."""
 
 
 def is_over(day: str) -> bool:
-    """Whether what is counted for a day goes to its month's item."""
+    """Whether the counts of a day are added to its month's item."""
     return day[:7] <= _last_month(_BOOKED_AFTER)
 
 
 def compact() -> None:
-    """Compact what is over, once a month. Safe to repeat: what is done is not there any more."""
-    history.tidy()  # what the last run compacted has been gathered since
+    """Compact past months, once a month. Safe to repeat."""
+    history.tidy()  # the months of the last run have been gathered since
     until = _last_month(_COMPACTED_AFTER)
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
@@ -45,7 +45,7 @@ def compact() -> None:
 
 
 def add(writes: Transaction, package_id: int, day: str, numbers: Mapping[str, int]) -> None:
-    """Add what comes late to the month that its day is in; may raise Contended."""
+    """Add late counts to the month of their day; may raise Contended."""
     month, author = day[:7], _author(package_id)
     _compact(package_id, author, month)
     stored = MonthlyStats.find(stats_pk(package_id), month)
@@ -85,15 +85,15 @@ def _promise(writes: Transaction, author: str | None, month: str) -> None:
 
 
 def _author(package_id: int) -> str | None:
-    """Whose package it is; None for a deleted one."""
+    """The author of a package; None for a deleted one."""
     entry = index.by_id(index.catalogue.snapshot()).get(package_id)
     return entry.value.author if entry else None
 
 
 def gather_of_user(payload: Any) -> None:
-    """Put a compacted month of all packages of a user together.
+    """Gather a compacted month of all packages of a user.
 
-    Raises Contended when somebody else did meanwhile, who may have seen more, or less: it is tried again.
+    Raises Contended after a concurrent run, which may have read other data: the job is retried.
     """
     author, month = payload["author"], payload["month"]
     before = UserStats.find(user_pk(author), month)
@@ -108,6 +108,6 @@ def gather_of_user(payload: Any) -> None:
 
 
 def _last_month(after: timedelta) -> str:
-    """The last month that has been over for so long."""
+    """The last month that ended at least this long ago."""
     this_month: date = (history.today() - after).replace(day=1)
     return (this_month - timedelta(days=1)).isoformat()[:7]

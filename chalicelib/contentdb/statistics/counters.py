@@ -1,4 +1,4 @@
-"""The counters of many packages: read together, and brought into the lists by one change."""
+"""The counters of packages: read in batches, and written to the catalogue with one change."""
 
 from collections.abc import Collection
 
@@ -9,19 +9,19 @@ from chalicelib.core.catalogue import Changes
 
 
 def find(package_id: int) -> Counters | None:
-    """The counters of a package as they stand."""
+    """The stored counters of a package."""
     return Counters.find(package_pk(package_id), "counters")
 
 
 def of(package_ids: Collection[int]) -> dict[int, Counters]:
-    """The counters of packages by their ids, a hundred in a call."""
+    """The counters of packages by id, a hundred per call."""
     by_pk = {package_pk(number): number for number in package_ids}
     found = Counters.batch_get([(pk, "counters") for pk in by_pk], consistent_read=True) if by_pk else ()
     return {by_pk[counters.pk]: counters for counters in found}
 
 
 def show(package_ids: Collection[int]) -> None:
-    """Let lists show the counters of these packages as they stand."""
+    """Update the counters of these packages in the catalogue."""
     standing = of(package_ids)
 
     def renew(snapshot: ContentDbSnapshot) -> Changes[ContentDbEntry]:
@@ -37,5 +37,5 @@ def show(package_ids: Collection[int]) -> None:
 
 
 def show_all() -> None:
-    """Let lists show all counters: those of packages that change seldom, too, whatever became of their changes."""
+    """Update all counters in the catalogue, including those whose earlier update failed."""
     show(index.by_id(index.catalogue.snapshot()))

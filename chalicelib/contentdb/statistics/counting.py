@@ -1,7 +1,7 @@
-"""Counting what players do: downloads of packages, and looks at them. How that stays cheap.
+"""Counts downloads and views of packages.
 
-What is counted adds to one of several tallies, so that a popular package does not melt one key. booking.py takes the
-tallies to where they belong. Whoever counts is never in the way: what cannot be counted is answered all the same.
+A count is added to one of several tallies, so that a popular package does not overload one key. booking.py books the
+tallies. A count that fails never fails its request.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from chalicelib.core.storage import Contended, Transaction
 
 SHARDS = 8
 ONCE_IN = timedelta(days=14)
-SLOT = 300  # seconds: a tally of the last slot does not move any more, however popular the package is
-NO_RELEASE = 0  # in the place of a release's id, in tallies of looks at a package
+SLOT = 300  # seconds: a tally of a past slot does not change any more, even of a popular package
+NO_RELEASE = 0  # instead of a release's id, in tallies of views
 _TRIES = 3
 _POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
 _BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
@@ -38,19 +38,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks: from where, and with what."""
+    """The address and the User-Agent of a client."""
 
     address: str
     user_agent: str
 
     @property
     def counts(self) -> bool:
-        """Whether it may be a person: neither a bot nor nameless."""
+        """Whether the client may be a person: it has a User-Agent, and is not a bot."""
         return bool(self.address and self.user_agent and not _BOT.search(self.user_agent))
 
 
 def count_download(visitor: Visitor, package_id: int, release_id: int, reason: str | None) -> None:
-    """Count a download in the statistics, and once in 14 days per client and package in the numbers that are shown."""
+    """Count a download in the statistics, and once in 14 days per client and package in the public counters."""
     if not visitor.counts:
         return
     with _never_in_the_way("a download"):
@@ -65,7 +65,7 @@ def count_download(visitor: Visitor, package_id: int, release_id: int, reason: s
 
 
 def count_view(visitor: Visitor, package_id: int) -> None:
-    """Count a look at a package in the game, once in 14 days per client and package."""
+    """Count a view of a package in the game, once in 14 days per client and package."""
     if not visitor.counts or not visitor.user_agent.startswith("Luanti"):
         return
     with _never_in_the_way("a look"), suppress(_SeenBefore):
@@ -78,7 +78,7 @@ def _count_view(client: str, package_id: int, attempt: int = 0) -> None:
     writes.update(_tally(client, package_id, NO_RELEASE, attempt), _add({"views_luanti": 1}))
     try:
         writes.commit()
-    except Contended:  # somebody else adds to this tally: the next one will do
+    except Contended:  # a concurrent update of this tally: use another one
         if attempt == _TRIES:
             raise
         _count_view(client, package_id, attempt + 1)
@@ -101,19 +101,19 @@ def _seen(package_id: int, client: str, doing: str) -> Seen:
 
 
 def _see() -> list[Action]:
-    """The 14 days begin now."""
+    """Start the client's 14 days."""
     until = datetime.now(UTC) + ONCE_IN
     return [Seen.kind.set(Seen), Seen.until.set(int(until.timestamp())), Seen.expires_at.set(until)]
 
 
 def _unseen() -> Condition:
-    """That this client has not been seen with this package for 14 days; they do not start anew with each visit."""
+    """The condition that this client did not see the package within 14 days; further visits do not extend them."""
     until: Condition = Seen.until.does_not_exist() | (Seen.until <= int(time.time()))
     return until
 
 
 def _tally(client: str, package_id: int, release_id: int, attempt: int = 0) -> PackageTally:
-    """The tally that counts for a client, at this time."""
+    """The current tally for a client."""
     moment = datetime.now(UTC)
     slot = datetime.fromtimestamp(moment.timestamp() // SLOT * SLOT, UTC)
     shard = (int(client[:8], 16) + attempt) % SHARDS
@@ -129,13 +129,13 @@ def _add(numbers: Mapping[str, int]) -> list[Action]:
 
 
 def _client(address: str) -> str:
-    """What stands for a client's address: nobody who reads the table learns the address from it."""
+    """The keyed hash of a client's address, so that the table does not reveal the address."""
     return hmac.new(_key(), limits.network_of(address).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 @cache
 def _key() -> bytes:
-    """The key of the addresses' hashes: the same for all processes, sealed where it is stored."""
+    """The key for hashes of addresses, shared by all processes and stored sealed."""
     stored = Secret.find(_KEY_ITEM, "secret")
     if stored is None:
         stored = Secret(_KEY_ITEM, "secret", sealed=sealing.seal(secrets.token_hex(32), _KEY_ITEM))

@@ -1,7 +1,7 @@
-"""Statistics: what was counted for a package, for a user's packages, and lately for all packages.
+"""Statistics of a package, of a user's packages, and the recent ones of all packages.
 
-A package's days and months lie in a partition of its own. The last months of all packages are a catalogue besides, so
-that no request reads the packages one by one; what is older of a user's packages lies together, see compaction.py.
+A package's days and months are in a partition of their own. A catalogue has the last months of all packages, so that no
+request reads packages one by one; older months of a user's packages are gathered in items, see compaction.py.
 """
 
 import zlib
@@ -21,26 +21,26 @@ from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.snapshots import Snapshot, Value
 
 FIRST_DAY = date(2022, 10, 1)
-LATELY = timedelta(days=29)  # before today: 30 days with it
+LATELY = timedelta(days=29)  # before today: 30 days including today
 Recent = Snapshot[StatisticsEntry]
-Packed = tuple[str, bytes]  # a month, and what `pack` made of it
-_MONTHS_SHOWN = 3  # by the catalogue: more than 30 days reach into, and more than compaction leaves
+Packed = tuple[str, bytes]  # a month, and its data packed by `pack`
+_MONTHS_SHOWN = 3  # in the catalogue: more than 30 days can touch, and more than compaction leaves
 
 
 def today() -> date:
-    """The day that is counted on, in UTC."""
+    """The current day for counts, in UTC."""
     return datetime.now(UTC).date()
 
 
 def of_package(package_id: int, first: date, last: date) -> Value | None:
-    """A package's statistics from one day to another; None when there is no data."""
+    """A package's statistics from one day to another; None without data."""
     return series.described(load(package_id, first, last), first, last)
 
 
 def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
-    """What was counted for a package, the whole of each month, in one strongly consistent Query.
+    """The statistics of a package, by whole months, in one strongly consistent Query.
 
-    It goes backwards, from the days to their months: a day that compaction removed is then seen in its month.
+    It reads backwards, days before their months, so a day that compaction has deleted is found in its month.
     """
     if first > last:
         return {}
@@ -49,7 +49,7 @@ def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
 
 
 def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
-    """The months of a package, from its items in any order: a month's item stands for all of its days."""
+    """The months of a package from its items in any order: a month's item replaces its days."""
     whole: dict[str, Columns] = {}
     by_days: dict[str, Columns] = {}
     for item in items:
@@ -69,11 +69,11 @@ def of_user(
     first: date,
     last: date,
 ) -> Value | None:
-    """The statistics of a user's packages from one day to another; None when there is no data.
+    """The statistics of a user's packages from one day to another; None without data.
 
-    `recent` is the snapshot of `catalogue`, and `older` what lies together of them.
+    `recent` is the snapshot of `catalogue`, and `older` are the gathered months.
 
-    `package_downloads` goes by title; of two packages with one title, the younger has its name behind it.
+    `package_downloads` is keyed by title; if two packages share a title, the younger one's name is appended.
     """
     packages = [entry.value for entry in index.packages(snapshot) if entry.value.author == username]
     compacted = _unpacked(older)
@@ -92,7 +92,7 @@ def of_user(
 
 
 def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
-    """The downloads of 30 days up to the `last` one of every approved package that has data, by `author/name`."""
+    """The downloads on the 30 days up to `last` of every approved package with data, by `author/name`."""
     first = last - LATELY
     shown = {}
     for entry in index.approved(snapshot):
@@ -103,7 +103,7 @@ def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
 
 
 def show(package_ids: Collection[int]) -> None:
-    """Let the catalogue show what is booked for these packages."""
+    """Update the catalogue for these packages from the booked counts."""
     first = _first_shown()
     booked = {str(number): load(number, first, date.max) for number in package_ids}
 
@@ -118,9 +118,9 @@ def show(package_ids: Collection[int]) -> None:
 
 
 def tidy() -> None:
-    """Let the catalogue drop the months that it need not show any more; the first time, make it from what is stored.
+    """Drop months from the catalogue that it need not have any more; the first run fills it from the table.
 
-    That is read package by package: on AWS the functions may not scan a table, as `rebuild` does.
+    It reads package by package, because `rebuild` scans the table, for which a function on AWS has no time.
     """
     if not catalogue.snapshot().sequence:
         show(index.by_id(index.catalogue.snapshot()))
@@ -137,7 +137,7 @@ def tidy() -> None:
 
 
 def older(username: str, first: date, last: date) -> list[Packed]:
-    """What lies together of a user's packages."""
+    """The gathered months of a user's packages."""
     if first > last:
         return []
     places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
@@ -145,7 +145,7 @@ def older(username: str, first: date, last: date) -> list[Packed]:
 
 
 def pack(months: Any) -> bytes:
-    """A user's month as stored: JSON, compressed."""
+    """A user's month in its stored form: compressed JSON."""
     return zlib.compress(orjson.dumps(months))
 
 
@@ -155,18 +155,18 @@ def stats_pk(package_id: int) -> str:
 
 
 def user_pk(username: str) -> str:
-    """The partition of what is older of a user's packages."""
+    """The partition of a user's gathered months."""
     return f"user-stats#{username}"
 
 
 def _lately(recent: Recent, package_id: int) -> Months:
-    """The months of a package that the catalogue has."""
+    """The months of a package in the catalogue."""
     entry = recent.entries.get(str(package_id))
     return entry.value.months if entry else {}
 
 
 def _since(oldest: str, entry: StatisticsEntry) -> StatisticsEntry | None:
-    """The entry from a month on; None when it has no such month."""
+    """The entry from a month on; None if it has no such month."""
     months = {month: columns for month, columns in entry.months.items() if month >= oldest}
     return StatisticsEntry(months=months) if months else None
 
@@ -181,7 +181,7 @@ def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
 
 
 def _titles(packages: Iterable[PackageEntry]) -> dict[int, str]:
-    """A title of its own for each package, by id."""
+    """A unique title for each package, by id."""
     titles: dict[str, int] = {}
     for value in sorted(packages, key=lambda value: value.id):
         title = value.title
@@ -192,7 +192,7 @@ def _titles(packages: Iterable[PackageEntry]) -> dict[int, str]:
 
 
 def _first_shown() -> date:
-    """The first day of the months that the catalogue shows: the last three, and whatever is not compacted yet."""
+    """The first day of the catalogue's months: the last three, and those that are not compacted yet."""
     day = today().replace(day=1)
     for _ in range(_MONTHS_SHOWN - 1):
         day = (day - timedelta(days=1)).replace(day=1)
@@ -203,7 +203,7 @@ def _first_shown() -> date:
 
 
 def _entities() -> Iterator[tuple[str, StatisticsEntry]]:
-    """The catalogue's entries, from the table itself."""
+    """The catalogue's entries, read from the table."""
     oldest = _first_shown().isoformat()[:7]
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(ContentDbItem.pk.startswith("stats#"), consistent_read=True):
@@ -220,7 +220,7 @@ def _reload(key: str, _: StatisticsEntry) -> StatisticsEntry | None:
 
 
 def _without_counters(_: StatisticsEntry) -> None:
-    """All of an entry may be older than the entities."""
+    """Return nothing, because the whole entry may be older than the entities."""
 
 
 catalogue = Catalogue(

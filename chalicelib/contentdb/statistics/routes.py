@@ -1,4 +1,4 @@
-"""Statistics of packages and users, and the scores that come of them."""
+"""The routes of statistics and scores."""
 
 from datetime import date
 
@@ -50,7 +50,7 @@ def all_scores(request: Request) -> Response:
 
 @service.route("GET", "/packages/{owner}/{name}/stats.csv", ANONYMOUS)
 def package_stats_csv(request: Request) -> Response:
-    """Beyond the page: daily stats for a package, as a table."""
+    """Not on the API page: daily stats for a package, as CSV."""
     first, last = _days(request)
     package = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
     found = history.of_package(package.value.id, first, last)
@@ -59,7 +59,7 @@ def package_stats_csv(request: Request) -> Response:
 
 @service.route("GET", "/packages/{owner}/{name}/shields/{kind}", ANONYMOUS)
 def package_badge(request: Request) -> Response:
-    """Beyond the page: the title or the downloads of a package as an image, for a README."""
+    """Not on the API page: the title or the downloads of a package as an image, for a README."""
     value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
     said = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
     if request.params["kind"] not in said:
@@ -69,6 +69,6 @@ def package_badge(request: Request) -> Response:
 
 
 def _days(request: Request) -> tuple[date, date]:
-    """The first and the last day that are asked for. Raises Invalid."""
+    """The first and the last requested day. Raises Invalid."""
     arguments = Arguments(request, ("start", "end"))
     return arguments.day("start") or history.FIRST_DAY, arguments.day("end") or history.today()

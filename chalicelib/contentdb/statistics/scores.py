@@ -1,4 +1,4 @@
-"""Scores: points for downloads, which fade, and points for reviews.
+"""Scores: points for downloads, which decay, and points for reviews.
 
 A new player's first download is a point, one as a dependency or an update half a point, once in 14 days (counting.py).
 Every approved review gives 150 points or takes them. Lists are ordered by the sum.
@@ -10,11 +10,11 @@ from chalicelib.contentdb.statistics import counters
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters
 
-DECAY = 0.93  # of the points for downloads, a day
+DECAY = 0.93  # per day, of the points for downloads
 
 
 def decay() -> None:
-    """Let downloads of the past weigh less: their points become 0.93 of themselves, once a day."""
+    """Multiply the points for downloads by 0.93, once a day."""
     today = datetime.now(UTC).date().isoformat()
     standing = counters.of(index.by_id(index.catalogue.snapshot()))
     for found in standing.values():
@@ -23,7 +23,7 @@ def decay() -> None:
 
 
 def _decay(found: Counters | None, today: str) -> None:
-    """Let the points of one package fade, unless they have today; again when a download is booked meanwhile."""
+    """Decay the points of one package unless that was done today; repeated if a download is booked meanwhile."""
     while found is not None and found.score_downloads and found.decayed_on != today:
         before = found.score_downloads
         score = round(float(before) * DECAY, 6)

@@ -1,7 +1,7 @@
-"""Numbers by day, of which statistics are made.
+"""Daily numbers, from which statistics are computed.
 
-`Columns` are those of one month: for each name in COUNTED a list with a number for every day. `Months` has the columns
-by month, such as `2026-03`; a month without numbers need not be there.
+`Columns` has one month: for each name in COUNTED a list with a number for every day. `Months` has the columns by
+month, such as `2026-03`; months without counts can be missing.
 """
 
 import operator
@@ -19,12 +19,12 @@ Months = Mapping[str, Columns]
 
 
 def blank(month: str) -> Columns:
-    """A month without numbers."""
+    """A month of zeros."""
     return [[0] * _length(month) for _ in COUNTED]
 
 
 def add(columns: Columns, day: str, numbers: Mapping[str, int]) -> None:
-    """Add the numbers of a day, such as `2026-03-05`, to those of its month."""
+    """Add the numbers of a day, such as `2026-03-05`, to its month."""
     for column, name in zip(columns, COUNTED, strict=True):
         column[int(day[8:]) - 1] += numbers[name]
 
@@ -40,18 +40,18 @@ def total(several: Iterable[Months]) -> dict[str, Columns]:
 
 
 def downloads(columns: Columns) -> list[int]:
-    """The downloads of each day, by whatever they were made."""
+    """The downloads of each day, for all reasons together."""
     return _sum(columns[0], columns[1])
 
 
 def span(months: Months, first: date, last: date) -> tuple[date, date] | None:
-    """The first and the last day, from `first` to `last`, on which anything was counted; None without such a day."""
+    """The first and the last day with counts between `first` and `last`; None without such a day."""
     days = [day for month in sorted(months) for day in _busy(month, months[month]) if first <= day <= last]
     return (days[0], days[-1]) if days else None
 
 
 def between(months: Months, first: date, last: date, pick: Callable[[Columns], list[int]]) -> list[int]:
-    """One number for every day from `first` to `last`, 0 where nothing was counted; `pick` takes one column."""
+    """One number for every day from `first` to `last`, 0 without counts; `pick` selects the column."""
     numbers: list[int] = []
     for month in months_between(first, last):
         numbers += pick(months[month]) if month in months else [0] * _length(month)
@@ -60,9 +60,9 @@ def between(months: Months, first: date, last: date, pick: Callable[[Columns], l
 
 
 def described(months: Months, first: date, last: date) -> dict[str, Any] | None:
-    """The statistics from `first` to `last` as clients see them; None when there is no data.
+    """The statistics from `first` to `last` as JSON; None without data.
 
-    They begin with the first day that has data, and end with the last.
+    They begin with the first day that has data, and end with the last one.
     """
     days = span(months, first, last)
     if days is None:
@@ -75,13 +75,13 @@ def described(months: Months, first: date, last: date) -> dict[str, Any] | None:
 
 
 def months_between(first: date, last: date) -> Iterator[str]:
-    """The months from that of one day to that of another."""
+    """The months from the first day's to the last day's."""
     for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
         yield f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def _busy(month: str, columns: Columns) -> Iterator[date]:
-    """The days of a month on which anything was counted."""
+    """The days of a month with counts."""
     first = date.fromisoformat(f"{month}-01")
     for place, numbers in enumerate(zip(*columns, strict=True)):
         if any(numbers):

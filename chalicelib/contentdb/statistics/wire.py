@@ -1,4 +1,4 @@
-"""Numbers in other forms than JSON: a table, and a badge for a README."""
+"""Statistics in other formats than JSON: CSV, and a badge for a README."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from chalicelib.contentdb.statistics.series import COUNTED
 
-_LETTER = 7  # pixels, about, of one in the badge
+_LETTER = 7  # the approximate width of a letter in the badge, in pixels
 _MARGIN = 6
 _LONGEST = 60
 
@@ -22,7 +22,7 @@ def csv(found: dict[str, Any] | None) -> bytes:
 
 
 def badge(label: str, text: str) -> bytes:
-    """A small image (SVG) that says two texts; the label is ours."""
+    """A small image (SVG) with two texts; the label is ours."""
     shown = "".join(letter for letter in text if letter.isprintable())[:_LONGEST]
     left, right = (len(each) * _LETTER + 2 * _MARGIN for each in (label, shown))
     said = escape(f"{label}: {shown}", {'"': "&quot;"})

@@ -1,1 +1,1 @@
-"""What is stored, and what every other room reads it with: tables, the index, reference data, arguments."""
+"""The stored data and its readers, for all other folders: tables, the index, reference data, arguments."""

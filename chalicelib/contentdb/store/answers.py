@@ -1,4 +1,4 @@
-"""Answers that stay cached until the catalogue changes."""
+"""Responses that are cached until the catalogue changes."""
 
 from collections.abc import Callable, Hashable
 
@@ -7,5 +7,5 @@ from chalicelib.web.encoding import CachedBody
 
 
 def kept(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> CachedBody:
-    """The answer called `name`, built at its first request; its ETag and its compressed form are cached with it."""
+    """The response called `name`, built at its first request; its ETag and its compressed form are cached with it."""
     return snapshot.remember(name, lambda snapshot: CachedBody(build(snapshot)), len)

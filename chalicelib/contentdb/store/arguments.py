@@ -1,4 +1,4 @@
-"""Query arguments as ContentDB reads them: what is malformed is refused, and never guessed at."""
+"""Query arguments by ContentDB's rules: malformed ones are rejected, never guessed."""
 
 import re
 from collections.abc import Collection
@@ -17,11 +17,11 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Arguments:
-    """The known arguments of a request, without blanks around them. Two requests for the same have an equal `key`."""
+    """The known arguments of a request, stripped. Equal queries have an equal `key`."""
 
     def __init__(self, request: Request, names: Collection[str]) -> None:
         if any(name.startswith("amp;") or name == "amp" for name in request.query):
-            raise malformed()  # a link that was copied out of HTML
+            raise malformed()  # a link copied from HTML source
         self._values = {
             name: [value.strip() for value in request.query[name]] for name in names if name in request.query
         }
@@ -33,7 +33,7 @@ class Arguments:
 
     @property
     def key(self) -> tuple[tuple[str, ...], ...]:
-        """What tells one query from another."""
+        """The identity of the query, for caches."""
         return tuple((name, *values) for name, values in self._values.items())
 
     def __contains__(self, name: str) -> bool:
@@ -44,11 +44,11 @@ class Arguments:
         return self._values.get(name, [])
 
     def text(self, name: str) -> str:
-        """The first value of an argument; empty when it is not there."""
+        """The first value of an argument; empty if it is missing."""
         return self._values.get(name, [""])[0]
 
     def number(self, name: str) -> int | None:
-        """A whole number from 0 on; None when the argument is not there. Raises Invalid."""
+        """A whole number from 0 on; None if the argument is missing. Raises Invalid."""
         if name not in self._values:
             return None
         text = self.text(name)
@@ -57,14 +57,14 @@ class Arguments:
         return int(text)
 
     def needed(self, name: str) -> int:
-        """A whole number that must be there. Raises Invalid."""
+        """A required whole number. Raises Invalid."""
         number = self.number(name)
         if number is None:
             raise malformed()
         return number
 
     def day(self, name: str) -> date | None:
-        """A day such as `2026-03-05`; None when the argument is not there. Raises Invalid."""
+        """A day such as `2026-03-05`; None if the argument is missing. Raises Invalid."""
         if name not in self._values:
             return None
         try:
@@ -73,7 +73,7 @@ class Arguments:
             raise malformed() from None
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
-        """One of some words; None when the argument is not there. Raises Invalid."""
+        """One of the allowed words; None if the argument is missing. Raises Invalid."""
         if name not in self._values:
             return None
         if self.text(name) not in allowed:
@@ -81,18 +81,18 @@ class Arguments:
         return self.text(name)
 
     def choices(self, name: str, allowed: Collection[str], refusal: str, *, exact: bool = False) -> list[str]:
-        """All values of an argument, each of which must be allowed, in any letter case unless `exact`."""
+        """All values of an argument; each must be allowed, in any letter case unless `exact`."""
         given = self.all(name) if exact else [value.lower() for value in self.all(name)]
         if any(value not in allowed for value in given):
             raise Invalid(refusal)
         return given
 
     def yes(self, name: str) -> bool:
-        """Whether an argument says yes."""
+        """Whether an argument is a yes."""
         return self.text(name).lower() in ("yes", "true", "1", "on")
 
     def version(self, snapshot: ContentDbSnapshot) -> int | None:
-        """The id of the engine version that the client speaks of; None for any. Raises Invalid."""
+        """The id of the client's engine version; None for any. Raises Invalid."""
         engine = self.text("engine_version") if "engine_version" in self._values else None
         if engine == "":
             raise malformed()

@@ -1,4 +1,4 @@
-"""The refusals that several rooms raise; wire.py gives each its shape."""
+"""The errors that several folders raise; wire.py renders them."""
 
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 
@@ -9,14 +9,14 @@ _NO_SUCH_PAGE = (
 
 
 class Moved(CoreError):
-    """The package has another name: `detail["to"]`, an `author/name`."""
+    """The package has another name: `detail["to"]`, as `author/name`."""
 
 
 def no_such_page() -> NotFound:
-    """What upstream's framework says of a package or page that it cannot find."""
+    """The error of upstream's framework for an unknown package or page."""
     return NotFound(_NO_SUCH_PAGE, framework=True)
 
 
 def malformed() -> Invalid:
-    """What upstream's framework says of a request that it cannot read."""
+    """The error of upstream's framework for a malformed request."""
     return Invalid("The browser (or proxy) sent a request that this server could not understand.", framework=True)

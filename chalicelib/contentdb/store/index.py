@@ -1,4 +1,4 @@
-"""ContentDB's catalogue, which answers lists, searches, reads and updates. entry.py has the types of its entries.
+"""ContentDB's catalogue, for lists, searches, reads and updates. entry.py has the types of its entries.
 
 One snapshot holds five kinds of entries, so a request needs one call for all of them:
 
@@ -59,7 +59,7 @@ TOPICS = "topics#all"
 
 @dataclass
 class Parts:
-    """A package and all that hangs on it, as stored; releases and screenshots by id."""
+    """A package with everything in its partition, as stored; releases and screenshots by id."""
 
     package: Package
     counters: Counters
@@ -97,10 +97,10 @@ def find_id(snapshot: ContentDbSnapshot, key: str) -> int:
 
 
 def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
-    """Change a package, what hangs on it, and its entry in one transaction.
+    """Change a package, its parts, and its entry in one transaction.
 
-    `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the writes that do
-    the same. It is called again, with fresh parts, when somebody else published meanwhile. It may raise. Returns the
+    `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the same writes to
+    the transaction. It is called again, with fresh parts, after a concurrent publish. It may raise. Returns the
     changed parts and the result of the decision that was committed.
     """
 
@@ -113,7 +113,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
 
 
 def approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
-    """The packages that lists may show, best score first."""
+    """The packages that lists show, best score first."""
     return snapshot.keep("approved", _approved)
 
 
@@ -129,19 +129,19 @@ def by_id(snapshot: ContentDbSnapshot) -> dict[int, Entry[PackageEntry]]:
 
 
 def authors(snapshot: ContentDbSnapshot) -> set[str]:
-    """The usernames of those who have packages."""
+    """The usernames of authors with packages."""
     return snapshot.keep("authors", lambda snapshot: {entry.value.author for entry in packages(snapshot)})
 
 
 def by_alias(snapshot: ContentDbSnapshot) -> dict[str, Entry[PackageEntry]]:
-    """The packages that other names lead to."""
+    """The packages by their aliases."""
     return snapshot.keep(
         "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value.aliases}
     )
 
 
 def entities() -> Iterator[tuple[str, ContentDbEntry]]:
-    """Every entry, from the table itself."""
+    """Every entry, read from the table."""
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(consistent_read=True):
         if isinstance(item, ReferenceSet):
@@ -161,7 +161,7 @@ def entities() -> Iterator[tuple[str, ContentDbEntry]]:
 
 
 def reload(key: str, entry: ContentDbEntry) -> ContentDbEntry | None:
-    """One entry from the entities; None when it is gone, or has another key."""
+    """One entry, read from the table; None if it was deleted or has another key."""
     if isinstance(entry, PackageEntry):
         parts = _gather(ContentDbItem.query(package_pk(entry.id), consistent_read=True))
         found = parts is not None and parts.package.state != "DELETED" and parts.package.key == key
@@ -200,7 +200,7 @@ def value_of(parts: Parts) -> PackageEntry:
 
 
 def _plain(value: Any) -> Any:
-    """An attribute of a package as its entry has it."""
+    """An attribute of a package in the type of its entry."""
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, float):  # a NumberAttribute
@@ -220,13 +220,13 @@ def with_counters(entry: PackageEntry, counters: Counters) -> PackageEntry:
 
 
 def current(package: Entry[PackageEntry]) -> PackageEntry:
-    """The entry with the counters as they are stored now."""
+    """The entry with the stored counters."""
     counters = Counters.find(package_pk(package.value.id), "counters")
     return with_counters(package.value, counters) if counters else package.value
 
 
 def score(package: PackageEntry) -> float:
-    """The score that lists are ordered by."""
+    """The score by which lists are ordered."""
     return package.score_downloads + package.score_reviews
 
 
@@ -271,24 +271,24 @@ def profile_value(profile: Profile) -> ProfileEntry:
 
 
 def profile_of(snapshot: ContentDbSnapshot, username: str) -> ProfileEntry:
-    """The profile of a user; an empty one when the user has not set any field."""
+    """The profile of a user; an empty one if none is stored."""
     entry = snapshot.entries.get(f"user#{username}")
     return entry.value if entry and isinstance(entry.value, ProfileEntry) else ProfileEntry()
 
 
 def display_name(snapshot: ContentDbSnapshot, username: str) -> str:
-    """The name of a user that people read."""
+    """The name of a user for display."""
     return profile_of(snapshot, username).display_name or username
 
 
 def topics_blob(snapshot: ContentDbSnapshot) -> str | None:
-    """The key of the blob with the forum's topics; None before they were imported."""
+    """The key of the blob with the forum's topics; None before the first import."""
     entry = snapshot.entries.get(TOPICS)
     return entry.value.blob if entry and isinstance(entry.value, TopicsEntry) else None
 
 
 def iso(moment: datetime) -> str:
-    """`2026-11-21T01:07:14.252154`, UTC, as ContentDB writes every date."""
+    """`2026-11-21T01:07:14.252154`, UTC, ContentDB's format for dates."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
@@ -332,7 +332,7 @@ def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
 
 
 def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[ContentDbEntry]:
-    """What a change means for the entries: nothing, when lists show nothing of it."""
+    """The change of the entries after a change of a package; empty if no list shows it."""
     package = parts.package
     changes: Changes[ContentDbEntry] = {}
     if key in snapshot.entries and (package.key != key or package.state == "DELETED"):
@@ -350,7 +350,7 @@ def _approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
 
 
 def _without_counters(entry: ContentDbEntry) -> ContentDbEntry:
-    """An entry without what `refresh` brings up to date."""
+    """An entry without its counters, which `refresh` updates."""
     if not isinstance(entry, PackageEntry):
         return entry
     return replace(entry, downloads=0, score_downloads=0.0, score_reviews=0.0, reviews=(0, 0, 0))

@@ -1,4 +1,4 @@
-"""The language that a client wants to read."""
+"""The language of a response."""
 
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index, reference
@@ -7,7 +7,7 @@ from chalicelib.web.request import Request
 
 
 def wanted(request: Request, snapshot: ContentDbSnapshot) -> str:
-    """The best known language of Accept-Language in which any package has texts; empty for English, as written."""
+    """The best known language of Accept-Language in which any package has texts; empty for English, the original."""
     known = snapshot.keep("languages", _known)
     accepted = offers(request.headers.get("accept-language", ""))
     for tag, quality in sorted(accepted.items(), key=lambda offer: -offer[1]):
@@ -23,5 +23,5 @@ def _known(snapshot: ContentDbSnapshot) -> dict[str, str]:
 
 
 def _translated(snapshot: ContentDbSnapshot) -> set[str]:
-    """The languages that some package has texts in: of others no answers need be kept apart."""
+    """The languages in which a package has texts: responses in others need not be cached separately."""
     return {language for entry in index.packages(snapshot) for language in entry.value.translations}

@@ -1,4 +1,4 @@
-"""Links that packages may have: web pages, videos, forum topics."""
+"""The links of packages: web pages, videos, forum topics."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _PRANK = "dQw4w9WgXcQ"
 
 
 def read(name: str, url: str) -> Any:
-    """What a field with a URL stands for: the URL, or of `forum_url` the topic's number. Raises Invalid, Forbidden."""
+    """The stored value of a URL: the URL, or for `forum_url` the topic's number. Raises Invalid, Forbidden."""
     if not url.startswith(("http://", "https://")):
         raise Invalid(f"{name} must start with http:// or https://")
     try:
@@ -63,7 +63,7 @@ def _video(url: str) -> str:
 
 
 def refuse_blocked(fields: Mapping[str, Any]) -> None:
-    """Raises Forbidden when any text names a site that packages may not link to."""
+    """Raise Forbidden if a text contains a forbidden site."""
     texts = [value.lower() for value in fields.values() if isinstance(value, str)]
     if any(domain.lower() in text for domain in settings.current().contentdb_blocked_domains for text in texts):
         raise Forbidden("Linking to blocked sites is not allowed")

@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Pages of lists."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -20,10 +20,10 @@ def page_of(
     size: int,
     most: int,
 ) -> dict[str, Any]:
-    """The page that `page` and `n` (or `num`) ask for: `size` items when they say nothing, `most` at most.
+    """The requested page, by `page` and `n` (or `num`): `size` items by default, at most `most`.
 
-    `show` gets the items of that page alone.
-    Raises NotFound for a page that there is not; the first one always is.
+    `show` renders the items of that page.
+    Raises NotFound for a page that does not exist; the first one always does.
     """
     number = arguments.number("page") if "page" in arguments else 1
     asked = arguments.number("n") if "n" in arguments else arguments.number("num")
@@ -45,6 +45,6 @@ def page_of(
 
 
 def _url(request: Request, page: int) -> str:
-    """This request for another page, all other arguments as they are."""
+    """The URL of another page, with all other arguments unchanged."""
     path = "/".join(("", *request.segments, ""))
     return f"{request.base_url}{path}?{urlencode({**request.query, 'page': [str(page)]}, doseq=True)}"

@@ -1,6 +1,6 @@
-"""Who may do what: ContentDB's ranks and permissions.
+"""ContentDB's ranks and permissions.
 
-A maintainer is the author, a listed maintainer, or anybody from rank EDITOR on.
+A maintainer is the author, a listed maintainer, or an account with rank EDITOR or higher.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ NO_ACCESS = "API token does not have access to the package"
 
 
 class PackageAction(Enum):
-    """What is done to a package."""
+    """The actions on a package."""
 
     EDIT = auto()
-    CHANGE_NAME = auto()  # and its type
+    CHANGE_NAME = auto()  # and the type
     MAKE_RELEASE = auto()
     APPROVE_RELEASE = auto()
-    ADD_SCREENSHOTS = auto()  # and put them in order, and delete them
+    ADD_SCREENSHOTS = auto()  # also to order and delete them
     APPROVE_SCREENSHOT = auto()
     APPROVE = auto()
     CHANGE_AUTHOR = auto()
@@ -50,28 +50,28 @@ def at_least(account: Account, rank: str) -> bool:
 
 
 def is_author(account: Account, package: Package) -> bool:
-    """Whether the package is the account's own."""
+    """Whether the account is the package's author."""
     return bool(account.username == package.author)
 
 
 def is_maintainer(account: Account, package: Package) -> bool:
-    """Whether the account looks after the package."""
+    """Whether the account is a maintainer of the package."""
     return is_author(account, package) or account.username in package.maintainers or at_least(account, "EDITOR")
 
 
 def may(account: Account, action: PackageAction, package: Package) -> bool:
-    """Whether an account may do this to a package."""
+    """Whether the account can do this to the package."""
     return at_least(account, "NEW_MEMBER") and _RULES[action](account, package)
 
 
 def require(account: Account, action: PackageAction, package: Package, refusal: str) -> None:
-    """Raises Forbidden with the words `refusal`."""
+    """Raise Forbidden with the text `refusal`."""
     if not may(account, action, package):
         raise Forbidden(refusal)
 
 
 def may_delete_release(account: Account, package: Package, release: Release, newest: int) -> bool:
-    """Whether an account may delete a release; `newest` is the highest id of the package's releases."""
+    """Whether the account can delete a release; `newest` is the highest id of the package's releases."""
     if at_least(account, "ADMIN"):
         return True
     spare = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
@@ -79,7 +79,7 @@ def may_delete_release(account: Account, package: Package, release: Release, new
 
 
 def require_may_review(account: Account, package: Package) -> None:
-    """Raises Forbidden unless the account may write a review of the package: one that lists show and others made."""
+    """Raise Forbidden unless the account can review the package: it must be listed, and by other authors."""
     if not at_least(account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to write reviews")
     if is_author(account, package) or account.username in package.maintainers:
@@ -89,16 +89,16 @@ def require_may_review(account: Account, package: Package) -> None:
 
 
 def require_may_approve_reviews(account: Account | None) -> None:
-    """Raises Forbidden; the administrator (None) may."""
+    """Raise Forbidden unless the account can approve reviews; the administrator (None) can."""
     if account and not at_least(account, "APPROVER"):
         raise Forbidden("You don't have permission to approve reviews")
 
 
 def require_token_for(caller: Caller, package: Package) -> None:
-    """Raises Forbidden unless the token may be used on a package.
+    """Raise Forbidden unless the token is valid for the package.
 
-    Upstream takes the author's tokens only. Here those of maintainers will do: there are no pages on which they could
-    do their work instead.
+    Upstream accepts only the author's tokens. Here maintainers' tokens are accepted too, because there are no pages on
+    which maintainers could work instead.
     """
     require_scope(caller, package.key)
     if not is_maintainer(caller.account, package):
@@ -106,7 +106,7 @@ def require_token_for(caller: Caller, package: Package) -> None:
 
 
 def require_scope(caller: Caller, key: str) -> None:
-    """Raises Forbidden when the token is bound to another package than `author/name`, or may only read."""
+    """Raise Forbidden for a read-only token, and for one that is limited to another package than `author/name`."""
     if not allows(caller.credential.scope, f"package:{key}"):
         raise Forbidden(NO_ACCESS)
 

@@ -1,7 +1,7 @@
 """Reference data: licences, tags, content warnings, languages, engine versions.
 
-What is shipped (reference.json) is there from the first request on. `seed` stores it, so that it can be edited; a set
-that is stored counts instead of the shipped one.
+The shipped data (reference.json) is available from the first request on. `seed` stores it, so that it can be edited; a
+stored set replaces the shipped one.
 """
 
 import json
@@ -28,7 +28,7 @@ SETS = ("licenses", "tags", "content_warnings", "languages", "minetest_versions"
 
 @dataclass(frozen=True)
 class Reference:
-    """The sets, each row by its name (a language by its id), in order. Licences also by their names in lower case."""
+    """The sets, each row by its name (a language by its id), in order; licences also by their names in lower case."""
 
     licenses: Mapping[str, Row]
     tags: Mapping[str, Row]
@@ -44,18 +44,18 @@ class Reference:
 
 
 def of(snapshot: ContentDbSnapshot) -> Reference:
-    """The reference data in force."""
+    """The current reference data."""
     return snapshot.keep("reference", _read)
 
 
 def rows(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
-    """A set as clients see it: those that upstream sorts are in order of their names."""
+    """A set as JSON; sets that upstream sorts are ordered by name."""
     found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
     return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
 
 
 def seed() -> dict[str, int]:
-    """Store the shipped rows that are not stored yet; returns how many of each set were added. Safe to repeat."""
+    """Store the shipped rows that are not stored yet; returns the number of added rows of each set. Safe to repeat."""
 
     def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], dict[str, int]]:
         changes: Changes[ContentDbEntry] = {}
@@ -76,7 +76,7 @@ def seed() -> dict[str, int]:
 
 
 def seed_daily() -> None:
-    """The first start, everywhere: a repeating job is due at once. Later it brings in what a new version ships."""
+    """Seed at the first start, because a new repeating job is due at once, and then daily: a new version ships more."""
     seed()
 
 
@@ -91,9 +91,9 @@ def _stored(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
 
 
 def _merged(name: str, stored: list[Row]) -> list[Row]:
-    """The stored rows, and the shipped ones that are not among them at the end.
+    """The stored rows, followed by shipped rows that are not among them.
 
-    An engine version keeps its place when it is released: releases refer to places.
+    An engine version keeps its position after its release, because releases refer to positions.
     """
     known = {_key(row) for row in stored}
     released = {f"{_key(row)}-dev": row for row in shipped()[name]} if name == "minetest_versions" else {}
@@ -104,7 +104,7 @@ def _merged(name: str, stored: list[Row]) -> list[Row]:
 
 @cache
 def shipped() -> dict[str, list[Row]]:
-    """What reference.json holds."""
+    """The content of reference.json."""
     sets: dict[str, list[Row]] = json.loads(Path(__file__).with_name("reference.json").read_text("utf-8"))
     return sets
 

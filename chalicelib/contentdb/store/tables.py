@@ -1,7 +1,7 @@
-"""ContentDB's items, all in one table. `pk`/`sk` of each stand in its docstring.
+"""ContentDB's items, all in one table. The docstring of each class has its `pk`/`sk`.
 
-What belongs to one package shares its partition, `package#<id>`, so that one Query reads it whole (`index.load`).
-What grows without end, such as daily statistics, has partitions of its own.
+The items of one package share its partition, `package#<id>`, so that one Query reads them (`index.load`). Items whose
+number grows without limit, such as daily statistics, have partitions of their own.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from pynamodb.attributes import (
 from chalicelib import settings
 from chalicelib.core.storage import Item, table_name
 
-PACKAGE_TYPES = ("mod", "game", "txp")  # as clients see them; a package stores them in capitals
+PACKAGE_TYPES = ("mod", "game", "txp")  # as in the API; a package stores them in capitals
 
 
 class ContentDbItem(Item):
@@ -34,9 +34,9 @@ class ContentDbItem(Item):
 
 
 class Package(ContentDbItem, discriminator="package"):
-    """A package. `package#<id>` / `package`; the name claim leads from `author/name` to its id.
+    """A package. `package#<id>` / `package`; the claim of its name maps `author/name` to its id.
 
-    Usernames and names of licences, tags, warnings are as the reference data and the accounts write them.
+    Usernames and names of licences, tags and warnings are written as in the accounts and the reference data.
     """
 
     id = NumberAttribute()
@@ -46,7 +46,7 @@ class Package(ContentDbItem, discriminator="package"):
     type = UnicodeAttribute()  # MOD, GAME or TXP
     state = UnicodeAttribute(default="WIP")  # WIP, CHANGES_NEEDED, READY_FOR_REVIEW, APPROVED or DELETED
     dev_state = UnicodeAttribute(null=True)
-    ai_disclosure = UnicodeAttribute(null=True)  # NONE, ASSISTED or GENERATED; None: not answered
+    ai_disclosure = UnicodeAttribute(null=True)  # NONE, ASSISTED or GENERATED; None: no answer
     title = UnicodeAttribute()
     short_description = UnicodeAttribute(default="")
     long_description = UnicodeAttribute(null=True)
@@ -61,8 +61,8 @@ class Package(ContentDbItem, discriminator="package"):
     translation_url = UnicodeAttribute(null=True)
     tags: ListAttribute[str] = ListAttribute(default=list)
     content_warnings: ListAttribute[str] = ListAttribute(default=list)
-    maintainers: ListAttribute[str] = ListAttribute(default=list)  # beside the author
-    aliases: ListAttribute[str] = ListAttribute(default=list)  # other `author/name` that lead here
+    maintainers: ListAttribute[str] = ListAttribute(default=list)  # in addition to the author
+    aliases: ListAttribute[str] = ListAttribute(default=list)  # other `author/name` of the package
     provides: ListAttribute[str] = ListAttribute(default=list)  # mod names, from the newest release
     depends: ListAttribute[str] = ListAttribute(default=list)  # mod names or `author/name`
     optional_depends: ListAttribute[str] = ListAttribute(default=list)
@@ -80,9 +80,9 @@ class Package(ContentDbItem, discriminator="package"):
 
 
 class Counters(ContentDbItem, discriminator="counters"):
-    """What moves all the time, apart from the package so that no edit waits for it. `package#<id>` / `counters`.
+    """The counters of a package, separate so that edits do not conflict with them. `package#<id>` / `counters`.
 
-    Updates are atomic; lists show them as of the last `index.refresh`.
+    Updates are atomic; lists show the counters as of the last `index.refresh`.
     """
 
     downloads = NumberAttribute(default=0)
@@ -92,11 +92,11 @@ class Counters(ContentDbItem, discriminator="counters"):
     positive = NumberAttribute(default=0)  # approved reviews, by rating, see reviews/counts.py
     neutral = NumberAttribute(default=0)
     negative = NumberAttribute(default=0)
-    decayed_on = UnicodeAttribute(null=True)  # the last day on which the score of downloads shrank
+    decayed_on = UnicodeAttribute(null=True)  # the last day on which the points for downloads decayed
 
 
 class PackageName(ContentDbItem, discriminator="package-name"):
-    """A name or alias that is taken, also by a deleted package. `package-name#<author>/<name>` / `package-name`."""
+    """The claim of a name or alias, also of a deleted package. `package-name#<author>/<name>` / `package-name`."""
 
     package_id = NumberAttribute()
 
@@ -122,7 +122,7 @@ class Release(ContentDbItem, discriminator="release"):
 
 
 class ReleaseName(ContentDbItem, discriminator="release-name"):
-    """A name or title that one release of a package has. `release-names#<package id>` / `name#...` or `title#...`."""
+    """The claim of a name or title of a release. `release-names#<package id>` / `name#...` or `title#...`."""
 
     release_id = NumberAttribute()
 
@@ -133,7 +133,7 @@ class PublicFile(ContentDbItem, discriminator="file"):
     name = UnicodeAttribute()
     blob = UnicodeAttribute()
     size = NumberAttribute()
-    thumbnails = JSONAttribute(null=True)  # an image's thumbnails that were asked for: {"2.png": blob}
+    thumbnails = JSONAttribute(null=True)  # an image's cached thumbnails: {"2.png": blob}
 
 
 class Screenshot(ContentDbItem, discriminator="screenshot"):
@@ -153,7 +153,7 @@ class Screenshot(ContentDbItem, discriminator="screenshot"):
 
 
 class Task(ContentDbItem, discriminator="task"):
-    """Work that a client may ask after. `task#<id>` / `task`."""
+    """A task whose progress clients can request. `task#<id>` / `task`."""
 
     status = UnicodeAttribute()  # PENDING, STARTED, PROGRESS, SUCCESS or FAILURE
     result = JSONAttribute(null=True)
@@ -161,16 +161,16 @@ class Task(ContentDbItem, discriminator="task"):
 
 
 class Seen(ContentDbItem, discriminator="seen"):
-    """A client that came lately. `seen#<package id>#<keyed hash of the address>` / `download` or `view`."""
+    """A recent client of a package. `seen#<package id>#<keyed hash of the address>` / `download` or `view`."""
 
     until = NumberAttribute()  # epoch seconds
 
 
 class PackageTally(ContentDbItem, discriminator="tally"):
-    """What is counted and not booked yet. `tally#<shard>` / `<five minutes>#<package id>#<release id>`.
+    """Counts that are not booked yet. `tally#<shard>` / `<five minutes>#<package id>#<release id>`.
 
-    The five minutes are told by their beginning, such as `2026-03-01T12:05`. `hits` counts everything, and tells
-    whether there was more since it was read; `points` are halves.
+    The five minutes are named by their beginning, such as `2026-03-01T12:05`. `hits` counts everything, and shows
+    whether the tally increased after it was read; `points` are halves.
     """
 
     hits = NumberAttribute()
@@ -185,11 +185,11 @@ class PackageTally(ContentDbItem, discriminator="tally"):
 
 
 class Booked(ContentDbItem, discriminator="booked"):
-    """A package with new counts that lists do not show yet. `booked` / `<package id>#<random>`."""
+    """A package with booked counts that the catalogues do not have yet. `booked` / `<package id>#<random>`."""
 
 
 class DailyStats(ContentDbItem, discriminator="daily-stats"):
-    """What was counted for one package on one day, UTC. `stats#<package id>` / `<date>`."""
+    """The counts of one package on one day, UTC. `stats#<package id>` / `<date>`."""
 
     platform_minetest = NumberAttribute(default=0)
     platform_other = NumberAttribute(default=0)
@@ -200,25 +200,25 @@ class DailyStats(ContentDbItem, discriminator="daily-stats"):
 
 
 class MonthlyStats(ContentDbItem, discriminator="monthly-stats"):
-    """The days of a month that is over, in place of their items. `stats#<package id>` / `<month, as 2026-03>`."""
+    """The days of a past month, replacing their items. `stats#<package id>` / `<month, as 2026-03>`."""
 
     columns: Any = JSONAttribute()  # see statistics/series.py
 
 
 class Compacted(ContentDbItem, discriminator="compacted"):
-    """Up to which month statistics are compacted. `stats` / `compacted`."""
+    """The last month whose statistics are compacted. `stats` / `compacted`."""
 
     until = UnicodeAttribute()
 
 
 class UserStats(ContentDbItem, discriminator="user-stats"):
-    """The months of all packages of a user, made from these. `user-stats#<username>` / `<month>`."""
+    """The gathered months of all packages of a user. `user-stats#<username>` / `<month>`."""
 
     packed = BinaryAttribute(legacy_encoding=False)  # JSON in zlib: {package id: columns}
 
 
 class Secret(ContentDbItem, discriminator="secret"):
-    """A key of ours. `secret#<name>` / `secret`."""
+    """A key of this installation. `secret#<name>` / `secret`."""
 
     sealed = UnicodeAttribute()
 
@@ -230,7 +230,7 @@ class ReferenceSet(ContentDbItem, discriminator="reference"):
 
 
 class Collection(ContentDbItem, discriminator="collection"):
-    """Packages that somebody put together. `collection#<author>/<name>` / `collection`."""
+    """A collection of packages. `collection#<author>/<name>` / `collection`."""
 
     author = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -243,7 +243,7 @@ class Collection(ContentDbItem, discriminator="collection"):
 
 
 class Review(ContentDbItem, discriminator="review"):
-    """What one account thinks of one package. `reviews#<package id>` / `<account id>`, so that there is one of each."""
+    """An account's review of a package. `reviews#<package id>` / `<account id>`, so that there is only one of each."""
 
     id = NumberAttribute()
     package_id = NumberAttribute()
@@ -260,31 +260,31 @@ class Review(ContentDbItem, discriminator="review"):
 
 
 class ReviewVote(ContentDbItem, discriminator="review-vote"):
-    """Whether a review helped somebody. `review-votes#<review id>` / `<account id>`."""
+    """A vote on a review. `review-votes#<review id>` / `<account id>`."""
 
     is_helpful = BooleanAttribute()
 
 
 class Profile(ContentDbItem, discriminator="profile"):
-    """What an account says of itself. `profile#<account id>` / `profile`."""
+    """An account's profile. `profile#<account id>` / `profile`."""
 
     username = UnicodeAttribute()
     display_name = UnicodeAttribute(null=True)
     profile_pic_url = UnicodeAttribute(null=True)
     website_url = UnicodeAttribute(null=True)
     donate_url = UnicodeAttribute(null=True)
-    github = UnicodeAttribute(null=True)  # a username there
+    github = UnicodeAttribute(null=True)  # a username on GitHub
     forums = UnicodeAttribute(null=True)
 
 
 class Topics(ContentDbItem, discriminator="topics"):
-    """The topics of the forum, as last imported. `topics` / `topics`."""
+    """The last import of the forum's topics. `topics` / `topics`."""
 
     blob = UnicodeAttribute()
 
 
 def package_pk(package_id: int) -> str:
-    """The partition of a package and what belongs to it."""
+    """The partition of a package and its parts."""
     return f"package#{int(package_id)}"
 
 
@@ -299,7 +299,7 @@ def screenshot_sk(screenshot_id: int) -> str:
 
 
 def reviews_pk(package_id: int) -> str:
-    """The partition of a package's reviews; they are long, and not read with the rest of it."""
+    """The partition of a package's reviews; they are long, and not read with the package."""
     return f"reviews#{int(package_id)}"
 
 

@@ -1,4 +1,4 @@
-"""Work that a client may ask after: `/tasks/<id>/`."""
+"""Tasks whose progress clients can request: `/tasks/<id>/`."""
 
 import uuid
 from datetime import timedelta
@@ -11,29 +11,29 @@ _KEPT = timedelta(days=30)
 
 
 def begin(writes: Transaction) -> str:
-    """Add a task that waits to be done; returns its id."""
+    """Add a pending task; returns its id."""
     task_id = str(uuid.uuid4())
     writes.create(_task(task_id, status="PENDING"))
     return task_id
 
 
 def start(task_id: str) -> None:
-    """Say that it is being done."""
+    """Set the state of a task to STARTED."""
     _task(task_id, status="STARTED").save()
 
 
 def succeed(writes: Transaction, task_id: str, result: Any) -> None:
-    """Say what came of it."""
+    """Store the result of a task."""
     writes.put(_task(task_id, status="SUCCESS", result=result))
 
 
 def fail(writes: Transaction, task_id: str, error: str) -> None:
-    """Say why nothing came of it."""
+    """Store the error of a task."""
     writes.put(_task(task_id, status="FAILURE", error=error))
 
 
 def find(task_id: str) -> Task | None:
-    """The task with this id."""
+    """The task with this id, or None."""
     return Task.find(f"task#{task_id}", "task")
 
 

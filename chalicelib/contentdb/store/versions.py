@@ -1,26 +1,26 @@
-"""Engine versions: which one a client means, and which releases run on it.
+"""Engine versions: which one a client uses, and which releases run on it.
 
-A version's id is its place in the reference data, from 1 on; the range of a release is compared by ids, because
-several versions may speak one protocol.
+A version's id is its position in the reference data, from 1 on. Ranges of releases compare ids, because several
+versions can have the same protocol.
 """
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import reference
 from chalicelib.core.snapshots import Value
 
-BEFORE_ALL = 0  # an engine that is older than every known one: releases without a minimum run on it
+BEFORE_ALL = 0  # an engine older than every known one: releases without a minimum run on it
 
 
 def is_game(user_agent: str) -> bool:
-    """Whether a client calls itself as the game does."""
+    """Whether the User-Agent is the game's."""
     return user_agent.startswith(("Luanti", "Minetest"))
 
 
 def resolve(snapshot: ContentDbSnapshot, protocol: int | None, engine: str | None) -> int | None:
-    """The id of the version that a client means; None when nothing is to be filtered.
+    """The id of the client's version; None for no filter.
 
-    `engine` such as `5.8.0-dev-x` counts by its first two parts, if the protocol fits; otherwise it is the newest
-    version that speaks at most `protocol`. An unknown engine alone filters nothing.
+    Of `engine`, such as `5.8.0-dev-x`, the first two parts are used if the protocol fits; otherwise the result is the
+    newest version with at most `protocol`. An unknown engine alone is no filter.
     """
     rows = list(reference.of(snapshot).minetest_versions.values())
     if engine is not None:
@@ -35,18 +35,18 @@ def resolve(snapshot: ContentDbSnapshot, protocol: int | None, engine: str | Non
 
 
 def find_id(snapshot: ContentDbSnapshot, name: str) -> int | None:
-    """The id of the version that a conf file names, such as `5.8` or `5.8.1`; None for an unknown one."""
+    """The id of a version in a conf file, such as `5.8` or `5.8.1`; None for an unknown one."""
     return resolve(snapshot, None, name)
 
 
 def row_of(snapshot: ContentDbSnapshot, version_id: int | None) -> Value | None:
-    """A version as clients see it; None for no version."""
+    """A version as JSON; None for no version."""
     rows = list(reference.of(snapshot).minetest_versions.values())
     return dict(rows[version_id - 1]) if version_id and version_id <= len(rows) else None
 
 
 def newest_release(value: PackageEntry, version: int | None) -> ReleaseInfo | None:
-    """The approved release with the highest id, of a package's entry, that runs on a version (None: on any)."""
+    """The approved release with the highest id that runs on a version (None: on any); None without one."""
     for release in value.releases:
         if version is None or runs_on(release, version):
             return release
@@ -54,7 +54,7 @@ def newest_release(value: PackageEntry, version: int | None) -> ReleaseInfo | No
 
 
 def newest_id(value: PackageEntry, version: int | None = None) -> int | None:
-    """The id of that release."""
+    """The id of the newest release, see `newest_release`."""
     release = newest_release(value, version)
     return release.id if release else None
 

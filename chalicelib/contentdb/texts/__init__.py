@@ -1,1 +1,1 @@
-"""Texts that people write: checked, and converted to HTML and to Luanti's markup."""
+"""Users' texts: validated, and converted to HTML and to Luanti's markup."""

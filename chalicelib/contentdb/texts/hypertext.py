@@ -1,7 +1,7 @@
-"""Markdown and HTML as Luanti's markup language, for the formspec element `hypertext`.
+"""Converts Markdown and HTML to Luanti's markup language, for the formspec element `hypertext`.
 
-The markup has tags such as `<b>` and `<action name=link_1>`; a backslash takes the meaning from the next character.
-Text is escaped and names are ours, so nothing that an author writes can become a tag.
+The markup has tags such as `<b>` and `<action name=link_1>`; a backslash escapes the next character. Text is escaped
+and names are generated, so no author's text can become a tag.
 """
 
 import re
@@ -28,7 +28,7 @@ _BLOCKS = {"blockquote", "center", "dd", "details", "div", "dl", "dt", "h6", "hr
 
 @dataclass
 class Hypertext:
-    """A text in Luanti's markup. `links`, `images` and `image_tooltips` go by the names that stand in `body`."""
+    """A text in Luanti's markup. `links`, `images` and `image_tooltips` are keyed by the names in `body`."""
 
     body: str = "\n"
     links: dict[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Hypertext:
     image_tooltips: dict[str, str] = field(default_factory=dict)
 
     def described(self) -> dict[str, str | dict[str, str]]:
-        """What clients get: beside the text, `head`, the style of our tags, which they put before it."""
+        """The JSON for clients: the text, and `head`, the style of the tags, which clients put before it."""
         return {
             "head": HEAD,
             "body": self.body,
@@ -47,12 +47,12 @@ class Hypertext:
 
 
 def escape(text: str) -> str:
-    """Plain text as markup."""
+    """Plain text, escaped as markup."""
     return _SPECIAL.sub(r"\\\1", text)
 
 
 def action(name: str, text: str) -> str:
-    """Plain text as a link; where it leads stands in the links, under this name."""
+    """Plain text as a link; its target is in the links, under this name."""
     return f"<action name={name}><u>{escape(text)}</u></action>"
 
 
@@ -64,8 +64,8 @@ def from_markdown(text: str, page: str, include_images: bool = True, prefix: str
 def from_html(html: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
     """Convert HTML.
 
-    `page` is the URL of the page that the text stands on: links are made absolute by it, unless it is empty. Images
-    are shown, or linked to. `prefix` begins the names, so that several texts can stand in one body.
+    `page` is the URL of the text's page: links are made absolute by it, unless it is empty. Images are shown, or
+    linked to. `prefix` begins the names, so that several texts can be joined in one body.
     """
     return _convert(markdown.clean(html), page, include_images, prefix)
 
@@ -78,7 +78,7 @@ def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> H
 
 
 class _HypertextWriter(HTMLParser):
-    """Writes markup while it reads HTML that is clean: every tag is known and closed."""
+    """Writes markup while it reads clean HTML, in which every tag is known and closed."""
 
     def __init__(self, page: str, include_images: bool, prefix: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -87,7 +87,7 @@ class _HypertextWriter(HTMLParser):
         self._prefix = prefix
         self._made = Hypertext()
         self._written: list[str] = []
-        self._fresh = True  # nothing stands in this line yet
+        self._fresh = True  # the current line is empty
         self._lists: list[str] = []
         self._inside = {"pre": 0, "table": 0}
         self._numbers = {"link": count(1), "image": count(1)}
@@ -95,7 +95,7 @@ class _HypertextWriter(HTMLParser):
         self._last_id = ""
 
     def finished(self) -> Hypertext:
-        """What was made; the body ends with one newline."""
+        """The result; the body ends with one newline."""
         self._made.body = "".join(self._written).rstrip("\n") + "\n"
         return self._made
 
@@ -129,7 +129,7 @@ class _HypertextWriter(HTMLParser):
             self._close(tag)
 
     def _is_covered(self, but: str = "") -> bool:
-        """Whether a block around, whose inner tags do not count, has begun before."""
+        """Whether an outer block, whose inner tags are ignored, is open."""
         return any(depth > (name == but) for name, depth in self._inside.items())
 
     def _open_block(self, tag: str) -> None:
@@ -211,7 +211,7 @@ class _HypertextWriter(HTMLParser):
         self._fresh = True
 
     def _name(self, kind: str, url: str) -> str:
-        """A new name, under which `url` is linked to."""
+        """A new name for a link to `url`."""
         name = self._new_name(kind)
         self._made.links[name] = url
         return name
@@ -222,7 +222,7 @@ class _HypertextWriter(HTMLParser):
     def _to_page(self, url: str) -> str:
         try:
             return urljoin(self._page, url)
-        except ValueError:  # no host that anybody could visit
+        except ValueError:  # an invalid host
             return self._page
 
     def _end_line(self) -> None:
@@ -230,11 +230,11 @@ class _HypertextWriter(HTMLParser):
             self._write("\n")
 
     def _tag(self, markup: str) -> None:
-        """Write what takes no room in the line."""
+        """Write markup that is invisible."""
         self._written.append(markup)
 
     def _write(self, markup: str) -> None:
-        """Write what can be seen."""
+        """Write visible markup."""
         self._written.append(markup)
         self._fresh = markup.endswith("\n")
 

@@ -1,4 +1,4 @@
-"""Markdown to HTML that is safe to show: GitHub's tables and strikethrough, plain links and mentions made clickable."""
+"""Converts Markdown to safe HTML: GitHub's tables and strikethrough, with links from plain URLs and mentions."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
-PERMALINK = "header-anchor"  # the class of the link beside each heading
+PERMALINK = "header-anchor"  # the class of the link next to each heading
 _SCHEMES = {"http", "https", "mailto"}
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl", "dt", "em"),
@@ -29,7 +29,7 @@ _ATTRIBUTES = {
     **{f"h{level}": {"id"} for level in range(1, 7)},
 }
 
-# A whole URL, or @user and @user/package where no word or path goes on.
+# A whole URL, or @user and @user/package that are not followed by a word or path.
 _PLAIN_LINK = re.compile(
     r"https?://[^\s<>\"'`|\\^{}]+"
     r"|(?<![\w/@.])@(?P<user>[A-Za-z0-9_-][A-Za-z0-9._-]*[A-Za-z0-9_-])(?:/(?P<package>[a-z0-9_]+))?(?![\w/@])"
@@ -39,12 +39,12 @@ _ENDS_A_SENTENCE = ".,;:!?*_~"
 
 
 def to_html(text: str) -> str:
-    """The HTML of some Markdown, cleaned; links to users and packages are paths from the server's root."""
+    """Markdown as clean HTML; links to users and packages are paths from the server's root."""
     return clean(str(_parser().render(text)))
 
 
 def clean(html: str) -> str:
-    """What of some HTML may be shown: nothing that acts, every tag closed, links by http, https and mailto."""
+    """Clean HTML: no active content, every tag closed, links only by http, https and mailto."""
     import nh3
 
     return nh3.clean(
@@ -58,14 +58,14 @@ def clean(html: str) -> str:
 
 
 def _make_links(state: "StateCore") -> None:
-    """A rule for markdown-it: links in text that is not in a link already."""
+    """A rule for markdown-it: creates links in text outside of links."""
     for block in state.tokens:
         if block.type == "inline" and block.children:
             block.children = list(_linked(block.children))
 
 
 def _make_anchors(state: "StateCore") -> None:
-    """A rule for markdown-it: headings have ids, and beside each stands a link to it."""
+    """A rule for markdown-it: gives headings ids, and links to them."""
     used: Counter[str] = Counter()
     for heading, inline in zip(state.tokens, state.tokens[1:], strict=False):
         if heading.type == "heading_open":
@@ -87,7 +87,7 @@ def _linked(tokens: list["Token"]) -> Iterator["Token"]:
 
 
 def _split(text: str) -> Iterator["Token"]:
-    """The tokens of a text, its links among them."""
+    """The tokens of a text, with its links."""
     done = 0
     for found in _PLAIN_LINK.finditer(text):
         shown = found[0] if found["user"] else _trimmed(found[0])
@@ -108,7 +108,7 @@ def _target(found: re.Match[str], shown: str) -> str:
 
 
 def _trimmed(url: str) -> str:
-    """A URL without what belongs to the sentence around it."""
+    """A URL without the punctuation of its sentence."""
     url = url.rstrip(_ENDS_A_SENTENCE)
     while url.endswith(")") and url.count(")") > url.count("("):
         url = url[:-1].rstrip(_ENDS_A_SENTENCE)

@@ -1,4 +1,4 @@
-"""Texts that people give us for others to read: reviews, collections, what they say of themselves."""
+"""Validates users' plain texts: reviews, collections, profiles."""
 
 import unicodedata
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from chalicelib.core.errors import Invalid
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINER = "\u200d"  # holds together what is one emoji
+_JOINER = "\u200d"  # joins the parts of one emoji
 _IN_TEXTS = "\n\t"
 
 
 def line(name: str, given: Any, least: int, most: int) -> str:
-    """One line of so many characters, without blanks around it and without what cannot be seen. Raises Invalid."""
+    """One line of `least` to `most` characters, stripped, without invisible characters. Raises Invalid."""
     text = _text(name, given, least, most)
     if any(unicodedata.category(letter) in _UNSEEN and letter != _JOINER for letter in text):
         raise Invalid(f"{name} must be one line, without control characters")
@@ -19,7 +19,7 @@ def line(name: str, given: Any, least: int, most: int) -> str:
 
 
 def text(name: str, given: Any, least: int, most: int) -> str:
-    """Any number of lines, of so many characters together; a line ends with a newline alone. Raises Invalid."""
+    """Lines of `least` to `most` characters in total, with newlines only. Raises Invalid."""
     text = _text(name, given, least, most)
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in _IN_TEXTS for letter in text):
         raise Invalid(f"{name} must not have control characters")
@@ -27,7 +27,7 @@ def text(name: str, given: Any, least: int, most: int) -> str:
 
 
 def folded(text: str) -> str:
-    """What looks alike, in one writing: for names that nobody shall mistake for each other."""
+    """One spelling for texts that look alike, for names that must not be confused."""
     return unicodedata.normalize("NFKC", text).casefold().replace(_JOINER, "")
 
 

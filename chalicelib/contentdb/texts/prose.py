@@ -1,7 +1,7 @@
-"""An author's text as a part of a page of ours: under its headings, and without what the page may not load.
+"""An author's text as a part of a page: with lower headings, and without images of other servers.
 
-Browsers show images of this server alone there, because whoever shows an image learns who reads the page. Others
-become links to them.
+Browsers show only images of this server there, because the server of an image learns who reads the page. Other images
+become links.
 """
 
 from html import escape
@@ -10,12 +10,12 @@ from html.parser import HTMLParser
 from chalicelib.contentdb.texts import markdown
 from chalicelib.contentdb.texts.markdown import PERMALINK
 
-_LEVELS_ABOVE = 2  # the page's title, and the heading over the text
+_LEVELS_ABOVE = 2  # the page's title, and the heading above the text
 _SCROLLS = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
 
 
 def from_markdown(text: str, base_url: str) -> str:
-    """The HTML of some Markdown, which `markdown.clean` has cleaned; `base_url` is what clients call us by."""
+    """Markdown as HTML, cleaned by `markdown.clean`; `base_url` is this server's URL."""
     writer = _ProseWriter(base_url)
     writer.feed(markdown.to_html(text))
     writer.close()
@@ -23,7 +23,7 @@ def from_markdown(text: str, base_url: str) -> str:
 
 
 class _ProseWriter(HTMLParser):
-    """Copies HTML that is clean: every tag is known and closed."""
+    """Copies clean HTML, in which every tag is known and closed."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -64,7 +64,7 @@ class _ProseWriter(HTMLParser):
 
 
 def _level(tag: str) -> str:
-    """A tag, a heading's some levels lower."""
+    """A tag; a heading becomes some levels lower."""
     if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
         return f"h{min(int(tag[1]) + _LEVELS_ABOVE, 6)}"
     return tag

@@ -1,4 +1,4 @@
-"""A file of forum topics: every topic is read and checked, and one that is wrong stops all."""
+"""A file of forum topics. Every topic is validated; one error rejects the file."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.core.errors import CoreError, Invalid
 
 LARGEST = 32 * 1024 * 1024  # bytes
-_MOST_TOLD = 5  # mistakes
+_MOST_TOLD = 5  # errors in the message
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 Topic = dict[str, Any]
@@ -45,7 +45,7 @@ def parse(content: bytes) -> list[Topic]:
 
 
 def _topic(row: Any) -> Topic:
-    """One topic of a file, as clients see it. Raises Invalid."""
+    """One topic of a file, as JSON. Raises Invalid."""
     if not isinstance(row, dict):
         raise Invalid("it must be an object")
     if unknown := sorted(row.keys() - _FIELDS.keys()):
@@ -103,7 +103,7 @@ def _moment(name: str, given: Any) -> str:
         raise Invalid(f"{name} must be a date such as 2026-03-05T12:00:00") from None
 
 
-# How each field is read, and what it is when it is not there.
+# The parser of each field, and its default.
 _FIELDS: dict[str, tuple[Callable[[str, Any], Any], Any]] = {
     "id": (_number, None),
     "title": (_text, None),

@@ -1,7 +1,7 @@
-"""Topics of the forum in which packages are told of. They come from a file that an administrator imports.
+"""The forum's topics about packages, from a file that an administrator imports.
 
-All of them are one blob, and the catalogue holds its key: an import is one change, however many topics there are, and
-no request reads them one by one (docs/decisions/0018-topics.md).
+All topics are one blob, and the catalogue has its key: an import is one change regardless of their number, and no
+request reads them one by one (docs/decisions/0018-topics.md).
 """
 
 import zlib
@@ -37,15 +37,15 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 
 
 def listed(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
-    """The topics that a request asks for, as JSON. Raises Invalid."""
+    """The topics that match a request, as JSON. Raises Invalid."""
     arguments = Arguments(request, ARGUMENTS)
     return kept(snapshot, ("topics", arguments.key), lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")
 
 
 def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
-    """The topics that a query asks for, in its order. Raises Invalid.
+    """The topics that match a query, in its order. Raises Invalid.
 
-    Every word of `q` must be in the title, the name or the author's, in any letter case. A topic is added when an
+    Every word of `q` must be in the title, the name or the author, in any letter case. A topic counts as added if an
     approved package names it.
     """
     types = arguments.choices("type", PACKAGE_TYPES, "Unknown type")
@@ -64,9 +64,9 @@ def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
 
 
 def replace(content: bytes) -> int:
-    """Put the topics of a file in the place of all; returns how many there are. Raises Invalid, with what is wrong.
+    """Replace all topics by those of a file; returns their number. Raises Invalid with the errors.
 
-    Nothing is written unless every topic is right.
+    Nothing is written unless every topic is valid.
     """
     found = topic_file.parse(content)
     blob = blobs.put(zlib.compress(orjson.dumps(found)), _AREA)
@@ -82,7 +82,7 @@ def replace(content: bytes) -> int:
 
 
 def _all(snapshot: ContentDbSnapshot) -> list[tuple[str, Topic]]:
-    """Every topic behind the text that is searched."""
+    """Every topic, with the text that is searched."""
     blob = index.topics_blob(snapshot)
     return _read(blob) if blob else []
 

@@ -1,1 +1,1 @@
-"""Users, and what they say of themselves."""
+"""Users and their profiles."""

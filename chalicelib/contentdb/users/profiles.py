@@ -1,6 +1,6 @@
-"""What users say of themselves: a name to show, pictures and pages, and who they are elsewhere.
+"""Users' profiles: display name, pictures, web pages, and names on other sites.
 
-It lies in the list of packages, so that a review's author and a package's donations cost no call.
+They are in the catalogue of packages, so that a review's author and a package's donation link cost no call.
 """
 
 import re
@@ -24,13 +24,13 @@ _GITHUB = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
 
 
 def find_account(username: str) -> Account | None:
-    """The account with this username, in exactly these letters, as ContentDB tells them apart."""
+    """The account with this username, or None. ContentDB's usernames are exact in letter case."""
     account = accounts.find(username)
     return account if account and account.username == username else None
 
 
 def get_account(username: str) -> Account:
-    """The same; raises NotFound."""
+    """The account with this username; raises NotFound."""
     if account := find_account(username):
         return account
     raise NotFound("User not found")
@@ -39,7 +39,7 @@ def get_account(username: str) -> Account:
 def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> Account:
     """Set some of `index.PROFILE`; None clears. `by` None is the administrator.
 
-    Raises NotFound, Forbidden, Invalid, or Conflict for a name that somebody has.
+    Raises NotFound, Forbidden, Invalid, or Conflict for a name in use.
     """
     account = get_account(username)
     if by and by.account.id != account.id and not at_least(by.account, "MODERATOR"):
@@ -61,7 +61,7 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
 
 
 def _require_free(name: str | None, account: Account, snapshot: ContentDbSnapshot) -> None:
-    """Raises Conflict for a name to show that is another's username, or that another shows."""
+    """Raise Conflict for a display name that is another account's username or display name."""
     if name is None:
         return
     folded = plain.folded(name)
@@ -72,7 +72,7 @@ def _require_free(name: str | None, account: Account, snapshot: ContentDbSnapsho
 
 
 def _display_names(snapshot: ContentDbSnapshot) -> dict[str, str]:
-    """Who shows which name."""
+    """The display names, each with its username."""
     profiles = (
         (key.removeprefix("user#"), entry.value)
         for key, entry in snapshot.entries.items()

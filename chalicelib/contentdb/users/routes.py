@@ -1,4 +1,4 @@
-"""Users: ContentDB's API, in the order of its page; what is ours stands at the end."""
+"""The routes of users, in the order of ContentDB's API page; our additions follow."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ USER = "/api/users/{username}"
 LARGEST = 16 * 1024  # bytes of a request
 _CONNECTIONS = ("github", "forums")
 _OTHERS = tuple(name for name in index.PROFILE if name not in _CONNECTIONS)
-_IGNORED = ("username", "rank", "links")  # so that what was read can be sent back
+_IGNORED = ("username", "rank", "links")  # ignored, so that a response can be sent back
 
 
 @service.route("GET", USER, ANONYMOUS)
@@ -28,9 +28,9 @@ def read(request: Request) -> Response:
 
 
 def _for_user(request: Request) -> Caller:
-    """Who calls; that there is such a user is found out first."""
+    """The caller; the user is looked up first."""
     profiles.get_account(request.params["username"])
-    return auth.somebody(request)
+    return auth.required(request)
 
 
 @service.route(
@@ -42,7 +42,7 @@ def _for_user(request: Request) -> Caller:
     body=LARGEST,
 )
 def edit(request: Request, caller: Caller) -> Response:
-    """Say something of oneself."""
+    """Change a profile."""
     account = profiles.edit(request.params["username"], _parse(request), caller)
     return wire.render_success(user=_render(request, account))
 

@@ -1,4 +1,4 @@
-"""Modules as pages: the documents that programs get, for people."""
+"""Modules as pages: the same data as the JSON documents."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from chalicelib.web.slice import Work
 
 
 def render_module(request: Request, value: ModuleEntry) -> Response:
-    """A module."""
+    """Render the page of a module."""
     document = documents.document(request, value)
     manifests = [*(["root"] if value.in_root else []), *value.manifests]
     install = value.name if value.in_root else f"{value.user}/{value.name}"
@@ -23,7 +23,7 @@ def render_module(request: Request, value: ModuleEntry) -> Response:
 
 
 def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
-    """One page of a search. Raises Invalid."""
+    """Render one page of a search. Raises Invalid."""
     document = documents.found_document(request, found)
     offset, limit, total = document["offset"], document["limit"], document["total"]
     return html.page(
@@ -38,7 +38,7 @@ def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
 
 
 def works_of(username: str) -> list[Work]:
-    """The public modules of a user; none where reading takes a key, as names are a secret there, too."""
+    """The public modules of a user; none if reading requires a key, because names are private then."""
     if settings.current().luarocks_reads != "public":
         return []
     found = search.find(index.catalogue.snapshot(), ModuleQuery(user=username.lower(), sort="name"))
@@ -47,6 +47,6 @@ def works_of(username: str) -> list[Work]:
 
 
 def _query(request: Request, offset: int) -> str:
-    """The query of another page of the same search."""
+    """The query string of another page of the same search."""
     asked: dict[str, Any] = {name: values[0] for name, values in request.query.items()}
     return urlencode({**asked, "offset": offset})
