@@ -8,9 +8,10 @@ from chalicelib.account import csrf, shapes
 from chalicelib.account.service import Operation, operations
 
 _ABOUT = """\
-Accounts, keys and the second factor of this server. `log-in` creates a session: as a cookie for browsers, and as a secret
-for `Authorization: Bearer`. Writes by cookie must contain the session's CSRF token, which `log-in` and `me` return; a
-Bearer token needs none. Every error is `{"message": ...}`, with the `field` of the error if it has one.
+Accounts, keys and the second factor of this server. `log-in` creates a session: as a cookie for browsers, and as a
+secret for `Authorization: Bearer`. A write by cookie must contain the session's CSRF token, which `log-in` and `me`
+return; with a Bearer token it is not needed. Every error is `{"message": ...}`, with the `field` of the error if it has
+one.
 """
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A session's secret."},

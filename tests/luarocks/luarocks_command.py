@@ -22,8 +22,8 @@ Done = subprocess.CompletedProcess[str]
 class LuaRocks:
     """The command. `json` is the only JSON library that it finds.
 
-    With the transport `LuaSocket` it uses LuaSocket for all requests; with `wget` there is no LuaSocket, so it downloads
-    by wget and posts by curl; with `no_proxy` set in addition, it calls the API itself and downloads by wget.
+    With the transport `LuaSocket` it uses LuaSocket for all requests; with `wget` there is no LuaSocket, so it
+    downloads by wget and posts by curl; with `no_proxy` set in addition, it calls the API itself and downloads by wget.
     """
 
     server: Server
