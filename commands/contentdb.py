@@ -87,7 +87,7 @@ def _step(step: str, help_: str) -> None:
     def take(key: str) -> dict[str, Any]:
         from chalicelib.contentdb.packages import states
 
-        changed, found = states.take(step, *split(key))
+        changed, found = states.apply(step, *split(key))
         return {"package": changed.key, "state": changed.state, "warnings": found}
 
 

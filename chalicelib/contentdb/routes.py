@@ -54,7 +54,7 @@ def list_packages(request: Request) -> Response:
     """List."""
     snapshot = index.catalogue.snapshot()
     found = lists.packages(request, snapshot, languages.wanted(request, snapshot))
-    return wire.render_kept(request, found, 300, wire.VARY_LANGUAGE)
+    return wire.render_cached(request, found, 300, wire.VARY_LANGUAGE)
 
 
 @service.route("GET", PACKAGE, ANONYMOUS)
@@ -79,13 +79,13 @@ def package_dependencies(request: Request) -> Response:
     """Dependencies, with suggested candidates."""
     snapshot, package = _package(request)
     only_hard = bool(request.argument("only_hard"))
-    return wire.render_kept(request, lists.dependencies_of(snapshot, package, only_hard=only_hard), 300)
+    return wire.render_cached(request, lists.dependencies_of(snapshot, package, only_hard=only_hard), 300)
 
 
 @service.route("GET", "/api/dependencies", ANONYMOUS)
 def all_dependencies(request: Request) -> Response:
     """Provides and raw dependencies for all packages."""
-    return wire.render_kept(request, lists.all_dependencies(request, index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, lists.all_dependencies(request, index.catalogue.snapshot()), 300)
 
 
 @service.route(
@@ -162,7 +162,7 @@ def set_aliases(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/api/updates", ANONYMOUS)
 def updates(request: Request) -> Response:
     """Look-up table."""
-    return wire.render_kept(request, lists.updates(request, index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, lists.updates(request, index.catalogue.snapshot()), 300)
 
 
 # Topics
@@ -171,7 +171,7 @@ def updates(request: Request) -> Response:
 @service.route("GET", "/api/topics", ANONYMOUS)
 def all_topics(request: Request) -> Response:
     """Topics of the forum; supports topic queries."""
-    return wire.render_kept(request, forum.listed(request, index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, forum.listed(request, index.catalogue.snapshot()), 300)
 
 
 # Types
@@ -219,13 +219,13 @@ def all_languages(request: Request) -> Response:
 @service.route("GET", "/api/homepage", ANONYMOUS)
 def homepage(request: Request) -> Response:
     """Get contents of homepage."""
-    return wire.render_kept(request, lists.homepage(request, index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, lists.homepage(request, index.catalogue.snapshot()), 300)
 
 
 @service.route("GET", "/api/uploads", ANONYMOUS)
 def uploads(request: Request) -> Response:
     """Not on the API page: list the files of releases and screenshots."""
-    return wire.render_kept(request, lists.uploads(index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, lists.uploads(index.catalogue.snapshot()), 300)
 
 
 @service.route("GET", "/api/cdb_schema", ANONYMOUS)
@@ -248,7 +248,7 @@ def _full(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageE
 
 
 def _step(step: str, request: Request, caller: Caller) -> Response:
-    package, _ = states.take(step, request.params["author"], request.params["name"], caller)
+    package, _ = states.apply(step, request.params["author"], request.params["name"], caller)
     return wire.render_success(state=package.state)
 
 

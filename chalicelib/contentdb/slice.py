@@ -53,11 +53,11 @@ contentdb = Slice(
     repeating_jobs=(
         RepeatingJob("seed-contentdb", reference.seed_daily, every=_DAILY),
         RepeatingJob("contentdb-book-downloads", booking.book, every=counting.SLOT),
-        RepeatingJob("contentdb-refresh-counters", counters.show_all, every=_DAILY),
+        RepeatingJob("contentdb-refresh-counters", counters.refresh_all, every=_DAILY),
         RepeatingJob("contentdb-decay-scores", scores.decay, every=_DAILY),
         RepeatingJob("contentdb-compact-statistics", compaction.compact, every=_DAILY),
     ),
-    checks=(review_counts.faults,),
+    checks=(review_counts.inconsistencies,),
     scopes=Scopes("package", "AUTHOR/NAME", r"[^\s:/]{1,100}/[^\s:/]{1,200}"),
     ranks=permissions.RANKS,
     works=Shelf("Luanti packages", package_page.works_of),

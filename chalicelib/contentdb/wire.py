@@ -1,6 +1,6 @@
-"""The parts that all ContentDB responses share: JSON, errors, headers.
+"""JSON, errors and headers of all ContentDB responses; parsers of bodies.
 
-JSON has sorted keys, no blanks, only ASCII, and ends with a line break. Errors have two shapes: those of the API's own
+JSON has sorted keys, no blanks, only ASCII, and ends with a newline. Errors have two shapes: those of the API's own
 rules, `{"error": TEXT, "success": false}`, and those of upstream's framework, `{"code", "description", "name",
 "success"}`: raise a CoreError with `framework=True` for the latter.
 """
@@ -41,10 +41,10 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, canonical_json(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_kept(request: Request, body: CachedBody, seconds: int | None, *headers: tuple[str, str]) -> Response:
-    """A cached response, fresh for `seconds` (None: no such header).
+def render_cached(request: Request, body: CachedBody, seconds: int | None, *headers: tuple[str, str]) -> Response:
+    """A cached response that clients may cache for `seconds` (None: no Cache-Control).
 
-    If it is too large for a response it is sent compressed, as the game accepts it, or as a redirect to a copy.
+    A body that is too large for a response is sent compressed if the client accepts that, or as a redirect to a copy.
     """
     largest = settings.current().max_answer
     if len(body) > largest and (not accepts_gzip(request) or len(body.gzipped) > largest):
@@ -57,8 +57,8 @@ def render_kept(request: Request, body: CachedBody, seconds: int | None, *header
 
 
 def render_large(request: Request, data: Any) -> Response:
-    """A response of any size, rendered for this request; see `render_kept`."""
-    return render_kept(request, CachedBody(canonical_json(data) + b"\n"), None)
+    """A response of any size, rendered for this request; see `render_cached`."""
+    return render_cached(request, CachedBody(canonical_json(data) + b"\n"), None)
 
 
 def cache_for(seconds: int) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def render_success(**fields: Any) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """An error in one of the two shapes, or as a page for browsers; or a redirect to a package's present name."""
+    """An error in one of the two shapes, or as a page for browsers; or a redirect to a package's current name."""
     if isinstance(error, Moved):
         return _render_moved(request, error.detail["to"])
     if request.segments[0] == "packages" and wants_html(request):
@@ -91,12 +91,12 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 
 def _is_for_dialog(request: Request) -> bool:
-    """Whether the game requests data for its dialog, which accepts any JSON of the data but fails on an error's."""
+    """Whether the game requests data for its dialog, which would treat an error's JSON as that data."""
     return "for-client" in request.segments[4:5] and is_game(request.user_agent)
 
 
 def finish(request: Request, response: Response) -> None:
-    """Add headers: every web page may call the API; responses that are requested often get an ETag and compression."""
+    """Add headers: every web page may call the API; successful reads get an ETag, and bodies are compressed."""
     if request.method in ("GET", "HEAD") and response.status == 200 and response.header("ETag") is None:
         body = response.body
         response.headers.append(("ETag", body.etag if isinstance(body, CachedBody) else etag_of(body)))
@@ -141,7 +141,7 @@ def parse_json(request: Request) -> Any:
 
 
 def _render_moved(request: Request, key: str) -> Response:
-    """A redirect to the same page of the package's present name: 302, for other methods 307, with the same query."""
+    """A redirect to the same page of the package's current name: 302, for other methods 307, with the same query."""
     segments = list(request.segments)
     place = segments.index("packages") + 1
     segments[place : place + 2] = key.split("/")

@@ -120,7 +120,7 @@ def published(key: str, **fields: Any) -> int:
     """Create an approved package with one release; returns the id of the release."""
     draft(key, **fields)
     number = release(key)
-    states.take("approve", *key.split("/"))
+    states.apply("approve", *key.split("/"))
     return number
 
 

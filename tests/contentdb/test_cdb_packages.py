@@ -124,7 +124,7 @@ def test_a_package_contains_its_release_screenshots_counters_and_games(client: C
 
 
 def test_a_deleted_package_is_not_found(client: Client) -> None:
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     assert client.get(LAMPS).status == 404
 
 
@@ -355,7 +355,7 @@ def test_a_draft_can_be_renamed(client: Client, bearer: dict[str, str]) -> None:
 def test_an_approved_package_keeps_its_name_and_type(
     client: Client, bearer: dict[str, str], fields: dict[str, Any], error: str
 ) -> None:
-    states.take("approve", "Alice", "lamps")
+    states.apply("approve", "Alice", "lamps")
     reply = put(client, bearer, **fields)
     assert (reply.status, reply.json) == (403, refusal(error))
     assert put(client, bearer, name="lamps", type="mod").status == 200
@@ -434,7 +434,7 @@ def test_approvers_can_create_drafts_for_others(client: Client) -> None:
 
 
 def test_a_deleted_package_keeps_its_name(client: Client, bearer: dict[str, str]) -> None:
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     data = {"type": "MOD", "title": "Lamps", "license": "MIT"}
     reply = client.post(LAMPS, json=data, headers=bearer)
     assert (reply.status, reply.json) == (409, refusal("A package with this name already exists"))

@@ -80,13 +80,13 @@ def test_only_approved_packages_are_listed(listed: Listed, step: str) -> None:
     published("Alice/lamps")
     draft("Alice/doors")
     assert listed() == ["lamps"]
-    states.take(step, "Alice", "lamps")
+    states.apply(step, "Alice", "lamps")
     assert listed() == []
 
 
 def test_a_package_without_a_release_is_listed_with_null(client: Client) -> None:
     draft("Alice/lamps")
-    states.take("approve", "Alice", "lamps")
+    states.apply("approve", "Alice", "lamps")
     assert client.get("/api/packages/").json[0]["release"] is None
 
 
@@ -232,7 +232,7 @@ def test_a_query_can_select_translated_packages(listed: Listed) -> None:
 def test_the_engine_version_determines_the_release(client: Client, query: str, found: dict[str, int]) -> None:
     for name in ("until_5_0", "from_5_3", "two", "any"):
         draft(f"Alice/{name}")
-        states.take("approve", "Alice", name)
+        states.apply("approve", "Alice", name)
     release("Alice/until_5_0", None, "5.0")
     release("Alice/from_5_3", "5.3", None)
     release("Alice/two", "5.8", None)
@@ -247,7 +247,7 @@ def test_a_query_can_select_unsupported_packages(listed: Listed) -> None:
     for name, lowest in (("old", None), ("new", "5.8")):
         draft(f"Alice/{name}")
         release(f"Alice/{name}", lowest)
-        states.take("approve", "Alice", name)
+        states.apply("approve", "Alice", name)
     assert listed("protocol_version=37&not_supported=1") == ["new"]
 
 
@@ -255,7 +255,7 @@ def _ranked() -> None:
     """Create three packages that have another order by each criterion."""
     for name, title, day in (("a", "Zebra", 2), ("b", "apple", 3), ("c", "Mango", 1)):
         draft(f"Alice/{name}", title=title)
-        states.take("approve", "Alice", name)
+        states.apply("approve", "Alice", name)
         change(
             f"Alice/{name}",
             created_at=datetime(2026, 1, day, tzinfo=UTC),
@@ -299,7 +299,7 @@ def test_lists_have_an_order_and_a_limit(listed: Listed, query: str, found: str)
 def test_random_has_another_order_each_time_and_ignores_sort(listed: Listed) -> None:
     for number in range(8):
         draft(f"Alice/p{number}")
-        states.take("approve", "Alice", f"p{number}")
+        states.apply("approve", "Alice", f"p{number}")
     orders = {tuple(listed("random=&sort=name")) for _ in range(5)}
     assert len(orders) > 1
     assert {tuple(sorted(order)) for order in orders} == {tuple(f"p{number}" for number in range(8))}

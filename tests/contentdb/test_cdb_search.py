@@ -93,7 +93,7 @@ def test_a_search_can_have_filters(listed: Listed) -> None:
 def test_drafts_are_not_found(listed: Listed) -> None:
     draft("Alice/copper")
     assert listed("q=copper") == []
-    states.take("approve", "Alice", "copper")
+    states.apply("approve", "Alice", "copper")
     assert listed("q=copper") == ["copper"]
 
 
@@ -101,5 +101,5 @@ def test_a_change_is_found_immediately(client: Client, listed: Listed) -> None:
     assert listed("q=bulbs") == []
     change("Alice/lamps", title="Bulbs", short_description="Bright", long_description=None)
     assert (listed("q=bulbs"), listed("q=running"), listed("q=lamps")) == (["lamps"], [], ["lamps"])
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     assert listed("q=bulbs") == []

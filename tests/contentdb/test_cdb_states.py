@@ -70,10 +70,10 @@ def test_other_items_cannot_be_restored(client: Client, bearer: dict[str, str], 
 
 def test_an_approval_approves_the_screenshots_and_keeps_its_first_date(client: Client) -> None:
     with time_machine.travel("2026-03-04T05:06:07Z", tick=False):
-        states.take("approve", "Alice", "lamps")
+        states.apply("approve", "Alice", "lamps")
     assert [shot.approved for shot in index.load(1).screenshots.values()] == [True]
-    states.take("unapprove", "Alice", "lamps")
-    states.take("approve", "Alice", "lamps")
+    states.apply("unapprove", "Alice", "lamps")
+    states.apply("approve", "Alice", "lamps")
     shown = client.get(LAMPS).json
     assert (shown["approved_at"], len(shown["screenshots"])) == ("2026-03-04T05:06:07.000000", 1)
 
@@ -87,7 +87,7 @@ def test_an_impossible_step_is_a_conflict_and_a_repeated_one_changes_nothing(
 ) -> None:
     change("Alice/lamps", state=state)
     reply = step(client, name, token(member("root", "ADMIN")))
-    target = states.STEPS[name].target
+    target = states.TRANSITIONS[name].target
     if target == state:
         assert (reply.status, reply.json) == (200, {"success": True, "state": state})
     else:
@@ -158,13 +158,13 @@ def test_the_error_of_an_incomplete_draft_lists_all_problems(client: Client, bea
 
 def test_an_approval_by_the_command_line_returns_problems_as_warnings() -> None:
     change("Alice/lamps", ai_disclosure=None)
-    package, warnings = states.take("approve", "Alice", "lamps")
+    package, warnings = states.apply("approve", "Alice", "lamps")
     assert (package.state, warnings) == ("APPROVED", ["You need to set the AI disclosure"])
 
 
 def test_changes_of_state_are_in_the_audit_log(client: Client, alice: Account, bearer: dict[str, str]) -> None:
     step(client, "submit", bearer)
-    states.take("approve", "Alice", "lamps")
+    states.apply("approve", "Alice", "lamps")
     assert [entry.action for entry in audit.entries(int(alice.id))][:2] == ["package.approve", "package.submit"]
 
 

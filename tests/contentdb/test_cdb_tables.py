@@ -28,7 +28,7 @@ def test_updates_contain_the_newest_release_of_each_package_under_all_its_names(
     draft("Alice/doors")
     release("Alice/doors")
     draft("Alice/empty")
-    states.take("approve", "Alice", "empty")
+    states.apply("approve", "Alice", "empty")
     registry.set_aliases("Alice", "lamps", ["bob/lights"])
     reply = client.get("/api/updates/")
     assert (reply.status, reply.json) == (200, {"Alice/lamps": newest, "bob/lights": newest})
@@ -39,7 +39,7 @@ def test_updates_are_releases_that_support_the_engine(client: Client) -> None:
     new = release("Alice/lamps", "5.8")
     draft("Alice/doors")
     door = release("Alice/doors", "5.8")
-    states.take("approve", "Alice", "doors")
+    states.apply("approve", "Alice", "doors")
     for query, found in (
         ("protocol_version=53&engine_version=5.17.1", {"Alice/lamps": new, "Alice/doors": door}),
         ("protocol_version=39&engine_version=5.3.0", {"Alice/lamps": old}),

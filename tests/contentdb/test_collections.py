@@ -233,7 +233,7 @@ def test_a_filter_with_an_unknown_author_or_package_is_404(client: Client, query
 def test_packages_that_the_reader_cannot_see_are_omitted(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/plans")
     put(client, bearer, ["Alice/plans", "Alice/doors", "Alice/lamps"])
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     assert (keys(client.get(MINE)), keys(client.get(MINE, headers=bearer))) == (
         ["Alice/doors"],
         ["Alice/plans", "Alice/doors"],
@@ -241,17 +241,17 @@ def test_packages_that_the_reader_cannot_see_are_omitted(client: Client, bearer:
     assert client.get(MINE).json["items"][0]["order"] == 2
     assert client.get("/api/collections/").json[0]["package_count"] == 1
     assert client.get("/api/collections/", query="package=Alice/lamps").status == 404
-    states.take("restore", "Alice", "lamps")
-    states.take("approve", "Alice", "lamps")
+    states.apply("restore", "Alice", "lamps")
+    states.apply("approve", "Alice", "lamps")
     assert keys(client.get(MINE)) == ["Alice/doors", "Alice/lamps"]
 
 
 def test_collections_contain_renamed_packages(client: Client, bearer: dict[str, str]) -> None:
     put(client, bearer, ["Alice/doors", "Alice/lamps"])
     curation.set_packages("ContentDB", "featured", ["Alice/lamps"])
-    states.take("unapprove", "Alice", "lamps")
+    states.apply("unapprove", "Alice", "lamps")
     client.request("PUT", "/api/packages/Alice/lamps/", json={"name": "lights"}, headers=bearer)
-    states.take("approve", "Alice", "lights")
+    states.apply("approve", "Alice", "lights")
     assert keys(client.get(MINE)) == ["Alice/doors", "Alice/lights"]
     first = client.get("/api/packages/").json[0]
     assert (first["name"], first["featured"]) == ("lights", True)
@@ -306,11 +306,11 @@ def test_a_collection_keeps_the_date_when_a_package_was_added() -> None:
 
 def test_a_deleted_package_is_not_featured_and_a_restored_one_is_again(client: Client) -> None:
     curation.set_packages("ContentDB", "featured", ["Alice/doors"])
-    states.take("delete", "Alice", "doors")
+    states.apply("delete", "Alice", "doors")
     assert [package["name"] for package in client.get("/api/packages/").json] == ["lamps"]
     curation.set_packages("ContentDB", "featured", ["Alice/doors", "Alice/lamps"])
-    states.take("restore", "Alice", "doors")
-    states.take("approve", "Alice", "doors")
+    states.apply("restore", "Alice", "doors")
+    states.apply("approve", "Alice", "doors")
     assert [package["name"] for package in client.get("/api/packages/", query="fmt=keys").json] == ["doors", "lamps"]
 
 

@@ -163,7 +163,7 @@ def test_a_zip_over_the_release_size_limit_is_rejected() -> None:
 
 
 def test_a_server_that_does_not_answer_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git, "_PATIENCE", 1.5)
+    monkeypatch.setattr(git, "_TIMEOUT", 1.5)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Invalid, match="too slow"):
         git.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x", None, "m", None)
 

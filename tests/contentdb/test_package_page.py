@@ -73,7 +73,7 @@ def test_the_games_query_does_not_change_the_page(client: Client, lamps: int, qu
     ("state", "text"),
     [
         ("WIP", "This package is a draft: lists do not show it."),
-        ("CHANGES_NEEDED", "This package is to be changed before lists show it."),
+        ("CHANGES_NEEDED", "This package must be changed before lists show it."),
         ("READY_FOR_REVIEW", "This package waits for approval: lists do not show it yet."),
     ],
 )
@@ -131,7 +131,7 @@ def test_an_alias_redirects_to_the_page(client: Client, lamps: int) -> None:
 
 
 def test_a_deleted_or_unknown_package_is_not_found(client: Client, lamps: int) -> None:
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     for path in (PAGE, "/packages/Alice/nothing", "/packages/Alice/nothing/download", "/packages/Alice/lamps/x"):
         assert "<h1>Not Found</h1>" in client.page(path, 404)
 

@@ -257,7 +257,7 @@ def test_an_invalid_cdb_json_fails_the_release(error: Check, cdb: str, message: 
         ("MOD", {**MOD, "mod.conf": b"\xff\xfe"}, "mod.conf is not UTF-8 text"),
         ("MOD", {**MOD, "mod.conf": "depends = De-fault"}, "Invalid dependency name 'De-fault' for mod at /"),
         ("MOD", {**MOD, "mod.conf": "supported_games = a b"}, "Invalid game name 'a b' in supported_games"),
-        ("MOD", {**MOD, "depends.txt": "default"}, "depends.txt is out of date: put what it says into mod.conf"),
+        ("MOD", {**MOD, "depends.txt": "default"}, "depends.txt is out of date: move its content to mod.conf"),
         ("MOD", {**MOD, "description.txt": "Hi"}, "description.txt is out of date"),
         ("MOD", {**MOD, "Textures/a.png": ""}, "Incorrect case, Textures should be textures"),
         ("MOD", {**MOD, "locale/mymod.de.tr": "no equals sign"}, "locale/mymod.de.tr line 1: expected an equals sign"),

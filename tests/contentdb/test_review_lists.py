@@ -155,9 +155,9 @@ def test_without_reviews_the_first_page_is_empty(client: Client) -> None:
 @pytest.mark.usefixtures("_written")
 def test_reviews_of_deleted_packages_are_not_listed(client: Client) -> None:
     assert found(client, "for_user=bob") == [4]
-    states.take("delete", "bob", "doors")
+    states.apply("delete", "bob", "doors")
     assert (found(client, "for_user=bob"), found(client)) == ([], [5, 3, 2, 1])
-    states.take("restore", "bob", "doors")
+    states.apply("restore", "bob", "doors")
     assert found(client, "for_user=bob") == [4]
 
 

@@ -317,16 +317,16 @@ def test_a_review_is_available_below_its_own_package_only(client: Client, bobs: 
 
 def test_reviews_are_deleted_and_restored_with_their_package(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
-    states.take("delete", "Alice", "lamps")
+    states.apply("delete", "Alice", "lamps")
     assert (client.get(REVIEWS).status, client.get("/api/reviews/").json["total"]) == (404, 0)
-    states.take("restore", "Alice", "lamps")
+    states.apply("restore", "Alice", "lamps")
     assert (len(client.get(REVIEWS).json), client.get("/api/reviews/").json["total"]) == (1, 1)
     assert sums() == (1, 0, 0, 150.0)
 
 
 def test_reviews_of_a_renamed_package_have_its_new_name(client: Client, bobs: dict[str, str]) -> None:
     write(client, bobs)
-    states.take("unapprove", "Alice", "lamps")
+    states.apply("unapprove", "Alice", "lamps")
     headers = token(accounts.named("Alice"))
     assert client.request("PUT", LAMPS, json={"name": "lights"}, headers=headers).status == 200
     registry.set_aliases("Alice", "lights", ["Alice/lamps"])

@@ -50,7 +50,7 @@ def number_of(key: str) -> int:
 def counted(package_id: int, day: str, **numbers: int) -> None:
     """Store the counters of a day and publish them."""
     DailyStats(history.stats_pk(package_id), day, **numbers).save()
-    history.show([package_id])
+    history.refresh([package_id])
 
 
 def series(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def test_compaction_loses_and_doubles_nothing_whenever_the_process_is_killed(cli
             month.delete()
         for item in (*days, *Compacted.query("stats"), *UserStats.query("user-stats#Alice")):
             item.delete() if not isinstance(item, DailyStats) else item.save()
-        history.show([old])
+        history.refresh([old])
         died_after += 1
     assert died_after > 6
 

@@ -7,7 +7,7 @@ from chalicelib.contentdb.browse import queries
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging
-from chalicelib.contentdb.store.answers import kept
+from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.versions import newest_id
 from chalicelib.core.snapshots import Entry, Value
@@ -37,7 +37,7 @@ def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Ca
 
     if "random" in arguments:
         return CachedBody(build(snapshot))
-    return kept(snapshot, ("packages", request.base_url, language, arguments.key), build)
+    return cached(snapshot, ("packages", request.base_url, language, arguments.key), build)
 
 
 def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
@@ -52,7 +52,7 @@ def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
                 found.update(dict.fromkeys((entry.key, *entry.value.aliases), release))
         return canonical_json(found) + b"\n"
 
-    return kept(snapshot, ("updates", version), build)
+    return cached(snapshot, ("updates", version), build)
 
 
 def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
@@ -66,7 +66,7 @@ def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBod
 
     if "random" in arguments:
         return CachedBody(build(snapshot))
-    return kept(snapshot, ("dependencies", request.base_url, _whole(request)), build)
+    return cached(snapshot, ("dependencies", request.base_url, _whole(request)), build)
 
 
 def _rows(entries: Sequence[Entry[PackageEntry]]) -> list[Value]:
@@ -76,7 +76,7 @@ def _rows(entries: Sequence[Entry[PackageEntry]]) -> list[Value]:
 def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: bool) -> CachedBody:
     """The dependencies of one package."""
     name = ("dependencies", package.key, only_hard)
-    return kept(
+    return cached(
         snapshot, name, lambda snapshot: canonical_json(dependencies.of(snapshot, package, only_hard=only_hard)) + b"\n"
     )
 
@@ -84,7 +84,7 @@ def dependencies_of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *
 def homepage(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The packages of the homepage."""
     name = ("homepage", request.base_url)
-    return kept(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
+    return cached(snapshot, name, lambda snapshot: canonical_json(first_page.of(snapshot, request.base_url)) + b"\n")
 
 
 def uploads(snapshot: ContentDbSnapshot) -> CachedBody:
@@ -100,7 +100,7 @@ def uploads(snapshot: ContentDbSnapshot) -> CachedBody:
         )
         return canonical_json(list(files)) + b"\n"
 
-    return kept(snapshot, "uploads", build)
+    return cached(snapshot, "uploads", build)
 
 
 def scores(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
@@ -112,7 +112,7 @@ def scores(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
 
     if "random" in arguments:
         return CachedBody(build(snapshot))
-    return kept(snapshot, ("scores", arguments.key), build)
+    return cached(snapshot, ("scores", arguments.key), build)
 
 
 def _whole(request: Request) -> Hashable:

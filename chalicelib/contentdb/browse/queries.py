@@ -45,7 +45,7 @@ _ONLY: dict[str, Test] = {
 
 @dataclass(frozen=True)
 class PackageQuery:
-    """A parsed query. `version`: releases must run on it (None: any). `key`: equal for equal queries."""
+    """A parsed query. `version`: releases must run on it (None: any). `promotes`: featured packages come first."""
 
     tests: tuple[Test, ...]
     words: search.Search | None
@@ -76,7 +76,7 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
 
 def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
     """The approved packages that match a query, in its order."""
-    found = [entry for entry in _looked_for(snapshot, query) if all(test(entry) for test in query.tests)]
+    found = [entry for entry in _matching(snapshot, query) if all(test(entry) for test in query.tests)]
     if query.shuffled:
         random.shuffle(found)
     elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already
@@ -90,15 +90,15 @@ def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[Package
     return found[: query.limit or None]
 
 
-def _looked_for(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
+def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
     """The approved packages that match the words, best first; all of them without words."""
     if query.words is None:
         return index.approved(snapshot)
     ranks = search.ranks(snapshot, query.words)
     found = (index.find(snapshot, key) for key in ranks)
-    fitting = [entry for entry in found if entry and entry.value.state == "APPROVED"]
+    approved = [entry for entry in found if entry and entry.value.state == "APPROVED"]
     order = -1 if query.descending or query.sort else 1
-    return sorted(fitting, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
+    return sorted(approved, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
 
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:

@@ -75,49 +75,49 @@ def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
 
 
 class _Index:
-    """The packages and fields of each stem. It follows the snapshots: a publish updates only one package."""
+    """The packages and fields of each stem. It is updated to each new snapshot by its changed packages only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._view: ContentDbSnapshot | None = None
+        self._snapshot: ContentDbSnapshot | None = None
         self._entries: dict[str, Entry[PackageEntry]] = {}
         self._postings: dict[str, dict[str, Fields]] = {}
         self._stems: list[str] = []  # sorted; can include stems that no package has any more
 
     def ranks(self, snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
         with self._lock:
-            self._follow(snapshot)
+            self._update(snapshot)
             found: dict[str, float] = {}
             for terms in search:
-                for key, rank in self._fitting(terms).items():
+                for key, rank in self._matching(terms).items():
                     found[key] = max(rank, found.get(key, 0.0))
             return found
 
-    def _fitting(self, terms: Terms) -> dict[str, float]:
-        wanted = sorted((self._holders(phrase) for phrase in terms.wanted), key=len)
+    def _matching(self, terms: Terms) -> dict[str, float]:
+        wanted = sorted((self._with_phrase(phrase) for phrase in terms.wanted), key=len)
         first, others = (wanted[0], wanted[1:]) if wanted else (self._entries, [])
         found = {
-            key: sum(_SCORES[holders[key]] for holders in wanted)
+            key: sum(_SCORES[packages[key]] for packages in wanted)
             for key in first
-            if all(key in holders for holders in others)
+            if all(key in packages for packages in others)
         }
         for phrase in terms.unwanted:
-            holders = self._holders(phrase)
-            found = {key: rank for key, rank in found.items() if key not in holders}
+            packages = self._with_phrase(phrase)
+            found = {key: rank for key, rank in found.items() if key not in packages}
         return found
 
-    def _holders(self, phrase: tuple[str, ...]) -> dict[str, Fields]:
+    def _with_phrase(self, phrase: tuple[str, ...]) -> dict[str, Fields]:
         """The packages in which these stems follow each other."""
-        holders = self._beginning_with(phrase[-1])
+        packages = self._with_prefix(phrase[-1])
         if len(phrase) == 1:
-            return holders
+            return packages
         for stem in phrase[:-1]:
             others = self._postings.get(stem, {})
-            holders = {key: fields & (others[key] | 0xF0) for key, fields in holders.items() if key in others}
+            packages = {key: fields & (others[key] | 0xF0) for key, fields in packages.items() if key in others}
         line = " " + " ".join(phrase)
-        return {key: fields for key, fields in holders.items() if line in _line(self._entries[key])}
+        return {key: fields for key, fields in packages.items() if line in _line(self._entries[key])}
 
-    def _beginning_with(self, prefix: str) -> dict[str, Fields]:
+    def _with_prefix(self, prefix: str) -> dict[str, Fields]:
         found: dict[str, Fields] = defaultdict(int)
         for place in range(bisect_left(self._stems, prefix), len(self._stems)):
             stem = self._stems[place]
@@ -128,8 +128,8 @@ class _Index:
                 found[key] |= fields | fields << 4 if whole else fields
         return found
 
-    def _follow(self, snapshot: ContentDbSnapshot) -> None:
-        if snapshot is self._view:
+    def _update(self, snapshot: ContentDbSnapshot) -> None:
+        if snapshot is self._snapshot:
             return
         entries = {entry.key: entry for entry in index.packages(snapshot)}
         for key, entry in self._entries.items():
@@ -145,11 +145,11 @@ class _Index:
                         new.append(stem)
                     self._postings[stem][key] = fields
         self._stems = sorted(self._stems + sorted(new))
-        self._entries, self._view = entries, snapshot
+        self._entries, self._snapshot = entries, snapshot
 
 
 _index = _Index()
-_own = threading.local()  # a stemmer is not thread-safe: each thread has its own
+_local = threading.local()  # a stemmer is not thread-safe: each thread has its own
 
 
 def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
@@ -183,8 +183,8 @@ def _stems(text: str) -> list[str]:
 def _stem(word: str) -> str:
     if len(word) > _LONGEST_WORD:
         return word
-    if not hasattr(_own, "stemmer"):
+    if not hasattr(_local, "stemmer"):
         from Stemmer import Stemmer
 
-        _own.stemmer = Stemmer("english", 0)
-    return str(_own.stemmer.stemWord(word))
+        _local.stemmer = Stemmer("english", 0)
+    return str(_local.stemmer.stemWord(word))

@@ -69,7 +69,7 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
     def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], None]:
         entry = snapshot.entries.get(_pk(author, name))
         if entry is None:
-            raise _none()
+            raise _not_found()
         writes.delete(Collection(entry.key, "collection"))
         if by:
             writes.put(audit.entry_by(by, "collection.delete", entry.key))
@@ -82,7 +82,7 @@ def get(snapshot: ContentDbSnapshot, author: str, name: str, caller: Caller | No
     """A collection; a private one only for its owner. Raises NotFound."""
     found = index.collection_of(snapshot, _pk(author, name))
     if found is None or (found.private and not _is_owner(found, caller)):
-        raise _none()
+        raise _not_found()
     return found
 
 
@@ -157,7 +157,7 @@ def _collection(author: str, name: str, snapshot: ContentDbSnapshot) -> Collecti
 
 
 def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapshot: ContentDbSnapshot) -> list[Value]:
-    """The new items of a collection; the data of packages that it had before are kept."""
+    """The new items of a collection; packages that it had `before` keep their data."""
     if len(wanted) > MOST_PACKAGES:
         raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
     known = {item["package"]: item for item in before}
@@ -166,8 +166,8 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapsho
     for item in wanted:
         number = _package_id(item["package"], known, snapshot)
         new = {"package": number, "description": None, "created_at": moment}
-        says = {"description": item["description"]} if "description" in item else {}
-        items.setdefault(number, {**known.get(number, new), **says})
+        changes = {"description": item["description"]} if "description" in item else {}
+        items.setdefault(number, {**known.get(number, new), **changes})
     return list(items.values())
 
 
@@ -192,5 +192,5 @@ def _pk(author: str, name: str) -> str:
     return f"collection#{author}/{name}"
 
 
-def _none() -> NotFound:
+def _not_found() -> NotFound:
     return NotFound("Collection not found")

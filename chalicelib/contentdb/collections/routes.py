@@ -15,16 +15,18 @@ from chalicelib.web.route import ANONYMOUS, Permission
 
 COLLECTION = "/api/collections/{author}/{name}"
 _EDITOR = Permission("author of the collection, or editor")
-_NOT_KEPT = ("Cache-Control", "no-store")
+_NO_STORE = ("Cache-Control", "no-store")
 
 
 @service.route("GET", "/api/collections", ANONYMOUS)
 def list_all(request: Request) -> Response:
     """List public collections."""
     arguments = Arguments(request, ("author", "package"))
-    asked = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
+    filters = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
     snapshot = index.catalogue.snapshot()
-    return wire.render([collection_wire.render_short(snapshot, value) for value in curation.listed(snapshot, **asked)])
+    return wire.render(
+        [collection_wire.render_short(snapshot, value) for value in curation.listed(snapshot, **filters)]
+    )
 
 
 @service.route("GET", COLLECTION, auth.TOKEN_OR_NONE, permission=Permission("any; a private one: its editors"))
@@ -32,7 +34,7 @@ def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
     snapshot = index.catalogue.snapshot()
     value = curation.get(snapshot, request.params["author"], request.params["name"], caller)
-    headers = [wire.VARY_LANGUAGE, *([_NOT_KEPT] if value.private else [])]
+    headers = [wire.VARY_LANGUAGE, *([_NO_STORE] if value.private else [])]
     return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
 

@@ -91,8 +91,8 @@ def _item(given: Any) -> Value:
         raise Invalid("An item must be an author/name, or an object with one as package")
     if "description" not in given:
         return {"package": package}
-    said = given["description"]
-    return {"package": package, "description": plain.line("description", said, 0, 200) if said is not None else None}
+    text = given["description"]
+    return {"package": package, "description": plain.line("description", text, 0, 200) if text is not None else None}
 
 
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {

@@ -28,8 +28,8 @@ def shown(
         **shapes.full(snapshot, value, language=language, base=base),
         "release": release.id if release else None,
         "download_size": _size(release.size if release else 0),
-        "long_description": description.of(snapshot, package, base, include_images=include_images).described(),
-        "info_hypertext": sidebar.of(snapshot, package, base).described(),
+        "long_description": description.of(snapshot, package, base, include_images=include_images).as_json(),
+        "info_hypertext": sidebar.of(snapshot, package, base).as_json(),
         "screenshots": [{"title": shot.title, "url": f"{base}/uploads/{shot.file}"} for shot in value.screenshots],
         "reviews": shapes.reviews(value),
     }

@@ -17,27 +17,27 @@ _THUMBS = {5: "<thumbsup>", 3: "<neutral>", 1: "<thumbsdown>"}  # the game repla
 def of(snapshot: ContentDbSnapshot, package: PackageEntry, reviews: Sequence[Review], base: str) -> Hypertext:
     """The most helpful reviews; `reviews` are all of them, in order. Images are links."""
     page = f"{base}/packages/{package.author}/{package.name}/"
-    made = _Text()
-    made.write(made.link(f"{page}#reviews", "Leave a review"), "\n\n")
+    text = _Text()
+    text.write(text.link(f"{page}#reviews", "Leave a review"), "\n\n")
     for review in reviews[:SHOWN]:
         name = index.display_name(snapshot, review.author)
-        made.write(made.link(f"{base}/users/{review.author}/", name), f" {_THUMBS[int(review.rating)]}\n")
-        made.write(f"<big>{escape(review.title)}</big>\n")
-        made.add(_comment(review.comment, page, f"review_{int(review.id)}_"))
-        made.write(made.link(review_wire.url(review, package, base), _helpfulness(review)), "\n\n")
+        text.write(text.link(f"{base}/users/{review.author}/", name), f" {_THUMBS[int(review.rating)]}\n")
+        text.write(f"<big>{escape(review.title)}</big>\n")
+        text.add(_comment(review.comment, page, f"review_{int(review.id)}_"))
+        text.write(text.link(review_wire.url(review, package, base), _helpfulness(review)), "\n\n")
     if not reviews:
-        made.write("No reviews available.")
+        text.write("No reviews available.")
     elif len(reviews) > SHOWN:
-        every = f"{base}/api/packages/{package.author}/{package.name}/reviews/"
-        made.write(made.link(every, f"All {len(reviews)} reviews"))
-    return made.finished()
+        url = f"{base}/api/packages/{package.author}/{package.name}/reviews/"
+        text.write(text.link(url, f"All {len(reviews)} reviews"))
+    return text.finished()
 
 
 class _Text:
     """A text that is joined from several ones, whose links are numbered in sequence."""
 
     def __init__(self) -> None:
-        self._made = Hypertext("")
+        self._result = Hypertext("")
         self._written: list[str] = []
         self._links = 0
 
@@ -47,16 +47,16 @@ class _Text:
     def link(self, url: str, text: str) -> str:
         self._links += 1
         name = f"link_{self._links}"
-        self._made.links[name] = url
+        self._result.links[name] = url
         return hypertext.action(name, text)
 
     def add(self, part: Hypertext) -> None:
         self._written.append(part.body)
-        self._made.links.update(part.links)
+        self._result.links.update(part.links)
 
     def finished(self) -> Hypertext:
-        self._made.body = "".join(self._written).rstrip("\n") + "\n"
-        return self._made
+        self._result.body = "".join(self._written).rstrip("\n") + "\n"
+        return self._result
 
 
 @lru_cache(maxsize=1024)

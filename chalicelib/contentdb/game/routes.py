@@ -41,11 +41,11 @@ def read_for_client(request: Request) -> Response:
 @service.route("GET", "/api/packages/{author}/{name}/for-client/reviews", ANONYMOUS)
 def reviews_for_client(request: Request) -> Response:
     """Return the reviews as a text for the game."""
-    Arguments(request, ("formspec_version",)).needed("formspec_version")
+    Arguments(request, ("formspec_version",)).required("formspec_version")
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
     shown = reviews.of(snapshot, package.value, review_index.of_package(package.value.id), request.base_url)
-    return wire.render_large(request, shown.described())
+    return wire.render_large(request, shown.as_json())
 
 
 @service.route("POST", "/api/installed_packages", ANONYMOUS, body=_LARGEST_REPORT, writes=False)

@@ -37,20 +37,20 @@ class _Sidebar:
     """Writes lines, each followed by a blank one."""
 
     def __init__(self, snapshot: ContentDbSnapshot, value: PackageEntry, base: str) -> None:
-        self._view, self._value, self._base = snapshot, value, base
-        self._made = Hypertext("")
+        self._snapshot, self._value, self._base = snapshot, value, base
+        self._result = Hypertext("")
         self._numbers = count(1)
 
     def written(self) -> Hypertext:
         """All lines for a package of its type."""
-        value, rows = self._value, reference.of(self._view)
+        value, rows = self._value, reference.of(self._snapshot)
         self._line("Type", [_TYPES[value.type]])
         self._line("Tags", [rows.tags[tag]["title"] if tag in rows.tags else tag for tag in value.tags])
         if value.type != "game":
             self._games()
         if value.type != "txp":
-            self._needs("Dependencies", value.depends)
-            self._needs("Optional dependencies", value.optional_depends)
+            self._dependencies("Dependencies", value.depends)
+            self._dependencies("Optional dependencies", value.optional_depends)
         translated = [rows.languages[each]["title"] for each in sorted(value.translations) if each in rows.languages]
         self._line("Languages", dict.fromkeys(["English", *translated]))
         self._line("License", [_license(value)])
@@ -60,7 +60,7 @@ class _Sidebar:
         people = [(name, f"{self._base}/users/{name}/") for name in (value.author, *value.maintainers)]
         self._links("Maintainers", people)
         self._line("Provides", value.provides)
-        return self._made
+        return self._result
 
     def _games(self) -> None:
         supported = [row.game for row in self._value.game_support if row.supports]
@@ -72,16 +72,16 @@ class _Sidebar:
         if unsupported:
             self._links("Unsupported Games", map(self._package, unsupported))
 
-    def _needs(self, label: str, names: Iterable[str]) -> None:
+    def _dependencies(self, label: str, names: Iterable[str]) -> None:
         found = []
         for name in names:
-            entry = dependencies.likeliest(self._view, name)
+            entry = dependencies.likeliest(self._snapshot, name)
             found.append((name, self._package(entry.key)[1] if entry else ""))
         self._links(label, found)
 
     def _package(self, key: str) -> tuple[str, str]:
         """A package's title, and the URL of its page, which the game opens in its own dialog."""
-        entry = index.find(self._view, key)
+        entry = index.find(self._snapshot, key)
         return (entry.value.title, f"{self._base}/packages/{key}/") if entry else (key, "")
 
     def _line(self, label: str, texts: Iterable[str]) -> None:
@@ -93,11 +93,11 @@ class _Sidebar:
 
     def _link(self, text: str, url: str) -> str:
         name = f"link_{next(self._numbers)}"
-        self._made.links[name] = url
+        self._result.links[name] = url
         return f"<action name={name}><u>{escape(text)}</u></action>"
 
     def _write(self, label: str, markups: Iterable[str]) -> None:
-        self._made.body += f"{label}: <b>{', '.join(markups) or 'None'}</b>\n\n"
+        self._result.body += f"{label}: <b>{', '.join(markups) or 'None'}</b>\n\n"
 
 
 def _license(value: PackageEntry) -> str:

@@ -19,7 +19,7 @@ def package_hypertext(request: Request) -> Response:
     images = include_images(request)
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
-    return wire.render(description.of(snapshot, package, request.base_url, include_images=images).described())
+    return wire.render(description.of(snapshot, package, request.base_url, include_images=images).as_json())
 
 
 @service.route("POST", "/api/hypertext", ANONYMOUS, writes=False)
@@ -28,7 +28,7 @@ def convert_hypertext(request: Request) -> Response:
     images = include_images(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     convert = hypertext.from_markdown if kind == "text/markdown" else hypertext.from_html
-    return wire.render(convert(_text(request), "", images).described())
+    return wire.render(convert(_text(request), "", images).as_json())
 
 
 @service.route("POST", "/api/markdown", ANONYMOUS, writes=False)
@@ -40,7 +40,7 @@ def convert_markdown(request: Request) -> Response:
 def include_images(request: Request) -> bool:
     """Whether images are shown. Raises Invalid without a `formspec_version`, whose value has no effect yet."""
     arguments = Arguments(request, ("formspec_version", "include_images"))
-    arguments.needed("formspec_version")
+    arguments.required("formspec_version")
     return "include_images" not in arguments or arguments.yes("include_images")
 
 

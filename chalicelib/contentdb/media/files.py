@@ -41,17 +41,16 @@ def get_thumbnail(level: int, name: str) -> bytes:
     file, extension = _find(name), name.rpartition(".")[2]
     if file is None or file.name.endswith(".zip") or extension not in images.KINDS:
         raise NotFound("There is no such image.")
-    kept = file.thumbnails or {}
-    key = kept.get(f"{level}.{extension}")
+    key = (file.thumbnails or {}).get(f"{level}.{extension}")
     if key:
         return blobs.get(key)
     content = images.thumbnail(blobs.get(file.blob), level, extension)
-    _keep_thumbnail(file, f"{level}.{extension}", content)
+    _cache_thumbnail(file, f"{level}.{extension}", content)
     return content
 
 
 def add(writes: Transaction, file: PublicFile) -> None:
-    """Make a file public in a transaction."""
+    """Make a stored file public in a transaction."""
     writes.create(file)
 
 
@@ -77,15 +76,15 @@ def blobs_of(item: ContentDbItem) -> list[str]:
     return [item.blob] if isinstance(item, Topics) else []
 
 
-def _keep_thumbnail(file: PublicFile, name: str, content: bytes) -> None:
+def _cache_thumbnail(file: PublicFile, name: str, content: bytes) -> None:
     """Store a thumbnail with its image, unless the image was deleted or got another thumbnail meanwhile."""
     blob = blobs.put(content, f"{AREA}/{file.name.partition('.')[0]}/{secrets.token_hex(4)}")
     before = file.thumbnails
-    noted, _ = file.update_or_read(
+    stored, _ = file.update_or_read(
         [PublicFile.thumbnails.set({**(before or {}), name: blob.key})],
         PublicFile.pk.exists() & _has_thumbnails(before),
     )
-    if not noted:
+    if not stored:
         blobs.delete(blob.key)
 
 

@@ -16,7 +16,7 @@ LEVELS = {1: (100, 67), 2: (270, 180), 3: (350, 233), 4: (1100, 520)}
 LARGEST = 16 * 1024 * 1024  # bytes
 MOST_PIXELS = 40_000_000
 _FORMATS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
-_NOTES = ("exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop")
+_METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Picture:
 def inspect(content: bytes) -> Picture:
     """The picture in some bytes. Raises Invalid for other content and for an image with too many pixels."""
     image = _open(content)
-    notes = any(name in image.info for name in _NOTES) or bool(getattr(image, "text", None))
-    if notes or image.getexif():
-        content, image = _without_notes(image)
+    has_metadata = any(name in image.info for name in _METADATA) or bool(getattr(image, "text", None))
+    if has_metadata or image.getexif():
+        content, image = _without_metadata(image)
     return Picture(content, _FORMATS[image.format or "PNG"], image.width, image.height)
 
 
@@ -89,12 +89,12 @@ def _webp_size(content: bytes) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _without_notes(image: "Image") -> tuple[bytes, "Image"]:
+def _without_metadata(image: "Image") -> tuple[bytes, "Image"]:
     """The image without metadata, which can contain the author's location, and rotated as its EXIF says."""
     from PIL import ImageOps
 
-    turned = ImageOps.exif_transpose(image)
-    clean = turned.copy()
+    rotated = ImageOps.exif_transpose(image)
+    clean = rotated.copy()
     clean.info = {name: value for name, value in image.info.items() if name in ("transparency", "icc_profile", "gamma")}
     content = _saved(clean, image.format or "PNG", icc_profile=clean.info.get("icc_profile"))
     clean.format = image.format

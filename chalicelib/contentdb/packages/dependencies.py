@@ -49,16 +49,16 @@ def providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]
 def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard: bool) -> list[Dependency]:
     if package.value.type != "mod":
         return []
-    needed = [(name, False) for name in _hard(package.value)]
+    found = [(name, False) for name in _hard(package.value)]
     if not only_hard:
-        needed += [(name, True) for name in package.value.optional_depends]
+        found += [(name, True) for name in package.value.optional_depends]
     return [
         {
             "name": name.rpartition("/")[2],
             "is_optional": optional,
             "packages": [entry.key for entry in _candidates(snapshot, name)],
         }
-        for name, optional in needed
+        for name, optional in found
     ]
 
 

@@ -32,7 +32,7 @@ AI_DISCLOSURES = ("NONE", "ASSISTED", "GENERATED")
 class Field:
     """A field by its name in the API.
 
-    `kind` is the JSON type that an edit must send (None: no edit sets the field; what an edit sends is ignored).
+    `kind` is the JSON type that an edit must send (None: edits cannot set the field, and ignore it).
     `longest` is its maximum length, in characters or list elements. `shown`: a package's JSON has the stored value.
     `label` names the field's link on the page. `schema` describes it in the schema of `.cdb.json`.
     """
@@ -58,9 +58,9 @@ def _link(name: str, label: str, *, shown: bool = True) -> Field:
     return Field(name, str, read, nullable=True, shown=shown, label=label, schema=lambda _: schema)
 
 
-def _words(name: str, description: str, words: tuple[str, ...], *, nothing: str = "") -> Field:
+def _words(name: str, description: str, words: tuple[str, ...], *, clear: str = "") -> Field:
     schema = {"description": description, "type": "string", "enum": list(words)}
-    return Field(name, str, readers.one_of(name, words, nothing), schema=lambda _: schema)
+    return Field(name, str, readers.one_of(name, words, clear), schema=lambda _: schema)
 
 
 def _license(name: str) -> Field:
@@ -86,8 +86,8 @@ FIELDS = (
     _text("long_description", 50_000, "Long description, in Markdown"),
     _words("type", "Package type", TYPES),
     Field("state"),
-    _words("dev_state", "Development state", DEV_STATES, nothing="NONE"),
-    _words("ai_disclosure", "How much of the package was made by generative AI", AI_DISCLOSURES, nothing="UNKNOWN"),
+    _words("dev_state", "Development state", DEV_STATES, clear="NONE"),
+    _words("ai_disclosure", "How much of the package was made by generative AI", AI_DISCLOSURES, clear="UNKNOWN"),
     Field("created_at"),
     Field("approved_at"),
     _license("license"),
@@ -110,7 +110,7 @@ FIELDS = (
 BY_NAME = {field.name: field for field in FIELDS}
 ALIASES = {"short_desc": "short_description", "desc": "long_description", "issueTracker": "issue_tracker"}
 COMPUTED = ("maintainers", "release", "score", "screenshots", "thumbnail", "url", "video_thumbnail_url")
-IGNORED = {*COMPUTED, *(field.name for field in FIELDS if field.kind is None)}  # what GET shows may be sent back
+IGNORED = {*COMPUTED, *(field.name for field in FIELDS if field.kind is None)}  # a response to GET is a valid edit
 SHOWN = tuple(field.name for field in FIELDS if field.shown)
 
 

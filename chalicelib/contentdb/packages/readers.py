@@ -23,12 +23,12 @@ def name(text: str, _: ContentDbSnapshot) -> str:
     return text
 
 
-def one_of(field: str, allowed: tuple[str, ...], nothing: str = "") -> Callable[[str, ContentDbSnapshot], str | None]:
-    """Reads one of these words in any letter case; the word `nothing` clears the field."""
+def one_of(field: str, allowed: tuple[str, ...], clear: str = "") -> Callable[[str, ContentDbSnapshot], str | None]:
+    """Reads one of these words, in any letter case; the word `clear` clears the field."""
 
     def read(text: str, _: ContentDbSnapshot) -> str | None:
         word = text.upper()
-        if word == nothing:
+        if word == clear:
             return None
         if word not in allowed:
             raise Invalid(f"{field} must be one of {', '.join(allowed)}")
@@ -45,7 +45,7 @@ def license_name(text: str, snapshot: ContentDbSnapshot) -> str:
     return name
 
 
-def names(field: str, what: str) -> Callable[[list[Any] | None, ContentDbSnapshot], list[str]]:
+def names(field: str, singular: str) -> Callable[[list[Any] | None, ContentDbSnapshot], list[str]]:
     """Reads a list of names of reference data, or of their indexes in it."""
 
     def read(given: list[Any] | None, snapshot: ContentDbSnapshot) -> list[str]:
@@ -56,7 +56,7 @@ def names(field: str, what: str) -> Callable[[list[Any] | None, ContentDbSnapsho
             number = int(item) if isinstance(item, int) or (isinstance(item, str) and item.isdecimal()) else None
             name = item if isinstance(item, str) and item in rows else numbered.get(number or 0)
             if name is None:
-                raise Invalid(f"Unknown {what}: {item}")
+                raise Invalid(f"Unknown {singular}: {item}")
             found.add(name)
         return sorted(found)
 

@@ -23,7 +23,7 @@ from chalicelib.core.tables import Account, AuditEntry
 
 MOST_NAMES = 50
 _KEY = re.compile(r"[A-Za-z0-9_-]{2,25}/[a-z0-9_]{1,100}")
-_NEEDED = ("type", "title", "license")
+_REQUIRED = ("type", "title", "license")
 
 
 def get(snapshot: ContentDbSnapshot, author: str, name: str) -> Entry[PackageEntry]:
@@ -67,20 +67,20 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         writes.create(package)
         writes.create(parts.counters)
         writes.create(_claim(package.key, package), _taken())
-        writes.put(note(package, "package.create", by))
+        writes.put(audit_entry(package, "package.create", by))
         return {package.key: index.value_of(parts)}, package
 
     return index.catalogue.publish(decide)[1]
 
 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
-    """Set some fields, see edits.py; returns the package afterwards, and whether it changed."""
+    """Set some fields, see edits.py; returns the changed parts of the package, and whether anything changed."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> bool:
         require_token_for(caller, parts.package)
         modified = apply(caller.account, parts.package, data, writes, snapshot)
         if modified:
-            writes.put(note(parts.package, "package.edit", caller))
+            writes.put(audit_entry(parts.package, "package.edit", caller))
         return modified
 
     return index.publish(author, name, decide)
@@ -91,7 +91,7 @@ def apply(
 ) -> bool:
     """Set some fields as part of a larger change, such as a release with a `.cdb.json`; returns whether any changed.
 
-    The transaction must not write the package elsewhere.
+    The transaction must not contain another write of the package.
     """
     fields = edits.decide(account, package, data, snapshot)
     if fields:
@@ -102,7 +102,7 @@ def apply(
 
 
 def rename(package: Package, before: str, writes: Transaction) -> None:
-    """Claim the package's present name instead of its name `before`, if they differ."""
+    """Replace the claim of the name `before` by one of the package's current name, if they differ."""
     if package.key != before:
         writes.delete(PackageName(name_pk(before), "package-name"))
         writes.create(_claim(package.key, package), _taken())
@@ -110,21 +110,21 @@ def rename(package: Package, before: str, writes: Transaction) -> None:
 
 def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller | None = None) -> Parts:
     """Set the maintainers, in addition to the author. Raises Forbidden, or NotFound for an unknown account."""
-    found = [accounts.named(username).username for username in _few(usernames)]
+    found = [accounts.named(username).username for username in _limited(usernames)]
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
         authorize(by, PackageAction.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
         others = sorted({username for username in found if username != package.author})
         writes.update(package, package.assign(maintainers=others))
-        writes.put(note(package, "package.maintainers", by, maintainers=others))
+        writes.put(audit_entry(package, "package.maintainers", by, maintainers=others))
 
     return index.publish(author, name, decide)[0]
 
 
 def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None = None) -> Parts:
     """Set the other `author/name` of a package. Raises Forbidden, Invalid or Conflict."""
-    wanted = sorted(set(_few(keys)))
+    wanted = sorted(set(_limited(keys)))
     if wrong := [key for key in wanted if not _KEY.fullmatch(key)]:
         raise Invalid(f"{wrong[0]} is not an author/name")
 
@@ -137,7 +137,7 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
         for key in set(wanted) - before:
             writes.create(_claim(key, package), Conflict(f"{key} is taken by another package"))
         writes.update(package, package.assign(aliases=wanted))
-        writes.put(note(package, "package.aliases", by, aliases=wanted))
+        writes.put(audit_entry(package, "package.aliases", by, aliases=wanted))
 
     return index.publish(author, name, decide)[0]
 
@@ -149,8 +149,8 @@ def authorize(by: Caller | None, action: PackageAction, package: Package, refusa
         require(by.account, action, package, refusal)
 
 
-def note(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
-    """An audit entry: of the caller, or of the author if the administrator acted."""
+def audit_entry(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
+    """An audit entry of the caller, or of the author if `by` is None (the administrator)."""
     account_id = int(by.account.id if by else package.author_id)
     return audit.entry(account_id, action, package.pk, by, package=package.key, **detail)
 
@@ -168,7 +168,7 @@ def _owner(author: str, by: Caller | None) -> Account:
 
 
 def _first_fields(data: Mapping[str, Any], snapshot: ContentDbSnapshot) -> edits.Fields:
-    for field in _NEEDED:
+    for field in _REQUIRED:
         if field not in data:
             raise Invalid(f"{field} is required")
     fields = edits.parse(data, snapshot)
@@ -188,7 +188,7 @@ def _taken() -> Conflict:
     return Conflict("A package with this name already exists")
 
 
-def _few(names: Iterable[str]) -> list[str]:
+def _limited(names: Iterable[str]) -> list[str]:
     given = list(names)
     if len(given) > MOST_NAMES:
         raise Invalid(f"There may be at most {MOST_NAMES} of them")

@@ -43,7 +43,7 @@ def scores_json(entries: Iterable[Entry[PackageEntry]]) -> bytes:
 
 
 def keys(value: PackageEntry) -> Value:
-    """What identifies a package."""
+    """The identity of a package: author, name and type."""
     return {"author": value.author, "name": value.name, "type": value.type}
 
 

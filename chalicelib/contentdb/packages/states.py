@@ -1,7 +1,7 @@
 """The states of a package, from a draft to an approved package and back.
 
-WIP -> READY_FOR_REVIEW (submit) -> APPROVED (approve); from both to CHANGES_NEEDED (request changes), which may be
-submitted again; anything to WIP (unapprove) or to DELETED (delete), which comes back READY_FOR_REVIEW (restore).
+WIP -> READY_FOR_REVIEW (submit) -> APPROVED (approve); from both to CHANGES_NEEDED (request changes), which can be
+submitted again; any state to WIP (unapprove) or DELETED (delete); DELETED to READY_FOR_REVIEW (restore).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MOST_SCREENSHOTS = 90  # screenshots that one transaction can approve with the 
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """A transition between states; if it is `checked`, the `problems` of the package prevent it."""
 
     sources: tuple[str, ...]
@@ -30,36 +30,36 @@ class Step:
     checked: bool = False
 
 
-STEPS = {
-    "submit": Step(("WIP", "CHANGES_NEEDED"), "READY_FOR_REVIEW", PackageAction.EDIT, checked=True),
-    "approve": Step(("READY_FOR_REVIEW",), "APPROVED", PackageAction.APPROVE, checked=True),
-    "request-changes": Step(("READY_FOR_REVIEW", "APPROVED"), "CHANGES_NEEDED", PackageAction.APPROVE),
-    "unapprove": Step(("READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "WIP", PackageAction.UNAPPROVE),
-    "delete": Step(("WIP", "READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "DELETED", PackageAction.DELETE),
-    "restore": Step(("DELETED",), "READY_FOR_REVIEW", PackageAction.DELETE),
+TRANSITIONS = {
+    "submit": Transition(("WIP", "CHANGES_NEEDED"), "READY_FOR_REVIEW", PackageAction.EDIT, checked=True),
+    "approve": Transition(("READY_FOR_REVIEW",), "APPROVED", PackageAction.APPROVE, checked=True),
+    "request-changes": Transition(("READY_FOR_REVIEW", "APPROVED"), "CHANGES_NEEDED", PackageAction.APPROVE),
+    "unapprove": Transition(("READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "WIP", PackageAction.UNAPPROVE),
+    "delete": Transition(("WIP", "READY_FOR_REVIEW", "CHANGES_NEEDED", "APPROVED"), "DELETED", PackageAction.DELETE),
+    "restore": Transition(("DELETED",), "READY_FOR_REVIEW", PackageAction.DELETE),
 }
 
 
-def take(step: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
-    """Make a transition; returns the package and its remaining problems.
+def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
+    """Apply a transition, such as "submit"; returns the package and its remaining problems.
 
-    The administrator (`by` None) can approve a draft despite its problems. A transition to the present state changes
+    The administrator (`by` None) can approve a draft despite its problems. A transition to the current state changes
     nothing. Raises Forbidden or Conflict.
     """
-    way, words = STEPS[step], step.replace("-", " ")
+    transition, words = TRANSITIONS[verb], verb.replace("-", " ")
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         package = parts.package
-        registry.authorize(by, way.action, package, f"You don't have permission to {words} this package")
-        found = problems(parts, snapshot) if way.checked else []
-        if package.state == way.target:
+        registry.authorize(by, transition.action, package, f"You don't have permission to {words} this package")
+        found = problems(parts, snapshot) if transition.checked else []
+        if package.state == transition.target:
             return found
-        if package.state not in way.sources and (by or package.state == "DELETED" or step == "restore"):
-            raise Conflict(f"A package that is {package.state} cannot become {way.target}")
+        if package.state not in transition.sources and (by or package.state == "DELETED" or verb == "restore"):
+            raise Conflict(f"A package that is {package.state} cannot become {transition.target}")
         if found and by:
             raise Forbidden("; ".join(found))
-        _move(parts, way.target, writes)
-        writes.put(registry.note(package, f"package.{step}", by))
+        _set_state(parts, transition.target, writes)
+        writes.put(registry.audit_entry(package, f"package.{verb}", by))
         return found
 
     parts, found = index.publish(author, name, decide)
@@ -92,13 +92,13 @@ def _same_name(package: Package, other: PackageEntry) -> bool:
     return other.type == package.type.lower() and other.name == package.name
 
 
-def _move(parts: Parts, state: str, writes: Transaction) -> None:
+def _set_state(parts: Parts, state: str, writes: Transaction) -> None:
     """Set the state of a package; an approval also approves its screenshots."""
     package = parts.package
     changes: dict[str, object] = {"state": state}
     if state == "APPROVED":
         changes["approved_at"] = package.approved_at or datetime.now(UTC)
-        waiting = [shot for shot in parts.screenshots.values() if not shot.approved]
-        for shot in waiting[:_MOST_SCREENSHOTS]:
+        pending = [shot for shot in parts.screenshots.values() if not shot.approved]
+        for shot in pending[:_MOST_SCREENSHOTS]:
             writes.update(shot, shot.assign(approved=True), Screenshot.pk.exists())
     writes.update(package, package.assign(**changes))

@@ -24,13 +24,13 @@ _MOST_REVIEWS = 50
 TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture pack"}
 _STATES = {
     "WIP": "This package is a draft: lists do not show it.",
-    "CHANGES_NEEDED": "This package is to be changed before lists show it.",
+    "CHANGES_NEEDED": "This package must be changed before lists show it.",
     "READY_FOR_REVIEW": "This package waits for approval: lists do not show it yet.",
 }
 
 
 @service.route("GET", "/packages/{owner}/{name}", ANONYMOUS, page=True)
-def package_for_people(request: Request) -> Response:
+def package_page(request: Request) -> Response:
     """The target of the game's "ContentDB page" button: a page for browsers, a redirect to the API for programs."""
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["owner"], request.params["name"])
@@ -74,7 +74,7 @@ def _redirect_to_api(request: Request, package: Entry[PackageEntry]) -> Response
 
 
 def works_of(username: str) -> list[Work]:
-    """The packages of a user that lists show."""
+    """The approved packages of a user."""
     values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
     theirs = [value for value in values if value.author == username]
     return [Work(value.title, value.short_description, f"/packages/{username}/{value.name}/") for value in theirs]

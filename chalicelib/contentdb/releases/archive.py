@@ -43,13 +43,13 @@ class Folder:
         if name not in self.files:
             return None
         if self.files[name].file_size > _LARGEST_TEXT:
-            raise Invalid(f"{self.place(name)} is too large")
+            raise Invalid(f"{self.path_of(name)} is too large")
         try:
             return self.archive.read(self.files[name]).decode()
         except UnicodeDecodeError:
-            raise Invalid(f"{self.place(name)} is not UTF-8 text") from None
+            raise Invalid(f"{self.path_of(name)} is not UTF-8 text") from None
 
-    def place(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
         """The path of a file in this folder, for messages."""
         return f"{self.path}/{name}" if self.path else name
 
@@ -68,7 +68,7 @@ def open_zip(content: bytes) -> Folder:
 
 
 def _check_directory(content: bytes) -> None:
-    """Reject a directory that is too large: zipfile creates an object of half a kilobyte for each entry."""
+    """Reject a directory that is too large, because zipfile needs half a kilobyte of memory for each entry."""
     end = content.rfind(_END, max(0, len(content) - 65_557))
     if end < 0 or len(content) < end + 22:
         raise BadArchive("This is not a zip file.")
@@ -119,11 +119,11 @@ def _tree(archive: ZipFile, entries: list[ZipInfo]) -> Folder:
         folder = root
         for parent in parts:
             if parent in folder.files:
-                raise BadArchive(f"The zip file has a path twice: {folder.place(parent)}")
-            folder = folder.folders.setdefault(parent, Folder(archive, folder.place(parent)))
+                raise BadArchive(f"The zip file has a path twice: {folder.path_of(parent)}")
+            folder = folder.folders.setdefault(parent, Folder(archive, folder.path_of(parent)))
         if name is not None:
             if name in folder.files or name in folder.folders:
-                raise BadArchive(f"The zip file has a path twice: {folder.place(name)}")
+                raise BadArchive(f"The zip file has a path twice: {folder.path_of(name)}")
             folder.files[name] = entry
     return root
 

@@ -84,7 +84,7 @@ def _decision(
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         package = parts.package
         approved = publishing.get(parts, int(release.id))
-        still = Release.state == "PROCESSING"
+        unchanged = Release.state == "PROCESSING"
         changes: dict[str, Any] = {
             "state": "APPROVED",
             "size": len(fetched.content),
@@ -98,14 +98,16 @@ def _decision(
             files.add(writes, file)
         newest = max((number for number, other in parts.releases.items() if other.state == "APPROVED"), default=0)
         if approved.id > newest:
-            _renew(package, found, writes, snapshot, account_id)
-        writes.update(approved, approved.assign(**changes), still)
+            _update_package(package, found, writes, snapshot, account_id)
+        writes.update(approved, approved.assign(**changes), unchanged)
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
 
     return decide
 
 
-def _renew(package: Package, found: Content, writes: Transaction, snapshot: ContentDbSnapshot, account_id: int) -> None:
+def _update_package(
+    package: Package, found: Content, writes: Transaction, snapshot: ContentDbSnapshot, account_id: int
+) -> None:
     """Update the package from a release's content. Raises Invalid."""
     fields: dict[str, Any] = {
         "provides": found.provides,
@@ -143,7 +145,7 @@ def _fail(package: Package, release: Release, message: str) -> None:
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         failed = publishing.get(parts, int(release.id))
-        dropped = publishing.let_go(writes, failed)
+        dropped = publishing.free_names_and_file(writes, failed)
         writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
         tasks.fail(writes, str(release.task_id), message)
         return dropped

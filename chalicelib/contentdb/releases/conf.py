@@ -25,17 +25,17 @@ def parse(text: str, filename: str) -> dict[str, str]:
 
 
 def names(value: str | None) -> list[str]:
-    """A list such as `default, farming`."""
+    """The names in a list such as `default, farming`."""
     return [name for name in (part.strip() for part in (value or "").split(",")) if name]
 
 
-def _quoted(first: str, lines: "enumerate[str]", place: str) -> str:
+def _quoted(first: str, lines: "enumerate[str]", location: str) -> str:
     """A value in triple quotes; `first` is the rest of its first line."""
     parts = [first]
     while not parts[-1].rstrip().endswith(_QUOTES):
         following = next(lines, None)
         if following is None:
-            raise Invalid(f"{place}: the triple quotes are never closed")
+            raise Invalid(f"{location}: the triple quotes are never closed")
         parts.append(following[1])
     parts[-1] = parts[-1].rstrip().removesuffix(_QUOTES)
     return "\n".join(parts)

@@ -115,12 +115,14 @@ def _descend(folder: Folder) -> Folder:
 def _settings(folder: Folder, kind: str, *, legacy: bool) -> dict[str, str]:
     """The settings in a folder's .conf, completed from obsolete files if they are still accepted."""
     filename = _CONF.get(kind, "texture_pack.conf")
-    settings = conf.parse(folder.text(filename) or "", folder.place(filename))
+    settings = conf.parse(folder.text(filename) or "", folder.path_of(filename))
     if "release" in settings:
-        raise Invalid(f"{folder.place(filename)} must not have `release`: Luanti writes it when it installs a package")
+        raise Invalid(
+            f"{folder.path_of(filename)} must not have `release`: Luanti writes it when it installs a package"
+        )
     for old in ("depends.txt", "description.txt"):
         if old in folder.files and not legacy:
-            raise Invalid(f"{folder.place(old)} is out of date: put what it says into {filename}")
+            raise Invalid(f"{folder.path_of(old)} is out of date: move its content to {filename}")
     if "depends.txt" in folder.files and "depends" not in settings and "optional_depends" not in settings:
         lines = [line.strip() for line in (folder.text("depends.txt") or "").splitlines() if line.strip()]
         settings["depends"] = ",".join(line for line in lines if not line.endswith("?"))
@@ -137,7 +139,7 @@ def _mods(folder: Folder, kind: str, settings: dict[str, str], name: str, *, leg
         mod = _mod(folder, settings, name)
         if mod.name != name:
             raise Invalid(
-                f"Expected the mod to be called {name}, as the package is, but {folder.place('mod.conf')} "
+                f"Expected the mod to be called {name}, as the package is, but {folder.path_of('mod.conf')} "
                 f"says name = {mod.name}. Change one of them"
             )
         yield mod
@@ -199,7 +201,7 @@ def _check_case(folder: Folder) -> None:
     """Reject `Textures` if Luanti expects `textures`: only Windows ignores letter case."""
     for name in folder.folders:
         if name.lower() in _FOLDERS and name != name.lower():
-            raise Invalid(f"Incorrect case, {folder.place(name)} should be {folder.place(name.lower())}")
+            raise Invalid(f"Incorrect case, {folder.path_of(name)} should be {folder.path_of(name.lower())}")
 
 
 def _check_mods(content: Content) -> None:

@@ -45,7 +45,7 @@ def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> 
 def _possible(
     package: Package, depends: Iterable[str], snapshot: ContentDbSnapshot, errors: list[str]
 ) -> set[str] | None:
-    """The games that provide all hard dependencies; None if there is no limit."""
+    """The games that provide all hard dependencies; None without a limit."""
     drafts = [entry for entry in index.packages(snapshot) if _is_draft_of(entry, package)]
     possible: set[str] | None = None
     for name in depends:
@@ -64,7 +64,7 @@ def _possible(
 
 
 def _games_with(providers: Iterable[Entry[PackageEntry]]) -> set[str] | None:
-    """The games in which one of these packages is available; None: in any, as far as is known."""
+    """The games in which one of these packages is available; None: in any game, or unknown."""
     games: set[str] = set()
     for entry in providers:
         if entry.value.type == "game":

@@ -1,6 +1,6 @@
 """Fetches one commit of a package's Git repository as a zip.
 
-A separate process unpacks the server's data, without secrets and under limits of memory, time and disk.
+A separate process parses the data of the Git server. It has no secrets, and limits of memory, time and disk.
 """
 
 import json
@@ -18,7 +18,7 @@ from chalicelib.contentdb.releases import archive
 from chalicelib.core.errors import Invalid
 
 _MOST_RECEIVED = 128 * 1024 * 1024
-_PATIENCE = 150.0  # seconds for the whole fetch; on Lambda jobs have 300
+_TIMEOUT = 150.0  # seconds for the whole fetch; on Lambda jobs have 300
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
         raise Invalid("The repository's address must start with http:// or https://, and name no user.")
     with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
         target = Path(scratch) / "release.zip"
-        answer = _ask(
+        response = _run_child(
             {
                 "url": url,
                 "ref": ref or None,
@@ -57,10 +57,10 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
         largest = settings.current().contentdb_max_upload
         if target.stat().st_size > largest:
             raise Invalid(f"The repository makes a zip of more than {largest} bytes.")
-        return Fetched(target.read_bytes(), str(answer["commit"]), list(answer["subjects"]))
+        return Fetched(target.read_bytes(), str(response["commit"]), list(response["subjects"]))
 
 
-def _ask(question: dict[str, Any], home: str) -> dict[str, Any]:
+def _run_child(request: dict[str, Any], home: str) -> dict[str, Any]:
     """The child's response. Raises Invalid with its error, or if it was stopped."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": home, "TMPDIR": home}
     if libraries := os.environ.get("LD_LIBRARY_PATH"):
@@ -68,19 +68,19 @@ def _ask(question: dict[str, Any], home: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "chalicelib.contentdb.releases.git_child"],
-            input=json.dumps(question).encode(),
+            input=json.dumps(request).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
             env=environment,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
-        answer: dict[str, Any] = json.loads(done.stdout)
+        response: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise Invalid("The Git server is too slow.") from None
     except ValueError:
         raise Invalid("The repository is too large, or cannot be read.") from None
-    if "error" in answer:
-        raise Invalid(str(answer["error"]))
-    return answer
+    if "error" in response:
+        raise Invalid(str(response["error"]))
+    return response

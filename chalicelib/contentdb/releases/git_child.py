@@ -10,22 +10,22 @@ import zlib
 from typing import Any
 
 MEMORY = 768 * 1024 * 1024
-SECONDS_OF_WORK = 100
+CPU_SECONDS = 100
 
 
 def main() -> None:
-    """Serve one request."""
-    asked = json.load(sys.stdin)
-    for what, most in (
+    """Set the limits, and serve one request."""
+    request = json.load(sys.stdin)
+    for kind, limit in (
         (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, SECONDS_OF_WORK),
-        (resource.RLIMIT_FSIZE, asked["largest_file"]),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, request["largest_file"]),
     ):
-        resource.setrlimit(what, (most, most))
-    json.dump(_answer(asked), sys.stdout)
+        resource.setrlimit(kind, (limit, limit))
+    json.dump(_respond(request), sys.stdout)
 
 
-def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+def _respond(request: dict[str, Any]) -> dict[str, Any]:
     from dulwich.client import HTTPUnauthorized
     from dulwich.errors import GitProtocolError, NotGitRepository
     from urllib3.exceptions import HTTPError
@@ -33,7 +33,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from chalicelib.contentdb.releases import git_fetch, outbound
 
     try:
-        return git_fetch.fetch(asked, outbound.pool_manager(asked["networks"]), asked["scratch"])
+        return git_fetch.fetch(request, outbound.pool_manager(request["networks"]), request["scratch"])
     except (git_fetch.Unfetchable, outbound.ForbiddenAddress) as error:
         return {"error": str(error)}
     except NotGitRepository:

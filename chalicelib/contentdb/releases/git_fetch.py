@@ -138,18 +138,18 @@ class Fetcher:
             directory_loader=lambda path: _patterns(store, _tree_at(store, root, path), path),
         )
         submodules = _submodules(store, root)
-        waiting: list[tuple[bytes, Tree, int]] = [(b"", root, deepest)]
-        while waiting:
-            place, folder, depth = waiting.pop()
+        pending: list[tuple[bytes, Tree, int]] = [(b"", root, deepest)]
+        while pending:
+            parent, folder, depth = pending.pop()
             for entry in folder.iteritems():
-                path = place + entry.path
+                path = parent + entry.path
                 if attributes.match_path(path).get(b"export-ignore") is True:
                     continue
                 kind = entry.mode & _KIND
                 if kind == _FOLDER:
                     if not depth:
                         raise Unfetchable("The folders of the repository are too deep.")
-                    waiting.append((path + b"/", cast(Tree, store[entry.sha]), depth - 1))
+                    pending.append((path + b"/", cast(Tree, store[entry.sha]), depth - 1))
                 elif kind == _SUBMODULE:
                     yield from self._submodule(url, submodules.get(path), path, entry.sha, depth)
                 elif kind != _SYMLINK:
@@ -159,22 +159,25 @@ class Fetcher:
         self._submodules += 1
         if address is None or not depth or self._submodules > _MOST_SUBMODULES:
             raise Unfetchable(f"The submodule {path.decode(errors='replace')} cannot be fetched.")
-        below = _resolve(url, address.decode(errors="replace"))
-        repo, found = self._fetch(below, commit.decode(), depth=1)
-        for name, content in self._files(below, repo.object_store, found.tree, depth - 1):
+        submodule_url = _resolve(url, address.decode(errors="replace"))
+        repo, found = self._fetch(submodule_url, commit.decode(), depth=1)
+        for name, content in self._files(submodule_url, repo.object_store, found.tree, depth - 1):
             yield f"{path.decode(errors='replace')}/{name}", content
 
 
-def fetch(asked: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
-    """The response to a request of git_child.py, see git.fetch. Raises Unfetchable, Refused, and dulwich's errors."""
-    url = asked["url"]
-    fetcher = Fetcher(pool, Budget(asked["received"], asked["written"]), scratch)
-    repo, commit = fetcher.commit(url, asked["ref"])
-    fetcher.write_zip(url, repo, commit, asked["prefix"], asked["target"])
+def fetch(request: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
+    """The response to a request of git_child.py, see git.fetch.
+
+    Raises Unfetchable, ForbiddenAddress, and the errors of dulwich.
+    """
+    url = request["url"]
+    fetcher = Fetcher(pool, Budget(request["received"], request["written"]), scratch)
+    repo, commit = fetcher.commit(url, request["ref"])
+    fetcher.write_zip(url, repo, commit, request["prefix"], request["target"])
     subjects: Sequence[str] = []
-    if asked["previous"] and asked["previous"] != commit.id.decode():
+    if request["previous"] and request["previous"] != commit.id.decode():
         with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # release notes are optional
-            subjects = fetcher.subjects(url, commit, asked["previous"])
+            subjects = fetcher.subjects(url, commit, request["previous"])
     return {"commit": commit.id.decode(), "subjects": subjects}
 
 

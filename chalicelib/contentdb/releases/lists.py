@@ -28,7 +28,7 @@ def _newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
             if _is_wanted(entry.value, arguments)
             for release in entry.value.releases
         ),
-        key=lambda place: -place[0],
+        key=lambda pair: -pair[0],
     )[:LENGTH]
     stored = _read(found)
     return [
@@ -44,8 +44,8 @@ def _is_wanted(value: PackageEntry, arguments: Arguments) -> bool:
     return "maintainer" not in arguments or arguments.text("maintainer") in (value.author, *value.maintainers)
 
 
-def _read(places: list[tuple[int, Entry[PackageEntry]]]) -> dict[int, Release]:
+def _read(pairs: list[tuple[int, Entry[PackageEntry]]]) -> dict[int, Release]:
     """Releases by id, in one call."""
-    keys = [(package_pk(entry.value.id), release_sk(number)) for number, entry in places]
+    keys = [(package_pk(entry.value.id), release_sk(number)) for number, entry in pairs]
     items = ContentDbItem.batch_get(keys, consistent_read=True) if keys else ()
     return {int(item.id): item for item in items if isinstance(item, Release)}

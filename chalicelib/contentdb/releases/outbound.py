@@ -13,7 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry,
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _REDIRECTS = 5
-_SILENCE = 20.0  # seconds without a byte
+_READ_TIMEOUT = 20.0  # seconds without a byte
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -36,7 +36,7 @@ def pool_manager(allowed: Sequence[str] = ()) -> PoolManager:
 
     manager = PoolManager(
         retries=Retry(total=_REDIRECTS, connect=0, read=0, redirect=_REDIRECTS, status=0, other=0),
-        timeout=Timeout(connect=10.0, read=_SILENCE),
+        timeout=Timeout(connect=10.0, read=_READ_TIMEOUT),
         headers={"User-Agent": "git/moonbase"},  # GitHub and others serve Git to this prefix
     )
     manager.pool_classes_by_scheme = {
@@ -67,15 +67,17 @@ class _Guarded:
 
     def _new_conn(self) -> socket.socket:
         last: OSError | None = None
-        for family, kind, protocol, _, place in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
-            address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+        for family, kind, protocol, _, sockaddr in socket.getaddrinfo(
+            self._dns_host, self.port, type=socket.SOCK_STREAM
+        ):
+            address = ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])
             if not (is_public(address) or any(address in network for network in self._networks)):
                 raise ForbiddenAddress(f"{self._dns_host} is not a public address.")
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(self.timeout if isinstance(self.timeout, int | float) else _SILENCE)
+                connection.settimeout(self.timeout if isinstance(self.timeout, int | float) else _READ_TIMEOUT)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.connect(place)
+                connection.connect(sockaddr)
             except OSError as error:
                 connection.close()
                 last = error

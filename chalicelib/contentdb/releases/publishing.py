@@ -20,7 +20,7 @@ from chalicelib.core.storage import Transaction
 
 CHECK = "contentdb-check-release"  # the job that checks a release
 LONGEST_NAME = 30
-_AT_ONCE, _WHILE = 5, timedelta(minutes=5)
+_RATE_LIMIT, _PERIOD = 5, timedelta(minutes=5)
 _STRICT_NAME = re.compile(r"[A-Za-z]*\.?\d+([.\-/][\dA-Za-z]+)*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -29,7 +29,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class NewRelease:
     """A requested release: from a zip, or from the package's Git repository if `filename` is None.
 
-    `named`: the request has a name; otherwise the title is used.
+    `named`: whether the request has a name; otherwise the title is used.
     """
 
     name: str
@@ -69,7 +69,7 @@ def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
     permissions.require(
         caller.account, PackageAction.MAKE_RELEASE, package, "You don't have permission to make releases"
     )
-    _check_pace(parts)
+    _check_rate(parts)
     _check_names(parts, wanted)
     _check_source(package, wanted)
     file = files.store(wanted.content, "zip") if wanted.filename is not None else None
@@ -94,20 +94,20 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
         permissions.require_token_for(caller, parts.package)
         writes.delete(release)
         del parts.releases[release_id]
-        dropped = let_go(writes, release)
-        writes.put(registry.note(parts.package, "release.delete", caller, release=release_id))
+        dropped = free_names_and_file(writes, release)
+        writes.put(registry.audit_entry(parts.package, "release.delete", caller, release=release_id))
         return dropped
 
     _, dropped = index.publish(author, name, decide)
     files.drop(dropped)
 
 
-def let_go(writes: Transaction, release: Release) -> list[str]:
+def free_names_and_file(writes: Transaction, release: Release) -> list[str]:
     """Free a release's name, title and file; returns the blobs to delete after the commit."""
     for claim in _claims(release):
-        held = ReleaseName.find(claim.pk, claim.sk)
-        if held and held.release_id == release.id:
-            writes.delete(held, ReleaseName.release_id == release.id)
+        stored = ReleaseName.find(claim.pk, claim.sk)
+        if stored and stored.release_id == release.id:
+            writes.delete(stored, ReleaseName.release_id == release.id)
     return files.remove(writes, release.file)
 
 
@@ -141,26 +141,26 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
         uploads.use(writes, wanted.slot)
     job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
     jobs.enqueue(writes, CHECK, job)
-    writes.put(registry.note(package, "release.create", caller, release=number))
+    writes.put(registry.audit_entry(package, "release.create", caller, release=number))
     writes.commit()
     return release
 
 
-def _check_pace(parts: Parts) -> None:
-    limit = datetime.now(UTC) - _WHILE
-    if sum(release.created_at > limit for release in parts.releases.values()) >= _AT_ONCE:
+def _check_rate(parts: Parts) -> None:
+    limit = datetime.now(UTC) - _PERIOD
+    if sum(release.created_at > limit for release in parts.releases.values()) >= _RATE_LIMIT:
         raise TooMany(
             "You've created too many releases for this package in the last 5 minutes, please wait before trying again",
-            retry_after=int(_WHILE.total_seconds()),
+            retry_after=int(_PERIOD.total_seconds()),
         )
 
 
 def _check_names(parts: Parts, wanted: NewRelease) -> None:
     """Raise Invalid for a used name, with ContentDB's text; the transaction guarantees uniqueness."""
-    standing = [release for release in parts.releases.values() if release.state != "FAILED"]
-    if wanted.named and any(release.name == wanted.name for release in standing):
+    others = [release for release in parts.releases.values() if release.state != "FAILED"]
+    if wanted.named and any(release.name == wanted.name for release in others):
         raise _taken("name")
-    if wanted.named and any(release.title == wanted.title for release in standing):
+    if wanted.named and any(release.title == wanted.title for release in others):
         raise _taken("title")
     if settings.current().contentdb_strict_names and not _STRICT_NAME.fullmatch(wanted.name):
         raise Forbidden("Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01")
@@ -186,5 +186,5 @@ def _claims(release: Release) -> Iterator[ReleaseName]:
     yield ReleaseName(pk, f"title#{release.title}", release_id=release.id)
 
 
-def _taken(what: str) -> Forbidden:
-    return Forbidden(f"A release with this {what} already exists")
+def _taken(field: str) -> Forbidden:
+    return Forbidden(f"A release with this {field} already exists")

@@ -26,12 +26,12 @@ def read(folder: Folder) -> Iterator[Translation]:
     for name in sorted(locale.files) if locale else ():
         if locale and (match := _FILE.fullmatch(name)):
             text = locale.text(name) or ""
-            domain, texts = parse(text, locale.place(name))
+            domain, texts = parse(text, locale.path_of(name))
             yield Translation(domain or match["domain"], match["language"], texts)
 
 
-def parse(text: str, place: str) -> tuple[str | None, dict[str, str]]:
-    """The text domain of a file, and its texts. Raises Invalid, with the line."""
+def parse(text: str, path: str) -> tuple[str | None, dict[str, str]]:
+    """The text domain of a file, or None, and its translations by English text. Raises Invalid, with the line."""
     domain: str | None = None
     found: dict[str, str] = {}
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
@@ -41,7 +41,7 @@ def parse(text: str, place: str) -> tuple[str | None, dict[str, str]]:
             if colon and name.strip() == "textdomain":
                 domain = value.strip()
         elif line.strip():
-            source, translated = _entry(line, f"{place} line {number}")
+            source, translated = _entry(line, f"{path} line {number}")
             found[source] = translated
     return domain, found
 
@@ -62,7 +62,7 @@ def _is_open(line: str) -> bool:
     return (len(line) - len(line.rstrip("@"))) % 2 == 1
 
 
-def _entry(line: str, place: str) -> tuple[str, str]:
+def _entry(line: str, location: str) -> tuple[str, str]:
     """One `source=translation`; the placeholders `@1` to `@9` are kept."""
     sides = [""]
     characters = iter(line)
@@ -74,11 +74,11 @@ def _entry(line: str, place: str) -> tuple[str, str]:
             elif escaped.isdigit() and escaped != "0":
                 sides[-1] += "@" + escaped
             else:
-                raise Invalid(f"{place}: unexpected escape @{escaped}")
+                raise Invalid(f"{location}: unexpected escape @{escaped}")
         elif character == "=" and len(sides) == 1:
             sides.append("")
         else:
             sides[-1] += character
     if len(sides) == 1:
-        raise Invalid(f"{place}: expected an equals sign")
+        raise Invalid(f"{location}: expected an equals sign")
     return sides[0], sides[1]

@@ -75,7 +75,7 @@ def render_with_package(snapshot: ContentDbSnapshot, release: Release, package: 
 
 
 def render_task(task_id: str, task: Task | None) -> Value:
-    """The progress of a task; an unknown task is pending, as upstream says."""
+    """The progress of a task; an unknown task is pending, as in upstream."""
     if task is None:
         return {"id": task_id, "status": "PENDING", "result": None}
     if task.status == "FAILURE":
@@ -84,7 +84,7 @@ def render_task(task_id: str, task: Task | None) -> Value:
 
 
 def _text(data: Mapping[str, Any], name: str) -> str | None:
-    """A text; None also for an empty one. Raises Invalid."""
+    """A text, stripped; None for a missing or an empty one. Raises Invalid."""
     value = data.get(name)
     if value is not None and not isinstance(value, str):
         raise Invalid(f"{name} must be a str")

@@ -12,7 +12,7 @@ from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.storage import Transaction
 
 RATINGS = {5: "positive", 3: "neutral", 1: "negative"}
-_WORTH = 75  # points for each step of the rating from neutral: a positive review is +150, a negative one -150
+_POINTS = 75  # points for each step of the rating from neutral: a positive review is +150, a negative one -150
 _NAMES = ("score_reviews", *RATINGS.values())
 
 
@@ -20,11 +20,11 @@ def counted(review: Review | None) -> Counter[str]:
     """The contribution of one review to its package's counters: zero unless it is approved."""
     if review is None or not review.approved:
         return Counter()
-    return Counter({RATINGS[int(review.rating)]: 1, "score_reviews": _WORTH * (int(review.rating) - 3)})
+    return Counter({RATINGS[int(review.rating)]: 1, "score_reviews": _POINTS * (int(review.rating) - 3)})
 
 
 def move(parts: Parts, writes: Transaction, before: Counter[str], after: Counter[str]) -> None:
-    """Replace a review's contribution `before` a change by the one `after` it."""
+    """Replace a review's contribution `before` its change by the one `after`, in the parts and the transaction."""
     steps = {name: after[name] - before[name] for name in _NAMES if after[name] != before[name]}
     if not steps:
         return
@@ -44,7 +44,7 @@ def recount(package: Package) -> None:
     index.publish(package.author, package.name, decide)
 
 
-def faults() -> Iterator[Inconsistency]:
+def inconsistencies() -> Iterator[Inconsistency]:
     """The packages whose counters differ from the sums of their reviews; each difference is checked twice."""
     sums: dict[int, Counter[str]] = {}
     stored: dict[int, Counters] = {}
@@ -59,7 +59,7 @@ def faults() -> Iterator[Inconsistency]:
     for number, package in packages.items():
         counters = stored.get(number) or Counters(package.pk, "counters")
         if _differ(counters, sums.get(number, Counter())) and _differ(_read(number), _sums(number)):
-            message = "has counters of reviews that are not those of its reviews"
+            message = "has counters of reviews that differ from its reviews"
             yield Inconsistency("miscounted-reviews", package.key, message, partial(recount, package))
 
 

@@ -28,10 +28,10 @@ from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 
 DROP_VOTES = "contentdb-drop-votes"  # the job that deletes the votes of a deleted review
-PACE = ((3, 300), (10, 3600))  # (number, seconds) limits
+RATE_LIMITS = ((3, 300), (10, 3600))  # (number, seconds)
 TRUSTED = 5  # the factor for trusted accounts
-_ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
-_HERE = ("/users/", "/packages/")
+_URL = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_LOCAL_PATHS = ("/users/", "/packages/")
 
 
 @dataclass(frozen=True)
@@ -48,30 +48,30 @@ def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
     """Write or replace the caller's review of a package. Raises Forbidden, Invalid or TooMany."""
     account = caller.account
     number = cache(lambda: ids.reserve("contentdb-thread"))
-    pace = cache(lambda: check_pace(account, "review", PACE))
+    count_once = cache(lambda: check_rate(account, "review", RATE_LIMITS))
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> Review:
         permissions.require_may_review(account, parts.package)
         _check(wanted, snapshot)
-        pace()
+        count_once()
         stored = review_index.find(int(parts.package.id), int(account.id))
         before = review_counts.counted(stored)
         review = stored or _new(parts.package, account, number())
-        says = {**vars(wanted), "approved": not _waits(account, wanted)}
-        actions = review.assign(**says)
+        values = {**vars(wanted), "approved": not _needs_approval(account, wanted)}
+        actions = review.assign(**values)
         if stored:
             writes.update(review, actions, Review.id == review.id)
         else:
             writes.create(review)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
-        writes.put(registry.note(parts.package, "review.write", caller, review=int(review.id)))
+        writes.put(registry.audit_entry(parts.package, "review.write", caller, review=int(review.id)))
         return review
 
     return index.publish(author, name, decide)[1]
 
 
-def take_back(caller: Caller, author: str, name: str) -> None:
+def delete_own(caller: Caller, author: str, name: str) -> None:
     """Delete the caller's own review. Raises NotFound."""
 
     def own(package: Package) -> Review:
@@ -106,7 +106,7 @@ def approve(author: str, name: str, number: int, by: Caller | None = None) -> Re
         writes.update(review, review.assign(approved=True), Review.id == review.id)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
-        writes.put(registry.note(parts.package, "review.approve", by, review=number))
+        writes.put(registry.audit_entry(parts.package, "review.approve", by, review=number))
         return review
 
     return index.publish(author, name, decide)[1]
@@ -119,13 +119,13 @@ def may_see(review: Review, caller: Caller | None) -> bool:
     return bool(review.author_id == caller.account.id) or at_least(caller.account, "APPROVER")
 
 
-def check_pace(account: Account, what: str, pace: tuple[tuple[int, int], ...]) -> None:
-    """Count one more `what` of an account. Raises TooMany above `pace`; administrators have no limit."""
+def check_rate(account: Account, action: str, rate_limits: tuple[tuple[int, int], ...]) -> None:
+    """Count an action of an account. Raises TooMany above its limits; administrators have none."""
     if at_least(account, "ADMIN"):
         return
     times = TRUSTED if at_least(account, "TRUSTED_MEMBER") else 1
-    for most, seconds in pace:
-        subject = f"contentdb-{what}#{int(account.id)}#{seconds}"
+    for most, seconds in rate_limits:
+        subject = f"contentdb-{action}#{int(account.id)}#{seconds}"
         limits.count(subject, most * times, seconds, "Too many requests, please wait before trying again")
 
 
@@ -136,7 +136,9 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
         jobs.enqueue(writes, DROP_VOTES, {"review": int(review.id)})
         review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
         _show(writes, review, None)
-        writes.put(registry.note(parts.package, "review.delete", by, review=int(review.id), author=review.author))
+        writes.put(
+            registry.audit_entry(parts.package, "review.delete", by, review=int(review.id), author=review.author)
+        )
 
     index.publish(author, name, decide)
 
@@ -171,11 +173,11 @@ def _check(wanted: NewReview, snapshot: ContentDbSnapshot) -> None:
     links.refuse_blocked(vars(wanted))
 
 
-def _waits(account: Account, wanted: NewReview) -> bool:
-    """Whether a review needs approval: if a new member's text contains a link or an address."""
+def _needs_approval(account: Account, wanted: NewReview) -> bool:
+    """Whether a review needs approval: if a new member's text contains a URL or an external link."""
     if at_least(account, "MEMBER"):
         return False
-    if _ADDRESS.search(f"{wanted.title} {wanted.comment}"):
+    if _URL.search(f"{wanted.title} {wanted.comment}"):
         return True
     made = hypertext.from_markdown(wanted.comment, "", include_images=False)
-    return not all(url.startswith(_HERE) for url in made.links.values())
+    return not all(url.startswith(_LOCAL_PATHS) for url in made.links.values())

@@ -36,8 +36,8 @@ def list_of_package(request: Request) -> Response:
     return wire.render_large(request, rows)
 
 
-def _if_waiting(request: Request) -> Caller | None:
-    """Require a caller only for pending reviews."""
+def _for_pending(request: Request) -> Caller | None:
+    """The caller, who is required only for pending reviews."""
     return auth.required(request) if "approved" in request.query else None
 
 
@@ -46,10 +46,10 @@ def _require_approver(request: Request, caller: Caller | None) -> None:
         permissions.require_may_approve_reviews(caller.account)
 
 
-_WAITING = Permission("any; those that wait: approver", _require_approver)
+_PENDING = Permission("any; pending ones: approver", _require_approver)
 
 
-@service.route("GET", "/api/reviews", Scheme("token, to see those that wait", _if_waiting), permission=_WAITING)
+@service.route("GET", "/api/reviews", Scheme("token for pending ones", _for_pending), permission=_PENDING)
 def list_all(request: Request, caller: Caller | None) -> Response:
     """List all reviews, in pages."""
     return wire.render_large(request, review_lists.page(request, index.catalogue.snapshot()))
@@ -66,9 +66,9 @@ def write(request: Request, caller: Caller) -> Response:
 
 
 @_change("DELETE", f"{PACKAGE}/reviews", OWN)
-def take_back(request: Request, caller: Caller) -> Response:
+def delete_own(request: Request, caller: Caller) -> Response:
     """Delete the caller's review."""
-    lifecycle.take_back(caller, request.params["author"], request.params["name"])
+    lifecycle.delete_own(caller, request.params["author"], request.params["name"])
     return wire.render_success()
 
 
@@ -76,7 +76,7 @@ def take_back(request: Request, caller: Caller) -> Response:
     "GET",
     f"{PACKAGE}/reviews/{{id}}",
     auth.TOKEN_OR_NONE,
-    permission=Permission("any; one that waits: its author, or approver"),
+    permission=Permission("any; a pending one: its author, or approver"),
 )
 def read(request: Request, caller: Caller | None) -> Response:
     """Return one review, which is also its thread."""
@@ -89,7 +89,7 @@ def read(request: Request, caller: Caller | None) -> Response:
 
 @_change("DELETE", f"{PACKAGE}/reviews/{{id}}", Permission("author of the review, or moderator"))
 def delete(request: Request, caller: Caller) -> Response:
-    """Delete a review, as a moderator."""
+    """Delete a review, as its author or a moderator."""
     lifecycle.delete(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
@@ -103,7 +103,7 @@ def approve(request: Request, caller: Caller) -> Response:
 
 @_change("PUT", f"{PACKAGE}/reviews/{{id}}/votes", Permission("new member, not the author of the review"))
 def vote(request: Request, caller: Caller) -> Response:
-    """Vote whether a review helped."""
+    """Vote on a review: helpful or not."""
     _, package = _package(request)
     review = review_votes.vote(caller, package.value.id, _id(request), review_wire.parse_vote(request))
     return wire.render_success(votes=review_wire.votes(review))

@@ -1,7 +1,7 @@
 """Votes on reviews: helpful or not, one per account and review, and changeable."""
 
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.reviews.lifecycle import check_pace
+from chalicelib.contentdb.reviews.lifecycle import check_rate
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Review, ReviewVote, votes_pk
 from chalicelib.core import audit
@@ -11,7 +11,7 @@ from chalicelib.core.locks import Lock
 from chalicelib.core.retries import retry
 from chalicelib.core.storage import Transaction
 
-PACE = ((30, 300),)
+RATE_LIMITS = ((30, 300),)
 _voting = Lock("contentdb-votes")
 
 
@@ -22,7 +22,7 @@ def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) 
     """
     if not at_least(caller.account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to vote on reviews")
-    check_pace(caller.account, "vote", PACE)
+    check_rate(caller.account, "vote", RATE_LIMITS)
 
     def attempt() -> Review:
         review = review_index.get(package_id, number)
@@ -36,12 +36,12 @@ def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) 
 
 
 def _vote(caller: Caller, review: Review, is_helpful: bool | None) -> Review:
-    place = votes_pk(int(review.id)), str(int(caller.account.id))
-    stored = ReviewVote.find(*place)
+    key = votes_pk(int(review.id)), str(int(caller.account.id))
+    stored = ReviewVote.find(*key)
     before = stored.is_helpful if stored else None
     if before == is_helpful:
         return review
-    new, writes = ReviewVote(*place, is_helpful=is_helpful), Transaction()
+    new, writes = ReviewVote(*key, is_helpful=is_helpful), Transaction()
     if is_helpful is None:
         writes.delete(new, ReviewVote.is_helpful == before)
     elif before is None:

@@ -19,7 +19,7 @@ from chalicelib.core.errors import Invalid, NotFound, TooMany
 from chalicelib.core.storage import Transaction
 
 MOST = 60
-_AT_ONCE, _WHILE = 20, timedelta(minutes=30)
+_RATE_LIMIT, _PERIOD = 20, timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def require_may(caller: Caller, package: Package, verb: str) -> None:
 def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, Screenshot]:
     """Append a screenshot; returns the package's parts and the screenshot. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
-    _check_pace(parts)
+    _check_rate(parts)
     if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in images.EXTENSIONS)):
         raise Invalid("Please upload a PNG, JPEG, or WebP image file")
     picture = images.inspect(wanted.content)
@@ -77,7 +77,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
             writes.update(package, package.assign(cover_image=number))
         if wanted.slot:
             uploads.use(writes, wanted.slot)
-        writes.put(registry.note(package, "screenshot.create", caller, screenshot=number))
+        writes.put(registry.audit_entry(package, "screenshot.create", caller, screenshot=number))
         return shot
 
     try:
@@ -102,7 +102,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
         dropped = files.remove(writes, shot.file)
         if package.cover_image == screenshot_id:
             writes.update(package, package.assign(cover_image=None))
-        writes.put(registry.note(package, "screenshot.delete", caller, screenshot=screenshot_id))
+        writes.put(registry.audit_entry(package, "screenshot.delete", caller, screenshot=screenshot_id))
         return dropped
 
     _, dropped = index.publish(author, name, decide)
@@ -118,7 +118,7 @@ def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) 
         if unknown:
             raise Invalid(f"Unable to find screenshot with id={unknown[0]}")
         _number(writes, [parts.screenshots[number] for number in dict.fromkeys(wanted)])
-        writes.put(registry.note(parts.package, "screenshot.order", caller))
+        writes.put(registry.audit_entry(parts.package, "screenshot.order", caller))
 
     index.publish(author, name, decide)
 
@@ -131,7 +131,7 @@ def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> Non
         if screenshot_id not in parts.screenshots:
             raise Invalid("Unable to find screenshot")
         writes.update(parts.package, parts.package.assign(cover_image=screenshot_id))
-        writes.put(registry.note(parts.package, "screenshot.cover", caller, screenshot=screenshot_id))
+        writes.put(registry.audit_entry(parts.package, "screenshot.cover", caller, screenshot=screenshot_id))
 
     index.publish(author, name, decide)
 
@@ -158,10 +158,10 @@ def _number(writes: Transaction, shots: Sequence[Screenshot]) -> None:
             writes.update(shot, shot.assign(order=place))
 
 
-def _check_pace(parts: Parts) -> None:
-    limit = datetime.now(UTC) - _WHILE
-    if sum(shot.created_at > limit for shot in parts.screenshots.values()) >= _AT_ONCE:
-        raise TooMany("Too many requests, please wait before trying again", retry_after=int(_WHILE.total_seconds()))
+def _check_rate(parts: Parts) -> None:
+    limit = datetime.now(UTC) - _PERIOD
+    if sum(shot.created_at > limit for shot in parts.screenshots.values()) >= _RATE_LIMIT:
+        raise TooMany("Too many requests, please wait before trying again", retry_after=int(_PERIOD.total_seconds()))
 
 
 def _check_size(picture: Picture) -> None:

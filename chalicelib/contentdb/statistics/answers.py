@@ -4,7 +4,7 @@ from datetime import date
 
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.statistics import history
-from chalicelib.contentdb.store.answers import kept
+from chalicelib.contentdb.store.answers import cached
 from chalicelib.web.encoding import CachedBody
 from chalicelib.web.response import canonical_json
 
@@ -13,7 +13,7 @@ def package_stats(snapshot: ContentDbSnapshot) -> CachedBody:
     """The downloads of all packages on each of the last 30 days."""
     recent, last = history.catalogue.snapshot(), history.today()
     name = ("package-stats", recent.sequence, last)
-    return kept(snapshot, name, lambda snapshot: canonical_json(history.of_all(snapshot, recent, last)) + b"\n")
+    return cached(snapshot, name, lambda snapshot: canonical_json(history.of_all(snapshot, recent, last)) + b"\n")
 
 
 def user_stats(snapshot: ContentDbSnapshot, username: str, first: date, last: date) -> CachedBody:
@@ -23,4 +23,4 @@ def user_stats(snapshot: ContentDbSnapshot, username: str, first: date, last: da
     def build(snapshot: ContentDbSnapshot) -> bytes:
         return canonical_json(history.of_user(snapshot, recent, older, username, first, last)) + b"\n"
 
-    return kept(snapshot, ("user-stats", username, first, last, recent.sequence, hash(tuple(older))), build)
+    return cached(snapshot, ("user-stats", username, first, last, recent.sequence, hash(tuple(older))), build)

@@ -35,7 +35,7 @@ def is_over(day: str) -> bool:
 
 def compact() -> None:
     """Compact past months, once a month. Safe to repeat."""
-    history.tidy()  # the months of the last run have been gathered since
+    history.prune()  # the months of the last run have been gathered since
     until = _last_month(_COMPACTED_AFTER)
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
@@ -54,7 +54,7 @@ def add(writes: Transaction, package_id: int, day: str, numbers: Mapping[str, in
     changed = [list(column) for column in columns]
     series.add(changed, day, numbers)
     writes.put(MonthlyStats(stats_pk(package_id), month, columns=changed), as_read)
-    _promise(writes, author, month)
+    _enqueue_gathering(writes, author, month)
 
 
 def _compact(package_id: int, author: str | None, until: str) -> None:
@@ -70,7 +70,7 @@ def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyS
     writes = Transaction()
     whole = MonthlyStats(stats_pk(package_id), month, columns=history.gather(days)[month])
     writes.create(whole, _Compacted())
-    _promise(writes, author, month)
+    _enqueue_gathering(writes, author, month)
     with suppress(_Compacted):
         writes.commit()
     with DailyStats.batch_write() as batch:
@@ -78,10 +78,10 @@ def _fold(package_id: int, author: str | None, month: str, days: Iterable[DailyS
             batch.delete(item)
 
 
-def _promise(writes: Transaction, author: str | None, month: str) -> None:
+def _enqueue_gathering(writes: Transaction, author: str | None, month: str) -> None:
     if author is not None:
-        about = {"author": author, "month": month}
-        jobs.enqueue(writes, GATHER, about, once=f"{author}/{month}")
+        payload = {"author": author, "month": month}
+        jobs.enqueue(writes, GATHER, payload, once=f"{author}/{month}")
 
 
 def _author(package_id: int) -> str | None:

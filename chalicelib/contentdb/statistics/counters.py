@@ -9,7 +9,7 @@ from chalicelib.core.catalogue import Changes
 
 
 def find(package_id: int) -> Counters | None:
-    """The stored counters of a package."""
+    """The stored counters of a package, or None."""
     return Counters.find(package_pk(package_id), "counters")
 
 
@@ -20,22 +20,22 @@ def of(package_ids: Collection[int]) -> dict[int, Counters]:
     return {by_pk[counters.pk]: counters for counters in found}
 
 
-def show(package_ids: Collection[int]) -> None:
+def refresh(package_ids: Collection[int]) -> None:
     """Update the counters of these packages in the catalogue."""
-    standing = of(package_ids)
+    stored = of(package_ids)
 
-    def renew(snapshot: ContentDbSnapshot) -> Changes[ContentDbEntry]:
+    def update(snapshot: ContentDbSnapshot) -> Changes[ContentDbEntry]:
         changes: Changes[ContentDbEntry] = {}
-        for number, counters in standing.items():
+        for number, counters in stored.items():
             entry = index.by_id(snapshot).get(number)
             if entry is not None:
                 value = index.with_counters(entry.value, counters)
                 changes |= {entry.key: value} if value != entry.value else {}
         return changes
 
-    index.catalogue.refresh(renew)
+    index.catalogue.refresh(update)
 
 
-def show_all() -> None:
+def refresh_all() -> None:
     """Update all counters in the catalogue, including those whose earlier update failed."""
-    show(index.by_id(index.catalogue.snapshot()))
+    refresh(index.by_id(index.catalogue.snapshot()))

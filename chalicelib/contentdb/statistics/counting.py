@@ -1,7 +1,7 @@
 """Counts downloads and views of packages.
 
 A count is added to one of several tallies, so that a popular package does not overload one key. booking.py books the
-tallies. A count that fails never fails its request.
+tallies. A failed count does not fail its request.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ SHARDS = 8
 ONCE_IN = timedelta(days=14)
 SLOT = 300  # seconds: a tally of a past slot does not change any more, even of a popular package
 NO_RELEASE = 0  # instead of a release's id, in tallies of views
-_TRIES = 3
+_RETRIES = 3  # of a view, each with another tally
 _POINTS = {"new": 2, "dependency": 1, "update": 1}  # halves of a point
 _BOT = re.compile(r"bot\b|bot/|crawl|spider|slurp|archiver|scrape|preview|facebookexternalhit|monitor", re.IGNORECASE)
 _KEY_ITEM = "secret#downloads"
@@ -53,13 +53,13 @@ def count_download(visitor: Visitor, package_id: int, release_id: int, reason: s
     """Count a download in the statistics, and once in 14 days per client and package in the public counters."""
     if not visitor.counts:
         return
-    with _never_in_the_way("a download"):
+    with _ignoring_failures("a download"):
         client = _client(visitor.address)
         added = {"platform_minetest" if versions.is_game(visitor.user_agent) else "platform_other": 1}
         if reason in _POINTS:
             added[f"reason_{reason}"] = 1
         seen = _seen(package_id, client, "download")
-        if seen.update_or_read(_see(), _unseen())[0]:
+        if seen.update_or_read(_mark_seen(), _not_seen())[0]:
             added |= {"downloads": 1, "points": _POINTS.get(reason or "", 0)}
         _tally(client, package_id, release_id).update_or_read(_add(added))
 
@@ -68,18 +68,18 @@ def count_view(visitor: Visitor, package_id: int) -> None:
     """Count a view of a package in the game, once in 14 days per client and package."""
     if not visitor.counts or not visitor.user_agent.startswith("Luanti"):
         return
-    with _never_in_the_way("a look"), suppress(_SeenBefore):
+    with _ignoring_failures("a view"), suppress(_SeenBefore):
         _count_view(_client(visitor.address), package_id)
 
 
 def _count_view(client: str, package_id: int, attempt: int = 0) -> None:
     writes = Transaction()
-    writes.update(_seen(package_id, client, "view"), _see(), _unseen(), _SeenBefore())
+    writes.update(_seen(package_id, client, "view"), _mark_seen(), _not_seen(), _SeenBefore())
     writes.update(_tally(client, package_id, NO_RELEASE, attempt), _add({"views_luanti": 1}))
     try:
         writes.commit()
     except Contended:  # a concurrent update of this tally: use another one
-        if attempt == _TRIES:
+        if attempt == _RETRIES:
             raise
         _count_view(client, package_id, attempt + 1)
 
@@ -89,25 +89,25 @@ class _SeenBefore(Conflict):
 
 
 @contextmanager
-def _never_in_the_way(what: str) -> Iterator[None]:
+def _ignoring_failures(event: str) -> Iterator[None]:
     try:
         yield
     except (Busy, Full) as error:
-        _log.warning("%s is not counted: %s", what, error.message)
+        _log.warning("%s was not counted: %s", event, error.message)
 
 
-def _seen(package_id: int, client: str, doing: str) -> Seen:
-    return Seen(f"seen#{package_id}#{client}", doing)
+def _seen(package_id: int, client: str, action: str) -> Seen:
+    return Seen(f"seen#{package_id}#{client}", action)
 
 
-def _see() -> list[Action]:
+def _mark_seen() -> list[Action]:
     """Start the client's 14 days."""
     until = datetime.now(UTC) + ONCE_IN
     return [Seen.kind.set(Seen), Seen.until.set(int(until.timestamp())), Seen.expires_at.set(until)]
 
 
-def _unseen() -> Condition:
-    """The condition that this client did not see the package within 14 days; further visits do not extend them."""
+def _not_seen() -> Condition:
+    """The condition that this client was not counted within 14 days; later requests do not extend this time."""
     until: Condition = Seen.until.does_not_exist() | (Seen.until <= int(time.time()))
     return until
 

@@ -21,10 +21,10 @@ from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.snapshots import Snapshot, Value
 
 FIRST_DAY = date(2022, 10, 1)
-LATELY = timedelta(days=29)  # before today: 30 days including today
+_BEFORE_TODAY = timedelta(days=29)  # so that there are 30 days including today
 Recent = Snapshot[StatisticsEntry]
 Packed = tuple[str, bytes]  # a month, and its data packed by `pack`
-_MONTHS_SHOWN = 3  # in the catalogue: more than 30 days can touch, and more than compaction leaves
+_MONTHS = 3  # of the catalogue: they include the last 30 days, and every month before its compaction
 
 
 def today() -> date:
@@ -34,7 +34,7 @@ def today() -> date:
 
 def of_package(package_id: int, first: date, last: date) -> Value | None:
     """A package's statistics from one day to another; None without data."""
-    return series.described(load(package_id, first, last), first, last)
+    return series.as_json(load(package_id, first, last), first, last)
 
 
 def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
@@ -44,8 +44,8 @@ def load(package_id: int, first: date, last: date) -> dict[str, Columns]:
     """
     if first > last:
         return {}
-    places = ContentDbItem.sk.between(first.isoformat()[:7], last.isoformat())
-    return gather(ContentDbItem.query(stats_pk(package_id), places, consistent_read=True, scan_index_forward=False))
+    keys = ContentDbItem.sk.between(first.isoformat()[:7], last.isoformat())
+    return gather(ContentDbItem.query(stats_pk(package_id), keys, consistent_read=True, scan_index_forward=False))
 
 
 def gather(items: Iterable[ContentDbItem]) -> dict[str, Columns]:
@@ -77,8 +77,8 @@ def of_user(
     """
     packages = [entry.value for entry in index.packages(snapshot) if entry.value.author == username]
     compacted = _unpacked(older)
-    months = {value.id: {**_lately(recent, value.id), **compacted.get(value.id, {})} for value in packages}
-    shown = series.described(series.total(months.values()), first, last)
+    months = {value.id: {**_recent_months(recent, value.id), **compacted.get(value.id, {})} for value in packages}
+    shown = series.as_json(series.total(months.values()), first, last)
     if shown is None:
         return None
     start, end = date.fromisoformat(shown["start"]), date.fromisoformat(shown["end"])
@@ -93,55 +93,56 @@ def of_user(
 
 def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
     """The downloads on the 30 days up to `last` of every approved package with data, by `author/name`."""
-    first = last - LATELY
+    first = last - _BEFORE_TODAY
     shown = {}
     for entry in index.approved(snapshot):
-        months = _lately(recent, entry.value.id)
+        months = _recent_months(recent, entry.value.id)
         if series.span(months, first, last):
             shown[entry.key] = series.between(months, first, last, series.downloads)
     return {"start": first.isoformat(), "end": last.isoformat(), "package_downloads": shown}
 
 
-def show(package_ids: Collection[int]) -> None:
+def refresh(package_ids: Collection[int]) -> None:
     """Update the catalogue for these packages from the booked counts."""
-    first = _first_shown()
+    first = _catalogue_start()
     booked = {str(number): load(number, first, date.max) for number in package_ids}
 
-    def renew(snapshot: Recent) -> Changes[StatisticsEntry]:
+    def update(snapshot: Recent) -> Changes[StatisticsEntry]:
         return {
             key: StatisticsEntry(months=months) if months else None
             for key, months in booked.items()
             if months != (snapshot.entries[key].value.months if key in snapshot.entries else {})
         }
 
-    catalogue.refresh(renew)
+    catalogue.refresh(update)
 
 
-def tidy() -> None:
-    """Drop months from the catalogue that it need not have any more; the first run fills it from the table.
+def prune() -> None:
+    """Delete old months from the catalogue; the first run fills it from the table.
 
-    It reads package by package, because `rebuild` scans the table, for which a function on AWS has no time.
+    The first run reads package by package, because `rebuild` scans the table, which takes longer than a function on AWS
+    may run.
     """
     if not catalogue.snapshot().sequence:
-        show(index.by_id(index.catalogue.snapshot()))
-    oldest = _first_shown().isoformat()[:7]
+        refresh(index.by_id(index.catalogue.snapshot()))
+    oldest = _catalogue_start().isoformat()[:7]
 
-    def renew(snapshot: Recent) -> Changes[StatisticsEntry]:
+    def update(snapshot: Recent) -> Changes[StatisticsEntry]:
         return {
             key: _since(oldest, entry.value)
             for key, entry in snapshot.entries.items()
             if min(entry.value.months) < oldest
         }
 
-    catalogue.refresh(renew)
+    catalogue.refresh(update)
 
 
 def older(username: str, first: date, last: date) -> list[Packed]:
     """The gathered months of a user's packages."""
     if first > last:
         return []
-    places = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
-    return [(item.sk, item.packed) for item in UserStats.query(user_pk(username), places, consistent_read=True)]
+    keys = UserStats.sk.between(first.isoformat()[:7], last.isoformat()[:7])
+    return [(item.sk, item.packed) for item in UserStats.query(user_pk(username), keys, consistent_read=True)]
 
 
 def pack(months: Any) -> bytes:
@@ -159,7 +160,7 @@ def user_pk(username: str) -> str:
     return f"user-stats#{username}"
 
 
-def _lately(recent: Recent, package_id: int) -> Months:
+def _recent_months(recent: Recent, package_id: int) -> Months:
     """The months of a package in the catalogue."""
     entry = recent.entries.get(str(package_id))
     return entry.value.months if entry else {}
@@ -191,10 +192,10 @@ def _titles(packages: Iterable[PackageEntry]) -> dict[int, str]:
     return {number: title for title, number in titles.items()}
 
 
-def _first_shown() -> date:
-    """The first day of the catalogue's months: the last three, and those that are not compacted yet."""
+def _catalogue_start() -> date:
+    """The first day of the catalogue: of the last three months, or of the first month that is not compacted."""
     day = today().replace(day=1)
-    for _ in range(_MONTHS_SHOWN - 1):
+    for _ in range(_MONTHS - 1):
         day = (day - timedelta(days=1)).replace(day=1)
     done = Compacted.find("stats", "compacted")
     if done is None:
@@ -204,7 +205,7 @@ def _first_shown() -> date:
 
 def _entities() -> Iterator[tuple[str, StatisticsEntry]]:
     """The catalogue's entries, read from the table."""
-    oldest = _first_shown().isoformat()[:7]
+    oldest = _catalogue_start().isoformat()[:7]
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(ContentDbItem.pk.startswith("stats#"), consistent_read=True):
         if item.sk >= oldest:
@@ -215,7 +216,7 @@ def _entities() -> Iterator[tuple[str, StatisticsEntry]]:
 
 
 def _reload(key: str, _: StatisticsEntry) -> StatisticsEntry | None:
-    months = load(int(key), _first_shown(), date.max)
+    months = load(int(key), _catalogue_start(), date.max)
     return StatisticsEntry(months=months) if months else None
 
 

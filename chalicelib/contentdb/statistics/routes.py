@@ -29,7 +29,7 @@ def package_stats(request: Request) -> Response:
 @service.route("GET", "/api/package_stats", ANONYMOUS)
 def all_package_stats(request: Request) -> Response:
     """The last 30 days of daily stats for all packages."""
-    return wire.render_kept(request, answers.package_stats(index.catalogue.snapshot()), 900)
+    return wire.render_cached(request, answers.package_stats(index.catalogue.snapshot()), 900)
 
 
 @service.route("GET", "/api/users/{username}/stats", ANONYMOUS)
@@ -39,13 +39,13 @@ def user_stats(request: Request) -> Response:
     snapshot, username = index.catalogue.snapshot(), request.params["username"]
     if username not in index.authors(snapshot):
         profiles.get_account(username)
-    return wire.render_kept(request, answers.user_stats(snapshot, username, first, last), 300)
+    return wire.render_cached(request, answers.user_stats(snapshot, username, first, last), 300)
 
 
 @service.route("GET", "/api/scores", ANONYMOUS)
 def all_scores(request: Request) -> Response:
     """See Top Packages Algorithm."""
-    return wire.render_kept(request, lists.scores(request, index.catalogue.snapshot()), 900)
+    return wire.render_cached(request, lists.scores(request, index.catalogue.snapshot()), 900)
 
 
 @service.route("GET", "/packages/{owner}/{name}/stats.csv", ANONYMOUS)
@@ -61,10 +61,10 @@ def package_stats_csv(request: Request) -> Response:
 def package_badge(request: Request) -> Response:
     """Not on the API page: the title or the downloads of a package as an image, for a README."""
     value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
-    said = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
-    if request.params["kind"] not in said:
+    texts = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
+    if request.params["kind"] not in texts:
         raise no_such_page()
-    image = stats_wire.badge(*said[request.params["kind"]])
+    image = stats_wire.badge(*texts[request.params["kind"]])
     return bytes_response(image, "image/svg+xml", headers=[wire.cache_for(3600)])
 
 

@@ -1,7 +1,7 @@
 """Scores: points for downloads, which decay, and points for reviews.
 
-A new player's first download is a point, one as a dependency or an update half a point, once in 14 days (counting.py).
-Every approved review gives 150 points or takes them. Lists are ordered by the sum.
+A download for a new player is worth a point, one as a dependency or an update half a point, once per client in 14 days
+(counting.py). A positive review is worth 150 points, a negative one -150. Lists are ordered by the sum.
 """
 
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ DECAY = 0.93  # per day, of the points for downloads
 def decay() -> None:
     """Multiply the points for downloads by 0.93, once a day."""
     today = datetime.now(UTC).date().isoformat()
-    standing = counters.of(index.by_id(index.catalogue.snapshot()))
-    for found in standing.values():
+    stored = counters.of(index.by_id(index.catalogue.snapshot()))
+    for found in stored.values():
         _decay(found, today)
-    counters.show(standing)
+    counters.refresh(stored)
 
 
 def _decay(found: Counters | None, today: str) -> None:

@@ -46,7 +46,7 @@ def downloads(columns: Columns) -> list[int]:
 
 def span(months: Months, first: date, last: date) -> tuple[date, date] | None:
     """The first and the last day with counts between `first` and `last`; None without such a day."""
-    days = [day for month in sorted(months) for day in _busy(month, months[month]) if first <= day <= last]
+    days = [day for month in sorted(months) for day in _days_with_counts(month, months[month]) if first <= day <= last]
     return (days[0], days[-1]) if days else None
 
 
@@ -59,7 +59,7 @@ def between(months: Months, first: date, last: date, pick: Callable[[Columns], l
     return numbers[start : start + (last - first).days + 1]
 
 
-def described(months: Months, first: date, last: date) -> dict[str, Any] | None:
+def as_json(months: Months, first: date, last: date) -> dict[str, Any] | None:
     """The statistics from `first` to `last` as JSON; None without data.
 
     They begin with the first day that has data, and end with the last one.
@@ -70,7 +70,7 @@ def described(months: Months, first: date, last: date) -> dict[str, Any] | None:
     return {
         "start": days[0].isoformat(),
         "end": days[1].isoformat(),
-        **{name: between(months, *days, operator.itemgetter(place)) for place, name in enumerate(COUNTED)},
+        **{name: between(months, *days, operator.itemgetter(column)) for column, name in enumerate(COUNTED)},
     }
 
 
@@ -80,12 +80,12 @@ def months_between(first: date, last: date) -> Iterator[str]:
         yield f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
-def _busy(month: str, columns: Columns) -> Iterator[date]:
+def _days_with_counts(month: str, columns: Columns) -> Iterator[date]:
     """The days of a month with counts."""
     first = date.fromisoformat(f"{month}-01")
-    for place, numbers in enumerate(zip(*columns, strict=True)):
+    for offset, numbers in enumerate(zip(*columns, strict=True)):
         if any(numbers):
-            yield first + timedelta(days=place)
+            yield first + timedelta(days=offset)
 
 
 def _sum(left: list[int], right: list[int]) -> list[int]:

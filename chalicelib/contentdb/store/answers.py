@@ -6,6 +6,6 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.web.encoding import CachedBody
 
 
-def kept(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> CachedBody:
+def cached(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> CachedBody:
     """The response called `name`, built at its first request; its ETag and its compressed form are cached with it."""
     return snapshot.remember(name, lambda snapshot: CachedBody(build(snapshot)), len)

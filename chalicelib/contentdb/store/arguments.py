@@ -1,4 +1,4 @@
-"""Query arguments by ContentDB's rules: malformed ones are rejected, never guessed."""
+"""Query arguments by ContentDB's rules: malformed values are rejected."""
 
 import re
 from collections.abc import Collection
@@ -56,7 +56,7 @@ class Arguments:
             raise malformed()
         return int(text)
 
-    def needed(self, name: str) -> int:
+    def required(self, name: str) -> int:
         """A required whole number. Raises Invalid."""
         number = self.number(name)
         if number is None:
@@ -81,14 +81,14 @@ class Arguments:
         return self.text(name)
 
     def choices(self, name: str, allowed: Collection[str], refusal: str, *, exact: bool = False) -> list[str]:
-        """All values of an argument; each must be allowed, in any letter case unless `exact`."""
+        """All values of an argument, in lower case unless `exact`. Raises Invalid(refusal) for an unknown one."""
         given = self.all(name) if exact else [value.lower() for value in self.all(name)]
         if any(value not in allowed for value in given):
             raise Invalid(refusal)
         return given
 
     def yes(self, name: str) -> bool:
-        """Whether an argument is a yes."""
+        """Whether an argument is `yes`, `true`, `1` or `on`."""
         return self.text(name).lower() in ("yes", "true", "1", "on")
 
     def version(self, snapshot: ContentDbSnapshot) -> int | None:

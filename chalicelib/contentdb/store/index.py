@@ -9,8 +9,8 @@ One snapshot holds five kinds of entries, so a request needs one call for all of
 - `topics#all`: the blob with the forum's topics.
 
 Only `publish` changes a package. It reads the package with its counters, releases and screenshots (`Parts`), calls a
-rule that changes the parts and adds the same changes to the transaction, and derives the entry from the parts. So a
-rule that approves a release or counts a review does not depend on what lists show.
+rule that changes the parts and adds the same changes to the transaction, and derives the entry from the parts. So
+rules, such as the approval of a release, read current data, never an older entry.
 """
 
 from collections import defaultdict
@@ -69,7 +69,6 @@ class Parts:
 
 _COPIED = tuple(name for name in PackageEntry.__struct_fields__ if name in Package.get_attributes())
 PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
-_COUNTED = ("downloads", "score_downloads", "score_reviews", "reviews")
 Decision = Callable[[Parts, Transaction, ContentDbSnapshot], R]
 
 
@@ -101,7 +100,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
 
     `decide` gets the parts, a transaction and the newest snapshot; it changes the parts **and** adds the same writes to
     the transaction. It is called again, with fresh parts, after a concurrent publish. It may raise. Returns the
-    changed parts and the result of the decision that was committed.
+    changed parts and the result of the committed call. Raises NotFound.
     """
 
     def decide_all(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], tuple[Parts, R]]:
@@ -288,7 +287,7 @@ def topics_blob(snapshot: ContentDbSnapshot) -> str | None:
 
 
 def iso(moment: datetime) -> str:
-    """`2026-11-21T01:07:14.252154`, UTC, ContentDB's format for dates."""
+    """A date in ContentDB's format, in UTC: `2026-11-21T01:07:14.252154`."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
@@ -332,7 +331,7 @@ def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
 
 
 def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[ContentDbEntry]:
-    """The change of the entries after a change of a package; empty if no list shows it."""
+    """The changes of entries that follow from a changed package; empty if its entry stays the same."""
     package = parts.package
     changes: Changes[ContentDbEntry] = {}
     if key in snapshot.entries and (package.key != key or package.state == "DELETED"):
@@ -350,7 +349,7 @@ def _approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
 
 
 def _without_counters(entry: ContentDbEntry) -> ContentDbEntry:
-    """An entry without its counters, which `refresh` updates."""
+    """An entry without its counters, which `statistics/counters.py` updates."""
     if not isinstance(entry, PackageEntry):
         return entry
     return replace(entry, downloads=0, score_downloads=0.0, score_reviews=0.0, reviews=(0, 0, 0))

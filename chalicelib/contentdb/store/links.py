@@ -63,7 +63,7 @@ def _video(url: str) -> str:
 
 
 def refuse_blocked(fields: Mapping[str, Any]) -> None:
-    """Raise Forbidden if a text contains a forbidden site."""
+    """Raise Forbidden if a text contains a blocked domain (`contentdb_blocked_domains`)."""
     texts = [value.lower() for value in fields.values() if isinstance(value, str)]
     if any(domain.lower() in text for domain in settings.current().contentdb_blocked_domains for text in texts):
         raise Forbidden("Linking to blocked sites is not allowed")

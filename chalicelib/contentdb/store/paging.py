@@ -20,14 +20,13 @@ def page_of(
     size: int,
     most: int,
 ) -> dict[str, Any]:
-    """The requested page, by `page` and `n` (or `num`): `size` items by default, at most `most`.
+    """The requested page as JSON: number `page`, of `n` (or `num`) items; `size` by default, at most `most`.
 
-    `show` renders the items of that page.
-    Raises NotFound for a page that does not exist; the first one always does.
+    `show` renders the items of that page. Raises NotFound for a page that does not exist; the first one always does.
     """
     number = arguments.number("page") if "page" in arguments else 1
-    asked = arguments.number("n") if "n" in arguments else arguments.number("num")
-    per_page = min(size if asked is None else asked, most)
+    requested = arguments.number("n") if "n" in arguments else arguments.number("num")
+    per_page = min(size if requested is None else requested, most)
     page_count = -(-len(items) // per_page) if per_page else 0
     if not number or not per_page or (number > page_count and number > 1):
         raise no_such_page()

@@ -60,12 +60,12 @@ def is_maintainer(account: Account, package: Package) -> bool:
 
 
 def may(account: Account, action: PackageAction, package: Package) -> bool:
-    """Whether the account can do this to the package."""
+    """Whether the account can perform the action on the package."""
     return at_least(account, "NEW_MEMBER") and _RULES[action](account, package)
 
 
 def require(account: Account, action: PackageAction, package: Package, refusal: str) -> None:
-    """Raise Forbidden with the text `refusal`."""
+    """Raise Forbidden, with the text `refusal`, unless the account can perform the action on the package."""
     if not may(account, action, package):
         raise Forbidden(refusal)
 
@@ -74,12 +74,12 @@ def may_delete_release(account: Account, package: Package, release: Release, new
     """Whether the account can delete a release; `newest` is the highest id of the package's releases."""
     if at_least(account, "ADMIN"):
         return True
-    spare = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
-    return spare and may(account, PackageAction.MAKE_RELEASE, package)
+    replaceable = package.state != "APPROVED" or release.state in ("FAILED", "PROCESSING") or newest > release.id
+    return replaceable and may(account, PackageAction.MAKE_RELEASE, package)
 
 
 def require_may_review(account: Account, package: Package) -> None:
-    """Raise Forbidden unless the account can review the package: it must be listed, and by other authors."""
+    """Raise Forbidden unless the package is approved and the account can review it; its maintainers cannot."""
     if not at_least(account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to write reviews")
     if is_author(account, package) or account.username in package.maintainers:
@@ -97,8 +97,8 @@ def require_may_approve_reviews(account: Account | None) -> None:
 def require_token_for(caller: Caller, package: Package) -> None:
     """Raise Forbidden unless the token is valid for the package.
 
-    Upstream accepts only the author's tokens. Here maintainers' tokens are accepted too, because there are no pages on
-    which maintainers could work instead.
+    Upstream accepts only the author's tokens. Here maintainers' tokens are accepted too, because upstream's
+    maintainers can use pages that do not exist here.
     """
     require_scope(caller, package.key)
     if not is_maintainer(caller.account, package):
@@ -112,8 +112,8 @@ def require_scope(caller: Caller, key: str) -> None:
 
 
 def _may_approve_screenshot(account: Account, package: Package) -> bool:
-    looks_after = is_maintainer(account, package) or at_least(account, "APPROVER")
-    return looks_after and (package.state != "APPROVED" or at_least(account, "TRUSTED_MEMBER"))
+    can_manage = is_maintainer(account, package) or at_least(account, "APPROVER")
+    return can_manage and (package.state != "APPROVED" or at_least(account, "TRUSTED_MEMBER"))
 
 
 _RULES: dict[PackageAction, Callable[[Account, Package], bool]] = {

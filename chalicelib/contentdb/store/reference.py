@@ -19,7 +19,7 @@ from chalicelib.core.storage import Transaction
 
 Row = Mapping[str, Any]
 _SORTED = ("tags", "content_warnings", "licenses")
-_UNSAID: dict[str, dict[str, Any]] = {
+_DEFAULTS: dict[str, dict[str, Any]] = {  # of the fields that reference.json leaves out
     "tags": {"description": None, "views": 0},
     "content_warnings": {"description": None},
 }
@@ -50,7 +50,7 @@ def of(snapshot: ContentDbSnapshot) -> Reference:
 
 def rows(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
     """A set as JSON; sets that upstream sorts are ordered by name."""
-    found: list[Row] = [{**_UNSAID.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
+    found: list[Row] = [{**_DEFAULTS.get(name, {}), **row} for row in getattr(of(snapshot), name).values()]
     return sorted(found, key=lambda row: str(row["name"])) if name in _SORTED else found
 
 

@@ -82,7 +82,7 @@ class Package(ContentDbItem, discriminator="package"):
 class Counters(ContentDbItem, discriminator="counters"):
     """The counters of a package, separate so that edits do not conflict with them. `package#<id>` / `counters`.
 
-    Updates are atomic; lists show the counters as of the last `index.refresh`.
+    Updates are atomic; lists show the counters as of the last `counters.refresh`.
     """
 
     downloads = NumberAttribute(default=0)

@@ -7,11 +7,11 @@ from typing import Any
 from chalicelib.contentdb.store.tables import Task
 from chalicelib.core.storage import Transaction
 
-_KEPT = timedelta(days=30)
+_LIFETIME = timedelta(days=30)
 
 
 def begin(writes: Transaction) -> str:
-    """Add a pending task; returns its id."""
+    """Create a pending task in a transaction; returns its id."""
     task_id = str(uuid.uuid4())
     writes.create(_task(task_id, status="PENDING"))
     return task_id
@@ -23,12 +23,12 @@ def start(task_id: str) -> None:
 
 
 def succeed(writes: Transaction, task_id: str, result: Any) -> None:
-    """Store the result of a task."""
+    """Store the result of a task in a transaction."""
     writes.put(_task(task_id, status="SUCCESS", result=result))
 
 
 def fail(writes: Transaction, task_id: str, error: str) -> None:
-    """Store the error of a task."""
+    """Store the error of a task in a transaction."""
     writes.put(_task(task_id, status="FAILURE", error=error))
 
 
@@ -38,4 +38,4 @@ def find(task_id: str) -> Task | None:
 
 
 def _task(task_id: str, **state: Any) -> Task:
-    return Task(f"task#{task_id}", "task", expires_at=_KEPT, **state)
+    return Task(f"task#{task_id}", "task", expires_at=_LIFETIME, **state)

@@ -1,6 +1,6 @@
 """Engine versions: which one a client uses, and which releases run on it.
 
-A version's id is its position in the reference data, from 1 on. Ranges of releases compare ids, because several
+The id of a version is its position in the reference data, from 1 on. Ranges of releases compare ids, because several
 versions can have the same protocol.
 """
 
@@ -25,13 +25,13 @@ def resolve(snapshot: ContentDbSnapshot, protocol: int | None, engine: str | Non
     rows = list(reference.of(snapshot).minetest_versions.values())
     if engine is not None:
         wanted = ".".join(engine.split(".")[:2]).split("-")[0]
-        for place, row in enumerate(rows, 1):
+        for number, row in enumerate(rows, 1):
             if row["name"].removesuffix("-dev") == wanted and protocol in (None, row["protocol_version"]):
-                return place
+                return number
     if protocol is None:
         return None
-    fitting = [(row["protocol_version"], place) for place, row in enumerate(rows, 1)]
-    return max((spoken for spoken in fitting if spoken[0] <= protocol), default=(0, BEFORE_ALL))[1]
+    known = [(row["protocol_version"], number) for number, row in enumerate(rows, 1)]
+    return max((pair for pair in known if pair[0] <= protocol), default=(0, BEFORE_ALL))[1]
 
 
 def find_id(snapshot: ContentDbSnapshot, name: str) -> int | None:

@@ -35,7 +35,7 @@ class Hypertext:
     images: dict[str, str] = field(default_factory=dict)
     image_tooltips: dict[str, str] = field(default_factory=dict)
 
-    def described(self) -> dict[str, str | dict[str, str]]:
+    def as_json(self) -> dict[str, str | dict[str, str]]:
         """The JSON for clients: the text, and `head`, the style of the tags, which clients put before it."""
         return {
             "head": HEAD,
@@ -85,9 +85,9 @@ class _HypertextWriter(HTMLParser):
         self._page = page
         self._include_images = include_images
         self._prefix = prefix
-        self._made = Hypertext()
+        self._result = Hypertext()
         self._written: list[str] = []
-        self._fresh = True  # the current line is empty
+        self._at_line_start = True
         self._lists: list[str] = []
         self._inside = {"pre": 0, "table": 0}
         self._numbers = {"link": count(1), "image": count(1)}
@@ -96,15 +96,15 @@ class _HypertextWriter(HTMLParser):
 
     def finished(self) -> Hypertext:
         """The result; the body ends with one newline."""
-        self._made.body = "".join(self._written).rstrip("\n") + "\n"
-        return self._made
+        self._result.body = "".join(self._written).rstrip("\n") + "\n"
+        return self._result
 
     def handle_data(self, data: str) -> None:
         if self._inside["table"] or self._ignored_link:
             return
         if not self._inside["pre"]:
             data = _SPACE.sub(" ", data)
-            if self._fresh:
+            if self._at_line_start:
                 data = data.lstrip(" ")
         if data:
             self._write(escape(data))
@@ -114,23 +114,23 @@ class _HypertextWriter(HTMLParser):
         self._last_id = given.get("id") or self._last_id
         if tag in self._inside:
             self._inside[tag] += 1
-            if not self._is_covered(but=tag):
+            if not self._is_inside_block(except_for=tag):
                 self._open_block(tag)
-        elif not self._is_covered():
+        elif not self._is_inside_block():
             self._open(tag, given)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._inside:
             self._inside[tag] -= 1
-            if tag == "pre" and not self._is_covered():
+            if tag == "pre" and not self._is_inside_block():
                 self._tag("</code>")
                 self._write("\n")
-        elif not self._is_covered():
+        elif not self._is_inside_block():
             self._close(tag)
 
-    def _is_covered(self, but: str = "") -> bool:
+    def _is_inside_block(self, except_for: str = "") -> bool:
         """Whether an outer block, whose inner tags are ignored, is open."""
-        return any(depth > (name == but) for name, depth in self._inside.items())
+        return any(depth > (name == except_for) for name, depth in self._inside.items())
 
     def _open_block(self, tag: str) -> None:
         self._end_line()
@@ -138,7 +138,7 @@ class _HypertextWriter(HTMLParser):
             self._tag("<code>")
         else:
             text = "(view table in browser)"
-            self._write(self._link("link", self._to_page(f"#{self._last_id}"), text) if self._page else text)
+            self._write(self._link("link", self._absolute(f"#{self._last_id}"), text) if self._page else text)
             self._write("\n")
 
     def _open(self, tag: str, given: dict[str, str]) -> None:
@@ -169,7 +169,7 @@ class _HypertextWriter(HTMLParser):
         elif tag == "a":
             self._close_link()
         elif tag == "li":
-            self._fresh = self._written[-1].endswith("\n")
+            self._at_line_start = self._written[-1].endswith("\n")
             self._end_line()
         elif tag in _BLOCKS:
             self._end_line()
@@ -180,7 +180,7 @@ class _HypertextWriter(HTMLParser):
         if given.get("class") == PERMALINK:
             self._ignored_link = True
         elif href := given.get("href"):
-            self._tag(f"<action name={self._name('link', self._to_page(href))}><u>")
+            self._tag(f"<action name={self._name('link', self._absolute(href))}><u>")
         else:
             self._tag("<action><u>")
 
@@ -193,40 +193,40 @@ class _HypertextWriter(HTMLParser):
         return action(self._name(kind, url), text)
 
     def _image(self, given: dict[str, str]) -> None:
-        url, text = self._to_page(given.get("src", "")), _SPACE.sub(" ", given.get("alt", "")).strip()
+        url, text = self._absolute(given.get("src", "")), _SPACE.sub(" ", given.get("alt", "")).strip()
         if not self._include_images:
             self._write(self._link("image", url, f"Image: {text}" if text else "Image"))
             return
         name = self._new_name("image")
         width, height = (_size(given.get(side, "")) for side in ("width", "height"))
-        self._made.images[name] = url
+        self._result.images[name] = url
         if text:
-            self._made.image_tooltips[name] = text
+            self._result.image_tooltips[name] = text
         self._write(f"<img name={name} width={width} height={height}>")
 
     def _item(self) -> None:
         self._end_line()
         width = _INDENT * self._lists.count("ul")
         self._write(f"<img name=blank.png width={width} height=1>• ")
-        self._fresh = True
+        self._at_line_start = True
 
     def _name(self, kind: str, url: str) -> str:
         """A new name for a link to `url`."""
         name = self._new_name(kind)
-        self._made.links[name] = url
+        self._result.links[name] = url
         return name
 
     def _new_name(self, kind: str) -> str:
         return f"{self._prefix}{kind}_{next(self._numbers[kind])}"
 
-    def _to_page(self, url: str) -> str:
+    def _absolute(self, url: str) -> str:
         try:
             return urljoin(self._page, url)
         except ValueError:  # an invalid host
             return self._page
 
     def _end_line(self) -> None:
-        if not self._fresh:
+        if not self._at_line_start:
             self._write("\n")
 
     def _tag(self, markup: str) -> None:
@@ -236,7 +236,7 @@ class _HypertextWriter(HTMLParser):
     def _write(self, markup: str) -> None:
         """Write visible markup."""
         self._written.append(markup)
-        self._fresh = markup.endswith("\n")
+        self._at_line_start = markup.endswith("\n")
 
 
 def _size(given: str) -> int:

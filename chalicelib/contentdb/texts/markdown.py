@@ -35,7 +35,7 @@ _PLAIN_LINK = re.compile(
     r"|(?<![\w/@.])@(?P<user>[A-Za-z0-9_-][A-Za-z0-9._-]*[A-Za-z0-9_-])(?:/(?P<package>[a-z0-9_]+))?(?![\w/@])"
 )
 _NO_SLUG = re.compile(r"[^\w]+")
-_ENDS_A_SENTENCE = ".,;:!?*_~"
+_PUNCTUATION = ".,;:!?*_~"
 
 
 def to_html(text: str) -> str:
@@ -109,9 +109,9 @@ def _target(found: re.Match[str], shown: str) -> str:
 
 def _trimmed(url: str) -> str:
     """A URL without the punctuation of its sentence."""
-    url = url.rstrip(_ENDS_A_SENTENCE)
+    url = url.rstrip(_PUNCTUATION)
     while url.endswith(")") and url.count(")") > url.count("("):
-        url = url[:-1].rstrip(_ENDS_A_SENTENCE)
+        url = url[:-1].rstrip(_PUNCTUATION)
     return url
 
 

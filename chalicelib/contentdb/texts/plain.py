@@ -5,15 +5,15 @@ from typing import Any
 
 from chalicelib.core.errors import Invalid
 
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINER = "\u200d"  # joins the parts of one emoji
-_IN_TEXTS = "\n\t"
+_WHITESPACE = "\n\t"
 
 
 def line(name: str, given: Any, least: int, most: int) -> str:
     """One line of `least` to `most` characters, stripped, without invisible characters. Raises Invalid."""
     text = _text(name, given, least, most)
-    if any(unicodedata.category(letter) in _UNSEEN and letter != _JOINER for letter in text):
+    if any(unicodedata.category(letter) in _INVISIBLE and letter != _JOINER for letter in text):
         raise Invalid(f"{name} must be one line, without control characters")
     return text
 
@@ -21,7 +21,7 @@ def line(name: str, given: Any, least: int, most: int) -> str:
 def text(name: str, given: Any, least: int, most: int) -> str:
     """Lines of `least` to `most` characters in total, with newlines only. Raises Invalid."""
     text = _text(name, given, least, most)
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in _IN_TEXTS for letter in text):
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in _WHITESPACE for letter in text):
         raise Invalid(f"{name} must not have control characters")
     return text
 

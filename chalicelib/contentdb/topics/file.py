@@ -12,7 +12,7 @@ from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.core.errors import CoreError, Invalid
 
 LARGEST = 32 * 1024 * 1024  # bytes
-_MOST_TOLD = 5  # errors in the message
+_MOST_SHOWN = 5  # errors in the message
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 Topic = dict[str, Any]
@@ -27,9 +27,9 @@ def parse(content: bytes) -> list[Topic]:
     except orjson.JSONDecodeError as error:
         raise Invalid(f"The file is not JSON: {error}") from None
     if not isinstance(rows, list):
-        raise Invalid("The file must hold an array of topics")
+        raise Invalid("The file must contain an array of topics")
     topics: dict[int, Topic] = {}
-    mistakes: list[str] = []
+    errors: list[str] = []
     for place, row in enumerate(rows, 1):
         try:
             topic = _topic(row)
@@ -37,10 +37,10 @@ def parse(content: bytes) -> list[Topic]:
                 raise Invalid(f"there is a topic {topic['id']} already")
             topics[topic["id"]] = topic
         except CoreError as error:
-            mistakes.append(f"topic number {place}: {error.message}")
-    if mistakes:
-        more = f"; and {len(mistakes) - _MOST_TOLD} more" if len(mistakes) > _MOST_TOLD else ""
-        raise Invalid("; ".join(mistakes[:_MOST_TOLD]) + more)
+            errors.append(f"topic number {place}: {error.message}")
+    if errors:
+        more = f"; and {len(errors) - _MOST_SHOWN} more" if len(errors) > _MOST_SHOWN else ""
+        raise Invalid("; ".join(errors[:_MOST_SHOWN]) + more)
     return [topics[number] for number in sorted(topics)]
 
 
@@ -50,15 +50,15 @@ def _topic(row: Any) -> Topic:
         raise Invalid("it must be an object")
     if unknown := sorted(row.keys() - _FIELDS.keys()):
         raise Invalid(f"{unknown[0]} is not a known field")
-    if missing := [name for name in _NEEDED if row.get(name) is None]:
+    if missing := [name for name in _REQUIRED if row.get(name) is None]:
         raise Invalid(f"{missing[0]} is required")
     return dict(_fields(row))
 
 
 def _fields(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, (read, otherwise) in _FIELDS.items():
+    for name, (read, default) in _FIELDS.items():
         given = row.get(name)
-        yield name, otherwise if given is None else read(name, given)
+        yield name, default if given is None else read(name, given)
 
 
 def _number(name: str, given: Any) -> int:
@@ -116,4 +116,4 @@ _FIELDS: dict[str, tuple[Callable[[str, Any], Any], Any]] = {
     "posts": (_number, 0),
     "views": (_number, 0),
 }
-_NEEDED = ("id", "title", "author", "type", "created_at")
+_REQUIRED = ("id", "title", "author", "type", "created_at")

@@ -13,7 +13,7 @@ import orjson
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, TopicsEntry
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.answers import kept
+from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES, Topics
 from chalicelib.contentdb.topics import file as topic_file
@@ -39,7 +39,8 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 def listed(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The topics that match a request, as JSON. Raises Invalid."""
     arguments = Arguments(request, ARGUMENTS)
-    return kept(snapshot, ("topics", arguments.key), lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")
+    name = ("topics", arguments.key)
+    return cached(snapshot, name, lambda snapshot: canonical_json(find(snapshot, arguments)) + b"\n")
 
 
 def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
