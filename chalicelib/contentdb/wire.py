@@ -143,8 +143,8 @@ def parse_json(request: Request) -> Any:
 def _render_moved(request: Request, key: str) -> Response:
     """A redirect to the same page of the package's current name: 302, for other methods 307, with the same query."""
     segments = list(request.segments)
-    place = segments.index("packages") + 1
-    segments[place : place + 2] = key.split("/")
+    start = segments.index("packages") + 1
+    segments[start : start + 2] = key.split("/")
     path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
     query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
     return redirect(f"{request.base_url}{path}/{query}", 302 if request.method in ("GET", "HEAD") else 307)

@@ -35,9 +35,9 @@ _STOP_WORDS = frozenset(
 Fields = int  # one bit for each field, in the order of WEIGHTS; four bits higher if the whole word matches
 _SCORES = [
     sum(
-        weight if fields >> 4 + place & 1 else weight * _PREFIX_ONLY
-        for place, weight in enumerate(WEIGHTS.values())
-        if fields >> place & 1
+        weight if fields >> 4 + position & 1 else weight * _PREFIX_ONLY
+        for position, weight in enumerate(WEIGHTS.values())
+        if fields >> position & 1
     )
     for fields in range(256)
 ]
@@ -119,8 +119,8 @@ class _Index:
 
     def _with_prefix(self, prefix: str) -> dict[str, Fields]:
         found: dict[str, Fields] = defaultdict(int)
-        for place in range(bisect_left(self._stems, prefix), len(self._stems)):
-            stem = self._stems[place]
+        for position in range(bisect_left(self._stems, prefix), len(self._stems)):
+            stem = self._stems[position]
             if not stem.startswith(prefix):
                 break
             whole = stem == prefix
@@ -157,9 +157,9 @@ def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
 
     def build(entry: Entry[PackageEntry]) -> dict[str, Fields]:
         found: dict[str, Fields] = defaultdict(int)
-        for place, field in enumerate(WEIGHTS):
+        for position, field in enumerate(WEIGHTS):
             for stem in _stems(getattr(entry.value, field) or ""):
-                found[stem] |= 1 << place
+                found[stem] |= 1 << position
         return dict(found)
 
     return entry.keep("stems", build)

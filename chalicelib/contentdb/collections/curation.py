@@ -107,8 +107,8 @@ def shown(
     """The items of a collection whose packages are visible, each with its position and its package."""
     packages = index.by_id(snapshot)
     return [
-        (place, item, package)
-        for place, item in enumerate(value.items, start=1)
+        (position, item, package)
+        for position, item in enumerate(value.items, start=1)
         if (package := packages.get(item.package)) and (drafts or package.value.state == "APPROVED")
     ]
 

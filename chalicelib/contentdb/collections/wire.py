@@ -43,11 +43,11 @@ def render(snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool,
                 promoted=False,
                 base=base,
             ),
-            "order": place,
+            "order": position,
             "description": item.description,
             "created_at": item.created_at,
         }
-        for place, item, package in curation.shown(snapshot, value, drafts=drafts)
+        for position, item, package in curation.shown(snapshot, value, drafts=drafts)
     ]
     return {
         **{name: getattr(value, name) for name in _STORED},

@@ -191,5 +191,5 @@ def _taken() -> Conflict:
 def _limited(names: Iterable[str]) -> list[str]:
     given = list(names)
     if len(given) > MOST_NAMES:
-        raise Invalid(f"There may be at most {MOST_NAMES} of them")
+        raise Invalid(f"At most {MOST_NAMES} names are allowed")
     return given

@@ -17,7 +17,7 @@ from chalicelib import settings
 from chalicelib.contentdb.releases import archive
 from chalicelib.core.errors import Invalid
 
-_MOST_RECEIVED = 128 * 1024 * 1024
+_MOST_RECEIVED = 128 * 1024 * 1024  # bytes
 _TIMEOUT = 150.0  # seconds for the whole fetch; on Lambda jobs have 300
 
 
@@ -33,7 +33,7 @@ class Fetched:
 def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetched:
     """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
 
-    `prefix` is the folder that everything in the zip is in, `previous` the commit of the last release. Raises Invalid.
+    `prefix` is the folder of all files in the zip, `previous` the commit of the last release. Raises Invalid.
     """
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
         raise Invalid("The repository's address must start with http:// or https://, and name no user.")

@@ -81,13 +81,13 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
         return shot
 
     try:
-        published, made = index.publish(parts.package.author, parts.package.name, decide)
+        published, shot = index.publish(parts.package.author, parts.package.name, decide)
     except BaseException:
         files.drop([file.blob])
         raise
     if wanted.slot:
         uploads.delete_file(wanted.slot)
-    return published, made
+    return published, shot
 
 
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
@@ -153,9 +153,9 @@ def _screenshot(package: Package, number: int, title: str, file: PublicFile, pic
 
 
 def _number(writes: Transaction, shots: Sequence[Screenshot]) -> None:
-    for place, shot in enumerate(shots, start=1):
-        if shot.order != place:
-            writes.update(shot, shot.assign(order=place))
+    for position, shot in enumerate(shots, start=1):
+        if shot.order != position:
+            writes.update(shot, shot.assign(order=position))
 
 
 def _check_rate(parts: Parts) -> None:

@@ -30,14 +30,14 @@ def parse(content: bytes) -> list[Topic]:
         raise Invalid("The file must contain an array of topics")
     topics: dict[int, Topic] = {}
     errors: list[str] = []
-    for place, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, 1):
         try:
             topic = _topic(row)
             if topic["id"] in topics:
                 raise Invalid(f"there is a topic {topic['id']} already")
             topics[topic["id"]] = topic
         except CoreError as error:
-            errors.append(f"topic number {place}: {error.message}")
+            errors.append(f"topic number {number}: {error.message}")
     if errors:
         more = f"; and {len(errors) - _MOST_SHOWN} more" if len(errors) > _MOST_SHOWN else ""
         raise Invalid("; ".join(errors[:_MOST_SHOWN]) + more)
