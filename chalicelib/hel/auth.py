@@ -27,9 +27,9 @@ def anyone(request: Request) -> Caller | None:
 
 
 def member(permission: str, relation: str = "any user") -> Permission:
-    """Require a caller who is not banned; others get Hel's error of the permission check for `permission`.
+    """Require a caller who is not banned; others get Hel's error for a failed check of `permission`.
 
-    `relation` names the further requirement, which the rules check.
+    `relation` describes a further requirement, which the service checks.
     """
 
     def check(request: Request, caller: Caller | None) -> None:

@@ -14,12 +14,12 @@ _EXPOSED = "Content-Type,Date,Content-Length,Authorization,X-Request-ID"
 def finish(request: Request, response: Response) -> None:
     """Add the CORS headers; a preflight gets 200 on any path, as from Hel."""
     origin = request.headers.get("origin")
-    asked = request.headers.get("access-control-request-method")
-    if request.method == "OPTIONS" and origin and asked:
+    method = request.headers.get("access-control-request-method")
+    if request.method == "OPTIONS" and origin and method:
         response.status, response.body = 200, b""
         response.headers = [("Access-Control-Allow-Methods", _METHODS)]
-        if wanted := request.headers.get("access-control-request-headers"):
-            response.headers.append(("Access-Control-Allow-Headers", wanted))
+        if names := request.headers.get("access-control-request-headers"):
+            response.headers.append(("Access-Control-Allow-Headers", names))
     trusted = origin is not None and origin in settings.current().hel_origins
     response.headers.append(("Access-Control-Allow-Origin", origin if origin and trusted else "*"))
     response.headers.append(("Vary", "Origin"))

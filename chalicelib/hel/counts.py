@@ -9,19 +9,19 @@ from chalicelib.hel.tables import Count
 _PARTITIONS = "0123456789abcdef"
 
 
-def start(what: str, blob: str | None = None) -> Count:
+def start(name: str, blob: str | None = None) -> Count:
     """A new counter, to put into a transaction."""
-    return Count(_partition(what), what, total=0, blob=blob)
+    return Count(_partition(name), name, total=0, blob=blob)
 
 
-def find(what: str) -> Count:
+def find(name: str) -> Count:
     """The counter's key as an item, to delete it."""
-    return Count(_partition(what), what)
+    return Count(_partition(name), name)
 
 
-def add(what: str) -> Count | None:
+def add(name: str) -> Count | None:
     """Count one use and return the counter; None if there is no such counter."""
-    item = find(what)
+    item = find(name)
     try:
         counted, count = item.update_or_read([Count.total.add(1)], Count.pk.exists())
     except Full:  # reading must go on, without the count
@@ -52,5 +52,5 @@ def file(owner: str, sha256: str) -> str:
     return f"file#{owner.lower()}/{sha256}"
 
 
-def _partition(what: str) -> str:
-    return f"counts#{hashlib.sha256(what.encode()).hexdigest()[0]}"
+def _partition(name: str) -> str:
+    return f"counts#{hashlib.sha256(name.encode()).hexdigest()[0]}"

@@ -12,7 +12,7 @@ from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import auth, counts, index, room
+from chalicelib.hel import auth, counts, index, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import StoredFile
 
@@ -32,9 +32,14 @@ def path_of(file: StoredFile) -> str:
 
 
 def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
-    """Store a file; returns it, and whether it is new. Equal bytes are stored once. Raises Invalid or Forbidden."""
+    """Store a file; returns it, and whether it is new. Equal bytes are stored once.
+
+    Raises Invalid, TooLarge, or Forbidden if the quota is exceeded.
+    """
     if not _NAME.fullmatch(name):
-        raise Invalid("The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first.")
+        raise Invalid(
+            "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, and no dot at the start."
+        )
     if not content:
         raise Invalid("The file is empty.")
     if len(content) > largest():
@@ -42,7 +47,7 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
     sha256 = hashlib.sha256(content).hexdigest()
     file = find(caller.account.username, sha256)
     if file is None:
-        room.check(int(caller.account.id), file_bytes=room.of_file(len(content)))
+        quota.check(int(caller.account.id), file_bytes=quota.of_file(len(content)))
         blob = blobs.put(content, f"{index.AREA}/files/{secrets.token_hex(8)}").key
         try:
             return _register(caller, name, sha256, len(content), blob), True
@@ -90,11 +95,11 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
 
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str]:
         file = get(owner, sha256)
-        if used_by := _user_of(snapshot, owner.lower(), sha256):
-            raise Conflict(f"The package {used_by} is made of this file.")
+        if package := _package_using(snapshot, owner.lower(), sha256):
+            raise Conflict(f"The package {package} uses this file.")
         writes.delete(file, StoredFile.blob == file.blob)
         writes.delete(counts.find(counts.file(owner, sha256)))
-        room.take(writes, int(file.account_id), file_bytes=-room.of_file(int(file.size)))
+        quota.charge(writes, int(file.account_id), file_bytes=-quota.of_file(int(file.size)))
         writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
         return {}, file.blob
 
@@ -118,13 +123,13 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> S
     writes = Transaction()
     writes.create(file)
     writes.create(counts.start(counts.file(account.username, sha256), blob))
-    room.take(writes, int(account.id), file_bytes=room.of_file(size))
+    quota.charge(writes, int(account.id), file_bytes=quota.of_file(size))
     writes.put(audit.entry_by(caller, "file.store", path_of(file)))
     writes.commit()
     return file
 
 
-def _user_of(snapshot: Snapshot[PackageEntry], owner: str, sha256: str) -> str | None:
+def _package_using(snapshot: Snapshot[PackageEntry], owner: str, sha256: str) -> str | None:
     for entry in snapshot.entries.values():
         if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value.owners}:
             return entry.value.name

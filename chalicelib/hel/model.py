@@ -38,7 +38,7 @@ def parse(data: Document, creator: str) -> Document:
     return {
         "name": check_name(_text(data, "name")),
         "description": _text(data, "description"),
-        "short_description": cut(_text(data, "short_description")),
+        "short_description": truncate(_text(data, "short_description")),
         "owners": check_owners(_texts(data, "owners")) if "owners" in data else [creator],
         "authors": _texts(data, "authors"),
         "license": _text(data, "license"),
@@ -71,8 +71,8 @@ def check_owners(owners: list[str]) -> list[str]:
     return owners
 
 
-def cut(short_description: str) -> str:
-    """A short description, cut to the stored length."""
+def truncate(short_description: str) -> str:
+    """A short description, truncated to the stored length."""
     return short_description[: settings.current().hel_short_description]
 
 
@@ -91,10 +91,10 @@ def normal_url(text: str) -> str:
     return f"{match['site']}{match['path'] or '/'}{match['query']}"
 
 
-def place_at(path: str) -> Document:
-    """The place of a file: `dir`, `name` and the absolute, normalised `path`. Raises Invalid.
+def location_of_path(path: str) -> Document:
+    """The location of a file: `dir`, `name` and the absolute, normalised `path`. Raises Invalid.
 
-    A path above the root is the root.
+    `..` at the root stays at the root.
     """
     normal = posixpath.normpath("/" + path.lstrip("/"))
     if path.endswith("/") or normal == "/" or _CONTROL.search(path):
@@ -102,15 +102,15 @@ def place_at(path: str) -> Document:
     return {"dir": posixpath.dirname(normal), "name": posixpath.basename(normal), "path": normal}
 
 
-def place_in(directory: str, name: str) -> Document:
-    """The place of a file from the older fields `dir` and `name`; `dir` is shown as given."""
+def location_in(directory: str, name: str) -> Document:
+    """The location of a file from the older fields `dir` and `name`; `dir` is shown as given. Raises Invalid."""
     if "/" in name or name in (".", ".."):
         raise Invalid("Bad path given.")
-    return {"dir": directory, "name": name, "path": place_at(f"{directory}/{name}")["path"]}
+    return {"dir": directory, "name": name, "path": location_of_path(f"{directory}/{name}")["path"]}
 
 
 def hosted(url: str) -> tuple[str, str] | None:
-    """The stored file with this URL, see files.url_of: (username in lower case, SHA-256 in hex), or None."""
+    """The stored file with this URL, see files.path_of: (username in lower case, SHA-256 in hex), or None."""
     match = _HOSTED.fullmatch(url)
     return (match[1].lower(), match[2]) if match else None
 
@@ -126,7 +126,7 @@ def with_sha256(url: str, file: Document, given: str | None) -> Document:
     return {**file, "sha256": sha256} if sha256 else file
 
 
-def keyed(given: Document, rename: Callable[[str], str]) -> Document:
+def rename_keys(given: Document, rename: Callable[[str], str]) -> Document:
     """An object with renamed keys. Raises Invalid if two keys become the same."""
     found: Document = {}
     for key, value in given.items():
@@ -150,8 +150,12 @@ def _file(url: str, value: Any) -> Document:
     file = _object(value, "files")
     if "path" not in file and not file.keys() & {"dir", "name"}:
         raise _bad("path")
-    place = place_at(_text(file, "path")) if "path" in file else place_in(_text(file, "dir"), _text(file, "name"))
-    return with_sha256(url, place, _text(file, "sha256") if "sha256" in file else None)
+    location = (
+        location_of_path(_text(file, "path"))
+        if "path" in file
+        else location_in(_text(file, "dir"), _text(file, "name"))
+    )
+    return with_sha256(url, location, _text(file, "sha256") if "sha256" in file else None)
 
 
 def _dependency(_: str, value: Any) -> Document:
@@ -170,9 +174,9 @@ def _number(text: str) -> str:
     return _wrapped(semver.normalise, text)
 
 
-def _each(data: Document, field: str, rename: Callable[[str], str], read: Callable[[str, Any], T]) -> dict[str, T]:
+def _each(data: Document, field: str, rename: Callable[[str], str], parse: Callable[[str, Any], T]) -> dict[str, T]:
     """The object in a field, with its keys renamed and its values parsed."""
-    return {name: read(name, value) for name, value in keyed(_object(data.get(field), field), rename).items()}
+    return {name: parse(name, value) for name, value in rename_keys(_object(data.get(field), field), rename).items()}
 
 
 def _object(value: Any, field: str) -> Document:
@@ -196,7 +200,7 @@ def _texts(data: Document, field: str) -> list[str]:
 
 
 def _wrapped(check: Callable[[str], T], text: str) -> T:
-    """`check(text)`, with its error in the words that Hel adds."""
+    """`check(text)`, with Hel's words around its error."""
     try:
         return check(text)
     except Invalid as error:

@@ -15,12 +15,12 @@ from chalicelib.core.errors import Conflict, NotFound, TooLarge
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import advice, auth, counts, index, patch, room
+from chalicelib.hel import advice, auth, counts, index, patch, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
 
-LARGEST = 1024 * 1024
+LARGEST = 1024 * 1024  # bytes
 
 
 def get(name: str) -> tuple[Entry[PackageEntry], int]:
@@ -39,11 +39,11 @@ def create(caller: Caller, document: Document) -> list[str]:
     """
     name = document["name"]
     caller.require(f"package:{name}")
-    stored = _Stored(document)
+    stored = _StoredDocument(document)
 
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], None]:
         if index.find(snapshot, name):
-            raise _taken()
+            raise _name_in_use()
         package = Package(
             package_pk(name),
             "package",
@@ -54,9 +54,9 @@ def create(caller: Caller, document: Document) -> list[str]:
             created_at=(moment := now()),
         )
         package.assign(**stored.write(moment))
-        writes.create(package, _taken())
+        writes.create(package, _name_in_use())
         writes.create(counts.start(counts.package(index.key_of(package))))
-        room.take(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
+        quota.charge(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
         writes.put(audit.entry_by(caller, "package.create", package.pk))
         return {index.key_of(package): index.entry_of(package, document)}, None
 
@@ -78,19 +78,19 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         changes = read()
         document = patch.merge(index.document_of(package), changes)
         if "name" in changes and index.find(snapshot, document["name"]):
-            raise _taken()
+            raise _name_in_use()
         new_name, old_blob = document["name"], package.blob
         caller.require(f"package:{new_name}")
-        stored = _Stored(document)
+        stored = _StoredDocument(document)
         more = stored.size - int(package.size)
         _replace(writes, package, stored)
-        room.take(writes, int(package.creator_id), package_bytes=more)
+        quota.charge(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
         changed = index.entry_of(package, document, entry.value.views, entry.value.downloads)
         return {entry.key: changed}, (new_name, old_blob)
 
     snapshot, (new_name, old_blob) = index.catalogue.publish(decide)
-    _drop(old_blob)
+    _delete_blob(old_blob)
     return _warnings(snapshot, new_name)
 
 
@@ -101,7 +101,7 @@ def delete(caller: Caller, name: str) -> None:
         entry, package = _owned(snapshot, caller, name, "delete_package")
         writes.delete(package, Package.id == package.id)
         writes.delete(counts.find(counts.package(entry.key)))
-        room.take(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
+        quota.charge(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
         writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))
         return {entry.key: None}, package.blob
 
@@ -109,10 +109,10 @@ def delete(caller: Caller, name: str) -> None:
         _, blob = index.catalogue.publish(decide)
     except NotFound:
         return
-    _drop(blob)
+    _delete_blob(blob)
 
 
-class _Stored:
+class _StoredDocument:
     """A document to be stored: in the item, or in a blob if it is large."""
 
     def __init__(self, document: Document) -> None:
@@ -154,7 +154,7 @@ def _owned(
     return entry, package
 
 
-def _replace(writes: Transaction, package: Package, stored: _Stored) -> None:
+def _replace(writes: Transaction, package: Package, stored: _StoredDocument) -> None:
     """Replace the document of an item; a new name moves the item."""
     condition = Package.id == package.id
     if stored.name == package.name:
@@ -163,10 +163,10 @@ def _replace(writes: Transaction, package: Package, stored: _Stored) -> None:
     writes.delete(Package(package.pk, package.sk), condition)
     package.pk = package_pk(stored.name)
     package.assign(**stored.write(now()))
-    writes.create(package, _taken())
+    writes.create(package, _name_in_use())
 
 
-def _drop(blob: str | None) -> None:
+def _delete_blob(blob: str | None) -> None:
     """Delete the blob of a replaced document."""
     if blob:
         blobs.delete(blob)
@@ -177,5 +177,5 @@ def _warnings(snapshot: Snapshot[PackageEntry], name: str) -> list[str]:
     return advice.warnings(snapshot, entry.value) if entry else []
 
 
-def _taken() -> Conflict:
+def _name_in_use() -> Conflict:
     return Conflict("The name is already used by other package.")

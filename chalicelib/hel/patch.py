@@ -12,7 +12,7 @@ from chalicelib.hel.model import Document
 
 
 def merge(document: Document, changes: Document) -> Document:
-    """The document after the changes; unknown keys are ignored. Raises Invalid, in Hel's words for PATCH."""
+    """The document after the changes; unknown keys are ignored. Raises Invalid, with Hel's texts for PATCH."""
     merged = dict(document)
     for field, change in _FIELDS.items():
         if field in changes:
@@ -56,20 +56,20 @@ def _version(known: Document | None, value: Any) -> Document:
 
 def _file(url: str, known: Document | None, value: Any) -> Document:
     given = _dict(value, "file_info")
-    texts_given = _texts_in(given, "file", ("path", "dir", "name", "sha256"))
-    place: Document = known or {}
-    if "path" in texts_given:
-        place = model.place_at(texts_given["path"])
-    elif known is None and not {"dir", "name"} <= texts_given.keys():
+    fields = _text_fields(given, "file", ("path", "dir", "name", "sha256"))
+    location: Document = known or {}
+    if "path" in fields:
+        location = model.location_of_path(fields["path"])
+    elif known is None and not {"dir", "name"} <= fields.keys():
         raise _partial()
-    elif texts_given.keys() & {"dir", "name"}:
-        place = model.place_in(*({**place, **texts_given}[field] for field in ("dir", "name")))
-    return model.with_sha256(url, place, texts_given.get("sha256") or (known or {}).get("sha256"))
+    elif fields.keys() & {"dir", "name"}:
+        location = model.location_in(*({**location, **fields}[field] for field in ("dir", "name")))
+    return model.with_sha256(url, location, fields.get("sha256") or (known or {}).get("sha256"))
 
 
 def _dependency(_: str, known: Document | None, value: Any) -> Document:
     given = _dict(value, "dep_info")
-    merged = {**(known or {}), **_texts_in(given, "dep", ("type", "version"))}
+    merged = {**(known or {}), **_text_fields(given, "dep", ("type", "version"))}
     if len(merged) < 2:
         raise _partial()
     return {"type": model.check_dependency_type(merged["type"]), "version": semver.check_range(merged["version"])}
@@ -87,7 +87,7 @@ def _merged(
 ) -> Document:
     """Merge some values into an object: `change` gets the key, the old value or None, and the new value."""
     merged = dict(known)
-    for key, new in model.keyed(_dict(value, param), rename).items():
+    for key, new in model.rename_keys(_dict(value, param), rename).items():
         if new is None:
             merged.pop(key, None)
         else:
@@ -95,7 +95,7 @@ def _merged(
     return merged
 
 
-def _texts_in(given: Document, param: str, fields: tuple[str, ...]) -> Document:
+def _text_fields(given: Document, param: str, fields: tuple[str, ...]) -> Document:
     """The given texts of these fields."""
     return {field: text(given[field], f"{param}_{field}") for field in fields if field in given}
 
@@ -117,7 +117,7 @@ def _partial() -> Invalid:
 _FIELDS: dict[str, Callable[[Any, Any], Any]] = {
     "name": lambda _, value: model.check_name(text(value, "name")),
     "description": lambda _, value: text(value, "description"),
-    "short_description": lambda _, value: model.cut(text(value, "short_description")),
+    "short_description": lambda _, value: model.truncate(text(value, "short_description")),
     "owners": lambda _, value: model.check_owners(texts(value, "owners")),
     "authors": lambda _, value: texts(value, "authors"),
     "license": lambda _, value: text(value, "license"),

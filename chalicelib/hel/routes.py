@@ -31,10 +31,10 @@ def _any_method(path: str, **requirements: Any) -> Callable[[Handler], Handler]:
 
 @service.route("GET", "/packages", auth.ANYONE, permission=ANY)
 def get_packages(request: Request, caller: Caller | None) -> Response:
-    """Package list, and package search."""
-    asked = search.parse(request.query)
-    matches = search.find(index.catalogue.snapshot(), asked)
-    return wire.render_page(request, matches, asked.offset, asked.limit)
+    """List or search packages."""
+    parsed = search.parse(request.query)
+    matches = search.find(index.catalogue.snapshot(), parsed)
+    return wire.render_page(request, matches, parsed.offset, parsed.limit)
 
 
 @service.route(
@@ -53,7 +53,7 @@ def create_package(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/packages/{owner}", auth.ANYONE, permission=ANY)
 def get_package(request: Request, caller: Caller | None) -> Response:
-    """A package. The path parameter is called `owner` because ContentDB has paths of authors below it."""
+    """Return a package. The path parameter is called `owner` because ContentDB has paths of authors below it."""
     return wire.render_package(request, *packages.get(request.params["owner"]))
 
 
@@ -68,7 +68,7 @@ def get_package(request: Request, caller: Caller | None) -> Response:
 def update_package(request: Request, caller: Caller) -> Response:
     """Change a package."""
     warnings = packages.update(caller, request.params["owner"], lambda: wire.parse_object(request))
-    return wire.render_nothing(warnings)
+    return wire.render_no_content(warnings)
 
 
 @service.route(
@@ -81,12 +81,12 @@ def update_package(request: Request, caller: Caller) -> Response:
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete a package."""
     packages.delete(caller, request.params["owner"])
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @service.route("GET", "/users", auth.ANYONE, permission=ANY)
 def get_users(request: Request, caller: Caller | None) -> Response:
-    """User list."""
+    """List users."""
     matches = users.listed(request.query.get("groups", []))
     return wire.render_page(request, matches, _offset(request), settings.current().hel_page)
 
@@ -103,7 +103,7 @@ def create_user(request: Request, caller: Caller) -> Response:
 
 @service.route("GET", "/users/{nick}", auth.ANYONE_BUT_BROWSERS, permission=auth.user_or_browser("get_user"))
 def get_user(request: Request, caller: Caller | None) -> Response:
-    """A user; for browsers, the page of the user's works."""
+    """Return a user; for browsers, the page of the user's works."""
     user = users.get(request.params["nick"])
     return user_pages.render_user(request, user) if wants_html(request) else wire.render_user(request, user)
 
@@ -112,14 +112,14 @@ def get_user(request: Request, caller: Caller | None) -> Response:
 def update_user(request: Request, caller: Caller) -> Response:
     """Change a user."""
     users.update(caller, request.params["nick"], wire.parse_user(request))
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @service.route("DELETE", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.admin("delete_user"))
 def delete_user(request: Request, caller: Caller) -> Response:
     """Delete a user."""
     users.delete(caller, request.params["nick"])
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True)
@@ -127,7 +127,7 @@ def authenticate(request: Request, caller: Caller | None) -> Response:
     """Register, log in or log out, depending on `action`."""
     data = wire.parse_object(request)
     if caller is None:
-        return _enter(request, data)
+        return _log_in_or_register(request, data)
     if data.get("action") == "log-out":
         sessions.log_out(caller)
         return wire.render(request, "Logged out successfully.", headers=[wire.session_cookie(request, "")])
@@ -181,7 +181,7 @@ def get_file(request: Request) -> Response:
 def delete_file(request: Request, caller: Caller) -> Response:
     """Delete a stored file."""
     files.delete(caller, request.params["nick"], request.params["sha256"])
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @service.route("GET", "/hel/index", ANONYMOUS)
@@ -200,7 +200,7 @@ def _offset(request: Request) -> int:
     return search.parse_offset(request.argument("offset") or "")
 
 
-def _enter(request: Request, data: Document) -> Response:
+def _log_in_or_register(request: Request, data: Document) -> Response:
     if data.get("action") == "log-in":
         nickname, password, code = wire.parse_fields({"code": "", **data}, "nickname", "password", "code")
         secret = sessions.log_in(nickname, password, code, request.device)

@@ -24,14 +24,14 @@ _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 class Search:
     """A parsed query: packages that pass all `tests`, in the order `sort`, `limit` of them after `offset`.
 
-    `asked` identifies the tests and the order; results are cached by it.
+    `cache_key` identifies the tests and the order; results are cached by it.
     """
 
     tests: Sequence[Test]
     sort: str
     offset: int
     limit: int
-    asked: tuple[tuple[str, tuple[str, ...]], ...]
+    cache_key: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def parse(query: Mapping[str, Sequence[str]]) -> Search:
@@ -53,7 +53,7 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
         sort=_parse_sort(query.get("sort", [""])[0]),
         offset=parse_offset(query.get("offset", [""])[0]),
         limit=_parse_limit(query.get("limit", [""])[0]),
-        asked=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
+        cache_key=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
     )
 
 
@@ -67,7 +67,7 @@ def parse_offset(text: str) -> int:
 
 def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
     """The packages that pass all tests, in the requested order, by default that of creation."""
-    return snapshot.remember(search.asked, lambda snapshot: _find(snapshot, search))
+    return snapshot.remember(search.cache_key, lambda snapshot: _find(snapshot, search))
 
 
 def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
@@ -81,7 +81,7 @@ def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
 
 def _parse_sort(text: str) -> str:
     if text and text.removeprefix("-") not in _SORTS:
-        raise Invalid(f"A list can be sorted by {', '.join(_SORTS)}; with - in front, the other way round.")
+        raise Invalid(f"A list can be sorted by {', '.join(_SORTS)}; a leading - reverses the order.")
     return text
 
 
@@ -89,9 +89,9 @@ def _parse_limit(text: str) -> int:
     chosen = settings.current()
     if not text:
         return chosen.hel_page
-    most = chosen.hel_longest_page
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
-        raise Invalid(f"A limit is a whole number from 1 to {most}.")
+    longest = chosen.hel_longest_page
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= longest):
+        raise Invalid(f"A limit is a whole number from 1 to {longest}.")
     return int(text)
 
 
@@ -104,7 +104,7 @@ def phrases(text: str) -> list[str]:
     return distinct
 
 
-def _everywhere(value: str) -> list[Test]:
+def _any_text(value: str) -> list[Test]:
     """`q`: each phrase, in any letter case, must be in some text of the package."""
     return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
 
@@ -113,7 +113,7 @@ def _is_in_texts(phrase: str, entry: Package) -> bool:
     return phrase in entry.keep("texts", _texts)
 
 
-def _within(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
+def _contains(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
     """Each phrase must be in one of the texts that `read` returns for a package."""
 
     def make(value: str) -> list[Test]:
@@ -129,7 +129,7 @@ def _license(value: str) -> list[Test]:
     return [lambda entry: value in entry.value.license]
 
 
-def _among(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
+def _equals(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
     """The whole value must be one of those that `read` returns for a package."""
     return lambda value: [lambda entry: value in read(entry.value)]
 
@@ -177,18 +177,18 @@ def _find_latest(entry: Package) -> Version:
 
 
 _ONE: dict[str, Callable[[str], list[Test]]] = {
-    "q": _everywhere,
-    "name": _within(lambda value: [value.name]),
-    "description": _within(lambda value: [value.description]),
-    "short_description": _within(lambda value: [value.short_description]),
-    "authors": _within(lambda value: value.authors),
-    "screen_desc": _within(lambda value: value.screenshots.values()),
+    "q": _any_text,
+    "name": _contains(lambda value: [value.name]),
+    "description": _contains(lambda value: [value.description]),
+    "short_description": _contains(lambda value: [value.short_description]),
+    "authors": _contains(lambda value: value.authors),
+    "screen_desc": _contains(lambda value: value.screenshots.values()),
     "license": _license,
 }
 _MANY: dict[str, Callable[[str], list[Test]]] = {
-    "owners": _among(lambda value: value.owners),
-    "tags": _among(lambda value: value.tags),
-    "screen_url": _among(lambda value: value.screenshots),
+    "owners": _equals(lambda value: value.owners),
+    "tags": _equals(lambda value: value.tags),
+    "screen_url": _equals(lambda value: value.screenshots),
     "file_url": _latest_file(lambda url, file: url),
     "file_dir": _latest_file(lambda url, file: file.dir),
     "file_name": _latest_file(lambda url, file: file.name),

@@ -1,4 +1,4 @@
-"""Version numbers and ranges, as Hel stores them and hpm reads them."""
+"""Version numbers and ranges: the form that Hel stores, and the meaning for hpm."""
 
 import re
 from collections.abc import Iterable
@@ -44,19 +44,19 @@ def check_range(text: str) -> str:
     return text
 
 
-def misread(text: str) -> str | None:
+def meaning_for_hpm(text: str) -> str | None:
     """The meaning of a valid range for hpm if it differs from the standard one; else None."""
     for item in text.split(","):
         match = _ITEM.fullmatch(item)
         operator, version = match.groups() if match else ("", "")
         if operator == "^" and version.startswith("0."):
-            return f"hpm takes {item} for everything below 1.0.0"
+            return f"hpm reads {item} as every version below 1.0.0"
         if operator in _ORDERING and "-" in version.partition("+")[0]:
             return f"hpm ranks a pre-release above its release, also in {item}"
     return None
 
 
-def outranked(numbers: Iterable[str]) -> list[str]:
+def superseded(numbers: Iterable[str]) -> list[str]:
     """The pre-releases whose release is among the numbers."""
     known = dict.fromkeys(numbers)
     cores = ((number, number.partition("+")[0]) for number in known)

@@ -16,7 +16,7 @@ def log_in(nickname: str, password: str, code: str | None, device: Device) -> st
     users.require_password(password)
     account = _prove_password(nickname, password, device)
     if account.two_factor and not code:
-        raise Invalid('This account uses two-factor authentication: send its current code as "code", too.')
+        raise Invalid('This account uses two-factor authentication: also send its current code as "code".')
     try:
         return sessions.open_session(account, code, device)[1]
     except Unauthenticated:

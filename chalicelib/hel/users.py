@@ -23,13 +23,13 @@ from chalicelib.hel.tables import User
 REFRESH_EVERY = 600
 MOST_GROUPS = 20
 LONGEST_GROUP = 100
-_AT_ONCE = 40  # users in one transaction, which has at most 100 writes: two for each
+_BATCH = 40  # users in one transaction, which has at most 100 writes: two for each
 _RANKS = {"admins": "ADMIN", "banned": "BANNED"}
 _LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
-class Changed:
+class UserChanges:
     """The changes of a user; None keeps a value."""
 
     nickname: str | None = None
@@ -68,14 +68,14 @@ def register(nickname: str, email: str, password: str, invitation: str, device: 
         raise Invalid("Email address isn't specified.")
     require_password(password)
     check_nickname(nickname)
-    with _in_hels_words():
+    with _hel_errors():
         account = registration.register(nickname, email, password, invitation, device)
     _list([account])
 
 
 def create(nickname: str, email: str, password: str) -> None:
     """Create an account and list it. Raises Invalid."""
-    with _in_hels_words():
+    with _hel_errors():
         account = accounts.create(nickname, email, password)
     _list([account])
 
@@ -96,7 +96,7 @@ def get(nickname: str) -> UserEntry:
     return _public(_account(nickname), catalogue.snapshot())
 
 
-def update(caller: Caller, nickname: str, new: Changed) -> None:
+def update(caller: Caller, nickname: str, changes: UserChanges) -> None:
     """Change a user; equal values are no change and need no permission.
 
     A new password ends the user's sessions, except the caller's own.
@@ -104,22 +104,22 @@ def update(caller: Caller, nickname: str, new: Changed) -> None:
     Raises Invalid; Forbidden for groups, unless the caller is an administrator; NotFound; Conflict for a nickname.
     """
     account = _account(nickname)
-    groups = new.groups or []
-    regroups = new.groups is not None and set(groups) != set(_public(account, catalogue.snapshot()).groups)
-    renames = new.nickname not in (None, account.username)
+    groups = changes.groups or []
+    regroups = changes.groups is not None and set(groups) != set(_public(account, catalogue.snapshot()).groups)
+    renames = changes.nickname not in (None, account.username)
     if (regroups or renames) and not auth.is_admin(caller):
         raise auth.refusal("update_user")
     if renames:
-        raise Conflict("A nickname stays: packages, files and keys of the account go by it.")
+        raise Conflict("A nickname cannot be changed: packages, files and keys of the account refer to it.")
     if regroups:
         _check_groups(groups)
-    if new.password is not None:
-        _check_password(caller, account, new.password)
+    if changes.password is not None:
+        _check_password(caller, account, changes.password)
     if regroups:
         _set_groups(caller, account, groups)
-    if new.password is not None:
+    if changes.password is not None:
         keep = caller.credential if caller.account.id == account.id else None
-        accounts.set_password(account, new.password, caller, keep)
+        accounts.set_password(account, changes.password, caller, keep)
 
 
 def delete(caller: Caller, nickname: str) -> None:
@@ -147,13 +147,13 @@ def refresh() -> None:
     listed = {_key(account): account for account in accounts.listed()}
     changed = [key for key, account in listed.items() if _shown(account, snapshot) != _value(snapshot, key)]
     changed += [key for key in snapshot.entries if key not in listed]
-    for start in range(0, len(changed), _AT_ONCE):
+    for start in range(0, len(changed), _BATCH):
         # The index that lists accounts can lag behind, so each account is read again.
-        _list([accounts.get(int(key)) for key in changed[start : start + _AT_ONCE]])
+        _list([accounts.get(int(key)) for key in changed[start : start + _BATCH]])
 
 
 @contextmanager
-def _in_hels_words() -> Iterator[None]:
+def _hel_errors() -> Iterator[None]:
     try:
         yield
     except UsernameTaken:

@@ -17,7 +17,7 @@ from chalicelib.hel import auth, files, model, patch
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import StoredFile
-from chalicelib.hel.users import Changed
+from chalicelib.hel.users import UserChanges
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
@@ -26,7 +26,7 @@ from chalicelib.web.response import Response, bytes_response, json_response
 
 VERSION = "3.4.0"
 _NO_STATUS = {401: 403, 405: 404}  # Hel uses neither: without a session 403, for a wrong method 404
-_ROOM = 64 * 1024  # bytes for the envelope around a page
+_ENVELOPE_BYTES = 64 * 1024  # the most that the envelope adds to a page
 _TITLES = {
     200: "OK",
     201: "Created",
@@ -49,7 +49,7 @@ _EXPLANATIONS = {
     429: "There were too many requests; try again later.",
     500: "The server has made a mistake.",
     503: "The server is too busy at the moment; try again later.",
-    507: "The server has no more room.",
+    507: "The server is out of storage.",
 }
 
 
@@ -59,7 +59,7 @@ def bad_request() -> Invalid:
 
 
 def parse_object(request: Request) -> Document:
-    """The body as a JSON object, whatever its content type says. Raises Invalid."""
+    """The body as a JSON object, for any content type. Raises Invalid."""
     try:
         data = request.json
     except Invalid:
@@ -82,12 +82,12 @@ def parse_package(request: Request, creator: str) -> Document:
     return model.parse(parse_object(request), creator)
 
 
-def parse_user(request: Request) -> Changed:
+def parse_user(request: Request) -> UserChanges:
     """The changes of a user. Raises Invalid."""
     data = parse_object(request)
     texts = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
     groups = patch.texts(data["groups"], "groups") if "groups" in data else None
-    return Changed(texts.get("nickname"), texts.get("password"), groups)
+    return UserChanges(texts.get("nickname"), texts.get("password"), groups)
 
 
 def parse_new_user(request: Request) -> list[str]:
@@ -127,7 +127,7 @@ def render_created(request: Request, warnings: Sequence[str]) -> Response:
     return _envelope(201, request.caller is not None, (), data="", **more)
 
 
-def render_nothing(warnings: Sequence[str] = ()) -> Response:
+def render_no_content(warnings: Sequence[str] = ()) -> Response:
     """A response without a body; warnings are in Warning headers (RFC 7234, 5.5)."""
     return Response(204, headers=[("Warning", f'299 - "{_header_text(text)}"') for text in warnings])
 
@@ -341,9 +341,9 @@ def _lua_text(text: str) -> str:
 
 
 def _fitting(packages: list[bytes]) -> list[bytes]:
-    room = settings.current().max_answer - _ROOM
-    for place, package in enumerate(packages):
-        room -= len(package) + 1
-        if room < 0 and place:
-            return packages[:place]
+    remaining = settings.current().max_answer - _ENVELOPE_BYTES
+    for index, package in enumerate(packages):
+        remaining -= len(package) + 1
+        if remaining < 0 and index:
+            return packages[:index]
     return packages

@@ -32,9 +32,9 @@ def welcome(request: Request) -> Response:
 
 
 @service.route("GET", "/favicon.svg", ANONYMOUS, page=True)
-def mark(request: Request) -> Response:
+def icon(request: Request) -> Response:
     """Return the icon."""
-    return wire.render_mark()
+    return wire.render_icon()
 
 
 @service.route("POST", UPLOADS, _SLOT, body=_largest_upload)
@@ -46,10 +46,10 @@ def send_file(request: Request) -> Response:
 
 @service.route("GET", "/healthz", ANONYMOUS)
 def check_health(request: Request) -> Response:
-    """Return 200, or 503 if the store does not respond; `?deep=1` runs thorough checks."""
+    """Return 200, or 503 if the database is unavailable; `?deep=1` runs thorough checks."""
     try:
         CoreItem.find("health", "health")
     except Exception as error:
-        _log.exception("the store does not answer")
-        raise Busy("The store does not answer.", retry_after=5) from error
+        _log.exception("the database is unavailable")
+        raise Busy("The database is unavailable.", retry_after=5) from error
     return wire.render_health(health.results() if request.query.get("deep") else None)

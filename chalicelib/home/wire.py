@@ -26,7 +26,7 @@ def render_welcome(request: Request) -> Response:
     return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
 
 
-def render_mark() -> Response:
+def render_icon() -> Response:
     """The icon that browsers show next to a page's title."""
     return bytes_response(source("web/moon.svg").encode(), "image/svg+xml", headers=[_A_DAY])
 

@@ -1,9 +1,9 @@
--- What hpm 1.2 does to a server, and what it needs of the answers, in plain Lua: requests as OpenComputers' internet
--- card sends them, every field read and checked as hpm reads it, versions compared in hpm's order.
+-- A client in plain Lua that behaves like hpm 1.2: it sends requests as OpenComputers' internet card does, reads and
+-- checks every field that hpm reads, and compares versions in hpm's order.
 --
 --     lua5.1 hpm.lua ROOT COMMAND ARGUMENT...
 --
--- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as hpm does.
+-- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as by hpm.
 
 local socket, json = require("socket"), require("dkjson")
 local root, command = arg[1], arg[2]
@@ -15,7 +15,7 @@ end
 
 -- HTTP --------------------------------------------------------------------------------------------------------------
 
--- Java's HttpURLConnection: no Accept-Encoding, the target as it is, redirects only within http.
+-- Java's HttpURLConnection: no Accept-Encoding, the target without encoding, redirects only within http.
 local function get(url)
   local host, port, target = url:match("^http://([^:/]+):?(%d*)(/.*)$")
   assert(host, "hpm could not fetch " .. url)
@@ -35,7 +35,7 @@ local function get(url)
     local name, value = line:match("^(.-): *(.*)$")
     headers[name:lower()] = value
   end
-  assert(not headers["content-encoding"], "it was compressed, though nobody asked")
+  assert(not headers["content-encoding"], "the response is compressed without Accept-Encoding")
   assert(status == 200, "HTTP status " .. status)
   local body = assert(connection:receive(tonumber(headers["content-length"])))
   connection:close()
@@ -103,7 +103,7 @@ local function fits(version, range)
   return true
 end
 
--- What hpm takes from GET packages/NAME.
+-- Return the highest version in the range, and its data, from the response to GET packages/NAME.
 local function select_version(package, range)
   local best, data
   local versions = field(package, "versions", "table")
@@ -149,7 +149,7 @@ local function install(name, version, data)
   write(DIST .. name, json.encode({ name = name, version = version.text }))
 end
 
--- Dependencies first; optional ones are taken like required ones.
+-- Plan the dependencies first; optional ones are installed like required ones.
 local function resolve(name, range, plan)
   local manifest = installed(name)
   if plan[name] or (manifest and fits(version_of(manifest.version), range)) then return end

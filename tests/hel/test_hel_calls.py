@@ -33,7 +33,7 @@ def test_a_list_with_a_session_costs_three_calls(client: Client, session: dict[s
     assert (client.get("/packages", headers=session).status, calls) == (200, [*SESSION, "Query"])
 
 
-def test_a_list_in_a_cold_process_costs_two_calls_and_the_bytes(client: Client, calls: list[str]) -> None:
+def test_a_list_in_a_cold_process_costs_two_calls_and_the_blobs(client: Client, calls: list[str]) -> None:
     index.catalogue.forget()
     calls.clear()
     assert client.get("/packages").status == 200
@@ -47,7 +47,7 @@ def test_a_creation_costs_five_calls(create: Create, calls: list[str]) -> None:
     assert calls == [*SESSION, "Query", "UpdateItem", "TransactWriteItems"]
 
 
-def test_a_package_costs_two_calls_also_a_large_one(client: Client, create: Create, calls: list[str]) -> None:
+def test_a_package_of_any_size_costs_two_calls(client: Client, create: Create, calls: list[str]) -> None:
     create(package("small"))
     create(package("large", description="x" * 100_000))
     for name in ("small", "large"):
@@ -77,7 +77,7 @@ def test_a_file_costs_two_calls(client: Client, session: dict[str, str], calls: 
     assert len(calls) <= 2
 
 
-def test_the_users_cost_one_call(client: Client, alice: Account, calls: list[str]) -> None:
+def test_the_list_of_users_costs_one_call(client: Client, alice: Account, calls: list[str]) -> None:
     users.refresh()
     calls.clear()
     assert (client.get("/users").status, calls) == (200, ["Query"])
@@ -89,21 +89,21 @@ def test_the_index_costs_one_call(client: Client, calls: list[str]) -> None:
     assert (client.get("/hel/index").status, calls) == (200, ["Query"])
 
 
-def test_bringing_counts_into_the_lists_costs_as_much_at_any_size(client: Client, calls: list[str]) -> None:
+def test_a_refresh_of_the_counts_costs_the_same_at_any_size(client: Client, calls: list[str]) -> None:
     client.get("/packages")
     calls.clear()
     index.refresh()
     assert calls == ["Query"] * 17
 
 
-def test_a_refused_package_costs_only_the_session(create: Create, calls: list[str]) -> None:
+def test_a_rejected_package_costs_only_the_session(create: Create, calls: list[str]) -> None:
     create()
     calls.clear()
     assert create({}).status == 400
     assert calls == SESSION
 
 
-def test_an_old_cookie_is_looked_up_once_also_for_an_error(
+def test_an_expired_cookie_is_looked_up_once_also_for_an_error(
     client: Client, session: dict[str, str], calls: list[str]
 ) -> None:
     client.post("/auth", headers=session, json={"action": "log-out"})

@@ -12,10 +12,10 @@ from tests.hel.builders import Create, refusal, success
 EXPOSED = "Content-Type,Date,Content-Length,Authorization,X-Request-ID"
 
 
-def test_success_is_compact_json_in_the_order_of_hel(client: Client) -> None:
+def test_a_success_is_compact_json_in_hels_order(client: Client) -> None:
     reply = client.get("/profile")
-    told = '{"success":true,"title":"OK","data":{},"code":200,"version":"3.4.0","logged_in":false}'
-    assert (reply.body.decode(), reply.header("content-type")) == (told, "application/json")
+    expected = '{"success":true,"title":"OK","data":{},"code":200,"version":"3.4.0","logged_in":false}'
+    assert (reply.body.decode(), reply.header("content-type")) == (expected, "application/json")
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_options_returns_the_methods(client: Client) -> None:
     assert (reply.status, reply.body, reply.header("allow")) == (204, b"", "GET, HEAD, OPTIONS, POST")
 
 
-def test_a_preflight_is_answered_on_any_path(client: Client) -> None:
-    asked = {
+def test_a_preflight_succeeds_on_any_path(client: Client) -> None:
+    preflight = {
         "Origin": "https://web.example",
         "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "content-type,x-spam",
     }
     for path in ("/packages", "/auth", "/hel/a/b/c/d"):
-        reply = client.request("OPTIONS", path, headers=asked)
+        reply = client.request("OPTIONS", path, headers=preflight)
         assert (reply.status, reply.body) == (200, b"")
         cors = {name: values for name, values in reply.headers.items() if name.startswith(("access-", "vary"))}
         assert cors == {
@@ -96,7 +96,7 @@ def cors_of(client: Client, path: str, origin: str | None) -> dict[str, list[str
 
 
 @pytest.mark.parametrize("path", ["/packages", "/hel/a/b/c/d", "/auth"])
-def test_a_configured_origin_may_use_the_cookie_and_no_other(client: Client, path: str) -> None:
+def test_only_a_configured_origin_can_use_the_cookie(client: Client, path: str) -> None:
     with settings.override(hel_origins=("https://web.example",)):
         assert cors_of(client, path, "https://web.example") == {
             "access-control-allow-origin": ["https://web.example"],

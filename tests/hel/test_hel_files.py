@@ -51,7 +51,7 @@ def usage() -> list[int]:
     return [int(item.file_bytes) for item in HelItem.scan() if isinstance(item, Usage)]
 
 
-def test_a_file_is_stored_and_everybody_gets_it_under_its_url(client: Client, store: Any) -> None:
+def test_a_stored_file_is_public_at_its_url(client: Client, store: Any) -> None:
     reply = store()
     assert (reply.status, reply.json) == (201, success(STORED, logged_in=True) | {"title": "Created", "code": 201})
     reply = client.get(PATH)
@@ -66,7 +66,7 @@ def test_a_file_is_stored_and_everybody_gets_it_under_its_url(client: Client, st
     ]
 
 
-def test_a_form_does_as_well(client: Client, session: dict[str, str]) -> None:
+def test_a_form_stores_its_file(client: Client, session: dict[str, str]) -> None:
     reply = client.post("/hel/files", files={"file": ("program.lua", CODE)}, headers=session)
     assert (reply.status, reply.json["data"]) == (201, STORED)
     reply = client.post("/hel/files", query="name=x.lua", files={"a": ("y", CODE)}, headers=session)
@@ -88,7 +88,7 @@ def test_equal_bytes_are_stored_once(client: Client, store: Any) -> None:
     assert usage() == [4096]
 
 
-def test_the_same_bytes_of_two_accounts_are_two_files(client: Client, store: Any, bob: Account) -> None:
+def test_equal_bytes_of_two_accounts_are_two_files(client: Client, store: Any, bob: Account) -> None:
     store()
     headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
     assert store(headers=headers).json["data"]["url"] == URL.replace("Alice", "bob")
@@ -115,14 +115,14 @@ def test_every_byte_is_returned_for_any_content_type(client: Client, store: Any,
         assert client.get(url.removeprefix("http://moonbase.test")).body == content
 
 
-def test_a_file_is_stored_before_anybody_can_see_it(store: Any) -> None:
+def test_a_file_is_stored_as_an_item_and_a_blob(store: Any) -> None:
     store()
     [file] = [item for item in HelItem.scan() if isinstance(item, StoredFile)]
     assert (file.pk, file.sk, file.size, file.name) == ("files#alice", SHA256, len(CODE), "program.lua")
     assert blobs.get(file.blob) == CODE
 
 
-def test_downloads_are_counted_and_looking_at_the_size_is_none(client: Client, store: Any) -> None:
+def test_get_counts_a_download_and_head_does_not(client: Client, store: Any) -> None:
     store()
     head = client.head(PATH)
     assert (head.status, head.body, head.header("content-length")) == (200, b"", str(len(CODE)))
@@ -131,7 +131,7 @@ def test_downloads_are_counted_and_looking_at_the_size_is_none(client: Client, s
     assert counts.totals() == {f"file#alice/{SHA256}": 2}
 
 
-def test_a_packages_downloads_are_those_of_its_owners_files(client: Client, create: Create, store: Any) -> None:
+def test_a_packages_downloads_are_the_downloads_of_its_owners_files(client: Client, create: Create, store: Any) -> None:
     store()
     create(package("mine", owners=["ALICE"], versions=of("/bin/x", URL)))
     create(package("theirs", owners=["bob"], versions=of("/bin/x", URL)))
@@ -148,13 +148,13 @@ def test_a_package_shows_the_sha256_of_a_stored_file(client: Client, create: Cre
     store()
     create(package(versions=of("/bin/x", URL, "http://example.com/other")))
     files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
-    place = {"dir": "/bin", "name": "x", "path": "/bin/x"}
-    assert files == {URL: {**place, "sha256": SHA256}, "http://example.com/other": place}
+    location = {"dir": "/bin", "name": "x", "path": "/bin/x"}
+    assert files == {URL: {**location, "sha256": SHA256}, "http://example.com/other": location}
 
 
 def test_an_author_can_give_the_sha256_of_any_file(client: Client, create: Create, session: dict[str, str]) -> None:
-    told = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
-    create(package(owners=["alice"], versions={"1": {"files": told, "depends": {}}}))
+    expected = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
+    create(package(owners=["alice"], versions={"1": {"files": expected, "depends": {}}}))
     changes = {"versions": {"1": {"files": {"http://example.com/x": {"path": "/y"}}}}}
     assert client.request("PATCH", "/packages/thing", headers=session, json=changes).status == 204
     files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
@@ -171,7 +171,7 @@ def test_an_author_can_give_the_sha256_of_any_file(client: Client, create: Creat
         (None, "Bad value 'sha256' in the data you provided."),
     ],
 )
-def test_a_wrong_sha256_is_refused(create: Create, sha256: object, message: str) -> None:
+def test_a_wrong_sha256_is_rejected(create: Create, sha256: object, message: str) -> None:
     versions = {"1": {"files": {URL: {"path": "/x", "sha256": sha256}}, "depends": {}}}
     reply = create(package(versions=versions))
     assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
@@ -180,18 +180,18 @@ def test_a_wrong_sha256_is_refused(create: Create, sha256: object, message: str)
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "a/b", "a b", "é", "a\n", "x" * 101, "<script>", "a?b", "%2e", "a\\b", 'a"b']
 )
-def test_a_name_with_url_characters_is_rejected(store: Any, name: str) -> None:
+def test_an_invalid_file_name_is_rejected(store: Any, name: str) -> None:
     reply = store(name=name)
-    message = "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, no dot first."
+    message = "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, and no dot at the start."
     assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
     assert usage() == []
 
 
-def test_an_empty_file_is_refused(store: Any) -> None:
+def test_an_empty_file_is_rejected(store: Any) -> None:
     assert store(b"").json == refusal(400, "The file is empty.", logged_in=True)
 
 
-def test_a_file_that_is_too_large_is_refused(store: Any) -> None:
+def test_a_file_that_is_too_large_is_rejected(store: Any) -> None:
     with settings.override(hel_largest_file=1000):
         assert store(b"x" * 1000).status == 201
         reply = store(b"x" * 1001)
@@ -199,7 +199,7 @@ def test_a_file_that_is_too_large_is_refused(store: Any) -> None:
         assert store(b"x" * 100_000).status == 413
 
 
-def test_no_file_is_too_large_to_be_sent_at_once(store: Any) -> None:
+def test_a_file_larger_than_a_response_is_rejected(store: Any) -> None:
     with settings.override(max_answer=500):
         assert store(b"x" * 501).status == 413
 
@@ -208,15 +208,15 @@ def test_storing_and_listing_need_an_account(client: Client, alice: Account, ses
     alice.update(actions=[Account.rank.set("BANNED")])
     for logged_in, headers in ((False, {}), (True, session)):
         reply = client.post("/hel/files", query="name=x", body=b"x", headers=headers)
-        told = refusal(403, "Unauthorized: store_file failed permission check", logged_in=logged_in)
-        assert (reply.status, reply.json) == (403, told)
+        expected = refusal(403, "Unauthorized: store_file failed permission check", logged_in=logged_in)
+        assert (reply.status, reply.json) == (403, expected)
         reply = client.get("/hel/files", headers=headers)
-        told = refusal(403, "Unauthorized: list_files failed permission check", logged_in=logged_in)
-        assert (reply.status, reply.json) == (403, told)
+        expected = refusal(403, "Unauthorized: list_files failed permission check", logged_in=logged_in)
+        assert (reply.status, reply.json) == (403, expected)
     assert usage() == []
 
 
-def test_an_author_sees_its_files_and_no_others(client: Client, store: Any, bob: Account, session: Any) -> None:
+def test_authors_list_only_their_own_files(client: Client, store: Any, bob: Account, session: Any) -> None:
     store()
     headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
     store(b"other", headers=headers)
@@ -224,7 +224,7 @@ def test_an_author_sees_its_files_and_no_others(client: Client, store: Any, bob:
     assert client.get("/hel/files", headers=session).json == success(page, logged_in=True)
 
 
-def test_ones_files_come_in_pages_oldest_first(client: Client, store: Any, session: dict[str, str]) -> None:
+def test_own_files_are_paged_oldest_first(client: Client, store: Any, session: dict[str, str]) -> None:
     for number in range(3):
         with time_machine.travel(f"2026-01-02T00:00:0{9 - number}Z", tick=False):
             store(b"%d" % number, name=f"{number}.lua")
@@ -249,14 +249,14 @@ def test_ones_files_come_in_pages_oldest_first(client: Client, store: Any, sessi
         f"/hel/files/alice/{SHA256.upper()}/x",
     ],
 )
-def test_an_unknown_one_is_not_found(client: Client, store: Any, path: str) -> None:
+def test_an_unknown_file_is_not_found(client: Client, store: Any, path: str) -> None:
     store()
     for reply in (client.get(path), client.head(path)):
         assert reply.status == 404
     assert client.get(path).json == {**refusal(404, ""), "message": None}
 
 
-def test_its_owner_deletes_a_file_for_good(client: Client, store: Any, session: Any, alice: Account) -> None:
+def test_the_owner_deletes_a_file_and_its_bytes(client: Client, store: Any, session: Any, alice: Account) -> None:
     store()
     [blob] = [item.blob for item in HelItem.scan() if isinstance(item, StoredFile)]
     reply = client.request("DELETE", PATH, headers=session)
@@ -273,14 +273,14 @@ def test_its_owner_deletes_a_file_for_good(client: Client, store: Any, session: 
     assert client.get(PATH).body == CODE
 
 
-def test_a_file_that_a_package_is_made_of_stays(
+def test_a_file_that_a_package_uses_cannot_be_deleted(
     client: Client, create: Create, store: Any, session: dict[str, str]
 ) -> None:
     store()
     create(package(owners=["alice"], versions=of("/bin/x", URL)))
     reply = client.request("DELETE", PATH, headers=session)
-    told = refusal(409, "The package thing is made of this file.", logged_in=True)
-    assert (reply.status, reply.json) == (409, told)
+    expected = refusal(409, "The package thing uses this file.", logged_in=True)
+    assert (reply.status, reply.json) == (409, expected)
     assert client.get(PATH).body == CODE
     client.request("DELETE", "/packages/thing", headers=session)
     assert client.request("DELETE", PATH, headers=session).status == 204
@@ -300,31 +300,33 @@ def test_only_the_owner_and_administrators_delete_a_file(
     store()
     headers = {"Cookie": "auth_tkt=" + credentials.create(bob, credentials.SESSION)[1]}
     reply = client.request("DELETE", PATH, headers=headers)
-    told = refusal(403, "Unauthorized: delete_file failed permission check", logged_in=True)
-    assert (reply.status, reply.json) == (403, told)
+    expected = refusal(403, "Unauthorized: delete_file failed permission check", logged_in=True)
+    assert (reply.status, reply.json) == (403, expected)
     assert client.request("DELETE", PATH, headers=admin).status == 204
 
 
-FULL = "There is no more room: an account has at most 1 packages, 2000 bytes of package data and 8192 bytes of files."
+QUOTA_EXCEEDED = (
+    "The quota is exceeded: an account has at most 1 packages, 2000 bytes of package data and 8192 bytes of files."
+)
 
 
-@pytest.mark.parametrize("more", [1, 4097])
-def test_files_take_whole_blocks_and_no_more_than_there_is_room_for(store: Any, more: int) -> None:
+@pytest.mark.parametrize("size", [1, 4097])
+def test_files_are_charged_in_whole_blocks_up_to_the_quota(store: Any, size: int) -> None:
     with settings.override(hel_packages=1, hel_package_bytes=2000, hel_file_bytes=8192):
         assert store(b"x" * 4097).status == 201
-        reply = store(b"y" * more)
-    assert (reply.status, reply.json) == (403, refusal(403, FULL, logged_in=True))
+        reply = store(b"y" * size)
+    assert (reply.status, reply.json) == (403, refusal(403, QUOTA_EXCEEDED, logged_in=True))
     assert usage() == [8192]
     assert len(counts.totals()) == 1
 
 
-def test_packages_take_room(client: Client, create: Create, session: dict[str, str]) -> None:
+def test_packages_are_charged_to_the_quota(client: Client, create: Create, session: dict[str, str]) -> None:
     with settings.override(hel_packages=1, hel_package_bytes=2000, hel_file_bytes=8192):
-        assert create(package("big", description="x" * 2000)).json == refusal(403, FULL, logged_in=True)
+        assert create(package("big", description="x" * 2000)).json == refusal(403, QUOTA_EXCEEDED, logged_in=True)
         assert create(package("first", owners=["alice"])).status == 201
-        assert create(package("second")).json == refusal(403, FULL, logged_in=True)
+        assert create(package("second")).json == refusal(403, QUOTA_EXCEEDED, logged_in=True)
         reply = client.request("PATCH", "/packages/first", headers=session, json={"description": "x" * 2000})
-        assert reply.json == refusal(403, FULL, logged_in=True)
+        assert reply.json == refusal(403, QUOTA_EXCEEDED, logged_in=True)
         assert client.request("DELETE", "/packages/first", headers=session).status == 204
         assert create(package("second")).status == 201
         assert [one["name"] for one in client.get("/packages").json["data"]["list"]] == ["second"]

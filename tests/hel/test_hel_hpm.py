@@ -37,7 +37,7 @@ class Author:
         return self.send("POST", "/packages", json.dumps(data).encode())
 
     def version(self, name: str, number: str, **depends: str) -> dict[str, Any]:
-        """A version with one stored file, /usr/lib/NAME.lua, that prints NAME NUMBER."""
+        """A version with one stored file, /usr/lib/NAME.lua, which returns 'NAME NUMBER'."""
         content = f"return '{name} {number}'\n".encode()
         stored = self.send("POST", f"/hel/files?name={name}.lua", content)["data"]
         return {
@@ -61,7 +61,7 @@ class Machine:
         assert done.stderr == ""
         return done.stdout.splitlines()
 
-    def says(self, name: str) -> str:
+    def content_of(self, name: str) -> str:
         return (self.root / f"usr/lib/{name}.lua").read_text()
 
 
@@ -92,13 +92,13 @@ def machine(author: Author, tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_a_search_for_nothing_pages_through_everything(machine: Machine) -> None:
+def test_a_search_without_words_lists_all_packages(machine: Machine) -> None:
     found = machine.hpm("search")
     assert found[-1] == "29 found"
     assert [line.split(":")[0] for line in found[:5]] == ["lib", "app", "broken", "empty", "filler-0"]
 
 
-def test_a_search_for_one_word_finds_it(machine: Machine) -> None:
+def test_a_search_for_one_word_finds_matches(machine: Machine) -> None:
     assert machine.hpm("search", "Number 7") == ["filler-7: Number 7 of Many", "1 found"]
     assert machine.hpm("search", "many")[-1] == "26 found"
 
@@ -113,7 +113,7 @@ def test_a_search_pages_with_raw_blanks(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("word", ["é", "100%", "a+b", "#1", "<x>", "{|}", "\\", "`^`", "'"])
-def test_a_search_for_odd_letters_finds_nothing_and_breaks_nothing(machine: Machine, word: str) -> None:
+def test_a_search_for_special_characters_finds_nothing(machine: Machine, word: str) -> None:
     assert machine.hpm("search", word, "and more") == ["0 found"]
 
 
@@ -126,21 +126,21 @@ def test_info_reads_every_field(machine: Machine) -> None:
     assert machine.hpm("info", "lib", "^1")[2].split("\t")[:2] == ["1.10.0", "This is 1.10."]
 
 
-def test_an_install_brings_dependencies_and_their_files(machine: Machine) -> None:
+def test_an_install_includes_dependencies_and_their_files(machine: Machine) -> None:
     assert machine.hpm("install", "app") == ["Installing 'lib@1.10.0'...", "Installing 'app@1.0.0'..."]
-    assert (machine.says("app"), machine.says("lib")) == ("return 'app 1.0'\n", "return 'lib 1.10'\n")
+    assert (machine.content_of("app"), machine.content_of("lib")) == ("return 'app 1.0'\n", "return 'lib 1.10'\n")
     assert machine.hpm("install", "app", "lib@^1") == []
 
 
-def test_an_upgrade_takes_the_newest(machine: Machine) -> None:
+def test_an_upgrade_installs_the_newest_version(machine: Machine) -> None:
     machine.hpm("install", "lib@1.2.0")
-    assert machine.says("lib") == "return 'lib 1.2'\n"
+    assert machine.content_of("lib") == "return 'lib 1.2'\n"
     assert machine.hpm("upgrade", "lib") == ["Installing 'lib@2.0.0'..."]
-    assert machine.says("lib") == "return 'lib 2.0'\n"
+    assert machine.content_of("lib") == "return 'lib 2.0'\n"
     assert machine.hpm("upgrade", "lib") == []
 
 
-def test_an_author_publishes_a_version_and_it_is_there_at_once(machine: Machine, author: Author) -> None:
+def test_a_new_version_can_be_installed_at_once(machine: Machine, author: Author) -> None:
     author.publish("fresh", {"1.0": author.version("fresh", "1.0")})
     machine.hpm("install", "fresh")
     new = {"versions": {"1.1": author.version("fresh", "1.1")}}
@@ -148,7 +148,7 @@ def test_an_author_publishes_a_version_and_it_is_there_at_once(machine: Machine,
     assert machine.hpm("upgrade", "fresh") == ["Installing 'fresh@1.1.0'..."]
 
 
-def test_hpm_fails_by_the_status_of_an_error(machine: Machine, author: Author) -> None:
+def test_a_failed_install_shows_the_status_or_the_reason(machine: Machine, author: Author) -> None:
     assert machine.hpm("install", "nothing") == ["error: HTTP status 404"]
     assert machine.hpm("install", "broken") == ["error: HTTP status 404"]
     assert machine.hpm("install", "empty") == ["error: No candidate for version specification '*' found!"]

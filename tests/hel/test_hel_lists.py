@@ -40,7 +40,7 @@ def test_lists_are_sorted(client: Client, five: None) -> None:
         assert "".join(listed(client, sort=sort, offset=1, limit=3)) == expected[1:4]
 
 
-def test_the_newest_change_first(client: Client, five: None, session: dict[str, str]) -> None:
+def test_packages_are_sorted_by_the_last_change(client: Client, five: None, session: dict[str, str]) -> None:
     with time_machine.travel("2026-01-03T00:00:00Z", tick=False):
         client.request("PATCH", "/packages/a", headers=session, json={})
     assert "".join(listed(client, sort="-updated")) == "abkzm"
@@ -54,7 +54,7 @@ def test_a_search_can_be_sorted(client: Client, five: None) -> None:
     ("query", "message"),
     [
         *((f"sort={sort}", "A list can be sorted by name, created, updated, views, downloads; "
-           "with - in front, the other way round.") for sort in ("size", "--name", "-", "Name", "name,views")),
+           "a leading - reverses the order.") for sort in ("size", "--name", "-", "Name", "name,views")),
         *((f"limit={limit}", "A limit is a whole number from 1 to 100.")
           for limit in ("0", "101", "-1", "x", "1.5", "1e2", "%C2%B2", "9" * 5000)),
         ("sort=", "No values given for sort."),
@@ -68,7 +68,7 @@ def test_invalid_input_is_rejected(client: Client, query: str, message: str) -> 
     assert (reply.status, reply.json) == (400, refusal(400, message))
 
 
-def test_a_limit_is_a_page(client: Client, stock: Callable[[int], None]) -> None:
+def test_the_limit_is_the_size_of_a_page(client: Client, stock: Callable[[int], None]) -> None:
     stock(150)
     pages = [client.get("/packages", query={"limit": limit, "offset": 140}).json["data"] for limit in (5, 100)]
     assert [(page["sent"], page["total"], page["truncated"]) for page in pages] == [(5, 150, True), (10, 150, True)]
@@ -76,7 +76,7 @@ def test_a_limit_is_a_page(client: Client, stock: Callable[[int], None]) -> None
 
 
 @pytest.mark.parametrize("path", ["/packages", "/users", "/hel/index"])
-def test_a_list_that_is_known_is_not_sent_again(client: Client, create: Create, path: str) -> None:
+def test_an_unchanged_list_is_304(client: Client, create: Create, path: str) -> None:
     create()
     etag = client.get(path).header("etag") or ""
     for method in ("GET", "HEAD"):
@@ -93,7 +93,7 @@ def test_a_new_session_does_not_get_304(client: Client, create: Create, session:
     assert client.get("/packages", headers={"If-None-Match": etag, **session}).json["logged_in"] is True
 
 
-def test_the_index_is_all_packages_at_once(client: Client, stock: Callable[[int], None]) -> None:
+def test_the_index_contains_all_packages(client: Client, stock: Callable[[int], None]) -> None:
     stock(150)
     reply = client.get("/hel/index")
     data = reply.json["data"]
@@ -133,7 +133,7 @@ def test_nothing_is_compressed_without_accept_encoding(client: Client, create: C
         ('http://x"\\\n..os.exit()..é', 'modules.hel.URL = "http://x\\034\\092\\010..os.exit()..\\195\\169/"\n'),
     ],
 )
-def test_the_module_file_points_hpm_here(client: Client, base_url: str, line: str) -> None:
+def test_the_module_file_configures_hpm_for_this_server(client: Client, base_url: str, line: str) -> None:
     with settings.override(base_url=base_url):
         reply = client.get("/hel/module")
     assert (reply.status, reply.body.decode()) == (200, line)
@@ -153,15 +153,15 @@ def depending(**ranges: str) -> dict[str, Any]:
         (depending(there=">=1.2,<3"), []),
         (depending(new="*"), []),
         (depending(missing="*"),
-         ["new 1.0.0 depends on missing, which is not here: hpm will refuse to install it, whatever the type."]),
+         ["new 1.0.0 depends on missing, which is not here: the installation will fail, even if it is optional."]),
         (depending(empty="*"), ["new 1.0.0 depends on empty, which has no version that hpm could install."]),
-        (depending(there="^0.1"), ["new 1.0.0 depends on there ^0.1: hpm takes ^0.1 for everything below 1.0.0."]),
+        (depending(there="^0.1"), ["new 1.0.0 depends on there ^0.1: hpm reads ^0.1 as every version below 1.0.0."]),
         (depending(there="^0"), []),
         (depending(there="1.0.0-rc.1"), []),
         (depending(there=">=1.0.0-rc.1"),
          ["new 1.0.0 depends on there >=1.0.0-rc.1: hpm ranks a pre-release above its release, also in >=1.0.0-rc.1."]),
         ({"1.0.0": {"files": {}, "depends": {}}, "1.0-rc.1+b-1": {"files": {}, "depends": {}}},
-         ["hpm takes the pre-release 1.0.0-rc.1+b-1 for newer than its release."]),
+         ["hpm treats the pre-release 1.0.0-rc.1+b-1 as newer than its release."]),
         ({"1.0.0": {"files": {}, "depends": {}}, "1.0.0+b-1": {"files": {}, "depends": {}},
           "2.0.0-rc": {"files": {}, "depends": {}}}, []),
     ],
@@ -174,13 +174,13 @@ def test_an_author_gets_warnings_about_hpm(create: Create, versions: dict[str, A
     assert reply.json["data"] == ""
 
 
-def test_warnings_are_not_without_end(create: Create) -> None:
+def test_there_are_at_most_20_warnings(create: Create) -> None:
     reply = create(package(versions=depending(**{f"d{number:03}": "*" for number in range(100)})))
     warnings = reply.json["warnings"]
     assert (len(warnings), warnings[-1]) == (20, "... and 81 more.")
 
 
-def test_no_warning_is_longer_than_a_header_may_be(create: Create, session: dict[str, str], client: Client) -> None:
+def test_a_long_warning_is_truncated(create: Create, session: dict[str, str], client: Client) -> None:
     versions = depending(**{"x" * 5000: "*"})
     create(package(owners=["alice"], versions=versions))
     [warning] = client.request("PATCH", "/packages/thing", headers=session, json={}).headers["warning"]

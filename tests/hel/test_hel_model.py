@@ -16,16 +16,16 @@ def version(**more: object) -> dict[str, Any]:
     return {"versions": {"1.0.0": {"files": {}, "depends": {}, **more}}}
 
 
-def file(url: str = URL, **place: object) -> dict[str, Any]:
-    return version(files={url: place or {"path": "/x"}})
+def file(url: str = URL, **location: object) -> dict[str, Any]:
+    return version(files={url: location or {"path": "/x"}})
 
 
-def dependency(**facts: object) -> dict[str, Any]:
-    return version(depends={"other": facts})
+def dependency(**fields: object) -> dict[str, Any]:
+    return version(depends={"other": fields})
 
 
-def bad(what: str) -> str:
-    return f"Bad value {what} in the data you provided."
+def bad(value: str) -> str:
+    return f"Bad value {value} in the data you provided."
 
 
 def assert_refused(create: Create, data: object, message: str) -> None:
@@ -38,11 +38,11 @@ def other_than(*types: type) -> list[object]:
     return [value for value in SOME if type(value) not in types]
 
 
-NO_OBJECTS = [b"", b"{", b"null", b"5", b'"text"', b"[]", b"[{}]", b"{'a': 1}", b"\xff", b"\xef\xbb\xbf{}", b"NaN"]
+NOT_OBJECTS = [b"", b"{", b"null", b"5", b'"text"', b"[]", b"[{}]", b"{'a': 1}", b"\xff", b"\xef\xbb\xbf{}", b"NaN"]
 
 
-def test_a_body_that_is_no_json_object_is_a_bad_request(client: Client, session: dict[str, str]) -> None:
-    for body in [*NO_OBJECTS, b"[" * 5000]:
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(client: Client, session: dict[str, str]) -> None:
+    for body in [*NOT_OBJECTS, b"[" * 5000]:
         reply = client.post("/packages", body=body, headers=session)
         assert (reply.status, reply.json) == (400, refusal(400, "Bad request.", logged_in=True)), body
     assert stored() == []
@@ -52,60 +52,60 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(client: Client, session:
     "field",
     ["name", "description", "short_description", "authors", "license", "tags", "versions", "screenshots"],
 )
-def test_a_field_that_is_missing_is_named(create: Create, field: str) -> None:
+def test_the_error_names_a_missing_field(create: Create, field: str) -> None:
     data = package()
     del data[field]
     assert_refused(create, data, bad(f"'{field}'"))
 
 
 @pytest.mark.parametrize("field", ["name", "description", "short_description", "license"])
-def test_a_text_is_a_text(create: Create, field: str) -> None:
+def test_a_text_field_must_be_a_text(create: Create, field: str) -> None:
     for value in other_than(str):
         assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
 
 
 @pytest.mark.parametrize("field", ["owners", "authors", "tags"])
-def test_a_list_holds_texts(create: Create, field: str) -> None:
+def test_a_list_field_must_contain_texts(create: Create, field: str) -> None:
     for value in [*other_than(list), [1], [None], [["a"]], ["a", {}]]:
         assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
 
 
 @pytest.mark.parametrize("field", ["versions", "screenshots"])
-def test_an_object_is_an_object(create: Create, field: str) -> None:
+def test_an_object_field_must_be_an_object(create: Create, field: str) -> None:
     for value in other_than(dict):
         assert_refused(create, package(**{field: value}), bad(f"'{field}'"))
 
 
-def test_a_version_is_an_object(create: Create) -> None:
+def test_a_version_must_be_an_object(create: Create) -> None:
     for value in other_than(dict):
         assert_refused(create, package(versions={"1.0.0": value}), bad("'versions'"))
 
 
 @pytest.mark.parametrize("field", ["files", "depends"])
-def test_a_versions_files_and_dependencies_are_objects(create: Create, field: str) -> None:
+def test_files_and_dependencies_must_be_objects(create: Create, field: str) -> None:
     for value in other_than(dict):
         assert_refused(create, package(**version(**{field: value})), bad(f"'{field}'"))
 
 
-def test_a_version_has_files_and_dependencies(create: Create) -> None:
+def test_a_version_must_have_files_and_dependencies(create: Create) -> None:
     for field in ["files", "depends"]:
         data = version()
         del data["versions"]["1.0.0"][field]
         assert_refused(create, package(**data), bad(f"'{field}'"))
 
 
-def test_changes_are_a_text(create: Create) -> None:
+def test_changes_must_be_a_text(create: Create) -> None:
     for value in other_than(str):
         assert_refused(create, package(**version(changes=value)), bad("'changes'"))
 
 
-def test_a_file_is_an_object(create: Create) -> None:
+def test_a_file_must_be_an_object(create: Create) -> None:
     for value in other_than(dict):
         assert_refused(create, package(**version(files={URL: value})), bad("'files'"))
 
 
-def test_a_file_has_a_path_or_both_parts_of_one(create: Create) -> None:
-    wanting: list[tuple[dict[str, object], str]] = [
+def test_a_file_must_have_a_path_or_both_dir_and_name(create: Create) -> None:
+    incomplete: list[tuple[dict[str, object], str]] = [
         ({"spam": 1}, "path"),
         ({"path": None}, "path"),
         ({"path": 5}, "path"),
@@ -115,16 +115,16 @@ def test_a_file_has_a_path_or_both_parts_of_one(create: Create) -> None:
         ({"dir": 5, "name": "x"}, "dir"),
         ({"dir": "/", "name": []}, "name"),
     ]
-    for place, field in wanting:
-        assert_refused(create, package(**file(**place)), bad(f"'{field}'"))
+    for location, field in incomplete:
+        assert_refused(create, package(**file(**location)), bad(f"'{field}'"))
 
 
-def test_a_path_leads_to_a_file(create: Create) -> None:
+def test_a_path_must_name_a_file(create: Create) -> None:
     for path in ["", "/", "//", ".", "..", "/..", "x/", "/usr/bin/", "/a/..", "a\nb", "/a\x00b", "/a\x7f", "\t"]:
         assert_refused(create, package(**file(path=path)), "Bad path given.")
 
 
-def test_directory_and_name_lead_to_a_file(create: Create) -> None:
+def test_dir_and_name_must_name_a_file(create: Create) -> None:
     for directory, name in [("/u", ""), ("/u", "a/b"), ("/u", "."), ("/u", ".."), ("", ".."), ("/a\n", "b")]:
         assert_refused(create, package(**file(dir=directory, name=name)), "Bad path given.")
 
@@ -160,66 +160,66 @@ URLS = [
 ]
 
 
-def test_a_files_url_is_absolute_http(create: Create) -> None:
+def test_a_files_url_must_be_absolute_http(create: Create) -> None:
     for url in URLS:
         assert_refused(create, package(**file(url)), "Invalid URI given.")
 
 
-def test_a_screenshots_url_is_absolute_http(create: Create) -> None:
+def test_a_screenshots_url_must_be_absolute_http(create: Create) -> None:
     for url in URLS:
         assert_refused(create, package(screenshots={url: "x"}), "Invalid URI given.")
 
 
-def test_a_screenshot_has_a_description(create: Create) -> None:
+def test_a_screenshot_must_have_a_description(create: Create) -> None:
     for value in other_than(str):
         assert_refused(create, package(screenshots={URL: value}), bad("'screenshots'"))
 
 
-def test_a_dependency_is_an_object(create: Create) -> None:
+def test_a_dependency_must_be_an_object(create: Create) -> None:
     for value in other_than(dict):
         assert_refused(create, package(**version(depends={"other": value})), bad("'depends'"))
 
 
 @pytest.mark.parametrize("field", ["type", "version"])
-def test_a_dependencys_facts_are_texts(create: Create, field: str) -> None:
+def test_the_fields_of_a_dependency_must_be_texts(create: Create, field: str) -> None:
     for value in other_than(str):
-        facts = {"type": "required", "version": "*", field: value}
-        assert_refused(create, package(**dependency(**facts)), bad(f"'{field}'"))
+        fields = {"type": "required", "version": "*", field: value}
+        assert_refused(create, package(**dependency(**fields)), bad(f"'{field}'"))
 
 
-def test_a_dependency_has_a_version_and_a_type(create: Create) -> None:
+def test_a_dependency_must_have_a_version_and_a_type(create: Create) -> None:
     assert_refused(create, package(**dependency(type="required")), bad("'version'"))
     assert_refused(create, package(**dependency(version="*")), bad("'type'"))
 
 
-def test_a_dependency_has_one_of_three_types(create: Create) -> None:
+def test_a_dependency_must_have_one_of_three_types(create: Create) -> None:
     for kind in ["", "Required", "needed"]:
         assert_refused(create, package(**dependency(type=kind, version="*")), bad("Unknown dependency type."))
 
 
-def test_a_range_that_cannot_be_read_is_quoted(create: Create) -> None:
-    told = bad("Invalid requirement specification: 'hi'")
-    assert_refused(create, package(**dependency(type="required", version="hi")), told)
+def test_the_error_quotes_an_invalid_range(create: Create) -> None:
+    expected = bad("Invalid requirement specification: 'hi'")
+    assert_refused(create, package(**dependency(type="required", version="hi")), expected)
 
 
-def test_a_version_number_that_cannot_be_read_is_quoted(create: Create) -> None:
+def test_the_error_quotes_an_invalid_version_number(create: Create) -> None:
     data = package(versions={"abc": {"files": {}, "depends": {}}})
     assert_refused(create, data, bad("Version string lacks a numerical component: 'abc'"))
 
 
-def test_two_numbers_that_mean_one_version_are_refused(create: Create) -> None:
+def test_two_numbers_of_one_version_are_rejected(create: Create) -> None:
     one = {"files": {}, "depends": {}}
-    told = "Bad value '1.0.0' is there twice in the data you provided."
-    assert_refused(create, package(versions={"1.0": one, "1.0.0": one}), told)
+    expected = "Bad value '1.0.0' is there twice in the data you provided."
+    assert_refused(create, package(versions={"1.0": one, "1.0.0": one}), expected)
 
 
-def test_two_urls_that_mean_one_file_are_refused(create: Create) -> None:
+def test_two_urls_of_one_file_are_rejected(create: Create) -> None:
     files = {f"{URL}#1": {"path": "/a"}, f"{URL}#2": {"path": "/b"}}
-    told = f"Bad value '{URL}' is there twice in the data you provided."
-    assert_refused(create, package(**version(files=files)), told)
+    expected = f"Bad value '{URL}' is there twice in the data you provided."
+    assert_refused(create, package(**version(files=files)), expected)
 
 
-def test_a_name_has_its_letters(create: Create) -> None:
+def test_a_name_must_have_valid_letters(create: Create) -> None:
     for name in [
         "",
         "Thing",
@@ -244,25 +244,25 @@ def test_a_name_has_at_most_100_characters(create: Create) -> None:
     assert create(package("a" * 100)).status == 201
 
 
-def test_a_package_has_an_owner(create: Create) -> None:
+def test_a_package_must_have_an_owner(create: Create) -> None:
     assert_refused(create, package(owners=[]), "The list of owners is expected not to be empty.")
 
 
-def test_an_owner_has_the_letters_of_a_nickname(create: Create) -> None:
+def test_an_owner_must_have_the_letters_of_a_nickname(create: Create) -> None:
     for owner in ["", "a b", "é", "bob\n", "a.b"]:
         assert_refused(create, package(owners=["bob", owner]), "The nickname contains illegal characters.")
 
 
-def test_an_owner_has_the_length_of_a_nickname(create: Create) -> None:
+def test_an_owner_must_have_the_length_of_a_nickname(create: Create) -> None:
     for owner in ["x", "x" * 26]:
         assert_refused(create, package(owners=[owner]), "A nickname has 2 to 25 characters.")
 
 
-def test_owners_are_at_most_100(create: Create) -> None:
+def test_a_package_has_at_most_100_owners(create: Create) -> None:
     assert_refused(create, package(owners=["bob"] * 101), "There are more than 100 owners.")
 
 
-def made(client: Client, create: Create, **more: object) -> dict[str, Any]:
+def stored_form(client: Client, create: Create, **more: object) -> dict[str, Any]:
     reply = create(package(**more))
     assert reply.status == 201, reply.json
     return dict(client.get("/packages").json["data"]["list"][0])
@@ -270,17 +270,17 @@ def made(client: Client, create: Create, **more: object) -> dict[str, Any]:
 
 def test_a_package_may_be_empty(client: Client, create: Create) -> None:
     empty = {"authors": [], "tags": [], "versions": {}, "screenshots": {}, "description": "", "license": ""}
-    assert made(client, create, **empty).items() >= empty.items()
+    assert stored_form(client, create, **empty).items() >= empty.items()
 
 
-def test_version_numbers_are_made_full(client: Client, create: Create) -> None:
+def test_version_numbers_are_normalised(client: Client, create: Create) -> None:
     one = {"files": {}, "depends": {}, "changes": "First"}
-    versions = made(client, create, versions={"1": one, "2.1-beta": one})["versions"]
+    versions = stored_form(client, create, versions={"1": one, "2.1-beta": one})["versions"]
     assert versions == {"1.0.0": one, "2.1.0-beta": one}
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "expected"),
     [
         ("http://example.com", "http://example.com/"),
         ("http://example.com?a=b", "http://example.com/?a=b"),
@@ -291,14 +291,14 @@ def test_version_numbers_are_made_full(client: Client, create: Create) -> None:
     ],
 )
 def test_urls_are_stored_with_a_path_and_without_a_fragment(
-    client: Client, create: Create, sent: str, kept: str
+    client: Client, create: Create, sent: str, expected: str
 ) -> None:
-    data = made(client, create, **file(sent), screenshots={sent: "x"})
-    assert (list(data["versions"]["1.0.0"]["files"]), data["screenshots"]) == ([kept], {kept: "x"})
+    data = stored_form(client, create, **file(sent), screenshots={sent: "x"})
+    assert (list(data["versions"]["1.0.0"]["files"]), data["screenshots"]) == ([expected], {expected: "x"})
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "expected"),
     [
         ({"path": "/usr/bin/x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
         ({"path": "usr/bin/x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
@@ -312,10 +312,12 @@ def test_urls_are_stored_with_a_path_and_without_a_fragment(
     ],
     ids=repr,
 )
-def test_paths_are_made_absolute(client: Client, create: Create, sent: dict[str, object], kept: dict[str, str]) -> None:
-    assert made(client, create, **file(**sent))["versions"]["1.0.0"]["files"] == {URL: kept}
+def test_paths_are_normalised(
+    client: Client, create: Create, sent: dict[str, object], expected: dict[str, str]
+) -> None:
+    assert stored_form(client, create, **file(**sent))["versions"]["1.0.0"]["files"] == {URL: expected}
 
 
 def test_a_dependency_need_not_exist(client: Client, create: Create) -> None:
     depends = {"No such PACKAGE": {"type": "optional", "version": "^1"}}
-    assert made(client, create, **version(depends=depends))["versions"]["1.0.0"]["depends"] == depends
+    assert stored_form(client, create, **version(depends=depends))["versions"]["1.0.0"]["depends"] == depends

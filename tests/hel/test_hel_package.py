@@ -26,7 +26,7 @@ def with_views(views: int, name: str = "thing") -> dict[str, Any]:
     return whole
 
 
-def test_a_package_is_shown_whole(client: Client, create: Create) -> None:
+def test_a_package_is_returned_whole(client: Client, create: Create) -> None:
     create()
     reply = client.get("/packages/thing")
     assert (reply.status, reply.json) == (200, success(shown()))
@@ -43,7 +43,7 @@ def test_the_fourth_view_shows_three(client: Client, create: Create) -> None:
     assert views == [0, 1, 2, 3]
 
 
-def test_head_is_a_view_too_and_its_length_is_right(client: Client, create: Create) -> None:
+def test_head_counts_a_view_and_has_the_content_length(client: Client, create: Create) -> None:
     create()
     head = client.head("/packages/thing")
     assert (head.status, head.body) == (200, b"")
@@ -53,7 +53,7 @@ def test_head_is_a_view_too_and_its_length_is_right(client: Client, create: Crea
 
 
 @pytest.mark.parametrize("path", ["/packages/thing/", "/packages//thing", "/packages/%74hing"])
-def test_other_ways_to_write_the_path_are_as_good(client: Client, create: Create, path: str) -> None:
+def test_equivalent_paths_return_the_package(client: Client, create: Create, path: str) -> None:
     create()
     assert client.get(path).json["data"]["name"] == "thing"
 
@@ -70,12 +70,12 @@ def test_a_missing_package_is_not_found_without_a_message(client: Client, create
     assert (reply.status, reply.json) == (404, {**refusal(404, ""), "message": None})
 
 
-def test_a_large_package_is_shown_whole(client: Client, create: Create) -> None:
+def test_a_large_package_is_returned_whole(client: Client, create: Create) -> None:
     create(package(description="x" * 300_000))
     assert client.get("/packages/thing").json["data"] == shown(description="x" * 300_000)
 
 
-def test_its_etag_stays_while_only_views_change(
+def test_the_etag_does_not_change_with_the_views(
     client: Client, create: Create, session: dict[str, str], clock: Any
 ) -> None:
     create(package(owners=["alice"]))
@@ -101,7 +101,7 @@ def test_views_reach_the_lists_with_the_next_refresh(client: Client, create: Cre
     assert client.get("/packages/thing").json["data"] == with_views(3)
 
 
-def test_a_refresh_without_news_changes_nothing(client: Client, create: Create) -> None:
+def test_a_refresh_without_new_views_changes_nothing(client: Client, create: Create) -> None:
     create()
     client.get("/packages/thing")
     index.refresh()
@@ -110,7 +110,7 @@ def test_a_refresh_without_news_changes_nothing(client: Client, create: Create) 
     assert index.catalogue.snapshot().sequence == sequence
 
 
-def test_views_outlive_a_rebuild(client: Client, create: Create) -> None:
+def test_views_survive_a_rebuild(client: Client, create: Create) -> None:
     create()
     client.get("/packages/thing")
     index.catalogue.rebuild()
@@ -122,7 +122,7 @@ def delete(client: Client, headers: dict[str, str], name: str = "thing") -> tupl
     return reply.status, reply.body
 
 
-def test_an_owner_deletes_a_package_and_nothing_of_it_stays(
+def test_an_owner_deletes_a_package_with_its_counters_and_usage(
     client: Client, create: Create, session: dict[str, str], alice: Account
 ) -> None:
     create(package(owners=["bob", "ALICE"]))
@@ -136,7 +136,7 @@ def test_an_owner_deletes_a_package_and_nothing_of_it_stays(
     assert "package.delete" in [entry.action for entry in audit.entries(int(alice.id))]
 
 
-def test_a_deleted_name_is_free_again_and_a_new_package_has_no_views(
+def test_a_deleted_name_can_be_used_by_a_package_without_views(
     client: Client, create: Create, session: dict[str, str]
 ) -> None:
     create(package(owners=["alice"]))
@@ -146,7 +146,7 @@ def test_a_deleted_name_is_free_again_and_a_new_package_has_no_views(
     assert client.get("/packages/thing").json["data"] == shown()
 
 
-def test_the_bytes_of_a_large_package_go_with_it(client: Client, create: Create, session: dict[str, str]) -> None:
+def test_the_blob_of_a_large_package_is_deleted(client: Client, create: Create, session: dict[str, str]) -> None:
     create(package(owners=["alice"], description="x" * 100_000))
     [item] = stored()
     assert delete(client, session) == (204, b"")
@@ -169,7 +169,7 @@ def test_others_get_the_same_error_for_existing_and_missing_packages(
     assert client.get("/packages/thing").json["data"] == shown()
 
 
-def test_a_banned_owner_changes_nothing(
+def test_a_banned_owner_cannot_change_a_package(
     client: Client, create: Create, session: dict[str, str], alice: Account
 ) -> None:
     create(package(owners=["alice"]))
@@ -179,7 +179,7 @@ def test_a_banned_owner_changes_nothing(
         assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(action), logged_in=True))
 
 
-def test_an_administrator_may_change_and_delete_any_package(
+def test_an_administrator_can_change_and_delete_any_package(
     client: Client, create: Create, admin: dict[str, str]
 ) -> None:
     create()
@@ -195,7 +195,7 @@ def test_administrators_get_404_or_204_for_a_missing_package(client: Client, adm
     assert delete(client, admin) == (204, b"")
 
 
-def test_of_the_creator_no_trace_of_power_is_left_where_others_own(
+def test_a_creator_who_is_not_an_owner_has_no_rights(
     client: Client, create: Create, session: dict[str, str], bob: Account
 ) -> None:
     create(package(owners=["bob"]))

@@ -27,11 +27,11 @@ def _frozen() -> object:
 @pytest.mark.parametrize("name", ["thing", "The name of the package"])
 def test_the_wikis_example_creates_a_package(client: Client, create: Create, name: str) -> None:
     reply = create(package(name))
-    advice = (
-        f"{name} 1.0.0 depends on dependency-1, which is not here: hpm will refuse to install it, whatever the type."
+    warning = (
+        f"{name} 1.0.0 depends on dependency-1, which is not here: the installation will fail, even if it is optional."
     )
-    told = {**success("", status=201, logged_in=True), "warnings": [advice]}
-    assert (reply.status, reply.json) == (201, told)
+    expected = {**success("", status=201, logged_in=True), "warnings": [warning]}
+    assert (reply.status, reply.json) == (201, expected)
     page = client.get("/packages")
     assert (page.status, page.json) == (
         200,
@@ -39,7 +39,7 @@ def test_the_wikis_example_creates_a_package(client: Client, create: Create, nam
     )
 
 
-def test_a_package_is_stored_with_its_owners_and_counters_apart(create: Create) -> None:
+def test_owners_and_counters_are_stored_outside_the_document(create: Create) -> None:
     create()
     [item] = stored()
     assert (item.pk, item.sk, item.id, item.name, item.owners, item.creator_id, item.blob) == (
@@ -51,8 +51,8 @@ def test_a_package_is_stored_with_its_owners_and_counters_apart(create: Create) 
         1,
         None,
     )
-    kept = {field: value for field, value in shown().items() if field not in ("owners", "stats")}
-    assert orjson.loads(item.document) == kept
+    document = {field: value for field, value in shown().items() if field not in ("owners", "stats")}
+    assert orjson.loads(item.document) == document
     assert item.size == len(item.document)
     assert counts.totals() == {"package#1": 0}
 
@@ -63,7 +63,7 @@ def test_a_creation_is_audited_with_its_credential(alice: Account, create: Creat
     assert (entry.action, entry.subject, entry.credential_id) == ("package.create", "package#thing", 1)
 
 
-def test_without_owners_the_package_is_its_creators(client: Client, create: Create) -> None:
+def test_without_owners_the_creator_is_the_owner(client: Client, create: Create) -> None:
     data = package()
     del data["owners"]
     assert create(data).status == 201
@@ -81,7 +81,7 @@ def test_the_content_type_does_not_matter(client: Client, session: dict[str, str
     assert client.post("/packages", body=orjson.dumps(package()), headers=headers).status == 201
 
 
-def test_the_short_description_is_cut(client: Client, create: Create) -> None:
+def test_the_short_description_is_truncated(client: Client, create: Create) -> None:
     create(package(short_description="é" * 141))
     with settings.override(hel_short_description=300):
         create(package("other", short_description="é" * 301))
@@ -101,8 +101,8 @@ def test_unknown_keys_are_dropped_at_every_level(client: Client, create: Create)
 def test_a_name_in_use_is_a_conflict_and_changes_nothing(client: Client, create: Create) -> None:
     create()
     reply = create(package(description="Another"))
-    told = refusal(409, "The name is already used by other package.", logged_in=True)
-    assert (reply.status, reply.json) == (409, told)
+    expected = refusal(409, "The name is already used by other package.", logged_in=True)
+    assert (reply.status, reply.json) == (409, expected)
     assert client.get("/packages").json["data"]["list"] == [shown()]
 
 
@@ -117,7 +117,7 @@ def test_one_of_two_concurrent_creations_succeeds(client: Client, create: Create
     assert len(stored()) == 1
 
 
-def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
+def test_a_name_that_is_only_in_the_table_is_a_conflict(create: Create) -> None:
     create()
     index.catalogue.publish(lambda snapshot, writes: ({"1": None}, None))
     assert create().status == 409
@@ -126,16 +126,16 @@ def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create) -> None:
 
 def test_creating_a_package_needs_a_session(client: Client) -> None:
     reply = client.post("/packages", json=package())
-    told = refusal(403, "Unauthorized: create_package failed permission check")
-    assert (reply.status, reply.json) == (403, told)
+    expected = refusal(403, "Unauthorized: create_package failed permission check")
+    assert (reply.status, reply.json) == (403, expected)
     assert stored() == []
 
 
-def test_a_banned_account_creates_nothing(client: Client, create: Create, alice: Account) -> None:
+def test_a_banned_account_cannot_create_a_package(client: Client, create: Create, alice: Account) -> None:
     alice.update(actions=[Account.rank.set("BANNED")])
     reply = create()
-    told = refusal(403, "Unauthorized: create_package failed permission check", logged_in=True)
-    assert (reply.status, reply.json) == (403, told)
+    expected = refusal(403, "Unauthorized: create_package failed permission check", logged_in=True)
+    assert (reply.status, reply.json) == (403, expected)
     assert stored() == []
 
 
@@ -162,7 +162,7 @@ def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, 
     assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
 
 
-def test_a_body_of_two_megabytes_is_refused(client: Client, create: Create) -> None:
+def test_a_body_of_two_megabytes_is_rejected(client: Client, create: Create) -> None:
     reply = create(package(description="x" * 2_000_000))
     assert (reply.status, reply.json) == (
         413,
@@ -179,12 +179,12 @@ def test_a_body_of_two_megabytes_is_refused(client: Client, create: Create) -> N
     assert stored() == []
 
 
-def test_an_empty_list_is_a_list(client: Client) -> None:
+def test_a_list_can_be_empty(client: Client) -> None:
     data = {"offset": 0, "total": 0, "sent": 0, "truncated": False, "list": []}
     assert client.get("/packages").json == success(data)
 
 
-def test_pages_follow_each_other_in_the_order_of_creation(client: Client, create: Create) -> None:
+def test_pages_are_in_the_order_of_creation(client: Client, create: Create) -> None:
     names = ["m", "z", "a", "k", "b"]
     for name in names:
         create(package(name))
@@ -199,7 +199,7 @@ def test_pages_follow_each_other_in_the_order_of_creation(client: Client, create
     ]
 
 
-def test_the_order_outlives_a_rebuild_and_a_new_process(client: Client, create: Create) -> None:
+def test_the_order_survives_a_rebuild_and_a_new_process(client: Client, create: Create) -> None:
     names = ["m", "z", "a", "k", "b"]
     for name in names:
         create(package(name))
@@ -217,7 +217,7 @@ def test_a_page_has_twenty_packages(client: Client, stock: Callable[[int], None]
     assert (data["sent"], data["total"], data["truncated"]) == (20, 21, True)
 
 
-def test_a_page_that_is_just_full_is_not_truncated(client: Client, stock: Callable[[int], None]) -> None:
+def test_a_single_full_page_is_not_truncated(client: Client, stock: Callable[[int], None]) -> None:
     stock(20)
     data = client.get("/packages").json["data"]
     assert (data["sent"], data["total"], data["truncated"]) == (20, 20, False)
@@ -231,18 +231,18 @@ def test_an_invalid_offset_is_zero(client: Client, create: Create, offset: str) 
 
 
 @pytest.mark.parametrize("offset", [1, 2, 10**15, 10**40])
-def test_an_offset_beyond_the_end_finds_nothing(client: Client, create: Create, offset: int) -> None:
+def test_a_page_beyond_the_end_is_empty(client: Client, create: Create, offset: int) -> None:
     create()
     data = client.get("/packages", query={"offset": offset}).json["data"]
     assert data == {"offset": min(offset, 2**53 - 1), "total": 1, "sent": 0, "truncated": False, "list": []}
 
 
-def test_of_several_offsets_the_first_counts(client: Client, create: Create) -> None:
+def test_the_first_of_several_offsets_is_used(client: Client, create: Create) -> None:
     create()
     assert client.get("/packages", query="offset=1&offset=0").json["data"]["offset"] == 1
 
 
-def test_a_page_ends_early_rather_than_outgrow_an_answer(client: Client, create: Create) -> None:
+def test_a_page_ends_before_the_largest_response(client: Client, create: Create) -> None:
     for number in range(4):
         create(package(f"p{number}", description="x" * 100_000))
     with settings.override(max_answer=300_000):
@@ -252,7 +252,7 @@ def test_a_page_ends_early_rather_than_outgrow_an_answer(client: Client, create:
     assert [one["name"] for one in page["list"] + rest["list"]] == ["p0", "p1", "p2", "p3"]
 
 
-def test_a_package_larger_than_an_answer_should_be_is_sent_all_the_same(client: Client, create: Create) -> None:
+def test_a_package_larger_than_a_response_is_still_sent(client: Client, create: Create) -> None:
     create(package(description="x" * 100_000))
     with settings.override(max_answer=50_000):
         assert client.get("/packages").json["data"]["sent"] == 1

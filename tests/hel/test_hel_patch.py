@@ -47,12 +47,12 @@ def whole(client: Client, name: str = "thing") -> dict[str, Any]:
     return found
 
 
-def place(path: str) -> dict[str, str]:
+def location(path: str) -> dict[str, str]:
     directory, _, name = path.rpartition("/")
     return {"dir": directory or "/", "name": name, "path": path}
 
 
-def test_fields_are_replaced_and_the_others_stay(client: Client, change: Any) -> None:
+def test_given_fields_are_replaced_and_others_are_kept(client: Client, change: Any) -> None:
     reply = change({"description": "New", "tags": [], "authors": ["B"], "license": "", "short_description": "é" * 150})
     assert (reply.status, reply.body, reply.header("content-type")) == (204, b"", None)
     expected = shown(
@@ -80,8 +80,8 @@ def test_versions_files_and_dependencies_merge_deeply(client: Client, change: An
         versions={
             "1.0.0": {
                 "files": {
-                    FILE1: place("/bin/x"),
-                    FILE2: place("/usr/lib/libprogram.lua"),
+                    FILE1: location("/bin/x"),
+                    FILE2: location("/usr/lib/libprogram.lua"),
                     "http://example.com/": {"dir": "lib", "name": "y", "path": "/lib/y"},
                 },
                 "depends": {
@@ -96,14 +96,14 @@ def test_versions_files_and_dependencies_merge_deeply(client: Client, change: An
     )
 
 
-def test_only_changes_of_a_version_may_change(client: Client, change: Any) -> None:
+def test_changes_of_a_version_can_be_replaced_alone(client: Client, change: Any) -> None:
     change({"versions": {"1.0.0": {"changes": "Notes"}}})
     expected = shown(owners=["Alice"])
     expected["versions"]["1.0.0"]["changes"] = "Notes"
     assert whole(client) == expected
 
 
-def test_null_takes_away_at_every_level(client: Client, change: Any) -> None:
+def test_null_deletes_at_every_level(client: Client, change: Any) -> None:
     change(
         {
             "versions": {"1.0.0": {"files": {FILE1: None}, "depends": {"dependency-1": None}}},
@@ -112,7 +112,7 @@ def test_null_takes_away_at_every_level(client: Client, change: Any) -> None:
     )
     one = whole(client)
     assert one["versions"]["1.0.0"] == {
-        "files": {FILE2: place("/usr/lib/libprogram.lua")},
+        "files": {FILE2: location("/usr/lib/libprogram.lua")},
         "depends": {},
         "changes": "",
     }
@@ -136,13 +136,13 @@ def test_deleting_a_missing_part_is_no_error(client: Client, change: Any) -> Non
         ({"dir": "lib"}, {"dir": "lib", "name": "program.lua", "path": "/lib/program.lua"}),
         ({"name": "x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
         ({"dir": "/", "name": "x"}, {"dir": "/", "name": "x", "path": "/x"}),
-        ({"path": "/a//b/../c", "dir": "ignored", "name": "ignored"}, place("/a/c")),
-        ({"path": "../../x"}, place("/x")),
-        ({}, place("/usr/bin/program.lua")),
-        ({"spam": 1}, place("/usr/bin/program.lua")),
+        ({"path": "/a//b/../c", "dir": "ignored", "name": "ignored"}, location("/a/c")),
+        ({"path": "../../x"}, location("/x")),
+        ({}, location("/usr/bin/program.lua")),
+        ({"spam": 1}, location("/usr/bin/program.lua")),
     ],
 )
-def test_a_files_place_is_recomputed(
+def test_the_location_of_a_file_is_recomputed(
     client: Client, change: Any, file: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert change({"versions": {"1.0.0": {"files": {FILE1: file}}}}).status == 204
@@ -164,13 +164,13 @@ def test_a_change_updates_the_date_and_keeps_the_views(client: Client, change: A
     assert client.get("/packages/thing").json["data"] == shown(owners=["Alice"], stats=stats)
 
 
-def test_owners_may_leave_and_then_change_nothing(client: Client, change: Any) -> None:
+def test_former_owners_cannot_change_a_package(client: Client, change: Any) -> None:
     assert change({"owners": ["bob"]}).status == 204
     assert whole(client)["owners"] == ["bob"]
     assert change({"owners": ["Alice"]}).status == 403
 
 
-def test_a_rename_keeps_place_views_dates_and_everything_else(client: Client, create: Create, change: Any) -> None:
+def test_a_rename_keeps_the_order_views_and_dates(client: Client, create: Create, change: Any) -> None:
     create(package("later"))
     client.get("/packages/thing")
     assert change({"name": "renamed"}).status == 204
@@ -185,21 +185,23 @@ def test_a_rename_keeps_place_views_dates_and_everything_else(client: Client, cr
         assert listed(client) == ["renamed", "later"]
 
 
-def test_an_old_name_is_free_again(create: Create, change: Any) -> None:
+def test_an_old_name_can_be_used_again(create: Create, change: Any) -> None:
     change({"name": "renamed"})
     assert create().status == 201
 
 
 @pytest.mark.parametrize("name", ["thing", "other"])
-def test_a_name_in_use_is_a_conflict_also_its_own(client: Client, create: Create, change: Any, name: str) -> None:
+def test_a_name_in_use_is_a_conflict_even_the_packages_own(
+    client: Client, create: Create, change: Any, name: str
+) -> None:
     create(package("other"))
     reply = change({"name": name, "license": "MIT"})
-    told = refusal(409, "The name is already used by other package.", logged_in=True)
-    assert (reply.status, reply.json) == (409, told)
+    expected = refusal(409, "The name is already used by other package.", logged_in=True)
+    assert (reply.status, reply.json) == (409, expected)
     assert whole(client) == shown(owners=["Alice"])
 
 
-def test_a_name_that_only_the_table_knows_is_a_conflict(create: Create, change: Any) -> None:
+def test_a_name_that_is_only_in_the_table_is_a_conflict(create: Create, change: Any) -> None:
     create(package("other"))
     index.catalogue.publish(lambda snapshot, writes: ({"2": None}, None))
     assert change({"name": "other"}).status == 409
@@ -269,21 +271,22 @@ def test_a_rejected_change_is_an_error_and_changes_nothing(client: Client, chang
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"5", b"null", b"[]", b'"x"', b'{"a": NaN}', b"[" * 100_000])
-def test_a_body_that_is_no_object_is_a_bad_request(
+def test_a_body_that_is_not_an_object_is_a_bad_request(
     client: Client, session: dict[str, str], mine: None, body: bytes
 ) -> None:
     reply = client.request("PATCH", "/packages/thing", headers=session, body=body)
     assert (reply.status, reply.json) == (400, refusal(400, "Bad request.", logged_in=True))
 
 
-def test_the_author_is_warned_in_headers(client: Client, change: Any) -> None:
+def test_warnings_are_in_headers(client: Client, change: Any) -> None:
     reply = change({"versions": {"1.0.0": {"depends": {"é\r\nX: y": {"type": "optional", "version": "^0.1"}}}}})
     assert reply.status == 204
     assert reply.headers["warning"] == [
         '299 - "thing 1.0.0 depends on dependency-1, which is not here: '
-        'hpm will refuse to install it, whatever the type."',
-        '299 - "thing 1.0.0 depends on ???X: y, which is not here: hpm will refuse to install it, whatever the type."',
-        '299 - "thing 1.0.0 depends on ???X: y ^0.1: hpm takes ^0.1 for everything below 1.0.0."',
+        'the installation will fail, even if it is optional."',
+        '299 - "thing 1.0.0 depends on ???X: y, which is not here: '
+        'the installation will fail, even if it is optional."',
+        '299 - "thing 1.0.0 depends on ???X: y ^0.1: hpm reads ^0.1 as every version below 1.0.0."',
     ]
 
 
@@ -293,7 +296,7 @@ def test_a_change_is_audited(alice: Account, change: Any) -> None:
     assert (entry.subject, entry.credential_id) == ("package#thing", 1)
 
 
-def test_a_package_grows_into_the_bytes_and_out_of_them(client: Client, change: Any) -> None:
+def test_a_package_moves_into_a_blob_and_back(client: Client, change: Any) -> None:
     change({"description": "x" * 100_000})
     [large] = stored()
     assert large.document is None
@@ -315,14 +318,14 @@ def test_a_large_package_can_be_renamed(client: Client, change: Any) -> None:
     assert client.get("/packages/renamed").json["data"] == shown("renamed", owners=["Alice"], description="x" * 100_000)
 
 
-def test_patches_do_not_pile_up_beyond_the_limit(client: Client, change: Any) -> None:
+def test_the_size_limit_applies_to_the_merged_document(client: Client, change: Any) -> None:
     assert change({"description": "x" * 600_000}).status == 204
     reply = change({"license": "x" * 600_000})
     assert (reply.status, reply.json["message"]) == (413, "The package is larger than 1048576 bytes.")
     assert whole(client)["license"] == shown()["license"]
 
 
-def test_the_room_follows_the_size(change: Any) -> None:
+def test_the_usage_is_the_size_of_the_document(change: Any) -> None:
     change({"description": "x" * 5000})
     change({"name": "renamed"})
     [item] = stored()
@@ -331,7 +334,9 @@ def test_the_room_follows_the_size(change: Any) -> None:
 
 
 @embedded_only
-def test_two_owners_at_once_lose_no_field(client: Client, alice: Account, bob: Account, create: Create) -> None:
+def test_concurrent_changes_by_two_owners_are_all_kept(
+    client: Client, alice: Account, bob: Account, create: Create
+) -> None:
     create(package(owners=["alice", "bob"], versions={}))
     sessions = [
         {"Cookie": "auth_tkt=" + credentials.create(account, credentials.SESSION)[1]} for account in (alice, bob)
@@ -356,7 +361,7 @@ def test_two_owners_at_once_lose_no_field(client: Client, alice: Account, bob: A
 
 
 @embedded_only
-def test_views_during_changes_are_all_counted(client: Client, change: Any) -> None:
+def test_views_during_concurrent_changes_are_counted(client: Client, change: Any) -> None:
     viewers = [threading.Thread(target=lambda: client.get("/packages/thing")) for _ in range(8)]
     for viewer in viewers:
         viewer.start()

@@ -71,7 +71,7 @@ def listed_by(client: Client, query: str) -> list[str]:
     return [one["name"] for one in reply.json["data"]["list"]]
 
 
-def test_q_looks_everywhere_in_any_letter_case(found: Any) -> None:
+def test_q_searches_all_texts_in_any_letter_case(found: Any) -> None:
     for query, names in {
         "q=RED": [RED, DARK],
         "q=many": [RED],
@@ -90,7 +90,7 @@ def test_q_looks_everywhere_in_any_letter_case(found: Any) -> None:
         assert found(query) == names, query
 
 
-def test_phrases_all_have_to_be_found(found: Any) -> None:
+def test_all_phrases_must_match(found: Any) -> None:
     for query, names in {
         "q=red+many": [RED],
         "q=red+nowhere": [],
@@ -107,7 +107,7 @@ def test_phrases_all_have_to_be_found(found: Any) -> None:
         assert found(query) == names, query
 
 
-def test_single_fields_are_sought_with_their_letter_case(found: Any) -> None:
+def test_single_fields_are_searched_case_sensitively(found: Any) -> None:
     for query, names in {
         "name=red": [RED, DARK],
         "name=red+dark": [DARK],
@@ -129,7 +129,7 @@ def test_single_fields_are_sought_with_their_letter_case(found: Any) -> None:
         assert found(query) == names, query
 
 
-def test_whole_values_are_sought_exactly(found: Any) -> None:
+def test_whole_values_are_compared_exactly(found: Any) -> None:
     for query, names in {
         "owners=alice": [RED, DARK],
         "owners=alice&owners=Bob": [RED],
@@ -143,7 +143,7 @@ def test_whole_values_are_sought_exactly(found: Any) -> None:
         assert found(query) == names, query
 
 
-def test_files_and_dependencies_are_those_of_the_latest_version(found: Any) -> None:
+def test_files_and_dependencies_of_the_latest_version_are_compared(found: Any) -> None:
     for query, names in {
         "file_url=http://x.org/red": [RED],
         "file_url=http://x.org/old": [],
@@ -164,7 +164,7 @@ def test_files_and_dependencies_are_those_of_the_latest_version(found: Any) -> N
         assert found(query) == names, query
 
 
-def test_different_parameters_all_have_to_hold(found: Any) -> None:
+def test_all_parameters_must_match(found: Any) -> None:
     assert found("owners=alice&license=MIT") == [DARK]
     assert found("owners=carol&license=MIT") == []
 
@@ -175,7 +175,7 @@ def test_matches_are_counted_and_paged(client: Client, found: Any) -> None:
     assert data == {"offset": 1, "total": 2, "sent": 1, "truncated": False}
 
 
-def test_an_unknown_parameter_is_refused(client: Client) -> None:
+def test_an_unknown_parameter_is_rejected(client: Client) -> None:
     for query, name in {
         "spam=1": "spam",
         "q=x&order=name": "order",
@@ -188,7 +188,7 @@ def test_an_unknown_parameter_is_refused(client: Client) -> None:
         assert (reply.status, reply.json) == (400, refusal(400, f"No such search param: {name}."))
 
 
-def test_a_parameter_without_a_value_is_refused(client: Client) -> None:
+def test_a_parameter_without_a_value_is_rejected(client: Client) -> None:
     for name in ("q", "name", "license", "tags", "owners", "dependency", "file_url"):
         reply = client.get("/packages", query=f"{name}=")
         assert (reply.status, reply.json) == (400, refusal(400, f"No values given for {name}."))
@@ -200,7 +200,7 @@ def test_a_single_valued_parameter_accepts_one_value(client: Client) -> None:
         assert (reply.status, reply.json) == (400, refusal(400, "Too many values (1 expected, got 3)."))
 
 
-def test_a_search_sees_a_package_that_was_just_created(client: Client, create: Create) -> None:
+def test_a_search_finds_a_new_package_at_once(client: Client, create: Create) -> None:
     assert listed(client, q="thing") == []
     create()
     assert listed(client, q="thing") == ["thing"]

@@ -20,7 +20,7 @@ from chalicelib.hel import semver
         ("20170220123456", "20170220123456.0.0"),
     ],
 )
-def test_a_number_is_made_full(text: str, number: str) -> None:
+def test_a_number_is_normalised(text: str, number: str) -> None:
     assert semver.normalise(text) == number
 
 
@@ -36,7 +36,7 @@ def test_a_number_is_made_full(text: str, number: str) -> None:
         ("1" * 201, "Version string is longer than 200 characters"),
     ],
 )
-def test_a_number_that_cannot_be_read_is_refused(text: str, message: str) -> None:
+def test_an_invalid_number_is_rejected(text: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         semver.normalise(text)
     assert refused.value.message == message
@@ -80,7 +80,7 @@ def test_a_range_that_hpm_evaluates_is_accepted(text: str) -> None:
         ("1" * 201, "Requirement specification is longer than 200 characters"),
     ],
 )
-def test_a_range_that_breaks_a_client_is_refused(text: str, message: str) -> None:
+def test_a_range_that_breaks_a_client_is_rejected(text: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         semver.check_range(text)
     assert refused.value.message == message
@@ -95,5 +95,5 @@ def test_a_range_that_breaks_a_client_is_refused(text: str, message: str) -> Non
         (["1.0.0", "2.0.0-alpha"], "2.0.0-alpha"),
     ],
 )
-def test_the_latest_is_the_highest_with_pre_releases(numbers: list[str], highest: str | None) -> None:
+def test_the_latest_is_the_highest_number_including_pre_releases(numbers: list[str], highest: str | None) -> None:
     assert semver.latest(numbers) == highest

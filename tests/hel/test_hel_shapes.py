@@ -58,9 +58,7 @@ def set_homepage(name: str) -> None:
     item.update([Package.document.set(orjson.dumps(document).decode())])
 
 
-def test_the_next_version_answers_at_once_and_both_go_on(
-    client: Client, create: Create, change: Callable[..., Reply]
-) -> None:
+def test_both_versions_serve_the_same_catalogue(client: Client, create: Create, change: Callable[..., Reply]) -> None:
     create(package(owners=["Alice"], license="MIT"))
     index.catalogue.fold()
     set_homepage("thing")
@@ -77,7 +75,7 @@ def test_the_next_version_answers_at_once_and_both_go_on(
     assert pages(following) == pages(start()) == expected
 
 
-def test_a_rename_by_this_version_is_followed_by_the_next(create: Create, change: Callable[..., Reply]) -> None:
+def test_the_next_version_sees_a_rename_by_this_version(create: Create, change: Callable[..., Reply]) -> None:
     create(package(owners=["Alice"], license="MIT"))
     create(package("other", license="ISC"))
     set_homepage("thing")

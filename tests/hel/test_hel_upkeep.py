@@ -36,11 +36,11 @@ def used(client: Client, create: Create, session: dict[str, str], admin: dict[st
     return url
 
 
-def test_nothing_is_wrong_after_all_that(used: str) -> None:
+def test_fsck_finds_nothing_after_every_operation(used: str) -> None:
     assert faults() == []
 
 
-def test_nothing_is_wrong_when_the_clock_has_struck(client: Client, used: str) -> None:
+def test_fsck_finds_nothing_after_the_jobs(client: Client, used: str) -> None:
     accounts.create("dave", "dave@example.org")
     for name in ("hel-counts", "hel-users"):
         jobs.run_now(name)
@@ -60,8 +60,8 @@ def test_rebuilt_lists_are_equal(client: Client, used: str) -> None:
     assert [client.get(path).body for path in ("/packages", "/users")] == before
 
 
-def test_many_new_accounts_reach_the_list_in_several_steps(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "_AT_ONCE", 2)
+def test_many_new_accounts_are_listed_in_batches(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "_BATCH", 2)
     for number in range(5):
         accounts.create(f"user{number}", f"{number}@example.org")
     users.refresh()
@@ -73,10 +73,10 @@ def test_many_new_accounts_reach_the_list_in_several_steps(client: Client, monke
 
 
 def test_a_full_disk_is_an_error_in_the_envelope() -> None:
-    reply = wire.render_error(Request({"httpMethod": "POST", "path": "/hel/files"}), Full("There is no room."))
-    told = {
+    reply = wire.render_error(Request({"httpMethod": "POST", "path": "/hel/files"}), Full("The disk is full."))
+    expected = {
         "title": "Insufficient Storage",
-        "message": "There is no room.",
-        "explanation": "The server has no more room.",
+        "message": "The disk is full.",
+        "explanation": "The server is out of storage.",
     }
-    assert (reply.status, {name: orjson.loads(reply.body)[name] for name in told}) == (507, told)
+    assert (reply.status, {name: orjson.loads(reply.body)[name] for name in expected}) == (507, expected)

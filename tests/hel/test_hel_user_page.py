@@ -27,7 +27,7 @@ def works(client: Client, alice: Account) -> None:
     assert client.post("/packages", headers=bearer, json=package("others", owners=["bob"])).status == 201
 
 
-def test_the_page_shows_what_lists_show(client: Client, works: None) -> None:
+def test_the_page_shows_public_works(client: Client, works: None) -> None:
     page = client.page("/users/alice")
     for text in (
         "<h1>Alice</h1>",
@@ -44,7 +44,7 @@ def test_a_user_without_works_has_a_page(client: Client, bob: Account) -> None:
     assert "Nothing is published under this name yet." in client.page("/users/bob")
 
 
-def test_modules_that_are_read_with_a_key_are_not_on_it(client: Client, works: None) -> None:
+def test_modules_that_need_a_key_are_not_on_the_page(client: Client, works: None) -> None:
     with settings.override(luarocks_reads="key"):
         page = client.page("/users/alice")
     assert "LuaRocks" not in page
@@ -52,7 +52,7 @@ def test_modules_that_are_read_with_a_key_are_not_on_it(client: Client, works: N
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}, JAVA])
-def test_programs_are_refused_as_ever(client: Client, alice: Account, headers: dict[str, str]) -> None:
+def test_programs_get_the_error_of_the_api(client: Client, alice: Account, headers: dict[str, str]) -> None:
     reply = client.get("/users/alice", headers=headers)
     refused = refusal(403, "Unauthorized: get_user failed permission check", logged_in=False)
     assert (reply.status, reply.json) == (403, refused)
@@ -60,7 +60,7 @@ def test_programs_are_refused_as_ever(client: Client, alice: Account, headers: d
 
 def test_an_unknown_user_has_no_page(client: Client, alice: Account) -> None:
     accounts.suspend(alice)
-    for name in ("alice", "nobody", "%3Cscript%3E"):
+    for name in ("alice", "unknown", "%3Cscript%3E"):
         assert "<h1>Not Found</h1>" in client.page(f"/users/{name}", 404)
 
 

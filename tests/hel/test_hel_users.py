@@ -34,7 +34,7 @@ def session(alice: Account) -> dict[str, str]:
     return as_user(alice)
 
 
-def test_everybody_sees_all_users_and_their_groups_in_order(client: Client, alice: Account, admin: object) -> None:
+def test_the_list_of_users_is_public_and_in_order(client: Client, alice: Account, admin: object) -> None:
     users.refresh()
     reply = client.get("/users")
     page = {
@@ -47,7 +47,7 @@ def test_everybody_sees_all_users_and_their_groups_in_order(client: Client, alic
     assert (reply.status, reply.json) == (200, success(page))
 
 
-def test_users_come_in_pages_of_twenty(client: Client) -> None:
+def test_users_are_listed_in_pages_of_twenty(client: Client) -> None:
     for number in range(21):
         accounts.create(f"user{number:02}", f"{number}@example.org")
     users.refresh()
@@ -70,7 +70,7 @@ def test_groups_filter_together_and_exactly(
     assert listed(client, groups="Red") == listed(client, groups="re") == []
 
 
-def test_unknown_parameters_are_ignored_here(client: Client, alice: Account) -> None:
+def test_unknown_parameters_are_ignored(client: Client, alice: Account) -> None:
     users.refresh()
     assert len(listed(client, spam="1")) == 1
 
@@ -102,7 +102,7 @@ def test_the_list_can_be_rebuilt(client: Client, alice: Account, admin: dict[str
     assert listed(client) == before
 
 
-def test_a_user_sees_itself_and_an_administrator_everybody(
+def test_users_can_read_themselves_and_administrators_can_read_all(
     client: Client, session: dict[str, str], admin: dict[str, str]
 ) -> None:
     for headers, nick in ((session, "Alice"), (session, "ALICE"), (admin, "alice")):
@@ -121,20 +121,20 @@ def test_others_get_the_same_error_for_existing_and_unknown_users(
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("nick", ["missing", "a%20b"])
-def test_to_an_administrator_a_missing_user_is_not_found(
+def test_administrators_get_404_for_a_missing_user(
     client: Client, admin: dict[str, str], method: str, nick: str
 ) -> None:
     reply = client.request(method, f"/users/{nick}", headers=admin, json={})
     assert (reply.status, reply.json) == (404, {**refusal(404, "", logged_in=True), "message": None})
 
 
-def test_a_banned_user_neither_sees_nor_changes_itself(client: Client, alice: Account, session: dict[str, str]) -> None:
+def test_a_banned_user_cannot_read_or_change_itself(client: Client, alice: Account, session: dict[str, str]) -> None:
     alice.update(actions=[Account.rank.set("BANNED")])
     assert client.get("/users/alice", headers=session).json == denied("get_user", logged_in=True)
     assert patch(client, "alice", session, {"password": "x"}).json == denied("update_user", logged_in=True)
 
 
-def test_a_new_password_counts_for_all_of_moonbase(client: Client, session: dict[str, str]) -> None:
+def test_a_new_password_is_valid_in_all_services(client: Client, session: dict[str, str]) -> None:
     reply = patch(client, "alice", session, {"password": " white rabbit "})
     assert (reply.status, reply.body) == (204, b"")
     assert accounts.log_in("alice", "white rabbit").username == "Alice"
@@ -183,13 +183,15 @@ def test_a_rejected_change_is_an_error(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"null"])
-def test_a_body_that_is_no_object_is_a_bad_request(client: Client, session: dict[str, str], body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_a_bad_request(client: Client, session: dict[str, str], body: bytes) -> None:
     reply = client.request("PATCH", "/users/alice", headers=session, body=body)
     assert (reply.status, reply.json) == (400, refusal(400, "Bad request.", logged_in=True))
 
 
 @pytest.mark.parametrize("changes", [{"groups": ["admins"]}, {"groups": ["x"], "password": "new"}, {"nickname": "eve"}])
-def test_users_cannot_change_their_own_groups(client: Client, session: dict[str, str], changes: dict[str, Any]) -> None:
+def test_users_cannot_change_their_own_groups_or_nickname(
+    client: Client, session: dict[str, str], changes: dict[str, Any]
+) -> None:
     reply = patch(client, "alice", session, changes)
     assert (reply.status, reply.json) == (403, denied("update_user", logged_in=True))
     assert (accounts.named("alice").rank, accounts.named("alice").username) == ("MEMBER", "Alice")
@@ -204,7 +206,7 @@ def test_unchanged_values_are_accepted_because_the_web_interface_sends_all(
     assert accounts.named("alice").email == "alice@example.org"
 
 
-def test_an_administrator_puts_users_into_groups(client: Client, alice: Account, admin: dict[str, str]) -> None:
+def test_an_administrator_changes_the_groups_of_users(client: Client, alice: Account, admin: dict[str, str]) -> None:
     for groups, rank in ((["admins", "red"], "ADMIN"), (["banned"], "BANNED"), (["red", "red"], "MEMBER")):
         assert patch(client, "alice", admin, {"groups": groups}).status == 204
         expected = {"nickname": "Alice", "groups": list(dict.fromkeys(groups))}
@@ -215,7 +217,7 @@ def test_an_administrator_puts_users_into_groups(client: Client, alice: Account,
     assert sorted(ranks) == ["ADMIN", "BANNED", "MEMBER"]
 
 
-def test_other_ranks_are_left_alone(client: Client, alice: Account, admin: dict[str, str]) -> None:
+def test_groups_do_not_change_other_ranks(client: Client, alice: Account, admin: dict[str, str]) -> None:
     alice.update(actions=[Account.rank.set("MODERATOR")])
     patch(client, "alice", admin, {"groups": ["red"]})
     assert accounts.named("alice").rank == "MODERATOR"
@@ -227,17 +229,17 @@ def test_group_admins_is_the_rank_admin(client: Client, session: dict[str, str],
 
 
 @pytest.mark.parametrize("groups", [["admins", "banned"], ["x" * 101], [str(n) for n in range(21)]])
-def test_groups_that_cannot_be_are_refused(
-    client: Client, alice: Account, admin: dict[str, str], groups: list[str]
-) -> None:
+def test_invalid_groups_are_rejected(client: Client, alice: Account, admin: dict[str, str], groups: list[str]) -> None:
     assert patch(client, "alice", admin, {"groups": groups}).status == 400
     assert accounts.named("alice").rank == "MEMBER"
 
 
-def test_a_nickname_stays(client: Client, alice: Account, admin: dict[str, str]) -> None:
+def test_a_nickname_cannot_be_changed(client: Client, alice: Account, admin: dict[str, str]) -> None:
     reply = patch(client, "alice", admin, {"nickname": "eve"})
-    told = refusal(409, "A nickname stays: packages, files and keys of the account go by it.", logged_in=True)
-    assert (reply.status, reply.json) == (409, told)
+    expected = refusal(
+        409, "A nickname cannot be changed: packages, files and keys of the account refer to it.", logged_in=True
+    )
+    assert (reply.status, reply.json) == (409, expected)
 
 
 NEW = {"nickname": "carol", "email": "carol@example.org", "password": "looking glass"}
@@ -260,8 +262,8 @@ def test_every_error_of_a_new_user_is_the_same(
 ) -> None:
     for data in ({**NEW, **changes}, [], {}):
         reply = client.post("/users", headers=admin, json=data)
-        told = refusal(400, "This user data you provided contained an error.", logged_in=True)
-        assert (reply.status, reply.json) == (400, told)
+        expected = refusal(400, "This user data you provided contained an error.", logged_in=True)
+        assert (reply.status, reply.json) == (400, expected)
     assert sorted(account.username for account in accounts.listed()) == ["Alice", "Root"]
 
 
@@ -288,25 +290,25 @@ def test_a_deleted_user_is_not_found_and_the_name_stays_reserved(
 
 
 def test_administrators_cannot_demote_or_suspend_themselves(client: Client, admin: dict[str, str]) -> None:
-    told = refusal(409, "An administrator cannot do this to their own account: ask another one.", logged_in=True)
-    assert patch(client, "root", admin, {"groups": []}).json == told
-    assert patch(client, "root", admin, {"groups": ["banned"]}).json == told
-    assert client.request("DELETE", "/users/root", headers=admin).json == told
+    expected = refusal(409, "An administrator cannot do this to their own account: ask another one.", logged_in=True)
+    assert patch(client, "root", admin, {"groups": []}).json == expected
+    assert patch(client, "root", admin, {"groups": ["banned"]}).json == expected
+    assert client.request("DELETE", "/users/root", headers=admin).json == expected
     assert (accounts.named("root").rank, accounts.named("root").suspended) == ("ADMIN", False)
-    assert patch(client, "root", admin, {"groups": [], "password": "white rabbit"}).json == told
+    assert patch(client, "root", admin, {"groups": [], "password": "white rabbit"}).json == expected
     assert accounts.log_in("root", "toor")
     other = as_user(accounts.create("Root2", "root2@example.org", rank="ADMIN"))
     assert patch(client, "root", other, {"groups": []}).status == 204
     assert accounts.named("root").rank == "MEMBER"
 
 
-def test_no_key_changes_users(client: Client, alice: Account, key: dict[str, str]) -> None:
+def test_keys_cannot_change_users(client: Client, alice: Account, key: dict[str, str]) -> None:
     alice.update(actions=[Account.rank.set("ADMIN")])
-    told = refusal(403, "A key may not change users: log in.", logged_in=True)
+    expected = refusal(403, "A key may not change users: log in.", logged_in=True)
     assert client.get("/users/alice", headers=key).status == 200
-    assert patch(client, "alice", key, {"password": "new"}).json == told
-    assert client.post("/users", headers=key, json=NEW).json == told
-    assert client.request("DELETE", "/users/alice", headers=key).json == told
+    assert patch(client, "alice", key, {"password": "new"}).json == expected
+    assert client.post("/users", headers=key, json=NEW).json == expected
+    assert client.request("DELETE", "/users/alice", headers=key).json == expected
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])

@@ -1,4 +1,4 @@
-"""The health check: 200 while the store answers, 503 when it does not, for anybody, without a credential."""
+"""The health check: 200 while the database is available, otherwise 503. It needs no credential."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.client import Client
 
 @pytest.fixture
 def broken(client: Client) -> Iterator[Client]:
-    """A client of an installation whose store is not there."""
+    """A client of an installation without its database."""
     CoreItem.delete_table()
     logger = logging.getLogger("chalicelib.home.routes")
     logger.disabled = True
@@ -19,16 +19,16 @@ def broken(client: Client) -> Iterator[Client]:
     logger.disabled = False
 
 
-def test_a_server_with_its_store_is_healthy(client: Client, calls: list[str]) -> None:
+def test_a_server_with_its_database_is_healthy(client: Client, calls: list[str]) -> None:
     reply = client.get("/healthz")
     assert (reply.status, reply.json) == (200, {"status": "ok"})
     assert reply.header("cache-control") == "no-store"
     assert calls == ["GetItem"]
 
 
-def test_a_server_without_its_store_is_unhealthy(broken: Client) -> None:
+def test_a_server_without_its_database_is_unhealthy(broken: Client) -> None:
     reply = broken.get("/healthz")
-    assert (reply.status, reply.json) == (503, {"message": "The store does not answer."})
+    assert (reply.status, reply.json) == (503, {"message": "The database is unavailable."})
     assert reply.header("retry-after") == "5"
 
 

@@ -1,4 +1,4 @@
-"""The front door, for people and for programs."""
+"""The page at the root of the host, for browsers and for programs."""
 
 import pytest
 
@@ -19,13 +19,13 @@ Account    http://moonbase.test/account
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}])
-def test_a_program_gets_the_lines_to_paste_as_text(client: Client, headers: dict[str, str]) -> None:
+def test_programs_get_the_configuration_as_text(client: Client, headers: dict[str, str]) -> None:
     reply = client.get("/", headers=headers)
     assert (reply.status, reply.header("content-type")) == (200, "text/plain; charset=utf-8")
     assert (reply.header("vary"), reply.body.decode()) == ("Accept", TEXT)
 
 
-def test_a_browser_gets_them_as_a_page(client: Client, calls: list[str]) -> None:
+def test_browsers_get_the_configuration_as_a_page(client: Client, calls: list[str]) -> None:
     page = client.page("/")
     for line in (
         "luarocks install --only-server=http://moonbase.test NAME",
@@ -46,13 +46,13 @@ def test_with_closed_registration_the_page_offers_only_log_in(client: Client) ->
     assert '<a class="button" href="/account/log-in">' in page
 
 
-def test_a_page_that_is_known_is_not_sent_again(client: Client) -> None:
+def test_an_unchanged_page_is_304(client: Client) -> None:
     etag = client.get("/", headers=BROWSER).header("etag")
     reply = client.get("/", headers={**BROWSER, "If-None-Match": str(etag)})
     assert (reply.status, reply.body) == (304, b"")
 
 
-def test_the_moon_is_an_image_that_browsers_keep(client: Client) -> None:
+def test_the_icon_is_an_image_that_browsers_cache(client: Client) -> None:
     reply = client.get("/favicon.svg")
     assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
     assert reply.header("cache-control") == "public, max-age=86400"

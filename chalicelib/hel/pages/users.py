@@ -1,7 +1,7 @@
 """The page of a user: the name, and public works in all services.
 
-Upstream's packages and users are pages of another program, which shows a user to nobody else. This page shows only data
-that public lists contain.
+Upstream's pages of packages and users belong to another program, where users see only their own page. This page shows
+only data that public lists contain.
 """
 
 from urllib.parse import quote
