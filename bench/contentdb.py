@@ -216,15 +216,15 @@ def reviews(number: int) -> Iterator[object]:
     from chalicelib.contentdb.store.tables import Review, reviews_pk
 
     pick = random.Random(number)
-    for place in range(200 if number == 7 else 3):
+    for position in range(200 if number == 7 else 3):
         words = [pick.choice(_WORDS.split()) for _ in range(60)]
         yield Review(
             reviews_pk(number + 1),
-            str(place + 1),
-            id=number * 1000 + place + 1,
+            str(position + 1),
+            id=number * 1000 + position + 1,
             package_id=number + 1,
-            author=f"player{place}",
-            author_id=place + 1,
+            author=f"player{position}",
+            author_id=position + 1,
             rating=pick.choice((1, 3, 5, 5, 5)),
             title=" ".join(words[:5]),
             comment=f"It **is** {' '.join(words)}",

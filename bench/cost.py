@@ -24,7 +24,7 @@ SIZES = (1_000, 100_000)
 FILLED_BY = ("bench.luarocks", "bench.contentdb", "bench.hel")
 WARM = 3  # the repetition that counts: from then on the process is warm
 REPEATS = 9
-PATIENCE = 20.0  # seconds for the repeats of one request
+REPEATS_SECONDS = 20.0  # seconds for the repeats of one request
 
 
 def main() -> None:
@@ -68,11 +68,11 @@ def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
         for name, operation in endpoints.everything():
             for number in range(1, WARM):
                 operation(number)
-            spent, until = [operation(WARM)], time.monotonic() + PATIENCE
+            spent, until = [operation(WARM)], time.monotonic() + REPEATS_SECONDS
             while len(spent) < repeats and time.monotonic() < until:
                 spent.append(operation(WARM + len(spent)))
             rows.append({"name": name, **asdict(spent[0]), "cpu": min(one.cpu for one in spent)})
-        downloads.forget()  # otherwise they are written when this process exits
+        downloads.discard()  # otherwise they are written when this process exits
     return rows
 
 

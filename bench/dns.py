@@ -22,13 +22,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4)
     seconds = parser.parse_args().seconds
     print(f"{'records':>8} {'case':<22} {'queries/s':>12} {'lost':>6} {'mean ms':>8} {'changes/s':>10}")
-    with tempfile.TemporaryDirectory() as place, served(Path(place) / "data", "--workers", "2") as server:
+    with tempfile.TemporaryDirectory() as directory, served(Path(directory) / "data", "--workers", "2") as server:
         for size in (30, 3000):
             name = f"z{size}.test"
             zone = server.zone(name)
             rows = [{"name": f"n{number}", "type": "A", "content": "192.0.2.1"} for number in range(size)]
             server.call("POST", f"/zones/{zone}/records/create_many", rows)
-            few, many = Path(place) / "few", Path(place) / "many"
+            few, many = Path(directory) / "few", Path(directory) / "many"
             few.write_text("".join(f"n{number}.{name} A\n" for number in range(10)) + f"{name} NS\nno.{name} A\n")
             many.write_text("".join(f"r{random.randrange(10**9)}.{name} A\n" for _ in range(200_000)))
             query(server, few, 1)  # until the process is warm

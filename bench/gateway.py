@@ -20,13 +20,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NGINX = """\
-daemon off; pid {place}/pid; error_log {place}/error.log; worker_processes auto;
+daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes auto;
 {user}
 events {{ worker_connections 1024; }}
 http {{
-    access_log {place}/access.log; client_body_temp_path {place}; proxy_temp_path {place}; fastcgi_temp_path {place};
-    uwsgi_temp_path {place}; scgi_temp_path {place}; sendfile on; tcp_nopush on;
-    server {{ listen 127.0.0.1:{port}; root {place}/files; default_type application/json; }}
+    access_log {directory}/access.log; client_body_temp_path {directory}; proxy_temp_path {directory};
+    fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory}; sendfile on; tcp_nopush on;
+    server {{ listen 127.0.0.1:{port}; root {directory}/files; default_type application/json; }}
 }}
 """
 TRIVIAL = b'{"version":"1.0.0"}'
@@ -37,13 +37,13 @@ ROWS = (("one keep-alive connection", 1), ("8 connections", 8))
 def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        place.chmod(0o755)
-        with nginx(place) as static, moonbase(place / "data") as ours:
+        directory = Path(scratch)
+        directory.chmod(0o755)
+        with nginx(directory) as static, moonbase(directory / "data") as ours:
             print(f"{'requests per second':30} {'nginx, file':>12} {'moonbase':>12} {'ratio':>7}")
             for name, connections in ROWS:
                 show(name, *(wrk(f"{url}/api/tool_version", connections, seconds) for url in (static, ours)))
-            link = ours + make_link(place / "data", place / "files" / "large")
+            link = ours + make_link(directory / "data", directory / "files" / "large")
             print(f"\n{'megabytes per second':30} {'nginx, file':>12} {'moonbase':>12} {'ratio':>7}")
             show("one download of 200 MB", *(download(url) for url in (f"{static}/large", link)))
 
@@ -90,18 +90,18 @@ def make_link(data: Path, source: Path) -> str:
 
 
 @contextmanager
-def nginx(place: Path) -> Iterator[str]:
-    """Let nginx serve the directory `files` in `place`."""
-    (place / "files" / "api").mkdir(parents=True)
-    (place / "files" / "api" / "tool_version").write_bytes(TRIVIAL)
-    with (place / "files" / "large").open("wb") as file:
+def nginx(directory: Path) -> Iterator[str]:
+    """Let nginx serve the content of `directory`/files; yields its URL."""
+    (directory / "files" / "api").mkdir(parents=True)
+    (directory / "files" / "api" / "tool_version").write_bytes(TRIVIAL)
+    with (directory / "files" / "large").open("wb") as file:
         for _ in range(LARGE // 1_000_000):
             file.write(os.urandom(1_000_000))
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
-    (place / "nginx.conf").write_text(NGINX.format(place=place, port=port, user=user))
+    (directory / "nginx.conf").write_text(NGINX.format(directory=directory, port=port, user=user))
     program = shutil.which("nginx") or "/usr/sbin/nginx"
-    with served([program, "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")], port) as url:
+    with served([program, "-e", str(directory / "error.log"), "-c", str(directory / "nginx.conf")], port) as url:
         yield url
 
 

@@ -53,17 +53,17 @@ class Thing(storage.Item):
 
 def main() -> None:
     parent = sys.argv[1] if len(sys.argv) > 1 else None
-    with tempfile.TemporaryDirectory(dir=parent) as place:
-        small, large = (measured(Path(place), size) for size in SIZES)
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        small, large = (measured(Path(directory), size) for size in SIZES)
         print(f"\n{'operations per second':28}" + "".join(f"{size:>9,} items" for size in SIZES) + "   ratio")
         for name, rate in small.items():
             print(f"{name:28}{rate:15,.0f}{large[name]:15,.0f}{large[name] / rate:8.2f}")
 
 
-def measured(place: Path, size: int) -> dict[str, float]:
-    with filled(place / str(size), size):
+def measured(directory: Path, size: int) -> dict[str, float]:
+    with filled(directory / str(size), size):
         return {
-            "fsync of 4 KB": rate(syncs(place)),
+            "fsync of 4 KB": rate(syncs(directory)),
             "get": rate(lambda number: Thing.find(f"thing#{number % size}", "thing")),
             "put": rate(lambda number: thing(number % size, body=f"{number:300}").save()),
             "query of 20 by index": rate(
@@ -95,8 +95,8 @@ def transact(number: int) -> None:
     writes.commit()
 
 
-def syncs(place: Path) -> Callable[[int], None]:
-    file = (place / "sync").open("wb", buffering=0)
+def syncs(directory: Path) -> Callable[[int], None]:
+    file = (directory / "sync").open("wb", buffering=0)
 
     def write(_: int) -> None:
         file.write(bytes(4096))

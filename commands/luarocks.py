@@ -149,7 +149,7 @@ def show_manifest(name: str) -> dict[str, Any]:
     from chalicelib.luarocks import custom_manifests, documents, index
 
     found = custom_manifests.get(name)
-    listed = index.modules(index.catalogue.snapshot(), index.manifest_place(found.name))
+    listed = index.modules(index.catalogue.snapshot(), index.manifest_group(found.name))
     return {**documents.manifest_row(found), "modules": sorted(listed)}
 
 

@@ -30,6 +30,6 @@ def enter(name: str) -> None:
     from infra.stages import Refused
 
     try:
-        environment.enter(name)
+        environment.use_stack(name)
     except Refused as refused:
         raise ValueError(refused) from None

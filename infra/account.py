@@ -29,7 +29,7 @@ class AwsAccount:
         return self._session.client(service, region_name=self.region)
 
 
-def enter() -> AwsAccount:
+def current_account() -> AwsAccount:
     """Return the account of the environment's credentials. Raises Refused."""
     try:
         session = Session()

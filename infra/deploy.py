@@ -1,6 +1,6 @@
 """`make deploy`: creates a stack on AWS from a checkout, or updates it.
 
-It first checks everything that can be wrong, and reports a problem in one line before it creates anything.
+It first checks all preconditions, and reports a problem in one line before it creates anything.
 """
 
 import sys
@@ -12,7 +12,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import bootstrap, package, parameters, stages
-from infra.account import enter
+from infra.account import current_account
 from infra.artefacts import Artefact, Artefacts
 from infra.stack import ChangeSet, Failed, Stack
 from infra.stages import STAGE, Refused
@@ -27,7 +27,7 @@ _FORCED = "FORCE=yes does it anyway"
 @click.option("--artefact", default="", help="Deploy an earlier artefact: its name, or `previous`.")
 @click.option("--package", "made", type=click.Path(path_type=Path, file_okay=False), help="Deploy an existing package.")
 @click.option("--force", is_flag=True, help="Even if this replaces or removes tables, the bucket or the key.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation (only asked at a terminal).")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation at the terminal.")
 def main(
     stage: str, name: str, pairs: tuple[str, ...], artefact: str, made: Path | None, force: bool, yes: bool
 ) -> None:
@@ -37,7 +37,7 @@ def main(
         given = parameters.read(pairs)
         if not artefact and not made:
             stages.check(stage)
-        account = enter()
+        account = current_account()
         click.echo(f"account {account.id}, region {account.region}, as {account.caller}")
         stack = Stack(account, name or stages.stack_name(stage))
         deploy(stack, stage, given, Source(stack, stage, artefact, made), force=force, asks=not yes)
@@ -84,7 +84,7 @@ class Source:
 
 
 def deploy(stack: Stack, stage: str, given: Mapping[str, str], source: Source, *, force: bool, asks: bool) -> None:
-    """Check, create the shared resources, show the changes of the stack, and make them. Raises Refused or Failed."""
+    """Check, create the shared resources, show the changes of the stack, and execute them. Raises Refused or Failed."""
     new = not stack.check()
     if new and (left := stack.tables()):  # they outlive their stack, and a new stack cannot use their names
         raise Refused(

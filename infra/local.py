@@ -1,4 +1,4 @@
-"""Chalice's own server on the embedded storage: what `make local` runs.
+"""Chalice's own server on the embedded storage, for `make local`.
 
 It shows how Chalice itself handles the app. docs/aws.md lists its limits; for real use run `make serve`.
 """
@@ -37,7 +37,7 @@ def main(data: Path, host: str, port: int, stage: str) -> None:
 
 
 def make_server(data: Path, host: str, port: int, stage: str) -> LocalDevServer:
-    """The server, which listens already, with the data opened and jobs running. Raises Refused, OSError, ValueError."""
+    """Open the data, start the jobs, and return a server that listens already. Raises Refused, OSError, ValueError."""
     os.environ.update(stages.settings(stage))
     from chalicelib import settings
     from standalone import runtime
@@ -72,7 +72,7 @@ class LocalHandler(ChaliceRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: the line would hold the path, which may carry an API key. The app logs each request."""
+        """Log nothing: the line would contain the path, which may contain an API key. The app logs each request."""
 
     def _serve_link(self) -> None:
         from standalone.downloads import open_link

@@ -26,9 +26,9 @@ from infra.package import BUILD
 HOME = BUILD / "ministack"  # its own virtual environment, because it pins another version of botocore
 PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
 REGION = "us-east-1"
-# MiniStack's root caller; code in its Lambda gets the credentials of the function's role instead.
+# The credentials of MiniStack's root user; code in its Lambda gets those of the function's role.
 ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 _SCRATCH_BYTES = 2 * 1024**3  # each function is unpacked several times, into thousands of files
 
 
@@ -51,7 +51,7 @@ class MiniStack:
             endpoint_url=self.url,
             aws_access_key_id=ROOT_CALLER["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=ROOT_CALLER["AWS_SECRET_ACCESS_KEY"],
-            config=Config(read_timeout=PATIENCE * 5, retries={"total_max_attempts": 1}),
+            config=Config(read_timeout=TIMEOUT_SECONDS * 5, retries={"total_max_attempts": 1}),
         )
 
 
@@ -135,25 +135,25 @@ class _Forwarder(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             return
         self.close_connection = True
-        onward = HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        onward.putrequest(self.command, self._prefix + self.path, skip_host=True, skip_accept_encoding=True)
-        onward.putheader("Host", self._host)
+        forwarded = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        forwarded.putrequest(self.command, self._prefix + self.path, skip_host=True, skip_accept_encoding=True)
+        forwarded.putheader("Host", self._host)
         if "Accept" not in self.headers:
             # LuaSocket sends none. With the binary type */* API Gateway reportedly needs none either; MiniStack
             # would return the Base64 of the Lambda's response.
-            onward.putheader("Accept", "*/*")
+            forwarded.putheader("Accept", "*/*")
         for name, value in self.headers.items():
             if name.lower() not in ("host", "connection", "te"):
-                onward.putheader(name, value)
-        onward.endheaders(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        answer = onward.getresponse()
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+                forwarded.putheader(name, value)
+        forwarded.endheaders(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        response = forwarded.getresponse()
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
             if name.lower() not in ("connection", "transfer-encoding"):
                 self.send_header(name, value)
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.read())
+        self.wfile.write(response.read())
 
 
 def free_port() -> int:
@@ -178,7 +178,7 @@ def install(home: Path) -> Path:
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < limit and server.poll() is None:
         with (
             suppress(OSError),

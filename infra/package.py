@@ -70,13 +70,13 @@ def make(out: Path, stage: str) -> dict[str, Any]:
     made = out / "sam.yaml"
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
     made.unlink()
-    # Without white space, because a template may have 1 MB and each route takes much of it.
+    # Without white space, because CloudFormation limits a template to 1 MB and each route has a long definition.
     (out / SAM).write_text(json.dumps(template, separators=(",", ":")))
     return template
 
 
 def verify(out: Path, api_stage: str) -> None:
-    """Raises Refused unless `out` contains a package for this stage that Lambda can run."""
+    """Raise Refused unless `out` contains a package for this stage that Lambda can run."""
     if not ((out / SAM).exists() and (out / CODE).exists()):
         raise Refused(f"there is no {SAM} and {CODE} in {out}; `make package` writes them to {BUILD}")
     check_stage(json.loads((out / SAM).read_text()), api_stage)
@@ -86,13 +86,13 @@ def verify(out: Path, api_stage: str) -> None:
 
 
 def check_stage(template: Mapping[str, Any], api_stage: str) -> None:
-    """Raises Refused for the template of another stage."""
+    """Raise Refused for the template of another stage."""
     if (found := template["Resources"]["RestAPI"]["Properties"]["StageName"]) != api_stage:
         raise Refused(f"this package is for the stage {found}, not for {api_stage}")
 
 
 def measure(out: Path) -> None:
-    """Print the size of a package; raises Refused if it exceeds AWS' limits."""
+    """Print the size of a package. Raises Refused if it exceeds AWS' limits."""
     template, packed = (out / SAM).stat().st_size, (out / CODE).stat().st_size
     resources = len(json.loads((out / SAM).read_text())["Resources"])
     with ZipFile(out / CODE) as package:
@@ -109,7 +109,7 @@ def measure(out: Path) -> None:
 
 
 def check(package: ZipFile) -> None:
-    """Raises Refused for files that Lambda cannot load or that must not be deployed."""
+    """Raise Refused for files that Lambda cannot load or that must not be deployed."""
     names = package.namelist()
     if strays := NOT_DEPLOYED & {name.split("/")[0] for name in names}:
         raise Refused(f"not for Lambda: {', '.join(sorted(strays))}")

@@ -83,7 +83,7 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
 
 
 def move(installation: Installation, scratch: Path) -> migration.MovedData:
-    """Fill a one-machine server, and move its data to the stack; returns what was stored."""
+    """Fill a one-machine server, and move its data to the stack; returns values of the data for later reads."""
     with migration.one_machine(scratch) as machine:
         with step("one machine: data of each service"):
             moved = migration.fill(machine)
@@ -139,11 +139,11 @@ def _site(url: str) -> HttpClient:
 
 
 def _use(cloud: MiniStack) -> None:
-    """Let the core in this process use the stack's tables; it reads its settings when it is first imported."""
+    """Let the core in this process use the stack's tables: its first import reads the environment."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOONBASE_"))]:
         del os.environ[name]
     os.environ.update(cloud.environment())
-    environment.enter(NAME)
+    environment.use_stack(NAME)
 
 
 def _tail(log: Path) -> list[str]:

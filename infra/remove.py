@@ -1,4 +1,4 @@
-"""`make remove`: deletes a stack. Resources with data remain and are listed, unless they are to be deleted too."""
+"""`make remove`: deletes a stack. Resources with data remain and are listed, unless `--data` deletes them too."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,13 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import stages
-from infra.account import AwsAccount, enter
-from infra.stack import KEEPS, Failed, Stack
+from infra.account import AwsAccount, current_account
+from infra.stack import DATA_TYPES, Failed, Stack
 from infra.stages import STAGE, Refused
 
-_TABLES, _BUCKETS, _KEYS = KEEPS
+_TABLES, _BUCKETS, _KEYS = DATA_TYPES
 _KEY_DAYS = 30  # in which a key's deletion can be cancelled; KMS accepts 7 to 30
-Kept = Mapping[str, Sequence[str]]
+DataResources = Mapping[str, Sequence[str]]  # physical names by type
 
 
 @click.command()
@@ -26,7 +26,7 @@ def main(stage: str, name: str, data: bool, yes: bool) -> None:
     """Remove a stack."""
     try:
         stages.settings(stage)
-        stack = Stack(enter(), name or stages.stack_name(stage))
+        stack = Stack(current_account(), name or stages.stack_name(stage))
         remove(stack, data=data, asks=not yes)
     except (Refused, Failed, BotoCoreError, ClientError) as error:
         click.echo(f"remove: {error}", err=True)
@@ -38,36 +38,36 @@ def remove(stack: Stack, *, data: bool, asks: bool) -> None:
     found = stack.described()
     if found and found["StackStatus"].endswith("_IN_PROGRESS"):
         stack.check()  # raises Refused
-    kept = stack.kept()
-    if not found and not any(kept.values()):
+    resources = stack.data_resources()
+    if not found and not any(resources.values()):
         raise Refused(f"there is no stack {stack.name} in {stack.account.region}, and no remains of one")
     if asks:
-        _confirm(stack, kept, data=data)
+        _confirm(stack, resources, data=data)
     if found:
         stack.delete(found["StackId"])
         click.echo(f"{stack.name} is deleted")
     if data:
-        delete_data(stack.account, kept)
+        delete_data(stack.account, resources)
     else:
-        _report(kept)
+        _report(resources)
 
 
-def delete_data(account: AwsAccount, kept: Kept) -> None:
+def delete_data(account: AwsAccount, resources: DataResources) -> None:
     """Delete tables and bucket for good, and schedule the deletion of the key. Resources may be gone already."""
     tables, store, keys = account.client("dynamodb"), account.client("s3"), account.client("kms")
-    there = [table for table in kept[_TABLES] if _unprotect(tables, table)]
-    for table in there:
+    existing = [table for table in resources[_TABLES] if _unprotect(tables, table)]
+    for table in existing:
         tables.get_waiter("table_exists").wait(TableName=table)
         tables.delete_table(TableName=table)
         click.echo(f"deleted {table}")
-    for bucket in kept[_BUCKETS]:
+    for bucket in resources[_BUCKETS]:
         try:
             _empty(store, bucket)
             store.delete_bucket(Bucket=bucket)
             click.echo(f"deleted {bucket}")
         except store.exceptions.NoSuchBucket:
             pass
-    for key in kept[_KEYS]:
+    for key in resources[_KEYS]:
         try:
             keys.schedule_key_deletion(KeyId=key, PendingWindowInDays=_KEY_DAYS)
             click.echo(f"KMS deletes {key} in {_KEY_DAYS} days")
@@ -94,10 +94,10 @@ def _empty(store: Any, bucket: str) -> None:
             store.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 
 
-def _confirm(stack: Stack, kept: Kept, *, data: bool) -> None:
+def _confirm(stack: Stack, resources: DataResources, *, data: bool) -> None:
     """Ask for confirmation; to delete data, the user must type the stack's name. Raises Refused."""
     if data:
-        listed = ", ".join(name for names in kept.values() for name in names) or "nothing"
+        listed = ", ".join(name for names in resources.values() for name in names) or "nothing"
         agreed = click.prompt(f"This deletes {listed}. Type the name of the stack to confirm") == stack.name
     else:
         agreed = click.confirm(f"Delete the stack {stack.name}?")
@@ -105,16 +105,18 @@ def _confirm(stack: Stack, kept: Kept, *, data: bool) -> None:
         raise Refused("nothing was deleted")
 
 
-def _report(kept: Kept) -> None:
+def _report(resources: DataResources) -> None:
     click.echo("these resources have data, and remain and cost money:")
-    for names in kept.values():
+    for names in resources.values():
         for name in names:
             click.echo(f"  {name}")
-    if kept[_TABLES] and kept[_BUCKETS]:
-        prefix = kept[_TABLES][0].rpartition("-")[0]
-        key = "".join(f" MOONBASE_KMS_KEY={name}" for name in kept[_KEYS])
+    if resources[_TABLES] and resources[_BUCKETS]:
+        prefix = resources[_TABLES][0].rpartition("-")[0]
+        key = "".join(f" MOONBASE_KMS_KEY={name}" for name in resources[_KEYS])
         click.echo("to export the data:")
-        click.echo(f"  MOONBASE_TABLES={prefix} MOONBASE_BLOBS=s3://{kept[_BUCKETS][0]}{key} ./moonbase export FILE")
+        click.echo(
+            f"  MOONBASE_TABLES={prefix} MOONBASE_BLOBS=s3://{resources[_BUCKETS][0]}{key} ./moonbase export FILE"
+        )
     click.echo("`make remove DATA=yes` deletes them")
 
 

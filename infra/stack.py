@@ -14,7 +14,7 @@ from infra.account import AwsAccount
 from infra.stages import Refused, our_template
 
 # The types of resources with data. Nothing replaces or removes them unless the user requests it.
-KEEPS = _TABLE, _BUCKET, _KEY = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
+DATA_TYPES = _TABLE, _BUCKET, _KEY = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
 # States in which a stack can only be removed, with the reason.
 REMOVABLE_ONLY = {
     **dict.fromkeys(
@@ -25,7 +25,7 @@ REMOVABLE_ONLY = {
 }
 _EMPTY = "REVIEW_IN_PROGRESS"  # it has a change set that was never executed, and nothing else
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
-_PATIENCE = 3600.0
+_TIMEOUT_SECONDS = 3600.0
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
@@ -45,7 +45,7 @@ class ResourceChange:
     @property
     def loses_data(self) -> bool:
         """Whether the app would no longer find the data of this resource."""
-        return self.kind in KEEPS and self.verb not in ("create", "change")
+        return self.kind in DATA_TYPES and self.verb not in ("create", "change")
 
     def __str__(self) -> str:
         properties = f" ({', '.join(self.properties)})" if self.properties else ""
@@ -96,16 +96,16 @@ class Stack:
         found = self.described() or {}
         return {given["ParameterKey"]: given["ParameterValue"] for given in found.get("Parameters", [])}
 
-    def kept(self) -> dict[str, list[str]]:
-        """The names of its tables, bucket and key by type, also after the stack was deleted.
+    def data_resources(self) -> dict[str, list[str]]:
+        """The physical names of its tables, bucket and key by type, also after the stack was deleted.
 
         CloudFormation keeps a deleted stack for 90 days; the tables are found by the stack's name.
         """
-        found: dict[str, list[str]] = {kind: [] for kind in KEEPS}
+        found: dict[str, list[str]] = {kind: [] for kind in DATA_TYPES}
         if known := (self.described() or {}).get("StackId") or self._deleted_id():
             pages = self._client.get_paginator("list_stack_resources").paginate(StackName=known)
             for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
-                if resource["ResourceType"] in KEEPS and resource.get("PhysicalResourceId"):
+                if resource["ResourceType"] in DATA_TYPES and resource.get("PhysicalResourceId"):
                     found[resource["ResourceType"]].append(resource["PhysicalResourceId"])
         found[_TABLE] = self.tables()
         return found
@@ -265,7 +265,7 @@ def _change(change: Mapping[str, Any]) -> ResourceChange:
 
 def _pauses() -> Iterator[float]:
     """Yield seconds to wait, growing. Raises Failed after an hour."""
-    limit, pause = time.monotonic() + _PATIENCE, 0.2
+    limit, pause = time.monotonic() + _TIMEOUT_SECONDS, 0.2
     while time.monotonic() < limit:
         yield pause
         pause = min(pause * 1.5, 5.0)

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 def check(stage: str, python: tuple[int, int] = sys.version_info[:2]) -> None:
-    """Raises Refused for an unknown stage, for invalid settings, and for a Python version that Lambda does not have."""
+    """Raise Refused for an unknown stage, for invalid settings, and for a Python version that Lambda does not have."""
     settings(stage)
     if python not in PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in PYTHONS)
@@ -31,7 +31,7 @@ def check(stage: str, python: tuple[int, int] = sys.version_info[:2]) -> None:
 
 
 def settings(stage: str) -> dict[str, str]:
-    """The environment variables that a stage sets for its functions. Raises Refused."""
+    """The environment variables that a stage sets for its functions. Raises Refused for invalid ones."""
     config = _config()
     if stage not in config["stages"]:
         known = ", ".join(sorted(config["stages"]))

@@ -24,7 +24,7 @@ _LOCATOR_SIGNATURE = b"PK\x06\x07"  # precedes the record if the counts are in Z
 _LOCATOR_SIZE = 20
 
 # The errors of `zipfile` for damaged or encrypted files, and for unknown compression methods.
-_DAMAGES = (
+_DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -45,11 +45,11 @@ def check(content: bytes, name: str, version_name: str) -> None:
     wanted = f"{name}-{version_name}.rockspec"
     spec = rockspecs.parse(rockspec_in(content, wanted))
     if (spec.name, spec.version_name) != (name, version_name):
-        raise Invalid(f"The rock's rockspec is of {spec.name} {spec.version_name}, not of {name} {version_name}")
+        raise Invalid(f"The rock's rockspec is for {spec.name} {spec.version_name}, not for {name} {version_name}")
 
 
 def rockspec_in(content: bytes, wanted: str) -> bytes:
-    """The rockspec of a rock, whose file name is `wanted` (lower case). Raises Invalid."""
+    """The content of the rockspec in a rock; `wanted` is its file name in lower case. Raises Invalid."""
     _check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -62,7 +62,7 @@ def rockspec_in(content: bytes, wanted: str) -> bytes:
                 raise Invalid(f"The rock's {wanted} cannot be unpacked")
             with archive.open(member) as file:
                 source = file.read(sandbox.SOURCE_LIMIT + 1)
-    except _DAMAGES:
+    except _DAMAGE_ERRORS:
         raise Invalid("The rock is a damaged zip file") from None
     if len(source) > sandbox.SOURCE_LIMIT:
         raise Invalid(f"The rock's {wanted} is larger than {sandbox.SOURCE_LIMIT} bytes")
@@ -71,19 +71,19 @@ def rockspec_in(content: bytes, wanted: str) -> bytes:
 
 def _check_directory(content: bytes) -> None:
     """Raise Invalid unless the zip ends correctly and its directory is small enough to read."""
-    place = content.rfind(_END_SIGNATURE, max(0, len(content) - _END.size - _LONGEST_COMMENT))
-    if place < 0 or len(content) < place + _END.size:
-        raise Invalid("The rock is not a zip file, or not all of it")
-    entries, directory_size = _END.unpack_from(content, place)[4:6]
-    is_long = content[max(0, place - _LOCATOR_SIZE) : place].startswith(_LOCATOR_SIGNATURE)
+    position = content.rfind(_END_SIGNATURE, max(0, len(content) - _END.size - _LONGEST_COMMENT))
+    if position < 0 or len(content) < position + _END.size:
+        raise Invalid("The rock is not a zip file, or is truncated")
+    entries, directory_size = _END.unpack_from(content, position)[4:6]
+    is_long = content[max(0, position - _LOCATOR_SIZE) : position].startswith(_LOCATOR_SIGNATURE)
     if is_long or entries > MOST_ENTRIES or directory_size > _MOST_DIRECTORY:
-        raise Invalid(f"The rock holds more than {MOST_ENTRIES} files")
+        raise Invalid(f"The rock contains more than {MOST_ENTRIES} files")
 
 
 def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Raise Invalid for too many or too large files; a bomb shares bytes between its files."""
+    """Raise Invalid for too many or too large files, or if files share bytes, as in a zip bomb."""
     if len(members) > MOST_ENTRIES:
-        raise Invalid(f"The rock holds more than {MOST_ENTRIES} files")
+        raise Invalid(f"The rock contains more than {MOST_ENTRIES} files")
     unpacked = sum(member.file_size for member in members)
     if unpacked > MOST_UNPACKED or sum(member.compress_size for member in members) > size:
-        raise Invalid(f"The rock holds more than {MOST_UNPACKED} bytes, or shares bytes between its files")
+        raise Invalid(f"The rock contains more than {MOST_UNPACKED} bytes, or shares bytes between its files")

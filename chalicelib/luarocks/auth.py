@@ -38,7 +38,7 @@ def reader(request: Request) -> Caller | None:
     try:
         return _identify(secret or "")
     except Unauthenticated:
-        raise Unauthenticated("This server is private: it is read with a key.", challenge=_CHALLENGE) from None
+        raise Unauthenticated("This server is private: reading requires a key.", challenge=_CHALLENGE) from None
 
 
 def _identify(secret: str) -> Caller:

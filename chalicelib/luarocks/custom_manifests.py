@@ -68,26 +68,26 @@ def create(name: str, owner: Account, by: Caller | None, **details: Any) -> Mani
 
 
 def edit(name: str, by: Caller | None, **details: Any) -> Manifest:
-    """Change a manifest's description, or whether it is open. Raises NotFound or Forbidden."""
+    """Change a manifest's description, open it, or close it. Raises NotFound or Forbidden."""
     return _change(name, by, "manifest.edit", lambda manifest: details)
 
 
 def add_admin(name: str, account: Account, by: Caller | None) -> Manifest:
     """Make an account an admin of a manifest. Raises NotFound or Forbidden."""
-    nick, number = account.username.lower(), int(account.id)
-    return _change(name, by, "manifest.add-admin", lambda manifest: {"admins": {**manifest.admins, nick: number}})
+    added = {account.username.lower(): int(account.id)}
+    return _change(name, by, "manifest.add-admin", lambda manifest: {"admins": {**manifest.admins, **added}})
 
 
 def remove_admin(name: str, account: Account, by: Caller | None) -> Manifest:
     """Remove an admin, but not the last one. Raises Invalid, NotFound or Forbidden."""
 
-    def rest(manifest: Manifest) -> dict[str, Any]:
-        admins = {nick: number for nick, number in manifest.admins.items() if number != account.id}
+    def without_it(manifest: Manifest) -> dict[str, Any]:
+        admins = {name: number for name, number in manifest.admins.items() if number != account.id}
         if not admins:
-            raise Invalid("A manifest has an admin: add another one first")
+            raise Invalid("A manifest needs an admin: add another one first")
         return {"admins": admins}
 
-    return _change(name, by, "manifest.remove-admin", rest)
+    return _change(name, by, "manifest.remove-admin", without_it)
 
 
 def delete(name: str, by: Caller | None) -> None:
@@ -95,8 +95,8 @@ def delete(name: str, by: Caller | None) -> None:
     manifest = get(name)
     _require_admin(manifest, by)
     writes = Transaction()
-    still_used = Invalid("The manifest is not empty: remove its modules first")
-    writes.delete(manifest, Manifest.modules_count == 0, still_used)
+    not_empty = Invalid("The manifest is not empty: remove its modules first")
+    writes.delete(manifest, Manifest.modules_count == 0, not_empty)
     _record(writes, manifest, by, "manifest.delete")
     writes.commit()
 
@@ -107,10 +107,10 @@ def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEnt
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         manifest = get(name)
         if not _is_admin(manifest, by):
-            may = by is not None and manifest.is_open and modules.is_owner(entry.value, by)
-            if not may:
+            allowed = by is not None and manifest.is_open and modules.is_owner(entry.value, by)
+            if not allowed:
                 raise Forbidden("Don't have permission to add to manifest")
-        other = index.module(snapshot, index.manifest_place(manifest.name), module)
+        other = index.module(snapshot, index.manifest_group(manifest.name), module)
         if other is not None and other.key == entry.key:
             return {}
         if other is not None:
@@ -147,13 +147,16 @@ def uncount(writes: Transaction, value: ModuleEntry) -> None:
 
 
 def _count(writes: Transaction, manifest: Manifest, change: int) -> None:
-    """Add to a manifest's module count. The transaction is repeated if the manifest is deleted at the same time."""
+    """Add `change` to a manifest's module count; the transaction fails and is repeated if the manifest was deleted."""
     counted: list[Action] = [Manifest.modules_count.add(change), Manifest.updated_at.set(now())]
     writes.update(Manifest(_PARTITION, manifest.name), counted, Manifest.pk.exists())
 
 
 def _change(name: str, by: Caller | None, action: str, changes: Callable[[Manifest], dict[str, Any]]) -> Manifest:
-    """Change a manifest as `changes` decides, again if another process changes it at the same time."""
+    """Make the changes that `changes` returns, and add an audit entry; retry after a concurrent change.
+
+    Returns the changed manifest. Raises NotFound, Forbidden, and the errors of `changes`.
+    """
 
     def attempt() -> Manifest:
         manifest = get(name)

@@ -16,7 +16,7 @@ PAGE, LARGEST_PAGE = 20, 100
 
 
 def parse_query(request: Request) -> ModuleQuery:
-    """A parsed search. Raises Invalid."""
+    """Parse the query of a search. Raises Invalid."""
     words = (request.argument("q") or "").lower().split()
     if len(words) > search.MOST_WORDS:
         raise Invalid(f"q has at most {search.MOST_WORDS} words")
@@ -31,24 +31,24 @@ def parse_query(request: Request) -> ModuleQuery:
 
 
 def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
-    """One page of a search. Raises Invalid."""
+    """The response with one page of a search. Raises Invalid."""
     return _with_etag(json_response(found_document(request, found)))
 
 
 def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
-    """The public data of a module."""
+    """The response with the public data of a module."""
     return _with_etag(json_response(document(request, entry.value)))
 
 
 def found_document(request: Request, found: list[Entry[ModuleEntry]]) -> dict[str, Any]:
-    """At most `limit` modules of a search, after `offset`. Raises Invalid."""
+    """One page of a search as JSON: at most `limit` modules, after `offset`. Raises Invalid."""
     offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
     page = [_brief(request, entry) for entry in found[offset : offset + limit]]
     return {"modules": page, "total": len(found), "offset": offset, "limit": limit}
 
 
 def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
-    """A module with its versions, newest first, and links to their files."""
+    """A module as JSON, with its versions, newest first, and the URLs of their files."""
     return {
         "module": {**_module(request, value), "owners": [value.user, *value.owners]},
         "versions": [_version(request, value, name) for name in newest_first(value)],
@@ -56,7 +56,7 @@ def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
 
 
 def owners_document(request: Request, value: ModuleEntry) -> dict[str, Any]:
-    """Additional data for a module's owners: the invited accounts."""
+    """A module as JSON for its owners, who also see the invited accounts."""
     return {**document(request, value), "invited": list(value.invited)}
 
 
@@ -163,7 +163,7 @@ def _lower(text: str | None) -> str | None:
 def _one_of(request: Request, name: str, allowed: tuple[str, ...]) -> str | None:
     value = request.argument(name)
     if value is not None and value not in allowed:
-        raise Invalid(f"{name} is one of {', '.join(allowed)}")
+        raise Invalid(f"{name} must be one of {', '.join(allowed)}")
     return value
 
 
@@ -172,5 +172,5 @@ def _number(request: Request, name: str, otherwise: int) -> int:
     if text is None:
         return otherwise
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid(f"{name} is a number")
+        raise Invalid(f"{name} must be a number")
     return int(text)

@@ -1,8 +1,8 @@
-"""Download counts: counted in memory without a call, and added up every few minutes.
+"""Download counts: collected in memory, and added up every few minutes.
 
-A process writes its counts at most every `WRITE_AFTER` seconds from a separate thread, so a download costs nothing;
-a process that is killed loses the counts of that time. A job adds up the counts of all processes, and updates the
-catalogue with one change.
+A process writes its counts at most every `WRITE_AFTER` seconds from a separate thread, so a download makes no call for
+its count; a process that is killed loses the counts of that time. A job adds up the counts of all processes, and
+updates the catalogue with one change.
 """
 
 import atexit
@@ -26,8 +26,11 @@ from chalicelib.luarocks.tables import DownloadCount, DownloadTally
 WRITE_AFTER = 30.0
 ADD_UP_EVERY = 300
 _CLIENTS = ("luarocks", "luasocket", "wget", "curl")  # clients whose downloads count, as on luarocks.org
-_MOST_COUNTS = 90  # counts in one tally: adding it up is one transaction, which has at most 100 writes
+_MOST_COUNTS = 90  # in one tally, which is added in one transaction of at most 100 writes
 _log = logging.getLogger(__name__)
+
+
+Counted = tuple[int, int, str]  # module id, version id, architecture or `rockspec`
 
 
 class _Counts:
@@ -35,19 +38,19 @@ class _Counts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[tuple[int, int, str]] = Counter()
+        self._counts: Counter[Counted] = Counter()
         self._timer: threading.Timer | None = None
 
-    def add(self, what: tuple[int, int, str], number: int = 1) -> None:
-        """Count, and schedule the next write."""
+    def add(self, counted: Counted, number: int = 1) -> None:
+        """Add to the count of a file, and schedule the next write."""
         with self._lock:
-            self._counts[what] += number
+            self._counts[counted] += number
             if self._timer is None:
                 self._timer = threading.Timer(WRITE_AFTER, write)
                 self._timer.daemon = True
                 self._timer.start()
 
-    def take(self) -> Counter[tuple[int, int, str]]:
+    def drain(self) -> Counter[Counted]:
         """Return all counts and reset them."""
         with self._lock:
             if self._timer is not None:
@@ -60,7 +63,7 @@ _counts = _Counts()
 
 
 def count(file: RootFile, user_agent: str) -> None:
-    """Count a download by a package manager or a script."""
+    """Count a download, if the User-Agent names a package manager or a script; signatures do not count."""
     agent = user_agent.lower()
     if not file.is_signature and any(client in agent for client in _CLIENTS):
         _counts.add((file.module.value.id, file.version.id, file.arch))
@@ -68,22 +71,22 @@ def count(file: RootFile, user_agent: str) -> None:
 
 def write() -> None:
     """Write the counts of this process; counts that cannot be written are kept for the next write."""
-    counts = _counts.take()
+    counts = _counts.drain()
     rest = iter(counts.items())
     while part := list(islice(rest, _MOST_COUNTS)):
         tally = DownloadTally("tallies", f"{time.time():017.6f}#{secrets.token_hex(4)}")
-        tally.counts = [[*what, number] for what, number in part]
+        tally.counts = [[*counted, number] for counted, number in part]
         try:
             tally.save()
         except CoreError as error:
             _log.warning("downloads are not written yet: %s", error.message)
-            for what, number in (*part, *rest):
-                _counts.add(what, number)
+            for counted, number in (*part, *rest):
+                _counts.add(counted, number)
 
 
-def forget() -> None:
-    """Drop the counts of this process."""
-    _counts.take()
+def discard() -> None:
+    """Drop the counts of this process that are not written yet."""
+    _counts.drain()
 
 
 def add_up() -> None:
@@ -102,13 +105,13 @@ def add_up() -> None:
             continue
         added.append(tally)
     touched = {module_id for tally in added for module_id, *_ in tally.counts}
-    counted = {module_id: _counted(module_id) for module_id in touched}
+    counts = {module_id: _counts_of(module_id) for module_id in touched}
 
-    def renew(snapshot: Snapshot[ModuleEntry]) -> Changes[ModuleEntry]:
-        of = {entry.value.id: entry for entry in snapshot.entries.values()}
-        return {of[number].key: with_downloads(of[number].value, counted[number]) for number in counted if number in of}
+    def changes(snapshot: Snapshot[ModuleEntry]) -> Changes[ModuleEntry]:
+        entries = [entry for entry in snapshot.entries.values() if entry.value.id in counts]
+        return {entry.key: with_downloads(entry.value, counts[entry.value.id]) for entry in entries}
 
-    index.catalogue.refresh(renew, modifies=False)
+    index.catalogue.refresh(changes, modifies=False)
     with DownloadTally.batch_write() as batch:
         for tally in added:
             batch.delete(tally)
@@ -123,7 +126,7 @@ def _add(tally: DownloadTally) -> None:
     writes.commit()
 
 
-def _counted(module_id: int) -> Counts:
+def _counts_of(module_id: int) -> Counts:
     """All counts of a module, by version id and arch."""
     counts: Counts = {}
     for item in index.downloads_of(module_id):

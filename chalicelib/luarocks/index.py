@@ -11,55 +11,55 @@ from chalicelib.luarocks.entry import ModuleEntry, without_downloads
 from chalicelib.luarocks.tables import DownloadCount, FileItem, LuaRocksItem, module_pk
 
 AREA = "luarocks"
-Place = tuple[Any, ...]
-ROOT: Place = ("root",)
+Group = tuple[Any, ...]  # the name of a group of modules in a snapshot
+ROOT: Group = ("root",)
 
 
 def key_of(user: str, name: str) -> str:
-    """The key of an entry; letter case is ignored."""
+    """The key of a module's entry: both names in lower case."""
     return f"{user.lower()}/{name.lower()}"
 
 
-def user_place(user: str) -> Place:
-    """The modules below a user's name."""
+def user_group(user: str) -> Group:
+    """The group of the modules below a username."""
     return ("user", user.lower())
 
 
-def manifest_place(name: str) -> Place:
-    """The modules in a custom manifest."""
+def manifest_group(name: str) -> Group:
+    """The group of the modules in a custom manifest."""
     return ("manifest", name.lower())
 
 
-def owner_place(account_id: int) -> Place:
-    """The modules that an account can publish: its own, and those of which it is an additional owner."""
+def owner_group(account_id: int) -> Group:
+    """The group of the modules that an account can publish: as the holder, or as an additional owner."""
     return ("owner", int(account_id))
 
 
-def modules(snapshot: Snapshot[ModuleEntry], place: Place) -> Mapping[str, Entry[ModuleEntry]]:
-    """The modules in a place (a user's name or a custom manifest), by key."""
-    return snapshot.group(_places, place)
+def modules(snapshot: Snapshot[ModuleEntry], group: Group) -> Mapping[str, Entry[ModuleEntry]]:
+    """The modules of a group, by key."""
+    return snapshot.group(_groups, group)
 
 
-def module(snapshot: Snapshot[ModuleEntry], place: Place, name: str) -> Entry[ModuleEntry] | None:
-    """The module with this name in a place, in any letter case, or None; there is at most one."""
-    named = snapshot.group(_places, ("name", name.lower()))
-    return next((entry for entry in named.values() if place in _places(entry)), None)
+def module(snapshot: Snapshot[ModuleEntry], group: Group, name: str) -> Entry[ModuleEntry] | None:
+    """The module with this name, in any letter case, in a group, or None; there is at most one."""
+    named = snapshot.group(_groups, ("name", name.lower()))
+    return next((entry for entry in named.values() if group in _groups(entry)), None)
 
 
 def module_with_id(snapshot: Snapshot[ModuleEntry], name: str, module_id: int) -> Entry[ModuleEntry] | None:
     """The module with this name and id, or None."""
-    named = snapshot.group(_places, ("name", name.lower()))
+    named = snapshot.group(_groups, ("name", name.lower()))
     return next((entry for entry in named.values() if entry.value.id == module_id), None)
 
 
-def _places(entry: Entry[ModuleEntry]) -> Iterator[Place]:
+def _groups(entry: Entry[ModuleEntry]) -> Iterator[Group]:
     value = entry.value
     yield ("name", value.name)
-    yield user_place(value.user)
+    yield user_group(value.user)
     for account_id in {value.user_id, *value.owners.values()}:
-        yield owner_place(account_id)
+        yield owner_group(account_id)
     for manifest in value.manifests:
-        yield manifest_place(manifest)
+        yield manifest_group(manifest)
     if value.in_root:
         yield ROOT
 

@@ -48,7 +48,7 @@ def version(value: ModuleEntry, name: str) -> VersionEntry:
 def is_owner(value: ModuleEntry, caller: Caller) -> bool:
     """Whether the caller can publish versions of this module: its holder, additional owners and administrators can."""
     number = int(caller.account.id)
-    return number == value.user_id or number in value.owners.values() or _rules(caller)
+    return number == value.user_id or number in value.owners.values() or _is_administrator(caller)
 
 
 def require_owner(value: ModuleEntry, by: Caller | None) -> None:
@@ -59,29 +59,29 @@ def require_owner(value: ModuleEntry, by: Caller | None) -> None:
 
 def require_holder(value: ModuleEntry, by: Caller | None) -> None:
     """Raise Forbidden unless the module is below the username of `by`, or `by` is an administrator."""
-    if by is not None and by.account.id != value.user_id and not _rules(by):
-        raise Forbidden(f"Only {value.user}, whose module it is, may do this.")
+    if by is not None and by.account.id != value.user_id and not _is_administrator(by):
+        raise Forbidden(f"Only {value.user}, the holder of this module, may do this.")
 
 
 Decide = Callable[[Entry[ModuleEntry], Snapshot[ModuleEntry], Transaction], Changes[ModuleEntry]]
 
 
 def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
-    """Change a module of an account as `decide` says; returns its entry afterwards, or None if it was deleted.
+    """Publish the changes that `decide` returns for a module; returns its new entry, or None if it was deleted.
 
     Raises NotFound, and the errors of `decide`.
     """
 
-    def decide_on_it(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], int]:
+    def decide_for_module(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], int]:
         entry = get(snapshot, user, name)
         return decide(entry, snapshot, writes), entry.value.id
 
-    snapshot, number = index.catalogue.publish(decide_on_it)
+    snapshot, number = index.catalogue.publish(decide_for_module)
     return index.module_with_id(snapshot, name, number)
 
 
 def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> ModuleEntry:
-    """Store the differences between two entries of a module; returns the new entry with its date."""
+    """Write the differences between two entries to the module's item; returns the new entry with its `updated_at`."""
     moment = now()
     module = Module(module_pk(before.id), "module")
     actions = module.assign(**{**items.changed(before, after), "updated_at": moment})
@@ -109,7 +109,7 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
         require_owner(entry.value, by)
         shown = changes.get("display_name")
         if shown is not None and shown.lower() != entry.value.name:
-            raise Invalid("A display name differs from the name in letter case only.", field="display_name")
+            raise Invalid("A display name may differ from the name only in letter case.", field="display_name")
         record(writes, entry.value, by, "module.edit", **changes)
         return {entry.key: change(entry.value, replace(entry.value, **changes), writes)}
 
@@ -129,7 +129,7 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | N
         changes: Changes[ModuleEntry] = {}
         if holder is not None and holder.key != entry.key:
             if by is not None:
-                raise Invalid(f"The root manifest has a module {entry.value.name}, of {holder.value.user}.")
+                raise Invalid(f"The root manifest already has a module {entry.value.name} by {holder.value.user}.")
             changes[holder.key] = change(holder.value, replace(holder.value, in_root=False), writes)
             record(writes, holder.value, by, "module.lose-root", to=entry.key)
         record(writes, entry.value, by, "module.take-root")
@@ -138,5 +138,5 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | N
     return alter(user, name, decide)
 
 
-def _rules(caller: Caller) -> bool:
+def _is_administrator(caller: Caller) -> bool:
     return bool(caller.account.rank == "ADMIN")

@@ -26,7 +26,7 @@ def _change(method: str, path: str, permission: Permission) -> Callable[[Handler
 @service.route("GET", "/api/1/{key}/modules", auth.KEY, permission=OWN)
 def list_modules(request: Request, caller: Caller) -> Response:
     """List the modules that the caller owns, alone or with others."""
-    owned = index.modules(index.catalogue.snapshot(), index.owner_place(int(caller.account.id)))
+    owned = index.modules(index.catalogue.snapshot(), index.owner_group(int(caller.account.id)))
     return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
 
 
@@ -111,7 +111,7 @@ def list_manifests(request: Request, caller: Caller) -> Response:
 def show_manifest(request: Request, caller: Caller) -> Response:
     """Return a custom manifest and its modules."""
     manifest = custom_manifests.get(request.params["manifest"])
-    listed = index.modules(index.catalogue.snapshot(), index.manifest_place(manifest.name))
+    listed = index.modules(index.catalogue.snapshot(), index.manifest_group(manifest.name))
     return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
 
 
@@ -125,7 +125,7 @@ def create_manifest(request: Request, caller: Caller) -> Response:
 
 @_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN)
 def edit_manifest(request: Request, caller: Caller) -> Response:
-    """Change a manifest's description, or whether it is open."""
+    """Change a manifest's description, open it, or close it."""
     manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
     return json_response({"manifest": documents.manifest_row(manifest)})
 
@@ -156,7 +156,7 @@ def remove_admin(request: Request, caller: Caller) -> Response:
 def add_to_manifest(request: Request, caller: Caller) -> Response:
     """Add a module to a manifest."""
     entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
-    return documents.render_module(request, owner_wire.standing(entry))
+    return documents.render_module(request, owner_wire.existing(entry))
 
 
 @_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER)

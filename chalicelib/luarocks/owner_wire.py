@@ -22,7 +22,7 @@ def parse_edit(request: Request) -> ModuleEdit:
 
 
 def parse_new_holder(request: Request) -> Account:
-    """The account in `to`, which a transfer names. Raises Invalid or NotFound."""
+    """The account that a transfer names in `to`. Raises Invalid or NotFound."""
     return accounts.named(_text("to", _object(request, "to")["to"]) or "")
 
 
@@ -45,10 +45,10 @@ def module_row(value: ModuleEntry) -> dict[str, Any]:
 
 def render(request: Request, entry: Entry[ModuleEntry] | None) -> Response:
     """A module as its owners see it."""
-    return json_response(documents.owners_document(request, standing(entry).value))
+    return json_response(documents.owners_document(request, existing(entry).value))
 
 
-def standing(entry: Entry[ModuleEntry] | None) -> Entry[ModuleEntry]:
+def existing(entry: Entry[ModuleEntry] | None) -> Entry[ModuleEntry]:
     """The entry; raises NotFound for None."""
     if entry is None:
         raise NotFound("There is no such module.")
@@ -58,20 +58,20 @@ def standing(entry: Entry[ModuleEntry] | None) -> Entry[ModuleEntry]:
 def _object(request: Request, *allowed: str) -> dict[str, Any]:
     given = request.json
     if not isinstance(given, dict) or not given:
-        raise Invalid(f"The body is a JSON object with some of {', '.join(allowed)}")
+        raise Invalid(f"The body must be a JSON object with some of {', '.join(allowed)}")
     if unknown := sorted(set(given) - set(allowed)):
-        raise Invalid(f"{unknown[0]} cannot be changed; what can: {', '.join(allowed)}", field=unknown[0])
+        raise Invalid(f"{unknown[0]} cannot be changed; these fields can: {', '.join(allowed)}", field=unknown[0])
     return given
 
 
 def _read(given: dict[str, Any]) -> dict[str, Any]:
-    """Each value with the type for its name: lists and flags as in `_KINDS`, all others as texts."""
+    """The values, each checked and converted by its name: by the function in `_KINDS`, or as a string."""
     return {name: (_KINDS.get(name) or _text)(name, value) for name, value in given.items()}
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Invalid(f"{name} is true or false", field=name)
+        raise Invalid(f"{name} must be true or false", field=name)
     return value
 
 
@@ -79,13 +79,13 @@ def _text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > rockspecs.TEXT_CHARACTERS:
-        raise Invalid(f"{name} is a text of at most {rockspecs.TEXT_CHARACTERS} characters", field=name)
+        raise Invalid(f"{name} must be a string of at most {rockspecs.TEXT_CHARACTERS} characters", field=name)
     return value.strip() or None
 
 
 def _labels(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise Invalid(f"{name} is a list of texts", field=name)
+        raise Invalid(f"{name} must be a list of strings", field=name)
     return tuple(rockspecs.labels(value))
 
 

@@ -19,7 +19,7 @@ from chalicelib.luarocks.entry import ModuleEntry
 
 
 def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Make `account` an owner immediately if an administrator asks, else invite it.
+    """Invite `account` as an owner; for the administrator at the command line, make it an owner immediately.
 
     An invited account accepts with the same call. Raises Invalid, NotFound or Forbidden.
     """
@@ -34,8 +34,8 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[Modu
             modules.require_holder(value, by)
             modules.record(writes, value, by, "module.invite-owner", number, owner=nick)
             return {entry.key: modules.change(value, replace(value, invited={**value.invited, nick: number}), writes)}
-        if index.module(snapshot, index.owner_place(number), name) is not None:
-            raise Invalid(f"{nick} has a module {value.name} already")
+        if index.module(snapshot, index.owner_group(number), name) is not None:
+            raise Invalid(f"{nick} already has a module {value.name}")
         modules.record(writes, value, by, "module.add-owner", number, owner=nick)
         joined = replace(value, owners={**value.owners, nick: number}, invited=_without(value.invited, number))
         return {entry.key: modules.change(value, joined, writes)}
@@ -55,7 +55,7 @@ def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry[M
         if by is None or by.account.id != number:
             modules.require_holder(value, by)
         if number == value.user_id:
-            raise Invalid(f"{value.name} lies below the name of {value.user}: transfer it first")
+            raise Invalid(f"{value.user} is the holder of {value.name}: transfer it first")
         rest = replace(value, owners=_without(value.owners, number), invited=_without(value.invited, number))
         if rest == value:
             raise NotFound(f"{account.username} does not own this module.")
@@ -68,7 +68,8 @@ def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry[M
 def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry[ModuleEntry] | None:
     """Transfer a module to another owner, with its root slot and files; the former holder stays an owner.
 
-    An administrator can transfer it to any account without a module of that name. Raises Invalid, NotFound, Forbidden.
+    The administrator at the command line can transfer it to any account without a module of that name. Raises Invalid,
+    NotFound or Forbidden.
     """
     nick, number = account.username.lower(), int(account.id)
 
@@ -94,8 +95,8 @@ def _require_free(
     """Raise Invalid unless the module can be transferred to an account that is not an owner."""
     if by is not None:
         raise Invalid(f"{nick} does not own {value.name}: invite them first")
-    if index.module(snapshot, index.owner_place(number), value.name) is not None:
-        raise Invalid(f"{nick} has a module {value.name} already")
+    if index.module(snapshot, index.owner_group(number), value.name) is not None:
+        raise Invalid(f"{nick} already has a module {value.name}")
 
 
 def _without(accounts: Mapping[str, int], number: int) -> dict[str, int]:

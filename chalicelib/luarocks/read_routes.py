@@ -1,6 +1,6 @@
-"""The routes for reading: the rock server's roots and, not in upstream, modules as JSON and as pages.
+"""The routes for reading: the roots of the rock server and, beyond upstream, modules as JSON and as pages.
 
-Every one is declared by `_read`, so the requirement for readers is in one place.
+`_read` declares all of them, so that the requirement for readers is defined once.
 """
 
 import re
@@ -87,7 +87,7 @@ def module_page(request: Request) -> Response:
     entry = modules.get(index.catalogue.snapshot(), request.params["user"], request.params["module"])
     if wants_html(request):
         return module_pages.render_module(request, entry.value)
-    return _also_a_page(documents.render_module(request, entry))
+    return _varying_by_accept(documents.render_module(request, entry))
 
 
 @_read("/modules")
@@ -95,7 +95,7 @@ def all_modules(request: Request) -> Response:
     """Return a search, as a page or as JSON."""
     if wants_html(request):
         return module_pages.render_found(request, _found(request))
-    return _also_a_page(search_modules(request))
+    return _varying_by_accept(search_modules(request))
 
 
 @_read("/api/1/modules")
@@ -117,7 +117,7 @@ def _found(request: Request) -> list[Entry[ModuleEntry]]:
     return search.find(index.catalogue.snapshot(), documents.parse_query(request))
 
 
-def _also_a_page(response: Response) -> Response:
+def _varying_by_accept(response: Response) -> Response:
     response.headers.append(("Vary", "Accept"))
     return response
 
@@ -126,19 +126,19 @@ def _serve(request: Request, root: Root) -> Response:
     """A root's manifest, or a file below the root."""
     snapshot = index.catalogue.snapshot()
     filename = request.params["file"]
-    asked = _MANIFEST.fullmatch(filename)
-    if asked is None:
+    manifest = _MANIFEST.fullmatch(filename)
+    if manifest is None:
         file = roots.find_file(snapshot, root, filename)
         downloads.count(file, request.user_agent)
         return wire.render_file(request, file)
-    if root.place != index.ROOT and not index.modules(snapshot, root.place):
+    if root.group != index.ROOT and not index.modules(snapshot, root.group):
         _require_root(root)
-    return wire.render_manifest(snapshot, root, asked["member"], asked["form"] or "lua")
+    return wire.render_manifest(snapshot, root, manifest["member"], manifest["form"] or "lua")
 
 
 def _require_root(root: Root) -> None:
     """Raise NotFound for an empty root of an unknown user."""
-    kind, name = root.place
+    kind, name = root.group
     if kind == "user" and not accounts.find(name):
         raise NotFound("There is no such user.")
     if kind == "manifest":

@@ -50,7 +50,7 @@ def delete_module(user: str, name: str, by: Caller | None) -> None:
         number = entry.value.id
         writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
         custom_manifests.uncount(writes, entry.value)
-        _promise_sweep(writes, module_id=number)
+        _enqueue_sweep(writes, module_id=number)
         modules.record(writes, entry.value, by, "module.delete", *entry.value.owners.values())
         return {entry.key: None}
 
@@ -67,10 +67,10 @@ def delete_version(user: str, name: str, version: str, by: Caller | None) -> Ent
         number = modules.version(value, version_name).id
         rest = without_version(value, version_name)
         if not rest.versions:
-            raise Invalid("This is the only version: delete the module")
+            raise Invalid("This is the only version: delete the module instead")
         writes.delete(Version(module_pk(value.id), f"version#{version_name}"), Version.pk.exists())
         writes.delete(VersionId(f"version-id#{number}", "version-id"))
-        _promise_sweep(writes, module_id=value.id, version_id=number)
+        _enqueue_sweep(writes, module_id=value.id, version_id=number)
         modules.record(writes, value, by, "version.delete", version=version_name)
         newest = max(each.id for each in rest.versions.values())
         current = newest if value.current_version_id == number else value.current_version_id
@@ -110,7 +110,7 @@ def sweep(payload: dict[str, Any]) -> None:
     _delete(DownloadCount.query(f"downloads#{module_id}"))
 
 
-def _promise_sweep(writes: Transaction, **payload: int) -> None:
+def _enqueue_sweep(writes: Transaction, **payload: int) -> None:
     jobs.enqueue(writes, SWEEP, payload)
 
 

@@ -41,7 +41,7 @@ def find(
 
     None for a missing module or version.
     """
-    entry = index.module(snapshot, index.owner_place(account_id), package)
+    entry = index.module(snapshot, index.owner_group(account_id), package)
     name = version.lower()
     return (entry.value, name if name in entry.value.versions else None) if entry else (None, None)
 
@@ -49,7 +49,7 @@ def find(
 def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = None) -> Published:
     """Publish a rockspec, or replace that of the same version. Raises Invalid, Forbidden or Busy.
 
-    It belongs to the caller's module of this name, owned alone or with others, else to a new one.
+    It joins the module of this name that the caller owns, alone or with others; if there is none, a new one.
     """
     spec = rockspecs.parse(source)
     caller.require(f"module:{spec.name}")
@@ -57,7 +57,7 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
 
     def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], Published]:
         number = snapshot.sequence + 1  # ids are the sequence numbers of their changes, so they are unique
-        entry = index.module(snapshot, index.owner_place(int(caller.account.id)), spec.name)
+        entry = index.module(snapshot, index.owner_group(int(caller.account.id)), spec.name)
         value = (
             _extended(entry.value, spec, number, writes) if entry else _created(snapshot, caller, spec, number, writes)
         )
@@ -69,7 +69,7 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
     return index.catalogue.publish(decide)[1]
 
 
-def target(caller: Caller, version_id: int) -> Target:
+def find_target(caller: Caller, version_id: int) -> Target:
     """The version with this id, for a rock of the caller. Raises NotFound, Invalid or Forbidden."""
     pointer = VersionId.find(f"version-id#{version_id}", "version-id")
     if pointer is None:
@@ -95,7 +95,7 @@ def publish_rock(
 ) -> ModuleEntry:
     """Publish a rock of a version, or replace that of the same architecture; returns the module's entry.
 
-    The upload slot of the rock, if any, becomes used. Raises NotFound, Invalid, Forbidden or Busy.
+    An upload slot is marked as used. Raises NotFound, Invalid, Forbidden or Busy.
     """
     name, version_name = of.module.name, of.version_name
     arch = _arch(filename, of)
@@ -186,7 +186,7 @@ def _created(
 
 
 def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transaction) -> ModuleEntry:
-    """A module that gets another version, or the same one again."""
+    """The entry of an existing module that gets a version; raises Invalid if it is archived."""
     if value.archived:
         raise Invalid(f"The module {value.name} is archived; unarchive it to publish again")
     current = value.current_version_id if spec.version_name in value.versions else number
@@ -196,7 +196,7 @@ def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transacti
 def _with_version(
     value: ModuleEntry, spec: Rockspec, stored: PublishedFile, number: int, writes: Transaction
 ) -> ModuleEntry:
-    """The entry with the version; an existing one keeps its source URL and development flag, as on luarocks.org."""
+    """The entry with the version; an existing version keeps its source URL and development flag, as on luarocks.org."""
     pk, sk, name = module_pk(value.id), f"version#{spec.version_name}", spec.version_name
     if before := value.versions.get(name):
         file = _overwritten(before.file, stored)
@@ -232,7 +232,7 @@ def _rock(
     number: int,
     writes: Transaction,
 ) -> RockEntry:
-    """Add the rock to the transaction."""
+    """Add the rock's item to the transaction; returns the rock's entry."""
     pk, sk = module_pk(value.id), items.rock_sk(of.version_id, arch)
     if before := value.versions[of.version_name].rocks.get(arch):
         after = replace(before, rock_fname=filename, file=_overwritten(before.file, stored))

@@ -93,7 +93,7 @@ def parse_rock_name(filename: str, name: str) -> tuple[str, str]:
         if not _NAME.fullmatch(value):
             raise Invalid(f"{field} contains invalid characters, {_ALLOWED}")
     if arch == "rockspec":
-        raise Invalid("Arch cannot be rockspec, which in a manifest is the rockspec itself")
+        raise Invalid("Arch cannot be rockspec: manifests use this name for the rockspec")
     return version, arch
 
 
@@ -144,6 +144,7 @@ def _dependencies(value: Any) -> list[str]:
 
 
 def labels(value: Any) -> list[str]:
+    """The first ten labels of a list or table, as slugs without duplicates."""
     slugs = [_slug(each[:_DEPENDENCY_CHARACTERS]) for each in _strings(value)[:_MOST_LABELS]]
     return list(dict.fromkeys(filter(None, slugs)))
 

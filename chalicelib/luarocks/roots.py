@@ -1,4 +1,4 @@
-"""The rock server's roots: the modules that each manifest lists, and the files below the root."""
+"""The roots of the rock server: URLs with a manifest, and with the files of its modules below."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import index, manifests, rockspecs
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, VersionEntry
-from chalicelib.luarocks.index import Place
+from chalicelib.luarocks.index import Group
 from chalicelib.luarocks.versions import matches_lua
 
 _LONGEST_STEM = 2 * rockspecs.LONGEST_NAME + 1
@@ -20,9 +20,12 @@ _FORMS: dict[str, tuple[_Render, Callable[[Iterable[bytes]], bytes]]] = {
 
 @dataclass(frozen=True)
 class Root:
-    """A URL with a manifest. `development`: True lists only development versions, False only others, None all."""
+    """A URL with a manifest of a group of modules.
 
-    place: Place
+    `development`: True lists only development versions, False only the others, None all.
+    """
+
+    group: Group
     development: bool | None
 
 
@@ -50,12 +53,12 @@ def main(*, development: bool = False) -> Root:
 
 def of_user(user: str, *, development: bool | None = None) -> Root:
     """`/manifests/<user>`, or `/dev/manifests/<user>`."""
-    return Root(index.user_place(user), development)
+    return Root(index.user_group(user), development)
 
 
 def of_manifest(name: str, *, development: bool = False) -> Root:
     """`/m/<name>`, or `/m/<name>/dev`."""
-    return Root(index.manifest_place(name), development)
+    return Root(index.manifest_group(name), development)
 
 
 def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
@@ -63,13 +66,13 @@ def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str
 
     The Lua version in the name is a filter. Archived modules and versions are in no manifest.
     """
-    hold = snapshot.keep if root.place == index.ROOT else snapshot.remember
+    cached = snapshot.keep if root.group == index.ROOT else snapshot.remember
     lua = member.removeprefix("manifest").removeprefix("-") or None
     if form == "zip":
         text = manifest(snapshot, root, member, "lua")
-        return hold(("zip", root, lua), lambda _: manifests.zipped(member, text))
+        return cached(("zip", root, lua), lambda _: manifests.zipped(member, text))
     render, join = _FORMS[form]
-    return hold((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
+    return cached((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
 
 
 def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> RootFile:
@@ -86,7 +89,7 @@ def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> Roo
     elif kind.lower() != "rockspec":
         raise _no_file()
     for name, version_name in _splits(stem.lower()):
-        entry = index.module(snapshot, root.place, name)
+        entry = index.module(snapshot, root.group, name)
         version = entry.value.versions.get(version_name) if entry else None
         stored = _stored(version, arch) if version else None
         if entry and version and stored:
@@ -121,22 +124,22 @@ def _no_file() -> NotFound:
 
 
 def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
-    asked = (render, lua, root.development)
+    cache_key = (render, lua, root.development)
 
     def make(entry: Entry[ModuleEntry]) -> bytes:
         return _fragment(entry.value, lua, root.development, render)
 
-    return filter(None, [entry.keep(asked, make) for entry in _in_order(snapshot, root.place)])
+    return filter(None, [entry.keep(cache_key, make) for entry in _in_order(snapshot, root.group)])
 
 
-def _in_order(snapshot: Snapshot[ModuleEntry], place: Place) -> list[Entry[ModuleEntry]]:
-    """The modules of a place by name; names are unique there."""
-    named = {entry.value.name: entry for entry in index.modules(snapshot, place).values()}
+def _in_order(snapshot: Snapshot[ModuleEntry], group: Group) -> list[Entry[ModuleEntry]]:
+    """The modules of a group by name; names are unique there."""
+    named = {entry.value.name: entry for entry in index.modules(snapshot, group).values()}
     return [named[name] for name in sorted(named)]
 
 
 def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, render: _Render) -> bytes:
-    """One module as the manifest lists it; empty without a visible version."""
+    """The fragment of one module; empty if the manifest lists none of its versions."""
     if value.archived:
         return b""
     versions = {
@@ -150,9 +153,9 @@ def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, ren
 
 
 def _splits(stem: str) -> Iterator[tuple[str, str]]:
-    """All ways to split NAME-VERSION: both can contain hyphens."""
+    """All ways to split NAME-VERSION, because both can contain hyphens."""
     if len(stem) > _LONGEST_STEM:
         return
     parts = stem.split("-")
-    for place in range(len(parts) - 1, 0, -1):
-        yield "-".join(parts[:place]), "-".join(parts[place:])
+    for position in range(len(parts) - 1, 0, -1):
+        yield "-".join(parts[:position]), "-".join(parts[position:])

@@ -98,7 +98,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
 )
 def upload_rock(request: Request, caller: Caller) -> Response:
     """Upload Rock."""
-    target = rocks.target(caller, wire.parse_version_id(request))
+    target = rocks.find_target(caller, wire.parse_version_id(request))
     file, slot = wire.parse_rock(request, caller)
     signature = wire.parse_signature(request, "rock_sig")
     module = rocks.publish_rock(caller, target, file.filename, file.content, signature, slot)

@@ -29,7 +29,7 @@ def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[Modu
 
 
 def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
-    among = index.modules(snapshot, index.user_place(query.user)) if query.user is not None else snapshot.entries
+    among = index.modules(snapshot, index.user_group(query.user)) if query.user is not None else snapshot.entries
     ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
     orders = {
         "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
@@ -52,10 +52,10 @@ def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
     texts = entry.keep("texts", _texts)
     rank = 0
     for word in query.words:
-        place = next((place for place, text in enumerate(texts) if word in text), None)
-        if place is None:
+        position = next((position for position, text in enumerate(texts) if word in text), None)
+        if position is None:
             return None
-        rank += place
+        rank += position
     if not query.words or texts[0] == " ".join(query.words):
         return 0 if value.in_root else 1
     return 2 + 2 * rank + (0 if value.in_root else 1)

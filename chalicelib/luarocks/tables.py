@@ -92,7 +92,7 @@ class VersionId(LuaRocksItem, discriminator="version-id"):
 
 
 class Manifest(LuaRocksItem, discriminator="manifest"):
-    """A custom manifest; the modules name their manifests. `manifests` / `<name>`."""
+    """A custom manifest; each module's item lists its manifests. `manifests` / `<name>`."""
 
     id = NumberAttribute()
     name = UnicodeAttribute()
@@ -115,7 +115,7 @@ class DownloadCount(LuaRocksItem, discriminator="downloads"):
 class DownloadTally(LuaRocksItem, discriminator="tally"):
     """Downloads counted by one process and not added up yet. `tallies` / `<time>#<random>`."""
 
-    counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", how many], ...]
+    counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", number], ...]
     added = BooleanAttribute(default=False)  # the counters include it; the catalogue is updated next
 
 

@@ -19,10 +19,10 @@ from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
-PURPOSE = "luarocks"  # of upload slots
+PURPOSE = "luarocks"  # the purpose of this service's upload slots
 _SLOTS = (
-    "A rock of this size: ask for an upload slot with POST /api/1/KEY/upload_slot, send the rock there, "
-    "and name the slot as upload, and the rock as filename, in place of rock_file."
+    "For a rock of this size, ask for an upload slot with POST /api/1/KEY/upload_slot, send the rock there, "
+    "and send the fields upload (the slot's id) and filename instead of rock_file."
 )
 ROOT_MANIFEST = {"id": 1, "name": "root"}
 _MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
@@ -166,7 +166,7 @@ def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, fo
     # Two states never have the same date, so the date makes an ETag without hashing megabytes.
     headers = [
         ("Last-Modified", _http_date(snapshot.modified_at)),
-        ("ETag", etag_of(f"{snapshot.modified_at} {root.place} {root.development} {member} {form}")),
+        ("ETag", etag_of(f"{snapshot.modified_at} {root.group} {root.development} {member} {form}")),
     ]
     return bytes_response(roots.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
 

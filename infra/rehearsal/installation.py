@@ -1,4 +1,4 @@
-"""An installation that is rehearsed, on one machine or on AWS: its server and its command line."""
+"""An installation in the rehearsal, on one machine or on AWS: its server and its command line."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from infra.stages import ROOT
 
-_PATIENCE = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LAST = 2000  # characters of a command's error output
 
 
@@ -129,12 +129,12 @@ def run(command: list[str], scratch: Path, environment: Mapping[str, str] = {}) 
     return done.stdout
 
 
-def until(name: str, poll: Callable[[], Any], patience: float = _PATIENCE) -> Any:
-    """Call `poll` until its result is true, and return the result. Raises Failure after `patience` seconds."""
-    limit = time.monotonic() + patience
+def until(name: str, poll: Callable[[], Any], timeout: float = _TIMEOUT_SECONDS) -> Any:
+    """Call `poll` until its result is true, and return the result. Raises Failure after `timeout` seconds."""
+    limit = time.monotonic() + timeout
     while not (result := poll()):
         if time.monotonic() > limit:
-            raise Failure(f"waited {patience:.0f} s in vain: {name}")
+            raise Failure(f"timed out after {timeout:.0f} s: {name}")
         time.sleep(0.2)
     return result
 

@@ -88,7 +88,7 @@ def second_version(package: Path, directory: Path) -> Path:
 
 
 def serves(installation: Installation, version: str) -> None:
-    """Raises Failure unless this version answers."""
+    """Raise Failure unless the server reports this version."""
     installation.site.expect(200, "GET", "/api/tool_version", {"version": version})
 
 

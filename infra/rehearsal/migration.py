@@ -1,4 +1,4 @@
-"""The move of a one-machine server to AWS: data of each service are exported there and imported here."""
+"""The move of a one-machine server to AWS: data of each service are exported, and imported into the stack."""
 
 import os
 import subprocess
@@ -56,16 +56,16 @@ def fill(installation: Installation) -> MovedData:
     return MovedData(key, release)
 
 
-def move(here: Installation, there: Installation) -> None:
+def move(source: Installation, target: Installation) -> None:
     """Export, and import at a terminal, which must show the progress."""
-    file = str(here.scratch / "moved.tar")
-    here.moonbase("export", file)
+    file = str(source.scratch / "moved.tar")
+    source.moonbase("export", file)
     terminal, end = os.openpty()
     shown: list[bytes] = []
     watching = threading.Thread(target=_watch, args=(terminal, shown))
     watching.start()
-    command = [sys.executable, str(ROOT / "moonbase"), *there.arguments, "import", file]
-    environment = {"HOME": str(there.scratch), "PATH": os.environ["PATH"], "TERM": "xterm", **there.environment}
+    command = [sys.executable, str(ROOT / "moonbase"), *target.arguments, "import", file]
+    environment = {"HOME": str(target.scratch), "PATH": os.environ["PATH"], "TERM": "xterm", **target.environment}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=end, timeout=120)
     os.close(end)
     watching.join()
@@ -74,12 +74,12 @@ def move(here: Installation, there: Installation) -> None:
         raise Failure(f"import: {done.returncode} {done.stdout!r} {seen!r}")
 
 
-def read(there: Installation, moved: MovedData) -> None:
+def read(installation: Installation, moved: MovedData) -> None:
     """Check that clients find their data in the new installation."""
-    luarocks.install(there, ROCK)
-    contentdb.read(there, PACKAGE, moved.release)
-    luadns.read(there, "Mover", moved.luadns_key, ZONE)
-    hel.read(there, "HelMover", HEL)
+    luarocks.install(installation, ROCK)
+    contentdb.read(installation, PACKAGE, moved.release)
+    luadns.read(installation, "Mover", moved.luadns_key, ZONE)
+    hel.read(installation, "HelMover", HEL)
 
 
 def _answers(site: HttpClient) -> bool:

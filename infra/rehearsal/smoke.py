@@ -1,4 +1,4 @@
-"""Requests through the gateway: paths, methods and limits, and an answer of each service in its own dialect."""
+"""Requests through the gateway: paths, methods and limits, and responses of each service in its own dialect."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def without_host_name(site: HttpClient, stage: str) -> None:
 
 
 def _expect_members(site: HttpClient, path: str, status: int, wanted: dict[str, Any]) -> None:
-    """Raises Failure unless the response is JSON with these members."""
+    """Raise Failure unless the response is JSON with these members."""
     got, headers, content = site.request("GET", path, headers={"Accept": "application/json"})
     if got != status or not wanted.items() <= json.loads(content).items():
         raise Failure(f"GET {path}: {got} {headers} {content[:300]!r}")

@@ -68,7 +68,7 @@ def tree(tmp_path: Path) -> Path:
 REFUSED = [
     {"file": "broken-1.0-1.rockspec", "why": "Failed to parse rockspec"},
     {"file": "wrong-1.0-1.rockspec", "why": "The rockspec is for other 1.0-1"},
-    {"file": "bad-1.0-1.src.rock", "why": "The rock is not a zip file, or not all of it"},
+    {"file": "bad-1.0-1.src.rock", "why": "The rock is not a zip file, or is truncated"},
 ]
 
 

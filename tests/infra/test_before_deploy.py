@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from infra import bootstrap, deploy, parameters, stages
-from infra.account import enter
+from infra.account import current_account
 from infra.ministack import MiniStack
 from infra.stack import Stack
 from infra.stages import Refused
@@ -123,7 +123,9 @@ def test_with_a_certificate_for_another_host(cloud: MiniStack) -> None:
 def certified(arn: str, host: str = "x.example.org") -> str:
     """The reason why a certificate is refused; "" if it is accepted."""
     try:
-        parameters.check(enter(), stages.our_template()["Parameters"], {}, {"Certificate": arn, "HostName": host})
+        parameters.check(
+            current_account(), stages.our_template()["Parameters"], {}, {"Certificate": arn, "HostName": host}
+        )
     except Refused as refused:
         return str(refused)
     return ""
@@ -142,7 +144,7 @@ def certified(arn: str, host: str = "x.example.org") -> str:
 )
 def test_with_a_stack_in_a_state_that_cannot_be_updated(status: str, why: str) -> None:
     with mock_aws():
-        stack = Stack(enter(), "moonbase-prod")
+        stack = Stack(current_account(), "moonbase-prod")
     answer = {"Stacks": [{"StackName": "moonbase-prod", "CreationTime": 0, "StackStatus": status}]}
     with Stubber(stack._client) as stub:
         stub.add_response("describe_stacks", answer)
@@ -153,7 +155,7 @@ def test_with_a_stack_in_a_state_that_cannot_be_updated(status: str, why: str) -
 def test_with_a_bucket_of_another_account() -> None:
     """Its name can be guessed; artefacts must not be uploaded to it."""
     with mock_aws():
-        account = enter()
+        account = current_account()
     store = account.client("s3")
     with Stubber(store) as stub, pytest.MonkeyPatch.context() as patch:
         stub.add_client_error("head_bucket", "403", "Forbidden", 403)
@@ -166,7 +168,7 @@ def test_with_a_bucket_of_another_account() -> None:
 
 def test_the_bucket_for_artefacts_is_private_encrypted_and_requires_tls() -> None:
     with mock_aws():
-        account = enter()
+        account = current_account()
         assert bootstrap.make_artefacts_bucket(account) == "the bucket moonbase-artefacts-123456789012-us-east-1"
         assert bootstrap.make_artefacts_bucket(account) is None
         bucket = {"Bucket": bootstrap.artefacts_bucket(account)}
@@ -180,7 +182,7 @@ def test_the_bucket_for_artefacts_is_private_encrypted_and_requires_tls() -> Non
 
 @pytest.mark.usefixtures("stack")
 def test_the_gateway_is_given_a_role_for_its_log_unless_it_has_one(cloud: MiniStack) -> None:
-    gateway, account = cloud.client("apigateway"), enter()
+    gateway, account = cloud.client("apigateway"), current_account()
     gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
     for _ in range(2):  # as in a second region, where the role exists already
         assert bootstrap.let_gateway_log(account) == "the role moonbase-gateway-logs, which lets API Gateway write logs"
@@ -201,4 +203,4 @@ def test_a_stack_with_only_an_unused_change_set_does_not_count_as_existing(cloud
         ChangeSetType="CREATE",
         TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
     )
-    assert Stack(enter(), stack).check() is False
+    assert Stack(current_account(), stack).check() is False

@@ -12,10 +12,10 @@ import pytest
 
 from infra.stages import ROOT
 
-# Of requirements.txt, beside Chalice, which is in the package anyway. The entries of all services are msgspec structs.
+# The distributions of requirements.txt that every cold start loads; msgspec, because all entries are its structs.
 EVERYWHERE = {"botocore", "msgspec", "orjson", "pynamodb"}
 
-# A rock is published; then the bytes are in a bucket, and the process has just started.
+# Publishes a rock, and reads the manifest like a new process whose files are in a bucket.
 READS = """
 import json, sys
 from dataclasses import replace

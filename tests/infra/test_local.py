@@ -37,15 +37,15 @@ def test_luarocks_publishes_and_installs_a_rock(server: Server, key: str, tmp_pa
         0,
         "",
     )
-    assert luarocks.says(name) == f"this is {name} 1.0-1"
+    assert luarocks.output_of(name) == f"this is {name} 1.0-1"
 
 
-def test_pages_are_there_although_the_gateway_has_no_resource_for_them(server: Server) -> None:
+def test_pages_are_served_although_the_gateway_has_no_resource_for_them(server: Server) -> None:
     status, page = server.get("/account/log-in", Accept="text/html")
     assert (status, b"<title>Log in" in page) == (200, True)
 
 
-def test_a_rock_that_is_too_large_for_an_answer_comes_by_its_link(server: Server, key: str) -> None:
+def test_a_rock_that_is_too_large_for_a_response_redirects_to_a_link(server: Server, key: str) -> None:
     content = rock("say", "1.0-1", bytes(5 * 1024 * 1024))
     status, answer = server.upload_rockspec(key, "1.0-1")
     assert status == 200
@@ -61,7 +61,7 @@ def test_a_rock_that_is_too_large_for_an_answer_comes_by_its_link(server: Server
     connection.close()
 
 
-def test_no_key_reaches_the_log(server: Server, key: str) -> None:
+def test_keys_are_not_logged(server: Server, key: str) -> None:
     assert server.get(f"/api/1/{key}/status")[0] == 200
     log = (server.data.parent / "server.log").read_text()
     assert "GET /api/1/{key}/status 200" in log

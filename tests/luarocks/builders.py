@@ -21,7 +21,7 @@ build = {{ type = "builtin", modules = {{}} }}
 
 
 def rock(package: str = "say", version: str = "1.0-1", payload: str = "") -> bytes:
-    """A rock as from `luarocks pack`: a zip with the rockspec at the top."""
+    """A rock like one of `luarocks pack`: a zip with the rockspec at the top."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in (

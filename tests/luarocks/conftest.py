@@ -1,4 +1,4 @@
-"""Fixtures of the LuaRocks tests: uploads, a GnuPG home, and a filled list."""
+"""Fixtures of the LuaRocks tests: uploads, a GnuPG home, and a filled catalogue."""
 
 import os
 import subprocess
@@ -18,9 +18,9 @@ from tests.luarocks.builders import Upload, rock, rockspec
 
 @pytest.fixture(autouse=True)
 def _uncounted() -> Iterator[None]:
-    """Counted downloads of one test are not written during another."""
+    """Discard the counted downloads of each test, so that they are not written during another."""
     yield
-    downloads.forget()
+    downloads.discard()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def stock(aws: None) -> Callable[[int], None]:
-    """Fills the list with this many modules of another account, three versions each."""
+    """Fills the catalogue with this many modules of another account, with three versions each."""
 
     def fill(modules: int) -> None:
         entries = {f"carol/m{n}": _module(n) for n in range(modules)}

@@ -1,4 +1,4 @@
-"""Debian's `luarocks` command with its own home, in each configuration in which it can be installed."""
+"""Debian's `luarocks` command with its own home, in each configuration of libraries that it supports."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ class LuaRocks:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> Done:
-        """Run it; returns its exit code and output."""
+        """Run the command; returns its exit code and output."""
         assert shutil.which("luarocks"), "install the Debian packages that .ci/run names"
         hidden = _JSON - {self.json} | (_LUASOCKET if self.transport == "wget" else set())
         environment = {
@@ -50,7 +50,7 @@ class LuaRocks:
         return self.run("upload", f"--server={self.server.url}", f"--temp-key={key}", *arguments)
 
     def install(self, *arguments: str, tree: str = "tree", server: str | None = None) -> Done:
-        """Install into the directory `tree` below its home, from the server or from another URL of it."""
+        """Install into the directory `tree` below its home, from the server's root or from the URL `server`."""
         return self.run(
             "install", f"--only-server={server or self.server.url}", f"--tree={self.home / tree}", *arguments
         )
@@ -73,12 +73,12 @@ class LuaRocks:
         )
         return rockspec.name
 
-    def says(self, name: str, tree: str = "tree") -> str:
-        """The output of an installed module."""
+    def output_of(self, name: str, tree: str = "tree") -> str:
+        """The output of the function of an installed module."""
         path = f"package.path = '{self.home / tree}/share/lua/5.1/?.lua'"
         command = ["lua5.1", "-e", f"{path} print(require('{name}')())"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-    def forget(self) -> None:
-        """Empty its cache, which it uses for a minute."""
+    def clear_cache(self) -> None:
+        """Empty the command's cache, which it would use for a minute."""
         shutil.rmtree(self.home / ".cache", ignore_errors=True)

@@ -28,14 +28,14 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def with_end(content: bytes, **fields: int) -> bytes:
-    """The zip with other numbers in the record at its end."""
+    """The zip with changed fields in the record at its end."""
     names = ["disk", "directory_disk", "entries_here", "entries", "directory_size", "directory_place", "comment"]
     end = dict(zip(names, struct.unpack("<4H2LH", content[-18:]), strict=True)) | fields
     return content[:-18] + struct.pack("<4H2LH", *end.values())
 
 
 def bomb() -> bytes:
-    """Ten files that share one block of 4 GB of zeros, each declared as the whole block."""
+    """A zip bomb: ten files that share one compressed block of zeros, each declared with 2 GB."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(SPEC, rockspec())
@@ -50,7 +50,7 @@ def bomb() -> bytes:
 
 
 def sharing() -> bytes:
-    """Files of an honest size that share their bytes."""
+    """A zip whose files have a true size and share their bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(SPEC, rockspec())
@@ -59,28 +59,28 @@ def sharing() -> bytes:
     return file.getvalue()
 
 
-REFUSED = {
-    "no zip": (b"PK rock", "The rock is not a zip file, or not all of it"),
-    "truncated": (rock()[:-1], "The rock is not a zip file, or not all of it"),
-    "half": (rock()[: len(rock()) // 2], "The rock is not a zip file, or not all of it"),
+REJECTED = {
+    "not a zip": (b"PK rock", "The rock is not a zip file, or is truncated"),
+    "truncated": (rock()[:-1], "The rock is not a zip file, or is truncated"),
+    "half": (rock()[: len(rock()) // 2], "The rock is not a zip file, or is truncated"),
     "no rockspec": (zipped({"say.lua": b""}), f"The rock has no {SPEC}"),
-    "rockspec below": (zipped({f"say/{SPEC}": rockspec()}), f"The rock has no {SPEC}"),
-    "other version's": (zipped({"say-2.0-1.rockspec": rockspec(version="2.0-1")}), f"The rock has no {SPEC}"),
-    "another's inside": (
+    "in a folder": (zipped({f"say/{SPEC}": rockspec()}), f"The rock has no {SPEC}"),
+    "of another version": (zipped({"say-2.0-1.rockspec": rockspec(version="2.0-1")}), f"The rock has no {SPEC}"),
+    "of another package": (
         zipped({SPEC: rockspec("shout")}),
-        "The rock's rockspec is of shout 1.0-1, not of say 1.0-1",
+        "The rock's rockspec is for shout 1.0-1, not for say 1.0-1",
     ),
     "broken rockspec": (zipped({SPEC: b"package = "}), "Failed to parse rockspec"),
     "hostile rockspec": (zipped({SPEC: b"while true do end"}), "Failed to eval rockspec"),
     "large rockspec": (zipped({SPEC: b"-" * (2 << 20)}), f"The rock's {SPEC} is larger than 1048576 bytes"),
     "other packing": (zipped({SPEC: rockspec()}, zipfile.ZIP_LZMA), f"The rock's {SPEC} cannot be unpacked"),
-    "bomb": (bomb(), "The rock holds more than 1073741824 bytes, or shares bytes between its files"),
-    "sharing": (sharing(), "The rock holds more than 1073741824 bytes, or shares bytes between its files"),
-    "many files": (zipped({str(n): b"" for n in range(20_001)}), "The rock holds more than 20000 files"),
-    "large directory": (with_end(rock(), directory_size=5 << 20), "The rock holds more than 20000 files"),
+    "bomb": (bomb(), "The rock contains more than 1073741824 bytes, or shares bytes between its files"),
+    "sharing": (sharing(), "The rock contains more than 1073741824 bytes, or shares bytes between its files"),
+    "many files": (zipped({str(n): b"" for n in range(20_001)}), "The rock contains more than 20000 files"),
+    "large directory": (with_end(rock(), directory_size=5 << 20), "The rock contains more than 20000 files"),
     "zip64": (
         rock()[:-22] + b"PK\x06\x07" + bytes(16) + rock()[-22:],
-        "The rock holds more than 20000 files",
+        "The rock contains more than 20000 files",
     ),
     "directory elsewhere": (with_end(rock(), directory_place=10_000_000), "The rock is a damaged zip file"),
     "damaged rockspec": (
@@ -90,8 +90,8 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_is_no_rock_is_rejected_immediately(content: bytes, message: str) -> None:
+@pytest.mark.parametrize(("content", "message"), REJECTED.values(), ids=REJECTED)
+def test_a_file_that_is_not_a_rock_is_rejected_quickly(content: bytes, message: str) -> None:
     start = time.monotonic()
     with pytest.raises(Invalid) as refused:
         archives.check(content, "say", "1.0-1")
@@ -119,11 +119,11 @@ def test_a_damaged_rock_never_raises_another_error(data: st.DataObject) -> None:
         archives.check(bytes(content), "say", "1.0-1")
 
 
-def test_a_rejected_rock_leaves_nothing(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_a_rejected_rock_stores_nothing(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
     before = sorted(item.sk for item in LuaRocksItem.scan())
     reply = upload_rock(1, "say-1.0-1.src.rock", bomb())
-    assert (reply.status, reply.json) == (400, {"errors": [REFUSED["bomb"][1]]})
+    assert (reply.status, reply.json) == (400, {"errors": [REJECTED["bomb"][1]]})
     assert sorted(item.sk for item in LuaRocksItem.scan()) == before
     assert client.get("/say-1.0-1.src.rock").status == 404
 

@@ -1,4 +1,4 @@
-"""Bad and interrupted uploads: a clear error in bounded time, and nothing wrong is stored."""
+"""Bad and interrupted uploads: a clear error in bounded time, and nothing is stored."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -52,13 +52,13 @@ def refused(reply: Reply, error: str, status: int = 400) -> None:
     ("field", "value", "error"),
     [(field, value, error) for field, found in NAMES.items() for value, error in found.items()],
 )
-def test_a_bad_name_is_refused_in_upstreams_words(upload: Upload, field: str, value: str, error: str) -> None:
+def test_a_bad_name_is_refused_with_upstreams_texts(upload: Upload, field: str, value: str, error: str) -> None:
     fields = {"package": "'say'", "version": "'1.0-1'", field: value}
     refused(upload(f"package = {fields['package']} version = {fields['version']}".encode()), error)
 
 
 @pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_rockspec_is_refused_in_time(upload: Upload, source: str) -> None:
+def test_a_hostile_rockspec_is_refused_within_the_time_limit(upload: Upload, source: str) -> None:
     start = time.monotonic()
     refused(upload(f"package = 'say' version = '1.0-1' {source}".encode()), "Failed to eval rockspec")
     assert time.monotonic() - start < 20
@@ -68,7 +68,7 @@ def test_bytecode_is_refused(upload: Upload) -> None:
     refused(upload(b"\x1bLuaQ\x00\x01\x04\x08\x04\x08\x00"), "Failed to parse rockspec")
 
 
-def test_two_uploads_of_a_new_module_at_once_both_succeed(client: Client, upload: Upload) -> None:
+def test_concurrent_uploads_of_a_new_module_all_succeed(client: Client, upload: Upload) -> None:
     contents = [rockspec(version=f"{number}.0-1") for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(upload, contents))
@@ -78,7 +78,7 @@ def test_two_uploads_of_a_new_module_at_once_both_succeed(client: Client, upload
     assert len(client.get("/manifest.json").json["repository"]["say"]) == 6
 
 
-def test_if_files_cannot_be_stored_nothing_is_published(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_nothing_is_published_if_files_cannot_be_stored(client: Client, upload: Upload, upload_rock: Upload) -> None:
     with settings.override(blobs="file:/proc/nowhere"):
         refused(upload(), "Failed to upload rockspec", 503)
     assert upload().json["is_new"] is True
@@ -93,7 +93,7 @@ def test_if_files_cannot_be_stored_nothing_is_published(client: Client, upload: 
 @pytest.mark.parametrize(
     ("who", "version_id", "files", "error"),
     [
-        ("nobody", "1", {}, "Invalid key"),
+        ("unknown", "1", {}, "Invalid key"),
         ("alice", "x", {}, "version_id must be an integer"),
         ("alice", "9", {}, "Invalid version ID"),
         ("bob", "1", {}, "Don't have permission to edit"),
@@ -104,7 +104,7 @@ def test_if_files_cannot_be_stored_nothing_is_published(client: Client, upload: 
         ("alice", "1", {"rock_file": ("say-1 0.src.rock", rock())}, f"Version contains {LETTERS}"),
         ("alice", "1", {"rock_file": ("say-1.0-1.s c.rock", rock())}, f"Arch contains {LETTERS}"),
         ("alice", "1", {"rock_file": ("say-2.0-1.src.rock", rock())}, "Rock doesn't match version 1.0-1"),
-        ("alice", "1", {"rock_file": ("say-1.0-1.src.rock", b"x")}, "The rock is not a zip file, or not all of it"),
+        ("alice", "1", {"rock_file": ("say-1.0-1.src.rock", b"x")}, "The rock is not a zip file, or is truncated"),
     ],
 )
 def test_a_bad_rock_is_refused_in_upstreams_order(
@@ -118,7 +118,7 @@ def test_a_bad_rock_is_refused_in_upstreams_order(
     error: str,
 ) -> None:
     upload()
-    keys = {"alice": key, "bob": bob_key, "nobody": "nobody"}
+    keys = {"alice": key, "bob": bob_key, "unknown": "unknown"}
     reply = client.post(f"/api/1/{keys[who]}/upload_rock/{version_id}", files=files or {"other": ("a", b"b")})
     assert reply.json == {"errors": [error]}
     assert 400 <= reply.status < 405

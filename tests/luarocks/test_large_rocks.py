@@ -46,7 +46,7 @@ def test_a_rock_is_published_from_its_slot_once(client: Client, key: str, versio
     )
 
 
-def test_a_rock_that_is_refused_leaves_the_slot_and_no_metadata(client: Client, key: str, version: int) -> None:
+def test_a_refused_rock_is_not_published_and_its_slot_can_be_used_again(client: Client, key: str, version: int) -> None:
     slot = open_slot(client, key)
     empty = publish(client, key, version, upload=slot, filename=NAME)
     assert (empty.status, empty.json["errors"]) == (400, ["The upload slot has no file yet."])
@@ -57,13 +57,13 @@ def test_a_rock_that_is_refused_leaves_the_slot_and_no_metadata(client: Client, 
     assert publish(client, key, version, upload=slot, filename=NAME).status == 200
 
 
-def test_a_slot_serves_its_owner_and_this_service(client: Client, bob: Account, key: str, version: int) -> None:
+def test_a_slot_of_another_account_cannot_be_used(client: Client, bob: Account, key: str, version: int) -> None:
     _, other = credentials.create(bob, "luarocks")
     slot = open_slot(client, other)
     uploads.receive(slot, rock("a", "1.0-1"))
     assert publish(client, key, version, upload=slot, filename=NAME).status == 404
 
 
-def test_a_slot_asks_the_second_factor_where_uploads_do(client: Client, alice: Account, key: str) -> None:
+def test_opening_a_slot_requires_the_second_factor_if_uploads_do(client: Client, alice: Account, key: str) -> None:
     two_factor.enable(alice, required_for_uploads=True)
     assert client.post(f"/api/1/{key}/upload_slot").status == 403

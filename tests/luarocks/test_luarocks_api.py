@@ -1,4 +1,4 @@
-"""The upload API, by the gateway's events: whole bodies, statuses, and stored items."""
+"""The upload API, called with the gateway's events: whole bodies, statuses, and stored items."""
 
 import hashlib
 from collections.abc import Iterator
@@ -81,12 +81,12 @@ def test_status_returns_the_account_and_the_keys_age(client: Client, key: str) -
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_key_may_travel_in_a_header(client: Client, key: str, scheme: str) -> None:
+def test_the_key_can_be_sent_in_a_header(client: Client, key: str, scheme: str) -> None:
     reply = client.get("/api/1/bearer/status", headers={"Authorization": f"{scheme} {key}"})
     assert reply.status == 200
 
 
-def test_the_key_in_the_path_wins_over_the_header(client: Client, key: str) -> None:
+def test_the_key_in_the_path_takes_precedence_over_the_header(client: Client, key: str) -> None:
     assert client.get(f"/api/1/{key}/status", headers={"Authorization": "Bearer other"}).status == 200
 
 
@@ -98,13 +98,13 @@ def test_bearer_without_a_header_is_rejected(client: Client, aws: None, value: s
 
 
 @pytest.mark.parametrize("path", ["status", "check_rockspec?package=a&version=1"])
-def test_an_unknown_key_is_refused_in_the_words_the_client_knows(client: Client, path: str) -> None:
+def test_an_unknown_key_is_refused_with_the_text_that_the_client_recognizes(client: Client, path: str) -> None:
     route, _, query = path.partition("?")
     reply = client.get(f"/api/1/unknown/{route}", query=query)
     assert (reply.status, reply.json) == (401, {"errors": ["Invalid key"]})
 
 
-def test_a_key_of_another_service_is_unknown_here(client: Client, alice: Account) -> None:
+def test_a_key_of_another_service_is_unknown(client: Client, alice: Account) -> None:
     _, other = credentials.create(alice, "contentdb")
     assert client.get(f"/api/1/{other}/status").json == {"errors": ["Invalid key"]}
 
@@ -130,7 +130,7 @@ def test_a_suspended_account_is_refused(client: Client, alice: Account, upload: 
     assert stored() == []
 
 
-def test_a_banned_account_may_look_but_not_publish(client: Client, upload: Upload) -> None:
+def test_a_banned_account_can_read_but_not_publish(client: Client, upload: Upload) -> None:
     banned = accounts.create("mallory", "mallory@example.org", rank="BANNED")
     _, secret = credentials.create(banned, "luarocks")
     assert client.get(f"/api/1/{secret}/status").status == 200
@@ -139,13 +139,13 @@ def test_a_banned_account_may_look_but_not_publish(client: Client, upload: Uploa
     assert stored() == []
 
 
-def test_check_rockspec_returns_null_for_missing_ones(client: Client, key: str) -> None:
+def test_check_rockspec_returns_null_for_a_missing_module_or_version(client: Client, key: str) -> None:
     reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
     assert (reply.status, reply.json) == (200, {"module": None, "version": None})
 
 
 @pytest.mark.parametrize("agent", ["LuaSocket 3.0.0", "LuaRocks/3.8.0 linux-x86_64 via wget"])
-def test_check_rockspec_leaves_nulls_out_for_the_client_that_misreads_them(
+def test_check_rockspec_omits_nulls_for_clients_that_misread_them(
     client: Client, key: str, agent: str, upload: Upload
 ) -> None:
     def check(version: str) -> object:
@@ -163,7 +163,7 @@ def test_check_rockspec_finds_names_in_any_letter_case(client: Client, key: str,
     assert reply.json == {"module": module_row(), "version": version_row()}
 
 
-def test_check_rockspec_finds_only_the_callers_own(client: Client, bob: Account, upload: Upload) -> None:
+def test_check_rockspec_finds_only_the_callers_modules(client: Client, bob: Account, upload: Upload) -> None:
     upload()
     _, other = credentials.create(bob, "luarocks")
     reply = client.get(f"/api/1/{other}/check_rockspec", query={"package": "say", "version": "1.0-1"})
@@ -183,7 +183,7 @@ def test_check_rockspec_names_missing_parameters(client: Client, key: str, query
     assert (reply.status, reply.json) == (400, {"errors": errors})
 
 
-def test_a_first_upload_makes_a_module_in_the_root_manifest(upload: Upload) -> None:
+def test_a_first_upload_creates_a_module_in_the_root_manifest(upload: Upload) -> None:
     reply = upload()
     assert (reply.status, reply.json) == (
         200,
@@ -236,7 +236,7 @@ def test_names_are_stored_in_lower_case_and_shown_as_written(upload: Upload) -> 
     assert version["rockspec_fname"] == "luasay-1.0rc-1.rockspec"
 
 
-def test_a_name_that_the_root_has_stays_below_its_user(client: Client, upload: Upload, bob: Account) -> None:
+def test_a_second_module_of_a_name_is_only_below_its_user(client: Client, upload: Upload, bob: Account) -> None:
     upload()
     content = rockspec(lua="lua >= 5.4")
     reply = upload(content, key=credentials.create(bob, "luarocks")[1])
@@ -251,7 +251,7 @@ def test_an_upload_is_in_the_activity_log_with_its_key(alice: Account, upload: U
     assert ("rockspec.publish", "alice/say", 1) in entries
 
 
-def test_a_rock_joins_its_version(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_a_rock_is_added_to_its_version(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
     reply = upload_rock(1, "say-1.0-1.linux-x86_64.rock")
     assert (reply.status, reply.json) == (
@@ -296,7 +296,7 @@ def test_a_rock_again_is_its_next_revision(client: Client, upload: Upload, uploa
         ("1", "say-2.0-1.src.rock", 400, "Rock doesn't match version 1.0-1"),
     ],
 )
-def test_a_rock_that_fits_no_version_is_refused(
+def test_a_rock_that_matches_no_version_is_refused(
     upload: Upload, upload_rock: Upload, version_id: str, filename: str, status: int, error: str
 ) -> None:
     upload()
@@ -305,13 +305,13 @@ def test_a_rock_that_fits_no_version_is_refused(
     assert stored() == ["module#1 module", "module#1 version#1.0-1", "version-id#1 version-id"]
 
 
-def test_another_accounts_version_cannot_be_given_a_rock(upload: Upload, upload_rock: Upload, bob: Account) -> None:
+def test_a_rock_for_another_accounts_version_is_refused(upload: Upload, upload_rock: Upload, bob: Account) -> None:
     upload()
     reply = upload_rock(1, "say-1.0-1.src.rock", key=credentials.create(bob, "luarocks")[1])
     assert (reply.status, reply.json) == (400, {"errors": ["Don't have permission to edit"]})
 
 
-def test_an_administrator_may_give_anybodys_version_a_rock(upload: Upload, upload_rock: Upload) -> None:
+def test_an_administrator_can_upload_a_rock_for_any_version(upload: Upload, upload_rock: Upload) -> None:
     upload()
     admin = accounts.create("root", "root@example.org", rank="ADMIN")
     reply = upload_rock(1, "say-1.0-1.src.rock", key=credentials.create(admin, "luarocks")[1])
@@ -354,7 +354,7 @@ def test_an_upload_without_its_file_is_refused(client: Client, key: str) -> None
     assert stored() == []
 
 
-def test_a_torn_multipart_body_is_refused(client: Client, key: str) -> None:
+def test_a_truncated_multipart_body_is_refused(client: Client, key: str) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     reply = client.post(f"/api/1/{key}/upload", headers=headers, body=b'--B\r\nContent-Disposition: form-data; name="r')
     assert (reply.status, reply.json) == (400, {"errors": ["The multipart form cannot be read."]})
@@ -378,7 +378,7 @@ def test_a_modules_key_uploads_that_module_only(upload: Upload, alice: Account) 
     assert upload(rockspec("other"), key=narrow).status == 403
 
 
-def test_an_account_may_ask_a_second_factor_of_uploads(
+def test_an_account_can_require_a_second_factor_for_uploads(
     client: Client, alice: Account, key: str, upload: Upload
 ) -> None:
     enrolment = two_factor.enable(alice, required_for_uploads=True)
@@ -418,7 +418,7 @@ def test_an_upload_window_lets_one_key_upload_without_a_token(
     assert upload(rockspec("b")).status == 403
 
 
-def test_verify_tfa_refuses_in_upstreams_words(client: Client, alice: Account, key: str) -> None:
+def test_verify_tfa_refuses_with_upstreams_texts(client: Client, alice: Account, key: str) -> None:
     def verify(**form: str) -> tuple[int, list[str]]:
         reply = client.post(f"/api/1/{key}/verify_tfa", form=form)
         return reply.status, reply.json["errors"]
@@ -442,12 +442,12 @@ def test_verify_tfa_refuses_in_upstreams_words(client: Client, alice: Account, k
         ("GET", "/api/1", 404, None),
     ],
 )
-def test_an_unknown_path_is_in_this_dialect(
+def test_an_unknown_path_or_method_gets_this_services_envelope(
     client: Client, aws: None, method: str, path: str, status: int, allow: str | None
 ) -> None:
     reply = client.request(method, path)
     assert (reply.status, list(reply.json), reply.header("allow")) == (status, ["errors"], allow)
 
 
-def test_slashes_too_many_do_not_matter(client: Client, key: str) -> None:
+def test_extra_slashes_are_ignored(client: Client, key: str) -> None:
     assert client.get(f"//api//1/{key}/status/").json == client.get(f"/api/1/{key}/status").json

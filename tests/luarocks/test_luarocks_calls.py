@@ -16,12 +16,12 @@ def _stocked(request: pytest.FixtureRequest, stock: Stock) -> None:
     stock(request.param)
 
 
-def test_tool_version_costs_nothing(client: Client, calls: list[str]) -> None:
+def test_tool_version_makes_no_call(client: Client, calls: list[str]) -> None:
     client.get("/api/tool_version")
     assert calls == []
 
 
-def test_status_costs_two_calls_also_with_a_fresh_key(client: Client, key: str, calls: list[str]) -> None:
+def test_status_costs_two_calls_even_with_a_new_key(client: Client, key: str, calls: list[str]) -> None:
     for _ in range(2):
         calls.clear()
         client.get(f"/api/1/{key}/status")
@@ -84,7 +84,9 @@ def test_a_download_costs_one_call_and_the_bytes(client: Client, upload: Upload,
     assert [call for call in calls if call != "GetObject"] == ["Query"]
 
 
-def test_a_file_that_the_client_has_is_not_read(client: Client, upload: Upload, calls: list[str]) -> None:
+def test_a_file_that_the_client_has_is_not_read_from_the_bucket(
+    client: Client, upload: Upload, calls: list[str]
+) -> None:
     upload()
     etag = str(client.get("/say-1.0-1.rockspec").header("etag"))
     calls.clear()
@@ -92,7 +94,7 @@ def test_a_file_that_the_client_has_is_not_read(client: Client, upload: Upload, 
     assert calls == ["Query"]
 
 
-def test_an_archiving_costs_four_calls(client: Client, key: str, upload: Upload, calls: list[str]) -> None:
+def test_archiving_costs_four_calls(client: Client, key: str, upload: Upload, calls: list[str]) -> None:
     upload()
     calls.clear()
     assert client.request("PATCH", f"/api/1/{key}/modules/alice/say", json={"archived": True}).status == 200

@@ -1,4 +1,4 @@
-"""Download counters: counted by upstream's rules, without a call, and added to the lists by a job."""
+"""Download counters: counted by upstream's rules, without a call, and added to the catalogue by a job."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_download_costs_no_call_for_its_count(client: Client, calls: list[str]
     assert [call for call in calls if call != "GetObject"] == ["Query"] * 50
 
 
-def test_counts_add_up_over_processes_and_time(client: Client) -> None:
+def test_counts_of_several_writes_and_jobs_add_up(client: Client) -> None:
     for _ in range(2):
         for path in ("/say-1.0-1.rockspec", "/manifests/alice/say-1.0-1.src.rock", "/dev/say-1.0-1.src.rock"):
             client.get(path, headers=CURL)
@@ -64,7 +64,7 @@ def test_counts_add_up_over_processes_and_time(client: Client) -> None:
     assert list(DownloadTally.query("tallies")) == []
 
 
-def test_counts_leave_last_modified(client: Client) -> None:
+def test_counts_do_not_change_last_modified(client: Client) -> None:
     before = client.get("/manifest")
     client.get("/say-1.0-1.rockspec", headers=CURL)
     jobs.run_now("luarocks-downloads")
@@ -74,7 +74,7 @@ def test_counts_leave_last_modified(client: Client) -> None:
     ]
 
 
-def test_all_counts_come_by_one_change(client: Client) -> None:
+def test_all_counts_are_published_in_one_change(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     before = index.catalogue.snapshot().sequence
     jobs.run_now("luarocks-downloads")
@@ -82,7 +82,7 @@ def test_all_counts_come_by_one_change(client: Client) -> None:
     assert index.catalogue.snapshot().sequence == before + 1
 
 
-def test_a_job_that_breaks_off_loses_and_doubles_nothing(client: Client) -> None:
+def test_an_interrupted_job_neither_loses_nor_doubles_counts(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     with settings.override(blobs="file:/proc/nowhere"), pytest.raises(Busy):
         jobs.run_now("luarocks-downloads")

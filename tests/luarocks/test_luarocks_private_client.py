@@ -55,18 +55,18 @@ def test_it_installs_and_verifies_with_the_key_in_the_servers_url(
     installed = luarocks.install("--verify", name, server=private)
     assert installed.returncode == 0, installed.stderr
     assert "Good signature" in installed.stderr
-    assert luarocks.says(name) == f"this is {name} 1.0-1"
+    assert luarocks.output_of(name) == f"this is {name} 1.0-1"
     again = luarocks.install(f"alice/{name}", server=private, tree="again")
     assert again.returncode == 0, again.stderr
     found = luarocks.run("search", name, f"--only-server={private}", "--porcelain")
     assert f"{name}\t1.0-1\tsrc\t" in found.stdout
 
 
-def test_a_key_for_reading_publishes_nothing(luarocks: LuaRocks, read_key: str) -> None:
+def test_a_read_only_key_cannot_publish(luarocks: LuaRocks, read_key: str) -> None:
     assert luarocks.upload(read_key, "--skip-pack", luarocks.module("unpublished")).returncode != 0
 
 
-def test_no_key_is_in_the_log(luarocks: LuaRocks, alice_key: str, read_key: str) -> None:
+def test_keys_are_not_in_the_log(luarocks: LuaRocks, alice_key: str, read_key: str) -> None:
     keys = (alice_key, read_key, "no-key-at-all")
     rockspec = luarocks.module("logged")
     for key in keys:

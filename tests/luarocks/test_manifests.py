@@ -64,7 +64,7 @@ def test_a_fragment_is_one_module_as_luarocks_indents_it() -> None:
     assert manifests.fragment("abc", {"1.0-1": ["rockspec", "src"]}) == ABC
 
 
-def test_a_manifest_is_three_globals() -> None:
+def test_a_manifest_has_three_globals() -> None:
     assert manifests.lua([ABC, b"   x = {}"]) == (
         b"commands = {}\nmodules = {}\nrepository = {\n" + ABC + b",\n   x = {}\n}\n"
     )
@@ -108,7 +108,7 @@ def test_the_client_finds_the_rocks_of_a_manifest(served: str, tmp_path: Path) -
     }
 
 
-def test_the_json_manifest_is_equal() -> None:
+def test_the_json_manifest_has_the_same_content() -> None:
     text = manifests.json(manifests.json_fragment(name, versions) for name, versions in MODULES.items())
     assert json.loads(text) == {
         "commands": {},

@@ -34,7 +34,7 @@ def test_the_searched_words_are_in_the_form(client: Client, three: None) -> None
     assert "1 module<" in page
 
 
-def test_pages_lead_to_each_other_and_keep_the_search(client: Client, three: None) -> None:
+def test_pages_link_to_each_other_with_the_same_search(client: Client, three: None) -> None:
     first = client.page("/modules", query="user=alice&limit=2")
     assert '<a href="/modules?user=alice&amp;limit=2&amp;offset=2" rel="next"' in first
     assert 'rel="prev"' not in first
@@ -43,7 +43,9 @@ def test_pages_lead_to_each_other_and_keep_the_search(client: Client, three: Non
     assert 'rel="next"' not in last
 
 
-def test_a_module_of_archived_versions_alone_is_listed_without_one(client: Client, key: str, three: None) -> None:
+def test_a_module_with_only_archived_versions_is_listed_without_a_version(
+    client: Client, key: str, three: None
+) -> None:
     client.request("PATCH", f"/api/1/{key}/modules/alice/xml/versions/1.0-1", json={"archived": True})
     assert "1 module<" in client.page("/modules", query="q=xml")
 
@@ -52,7 +54,7 @@ def test_a_module_of_archived_versions_alone_is_listed_without_one(client: Clien
     ("path", "status", "text"),
     [
         ("/modules/alice/nothing", 404, "<h1>Not Found</h1>"),
-        ("/modules?sort=best", 400, "sort is one of relevance, downloads, updated, name"),
+        ("/modules?sort=best", 400, "sort must be one of relevance, downloads, updated, name"),
         ("/modules/a/b/c", 404, "There is nothing at this path."),
     ],
 )
@@ -62,7 +64,7 @@ def test_an_error_is_a_page_for_browsers(client: Client, path: str, status: int,
     assert "errors" in client.get(path, query=query).json
 
 
-def test_a_private_server_asks_browsers_for_the_key_too(client: Client, key: str, three: None) -> None:
+def test_a_private_server_requires_the_key_from_browsers_too(client: Client, key: str, three: None) -> None:
     with settings.override(luarocks_reads="key"):
         reply = client.get("/modules", headers=BROWSER)
         assert reply.status == 401

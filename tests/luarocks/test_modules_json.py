@@ -1,4 +1,4 @@
-"""Modules as JSON, search, and the page that an upload names."""
+"""Modules as JSON, search, and the page of a module."""
 
 import hashlib
 
@@ -52,7 +52,7 @@ def file(arch: str, name: str, content: bytes) -> dict[str, object]:
 @pytest.mark.parametrize(
     "path", ["/api/1/modules/say", "/api/1/modules/SAY", "/modules/alice/say", "/modules/Alice/Say"]
 )
-def test_a_module_is_one_document(client: Client, published: None, path: str) -> None:
+def test_a_module_is_returned_as_one_document(client: Client, published: None, path: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.json) == (
         200,
@@ -104,7 +104,9 @@ def test_versions_come_newest_first(client: Client, upload: Upload) -> None:
     assert [version["version_name"] for version in shown] == ["scm-1", "1.10-2", "1.10-1", "1.10rc1-1", "1.9-1"]
 
 
-def test_a_bare_name_is_the_roots(client: Client, published: None, upload: Upload, bob_key: str) -> None:
+def test_a_name_without_a_user_is_looked_up_in_the_root(
+    client: Client, published: None, upload: Upload, bob_key: str
+) -> None:
     upload(key=bob_key)
     upload(rockspec("bobs"), key=bob_key)
     assert client.get("/api/1/modules/say").json["module"]["user"] == "alice"
@@ -164,11 +166,11 @@ def test_archived_modules_are_not_found(client: Client, key: str, many: None) ->
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ("lua=5.9", "lua is one of 5.1, 5.2, 5.3, 5.4, 5.5"),
-        ("sort=best", "sort is one of relevance, downloads, updated, name"),
-        ("root=maybe", "root is one of true, false"),
-        ("limit=-1", "limit is a number"),
-        ("offset=1e9", "offset is a number"),
+        ("lua=5.9", "lua must be one of 5.1, 5.2, 5.3, 5.4, 5.5"),
+        ("sort=best", "sort must be one of relevance, downloads, updated, name"),
+        ("root=maybe", "root must be one of true, false"),
+        ("limit=-1", "limit must be a number"),
+        ("offset=1e9", "offset must be a number"),
         ("q=" + "+".join("abcdefghijk"), "q has at most 10 words"),
     ],
 )
@@ -207,12 +209,12 @@ def test_texts_of_an_upload_are_escaped_on_the_page(client: Client, upload: Uplo
     assert (reply.header("vary"), reply.header("x-content-type-options")) == ("Accept", "nosniff")
 
 
-def test_the_url_of_an_upload_leads_to_the_page(client: Client, upload: Upload) -> None:
+def test_the_url_in_an_uploads_response_is_the_page(client: Client, upload: Upload) -> None:
     url = upload().json["module_url"].removeprefix("http://moonbase.test")
     assert client.get(url, headers={"Accept": "text/html"}).status == 200
 
 
-def test_one_module_is_much_less_than_all(client: Client, upload: Upload, stock: object) -> None:
+def test_one_module_is_much_smaller_than_the_manifest(client: Client, upload: Upload, stock: object) -> None:
     stock(2000)  # type: ignore[operator]
     upload()
     assert len(client.get("/api/1/modules/say").body) < 2000 < len(client.get("/manifest").body) / 100

@@ -1,4 +1,4 @@
-"""Attributes that a newer version has stored in items: changes by this version keep them."""
+"""Attributes that a newer version of Moonbase has stored in items: changes by this version keep them."""
 
 from typing import Any
 
@@ -17,24 +17,24 @@ def items() -> list[dict[str, Any]]:
     return [item for item in bulk.items(LuaRocksItem) if item["kind"]["S"] in kinds]
 
 
-def test_everything_that_owners_do_keeps_them(
+def test_all_changes_by_owners_keep_newer_attributes(
     client: Client, key: str, bob: Account, bob_key: str, upload: Upload, upload_rock: Upload
 ) -> None:
     upload()
     upload(rockspec(version="2.0-1"))
     upload_rock(1, "say-1.0-1.src.rock")
-    mine, bobs = f"/api/1/{key}", f"/api/1/{bob_key}"
-    client.request("PUT", f"{mine}/manifests/stable")
+    alice_path, bob_path = f"/api/1/{key}", f"/api/1/{bob_key}"
+    client.request("PUT", f"{alice_path}/manifests/stable")
     bulk.put(LuaRocksItem, [{**item, **NEWER} for item in items()])
     steps: list[tuple[str, str, dict[str, Any]]] = [
-        ("PATCH", f"{mine}/modules/alice/say", {"summary": "New", "labels": ["a"], "homepage": None}),
-        ("PATCH", f"{mine}/modules/alice/say/versions/1.0-1", {"archived": True}),
-        ("PUT", f"{mine}/manifests/stable/modules/alice/say", {}),
-        ("PUT", f"{mine}/modules/alice/say/root", {}),
-        ("PUT", f"{mine}/modules/alice/say/owners/bob", {}),
-        ("PUT", f"{bobs}/modules/alice/say/owners/bob", {}),
-        ("DELETE", f"{mine}/modules/alice/say/versions/2.0-1", {}),
-        ("POST", f"{mine}/modules/alice/say/transfer", {"to": "bob"}),
+        ("PATCH", f"{alice_path}/modules/alice/say", {"summary": "New", "labels": ["a"], "homepage": None}),
+        ("PATCH", f"{alice_path}/modules/alice/say/versions/1.0-1", {"archived": True}),
+        ("PUT", f"{alice_path}/manifests/stable/modules/alice/say", {}),
+        ("PUT", f"{alice_path}/modules/alice/say/root", {}),
+        ("PUT", f"{alice_path}/modules/alice/say/owners/bob", {}),
+        ("PUT", f"{bob_path}/modules/alice/say/owners/bob", {}),
+        ("DELETE", f"{alice_path}/modules/alice/say/versions/2.0-1", {}),
+        ("POST", f"{alice_path}/modules/alice/say/transfer", {"to": "bob"}),
     ]
     for method, path, body in steps:
         reply = client.request(method, path, json=body or None)

@@ -31,7 +31,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 
 def assert_refused(reply: Reply) -> None:
-    assert (reply.status, reply.json) == (401, {"errors": ["This server is private: it is read with a key."]})
+    assert (reply.status, reply.json) == (401, {"errors": ["This server is private: reading requires a key."]})
     assert reply.header("WWW-Authenticate") == 'Basic realm="LuaRocks", charset="UTF-8"'
 
 
@@ -52,11 +52,11 @@ def test_without_a_key_nothing_is_read_or_revealed(client: Client, path: str) ->
         {"Authorization": "Digest x"},
     ],
 )
-def test_an_invalid_key_reads_nothing(client: Client, headers: dict[str, str]) -> None:
+def test_an_invalid_key_is_refused(client: Client, headers: dict[str, str]) -> None:
     assert_refused(client.get("/manifest", headers=headers))
 
 
-def test_a_key_is_read_with_as_a_password_or_as_a_token(client: Client, key: str) -> None:
+def test_a_key_is_accepted_as_a_password_and_as_a_token(client: Client, key: str) -> None:
     for headers in (basic("alice", key), basic("", key), {"Authorization": f"Bearer {key}"}):
         assert client.get("/manifest", headers=headers).status == 200
         assert client.get("/a-1.0-1.rockspec", headers=headers).body == rockspec("a")
@@ -64,17 +64,17 @@ def test_a_key_is_read_with_as_a_password_or_as_a_token(client: Client, key: str
 
 
 @pytest.mark.parametrize("scope", ["read", "module:b"])
-def test_any_scope_reads(client: Client, alice: Account, scope: str) -> None:
+def test_a_key_with_any_scope_can_read(client: Client, alice: Account, scope: str) -> None:
     _, narrow = credentials.create(alice, "luarocks", scope=scope)
     assert client.get("/manifest", headers=basic("alice", narrow)).status == 200
 
 
-def test_keys_of_other_services_read_nothing(client: Client, alice: Account) -> None:
+def test_keys_of_other_services_are_refused(client: Client, alice: Account) -> None:
     _, other = credentials.create(alice, "contentdb")
     assert_refused(client.get("/manifest", headers=basic("alice", other)))
 
 
-def test_a_revoked_key_and_a_suspended_account_read_nothing(client: Client, alice: Account, key: str) -> None:
+def test_a_revoked_key_and_a_suspended_account_are_refused(client: Client, alice: Account, key: str) -> None:
     credential, revoked = credentials.create(alice, "luarocks")
     credentials.revoke(credential)
     reply = client.get("/manifest", headers=basic("alice", revoked))
@@ -91,7 +91,7 @@ def test_a_conditional_request_reveals_nothing_without_a_key(client: Client, key
     assert client.get("/manifest", headers={"If-None-Match": etag, **basic("", key)}).status == 304
 
 
-def test_a_large_file_is_led_to_by_a_link_that_needs_no_key(client: Client, key: str) -> None:
+def test_a_large_file_redirects_to_a_link_without_the_key(client: Client, key: str) -> None:
     with settings.override(max_answer=1):
         assert_refused(client.get("/a-1.0-1.rockspec"))
         reply = client.get("/a-1.0-1.rockspec", headers=basic("", key))
@@ -99,6 +99,6 @@ def test_a_large_file_is_led_to_by_a_link_that_needs_no_key(client: Client, key:
     assert key not in str(reply.header("Location"))
 
 
-def test_uploads_and_the_tools_version_go_on_as_before(client: Client, upload: Upload) -> None:
+def test_uploads_and_the_tool_version_still_work(client: Client, upload: Upload) -> None:
     assert upload(rockspec("b")).status == 200
     assert client.get("/api/tool_version").status == 200

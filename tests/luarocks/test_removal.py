@@ -1,4 +1,4 @@
-"""Archiving and deletion: deleted and remaining items, and the lists afterwards."""
+"""Archiving and deletion: deleted and remaining items, and the manifests afterwards."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ pytestmark = both_worlds
 
 @pytest.fixture
 def change(client: Client, key: str, upload: Upload, upload_rock: Upload) -> Any:
-    """Alice's `say` 1.0-1 and 2.0-1, each with a src rock; calls the additional API for it."""
+    """Calls our API for Alice's module `say`, which has 1.0-1 and 2.0-1, each with a src rock."""
     upload()
     upload_rock(1, "say-1.0-1.src.rock")
     upload(rockspec(version="2.0-1"))
@@ -34,7 +34,7 @@ def listed(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
     return {name: {version: len(items) for version, items in versions.items()} for name, versions in found.items()}
 
 
-def kept() -> list[str]:
+def items_after_jobs() -> list[str]:
     """The stored items after the jobs; the catalogue must equal them."""
     jobs.run_due()
     snapshot = index.catalogue.snapshot()
@@ -44,7 +44,7 @@ def kept() -> list[str]:
     return sorted(f"{item.pk} {item.sk}" for item in LuaRocksItem.scan())
 
 
-def test_an_archived_version_leaves_the_manifests_and_keeps_its_files(client: Client, change: Any) -> None:
+def test_an_archived_version_is_in_no_manifest_and_keeps_its_files(client: Client, change: Any) -> None:
     before = client.get("/manifest").header("last-modified")
     assert change("PATCH", "/versions/2.0-1", json={"archived": True}).status == 200
     assert listed(client) == listed(client, "/manifests/alice/manifest.json") == {"say": {"1.0-1": 2}}
@@ -80,7 +80,7 @@ def test_a_deleted_rock_is_gone(client: Client, change: Any) -> None:
     assert listed(client) == {"say": {"1.0-1": 1, "2.0-1": 2}}
     assert client.get("/say-1.0-1.src.rock").status == 404
     assert client.get("/say-1.0-1.rockspec").status == 200
-    assert "module#1 rock#1#src" not in kept()
+    assert "module#1 rock#1#src" not in items_after_jobs()
     assert change("DELETE", "/versions/1.0-1/rocks/src").json == {"errors": ["There is no such rock."]}
 
 
@@ -88,26 +88,33 @@ def test_a_deleted_version_is_gone_with_its_rocks(client: Client, change: Any) -
     assert change("DELETE", "/versions/2.0-1").status == 204
     assert listed(client) == {"say": {"1.0-1": 2}}
     assert client.get("/say-2.0-1.rockspec").status == client.get("/say-2.0-1.src.rock").status == 404
-    assert kept() == ["module#1 module", "module#1 rock#1#src", "module#1 version#1.0-1", "version-id#1 version-id"]
+    assert items_after_jobs() == [
+        "module#1 module",
+        "module#1 rock#1#src",
+        "module#1 version#1.0-1",
+        "version-id#1 version-id",
+    ]
     assert change("GET").json["module"]["downloads"] == 0
 
 
-def test_the_current_version_is_the_newest_that_is_left(client: Client, key: str, change: Any) -> None:
+def test_after_a_deletion_the_current_version_is_the_newest_remaining_one(
+    client: Client, key: str, change: Any
+) -> None:
     change("DELETE", "/versions/2.0-1")
     row = client.get(f"/api/1/{key}/modules").json["modules"][0]
     assert row["current_version_id"] == 1
 
 
-def test_the_only_version_goes_with_its_module_alone(change: Any) -> None:
+def test_the_only_version_cannot_be_deleted_without_its_module(change: Any) -> None:
     change("DELETE", "/versions/2.0-1")
     reply = change("DELETE", "/versions/1.0-1")
-    assert (reply.status, reply.json) == (400, {"errors": ["This is the only version: delete the module"]})
+    assert (reply.status, reply.json) == (400, {"errors": ["This is the only version: delete the module instead"]})
 
 
-def test_a_deleted_module_leaves_nothing(client: Client, change: Any, upload: Upload, alice: Account) -> None:
+def test_a_deleted_module_leaves_no_items(client: Client, change: Any, upload: Upload, alice: Account) -> None:
     assert change("DELETE").status == 204
     assert (listed(client), client.get("/say-1.0-1.rockspec").status) == ({}, 404)
-    assert kept() == []
+    assert items_after_jobs() == []
     assert "module.delete" in [entry.action for entry in audit.entries(int(alice.id))]
 
 
@@ -117,7 +124,7 @@ def test_publications_before_the_sweep_survive_it(client: Client, change: Any, u
     assert (again.json["version"]["revision"], again.json["version"]["id"]) == (1, 6)
     change("DELETE")
     assert upload().json["is_new"] is True
-    assert kept() == ["module#8 module", "module#8 version#1.0-1", "version-id#8 version-id"]
+    assert items_after_jobs() == ["module#8 module", "module#8 version#1.0-1", "version-id#8 version-id"]
 
 
 def test_a_rock_for_a_deleted_version_is_rejected(change: Any, upload: Upload, upload_rock: Upload) -> None:
@@ -131,7 +138,7 @@ def test_a_rock_for_a_deleted_version_is_rejected(change: Any, upload: Upload, u
 
 
 @pytest.mark.parametrize("path", ["/versions/9.0-1", "/versions/9.0-1/rocks/src", "/versions/1.0-1/rocks/all"])
-def test_missing_ones_cannot_be_deleted(change: Any, path: str) -> None:
+def test_deleting_a_missing_version_or_rock_is_404(change: Any, path: str) -> None:
     assert change("DELETE", path).status == 404
 
 
@@ -141,4 +148,4 @@ def test_the_rebuilt_catalogue_is_equal(change: Any, upload: Upload, bob_key: st
     change("PATCH", json={"labels": ["a"], "summary": None})
     change("PATCH", "/versions/1.0-1", json={"archived": True})
     upload(rockspec(version="2.0-1", lua="lua >= 5.2"))
-    assert len(kept()) > 0
+    assert len(items_after_jobs()) > 0

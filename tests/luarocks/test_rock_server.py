@@ -1,4 +1,4 @@
-"""The rock server: manifests and files, as a client reads them."""
+"""The rock server: manifests and files, as clients receive them."""
 
 import io
 import zipfile
@@ -50,7 +50,7 @@ def test_a_manifest_lists_published_modules(client: Client, published: None, roo
 
 @pytest.mark.parametrize("name", ["manifest", "manifest-5.4"])
 @pytest.mark.parametrize("root", ["", "/manifests/alice"])
-def test_a_manifest_comes_as_json_too(client: Client, published: None, root: str, name: str) -> None:
+def test_a_manifest_is_also_served_as_json(client: Client, published: None, root: str, name: str) -> None:
     reply = client.get(f"{root}/{name}.json")
     assert (reply.status, reply.json) == (
         200,
@@ -82,17 +82,17 @@ def test_an_unknown_user_has_no_manifest(client: Client, aws: None) -> None:
 
 
 @pytest.mark.parametrize("name", ["manifest-4.0", "manifest-5.6", "manifest-5.1.wow", "manifest.", "Manifest", "wow"])
-def test_other_names_are_no_manifests(client: Client, aws: None, name: str) -> None:
+def test_other_file_names_are_not_found(client: Client, aws: None, name: str) -> None:
     assert client.get(f"/{name}").status == 404
 
 
-def test_a_versions_lua_decides_which_manifests_show_it(client: Client, upload: Upload) -> None:
+def test_manifests_list_only_the_versions_for_their_lua(client: Client, upload: Upload) -> None:
     upload(rockspec("old", lua="lua >= 5.1, < 5.3"))
     shown = [minor for minor in range(1, 6) if b"old" in client.get(f"/manifest-5.{minor}").body]
     assert (shown, b"old" in client.get("/manifest").body) == ([1, 2], True)
 
 
-def test_development_versions_stay_out_of_the_root(client: Client, upload: Upload) -> None:
+def test_development_versions_are_not_in_the_root_manifest(client: Client, upload: Upload) -> None:
     upload(rockspec(version="scm-1"))
     assert client.get("/manifest").body == EMPTY
     assert b"scm-1" in client.get("/manifests/alice/manifest").body
@@ -107,7 +107,7 @@ def test_modules_are_in_order_of_their_names(client: Client, upload: Upload) -> 
     assert places == sorted(places)
 
 
-def test_a_manifests_age_moves_with_every_upload_and_not_otherwise(client: Client, upload: Upload) -> None:
+def test_a_manifests_last_modified_changes_with_uploads_only(client: Client, upload: Upload) -> None:
     upload()
     first = client.head("/manifest-5.1.zip").header("last-modified")
     assert client.get("/manifest-5.1.zip").header("last-modified") == first
@@ -154,14 +154,14 @@ def test_a_file_that_was_never_published_is_not_found(client: Client, published:
     assert (reply.status, reply.json) == (404, {"errors": ["There is no such file."]})
 
 
-def test_names_and_versions_may_hold_hyphens(client: Client, upload: Upload, upload_rock: Upload) -> None:
+def test_names_and_versions_can_contain_hyphens(client: Client, upload: Upload, upload_rock: Upload) -> None:
     version = upload(rockspec("lua-say-more", "1.0-beta-1")).json["version"]["id"]
     upload_rock(version, "lua-say-more-1.0-beta-1.linux-x86_64.rock", rock("lua-say-more", "1.0-beta-1"))
     assert client.get("/lua-say-more-1.0-beta-1.rockspec").status == 200
     assert client.get("/lua-say-more-1.0-beta-1.linux-x86_64.rock").status == 200
 
 
-def test_a_file_too_large_to_send_is_elsewhere(client: Client, published: None) -> None:
+def test_a_file_too_large_for_a_response_redirects_to_a_signed_link(client: Client, published: None) -> None:
     with settings.override(max_answer=3):
         get, head = client.get("/say-1.0-1.src.rock"), client.head("/say-1.0-1.src.rock")
     assert (get.status, head.status) == (302, 302)

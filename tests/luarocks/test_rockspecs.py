@@ -18,7 +18,7 @@ def refusal(source: bytes) -> str:
     return refused.value.message
 
 
-def test_a_whole_rockspec_is_read() -> None:
+def test_all_fields_of_a_rockspec_are_read() -> None:
     source = b"""#!/usr/bin/env lua
         rockspec_format = "3.0"
         package = "LuaThing"
@@ -49,7 +49,7 @@ def test_a_whole_rockspec_is_read() -> None:
     )
 
 
-def test_package_and_version_are_enough() -> None:
+def test_only_package_and_version_are_required() -> None:
     assert spec() == Rockspec("Thing", "1.0-1", None, None, None, None, [], [], None, None)
 
 
@@ -85,7 +85,7 @@ def test_names_are_looked_up_in_lower_case() -> None:
         (b"package = 'a' version = '1..0'", "version name has invalid characters"),
     ],
 )
-def test_a_bad_rockspec_is_refused_in_upstreams_words(source: bytes, message: str) -> None:
+def test_a_bad_rockspec_is_refused_with_upstreams_texts(source: bytes, message: str) -> None:
     assert refusal(source) == message
 
 
@@ -108,11 +108,11 @@ def test_names_may_have_255_characters() -> None:
         "source = {url = {}}",
     ],
 )
-def test_optional_fields_of_an_odd_type_are_passed_over(odd: str) -> None:
+def test_optional_fields_of_an_unexpected_type_are_ignored(odd: str) -> None:
     assert spec(odd) == spec()
 
 
-def test_dependencies_are_trimmed_and_named_once() -> None:
+def test_dependencies_are_trimmed_and_listed_once() -> None:
     found = spec("dependencies = {' lpeg ', 'lpeg', 'lua-cjson', platforms = {unix = {'posix'}}}")
     assert found.dependencies == ["lpeg", "lua-cjson"]
 
@@ -170,7 +170,7 @@ def test_the_stored_fields_fit_one_database_item() -> None:
         ("1.0-1", False),
     ],
 )
-def test_development_versions_are_known_by_their_prefix(version: str, development: bool) -> None:
+def test_development_versions_are_recognized_by_their_prefix(version: str, development: bool) -> None:
     assert spec(version=f'"{version}"').development is development
 
 
@@ -182,7 +182,7 @@ def test_development_versions_are_known_by_their_prefix(version: str, developmen
         ("lua-thing-scm-1.ALL.rock", ("scm-1", "ALL")),
     ],
 )
-def test_a_rocks_name_gives_version_and_architecture(filename: str, parsed: tuple[str, str]) -> None:
+def test_a_rocks_file_name_contains_version_and_architecture(filename: str, parsed: tuple[str, str]) -> None:
     assert parse_rock_name(filename, "lua-thing") == parsed
 
 
@@ -201,7 +201,7 @@ def test_a_rocks_name_gives_version_and_architecture(filename: str, parsed: tupl
         ("lua.thing-1.0.s/c.rock", f"Arch {CHARACTERS}"),
     ],
 )
-def test_a_badly_named_rock_is_refused_in_upstreams_words(filename: str, message: str) -> None:
+def test_a_badly_named_rock_is_refused_with_upstreams_texts(filename: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_rock_name(filename, "lua.thing")
     assert refused.value.message == message

@@ -1,4 +1,4 @@
-"""Every root of luarocks.org: stable, development, a user's own, custom; and conditional requests to each."""
+"""Every root of luarocks.org (stable, development, per user, custom), and conditional requests to each."""
 
 import json
 
@@ -48,12 +48,12 @@ def test_every_root_has_the_files_of_its_modules(client: Client, published: None
 
 
 @pytest.mark.parametrize("path", ["/dev", "/manifests/alice", "/m/team", "/m/team/dev"])
-def test_a_root_leads_to_its_manifest(client: Client, aws: None, path: str) -> None:
+def test_a_root_redirects_to_its_manifest(client: Client, aws: None, path: str) -> None:
     reply = client.get(path)
     assert (reply.status, reply.header("location")) == (302, f"http://moonbase.test{path}/manifest")
 
 
-def test_a_hostile_name_stays_in_the_path_that_a_root_leads_to(client: Client, aws: None) -> None:
+def test_a_hostile_name_is_escaped_in_the_redirect(client: Client, aws: None) -> None:
     reply = client.get("/manifests/a%0d%0aX-Evil:%20b")
     assert reply.header("location") == "http://moonbase.test/manifests/a%0D%0AX-Evil%3A%20b/manifest"
 
@@ -78,7 +78,7 @@ def test_the_root_of_an_unknown_user_is_not_found(client: Client, aws: None, pat
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_client_with_the_newest_gets_304(client: Client, published: None, path: str, method: str) -> None:
+def test_a_client_with_the_current_version_gets_304(client: Client, published: None, path: str, method: str) -> None:
     first = client.get(path)
     etag = str(first.header("etag"))
     again = client.request(method, path, headers={"If-None-Match": etag})
@@ -96,12 +96,12 @@ def test_a_changed_manifest_is_sent(client: Client, published: None, upload: Upl
         assert client.get(path, headers=known).status == 200  # type: ignore[arg-type]
 
 
-def test_each_manifest_has_an_etag_of_its_own(client: Client, published: None) -> None:
+def test_each_manifest_has_its_own_etag(client: Client, published: None) -> None:
     paths = ["/manifest", "/manifest.zip", "/manifest-5.1", "/dev/manifest", "/manifests/alice/manifest"]
     assert len({client.get(path).header("etag") for path in paths}) == len(paths)
 
 
-def test_a_module_of_the_same_name_is_below_its_own_user(
+def test_a_module_of_the_same_name_is_only_below_its_own_user(
     client: Client, published: None, upload: Upload, bob: Account
 ) -> None:
     upload(rockspec(version="scm-2"), key=credentials.create(bob, "luarocks")[1])
@@ -110,6 +110,6 @@ def test_a_module_of_the_same_name_is_below_its_own_user(
     assert client.get("/say-scm-2.rockspec").status == 404
 
 
-def test_a_module_without_a_version_to_show_is_left_out(client: Client, upload: Upload) -> None:
+def test_a_module_without_a_listed_version_is_omitted(client: Client, upload: Upload) -> None:
     upload(rockspec(lua="lua < 5.2"))
     assert json.loads(client.get("/manifest-5.4.json").body)["repository"] == {}

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.luarocks.versions import TARGETS, matches_lua
 
-# Prints for each line `version TAB dependency` 1 or 0, or - if the client cannot read the dependency.
+# For each line `version TAB dependency`, prints 1 if the version matches, 0 if not, - for an unreadable dependency.
 ORACLE = r"""
 require("luarocks.core.cfg").init()
 local vers, queries = require("luarocks.core.vers"), require("luarocks.queries")
@@ -24,7 +24,7 @@ end
 """
 
 
-def client_says(pairs: list[tuple[str, str]], home: Path) -> list[str]:
+def client_results(pairs: list[tuple[str, str]], home: Path) -> list[str]:
     lines = "".join(f"{version}\t{dependency}\n" for version, dependency in pairs)
     done = subprocess.run(
         ["lua5.1", "-e", ORACLE], input=lines.encode(), capture_output=True, timeout=30, env={"HOME": str(home)}
@@ -33,8 +33,8 @@ def client_says(pairs: list[tuple[str, str]], home: Path) -> list[str]:
     return done.stdout.decode().split()
 
 
-def we_say(version: str, dependency: str, client: str) -> str:
-    """Our result in the client's letters; an unreadable dependency fits nothing here, so "-" is no."""
+def our_result(version: str, dependency: str, client: str) -> str:
+    """Our result in the client's notation: for us an unreadable dependency, "-", must match no version."""
     if client == "-":
         return "0" if matches_lua(dependency, version) else "-"
     return "1" if matches_lua(dependency, version) else "0"
@@ -58,14 +58,14 @@ def some_dependency(chance: random.Random) -> str:
     return name + chance.choice([", ", ",", " ", " ,, "]).join(listed) + chance.choice(["", "", " ", "/x", "?"])
 
 
-def test_random_constraints_mean_the_same_for_the_client(tmp_path: Path) -> None:
+def test_random_constraints_have_the_same_result_in_the_client(tmp_path: Path) -> None:
     chance = random.Random(51)
     pairs = [(some_version(chance), some_dependency(chance)) for _ in range(5000)]
-    expected = client_says(pairs, tmp_path)
-    ours = [we_say(*pair, client) for pair, client in zip(pairs, expected, strict=True)]
+    expected = client_results(pairs, tmp_path)
+    ours = [our_result(*pair, client) for pair, client in zip(pairs, expected, strict=True)]
     different = [each for each in zip(pairs, expected, ours, strict=True) if each[1] != each[2]]
     assert different == []
-    assert min(expected.count(answer) for answer in "10-") > 300, "the sample says little"
+    assert min(expected.count(answer) for answer in "10-") > 300, "the sample has too few of one result"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_manifest_lists_versions_for_its_lua(lua_version: str | None, listed: 
     assert " ".join(each for each in TARGETS if matches_lua(lua_version, each)) == listed
 
 
-def test_long_versions_are_read_in_no_time() -> None:
+def test_long_versions_are_parsed_quickly() -> None:
     for text in ("1" * 5000, "1." * 5000, "-" * 5000, "a1" * 5000, "lua" + "-1" * 5000, "." * 5000):
         matches_lua(f"lua >= {text}", "5.1")
         matches_lua(text, "5.1")

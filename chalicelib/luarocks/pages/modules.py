@@ -48,5 +48,5 @@ def works_of(username: str) -> list[Work]:
 
 def _query(request: Request, offset: int) -> str:
     """The query string of another page of the same search."""
-    asked: dict[str, Any] = {name: values[0] for name, values in request.query.items()}
-    return urlencode({**asked, "offset": offset})
+    arguments: dict[str, Any] = {name: values[0] for name, values in request.query.items()}
+    return urlencode({**arguments, "offset": offset})
