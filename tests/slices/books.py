@@ -1,4 +1,4 @@
-"""A fifth service, small and whole: books, which have an owner and bytes."""
+"""A small, complete fifth service: books, each with an owner and a stored file."""
 
 from collections.abc import Iterator
 
@@ -86,11 +86,12 @@ def publish(request: Request, caller: Caller) -> Response:
 
 
 @service.route("GET", "/books", ANONYMOUS)
-def listed(request: Request) -> Response:
+def list_books(request: Request) -> Response:
     return json_response(sorted(catalogue.snapshot().entries))
 
 
 def measure(title: str) -> None:
+    """Store the size of a book's file: the job that `publish` enqueues."""
     book = Book.get(f"book#{title}", "book")
     book.update(actions=[Book.size.set(blobs.size(book.blob))])
 

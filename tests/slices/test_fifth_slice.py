@@ -1,4 +1,4 @@
-"""A fifth service takes its slice, and one line in the list of app.py."""
+"""A fifth service needs only its slice, and one line in the list of app.py."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def site(aws: None) -> Iterator[Site]:
-    """The server with the fifth slice; its table is made as those of the others are."""
+    """The server with the fifth slice; its table is created like those of the other slices."""
     with registry.including(books.books) as slices:
         storage.create_tables(slices.models)
         books.catalogue.forget()
@@ -46,7 +46,7 @@ def dune(site: Site, alice: Account) -> str:
     return str(Book.get("book#dune", "book").blob)
 
 
-def test_its_routes_answer_in_its_own_words(site: Site, dune: str) -> None:
+def test_its_routes_and_errors_use_its_dialect(site: Site, dune: str) -> None:
     assert json.loads(send(site, "GET", "/books").body) == ["dune"]
     assert json.loads(send(site, "GET", "/books/dune/pages").body) == {"books": "There is nothing at this path."}
 
@@ -66,18 +66,18 @@ def test_its_jobs_run(site: Site, dune: str) -> None:
     assert books.runs.pop() == "books-open"
 
 
-def test_its_catalogue_is_folded_and_compared_with_the_others(site: Site, dune: str) -> None:
+def test_folding_and_fsck_include_its_catalogue(site: Site, dune: str) -> None:
     jobs.run_now("fold-catalogues")
     assert faults() == []
     Book.get("book#dune", "book").update(actions=[Book.owner.set("bob")])
     assert faults() == [("catalogue", "books")]
 
 
-def test_fsck_knows_its_blobs(site: Site, dune: str) -> None:
+def test_fsck_finds_its_orphaned_and_missing_blobs(site: Site, dune: str) -> None:
     assert faults() == []
-    forgotten = blobs.put(b"left over", "books").key
+    orphaned = blobs.put(b"left over", "books").key
     with time_machine.travel(now() + timedelta(days=2)):
-        assert ("forgotten-blob", forgotten) in faults()
+        assert ("forgotten-blob", orphaned) in faults()
     blobs.delete(dune)
     assert ("missing-blob", f"{Book.Meta.table_name} book#dune book") in faults()
 
@@ -86,7 +86,7 @@ def faults() -> list[tuple[str, str]]:
     return [(fault.kind, fault.subject) for fault in fsck.check(fsck.FsckWalk(), lambda _: None)]
 
 
-def test_export_and_import_carry_it(site: Site, dune: str, tmp_path: Path) -> None:
+def test_export_and_import_include_it(site: Site, dune: str, tmp_path: Path) -> None:
     with (tmp_path / "all.tar").open("w+b") as file:
         backup.write(file, str(tmp_path / "key"), lambda _: None)
         Book.get("book#dune", "book").delete()
@@ -96,27 +96,27 @@ def test_export_and_import_carry_it(site: Site, dune: str, tmp_path: Path) -> No
     assert json.loads(send(site, "GET", "/books").body) == ["dune"]
 
 
-def test_pages_show_its_works(site: Site, dune: str) -> None:
+def test_pages_of_users_show_its_works(site: Site, dune: str) -> None:
     assert [work.path for work in shelves.of("Alice")["Books"]] == ["/books/dune"]
 
 
 def test_one_line_in_the_app_adds_it_to_the_command_line(tmp_path: Path) -> None:
     text = (ROOT / "app.py").read_text()
-    listed = text.replace("SLICES = (", "from tests.slices.books import books\n\nSLICES = (books, ")
-    assert listed != text
-    (tmp_path / "app.py").write_text(listed)
+    extended = text.replace("SLICES = (", "from tests.slices.books import books\n\nSLICES = (books, ")
+    assert extended != text
+    (tmp_path / "app.py").write_text(extended)
 
     def moonbase(*words: str) -> Any:
         arguments = ["--data", str(tmp_path / "data"), "--json", *words]
         paths = os.pathsep.join([str(tmp_path), str(ROOT)])
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", "from commands.run import run; run()", *arguments],
             env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
     moonbase("user", "create", "alice", "--email", "alice@example.org")
     key = moonbase("key", "create", "alice", "--service", "books", "--scope", "book:dune")["key"]

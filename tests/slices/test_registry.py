@@ -1,4 +1,6 @@
-"""Two slices cannot declare one name: the second is refused, and the message names both."""
+"""The registry refuses slices that do not fit together: a name that two of them declare, an area of blobs inside
+another, an unknown setting, an invalid ladder of ranks.
+"""
 
 from typing import Any
 
@@ -72,30 +74,30 @@ def test_a_job_that_a_slice_declares_twice_is_refused() -> None:
         Registry([Declaration(name="one", jobs=(JOB, JOB))])
 
 
-def test_an_area_of_blobs_cannot_lie_in_another() -> None:
+def test_an_area_of_blobs_inside_another_is_refused() -> None:
     outer, inner = Declaration(name="one", transient_areas=("x",)), Declaration(name="other", transient_areas=("x/y",))
     with pytest.raises(DeclarationError, match=r"The blob area x/y/ of other lies in x/ of one\."):
         Registry([outer, inner])
 
 
-def test_a_setting_must_be_there() -> None:
+def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(DeclarationError, match=r"There is no setting books_most, which books declares\."):
         Registry([Declaration(name="books", settings=("books_most",))])
 
 
 @pytest.mark.parametrize("ranks", [("BANNED",), ("ADMIN", "BANNED", "MEMBER", "MODERATOR"), (*CORE_RANKS, "ADMIN")])
-def test_a_ladder_of_ranks_keeps_those_of_the_core(ranks: tuple[str, ...]) -> None:
+def test_a_ladder_of_ranks_without_the_ranks_of_the_core_in_order_is_refused(ranks: tuple[str, ...]) -> None:
     with pytest.raises(DeclarationError, match=r"A ladder of ranks has these once, in this order: BANNED, MEMBER, "):
         Registry([Declaration(name="one", ranks=ranks)])
 
 
-def test_a_rank_between_stands_once() -> None:
+def test_a_ladder_with_a_repeated_rank_is_refused() -> None:
     ladder = ("BANNED", "NEW", "MEMBER", "NEW", "MODERATOR", "ADMIN")
     with pytest.raises(DeclarationError, match=r"A ladder of ranks names each rank once\."):
         Registry([Declaration(name="one", ranks=ladder)])
 
 
-def test_without_a_ladder_there_are_the_core_s_ranks() -> None:
+def test_without_a_ladder_the_ranks_are_those_of_the_core() -> None:
     assert Registry([]).ranks == CORE_RANKS
 
 
