@@ -94,7 +94,7 @@ def is_logged_in(request: Request) -> bool:
     try:
         return anyone(request) is not None
     except Exception as error:
-        _log.error("hel: who called is not known: %s", type(error).__qualname__)
+        _log.error("hel: the caller cannot be authenticated: %s", type(error).__qualname__)
         return False
 
 

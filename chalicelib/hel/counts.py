@@ -24,7 +24,7 @@ def add(name: str) -> Count | None:
     item = find(name)
     try:
         counted, count = item.update_or_read([Count.total.add(1)], Count.pk.exists())
-    except Full:  # reading must go on, without the count
+    except Full:  # packages and files stay readable; this use is not stored
         counted, count = True, Count.find(item.pk, item.sk)
         if count:
             count.total = int(count.total) + 1

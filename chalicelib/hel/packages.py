@@ -24,7 +24,7 @@ LARGEST = 1024 * 1024  # bytes
 
 
 def get(name: str) -> tuple[Entry[PackageEntry], int]:
-    """A package, and its number of views before this one, which is counted. Raises NotFound."""
+    """Count a view of a package; returns the package and its number of views before. Raises NotFound."""
     entry = index.find(index.catalogue.snapshot(), name)
     count = counts.add(counts.package(entry.key)) if entry else None
     if entry is None or count is None:

@@ -40,13 +40,13 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
     for param, values in query.items():
         if param == "offset":
             continue
-        if param not in _ONE and param not in _MANY and param not in ("sort", "limit"):
+        if param not in _SINGLE_VALUED and param not in _MULTI_VALUED and param not in ("sort", "limit"):
             raise Invalid(f"No such search param: {param}.")
         if not any(values):
             raise Invalid(f"No values given for {param}.")
-        if param not in _MANY and len(values) > 1:
+        if param not in _MULTI_VALUED and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
-        if make := _ONE.get(param) or _MANY.get(param):
+        if make := _SINGLE_VALUED.get(param) or _MULTI_VALUED.get(param):
             tests.extend(test for value in values for test in make(value))
     return Search(
         tests,
@@ -176,7 +176,7 @@ def _find_latest(entry: Package) -> Version:
     return versions[number] if number is not None else Version(files={}, depends={}, changes="")
 
 
-_ONE: dict[str, Callable[[str], list[Test]]] = {
+_SINGLE_VALUED: dict[str, Callable[[str], list[Test]]] = {
     "q": _any_text,
     "name": _contains(lambda value: [value.name]),
     "description": _contains(lambda value: [value.description]),
@@ -185,7 +185,7 @@ _ONE: dict[str, Callable[[str], list[Test]]] = {
     "screen_desc": _contains(lambda value: value.screenshots.values()),
     "license": _license,
 }
-_MANY: dict[str, Callable[[str], list[Test]]] = {
+_MULTI_VALUED: dict[str, Callable[[str], list[Test]]] = {
     "owners": _equals(lambda value: value.owners),
     "tags": _equals(lambda value: value.tags),
     "screen_url": _equals(lambda value: value.screenshots),

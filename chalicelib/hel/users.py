@@ -60,7 +60,7 @@ def require_password(password: str) -> None:
 def register(nickname: str, email: str, password: str, invitation: str, device: Device) -> None:
     """Create an account for the client. Raises Invalid with Hel's texts and in its order, also for a name in use.
 
-    Raises Forbidden and TooMany of registration.register.
+    Also raises Forbidden and TooMany, see registration.register.
     """
     registration.check_open(invitation)
     require_nickname(nickname)

@@ -81,8 +81,8 @@ local function version_of(text)
 end
 
 local function compare(a, b)
-  for place = 1, 4 do
-    if b[place] ~= nil and a[place] ~= b[place] then return a[place] < b[place] and -1 or 1 end
+  for part = 1, 4 do
+    if b[part] ~= nil and a[part] ~= b[part] then return a[part] < b[part] and -1 or 1 end
   end
   return 0
 end

@@ -367,6 +367,6 @@ def test_an_invitation_creates_one_account(client: Client) -> None:
 def test_log_ins_per_address_are_limited(client: Client, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS_OF_ADDRESS", 2)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
-        for who in ("unknown", "unknown2"):
+        for who in ("unknown", "missing"):
             assert_refused(log_in(client, who, "x"), "Incorrect nickname and/or password.")
         assert log_in(client).status == 429

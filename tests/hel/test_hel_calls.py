@@ -103,7 +103,7 @@ def test_a_rejected_package_costs_only_the_session(create: Create, calls: list[s
     assert calls == SESSION
 
 
-def test_an_expired_cookie_is_looked_up_once_also_for_an_error(
+def test_a_revoked_cookie_is_looked_up_once_also_for_an_error(
     client: Client, session: dict[str, str], calls: list[str]
 ) -> None:
     client.post("/auth", headers=session, json={"action": "log-out"})

@@ -153,8 +153,8 @@ def test_a_package_shows_the_sha256_of_a_stored_file(client: Client, create: Cre
 
 
 def test_an_author_can_give_the_sha256_of_any_file(client: Client, create: Create, session: dict[str, str]) -> None:
-    expected = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
-    create(package(owners=["alice"], versions={"1": {"files": expected, "depends": {}}}))
+    given = {"http://example.com/x": {"path": "/x", "sha256": "0" * 64}}
+    create(package(owners=["alice"], versions={"1": {"files": given, "depends": {}}}))
     changes = {"versions": {"1": {"files": {"http://example.com/x": {"path": "/y"}}}}}
     assert client.request("PATCH", "/packages/thing", headers=session, json=changes).status == 204
     files = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]

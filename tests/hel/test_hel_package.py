@@ -1,4 +1,4 @@
-"""One package: read and counted, deleted, and the permissions for that."""
+"""One package: reads, counted views, deletion, and the permissions."""
 
 from typing import Any
 

@@ -34,7 +34,7 @@ def mine(create: Create) -> None:
 
 @pytest.fixture
 def change(client: Client, session: dict[str, str], mine: None) -> Any:
-    """Changes it as Alice."""
+    """Changes that package as Alice."""
 
     def send(changes: object, name: str = "thing") -> Reply:
         return client.request("PATCH", f"/packages/{name}", headers=session, json=changes)

@@ -20,7 +20,7 @@ def faults() -> list[str]:
 
 @pytest.fixture
 def used(client: Client, create: Create, session: dict[str, str], admin: dict[str, str]) -> str:
-    """A Hel in which every operation was done once; returns the URL of a file."""
+    """Run every operation of Hel once; returns the URL of a stored file."""
     reply = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session)
     url = str(reply.json["data"]["url"])
     versions = {"1": {"files": {url: {"path": "/x"}}, "depends": {}}}

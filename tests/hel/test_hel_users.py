@@ -1,4 +1,4 @@
-"""Users: the list, one of them, changes, and the permissions for those."""
+"""Users: the list, single users, changes, and the permissions."""
 
 from typing import Any
 
