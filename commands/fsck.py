@@ -1,4 +1,4 @@
-"""`moonbase fsck`: finds inconsistent data, and fixes them where possible."""
+"""`moonbase fsck`: finds inconsistent data, and fixes it where possible."""
 
 from dataclasses import dataclass
 from typing import Any

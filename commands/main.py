@@ -48,13 +48,13 @@ def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
         data = Path("data")
     ctx.obj = {"data": data, "as_json": as_json}
-    if ctx.invoked_subcommand == "serve" or _asks_for_help():
+    if ctx.invoked_subcommand == "serve" or _help_requested():
         return
     installed()
     if data is not None:
         from standalone.runtime import open_data
 
-        if not (data.exists() or _makes_data()):
+        if not (data.exists() or _may_create_data()):
             raise FileNotFoundError(f"there is no data directory {data}; `moonbase serve` creates one")
         open_data(data)
 
@@ -94,11 +94,11 @@ def _plain(value: Any) -> str:
     return str(value) if not isinstance(value, bool) else ("yes" if value else "no")
 
 
-def _asks_for_help() -> bool:
+def _help_requested() -> bool:
     return bool({"-h", "--help"} & set(sys.argv))
 
 
-def _makes_data() -> bool:
+def _may_create_data() -> bool:
     """Whether the command may create a data directory; others would only hide a mistyped path."""
     return {"user", "create"} <= set(sys.argv) or "import" in sys.argv
 

@@ -39,5 +39,5 @@ def _cursor(entry: AuditEntry) -> str:
 
 def _sk(cursor: str) -> str:
     if not _CURSOR.fullmatch(cursor):
-        raise Invalid("before is no cursor of this log.", field="before")
+        raise Invalid("before is not a cursor of this log.", field="before")
     return cursor.replace("Z.", "+00:00#")

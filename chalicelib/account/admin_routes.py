@@ -13,8 +13,8 @@ _MEMBER = "/members/{username}"
 @api("GET", "/members", auth.MANAGER, takes=shapes.PAGE, gives=shapes.MEMBERS)
 def list_members(request: Request, caller: Caller) -> Response:
     """List all accounts, oldest first."""
-    asked = wire.read_query(request, shapes.PAGE)
-    found, following = members.page(asked["after"], asked["limit"])
+    parameters = wire.read_query(request, shapes.PAGE)
+    found, following = members.page(parameters["after"], parameters["limit"])
     return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
 
 
@@ -48,8 +48,8 @@ def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
 @api("GET", "/invitations", auth.ADMINISTRATOR, takes=shapes.PAGE, gives=shapes.INVITATIONS)
 def list_invitations(request: Request, caller: Caller) -> Response:
     """List all invitations, oldest first. Invitations are deleted 30 days after they expire."""
-    asked = wire.read_query(request, shapes.PAGE)
-    found, following = invites.page(asked["after"], asked["limit"])
+    parameters = wire.read_query(request, shapes.PAGE)
+    found, following = invites.page(parameters["after"], parameters["limit"])
     return wire.render({"invitations": [wire.invitation(made) for made in found], "next": following})
 
 
@@ -58,7 +58,7 @@ def list_invitations(request: Request, caller: Caller) -> Response:
     "/invitations",
     auth.ADMINISTRATOR,
     takes=shapes.NEW_INVITATION,
-    gives=shapes.INVITATION_MADE,
+    gives=shapes.CREATED_INVITATION,
     status=201,
 )
 def invite(request: Request, caller: Caller) -> Response:

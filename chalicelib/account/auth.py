@@ -34,7 +34,7 @@ def member(request: Request) -> Caller:
         return _identify(request.bearer)
     secret = cookies.session_of(request)
     if secret is None:
-        raise _nobody("Log in first.")
+        raise _unauthenticated("Log in first.")
     if request.method not in csrf.SAFE_METHODS:
         csrf.check(request, secret)
     return _identify(secret)
@@ -44,10 +44,10 @@ def _identify(secret: str) -> Caller:
     try:
         return credentials.identify(secret, credentials.SESSION)
     except (Unauthenticated, credentials.Revoked):
-        raise _nobody("Your session has ended: log in again.") from None
+        raise _unauthenticated("Your session has ended: log in again.") from None
 
 
-def _nobody(message: str) -> CoreError:
+def _unauthenticated(message: str) -> CoreError:
     return Unauthenticated(message, challenge="Bearer")
 
 

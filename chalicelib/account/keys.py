@@ -21,7 +21,7 @@ def create(
 ) -> tuple[Credential, str]:
     """Create a key; returns it and its secret, which cannot be read again. Raises Invalid, or Conflict after `MOST`."""
     if sum(credentials.is_live(caller.account, key) for key in listed(caller)) >= MOST:
-        raise Conflict(f"An account has at most {MOST} keys: revoke some that are not used any more.")
+        raise Conflict(f"An account has at most {MOST} keys: revoke unused ones first.")
     ends_after = timedelta(days=expires_in_days) if expires_in_days else None
     return credentials.create(
         caller.account, service, scope=scope, ends_after=ends_after, comment=comment or "", by=caller

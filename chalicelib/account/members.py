@@ -22,16 +22,16 @@ def change(caller: Caller, username: str, rank: str | None, suspended: bool | No
     """
     account = accounts.named(username)
     wanted = {"rank": rank, "suspended": suspended, LUADNS: luadns}
-    asked = {name: value for name, value in wanted.items() if value is not None}
-    if not asked:
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
         raise Invalid("Set at least one of rank, suspended and luadns.")
     _require_power(caller, account, rank)
     if luadns is not None:
         _require_administrator(caller)
-    news = {name: value for name, value in asked.items() if getattr(account, name) != value}
-    if news:
+    changes = {name: value for name, value in given.items() if getattr(account, name) != value}
+    if changes:
         writes = Transaction()
-        accounts.change(account, writes, caller, **news)
+        accounts.change(account, writes, caller, **changes)
         writes.commit()
     return account
 
@@ -48,7 +48,7 @@ def reset_two_factor(caller: Caller, username: str) -> None:
     account = accounts.named(username)
     _require_administrator(caller)
     if account.id == caller.account.id:
-        raise Conflict("Turn your own off in your settings, with your password and a code.")
+        raise Conflict("Turn off your own second factor in your settings, with your password and a code.")
     if not account.two_factor:
         raise Conflict("Two-factor authentication is not enabled on this account")
     two_factor.disable(account, caller)

@@ -19,7 +19,7 @@ _SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "moonbase_session",
-        "description": "Called `__Host-moonbase_session` over https.",
+        "description": "Its name is `__Host-moonbase_session` over https.",
     },
     "csrf": {"type": "apiKey", "in": "header", "name": csrf.HEADER, "description": "The session's CSRF token."},
 }
@@ -78,11 +78,11 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 def _answers(operation: Operation) -> dict[str, Any]:
     given = [(operation.status, operation.gives), *([operation.may_give] if operation.may_give else [])]
     answers: dict[str, Any] = {
-        str(status): {"description": "Done."} | ({"content": _json(shapes.schema_of(shape))} if shape else {})
+        str(status): {"description": "Success."} | ({"content": _json(shapes.schema_of(shape))} if shape else {})
         for status, shape in given
     }
     error = {"$ref": "#/components/schemas/Error"}
-    return {**answers, "default": {"description": "A refusal.", "content": _json(error)}}
+    return {**answers, "default": {"description": "An error.", "content": _json(error)}}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

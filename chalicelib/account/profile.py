@@ -31,13 +31,13 @@ def change_email(caller: Caller, password: str, email: str, device: Device) -> N
     accounts.set_email(caller.account, email, caller)
 
 
-def may_open_luadns(caller: Caller) -> bool:
+def may_enable_luadns(caller: Caller) -> bool:
     """Whether the caller can enable LuaDNS' API: administrators can, users if the operator permits self-service."""
     return settings.current().luadns_self_service or caller.account.rank == "ADMIN"
 
 
 def switch_luadns(caller: Caller, enabled: bool) -> None:
     """Enable or disable LuaDNS' API for the caller's account. Raises Forbidden."""
-    if enabled and not may_open_luadns(caller):
-        raise Forbidden("An administrator opens LuaDNS' API to an account here.")
+    if enabled and not may_enable_luadns(caller):
+        raise Forbidden("Only an administrator can enable LuaDNS' API here.")
     accounts.switch(caller.account, LUADNS, enabled, caller)

@@ -23,20 +23,20 @@ def register(request: Request, caller: None) -> Response:
     "/log-in",
     credential=auth.VISITOR,
     takes=shapes.LOG_IN,
-    gives=shapes.SESSION_BEGUN,
+    gives=shapes.CREATED_SESSION,
     may_give=(202, shapes.TICKET),
 )
 def begin_session(request: Request, caller: None) -> Response:
     """Log in, for a cookie or a Bearer token; with two-factor either at once with its code, or in two steps."""
     given = wire.read(request, shapes.LOG_IN)
     if given["ticket"]:
-        return _begun(request, *log_in.finish(given["ticket"], given["code"] or "", request.device))
+        return _session_created(request, *log_in.finish(given["ticket"], given["code"] or "", request.device))
     if given["username"] is None or given["password"] is None:
         raise Invalid("Send username and password, or ticket and code.")
     entered = log_in.begin(given["username"], given["password"], given["code"], request.device)
     if isinstance(entered, str):
         return wire.render({"ticket": entered, "expires_in": int(TICKET_LIFETIME.total_seconds())}, 202)
-    return _begun(request, *entered)
+    return _session_created(request, *entered)
 
 
 @api("POST", "/log-out", OWN, status=204, scope="read")
@@ -99,7 +99,7 @@ def list_keys(request: Request, caller: Caller) -> Response:
     return wire.render({"keys": [wire.key(caller, key) for key in keys.listed(caller)]})
 
 
-@api("POST", "/keys", OWN, takes=shapes.NEW_KEY, gives=shapes.KEY_MADE, status=201)
+@api("POST", "/keys", OWN, takes=shapes.NEW_KEY, gives=shapes.CREATED_KEY, status=201)
 def create_key(request: Request, caller: Caller) -> Response:
     """Create a key."""
     key, secret = keys.create(caller, **wire.read(request, shapes.NEW_KEY))
@@ -173,8 +173,8 @@ def disable_two_factor(request: Request, caller: Caller) -> Response:
 @api("GET", "/activity", OWN, takes=shapes.ACTIVITY_PAGE, gives=shapes.ACTIVITY)
 def list_activity(request: Request, caller: Caller) -> Response:
     """List operations by the account, and by others on it, newest first."""
-    asked = wire.read_query(request, shapes.ACTIVITY_PAGE)
-    entries_found, following = activity.page(caller.account, asked["before"], asked["limit"])
+    parameters = wire.read_query(request, shapes.ACTIVITY_PAGE)
+    entries_found, following = activity.page(caller.account, parameters["before"], parameters["limit"])
     return wire.render({"activity": [wire.entry(*one) for one in entries_found], "next": following})
 
 
@@ -184,5 +184,5 @@ def get_openapi(request: Request) -> Response:
     return wire.render_document(openapi.document())
 
 
-def _begun(request: Request, caller: Caller, secret: str) -> Response:
-    return wire.render(wire.begun(caller, secret), headers=[cookies.set_session(request, secret)])
+def _session_created(request: Request, caller: Caller, secret: str) -> Response:
+    return wire.render(wire.created_session(caller, secret), headers=[cookies.set_session(request, secret)])

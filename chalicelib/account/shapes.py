@@ -106,40 +106,40 @@ def _many(shape: Shape | None, about: str = "") -> Field:
 _MOMENT = _text("A moment in UTC, RFC 3339.")
 _MOMENT_OR_NULL = replace(_MOMENT, nullable=True)
 _PASSWORD = _text("The account's password.")
-_CODE = _text("A code of the authenticator, or a recovery code. Each is good once.")
-_ONCE = "It is shown this once."
-_NEXT = _number("Ask again with this as `after`; null on the last page.", nullable=True)
+_CODE = _text("A code of the authenticator, or a recovery code. Each is valid once.")
+_SHOWN_ONCE = "It is shown only now."
+_NEXT = _number("The `after` of the next page; null on the last page.", nullable=True)
 
 ERROR: Shape = {
-    "message": _text("What is wrong, for people."),
-    "field": _text("The field that it is about.", required=False),
+    "message": _text("The error, as a text for people."),
+    "field": _text("The field with the error.", required=False),
 }
 PAGE: Shape = {
     "after": _number("The id after which the page begins.", required=False, between=(0, 2**53)),
-    "limit": _number("How many at most.", required=False, between=(1, 100)),
+    "limit": _number("The maximum number of items.", required=False, between=(1, 100)),
 }
 
 NEW_ACCOUNT: Shape = {
     "username": _text("2 to 25 letters, digits, underscores or hyphens; unique in any letter case."),
     "email": _text("Unique in any letter case."),
     "password": _text("8 to 1024 characters."),
-    "invitation": _text("The invitation's secret, where registration is by invitation.", required=False),
+    "invitation": _text("The invitation's secret, if registration is by invitation.", required=False),
 }
 USERNAME: Shape = {"username": _text()}
 LOG_IN: Shape = {
-    "username": _text("With the password.", required=False),
+    "username": _text("In the first step, with the password.", required=False),
     "password": _text("", required=False),
-    "ticket": _text("In the second step, in the place of both.", required=False),
+    "ticket": _text("In the second step, instead of username and password.", required=False),
     "code": replace(_CODE, required=False),
 }
 TICKET: Shape = {
     "ticket": _text("Send it with a code."),
     "expires_in": _number("Seconds."),
 }
-SESSION_BEGUN: Shape = {
+CREATED_SESSION: Shape = {
     "username": _text(),
-    "session": _text(f"The session's secret, for `Authorization: Bearer`. {_ONCE}"),
-    "csrf_token": _text("For requests that bring the cookie."),
+    "session": _text(f"The session's secret, for `Authorization: Bearer`. {_SHOWN_ONCE}"),
+    "csrf_token": _text("For requests with the cookie."),
     "expires_at": _MOMENT,
 }
 ME: Shape = {
@@ -148,10 +148,10 @@ ME: Shape = {
     "rank": _text(choices=accounts.ranks),
     "created_at": _MOMENT,
     "two_factor": _flag("Whether two-factor is on."),
-    "two_factor_for_uploads": _flag("Whether uploads need it, too."),
-    "luadns": _flag("Whether LuaDNS' API is open to the account."),
-    "session": _number("The id of the session that asks."),
-    "csrf_token": _text("For requests that bring the cookie; null when the session came otherwise.", nullable=True),
+    "two_factor_for_uploads": _flag("Whether uploads need it too."),
+    "luadns": _flag("Whether LuaDNS' API is enabled for the account."),
+    "session": _number("The id of this session."),
+    "csrf_token": _text("For requests with the cookie; null for requests with a Bearer token.", nullable=True),
 }
 NEW_PASSWORD: Shape = {"current_password": _PASSWORD, "password": _text("8 to 1024 characters.")}
 NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text()}
@@ -162,9 +162,9 @@ SESSION: Shape = {
     "address": _text("The address of the log-in.", nullable=True),
     "user_agent": _text("", nullable=True),
     "created_at": _MOMENT,
-    "last_used_at": replace(_MOMENT_OR_NULL, about="Noted at most once in ten minutes."),
+    "last_used_at": replace(_MOMENT_OR_NULL, about="Recorded at most once in ten minutes."),
     "expires_at": _MOMENT,
-    "current": _flag("Whether it is the one that asks."),
+    "current": _flag("Whether it is the session of this request."),
 }
 SESSIONS: Shape = {"sessions": _many(SESSION)}
 
@@ -172,11 +172,11 @@ NEW_KEY: Shape = {
     "service": _text(choices=credentials.services),
     "scope": _text(
         "`read`; `module:NAME` (luarocks), `package:AUTHOR/NAME` (contentdb), `package:NAME` (hel), `zone:NAME` "
-        "(luadns). Without one, everything.",
+        "(luadns). The default is full access.",
         required=False,
     ),
-    "expires_in_days": _number("Without it, never.", required=False, between=(1, 36500)),
-    "comment": _text("What the key is for; at most 255 characters.", required=False),
+    "expires_in_days": _number("By default the key does not expire.", required=False, between=(1, 36500)),
+    "comment": _text("The purpose of the key; at most 255 characters.", required=False),
 }
 KEY: Shape = {
     "id": _number(),
@@ -185,11 +185,11 @@ KEY: Shape = {
     "comment": _text(),
     "created_at": _MOMENT,
     "expires_at": _MOMENT_OR_NULL,
-    "last_used_at": replace(_MOMENT_OR_NULL, about="Noted at most once in ten minutes."),
+    "last_used_at": replace(_MOMENT_OR_NULL, about="Recorded at most once in ten minutes."),
     "revoked_at": _MOMENT_OR_NULL,
     "upload_window_until": _MOMENT_OR_NULL,
 }
-KEY_MADE: Shape = {**KEY, "key": _text(f"The secret. {_ONCE}")}
+CREATED_KEY: Shape = {**KEY, "key": _text(f"The secret. {_SHOWN_ONCE}")}
 KEYS: Shape = {"keys": _many(KEY)}
 CODE: Shape = {"code": _CODE}
 WINDOW: Shape = {"upload_window_until": _MOMENT}
@@ -200,32 +200,35 @@ TWO_FACTOR: Shape = {
     "recovery_codes_left": _number(),
 }
 ENROLLING: Shape = {
-    "secret": _text(f"For an authenticator, in base32. Not in force before a code confirms it. {_ONCE}"),
-    "uri": _text("The same as an otpauth URI, for a QR code."),
+    "secret": _text(f"For an authenticator, in base32. Inactive until a code confirms it. {_SHOWN_ONCE}"),
+    "uri": _text("The secret as an otpauth URI, for a QR code."),
 }
 CONFIRM: Shape = {"password": _PASSWORD, "code": _CODE, "for_uploads": _flag("", required=False)}
 PROOF: Shape = {"password": _PASSWORD, "code": _CODE}
 FOR_UPLOADS: Shape = {**PROOF, "for_uploads": _flag()}
-RECOVERY_CODES: Shape = {"recovery_codes": _many(None, f"Each is good once. {_ONCE}")}
+RECOVERY_CODES: Shape = {"recovery_codes": _many(None, f"Each is valid once. {_SHOWN_ONCE}")}
 
 ACTIVITY_PAGE: Shape = {
-    "before": _text("The cursor of the page before.", required=False),
+    "before": _text("The `next` of the previous page.", required=False),
     "limit": PAGE["limit"],
 }
 ENTRY: Shape = {
     "at": _MOMENT,
     "action": _text(),
     "subject": _text(),
-    "by": _text("Who did it; null: the account itself before it was logged in, or the command line.", nullable=True),
-    "credential": _number("The id of the key or session that it was done with.", nullable=True),
+    "by": _text("The actor; null without a session, on the command line, or for a deleted account.", nullable=True),
+    "credential": _number("The id of the actor's key or session.", nullable=True),
     "detail": Field("object", "The action's details.", nullable=True),
 }
-ACTIVITY: Shape = {"activity": _many(ENTRY), "next": _text("Ask again with this as `before`.", nullable=True)}
+ACTIVITY: Shape = {
+    "activity": _many(ENTRY),
+    "next": _text("The `before` of the next page; null on the last page.", nullable=True),
+}
 
 MEMBER: Shape = {
     "id": _number(),
     "username": _text(),
-    "email": _text("For administrators; null to moderators.", nullable=True),
+    "email": _text("For administrators; null for moderators.", nullable=True),
     "rank": _text(choices=accounts.ranks),
     "suspended": _flag(),
     "created_at": _MOMENT,
@@ -240,9 +243,9 @@ MEMBER_CHANGES: Shape = {
 }
 
 NEW_INVITATION: Shape = {
-    "rank": _text("MEMBER when it is left out.", choices=accounts.ranks, required=False),
-    "email": _text("The only address that it is for.", required=False),
-    "expires_in_days": _number("7 when it is left out.", required=False, between=(1, 365)),
+    "rank": _text("The default is MEMBER.", choices=accounts.ranks, required=False),
+    "email": _text("The only address that can use it.", required=False),
+    "expires_in_days": _number("The default is 7.", required=False, between=(1, 365)),
     "comment": _text("At most 255 characters.", required=False),
 }
 INVITATION: Shape = {
@@ -253,7 +256,7 @@ INVITATION: Shape = {
     "created_at": _MOMENT,
     "expires_at": _MOMENT,
     "state": _text(choices=("open", "used", "revoked", "expired")),
-    "used_by": _text("Who came of it.", nullable=True),
+    "used_by": _text("The account that was created with it.", nullable=True),
 }
-INVITATION_MADE: Shape = {**INVITATION, "invitation": _text(f"The secret. {_ONCE}")}
+CREATED_INVITATION: Shape = {**INVITATION, "invitation": _text(f"The secret. {_SHOWN_ONCE}")}
 INVITATIONS: Shape = {"invitations": _many(INVITATION), "next": _NEXT}

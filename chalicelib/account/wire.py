@@ -83,7 +83,7 @@ def moment(at: datetime | float | None) -> str | None:
     return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def begun(caller: Caller, secret: str) -> JSON:
+def created_session(caller: Caller, secret: str) -> JSON:
     """A new session."""
     return {
         "username": caller.account.username,

@@ -19,7 +19,7 @@ def visitor(client: Client) -> Person:
 
 @pytest.fixture
 def logged_in(client: Client) -> LogIn:
-    """Logs in an account."""
+    """A function that returns a client with a new session of an account."""
 
     def log_in(account: Account, **more: Any) -> Person:
         fresh = accounts.get(int(account.id))
@@ -29,12 +29,12 @@ def logged_in(client: Client) -> LogIn:
 
 
 @pytest.fixture
-def at_home(logged_in: LogIn, alice: Account) -> Person:
-    """Alice, logged in by a browser."""
+def alice_client(logged_in: LogIn, alice: Account) -> Person:
+    """A client with a session of Alice's, by cookie."""
     return logged_in(alice)
 
 
 @pytest.fixture
 def root(logged_in: LogIn) -> Person:
-    """An administrator, logged in by a browser."""
+    """A client with a session of an administrator, by cookie."""
     return logged_in(people.register("Root", "root@example.org", "sudo make me", "ADMIN"))

@@ -35,7 +35,7 @@ class Person:
             self.headers = {"Authorization": f"Bearer {secret}"}
 
     def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **more: Any) -> Reply:
-        """`path` is below the API; a header None is left out."""
+        """Send a request to `path` below the API, with the session; a header that is None is left out."""
         given = {name: value for name, value in {**self.headers, **headers}.items() if value is not None}
         reply = self.client.request(method, API + path, headers=given, **more)
         assert_documented(method, API + path, reply)
@@ -95,7 +95,7 @@ def assert_documented(method: str, path: str, reply: Reply) -> None:
         return
     answers = found[0]["responses"]
     answer = answers.get(str(reply.status)) or answers["default"]
-    assert str(reply.status) in answers or reply.status >= 400, f"{method} {path} does not say {reply.status}"
+    assert str(reply.status) in answers or reply.status >= 400, f"{method} {path} does not declare {reply.status}"
     if "content" not in answer:
         assert reply.body == b""
         return

@@ -35,7 +35,7 @@ def test_every_write_by_cookie_needs_the_token(root: Person, operation: Any) -> 
         refused(root.send(operation.method, path, json={}, headers={"X-CSRF-Token": "x" * 64}), 403, WRONG)
 
 
-def test_there_are_writes_to_be_tested() -> None:
+def test_only_registration_and_log_in_are_writes_without_a_session() -> None:
     assert len(BY_SESSION) > 15
     assert {operation.path for operation in WRITES} - {operation.path for operation in BY_SESSION} == {
         "/account/api/register",
@@ -45,50 +45,52 @@ def test_there_are_writes_to_be_tested() -> None:
 
 @embedded_only
 @pytest.mark.parametrize("token", ["", " ", "x", "\0", "é" * 64, "0" * 64, "x" * 60_000])
-def test_a_forged_token_is_refused(at_home: Person, token: str) -> None:
-    at_home.get("/me")
+def test_a_forged_token_is_rejected(alice_client: Person, token: str) -> None:
+    alice_client.get("/me")
     with nothing_stored():
-        reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": token})
+        reply = alice_client.post("/keys", NEW_KEY, headers={"X-CSRF-Token": token})
     refused(reply, 403, WRONG if token else MISSING)
 
 
-def test_another_sessions_token_is_refused(at_home: Person, logged_in: LogIn, alice: Account, bob: Account) -> None:
+def test_another_sessions_token_is_rejected(
+    alice_client: Person, logged_in: LogIn, alice: Account, bob: Account
+) -> None:
     for other in (logged_in(alice), logged_in(bob)):
         with nothing_stored():
-            reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": other.headers["X-CSRF-Token"]})
+            reply = alice_client.post("/keys", NEW_KEY, headers={"X-CSRF-Token": other.headers["X-CSRF-Token"]})
         refused(reply, 403, WRONG)
 
 
-def test_the_sessions_secret_is_no_token(at_home: Person) -> None:
-    reply = at_home.post("/keys", NEW_KEY, headers={"X-CSRF-Token": str(at_home.secret)})
+def test_the_sessions_secret_is_not_a_token(alice_client: Person) -> None:
+    reply = alice_client.post("/keys", NEW_KEY, headers={"X-CSRF-Token": str(alice_client.secret)})
     refused(reply, 403, WRONG)
 
 
-def test_the_token_may_come_as_a_forms_field(client: Client, at_home: Person) -> None:
-    cookie = {"Cookie": at_home.headers["Cookie"]}
-    form = {"csrf_token": at_home.headers["X-CSRF-Token"]}
+def test_the_token_is_accepted_as_a_form_field(client: Client, alice_client: Person) -> None:
+    cookie = {"Cookie": alice_client.headers["Cookie"]}
+    form = {"csrf_token": alice_client.headers["X-CSRF-Token"]}
     assert client.post("/account/api/log-out", headers=cookie, form={"csrf_token": "x"}).status == 403
     assert client.post("/account/api/log-out", headers=cookie, form=form, files={}).status == 204
 
 
-def test_with_a_bearer_token_none_is_needed(logged_in: LogIn, alice: Account) -> None:
+def test_a_bearer_token_needs_no_csrf_token(logged_in: LogIn, alice: Account) -> None:
     script = logged_in(alice, by_cookie=False)
     assert script.post("/keys", NEW_KEY).status == 201
 
 
-def test_a_bearer_token_takes_precedence_over_a_cookie(at_home: Person, logged_in: LogIn, bob: Account) -> None:
+def test_a_bearer_token_takes_precedence_over_a_cookie(alice_client: Person, logged_in: LogIn, bob: Account) -> None:
     bearer = {"Authorization": f"Bearer {logged_in(bob).secret}", "X-CSRF-Token": None}
-    assert at_home.get("/me", headers=bearer).json["username"] == "bob"
-    assert at_home.post("/keys", NEW_KEY, headers=bearer).status == 201
+    assert alice_client.get("/me", headers=bearer).json["username"] == "bob"
+    assert alice_client.post("/keys", NEW_KEY, headers=bearer).status == 201
     refused(
-        at_home.post("/keys", NEW_KEY, headers={**bearer, "Authorization": "Bearer nonsense"}),
+        alice_client.post("/keys", NEW_KEY, headers={**bearer, "Authorization": "Bearer nonsense"}),
         401,
         "Your session has ended: log in again.",
     )
 
 
-def test_reading_needs_no_token(at_home: Person) -> None:
-    assert at_home.get("/keys", headers={"X-CSRF-Token": None, "Sec-Fetch-Site": "cross-site"}).status == 200
+def test_reading_needs_no_token(alice_client: Person) -> None:
+    assert alice_client.get("/keys", headers={"X-CSRF-Token": None, "Sec-Fetch-Site": "cross-site"}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_reading_needs_no_token(at_home: Person) -> None:
 )
 @pytest.mark.parametrize("path", ["/register", "/log-in", "/keys"])
 def test_another_sites_requests_are_rejected_even_with_a_token(
-    at_home: Person, path: str, headers: dict[str, str]
+    alice_client: Person, path: str, headers: dict[str, str]
 ) -> None:
     bodies = {
         "/register": {"username": "carol", "email": "carol@example.org", "password": "looking glass"},
@@ -113,7 +115,7 @@ def test_another_sites_requests_are_rejected_even_with_a_token(
         "/keys": NEW_KEY,
     }
     with nothing_stored():
-        reply = at_home.post(path, bodies[path], headers=headers)
+        reply = alice_client.post(path, bodies[path], headers=headers)
     refused(reply, 403, FOREIGN)
     assert reply.header("set-cookie") is None
 
@@ -129,10 +131,10 @@ def test_another_sites_requests_are_rejected_even_with_a_token(
     ],
 )
 def test_requests_of_this_site_and_of_programs_are_accepted(
-    at_home: Person, alice: Account, headers: dict[str, str]
+    alice_client: Person, alice: Account, headers: dict[str, str]
 ) -> None:
-    assert at_home.post("/log-in", {"username": "alice", "password": "wonderland"}, headers=headers).status == 200
-    assert at_home.post("/keys", NEW_KEY, headers=headers).status == 201
+    assert alice_client.post("/log-in", {"username": "alice", "password": "wonderland"}, headers=headers).status == 200
+    assert alice_client.post("/keys", NEW_KEY, headers=headers).status == 201
 
 
 def test_the_token_does_not_contain_the_secret(alice: Account) -> None:
@@ -141,10 +143,10 @@ def test_the_token_does_not_contain_the_secret(alice: Account) -> None:
     assert (len(token), secret in token, token == credentials.hash_of(secret)) == (64, False, False)
 
 
-def test_no_key_file_is_read(at_home: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_file_is_read(alice_client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.core.sealing._key", lambda file: pytest.fail("there is none on AWS"))
-    assert at_home.post("/keys", NEW_KEY).status == 201
+    assert alice_client.post("/keys", NEW_KEY).status == 201
 
 
-def test_pages_can_ask_for_a_requests_token() -> None:
+def test_the_token_of_a_page_needs_only_the_request() -> None:
     assert [*inspect.signature(csrf.token_of).parameters] == ["request"]

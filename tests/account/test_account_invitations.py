@@ -16,8 +16,13 @@ MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def test_an_invitation_is_shown_once_and_listed_without_its_secret(visitor: Person, root: Person) -> None:
     with time_machine.travel(MOMENT, tick=False):
-        asked = {"rank": "APPROVER", "email": "carol@example.org", "expires_in_days": 2, "comment": "for <b>Carol</b>"}
-        reply = root.post("/invitations", asked)
+        request = {
+            "rank": "APPROVER",
+            "email": "carol@example.org",
+            "expires_in_days": 2,
+            "comment": "for <b>Carol</b>",
+        }
+        reply = root.post("/invitations", request)
         row = {
             "id": 1,
             "rank": "APPROVER",
@@ -38,13 +43,13 @@ def test_an_invitation_is_shown_once_and_listed_without_its_secret(visitor: Pers
     assert "invitation.create" in {entry.action for entry in audit.entries(int(accounts.named("Root").id))}
 
 
-def test_without_more_it_is_for_a_member_and_a_week(root: Person) -> None:
+def test_an_invitation_is_for_a_member_and_a_week_by_default(root: Person) -> None:
     with time_machine.travel(MOMENT, tick=False):
         made = root.post("/invitations", {}).json
     assert (made["rank"], made["email"], made["expires_at"]) == ("MEMBER", None, "2026-03-08T12:00:00Z")
 
 
-def test_a_revoked_invitation_is_over(visitor: Person, root: Person) -> None:
+def test_a_revoked_invitation_cannot_be_revoked_again(visitor: Person, root: Person) -> None:
     made = root.post("/invitations", {}).json
     assert root.delete(f"/invitations/{made['id']}").status == 204
     assert root.get("/invitations").json["invitations"][0]["state"] == "revoked"
@@ -82,7 +87,7 @@ def test_an_invalid_invitation_is_an_error(root: Person, data: dict[str, Any], m
 
 
 @embedded_only
-def test_invitations_come_in_pages(root: Person, alice: Account) -> None:
+def test_the_list_of_invitations_is_paged(root: Person, alice: Account) -> None:
     for _ in range(3):
         invitations.create()
     first = root.get("/invitations", query={"limit": "2"}).json

@@ -20,10 +20,10 @@ SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "pa
 
 
 @pytest.mark.parametrize("service", credentials.services())
-def test_a_key_is_shown_once_and_is_good(at_home: Person, alice: Account, service: str) -> None:
+def test_a_key_is_shown_once_and_is_valid(alice_client: Person, alice: Account, service: str) -> None:
     with time_machine.travel(MOMENT, tick=False):
-        asked = {"service": service, "scope": SCOPES[service], "expires_in_days": 30, "comment": "CI <b>✓</b>"}
-        reply = at_home.post("/keys", asked)
+        request = {"service": service, "scope": SCOPES[service], "expires_in_days": 30, "comment": "CI <b>✓</b>"}
+        reply = alice_client.post("/keys", request)
         row = {
             "id": reply.json["id"],
             "service": service,
@@ -37,21 +37,21 @@ def test_a_key_is_shown_once_and_is_good(at_home: Person, alice: Account, servic
         }
         secret = reply.json["key"]
         assert (reply.status, reply.json) == (201, {**row, "key": secret})
-        assert at_home.get("/keys").json == {"keys": [row]}
+        assert alice_client.get("/keys").json == {"keys": [row]}
         assert credentials.identify(secret, service).account.id == alice.id
-        assert at_home.get("/keys").json == {"keys": [{**row, "last_used_at": "2026-03-01T12:00:00Z"}]}
+        assert alice_client.get("/keys").json == {"keys": [{**row, "last_used_at": "2026-03-01T12:00:00Z"}]}
 
 
-def test_a_key_needs_no_more_than_its_service(at_home: Person) -> None:
-    given = at_home.post("/keys", {"service": "hel"}).json
+def test_only_the_service_of_a_key_is_required(alice_client: Person) -> None:
+    given = alice_client.post("/keys", {"service": "hel"}).json
     nothing = {"scope": None, "comment": "", "expires_at": None}
     assert {name: given[name] for name in nothing} == nothing
     nulls = {"service": "hel", "scope": None, "expires_in_days": None, "comment": None}
-    assert at_home.post("/keys", nulls).json["scope"] is None
+    assert alice_client.post("/keys", nulls).json["scope"] is None
 
 
-def test_luarocks_takes_a_key_from_here(client: Client, at_home: Person) -> None:
-    secret = at_home.post("/keys", {"service": "luarocks"}).json["key"]
+def test_luarocks_accepts_a_created_key(client: Client, alice_client: Person) -> None:
+    secret = alice_client.post("/keys", {"service": "luarocks"}).json["key"]
     assert client.get(f"/api/1/{secret}/status").status == 200
 
 
@@ -78,54 +78,54 @@ def test_luarocks_takes_a_key_from_here(client: Client, at_home: Person) -> None
     ],
 )  # fmt: skip
 def test_an_invalid_key_is_an_error_and_not_stored(
-    at_home: Person, data: dict[str, Any], message: str, field: str | None
+    alice_client: Person, data: dict[str, Any], message: str, field: str | None
 ) -> None:
     with nothing_stored():
-        refused(at_home.post("/keys", data), 400, message, field)
+        refused(alice_client.post("/keys", data), 400, message, field)
 
 
-def test_a_megabyte_is_too_much(at_home: Person) -> None:
+def test_a_body_of_a_megabyte_is_rejected(alice_client: Person) -> None:
     with nothing_stored():
-        reply = at_home.post("/keys", {"service": "hel", "comment": "x" * 1_000_000})
+        reply = alice_client.post("/keys", {"service": "hel", "comment": "x" * 1_000_000})
     refused(reply, 413, "The request is larger than 65536 bytes.")
 
 
-def test_a_revoked_key_is_dead_and_still_listed(client: Client, at_home: Person, alice: Account) -> None:
-    made = at_home.post("/keys", {"service": "luarocks"}).json
-    reply = at_home.delete(f"/keys/{made['id']}")
+def test_a_revoked_key_is_invalid_and_still_listed(client: Client, alice_client: Person, alice: Account) -> None:
+    made = alice_client.post("/keys", {"service": "luarocks"}).json
+    reply = alice_client.delete(f"/keys/{made['id']}")
     assert (reply.status, reply.body) == (204, b"")
     assert client.get(f"/api/1/{made['key']}/status").status == 403
-    (row,) = at_home.get("/keys").json["keys"]
+    (row,) = alice_client.get("/keys").json["keys"]
     assert row["revoked_at"] is not None
     entry = next(audit.entries(int(alice.id)))
     assert (entry.action, entry.subject) == ("luarocks.revoke", f"credential#{made['id']}")
 
 
 def test_other_accounts_keys_cannot_be_read_or_revoked(
-    client: Client, at_home: Person, logged_in: LogIn, bob: Account
+    client: Client, alice_client: Person, logged_in: LogIn, bob: Account
 ) -> None:
     made = logged_in(bob).post("/keys", {"service": "luarocks"}).json
-    assert at_home.get("/keys").json == {"keys": []}
+    assert alice_client.get("/keys").json == {"keys": []}
     with nothing_stored():
-        refused(at_home.delete(f"/keys/{made['id']}"), 404, f"There is no key {made['id']}.")
+        refused(alice_client.delete(f"/keys/{made['id']}"), 404, f"There is no key {made['id']}.")
     assert client.get(f"/api/1/{made['key']}/status").status == 200
 
 
-def test_a_session_is_not_listed_or_revoked_as_a_key(at_home: Person) -> None:
-    number = at_home.get("/me").json["session"]
-    refused(at_home.delete(f"/keys/{number}"), 404, f"There is no key {number}.")
+def test_a_session_is_not_listed_or_revoked_as_a_key(alice_client: Person) -> None:
+    number = alice_client.get("/me").json["session"]
+    refused(alice_client.delete(f"/keys/{number}"), 404, f"There is no key {number}.")
 
 
 @embedded_only
-def test_an_account_has_so_many_keys_and_no_more(at_home: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_live_keys_is_limited(alice_client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "MOST", 2)
-    first = at_home.post("/keys", {"service": "hel"}).json
-    assert at_home.post("/keys", {"service": "luadns"}).status == 201
+    first = alice_client.post("/keys", {"service": "hel"}).json
+    assert alice_client.post("/keys", {"service": "luadns"}).status == 201
     with nothing_stored():
-        reply = at_home.post("/keys", {"service": "hel"})
-    refused(reply, 409, "An account has at most 2 keys: revoke some that are not used any more.")
-    at_home.delete(f"/keys/{first['id']}")
-    assert at_home.post("/keys", {"service": "hel"}).status == 201
+        reply = alice_client.post("/keys", {"service": "hel"})
+    refused(reply, 409, "An account has at most 2 keys: revoke unused ones first.")
+    alice_client.delete(f"/keys/{first['id']}")
+    assert alice_client.post("/keys", {"service": "hel"}).status == 201
 
 
 def test_keys_need_a_session(visitor: Person) -> None:
@@ -134,27 +134,27 @@ def test_keys_need_a_session(visitor: Person) -> None:
             refused(reply, 401, "Log in first.")
 
 
-def test_a_window_lets_one_key_upload_for_a_quarter_of_an_hour(at_home: Person, alice: Account) -> None:
+def test_a_window_lets_one_key_upload_for_fifteen_minutes(alice_client: Person, alice: Account) -> None:
     codes = two_factor.enable(alice, required_for_uploads=True).recovery_codes
     script = credentials.create(alice, credentials.SESSION)[1]
-    at_home = Person(at_home.client, script)
-    made = at_home.post("/keys", {"service": "luarocks"}).json
+    alice_client = Person(alice_client.client, script)
+    made = alice_client.post("/keys", {"service": "luarocks"}).json
     path = f"/keys/{made['id']}/upload-window"
     with time_machine.travel(MOMENT, tick=False):
-        reply = at_home.put(path, {"code": codes[0]})
+        reply = alice_client.put(path, {"code": codes[0]})
         assert (reply.status, reply.json) == (200, {"upload_window_until": "2026-03-01T12:15:00Z"})
-        assert at_home.get("/keys").json["keys"][0]["upload_window_until"] == "2026-03-01T12:15:00Z"
+        assert alice_client.get("/keys").json["keys"][0]["upload_window_until"] == "2026-03-01T12:15:00Z"
         two_factor.require(credentials.identify(made["key"], "luarocks"), None)
         assert "two-factor.open-window" in {entry.action for entry in audit.entries(int(alice.id))}
-        refused(at_home.put(path, {"code": codes[0]}), 403, "Invalid verification code", "code")
-        assert at_home.delete(path).status == 204
-        assert at_home.get("/keys").json["keys"][0]["upload_window_until"] is None
+        refused(alice_client.put(path, {"code": codes[0]}), 403, "Invalid verification code", "code")
+        assert alice_client.delete(path).status == 204
+        assert alice_client.get("/keys").json["keys"][0]["upload_window_until"] is None
 
 
-def test_no_window_opens_without_two_factor_or_for_another_service(at_home: Person) -> None:
-    rock, package = (at_home.post("/keys", {"service": service}).json["id"] for service in ("luarocks", "hel"))
+def test_no_window_opens_without_two_factor_or_for_another_service(alice_client: Person) -> None:
+    rock, package = (alice_client.post("/keys", {"service": service}).json["id"] for service in ("luarocks", "hel"))
     with nothing_stored():
-        reply = at_home.put(f"/keys/{rock}/upload-window", {"code": "123456"})
+        reply = alice_client.put(f"/keys/{rock}/upload-window", {"code": "123456"})
         refused(reply, 409, "Two-factor authentication is not enabled on this account")
-        reply = at_home.put(f"/keys/{package}/upload-window", {"code": "123456"})
+        reply = alice_client.put(f"/keys/{package}/upload-window", {"code": "123456"})
         refused(reply, 404, f"There is no key {package}.")

@@ -23,7 +23,7 @@ def log_in(visitor: Person, username: str = "alice", password: str = "wonderland
     return visitor.post("/log-in", {"username": username, "password": password, **more})
 
 
-def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, visitor: Person, alice: Account) -> None:
+def test_log_in_opens_a_session_for_browsers_and_scripts(client: Client, visitor: Person, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         reply = log_in(visitor)
         secret = reply.json["session"]
@@ -41,7 +41,7 @@ def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, vis
         assert cookie == f"moonbase_session={secret}"
         assert attributes == ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax"]
         by_cookie, by_token = Person(client, secret).get("/me"), Person(client, secret, by_cookie=False).get("/me")
-    told = {
+    expected = {
         "username": "Alice",
         "email": "alice@example.org",
         "rank": "MEMBER",
@@ -51,11 +51,11 @@ def test_logging_in_opens_a_session_for_browsers_and_scripts(client: Client, vis
         "session": 1,
     }
     created = {"created_at": by_cookie.json["created_at"]}
-    assert (by_cookie.status, by_cookie.json) == (200, {**told, **created, "csrf_token": csrf.token_for(secret)})
-    assert (by_token.status, by_token.json) == (200, {**told, **created, "csrf_token": None})
+    assert (by_cookie.status, by_cookie.json) == (200, {**expected, **created, "csrf_token": csrf.token_for(secret)})
+    assert (by_token.status, by_token.json) == (200, {**expected, **created, "csrf_token": None})
 
 
-def test_over_https_the_cookie_is_this_hosts_alone(client: Client, visitor: Person, alice: Account) -> None:
+def test_over_https_the_cookie_is_bound_to_this_host(client: Client, visitor: Person, alice: Account) -> None:
     with settings.override(base_url="https://moonbase.test"):
         reply = log_in(visitor)
         secret = reply.json["session"]
@@ -71,7 +71,7 @@ def test_over_https_the_cookie_is_this_hosts_alone(client: Client, visitor: Pers
     ("username", "password"),
     [
         ("alice", "Wonderland"),
-        ("visitor", "wonderland"),
+        ("unknown", "wonderland"),
         ("alice", ""),
         ("a b", "x"),
         ("x" * 5000, "x"),
@@ -98,7 +98,7 @@ def test_an_unknown_user_costs_the_same_work(visitor: Person, alice: Account, mo
         return verify(hashed, password)
 
     monkeypatch.setattr(PasswordHasher, "verify", count)
-    log_in(visitor, "visitor", "x")
+    log_in(visitor, "unknown", "x")
     log_in(visitor, "alice", "x")
     assert len(verified) == 2
     assert verified[0] == verified[1]
@@ -110,7 +110,7 @@ def test_a_suspension_is_shown_only_with_the_right_password(visitor: Person, ali
     refused(log_in(visitor, password="wrong"), 401, WRONG)
 
 
-def test_a_session_planted_before_log_in_is_worth_nothing_after_it(client: Client, alice: Account) -> None:
+def test_a_session_planted_before_log_in_is_invalid_after_it(client: Client, alice: Account) -> None:
     planted = "p" * 40
     person = Person(client, planted)
     reply = person.post("/log-in", {"username": "alice", "password": "wonderland"})
@@ -118,12 +118,12 @@ def test_a_session_planted_before_log_in_is_worth_nothing_after_it(client: Clien
     refused(person.get("/me"), 401, "Your session has ended: log in again.")
 
 
-def test_every_log_in_is_a_new_session(visitor: Person, alice: Account) -> None:
+def test_every_log_in_opens_a_new_session(visitor: Person, alice: Account) -> None:
     first, second = log_in(visitor).json["session"], log_in(visitor).json["session"]
     assert first != second
 
 
-def test_a_session_ends_after_thirty_days_however_much_it_is_used(client: Client, alice: Account) -> None:
+def test_a_session_expires_after_thirty_days_even_if_it_is_used(client: Client, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         person = Person(client, log_in(Person(client)).json["session"])
         for _ in range(30):
@@ -134,20 +134,20 @@ def test_a_session_ends_after_thirty_days_however_much_it_is_used(client: Client
     assert reply.header("www-authenticate") == "Bearer"
 
 
-def test_logging_out_ends_the_session_and_takes_the_cookie_back(
-    visitor: Person, at_home: Person, logged_in: LogIn, alice: Account
+def test_log_out_ends_the_session_and_deletes_the_cookie(
+    visitor: Person, alice_client: Person, logged_in: LogIn, alice: Account
 ) -> None:
     elsewhere = logged_in(alice)
-    reply = at_home.post("/log-out")
+    reply = alice_client.post("/log-out")
     assert (reply.status, reply.body) == (204, b"")
     assert reply.header("set-cookie") == "moonbase_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
-    refused(at_home.get("/me"), 401, "Your session has ended: log in again.")
+    refused(alice_client.get("/me"), 401, "Your session has ended: log in again.")
     assert elsewhere.get("/me").status == 200
     refused(visitor.post("/log-out"), 401, "Log in first.")
 
 
 @pytest.mark.parametrize("service", [*credentials.services(), credentials.LOG_IN, credentials.SECOND_FACTOR])
-def test_no_key_and_no_ticket_is_a_session(client: Client, alice: Account, service: str) -> None:
+def test_keys_and_tickets_are_not_sessions(client: Client, alice: Account, service: str) -> None:
     secret = credentials.create(alice, service)[1]
     for by_cookie in (True, False):
         refused(Person(client, secret, by_cookie=by_cookie).get("/me"), 401, "Your session has ended: log in again.")
@@ -170,7 +170,7 @@ def test_a_missing_field_is_an_error(visitor: Person, alice: Account, data: dict
         refused(visitor.post("/log-in", data), 400, "Send username and password, or ticket and code.")
 
 
-def test_with_a_second_factor_log_in_takes_a_code_at_once(visitor: Person, alice: Account) -> None:
+def test_with_a_second_factor_log_in_accepts_a_code_in_one_step(visitor: Person, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         enrolment = two_factor.enable(alice)
         code = pyotp.TOTP(enrolment.secret).at(MOMENT)
@@ -189,7 +189,7 @@ def test_with_a_second_factor_log_in_has_two_steps(client: Client, visitor: Pers
     assert Person(client, second.json["session"]).get("/me").json["two_factor"] is True
 
 
-def test_a_ticket_is_good_once_and_a_code_too(visitor: Person, alice: Account) -> None:
+def test_tickets_and_codes_are_valid_once(visitor: Person, alice: Account) -> None:
     codes = two_factor.enable(alice).recovery_codes
     ticket = log_in(visitor).json["ticket"]
     assert visitor.post("/log-in", {"ticket": ticket, "code": codes[0]}).status == 200
@@ -200,7 +200,7 @@ def test_a_ticket_is_good_once_and_a_code_too(visitor: Person, alice: Account) -
     assert visitor.post("/log-in", {"ticket": ticket, "code": codes[1]}).status == 200
 
 
-def test_without_a_code_a_ticket_opens_nothing(visitor: Person, alice: Account) -> None:
+def test_a_ticket_without_a_code_opens_no_session(visitor: Person, alice: Account) -> None:
     two_factor.enable(alice)
     ticket = log_in(visitor).json["ticket"]
     with nothing_stored():
@@ -209,7 +209,7 @@ def test_without_a_code_a_ticket_opens_nothing(visitor: Person, alice: Account) 
             refused(reply, 401, "This account uses two-factor authentication.", "code")
 
 
-def test_a_code_is_not_guessed_for_long(visitor: Person, alice: Account) -> None:
+def test_guesses_of_a_code_are_limited(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
     with time_machine.travel(MOMENT, tick=False):
         ticket = log_in(visitor).json["ticket"]
@@ -221,7 +221,7 @@ def test_a_code_is_not_guessed_for_long(visitor: Person, alice: Account) -> None
     assert reply.header("retry-after") == "300"
 
 
-def test_a_ticket_ends_after_ten_minutes(visitor: Person, alice: Account) -> None:
+def test_a_ticket_expires_after_ten_minutes(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
     with time_machine.travel(MOMENT, tick=False) as clock:
         ticket = log_in(visitor).json["ticket"]
@@ -229,7 +229,7 @@ def test_a_ticket_ends_after_ten_minutes(visitor: Person, alice: Account) -> Non
         assert visitor.post("/log-in", {"ticket": ticket, "code": code}).status == 401
 
 
-def test_a_new_password_ends_tickets(visitor: Person, alice: Account) -> None:
+def test_a_new_password_invalidates_tickets(visitor: Person, alice: Account) -> None:
     code = two_factor.enable(alice).recovery_codes[0]
     ticket = log_in(visitor).json["ticket"]
     accounts.set_password(alice, "white rabbit")
@@ -243,12 +243,12 @@ def test_a_wrong_password_does_not_reveal_a_second_factor(visitor: Person, alice
 
 
 @pytest.mark.parametrize("ticket", ["x", "t" * 40, "\0", "t" * 60_000])
-def test_a_forged_ticket_is_none(visitor: Person, ticket: str) -> None:
+def test_a_forged_ticket_is_rejected(visitor: Person, ticket: str) -> None:
     reply = visitor.post("/log-in", {"ticket": ticket, "code": "123456"})
     refused(reply, 401, "Log in with your password again: it took too long, or something has changed.")
 
 
-def test_an_account_is_guessed_at_so_often(
+def test_log_in_attempts_per_account_are_limited(
     visitor: Person, alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 3)
@@ -281,26 +281,26 @@ def test_other_networks_do_not_lock_out_a_familiar_one(
         refused(log_in(visitor), 429, "Too many attempts to log in, try again later.")
 
 
-def test_an_address_guesses_at_many_accounts_so_often(
+def test_log_in_attempts_per_address_are_limited(
     visitor: Person, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS_OF_ADDRESS", 2)
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
-        for username in ("visitor", "somebody"):
+        for username in ("unknown", "unknown-too"):
             refused(log_in(visitor, username, "x"), 401, WRONG)
         refused(log_in(visitor), 429, "Too many attempts to log in, try again later.")
 
 
 def test_an_open_session_works_during_guessing(
-    visitor: Person, at_home: Person, monkeypatch: pytest.MonkeyPatch
+    visitor: Person, alice_client: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 1)
     for _ in range(3):
         log_in(visitor, password="x")
-    assert at_home.get("/me").status == 200
+    assert alice_client.get("/me").status == 200
 
 
-def test_logging_in_is_in_the_activity_log_with_where_from(visitor: Person, alice: Account) -> None:
+def test_a_log_in_is_in_the_activity_log_with_address_and_client(visitor: Person, alice: Account) -> None:
     visitor.post("/log-in", {"username": "alice", "password": "wonderland"}, headers={"User-Agent": "curl/8"})
     entry = next(audit.entries(int(alice.id)))
     detail = {"address": "203.0.113.7", "user_agent": "curl/8"}
@@ -315,7 +315,7 @@ def test_a_log_in_costs_eight_calls(visitor: Person, alice: Account, calls: list
     assert calls == [*throttles, "GetItem", "GetItem", "DeleteItem", "PutItem", "UpdateItem", "TransactWriteItems"]
 
 
-def test_who_am_i_costs_two_calls(at_home: Person, calls: list[str]) -> None:
+def test_me_costs_two_calls(alice_client: Person, calls: list[str]) -> None:
     calls.clear()
-    at_home.get("/me")
+    alice_client.get("/me")
     assert calls == ["UpdateItem", "GetItem"]

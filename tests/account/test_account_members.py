@@ -22,7 +22,7 @@ ANOTHER = "An administrator cannot do this to their own account: ask another one
 
 @pytest.fixture
 def moderator(logged_in: LogIn) -> Person:
-    """A moderator."""
+    """A client with a session of a moderator."""
     return logged_in(people.register("Mod", "mod@example.org", "moderately", "MODERATOR"))
 
 
@@ -40,7 +40,7 @@ def row(account: Account, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_an_administrator_sees_everybody(root: Person, alice: Account) -> None:
+def test_an_administrator_sees_all_accounts(root: Person, alice: Account) -> None:
     reply = root.get("/members")
     assert (reply.status, reply.json) == (
         200,
@@ -55,7 +55,7 @@ def test_a_moderator_sees_no_email_addresses(moderator: Person, alice: Account) 
 
 
 @embedded_only
-def test_members_come_in_pages(root: Person) -> None:
+def test_the_list_of_members_is_paged(root: Person) -> None:
     for number in range(4):
         accounts.create(f"user{number}", f"{number}@example.org")
     pages, after = [], 0
@@ -84,7 +84,7 @@ def test_an_invalid_page_is_an_error(root: Person, query: str, message: str, fie
 
 
 @embedded_only
-def test_others_see_and_change_nothing(visitor: Person, at_home: Person, bob: Account) -> None:
+def test_members_and_visitors_cannot_manage_accounts(visitor: Person, alice_client: Person, bob: Account) -> None:
     requests: list[tuple[str, str]] = [
         ("GET", "/members"),
         ("GET", "/members/bob"),
@@ -95,10 +95,10 @@ def test_others_see_and_change_nothing(visitor: Person, at_home: Person, bob: Ac
         ("POST", "/invitations"),
         ("DELETE", "/invitations/1"),
     ]
-    at_home.get("/me")
+    alice_client.get("/me")
     with nothing_stored():
         for method, path in requests:
-            refused(at_home.send(method, path, json={"rank": "ADMIN"}), 403, ADMINISTRATORS)
+            refused(alice_client.send(method, path, json={"rank": "ADMIN"}), 403, ADMINISTRATORS)
             refused(visitor.send(method, path, json={"rank": "ADMIN"}), 401, "Log in first.")
 
 
@@ -107,19 +107,19 @@ def test_a_rank_is_changed(root: Person, alice: Account) -> None:
     assert (reply.status, reply.json) == (200, row(alice, rank="EDITOR"))
     assert accounts.named("alice").rank == "EDITOR"
     entry = next(audit.entries(int(alice.id)))
-    told = (entry.action, entry.detail, entry.by_account_id)
-    assert told == ("account.rank", {"rank": "EDITOR"}, accounts.named("Root").id)
+    written = (entry.action, entry.detail, entry.by_account_id)
+    assert written == ("account.rank", {"rank": "EDITOR"}, accounts.named("Root").id)
 
 
-def test_an_account_is_suspended_and_restored(client: Client, root: Person, at_home: Person, key: str) -> None:
+def test_an_account_is_suspended_and_restored(client: Client, root: Person, alice_client: Person, key: str) -> None:
     assert root.patch("/members/alice", {"suspended": True}).json["suspended"] is True
-    refused(at_home.get("/me"), 403, "Your account has been suspended.")
+    refused(alice_client.get("/me"), 403, "Your account has been suspended.")
     assert client.get(f"/api/1/{key}/status").status == 403
     assert root.patch("/members/alice", {"suspended": False}).json["suspended"] is False
-    assert at_home.get("/me").status == 200
+    assert alice_client.get("/me").status == 200
 
 
-def test_several_changes_are_one(root: Person, alice: Account) -> None:
+def test_one_request_can_make_several_changes(root: Person, alice: Account) -> None:
     reply = root.patch("/members/alice", {"rank": "BOT", "suspended": True, "luadns": True})
     assert reply.json == row(alice, rank="BOT", suspended=True, luadns=True)
     actions = {entry.action for entry in audit.entries(int(alice.id))}
@@ -151,7 +151,7 @@ def test_an_invalid_change_is_an_error(
         refused(root.patch("/members/alice", data), 400, message, field)
 
 
-@pytest.mark.parametrize("name", ["visitor", "%3Cb%3E", "%00", "x" * 3000])
+@pytest.mark.parametrize("name", ["unknown", "%3Cb%3E", "%00", "x" * 3000])
 def test_an_unknown_user_is_not_found(root: Person, name: str) -> None:
     for reply in (root.get(f"/members/{name}"), root.patch(f"/members/{name}", {"suspended": True})):
         assert reply.status == 404
@@ -170,14 +170,14 @@ def test_administrators_cannot_demote_or_suspend_themselves(
 
 
 @embedded_only
-def test_two_administrators_at_once_do_not_take_each_others_power(aws: None) -> None:
+def test_two_administrators_cannot_demote_each_other_concurrently(aws: None) -> None:
     def demote(pair: list[Account], place: int) -> None:
         by = Caller(pair[place], credentials.create(pair[place], credentials.SESSION)[0])
         members.change(by, pair[1 - place].username, "MEMBER", None, None)
 
     with ThreadPoolExecutor(2) as pool:
-        for turn in range(10):
-            pair = [accounts.create(f"a{turn}-{n}", f"{turn}-{n}@example.org", rank="ADMIN") for n in range(2)]
+        for number in range(10):
+            pair = [accounts.create(f"a{number}-{n}", f"{number}-{n}@example.org", rank="ADMIN") for n in range(2)]
             errors = [done.exception() for done in [pool.submit(demote, pair, place) for place in range(2)]]
             assert all(error is None or isinstance(error, CoreError) for error in errors)
             assert sorted(accounts.get(int(one.id)).rank for one in pair) == ["ADMIN", "MEMBER"]
@@ -216,9 +216,9 @@ def test_moderators_manage_only_ranks_below_their_own(moderator: Person, root: P
         refused(moderator.post("/invitations", {"rank": "ADMIN"}), 403, ADMINISTRATORS)
 
 
-def test_all_sessions_of_an_account_are_ended(root: Person, at_home: Person, alice: Account) -> None:
+def test_all_sessions_of_an_account_are_ended(root: Person, alice_client: Person, alice: Account) -> None:
     assert root.delete("/members/alice/sessions").status == 204
-    refused(at_home.get("/me"), 401, "Your session has ended: log in again.")
+    refused(alice_client.get("/me"), 401, "Your session has ended: log in again.")
     assert root.get("/me").status == 200
     entry = next(audit.entries(int(alice.id)))
     assert (entry.action, entry.by_account_id) == ("session.end-all", accounts.named("Root").id)
@@ -233,11 +233,11 @@ def test_a_lost_second_factor_is_turned_off(root: Person, logged_in: LogIn, alic
     refused(root.delete("/members/alice/two-factor"), 409, "Two-factor authentication is not enabled on this account")
 
 
-def test_administrators_turn_their_own_off_like_everybody(root: Person) -> None:
+def test_administrators_cannot_reset_their_own_second_factor(root: Person) -> None:
     refused(
         root.delete("/members/root/two-factor"),
         409,
-        "Turn your own off in your settings, with your password and a code.",
+        "Turn off your own second factor in your settings, with your password and a code.",
     )
 
 
@@ -253,7 +253,7 @@ def test_hel_shows_another_rank_after_its_next_refresh(client: Client, root: Per
     assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["Root"]
 
 
-def test_a_list_costs_three_calls_however_many_there_are(root: Person, alice: Account, calls: list[str]) -> None:
+def test_a_list_of_any_length_costs_three_calls(root: Person, alice: Account, calls: list[str]) -> None:
     root.get("/members")
     calls.clear()
     root.get("/members")

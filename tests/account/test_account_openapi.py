@@ -23,7 +23,7 @@ def document(client: Client) -> dict[str, Any]:
     return found
 
 
-def test_every_route_is_in_it_and_nothing_else(document: dict[str, Any]) -> None:
+def test_the_document_has_every_route_and_no_other(document: dict[str, Any]) -> None:
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     routes = {(route.method, route.path) for route in service.routes if route.path.startswith(f"{API}/")}
     assert routes - described == {("GET", DOCUMENT)}
@@ -46,7 +46,7 @@ def test_writes_by_cookie_name_the_token(document: dict[str, Any]) -> None:
                 assert one["security"] == [{"bearer": []}, by_cookie], (method, path)
 
 
-def test_it_is_valid_openapi_without_dangling_references(document: dict[str, Any]) -> None:
+def test_the_document_is_valid_openapi_without_dangling_references(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert list(document["info"]) == ["title", "version", "description"]
     assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "csrf"}
@@ -70,7 +70,7 @@ def test_request_bodies_match_the_document(root: Person, operation: Operation) -
     refused(root.send(operation.method, path, **sent), 400, message)
 
 
-def test_it_is_cacheable(client: Client) -> None:
+def test_the_document_is_cacheable(client: Client) -> None:
     reply = client.get(DOCUMENT)
     assert reply.header("cache-control") == "public, max-age=3600"
     assert client.get(DOCUMENT, headers={"If-None-Match": str(reply.header("etag"))}).status == 304

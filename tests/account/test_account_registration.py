@@ -19,12 +19,12 @@ from tests.worlds import embedded_only
 
 NEW = {"username": "carol", "email": "carol@example.org", "password": "looking glass"}
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-open_to_everybody = pytest.mark.usefixtures("open_registration")
+with_open_registration = pytest.mark.usefixtures("open_registration")
 
 
 @pytest.fixture
 def open_registration() -> Any:
-    """Registration is open."""
+    """Open registration for the test."""
     with settings.override(registration="open"):
         yield
 
@@ -45,8 +45,8 @@ def test_registration_can_be_closed_to_invitations_too(visitor: Person) -> None:
     refused(reply, 403, "Registration is closed here: ask the administrator for an account.")
 
 
-@open_to_everybody
-def test_registering_opens_an_account_and_no_session(visitor: Person) -> None:
+@with_open_registration
+def test_registration_creates_an_account_and_no_session(visitor: Person) -> None:
     reply = register(visitor)
     assert (reply.status, reply.json) == (201, {"username": "carol"})
     assert reply.header("set-cookie") is None
@@ -54,7 +54,7 @@ def test_registering_opens_an_account_and_no_session(visitor: Person) -> None:
     assert (account.username, account.email, account.rank) == ("carol", "carol@example.org", "MEMBER")
 
 
-@open_to_everybody
+@with_open_registration
 @embedded_only
 @pytest.mark.parametrize(
     ("fields", "message", "field"),
@@ -98,15 +98,15 @@ def test_invalid_input_is_an_error_and_not_stored(
     refused(reply, 403 if field == "invitation" else 400, message, field)
 
 
-@open_to_everybody
+@with_open_registration
 @embedded_only
 @pytest.mark.parametrize("password", ["looking glass", "пароль пароль", "🚀" * 4 + "moon", "p4 " * 340, "<b>bold</b>"])
-def test_any_long_password_of_any_letters_will_do(visitor: Person, password: str) -> None:
+def test_long_passwords_of_any_characters_are_accepted(visitor: Person, password: str) -> None:
     assert register(visitor, password=password).status == 201
     assert accounts.log_in("carol", password).username == "carol"
 
 
-@open_to_everybody
+@with_open_registration
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -124,23 +124,23 @@ def test_an_unreadable_body_is_an_error(visitor: Person, body: bytes, message: s
         refused(visitor.send("POST", "/register", body=body), 400, message)
 
 
-@open_to_everybody
-def test_a_megabyte_is_too_much(visitor: Person) -> None:
+@with_open_registration
+def test_a_body_of_a_megabyte_is_rejected(visitor: Person) -> None:
     with nothing_stored():
         for field in NEW:
             reply = register(visitor, **{field: "x" * 1_000_000})
             refused(reply, 413, "The request is larger than 65536 bytes.")
 
 
-@open_to_everybody
+@with_open_registration
 def test_names_and_addresses_are_unique_in_any_letter_case(visitor: Person, alice: Account) -> None:
     refused(register(visitor, username="ALICE"), 409, "This username is taken.", "username")
     refused(register(visitor, email="Alice@Example.ORG"), 409, "This e-mail address is in use.", "email")
     assert [account.username for account in accounts.listed()] == ["Alice"]
 
 
-@open_to_everybody
-def test_an_address_registers_so_often_and_no_more(visitor: Person) -> None:
+@with_open_registration
+def test_registrations_per_address_are_limited(visitor: Person) -> None:
     with settings.override(registration="open", registration_rate=1), time_machine.travel(MOMENT, tick=False) as clock:
         assert register(visitor).status == 201
         reply = register(visitor, username="dave", email="dave@example.org")
@@ -151,7 +151,7 @@ def test_an_address_registers_so_often_and_no_more(visitor: Person) -> None:
         assert register(visitor, username="dave", email="dave@example.org").status == 201
 
 
-def test_an_invitation_opens_one_account_with_its_rank(visitor: Person) -> None:
+def test_an_invitation_creates_one_account_with_its_rank(visitor: Person) -> None:
     invitation, secret = invitations.create(rank="EDITOR")
     assert register(visitor, invitation=secret).status == 201
     assert accounts.named("carol").rank == "EDITOR"
@@ -162,18 +162,18 @@ def test_an_invitation_opens_one_account_with_its_rank(visitor: Person) -> None:
     refused(reply, 403, "This invitation has been used already.", "invitation")
 
 
-def test_invited_people_are_not_counted_by_address(visitor: Person) -> None:
+def test_registrations_by_invitation_are_not_limited_per_address(visitor: Person) -> None:
     with settings.override(registration_rate=0):
         assert register(visitor, invitation=invitations.create()[1]).status == 201
 
 
-def test_where_everybody_may_register_an_invitation_still_counts(visitor: Person) -> None:
+def test_an_invitation_gives_its_rank_even_with_open_registration(visitor: Person) -> None:
     with settings.override(registration="open"):
         register(visitor, invitation=invitations.create(rank="APPROVER")[1])
     assert accounts.named("carol").rank == "APPROVER"
 
 
-def test_an_invitation_that_has_expired_is_refused(visitor: Person) -> None:
+def test_an_expired_invitation_is_rejected(visitor: Person) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         _, secret = invitations.create(ends_after=timedelta(days=1))
         clock.shift(86_400)
@@ -181,14 +181,14 @@ def test_an_invitation_that_has_expired_is_refused(visitor: Person) -> None:
             refused(register(visitor, invitation=secret), 403, "This invitation has expired.", "invitation")
 
 
-def test_an_invitation_that_was_revoked_is_refused(visitor: Person) -> None:
+def test_a_revoked_invitation_is_rejected(visitor: Person) -> None:
     invitation, secret = invitations.create()
     invitations.revoke(int(invitation.id))
     with nothing_stored():
         refused(register(visitor, invitation=secret), 403, "This invitation has been revoked.", "invitation")
 
 
-def test_an_invitation_for_an_address_is_for_no_other(visitor: Person) -> None:
+def test_an_invitation_for_an_address_is_valid_only_for_it(visitor: Person) -> None:
     _, secret = invitations.create(email="Dave@example.org")
     with nothing_stored():
         reply = register(visitor, invitation=secret)
@@ -196,7 +196,7 @@ def test_an_invitation_for_an_address_is_for_no_other(visitor: Person) -> None:
     assert register(visitor, email="dave@example.org", invitation=secret).status == 201
 
 
-def test_a_refused_account_does_not_use_the_invitation_up(visitor: Person, alice: Account) -> None:
+def test_a_rejected_registration_does_not_use_up_the_invitation(visitor: Person, alice: Account) -> None:
     _, secret = invitations.create()
     refused(register(visitor, username="alice", invitation=secret), 409, "This username is taken.", "username")
     assert register(visitor, invitation=secret).status == 201

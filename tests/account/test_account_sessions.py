@@ -18,7 +18,7 @@ ENDED = "Your session has ended: log in again."
 NOT_YOURS = "This is not your password."
 
 
-def test_sessions_are_listed_with_where_from_and_when(client: Client, alice: Account) -> None:
+def test_sessions_are_listed_with_address_client_and_times(client: Client, alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         first, _ = sessions.open_session(alice, None, Device("198.51.100.1", "Mozilla/5.0 <b>"))
         clock.shift(60)
@@ -49,49 +49,49 @@ def test_sessions_are_listed_with_where_from_and_when(client: Client, alice: Acc
     }
 
 
-def test_one_session_is_ended(at_home: Person, logged_in: LogIn, alice: Account) -> None:
+def test_one_session_is_ended(alice_client: Person, logged_in: LogIn, alice: Account) -> None:
     other = logged_in(alice)
     number = other.get("/me").json["session"]
-    assert at_home.delete(f"/sessions/{number}").status == 204
+    assert alice_client.delete(f"/sessions/{number}").status == 204
     refused(other.get("/me"), 401, ENDED)
-    assert [one["current"] for one in at_home.get("/sessions").json["sessions"]] == [True]
+    assert [one["current"] for one in alice_client.get("/sessions").json["sessions"]] == [True]
 
 
 @pytest.mark.parametrize("number", ["99", "0", "x", "-1", "9" * 30, "%00", "1e3", "%D9%A3"])
-def test_a_session_that_is_not_there_is_not_found(at_home: Person, number: str) -> None:
-    assert at_home.delete(f"/sessions/{number}").status == 404
+def test_an_unknown_session_is_not_found(alice_client: Person, number: str) -> None:
+    assert alice_client.delete(f"/sessions/{number}").status == 404
 
 
-def test_only_own_sessions_can_be_ended(at_home: Person, logged_in: LogIn, alice: Account, bob: Account) -> None:
+def test_only_own_sessions_can_be_ended(alice_client: Person, logged_in: LogIn, alice: Account, bob: Account) -> None:
     theirs = logged_in(bob)
     key, _ = credentials.create(alice, "hel")
     for number in (theirs.get("/me").json["session"], int(key.id)):
         with nothing_stored():
-            refused(at_home.delete(f"/sessions/{number}"), 404, f"There is no session {number}.")
+            refused(alice_client.delete(f"/sessions/{number}"), 404, f"There is no session {number}.")
     assert theirs.get("/me").status == 200
 
 
 def test_all_other_sessions_are_ended_together(
-    at_home: Person, logged_in: LogIn, alice: Account, calls: list[str]
+    alice_client: Person, logged_in: LogIn, alice: Account, calls: list[str]
 ) -> None:
     others = [logged_in(alice) for _ in range(3)]
-    at_home.get("/me")
+    alice_client.get("/me")
     calls.clear()
-    assert at_home.delete("/sessions").status == 204
+    assert alice_client.delete("/sessions").status == 204
     assert calls == ["UpdateItem", "GetItem", "TransactWriteItems"]
     for other in others:
         refused(other.get("/me"), 401, ENDED)
-    assert at_home.get("/me").status == 200
+    assert alice_client.get("/me").status == 200
     assert next(audit.entries(int(alice.id))).action == "session.end-all"
 
 
 def test_a_new_password_ends_all_other_sessions_and_leaves_keys(
-    client: Client, at_home: Person, logged_in: LogIn, alice: Account, key: str
+    client: Client, alice_client: Person, logged_in: LogIn, alice: Account, key: str
 ) -> None:
     other = logged_in(alice)
-    reply = at_home.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
+    reply = alice_client.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
     assert (reply.status, reply.body) == (204, b"")
-    assert at_home.get("/me").status == 200
+    assert alice_client.get("/me").status == 200
     refused(other.get("/me"), 401, ENDED)
     assert client.get(f"/api/1/{key}/status").status == 200
     assert accounts.log_in("alice", "white rabbit").username == "Alice"
@@ -99,11 +99,11 @@ def test_a_new_password_ends_all_other_sessions_and_leaves_keys(
     assert (entry.action, entry.by_account_id) == ("account.password", alice.id)
 
 
-def test_a_session_that_began_with_the_old_password_is_ended_though_it_is_opened_later(
-    client: Client, at_home: Person, alice: Account
+def test_a_log_in_that_began_with_the_old_password_gets_an_invalid_session(
+    client: Client, alice_client: Person, alice: Account
 ) -> None:
     meanwhile = sessions.prove_password("alice", "wonderland", Device("", ""))
-    at_home.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
+    alice_client.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
     _, secret = sessions.open_session(meanwhile, None, Device("", ""))
     refused(Person(client, secret).get("/me"), 401, ENDED)
 
@@ -122,41 +122,41 @@ def test_a_session_that_began_with_the_old_password_is_ended_though_it_is_opened
          "current_password must be a JSON string.", "current_password"),
     ],
 )  # fmt: skip
-def test_a_password_that_is_not_changed_stays(
-    at_home: Person, logged_in: LogIn, alice: Account, data: dict[str, Any], status: int, message: str, field: str
+def test_a_rejected_password_change_changes_nothing(
+    alice_client: Person, logged_in: LogIn, alice: Account, data: dict[str, Any], status: int, message: str, field: str
 ) -> None:
     other = logged_in(alice)
     with nothing_stored():
-        refused(at_home.put("/password", data), status, message, field)
+        refused(alice_client.put("/password", data), status, message, field)
     assert other.get("/me").status == 200
     assert accounts.log_in("alice", "wonderland")
 
 
-def test_a_stolen_session_does_not_guess_the_password_for_long(
-    at_home: Person, monkeypatch: pytest.MonkeyPatch
+def test_password_guesses_with_a_stolen_session_are_limited(
+    alice_client: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "ATTEMPTS", 2)
     with time_machine.travel(MOMENT, tick=False):
         for _ in range(2):
-            reply = at_home.put("/password", {"current_password": "x", "password": "white rabbit"})
+            reply = alice_client.put("/password", {"current_password": "x", "password": "white rabbit"})
             refused(reply, 403, NOT_YOURS, "current_password")
-        reply = at_home.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
+        reply = alice_client.put("/password", {"current_password": "wonderland", "password": "white rabbit"})
     refused(reply, 429, "Too many attempts to log in, try again later.")
     assert accounts.log_in("alice", "wonderland")
 
 
-def test_the_email_address_is_changed_with_the_password(at_home: Person, alice: Account) -> None:
-    reply = at_home.put("/email", {"password": "wonderland", "email": "liddell@example.org"})
-    assert (reply.status, at_home.get("/me").json["email"]) == (204, "liddell@example.org")
+def test_the_email_address_is_changed_with_the_password(alice_client: Person, alice: Account) -> None:
+    reply = alice_client.put("/email", {"password": "wonderland", "email": "liddell@example.org"})
+    assert (reply.status, alice_client.get("/me").json["email"]) == (204, "liddell@example.org")
     assert accounts.create("carol", "ALICE@example.org").email == "ALICE@example.org"
     assert next(audit.entries(int(alice.id))).action == "account.email"
 
 
-def test_the_case_of_the_address_can_be_changed(at_home: Person, bob: Account) -> None:
-    assert at_home.put("/email", {"password": "wonderland", "email": "Alice@Example.org"}).status == 204
-    reply = at_home.put("/email", {"password": "wonderland", "email": "bob@EXAMPLE.org"})
+def test_the_case_of_the_address_can_be_changed(alice_client: Person, bob: Account) -> None:
+    assert alice_client.put("/email", {"password": "wonderland", "email": "Alice@Example.org"}).status == 204
+    reply = alice_client.put("/email", {"password": "wonderland", "email": "bob@EXAMPLE.org"})
     refused(reply, 409, "This e-mail address is in use.", "email")
-    assert at_home.get("/me").json["email"] == "Alice@Example.org"
+    assert alice_client.get("/me").json["email"] == "Alice@Example.org"
 
 
 @pytest.mark.parametrize(
@@ -168,31 +168,31 @@ def test_the_case_of_the_address_can_be_changed(at_home: Person, bob: Account) -
         ({"password": "wonderland", "email": "a\u202e@x"}, 400, "This is not an e-mail address.", "email"),
     ],
 )  # fmt: skip
-def test_an_address_that_is_not_changed_stays(
-    at_home: Person, bob: Account, data: dict[str, Any], status: int, message: str, field: str
+def test_a_rejected_address_change_changes_nothing(
+    alice_client: Person, bob: Account, data: dict[str, Any], status: int, message: str, field: str
 ) -> None:
-    at_home.get("/me")
+    alice_client.get("/me")
     with nothing_stored():
-        refused(at_home.put("/email", data), status, message, field)
+        refused(alice_client.put("/email", data), status, message, field)
 
 
-def test_a_suspended_account_gets_an_error(at_home: Person, alice: Account) -> None:
+def test_a_suspended_account_gets_an_error(alice_client: Person, alice: Account) -> None:
     accounts.suspend(alice)
-    refused(at_home.get("/me"), 403, "Your account has been suspended.")
+    refused(alice_client.get("/me"), 403, "Your account has been suspended.")
 
 
-def test_an_account_closes_luadns_for_itself_and_opens_it_where_people_may(at_home: Person, alice: Account) -> None:
-    told = "An administrator opens LuaDNS' API to an account here."
+def test_a_user_can_disable_luadns_and_with_self_service_enable_it(alice_client: Person, alice: Account) -> None:
+    message = "Only an administrator can enable LuaDNS' API here."
     with nothing_stored():
-        refused(at_home.put("/luadns", {"enabled": True}), 403, told)
+        refused(alice_client.put("/luadns", {"enabled": True}), 403, message)
     accounts.switch(alice, "luadns_enabled", True)
-    assert at_home.put("/luadns", {"enabled": False}).status == 204
-    assert at_home.get("/me").json["luadns"] is False
+    assert alice_client.put("/luadns", {"enabled": False}).status == 204
+    assert alice_client.get("/me").json["luadns"] is False
     with settings.override(luadns_self_service=True):
-        assert at_home.put("/luadns", {"enabled": True}).status == 204
-    assert at_home.get("/me").json["luadns"] is True
+        assert alice_client.put("/luadns", {"enabled": True}).status == 204
+    assert alice_client.get("/me").json["luadns"] is True
 
 
-def test_an_administrator_opens_luadns_for_themselves(root: Person) -> None:
+def test_an_administrator_can_enable_luadns_for_themselves(root: Person) -> None:
     assert root.put("/luadns", {"enabled": True}).status == 204
     assert root.get("/me").json["luadns"] is True

@@ -24,7 +24,7 @@ WRONG = "Invalid verification code"
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Clock]:
-    """A clock that stands still until it is moved."""
+    """A clock that is stopped; tests shift it."""
     with time_machine.travel(MOMENT, tick=False) as travelled:
         yield travelled
 
@@ -46,37 +46,39 @@ def state(person: Person) -> dict[str, Any]:
     return found
 
 
-def test_a_new_secret_is_not_in_force(at_home: Person, alice: Account) -> None:
-    reply = at_home.post("/two-factor")
+def test_a_new_secret_is_inactive(alice_client: Person, alice: Account) -> None:
+    reply = alice_client.post("/two-factor")
     secret = reply.json["secret"]
     uri = f"otpauth://totp/Moonbase:Alice?secret={secret}&issuer=Moonbase"
     assert (reply.status, reply.json) == (201, {"secret": secret, "uri": uri})
     assert reply.header("cache-control") == "no-store"
-    assert state(at_home) == {"enabled": False, "for_uploads": False, "recovery_codes_left": 0}
+    assert state(alice_client) == {"enabled": False, "for_uploads": False, "recovery_codes_left": 0}
     assert accounts.get(int(alice.id)).two_factor is None
     assert secret not in str(Enrolling.get(alice.pk, "enrolling").to_dynamodb_dict())
 
 
-def test_a_code_puts_it_in_force_and_ends_other_sessions(at_home: Person, logged_in: LogIn, alice: Account) -> None:
+def test_a_code_activates_the_secret_and_ends_other_sessions(
+    alice_client: Person, logged_in: LogIn, alice: Account
+) -> None:
     other = logged_in(alice)
-    _, codes = enrol(at_home)
+    _, codes = enrol(alice_client)
     assert len(set(codes)) == 8
-    assert state(at_home) == {"enabled": True, "for_uploads": False, "recovery_codes_left": 8}
+    assert state(alice_client) == {"enabled": True, "for_uploads": False, "recovery_codes_left": 8}
     refused(other.get("/me"), 401, "Your session has ended: log in again.")
     (entry,) = [entry for entry in audit.entries(int(alice.id)) if entry.action == "two-factor.enable"]
     assert (entry.by_account_id, entry.detail) == (alice.id, {"for_uploads": False})
     assert Enrolling.find(alice.pk, "enrolling") is None
 
 
-def test_the_confirming_code_cannot_log_in(visitor: Person, at_home: Person, clock: Clock) -> None:
-    secret, _ = enrol(at_home)
+def test_the_confirming_code_cannot_log_in(visitor: Person, alice_client: Person, clock: Clock) -> None:
+    secret, _ = enrol(alice_client)
     entered = {"username": "alice", "password": "wonderland"}
     refused(visitor.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
     clock.shift(30)
     assert visitor.post("/log-in", {**entered, "code": code_of(secret)}).status == 200
     refused(visitor.post("/log-in", {**entered, "code": code_of(secret)}), 401, WRONG, "code")
     proof = {"password": "wonderland", "code": code_of(secret)}
-    refused(at_home.post("/two-factor/disable", proof), 403, WRONG, "code")
+    refused(alice_client.post("/two-factor/disable", proof), 403, WRONG, "code")
 
 
 @pytest.mark.parametrize(
@@ -93,115 +95,117 @@ def test_the_confirming_code_cannot_log_in(visitor: Person, at_home: Person, clo
     ],
 )
 def test_a_failed_confirmation_changes_nothing(
-    at_home: Person, logged_in: LogIn, alice: Account, data: dict[str, Any], status: int, message: str, field: str
+    alice_client: Person, logged_in: LogIn, alice: Account, data: dict[str, Any], status: int, message: str, field: str
 ) -> None:
     other = logged_in(alice)
-    secret = at_home.post("/two-factor").json["secret"]
+    secret = alice_client.post("/two-factor").json["secret"]
     other.get("/me")
     with nothing_stored():
-        reply = at_home.post("/two-factor/confirm", {"password": "wonderland", "code": code_of(secret), **data})
+        reply = alice_client.post("/two-factor/confirm", {"password": "wonderland", "code": code_of(secret), **data})
     refused(reply, status, message, field)
     assert other.get("/me").status == 200
 
 
-def test_a_secret_is_not_confirmed_after_an_hour_or_twice(at_home: Person, clock: Clock) -> None:
-    told = "Request a new secret first: there is none to confirm."
+def test_a_secret_is_not_confirmed_after_an_hour_or_twice(alice_client: Person, clock: Clock) -> None:
+    message = "Request a new secret first: there is none to confirm."
     proof = {"password": "wonderland", "code": "123456"}
-    refused(at_home.post("/two-factor/confirm", proof), 409, told)
-    secret = at_home.post("/two-factor").json["secret"]
+    refused(alice_client.post("/two-factor/confirm", proof), 409, message)
+    secret = alice_client.post("/two-factor").json["secret"]
     clock.shift(3600)
-    refused(at_home.post("/two-factor/confirm", {**proof, "code": code_of(secret)}), 409, told)
-    enrol(at_home)
+    refused(alice_client.post("/two-factor/confirm", {**proof, "code": code_of(secret)}), 409, message)
+    enrol(alice_client)
     on = "Two-factor authentication is on already: turn it off first."
-    refused(at_home.post("/two-factor"), 409, on)
-    refused(at_home.post("/two-factor/confirm", proof), 409, on)
+    refused(alice_client.post("/two-factor"), 409, on)
+    refused(alice_client.post("/two-factor/confirm", proof), 409, on)
 
 
-def test_only_the_newest_secret_is_confirmed(at_home: Person) -> None:
-    first, second = (at_home.post("/two-factor").json["secret"] for _ in range(2))
+def test_only_the_newest_secret_is_confirmed(alice_client: Person) -> None:
+    first, second = (alice_client.post("/two-factor").json["secret"] for _ in range(2))
     proof = {"password": "wonderland", "code": code_of(first)}
-    refused(at_home.post("/two-factor/confirm", proof), 403, WRONG, "code")
-    assert at_home.post("/two-factor/confirm", {**proof, "code": code_of(second)}).status == 200
+    refused(alice_client.post("/two-factor/confirm", proof), 403, WRONG, "code")
+    assert alice_client.post("/two-factor/confirm", {**proof, "code": code_of(second)}).status == 200
 
 
-def test_uploads_ask_for_it_where_that_was_said(at_home: Person, clock: Clock) -> None:
-    secret, codes = enrol(at_home, for_uploads=True)
-    assert state(at_home)["for_uploads"] is True
+def test_the_requirement_for_uploads_can_be_changed(alice_client: Person, clock: Clock) -> None:
+    secret, codes = enrol(alice_client, for_uploads=True)
+    assert state(alice_client)["for_uploads"] is True
     proof = {"password": "wonderland", "code": codes[0]}
-    assert at_home.put("/two-factor/for-uploads", {**proof, "for_uploads": False}).status == 204
-    assert state(at_home) == {"enabled": True, "for_uploads": False, "recovery_codes_left": 7}
+    assert alice_client.put("/two-factor/for-uploads", {**proof, "for_uploads": False}).status == 204
+    assert state(alice_client) == {"enabled": True, "for_uploads": False, "recovery_codes_left": 7}
     clock.shift(timedelta(seconds=30))
     proof = {"password": "wonderland", "code": code_of(secret)}
-    assert at_home.put("/two-factor/for-uploads", {**proof, "for_uploads": True}).status == 204
-    assert state(at_home)["for_uploads"] is True
+    assert alice_client.put("/two-factor/for-uploads", {**proof, "for_uploads": True}).status == 204
+    assert state(alice_client)["for_uploads"] is True
 
 
-def test_new_recovery_codes_take_the_place_of_the_old(at_home: Person, logged_in: LogIn, alice: Account) -> None:
-    _, old = enrol(at_home)
+def test_new_recovery_codes_replace_the_old_ones(alice_client: Person, logged_in: LogIn, alice: Account) -> None:
+    _, old = enrol(alice_client)
     other = logged_in(alice)
-    reply = at_home.post("/two-factor/recovery-codes", {"password": "wonderland", "code": old[0]})
+    reply = alice_client.post("/two-factor/recovery-codes", {"password": "wonderland", "code": old[0]})
     new = reply.json["recovery_codes"]
     assert (reply.status, len(new), set(new) & set(old)) == (200, 8, set())
     refused(other.get("/me"), 401, "Your session has ended: log in again.")
     assert "two-factor.recovery-codes" in {entry.action for entry in audit.entries(int(alice.id))}
     proof = {"password": "wonderland", "code": old[1]}
-    refused(at_home.post("/two-factor/recovery-codes", proof), 403, WRONG, "code")
-    assert at_home.post("/two-factor/recovery-codes", {**proof, "code": new[0]}).status == 200
+    refused(alice_client.post("/two-factor/recovery-codes", proof), 403, WRONG, "code")
+    assert alice_client.post("/two-factor/recovery-codes", {**proof, "code": new[0]}).status == 200
 
 
-def test_it_is_turned_off_with_password_and_code(at_home: Person, logged_in: LogIn, alice: Account) -> None:
-    _, codes = enrol(at_home)
+def test_two_factor_is_turned_off_with_password_and_code(
+    alice_client: Person, logged_in: LogIn, alice: Account
+) -> None:
+    _, codes = enrol(alice_client)
     other = logged_in(alice)
-    reply = at_home.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
+    reply = alice_client.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
     assert (reply.status, reply.body) == (204, b"")
-    assert state(at_home) == {"enabled": False, "for_uploads": False, "recovery_codes_left": 0}
+    assert state(alice_client) == {"enabled": False, "for_uploads": False, "recovery_codes_left": 0}
     assert TwoFactor.find(alice.pk, "two-factor") is None
     refused(other.get("/me"), 401, "Your session has ended: log in again.")
     assert "two-factor.disable" in {entry.action for entry in audit.entries(int(alice.id))}
 
 
 @pytest.mark.parametrize("path", ["disable", "recovery-codes", "for-uploads"])
-def test_changes_need_password_and_code(at_home: Person, path: str) -> None:
-    _, codes = enrol(at_home)
+def test_changes_need_password_and_code(alice_client: Person, path: str) -> None:
+    _, codes = enrol(alice_client)
     more = {"for_uploads": False} if path == "for-uploads" else {}
     method = "PUT" if more else "POST"
     with nothing_stored():
         proof = {"password": "x", "code": codes[0], **more}
-        refused(at_home.send(method, f"/two-factor/{path}", json=proof), 403, NOT_YOURS, "password")
+        refused(alice_client.send(method, f"/two-factor/{path}", json=proof), 403, NOT_YOURS, "password")
         proof = {"password": "wonderland", "code": "000000", **more}
-        refused(at_home.send(method, f"/two-factor/{path}", json=proof), 403, WRONG, "code")
+        refused(alice_client.send(method, f"/two-factor/{path}", json=proof), 403, WRONG, "code")
 
 
 @pytest.mark.parametrize("path", ["disable", "recovery-codes"])
-def test_changes_need_two_factor_to_be_on(at_home: Person, path: str) -> None:
+def test_changes_need_two_factor_to_be_on(alice_client: Person, path: str) -> None:
     with nothing_stored():
-        reply = at_home.post(f"/two-factor/{path}", {"password": "wonderland", "code": "123456"})
+        reply = alice_client.post(f"/two-factor/{path}", {"password": "wonderland", "code": "123456"})
     refused(reply, 409, OFF)
 
 
-def test_codes_are_not_guessed_for_long(at_home: Person) -> None:
-    _, codes = enrol(at_home)
+def test_guesses_of_codes_are_limited(alice_client: Person) -> None:
+    _, codes = enrol(alice_client)
     for _ in range(5):
         proof = {"password": "wonderland", "code": "000000"}
-        refused(at_home.post("/two-factor/disable", proof), 403, WRONG, "code")
-    reply = at_home.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
+        refused(alice_client.post("/two-factor/disable", proof), 403, WRONG, "code")
+    reply = alice_client.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
     refused(reply, 429, "Too many failed attempts, try again later")
-    assert state(at_home)["enabled"] is True
+    assert state(alice_client)["enabled"] is True
 
 
-def test_a_recovery_code_that_opened_a_session_is_used_up(visitor: Person, at_home: Person) -> None:
-    _, codes = enrol(at_home)
+def test_a_recovery_code_that_opened_a_session_is_used_up(visitor: Person, alice_client: Person) -> None:
+    _, codes = enrol(alice_client)
     entered = {"username": "alice", "password": "wonderland", "code": codes[0]}
     assert visitor.post("/log-in", entered).status == 200
     proof = {"password": "wonderland", "code": codes[0]}
-    refused(at_home.post("/two-factor/disable", proof), 403, WRONG, "code")
+    refused(alice_client.post("/two-factor/disable", proof), 403, WRONG, "code")
 
 
-def test_tokens_of_luarocks_are_dead_after_it_is_turned_off(at_home: Person, alice: Account) -> None:
-    _, codes = enrol(at_home, for_uploads=True)
+def test_turning_two_factor_off_invalidates_tokens_of_luarocks(alice_client: Person, alice: Account) -> None:
+    _, codes = enrol(alice_client, for_uploads=True)
     key = credentials.create(alice, "luarocks")[1]
     token, _ = two_factor.issue_token(credentials.identify(key, "luarocks"))
-    at_home.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
-    enrol(at_home, for_uploads=True)
+    alice_client.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
+    enrol(alice_client, for_uploads=True)
     with pytest.raises(two_factor.SecondFactorRequired):
         two_factor.require(credentials.identify(key, "luarocks"), token)

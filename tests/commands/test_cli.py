@@ -98,7 +98,7 @@ def test_a_dead_job_is_listed_and_retried(data: Path) -> None:
     assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "There is no dead job 1.0#ab."})
 
 
-def test_an_unknown_repeating_job_is_refused(data: Path) -> None:
+def test_an_unknown_repeating_job_is_an_error(data: Path) -> None:
     refused = run(data, "--json", "jobs", "run", "no-such-job")
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"].startswith("There is no repeating job no-such-job")
@@ -118,7 +118,7 @@ def test_root_is_refused_in_the_directory_of_another_user(tmp_path: Path) -> Non
     assert list(data.iterdir()) == []
 
 
-def test_a_mistyped_directory_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:
+def test_a_mistyped_directory_does_not_become_a_new_installation(tmp_path: Path) -> None:
     refused = run(tmp_path / "typo", "--json", "user", "list")
     error = f"there is no data directory {tmp_path / 'typo'}; `moonbase serve` creates one"
     assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": error})
@@ -280,7 +280,7 @@ def test_a_file_that_is_not_a_store_is_one_line(tmp_path: Path) -> None:
     )
 
 
-def test_data_of_a_newer_version_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_data_of_a_newer_version_is_rejected_in_one_line(tmp_path: Path) -> None:
     file = tmp_path.resolve() / "tables.sqlite"
     Engine(file).close()
     with closing(sqlite3.connect(file)) as db:

@@ -54,14 +54,14 @@ def window(client: Client) -> BrowserWindow:
 
 
 @pytest.fixture
-def alices(window: BrowserWindow, alice: Account) -> BrowserWindow:
+def alice_window(window: BrowserWindow, alice: Account) -> BrowserWindow:
     """The window, with Alice logged in."""
     window.enter(alice)
     return window
 
 
 @pytest.fixture
-def admins(window: BrowserWindow) -> BrowserWindow:
+def admin_window(window: BrowserWindow) -> BrowserWindow:
     """The window, with an administrator logged in."""
     window.enter(people.register("Root", "root@example.org", PASSWORD, rank="ADMIN"))
     return window

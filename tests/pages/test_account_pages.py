@@ -66,21 +66,21 @@ def to_the_next_field(page: Page) -> None:
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('input')"):
             return
-    raise AssertionError("there is no field to be reached")
+    raise AssertionError("the Tab key reaches no field")
 
 
 def test_an_error_is_next_to_its_field_which_has_the_focus(server: Server, page: Page) -> None:
     name = visitor.enter(page, server)
     page.goto(f"{server.url}/account/password")
     email = page.get_by_label("E-mail address")
-    email.fill("nobody <b>@</b>")
+    email.fill("no-address <b>@</b>")
     email.evaluate("field => field.form.noValidate = true")
     page.get_by_label("Password", exact=True).fill(visitor.PASSWORD)
     page.get_by_role("button", name="Change the address").click()
     expect(email).to_be_focused()
     expect(email).to_have_attribute("aria-invalid", "true")
     expect(email).to_have_accessible_description("This is not an e-mail address.")
-    expect(email).to_have_value("nobody <b>@</b>")
+    expect(email).to_have_value("no-address <b>@</b>")
     expect(page.get_by_label("Password", exact=True)).to_have_value("")
     expect(page).to_have_title("Error: Password and e-mail · Moonbase")
     look(page, "email-refused")
@@ -103,17 +103,17 @@ def test_an_open_window_lets_a_key_upload_without_a_code(server: Server, page: P
     key = visitor.make_key(page, server)
     secret, _ = visitor.set_up_two_factor(page, server, for_uploads=True)
     page.goto(f"{server.url}/account/keys")
-    page.get_by_text("Upload without a second factor for a while").click()
+    page.get_by_text("Upload without a code for 15 minutes").click()
     page.get_by_label("Code").fill("000000")
-    page.get_by_role("button", name="Let it upload").click()
+    page.get_by_role("button", name="Allow uploads").click()
     expect(page.get_by_label("Code")).to_be_focused()
     look(page, "window-refused")
     page.get_by_label("Code").fill(visitor.code(secret))
-    page.get_by_role("button", name="Let it upload").click()
-    expect(page.get_by_role("status")).to_contain_text("For fifteen minutes")
+    page.get_by_role("button", name="Allow uploads").click()
+    expect(page.get_by_role("status")).to_contain_text("for 15 minutes")
     assert upload(server, key).status_code == 200
     look(page, "window-open")
-    page.get_by_role("button", name="Close that now").click()
+    page.get_by_role("button", name="Require a code again").click()
     assert upload(server, key).status_code == 403
 
 
@@ -136,11 +136,11 @@ def test_the_pages_of_a_member_are_accessible(server: Server, page: Page) -> Non
     look(page, "key-made")
     page.goto(f"{server.url}/account/keys")
     page.get_by_role("button", name="Revoke key").last.click()
-    page.get_by_text("Keys that have ended").click()
+    page.get_by_text("Expired and revoked keys").click()
     look(page, "keys")
-    page.get_by_label("Only what is about one").check()
-    page.get_by_role("button", name="Make the key").click()
-    expect(page.get_by_label("Its name")).to_be_focused()
+    page.get_by_label("Only one module").check()
+    page.get_by_role("button", name="Create the key").click()
+    expect(page.get_by_label("Name of the module")).to_be_focused()
     look(page, "key-refused")
     elsewhere = {"username": name, "password": visitor.PASSWORD}
     assert requests.post(f"{server.url}/account/api/log-in", json=elsewhere, timeout=30).status_code == 200
@@ -166,8 +166,8 @@ def test_the_pages_of_two_factor_are_accessible(server: Server, page: Page) -> N
     look(page, "two-factor-refused")
     visitor.set_up_two_factor(page, server, for_uploads=False)
     look(page, "recovery-codes")
-    page.get_by_role("link", name="I have kept them").click()
-    for summary in ("Change that", "Make new codes", "Turn two-factor off"):
+    page.get_by_role("link", name="I have stored them").click()
+    for summary in ("Change this", "Create new codes", "Turn two-factor off"):
         page.locator("summary", has_text=summary).click()
     look(page, "two-factor-on")
     page.get_by_role("button", name="Log out").click()
@@ -191,8 +191,8 @@ def test_the_pages_of_an_administrator_are_accessible(server: Server, page: Page
     look(page, "person-suspended")
     page.get_by_role("link", name="Invitations").click()
     look(page, "no-invitations")
-    page.get_by_label("Whom it is for").fill("A friend")
-    page.get_by_role("button", name="Make an invitation").click()
+    page.get_by_label("Comment").fill("A friend")
+    page.get_by_role("button", name="Create an invitation").click()
     look(page, "invitation-made")
     page.get_by_role("link", name="All invitations").click()
     look(page, "invitations")

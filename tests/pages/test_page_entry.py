@@ -23,12 +23,12 @@ def test_a_visitor_registers_and_logs_in(window: BrowserWindow) -> None:
         window.open("/account/register")
         text = window.submit("register", **NEW)
     assert window.path == "/account/log-in?done=registered"
-    assert "Your account is open: log in to it." in text
+    assert "Your account has been created: log in." in text
     text = window.submit("password", username="carol", password="a long walk")
     assert "<h1>carol</h1>" in text
 
 
-def test_a_refused_form_is_shown_again_without_its_secrets(window: BrowserWindow) -> None:
+def test_a_rejected_form_is_shown_again_without_its_secrets(window: BrowserWindow) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
         text = window.submit("register", 400, username=HOSTILE, email="a@b.c", password="not shown again")
@@ -45,7 +45,7 @@ def test_a_refused_form_is_shown_again_without_its_secrets(window: BrowserWindow
     [
         ("username", "Alice", 409, "This username is taken."),
         ("email", "ALICE@example.org", 409, "This e-mail address is in use."),
-        ("email", "nobody", 400, "This is not an e-mail address."),
+        ("email", "no-address", 400, "This is not an e-mail address."),
         ("password", "short", 400, "A password has at least 8 characters."),
         ("password", "", 400, "password is missing."),
         ("invitation", "none such", 403, "There is no such invitation."),
@@ -65,7 +65,7 @@ def test_an_error_is_next_to_its_field(
     assert accounts.find("carol") is None
 
 
-def test_an_invitation_opens_one_account_within_its_time(window: BrowserWindow) -> None:
+def test_an_invitation_creates_one_account_before_it_expires(window: BrowserWindow) -> None:
     _, secret = invitations.create(ends_after=timedelta(days=1))
     with time_machine.travel(datetime.now(UTC) + timedelta(days=2)):
         window.open("/account/register")
@@ -87,17 +87,19 @@ def test_closed_registration_shows_no_form(window: BrowserWindow) -> None:
 
 def test_a_wrong_password_and_an_unknown_user_get_the_same_page(window: BrowserWindow, alice: Account) -> None:
     texts = []
-    for name in ("alice", "nobody"):
+    for name in ("alice", "unknown"):
         window.open("/account/log-in")
         texts.append(window.submit("password", 401, username=name, password="wrong").replace(name, "NAME"))
     assert texts[0] == texts[1]
     assert "Wrong username or password." in texts[0]
 
 
-@pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil", "/log-in", "/keys/../x", ""])
-def test_log_in_never_redirects_to_another_site(window: BrowserWindow, alice: Account, onward: str) -> None:
+@pytest.mark.parametrize(
+    "return_path", ["https://evil.example", "//evil.example", "/\\evil", "/log-in", "/keys/../x", ""]
+)
+def test_log_in_never_redirects_to_another_site(window: BrowserWindow, alice: Account, return_path: str) -> None:
     window.open("/account/log-in")
-    window.submit("password", username="alice", password=PASSWORD, next=onward)
+    window.submit("password", username="alice", password=PASSWORD, next=return_path)
     assert window.path == "/account"
 
 
@@ -111,7 +113,7 @@ def test_log_in_returns_to_the_page_that_required_a_session(window: BrowserWindo
 
 
 def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: BrowserWindow, alice: Account) -> None:
-    window.cookies = {"moonbase_session": "chosen by somebody else"}
+    window.cookies = {"moonbase_session": "chosen by an attacker"}
     window.open("/account/log-in")
     token = {"action": "password", "username": "alice", "password": PASSWORD}
     cookie = str(window.post("/account/log-in", token).header("set-cookie"))
@@ -146,12 +148,12 @@ def test_an_invalid_ticket_leads_back_to_the_first_step(window: BrowserWindow, a
     assert "<h1>Log in</h1>" in text
 
 
-def test_logging_out_ends_the_session(alices: BrowserWindow) -> None:
-    before = dict(alices.cookies)
-    assert "You are logged out." in alices.leave()
-    alices.cookies = before
-    alices.open("/account")
-    assert alices.path == "/account/log-in?next="
+def test_log_out_ends_the_session(alice_window: BrowserWindow) -> None:
+    before = dict(alice_window.cookies)
+    assert "You are logged out." in alice_window.leave()
+    alice_window.cookies = before
+    alice_window.open("/account")
+    assert alice_window.path == "/account/log-in?next="
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_logging_out_ends_the_session(alices: BrowserWindow) -> None:
         ("/settings", "/account/keys"),
         ("/settings/api-keys", "/account/keys"),
         ("/settings/sessions", "/account/sessions"),
-        ("/settings/whatever", "/account"),
+        ("/settings/unknown", "/account"),
     ],
 )
 def test_the_settings_link_of_luarocks_redirects_to_the_account(client: Client, path: str, target: str) -> None:
@@ -174,8 +176,8 @@ def test_a_wrong_method_is_a_page_for_browsers(client: Client) -> None:
     assert client.get("/account/api/nothing", headers=BROWSER).json == {"message": "There is nothing at this path."}
 
 
-def test_the_number_of_calls_of_each_page(alices: BrowserWindow, calls: list[str]) -> None:
+def test_the_number_of_calls_of_each_page(alice_window: BrowserWindow, calls: list[str]) -> None:
     for path, cost in (("", 2), ("/keys", 3), ("/two-factor", 3), ("/password", 2), ("/sessions", 3)):
         calls.clear()
-        alices.open(f"/account{path}")
+        alice_window.open(f"/account{path}")
         assert len(calls) <= cost, (path, calls)

@@ -13,10 +13,10 @@ FIELDS = (
 )
 
 
-def test_a_form_without_the_sessions_token_does_nothing(alices: BrowserWindow, alice: Account) -> None:
+def test_a_form_without_the_sessions_token_changes_nothing(alice_window: BrowserWindow, alice: Account) -> None:
     for token in ({}, {"csrf_token": "0" * 64}):
         fields = {"action": "create", "service": "luarocks", "may": "all", **token}
-        reply = alices.post("/account/keys", fields)
+        reply = alice_window.post("/account/keys", fields)
         assert (reply.status, reply.header("content-type")) == (403, "text/html; charset=utf-8")
     assert live_keys(alice) == []
 
@@ -27,15 +27,15 @@ def test_another_site_cannot_log_a_browser_in(window: BrowserWindow, alice: Acco
     assert (reply.status, reply.header("set-cookie")) == (403, None)
 
 
-def test_a_field_of_a_megabyte_is_refused(alices: BrowserWindow, alice: Account) -> None:
-    fields = {"action": "create", "comment": "x" * 1_000_000, "csrf_token": alices.csrf_token()}
-    reply = alices.post("/account/keys", fields)
+def test_a_field_of_a_megabyte_is_rejected(alice_window: BrowserWindow, alice: Account) -> None:
+    fields = {"action": "create", "comment": "x" * 1_000_000, "csrf_token": alice_window.csrf_token()}
+    reply = alice_window.post("/account/keys", fields)
     assert (reply.status, reply.header("content-type")) == (413, "text/html; charset=utf-8")
     assert live_keys(alice) == []
 
 
-def test_an_unknown_form_is_refused(alices: BrowserWindow) -> None:
-    reply = alices.post("/account/keys", {"action": "destroy", "csrf_token": alices.csrf_token()})
+def test_an_unknown_form_is_rejected(alice_window: BrowserWindow) -> None:
+    reply = alice_window.post("/account/keys", {"action": "destroy", "csrf_token": alice_window.csrf_token()})
     assert reply.status == 400
     assert b"There is no such form on this page." in reply.body
 
@@ -53,10 +53,10 @@ def test_an_unknown_form_is_refused(alices: BrowserWindow) -> None:
         ("/invitations", "create"),
     ],
 )
-def test_markup_in_any_field_is_refused_or_escaped(admins: BrowserWindow, path: str, action: str) -> None:
+def test_markup_in_any_field_is_rejected_or_escaped(admin_window: BrowserWindow, path: str, action: str) -> None:
     fields = dict.fromkeys(FIELDS, HOSTILE)
-    sent = {**fields, "action": action, "csrf_token": admins.csrf_token(), "may": "one", "service": "luarocks"}
-    reply = admins.post(f"/account{path}", sent)
+    sent = {**fields, "action": action, "csrf_token": admin_window.csrf_token(), "may": "one", "service": "luarocks"}
+    reply = admin_window.post(f"/account{path}", sent)
     assert 400 <= reply.status < 500
     assert b"<script" not in reply.body
 
@@ -71,9 +71,9 @@ def test_markup_in_a_user_agent_is_escaped(window: BrowserWindow, alice: Account
         assert "<script" not in text
 
 
-def test_the_address_selects_only_messages_from_the_fixed_list(alices: BrowserWindow) -> None:
-    assert "The key is revoked." in alices.open("/account/keys?done=key-revoked")
-    assert 'role="status"' not in alices.open("/account/keys?done=Send+us+your+password")
+def test_the_address_selects_only_messages_from_the_fixed_list(alice_window: BrowserWindow) -> None:
+    assert "The key is revoked." in alice_window.open("/account/keys?done=key-revoked")
+    assert 'role="status"' not in alice_window.open("/account/keys?done=Send+us+your+password")
 
 
 @pytest.mark.parametrize("path", sorted(path for path in base._pages if path not in ("/log-in", "/register")))
@@ -86,9 +86,9 @@ def test_every_page_needs_a_session_and_programs_get_401(window: BrowserWindow, 
 
 
 @pytest.mark.parametrize("path", ["", "/keys", "/two-factor", "/password", "/sessions", "/activity"])
-def test_every_page_is_uncached_and_loads_nothing(alices: BrowserWindow, path: str) -> None:
-    text = alices.open(f"/account{path}")
-    reply = alices.reply
+def test_every_page_is_uncached_and_loads_nothing(alice_window: BrowserWindow, path: str) -> None:
+    text = alice_window.open(f"/account{path}")
+    reply = alice_window.reply
     assert (reply.header("cache-control"), reply.header("x-content-type-options")) == ("no-store", "nosniff")
     assert str(reply.header("content-security-policy")).startswith("default-src 'none'; style-src 'sha256-")
     assert "<script" not in text

@@ -105,4 +105,4 @@ def test_the_keyboard_skips_to_the_content(works: Server, page: Page) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Make an account")).to_be_focused()
+    expect(page.get_by_role("link", name="Create an account")).to_be_focused()

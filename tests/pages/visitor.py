@@ -26,8 +26,8 @@ def register(page: Page, server: Server, name: str) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("E-mail address").fill(f"{name}@example.org")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
-    expect(page.get_by_role("status")).to_have_text("Your account is open: log in to it.")
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("status")).to_have_text("Your account has been created: log in.")
 
 
 def log_in(page: Page, server: Server, name: str, password: str = PASSWORD) -> None:
@@ -51,8 +51,8 @@ def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
     """Create a key without a scope; returns it."""
     page.goto(f"{server.url}/account/keys")
     page.get_by_label("Service").select_option(service)
-    page.get_by_label("What it is for").fill("laptop")
-    page.get_by_role("button", name="Make the key").click()
+    page.get_by_label("Comment").fill("laptop")
+    page.get_by_role("button", name="Create the key").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your new key")
     return page.locator("#key").inner_text()
 
@@ -64,7 +64,7 @@ def set_up_two_factor(page: Page, server: Server, *, for_uploads: bool) -> tuple
     secret = scan(page)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("Code", exact=True).fill(code(secret, back=1))
-    page.get_by_label("Ask for it at uploads").set_checked(for_uploads)
+    page.get_by_label("Require it for uploads").set_checked(for_uploads)
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
     return secret, page.locator(".codes li").all_inner_texts()

@@ -30,17 +30,17 @@ _MENU = {
     "/sessions": "Sessions",
     "/activity": "Activity",
 }
-_OF_MANAGERS = {"/people": "People"}
-_OF_ADMINISTRATORS = {**_OF_MANAGERS, "/invitations": "Invitations"}
+_MENU_OF_MANAGERS = {"/people": "People"}
+_MENU_OF_ADMINISTRATORS = {**_MENU_OF_MANAGERS, "/invitations": "Invitations"}
 # The confirmations. The URL contains only the key, so a link cannot make a page show another text.
 _DONE = {
-    "registered": "Your account is open: log in to it.",
+    "registered": "Your account has been created: log in.",
     "logged-out": "You are logged out.",
-    "luadns-on": "LuaDNS' API is open to your account.",
-    "luadns-off": "LuaDNS' API is closed to your account. Your zones stay, and are answered for.",
+    "luadns-on": "LuaDNS' API is enabled for your account.",
+    "luadns-off": "LuaDNS' API is disabled for your account. Your zones remain and are still served.",
     "key-revoked": "The key is revoked.",
-    "window-open": "For fifteen minutes this key uploads without a second factor.",
-    "window-closed": "The key needs the second factor again.",
+    "window-open": "This key can upload without a code for 15 minutes.",
+    "window-closed": "Uploads with the key need a code again.",
     "uploads-on": "Uploads to LuaRocks need the second factor.",
     "uploads-off": "Uploads to LuaRocks do not need the second factor.",
     "two-factor-off": "Two-factor is off. You are logged out everywhere else.",
@@ -48,9 +48,9 @@ _DONE = {
     "email": "Your e-mail address is changed.",
     "session-ended": "The session has ended.",
     "sessions-ended": "You are logged out everywhere else.",
-    "changed": "It is changed.",
-    "logged-them-out": "They are logged out everywhere.",
-    "two-factor-reset": "Their two-factor is off, and they are logged out everywhere.",
+    "changed": "The account is changed.",
+    "logged-them-out": "The account is logged out everywhere.",
+    "two-factor-reset": "Two-factor is off for this account, and it is logged out everywhere.",
     "invitation-revoked": "The invitation is revoked.",
 }
 
@@ -143,7 +143,7 @@ def _path_of(request: Request) -> str:
 
 def _menu_of(caller: Caller | None) -> dict[str, str]:
     rank = caller.account.rank if caller else ""
-    return _MENU | {"ADMIN": _OF_ADMINISTRATORS, "MODERATOR": _OF_MANAGERS}.get(rank, {})
+    return _MENU | {"ADMIN": _MENU_OF_ADMINISTRATORS, "MODERATOR": _MENU_OF_MANAGERS}.get(rank, {})
 
 
 def _submit(declared: _Page, request: Request, caller: Caller) -> Response:
@@ -154,4 +154,4 @@ def _submit(declared: _Page, request: Request, caller: Caller) -> Response:
     try:
         return handler(request, caller)
     except CoreError as error:
-        return declared.show(request, caller, forms.refused(request, action, error))
+        return declared.show(request, caller, forms.rejected(request, action, error))

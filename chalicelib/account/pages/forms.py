@@ -41,7 +41,7 @@ class Filled:
 BLANK = Filled()
 
 
-def refused(request: Request, action: str, error: CoreError) -> Filled:
+def rejected(request: Request, action: str, error: CoreError) -> Filled:
     """A rejected form, without its secrets."""
     fields = request.form.fields
     values = {name: given[0] for name, given in fields.items() if not any(word in name for word in _SECRET)}

@@ -24,8 +24,8 @@ def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
         caller,
         "keys",
         filled,
-        live=[key for key, good in zip(shown, live, strict=True) if good],
-        ended=[key for key, good in zip(shown, live, strict=True) if not good],
+        live=[key for key, valid in zip(shown, live, strict=True) if valid],
+        ended=[key for key, valid in zip(shown, live, strict=True) if not valid],
         services=_titles(),
         expiries=_EXPIRIES,
     )
@@ -36,7 +36,7 @@ def create_key(request: Request, caller: Caller) -> Response:
     """Create a key and show it once; its secret is in no URL and no cookie."""
     given = forms.read(request, shapes.NEW_KEY)
     key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
-    return base.render(request, caller, "key_made", key=wire.key(caller, key), secret=secret, services=_titles())
+    return base.render(request, caller, "key_created", key=wire.key(caller, key), secret=secret, services=_titles())
 
 
 @base.form("/keys", "revoke")
@@ -69,9 +69,9 @@ def _scope(request: Request, service: str) -> str | None:
     if may == "read":
         return "read"
     if may != "one":
-        raise Invalid("Choose what the key may do.", field="scope")
+        raise Invalid("Choose the access of the key.", field="scope")
     if not name:
-        raise Invalid(f"Name the {kind} that the key is for.", field="scope")
+        raise Invalid(f"Enter the name of the {kind}.", field="scope")
     return f"{kind}:{name}"
 
 

@@ -31,29 +31,29 @@ def register(request: Request, caller: None) -> Response:
 def show_log_in(request: Request, caller: None, filled: Filled) -> Response:
     """The log-in form; a caller with a session is redirected."""
     if not filled.error and auth.session(request):
-        return base.go_to(_onward(request))
+        return base.go_to(_return_path(request))
     if filled.action == "code" and filled.about == "code":  # the ticket of the password is still valid
         return _ask_for_code(request, filled.value("ticket"), filled)
-    return base.render(request, None, "log_in", filled, onward=_onward(request))
+    return base.render(request, None, "log_in", filled, return_path=_return_path(request))
 
 
 @base.form("/log-in", "password")
-def enter(request: Request, caller: None) -> Response:
+def check_password(request: Request, caller: None) -> Response:
     """Check the password."""
     given = forms.read(request, shapes.LOG_IN)
     entered = log_in.begin(given["username"] or "", given["password"] or "", None, request.device)
-    return _ask_for_code(request, entered) if isinstance(entered, str) else _entered(request, *entered)
+    return _ask_for_code(request, entered) if isinstance(entered, str) else _logged_in(request, *entered)
 
 
 @base.form("/log-in", "code")
-def enter_code(request: Request, caller: None) -> Response:
+def check_code(request: Request, caller: None) -> Response:
     """Check the second factor."""
     given = forms.read(request, shapes.LOG_IN)
-    return _entered(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
+    return _logged_in(request, *log_in.finish(given["ticket"] or "", given["code"] or "", request.device))
 
 
 @service.route("POST", "/account/log-out", auth.SESSION, scope="read", permission=OWN, page=True)
-def leave(request: Request, caller: Caller) -> Response:
+def log_out(request: Request, caller: Caller) -> Response:
     """Log out."""
     log_in.log_out(caller)
     response = base.go_to("/log-in", "logged-out")
@@ -69,16 +69,16 @@ def settings_of_luarocks(request: Request) -> Response:
 
 
 def _ask_for_code(request: Request, ticket: str, filled: Filled = forms.BLANK) -> Response:
-    return base.render(request, None, "log_in_code", filled, ticket=ticket, onward=_onward(request))
+    return base.render(request, None, "log_in_code", filled, ticket=ticket, return_path=_return_path(request))
 
 
-def _entered(request: Request, caller: Caller, secret: str) -> Response:
-    response = base.go_to(_onward(request))
+def _logged_in(request: Request, caller: Caller, secret: str) -> Response:
+    response = base.go_to(_return_path(request))
     response.headers.append(cookies.set_session(request, secret))
     return response
 
 
-def _onward(request: Request) -> str:
+def _return_path(request: Request) -> str:
     """The page to return to after log-in; the overview unless `next` is a page of the account."""
     wanted = request.argument("next") or request.form.get("next") or ""
     return wanted if base.is_page(wanted) and wanted not in ("/log-in", "/register") else ""

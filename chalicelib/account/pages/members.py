@@ -68,7 +68,7 @@ def show_invitations(request: Request, caller: Caller, filled: Filled) -> Respon
 def invite(request: Request, caller: Caller) -> Response:
     """Create an invitation and show it once."""
     made, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
-    return base.render(request, caller, "invitation_made", invitation=wire.invitation(made), secret=secret)
+    return base.render(request, caller, "invitation_created", invitation=wire.invitation(made), secret=secret)
 
 
 @base.form("/invitations", "revoke")

@@ -12,9 +12,9 @@ from chalicelib.web.route import OWN
 
 @base.page("", OWN)
 def show_overview(request: Request, caller: Caller, filled: Filled) -> Response:
-    """The state of the account, and the configuration line of each client."""
-    may_open = profile.may_open_luadns(caller)
-    return base.render(request, caller, "overview", filled, me=wire.me(request, caller), may_open_luadns=may_open)
+    """The state of the account, and the commands and settings for each client."""
+    may_open = profile.may_enable_luadns(caller)
+    return base.render(request, caller, "overview", filled, me=wire.me(request, caller), may_enable_luadns=may_open)
 
 
 @base.form("", "luadns")
