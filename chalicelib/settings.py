@@ -32,6 +32,7 @@ class Settings:
     max_answer: int = 4 * MIB  # maximum size of a file in a response; larger ones are redirected; on Lambda 4.4 MB
     registration: str = "invitation"  # who can register: open (anyone), invitation (with an invitation), closed
     registration_rate: int = 20  # registrations per hour from one address, if registration is open
+    name_quarantine_days: int = 90  # days for which the name of a deleted package is reserved for its former owners
     luarocks_reads: str = "public"  # who can download rocks: public (anyone), or key (callers with a key)
     luarocks_tool_version: str = "1.0.0"  # the response of /api/tool_version; clients compare it with "1.0.0"
     luarocks_max_upload: int = 15 * MIB  # of a rockspec or rock; the limit of luarocks.org

@@ -6,7 +6,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +14,7 @@ from chalicelib.core import blobs, links
 from chalicelib.core.errors import Forbidden, NotFound
 from chalicelib.core.links import Link
 from chalicelib.web.conditional import matches
+from chalicelib.web.headers import parse_date
 from standalone.replies import FramedReply, Headers, error
 
 if TYPE_CHECKING:
@@ -137,10 +138,8 @@ def _is_unmodified(given: dict[str, str], etag: str, written_at: float) -> bool:
     """Whether the client already has this file. If-None-Match takes precedence over If-Modified-Since."""
     if tags := given.get("if-none-match"):
         return matches(tags, etag)
-    try:
-        return parsedate_to_datetime(given["if-modified-since"]).timestamp() >= int(written_at)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return False
+    since = parse_date(given.get("if-modified-since", ""))
+    return since is not None and since.timestamp() >= int(written_at)
 
 
 def _part(byte_range: str, size: int) -> Part | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from uvicorn._types import HTTPScope
 
 
-def proxy_event(scope: "HTTPScope", body: bytes) -> dict[str, Any]:
+def proxy_event(scope: "HTTPScope", body: bytes = b"") -> dict[str, Any]:
     """Return the event that API Gateway would send to Lambda, except that the body is bytes, not base64.
 
     Header names are in lower case. Fields with a single value per name have the last one.

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from chalicelib.core.errors import CoreError
+from standalone.body import BodyMemory, BodyReader, BodyRefused, Disconnected
 from standalone.downloads import Downloads
 from standalone.event import proxy_event
 from standalone.replies import AppResponse, FramedReply, error, frame, log_access
@@ -27,28 +29,35 @@ log = logging.getLogger("moonbase.gateway")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Answer = Callable[[dict[str, Any]], AppResponse]
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class CheckedRequest(Protocol):
+    """The decision about a request before its body is read; `refusal` is the response if no body is needed."""
+
+    @property
+    def refusal(self) -> AppResponse | None: ...
+    @property
+    def limit(self) -> int: ...
+    def answer(self, body: bytes) -> AppResponse: ...
+    def refuse(self, error: CoreError) -> AppResponse: ...
 
 
 @runtime_checkable
-class Sized(Protocol):
-    """An `answer` that knows the maximum body size of a path, in bytes, and rejects a larger Content-Length."""
+class Admitting(Protocol):
+    """An `answer` that can check a request by its method, path and headers alone."""
 
-    def largest_body(self, method: str, path: str) -> int: ...
-
-
-class BodyTooLarge(Exception):
-    """The request body exceeds the limit; the argument is its size in bytes as far as it is known."""
-
-
-class Disconnected(Exception):
-    """The client disconnected before its request was complete."""
+    def admit(self, event: dict[str, Any]) -> CheckedRequest: ...
 
 
 class Gateway:
     """Reads the whole request, calls `answer` in a thread, and sends the whole response. It serves signed links itself.
 
-    Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads each, so that slow requests
-    do not delay reads. X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
+    An Admitting `answer` checks a request before a body is read that is large, or that the client sends on demand
+    (`Expect: 100-continue`). Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads
+    each, so that slow requests do not delay reads. Large bodies in memory have `max_body` bytes together.
+    X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
 
     def __init__(
@@ -60,8 +69,9 @@ class Gateway:
         trusted_proxies: Sequence[str] = (),
     ) -> None:
         self._answer = answer
-        self._sized: Sized | None = answer if isinstance(answer, Sized) else None
+        self._admitting: Admitting | None = answer if isinstance(answer, Admitting) else None
         self._max_body = max_body
+        self._memory = BodyMemory(max_body)
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._downloads = Downloads()
@@ -76,68 +86,56 @@ class Gateway:
 
     async def _serve(self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         client = scope["client"][0] if scope["client"] else None
-        try:
-            body = await self._read(scope, receive)
-        except Disconnected:
-            return
-        except BodyTooLarge as too_large:
-            reply = await self._too_large(scope, too_large.args[0])
-            log_access(client, scope["method"], reply, len(reply.body), 0)
-            await _reject_body(reply, receive, send)
-            return
         began = time.perf_counter()
         if self._downloads.serves(scope):
             reply, size = await self._downloads.serve(scope, receive, send)
             log_access(client, scope["method"], reply, size, time.perf_counter() - began)
             return
-        reply = await self._call(proxy_event(scope, body))
+        body = BodyReader(scope, receive, self._memory)
+        try:
+            reply = await self._reply_to(scope, body)
+        except Disconnected:
+            return
+        finally:
+            body.release()
         log_access(client, scope["method"], reply, len(reply.body), time.perf_counter() - began)
+        if not body.is_complete:
+            await _reject_body(reply, receive, send)
+            return
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
-    async def _call(self, event: dict[str, Any]) -> FramedReply:
-        reads = event["httpMethod"] in _SAFE_METHODS and not event["body"]
-        threads = self._readers if reads else self._workers
-        return await asyncio.get_running_loop().run_in_executor(threads, self._reply, event)
-
-    async def _too_large(self, scope: "HTTPScope", size: int) -> FramedReply:
-        """The response for a body that exceeds the limit: the app's own error if it has one."""
-        if not self._sized:
-            return error(scope["method"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        scope["headers"] = [*scope["headers"], (b"content-length", b"%d" % size)]
-        return await self._call(proxy_event(scope, b""))
-
-    def _limit(self, scope: "HTTPScope") -> int:
-        if not self._sized:
-            return self._max_body
-        return min(self._max_body, self._sized.largest_body(scope["method"], scope["raw_path"].decode("ascii")))
-
-    async def _read(self, scope: "HTTPScope", receive: "ASGIReceiveCallable") -> bytes:
-        declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-        limit = self._limit(scope)
-        if declared > limit:
-            raise BodyTooLarge(declared)  # before the first receive(), which sends "100 Continue"
-        parts: list[bytes] = []
-        size = 0
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Disconnected
-            parts.append(message["body"])
-            size += len(message["body"])
-            more = message["more_body"]
-            if size > limit:
-                raise BodyTooLarge(size)
-        return b"".join(parts)
-
-    def _reply(self, event: dict[str, Any]) -> FramedReply:
-        method = event["httpMethod"]
+    async def _reply_to(self, scope: "HTTPScope", body: BodyReader) -> FramedReply:
+        """Read the body as far as it is needed, and return the reply. Raises Disconnected."""
+        method, event = scope["method"], proxy_event(scope)
         try:
-            return frame(method, self._answer(event))
+            if self._admitting and body.needs_admission:
+                return frame(method, await self._admit_and_answer(self._admitting, event, body))
+            content = await body.read(self._max_body)
+            event["body"] = content or None
+            reads = method in _SAFE_METHODS and not content
+            return frame(method, await _run(self._readers if reads else self._workers, self._answer, event))
+        except Disconnected:
+            raise
+        except BodyRefused as refused:
+            return error(method, refused.status)
         except Exception:
             log.exception("a %s request failed", method)
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def _admit_and_answer(self, admitting: Admitting, event: dict[str, Any], body: BodyReader) -> AppResponse:
+        admission = await _run(self._readers, admitting.admit, event)
+        if admission.refusal:
+            return admission.refusal
+        try:
+            content = await body.read(min(self._max_body, admission.limit))
+        except BodyRefused as refused:
+            return await _run(self._readers, admission.refuse, refused.error)
+        return await _run(self._workers, admission.answer, content)
+
+
+async def _run(threads: ThreadPoolExecutor, function: Callable[[A], R], argument: A) -> R:
+    return await asyncio.get_running_loop().run_in_executor(threads, function, argument)
 
 
 async def _reject_body(reply: FramedReply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:

@@ -24,21 +24,21 @@ def get_member(request: Request, caller: Caller) -> Response:
     return wire.render(wire.member(caller, accounts.named(request.params["username"])))
 
 
-@api("PATCH", _MEMBER, auth.MANAGER, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
+@api("PATCH", _MEMBER, auth.MANAGER, second_factor=auth.RECENT_CODE, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
 def change_member(request: Request, caller: Caller) -> Response:
     """Change an account's rank, suspend or restore it, enable or disable LuaDNS' API for it."""
     changed = members.change(caller, request.params["username"], **wire.read(request, shapes.MEMBER_CHANGES))
     return wire.render(wire.member(caller, changed))
 
 
-@api("DELETE", f"{_MEMBER}/sessions", auth.MANAGER, status=204)
+@api("DELETE", f"{_MEMBER}/sessions", auth.MANAGER, second_factor=auth.RECENT_CODE, status=204)
 def end_sessions_of_member(request: Request, caller: Caller) -> Response:
     """End all sessions of an account."""
     members.end_sessions(caller, request.params["username"])
     return wire.render_nothing()
 
 
-@api("DELETE", f"{_MEMBER}/two-factor", auth.ADMINISTRATOR, status=204)
+@api("DELETE", f"{_MEMBER}/two-factor", auth.ADMINISTRATOR, second_factor=auth.RECENT_CODE, status=204)
 def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
     """Turn off an account's second factor, for a user who has lost it."""
     members.reset_two_factor(caller, request.params["username"])

@@ -1,17 +1,18 @@
 """Authenticates a session by its cookie or as a Bearer token, and checks ranks."""
 
 from chalicelib.account import cookies, csrf
-from chalicelib.core import credentials
+from chalicelib.core import credentials, proof
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Forbidden, Unauthenticated
+from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 
 def visitor(request: Request) -> None:
-    """Accept every client, without a session. Raises Forbidden for another site's request, see csrf.check_origin."""
+    """Accept every client, without a session. Raises Forbidden for another site's request, see web.origin."""
     if request.method not in csrf.SAFE_METHODS:
-        csrf.check_origin(request)
+        check_origin(request)
 
 
 def session(request: Request) -> Caller | None:
@@ -65,7 +66,14 @@ VISITOR = Scheme("anonymous, from this site", visitor, anonymous=True)
 MANAGER = _ranked("ADMIN", "MODERATOR")
 ADMINISTRATOR = _ranked("ADMIN")
 
-# The proofs are in the body.
-PASSWORD = SecondFactor("password")
-PROOF = SecondFactor("password and code")
+# The handler checks these, which are in the body.
+PROOF = SecondFactor("password, and code of two-factor")
 CODE = SecondFactor("code")
+RECENT_CODE_IN_FORM = SecondFactor("recent code of two-factor")
+
+
+def _check_recent_code(request: Request, caller: Caller) -> None:
+    proof.require_recent(caller, request.headers.get("x-tfa-code"))
+
+
+RECENT_CODE = SecondFactor("recent code of two-factor", _check_recent_code)

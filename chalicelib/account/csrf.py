@@ -5,10 +5,10 @@ Registration and log-in have no session yet: there only the origin of the reques
 """
 
 import hmac
-from urllib.parse import urlsplit
 
 from chalicelib.account import cookies
 from chalicelib.core.errors import Forbidden
+from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
 
 HEADER = "X-CSRF-Token"
@@ -30,27 +30,8 @@ def token_for(secret: str) -> str:
 def check(request: Request, secret: str) -> None:
     """Raise Forbidden unless the request comes from this site and contains the session's token."""
     check_origin(request)
-    given = request.headers.get(HEADER.lower()) or request.form.get(FIELD)
+    given = request.headers.get(HEADER.lower()) or request.small_form.get(FIELD)
     if not given:
         raise Forbidden(f"Send the session's CSRF token, as the header {HEADER} or the form's field {FIELD}.")
     if not hmac.compare_digest(given.encode(), token_for(secret).encode()):
         raise Forbidden("The CSRF token is not this session's: load the page again.")
-
-
-def check_origin(request: Request) -> None:
-    """Raise Forbidden if the browser's headers say that another site made it send the request.
-
-    Every browser sends Sec-Fetch-Site or at least Origin. A client that sends neither is not a browser.
-    """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site:
-        from_here = site in ("same-origin", "none")
-    else:
-        from_here = origin is None or urlsplit(origin).netloc.lower() in _own_hosts(request)
-    if not from_here:
-        raise Forbidden("This request was made by another site.")
-
-
-def _own_hosts(request: Request) -> set[str]:
-    hosts = {request.headers.get("host", ""), urlsplit(request.base_url).netloc}
-    return {host.lower() for host in hosts if host}

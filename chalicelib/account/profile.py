@@ -1,33 +1,25 @@
-"""One's own account: password, e-mail address, LuaDNS. Password and address need the current password."""
+"""One's own account: password, e-mail address, LuaDNS. Password and address need a proof, see core/proof.py."""
 
 from chalicelib import settings
-from chalicelib.core import accounts, passwords, sessions
+from chalicelib.core import accounts, passwords, proof
 from chalicelib.core.caller import Caller, Device
-from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.core.errors import Forbidden
 
 LUADNS = "luadns_enabled"  # the switch of an account that enables LuaDNS' API
 
 
-def prove_password(caller: Caller, password: str, device: Device, field: str = "password") -> None:
-    """Raise Forbidden for a wrong password, and TooMany as at log-in, so that a stolen session cannot guess it."""
-    try:
-        sessions.prove_password(caller.account.username, password, device)
-    except Unauthenticated:
-        raise Forbidden("This is not your password.", field=field) from None
-
-
-def change_password(caller: Caller, current_password: str, password: str, device: Device) -> None:
-    """Change the password; other sessions end. Raises the errors of `prove_password`, and Invalid."""
+def change_password(caller: Caller, current_password: str, password: str, code: str | None, device: Device) -> None:
+    """Change the password; other sessions end. Raises Invalid, and the errors of proof.prove."""
     account = caller.account
     passwords.check_chosen(password, account.username, account.email)
-    prove_password(caller, current_password, device, "current_password")
+    proof.prove(caller, current_password, code, device, "current_password")
     accounts.set_password(account, password, caller, keep=caller.credential)
 
 
-def change_email(caller: Caller, password: str, email: str, device: Device) -> None:
-    """Change the e-mail address. Raises the errors of `prove_password`, Invalid, EmailTaken or Conflict."""
+def change_email(caller: Caller, password: str, email: str, code: str | None, device: Device) -> None:
+    """Change the e-mail address. Raises Invalid, EmailTaken, Conflict, and the errors of proof.prove."""
     accounts.check_email(email)
-    prove_password(caller, password, device)
+    proof.prove(caller, password, code, device)
     accounts.set_email(caller.account, email, caller)
 
 

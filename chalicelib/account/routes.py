@@ -52,14 +52,14 @@ def who_am_i(request: Request, caller: Caller) -> Response:
     return wire.render(wire.me(request, caller))
 
 
-@api("PUT", "/password", OWN, second_factor=auth.PASSWORD, takes=shapes.NEW_PASSWORD, status=204)
+@api("PUT", "/password", OWN, second_factor=auth.PROOF, takes=shapes.NEW_PASSWORD, status=204)
 def change_password(request: Request, caller: Caller) -> Response:
     """Change the password; other sessions end."""
     profile.change_password(caller, **wire.read(request, shapes.NEW_PASSWORD), device=request.device)
     return wire.render_nothing()
 
 
-@api("PUT", "/email", OWN, second_factor=auth.PASSWORD, takes=shapes.NEW_EMAIL, status=204)
+@api("PUT", "/email", OWN, second_factor=auth.PROOF, takes=shapes.NEW_EMAIL, status=204)
 def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address, which is also the username for LuaDNS' API."""
     profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)

@@ -1,7 +1,6 @@
 """One's own second factor. Every change needs the password and a code."""
 
-from chalicelib.account import profile
-from chalicelib.core import two_factor
+from chalicelib.core import proof, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Unauthenticated
 
@@ -16,7 +15,7 @@ def confirm(caller: Caller, password: str, code: str, for_uploads: bool | None, 
 
     Raises Conflict; Forbidden or TooMany for a wrong password or code.
     """
-    profile.prove_password(caller, password, device)
+    proof.prove_password(caller, password, device)  # the code is one of the new secret
     try:
         return two_factor.confirm(caller.account, code, required_for_uploads=bool(for_uploads), by=caller)
     except Unauthenticated as error:
@@ -50,8 +49,9 @@ def use_code(caller: Caller, code: str) -> None:
 
 
 def _prove(caller: Caller, password: str, code: str, device: Device) -> None:
-    profile.prove_password(caller, password, device)
-    use_code(caller, code)
+    if not caller.account.two_factor:
+        use_code(caller, code)  # raises Conflict
+    proof.prove(caller, password, code, device)
 
 
 def _wrong_code(error: Unauthenticated) -> Forbidden:

@@ -153,8 +153,13 @@ ME: Shape = {
     "session": _number("The id of this session."),
     "csrf_token": _text("For requests with the cookie; null for requests with a Bearer token.", nullable=True),
 }
-NEW_PASSWORD: Shape = {"current_password": _PASSWORD, "password": _text("8 to 1024 characters.")}
-NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text()}
+_CODE_IF_ON = replace(_CODE, about=f"Required with two-factor. {_CODE.about}", required=False)
+NEW_PASSWORD: Shape = {
+    "current_password": _PASSWORD,
+    "password": _text("8 to 1024 characters."),
+    "code": _CODE_IF_ON,
+}
+NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text(), "code": _CODE_IF_ON}
 LUADNS: Shape = {"enabled": _flag()}
 
 SESSION: Shape = {

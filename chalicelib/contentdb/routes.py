@@ -15,9 +15,10 @@ from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Value
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN, SMALL, Handler, Permission, Size
+from chalicelib.web.route import ANONYMOUS, OWN, Handler, Permission, Size
 
 PACKAGE = "/api/packages/{author}/{name}"
 LARGEST_PACKAGE = 1024 * 1024  # bytes: a description of 50,000 characters, escaped in JSON

@@ -51,6 +51,7 @@ def create(
     comment: str = "",
     bound_to: str | None = None,
     device: Device | None = None,
+    proved_at: int | None = None,
     by: Caller | None = None,
 ) -> tuple[Credential, str]:
     """Create a credential; return it and its secret, which is not stored. Raises Invalid.
@@ -82,6 +83,7 @@ def create(
         era=account.era if service == SESSION else None,
         address=device.address if device else None,
         user_agent=device.user_agent[:_LONGEST_TEXT] if device else None,
+        proved_at=proved_at,
     )
     if ends_after:
         credential.expires_at = ends_after + timedelta(days=30)

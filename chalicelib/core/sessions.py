@@ -4,6 +4,7 @@ A session's secret is created at log-in. A session ends after `LIFETIME`, when i
 changes, which ends all its sessions (accounts.new_era).
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +50,8 @@ def open_session(account: Account, code: str | None, device: Device) -> tuple[Cr
         two_factor.verify(account, code)
     limits.reset(_attempts(account.username), WINDOW)
     _remember(account.username, limits.network_of(device.address))
-    return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device)
+    proved_at = int(time.time()) if account.two_factor else None
+    return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device, proved_at=proved_at)
 
 
 def issue_ticket(account: Account, device: Device) -> str:

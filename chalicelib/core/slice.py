@@ -32,5 +32,6 @@ core = Declaration(
         "max_answer",
         "registration",
         "registration_rate",
+        "name_quarantine_days",
     ),
 )

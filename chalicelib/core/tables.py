@@ -90,6 +90,7 @@ class Credential(CoreItem, discriminator="credential"):
     era = UnicodeAttribute(null=True)  # for a session: the account's era at its start
     address = UnicodeAttribute(null=True)  # for a session: the client's address at its start
     user_agent = UnicodeAttribute(null=True)  # for a session: the client's User-Agent at its start
+    proved_at = NumberAttribute(null=True)  # for a session: the last proof of the second factor, in epoch seconds
 
 
 class Invitation(CoreItem, discriminator="invitation"):
@@ -140,6 +141,12 @@ class UploadSlot(CoreItem, discriminator="upload-slot"):
     account_id = NumberAttribute()
     purpose = UnicodeAttribute()  # the service that may use the file
     largest = NumberAttribute()  # bytes
+
+
+class ReservedName(CoreItem, discriminator="reserved-name"):
+    """A name reserved for its former owners until it expires. `reserved-name#<service>#<name>` / `reserved-name`."""
+
+    owners: ListAttribute[str] = ListAttribute()  # usernames in lower case
 
 
 class Window(CoreItem, discriminator="window"):

@@ -61,20 +61,24 @@ def open_slot(caller: Caller, purpose: str, max_size: int, upload_url: str) -> S
         purpose=purpose,
         largest=max_size,
     ).save()
-    s3_form = blobs.form(_key(slot_id), max_size, LIFETIME)
-    url, fields = s3_form or (upload_url, {"slot": slot_id})
+    url, fields = blobs.form(_key(slot_id), max_size, LIFETIME) or (f"{upload_url}?slot={slot_id}", {})
     return Slot(slot_id, url, fields, max_size, expires_at)
 
 
-def receive(slot_id: str, content: bytes) -> None:
-    """Store a slot's file. Raises NotFound, TooLarge, Invalid for an empty file, or Conflict for a second file."""
+def check_open(slot_id: str, size: int) -> None:
+    """Raise NotFound, TooLarge or Conflict unless the slot can receive a file of `size` bytes."""
     slot = _find(slot_id)
-    if len(content) > slot.largest:
+    if size > slot.largest:
         raise TooLarge(f"The file is larger than {int(slot.largest)} bytes.")
-    if not content:
-        raise Invalid("The file is empty.")
     if blobs.size(_key(slot_id)) is not None:
         raise Conflict("The slot has a file already.")
+
+
+def receive(slot_id: str, content: bytes) -> None:
+    """Store a slot's file. Raises Invalid for an empty file, and the errors of `check_open`."""
+    check_open(slot_id, len(content))
+    if not content:
+        raise Invalid("The file is empty.")
     blobs.write(_key(slot_id), content)
 
 

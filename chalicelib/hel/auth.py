@@ -2,14 +2,17 @@
 
 import logging
 
-from chalicelib.core import credentials
+from chalicelib import settings
+from chalicelib.core import credentials, proof
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.web.html import wants_html
+from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme
 
 COOKIE = "auth_tkt"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _log = logging.getLogger(__name__)
 
 
@@ -21,9 +24,19 @@ def session(request: Request) -> Caller | None:
     return _identify(request.cookies.get(COOKIE), credentials.SESSION)
 
 
+def browser_session(request: Request) -> Caller | None:
+    """The caller by cookie. Raises Forbidden for another site's request, see web.origin: log-in needs no cookie."""
+    check_origin(request, settings.current().hel_origins)
+    return session(request)
+
+
 def anyone(request: Request) -> Caller | None:
     """The caller by `Authorization: Bearer KEY`, else by cookie; None as for `session`."""
-    return _identify(request.bearer, "hel") if request.bearer else session(request)
+    if request.bearer:
+        return _identify(request.bearer, "hel")
+    if request.method not in _SAFE_METHODS and COOKIE in request.cookies:
+        return browser_session(request)
+    return session(request)
 
 
 def member(permission: str, relation: str = "any user") -> Permission:
@@ -46,8 +59,9 @@ def admin(permission: str) -> Permission:
         if not is_admin(member):
             raise refusal(permission)
         _require_session(member)
+        _require_recent_code(request, member)
 
-    return Permission(f"{permission}: admin", check)
+    return Permission(f"{permission}: admin, with a recent code of two-factor", check)
 
 
 def user(permission: str) -> Permission:
@@ -55,10 +69,13 @@ def user(permission: str) -> Permission:
 
     def check(request: Request, caller: Caller | None) -> None:
         member = _require_member(permission, caller)
-        if member.account.username.lower() != request.params["nick"].lower() and not is_admin(member):
+        is_self = member.account.username.lower() == request.params["nick"].lower()
+        if not is_self and not is_admin(member):
             raise refusal(permission)
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in _SAFE_METHODS:
             _require_session(member)
+            if not is_self:
+                _require_recent_code(request, member)
 
     return Permission(f"{permission}: the user in the path, or admin", check)
 
@@ -118,10 +135,14 @@ def _require_session(caller: Caller) -> None:
         raise Forbidden("A key may not change users: log in.")
 
 
+def _require_recent_code(request: Request, caller: Caller) -> None:
+    proof.require_recent(caller, request.headers.get("x-tfa-code"))
+
+
 def _anyone_but_browsers(request: Request) -> Caller | None:
     return None if wants_html(request) else anyone(request)
 
 
-SESSION = Scheme("session or none", session)
+SESSION = Scheme("session or none", browser_session)
 ANYONE = Scheme("key, session or none", anyone)
 ANYONE_BUT_BROWSERS = Scheme("key, session or none", _anyone_but_browsers)

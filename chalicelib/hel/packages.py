@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chalicelib.core import audit, blobs, ids
+from chalicelib.core import audit, blobs, ids, names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.change_log import LARGE_ENTRY
@@ -44,6 +44,7 @@ def create(caller: Caller, document: Document) -> list[str]:
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], None]:
         if index.find(snapshot, name):
             raise _name_in_use()
+        names.check("hel", name, caller.account.username)
         package = Package(
             package_pk(name),
             "package",
@@ -80,6 +81,9 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         if "name" in changes and index.find(snapshot, document["name"]):
             raise _name_in_use()
         new_name, old_blob = document["name"], package.blob
+        if new_name != package.name:
+            names.check("hel", new_name, caller.account.username)
+            names.reserve(writes, "hel", package.name, entry.value.owners)
         caller.require(f"package:{new_name}")
         stored = _StoredDocument(document)
         more = stored.size - int(package.size)
@@ -100,6 +104,7 @@ def delete(caller: Caller, name: str) -> None:
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str | None]:
         entry, package = _owned(snapshot, caller, name, "delete_package")
         writes.delete(package, Package.id == package.id)
+        names.reserve(writes, "hel", package.name, entry.value.owners)
         writes.delete(counts.find(counts.package(entry.key)))
         quota.charge(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
         writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))

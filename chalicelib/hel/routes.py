@@ -9,10 +9,11 @@ from chalicelib.core.errors import Invalid
 from chalicelib.hel import auth, cors, files, index, packages, search, sessions, users, wire
 from chalicelib.hel.model import Document
 from chalicelib.hel.pages import users as user_pages
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, ANY, OWN, SMALL, Handler
+from chalicelib.web.route import ANONYMOUS, ANY, OWN, Handler
 from chalicelib.web.service import Service
 
 service = Service("hel", wire.render_error, cors.finish)
@@ -111,7 +112,7 @@ def get_user(request: Request, caller: Caller | None) -> Response:
 @service.route("PATCH", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.user("update_user"))
 def update_user(request: Request, caller: Caller) -> Response:
     """Change a user."""
-    users.update(caller, request.params["nick"], wire.parse_user(request))
+    users.update(caller, request.params["nick"], wire.parse_user(request), request.device)
     return wire.render_no_content()
 
 

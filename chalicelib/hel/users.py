@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chalicelib.core import accounts, passwords, registration
+from chalicelib.core import accounts, passwords, proof, registration
 from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
@@ -34,6 +34,8 @@ class UserChanges:
 
     nickname: str | None = None
     password: str | None = None
+    current_password: str | None = None  # proves the user's own change of the password, together with `code`
+    code: str | None = None
     groups: Sequence[str] | None = None
 
 
@@ -96,7 +98,7 @@ def get(nickname: str) -> UserEntry:
     return _public(_account(nickname), catalogue.snapshot())
 
 
-def update(caller: Caller, nickname: str, changes: UserChanges) -> None:
+def update(caller: Caller, nickname: str, changes: UserChanges, device: Device) -> None:
     """Change a user; equal values are no change and need no permission.
 
     A new password ends the user's sessions, except the caller's own.
@@ -115,6 +117,8 @@ def update(caller: Caller, nickname: str, changes: UserChanges) -> None:
         _check_groups(groups)
     if changes.password is not None:
         _check_password(caller, account, changes.password)
+        if caller.account.id == account.id:
+            _prove(caller, changes, device)
     if regroups:
         _set_groups(caller, account, groups)
     if changes.password is not None:
@@ -168,6 +172,13 @@ def _check_password(caller: Caller, account: Account, password: str) -> None:
         passwords.check_chosen(password, account.username, account.email)
     else:
         passwords.check(password)
+
+
+def _prove(caller: Caller, changes: UserChanges, device: Device) -> None:
+    """Require the current password, and a code of two-factor. Raises Invalid, and the errors of proof.prove."""
+    if not changes.current_password:
+        raise Invalid('To change your password, send the current one as "current_password", too.')
+    proof.prove(caller, changes.current_password, changes.code, device)
 
 
 def _list(users: Sequence[Account]) -> None:

@@ -85,9 +85,10 @@ def parse_package(request: Request, creator: str) -> Document:
 def parse_user(request: Request) -> UserChanges:
     """The changes of a user. Raises Invalid."""
     data = parse_object(request)
-    texts = {name: patch.text(data[name], name).strip() for name in ("nickname", "password") if name in data}
+    names = ("nickname", "password", "current_password", "code")
+    texts = {name: patch.text(data[name], name).strip() for name in names if name in data}
     groups = patch.texts(data["groups"], "groups") if "groups" in data else None
-    return UserChanges(texts.get("nickname"), texts.get("password"), groups)
+    return UserChanges(**texts, groups=groups)
 
 
 def parse_new_user(request: Request) -> list[str]:

@@ -15,9 +15,9 @@ from chalicelib.web.route import ANONYMOUS, Scheme
 from chalicelib.web.service import Service
 
 UPLOADS = "/upload-slots"
+_FORM = 64 * 1024  # bytes of a form in addition to its file
 
 service = Service("home", wire.render_error)
-_SLOT = Scheme("id of the slot, in the form", None, anonymous=True)
 _log = logging.getLogger(__name__)
 
 
@@ -37,10 +37,18 @@ def icon(request: Request) -> Response:
     return wire.render_icon()
 
 
+def _open_slot(request: Request) -> None:
+    """Raise the error of a slot that cannot receive the file, before the file is read."""
+    uploads.check_open(wire.slot_id(request), max(0, request.size - _FORM))
+
+
+_SLOT = Scheme("id of an upload slot, in the query", _open_slot, anonymous=True)
+
+
 @service.route("POST", UPLOADS, _SLOT, body=_largest_upload)
-def send_file(request: Request) -> Response:
-    """Receive the file of an upload slot if there is no S3: a form with `slot` and `file`, as for S3."""
-    uploads.receive(*wire.parse_slot(request))
+def send_file(request: Request, caller: None) -> Response:
+    """Receive the file of an upload slot if there is no S3: a form with `file`, as for S3."""
+    uploads.receive(wire.slot_id(request), wire.parse_file(request))
     return Response(204)
 
 

@@ -31,12 +31,20 @@ def render_icon() -> Response:
     return bytes_response(source("web/moon.svg").encode(), "image/svg+xml", headers=[_A_DAY])
 
 
-def parse_slot(request: Request) -> tuple[str, bytes]:
-    """The slot id and the file of a form. Raises Invalid."""
-    slot, file = request.form.get("slot"), request.form.file("file")
-    if not slot or file is None:
-        raise Invalid("The form must have the fields slot and file.")
-    return slot, file.content
+def slot_id(request: Request) -> str:
+    """The id of the upload slot in the query. Raises Invalid without one."""
+    slot = request.argument("slot")
+    if not slot:
+        raise Invalid("The query must contain the id of the upload slot: ?slot=ID.")
+    return slot
+
+
+def parse_file(request: Request) -> bytes:
+    """The file in a form. Raises Invalid."""
+    file = request.form.file("file")
+    if file is None:
+        raise Invalid("The form must contain the file in the field file.")
+    return file.content
 
 
 def render_health(checks: dict[str, str] | None) -> Response:

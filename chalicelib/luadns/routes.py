@@ -55,9 +55,7 @@ def list_records(request: Request, caller: Caller) -> Response:
     return wire.render_records(request, *store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route(
-    "POST", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES
-)
+@service.route("POST", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER)
 def create_record(request: Request, caller: Caller) -> Response:
     """Create a record."""
     zone_id, draft = inputs.parse_zone_id(request), inputs.parse_record(request)
@@ -77,7 +75,6 @@ def get_record(request: Request, caller: Caller) -> Response:
     auth.KEY,
     scope="zone:",
     permission=auth.ZONE_OWNER,
-    body=MAX_BODY_BYTES,
 )
 def update_record(request: Request, caller: Caller) -> Response:
     """Update a record."""

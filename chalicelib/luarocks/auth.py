@@ -60,7 +60,7 @@ def use_code(caller: Caller, code: str) -> None:
 
 def upload_token(request: Request, caller: Caller) -> None:
     """Raise SecondFactorRequired if the account needs the second factor and there is no valid token of verify_tfa."""
-    two_factor.require(caller, request.headers.get("x-tfa-token") or request.form.get("tfa_token"))
+    two_factor.require(caller, request.headers.get("x-tfa-token") or request.small_form.get("tfa_token"))
 
 
 UPLOAD_TOKEN = SecondFactor("upload token", upload_token)

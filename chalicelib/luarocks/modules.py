@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypedDict, Unpack
 
-from chalicelib.core import audit
+from chalicelib.core import audit, names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
@@ -117,10 +117,11 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
 
 
 def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """List a module in the root manifest if its name is free there. Raises Invalid, NotFound or Forbidden.
+    """List a module in the root manifest if its name is free there.
 
-    The slot of a deleted module stays reserved until an owner takes it, so that `luarocks install NAME` does not
-    silently get another author's module. The administrator at the command line can give an occupied slot.
+    The slot of a deleted module is reserved for its owners (core/names.py), and stays empty afterwards until an owner
+    takes it, so that `luarocks install NAME` does not silently get another author's module. The administrator at the
+    command line can give an occupied slot. Raises Invalid, NotFound, Forbidden or NameReserved.
     """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
@@ -132,6 +133,8 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | N
                 raise Invalid(f"The root manifest already has a module {entry.value.name} by {holder.value.user}.")
             changes[holder.key] = change(holder.value, replace(holder.value, in_root=False), writes)
             record(writes, holder.value, by, "module.lose-root", to=entry.key)
+        if holder is None and by is not None:
+            names.check("luarocks", entry.value.name, by.account.username)
         record(writes, entry.value, by, "module.take-root")
         return {**changes, entry.key: change(entry.value, replace(entry.value, in_root=True), writes)}
 

@@ -27,11 +27,13 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[Modu
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         value = entry.value
-        if number == value.user_id or number in value.owners.values():
-            return {}
-        accepts = by is None or (by.account.id == number and number in value.invited.values())
+        is_owner = number == value.user_id or number in value.owners.values()
+        accepts = by is None or (by.account.id == number and (is_owner or number in value.invited.values()))
         if not accepts:
-            modules.require_holder(value, by)
+            modules.require_holder(value, by)  # first: the response shows pending invitations
+        if is_owner:
+            return {}
+        if not accepts:
             modules.record(writes, value, by, "module.invite-owner", number, owner=nick)
             return {entry.key: modules.change(value, replace(value, invited={**value.invited, nick: number}), writes)}
         if index.module(snapshot, index.owner_group(number), name) is not None:

@@ -6,7 +6,7 @@ items below. The blobs stay, because other versions may have the same content.
 
 from typing import Any, TypedDict
 
-from chalicelib.core import jobs
+from chalicelib.core import jobs, names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
@@ -43,12 +43,14 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: F
 
 
 def delete_module(user: str, name: str, by: Caller | None) -> None:
-    """Delete a module with all its versions; its name becomes free. Raises NotFound or Forbidden."""
+    """Delete a module with all its versions; its name stays reserved for its owners. Raises NotFound or Forbidden."""
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_holder(entry.value, by)
         number = entry.value.id
         writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
+        if entry.value.in_root:
+            names.reserve(writes, "luarocks", entry.value.name, (entry.value.user, *entry.value.owners))
         custom_manifests.uncount(writes, entry.value)
         _enqueue_sweep(writes, module_id=number)
         modules.record(writes, entry.value, by, "module.delete", *entry.value.owners.values())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.core import blobs, uploads
+from chalicelib.core import blobs, names, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
@@ -162,7 +162,7 @@ def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFi
 def _created(
     snapshot: Snapshot[ModuleEntry], caller: Caller, spec: Rockspec, number: int, writes: Transaction
 ) -> ModuleEntry:
-    """A new module for its first version; the first module of a name joins the root manifest."""
+    """A new module for its first version; the first module of a name joins the root manifest if nobody reserved it."""
     module = Module(
         module_pk(number),
         "module",
@@ -171,7 +171,8 @@ def _created(
         user=caller.account.username.lower(),
         name=spec.name,
         display_name=spec.package if spec.package != spec.name else None,
-        in_root=index.module(snapshot, index.ROOT, spec.name) is None,
+        in_root=index.module(snapshot, index.ROOT, spec.name) is None
+        and names.is_available("luarocks", spec.name, caller.account.username),
         current_version_id=number,
         summary=spec.summary,
         description=spec.description,

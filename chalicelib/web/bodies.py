@@ -1,4 +1,4 @@
-"""Request bodies: JSON, urlencoded and multipart forms."""
+"""Request bodies: JSON, urlencoded and multipart forms, within limits that keep a small request cheap."""
 
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -9,7 +9,10 @@ import orjson
 
 from chalicelib.core.errors import Invalid
 
+SMALL = 64 * 1024  # bytes: the largest body of a route that does not declare another size, and of a form's fields
 MAX_FIELDS = 1000
+MAX_VALUES = 250_000  # of a JSON body: strings, numbers, lists and objects, about 60 bytes of memory each
+MAX_DEPTH = 64  # of a JSON body
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,24 @@ class Form:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse a JSON body. Raises Invalid."""
+    """Parse a JSON body. Raises Invalid, also for more than `MAX_VALUES` values or `MAX_DEPTH` levels."""
+    containers = body.count(b"[") + body.count(b"{")
+    if containers + body.count(b",") > MAX_VALUES:
+        raise Invalid(f"The JSON has more than {MAX_VALUES:,} values.")
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise Invalid("The body is not JSON.") from None
+    if containers > MAX_DEPTH and not _is_shallow(value):
+        raise Invalid(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
+    return value
 
 
 def parse_form(body: bytes, content_type: str) -> Form:
-    """Parse a form by its content type; other content types give an empty form. Raises Invalid."""
+    """Parse a form by its content type; other content types give an empty form. Raises Invalid.
+
+    The fields have at most `SMALL` bytes together; files can be as large as the body.
+    """
     import multipart
 
     kind, options = multipart.parse_options_header(content_type)
@@ -57,8 +69,23 @@ def parse_form(body: bytes, content_type: str) -> Form:
     return Form()
 
 
+def _is_shallow(value: Any) -> bool:
+    """Whether the containers in `value` are nested at most `MAX_DEPTH` levels deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            member
+            for container in level
+            if isinstance(container, dict | list)
+            for member in (container.values() if isinstance(container, dict) else container)
+        ]
+    return not level
+
+
 def _urlencoded(body: bytes) -> Form:
     form = Form()
+    if len(body) > SMALL:
+        raise _too_many_bytes()
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -71,7 +98,7 @@ def _urlencoded(body: bytes) -> Form:
 def _multipart(body: bytes, boundary: str) -> Form:
     import multipart
 
-    form = Form()
+    form, size = Form(), 0
     try:
         parts = multipart.MultipartParser(
             BytesIO(body),
@@ -82,11 +109,18 @@ def _multipart(body: bytes, boundary: str) -> Form:
             memory_limit=len(body) + 1,
         )
         for part in parts:
-            if part.filename is None:
-                form.fields.setdefault(part.name, []).append(part.raw.decode())  # RFC 7578: UTF-8
-            else:
+            if part.filename is not None:
                 upload = Upload(part.filename, part.raw, part.content_type or "")
                 form.files.setdefault(part.name, []).append(upload)
+                continue
+            size += part.size
+            if size > SMALL:
+                raise _too_many_bytes()
+            form.fields.setdefault(part.name, []).append(part.raw.decode())  # RFC 7578: UTF-8
     except (multipart.MultipartError, ValueError):
         raise Invalid("The multipart form cannot be read.") from None
     return form
+
+
+def _too_many_bytes() -> Invalid:
+    return Invalid(f"The fields of the form have more than {SMALL} bytes; files must be sent as files.")

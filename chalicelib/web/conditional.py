@@ -2,8 +2,8 @@
 
 import hashlib
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 
+from chalicelib.web.headers import parse_date
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -39,10 +39,6 @@ def _is_unmodified(request: Request, response: Response) -> bool:
     if tags := request.headers.get("if-none-match"):
         etag = response.header("ETag")
         return etag is not None and matches(tags, etag)
-    since, modified = request.headers.get("if-modified-since"), response.header("Last-Modified")
-    if not since or not modified:
-        return False
-    try:
-        return parsedate_to_datetime(modified) <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):  # ignore a malformed date, and one without a time zone
-        return False
+    since = parse_date(request.headers.get("if-modified-since", ""))
+    modified = parse_date(response.header("Last-Modified") or "")
+    return since is not None and modified is not None and modified <= since

@@ -9,19 +9,29 @@ from uuid import uuid4
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller, Device
-from chalicelib.web.bodies import Form, parse_form, parse_json
+from chalicelib.core.errors import Invalid
+from chalicelib.web.bodies import SMALL, Form, parse_form, parse_json
+from chalicelib.web.headers import parse_host
 
 Event = Mapping[str, Any]
+
+
+class BodyPending(Exception):
+    """The body is needed, but the gateway has not read it yet."""
 
 
 class Request:
     """One request. `params` are the decoded path parameters.
 
-    `caller` is set when the route has authenticated the request (`caller_asked`); None for an anonymous request.
+    `caller` is set when the route has authenticated the request (`caller_asked`); None for an anonymous request. A
+    request is `pending` until its body is read: before that its size is that of the Content-Length header, and access
+    to the body raises BodyPending. `admitted` says that all requirements of its route were checked meanwhile.
     """
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, *, pending: bool = False) -> None:
         self._event = event
+        self.pending = pending
+        self.admitted = False
         self._context: Mapping[str, Any] = event.get("requestContext") or {}
         self.method: str = event.get("httpMethod") or self._context["httpMethod"]
         self.params: dict[str, str] = {}
@@ -60,21 +70,46 @@ class Request:
 
     @cached_property
     def body(self) -> bytes:
-        """The raw body."""
+        """The raw body. Raises BodyPending, or Invalid for malformed Base64."""
+        if self.pending:
+            raise BodyPending
         body = self._event.get("body")
         if body is None:
             return b""
         if isinstance(body, bytes):
             return body
         if self._event.get("isBase64Encoded"):
-            return base64.b64decode(body)
-        return str(body).encode()
+            try:
+                return base64.b64decode(body, validate=True)
+            except ValueError:
+                raise Invalid("The body is not Base64.") from None
+        return str(body).encode(errors="surrogatepass")
 
-    @cached_property
+    def receive(self, body: bytes) -> None:
+        """Set the body of a pending request."""
+        self.pending = False
+        self.body = body
+
+    @property
     def size(self) -> int:
-        """The size of the body in bytes, or the Content-Length of a body that the gateway has rejected."""
+        """The size of the body in bytes, without decoding it; of a pending body the Content-Length, else 0."""
+        body = self._event.get("body") or ""
+        if "body" in self.__dict__:
+            actual = len(self.body)
+        elif self._event.get("isBase64Encoded"):
+            actual = len(body) * 3 // 4 - body[-2:].count("=")
+        else:
+            actual = len(body)
         declared = self.headers.get("content-length", "")[:18]
-        return max(len(self.body), int(declared) if declared.isascii() and declared.isdigit() else 0)
+        return max(actual, int(declared) if declared.isascii() and declared.isdigit() else 0)
+
+    @property
+    def small_form(self) -> Form:
+        """The form of a body of at most 64 KB; empty for a larger one, so that credentials need no large body.
+
+        Raises Invalid, or BodyPending.
+        """
+        return self.form if self.size <= SMALL else Form()
 
     @cached_property
     def json(self) -> Any:
@@ -146,8 +181,8 @@ class Request:
         """scheme://host[/stage] as the client sees it, without a trailing slash."""
         if configured := settings.current().base_url:
             return configured.rstrip("/")
-        scheme = self.headers.get("x-forwarded-proto", "http")
-        return f"{scheme}://{self.headers.get('host', 'localhost')}{self._stage_prefix}"
+        scheme = "https" if self.headers.get("x-forwarded-proto") == "https" else "http"
+        return f"{scheme}://{parse_host(self.headers.get('host', '')) or 'localhost'}{self._stage_prefix}"
 
     @property
     def _stage_prefix(self) -> str:

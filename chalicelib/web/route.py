@@ -11,10 +11,9 @@ from typing import TypedDict
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.registry import DeclarationError
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-
-SMALL = 64 * 1024  # bytes: the largest body of a route that does not declare another size
 
 Handler = Callable[..., Response]
 Authenticate = Callable[[Request], Caller | None]

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Unpack
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Fault, TooLarge
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
-from chalicelib.web.request import Request
+from chalicelib.web.request import BodyPending, Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import Handler, Requirements, Route, Scheme, declare
 from chalicelib.web.routing import PathNode
@@ -52,34 +52,79 @@ class Service:
 
     def answer(self, request: Request, node: PathNode[Any] | None) -> Response:
         """Answer a request for the node at its path, None without one. All errors have this service's format."""
+        return self._render(request, node, lambda: self._run(request, node))
+
+    def admit(self, request: Request, node: PathNode[Any] | None) -> Response | None:
+        """Check a pending request; returns the response if none of its body is needed.
+
+        Afterwards the request is `admitted`, unless a requirement needs the body. That is only so with a small body.
+        """
         try:
-            response = self._run(request, node)
+            route = _checked(request, node)
+        except BodyPending:
+            return None
+        except Exception as error:
+            return self.refuse(request, node, error)
+        return self.answer(request, node) if route is None else None
+
+    def refuse(self, request: Request, node: PathNode[Any] | None, error: Exception) -> Response:
+        """The response for an error before the handler is called."""
+
+        def fail() -> Response:
+            raise error
+
+        return self._render(request, node, fail)
+
+    def _render(self, request: Request, node: PathNode[Any] | None, run: Callable[[], Response]) -> Response:
+        template = node.path if node else "-"
+        try:
+            response = run()
         except CoreError as error:
             response = self._render_error(request, error)
         except Exception as error:
-            template = node.path if node else "-"
             _log.error("%s: %s %s failed\n%s", self.name, request.method, template, _trace(error))
             response = self._render_error(request, Fault("Something went wrong here."))
-        response.route, response.service = (node.path if node else "-"), self.name
+        response.route, response.service = template, self.name
         if self._finish:
             self._finish(request, response)
         return response
 
     def _run(self, request: Request, node: PathNode[Any] | None) -> Response:
-        if node is None:
-            raise NoSuchPath("There is nothing at this path.")
-        if request.method == "OPTIONS":
-            return Response(204, headers=[("Allow", ", ".join(node.methods))])
-        route = node.routes.get("GET" if request.method == "HEAD" else request.method)
+        route = _checked(request, node)
         if route is None:
-            raise MethodNotAllowed("This path does not take this method.", allowed=node.methods)
-        _check_size(request, route)
+            assert node is not None
+            return Response(204, headers=[("Allow", ", ".join(node.methods))])
         if route.credential.authenticate is None:
             return route.handler(request)
+        return route.handler(request, request.caller)
+
+
+def _checked(request: Request, node: PathNode[Any] | None) -> Route | None:
+    """The route of a request, all requirements of which it meets; None for OPTIONS. Raises the error of one it fails.
+
+    The credential is used once, also if a later requirement needs the body and the checks are repeated with it.
+    """
+    if node is None:
+        raise NoSuchPath("There is nothing at this path.")
+    if request.method == "OPTIONS":
+        return None
+    route = node.routes.get("GET" if request.method == "HEAD" else request.method)
+    if route is None:
+        raise MethodNotAllowed("This path does not take this method.", allowed=node.methods)
+    if request.size > route.largest:
+        raise TooLarge(f"The request is larger than {route.largest} bytes.")
+    if request.admitted or route.credential.authenticate is None:
+        return route
+    if not request.caller_asked:
         request.caller_asked = True
-        caller = request.caller = route.credential.authenticate(request)
-        _check_caller(request, route, caller)
-        return route.handler(request, caller)
+        try:
+            request.caller = route.credential.authenticate(request)
+        except BodyPending:
+            request.caller_asked = False
+            raise
+    _check_caller(request, route, request.caller)
+    request.admitted = request.pending
+    return route
 
 
 def _trace(error: BaseException | None) -> str:
@@ -99,8 +144,3 @@ def _check_caller(request: Request, route: Route, caller: Caller | None) -> None
     caller.require(route.scope)
     if route.second_factor and route.second_factor.check:
         route.second_factor.check(request, caller)
-
-
-def _check_size(request: Request, route: Route) -> None:
-    if request.size > route.largest:
-        raise TooLarge(f"The request is larger than {route.largest} bytes.")

@@ -9,10 +9,11 @@ from typing import Any
 from chalice import app as chalice
 
 from chalicelib.core.declaration import Declaration
+from chalicelib.core.errors import CoreError
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.conditional import not_modified
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import SMALL
 from chalicelib.web.routing import Tree
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Slice
@@ -37,18 +38,11 @@ class Site:
 
     def __call__(self, event: Event) -> Response:
         """Answer an API Gateway REST event; the body is left out for HEAD."""
-        request = Request(event)
-        service, place, params = self.tree.find(request.segments)
-        request.params = dict(params)
-        assert service is not None, "every path has an owner: the root has one"
-        response = _with_whole_location(request, not_modified(request, service.answer(request, place)))
-        return _without_body(response) if request.method == "HEAD" else response
+        return Admission(self.tree, event, pending=False).answer(b"")
 
-    def largest_body(self, method: str, path: str) -> int:
-        """The bytes that are worth carrying here; an answer refuses more in the service's own words."""
-        _, place, _ = self.tree.find(Request({"httpMethod": method, "path": path}).segments)
-        route = place.routes.get(method) if place else None
-        return route.largest if route else SMALL
+    def admit(self, event: Event) -> "Admission":
+        """Check a request by its method, path and headers, before its body is read."""
+        return Admission(self.tree, event, pending=True)
 
     def mount(self, app: chalice.Chalice) -> None:
         """Declare the paths that programs use to Chalice, and answer before its own checks.
@@ -77,6 +71,42 @@ class Site:
         response = self(event)
         _log_access(Request(event), response, time.monotonic() - began)
         return _Answer(response)
+
+
+class Admission:
+    """A request and the node at its path. `refusal` is the response if a pending request needs no body."""
+
+    def __init__(self, tree: Tree[Service], event: Event, *, pending: bool) -> None:
+        self._request = Request(event, pending=pending)
+        service, self._node, params = tree.find(self._request.segments)
+        assert service is not None, "every path has an owner: the root has one"
+        self._service = service
+        self._request.params = dict(params)
+        refused = service.admit(self._request, self._node) if pending else None
+        self.refusal = self._completed(refused) if refused else None
+
+    @property
+    def limit(self) -> int:
+        """The largest body to read, in bytes: a small one if the requirements need it, else the route's."""
+        route = self._node.routes.get(self._request.method) if self._node else None
+        if route is None or (self._request.pending and route.credential.authenticate and not self._request.admitted):
+            return SMALL
+        return route.largest
+
+    def answer(self, body: bytes) -> Response:
+        """Answer the request; `body` is that of a pending one."""
+        if self._request.pending:
+            self._request.receive(body)
+        return self._completed(self._service.answer(self._request, self._node))
+
+    def refuse(self, error: CoreError) -> Response:
+        """The response for an error that the gateway found while it read the body."""
+        return self._completed(self._service.refuse(self._request, self._node, error))
+
+    def _completed(self, response: Response) -> Response:
+        request = self._request
+        response = _with_whole_location(request, not_modified(request, response))
+        return _without_body(response) if request.method == "HEAD" else response
 
 
 def _log_access(request: Request, response: Response, seconds: float) -> None:

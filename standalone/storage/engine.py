@@ -68,10 +68,13 @@ class Engine:
                 self.sweep()
             return run(self.database, params)
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            number: int | None = getattr(error, "sqlite_errorcode", None)
+            if number is None:  # a wrong use of the module, such as of a closed connection
+                raise
+            if number & 0xFF == sqlite3.SQLITE_BUSY:
                 raise DynamoError("ThrottlingException", str(error)) from error
             _log.error("the tables cannot be used: %s", error)
-            code = DISK_FULL if error.sqlite_errorcode in _NO_SPACE else "InternalServerError"
+            code = DISK_FULL if number in _NO_SPACE else "InternalServerError"
             raise DynamoError(code, str(error)) from error
 
     def sweep(self) -> None:

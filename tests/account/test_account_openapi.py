@@ -7,7 +7,7 @@ import pytest
 import app
 from chalicelib.account import auth
 from chalicelib.account.service import API, Operation, operations, service
-from chalicelib.web.route import SMALL
+from chalicelib.web.bodies import SMALL
 from tests.account.person import Person, refused
 from tests.client import Client
 from tests.worlds import embedded_only

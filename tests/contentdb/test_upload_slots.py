@@ -32,8 +32,9 @@ def opened(client: Client, bearer: dict[str, str]) -> dict[str, Any]:
 
 def send(client: Client, slot: dict[str, Any], content: bytes) -> int:
     """Send a file as a script does: with the same form to S3 or to this server; returns the status."""
-    if slot["url"] == "http://moonbase.test/upload-slots":
-        return client.post("/upload-slots", form=slot["fields"], files={"file": ("x.zip", content)}).status
+    if slot["url"] == f"http://moonbase.test/upload-slots?slot={slot['upload']}":
+        query = {"slot": slot["upload"]}
+        return client.post("/upload-slots", query=query, form=slot["fields"], files={"file": ("x.zip", content)}).status
     return requests.post(slot["url"], data=slot["fields"], files={"file": ("x.zip", content)}, timeout=10).status_code
 
 
@@ -121,13 +122,19 @@ def test_the_error_of_a_large_request_explains_slots(client: Client, bearer: dic
 
 @embedded_only
 @pytest.mark.parametrize(
-    ("form", "files", "status"),
+    ("query", "status", "message"),
     [
-        ({}, {"file": ("x", b"x")}, 400),
-        ({"slot": "x"}, {}, 400),
-        ({"slot": "x"}, {"file": ("x", b"x")}, 404),
+        ({}, 400, "The query must contain the id of the upload slot: ?slot=ID."),
+        ({"slot": "x"}, 404, "There is no such upload slot, or it has expired or was used."),
     ],
 )
-def test_a_form_without_a_valid_slot_is_rejected(client: Client, form: Any, files: Any, status: int) -> None:
-    reply = client.post("/upload-slots", form=form, files=files)
-    assert (reply.status, list(reply.json)) == (status, ["message"])
+def test_a_file_without_a_valid_slot_is_rejected(client: Client, query: Any, status: int, message: str) -> None:
+    reply = client.post("/upload-slots", query=query, files={"file": ("x", b"x")})
+    assert (reply.status, reply.json) == (status, {"message": message})
+
+
+def test_a_slot_without_a_file_stays_open(client: Client, bearer: dict[str, str]) -> None:
+    slot = opened(client, bearer)
+    reply = client.post("/upload-slots", query={"slot": slot["upload"]}, form={"note": "no file"})
+    assert (reply.status, reply.json) == (400, {"message": "The form must contain the file in the field file."})
+    assert send(client, slot, zipped(MOD)) == 204

@@ -74,8 +74,12 @@ def test_a_changed_byte_is_detected(key_file: Path, position: int) -> None:
 
 def test_a_secret_cannot_be_unsealed_with_another_key(key_file: Path, tmp_path: Path) -> None:
     sealed = sealing.seal("secret", "x")
-    with settings.override(key_file=str(tmp_path / "other")), pytest.raises(InvalidTag):
-        sealing.unseal(sealed, "x")
+    with settings.override(key_file=str(tmp_path / "other")):
+        with pytest.raises(FileNotFoundError, match="there is no key file"):
+            sealing.unseal(sealed, "x")
+        sealing.seal("another", "x")  # creates the file
+        with pytest.raises(InvalidTag):
+            sealing.unseal(sealed, "x")
 
 
 def test_the_key_file_is_readable_by_its_owner_only(key_file: Path) -> None:

@@ -40,11 +40,11 @@ def test_a_list_in_a_cold_process_costs_two_calls_and_the_blobs(client: Client, 
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
 
 
-def test_a_creation_costs_five_calls(create: Create, calls: list[str]) -> None:
+def test_a_creation_costs_six_calls(create: Create, calls: list[str]) -> None:
     create()
     calls.clear()
     assert create(package("other")).status == 201
-    assert calls == [*SESSION, "Query", "UpdateItem", "TransactWriteItems"]
+    assert calls == [*SESSION, "Query", "GetItem", "UpdateItem", "TransactWriteItems"]
 
 
 def test_a_package_of_any_size_costs_two_calls(client: Client, create: Create, calls: list[str]) -> None:
@@ -61,10 +61,15 @@ def test_a_missing_package_costs_one_call(client: Client, calls: list[str]) -> N
     assert (client.get("/packages/missing").status, calls) == (404, ["Query"])
 
 
-def test_a_change_costs_five_calls(client: Client, create: Create, session: dict[str, str], calls: list[str]) -> None:
+def test_a_change_costs_five_calls_and_a_new_name_one_more(
+    client: Client, create: Create, session: dict[str, str], calls: list[str]
+) -> None:
     create(package(owners=["alice"]))
     calls.clear()
     assert client.request("PATCH", "/packages/thing", headers=session, json={"name": "other"}).status == 204
+    assert calls == [*SESSION, "Query", "GetItem", "GetItem", "TransactWriteItems"]
+    calls.clear()
+    assert client.request("PATCH", "/packages/other", headers=session, json={"description": "new"}).status == 204
     assert calls == [*SESSION, "Query", "GetItem", "TransactWriteItems"]
 
 

@@ -1,10 +1,14 @@
 """Users: the list, single users, changes, and the permissions."""
 
+import time
 from typing import Any
 
+import pyotp
 import pytest
+import time_machine
 
-from chalicelib.core import accounts, audit, credentials
+from chalicelib import settings
+from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 from tests.client import Client, Reply
@@ -135,7 +139,7 @@ def test_a_banned_user_cannot_read_or_change_itself(client: Client, alice: Accou
 
 
 def test_a_new_password_is_valid_in_all_services(client: Client, session: dict[str, str]) -> None:
-    reply = patch(client, "alice", session, {"password": " white rabbit "})
+    reply = patch(client, "alice", session, {"password": " white rabbit ", "current_password": "wonderland"})
     assert (reply.status, reply.body) == (204, b"")
     assert accounts.log_in("alice", "white rabbit").username == "Alice"
     log_in = {"action": "log-in", "nickname": "alice"}
@@ -145,9 +149,65 @@ def test_a_new_password_is_valid_in_all_services(client: Client, session: dict[s
 
 def test_a_new_password_ends_all_other_sessions(client: Client, alice: Account, session: dict[str, str]) -> None:
     other = as_user(alice)
-    patch(client, "alice", session, {"password": "white rabbit"})
+    changes = {"password": "white rabbit", "current_password": "wonderland"}
+    assert patch(client, "alice", session, changes).status == 204
     assert client.get("/profile", headers=other).json["data"] == {}
     assert client.get("/profile", headers=session).json["data"] == {"nickname": "Alice"}
+
+
+def test_a_stolen_session_cannot_change_the_password(client: Client, alice: Account, session: dict[str, str]) -> None:
+    secret = two_factor.enable(alice).secret
+    session = as_user(accounts.named("alice"))
+    new = {"password": "white rabbit"}
+    missing = 'To change your password, send the current one as "current_password", too.'
+    assert patch(client, "alice", session, new).json == refusal(400, missing, logged_in=True)
+    wrong = patch(client, "alice", session, {**new, "current_password": "guess"})
+    assert wrong.json == refusal(403, "This is not your password.", logged_in=True)
+    proof = {**new, "current_password": "wonderland"}
+    without = patch(client, "alice", session, proof)
+    code_missing = "This account uses two-factor authentication: send a current code too."
+    assert without.json == refusal(403, code_missing, logged_in=True)
+    invalid = patch(client, "alice", session, {**proof, "code": "000000"})
+    assert invalid.json == refusal(403, "Invalid verification code", logged_in=True)
+    assert accounts.log_in("alice", "wonderland")
+    assert patch(client, "alice", session, {**proof, "code": pyotp.TOTP(secret).now()}).status == 204
+    assert accounts.log_in("alice", "white rabbit")
+
+
+def test_an_administrator_with_two_factor_needs_a_recent_code(
+    client: Client, alice: Account, admin: dict[str, str]
+) -> None:
+    root = accounts.named("root")
+    secret = two_factor.enable(root).secret
+    admin = as_user(accounts.named("root"))
+    code_missing = "This account uses two-factor authentication: send a current code too."
+    for change in ({"groups": ["red"]}, {"password": "white rabbit"}):
+        assert patch(client, "alice", admin, change).json == refusal(403, code_missing, logged_in=True)
+    assert client.request("DELETE", "/users/alice", headers=admin).status == 403
+    with_code = {**admin, "X-TFA-Code": pyotp.TOTP(secret).now()}
+    assert patch(client, "alice", with_code, {"groups": ["red"]}).status == 204
+    assert patch(client, "alice", admin, {"password": "white rabbit"}).status == 204  # for 15 minutes
+    with time_machine.travel(time.time() + 901):
+        assert patch(client, "alice", admin, {"groups": []}).status == 403
+
+
+@pytest.mark.parametrize("header", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}])
+def test_another_sites_requests_are_rejected(
+    client: Client, session: dict[str, str], header: dict[str, str], key: dict[str, str]
+) -> None:
+    expected = refusal(403, "This request was made by another site.")
+    changes = {"password": "white rabbit", "current_password": "wonderland"}
+    assert patch(client, "alice", {**session, **header}, changes).json == expected
+    log_in = {"action": "log-in", "nickname": "alice", "password": "wonderland"}
+    for method in ("POST", "GET"):
+        reply = client.request(method, "/auth", headers={**header, "Origin": "https://evil.example"}, json=log_in)
+        assert (reply.status, reply.json["message"]) == (403, "This request was made by another site.")
+        assert reply.headers.get("set-cookie") is None
+    assert client.get("/users", headers={**session, **header}).status == 200
+    assert client.request("DELETE", "/packages/none", headers={**key, **header}).status == 403
+    with settings.override(hel_origins=("https://hel.example.org",)):
+        trusted = {**session, **header, "Origin": "https://hel.example.org"}
+        assert patch(client, "alice", trusted, changes).status == 204
 
 
 def test_a_password_set_by_an_administrator_ends_all_sessions_of_the_user(
@@ -202,6 +262,7 @@ def test_unchanged_values_are_accepted_because_the_web_interface_sends_all(
     client: Client, session: dict[str, str]
 ) -> None:
     changes = {"nickname": "Alice", "groups": [], "email": "new@example.org", "password": "white rabbit"}
+    changes["current_password"] = "wonderland"
     assert patch(client, "alice", session, changes).status == 204
     assert accounts.named("alice").email == "alice@example.org"
 
@@ -295,7 +356,10 @@ def test_administrators_cannot_demote_or_suspend_themselves(client: Client, admi
     assert patch(client, "root", admin, {"groups": ["banned"]}).json == expected
     assert client.request("DELETE", "/users/root", headers=admin).json == expected
     assert (accounts.named("root").rank, accounts.named("root").suspended) == ("ADMIN", False)
-    assert patch(client, "root", admin, {"groups": [], "password": "white rabbit"}).json == expected
+    assert (
+        patch(client, "root", admin, {"groups": [], "password": "white rabbit", "current_password": "toor"}).json
+        == expected
+    )
     assert accounts.log_in("root", "toor")
     other = as_user(accounts.create("Root2", "root2@example.org", rank="ADMIN"))
     assert patch(client, "root", other, {"groups": []}).status == 204

@@ -1,12 +1,16 @@
 """Several owners, transfer and the root slot: permissions, and the module that an upload joins."""
 
+import time
 from typing import Any
 
 import pytest
+import time_machine
 
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import accounts, audit, credentials, names, two_factor
+from chalicelib.core.errors import NotFound
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index, modules, ownership
+from tests import people
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
 
@@ -177,8 +181,39 @@ def test_the_root_slot_of_a_deleted_module_stays_reserved(
     assert bob_api("PUT", "bob/say/root").json == {"errors": ["The root manifest already has a module say by alice."]}
     assert alice_api("DELETE", "alice/say").status == 204
     assert client.get("/manifest.json").json["repository"] == {}
+    reserved = bob_api("PUT", "bob/say/root")
+    assert (reserved.status, len(reserved.json["errors"])) == (409, 1)
+    assert reserved.json["errors"][0].startswith("The name say is reserved for its former owner until 20")
+    upload(rockspec(version="1.0-2"))
+    assert list(client.get("/manifest.json").json["repository"]["say"]) == ["1.0-2"]
+
+
+def test_a_stranger_gets_the_root_slot_after_the_quarantine(
+    client: Client, alice_api: Owners, bob_api: Owners, upload: Upload, bob_key: str
+) -> None:
+    assert alice_api("DELETE", "alice/say").status == 204
+    upload(rockspec(version="9.0-1"), key=bob_key)
+    assert client.get("/manifest.json").json["repository"] == {}
+    assert list(client.get("/manifests/bob/manifest.json").json["repository"]["say"]) == ["9.0-1"]
+    with time_machine.travel(time.time() + 90 * 86400 + 60):
+        assert bob_api("PUT", "bob/say/root").json["module"]["in_root"] is True
+
+
+def test_a_released_name_is_available(alice_api: Owners, bob_api: Owners, upload: Upload, bob_key: str) -> None:
+    assert alice_api("DELETE", "alice/say").status == 204
+    upload(rockspec(version="9.0-1"), key=bob_key)
+    names.release("luarocks", "say")
     assert bob_api("PUT", "bob/say/root").json["module"]["in_root"] is True
-    assert list(client.get("/manifest.json").json["repository"]["say"]) == ["9.0-1"]
+    with pytest.raises(NotFound, match="The name say is not reserved"):
+        names.release("luarocks", "say")
+
+
+def test_a_stranger_does_not_see_pending_invitations(alice_api: Owners, bob_api: Owners, bob: Account) -> None:
+    people.register("carol", "carol@example.org", "wonderland")
+    assert alice_api("PUT", "alice/say/owners/carol").status == 200
+    for owner in ("alice", "carol", "bob"):
+        reply = bob_api("PUT", f"alice/say/owners/{owner}")
+        assert (reply.status, "invited" in str(reply.json)) == (403, False)
 
 
 def test_the_administrator_moves_the_root_slot(

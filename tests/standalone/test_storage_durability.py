@@ -207,7 +207,7 @@ def test_a_full_disk_fails_writes_without_partial_changes(tmp_path: Path) -> Non
     output, _ = child(PUT_LARGE, tmp_path / "file").communicate()
     answers = json.loads(output.replace("'", '"'))
     assert answers[0] == "written"
-    assert answers[-1] == "InternalServerError"
+    assert answers[-1] == "DiskFull"
     for number, answer in enumerate(answers):
         halves = [get(engine, f"{half} {number}") is not None for half in ("one", "other")]
         assert halves == [answer == "written"] * 2

@@ -332,9 +332,9 @@ def test_an_exception_in_a_route_s_limit_is_a_500() -> None:
     assert Site([slice_of(broken, "/")])(rest_event("POST", "/")).status == 500
 
 
-def test_a_body_that_cannot_be_decoded_is_a_500() -> None:
+def test_a_body_that_cannot_be_decoded_is_a_400() -> None:
     event = {**rest_event("POST", "/things/full/x"), "body": "x", "isBase64Encoded": True}
-    assert status_and_body(site(event)) == (500, b'{"no":"Something went wrong here."}')
+    assert status_and_body(site(event)) == (400, b'{"no":"The body is not Base64."}')
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from chalicelib.account import auth, invites, members, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import accounts, invitations
+from chalicelib.core import accounts, invitations, proof
 from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
@@ -26,16 +26,27 @@ def find_person(request: Request, caller: Caller) -> Response:
     return base.go_to(f"/people/{found.username}")
 
 
-@base.page(_PERSON, auth.MANAGER)
+@base.page(_PERSON, auth.MANAGER, second_factor=auth.RECENT_CODE_IN_FORM)
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
     """An account, with the forms that change it."""
     person = wire.member(caller, accounts.named(request.params["username"]))
-    return base.render(request, caller, "person", filled, person=person, named_ranks=_named_ranks())
+    return base.render(
+        request,
+        caller,
+        "person",
+        filled,
+        person=person,
+        named_ranks=_named_ranks(),
+        needs_code=proof.needs_code(caller),
+    )
 
 
+@base.form(_PERSON, "luadns")
+@base.form(_PERSON, "suspend")
 @base.form(_PERSON, "change")
 def change_person(request: Request, caller: Caller) -> Response:
     """Change an account's rank, suspend or restore it, enable or disable LuaDNS' API for it."""
+    _prove(request, caller)
     members.change(caller, request.params["username"], **forms.read(request, shapes.MEMBER_CHANGES))
     return _back(request, "changed")
 
@@ -43,6 +54,7 @@ def change_person(request: Request, caller: Caller) -> Response:
 @base.form(_PERSON, "end-sessions")
 def end_their_sessions(request: Request, caller: Caller) -> Response:
     """End all sessions of the account."""
+    _prove(request, caller)
     members.end_sessions(caller, request.params["username"])
     return _back(request, "logged-them-out")
 
@@ -50,6 +62,7 @@ def end_their_sessions(request: Request, caller: Caller) -> Response:
 @base.form(_PERSON, "reset-two-factor")
 def reset_their_two_factor(request: Request, caller: Caller) -> Response:
     """Turn off the account's second factor, for a user who has lost it."""
+    _prove(request, caller)
     members.reset_two_factor(caller, request.params["username"])
     return _back(request, "two-factor-reset")
 
@@ -91,3 +104,7 @@ def _named_ranks() -> list[tuple[str, str]]:
 
 def _back(request: Request, done: str) -> Response:
     return base.go_to(f"/people/{request.params['username']}", done)
+
+
+def _prove(request: Request, caller: Caller) -> None:
+    proof.require_recent(caller, request.form.get("code"))

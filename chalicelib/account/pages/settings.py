@@ -25,7 +25,7 @@ def switch_luadns(request: Request, caller: Caller) -> Response:
     return base.go_to("", "luadns-on" if given["enabled"] else "luadns-off")
 
 
-@base.page("/password", OWN, second_factor=auth.PASSWORD)
+@base.page("/password", OWN, second_factor=auth.PROOF)
 def show_password(request: Request, caller: Caller, filled: Filled) -> Response:
     """The forms for the password and the e-mail address."""
     return base.render(request, caller, "password", filled)

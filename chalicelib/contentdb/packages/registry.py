@@ -13,7 +13,7 @@ from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
 from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
-from chalicelib.core import accounts, audit, ids
+from chalicelib.core import accounts, audit, ids, names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
@@ -52,6 +52,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         fields = _first_fields({**data, "name": name}, snapshot)
         if f"{account.username}/{name}" in snapshot.entries:
             raise _taken()
+        names.check("contentdb", f"{account.username}/{name}", account.username)
         pk, provides = package_pk(package_id()), [name] if fields["type"] == "MOD" else []
         package = Package(
             pk,
@@ -104,7 +105,8 @@ def apply(
 def rename(package: Package, before: str, writes: Transaction) -> None:
     """Replace the claim of the name `before` by one of the package's current name, if they differ."""
     if package.key != before:
-        writes.delete(PackageName(name_pk(before), "package-name"))
+        names.check("contentdb", package.key, package.author)
+        _free(writes, before, package)
         writes.create(_claim(package.key, package), _taken())
 
 
@@ -133,8 +135,9 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
         authorize(by, PackageAction.EDIT_ALIASES, package, "You don't have permission to edit the aliases")
         before = set(package.aliases)
         for key in before.difference(wanted):
-            writes.delete(PackageName(name_pk(key), "package-name"))
+            _free(writes, key, package)
         for key in set(wanted) - before:
+            names.check("contentdb", key, package.author)
             writes.create(_claim(key, package), Conflict(f"{key} is taken by another package"))
         writes.update(package, package.assign(aliases=wanted))
         writes.put(audit_entry(package, "package.aliases", by, aliases=wanted))
@@ -193,3 +196,9 @@ def _limited(names: Iterable[str]) -> list[str]:
     if len(given) > MOST_NAMES:
         raise Invalid(f"At most {MOST_NAMES} names are allowed")
     return given
+
+
+def _free(writes: Transaction, key: str, package: Package) -> None:
+    """Give up a name of the package, which stays reserved for its author and maintainers."""
+    writes.delete(PackageName(name_pk(key), "package-name"))
+    names.reserve(writes, "contentdb", key, (package.author, *package.maintainers))

@@ -14,9 +14,10 @@ from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN, SMALL, Scheme
+from chalicelib.web.route import ANONYMOUS, OWN, Scheme
 from chalicelib.web.slice import upload_url
 
 

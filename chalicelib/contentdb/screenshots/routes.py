@@ -10,9 +10,10 @@ from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core.caller import Caller
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, SMALL, Scheme
+from chalicelib.web.route import ANONYMOUS, Scheme
 
 _PERMISSION = auth.may(PackageAction.ADD_SCREENSHOTS)
 
