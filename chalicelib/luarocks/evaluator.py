@@ -1,26 +1,14 @@
-"""The sandbox's child program: forks for each rockspec, evaluates it under limits and answers in JSON.
+"""Evaluates rockspecs, in the confined processes of `sandbox`.
 
-Started by `sandbox.py` with a control socket as standard input and the folder of the lupa package as its only
-argument. It knows none of the parent's secrets: no environment, no open files, no modules of ours. One fork always
-stands ready, so that nobody waits for it to be made; each serves one request and ends.
+The chunk reaches no global, and its steps, its memory and its result are limited.
 """
 
-import gc
 import importlib
 import json
 import math
-import os
-import resource
-import signal
-import socket
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
-WALL_SECONDS = 2.0
-CPU_SECONDS = 1
-PROCESS_BYTES = 128 << 20
 LUA_BYTES = 32 << 20
 INSTRUCTIONS = 5_000_000
 
@@ -86,70 +74,10 @@ class TooBig(Exception):
     """The globals hold more than a rockspec has reason to."""
 
 
-def main() -> None:
-    """Serve until the parent is gone: every message on the control socket brings one request's socket."""
-    os.closerange(3, 4096)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the forked processes
-    evaluate = _either(_evaluator("lua51", sys.argv[1]), _evaluator("lua54", sys.argv[1]))
-    evaluate(b"warm = {'up'}")
-    gc.collect()
-    gc.freeze()
-    while _fork(evaluate):
-        pass
-
-
-def _fork(evaluate: Evaluate) -> bool:
-    """Make a fork and wait until it has something to do; False when there will be nothing any more."""
-    news, told = os.pipe()
-    try:
-        forked = os.fork() == 0
-    except OSError:  # too many processes, say: whoever asks meanwhile waits
-        time.sleep(0.05)
-        forked = False
-    if forked:
-        try:
-            _stand_ready(told, evaluate)
-        finally:
-            os._exit(0)
-    os.close(told)
-    word = os.read(news, 1)
-    os.close(news)
-    return word != b"e"
-
-
-def _stand_ready(told: int, evaluate: Evaluate) -> None:
-    """Wait for one request, tell that it is there, and serve it."""
-    evaluate(b"warm = {'up'}")  # touches the pages that the real one will need
-    with socket.socket(fileno=0) as control:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-    os.write(told, message or b"e")
-    if descriptors:
-        _serve(descriptors[0], evaluate)
-
-
-def _serve(request: int, evaluate: Evaluate) -> None:
-    signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
-    os.dup2(request, 0)
-    os.closerange(1, 16)
-    _limit()
-    connection = socket.socket(fileno=0)
-    connection.sendall(b"\n")  # white space to JSON, and a sign that whatever follows is the rockspec's own doing
-    source = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    connection.sendall(json.dumps(evaluate(source), ensure_ascii=False).encode())
-    connection.shutdown(socket.SHUT_WR)
-
-
-def _limit() -> None:
-    for kind, most in (
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_AS, PROCESS_BYTES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(kind, (most, most))
+def make() -> Callable[[bytes], bytes]:
+    """Return the function that evaluates a rockspec and answers `[outcome, globals or message]` in JSON."""
+    evaluate = _either(_evaluator("lua51"), _evaluator("lua54"))
+    return lambda source: json.dumps(evaluate(source), ensure_ascii=False).encode()
 
 
 def _either(first: Evaluate, second: Evaluate) -> Evaluate:
@@ -162,10 +90,8 @@ def _either(first: Evaluate, second: Evaluate) -> Evaluate:
     return evaluate
 
 
-def _evaluator(version: str, lupa_folder: str) -> Evaluate:
+def _evaluator(version: str) -> Evaluate:
     """A function from a rockspec's source to `[outcome, globals or message]`; `version` such as `lua51`."""
-    if lupa_folder not in sys.path:
-        sys.path.append(lupa_folder)
     lupa = importlib.import_module(f"lupa.{version}")
     lua = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, max_memory=LUA_BYTES)
     run = lua.execute(LUA_SIDE.encode())
@@ -248,7 +174,3 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-if __name__ == "__main__":
-    main()
