@@ -101,11 +101,24 @@ def native() -> Callable[[bytes], bytes]:
 
 def native_as_nobody() -> Callable[[bytes], bytes]:
     """The same for a user without privileges."""
+    import ssl  # noqa: F401  (the confinement needs it, and nobody may be unable to read Python's own files)
+
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
     return native()
+
+
+def linking() -> Callable[[bytes], bytes]:
+    """Leave a link to a secret where the server expects the zip of a repository."""
+
+    def work(request: bytes) -> bytes:
+        if request != b"{}":
+            Path("release.zip").symlink_to(json.loads(request)["url"].removeprefix("http://x"))
+        return b'{"commit": "", "subjects": []}'
+
+    return work
 
 
 def without_filter() -> Callable[[bytes], bytes]:

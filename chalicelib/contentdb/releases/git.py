@@ -1,12 +1,12 @@
 """Fetches one commit of a package's Git repository as a zip.
 
-A separate process parses the data of the Git server. It has no secrets, and limits of memory, time and disk.
+A confined process parses the data of the Git server. It has no secrets and writes to its scratch directory only, under
+limits of memory, time and disk.
 """
 
 import json
 import os
-import subprocess
-import sys
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,25 @@ from urllib.parse import urlsplit
 
 from chalicelib import settings
 from chalicelib.contentdb.releases import archive
+from chalicelib.core.confinement.limits import Limits
+from chalicelib.core.confinement.workers import Confined, Stopped, TimedOut
 from chalicelib.core.errors import Invalid
 
 _MOST_RECEIVED = 128 * 1024 * 1024  # bytes
-_TIMEOUT = 150.0  # seconds for the whole fetch; on Lambda jobs have 300
+_TARGET = "release.zip"  # in the scratch directory
+_UNREADABLE = "The repository is too large, or cannot be read."
+
+FETCHER = Confined(
+    "chalicelib.contentdb.releases.git_worker:make",
+    b"{}",
+    Limits(
+        seconds=150.0,  # on Lambda jobs have 300
+        cpu_seconds=100,
+        memory=768 * 1024 * 1024,
+        network=True,
+        largest_file=2 * _MOST_RECEIVED,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -33,54 +48,50 @@ class Fetched:
 def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetched:
     """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
 
-    `prefix` is the folder of all files in the zip, `previous` the commit of the last release. Raises Invalid.
+    `prefix` is the folder of all files in the zip, `previous` the commit of the last release. Raises Invalid or Busy.
     """
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
         raise Invalid("The repository's address must start with http:// or https://, and name no user.")
+    request = {
+        "url": url,
+        "ref": ref or None,
+        "prefix": prefix,
+        "previous": previous,
+        "networks": settings.current().contentdb_git_networks,
+        "received": _MOST_RECEIVED,
+        "written": archive.LARGEST,
+        "target": _TARGET,
+    }
     with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
-        target = Path(scratch) / "release.zip"
-        response = _run_child(
-            {
-                "url": url,
-                "ref": ref or None,
-                "prefix": prefix,
-                "previous": previous,
-                "networks": settings.current().contentdb_git_networks,
-                "received": _MOST_RECEIVED,
-                "written": archive.LARGEST,
-                "largest_file": 2 * _MOST_RECEIVED,
-                "scratch": scratch,
-                "target": str(target),
-            },
-            scratch,
-        )
-        largest = settings.current().contentdb_max_upload
-        if target.stat().st_size > largest:
-            raise Invalid(f"The repository makes a zip of more than {largest} bytes.")
-        return Fetched(target.read_bytes(), str(response["commit"]), list(response["subjects"]))
+        response = _run_worker(request, Path(scratch))
+        content = _read(Path(scratch) / _TARGET, settings.current().contentdb_max_upload)
+    return Fetched(content, str(response["commit"]), list(response["subjects"]))
 
 
-def _run_child(request: dict[str, Any], home: str) -> dict[str, Any]:
-    """The child's response. Raises Invalid with its error, or if it was stopped."""
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": home, "TMPDIR": home}
-    if libraries := os.environ.get("LD_LIBRARY_PATH"):
-        environment["LD_LIBRARY_PATH"] = libraries
+def _run_worker(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """The worker's response. Raises Invalid with its error, or if it was stopped."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "chalicelib.contentdb.releases.git_child"],
-            input=json.dumps(request).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[2],
-            env=environment,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-        response: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
+        response: dict[str, Any] = json.loads(FETCHER.run(json.dumps(request).encode(), scratch))
+    except TimedOut:
         raise Invalid("The Git server is too slow.") from None
-    except ValueError:
-        raise Invalid("The repository is too large, or cannot be read.") from None
+    except (Stopped, ValueError):
+        raise Invalid(_UNREADABLE) from None
     if "error" in response:
         raise Invalid(str(response["error"]))
     return response
+
+
+def _read(target: Path, largest: int) -> bytes:
+    """The zip that the worker wrote. Raises Invalid if it is too large.
+
+    A worker that a hostile server has taken over can put a link there, to a file that only this process can read.
+    """
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        raise Invalid(_UNREADABLE) from None
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(largest + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    if len(content) > largest:
+        raise Invalid(f"The repository makes a zip of more than {largest} bytes.")
+    return content

@@ -1,4 +1,4 @@
-"""Fetches a commit from a Git server into a zip. Runs in a child process (git_child.py) that can be killed."""
+"""Fetches a commit from a Git server into a zip. Runs in a child process (git_worker.py) that can be killed."""
 
 import re
 import tempfile
@@ -166,7 +166,7 @@ class Fetcher:
 
 
 def fetch(request: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
-    """The response to a request of git_child.py, see git.fetch.
+    """The response to a request of git_worker.py, see git.fetch.
 
     Raises Unfetchable, ForbiddenAddress, and the errors of dulwich.
     """

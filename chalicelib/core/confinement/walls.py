@@ -121,11 +121,10 @@ def _readable() -> list[str]:
     The entries of `sys.path` would be too much: in a checkout, one of them contains the data directory.
     """
     import ssl
-    import sysconfig
     from pathlib import Path
 
-    certificates, python = ssl.get_default_verify_paths(), sysconfig.get_paths()
-    found = {*_SYSTEM_PATHS, python["stdlib"], python["platstdlib"], os.path.realpath("/etc/resolv.conf")}
+    certificates = ssl.get_default_verify_paths()
+    found = {*_SYSTEM_PATHS, os.path.realpath("/etc/resolv.conf"), str(Path(os.__file__).parent)}
     found.update(path for path in (certificates.cafile, certificates.capath) if path)
     for name in {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names:
         if file := getattr(sys.modules.get(name), "__file__", None):

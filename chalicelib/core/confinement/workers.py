@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,10 @@ _ATTEMPTS = 2  # the child may end, idle or killed, with a first request in its 
 
 class Stopped(Exception):
     """The worker ended without an answer: it reached a limit, failed, or made a forbidden system call."""
+
+
+class TimedOut(Stopped):
+    """The worker took longer than its limit."""
 
 
 class Confined:
@@ -58,8 +63,9 @@ class Confined:
         """
         with self._slot():
             for _ in range(_ATTEMPTS):
+                start = time.monotonic()
                 if reply := self._exchange(payload, scratch):
-                    return self._answer(reply)
+                    return self._answer(reply, time.monotonic() - start)
         raise Busy("This cannot be processed right now", retry_after=5)
 
     def start_over(self) -> None:
@@ -99,11 +105,11 @@ class Confined:
                 reply += part
         return bytes(reply)
 
-    def _answer(self, reply: bytes) -> bytes:
+    def _answer(self, reply: bytes, seconds: float) -> bytes:
         answer = reply[_HEAD:]
         length = int.from_bytes(reply[len(ALIVE) : _HEAD], "big")
         if len(reply) < _HEAD or len(answer) != length or length > self.limits.answer:
-            raise Stopped
+            raise TimedOut if seconds >= self.limits.seconds else Stopped
         return answer
 
 
