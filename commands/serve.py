@@ -85,6 +85,7 @@ def serve(
 ) -> None:
     """Serve until stopped."""
     from chalicelib import settings
+    from chalicelib.core.confinement import self_test
     from standalone.runtime import check_data, make_site
     from standalone.server import check_tls, configure, listen
     from standalone.server import serve as run
@@ -110,6 +111,7 @@ def serve(
         tls_key=tls_key,
     )
     listener = listen(config)
+    self_test.warn()
     if dns_port:
         _serve_dns(data, dns_host or (host,), dns_port)
     name = f"[{host}]" if ":" in host else host

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib import settings
 from chalicelib.core import transport
+from chalicelib.core.confinement import walls
 
 if TYPE_CHECKING:
     from chalicelib.web.site import Site
@@ -34,6 +35,7 @@ def open_data(directory: Path) -> "Engine":
     Returns the engine, which executes DynamoDB operations from now on. Raises OSError if the directory is unusable.
     """
     os.umask(0o077)  # the files are private
+    walls.hide_memory()  # and so are the keys that this process reads
     directory = directory.resolve()
     _refuse_foreign(directory)
     directory.mkdir(parents=True, exist_ok=True)

@@ -15,10 +15,13 @@ def test_the_deep_health_check_finds_a_damaged_page(tmp_path: Path) -> None:
         key = server.make_key("alice")
         for number in range(1, 6):
             assert server.upload_rockspec(key, f"{number}.0-1")[0] == 200
-        assert server.get("/healthz?deep=1") == (200, b'{"status":"ok","checks":{"tables":"ok"}}')
+        assert server.get("/healthz?deep=1") == (200, b'{"status":"ok","checks":{"confinement":"ok","tables":"ok"}}')
     damage(data / TABLES)
     with serving(data, "--workers", "1") as server:
-        assert server.get("/healthz?deep=1") == (503, b'{"status":"failed","checks":{"tables":"failed"}}')
+        assert server.get("/healthz?deep=1") == (
+            503,
+            b'{"status":"failed","checks":{"confinement":"ok","tables":"failed"}}',
+        )
         log = (tmp_path / "server.log").read_text()
         assert "the health check of tables failed" in log
         status, body = server.get(f"/api/1/{key}/status")
