@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests import warm
 from tests.luarocks.builders import rockspec
 
 MOONBASE = Path(__file__).parent.parent / "moonbase"
@@ -25,8 +26,12 @@ CHECKOUT = (sys.executable, str(MOONBASE))
 
 def moonbase(data: Path, *arguments: str, program: Sequence[str] = CHECKOUT) -> Any:
     """Run the command line with --json, also while a server runs; returns its output."""
-    command = [*program, "--data", str(data), "--json", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    options = ("--data", str(data), "--json", *arguments)
+    if program is CHECKOUT:
+        done = warm.run(options)
+    else:
+        done = subprocess.run([*program, *options], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

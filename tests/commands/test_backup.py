@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 import urllib.request
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.luarocks.builders import rockspec
-from tests.servers import MOONBASE, moonbase, serving
+from tests.servers import moonbase, serving
 
 
 def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(MOONBASE), "--data", str(data), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return warm.run(("--data", str(data), *arguments), timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import pytest
 
 from standalone.storage import Engine
 from standalone.storage.database import FORMAT
+from tests import warm
 from tests.servers import MOONBASE, moonbase, serving
 
 
 def run(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(MOONBASE), "--data", str(data), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return warm.run(("--data", str(data), *arguments))
 
 
 @pytest.fixture(scope="module")
