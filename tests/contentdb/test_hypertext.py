@@ -175,10 +175,16 @@ def test_headings_have_unique_ids_and_anchors() -> None:
     )
 
 
+def test_a_heading_in_a_heading_has_no_id_of_its_own() -> None:
+    assert to_html("<h1>a<div><h2>b</h2></div></h1>\n") == (
+        '<h1 id="ab">a<div><h2>b</h2></div><a href="#ab" class="header-anchor">🔗</a></h1>\n'
+    )
+
+
 def test_tables_and_strikethrough_are_converted() -> None:
     assert to_html("a | b\n--|:-:\n~~1~~ | 2\n") == (
-        "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td><s>1</s></td>\n"
-        "<td>2</td>\n</tr>\n</tbody>\n</table>\n"
+        "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>\n"
+        "<tr><td><del>1</del></td><td>2</td></tr>\n</tbody></table>\n"
     )
 
 

@@ -63,7 +63,7 @@ def test_libraries_that_only_some_requests_need_are_not_loaded(loaded: set[str])
     lazy = requirements() - EVERYWHERE
     assert {"pillow", "dnspython", "lupa", "cryptography"} < lazy
     names = {name for name, owners in packages_distributions().items() if {owner.lower() for owner in owners} & lazy}
-    assert {"PIL", "dns", "lupa", "cryptography", "markdown_it", "nh3", "argon2", "Stemmer", "multipart"} < names
+    assert {"PIL", "dns", "lupa", "cryptography", "pyromark", "nh3", "argon2", "Stemmer", "multipart"} < names
     assert {name.partition(".")[0] for name in loaded} & names == set()
 
 

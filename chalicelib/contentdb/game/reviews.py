@@ -62,7 +62,7 @@ class _Text:
 @lru_cache(maxsize=1024)
 def _comment(text: str, page: str, prefix: str) -> Hypertext:
     """A comment as markup; the cached object must not be changed."""
-    return hypertext.from_markdown(text, page, include_images=False, prefix=prefix)
+    return hypertext.from_stored(text, page, include_images=False, prefix=prefix)
 
 
 def _helpfulness(review: Review) -> str:

@@ -83,7 +83,7 @@ FIELDS = (
     _text("name", 100, "Technical name", readers.name, pattern="^[a-z0-9_]+$"),
     _text("title", 100, "Human-readable title", readers.filled("title")),
     _text("short_description", 200, "Short description", readers.filled("short_description")),
-    _text("long_description", 50_000, "Long description, in Markdown"),
+    _text("long_description", 50_000, "Long description, in Markdown", readers.markdown_text),
     _words("type", "Package type", TYPES),
     Field("state"),
     _words("dev_state", "Development state", DEV_STATES, clear="NONE"),

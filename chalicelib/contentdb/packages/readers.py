@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index, links, reference
 from chalicelib.contentdb.store.reference import Row
+from chalicelib.contentdb.texts import markdown
 from chalicelib.core.errors import Invalid
 
 Reader = Callable[[Any, ContentDbSnapshot], Any]
@@ -93,6 +94,12 @@ def filled(field: str) -> Reader:
 def link(field: str) -> Reader:
     """Reads the URL of a web page; None clears the field."""
     return lambda url, _: links.read(field, url) if url is not None else None
+
+
+def markdown_text(text: str, _: ContentDbSnapshot) -> str:
+    """Reads Markdown that can be converted to HTML."""
+    markdown.to_html(text)
+    return text
 
 
 def unchanged(value: Any, _: ContentDbSnapshot) -> Any:

@@ -179,5 +179,5 @@ def _needs_approval(account: Account, wanted: NewReview) -> bool:
         return False
     if _URL.search(f"{wanted.title} {wanted.comment}"):
         return True
-    converted = hypertext.from_markdown(wanted.comment, "", include_images=False)
+    converted = hypertext.from_stored(wanted.comment, "", include_images=False)
     return not all(url.startswith(_LOCAL_PATHS) for url in converted.links.values())

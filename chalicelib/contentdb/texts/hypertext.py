@@ -6,12 +6,12 @@ and names are generated, so no author's text can become a tag.
 
 import re
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from itertools import count
 from urllib.parse import urljoin
 
-from chalicelib.contentdb.texts import markdown
+from chalicelib.contentdb.texts import cleaning, markdown, tags
 from chalicelib.contentdb.texts.markdown import PERMALINK
+from chalicelib.contentdb.texts.tags import plain
 
 HEAD = "<tag name=code color=#7bf font=mono><tag name=action color=#77f hovercolor=#aaf>"
 
@@ -19,6 +19,8 @@ _SPECIAL = re.compile(r"([\\<>])")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _SIZE = re.compile(r"[1-9][0-9]{0,3}")
 _DEFAULT_SIZE = 128
+_ABSOLUTE = re.compile(r"https?://[^\s\[\]]+")
+_PATH = re.compile(r"(?:/[\w@-][\w@.-]*+)++/?")
 _INDENT = 16
 
 _SAME = {"b": "b", "strong": "b", "i": "i", "em": "i", "u": "u", "code": "code"}
@@ -57,32 +59,37 @@ def action(name: str, text: str) -> str:
 
 
 def from_markdown(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
-    """Convert Markdown; see `from_html`."""
+    """Convert Markdown; see `from_html`. Raises Invalid."""
     return _convert(markdown.to_html(text), page, include_images, prefix)
+
+
+def from_stored(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+    """Convert stored Markdown; see `from_html`. One that is refused there is shown as it is written."""
+    return _convert(markdown.stored_to_html(text), page, include_images, prefix)
 
 
 def from_html(html: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
     """Convert HTML.
 
     `page` is the URL of the text's page: links are made absolute by it, unless it is empty. Images are shown, or
-    linked to. `prefix` begins the names, so that several texts can be joined in one body.
+    linked to. `prefix` begins the names, so that several texts can be joined in one body. Raises Invalid for a text
+    that `cleaning.clean` refuses.
     """
-    return _convert(markdown.clean(html), page, include_images, prefix)
+    return _convert(cleaning.clean(html), page, include_images, prefix)
 
 
 def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> Hypertext:
     writer = _HypertextWriter(page, include_images, prefix)
-    writer.feed(clean_html)
-    writer.close()
+    tags.read(clean_html, writer)
     return writer.finished()
 
 
-class _HypertextWriter(HTMLParser):
+class _HypertextWriter:
     """Writes markup while it reads clean HTML, in which every tag is known and closed."""
 
     def __init__(self, page: str, include_images: bool, prefix: str) -> None:
-        super().__init__(convert_charrefs=True)
         self._page = page
+        self._origin = urljoin(page, "/").removesuffix("/")
         self._include_images = include_images
         self._prefix = prefix
         self._result = Hypertext()
@@ -90,6 +97,7 @@ class _HypertextWriter(HTMLParser):
         self._at_line_start = True
         self._lists: list[str] = []
         self._inside = {"pre": 0, "table": 0}
+        self._covering = 0  # the sum of these
         self._numbers = {"link": count(1), "image": count(1)}
         self._ignored_link = False
         self._last_id = ""
@@ -99,9 +107,10 @@ class _HypertextWriter(HTMLParser):
         self._result.body = "".join(self._written).rstrip("\n") + "\n"
         return self._result
 
-    def handle_data(self, data: str) -> None:
+    def text(self, html: str) -> None:
         if self._inside["table"] or self._ignored_link:
             return
+        data = plain(html)
         if not self._inside["pre"]:
             data = _SPACE.sub(" ", data)
             if self._at_line_start:
@@ -109,28 +118,26 @@ class _HypertextWriter(HTMLParser):
         if data:
             self._write(escape(data))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        given = {name: plain(value) for name, value in attributes.items()} if attributes else attributes
         self._last_id = given.get("id") or self._last_id
         if tag in self._inside:
             self._inside[tag] += 1
-            if not self._is_inside_block(except_for=tag):
+            self._covering += 1
+            if self._covering == 1:
                 self._open_block(tag)
-        elif not self._is_inside_block():
+        elif not self._covering:  # by an outer block, whose inner tags are ignored
             self._open(tag, given)
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag in self._inside:
             self._inside[tag] -= 1
-            if tag == "pre" and not self._is_inside_block():
+            self._covering -= 1
+            if tag == "pre" and not self._covering:
                 self._tag("</code>")
                 self._write("\n")
-        elif not self._is_inside_block():
+        elif not self._covering:
             self._close(tag)
-
-    def _is_inside_block(self, except_for: str = "") -> bool:
-        """Whether an outer block, whose inner tags are ignored, is open."""
-        return any(depth > (name == except_for) for name, depth in self._inside.items())
 
     def _open_block(self, tag: str) -> None:
         self._end_line()
@@ -220,6 +227,11 @@ class _HypertextWriter(HTMLParser):
         return f"{self._prefix}{kind}_{next(self._numbers[kind])}"
 
     def _absolute(self, url: str) -> str:
+        """A URL, absolute if there is a page; `urljoin` takes its time, and a text can have thousands of links."""
+        if not self._page or _ABSOLUTE.fullmatch(url):
+            return url
+        if _PATH.fullmatch(url):
+            return self._origin + url
         try:
             return urljoin(self._page, url)
         except ValueError:  # an invalid host

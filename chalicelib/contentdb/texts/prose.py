@@ -5,37 +5,35 @@ become links.
 """
 
 from html import escape
-from html.parser import HTMLParser
 
-from chalicelib.contentdb.texts import markdown
+from chalicelib.contentdb.texts import markdown, tags
 from chalicelib.contentdb.texts.markdown import PERMALINK
+from chalicelib.contentdb.texts.tags import plain
 
 _LEVELS_ABOVE = 2  # the page's title, and the heading above the text
 _SCROLLS = '<div class="scroll" role="region" aria-label="Table" tabindex="0">'
 
 
 def from_markdown(text: str, base_url: str) -> str:
-    """Markdown as HTML, cleaned by `markdown.clean`; `base_url` is this server's URL."""
+    """Stored Markdown as clean HTML; `base_url` is this server's URL."""
     writer = _ProseWriter(base_url)
-    writer.feed(markdown.to_html(text))
-    writer.close()
+    tags.read(markdown.stored_to_html(text), writer)
     return "".join(writer.written)
 
 
-class _ProseWriter(HTMLParser):
+class _ProseWriter:
     """Copies clean HTML, in which every tag is known and closed."""
 
     def __init__(self, base_url: str) -> None:
-        super().__init__(convert_charrefs=True)
         self._base_url = base_url
         self._in_link = self._in_permalink = False
         self.written: list[str] = []
 
-    def handle_data(self, data: str) -> None:
-        self.written.append("#" if self._in_permalink else escape(data, quote=False))
+    def text(self, html: str) -> None:
+        self.written.append("#" if self._in_permalink else html)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        given = {name: plain(value) for name, value in attributes.items()}
         if tag == "img" and not self._is_ours(given.get("src", "")):
             self._link_to_image(given)
             return
@@ -47,7 +45,7 @@ class _ProseWriter(HTMLParser):
                 given["aria-label"] = "Link to this heading"
         self.written += [_SCROLLS if tag == "table" else "", f"<{_level(tag)}{_written(given)}>"]
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag == "a":
             self._in_link = self._in_permalink = False
         self.written += [f"</{_level(tag)}>", "</div>" if tag == "table" else ""]
