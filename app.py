@@ -4,7 +4,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.account.slice import account
 from chalicelib.contentdb.slice import contentdb
-from chalicelib.core import jobs, registry
+from chalicelib.core import job_runner, jobs, registry
 from chalicelib.core.slice import core
 from chalicelib.hel.slice import hel
 from chalicelib.home.slice import home
@@ -25,11 +25,11 @@ site.mount(app)
 def run_jobs(event: CloudWatchEvent) -> None:
     """Run the jobs that are due, every minute."""
     jobs.report()
-    jobs.enqueue_repeats()
-    jobs.run_due()
+    job_runner.enqueue_repeats()
+    job_runner.run_due()
 
 
 @app.on_sqs_message(queue="moonbase-jobs", batch_size=10)
 def wake_jobs(event: SQSEvent) -> None:
     """Run jobs as soon as they are enqueued. The template names the queue."""
-    jobs.run_due()
+    job_runner.run_due()

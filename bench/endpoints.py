@@ -14,7 +14,7 @@ import pyotp
 import app as moonbase
 from bench.aws import LIMIT, Metered, Spent, meter
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, jobs, registry, two_factor
+from chalicelib.core import accounts, credentials, job_runner, registry, two_factor
 from tests.client import BROWSER
 from tests.contentdb.builders import change, draft
 from tests.contentdb.files import MOD, picture, zipped
@@ -304,7 +304,7 @@ def of_jobs() -> Operations:
         return meter.measure(lambda: moonbase.run_jobs(sample("schedule"), None))[1]
 
     def repeat(name: str) -> Operation:
-        return lambda number: meter.measure(lambda: jobs.run_now(name))[1]
+        return lambda number: meter.measure(lambda: job_runner.run_now(name))[1]
 
     yield "job: scheduled function, nothing due", tick
     yield "job: queue function, nothing due", lambda _: wake()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chalicelib.core import job_runner
 from chalicelib.core import jobs as rules
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def list_() -> list[dict[str, Any]]:
 def run(name: str | None) -> dict[str, Any]:
     """Run the jobs that are due; a server does this automatically. With NAME: run this repeating job, due or not."""
     if name is None:
-        return {"done": rules.run_due()}
-    rules.run_now(name)
+        return {"done": job_runner.run_due()}
+    job_runner.run_now(name)
     return {"done": 1}
 
 

@@ -116,12 +116,12 @@ def start_jobs() -> None:
 
 
 def _run_jobs() -> None:
-    from chalicelib.core import jobs
+    from chalicelib.core import job_runner, jobs
 
     while True:
         try:
-            jobs.enqueue_repeats()
-            jobs.run_due()
+            job_runner.enqueue_repeats()
+            job_runner.run_due()
         except Exception:  # the store can be unavailable for a moment; the jobs stay enqueued
             _log.exception("jobs could not be run")
         jobs.wait(_JOBS_EVERY)

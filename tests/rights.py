@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.session import Session
 
-from chalicelib.core import jobs, registry
+from chalicelib.core import job_runner, registry
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import table_name
 from chalicelib.web.site import Site
@@ -163,12 +163,17 @@ def _entry_points() -> dict[CodeType, tuple[str, ...]]:
     """Return the functions by their entry points. Either of the two job functions can run a job."""
     import app as moonbase  # here, because conftest.py sets the credentials first
 
-    of_both = (jobs.run_due, jobs.run_now, Catalogue.fold, *(job.run for job in registry.current().jobs.values()))
+    of_both = (
+        job_runner.run_due,
+        job_runner.run_now,
+        Catalogue.fold,
+        *(job.run for job in registry.current().jobs.values()),
+    )
     return {
         **{work.__code__: (CLOCK, QUEUE) for work in of_both},
         moonbase.run_jobs.func.__code__: (CLOCK,),
         moonbase.wake_jobs.func.__code__: (QUEUE,),
-        jobs.enqueue_repeats.__code__: (CLOCK,),
+        job_runner.enqueue_repeats.__code__: (CLOCK,),
         Site.__call__.__code__: (API,),
     }
 

@@ -14,7 +14,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from chalicelib import settings
-from chalicelib.core import aws, jobs, registry, storage, transport
+from chalicelib.core import aws, job_runner, registry, storage, transport
 from infra import memory
 from standalone.storage import Engine, local_transport
 from tests.aws_calls import observed
@@ -35,7 +35,7 @@ def world(kind: str, directory: Path) -> Iterator[None]:
     with _moto() if kind == MOTO else _embedded(directory):
         for catalogue in registry.current().catalogues.values():
             catalogue.forget()
-        jobs.reset_schedule()
+        job_runner.reset_schedule()
         yield
 
 

@@ -5,11 +5,11 @@ If item `n` is gone, the log was folded past this process, which then reads the 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Generic
 
-from chalicelib.core import jobs, registry
+from chalicelib.core import jobs
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
@@ -224,17 +224,6 @@ class Catalogue(Generic[E]):
         if value is None or change.shape >= self.codec.shape:
             return value
         return self.reload(change.key, value) or value
-
-
-def fold(payload: Mapping[str, str]) -> None:
-    """The job FOLD: fold the catalogue that the payload names."""
-    registry.current().catalogues[payload["name"]].fold()
-
-
-def fold_all() -> None:
-    """Delete old snapshots of all catalogues, because `refresh` enqueues no fold as `publish` does."""
-    for catalogue in registry.current().catalogues.values():
-        catalogue.fold()
 
 
 def _after(snapshot: Snapshot[Any]) -> int:

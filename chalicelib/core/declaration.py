@@ -6,12 +6,10 @@ A declaration does nothing by itself. Each service has one in its `slice.py`, an
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import Item
-
-if TYPE_CHECKING:
-    from chalicelib.core.catalogue import Catalogue
 
 BlobsOf = Callable[[Any], Iterable[str | None]]
 
@@ -112,7 +110,7 @@ class Declaration:
     name: str
     title: str = ""
     tables: tuple[Table, ...] = ()
-    catalogues: tuple["Catalogue[Any]", ...] = ()
+    catalogues: tuple[Catalogue[Any], ...] = ()
     jobs: tuple[JobHandler, ...] = ()
     repeating_jobs: tuple[RepeatingJob, ...] = ()
     transient_areas: tuple[str, ...] = ()

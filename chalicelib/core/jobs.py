@@ -1,35 +1,28 @@
-"""Jobs: a transaction enqueues them, and a runner runs each at least once, soon after the commit.
+"""Jobs: a transaction enqueues them, and a runner runs each at least once, soon after the commit (`job_runner`).
 
 The job is an item in the core table. A commit only wakes the runners: an event wakes the thread in this process, and a
 message in the queue wakes the function on AWS. Both also poll the table, so a lost message delays a job but loses none.
 
-A handler must be idempotent. A failed job is retried with exponential backoff, and is dead-lettered after `ATTEMPTS`
-failures.
+A handler must be idempotent. A failed job is retried with exponential backoff, and is dead-lettered after
+`job_runner.ATTEMPTS` failures.
 """
 
 import logging
 import secrets
 import threading
 import time
-from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import DeleteError
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 
 from chalicelib import settings
-from chalicelib.core import aws, registry
+from chalicelib.core import aws
 from chalicelib.core.errors import Conflict, NotFound
-from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.tables import Job, Repeat
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import Job
 
-ATTEMPTS = 8
-_LEASE = 600  # seconds: longer than any job may run, so that no other runner starts it meanwhile
 _log = logging.getLogger(__name__)
 _enqueued = threading.Event()
-_next: dict[str, float] = {}  # name of a repeating job -> when this process checks again whether it is due
 
 
 class Reschedule(Exception):
@@ -39,39 +32,6 @@ class Reschedule(Exception):
         super().__init__(f"again in {after} seconds")
         self.after = after
         self.payload = payload
-
-
-def enqueue_repeats() -> None:
-    """Enqueue the repeating jobs that are due, each once per period across all processes."""
-    for job in registry.current().repeating_jobs.values():
-        name, every, moment = job.name, job.every, time.time()
-        if moment < _next.get(name, 0):
-            continue
-        _next[name] = moment - moment % every + every
-        writes = Transaction()
-        writes.update(
-            Repeat("jobs-repeating", name),
-            [Repeat.kind.set(Repeat), Repeat.next_at.set(_next[name])],
-            Repeat.next_at.does_not_exist() | (Repeat.next_at <= moment),
-        )
-        enqueue(writes, name, None)
-        try:
-            writes.commit()
-        except Contended:  # another process has enqueued it or is about to: check again
-            _next[name] = min(_next[name], moment + 60)
-
-
-def run_now(name: str) -> None:
-    """Run a repeating job immediately, whether or not it is due. Raises NotFound."""
-    found = registry.current().repeating_jobs
-    if name not in found:
-        raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(found))}.")
-    found[name].run()
-
-
-def reset_schedule() -> None:
-    """Let this process check all repeating jobs again, as if it had just started."""
-    _next.clear()
 
 
 def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
@@ -95,20 +55,6 @@ def wait(seconds: float) -> None:
     """Wait until this process enqueues a job, but at most `seconds`."""
     _enqueued.wait(seconds)
     _enqueued.clear()
-
-
-def run_due() -> int:
-    """Run the jobs that are due now; return how many succeeded."""
-    succeeded = 0
-    for found in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
-        job = _lease(found)
-        if job is None:
-            continue
-        if job.attempts <= ATTEMPTS:
-            succeeded += _run(job)
-        else:
-            _dead_letter(job, "the process died in every attempt")
-    return succeeded
 
 
 def pending() -> list[Job]:
@@ -156,60 +102,3 @@ def _wake() -> None:
             aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
         except (BotoCoreError, ClientError):
             _log.exception("cannot send a message to the job queue")
-
-
-def _lease(job: Job) -> Job | None:
-    """Lease a job and count the attempt; return None if another runner was faster.
-
-    The attempt is counted first, so that a job that kills its process is dead-lettered too.
-    """
-    leased, found = job.update_or_read(
-        [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
-        _unchanged(job) & Job.pk.exists(),
-    )
-    return found if leased else None
-
-
-def _run(job: Job) -> bool:
-    try:
-        registry.current().jobs[job.name].call(job.payload)
-    except Reschedule as wanted:
-        _postpone(job, wanted.after, Job.payload.set(wanted.payload), Job.attempts.set(0))
-        return True
-    except Exception as error:  # any error of a handler: the job stays, and the next ones run
-        _log.exception("job %s failed", job.name)
-        if job.attempts >= ATTEMPTS:
-            _dead_letter(job, f"{type(error).__name__}: {error}")
-        else:
-            _postpone(job, 5 * 2 ** (job.attempts - 1))
-        return False
-    with suppress(DeleteError):
-        job.delete(_unchanged(job))
-    return True
-
-
-def _unchanged(job: Job) -> Condition:
-    """The condition that no other runner has leased the job since it was read, and that it was not enqueued again."""
-    return Job.due_at == job.due_at
-
-
-def _postpone(job: Job, seconds: float, *changes: Action) -> None:
-    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _unchanged(job))
-
-
-def _dead_letter(job: Job, error: str) -> None:
-    writes = Transaction()
-    writes.delete(job, _unchanged(job))
-    writes.put(
-        Job(
-            "jobs-dead",
-            job.sk,
-            name=job.name,
-            payload=job.payload,
-            due_at=job.due_at,
-            attempts=ATTEMPTS,
-            error=error[:1000],
-        )
-    )
-    with suppress(Contended):  # it was enqueued again
-        writes.commit()

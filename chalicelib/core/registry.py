@@ -6,17 +6,15 @@ Two declarations of one name are refused when the list is installed, with both s
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pynamodb.attributes import BooleanAttribute
 
+from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account
 from chalicelib.settings import Settings
-
-if TYPE_CHECKING:
-    from chalicelib.core.catalogue import Catalogue
 
 CORE_RANKS = ("BANNED", "MEMBER", "MODERATOR", "ADMIN")  # the core's own ladder; a slice may put ranks between
 

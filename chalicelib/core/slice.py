@@ -1,6 +1,6 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import catalogue, change_log, uploads
+from chalicelib.core import catalogue, change_log, folds, uploads
 from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob, Table
 from chalicelib.core.tables import CoreItem
 
@@ -14,9 +14,9 @@ core = Declaration(
             sealed=frozenset({"sealed_secret"}),
         ),
     ),
-    jobs=(JobHandler(catalogue.FOLD, catalogue.fold),),
+    jobs=(JobHandler(catalogue.FOLD, folds.fold_one),),
     repeating_jobs=(
-        RepeatingJob("fold-catalogues", catalogue.fold_all, every=86400),
+        RepeatingJob("fold-catalogues", folds.fold_all, every=86400),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
     ),
     transient_areas=(uploads.AREA,),

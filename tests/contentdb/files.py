@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import requests
 from PIL import Image
 
-from chalicelib.core import blobs, jobs, links
+from chalicelib.core import blobs, job_runner, links
 from tests.client import Client, Reply
 
 MOD = {"init.lua": "-- nothing yet\n", "mod.conf": "name = mymod\n", "LICENSE.txt": "MIT\n"}
@@ -49,7 +49,7 @@ def upload(client: Client, key: str, headers: Mapping[str, str], content: bytes,
 def checked(client: Client, reply: Reply) -> dict[str, Any]:
     """Run the check of a new release; returns the task."""
     assert reply.status == 200, reply.body
-    jobs.run_due()
+    job_runner.run_due()
     task: dict[str, Any] = client.get(reply.json["task"]).json
     return task
 

@@ -11,7 +11,7 @@ from chalicelib.contentdb.statistics import booking, counting, scores
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, PackageTally, Secret, Seen
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft
@@ -238,8 +238,8 @@ def test_downloads_of_a_deleted_release_still_count_for_the_package(client: Clie
 
 def test_a_repeating_job_books_the_downloads(client: Client) -> None:
     get(client, query="reason=new")
-    jobs.enqueue_repeats()
-    jobs.run_due()
+    job_runner.enqueue_repeats()
+    job_runner.run_due()
     assert index.catalogue.snapshot().entries["Alice/mymod"].value.downloads == 1
 
 

@@ -8,7 +8,7 @@ from chalicelib.contentdb.entry import ReferenceEntry
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.store.tables import ContentDbItem, ReferenceSet
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
@@ -237,8 +237,8 @@ def test_seeding_stores_the_shipped_data_and_is_idempotent() -> None:
 
 
 def test_a_repeating_job_seeds_the_reference_data(aws: None) -> None:
-    jobs.enqueue_repeats()
-    jobs.run_due()
+    job_runner.enqueue_repeats()
+    job_runner.run_due()
     assert _stored()["licenses"] == 75
 
 

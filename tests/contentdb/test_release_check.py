@@ -17,7 +17,7 @@ from chalicelib.contentdb.releases import check as release_check
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import aws as services
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.core.errors import Busy
 from chalicelib.core.tables import Account, Job
 from tests.client import Client
@@ -155,7 +155,7 @@ def test_a_release_that_is_deleted_before_its_check_leaves_no_blob(client: Clien
     draft("Alice/mymod")
     upload(client, "Alice/mymod", bearer, zipped(MOD))
     assert client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer).status == 200
-    assert (jobs.run_due(), stored_blobs()) == (1, [])
+    assert (job_runner.run_due(), stored_blobs()) == (1, [])
 
 
 def test_a_check_is_retried_when_the_database_is_busy(

@@ -8,7 +8,7 @@ import time_machine
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review, ReviewVote
-from chalicelib.core import accounts, audit, jobs
+from chalicelib.core import accounts, audit, job_runner
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import member, published, refusal, token
@@ -108,7 +108,7 @@ def test_the_votes_of_a_deleted_review_are_deleted(
 ) -> None:
     vote(client, bearer, True)
     client.request("DELETE", REVIEWS, headers=bobs)
-    jobs.run_due()
+    job_runner.run_due()
     assert list(ReviewVote.query("review-votes#1")) == []
     write(client, bobs)
     assert shown(client, 2) == (0, 0)

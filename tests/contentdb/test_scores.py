@@ -8,7 +8,7 @@ import time_machine
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters
-from chalicelib.core import jobs, registry
+from chalicelib.core import job_runner, registry
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies
 from tests.client import Client
@@ -24,7 +24,7 @@ def clock(alice: Account) -> Iterator[time_machine.Traveller]:
 
 
 def decay() -> None:
-    jobs.run_now("contentdb-decay-scores")
+    job_runner.run_now("contentdb-decay-scores")
 
 
 def points(*keys: str) -> list[float]:
@@ -143,22 +143,22 @@ def test_a_daily_job_publishes_all_counters_in_one_change(client: Client) -> Non
         Counters(f"package#{number}", "counters", downloads=number).save()
     before = index.catalogue.snapshot().sequence
     for _ in range(2):
-        jobs.run_now("contentdb-refresh-counters")
+        job_runner.run_now("contentdb-refresh-counters")
     assert index.catalogue.snapshot().sequence == before + 1
     assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [2, 1]
 
 
 def test_old_snapshots_are_deleted_without_new_changes(client: Client, clock: Any) -> None:
     published("Alice/lamps")
-    jobs.run_now("fold-catalogues")
+    job_runner.run_now("fold-catalogues")
     for number in range(1, 4):
         Counters("package#1", "counters", downloads=number).save()
-        jobs.run_now("contentdb-refresh-counters")
+        job_runner.run_now("contentdb-refresh-counters")
     from chalicelib.core import blobs
 
     assert len(list(blobs.listed("catalogue/contentdb/"))) == 4
     clock.shift(3 * 86400)
-    jobs.run_now("fold-catalogues")
+    job_runner.run_now("fold-catalogues")
     assert len(list(blobs.listed("catalogue/contentdb/"))) == 1
     registry.current().catalogues["contentdb"].forget()
     assert client.get("/api/scores/").json[0]["downloads"] == 3

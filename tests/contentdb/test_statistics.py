@@ -16,7 +16,7 @@ from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
-from chalicelib.core import accounts, jobs, registry
+from chalicelib.core import accounts, job_runner, registry
 from chalicelib.core.storage import Contended
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
@@ -199,7 +199,7 @@ def test_booked_views_and_downloads_are_in_all_statistics(client: Client) -> Non
     counting.count_view(visitor, 1)
     counting.count_download(visitor, 1, 1, "new")
     counting.count_download(visitor, 1, 1, "update")
-    jobs.run_now("contentdb-book-downloads")
+    job_runner.run_now("contentdb-book-downloads")
     columns = {"platform_minetest": [2], "reason_new": [1], "reason_update": [1], "views_luanti": [1]}
     assert client.get(PATH).json == series(TODAY, TODAY, **columns)
     assert client.get("/api/users/Alice/stats/").json["views_luanti"] == [1]
@@ -230,14 +230,14 @@ def responses(client: Client) -> list[bytes]:
 
 def test_compaction_merges_days_and_changes_no_response(client: Client, old: int) -> None:
     before = responses(client)
-    jobs.run_now("contentdb-compact-statistics")
+    job_runner.run_now("contentdb-compact-statistics")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
     assert responses(client) == before
-    assert jobs.run_due() == 2
+    assert job_runner.run_due() == 2
     assert [item.sk for item in UserStats.query("user-stats#Alice")] == ["2025-12", "2026-02"]
     assert responses(client) == before
-    jobs.run_now("contentdb-compact-statistics")
-    assert (jobs.run_due(), responses(client)) == (0, before)
+    job_runner.run_now("contentdb-compact-statistics")
+    assert (job_runner.run_due(), responses(client)) == (0, before)
 
 
 def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> None:
@@ -257,7 +257,7 @@ def test_compaction_loses_and_doubles_nothing_whenever_the_process_is_killed(cli
     while dies(compaction.compact, died_after):
         assert responses(client) == before
         compaction.compact()
-        jobs.run_due()
+        job_runner.run_due()
         assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
         assert responses(client)[:8] == before[:8]
         for month in MonthlyStats.query(history.stats_pk(old)):
@@ -299,12 +299,12 @@ def test_late_downloads_are_added_to_their_month(client: Client, clock: Any, old
     counting.count_download(visitor, old, 1, "new")
     clock.move_to(f"{TODAY}T12:00:00Z")
     compaction.compact()
-    jobs.run_due()
-    jobs.run_now("contentdb-book-downloads")
+    job_runner.run_due()
+    job_runner.run_now("contentdb-book-downloads")
     assert months_and_days(old) == ["2025-11", "2025-12", "2026-02", "2026-03-01"]
     found = client.get(PATH).json
     assert (found["start"], found["platform_minetest"][0], found["platform_minetest"][-2]) == ("2025-11-05", 1, 5)
-    jobs.run_due()
+    job_runner.run_due()
     of_user = client.get("/api/users/Alice/stats/").json
     assert {name: of_user[name] for name in found} == found
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][19:21] == [5, 5]
@@ -314,7 +314,7 @@ def test_late_downloads_before_compaction_are_not_lost(client: Client, clock: An
     clock.move_to("2026-02-28T12:00:00Z")
     counting.count_download(counting.Visitor("203.0.113.7", "curl/8"), old, 1, None)
     clock.move_to("2026-03-03T12:00:00Z")  # late downloads go to the month, which is not compacted yet
-    jobs.run_now("contentdb-book-downloads")
+    job_runner.run_now("contentdb-book-downloads")
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
     clock.move_to(f"{TODAY}T12:00:00Z")
     compaction.compact()
@@ -330,11 +330,11 @@ def test_the_catalogue_drops_compacted_months_older_than_thirty_days(client: Cli
         ("2026-06-05", ["2026-03"]),  # not compacted yet
     ):
         clock.move_to(f"{day}T00:00:00Z")
-        jobs.run_now("contentdb-compact-statistics")
-        jobs.run_due()
+        job_runner.run_now("contentdb-compact-statistics")
+        job_runner.run_due()
         assert list(history.catalogue.snapshot().entries[str(old)].value.months) == shown
         assert responses(client)[:8] == before[:8]
-    jobs.run_now("contentdb-compact-statistics")
+    job_runner.run_now("contentdb-compact-statistics")
     assert history.catalogue.snapshot().entries == {}
     assert responses(client)[:8] == before[:8]
 
@@ -359,9 +359,9 @@ def test_booking_loses_and_doubles_nothing_whenever_the_process_is_killed(client
     died_after = 0
     while True:
         counting.count_download(counting.Visitor(f"203.0.113.{died_after}", "Luanti/5.17.0"), lamps, 1, "new")
-        died = dies(lambda: jobs.run_now("contentdb-book-downloads"), died_after)
+        died = dies(lambda: job_runner.run_now("contentdb-book-downloads"), died_after)
         died_after += 1
-        jobs.run_now("contentdb-book-downloads")
+        job_runner.run_now("contentdb-book-downloads")
         assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == died_after
         shown = client.get("/api/scores/").json[0]
         assert (shown["downloads"], shown["score"]) == (died_after, died_after)
@@ -373,7 +373,7 @@ def test_booking_loses_and_doubles_nothing_whenever_the_process_is_killed(client
 
 def test_statistics_of_an_author_omit_deleted_packages(client: Client, old: int) -> None:
     compaction.compact()
-    jobs.run_due()
+    job_runner.run_due()
     before = responses(client)
     change("Alice/lamps", state="DELETED")
     assert client.get("/api/users/Alice/stats/").json is None

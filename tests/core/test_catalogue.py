@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, change_log, jobs, locks, registry, retries, snapshots
+from chalicelib.core import blobs, change_log, job_runner, locks, registry, retries, snapshots
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import Busy, Conflict, NotFound
@@ -661,7 +661,7 @@ def test_an_enqueued_fold_is_run() -> None:
     for size in (90, 90, 76):
         publish(one, **{str(number): {} for number in range(size)})
     with registry.including(Declaration(name="test", catalogues=(one,))):
-        assert jobs.run_due() == 1
+        assert job_runner.run_due() == 1
     assert (head().snapshot_sequence, len(process().snapshot().entries)) == (256, 90)
 
 

@@ -5,7 +5,7 @@ import zlib
 import orjson
 import pytest
 
-from chalicelib.core import blobs, bulk, credentials, jobs, registry
+from chalicelib.core import blobs, bulk, credentials, job_runner, registry
 from chalicelib.core.tables import Account, CoreItem, Head
 from chalicelib.hel import users
 from tests.aws_calls import dies
@@ -67,7 +67,7 @@ def test_a_job_completes_the_rebuild_of_a_killed_request(used: Client, calls: li
     before = used.get("/packages").body
     remove_shape("hel")
     assert dies(lambda: used.get("/packages"), after=0, of="Scan")
-    jobs.run_due()
+    job_runner.run_due()
     registry.current().catalogues["hel"].forget()
     calls.clear()
     assert used.get("/packages").body == before
@@ -78,5 +78,5 @@ def test_a_job_upgrades_all_lists(used: Client) -> None:
     before = {path: used.get(path).body for path in LISTS.values()}
     for name in (*LISTS, "contentdb-statistics"):
         remove_shape(name)
-    jobs.run_now("fold-catalogues")
+    job_runner.run_now("fold-catalogues")
     assert {path: used.get(path).body for path in LISTS.values()} == before

@@ -14,7 +14,7 @@ import time_machine
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import aws, jobs, registry
+from chalicelib.core import aws, job_runner, jobs, registry
 from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
@@ -49,7 +49,7 @@ def crash(payload: Any) -> None:
 def quiet() -> Iterator[None]:
     """Handlers for the tests' jobs; the intended failures are not logged."""
     done.clear()
-    logger = logging.getLogger("chalicelib.core.jobs")
+    logger = logging.getLogger("chalicelib.core.job_runner")
     logger.disabled = True
     handlers = {"note": note, "fail": fail, "crash": crash, "later": later, "again": again}
     jobs = tuple(JobHandler(f"test-{name}", run) for name, run in handlers.items())
@@ -75,12 +75,12 @@ def enqueue(name: str, payload: Any = None) -> None:
 def test_an_enqueued_job_is_run_with_its_payload() -> None:
     payload = {"list": [1, "ü", None], "deep": {"n": 2.5}}
     enqueue("test-note", payload)
-    assert (jobs.run_due(), done, jobs.pending()) == (1, [payload], [])
+    assert (job_runner.run_due(), done, jobs.pending()) == (1, [payload], [])
 
 
 def test_a_job_is_run_once() -> None:
     enqueue("test-note", 1)
-    assert ([jobs.run_due() for _ in range(3)], done) == ([1, 0, 0], [1])
+    assert ([job_runner.run_due() for _ in range(3)], done) == ([1, 0, 0], [1])
 
 
 def test_jobs_are_run_in_the_order_in_which_they_were_enqueued() -> None:
@@ -88,12 +88,12 @@ def test_jobs_are_run_in_the_order_in_which_they_were_enqueued() -> None:
         for number in range(4):
             enqueue("test-note", number)
             clock.shift(0.001)
-        assert (jobs.run_due(), done) == (4, [0, 1, 2, 3])
+        assert (job_runner.run_due(), done) == (4, [0, 1, 2, 3])
 
 
 def test_a_job_can_have_no_payload() -> None:
     enqueue("test-note")
-    assert (jobs.run_due(), done) == (1, [None])
+    assert (job_runner.run_due(), done) == (1, [None])
 
 
 def test_a_failed_transaction_enqueues_nothing() -> None:
@@ -103,7 +103,7 @@ def test_a_failed_transaction_enqueues_nothing() -> None:
     jobs.enqueue(writes, "test-note", 1)
     with pytest.raises(Conflict):
         writes.commit()
-    assert (jobs.run_due(), done) == (0, [])
+    assert (job_runner.run_due(), done) == (0, [])
 
 
 def test_a_failed_job_does_not_stop_others() -> None:
@@ -111,7 +111,7 @@ def test_a_failed_job_does_not_stop_others() -> None:
         for name in ("test-fail", "test-note", "test-unknown", "test-note"):
             enqueue(name, name)
             clock.shift(0.001)
-        assert (jobs.run_due(), done) == (2, ["test-fail", "test-note", "test-note"])
+        assert (job_runner.run_due(), done) == (2, ["test-fail", "test-note", "test-note"])
 
 
 def test_a_failed_job_is_retried_with_backoff_and_dead_lettered_after_eight_attempts() -> None:
@@ -119,9 +119,9 @@ def test_a_failed_job_is_retried_with_backoff_and_dead_lettered_after_eight_atte
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-fail", "x")
         while jobs.pending():
-            jobs.run_due()
+            job_runner.run_due()
             for job in jobs.pending():
-                assert jobs.run_due() == 0
+                assert job_runner.run_due() == 0
                 pauses.append(job.due_at - start)
                 clock.move_to(datetime.fromtimestamp(float(job.due_at), UTC))
                 start = float(job.due_at)
@@ -132,10 +132,10 @@ def test_a_failed_job_is_retried_with_backoff_and_dead_lettered_after_eight_atte
 def test_a_dead_job_has_its_payload_and_error() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-fail", {"n": 1})
-        for _ in range(jobs.ATTEMPTS):
-            jobs.run_due()
+        for _ in range(job_runner.ATTEMPTS):
+            job_runner.run_due()
             clock.shift(3600)
-        assert jobs.run_due() == 0
+        assert job_runner.run_due() == 0
     (job,) = jobs.dead()
     assert (job.name, job.payload, job.attempts, job.error) == (
         "test-fail",
@@ -148,8 +148,8 @@ def test_a_dead_job_has_its_payload_and_error() -> None:
 def test_a_job_without_a_handler_is_dead_lettered() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-unknown")
-        for _ in range(jobs.ATTEMPTS):
-            jobs.run_due()
+        for _ in range(job_runner.ATTEMPTS):
+            job_runner.run_due()
             clock.shift(3600)
     assert [(job.name, job.error) for job in jobs.dead()] == [("test-unknown", "KeyError: 'test-unknown'")]
 
@@ -159,7 +159,7 @@ def test_a_job_is_run_again_after_a_crash() -> None:
         enqueue("test-crash", 1)
         for _ in range(3):
             with pytest.raises(Crash):
-                jobs.run_due()
+                job_runner.run_due()
             clock.shift(3600)
     assert done == [1, 1, 1]
 
@@ -167,11 +167,11 @@ def test_a_job_is_run_again_after_a_crash() -> None:
 def test_a_job_that_crashes_every_process_is_dead_lettered() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-crash", 1)
-        for _ in range(jobs.ATTEMPTS):
+        for _ in range(job_runner.ATTEMPTS):
             with pytest.raises(Crash):
-                jobs.run_due()
+                job_runner.run_due()
             clock.shift(3600)
-        assert jobs.run_due() == 0
+        assert job_runner.run_due() == 0
     assert [(job.name, job.attempts, job.error) for job in jobs.dead()] == [
         ("test-crash", 8, "the process died in every attempt")
     ]
@@ -186,7 +186,7 @@ def test_four_concurrent_runners_run_each_job_once() -> None:
 
     def run(_: int) -> int:
         start.wait()
-        return jobs.run_due()
+        return job_runner.run_due()
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(run, range(4))) == 10
@@ -198,11 +198,11 @@ def test_a_running_job_is_not_run_by_another_runner() -> None:
 
     def slow(payload: Any) -> None:
         done.append(payload)
-        inside.append(jobs.run_due())
+        inside.append(job_runner.run_due())
 
     with handled("test-slow", slow):
         enqueue("test-slow", 1)
-        assert (jobs.run_due(), inside, done) == (1, [0], [1])
+        assert (job_runner.run_due(), inside, done) == (1, [0], [1])
 
 
 def test_a_job_can_enqueue_another() -> None:
@@ -211,19 +211,19 @@ def test_a_job_can_enqueue_another() -> None:
 
     with handled("test-chain", chain):
         enqueue("test-chain", 7)
-        jobs.run_due()
-        jobs.run_due()
+        job_runner.run_due()
+        job_runner.run_due()
     assert (done, jobs.pending()) == ([7], [])
 
 
 def test_an_empty_queue_is_one_call(calls: list[str]) -> None:
-    assert (jobs.run_due(), calls) == (0, ["Query"])
+    assert (job_runner.run_due(), calls) == (0, ["Query"])
 
 
 def test_a_job_costs_a_query_a_lease_and_a_delete(calls: list[str]) -> None:
     enqueue("test-note")
     calls.clear()
-    jobs.run_due()
+    job_runner.run_due()
     assert calls == ["Query", "UpdateItem", "DeleteItem"]
 
 
@@ -233,8 +233,8 @@ def test_a_long_error_is_truncated() -> None:
 
     with time_machine.travel(MOMENT, tick=False) as clock, handled("test-wordy", wordy):
         enqueue("test-wordy")
-        for _ in range(jobs.ATTEMPTS):
-            jobs.run_due()
+        for _ in range(job_runner.ATTEMPTS):
+            job_runner.run_due()
             clock.shift(3600)
     assert [len(job.error) for job in jobs.dead()] == [1000]
 
@@ -251,8 +251,8 @@ def test_a_repeating_job_is_run_once_per_period() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         for day in range(3):
             for _ in range(4):
-                jobs.enqueue_repeats()
-                jobs.run_due()
+                job_runner.enqueue_repeats()
+                job_runner.run_due()
                 clock.shift(3600)
             assert done.count("daily") == day + 1
             clock.shift(20 * 3600)
@@ -260,39 +260,39 @@ def test_a_repeating_job_is_run_once_per_period() -> None:
 
 def test_periods_are_aligned_to_the_clock() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        jobs.enqueue_repeats()
+        job_runner.enqueue_repeats()
         clock.move_to(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC))
-        jobs.enqueue_repeats()
+        job_runner.enqueue_repeats()
         assert pending_names() == ["test-daily"]
         clock.move_to(datetime(2026, 3, 2, tzinfo=UTC))
-        jobs.enqueue_repeats()
+        job_runner.enqueue_repeats()
         assert pending_names() == ["test-daily", "test-daily"]
 
 
 def test_several_processes_enqueue_a_repeating_job_once() -> None:
     with time_machine.travel(MOMENT, tick=False):
         for _ in range(3):
-            jobs.reset_schedule()
-            jobs.enqueue_repeats()
+            job_runner.reset_schedule()
+            job_runner.enqueue_repeats()
         assert pending_names() == ["test-daily"]
 
 
 def test_a_warm_process_makes_no_calls_before_the_next_period(calls: list[str]) -> None:
     with time_machine.travel(MOMENT, tick=False):
-        jobs.enqueue_repeats()
+        job_runner.enqueue_repeats()
         calls.clear()
-        jobs.enqueue_repeats()
+        job_runner.enqueue_repeats()
         assert calls == []
 
 
 def test_a_repeating_job_can_be_run_immediately() -> None:
-    jobs.run_now("test-daily")
+    job_runner.run_now("test-daily")
     assert done == ["daily"]
 
 
 def test_an_unknown_repeating_job_is_an_error_with_the_known_names() -> None:
     with pytest.raises(NotFound, match=r"There is no repeating job test-note; there are: .*test-daily"):
-        jobs.run_now("test-note")
+        job_runner.run_now("test-note")
 
 
 def enqueue_once(payload: Any, once: str = "thing", name: str = "test-note") -> None:
@@ -318,20 +318,20 @@ def test_jobs_with_the_same_key_are_deduplicated() -> None:
         enqueue_once(number)
         enqueue_once(number + 10, once="other")
     assert len(jobs.pending()) == 2
-    assert (jobs.run_due(), sorted(done)) == (2, [2, 12])
+    assert (job_runner.run_due(), sorted(done)) == (2, [2, 12])
 
 
 def test_a_job_that_is_enqueued_while_it_runs_is_run_again() -> None:
     enqueue_once("first", name="test-again")
-    assert (jobs.run_due(), done, len(jobs.pending())) == (1, ["first"], 1)
-    assert (jobs.run_due(), done, jobs.pending()) == (1, ["first", "second"], [])
+    assert (job_runner.run_due(), done, len(jobs.pending())) == (1, ["first"], 1)
+    assert (job_runner.run_due(), done, jobs.pending()) == (1, ["first", "second"], [])
 
 
 def test_a_handler_can_reschedule_its_job_any_number_of_times() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-later", 1)
         for number in range(1, 13):
-            assert (jobs.run_due(), jobs.run_due(), done[-1]) == (1, 0, number)
+            assert (job_runner.run_due(), job_runner.run_due(), done[-1]) == (1, 0, number)
             clock.shift(30)
     assert (jobs.pending(), jobs.dead()) == ([], [])
 
@@ -341,7 +341,7 @@ def test_the_result_of_a_job_does_not_affect_a_newly_enqueued_one(name: str, mon
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue_once(1, name=name)
         (job,) = jobs.pending()
-        job.update(actions=[Job.attempts.set(jobs.ATTEMPTS - 1)])
+        job.update(actions=[Job.attempts.set(job_runner.ATTEMPTS - 1)])
         handler = registry.current().jobs[name]
 
         def meanwhile(payload: Any) -> None:
@@ -350,7 +350,7 @@ def test_the_result_of_a_job_does_not_affect_a_newly_enqueued_one(name: str, mon
             handler.call(payload)
 
         monkeypatch.setitem(registry.current().jobs, name, JobHandler(name, meanwhile))
-        jobs.run_due()
+        job_runner.run_due()
         assert [(job.payload, job.attempts, job.due_at <= time.time()) for job in jobs.pending()] == [(99, 0, True)]
     assert jobs.dead() == []
 
@@ -400,15 +400,15 @@ def test_a_message_makes_the_function_run_due_jobs() -> None:
 def test_an_unavailable_queue_loses_no_job() -> None:
     with settings.override(queue="https://sqs.us-east-1.amazonaws.com/123456789012/no-such-queue"):
         enqueue("test-note", 1)
-    assert (jobs.run_due(), done) == (1, [1])
+    assert (job_runner.run_due(), done) == (1, [1])
 
 
 def dead_letter() -> str:
     """Dead-letter a job and return its number."""
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-fail", "x")
-        for _ in range(jobs.ATTEMPTS):
-            jobs.run_due()
+        for _ in range(job_runner.ATTEMPTS):
+            job_runner.run_due()
             clock.shift(3600)
     (job,) = jobs.dead()
     return str(job.sk)
@@ -419,8 +419,8 @@ def test_a_dead_job_can_be_retried() -> None:
     assert jobs.retry(number).payload == "x"
     (job,) = jobs.pending()
     assert (job.name, job.attempts, jobs.dead()) == ("test-fail", 0, [])
-    jobs.run_due()
-    assert len(done) == jobs.ATTEMPTS + 1
+    job_runner.run_due()
+    assert len(done) == job_runner.ATTEMPTS + 1
 
 
 def test_only_a_dead_job_can_be_retried() -> None:
@@ -441,7 +441,6 @@ def test_retrying_a_job_twice_enqueues_it_once() -> None:
 
 def reported(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     """The fields of the log line, for metrics."""
-    logging.getLogger("chalicelib.core.jobs").disabled = False
     caplog.clear()
     with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
         jobs.report()
@@ -456,14 +455,14 @@ def test_the_log_has_the_age_of_the_oldest_due_job(caplog: pytest.LogCaptureFixt
         clock.shift(90)
         enqueue("test-note")
         assert reported(caplog) == {"oldest_job": 90, "dead_jobs": 0}
-        jobs.run_due()
+        job_runner.run_due()
         assert reported(caplog) == {"oldest_job": 0, "dead_jobs": 0}
 
 
 def test_a_job_that_waits_for_its_next_attempt_is_not_due(caplog: pytest.LogCaptureFixture) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         enqueue("test-fail")
-        jobs.run_due()
+        job_runner.run_due()
         clock.shift(4)
         assert reported(caplog)["oldest_job"] == 0
         clock.shift(7)
@@ -478,7 +477,6 @@ def test_the_log_has_the_number_of_dead_jobs(caplog: pytest.LogCaptureFixture) -
 def test_the_scheduled_function_reports_before_it_runs_jobs(caplog: pytest.LogCaptureFixture) -> None:
     enqueue("test-note")
     with caplog.at_level(logging.INFO, "chalicelib.core.jobs"):
-        logging.getLogger("chalicelib.core.jobs").disabled = False
         moonbase.run_jobs(dict.fromkeys(TICK, ""), None)
     assert "jobs are dead" in caplog.text
     assert None in done

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from chalicelib.core import accounts, fsck, jobs, registry
+from chalicelib.core import accounts, fsck, job_runner, registry
 from chalicelib.core.errors import Full
 from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
@@ -43,7 +43,7 @@ def test_fsck_finds_nothing_after_every_operation(used: str) -> None:
 def test_fsck_finds_nothing_after_the_jobs(client: Client, used: str) -> None:
     accounts.create("dave", "dave@example.org")
     for name in ("hel-counts", "hel-users"):
-        jobs.run_now(name)
+        job_runner.run_now(name)
     assert faults() == []
     one = client.get("/packages").json["data"]["list"][0]
     assert (one["stats"]["views"], one["stats"]["downloads"]) == (1, 1)
@@ -52,7 +52,7 @@ def test_fsck_finds_nothing_after_the_jobs(client: Client, used: str) -> None:
 
 def test_rebuilt_lists_are_equal(client: Client, used: str) -> None:
     for name in ("hel-counts", "hel-users"):
-        jobs.run_now(name)
+        job_runner.run_now(name)
     before = [client.get(path).body for path in ("/packages", "/users")]
     for name in ("hel", "hel-users"):
         registry.current().catalogues[name].rebuild()

@@ -10,7 +10,7 @@ import pytest
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import accounts, blobs, credentials, jobs, registry, two_factor
+from chalicelib.core import accounts, blobs, credentials, job_runner, jobs, registry, two_factor
 from chalicelib.core import aws as services
 from chalicelib.core.catalogue import FOLD_EVERY
 from chalicelib.core.declaration import Declaration, JobHandler
@@ -111,7 +111,7 @@ def test_a_404_for_a_missing_object_needs_a_right_of_its_own(client: Client, key
 
 
 def test_repeating_jobs_are_enqueued_by_the_scheduled_function_and_run_by_both(aws: None) -> None:
-    assert used(jobs.enqueue_repeats, CLOCK) == {
+    assert used(job_runner.enqueue_repeats, CLOCK) == {
         ("dynamodb:PutItem", "CoreTable.Arn"),
         ("dynamodb:UpdateItem", "CoreTable.Arn"),
     }
@@ -123,7 +123,7 @@ def test_the_calls_of_a_tests_own_handler_belong_to_no_function(aws: None) -> No
     jobs.enqueue(writes, "test-rights", None)
     writes.commit()
     with registry.including(Declaration(name="test", jobs=(JobHandler("test-rights", handle),))):
-        assert used(jobs.run_due, *BOTH) == {
+        assert used(job_runner.run_due, *BOTH) == {
             ("dynamodb:Query", "CoreTable.Arn"),
             ("dynamodb:UpdateItem", "CoreTable.Arn"),
             ("dynamodb:DeleteItem", "CoreTable.Arn"),
@@ -135,7 +135,7 @@ def test_enqueuing_a_job_sends_a_message(client: Client, alice: Account, queue: 
     dns = key_for(client, alice)
     with settings.override(luadns_engine="route53"):
         assert ("sqs:SendMessage", "JobsQueue.Arn") in used(dns.zone, API)
-    assert ("sqs:SendMessage", "JobsQueue.Arn") in used(jobs.enqueue_repeats, CLOCK)
+    assert ("sqs:SendMessage", "JobsQueue.Arn") in used(job_runner.enqueue_repeats, CLOCK)
     registry.current().catalogues["hel-users"].rebuild(after=FOLD_EVERY - 2)  # the next change enqueues a fold
     accounts.create("Dave", "dave@example.org")
     assert ("sqs:SendMessage", "JobsQueue.Arn") in used(users.refresh, *BOTH)

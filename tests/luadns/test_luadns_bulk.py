@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import aws, blobs, jobs
+from chalicelib.core import aws, blobs, job_runner
 from chalicelib.core.tables import Job
 from chalicelib.luadns import journal
 from chalicelib.luadns.tables import Zone, account_pk, zone_sk
@@ -178,7 +178,7 @@ def test_a_change_larger_than_a_transaction_is_applied_at_once(dns: LuaDns, zone
     assert len(dns("POST", f"/zones/{zone}/records/delete_many", [{"name": row["name"]} for row in made]).json) == 7
     assert dns.own(zone) == []
     assert journal_is_applied(zone)
-    jobs.run_due()
+    job_runner.run_due()
     assert not list(Job.query("jobs"))
 
 
@@ -218,7 +218,7 @@ def test_a_writer_applies_the_journal_before_its_own_change(dns: LuaDns, zone: i
 
 
 def test_the_job_applies_the_journal_if_no_request_does(dns: LuaDns, zone: int, cut: list[str]) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     assert journal_is_applied(zone)
     assert names(dns, zone) == cut
 
@@ -247,13 +247,13 @@ def test_the_job_succeeds_if_a_reader_has_applied_the_journal(dns: LuaDns, zone:
         assert names(dns, zone) == cut
 
     events.register(event, read_first)
-    assert (jobs.run_due(), list(Job.query("jobs"))) == (1, [])
+    assert (job_runner.run_due(), list(Job.query("jobs"))) == (1, [])
 
 
 def test_a_large_zone_is_deleted_completely(dns: LuaDns, zone: int) -> None:
     dns.make(f"/zones/{zone}/records/create_many", many(60))
     assert len(dns("DELETE", f"/zones/{zone}").json["records"]) == 63
-    jobs.run_due()
+    job_runner.run_due()
     assert stored() == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import aws, jobs
+from chalicelib.core import aws, job_runner
 from commands.luadns import luadns
 from tests.luadns.api import LuaDns
 from tests.luadns.served import Served, served
@@ -76,7 +76,7 @@ def test_sync_overwrites_manual_changes_at_route_53(dns: LuaDns) -> None:
     with settings.override(luadns_engine="route53"):
         zone = dns.zone()
         dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-        jobs.run_due()
+        job_runner.run_due()
         route53 = aws.client("route53")
         (hosted,) = route53.list_hosted_zones()["HostedZones"]
         wrong = {"Name": "www.example.com", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "203.0.113.1"}]}

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import audit, jobs
+from chalicelib.core import audit, job_runner
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.luadns.api import LuaDns, assert_invalid, key_for, problem, stored
@@ -153,7 +153,7 @@ def test_a_deletion_returns_the_zone_and_removes_everything(dns: LuaDns, zone: i
     assert (reply.status, reply.json) == (200, before)
     assert dns("GET", f"/zones/{zone}").json["message"] == "Zone not found."
     assert dns.get("/zones") == []
-    jobs.run_due()
+    job_runner.run_due()
     assert stored() == []
 
 

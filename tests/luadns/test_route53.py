@@ -10,7 +10,7 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from chalicelib import settings
-from chalicelib.core import aws, jobs
+from chalicelib.core import aws, job_runner, jobs
 from chalicelib.core.tables import Job
 from chalicelib.luadns.engines import hosted_zones, publishing
 from tests.aws_calls import meanwhile
@@ -67,31 +67,31 @@ def synced(dns: LuaDns, zone: int) -> bool:
 def test_a_new_zone_is_published_by_its_job_and_then_synced(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1", ttl=60)
     assert (hosted(), synced(dns, zone), pending_jobs()) == ([], False, ["luadns-publish"])
-    assert (jobs.run_due(), pending_jobs()) == (1, [])
+    assert (job_runner.run_due(), pending_jobs()) == (1, [])
     assert published() == {("www.example.com.", "A"): (60, ["192.0.2.1"])}
     assert synced(dns, zone)
     assert dns.get("/zones")[0]["synced"] is True
 
 
 def test_a_changed_zone_is_not_synced_until_it_is_published(dns: LuaDns, zone: int) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     record = dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     assert not synced(dns, zone)
-    jobs.run_due()
+    job_runner.run_due()
     assert synced(dns, zone)
     assert dns("DELETE", f"/zones/{zone}/records/{record['id']}").status == 200
     assert not synced(dns, zone)
-    jobs.run_due()
+    job_runner.run_due()
     assert (published(), synced(dns, zone)) == ({}, True)
 
 
 def test_several_changes_are_one_job_and_one_batch(dns: LuaDns, zone: int, calls: list[str]) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     for number in range(10):
         dns.record(zone, f"n{number}.example.com.", "A", "192.0.2.1")
     assert pending_jobs() == ["luadns-publish"]
     calls.clear()
-    jobs.run_due()
+    job_runner.run_due()
     assert [call for call in calls if call in ROUTE53_CALLS] == [
         "ListResourceRecordSets",
         "ChangeResourceRecordSets",
@@ -121,7 +121,7 @@ def test_a_change_does_not_call_route_53(dns: LuaDns, zone: int, calls: list[str
 def test_a_record_set_is_published_with_its_lowest_ttl(dns: LuaDns, zone: int) -> None:
     for content, ttl in (("192.0.2.2", 300), ("192.0.2.1", 60), ("192.0.2.3", 900)):
         dns.record(zone, "pool.example.com.", "A", content, ttl=ttl)
-    jobs.run_due()
+    job_runner.run_due()
     assert published() == {("pool.example.com.", "A"): (60, ["192.0.2.1", "192.0.2.2", "192.0.2.3"])}
     assert [row["ttl"] for row in dns.get(f"/zones/{zone}/records")[3:]] == [300, 60, 900]
 
@@ -148,7 +148,7 @@ def test_a_record_set_is_published_with_its_lowest_ttl(dns: LuaDns, zone: int) -
 )  # fmt: skip
 def test_values_have_route_53s_format(dns: LuaDns, zone: int, type: str, content: str, value: str) -> None:
     dns.record(zone, "x.example.com.", type, content)
-    jobs.run_due()
+    job_runner.run_due()
     assert published() == {("x.example.com.", type): (300, [value])}
 
 
@@ -162,11 +162,11 @@ def test_a_value_too_long_for_route_53_is_rejected(dns: LuaDns, zone: int) -> No
 def test_a_replaced_type_is_deleted_and_created_in_one_batch(dns: LuaDns, zone: int, calls: list[str]) -> None:
     record = dns.record(zone, "www.example.com.", "CNAME", "a.example.net.")
     dns.record(zone, "*.example.com.", "A", "192.0.2.9")
-    jobs.run_due()
+    job_runner.run_due()
     changed = {"name": "www.example.com.", "type": "A", "content": "192.0.2.1"}
     assert dns("PUT", f"/zones/{zone}/records/{record['id']}", changed).status == 200
     calls.clear()
-    jobs.run_due()
+    job_runner.run_due()
     assert calls.count("ChangeResourceRecordSets") == 1
     assert published() == {
         ("www.example.com.", "A"): (300, ["192.0.2.1"]),
@@ -175,11 +175,11 @@ def test_a_replaced_type_is_deleted_and_created_in_one_batch(dns: LuaDns, zone: 
 
 
 def test_the_soa_and_name_servers_of_route_53_stay(dns: LuaDns, zone: int) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     (made,) = hosted()
     before = hosted_zones.record_sets(made["Id"].rpartition("/")[2])
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-    jobs.run_due()
+    job_runner.run_due()
     after = hosted_zones.record_sets(made["Id"].rpartition("/")[2])
     assert {key: after[key] for key in before} == before
 
@@ -190,7 +190,7 @@ def test_with_a_delegation_set_the_name_servers_are_ours(dns: LuaDns) -> None:
         luadns_delegation_set=made["Id"].rpartition("/")[2], luadns_name_servers=("a.dns.test.", "b.dns.test.")
     ):
         dns.zone()
-        jobs.run_due()
+        job_runner.run_due()
     (zone,) = hosted()
     found = hosted_zones.record_sets(zone["Id"].rpartition("/")[2])
     servers = next(found for key, found in found.items() if key.type == "NS")
@@ -202,24 +202,24 @@ def test_with_a_delegation_set_the_name_servers_are_ours(dns: LuaDns) -> None:
 
 def test_a_deleted_zone_is_emptied_and_removed(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-    jobs.run_due()
+    job_runner.run_due()
     assert dns("DELETE", f"/zones/{zone}").status == 200
-    jobs.run_due()
+    job_runner.run_due()
     assert (hosted(), pending_jobs(), jobs.dead()) == ([], [], [])
 
 
 def test_a_zone_deleted_before_its_publication_leaves_no_hosted_zone(dns: LuaDns, zone: int) -> None:
     dns("DELETE", f"/zones/{zone}")
-    jobs.run_due()
+    job_runner.run_due()
     assert (hosted(), pending_jobs()) == ([], [])
 
 
 def test_a_recreated_zone_gets_a_new_hosted_zone(dns: LuaDns, zone: int) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     (before,) = hosted()
     dns("DELETE", f"/zones/{zone}")
     dns.zone()
-    jobs.run_due()
+    job_runner.run_due()
     (after,) = hosted()
     assert after["Id"] != before["Id"]
 
@@ -227,25 +227,25 @@ def test_a_recreated_zone_gets_a_new_hosted_zone(dns: LuaDns, zone: int) -> None
 def test_a_hosted_zone_created_before_a_crash_is_reused(dns: LuaDns, zone: int) -> None:
     aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="another program's")
     made = hosted_zones.find_or_create(zone, "example.com")
-    jobs.run_due()
+    job_runner.run_due()
     assert len(hosted()) == 2
     assert synced(dns, zone)
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-    jobs.run_due()
+    job_runner.run_due()
     assert len(hosted_zones.record_sets(made.id)) == 3
 
 
 def test_a_publication_overwrites_manual_changes(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
     dns.record(zone, "mail.example.com.", "A", "192.0.2.2")
-    jobs.run_due()
+    job_runner.run_due()
     (made,) = hosted()
     foreign = {"Name": "by-hand.example.com", "Type": "TXT", "TTL": 5, "ResourceRecords": [{"Value": '"x"'}]}
     other = {"Name": "mail.example.com", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "203.0.113.1"}]}
     changes = [{"Action": "CREATE", "ResourceRecordSet": foreign}, {"Action": "UPSERT", "ResourceRecordSet": other}]
     aws.client("route53").change_resource_record_sets(HostedZoneId=made["Id"], ChangeBatch={"Changes": changes})
     dns.record(zone, "new.example.com.", "A", "192.0.2.3")
-    jobs.run_due()
+    job_runner.run_due()
     assert published() == {
         ("www.example.com.", "A"): (300, ["192.0.2.1"]),
         ("mail.example.com.", "A"): (300, ["192.0.2.2"]),
@@ -254,11 +254,11 @@ def test_a_publication_overwrites_manual_changes(dns: LuaDns, zone: int) -> None
 
 
 def test_a_manually_deleted_hosted_zone_is_recreated(dns: LuaDns, zone: int) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     (made,) = hosted()
     aws.client("route53").delete_hosted_zone(Id=made["Id"])
     dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-    jobs.run_due()
+    job_runner.run_due()
     assert (published(), synced(dns, zone)) == ({("www.example.com.", "A"): (300, ["192.0.2.1"])}, True)
 
 
@@ -267,13 +267,13 @@ def test_an_alias_is_published_as_addresses_and_refreshed(
 ) -> None:
     target = dns.record(zone, "www.example.com.", "A", "192.0.2.1", ttl=60)
     dns.record(zone, "example.com.", "ALIAS", "www.example.com.")
-    jobs.run_due()
+    job_runner.run_due()
     assert published()["example.com.", "A"] == (60, ["192.0.2.1"])
     assert ("example.com.", "AAAA") not in published()
-    assert (pending_jobs(), synced(dns, zone), jobs.run_due()) == (["luadns-publish"], True, 0)
+    assert (pending_jobs(), synced(dns, zone), job_runner.run_due()) == (["luadns-publish"], True, 0)
     dns("PUT", f"/zones/{zone}/records/{target['id']}", {"name": "www", "type": "A", "content": "192.0.2.7"})
     clock.shift(publishing.ALIAS_REFRESH_INTERVAL + 1)
-    assert jobs.run_due() == 1
+    assert job_runner.run_due() == 1
     assert published()["example.com.", "A"] == (60, ["192.0.2.7"])
 
 
@@ -281,9 +281,9 @@ def test_an_unresolvable_alias_keeps_its_published_addresses(dns: LuaDns, zone: 
     with settings.override(luadns_forwarders=("127.0.0.1:9",)):
         alias = dns.record(zone, "example.com.", "ALIAS", "www.example.com.")
         dns.record(zone, "www.example.com.", "A", "192.0.2.1")
-        jobs.run_due()
+        job_runner.run_due()
         dns("PUT", f"/zones/{zone}/records/{alias['id']}", {"name": "", "type": "ALIAS", "content": "example.com."})
-        jobs.run_due()
+        job_runner.run_due()
     assert published()["example.com.", "A"] == (300, ["192.0.2.1"])
 
 
@@ -342,11 +342,11 @@ def test_a_zone_is_synced_when_all_name_servers_have_the_change(
     answer_record_sets(stub)
     accept_changes(stub, "C1", [created("www.example.com.", "192.0.2.1")])
     answer_get_change(stub, "C1", "PENDING")
-    assert (jobs.run_due(), synced(dns, zone), jobs.run_due()) == (1, False, 0)
+    assert (job_runner.run_due(), synced(dns, zone), job_runner.run_due()) == (1, False, 0)
     for status, done in (("PENDING", False), ("INSYNC", True)):
         clock.shift(publishing.POLL_INTERVAL + 1)
         answer_get_change(stub, "C1", status)
-        assert (jobs.run_due(), synced(dns, zone)) == (1, done)
+        assert (job_runner.run_due(), synced(dns, zone)) == (1, done)
     assert pending_jobs() == []
 
 
@@ -358,12 +358,12 @@ def test_a_change_during_a_pending_one_is_published_immediately(
     answer_record_sets(stub)
     accept_changes(stub, "C1")
     answer_get_change(stub, "C1", "PENDING")
-    jobs.run_due()
+    job_runner.run_due()
     dns.record(zone, "b.example.com.", "A", "192.0.2.2")
     answer_record_sets(stub, created("a.example.com.", "192.0.2.1")["ResourceRecordSet"])
     accept_changes(stub, "C2", [created("b.example.com.", "192.0.2.2")])
     answer_get_change(stub, "C2", "INSYNC")
-    assert (jobs.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
+    assert (job_runner.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
 
 
 @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "AccessDenied"])
@@ -372,7 +372,7 @@ def test_changes_are_stored_and_retried_while_route_53_fails(
 ) -> None:
     for _ in range(12):  # more attempts than other jobs have
         stub.add_client_error("list_hosted_zones_by_name", code, http_status_code=400)
-        assert jobs.run_due() == 1
+        assert job_runner.run_due() == 1
         assert (pending_jobs(), jobs.dead(), synced(dns, zone)) == (["luadns-publish"], [], False)
         clock.shift(400)
     record = dns.record(zone, "www.example.com.", "A", "192.0.2.1")
@@ -381,7 +381,7 @@ def test_changes_are_stored_and_retried_while_route_53_fails(
     answer_record_sets(stub)
     accept_changes(stub, "C1")
     answer_get_change(stub, "C1", "INSYNC")
-    assert (jobs.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
+    assert (job_runner.run_due(), synced(dns, zone), pending_jobs()) == (1, True, [])
 
 
 def test_the_retry_delay_grows_to_five_minutes(
@@ -390,7 +390,7 @@ def test_the_retry_delay_grows_to_five_minutes(
     pauses = []
     for _ in range(8):
         stub.add_client_error("list_hosted_zones_by_name", "Throttling")
-        jobs.run_due()
+        job_runner.run_due()
         (job,) = Job.query("jobs", consistent_read=True)
         pauses.append(round(job.due_at - datetime.now(UTC).timestamp()))
         clock.shift(pauses[-1])
@@ -411,13 +411,13 @@ def test_a_name_that_route_53_rejects_does_not_block_others(
     reject_changes(stub, [b])
     accept_changes(stub, "C2", [c])
     answer_get_change(stub, "C2", "INSYNC")
-    jobs.run_due()
+    job_runner.run_due()
     assert (synced(dns, zone), pending_jobs()) == (False, ["luadns-publish"])
     clock.shift(301)
     answer_record_sets(stub, a["ResourceRecordSet"], c["ResourceRecordSet"])
     accept_changes(stub, "C3", [b])
     answer_get_change(stub, "C3", "INSYNC")
-    jobs.run_due()
+    job_runner.run_due()
     assert (synced(dns, zone), pending_jobs()) == (True, [])
 
 
@@ -430,10 +430,10 @@ def test_a_job_waits_while_another_process_holds_the_lease(
     clock: time_machine.Traveller, dns: LuaDns, zone: int
 ) -> None:
     with publishing.lease(zone):
-        assert jobs.run_due() == 1
+        assert job_runner.run_due() == 1
         assert (hosted(), pending_jobs()) == ([], ["luadns-publish"])
     clock.shift(publishing.POLL_INTERVAL + 1)
-    jobs.run_due()
+    job_runner.run_due()
     assert (len(hosted()), pending_jobs()) == (1, [])
 
 
@@ -441,7 +441,7 @@ def test_the_lease_of_a_crashed_process_expires(clock: time_machine.Traveller, d
     held: Any = publishing.lease(zone)
     held.__enter__()
     clock.shift(250)
-    jobs.run_due()
+    job_runner.run_due()
     assert (len(hosted()), pending_jobs()) == (1, [])
 
 
@@ -450,9 +450,9 @@ def test_a_change_during_a_publication_is_published_next(dns: LuaDns, zone: int)
         dns.record(zone, "late.example.com.", "A", "192.0.2.1")
 
     with meanwhile(change, 0, of="ListResourceRecordSets"):
-        jobs.run_due()
+        job_runner.run_due()
     assert (published(), synced(dns, zone), pending_jobs()) == ({}, False, ["luadns-publish"])
-    jobs.run_due()
+    job_runner.run_due()
     assert (list(published()), synced(dns, zone)) == ([("late.example.com.", "A")], True)
 
 
@@ -474,7 +474,7 @@ KEY = {
 
 def test_a_signed_zone_lists_its_ds_records(dns: LuaDns, zone: int) -> None:
     assert dns.get(f"/zones/{zone}/ds_records") == []
-    jobs.run_due()
+    job_runner.run_due()
     assert dns.get(f"/zones/{zone}/ds_records") == []
     with Stubber(aws.client("route53")) as stub:
         retired = {**KEY, "Name": "old", "Status": "INACTIVE"}
@@ -495,7 +495,7 @@ def test_a_signed_zone_lists_its_ds_records(dns: LuaDns, zone: int) -> None:
 
 
 def test_ds_records_are_a_503_while_route_53_fails(dns: LuaDns, zone: int) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     with Stubber(aws.client("route53")) as stub:
         stub.add_client_error("get_dnssec", "Throttling")
         reply = dns("GET", f"/zones/{zone}/ds_records")

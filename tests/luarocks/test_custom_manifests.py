@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import audit, jobs
+from chalicelib.core import audit, job_runner
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rockspec
@@ -158,7 +158,7 @@ def test_concurrent_changes_of_a_manifest_all_succeed(alice_api: Manifests) -> N
 def test_a_deleted_module_is_removed_from_its_manifests(client: Client, key: str, alice_api: Manifests) -> None:
     alice_api("PUT", "team/modules/alice/say")
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
-    jobs.run_due()
+    job_runner.run_due()
     assert listed(client, "/m/team/manifest.json") == {}
     assert alice_api("DELETE", "team").status == 204
 

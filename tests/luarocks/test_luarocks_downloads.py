@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.core.errors import Busy
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.tables import DownloadTally
@@ -38,7 +38,7 @@ def counts(client: Client) -> dict[str, int]:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_downloads_of_clients_count(client: Client, agent: str, counted: int, method: str) -> None:
     assert client.request(method, "/say-1.0-1.src.rock", headers={"User-Agent": agent}).status == 200
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 0, "src": counted}
 
 
@@ -56,10 +56,10 @@ def test_counts_of_several_writes_and_jobs_add_up(client: Client) -> None:
             client.get(path, headers=CURL)
         downloads.write()
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 3, "src": 4}
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 4, "src": 4}
     assert list(DownloadTally.query("tallies")) == []
 
@@ -67,7 +67,7 @@ def test_counts_of_several_writes_and_jobs_add_up(client: Client) -> None:
 def test_counts_do_not_change_last_modified(client: Client) -> None:
     before = client.get("/manifest")
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     after = client.get("/manifest")
     assert [after.header(name) for name in ("last-modified", "etag")] == [
         before.header(name) for name in ("last-modified", "etag")
@@ -77,22 +77,22 @@ def test_counts_do_not_change_last_modified(client: Client) -> None:
 def test_all_counts_are_published_in_one_change(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     before = index.catalogue.snapshot().sequence
-    jobs.run_now("luarocks-downloads")
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert index.catalogue.snapshot().sequence == before + 1
 
 
 def test_an_interrupted_job_neither_loses_nor_doubles_counts(client: Client) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     with settings.override(blobs="file:/proc/nowhere"), pytest.raises(Busy):
-        jobs.run_now("luarocks-downloads")
-    jobs.run_now("luarocks-downloads")
+        job_runner.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert counts(client) == {"rockspec": 1, "src": 0}
 
 
 def test_counts_survive_a_publish_and_a_rebuild(client: Client, upload: Upload) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     row = upload().json["version"]
     assert (row["downloads"], row["rockspec_downloads"]) == (1, 1)
     index.catalogue.rebuild()
@@ -102,8 +102,8 @@ def test_counts_survive_a_publish_and_a_rebuild(client: Client, upload: Upload) 
 def test_counts_of_deleted_modules_are_ignored(client: Client, key: str) -> None:
     client.get("/say-1.0-1.rockspec", headers=CURL)
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
-    jobs.run_due()
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_due()
+    job_runner.run_now("luarocks-downloads")
     assert index.catalogue.rebuild().entries == {}
 
 
@@ -119,5 +119,5 @@ def test_many_files_are_written_in_parts(client: Client) -> None:
         downloads._counts.add((1, 1, f"arch{number}"))
     downloads.write()
     assert [len(tally.counts) for tally in DownloadTally.query("tallies")] == [90, 90, 20]
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert client.get("/api/1/modules/say").json["module"]["downloads"] == 200

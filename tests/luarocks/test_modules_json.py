@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import time_machine
 
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.luarocks import index
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
@@ -153,7 +153,7 @@ def test_a_page_has_the_total(client: Client, many: None) -> None:
 
 def test_modules_can_be_sorted_by_downloads(client: Client, many: None) -> None:
     client.get("/xml-1.0-1.rockspec", headers={"User-Agent": "curl/8"})
-    jobs.run_now("luarocks-downloads")
+    job_runner.run_now("luarocks-downloads")
     assert names(client.get("/api/1/modules", query="sort=downloads"))[0] == "alice/xml"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import audit, jobs
+from chalicelib.core import audit, job_runner
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
@@ -36,7 +36,7 @@ def listed(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
 
 def items_after_jobs() -> list[str]:
     """The stored items after the jobs; the catalogue must equal them."""
-    jobs.run_due()
+    job_runner.run_due()
     snapshot = index.catalogue.snapshot()
     assert {key: entry.value for key, entry in index.catalogue.rebuild().entries.items()} == {
         key: entry.value for key, entry in snapshot.entries.items()
@@ -132,7 +132,7 @@ def test_a_rock_for_a_deleted_version_is_rejected(change: Any, upload: Upload, u
     upload(rockspec(version="2.0-1"))
     for sweep in (False, True):
         if sweep:
-            jobs.run_due()
+            job_runner.run_due()
         reply = upload_rock(3, "say-2.0-1.src.rock", rock(version="2.0-1"))
         assert (reply.status, reply.json) == (404, {"errors": ["Invalid version ID"]})
 

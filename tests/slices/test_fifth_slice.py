@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import backup, blobs, credentials, fsck, jobs, registry, storage
+from chalicelib.core import backup, blobs, credentials, fsck, job_runner, registry, storage
 from chalicelib.core.errors import Invalid
 from chalicelib.core.tables import Account, now
 from chalicelib.web import shelves
@@ -60,14 +60,14 @@ def test_its_keys_have_its_scopes(site: Site, alice: Account) -> None:
 
 
 def test_its_jobs_run(site: Site, dune: str) -> None:
-    jobs.run_due()
+    job_runner.run_due()
     assert Book.get("book#dune", "book").size == 4
-    jobs.run_now("books-open")
+    job_runner.run_now("books-open")
     assert books.runs.pop() == "books-open"
 
 
 def test_folding_and_fsck_include_its_catalogue(site: Site, dune: str) -> None:
-    jobs.run_now("fold-catalogues")
+    job_runner.run_now("fold-catalogues")
     assert faults() == []
     Book.get("book#dune", "book").update(actions=[Book.owner.set("bob")])
     assert faults() == [("catalogue", "books")]

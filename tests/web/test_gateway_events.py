@@ -11,7 +11,7 @@ import pytest
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from chalicelib.core.tables import Account
 from chalicelib.web.request import Request
 from chalicelib.web.routing import PathNode
@@ -215,7 +215,7 @@ def test_packages_can_be_published_and_found_below_a_stage(behind: Client, alice
     new = "/api/packages/Alice/mymod/releases/new/"
     files = {"file": ("mymod.zip", zipped(MOD))}
     task = behind.post(new, headers=bearer, form={"title": "One"}, files=files).json["task"]
-    jobs.run_due()
+    job_runner.run_due()
     change("Alice/mymod", state="APPROVED")
     assert behind.get(task).json["status"] == "SUCCESS"
     shot = {"file": ("one.png", picture())}

@@ -1,0 +1,16 @@
+"""The jobs that fold catalogues: one catalogue after every 256 changes, and all once a day."""
+
+from collections.abc import Mapping
+
+from chalicelib.core import registry
+
+
+def fold_one(payload: Mapping[str, str]) -> None:
+    """The job catalogue.FOLD: fold the catalogue that the payload names."""
+    registry.current().catalogues[payload["name"]].fold()
+
+
+def fold_all() -> None:
+    """Delete old snapshots of all catalogues, because `refresh` enqueues no fold as `publish` does."""
+    for catalogue in registry.current().catalogues.values():
+        catalogue.fold()
