@@ -17,13 +17,14 @@ import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import IO, BinaryIO, cast
 
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, change_log, registry
+from chalicelib.core import blobs, bulk, bytecode, change_log, registry
 from chalicelib.core.backup_items import Malformed, Totals, exported_lines, head_of, is_derived, parse_item
 from chalicelib.core.bulk import Raw
 from chalicelib.core.directories import StoredBlob
@@ -74,8 +75,8 @@ def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
 def verify(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
     """Check a whole backup and return its totals: names, order, digests, every item, and that the key is right.
 
-    Raises Damaged; Invalid for a wrong key or a backup by a newer version; FileNotFoundError if a secret needs the key
-    and there is no such file.
+    Raises Damaged; Invalid for a wrong key, a backup by a newer version, or precompiled Lua; FileNotFoundError if a
+    secret needs the key and there is no such file.
     """
     totals = Totals()
     begun = ended = False
@@ -94,6 +95,7 @@ def verify(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
             _verify_digest(content, found[2], member.name)
         elif found := _BLOB.fullmatch(member.name):
             _verify_digest(content, found[2], member.name)
+            _refuse_bytecode(content, found[1])
             totals.blobs += 1
             totals.bytes += member.size
         else:
@@ -227,6 +229,16 @@ def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFi
             progress(file.seek(0, 2) - done)  # the padding at the end
     except tarfile.TarError:
         raise Damaged("It is not a backup of Moonbase, or it is truncated.") from None
+
+
+def _refuse_bytecode(content: IO[bytes], key: str) -> None:
+    """Raise Invalid for a blob with precompiled Lua, as uploads do. Blobs that are no archives of ours pass."""
+    area = key.partition("/")[0]
+    nested = any(area in table.areas and table.nested_archives for table in registry.current().tables.values())
+    content.seek(0)
+    with suppress(bytecode.Unsearchable):
+        if (path := bytecode.find(content, nested=nested)) is not None:
+            raise Invalid(f"The blob {key} contains precompiled Lua{f' ({path})' if path else ''}.")
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:

@@ -34,13 +34,15 @@ class Table:
 
     `blobs_of(item)` returns the keys of the blobs to which an item refers; it skips None. Every blob below `areas`
     belongs to this table: fsck deletes a blob there if no item refers to it and it is older than a day. `sealed` names
-    the attributes that are sealed for the item's `pk` (see sealing.seal).
+    the attributes that are sealed for the item's `pk` (see sealing.seal). With `nested_archives`, clients unpack the
+    archives within its blobs.
     """
 
     model: type[Item]
     areas: tuple[str, ...] = ()
     blobs_of: BlobsOf = _no_blobs
     sealed: frozenset[str] = frozenset()
+    nested_archives: bool = False
 
 
 @dataclass(frozen=True)

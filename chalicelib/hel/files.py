@@ -5,7 +5,7 @@ import re
 import secrets
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, blobs
+from chalicelib.core import accounts, audit, blobs, bytecode
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
@@ -44,6 +44,8 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
         raise Invalid("The file is empty.")
     if len(content) > largest():
         raise TooLarge(f"The file is larger than {largest()} bytes.")
+    if bytecode.is_precompiled(content):
+        raise Invalid("The file is precompiled Lua; only source text is accepted.")
     sha256 = hashlib.sha256(content).hexdigest()
     file = find(caller.account.username, sha256)
     if file is None:

@@ -1,7 +1,7 @@
 """Checks rocks, which are zip files with a rockspec, without unpacking them.
 
-Only the zip's directory and the rockspec are read, both within limits: neither a zip bomb nor a damaged file takes
-much time or memory.
+Only the zip's directory and the rockspec are read here, both within limits: neither a zip bomb nor a damaged file takes
+much time or memory. A confined process reads the rest, in search of precompiled Lua.
 """
 
 import io
@@ -9,12 +9,14 @@ import struct
 import zipfile
 import zlib
 
+from chalicelib.core import bytecode
 from chalicelib.core.errors import Invalid
 from chalicelib.luarocks import rockspecs, sandbox
 
 MOST_ENTRIES = 20_000
 MOST_UNPACKED = 1 << 30
 _MOST_DIRECTORY = 4 << 20
+_LONGEST_PATH = 200  # characters, in messages
 
 # The record at the end of a zip: signature, four counts, size and offset of the directory, length of a comment.
 _END = struct.Struct("<4s4H2LH")
@@ -40,12 +42,22 @@ _DAMAGE_ERRORS = (
 def check(content: bytes, name: str, version_name: str) -> None:
     """Raise Invalid unless `content` is a zip with a rockspec of this package and version, both in lower case.
 
-    LuaRocks stores the rockspec at the top, as `NAME-VERSION.rockspec`.
+    LuaRocks stores the rockspec at the top, as `NAME-VERSION.rockspec`. All Lua in it must be source text. Raises Busy.
     """
     wanted = f"{name}-{version_name}.rockspec"
     spec = rockspecs.parse(rockspec_in(content, wanted))
     if (spec.name, spec.version_name) != (name, version_name):
         raise Invalid(f"The rock's rockspec is for {spec.name} {spec.version_name}, not for {name} {version_name}")
+    _refuse_bytecode(content)
+
+
+def _refuse_bytecode(content: bytes) -> None:
+    try:
+        found = bytecode.search(content)
+    except bytecode.Unsearchable:
+        raise Invalid("The rock contains a file or an archive that is damaged, or too large to be checked") from None
+    if found is not None:
+        raise Invalid(f"The rock contains precompiled Lua, only source text is accepted: {found[:_LONGEST_PATH]}")
 
 
 def rockspec_in(content: bytes, wanted: str) -> bytes:

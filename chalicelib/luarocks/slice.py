@@ -13,7 +13,7 @@ luarocks = Slice(
     service=service,
     routes=(routes, owner_routes, read_routes),
     paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules"),
-    tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of),),
+    tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of, nested_archives=True),),
     catalogues=(index.catalogue,),
     jobs=(JobHandler(removal.SWEEP, removal.sweep),),
     repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.add_up, every=downloads.ADD_UP_EVERY),),

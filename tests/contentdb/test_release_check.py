@@ -402,3 +402,8 @@ def test_a_failed_release_leaves_no_other_items(client: Client, bearer: dict[str
     kinds = sorted(str(item.kind) for item in ContentDbItem.scan())
     assert "file" not in kinds
     assert "release-name" not in kinds
+
+
+@pytest.mark.parametrize("content", [b"\x1bLua\x51\x00", b"\x1bLJ\x02", b"#" * 2_000_000 + b"\n\x1bLJ\x02"])
+def test_precompiled_lua_is_an_error(error: Check, content: bytes) -> None:
+    assert error(zipped({**MOD, "src/x.lua": content})) == "The zip file has precompiled Lua: src/x.lua"

@@ -191,6 +191,12 @@ def test_an_empty_file_is_rejected(store: Any) -> None:
     assert store(b"").json == refusal(400, "The file is empty.", logged_in=True)
 
 
+@pytest.mark.parametrize("content", [b"\x1bLua\x53\x00", b"\x1bLJ\x02", b"#!/bin/lua\n\x1bLua\x53\x00"])
+def test_precompiled_lua_is_rejected(store: Any, content: bytes) -> None:
+    message = "The file is precompiled Lua; only source text is accepted."
+    assert store(content).json == refusal(400, message, logged_in=True)
+
+
 def test_a_file_that_is_too_large_is_rejected(store: Any) -> None:
     with settings.override(hel_largest_file=1000):
         assert store(b"x" * 1000).status == 201

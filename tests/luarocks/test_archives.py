@@ -14,17 +14,9 @@ from chalicelib.core.errors import Invalid
 from chalicelib.luarocks import archives
 from chalicelib.luarocks.tables import LuaRocksItem
 from tests.client import Client
-from tests.luarocks.builders import Upload, rock, rockspec
+from tests.luarocks.builders import Upload, rock, rockspec, zipped
 
 SPEC = "say-1.0-1.rockspec"
-
-
-def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return file.getvalue()
 
 
 def with_end(content: bytes, **fields: int) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from chalicelib.core import bytecode
 from chalicelib.core.errors import Invalid
 
 LARGEST = 300 * 1024 * 1024  # bytes when unpacked
@@ -88,8 +89,7 @@ def _check_entries(entries: list[ZipInfo]) -> None:
     if sum(entry.file_size for entry in entries) > LARGEST:
         raise BadArchive(f"The zip file is larger than {LARGEST // 1024 // 1024} MiB when unpacked.")
     for entry in entries:
-        name = entry.orig_filename
-        shown = name[:100].encode("unicode_escape").decode()
+        name, shown = entry.orig_filename, _shown(entry)
         if _UNSAFE.search(name) or name.count("/") > _DEEPEST or not name:
             raise BadArchive(f"The zip file has an unsafe path: {shown}")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -100,13 +100,22 @@ def _check_entries(entries: list[ZipInfo]) -> None:
             raise BadArchive(f"The zip file has a compression that Luanti cannot unpack: {shown}")
 
 
+def _shown(entry: ZipInfo) -> str:
+    return entry.orig_filename[:100].encode("unicode_escape").decode()
+
+
 def _check_bytes(archive: ZipFile, entries: list[ZipInfo]) -> None:
-    """Read all files once: sizes and checksums must match the directory."""
+    """Read all files once: sizes and checksums must match the directory, and Lua must be source text."""
     for entry in entries:
-        size = 0
+        size, start, precompiled = 0, b"", None
         with archive.open(entry) as file:
             while part := file.read(1 << 20):
                 size += len(part)
+                if precompiled is None:
+                    start += part
+                    precompiled = bytecode.is_precompiled(start)
+        if precompiled:
+            raise BadArchive(f"The zip file has precompiled Lua: {_shown(entry)}")
         if size != entry.file_size:
             raise BadArchive("The zip file is corrupt.")
 
