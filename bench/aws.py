@@ -146,7 +146,7 @@ def installed(data: Path) -> Iterator[None]:
         queue = aws.client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
         key = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]
         blobs = DirectoryStore(data / "blobs")
-        for stored in blobs.listed(""):
+        for stored in blobs.list_blobs(""):
             store.put_object(Bucket=BUCKET, Key=stored.key, Body=blobs.read(stored.key))
         with settings.override(
             blobs=f"s3://{BUCKET}",

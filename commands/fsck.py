@@ -11,34 +11,34 @@ from commands.progress import bar
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault, and whether it was fixed."""
+    """An inconsistency, and whether it was fixed."""
 
-    fault: Inconsistency
+    inconsistency: Inconsistency
     fixed: bool
 
     def __str__(self) -> str:
         fixed = " (fixed)" if self.fixed else ""
-        return f"  {self.fault.kind}: {self.fault.subject}: {self.fault.message}{fixed}"
+        return f"  {self.inconsistency.kind}: {self.inconsistency.subject}: {self.inconsistency.message}{fixed}"
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Fix the faults that can be fixed automatically.")
+@click.option("--fix", is_flag=True, help="Fix the inconsistencies that can be fixed automatically.")
 @click.option("--quick", is_flag=True, help="Do not read the files' contents.")
 @click.pass_context
 def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
-    """Find inconsistent data; the server may be running. The exit code is 1 if faults remain."""
+    """Find inconsistent data; the server may be running. The exit code is 1 if inconsistencies remain."""
     from chalicelib.core import blobs
     from chalicelib.core import fsck as rules
 
     seen = rules.FsckWalk()
     findings = []
-    length = 0 if quick else sum(stored.size for stored in blobs.listed())
+    length = 0 if quick else sum(stored.size for stored in blobs.list_blobs())
     with bar(ctx, "reading", length) as progress:
-        for fault in rules.check(seen, progress, contents=not quick):
-            fixed = fix and fault.fix is not None
-            if fixed and fault.fix:
-                fault.fix()
-            findings.append(Finding(fault, fixed))
+        for inconsistency in rules.check(seen, progress, contents=not quick):
+            fixed = fix and inconsistency.fix is not None
+            if fixed and inconsistency.fix:
+                inconsistency.fix()
+            findings.append(Finding(inconsistency, fixed))
     ctx.obj["exit_code"] = 0 if all(finding.fixed for finding in findings) else 1
     return {
         "items": seen.items,
@@ -49,5 +49,10 @@ def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    fault = finding.fault
-    return {"kind": fault.kind, "subject": fault.subject, "message": fault.message, "fixed": finding.fixed}
+    inconsistency = finding.inconsistency
+    return {
+        "kind": inconsistency.kind,
+        "subject": inconsistency.subject,
+        "message": inconsistency.message,
+        "fixed": finding.fixed,
+    }

@@ -30,7 +30,7 @@ def create(rank: str, email: str | None, expires: int, comment: str) -> dict[str
 @invitation.command("list")
 def list_() -> list[dict[str, Any]]:
     """List the invitations, oldest first. An invitation is deleted 30 days after its expiry."""
-    return [_row(made) for made in rules.listed()]
+    return [_row(made) for made in rules.list_invitations()]
 
 
 @invitation.command()

@@ -39,7 +39,9 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
     """List the keys and tokens of the account NAME, oldest first; see `session list` for its sessions."""
-    return [_row(key) for key in credentials.listed(accounts.named(name)) if key.service in credentials.services()]
+    return [
+        _row(key) for key in credentials.list_credentials(accounts.named(name)) if key.service in credentials.services()
+    ]
 
 
 @key.command()

@@ -139,7 +139,7 @@ def list_manifests() -> list[dict[str, Any]]:
     """List all custom manifests."""
     from chalicelib.luarocks import custom_manifests, documents
 
-    return [documents.manifest_row(each) for each in custom_manifests.listed()]
+    return [documents.manifest_row(each) for each in custom_manifests.list_manifests()]
 
 
 @manifest.command("show")

@@ -19,7 +19,7 @@ def session() -> None:
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
     """List the active sessions of the account NAME, oldest first."""
-    return [_row(one) for one in rules.listed(accounts.named(name))]
+    return [_row(one) for one in rules.list_sessions(accounts.named(name))]
 
 
 @session.command()

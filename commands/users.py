@@ -30,7 +30,7 @@ def create(name: str, email: str, password: str | None, rank: str, admin: bool) 
 @user.command("list")
 def list_() -> list[dict[str, Any]]:
     """List all accounts, oldest first."""
-    return [_row(account) for account in accounts.listed()]
+    return [_row(account) for account in accounts.list_accounts()]
 
 
 @user.command()

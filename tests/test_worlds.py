@@ -16,7 +16,7 @@ def test_a_world_is_empty_after_another_was_used(kind: str, tmp_path: Path) -> N
         directory.mkdir()
         with world(kind, directory):
             assert [item for model in registry.current().models for item in model.scan()] == []
-            assert list(blobs.listed()) == []
+            assert list(blobs.list_blobs()) == []
             assert register("Alice", "alice@example.org", "wonderland").id == 1
             assert ids.reserve("luarocks-version") == 1
             blobs.put(b"x", "luarocks")

@@ -34,7 +34,7 @@ def world(kind: str, directory: Path) -> Iterator[None]:
     """Provide empty tables and an empty blob store in the block; the embedded world has its blobs in `directory`."""
     with _moto() if kind == MOTO else _embedded(directory):
         for catalogue in registry.current().catalogues.values():
-            catalogue.forget()
+            catalogue.drop_cache()
         job_runner.reset_schedule()
         yield
 

@@ -35,14 +35,14 @@ def change_member(request: Request, caller: Caller) -> Response:
 def end_sessions_of_member(request: Request, caller: Caller) -> Response:
     """End all sessions of an account."""
     members.end_sessions(caller, request.params["username"])
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("DELETE", f"{_MEMBER}/two-factor", auth.ADMINISTRATOR, second_factor=auth.RECENT_CODE, status=204)
 def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
     """Turn off an account's second factor, for a user who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("GET", "/invitations", auth.ADMINISTRATOR, takes=shapes.PAGE, gives=shapes.INVITATIONS)
@@ -71,4 +71,4 @@ def invite(request: Request, caller: Caller) -> Response:
 def revoke_invitation(request: Request, caller: Caller) -> Response:
     """Revoke an unused invitation."""
     invitations.revoke(wire.read_id(request), caller)
-    return wire.render_nothing()
+    return wire.render_no_content()

@@ -11,7 +11,7 @@ from chalicelib.core.tables import Invitation
 def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | None]:
     """A page of invitations, oldest first, and the id after which the next page begins, or None."""
     most = most or PAGE
-    return cut(invitations.listed(after or 0, most + 1), most, lambda invitation: int(invitation.id))
+    return cut(invitations.list_invitations(after or 0, most + 1), most, lambda invitation: int(invitation.id))
 
 
 def create(

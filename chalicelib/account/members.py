@@ -12,7 +12,7 @@ from chalicelib.core.tables import Account
 def page(after: int | None, most: int | None) -> tuple[list[Account], int | None]:
     """A page of accounts, oldest first, and the id after which the next page begins, or None."""
     most = most or PAGE
-    return cut(accounts.listed(after or 0, most + 1), most, lambda account: int(account.id))
+    return cut(accounts.list_accounts(after or 0, most + 1), most, lambda account: int(account.id))
 
 
 def change(caller: Caller, username: str, rank: str | None, suspended: bool | None, luadns: bool | None) -> Account:

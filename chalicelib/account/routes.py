@@ -43,7 +43,7 @@ def begin_session(request: Request, caller: None) -> Response:
 def end_session(request: Request, caller: Caller) -> Response:
     """Log out: end the session."""
     log_in.log_out(caller)
-    return wire.render_nothing([cookies.clear_session(request)])
+    return wire.render_no_content([cookies.clear_session(request)])
 
 
 @api("GET", "/me", OWN, gives=shapes.ME)
@@ -56,47 +56,47 @@ def who_am_i(request: Request, caller: Caller) -> Response:
 def change_password(request: Request, caller: Caller) -> Response:
     """Change the password; other sessions end."""
     profile.change_password(caller, **wire.read(request, shapes.NEW_PASSWORD), device=request.device)
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("PUT", "/email", OWN, second_factor=auth.PROOF, takes=shapes.NEW_EMAIL, status=204)
 def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address, which is also the username for LuaDNS' API."""
     profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("PUT", "/luadns", OWN, takes=shapes.LUADNS, status=204)
 def switch_luadns(request: Request, caller: Caller) -> Response:
     """Enable LuaDNS' API for the account, if the operator permits self-service, or disable it."""
     profile.switch_luadns(caller, **wire.read(request, shapes.LUADNS))
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("GET", "/sessions", OWN, gives=shapes.SESSIONS)
 def list_sessions(request: Request, caller: Caller) -> Response:
     """List the account's sessions."""
-    return wire.render({"sessions": [wire.session(caller, one) for one in sessions.listed(caller.account)]})
+    return wire.render({"sessions": [wire.session(caller, one) for one in sessions.list_sessions(caller.account)]})
 
 
 @api("DELETE", "/sessions", OWN, status=204)
 def end_other_sessions(request: Request, caller: Caller) -> Response:
     """End all sessions except the caller's."""
     sessions.end_all(caller.account, keep=caller.credential, by=caller)
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("DELETE", "/sessions/{id}", OWN, status=204)
 def end_one_session(request: Request, caller: Caller) -> Response:
     """End a session."""
     sessions.end(caller, wire.read_id(request))
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("GET", "/keys", OWN, gives=shapes.KEYS)
 def list_keys(request: Request, caller: Caller) -> Response:
     """List all keys and tokens, without their secrets."""
-    return wire.render({"keys": [wire.key(caller, key) for key in keys.listed(caller)]})
+    return wire.render({"keys": [wire.key(caller, key) for key in keys.list_keys(caller)]})
 
 
 @api("POST", "/keys", OWN, takes=shapes.NEW_KEY, gives=shapes.CREATED_KEY, status=201)
@@ -110,7 +110,7 @@ def create_key(request: Request, caller: Caller) -> Response:
 def revoke_key(request: Request, caller: Caller) -> Response:
     """Revoke a key."""
     keys.revoke(caller, wire.read_id(request))
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("PUT", "/keys/{id}/upload-window", OWN, second_factor=auth.CODE, takes=shapes.CODE, gives=shapes.WINDOW)
@@ -124,7 +124,7 @@ def open_upload_window(request: Request, caller: Caller) -> Response:
 def close_upload_window(request: Request, caller: Caller) -> Response:
     """End the upload window early."""
     keys.close_window(caller, wire.read_id(request))
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("GET", "/two-factor", OWN, gives=shapes.TWO_FACTOR)
@@ -160,14 +160,14 @@ def renew_recovery_codes(request: Request, caller: Caller) -> Response:
 def require_two_factor_for_uploads(request: Request, caller: Caller) -> Response:
     """Set whether uploads to LuaRocks need a code too."""
     second_factor.require_for_uploads(caller, **wire.read(request, shapes.FOR_UPLOADS), device=request.device)
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("POST", "/two-factor/disable", OWN, second_factor=auth.PROOF, takes=shapes.PROOF, status=204)
 def disable_two_factor(request: Request, caller: Caller) -> Response:
     """Turn two-factor off; other sessions end."""
     second_factor.disable(caller, **wire.read(request, shapes.PROOF), device=request.device)
-    return wire.render_nothing()
+    return wire.render_no_content()
 
 
 @api("GET", "/activity", OWN, takes=shapes.ACTIVITY_PAGE, gives=shapes.ACTIVITY)

@@ -55,7 +55,7 @@ def render_document(document: JSON) -> Response:
     return response
 
 
-def render_nothing(headers: list[tuple[str, str]] | None = None) -> Response:
+def render_no_content(headers: list[tuple[str, str]] | None = None) -> Response:
     """A successful response without a body."""
     return Response(204, headers=headers or [])
 

@@ -172,7 +172,7 @@ def updates(request: Request) -> Response:
 @service.route("GET", "/api/topics", ANONYMOUS)
 def all_topics(request: Request) -> Response:
     """Topics of the forum; supports topic queries."""
-    return wire.render_cached(request, forum.listed(request, index.catalogue.snapshot()), 300)
+    return wire.render_cached(request, forum.list_topics(request, index.catalogue.snapshot()), 300)
 
 
 # Types

@@ -14,7 +14,7 @@ from chalicelib import settings
 from chalicelib.contentdb.store.errors import Moved, malformed, no_such_page
 from chalicelib.contentdb.store.versions import is_game
 from chalicelib.core import blobs
-from chalicelib.core.errors import CoreError, Fault, Invalid, NotFound, TooLarge
+from chalicelib.core.errors import CoreError, InternalError, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import CachedBody, accepts_gzip, encode
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
@@ -84,7 +84,7 @@ def render_error(request: Request, error: CoreError) -> Response:
         error.message += _SLOTS
     if isinstance(error, NoSuchPath | MethodNotAllowed) and request.method == "GET" and request.segments[0] == "api":
         return render({"success": False, "error": "Endpoint or method not found"}, 404)
-    if error.detail.get("framework") or isinstance(error, NoSuchPath | MethodNotAllowed | TooLarge | Fault):
+    if error.detail.get("framework") or isinstance(error, NoSuchPath | MethodNotAllowed | TooLarge | InternalError):
         shape = {"success": False, "code": status, "name": HTTPStatus(status).phrase, "description": error.message}
         return render(shape, status, headers_of(error))
     return render({"success": False, "error": error.message}, status, headers_of(error))

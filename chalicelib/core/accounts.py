@@ -104,7 +104,7 @@ def named(username: str) -> Account:
     raise NotFound(f"There is no account {username}.")
 
 
-def listed(after: int = 0, limit: int | None = None) -> Iterator[Account]:
+def list_accounts(after: int = 0, limit: int | None = None) -> Iterator[Account]:
     """The accounts with an id greater than `after`, oldest first: all, or at most `limit`."""
     return iter(Account.by_listing.query("accounts", Account.id > after if after else None, limit=limit))
 

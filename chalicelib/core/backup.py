@@ -153,7 +153,7 @@ def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = F
             assert content is not None
             bulk.put(model, _without_heads((parse_item(model, line, key_file) for line in content), heads))
     for catalogue in registry.current().catalogues.values():
-        catalogue.forget()
+        catalogue.drop_cache()
         catalogue.rebuild(after=heads.get(catalogue.name, 0))
 
 
@@ -175,7 +175,7 @@ def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]
 
 def _exported_blobs() -> Iterator[StoredBlob]:
     """All blobs except snapshots of catalogues and unused uploads, whose keys have no hash."""
-    for stored in blobs.listed():
+    for stored in blobs.list_blobs():
         if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_CATALOGUES):
             yield stored
 

@@ -44,7 +44,7 @@ class BlobStore(Protocol):
 
     def delete_older(self, key: str, moment: float) -> bool: ...
 
-    def listed(self, prefix: str) -> Iterator[StoredBlob]: ...
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]: ...
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int: ...
 
@@ -95,9 +95,9 @@ def restore(key: str, source: BinaryIO) -> None:
     _store().write_from(key, source)
 
 
-def listed(prefix: str = "") -> Iterator[StoredBlob]:
+def list_blobs(prefix: str = "") -> Iterator[StoredBlob]:
     """All blobs whose key has this prefix, sorted by key within each directory."""
-    return _store().listed(prefix)
+    return _store().list_blobs(prefix)
 
 
 def drop_drafts(moment: float, *, dry: bool = False) -> int:
@@ -160,13 +160,13 @@ class S3Store:
         aws.client("s3").delete_object(Bucket=self._bucket, Key=key)
 
     def delete_older(self, key: str, moment: float) -> bool:
-        for stored in self.listed(key):
+        for stored in self.list_blobs(key):
             if stored.key == key and stored.written_at < moment:
                 self.delete(key)
                 return True
         return False
 
-    def listed(self, prefix: str) -> Iterator[StoredBlob]:
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
         pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             for found in page.get("Contents", []):

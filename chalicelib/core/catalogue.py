@@ -119,7 +119,7 @@ class Catalogue(Generic[E]):
 
         return self._replace(self.snapshot, entries, _after if modifies else lambda snapshot: snapshot.modified_at)
 
-    def forget(self) -> None:
+    def drop_cache(self) -> None:
         """Drop the snapshot of this process, as if it had just started."""
         self._snapshot = Snapshot(0, 0, {})
 

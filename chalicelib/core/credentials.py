@@ -201,7 +201,7 @@ def is_live(account: Account, credential: Credential) -> bool:
     return credential.service != SESSION or bool(credential.era == account.era)
 
 
-def listed(account: Account) -> Iterator[Credential]:
+def list_credentials(account: Account) -> Iterator[Credential]:
     """An account's credentials, oldest first."""
     return iter(Credential.by_listing.query(f"credentials#{account.id}"))
 

@@ -16,7 +16,7 @@ BlobsOf = Callable[[Any], Iterable[str | None]]
 
 @dataclass(frozen=True)
 class Inconsistency:
-    """A fault in the stored data: its kind, its subject, a message, and a function that repairs it, if there is one."""
+    """An inconsistency in the stored data: kind, subject, message, and a function that repairs it, if there is one."""
 
     kind: str
     subject: str

@@ -76,7 +76,7 @@ class DirectoryStore:
         renamed.replace(path)
         return False
 
-    def listed(self, prefix: str) -> Iterator[StoredBlob]:
+    def list_blobs(self, prefix: str) -> Iterator[StoredBlob]:
         for path in self._files():
             key = path.relative_to(self._directory).as_posix()
             if key.startswith(prefix) and _KEY.fullmatch(key):

@@ -59,5 +59,5 @@ class Full(CoreError):
         super().__init__(message, **detail)
 
 
-class Fault(CoreError):
+class InternalError(CoreError):
     """An internal error; the response has no details."""

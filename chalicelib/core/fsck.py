@@ -42,7 +42,7 @@ class FsckWalk:
 
 def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Iterator[Inconsistency]:
     """Yield every inconsistency, and fill `walk` during the scan. Without `contents` no blob is read."""
-    before = {stored.key: stored for stored in blobs.listed()}
+    before = {stored.key: stored for stored in blobs.list_blobs()}
     for model in registry.current().models:
         for item in model.scan(consistent_read=True):
             walk.items += 1
@@ -61,7 +61,7 @@ def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Itera
         yield Inconsistency("half-written", "blobs", f"{drafts} files are unfinished and more than a day old", fix)
     for catalogue in registry.current().catalogues.values():
         yield from _check_catalogue(catalogue)
-    yield from registry.current().faults()
+    yield from registry.current().inconsistencies()
 
 
 def _check_item(model: type[Item], item: Item, present: Collection[str], walk: FsckWalk) -> Iterator[Inconsistency]:

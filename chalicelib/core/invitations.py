@@ -96,7 +96,7 @@ def use(invitation: Invitation) -> Callable[[Account, Transaction], None]:
     return mark_used
 
 
-def listed(after: int = 0, limit: int | None = None) -> Iterator[Invitation]:
+def list_invitations(after: int = 0, limit: int | None = None) -> Iterator[Invitation]:
     """Return invitations, oldest first: all, or at most `limit` with an id above `after`."""
     return iter(Invitation.by_listing.query("invitations", Invitation.id > after if after else None, limit=limit))
 

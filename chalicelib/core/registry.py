@@ -55,8 +55,8 @@ class Registry:
         """Every area of blobs, as the beginning of its blobs' keys."""
         return tuple(f"{area}/" for each in self.declarations for area in each.areas)
 
-    def faults(self) -> Iterator[Inconsistency]:
-        """Run the checks of all slices, and yield their faults."""
+    def inconsistencies(self) -> Iterator[Inconsistency]:
+        """Run the checks of all slices, and yield the results."""
         for each in self.declarations:
             for check in each.checks:
                 yield from check()

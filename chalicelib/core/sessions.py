@@ -49,7 +49,7 @@ def open_session(account: Account, code: str | None, device: Device) -> tuple[Cr
             raise Unauthenticated("This account uses two-factor authentication.", field="code")
         two_factor.verify(account, code)
     limits.reset(_attempts(account.username), WINDOW)
-    _remember(account.username, limits.network_of(device.address))
+    _mark_familiar(account.username, limits.network_of(device.address))
     proved_at = int(time.time()) if account.two_factor else None
     return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device, proved_at=proved_at)
 
@@ -78,9 +78,9 @@ def redeem_ticket(ticket: str, code: str, device: Device) -> tuple[Caller, str]:
     return Caller(caller.account, credential), secret
 
 
-def listed(account: Account) -> Iterator[Credential]:
+def list_sessions(account: Account) -> Iterator[Credential]:
     """Return the account's live sessions, oldest first."""
-    found = credentials.listed(account)
+    found = credentials.list_credentials(account)
     return (
         credential
         for credential in found
@@ -114,7 +114,7 @@ def _attempts(username: str, network: str = "") -> str:
     return f"log-in#{username.lower()}#{network}"
 
 
-def _remember(username: str, network: str) -> None:
+def _mark_familiar(username: str, network: str) -> None:
     if network:
         Familiar(f"familiar#{username.lower()}", network, expires_at=_FAMILIAR_FOR).save()
 

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from chalicelib.core.entries import E
 
-REMEMBERED = 256
-REMEMBERED_WEIGHT = 64 * 1024 * 1024
+LRU_RESULTS = 256  # per snapshot
+LRU_BYTES = 64 * 1024 * 1024
 
 T = TypeVar("T")
 Value = dict[str, Any]
@@ -17,18 +17,18 @@ Value = dict[str, Any]
 class Entry(Generic[E]):
     """A public entry under its key, and cached values derived from it."""
 
-    __slots__ = ("_kept", "key", "value")
+    __slots__ = ("_cache", "key", "value")
 
     def __init__(self, key: str, value: E) -> None:
-        self._kept: dict[Hashable, Any] = {}
+        self._cache: dict[Hashable, Any] = {}
         self.key = key
         self.value = value
 
-    def keep(self, name: Hashable, build: Callable[["Entry[E]"], T]) -> T:
+    def cached(self, name: Hashable, build: Callable[["Entry[E]"], T]) -> T:
         """The result of `build(entry)`, cached until the entry changes."""
-        if name not in self._kept:
-            self._kept[name] = build(self)
-        return cast(T, self._kept[name])
+        if name not in self._cache:
+            self._cache[name] = build(self)
+        return cast(T, self._cache[name])
 
 
 Groups = dict[Hashable, dict[str, Entry[E]]]
@@ -42,44 +42,44 @@ class Snapshot(Generic[E]):
     no two snapshots have the same Last-Modified.
     """
 
-    __slots__ = ("_grouped", "_kept", "_remembered", "_remembering", "_weight", "entries", "modified_at", "sequence")
+    __slots__ = ("_bytes", "_cache", "_grouped", "_lock", "_lru", "entries", "modified_at", "sequence")
 
     def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry[E]]) -> None:
-        self._kept: dict[Hashable, Any] = {}
+        self._cache: dict[Hashable, Any] = {}
         self._grouped: dict[GroupsOf[E], Groups[E]] = {}
-        self._remembered: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._weight = 0
-        self._remembering = threading.Lock()
+        self._lru: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
         self.sequence = sequence
         self.modified_at = modified_at
         self.entries = entries
 
-    def keep(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
+    def cached(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
         """The result of `build(snapshot)`, cached until the next change.
 
-        `name` must not come from a request, because nothing is evicted before the next change; see `remember`.
+        `name` must not come from a request, because nothing is evicted before the next change; see `lru_cached`.
         """
-        if name not in self._kept:
-            self._kept[name] = build(self)
-        return cast(T, self._kept[name])
+        if name not in self._cache:
+            self._cache[name] = build(self)
+        return cast(T, self._cache[name])
 
-    def remember(
-        self, name: Hashable, build: Callable[["Snapshot[E]"], T], weigh: Callable[[T], int] = lambda _: 0
+    def lru_cached(
+        self, name: Hashable, build: Callable[["Snapshot[E]"], T], size_of: Callable[[T], int] = lambda _: 0
     ) -> T:
-        """Like `keep`, for names from requests: the cache holds the `REMEMBERED` last used results.
+        """Like `cached`, for names from requests: the `LRU_RESULTS` most recently used results are cached.
 
-        `weigh` returns the size of a result in bytes; the cached results together stay below `REMEMBERED_WEIGHT`.
+        `size_of` returns the size of a result in bytes; together the results have at most `LRU_BYTES`.
         """
-        with self._remembering:
-            if name in self._remembered:
-                self._remembered.move_to_end(name)
-                return cast(T, self._remembered[name][0])
+        with self._lock:
+            if name in self._lru:
+                self._lru.move_to_end(name)
+                return cast(T, self._lru[name][0])
         built = build(self)
-        with self._remembering:
-            self._weight += weigh(built) - self._remembered.pop(name, (None, 0))[1]
-            self._remembered[name] = (built, weigh(built))
-            while len(self._remembered) > REMEMBERED or (self._weight > REMEMBERED_WEIGHT and self._remembered):
-                self._weight -= self._remembered.popitem(last=False)[1][1]
+        with self._lock:
+            self._bytes += size_of(built) - self._lru.pop(name, (None, 0))[1]
+            self._lru[name] = (built, size_of(built))
+            while len(self._lru) > LRU_RESULTS or (self._bytes > LRU_BYTES and self._lru):
+                self._bytes -= self._lru.popitem(last=False)[1][1]
         return built
 
     def group(self, groups_of: GroupsOf[E], name: Hashable) -> Mapping[str, Entry[E]]:

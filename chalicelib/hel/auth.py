@@ -106,7 +106,7 @@ def is_logged_in(request: Request) -> bool:
 
     The rendering of errors needs it, also while the database is unavailable.
     """
-    if request.caller_asked:
+    if request.caller_resolved:
         return request.caller is not None
     try:
         return anyone(request) is not None

@@ -81,7 +81,7 @@ def download(owner: str, sha256: str) -> bytes:
     return blobs.get(count.blob)
 
 
-def listed(caller: Caller) -> list[StoredFile]:
+def list_files(caller: Caller) -> list[StoredFile]:
     """The caller's files, oldest first."""
     files = StoredFile.query(_pk(caller.account.username), consistent_read=True)
     return sorted(files, key=lambda file: (file.created_at, file.sk))

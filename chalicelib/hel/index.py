@@ -86,13 +86,13 @@ def key_of(package: Package) -> str:
 
 def find(snapshot: Snapshot[PackageEntry], name: str) -> Entry[PackageEntry] | None:
     """The entry of the package with this name, or None."""
-    names = snapshot.keep("names", lambda snapshot: {entry.value.name: entry for entry in snapshot.entries.values()})
+    names = snapshot.cached("names", lambda snapshot: {entry.value.name: entry for entry in snapshot.entries.values()})
     return names.get(name)
 
 
 def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     """The stored files that a package uses: (username in lower case, SHA-256) of each."""
-    return entry.keep("hosted", _find_hosted)
+    return entry.cached("hosted", _find_hosted)
 
 
 def refresh() -> None:

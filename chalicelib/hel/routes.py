@@ -88,7 +88,7 @@ def delete_package(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/users", auth.ANYONE, permission=ANY)
 def get_users(request: Request, caller: Caller | None) -> Response:
     """List users."""
-    matches = users.listed(request.query.get("groups", []))
+    matches = users.list_users(request.query.get("groups", []))
     return wire.render_page(request, matches, _offset(request), settings.current().hel_page)
 
 
@@ -146,7 +146,7 @@ def profile(request: Request, caller: Caller | None) -> Response:
 @service.route("GET", "/hel/files", auth.ANYONE, permission=auth.member("list_files", "own"))
 def list_files(request: Request, caller: Caller) -> Response:
     """List the caller's stored files."""
-    return wire.render_files(request, files.listed(caller), _offset(request))
+    return wire.render_files(request, files.list_files(caller), _offset(request))
 
 
 @service.route(

@@ -67,7 +67,7 @@ def parse_offset(text: str) -> int:
 
 def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
     """The packages that pass all tests, in the requested order, by default that of creation."""
-    return snapshot.remember(search.cache_key, lambda snapshot: _find(snapshot, search))
+    return snapshot.lru_cached(search.cache_key, lambda snapshot: _find(snapshot, search))
 
 
 def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
@@ -110,7 +110,7 @@ def _any_text(value: str) -> list[Test]:
 
 
 def _is_in_texts(phrase: str, entry: Package) -> bool:
-    return phrase in entry.keep("texts", _texts)
+    return phrase in entry.cached("texts", _texts)
 
 
 def _contains(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
@@ -167,7 +167,7 @@ def _texts(entry: Package) -> str:
 
 def _latest(entry: Package) -> Version:
     """The highest version; an empty one for a package without versions."""
-    return entry.keep("latest", _find_latest)
+    return entry.cached("latest", _find_latest)
 
 
 def _find_latest(entry: Package) -> Version:

@@ -82,13 +82,13 @@ def create(nickname: str, email: str, password: str) -> None:
     _list([account])
 
 
-def listed(groups: Sequence[str]) -> list[Entry[UserEntry]]:
+def list_users(groups: Sequence[str]) -> list[Entry[UserEntry]]:
     """The users who are in all of these groups, oldest first."""
     snapshot = catalogue.snapshot()
     if not groups:
-        return snapshot.keep("all", lambda snapshot: list(snapshot.entries.values()))
+        return snapshot.cached("all", lambda snapshot: list(snapshot.entries.values()))
     wanted = frozenset(groups)
-    return snapshot.remember(
+    return snapshot.lru_cached(
         wanted, lambda snapshot: [one for one in snapshot.entries.values() if wanted <= {*one.value.groups}]
     )
 
@@ -148,7 +148,7 @@ def reload(key: str, known: UserEntry) -> UserEntry | None:
 def refresh() -> None:
     """Update the list after changes of accounts elsewhere: new, suspended, restored, or with another rank."""
     snapshot = catalogue.snapshot()
-    listed = {_key(account): account for account in accounts.listed()}
+    listed = {_key(account): account for account in accounts.list_accounts()}
     changed = [key for key, account in listed.items() if _shown(account, snapshot) != _value(snapshot, key)]
     changed += [key for key in snapshot.entries if key not in listed]
     for start in range(0, len(changed), _BATCH):

@@ -141,7 +141,7 @@ def render_user(request: Request, user: UserEntry) -> Response:
 def render_package(request: Request, entry: Entry[PackageEntry], views: int) -> Response:
     """A package with its number of views before this one. Its ETag does not change with the views."""
     package = _public(replace(entry.value, views=views))
-    etag = entry.keep("etag", lambda entry: etag_of(_json(entry))).strip('"')
+    etag = entry.cached("etag", lambda entry: etag_of(_json(entry))).strip('"')
     return render(request, package, headers=_cached(f'W/"{etag}-{int(request.caller is not None)}"'))
 
 
@@ -163,7 +163,7 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
     body = (
         _index(snapshot, offset)
         if offset
-        else snapshot.keep(("index", packed), lambda snapshot: _index(snapshot, 0, packed))
+        else snapshot.cached(("index", packed), lambda snapshot: _index(snapshot, 0, packed))
     )
     headers = [*_cached(f'W/"{etag_of(body)[1:]}'), ("Vary", "Accept-Encoding")]
     if packed:
@@ -272,7 +272,7 @@ def _index(snapshot: Snapshot[PackageEntry], offset: int, packed: bool = False) 
 
 
 def _json(entry: Entry[PackageEntry] | Entry[UserEntry]) -> bytes:
-    return entry.keep("json", lambda entry: orjson.dumps(_public(entry.value)))
+    return entry.cached("json", lambda entry: orjson.dumps(_public(entry.value)))
 
 
 def _public(value: PackageEntry | UserEntry) -> Document:

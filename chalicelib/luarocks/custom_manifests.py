@@ -41,7 +41,7 @@ def get(name: str) -> Manifest:
     raise NotFound("There is no such manifest.")
 
 
-def listed() -> Iterator[Manifest]:
+def list_manifests() -> Iterator[Manifest]:
     """All custom manifests, by name."""
     return iter(Manifest.query(_PARTITION))
 

@@ -104,7 +104,7 @@ def delete_rock(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/api/1/{key}/manifests", auth.KEY, permission=ANY)
 def list_manifests(request: Request, caller: Caller) -> Response:
     """List all custom manifests."""
-    return json_response({"manifests": [documents.manifest_row(each) for each in custom_manifests.listed()]})
+    return json_response({"manifests": [documents.manifest_row(each) for each in custom_manifests.list_manifests()]})
 
 
 @service.route("GET", _MANIFEST, auth.KEY, permission=ANY)

@@ -100,9 +100,9 @@ def parse_rock_name(filename: str, name: str) -> tuple[str, str]:
 def _evaluate(source: bytes) -> dict[str, Any]:
     try:
         return sandbox.evaluate(source)
-    except sandbox.SyntaxFault as fault:
+    except sandbox.RockspecSyntaxError as fault:
         raise Invalid("Failed to parse rockspec") from fault
-    except sandbox.EvaluationFault as fault:
+    except sandbox.RockspecEvaluationError as fault:
         raise Invalid("Failed to eval rockspec") from fault
 
 

@@ -66,7 +66,7 @@ def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str
 
     The Lua version in the name is a filter. Archived modules and versions are in no manifest.
     """
-    cached = snapshot.keep if root.group == index.ROOT else snapshot.remember
+    cached = snapshot.cached if root.group == index.ROOT else snapshot.lru_cached
     lua = member.removeprefix("manifest").removeprefix("-") or None
     if form == "zip":
         text = manifest(snapshot, root, member, "lua")
@@ -129,7 +129,7 @@ def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, ren
     def make(entry: Entry[ModuleEntry]) -> bytes:
         return _fragment(entry.value, lua, root.development, render)
 
-    return filter(None, [entry.keep(cache_key, make) for entry in _in_order(snapshot, root.group)])
+    return filter(None, [entry.cached(cache_key, make) for entry in _in_order(snapshot, root.group)])
 
 
 def _in_order(snapshot: Snapshot[ModuleEntry], group: Group) -> list[Entry[ModuleEntry]]:

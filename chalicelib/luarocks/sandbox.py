@@ -15,11 +15,11 @@ EVALUATOR = Confined(
 )
 
 
-class SyntaxFault(Exception):
+class RockspecSyntaxError(Exception):
     """The source is not Lua text."""
 
 
-class EvaluationFault(Exception):
+class RockspecEvaluationError(Exception):
     """The chunk failed, ran for too long, or took or left too much."""
 
 
@@ -32,18 +32,18 @@ def evaluate(source: bytes) -> dict[str, Any]:
     `#` is skipped, as LuaRocks does. The source may have 1 MiB, the result 1 MiB of text, 50,000 values and
     32 levels.
 
-    Raises `SyntaxFault`, `EvaluationFault`, or `Busy` if there is no process for it.
+    Raises `RockspecSyntaxError`, `RockspecEvaluationError`, or `Busy` if there is no process for it.
     """
     if len(source) > SOURCE_LIMIT:
-        raise EvaluationFault(f"more than {SOURCE_LIMIT} bytes")
+        raise RockspecEvaluationError(f"more than {SOURCE_LIMIT} bytes")
     try:
         outcome, content = json.loads(EVALUATOR.run(_without_first_comment(source)))
     except Stopped:
-        raise EvaluationFault("stopped: too long, or too much memory") from None
+        raise RockspecEvaluationError("stopped: too long, or too much memory") from None
     if outcome == "globals":
         globals_: dict[str, Any] = content
         return globals_
-    raise SyntaxFault(content) if outcome == "syntax" else EvaluationFault(content)
+    raise RockspecSyntaxError(content) if outcome == "syntax" else RockspecEvaluationError(content)
 
 
 def _without_first_comment(source: bytes) -> bytes:

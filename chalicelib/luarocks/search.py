@@ -25,7 +25,7 @@ class ModuleQuery:
 
 def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
     """The matching modules, best first, without archived ones. Cached until the next change."""
-    return snapshot.remember(("search", query), lambda snapshot: _find(snapshot, query))
+    return snapshot.lru_cached(("search", query), lambda snapshot: _find(snapshot, query))
 
 
 def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
@@ -49,7 +49,7 @@ def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
         return None
     if query.lua is not None and not _runs_on(entry, query.lua):
         return None
-    texts = entry.keep("texts", _texts)
+    texts = entry.cached("texts", _texts)
     rank = 0
     for word in query.words:
         position = next((position for position, text in enumerate(texts) if word in text), None)
@@ -75,4 +75,4 @@ def _runs_on(entry: Entry[ModuleEntry], lua: str) -> bool:
 
 def _downloads(entry: Entry[ModuleEntry]) -> int:
     """The total downloads of a module's files."""
-    return entry.keep("downloads", lambda entry: downloads(entry.value))
+    return entry.cached("downloads", lambda entry: downloads(entry.value))

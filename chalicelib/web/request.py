@@ -23,7 +23,7 @@ class BodyPending(Exception):
 class Request:
     """One request. `params` are the decoded path parameters.
 
-    `caller` is set when the route has authenticated the request (`caller_asked`); None for an anonymous request. A
+    `caller` is set when the route has authenticated the request (`caller_resolved`); None for an anonymous request. A
     request is `pending` until its body is read: before that its size is that of the Content-Length header, and access
     to the body raises BodyPending. `admitted` says that all requirements of its route were checked meanwhile.
     """
@@ -36,7 +36,7 @@ class Request:
         self.method: str = event.get("httpMethod") or self._context["httpMethod"]
         self.params: dict[str, str] = {}
         self.caller: Caller | None = None
-        self.caller_asked = False
+        self.caller_resolved = False
 
     @cached_property
     def raw_path(self) -> str:

@@ -73,7 +73,7 @@ class Tree(Generic[Owner]):
             owner = node.owner or owner
         return owner, (node if node.routes else None), params
 
-    def places(self) -> Iterator[PathNode[Owner]]:
+    def nodes(self) -> Iterator[PathNode[Owner]]:
         """Yield every node with routes."""
         pending = [self._root]
         while pending:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, Unpack
 
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import CoreError, Fault, TooLarge
+from chalicelib.core.errors import CoreError, InternalError, TooLarge
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath
 from chalicelib.web.request import BodyPending, Request
 from chalicelib.web.response import Response
@@ -83,7 +83,7 @@ class Service:
             response = self._render_error(request, error)
         except Exception as error:
             _log.error("%s: %s %s failed\n%s", self.name, request.method, template, _trace(error))
-            response = self._render_error(request, Fault("Something went wrong here."))
+            response = self._render_error(request, InternalError("Something went wrong here."))
         response.route, response.service = template, self.name
         if self._finish:
             self._finish(request, response)
@@ -115,12 +115,12 @@ def _checked(request: Request, node: PathNode[Any] | None) -> Route | None:
         raise TooLarge(f"The request is larger than {route.largest} bytes.")
     if request.admitted or route.credential.authenticate is None:
         return route
-    if not request.caller_asked:
-        request.caller_asked = True
+    if not request.caller_resolved:
+        request.caller_resolved = True
         try:
             request.caller = route.credential.authenticate(request)
         except BodyPending:
-            request.caller_asked = False
+            request.caller_resolved = False
             raise
     _check_caller(request, route, request.caller)
     request.admitted = request.pending

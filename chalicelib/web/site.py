@@ -47,24 +47,24 @@ class Site:
     def mount(self, app: chalice.Chalice) -> None:
         """Declare the paths that programs use to Chalice, and answer before its own checks.
 
-        Chalice refuses content types (415), requests without Accept (400) and exceptions (500) in words of its own.
-        Its middleware runs before all that, so the answer is made there; the declared views only give API Gateway
-        its resources. A request that fits no resource or method arrives at the root's `{proxy+}`, and is found here:
-        so pages need no resource of their own, of which API Gateway has 300.
+        Chalice rejects content types (415) and requests without Accept (400), and turns exceptions into a 500 of its
+        own. Middleware runs before these checks, so it produces every response; the declared views only create API
+        Gateway's resources. A request that matches no resource or method reaches the root's `{proxy+}` and is looked up
+        in our tree. Pages are served that way, because API Gateway allows 300 resources.
         """
         app.api.binary_types = ["*/*"]
         app.register_middleware(self._middleware, "http")
         for path in ("/", "/{proxy+}"):
             app.route(path, methods=ALL_METHODS)(_declared)
-        for place in self.tree.places():
-            if not _is_root_file(place.path) and not place.is_page:
-                app.route(place.path, methods=place.methods)(_declared)
+        for node in self.tree.nodes():
+            if not _is_root_file(node.path) and not node.is_page:
+                app.route(node.path, methods=node.methods)(_declared)
 
     def mount_pages(self, app: chalice.Chalice) -> None:
-        """Declare the paths of pages, too: for `chalice local`, whose `{proxy+}` takes one segment only."""
-        for place in self.tree.places():
-            if not _is_root_file(place.path) and place.is_page:
-                app.route(place.path, methods=place.methods)(_declared)
+        """Also declare the paths of pages, for `chalice local`: there `{proxy+}` matches one segment only."""
+        for node in self.tree.nodes():
+            if not _is_root_file(node.path) and node.is_page:
+                app.route(node.path, methods=node.methods)(_declared)
 
     def _middleware(self, request: chalice.Request, get_response: Any) -> chalice.Response:
         began, event = time.monotonic(), request.to_original_event()

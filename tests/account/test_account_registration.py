@@ -136,7 +136,7 @@ def test_a_body_of_a_megabyte_is_rejected(visitor: Person) -> None:
 def test_names_and_addresses_are_unique_in_any_letter_case(visitor: Person, alice: Account) -> None:
     refused(register(visitor, username="ALICE"), 409, "This username is taken.", "username")
     refused(register(visitor, email="Alice@Example.ORG"), 409, "This e-mail address is in use.", "email")
-    assert [account.username for account in accounts.listed()] == ["Alice"]
+    assert [account.username for account in accounts.list_accounts()] == ["Alice"]
 
 
 @with_open_registration
@@ -218,7 +218,7 @@ def test_only_one_of_eight_concurrent_uses_of_an_invitation_succeeds(
 
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(attempt, range(8)))
-    assert (outcomes.count(True), len(list(accounts.listed()))) == (1, 1)
+    assert (outcomes.count(True), len(list(accounts.list_accounts()))) == (1, 1)
 
 
 def test_only_a_hash_of_an_invitation_is_stored(aws: None) -> None:

@@ -93,7 +93,7 @@ def test_an_error_is_one_line(full: Path, tmp_path: Path, arguments: list[str], 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.tar", "good.tar.key", "x.tar"]
 
 
-def test_fsck_exits_with_1_while_faults_remain(full: Path, tmp_path: Path) -> None:
+def test_fsck_exits_with_1_while_inconsistencies_remain(full: Path, tmp_path: Path) -> None:
     moonbase(full, "export", str(tmp_path / "x.tar"))
     data = tmp_path / "data"
     moonbase(data, "import", str(tmp_path / "x.tar"))

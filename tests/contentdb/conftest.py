@@ -17,7 +17,7 @@ from tests.contentdb.builders import names, token
 
 
 @pytest.fixture
-def listed(client: Client) -> Callable[..., list[str]]:
+def list_names(client: Client) -> Callable[..., list[str]]:
     """A function that returns the names of the packages that a query matches."""
     return lambda query="": names(client.get("/api/packages/", query=query))
 
@@ -29,7 +29,7 @@ def bearer(alice: Account) -> dict[str, str]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Callable[[int], None]:
+def fill_catalogue(aws: None) -> Callable[[int], None]:
     """A function that fills the catalogue with `count` approved packages; `Alice/p0` depends on `p1`, and so on."""
 
     def fill(count: int) -> None:

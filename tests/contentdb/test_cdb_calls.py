@@ -10,11 +10,11 @@ from tests.contentdb.builders import draft
 
 
 @pytest.fixture(params=[10, 3000])
-def _stocked(request: pytest.FixtureRequest, stock: Callable[[int], None]) -> None:
-    stock(request.param)
+def _filled_catalogue(request: pytest.FixtureRequest, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(request.param)
 
 
-@pytest.mark.usefixtures("_stocked")
+@pytest.mark.usefixtures("_filled_catalogue")
 @pytest.mark.parametrize(
     ("path", "query"),
     [
@@ -36,16 +36,16 @@ def test_a_public_list_costs_one_call_when_warm(client: Client, calls: list[str]
     assert (client.get(path, query=query).status, calls) == (200, ["Query"])
 
 
-@pytest.mark.usefixtures("_stocked")
+@pytest.mark.usefixtures("_filled_catalogue")
 def test_a_package_costs_two_calls(client: Client, calls: list[str]) -> None:
     client.get("/api/packages/Alice/p1/")
     calls.clear()
     assert (client.get("/api/packages/Alice/p1/").status, calls) == (200, ["Query", "GetItem"])
 
 
-@pytest.mark.usefixtures("_stocked")
+@pytest.mark.usefixtures("_filled_catalogue")
 def test_a_list_in_a_cold_process_costs_two_calls_and_the_snapshot(client: Client, calls: list[str]) -> None:
-    index.catalogue.forget()
+    index.catalogue.drop_cache()
     calls.clear()
     assert client.get("/api/packages/").status == 200
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]

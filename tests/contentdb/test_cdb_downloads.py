@@ -265,11 +265,11 @@ def test_booking_without_downloads_changes_no_list(client: Client) -> None:
 
 @pytest.mark.parametrize("count", [10, 3000])
 def test_a_download_costs_four_calls_with_any_number_of_packages(
-    client: Client, calls: list[str], stock: Any, count: int
+    client: Client, calls: list[str], fill_catalogue: Any, count: int
 ) -> None:
     get(client)
     entry = index.catalogue.snapshot().entries["Alice/mymod"].value
-    stock(count)
+    fill_catalogue(count)
     index.catalogue.refresh(lambda snapshot: {"Alice/mymod": entry})
     index.catalogue.snapshot()
     calls.clear()

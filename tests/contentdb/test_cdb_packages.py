@@ -385,7 +385,7 @@ def test_an_edit_is_in_the_audit_log_of_its_author_once(client: Client, alice: A
     put(client, bearer, title="Bulbs")
     put(client, bearer, title="Bulbs")
     edits = [entry for entry in audit.entries(int(alice.id)) if entry.action == "package.edit"]
-    [credential] = credentials.listed(alice)
+    [credential] = credentials.list_credentials(alice)
     assert [(entry.subject, entry.credential_id) for entry in edits] == [("package#1", credential.id)]
 
 

@@ -23,7 +23,7 @@ from tests.contentdb.builders import (
     screenshot,
 )
 
-Listed = Callable[..., list[str]]
+ListNames = Callable[..., list[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +76,12 @@ def test_a_list_contains_aliases(client: Client) -> None:
 
 
 @pytest.mark.parametrize("step", ["unapprove", "request-changes", "delete"])
-def test_only_approved_packages_are_listed(listed: Listed, step: str) -> None:
+def test_only_approved_packages_are_listed(list_names: ListNames, step: str) -> None:
     published("Alice/lamps")
     draft("Alice/doors")
-    assert listed() == ["lamps"]
+    assert list_names() == ["lamps"]
     states.apply(step, "Alice", "lamps")
-    assert listed() == []
+    assert list_names() == []
 
 
 def test_a_package_without_a_release_is_listed_with_null(client: Client) -> None:
@@ -111,29 +111,29 @@ def test_work_in_progress_is_named_in_the_description(client: Client) -> None:
         ("type=txp", ["t"]),
     ],
 )
-def test_types_are_alternatives(listed: Listed, query: str, found: list[str]) -> None:
+def test_types_are_alternatives(list_names: ListNames, query: str, found: list[str]) -> None:
     for type_ in ("mod", "game", "txp"):
         published(f"Alice/{type_[0]}", type=type_)
-    assert sorted(listed(query)) == found
+    assert sorted(list_names(query)) == found
 
 
-def test_the_author_is_case_sensitive(client: Client, listed: Listed) -> None:
+def test_the_author_is_case_sensitive(client: Client, list_names: ListNames) -> None:
     published("Alice/lamps")
     published("bob/doors")
-    assert listed("author=Alice") == ["lamps"]
+    assert list_names("author=Alice") == ["lamps"]
     reply = client.get("/api/packages/", query="author=alice")
     assert (reply.status, reply.json) == (404, NO_SUCH_PAGE)
 
 
-def test_an_author_without_packages_has_an_empty_list(listed: Listed) -> None:
-    assert listed("author=bob") == []
+def test_an_author_without_packages_has_an_empty_list(list_names: ListNames) -> None:
+    assert list_names("author=bob") == []
 
 
 @pytest.mark.parametrize(("query", "found"), [("tag=food", ["a", "b"]), ("tag=food&tag=pvp", ["b"])])
-def test_packages_must_have_all_the_tags(listed: Listed, query: str, found: list[str]) -> None:
+def test_packages_must_have_all_the_tags(list_names: ListNames, query: str, found: list[str]) -> None:
     published("Alice/a", tags=["food"])
     published("Alice/b", tags=["food", "pvp"])
-    assert sorted(listed(query)) == found
+    assert sorted(list_names(query)) == found
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_packages_must_have_all_the_tags(listed: Listed, query: str, found: list
         ("anyai", ["closed", "gore", "old", "plain", "wip"]),
     ],
 )
-def test_content_can_be_hidden(listed: Listed, hide: str, found: list[str]) -> None:
+def test_content_can_be_hidden(list_names: ListNames, hide: str, found: list[str]) -> None:
     _flagged()
-    assert sorted(listed({"hide": hide})) == found
+    assert sorted(list_names({"hide": hide})) == found
 
 
-def test_several_kinds_of_content_can_be_hidden(listed: Listed) -> None:
+def test_several_kinds_of_content_can_be_hidden(list_names: ListNames) -> None:
     _flagged()
-    assert sorted(listed("hide=nonfree&hide=anyai&hide=*&hide=wip")) == ["old", "plain"]
+    assert sorted(list_names("hide=nonfree&hide=anyai&hide=*&hide=wip")) == ["old", "plain"]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_several_kinds_of_content_can_be_hidden(listed: Listed) -> None:
         ("flag=unheard_of&flag=wip", ["wip"]),
     ],
 )
-def test_a_query_can_select_flagged_packages(listed: Listed, query: str, found: list[str]) -> None:
+def test_a_query_can_select_flagged_packages(list_names: ListNames, query: str, found: list[str]) -> None:
     _flagged()
-    assert sorted(listed(query)) == found
+    assert sorted(list_names(query)) == found
 
 
 def _flagged() -> None:
@@ -188,28 +188,28 @@ def _flagged() -> None:
     published("Alice/some_ai", ai_disclosure="ASSISTED")
 
 
-def test_licenses_are_alternatives_for_code_or_media_in_any_letter_case(listed: Listed) -> None:
+def test_licenses_are_alternatives_for_code_or_media_in_any_letter_case(list_names: ListNames) -> None:
     published("Alice/a", license="MIT", media_license="CC0-1.0")
     published("Alice/b", license="ISC", media_license="CC-BY-4.0")
     published("Alice/c", license="WTFPL")
-    assert sorted(listed("license=mit&license=cc-by-4.0")) == ["a", "b"]
+    assert sorted(list_names("license=mit&license=cc-by-4.0")) == ["a", "b"]
 
 
 @pytest.mark.parametrize("game", ["Alice/moon_game", "Alice/moon"])
-def test_a_game_filter_selects_packages_that_name_the_game(listed: Listed, game: str) -> None:
+def test_a_game_filter_selects_packages_that_name_the_game(list_names: ListNames, game: str) -> None:
     published("Alice/moon_game", type="GAME")
     published("Alice/a", game_support=[{"game": "Alice/moon_game", "supports": True}])
     published("Alice/b", game_support=[{"game": "Alice/moon_game", "supports": False}])
     published("Alice/c")
     change("Alice/c", supports_all_games=True)
-    assert listed({"game": game}) == ["a"]
+    assert list_names({"game": game}) == ["a"]
 
 
-def test_a_query_can_select_translated_packages(listed: Listed) -> None:
+def test_a_query_can_select_translated_packages(list_names: ListNames) -> None:
     published("Alice/a")
     published("Alice/b")
     change("Alice/b", translations={"zh_TW": {"title": "B"}})
-    assert (sorted(listed("lang=en")), listed("lang=zh_TW"), listed("lang=de")) == (["a", "b"], ["b"], [])
+    assert (sorted(list_names("lang=en")), list_names("lang=zh_TW"), list_names("lang=de")) == (["a", "b"], ["b"], [])
 
 
 @pytest.mark.parametrize(
@@ -243,12 +243,12 @@ def test_the_engine_version_determines_the_release(client: Client, query: str, f
     assert {package["name"]: package["release"] for package in shown} == expected
 
 
-def test_a_query_can_select_unsupported_packages(listed: Listed) -> None:
+def test_a_query_can_select_unsupported_packages(list_names: ListNames) -> None:
     for name, lowest in (("old", None), ("new", "5.8")):
         draft(f"Alice/{name}")
         release(f"Alice/{name}", lowest)
         states.apply("approve", "Alice", name)
-    assert listed("protocol_version=37&not_supported=1") == ["new"]
+    assert list_names("protocol_version=37&not_supported=1") == ["new"]
 
 
 def _ranked() -> None:
@@ -291,19 +291,19 @@ def _ranked() -> None:
         ("lucky=1", "b"),
     ],
 )
-def test_lists_have_an_order_and_a_limit(listed: Listed, query: str, found: str) -> None:
+def test_lists_have_an_order_and_a_limit(list_names: ListNames, query: str, found: str) -> None:
     _ranked()
-    assert "".join(listed(query)) == found
+    assert "".join(list_names(query)) == found
 
 
-def test_random_has_another_order_each_time_and_ignores_sort(listed: Listed) -> None:
+def test_random_has_another_order_each_time_and_ignores_sort(list_names: ListNames) -> None:
     for number in range(8):
         draft(f"Alice/p{number}")
         states.apply("approve", "Alice", f"p{number}")
-    orders = {tuple(listed("random=&sort=name")) for _ in range(5)}
+    orders = {tuple(list_names("random=&sort=name")) for _ in range(5)}
     assert len(orders) > 1
     assert {tuple(sorted(order)) for order in orders} == {tuple(f"p{number}" for number in range(8))}
-    assert len(listed("random=1&limit=3")) == 3
+    assert len(list_names("random=1&limit=3")) == 3
 
 
 def test_featured_packages_come_first_and_are_marked(client: Client) -> None:
@@ -376,9 +376,9 @@ def test_malformed_values_are_rejected(client: Client, query: str) -> None:
     assert (reply.status, reply.json) == (400, MALFORMED)
 
 
-def test_blanks_around_a_value_are_ignored(listed: Listed) -> None:
+def test_blanks_around_a_value_are_ignored(list_names: ListNames) -> None:
     published("Alice/a", dev_state="DEPRECATED")
-    assert listed("hide=%20desktop_default") == []
+    assert list_names("hide=%20desktop_default") == []
 
 
 @pytest.mark.parametrize(

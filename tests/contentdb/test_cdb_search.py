@@ -9,7 +9,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import change, count, draft, published
 
-Listed = Callable[..., list[str]]
+ListNames = Callable[..., list[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -53,53 +53,53 @@ def _packages(alice: Account) -> None:
         ("燈", []),
     ],
 )
-def test_words_match_by_stem_and_prefix(listed: Listed, q: str, found: list[str]) -> None:
-    assert sorted(listed({"q": q})) == found
+def test_words_match_by_stem_and_prefix(list_names: ListNames, q: str, found: list[str]) -> None:
+    assert sorted(list_names({"q": q})) == found
 
 
 @pytest.mark.parametrize("q", ["", "   "])
-def test_a_blank_search_matches_all_packages(listed: Listed, q: str) -> None:
-    assert len(listed({"q": q})) == 4
+def test_a_blank_search_matches_all_packages(list_names: ListNames, q: str) -> None:
+    assert len(list_names({"q": q})) == 4
 
 
-def test_names_weigh_more_than_titles_and_titles_more_than_descriptions(listed: Listed) -> None:
+def test_names_weigh_more_than_titles_and_titles_more_than_descriptions(list_names: ListNames) -> None:
     published("Alice/a", title="A", short_description="A", long_description="Copper wire")
     published("Alice/b", title="A", short_description="Copper")
     published("Alice/c", title="Copper", short_description="A")
     published("Alice/copper", title="A", short_description="A")
-    assert listed("q=copper") == ["copper", "c", "b", "a"]
-    assert listed("q=copper&order=asc") == ["a", "b", "c", "copper"]
-    assert listed("q=copper&sort=name&order=asc") == ["a", "b", "c", "copper"]
+    assert list_names("q=copper") == ["copper", "c", "b", "a"]
+    assert list_names("q=copper&order=asc") == ["a", "b", "c", "copper"]
+    assert list_names("q=copper&sort=name&order=asc") == ["a", "b", "c", "copper"]
 
 
-def test_a_whole_word_weighs_more_than_a_prefix(listed: Listed) -> None:
+def test_a_whole_word_weighs_more_than_a_prefix(list_names: ListNames) -> None:
     published("Alice/ironwood", title="A", short_description="A")
     published("Alice/iron", title="A", short_description="A")
-    assert listed("q=iron") == ["iron", "ironwood"]
+    assert list_names("q=iron") == ["iron", "ironwood"]
 
 
-def test_equal_matches_are_in_order_of_score(listed: Listed) -> None:
+def test_equal_matches_are_in_order_of_score(list_names: ListNames) -> None:
     published("Alice/iron_a", title="A", short_description="A")
     published("Alice/iron_b", title="A", short_description="A")
     count("Alice/iron_b", score_downloads=5)
-    assert listed("q=iron") == ["iron_b", "iron_a"]
+    assert list_names("q=iron") == ["iron_b", "iron_a"]
 
 
-def test_a_search_can_have_filters(listed: Listed) -> None:
+def test_a_search_can_have_filters(list_names: ListNames) -> None:
     change("Alice/food", type="GAME")
-    assert listed("q=food&type=game") == ["food"]
+    assert list_names("q=food&type=game") == ["food"]
 
 
-def test_drafts_are_not_found(listed: Listed) -> None:
+def test_drafts_are_not_found(list_names: ListNames) -> None:
     draft("Alice/copper")
-    assert listed("q=copper") == []
+    assert list_names("q=copper") == []
     states.apply("approve", "Alice", "copper")
-    assert listed("q=copper") == ["copper"]
+    assert list_names("q=copper") == ["copper"]
 
 
-def test_a_change_is_found_immediately(client: Client, listed: Listed) -> None:
-    assert listed("q=bulbs") == []
+def test_a_change_is_found_immediately(client: Client, list_names: ListNames) -> None:
+    assert list_names("q=bulbs") == []
     change("Alice/lamps", title="Bulbs", short_description="Bright", long_description=None)
-    assert (listed("q=bulbs"), listed("q=running"), listed("q=lamps")) == (["lamps"], [], ["lamps"])
+    assert (list_names("q=bulbs"), list_names("q=running"), list_names("q=lamps")) == (["lamps"], [], ["lamps"])
     states.apply("delete", "Alice", "lamps")
-    assert listed("q=bulbs") == []
+    assert list_names("q=bulbs") == []

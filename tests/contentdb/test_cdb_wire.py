@@ -192,7 +192,7 @@ def test_a_token_can_delete_itself(client: Client, alice: Account, bearer: dict[
     reply = client.request("DELETE", "/api/delete-token/", headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True})
     assert client.get("/api/whoami/", headers=bearer).json == refusal("Unknown API token")
-    assert [credential.revoked_at is not None for credential in credentials.listed(alice)] == [True]
+    assert [credential.revoked_at is not None for credential in credentials.list_credentials(alice)] == [True]
 
 
 def test_deleting_a_token_without_sending_one_is_404(client: Client) -> None:
@@ -297,7 +297,7 @@ def test_a_response_over_the_size_limit_is_compressed_or_redirected_to_s3(client
         assert client.get("/api/updates/", headers={"Accept-Encoding": "gzip"}).body == whole
         reply = client.get("/api/updates/")
     assert (reply.status, (reply.header("location") or "").startswith("https://moonbase-test.s3.")) == (302, True)
-    [copy] = blobs.listed("contentdb/answers/")
+    [copy] = blobs.list_blobs("contentdb/answers/")
     assert blobs.get(copy.key) == whole
     with settings.override(max_answer=len(gzip.compress(whole)) - 20):
         assert client.get("/api/updates/", headers={"Accept-Encoding": "gzip"}).status == 302

@@ -316,9 +316,9 @@ def test_downloads_and_views_count_separately(client: Client) -> None:
 
 @pytest.mark.parametrize("size", [10, 3000])
 def test_a_view_costs_three_calls_if_it_counts_and_two_otherwise(
-    client: Client, calls: list[str], stock: Any, size: int
+    client: Client, calls: list[str], fill_catalogue: Any, size: int
 ) -> None:
-    stock(size)
+    fill_catalogue(size)
     path = "/api/packages/Alice/p1/for-client/"
     request(client, path, agent=LUANTI)
     calls.clear()

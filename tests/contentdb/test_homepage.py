@@ -83,8 +83,8 @@ def test_the_spotlight_has_six_random_approved_packages(client: Client, alice: A
 
 
 @pytest.mark.parametrize("size", [10, 3000])
-def test_the_page_costs_one_call_when_warm(client: Client, calls: list[str], stock: Any, size: int) -> None:
-    stock(size)
+def test_the_page_costs_one_call_when_warm(client: Client, calls: list[str], fill_catalogue: Any, size: int) -> None:
+    fill_catalogue(size)
     client.get("/api/homepage/")
     calls.clear()
     assert (client.get("/api/homepage/").status, calls) == (200, ["Query"])

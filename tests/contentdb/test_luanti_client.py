@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9_]+")
 
 
 @dataclass
-class StockedServer:
+class FilledServer:
     """A running server with packages, and the means to publish more."""
 
     server: Server
@@ -73,12 +73,12 @@ def get(url: str, **headers: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedServer]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledServer]:
     home = tmp_path_factory.mktemp("site")
     with serving(home / "data") as server:
         moonbase(server.data, "user", "create", "Alice", "--email", "alice@example.org")
         token = moonbase(server.data, "key", "create", "Alice", "--service", "contentdb")["key"]
-        running = StockedServer(server, token, home)
+        running = FilledServer(server, token, home)
         running.publish("moon_game", type_="GAME", files={"game.conf": "title = Moon", "mods/rocks/init.lua": ""})
         running.publish("light", files={"mod.conf": "name = light", "init.lua": "-- light"})
         running.publish("lamps", files={"mod.conf": "name = lamps\ndepends = light", "init.lua": "-- lamps"})
@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedServer]:
 
 
 @pytest.fixture
-def menu(site: StockedServer, tmp_path: Path) -> MainMenu:
+def menu(site: FilledServer, tmp_path: Path) -> MainMenu:
     """The menu of a new installation of the game."""
     return MainMenu(site.server.url, tmp_path / "home")
 
@@ -112,7 +112,7 @@ def test_the_menu_can_search(menu: MainMenu) -> None:
     assert "Light by Alice" not in shown
 
 
-def test_the_menu_installs_a_mod_with_its_dependencies(site: StockedServer, menu: MainMenu) -> None:
+def test_the_menu_installs_a_mod_with_its_dependencies(site: FilledServer, menu: MainMenu) -> None:
     menu.browse()
     menu.press(search="true", search_string="lamps")
     dialog = menu.press(install_1="true")
@@ -135,7 +135,7 @@ def test_the_menu_installs_games_and_texture_packs(menu: MainMenu) -> None:
         assert (menu.home / path).exists()
 
 
-def test_the_menu_updates_an_old_package(site: StockedServer, menu: MainMenu) -> None:
+def test_the_menu_updates_an_old_package(site: FilledServer, menu: MainMenu) -> None:
     menu.browse("txp")
     menu.press(install_1="true")
     site.release("sepia", {"texture_pack.conf": "title = Sepia", "b.txt": ""})
@@ -149,7 +149,7 @@ def version() -> str:
     return urlencode({"protocol_version": 53, "engine_version": "5.17.1"})
 
 
-def listed(site: StockedServer) -> list[dict[str, Any]]:
+def list_packages(site: FilledServer) -> list[dict[str, Any]]:
     """Request and check the list of packages as 5.17 does; returns it."""
     hidden = "".join(f"&hide={quote(flag)}" for flag in ("nonfree", "desktop_default"))
     url = f"{site.server.url}/api/packages/?type=mod&type=game&type=txp&{version()}{hidden}"
@@ -176,12 +176,12 @@ def identity(package: dict[str, Any]) -> str:
     return f"{package['author'].lower()}/{name}"
 
 
-def test_5_17_reads_the_list(site: StockedServer) -> None:
-    assert sorted(map(identity, listed(site))) == ["alice/lamps", "alice/light", "alice/moon", "alice/sepia"]
+def test_5_17_reads_the_list(site: FilledServer) -> None:
+    assert sorted(map(identity, list_packages(site))) == ["alice/lamps", "alice/light", "alice/moon", "alice/sepia"]
 
 
-def test_5_17_resolves_dependencies(site: StockedServer) -> None:
-    packages = {identity(package): package for package in listed(site)}
+def test_5_17_resolves_dependencies(site: FilledServer) -> None:
+    packages = {identity(package): package for package in list_packages(site)}
     url = f"{site.server.url}/api/packages/Alice/lamps/dependencies/?only_hard=1&{version()}"
     raw = {key.lower(): dependencies for key, dependencies in get(url).items()}
     assert set(raw) == {"alice/lamps", "alice/light"}
@@ -191,15 +191,15 @@ def test_5_17_resolves_dependencies(site: StockedServer) -> None:
     assert [package["name"] for package in found if package["type"] != "game"] == [needed["name"]] == ["light"]
 
 
-def test_5_17_reads_the_updates(site: StockedServer) -> None:
+def test_5_17_reads_the_updates(site: FilledServer) -> None:
     updates = get(f"{site.server.url}/api/updates/?type=mod&type=game&type=txp&{version()}")
     newest = {key.lower(): release for key, release in updates.items()}
-    for package in listed(site):
+    for package in list_packages(site):
         assert newest[f"{package['author']}/{package['name']}".lower()] == package["release"]
 
 
-def test_5_17_downloads_a_valid_zip(site: StockedServer, tmp_path: Path) -> None:
-    [lamps] = [package for package in listed(site) if package["name"] == "lamps"]
+def test_5_17_downloads_a_valid_zip(site: FilledServer, tmp_path: Path) -> None:
+    [lamps] = [package for package in list_packages(site) if package["name"] == "lamps"]
     url = f"{site.server.url}/packages/Alice/lamps/releases/{lamps['release']}/download/?reason=new"
     command = ["curl", "-sSfL", "--max-redirs", "3", "-A", "Luanti/5.17.1 (Linux)", "-o", str(tmp_path / "a.zip"), url]
     subprocess.run(command, check=True, timeout=30)
@@ -208,7 +208,7 @@ def test_5_17_downloads_a_valid_zip(site: StockedServer, tmp_path: Path) -> None
         assert archive.read("lamps/init.lua") == b"-- lamps"
 
 
-def dialog_of_reviews(site: StockedServer, key: str) -> str:
+def dialog_of_reviews(site: FilledServer, key: str) -> str:
     """Return the content of the reviews tab in the package dialog of 5.12 and later."""
     url = (
         f"{site.server.url}/api/packages/{key}/for-client/reviews/?{version()}&formspec_version=9&include_images=false"
@@ -225,7 +225,7 @@ def dialog_of_reviews(site: StockedServer, key: str) -> str:
     return hypertext
 
 
-def test_5_17_shows_reviews(site: StockedServer) -> None:
+def test_5_17_shows_reviews(site: FilledServer) -> None:
     assert "No reviews available." in dialog_of_reviews(site, "Alice/sepia")
     moonbase(site.server.data, "user", "create", "bob", "--email", "bob@example.org")
     token = moonbase(site.server.data, "key", "create", "bob", "--service", "contentdb")["key"]
@@ -239,11 +239,11 @@ def test_5_17_shows_reviews(site: StockedServer) -> None:
     assert [package["name"] for package in get(f"{site.server.url}/api/packages/?sort=reviews")] == ["lamps"]
 
 
-def test_5_17_shows_an_error_if_reviews_cannot_be_loaded(site: StockedServer) -> None:
+def test_5_17_shows_an_error_if_reviews_cannot_be_loaded(site: FilledServer) -> None:
     assert dialog_of_reviews(site, "Alice/nothing") == "Error loading reviews"
 
 
-def viewed(site: StockedServer, author: str, name: str) -> dict[str, Any] | None:
+def viewed(site: FilledServer, author: str, name: str) -> dict[str, Any] | None:
     """Return the response for 5.17's package dialog; None if it shows "Error loading package information"."""
     query = f"{version()}&formspec_version=8&include_images=false"
     url = f"{site.server.url}/api/packages/{quote(author)}/{quote(name)}/for-client/?{query}"
@@ -260,7 +260,7 @@ def viewed(site: StockedServer, author: str, name: str) -> dict[str, Any] | None
     return found
 
 
-def shown_in_dialog(site: StockedServer, package: dict[str, Any]) -> str:
+def shown_in_dialog(site: FilledServer, package: dict[str, Any]) -> str:
     """Check a package as 5.17's dialog does; returns the content of its tabs."""
     info = viewed(site, package["author"], package["name"])
     assert info is not None
@@ -281,15 +281,15 @@ def shown_in_dialog(site: StockedServer, package: dict[str, Any]) -> str:
     return "\n".join([head, "Install [" + info["download_size"] + "]", *tabs])
 
 
-def test_5_17_opens_the_dialog_of_every_package(site: StockedServer) -> None:
-    for package in listed(site):
+def test_5_17_opens_the_dialog_of_every_package(site: FilledServer) -> None:
+    for package in list_packages(site):
         shown = shown_in_dialog(site, package)
         liked = len(get(f"{site.server.url}/api/packages/Alice/{package['name']}/reviews/"))
         assert re.match(rf"by Alice - \d+ downloads - \+{liked} / 0 / -0\nInstall \[0 KB\]\n", shown)
         assert "License: <b>MIT</b>" in shown
 
 
-def test_5_17_opens_a_link_to_another_package_within_the_game(site: StockedServer) -> None:
+def test_5_17_opens_a_link_to_another_package_within_the_game(site: FilledServer) -> None:
     info = viewed(site, "Alice", "lamps")
     assert info is not None
     inside = re.compile(re.escape(site.server.url) + r"/?packages/([A-Za-z0-9 _-]+)/([a-z0-9_]+)/?")
@@ -297,11 +297,11 @@ def test_5_17_opens_a_link_to_another_package_within_the_game(site: StockedServe
     assert opened == [("Alice", "light")]
 
 
-def test_5_17_shows_an_error_for_an_unknown_package(site: StockedServer) -> None:
+def test_5_17_shows_an_error_for_an_unknown_package(site: FilledServer) -> None:
     assert viewed(site, "Alice", "gone") is None
 
 
-def test_a_view_is_in_the_statistics_after_the_job(site: StockedServer) -> None:
+def test_a_view_is_in_the_statistics_after_the_job(site: FilledServer) -> None:
     assert viewed(site, "Alice", "sepia")
     moonbase(site.server.data, "jobs", "run", "contentdb-book-downloads")
     statistics = get(f"{site.server.url}/api/packages/Alice/sepia/stats/")
@@ -309,5 +309,5 @@ def test_a_view_is_in_the_statistics_after_the_job(site: StockedServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["book-downloads", "decay-scores", "refresh-counters", "compact-statistics"])
-def test_every_repeating_job_can_be_run_by_hand(site: StockedServer, name: str) -> None:
+def test_every_repeating_job_can_be_run_by_hand(site: FilledServer, name: str) -> None:
     assert moonbase(site.server.data, "jobs", "run", f"contentdb-{name}") == {"done": 1}

@@ -25,7 +25,7 @@ def _draft(alice: Account) -> None:
     draft("Alice/mymod")
 
 
-def listed(client: Client) -> Any:
+def list_releases(client: Client) -> Any:
     return client.get("/api/packages/Alice/mymod/releases/").json
 
 
@@ -49,7 +49,7 @@ def test_a_zip_becomes_a_release_after_its_check(client: Client, bearer: dict[st
         "size": 0,
     }
     assert checked(client, reply) == {"id": reply.json["task"][7:-1], "status": "SUCCESS", "result": release["url"]}
-    assert listed(client) == [{**release, "size": len(content)}]
+    assert list_releases(client) == [{**release, "size": len(content)}]
     assert client.get("/api/packages/Alice/mymod/releases/1").json == {**release, "size": len(content)}
     assert fetched(client, release["url"]) == content
 
@@ -58,16 +58,16 @@ def test_the_examples_of_the_api_page_work(client: Client, bearer: dict[str, str
     content = zipped(MOD)
     first = released(client, "Alice/mymod", bearer, content, title="My Release")
     second = released(client, "Alice/mymod", bearer, content, title="My Release", commit=HASH)
-    assert [(release["id"], release["commit"]) for release in listed(client)] == [(second, HASH), (first, None)]
+    assert [(release["id"], release["commit"]) for release in list_releases(client)] == [(second, HASH), (first, None)]
     reply = client.request("DELETE", f"/api/packages/Alice/mymod/releases/{first}/", headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True})
-    assert [release["id"] for release in listed(client)] == [second]
+    assert [release["id"] for release in list_releases(client)] == [second]
 
 
 def test_fields_are_stored(client: Client, bearer: dict[str, str]) -> None:
     fields = {"name": "1.2.3", "title": "The third", "release_notes": "some\r\nnotes\n", "commit": HASH.upper()}
     released(client, "Alice/mymod", bearer, zipped(MOD), **fields)
-    (release,) = listed(client)
+    (release,) = list_releases(client)
     assert [release[name] for name in ("name", "title", "release_notes", "commit")] == [
         "1.2.3",
         "The third",
@@ -78,7 +78,7 @@ def test_fields_are_stored(client: Client, bearer: dict[str, str]) -> None:
 
 def test_the_default_name_is_the_title_cut_to_thirty_characters(client: Client, bearer: dict[str, str]) -> None:
     released(client, "Alice/mymod", bearer, zipped(MOD), title="A release with a name that goes on and on")
-    assert listed(client)[0]["name"] == "A release with a name that goe"
+    assert list_releases(client)[0]["name"] == "A release with a name that goe"
 
 
 def test_release_ids_are_global_and_increase(client: Client, bearer: dict[str, str]) -> None:
@@ -114,7 +114,7 @@ def test_each_missing_or_invalid_field_has_its_own_error(
 ) -> None:
     reply = client.post(NEW, headers=bearer, form=form, files=files)
     assert (reply.status, reply.json) == (400, refusal(error))
-    assert (listed(client), list(Job.query("jobs"))) == ([], [])
+    assert (list_releases(client), list(Job.query("jobs"))) == ([], [])
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"null", b"3"])
@@ -145,7 +145,7 @@ def test_explicit_names_and_titles_are_unique(client: Client, bearer: dict[str, 
     assert (again.status, again.json) == (403, refusal("A release with this name already exists"))
     again = create("2.0", "First")
     assert (again.status, again.json) == (403, refusal("A release with this title already exists"))
-    assert len(listed(client)) == 1
+    assert len(list_releases(client)) == 1
 
 
 def test_the_name_of_a_failed_or_deleted_release_can_be_reused(client: Client, bearer: dict[str, str]) -> None:
@@ -195,7 +195,7 @@ def test_a_token_is_required(client: Client, headers: dict[str, str], status: in
     reply = upload(client, "Alice/mymod", headers, zipped(MOD))
     assert (reply.status, reply.json["success"]) == (status, False)
     assert error in (reply.json.get("error"), reply.json.get("description"))
-    assert listed(client) == []
+    assert list_releases(client) == []
 
 
 def test_another_author_cannot_create_a_release(client: Client, bob: Account) -> None:
@@ -250,18 +250,18 @@ def test_authors_cannot_delete_the_newest_release_of_an_approved_package(
     assert (reply.status, reply.json) == (403, refusal(error))
     assert client.request("DELETE", f"{path}/{first}/", headers=bearer).status == 200
     assert client.request("DELETE", f"{path}/{second}/", headers=token(member("root", "ADMIN"))).status == 200
-    assert listed(client) == []
+    assert list_releases(client) == []
 
 
 def test_another_author_cannot_delete_a_release(client: Client, bearer: dict[str, str], bob: Account) -> None:
     number = released(client, "Alice/mymod", bearer, zipped(MOD))
     reply = client.request("DELETE", f"/api/packages/Alice/mymod/releases/{number}/", headers=token(bob))
-    assert (reply.status, len(listed(client))) == (403, 1)
+    assert (reply.status, len(list_releases(client))) == (403, 1)
 
 
 def test_the_file_of_a_deleted_release_is_deleted(client: Client, bearer: dict[str, str]) -> None:
     released(client, "Alice/mymod", bearer, zipped(MOD))
-    (release,) = listed(client)
+    (release,) = list_releases(client)
     client.request("DELETE", "/api/packages/Alice/mymod/releases/1/", headers=bearer)
     assert client.get(release["url"]).status == 404
 

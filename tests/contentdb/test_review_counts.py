@@ -23,13 +23,13 @@ def _reviewed(client: Client, alice: Account) -> None:
         write(client, token(member(name)), rating=rating)
 
 
-def faults() -> Iterator[Inconsistency]:
+def inconsistencies() -> Iterator[Inconsistency]:
     return fsck.check(fsck.FsckWalk(), lambda _: None)
 
 
 def test_counters_are_the_sums_of_reviews() -> None:
     assert sums() == (2, 1, 1, 150.0)
-    assert list(faults()) == []
+    assert list(inconsistencies()) == []
 
 
 def test_a_review_keeps_downloads_that_are_booked_concurrently(client: Client) -> None:
@@ -42,12 +42,12 @@ def test_a_review_keeps_downloads_that_are_booked_concurrently(client: Client) -
 
 def test_fsck_finds_and_fixes_miscounted_reviews() -> None:
     Counters.get("package#1", "counters").update(actions=[Counters.positive.add(1), Counters.score_reviews.add(150)])
-    [fault] = registry.current().faults()
-    assert (fault.kind, fault.subject) == ("miscounted-reviews", "Alice/lamps")
-    assert fault.fix
-    fault.fix()
+    [inconsistency] = registry.current().inconsistencies()
+    assert (inconsistency.kind, inconsistency.subject) == ("miscounted-reviews", "Alice/lamps")
+    assert inconsistency.fix
+    inconsistency.fix()
     assert sums() == (2, 1, 1, 150.0)
-    assert list(registry.current().faults()) == []
+    assert list(registry.current().inconsistencies()) == []
 
 
 def test_a_rebuild_does_not_change_the_catalogues(client: Client) -> None:
@@ -61,7 +61,7 @@ def test_a_rebuild_does_not_change_the_catalogues(client: Client) -> None:
 def test_fsck_finds_an_entry_without_a_review() -> None:
     item = next(item for item in ContentDbItem.query("reviews#1"))
     item.delete()
-    kinds = sorted(fault.kind for fault in faults())
+    kinds = sorted(inconsistency.kind for inconsistency in inconsistencies())
     assert kinds == ["catalogue", "miscounted-reviews"]
 
 
@@ -73,4 +73,4 @@ def test_reviews_survive_export_and_import(client: Client, tmp_path: Path) -> No
         backup.write(file, str(tmp_path / "export.key"), lambda _: None)
         backup.read(file, str(tmp_path / "export.key"), lambda _: None, replace=True)
     assert client.get("/api/reviews/").json == shown
-    assert list(faults()) == []
+    assert list(inconsistencies()) == []

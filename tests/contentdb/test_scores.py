@@ -156,9 +156,9 @@ def test_old_snapshots_are_deleted_without_new_changes(client: Client, clock: An
         job_runner.run_now("contentdb-refresh-counters")
     from chalicelib.core import blobs
 
-    assert len(list(blobs.listed("catalogue/contentdb/"))) == 4
+    assert len(list(blobs.list_blobs("catalogue/contentdb/"))) == 4
     clock.shift(3 * 86400)
     job_runner.run_now("fold-catalogues")
-    assert len(list(blobs.listed("catalogue/contentdb/"))) == 1
-    registry.current().catalogues["contentdb"].forget()
+    assert len(list(blobs.list_blobs("catalogue/contentdb/"))) == 1
+    registry.current().catalogues["contentdb"].drop_cache()
     assert client.get("/api/scores/").json[0]["downloads"] == 3

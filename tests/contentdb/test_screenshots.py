@@ -37,7 +37,7 @@ def added(client: Client, headers: Mapping[str, str], content: bytes = b"", **mo
     return made
 
 
-def listed(client: Client) -> Any:
+def list_screenshots(client: Client) -> Any:
     return client.get(f"{PATH}/").json
 
 
@@ -57,7 +57,7 @@ def test_a_screenshot_is_added_listed_and_read(client: Client, bearer: dict[str,
         "created_at": made["created_at"],
         "is_cover_image": False,
     }
-    assert listed(client) == [made]
+    assert list_screenshots(client) == [made]
     assert client.get(f"{PATH}/1").json == made
     assert made["url"].startswith("http://moonbase.test/uploads/")
     image = client.get(made["url"].removeprefix("http://moonbase.test"))
@@ -97,13 +97,13 @@ def test_an_empty_title_is_untitled(client: Client, bearer: dict[str, str], titl
 def test_a_new_screenshot_can_be_the_cover(client: Client, bearer: dict[str, str]) -> None:
     added(client, bearer)
     assert added(client, bearer, title="x", is_cover_image="true")["is_cover_image"] is True
-    assert [shot["is_cover_image"] for shot in listed(client)] == [False, True]
+    assert [shot["is_cover_image"] for shot in list_screenshots(client)] == [False, True]
 
 
 def test_a_new_screenshot_is_the_last(client: Client, bearer: dict[str, str]) -> None:
     for _ in range(3):
         added(client, bearer)
-    assert [(shot["id"], shot["order"]) for shot in listed(client)] == [(1, 1), (2, 2), (3, 3)]
+    assert [(shot["id"], shot["order"]) for shot in list_screenshots(client)] == [(1, 1), (2, 2), (3, 3)]
 
 
 def test_the_examples_of_the_api_page_set_the_order_and_the_cover(client: Client, bearer: dict[str, str]) -> None:
@@ -112,18 +112,18 @@ def test_the_examples_of_the_api_page_set_the_order_and_the_cover(client: Client
     headers = {**bearer, "Content-Type": "application/json"}
     reply = client.post(f"{PATH}/order/", headers=headers, body=b"[3, 1, 2]")
     assert (reply.status, reply.json) == (200, {"success": True})
-    assert [shot["id"] for shot in listed(client)] == [3, 1, 2]
+    assert [shot["id"] for shot in list_screenshots(client)] == [3, 1, 2]
     for body, cover in ((b"{ 'cover_image': 2 }", 2), (b'{"cover_image": 1}', 1), (b'{"cover_image": "3"}', 3)):
         reply = client.post(f"{PATH}/cover-image/", headers=headers, body=body)
         assert (reply.status, reply.json) == (200, {"success": True})
-        assert [shot["id"] for shot in listed(client) if shot["is_cover_image"]] == [cover]
+        assert [shot["id"] for shot in list_screenshots(client) if shot["is_cover_image"]] == [cover]
 
 
 def test_an_order_keeps_the_positions_of_other_screenshots(client: Client, bearer: dict[str, str]) -> None:
     for _ in range(3):
         added(client, bearer)
     client.post(f"{PATH}/order/", headers=bearer, json=["3"])
-    assert [(shot["id"], shot["order"]) for shot in listed(client)] == [(1, 1), (3, 1), (2, 2)]
+    assert [(shot["id"], shot["order"]) for shot in list_screenshots(client)] == [(1, 1), (3, 1), (2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_an_invalid_order_or_cover_is_rejected(
     before = [added(client, bearer), added(client, bearer)]
     reply = client.post(f"{PATH}/{path}/", headers=bearer, json=body)
     assert (reply.status, reply.json) == (400, refusal(error))
-    assert listed(client) == before
+    assert list_screenshots(client) == before
 
 
 def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str]) -> None:
@@ -164,7 +164,7 @@ def test_a_deleted_screenshot_leaves_no_files_and_no_cover(client: Client, beare
     assert len(stored_blobs()) == 2
     reply = client.request("DELETE", f"{PATH}/1/", headers=bearer)
     assert (reply.status, reply.json) == (200, {"success": True})
-    assert (listed(client), stored_blobs()) == ([], [])
+    assert (list_screenshots(client), stored_blobs()) == ([], [])
     assert client.get(path).status == client.get(path.replace("/uploads/", "/thumbnails/2/")).status == 404
     assert client.get("/api/packages/Alice/mymod/").json["thumbnail"] is None
 
@@ -197,7 +197,7 @@ def test_a_file_that_is_not_an_image_is_rejected(
 ) -> None:
     reply = add(client, bearer, content, name)
     assert (reply.status, reply.json) == (400, refusal(error))
-    assert (listed(client), stored_blobs()) == ([], [])
+    assert (list_screenshots(client), stored_blobs()) == ([], [])
 
 
 def png_bomb(width: int, height: int) -> bytes:
@@ -285,13 +285,13 @@ def test_another_author_cannot_change_screenshots(
     assert (reply.status, reply.json) == (403, refusal(f"You do not have the permission to {verb} screenshots"))
     reply = client.request(method, f"{PATH}/{path}", body=b"[1]")
     assert reply.status == 401
-    assert len(listed(client)) == 1
+    assert len(list_screenshots(client)) == 1
 
 
 def test_a_members_screenshot_of_an_approved_package_needs_approval(client: Client, bearer: dict[str, str]) -> None:
     change("Alice/mymod", state="APPROVED")
     assert added(client, bearer)["approved"] is False
-    assert [shot["approved"] for shot in listed(client)] == [False]
+    assert [shot["approved"] for shot in list_screenshots(client)] == [False]
     assert client.get("/api/packages/Alice/mymod/").json["screenshots"] == []
 
 

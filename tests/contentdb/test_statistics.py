@@ -389,9 +389,9 @@ def test_a_renamed_package_keeps_its_statistics(client: Client, old: int) -> Non
 
 @pytest.mark.parametrize("count", [10, 500])
 def test_the_cost_of_statistics_does_not_depend_on_the_number_of_packages(
-    client: Client, calls: list[str], stock: Any, count: int
+    client: Client, calls: list[str], fill_catalogue: Any, count: int
 ) -> None:
-    stock(count)
+    fill_catalogue(count)
     first = history.today() - timedelta(days=20)
     recent = StatisticsEntry(months={first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]})
     history.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})

@@ -133,7 +133,7 @@ def test_an_import_replaces_all_topics(client: Client) -> None:
     replace(LAMPS, SKY)
     replace(NAMELESS)
     assert ids(client) == [9]
-    assert len(list(blobs.listed("contentdb/topics/"))) == 1
+    assert len(list(blobs.list_blobs("contentdb/topics/"))) == 1
     replace(NAMELESS)  # the same bytes
     assert ids(client) == [9]
     assert (replace(), ids(client)) == (0, [])
@@ -170,7 +170,7 @@ def test_a_file_that_is_not_a_list_of_topics_is_rejected(client: Client, content
         forum.replace(content)
     assert caught.value.message.startswith(error)
     assert ids(client) == [7]
-    assert len(list(blobs.listed("contentdb/topics/"))) == 1
+    assert len(list(blobs.list_blobs("contentdb/topics/"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_one_invalid_topic_rejects_the_whole_file(client: Client, fields: dict[s
         replace(SKY, {**LAMPS, **fields})
     assert caught.value.message == f"topic number 2: {error}"
     assert ids(client) == []
-    assert list(blobs.listed("contentdb/topics/")) == []
+    assert list(blobs.list_blobs("contentdb/topics/")) == []
 
 
 def test_the_error_contains_the_first_five_problems(client: Client) -> None:

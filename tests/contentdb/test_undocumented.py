@@ -37,8 +37,10 @@ def test_the_files_of_releases_and_screenshots_are_listed(
 
 
 @pytest.mark.parametrize("size", [10, 3000])
-def test_the_list_of_files_costs_one_call_when_warm(client: Client, calls: list[str], stock: Any, size: int) -> None:
-    stock(size)
+def test_the_list_of_files_costs_one_call_when_warm(
+    client: Client, calls: list[str], fill_catalogue: Any, size: int
+) -> None:
+    fill_catalogue(size)
     client.get("/api/uploads/")
     calls.clear()
     assert (client.get("/api/uploads/").status, calls) == (200, ["Query"])

@@ -136,7 +136,7 @@ def test_only_one_of_eight_concurrent_accounts_gets_the_name(pool: ThreadPoolExe
 
     outcomes = list(pool.map(attempt, range(8)))
     assert outcomes.count(Account) == 1
-    assert len(list(accounts.listed())) == 1
+    assert len(list(accounts.list_accounts())) == 1
     assert len([kind for kind in stored_kinds() if kind.startswith("email/")]) == 1
 
 
@@ -178,7 +178,7 @@ def test_get_raises_not_found_for_an_unknown_id(number: int) -> None:
 def test_accounts_are_listed_in_numeric_order_of_ids() -> None:
     for number in range(1, 12):
         accounts.create(f"user{number}", f"{number}@example.org")
-    assert [int(account.id) for account in accounts.listed()] == list(range(1, 12))
+    assert [int(account.id) for account in accounts.list_accounts()] == list(range(1, 12))
 
 
 def test_finding_an_account_is_two_calls(carol: Account, calls: list[str]) -> None:
@@ -350,4 +350,4 @@ def test_an_email_address_with_markup_or_control_characters_is_rejected(email: s
 def test_accounts_can_be_listed_in_pages(aws: None) -> None:
     for number in range(1, 6):
         accounts.create(f"user{number}", f"{number}@example.org")
-    assert [int(account.id) for account in accounts.listed(after=2, limit=2)] == [3, 4]
+    assert [int(account.id) for account in accounts.list_accounts(after=2, limit=2)] == [3, 4]

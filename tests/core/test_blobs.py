@@ -168,14 +168,14 @@ def test_a_link_of_a_directory_is_absolute_if_the_base_url_is_set() -> None:
 def test_blobs_are_listed_with_size_and_time() -> None:
     before = time.time()
     stored_blobs = [blobs.put(content, area) for area in ("one", "two/below") for content in (b"a", b"bc")]
-    found = list(blobs.listed())
+    found = list(blobs.list_blobs())
     assert {(stored.key, stored.size) for stored in found} == {(blob.key, blob.size) for blob in stored_blobs}
     assert all(before - 2 < stored.written_at < time.time() + 2 for stored in found)
-    assert {stored.key for stored in blobs.listed("two/")} == {blob.key for blob in stored_blobs[2:]}
+    assert {stored.key for stored in blobs.list_blobs("two/")} == {blob.key for blob in stored_blobs[2:]}
 
 
 def test_an_empty_store_lists_nothing() -> None:
-    assert list(blobs.listed()) == []
+    assert list(blobs.list_blobs()) == []
 
 
 def test_a_blob_can_be_read_as_a_stream() -> None:
@@ -198,7 +198,7 @@ def test_delete_older_keeps_newer_blobs() -> None:
     assert not blobs.delete_older(key, time.time() - 60)
     assert blobs.get(key) == CONTENT
     assert blobs.delete_older(key, time.time() + 60)
-    assert list(blobs.listed()) == []
+    assert list(blobs.list_blobs()) == []
     assert not blobs.delete_older(key, time.time() + 60)
 
 

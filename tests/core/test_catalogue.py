@@ -98,7 +98,7 @@ def test_a_cold_process_sees_everything() -> None:
     one = process()
     publish(one, a={"n": 1})
     publish(one, b={"n": 2})
-    one.forget()
+    one.drop_cache()
     assert state(one.snapshot()) == state(process().snapshot()) == (2, {"a": {"n": 1}, "b": {"n": 2}})
 
 
@@ -188,7 +188,7 @@ def test_a_readers_snapshot_is_immutable() -> None:
     assert state(before) == (1, {"a": {"n": 1}})
 
 
-def test_a_value_kept_with_a_snapshot_is_computed_once_per_state() -> None:
+def test_a_value_cached_with_a_snapshot_is_computed_once_per_state() -> None:
     made: list[int] = []
 
     def build(snapshot: Snapshot) -> int:
@@ -197,13 +197,13 @@ def test_a_value_kept_with_a_snapshot_is_computed_once_per_state() -> None:
 
     one, other = process(), process()
     publish(one, a={})
-    kept = [other.snapshot().keep("sum", build), other.snapshot().keep("sum", build)]
+    values = [other.snapshot().cached("sum", build), other.snapshot().cached("sum", build)]
     publish(one, b={})
-    kept += [other.snapshot().keep("sum", build), other.snapshot().keep("sum", build)]
-    assert (kept, made) == ([1, 1, 2, 2], [1, 2])
+    values += [other.snapshot().cached("sum", build), other.snapshot().cached("sum", build)]
+    assert (values, made) == ([1, 1, 2, 2], [1, 2])
 
 
-def test_values_kept_with_unchanged_entries_survive_a_change() -> None:
+def test_values_cached_with_unchanged_entries_survive_a_change() -> None:
     made: list[tuple[str, int]] = []
 
     def build(entry: Entry) -> None:
@@ -215,7 +215,7 @@ def test_values_kept_with_unchanged_entries_survive_a_change() -> None:
         if change:
             publish(one, **change)
         for entry in other.snapshot().entries.values():
-            entry.keep("fragment", build)
+            entry.cached("fragment", build)
     assert made == [("a", 1), ("b", 2), ("c", 3), ("b", 4), ("c", 3)]
 
 
@@ -226,9 +226,9 @@ def test_unchanged_entries_are_the_same_objects_after_a_publish() -> None:
     assert (after.entries["a"] is before.entries["a"], after.entries["b"] is before.entries["b"]) == (True, False)
 
 
-def test_values_are_kept_by_name_and_type() -> None:
+def test_values_are_cached_by_name_and_type() -> None:
     entry = Entry("a", {})
-    assert [entry.keep(name, lambda _, name=name: name) for name in (1, "1", (1,))] == [1, "1", (1,)]
+    assert [entry.cached(name, lambda _, name=name: name) for name in (1, "1", (1,))] == [1, "1", (1,)]
 
 
 def test_last_modified_increases_by_at_least_a_second_with_each_publish() -> None:
@@ -902,42 +902,42 @@ def test_a_refresh_loses_no_concurrent_publish() -> None:
     assert state(process().snapshot())[1] == {"a": {"n": 2}, "b": {"n": 1}}
 
 
-def test_a_remembered_value_is_built_once() -> None:
+def test_an_lru_cached_value_is_built_once() -> None:
     snapshot = Snapshot(1, 1, {})
     built: list[Snapshot] = []
     for _ in range(3):
-        snapshot.remember("query", built.append)
+        snapshot.lru_cached("query", built.append)
     assert built == [snapshot]
 
 
 def test_the_least_recently_used_value_is_dropped() -> None:
     snapshot, built = Snapshot(1, 1, {}), []
-    snapshot.remember("first", lambda _: built.append("first"))
-    for number in range(snapshots.REMEMBERED):
-        snapshot.remember("first", lambda _: built.append("first"))
-        snapshot.remember(number, lambda _: built.append("other"))
-    snapshot.remember("first", lambda _: built.append("first"))
-    snapshot.remember(0, lambda _: built.append("again"))
-    assert built == ["first", *["other"] * snapshots.REMEMBERED, "again"]
+    snapshot.lru_cached("first", lambda _: built.append("first"))
+    for number in range(snapshots.LRU_RESULTS):
+        snapshot.lru_cached("first", lambda _: built.append("first"))
+        snapshot.lru_cached(number, lambda _: built.append("other"))
+    snapshot.lru_cached("first", lambda _: built.append("first"))
+    snapshot.lru_cached(0, lambda _: built.append("again"))
+    assert built == ["first", *["other"] * snapshots.LRU_RESULTS, "again"]
 
 
-def test_the_total_weight_of_remembered_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 10)
+def test_the_total_size_of_lru_cached_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "LRU_BYTES", 10)
     snapshot, built = Snapshot(1, 1, {}), []
 
     def build(name: str) -> Callable[[Snapshot], bytes]:
         return lambda snapshot: built.append(name) or b"four"  # type: ignore[func-returns-value]
 
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert snapshot.remember(name, build(name), len) == b"four"
+        assert snapshot.lru_cached(name, build(name), len) == b"four"
     assert built == ["a", "b", "c", "b"]  # c evicted b, the least recently used
 
 
-def test_a_value_above_the_weight_limit_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "REMEMBERED_WEIGHT", 3)
+def test_a_value_above_the_size_limit_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "LRU_BYTES", 3)
     snapshot, built = Snapshot(1, 1, {}), []
     for _ in range(2):
-        snapshot.remember("a", lambda snapshot: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
+        snapshot.lru_cached("a", lambda snapshot: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
     assert len(built) == 2
 
 

@@ -195,7 +195,10 @@ def test_an_accounts_credentials_are_listed_oldest_first(carol: Account) -> None
     dave = accounts.create("dave", "dave@example.org")
     for owner, service in ((carol, "luarocks"), (dave, "hel"), (carol, "contentdb")):
         credentials.create(owner, service)
-    assert [(int(each.id), each.service) for each in credentials.listed(carol)] == [(1, "luarocks"), (3, "contentdb")]
+    assert [(int(each.id), each.service) for each in credentials.list_credentials(carol)] == [
+        (1, "luarocks"),
+        (3, "contentdb"),
+    ]
 
 
 def test_a_credential_is_found_by_its_id(carol: Account) -> None:

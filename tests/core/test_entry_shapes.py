@@ -340,6 +340,6 @@ def test_old_code_skips_entries_of_an_unknown_kind() -> None:
     newer.publish(lambda snapshot, writes: ({"a": Bird(name="owl"), "b": Fish(name="cod")}, None))
     assert list(older.snapshot().entries) == ["a"]
     newer.fold()
-    older.forget()
+    older.drop_cache()
     assert list(older.snapshot().entries) == ["a"]
     assert [entry.value for entry in newer.snapshot().entries.values()] == [Bird(name="owl"), Fish(name="cod")]

@@ -37,7 +37,7 @@ def test_an_error_can_have_no_message() -> None:
         (two_factor.NotEnabled, 409),
         (errors.TooLarge, 413),
         (errors.TooMany, 429),
-        (errors.Fault, 500),
+        (errors.InternalError, 500),
         (errors.CoreError, 500),
         (errors.Busy, 503),
         (storage.Contended, 503),
@@ -49,7 +49,7 @@ def test_every_error_has_its_status(kind: type[CoreError], status: int) -> None:
 
 def test_only_an_internal_error_is_a_500() -> None:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CoreError)]
-    assert [kind for kind in kinds if status_of(kind()) == 500] == [errors.CoreError, errors.Fault]
+    assert [kind for kind in kinds if status_of(kind()) == 500] == [errors.CoreError, errors.InternalError]
 
 
 @pytest.mark.parametrize(

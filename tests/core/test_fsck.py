@@ -23,32 +23,32 @@ pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]
 TWO_DAYS = 2 * 86400
 
 
-def faults(**options: bool) -> list[Inconsistency]:
+def inconsistencies(**options: bool) -> list[Inconsistency]:
     return list(fsck.check(FsckWalk(), ignore, **options))
 
 
 def repair() -> None:
-    """Fix all faults; afterwards there are none."""
-    for fault in faults():
-        assert fault.fix, fault
-        fault.fix()
-    assert faults() == []
+    """Fix all inconsistencies; afterwards there are none."""
+    for inconsistency in inconsistencies():
+        assert inconsistency.fix, inconsistency
+        inconsistency.fix()
+    assert inconsistencies() == []
 
 
 def kinds() -> list[tuple[str, str]]:
-    return [(fault.kind, fault.subject) for fault in faults()]
+    return [(inconsistency.kind, inconsistency.subject) for inconsistency in inconsistencies()]
 
 
-def test_a_consistent_installation_has_no_faults() -> None:
+def test_a_consistent_installation_has_no_inconsistencies() -> None:
     publish()
     seen = FsckWalk()
     assert list(fsck.check(seen, ignore)) == []
-    assert seen.blobs == len(list(blobs.listed()))
-    assert seen.bytes == sum(stored.size for stored in blobs.listed())
+    assert seen.blobs == len(list(blobs.list_blobs()))
+    assert seen.bytes == sum(stored.size for stored in blobs.list_blobs())
 
 
-def test_an_empty_installation_has_no_faults() -> None:
-    assert faults() == []
+def test_an_empty_installation_has_no_inconsistencies() -> None:
+    assert inconsistencies() == []
 
 
 def test_a_missing_blob_is_reported_with_its_item() -> None:
@@ -56,9 +56,12 @@ def test_a_missing_blob_is_reported_with_its_item() -> None:
     (version,) = (item for item in Version.scan() if isinstance(item, Version))
     key = blobs.key_of(AREA, version.sha256)
     blobs.delete(key)
-    (fault,) = faults()
-    assert (fault.kind, fault.subject) == ("missing-blob", f"{Version.Meta.table_name} {version.pk} {version.sk}")
-    assert (fault.message, fault.fix) == (f"refers to {key}, which does not exist", None)
+    (inconsistency,) = inconsistencies()
+    assert (inconsistency.kind, inconsistency.subject) == (
+        "missing-blob",
+        f"{Version.Meta.table_name} {version.pk} {version.sk}",
+    )
+    assert (inconsistency.message, inconsistency.fix) == (f"refers to {key}, which does not exist", None)
 
 
 def test_old_orphaned_blobs_are_deleted() -> None:
@@ -70,7 +73,7 @@ def test_old_orphaned_blobs_are_deleted() -> None:
     backdate(foreign)
     assert kinds() == [("forgotten-blob", old)]
     repair()
-    left = {stored.key for stored in blobs.listed()}
+    left = {stored.key for stored in blobs.list_blobs()}
     assert old not in left
     assert {young, foreign} <= left
 
@@ -87,10 +90,10 @@ def test_an_orphaned_blob_that_is_stored_again_stays() -> None:
     with time_machine.travel(time.time() - TWO_DAYS):
         key = blobs.put(b"old", AREA).key
     backdate(key)
-    (fault,) = faults()
+    (inconsistency,) = inconsistencies()
     blobs.put(b"old", AREA)
-    assert fault.fix
-    fault.fix()
+    assert inconsistency.fix
+    inconsistency.fix()
     assert blobs.get(key) == b"old"
 
 
@@ -99,7 +102,7 @@ def test_changed_content_is_found_unless_contents_are_skipped() -> None:
     key = blobs.put(b"right", AREA).key
     (Path(settings.current().blobs.removeprefix("file:")) / key).write_bytes(b"wrong")
     assert kinds() == [("damaged-blob", key)]
-    assert faults(contents=False) == []
+    assert inconsistencies(contents=False) == []
 
 
 @embedded_only
@@ -107,7 +110,7 @@ def test_unfinished_files_are_deleted() -> None:
     draft = Path(settings.current().blobs.removeprefix("file:")) / "luarocks" / ".draft-x"
     draft.parent.mkdir(parents=True)
     draft.write_bytes(b"half")
-    assert faults() == []
+    assert inconsistencies() == []
     os.utime(draft, (1, 1))
     assert kinds() == [("half-written", "blobs")]
     repair()
@@ -121,9 +124,9 @@ def test_a_catalogue_that_differs_from_its_entities_is_rebuilt() -> None:
     catalogue.publish(
         lambda snapshot, writes: ({"alice/say": None, "someone/else": snapshot.entries["alice/say"].value}, None)
     )
-    (fault,) = faults()
-    assert (fault.kind, fault.subject) == ("catalogue", "luarocks")
-    assert fault.message == "2 entries differ: alice/say, someone/else"
+    (inconsistency,) = inconsistencies()
+    assert (inconsistency.kind, inconsistency.subject) == ("catalogue", "luarocks")
+    assert inconsistency.message == "2 entries differ: alice/say, someone/else"
     repair()
     assert Client().get("/manifest").body == before
 
@@ -131,7 +134,7 @@ def test_a_catalogue_that_differs_from_its_entities_is_rebuilt() -> None:
 def test_newer_counters_in_entities_are_no_fault() -> None:
     publish()
     assert Client().get("/packages/thing").status == 200
-    assert faults() == []
+    assert inconsistencies() == []
 
 
 def test_a_missing_snapshot_is_reported() -> None:
@@ -182,9 +185,9 @@ def test_items_that_expired_days_ago_are_deleted() -> None:
 
 
 def test_a_service_can_have_its_own_checks() -> None:
-    fault = Inconsistency("odd", "thing", "looks odd")
-    with registry.including(Declaration(name="test", checks=(lambda: [fault],))):
-        assert faults() == [fault]
+    inconsistency = Inconsistency("odd", "thing", "looks odd")
+    with registry.including(Declaration(name="test", checks=(lambda: [inconsistency],))):
+        assert inconsistencies() == [inconsistency]
 
 
 def test_an_account_that_is_created_during_the_scan_is_no_fault() -> None:

@@ -34,7 +34,7 @@ def remove_shape(name: str) -> None:
     blobs.delete(head.snapshot)
     content = zlib.compress(orjson.dumps({"old": {"name": "old"}}))
     head.update([Head.snapshot.set(blobs.put(content, f"catalogue/{name}/snapshot-json").key)])
-    registry.current().catalogues[name].forget()
+    registry.current().catalogues[name].drop_cache()
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_job_completes_the_rebuild_of_a_killed_request(used: Client, calls: li
     remove_shape("hel")
     assert dies(lambda: used.get("/packages"), after=0, of="Scan")
     job_runner.run_due()
-    registry.current().catalogues["hel"].forget()
+    registry.current().catalogues["hel"].drop_cache()
     calls.clear()
     assert used.get("/packages").body == before
     assert "Scan" not in calls

@@ -56,9 +56,9 @@ def test_live_sessions_are_listed(carol: Account) -> None:
     first, second, third = (begin(carol)[0] for _ in range(3))
     credentials.create(carol, "luarocks")
     credentials.revoke(first)
-    assert [session.id for session in sessions.listed(carol)] == [second.id, third.id]
+    assert [session.id for session in sessions.list_sessions(carol)] == [second.id, third.id]
     sessions.end_all(carol, keep=third)
-    assert [session.id for session in sessions.listed(accounts.get(1))] == [third.id]
+    assert [session.id for session in sessions.list_sessions(accounts.get(1))] == [third.id]
 
 
 def test_a_session_can_be_ended_by_its_owner_only(carol: Account, alice: Account) -> None:
@@ -99,7 +99,7 @@ def test_an_account_with_a_second_factor_needs_a_code(alice: Account) -> None:
     for code in (None, "", "000000"):
         with pytest.raises(Unauthenticated):
             sessions.open_session(accounts.get(1), code, DEVICE)
-    assert [credential.service for credential in credentials.listed(alice)] == []
+    assert [credential.service for credential in credentials.list_credentials(alice)] == []
 
 
 def test_a_familiar_network_is_an_ipv6_network(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def stored() -> list[Package]:
     return sorted(packages, key=lambda package: package.id)
 
 
-def listed(client: Client, **query: object) -> list[str]:
+def list_packages(client: Client, **query: object) -> list[str]:
     """The names in a list."""
     reply = client.get("/packages", query=query)
     assert reply.status == 200, reply.json

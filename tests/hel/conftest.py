@@ -53,7 +53,7 @@ def admin(aws: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Callable[[int], None]:
+def fill_catalogue(aws: None) -> Callable[[int], None]:
     """Fills the list with this many packages."""
 
     def fill(packages: int) -> None:

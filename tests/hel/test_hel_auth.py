@@ -282,7 +282,7 @@ def test_registration_errors_are_reported_in_order(client: Client, alice: Accoun
         ({"password": "Carol@example.org"}, "A password is neither your username nor your e-mail address."),
     ]:
         assert_refused(register(client, **fields), message)
-    assert [account.username for account in accounts.listed()] == ["Alice"]
+    assert [account.username for account in accounts.list_accounts()] == ["Alice"]
 
 
 def test_the_profile_accepts_any_method(client: Client, session: dict[str, str]) -> None:
@@ -361,7 +361,7 @@ def test_an_invitation_creates_one_account(client: Client) -> None:
         assert register(client, invitation=secret).status == 200
         reply = register(client, nickname="dave", email="dave@example.org", invitation=secret)
     assert (reply.status, reply.json) == (403, refusal(403, "This invitation has been used already."))
-    assert [account.username for account in accounts.listed()] == ["carol"]
+    assert [account.username for account in accounts.list_accounts()] == ["carol"]
 
 
 def test_log_ins_per_address_are_limited(client: Client, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ SESSION = ["UpdateItem", "GetItem"]
 
 
 @pytest.fixture(params=[10, 300], autouse=True)
-def _stocked(request: pytest.FixtureRequest, stock: Callable[[int], None]) -> None:
-    stock(request.param)
+def _filled_catalogue(request: pytest.FixtureRequest, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(request.param)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_list_with_a_session_costs_three_calls(client: Client, session: dict[s
 
 
 def test_a_list_in_a_cold_process_costs_two_calls_and_the_blobs(client: Client, calls: list[str]) -> None:
-    index.catalogue.forget()
+    index.catalogue.drop_cache()
     calls.clear()
     assert client.get("/packages").status == 200
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.core import accounts, audit, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.hel.builders import listed, package, refusal, stored, success
+from tests.hel.builders import list_packages, package, refusal, stored, success
 
 
 def header(account: Account, scope: str | None = None, service: str = "hel") -> dict[str, str]:
@@ -63,7 +63,7 @@ def test_a_key_for_one_package_cannot_write_others(client: Client, alice: Accoun
     assert client.request("PATCH", "/packages/thing", headers=headers, json={"name": "moved"}).json == expected
     assert client.request("PATCH", "/packages/thing", headers=headers, json={"license": "MIT"}).status == 204
     assert client.request("DELETE", "/packages/thing", headers=headers).status == 204
-    assert listed(client) == ["other"]
+    assert list_packages(client) == ["other"]
 
 
 def test_a_suspended_accounts_key_is_ignored(client: Client, alice: Account, key: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.hel import index
 from tests.client import Client
-from tests.hel.builders import Create, listed, package, refusal, shown
+from tests.hel.builders import Create, list_packages, package, refusal, shown
 
 
 @pytest.fixture
@@ -36,18 +36,18 @@ def test_lists_are_sorted(client: Client, five: None) -> None:
         "downloads": "mzakb",
         "-downloads": "mzakb",
     }.items():
-        assert "".join(listed(client, sort=sort)) == expected
-        assert "".join(listed(client, sort=sort, offset=1, limit=3)) == expected[1:4]
+        assert "".join(list_packages(client, sort=sort)) == expected
+        assert "".join(list_packages(client, sort=sort, offset=1, limit=3)) == expected[1:4]
 
 
 def test_packages_are_sorted_by_the_last_change(client: Client, five: None, session: dict[str, str]) -> None:
     with time_machine.travel("2026-01-03T00:00:00Z", tick=False):
         client.request("PATCH", "/packages/a", headers=session, json={})
-    assert "".join(listed(client, sort="-updated")) == "abkzm"
+    assert "".join(list_packages(client, sort="-updated")) == "abkzm"
 
 
 def test_a_search_can_be_sorted(client: Client, five: None) -> None:
-    assert listed(client, sort="-name", q="THE description", owners="alice", limit=2) == ["z", "m"]
+    assert list_packages(client, sort="-name", q="THE description", owners="alice", limit=2) == ["z", "m"]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_invalid_input_is_rejected(client: Client, query: str, message: str) -> 
     assert (reply.status, reply.json) == (400, refusal(400, message))
 
 
-def test_the_limit_is_the_size_of_a_page(client: Client, stock: Callable[[int], None]) -> None:
-    stock(150)
+def test_the_limit_is_the_size_of_a_page(client: Client, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(150)
     pages = [client.get("/packages", query={"limit": limit, "offset": 140}).json["data"] for limit in (5, 100)]
     assert [(page["sent"], page["total"], page["truncated"]) for page in pages] == [(5, 150, True), (10, 150, True)]
     assert client.get("/packages", query={"limit": 100}).json["data"]["sent"] == 100
@@ -93,8 +93,8 @@ def test_a_new_session_does_not_get_304(client: Client, create: Create, session:
     assert client.get("/packages", headers={"If-None-Match": etag, **session}).json["logged_in"] is True
 
 
-def test_the_index_contains_all_packages(client: Client, stock: Callable[[int], None]) -> None:
-    stock(150)
+def test_the_index_contains_all_packages(client: Client, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(150)
     reply = client.get("/hel/index")
     data = reply.json["data"]
     assert data.pop("list") == [shown(f"p{number}") for number in range(150)]
@@ -106,9 +106,9 @@ def test_the_index_contains_all_packages(client: Client, stock: Callable[[int], 
 
 
 def test_the_index_continues_at_the_offset_after_the_largest_response(
-    client: Client, stock: Callable[[int], None]
+    client: Client, fill_catalogue: Callable[[int], None]
 ) -> None:
-    stock(150)
+    fill_catalogue(150)
     names: list[str] = []
     with settings.override(max_answer=120_000):
         while True:

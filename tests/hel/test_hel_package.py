@@ -11,7 +11,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Package, Usage
 from tests.client import Client
-from tests.hel.builders import Create, listed, package, refusal, shown, stored, success
+from tests.hel.builders import Create, list_packages, package, refusal, shown, stored, success
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_an_owner_deletes_a_package_with_its_counters_and_usage(
     client.get("/packages/thing")
     assert delete(client, session) == (204, b"")
     assert client.get("/packages/thing").status == 404
-    assert listed(client) == []
+    assert list_packages(client) == []
     assert stored() == []
     assert counts.totals() == {}
     assert [(int(one.packages), int(one.package_bytes)) for one in HelItem.scan() if isinstance(one, Usage)] == [(0, 0)]
@@ -186,7 +186,7 @@ def test_an_administrator_can_change_and_delete_any_package(
     assert client.request("PATCH", "/packages/thing", headers=admin, json={"license": "MIT"}).status == 204
     assert client.get("/packages/thing").json["data"]["license"] == "MIT"
     assert delete(client, admin) == (204, b"")
-    assert listed(client) == []
+    assert list_packages(client) == []
 
 
 def test_administrators_get_404_or_204_for_a_missing_package(client: Client, admin: dict[str, str]) -> None:

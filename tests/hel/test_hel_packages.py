@@ -12,7 +12,7 @@ from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply
-from tests.hel.builders import Create, listed, package, refusal, shown, stored, success
+from tests.hel.builders import Create, list_packages, package, refusal, shown, stored, success
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -156,7 +156,7 @@ def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, 
     [item] = stored()
     assert item.document is None
     assert orjson.loads(blobs.get(item.blob))["description"] == description
-    for again in (index.catalogue.forget, index.catalogue.rebuild):
+    for again in (index.catalogue.drop_cache, index.catalogue.rebuild):
         assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
         again()
     assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
@@ -206,19 +206,19 @@ def test_the_order_survives_a_rebuild_and_a_new_process(client: Client, create: 
     before = client.get("/packages").body
     index.catalogue.rebuild()
     assert client.get("/packages").body == before
-    index.catalogue.forget()
+    index.catalogue.drop_cache()
     assert client.get("/packages").body == before
-    assert listed(client) == names
+    assert list_packages(client) == names
 
 
-def test_a_page_has_twenty_packages(client: Client, stock: Callable[[int], None]) -> None:
-    stock(21)
+def test_a_page_has_twenty_packages(client: Client, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(21)
     data = client.get("/packages").json["data"]
     assert (data["sent"], data["total"], data["truncated"]) == (20, 21, True)
 
 
-def test_a_single_full_page_is_not_truncated(client: Client, stock: Callable[[int], None]) -> None:
-    stock(20)
+def test_a_single_full_page_is_not_truncated(client: Client, fill_catalogue: Callable[[int], None]) -> None:
+    fill_catalogue(20)
     data = client.get("/packages").json["data"]
     assert (data["sent"], data["total"], data["truncated"]) == (20, 20, False)
 

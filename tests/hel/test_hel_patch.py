@@ -14,7 +14,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.builders import Create, listed, package, refusal, shown, stored
+from tests.hel.builders import Create, list_packages, package, refusal, shown, stored
 from tests.worlds import embedded_only
 
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"
@@ -174,15 +174,15 @@ def test_a_rename_keeps_the_order_views_and_dates(client: Client, create: Create
     create(package("later"))
     client.get("/packages/thing")
     assert change({"name": "renamed"}).status == 204
-    assert listed(client) == ["renamed", "later"]
+    assert list_packages(client) == ["renamed", "later"]
     assert client.get("/packages/thing").status == 404
     expected = shown("renamed", owners=["Alice"])
     expected["stats"]["views"] = 1
     assert client.get("/packages/renamed").json["data"] == expected
     assert [item.pk for item in stored()] == ["package#renamed", "package#later"]
-    for again in (index.catalogue.rebuild, index.catalogue.forget):
+    for again in (index.catalogue.rebuild, index.catalogue.drop_cache):
         again()
-        assert listed(client) == ["renamed", "later"]
+        assert list_packages(client) == ["renamed", "later"]
 
 
 def test_an_old_name_can_be_used_again(create: Create, change: Any) -> None:
@@ -390,7 +390,7 @@ def test_one_of_two_concurrent_renames_to_a_name_succeeds(
     for thread in threads:
         thread.join()
     assert sorted(statuses) == [204, 409]
-    assert len(stored()) == len(listed(client)) == 2
+    assert len(stored()) == len(list_packages(client)) == 2
 
 
 @pytest.mark.parametrize("changes", [{"license": "MIT"}, {"name": "other"}, {"versions": {"1.0.0": {"changes": "x"}}}])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client
-from tests.hel.builders import Create, listed, package, refusal
+from tests.hel.builders import Create, list_packages, package, refusal
 
 
 def version(url: str, path: str, changes: str = "", **depends: tuple[str, str]) -> dict[str, Any]:
@@ -201,6 +201,6 @@ def test_a_single_valued_parameter_accepts_one_value(client: Client) -> None:
 
 
 def test_a_search_finds_a_new_package_at_once(client: Client, create: Create) -> None:
-    assert listed(client, q="thing") == []
+    assert list_packages(client, q="thing") == []
     create()
-    assert listed(client, q="thing") == ["thing"]
+    assert list_packages(client, q="thing") == ["thing"]

@@ -11,7 +11,7 @@ from chalicelib.hel import index
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import HelItem, Package, package_pk
 from tests.client import Client, Reply
-from tests.hel.builders import Create, listed, package, stored
+from tests.hel.builders import Create, list_packages, package, stored
 
 
 class NextEntry(PackageEntry):
@@ -68,8 +68,8 @@ def test_both_versions_serve_the_same_catalogue(client: Client, create: Create, 
     assert change({"license": "BSD"}).status == 204
     expected = {"thing": ("BSD", "https://thing.example"), "other": ("ISC", "")}
     assert pages(following) == pages(start()) == expected
-    index.catalogue.forget()
-    assert listed(client) == ["thing", "other"]
+    index.catalogue.drop_cache()
+    assert list_packages(client) == ["thing", "other"]
     index.catalogue.fold()
     index.refresh()
     assert pages(following) == pages(start()) == expected

@@ -14,8 +14,8 @@ from tests.worlds import both_worlds
 pytestmark = both_worlds
 
 
-def faults() -> list[str]:
-    return [str(fault) for fault in fsck.check(fsck.FsckWalk(), lambda _: None)]
+def inconsistencies() -> list[str]:
+    return [str(inconsistency) for inconsistency in fsck.check(fsck.FsckWalk(), lambda _: None)]
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def used(client: Client, create: Create, session: dict[str, str], admin: dict[st
 
 
 def test_fsck_finds_nothing_after_every_operation(used: str) -> None:
-    assert faults() == []
+    assert inconsistencies() == []
 
 
 def test_fsck_finds_nothing_after_the_jobs(client: Client, used: str) -> None:
     accounts.create("dave", "dave@example.org")
     for name in ("hel-counts", "hel-users"):
         job_runner.run_now(name)
-    assert faults() == []
+    assert inconsistencies() == []
     one = client.get("/packages").json["data"]["list"][0]
     assert (one["stats"]["views"], one["stats"]["downloads"]) == (1, 1)
     assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["Alice", "Root", "dave"]
@@ -56,7 +56,7 @@ def test_rebuilt_lists_are_equal(client: Client, used: str) -> None:
     before = [client.get(path).body for path in ("/packages", "/users")]
     for name in ("hel", "hel-users"):
         registry.current().catalogues[name].rebuild()
-        registry.current().catalogues[name].forget()
+        registry.current().catalogues[name].drop_cache()
     assert [client.get(path).body for path in ("/packages", "/users")] == before
 
 
@@ -66,7 +66,7 @@ def test_many_new_accounts_are_listed_in_batches(client: Client, monkeypatch: py
         accounts.create(f"user{number}", f"{number}@example.org")
     users.refresh()
     assert client.get("/users").json["data"]["total"] == 5
-    for account in list(accounts.listed())[1:]:
+    for account in list(accounts.list_accounts())[1:]:
         accounts.suspend(account)
     users.refresh()
     assert [one["nickname"] for one in client.get("/users").json["data"]["list"]] == ["user0"]

@@ -20,7 +20,7 @@ def as_user(account: Account) -> dict[str, str]:
     return {"Cookie": "auth_tkt=" + credentials.create(account, credentials.SESSION)[1]}
 
 
-def listed(client: Client, **query: object) -> list[dict[str, Any]]:
+def list_users(client: Client, **query: object) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get("/users", query=query).json["data"]["list"]
     return found
 
@@ -69,20 +69,20 @@ def test_groups_filter_together_and_exactly(
 ) -> None:
     patch(client, "alice", admin, {"groups": ["red", "blue"]})
     patch(client, "bob", admin, {"groups": ["red"]})
-    assert [one["nickname"] for one in listed(client, groups="red")] == ["Alice", "bob"]
-    assert [one["nickname"] for one in listed(client, groups=["red", "blue"])] == ["Alice"]
-    assert listed(client, groups="Red") == listed(client, groups="re") == []
+    assert [one["nickname"] for one in list_users(client, groups="red")] == ["Alice", "bob"]
+    assert [one["nickname"] for one in list_users(client, groups=["red", "blue"])] == ["Alice"]
+    assert list_users(client, groups="Red") == list_users(client, groups="re") == []
 
 
 def test_unknown_parameters_are_ignored(client: Client, alice: Account) -> None:
     users.refresh()
-    assert len(listed(client, spam="1")) == 1
+    assert len(list_users(client, spam="1")) == 1
 
 
 def test_a_registered_user_is_listed_at_once(client: Client) -> None:
     data = {"action": "register", "nickname": "carol", "email": "carol@example.org", "password": "looking glass"}
     assert client.post("/auth", json=data).status == 200
-    assert listed(client) == [{"nickname": "carol", "groups": []}]
+    assert list_users(client) == [{"nickname": "carol", "groups": []}]
 
 
 def test_changes_of_accounts_elsewhere_reach_the_list(client: Client, alice: Account, bob: Account) -> None:
@@ -91,7 +91,7 @@ def test_changes_of_accounts_elsewhere_reach_the_list(client: Client, alice: Acc
     bob.update(actions=[Account.rank.set("BANNED")])
     accounts.create("carol", "carol@example.org")
     users.refresh()
-    assert listed(client) == [{"nickname": "bob", "groups": ["banned"]}, {"nickname": "carol", "groups": []}]
+    assert list_users(client) == [{"nickname": "bob", "groups": ["banned"]}, {"nickname": "carol", "groups": []}]
     sequence = users.catalogue.snapshot().sequence
     users.refresh()
     assert users.catalogue.snapshot().sequence == sequence
@@ -100,10 +100,10 @@ def test_changes_of_accounts_elsewhere_reach_the_list(client: Client, alice: Acc
 def test_the_list_can_be_rebuilt(client: Client, alice: Account, admin: dict[str, str]) -> None:
     patch(client, "alice", admin, {"groups": ["red"]})
     users.refresh()
-    before = listed(client)
+    before = list_users(client)
     assert before == [{"nickname": "Alice", "groups": ["red"]}, {"nickname": "Root", "groups": ["admins"]}]
     users.catalogue.rebuild()
-    assert listed(client) == before
+    assert list_users(client) == before
 
 
 def test_users_can_read_themselves_and_administrators_can_read_all(
@@ -272,7 +272,7 @@ def test_an_administrator_changes_the_groups_of_users(client: Client, alice: Acc
         assert patch(client, "alice", admin, {"groups": groups}).status == 204
         expected = {"nickname": "Alice", "groups": list(dict.fromkeys(groups))}
         assert client.get("/users/alice", headers=admin).json["data"] == expected
-        assert expected in listed(client)
+        assert expected in list_users(client)
         assert accounts.named("alice").rank == rank
     ranks = [entry.detail["rank"] for entry in audit.entries(int(alice.id)) if entry.action == "account.rank"]
     assert sorted(ranks) == ["ADMIN", "BANNED", "MEMBER"]
@@ -310,7 +310,7 @@ def test_an_administrator_creates_users(client: Client, admin: dict[str, str]) -
     reply = client.post("/users", headers=admin, json={**NEW, "activation_phrase": "x", "activation_till": "y"})
     assert (reply.status, reply.json) == (201, success("", status=201, logged_in=True))
     assert accounts.log_in("carol", "looking glass").username == "carol"
-    assert {"nickname": "carol", "groups": []} in listed(client)
+    assert {"nickname": "carol", "groups": []} in list_users(client)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_every_error_of_a_new_user_is_the_same(
         reply = client.post("/users", headers=admin, json=data)
         expected = refusal(400, "This user data you provided contained an error.", logged_in=True)
         assert (reply.status, reply.json) == (400, expected)
-    assert sorted(account.username for account in accounts.listed()) == ["Alice", "Root"]
+    assert sorted(account.username for account in accounts.list_accounts()) == ["Alice", "Root"]
 
 
 def test_only_administrators_create_and_delete_users(client: Client, session: dict[str, str]) -> None:
@@ -333,7 +333,7 @@ def test_only_administrators_create_and_delete_users(client: Client, session: di
         assert client.post("/users", headers=headers, json=NEW).json == denied("create_user", logged_in=logged_in)
         reply = client.request("DELETE", "/users/alice", headers=headers)
         assert (reply.status, reply.json) == (403, denied("delete_user", logged_in=logged_in))
-    assert [account.username for account in accounts.listed()] == ["Alice"]
+    assert [account.username for account in accounts.list_accounts()] == ["Alice"]
 
 
 def test_a_deleted_user_is_not_found_and_the_name_stays_reserved(
@@ -342,7 +342,7 @@ def test_a_deleted_user_is_not_found_and_the_name_stays_reserved(
     users.refresh()
     reply = client.request("DELETE", "/users/ALICE", headers=admin)
     assert (reply.status, reply.body) == (204, b"")
-    assert [one["nickname"] for one in listed(client)] == ["Root"]
+    assert [one["nickname"] for one in list_users(client)] == ["Root"]
     assert client.get("/users/alice", headers=admin).status == 404
     assert client.get("/profile", headers=session).json["data"] == {}
     assert client.post("/auth", json={"action": "log-in", **NEW, "nickname": "alice"}).status == 400

@@ -30,7 +30,7 @@ client, key = Client(), credentials.create(accounts.create("alice", "a@example.o
 client.post(f"/api/1/{key}/upload", files={"rockspec_file": ("x", rockspec())})
 settings.install(replace(settings.current(), blobs="s3://bucket"))
 for catalogue in registry.current().catalogues.values():
-    catalogue.forget()
+    catalogue.drop_cache()
 loaded = []
 for _ in range(2):
     manifest = client.get("/manifest-5.1.json")

@@ -52,7 +52,7 @@ def test_a_body_at_the_limit_fits_into_a_lambda_event(client: Client, limit: int
 def test_every_route_with_a_body_refuses_a_larger_one_in_its_own_words(client: Client, limit: int) -> None:
     event = rest_event("POST", "/", body=bytes(limit + 1))
     refusing = set()
-    for place in moonbase.site.tree.places():
+    for place in moonbase.site.tree.nodes():
         path = place.path.replace("{", "").replace("}", "")
         owner, _, _ = moonbase.site.tree.find(tuple(path.strip("/").split("/")))
         assert owner is not None

@@ -54,13 +54,13 @@ def test_nothing_else_is_greedy(paths: dict[str, Any]) -> None:
 def test_every_route_is_declared_with_its_own_methods_only(paths: dict[str, Any]) -> None:
     roots = {"/", "/{proxy+}"}
     declared = {path: {method.upper() for method in methods} for path, methods in paths.items() if path not in roots}
-    places = {place.path: set(place.methods) for place in app.site.tree.places()}
+    places = {place.path: set(place.methods) for place in app.site.tree.nodes()}
     root_files = {path for path in places if path == "/" or (path.startswith("/{") and path.count("/") == 1)}
-    pages = {place.path for place in app.site.tree.places() if place.is_page}
+    pages = {place.path for place in app.site.tree.nodes() if place.is_page}
     assert declared == {path: methods for path, methods in places.items() if path not in root_files | pages}
 
 
 def test_pages_have_no_resource_of_their_own(paths: dict[str, Any]) -> None:
-    pages = {place.path for place in app.site.tree.places() if place.is_page}
+    pages = {place.path for place in app.site.tree.nodes() if place.is_page}
     assert {"/account", "/account/keys", "/settings", "/packages/{owner}/{name}"} <= pages
     assert pages & set(paths) == set()

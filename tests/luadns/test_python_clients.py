@@ -68,7 +68,7 @@ def test_lexicon_creates_finds_updates_and_deletes_records(server: Served, tmp_p
         tmp_path,
         LEXICON,
         """
-def listed(**query):
+def list_records(**query):
     return [[row["type"], row["name"], row["content"], row["ttl"]] for row in operations.list_records(**query)]
 
 with client() as operations:
@@ -77,14 +77,14 @@ with client() as operations:
     seen.append(operations.create_record("TXT", "_acme-challenge.www", "token two"))
     seen.append(operations.create_record("A", "host.example.com.", "192.0.2.7"))
     seen.append(operations.create_record("SRV", "_sip._tcp", "0 5 5060 sip.example.com."))
-    seen.append(listed(rtype="TXT"))
-    seen.append(listed(rtype="A", name="host"))
+    seen.append(list_records(rtype="TXT"))
+    seen.append(list_records(rtype="A", name="host"))
     identifier = operations.list_records("A", "host")[0]["id"]
     seen.append(operations.update_record(identifier, "A", "moved", "192.0.2.8"))
-    seen.append(listed(rtype="A"))
+    seen.append(list_records(rtype="A"))
     seen.append(operations.delete_record(None, "TXT", "_acme-challenge.www", "token one"))
     seen.append(operations.delete_record(identifier))
-    seen.append(listed(rtype="TXT") + listed(rtype="A"))
+    seen.append(list_records(rtype="TXT") + list_records(rtype="A"))
 """,
     )
     challenge = "_acme-challenge.www.example.com"

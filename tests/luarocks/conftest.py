@@ -62,7 +62,7 @@ def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def stock(aws: None) -> Callable[[int], None]:
+def fill_catalogue(aws: None) -> Callable[[int], None]:
     """Fills the catalogue with this many modules of another account, with three versions each."""
 
     def fill(modules: int) -> None:

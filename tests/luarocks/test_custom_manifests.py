@@ -39,7 +39,7 @@ def bob_api(client: Client, bob_key: str, upload: Upload) -> Manifests:
     return Manifests(client, bob_key)
 
 
-def listed(client: Client, path: str) -> dict[str, list[str]]:
+def read_manifest(client: Client, path: str) -> dict[str, list[str]]:
     found = client.get(path).json["repository"]
     return {name: list(versions) for name, versions in found.items()}
 
@@ -65,8 +65,8 @@ def test_a_manifest_lists_modules_and_serves_their_files(client: Client, alice_a
     before = client.get("/m/team/manifest").header("last-modified")
     assert alice_api("PUT", "team/modules/alice/say").json["module"]["manifests"] == ["team"]
     assert alice_api("PUT", "team/modules/alice/other").status == 200
-    assert listed(client, "/m/TEAM/manifest-5.1.json") == {"say": ["1.0-1"]}
-    assert listed(client, "/m/team/dev/manifest-5.1.json") == {"other": ["scm-1"]}
+    assert read_manifest(client, "/m/TEAM/manifest-5.1.json") == {"say": ["1.0-1"]}
+    assert read_manifest(client, "/m/team/dev/manifest-5.1.json") == {"other": ["scm-1"]}
     assert client.get("/m/team/say-1.0-1.rockspec").body == rockspec()
     assert client.get("/m/team/dev/other-scm-1.rockspec").status == 200
     assert client.get("/m/team/manifest").header("last-modified") != before
@@ -159,7 +159,7 @@ def test_a_deleted_module_is_removed_from_its_manifests(client: Client, key: str
     alice_api("PUT", "team/modules/alice/say")
     client.request("DELETE", f"/api/1/{key}/modules/alice/say")
     job_runner.run_due()
-    assert listed(client, "/m/team/manifest.json") == {}
+    assert read_manifest(client, "/m/team/manifest.json") == {}
     assert alice_api("DELETE", "team").status == 204
 
 

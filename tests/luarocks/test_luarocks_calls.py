@@ -8,12 +8,12 @@ from chalicelib.luarocks import index
 from tests.client import Client
 from tests.luarocks.builders import Upload, rockspec
 
-Stock = Callable[[int], None]
+FillCatalogue = Callable[[int], None]
 
 
 @pytest.fixture(params=[10, 2000], autouse=True)
-def _stocked(request: pytest.FixtureRequest, stock: Stock) -> None:
-    stock(request.param)
+def _filled_catalogue(request: pytest.FixtureRequest, fill_catalogue: FillCatalogue) -> None:
+    fill_catalogue(request.param)
 
 
 def test_tool_version_makes_no_call(client: Client, calls: list[str]) -> None:

@@ -214,8 +214,8 @@ def test_the_url_in_an_uploads_response_is_the_page(client: Client, upload: Uplo
     assert client.get(url, headers={"Accept": "text/html"}).status == 200
 
 
-def test_one_module_is_much_smaller_than_the_manifest(client: Client, upload: Upload, stock: object) -> None:
-    stock(2000)  # type: ignore[operator]
+def test_one_module_is_much_smaller_than_the_manifest(client: Client, upload: Upload, fill_catalogue: object) -> None:
+    fill_catalogue(2000)  # type: ignore[operator]
     upload()
     assert len(client.get("/api/1/modules/say").body) < 2000 < len(client.get("/manifest").body) / 100
     assert index.catalogue.snapshot().sequence > 0

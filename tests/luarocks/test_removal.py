@@ -29,7 +29,7 @@ def change(client: Client, key: str, upload: Upload, upload_rock: Upload) -> Any
     return call
 
 
-def listed(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
+def read_manifest(client: Client, path: str = "/manifest.json") -> dict[str, Any]:
     found: dict[str, Any] = client.get(path).json["repository"]
     return {name: {version: len(items) for version, items in versions.items()} for name, versions in found.items()}
 
@@ -47,37 +47,37 @@ def items_after_jobs() -> list[str]:
 def test_an_archived_version_is_in_no_manifest_and_keeps_its_files(client: Client, change: Any) -> None:
     before = client.get("/manifest").header("last-modified")
     assert change("PATCH", "/versions/2.0-1", json={"archived": True}).status == 200
-    assert listed(client) == listed(client, "/manifests/alice/manifest.json") == {"say": {"1.0-1": 2}}
+    assert read_manifest(client) == read_manifest(client, "/manifests/alice/manifest.json") == {"say": {"1.0-1": 2}}
     assert client.get("/manifest").header("last-modified") != before
     for name in ("say-2.0-1.rockspec", "say-2.0-1.src.rock"):
         assert client.get(f"/{name}").status == client.get(f"/manifests/alice/{name}").status == 200
     change("PATCH", "/versions/2.0-1", json={"archived": False})
-    assert listed(client) == {"say": {"1.0-1": 2, "2.0-1": 2}}
+    assert read_manifest(client) == {"say": {"1.0-1": 2, "2.0-1": 2}}
 
 
 def test_an_archived_module_keeps_its_files_and_its_name(
     client: Client, change: Any, upload: Upload, bob_key: str
 ) -> None:
     change("PATCH", json={"archived": True})
-    assert listed(client) == {}
+    assert read_manifest(client) == {}
     assert client.get("/say-2.0-1.src.rock").status == 200
     assert upload(rockspec(version="3.0-1")).json == {
         "errors": ["The module say is archived; unarchive it to publish again"]
     }
     assert upload(rockspec(version="3.0-1"), key=bob_key).json["manifests"] == []
     change("PATCH", json={"archived": False})
-    assert listed(client) == {"say": {"1.0-1": 2, "2.0-1": 2}}
+    assert read_manifest(client) == {"say": {"1.0-1": 2, "2.0-1": 2}}
 
 
 def test_an_owner_can_set_the_development_flag(client: Client, change: Any) -> None:
     change("PATCH", "/versions/2.0-1", json={"development": True})
-    assert listed(client) == {"say": {"1.0-1": 2}}
-    assert listed(client, "/dev/manifest.json") == {"say": {"2.0-1": 2}}
+    assert read_manifest(client) == {"say": {"1.0-1": 2}}
+    assert read_manifest(client, "/dev/manifest.json") == {"say": {"2.0-1": 2}}
 
 
 def test_a_deleted_rock_is_gone(client: Client, change: Any) -> None:
     assert change("DELETE", "/versions/1.0-1/rocks/src").status == 204
-    assert listed(client) == {"say": {"1.0-1": 1, "2.0-1": 2}}
+    assert read_manifest(client) == {"say": {"1.0-1": 1, "2.0-1": 2}}
     assert client.get("/say-1.0-1.src.rock").status == 404
     assert client.get("/say-1.0-1.rockspec").status == 200
     assert "module#1 rock#1#src" not in items_after_jobs()
@@ -86,7 +86,7 @@ def test_a_deleted_rock_is_gone(client: Client, change: Any) -> None:
 
 def test_a_deleted_version_is_gone_with_its_rocks(client: Client, change: Any) -> None:
     assert change("DELETE", "/versions/2.0-1").status == 204
-    assert listed(client) == {"say": {"1.0-1": 2}}
+    assert read_manifest(client) == {"say": {"1.0-1": 2}}
     assert client.get("/say-2.0-1.rockspec").status == client.get("/say-2.0-1.src.rock").status == 404
     assert items_after_jobs() == [
         "module#1 module",
@@ -113,7 +113,7 @@ def test_the_only_version_cannot_be_deleted_without_its_module(change: Any) -> N
 
 def test_a_deleted_module_leaves_no_items(client: Client, change: Any, upload: Upload, alice: Account) -> None:
     assert change("DELETE").status == 204
-    assert (listed(client), client.get("/say-1.0-1.rockspec").status) == ({}, 404)
+    assert (read_manifest(client), client.get("/say-1.0-1.rockspec").status) == ({}, 404)
     assert items_after_jobs() == []
     assert "module.delete" in [entry.action for entry in audit.entries(int(alice.id))]
 

@@ -10,7 +10,7 @@ from tests.client import Client
 from tests.luarocks.builders import Upload, rock, rockspec
 
 
-def listed(client: Client, path: str) -> dict[str, list[str]]:
+def read_manifest(client: Client, path: str) -> dict[str, list[str]]:
     """The versions by module in a manifest."""
     reply = client.get(f"{path}.json")
     assert reply.status == 200, reply.body
@@ -38,7 +38,7 @@ def published(upload: Upload, upload_rock: Upload) -> None:
 def test_a_root_lists_its_modules(
     client: Client, published: None, root: str, expected: dict[str, list[str]], member: str
 ) -> None:
-    assert listed(client, f"{root}/{member}") == expected
+    assert read_manifest(client, f"{root}/{member}") == expected
 
 
 @pytest.mark.parametrize("root", ["", "/dev", "/manifests/alice", "/dev/manifests/alice"])
@@ -105,8 +105,8 @@ def test_a_module_of_the_same_name_is_only_below_its_own_user(
     client: Client, published: None, upload: Upload, bob: Account
 ) -> None:
     upload(rockspec(version="scm-2"), key=credentials.create(bob, "luarocks")[1])
-    assert listed(client, "/dev/manifest")["say"] == ["scm-1"]
-    assert listed(client, "/dev/manifests/bob/manifest") == {"say": ["scm-2"]}
+    assert read_manifest(client, "/dev/manifest")["say"] == ["scm-1"]
+    assert read_manifest(client, "/dev/manifests/bob/manifest") == {"say": ["scm-2"]}
     assert client.get("/say-scm-2.rockspec").status == 404
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.luarocks.sandbox import SOURCE_LIMIT, EvaluationFault, SyntaxFault, evaluate
+from chalicelib.luarocks.sandbox import SOURCE_LIMIT, RockspecEvaluationError, RockspecSyntaxError, evaluate
 
 ROOT = Path(__file__).parents[2]
 SLOW_PATTERN = b'("a"):rep(200000):find(".-.-.-b")'
@@ -56,7 +56,7 @@ def children() -> set[int]:
 def outcome(source: bytes) -> dict[str, Any] | Exception:
     try:
         return evaluate(source)
-    except (SyntaxFault, EvaluationFault) as fault:
+    except (RockspecSyntaxError, RockspecEvaluationError) as fault:
         return fault
 
 
@@ -121,20 +121,20 @@ def test_bytes_that_are_not_utf_8_are_read_as_latin_1() -> None:
 
 @pytest.mark.parametrize("source", [b"x =", b"x = = 1", b"\x1bLua\x54\x00", b"#\n\x1bLuaR", b"{" * 10_000, b"\xff"])
 def test_a_source_that_is_not_lua_is_a_syntax_fault(source: bytes) -> None:
-    with pytest.raises(SyntaxFault):
+    with pytest.raises(RockspecSyntaxError):
         evaluate(source)
 
 
 @pytest.mark.parametrize("source", [b"x = nil + 1", b'require "os"', b"x.y = 1", b'("x"):nothing()'])
 def test_a_chunk_that_fails_is_an_evaluation_fault(source: bytes) -> None:
-    with pytest.raises(EvaluationFault):
+    with pytest.raises(RockspecEvaluationError):
         evaluate(source)
 
 
 @pytest.mark.parametrize("hostile", [*LOOPS.values(), *HOGS.values(), *TOO_BIG.values()], ids=LOOPS | HOGS | TOO_BIG)
 def test_a_greedy_rockspec_is_stopped_in_time(hostile: bytes) -> None:
     start = time.monotonic()
-    with pytest.raises(EvaluationFault):
+    with pytest.raises(RockspecEvaluationError):
         evaluate(hostile)
     assert time.monotonic() - start < 8
 
@@ -236,4 +236,4 @@ def gone(process: Path) -> bool:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200) | st.text(alphabet="x={}[]()\"'-.,;# \n1aé", max_size=60).map(str.encode))
 def test_any_bytes_give_data_or_a_fault(source: bytes) -> None:
-    assert isinstance(outcome(source), dict | SyntaxFault | EvaluationFault)
+    assert isinstance(outcome(source), dict | RockspecSyntaxError | RockspecEvaluationError)

@@ -37,7 +37,7 @@ def test_a_rejected_form_is_shown_again_without_its_secrets(window: BrowserWindo
     assert 'value="a@b.c"' in text
     assert "<script" not in text
     assert "not shown again" not in text
-    assert list(accounts.listed()) == []
+    assert list(accounts.list_accounts()) == []
 
 
 @pytest.mark.parametrize(

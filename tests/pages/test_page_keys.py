@@ -38,7 +38,7 @@ def test_a_key_has_the_chosen_scope_and_expiry(
 ) -> None:
     alice_window.open("/account/keys")
     alice_window.submit("create", service=service, expires_in_days="30", **fields)
-    key = next(key for key in credentials.listed(alice) if key.service == service)
+    key = next(key for key in credentials.list_credentials(alice) if key.service == service)
     assert key.scope == scope
     assert timedelta(days=29) < key.ends_at - key.created_at <= timedelta(days=30)
 

@@ -95,7 +95,7 @@ def code_of(secret: str) -> str:
 
 def live_keys(account: Account) -> list[str]:
     """The services of an account's valid keys."""
-    found = credentials.listed(account)
+    found = credentials.list_credentials(account)
     return [key.service for key in found if key.service in credentials.services() and not key.revoked_at]
 
 

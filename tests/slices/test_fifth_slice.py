@@ -30,7 +30,7 @@ def site(aws: None) -> Iterator[Site]:
     """The server with the fifth slice; its table is created like those of the other slices."""
     with registry.including(books.books) as slices:
         storage.create_tables(slices.models)
-        books.catalogue.forget()
+        books.catalogue.drop_cache()
         yield Site(slices.declarations)
 
 
@@ -68,22 +68,24 @@ def test_its_jobs_run(site: Site, dune: str) -> None:
 
 def test_folding_and_fsck_include_its_catalogue(site: Site, dune: str) -> None:
     job_runner.run_now("fold-catalogues")
-    assert faults() == []
+    assert inconsistencies() == []
     Book.get("book#dune", "book").update(actions=[Book.owner.set("bob")])
-    assert faults() == [("catalogue", "books")]
+    assert inconsistencies() == [("catalogue", "books")]
 
 
 def test_fsck_finds_its_orphaned_and_missing_blobs(site: Site, dune: str) -> None:
-    assert faults() == []
+    assert inconsistencies() == []
     orphaned = blobs.put(b"left over", "books").key
     with time_machine.travel(now() + timedelta(days=2)):
-        assert ("forgotten-blob", orphaned) in faults()
+        assert ("forgotten-blob", orphaned) in inconsistencies()
     blobs.delete(dune)
-    assert ("missing-blob", f"{Book.Meta.table_name} book#dune book") in faults()
+    assert ("missing-blob", f"{Book.Meta.table_name} book#dune book") in inconsistencies()
 
 
-def faults() -> list[tuple[str, str]]:
-    return [(fault.kind, fault.subject) for fault in fsck.check(fsck.FsckWalk(), lambda _: None)]
+def inconsistencies() -> list[tuple[str, str]]:
+    return [
+        (inconsistency.kind, inconsistency.subject) for inconsistency in fsck.check(fsck.FsckWalk(), lambda _: None)
+    ]
 
 
 def test_export_and_import_include_it(site: Site, dune: str, tmp_path: Path) -> None:

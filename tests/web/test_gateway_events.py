@@ -28,7 +28,7 @@ from tests.worlds import both_worlds, embedded_only
 pytestmark = both_worlds
 
 RESOURCES = Resources(moonbase.app.routes)
-NODES = sorted(moonbase.site.tree.places(), key=lambda node: node.path)
+NODES = sorted(moonbase.site.tree.nodes(), key=lambda node: node.path)
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ODD = "l ä+%/{x}"  # the decoded value of a path parameter
 API = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core import registry
-from chalicelib.core.errors import Fault, NotFound, TooMany
+from chalicelib.core.errors import InternalError, NotFound, TooMany
 from chalicelib.web import html, shelves
 from chalicelib.web.errors import MethodNotAllowed
 from chalicelib.web.request import Request
@@ -102,7 +102,7 @@ def test_links_have_the_stage_of_the_request() -> None:
     [
         (NotFound("There is no <b>such</b> thing."), 404, "Not Found", ()),
         (MethodNotAllowed("Not so.", allowed=["GET"]), 405, "Method Not Allowed", ("Allow", "GET")),
-        (Fault("Something went wrong here."), 500, "Internal Server Error", ()),
+        (InternalError("Something went wrong here."), 500, "Internal Server Error", ()),
         (TooMany("Slowly.", retry_after=7), 429, "Too Many Requests", ("Retry-After", "7")),
     ],
 )

@@ -113,12 +113,12 @@ def test_a_path_that_api_gateway_or_chalice_does_not_support_is_rejected(path: s
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a.json", "/a-b_c", "/v1:x", "/{a}", "/{a_1}/b/{c}"])
 def test_other_paths_are_accepted(path: str) -> None:
-    assert [place.path for place in tree(path).places()] == [path]
+    assert [node.path for node in tree(path).nodes()] == [path]
 
 
 def test_every_node_with_routes_is_listed_once() -> None:
     grown = tree("/", "/a/{x}/b", "/a", "/a/c")
-    assert sorted(place.path for place in grown.places()) == ["/", "/a", "/a/c", "/a/{x}/b"]
+    assert sorted(node.path for node in grown.nodes()) == ["/", "/a", "/a/c", "/a/{x}/b"]
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_get_implies_head_and_options_is_always_supported(declared: list[str], a
     grown = tree()
     for method in declared:
         grown.add(declare(method, "/a", snapshot, ANONYMOUS), "root")
-    (place,) = grown.places()
-    assert place.methods == answered
+    (node,) = grown.nodes()
+    assert node.methods == answered

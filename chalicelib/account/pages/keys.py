@@ -16,7 +16,7 @@ _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 day
 @base.page("/keys", OWN, second_factor=SecondFactor("code, to open a window"))
 def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
     """List all keys, newest first."""
-    found = keys.listed(caller)[::-1]
+    found = keys.list_keys(caller)[::-1]
     live = [credentials.is_live(caller.account, key) for key in found]
     shown = [wire.key(caller, key) for key in found]
     return base.render(

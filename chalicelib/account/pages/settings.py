@@ -48,7 +48,7 @@ def change_email(request: Request, caller: Caller) -> Response:
 @base.page("/sessions", OWN)
 def show_sessions(request: Request, caller: Caller, filled: Filled) -> Response:
     """List the account's sessions, newest first."""
-    found = [wire.session(caller, one) for one in sessions.listed(caller.account)]
+    found = [wire.session(caller, one) for one in sessions.list_sessions(caller.account)]
     return base.render(request, caller, "sessions", filled, sessions=found[::-1])
 
 

@@ -103,7 +103,7 @@ def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[Pa
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
     """The featured packages, by `author/name`, which lists show first."""
-    return snapshot.keep("featured", lambda snapshot: frozenset(members(snapshot, "ContentDB/featured")))
+    return snapshot.cached("featured", lambda snapshot: frozenset(members(snapshot, "ContentDB/featured")))
 
 
 def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
@@ -152,7 +152,7 @@ def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]
     if "nonfree" in plain:
         yield _is_free(snapshot)
     if plain:
-        yield lambda entry: plain.isdisjoint(entry.keep("labels", _labels))
+        yield lambda entry: plain.isdisjoint(entry.cached("labels", _labels))
 
 
 def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
@@ -163,7 +163,7 @@ def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test
         free = _is_free(snapshot)
         yield lambda entry: not free(entry)
     if wanted:
-        yield lambda entry: wanted.issubset(entry.keep("flags", _flags))
+        yield lambda entry: wanted.issubset(entry.cached("flags", _flags))
 
 
 def _is_free(snapshot: ContentDbSnapshot) -> Test:

@@ -162,7 +162,7 @@ def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
                 found[stem] |= 1 << position
         return dict(found)
 
-    return entry.keep("stems", build)
+    return entry.cached("stems", build)
 
 
 def _line(entry: Entry[PackageEntry]) -> str:
@@ -171,7 +171,7 @@ def _line(entry: Entry[PackageEntry]) -> str:
     def build(entry: Entry[PackageEntry]) -> str:
         return "\n".join("".join(f" {stem}" for stem in _stems(getattr(entry.value, field) or "")) for field in WEIGHTS)
 
-    return entry.keep("line", build)
+    return entry.cached("line", build)
 
 
 def _stems(text: str) -> list[str]:

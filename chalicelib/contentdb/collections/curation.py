@@ -86,9 +86,11 @@ def get(snapshot: ContentDbSnapshot, author: str, name: str, caller: Caller | No
     return found
 
 
-def listed(snapshot: ContentDbSnapshot, author: str | None = None, package: str | None = None) -> list[CollectionEntry]:
+def list_collections(
+    snapshot: ContentDbSnapshot, author: str | None = None, package: str | None = None
+) -> list[CollectionEntry]:
     """The public collections by title: of one author, or with one package. Raises NotFound for an unknown one."""
-    found = snapshot.keep("collections", _public)
+    found = snapshot.cached("collections", _public)
     if author is not None:
         found = [value for value in found if value.author == author]
         if not found and author != SITE and profiles.find_account(author) is None:

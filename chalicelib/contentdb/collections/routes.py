@@ -25,7 +25,7 @@ def list_all(request: Request) -> Response:
     filters = {name: arguments.text(name) for name in ("author", "package") if name in arguments}
     snapshot = index.catalogue.snapshot()
     return wire.render(
-        [collection_wire.render_short(snapshot, value) for value in curation.listed(snapshot, **filters)]
+        [collection_wire.render_short(snapshot, value) for value in curation.list_collections(snapshot, **filters)]
     )
 
 

@@ -23,7 +23,7 @@ def download_newest(request: Request) -> Response:
     package = _package(request)
     newest = versions.newest_release(package.value, None)
     if newest is None:
-        return file_wire.render_nothing(request)
+        return file_wire.render_no_release(request)
     return _download(request, package, newest.id)
 
 

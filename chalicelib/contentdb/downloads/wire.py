@@ -34,7 +34,7 @@ def render_download(request: Request, release: Release, filename: str) -> Respon
     return redirect(link or f"{request.base_url}/uploads/{release.file}")
 
 
-def render_nothing(request: Request) -> Response:
+def render_no_release(request: Request) -> Response:
     """The response for a package without a release: 204 for a program, a redirect to its page for a browser."""
     accept = request.headers.get("accept", "")
     if "zip" in accept and "html" not in accept:

@@ -13,4 +13,4 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str, *, 
     def convert(_: ContentDbSnapshot) -> Hypertext:
         return hypertext.from_stored(package.value.long_description or "", page, include_images)
 
-    return snapshot.remember(("hypertext", page, include_images), convert)
+    return snapshot.lru_cached(("hypertext", page, include_images), convert)

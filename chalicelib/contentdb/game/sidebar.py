@@ -30,7 +30,7 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> 
     def write(snapshot: ContentDbSnapshot) -> Hypertext:
         return _Sidebar(snapshot, package.value, base).written()
 
-    return snapshot.remember(("sidebar", package.key, base), write)
+    return snapshot.lru_cached(("sidebar", package.key, base), write)
 
 
 class _Sidebar:

@@ -43,7 +43,7 @@ def missing(snapshot: ContentDbSnapshot, package: Package) -> list[str]:
 
 def providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
     """The approved packages that provide each mod name, best score first."""
-    return snapshot.keep("providers", _providers)
+    return snapshot.cached("providers", _providers)
 
 
 def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard: bool) -> list[Dependency]:

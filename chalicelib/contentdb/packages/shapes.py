@@ -37,7 +37,7 @@ def scores_json(entries: Iterable[Entry[PackageEntry]]) -> bytes:
     """The scores of packages. See `scored`."""
     return (
         b"["
-        + b",".join(entry.keep("scored", lambda entry: canonical_json(scored(entry.value))) for entry in entries)
+        + b",".join(entry.cached("scored", lambda entry: canonical_json(scored(entry.value))) for entry in entries)
         + b"]\n"
     )
 
@@ -106,7 +106,7 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
 def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, language: str, promoted: bool) -> bytes:
     """One package in a list; empty without a release for the version."""
     if form == "keys":
-        return entry.keep("keys", lambda entry: canonical_json(keys(entry.value)))
+        return entry.cached("keys", lambda entry: canonical_json(keys(entry.value)))
     number = versions.newest_id(entry.value, version)
     if number is None and version is not None:
         return b""
@@ -116,7 +116,7 @@ def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, langua
         shown = short(entry.value, release=number, language=language, promoted=promoted, base=_BASE)
         return canonical_json({**shown, "repo": entry.value.repo} if form == "vcs" else shown)
 
-    return entry.keep((form == "vcs", number, language, promoted), build)
+    return entry.cached((form == "vcs", number, language, promoted), build)
 
 
 def _texts(value: PackageEntry, language: str) -> tuple[str, str]:

@@ -82,7 +82,7 @@ def works_of(username: str) -> list[Work]:
 
 def _description(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) -> str:
     text = value.long_description or ""
-    return snapshot.remember(("page", value.id, base_url), lambda _: prose.from_markdown(text, base_url))
+    return snapshot.lru_cached(("page", value.id, base_url), lambda _: prose.from_markdown(text, base_url))
 
 
 def _reviews(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) -> list[Value]:
@@ -96,7 +96,7 @@ def _reviews(snapshot: ContentDbSnapshot, value: PackageEntry, base_url: str) ->
 
 
 def _comment(snapshot: ContentDbSnapshot, text: str, base_url: str) -> str:
-    return snapshot.remember(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
+    return snapshot.lru_cached(("comment", base_url, text), lambda _: prose.from_markdown(text, base_url))
 
 
 def _titles(rows: Mapping[str, Row], names: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ def newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
     for name in ("author", "maintainer"):
         if name in arguments and profiles.find_account(arguments.text(name)) is None:
             raise NotFound(f"{name.capitalize()} not found")
-    return snapshot.remember(("newest-releases", arguments.key), lambda snapshot: _newest(snapshot, arguments))
+    return snapshot.lru_cached(("newest-releases", arguments.key), lambda snapshot: _newest(snapshot, arguments))
 
 
 def _newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:

@@ -45,7 +45,7 @@ def reload(key: str, entry: ReviewEntry) -> ReviewEntry | None:
 
 def newest_first(snapshot: Snapshot[ReviewEntry]) -> list[Entry[ReviewEntry]]:
     """All reviews, newest first."""
-    return snapshot.keep(
+    return snapshot.cached(
         "newest", lambda snapshot: sorted(snapshot.entries.values(), key=lambda entry: -int(entry.key))
     )
 

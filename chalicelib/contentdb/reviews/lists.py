@@ -49,7 +49,7 @@ def _found(
             and all(test(entry.value, package.value) for test in tests)
         ]
 
-    return reviews.remember((snapshot.sequence, arguments.key), build, lambda found: 8 * len(found))
+    return reviews.lru_cached((snapshot.sequence, arguments.key), build, lambda found: 8 * len(found))
 
 
 def _tests(arguments: Arguments) -> Iterator[Test]:

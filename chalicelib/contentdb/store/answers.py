@@ -8,4 +8,4 @@ from chalicelib.web.encoding import CachedBody
 
 def cached(snapshot: ContentDbSnapshot, name: Hashable, build: Callable[[ContentDbSnapshot], bytes]) -> CachedBody:
     """The response called `name`, built at its first request; its ETag and its compressed form are cached with it."""
-    return snapshot.remember(name, lambda snapshot: CachedBody(build(snapshot)), len)
+    return snapshot.lru_cached(name, lambda snapshot: CachedBody(build(snapshot)), len)

@@ -113,7 +113,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
 
 def approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
     """The packages that lists show, best score first."""
-    return snapshot.keep("approved", _approved)
+    return snapshot.cached("approved", _approved)
 
 
 def packages(snapshot: ContentDbSnapshot) -> Iterator[Entry[PackageEntry]]:
@@ -124,17 +124,17 @@ def packages(snapshot: ContentDbSnapshot) -> Iterator[Entry[PackageEntry]]:
 
 def by_id(snapshot: ContentDbSnapshot) -> dict[int, Entry[PackageEntry]]:
     """The packages by their ids, in every state but DELETED."""
-    return snapshot.keep("by-id", lambda snapshot: {entry.value.id: entry for entry in packages(snapshot)})
+    return snapshot.cached("by-id", lambda snapshot: {entry.value.id: entry for entry in packages(snapshot)})
 
 
 def authors(snapshot: ContentDbSnapshot) -> set[str]:
     """The usernames of authors with packages."""
-    return snapshot.keep("authors", lambda snapshot: {entry.value.author for entry in packages(snapshot)})
+    return snapshot.cached("authors", lambda snapshot: {entry.value.author for entry in packages(snapshot)})
 
 
 def by_alias(snapshot: ContentDbSnapshot) -> dict[str, Entry[PackageEntry]]:
     """The packages by their aliases."""
-    return snapshot.keep(
+    return snapshot.cached(
         "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value.aliases}
     )
 

@@ -8,13 +8,13 @@ from chalicelib.web.request import Request
 
 def wanted(request: Request, snapshot: ContentDbSnapshot) -> str:
     """The best known language of Accept-Language in which any package has texts; empty for English, the original."""
-    known = snapshot.keep("languages", _known)
+    known = snapshot.cached("languages", _known)
     accepted = offers(request.headers.get("accept-language", ""))
     for tag, quality in sorted(accepted.items(), key=lambda offer: -offer[1]):
         language = tag.replace("-", "_")
         found = known.get(language) or known.get(language.split("_")[0])
         if quality > 0 and found is not None:
-            return found if found in snapshot.keep("translated", _translated) else ""
+            return found if found in snapshot.cached("translated", _translated) else ""
     return ""
 
 

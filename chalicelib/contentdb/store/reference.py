@@ -45,7 +45,7 @@ class Reference:
 
 def of(snapshot: ContentDbSnapshot) -> Reference:
     """The current reference data."""
-    return snapshot.keep("reference", _read)
+    return snapshot.cached("reference", _read)
 
 
 def rows(snapshot: ContentDbSnapshot, name: str) -> list[Row]:

@@ -36,7 +36,7 @@ _SORTS: dict[str, Callable[[Topic], Any]] = {
 }
 
 
-def listed(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
+def list_topics(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The topics that match a request, as JSON. Raises Invalid."""
     arguments = Arguments(request, ARGUMENTS)
     name = ("topics", arguments.key)
@@ -54,7 +54,7 @@ def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
     limit = arguments.number("limit") or None
     words = arguments.text("q").casefold().split()
     hidden: set[int | None] = (
-        set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.keep("added", _added)
+        set() if "show_added" not in arguments or arguments.yes("show_added") else snapshot.cached("added", _added)
     )
     found = (
         topic

@@ -65,7 +65,7 @@ def _require_free(name: str | None, account: Account, snapshot: ContentDbSnapsho
     if name is None:
         return
     folded = plain.folded(name)
-    shown = snapshot.keep("display-names", _display_names).get(folded, account.username)
+    shown = snapshot.cached("display-names", _display_names).get(folded, account.username)
     holder = accounts.find(folded)
     if shown != account.username or (holder and holder.id != account.id):
         raise Conflict("A user already has that name")

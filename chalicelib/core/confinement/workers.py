@@ -27,7 +27,7 @@ from chalicelib.core.errors import Busy
 _PROGRAM = (
     "import sys; sys.path += sys.argv[2:]; from chalicelib.core.confinement.zygote import main; main(sys.argv[1])"
 )
-_PATIENCE = 3.0  # seconds above the worker's own limit, for a busy machine
+_GRACE = 3.0  # seconds above the worker's own limit, for a busy machine
 _HEAD = len(ALIVE) + LENGTH_BYTES
 _ATTEMPTS = 2  # the child may end, idle or killed, with a first request in its hands
 
@@ -79,7 +79,7 @@ class Confined:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=self.limits.seconds + _PATIENCE):
+        if not self._slots.acquire(timeout=self.limits.seconds + _GRACE):
             raise Busy("This cannot be processed right now", retry_after=5)
         try:
             yield
@@ -90,7 +90,7 @@ class Confined:
         """Send one request and return the reply; it is empty if no worker came to life."""
         ours, theirs = socket.socketpair()
         with ours:
-            ours.settimeout(self.limits.seconds + _PATIENCE)
+            ours.settimeout(self.limits.seconds + _GRACE)
             with suppress(ConnectionError, TimeoutError):
                 with theirs, _opened(scratch) as directory:
                     self._zygote.hand_over([theirs.fileno(), *directory])
