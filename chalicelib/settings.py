@@ -29,6 +29,7 @@ class Settings:
     queue: str = ""  # URL of the SQS queue that starts job runners; empty: they only poll
     base_url: str = ""  # https://host[/prefix] as clients see it; empty: from the request's Host header
     max_body: int = 100 * MIB  # maximum size of a request body; on Lambda 4.4 MB
+    body_memory: int = 128 * MIB  # of all large request bodies in a worker on one machine; others get 503
     max_answer: int = 4 * MIB  # maximum size of a file in a response; larger ones are redirected; on Lambda 4.4 MB
     registration: str = "invitation"  # who can register: open (anyone), invitation (with an invitation), closed
     registration_rate: int = 20  # registrations per hour from one address, if registration is open

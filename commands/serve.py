@@ -106,6 +106,7 @@ def serve(
         port=port,
         workers=workers,
         max_body=settings.current().max_body,
+        body_memory=settings.current().body_memory,
         trusted_proxies=trusted_proxies,
         tls_cert=tls_cert,
         tls_key=tls_key,

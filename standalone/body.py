@@ -1,6 +1,9 @@
 """Reads request bodies within the limits of a request and of the process."""
 
+import asyncio
+import contextlib
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from chalicelib.core.errors import Busy, CoreError, TooLarge
@@ -8,6 +11,9 @@ from chalicelib.web.bodies import SMALL
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, HTTPScope
+
+DISCARDED = 16 * 1024 * 1024  # bytes of a body that a rejected client can still send before the connection is closed
+LINGER = 10.0  # seconds for that
 
 
 class Disconnected(Exception):
@@ -29,11 +35,15 @@ class BodyMemory:
     def __init__(self, limit: int) -> None:
         self._left = limit
 
-    def take(self, size: int) -> None:
-        """Take memory, or raise BodyRefused."""
+    def check(self, size: int) -> None:
+        """Raise BodyRefused if less memory is left."""
         if size > self._left:
             error = Busy("The server is receiving too many large requests.", retry_after=2)
             raise BodyRefused(error, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def take(self, size: int) -> None:
+        """Take memory, or raise BodyRefused."""
+        self.check(size)
         self._left -= size
 
     def release(self, size: int) -> None:
@@ -62,22 +72,36 @@ class BodyReader:
         """Return the body. Raises BodyRefused for more than `limit` bytes or without memory for it; Disconnected."""
         if self._declared > limit:
             raise _too_large(limit)  # before the first receive(), which sends "100 Continue"
-        parts: list[bytes] = []
-        size, more = 0, True
+        if self._declared > SMALL:
+            self._memory.check(self._declared)
+        content, more = BytesIO(), True
         while more:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise Disconnected
-            parts.append(message["body"])
-            size += len(message["body"])
-            more = message["more_body"]
+            part, more = await self._part()
+            size = content.tell() + len(part)
             if size > limit:
                 raise _too_large(limit)
             if size > SMALL:
                 self._memory.take(size - self._taken)
                 self._taken = size
-        self.is_complete = True
-        return b"".join(parts)
+            content.write(part)
+        return content.getvalue()
+
+    async def discard(self) -> None:
+        """Receive what a rejected client is still sending, within limits: an early close would discard the reply."""
+        left, more = DISCARDED, True
+        with contextlib.suppress(TimeoutError, Disconnected):
+            async with asyncio.timeout(LINGER):
+                while more and left > 0:
+                    part, more = await self._part()
+                    left -= len(part)
+
+    async def _part(self) -> tuple[bytes, bool]:
+        """The next part of the body, and whether there is more."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        self.is_complete = not message["more_body"]
+        return message["body"], message["more_body"]
 
     def release(self) -> None:
         """Return the memory of the body, after the request is answered."""

@@ -1,7 +1,6 @@
 """An ASGI application around the function that answers API Gateway events."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkabl
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chalicelib.core.errors import CoreError
+from chalicelib.web.bodies import SMALL
 from standalone.body import BodyMemory, BodyReader, BodyRefused, Disconnected
 from standalone.downloads import Downloads
 from standalone.event import proxy_event
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 MAX_BODY = 100 * 1024 * 1024
+BODY_MEMORY = 128 * 1024 * 1024
 THREADS = 8
-LINGER = 10.0  # seconds in which a client can finish sending a rejected body
 
 log = logging.getLogger("moonbase.gateway")
 
@@ -56,7 +56,8 @@ class Gateway:
 
     An Admitting `answer` checks a request before a body is read that is large, or that the client sends on demand
     (`Expect: 100-continue`). Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads
-    each, so that slow requests do not delay reads. Large bodies in memory have `max_body` bytes together.
+    each, so that slow requests do not delay reads. Large bodies in memory have `body_memory` bytes together, or
+    `max_body` if that is more.
     X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
 
@@ -66,12 +67,13 @@ class Gateway:
         *,
         threads: int = THREADS,
         max_body: int = MAX_BODY,
+        body_memory: int = BODY_MEMORY,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
         self._answer = answer
         self._admitting: Admitting | None = answer if isinstance(answer, Admitting) else None
         self._max_body = max_body
-        self._memory = BodyMemory(max_body)
+        self._memory = BodyMemory(max(body_memory, max_body))
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._downloads = Downloads()
@@ -87,23 +89,29 @@ class Gateway:
     async def _serve(self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         client = scope["client"][0] if scope["client"] else None
         began = time.perf_counter()
-        if self._downloads.serves(scope):
-            reply, size = await self._downloads.serve(scope, receive, send)
-            log_access(client, scope["method"], reply, size, time.perf_counter() - began)
-            return
         body = BodyReader(scope, receive, self._memory)
         try:
-            reply = await self._reply_to(scope, body)
+            if self._downloads.serves(scope):
+                reply, size = await self._download(scope, receive, send, body)
+            else:
+                reply = await self._reply_to(scope, body)
+                size = await _send(reply, body, send)
         except Disconnected:
             return
         finally:
             body.release()
-        log_access(client, scope["method"], reply, len(reply.body), time.perf_counter() - began)
-        if not body.is_complete:
-            await _reject_body(reply, receive, send)
-            return
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+        log_access(client, scope["method"], reply, size, time.perf_counter() - began)
+
+    async def _download(
+        self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable", body: BodyReader
+    ) -> tuple[FramedReply, int]:
+        """Answer a request for a link, as `Downloads.serve`; its body is read, because the next request follows it."""
+        try:
+            await body.read(SMALL)
+        except BodyRefused as refused:
+            reply = error(scope["method"], refused.status)
+            return reply, await _send(reply, body, send)
+        return await self._downloads.serve(scope, receive, send)
 
     async def _reply_to(self, scope: "HTTPScope", body: BodyReader) -> FramedReply:
         """Read the body as far as it is needed, and return the reply. Raises Disconnected."""
@@ -138,13 +146,13 @@ async def _run(threads: ThreadPoolExecutor, function: Callable[[A], R], argument
     return await asyncio.get_running_loop().run_in_executor(threads, function, argument)
 
 
-async def _reject_body(reply: FramedReply, receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """Send the reply immediately and let the client finish sending: an early close would discard the reply."""
-    headers = [*reply.headers, (b"connection", b"close")]
+async def _send(reply: FramedReply, body: BodyReader, send: "ASGISendCallable") -> int:
+    """Send the reply at once, and return the size of its body. The connection ends if the client is still sending."""
+    body.release()
+    headers = reply.headers if body.is_complete else [*reply.headers, (b"connection", b"close")]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (message := await receive())["type"] == "http.request" and message["more_body"]:
-                pass
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": not body.is_complete})
+    if not body.is_complete:
+        await body.discard()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return len(reply.body)

@@ -18,7 +18,7 @@ from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
 
 from standalone.connection import Connection
-from standalone.gateway import MAX_BODY, THREADS, Answer, Gateway
+from standalone.gateway import BODY_MEMORY, MAX_BODY, THREADS, Answer, Gateway
 from standalone.parent import follow_parent
 
 LOGGING: dict[str, Any] = {
@@ -44,6 +44,7 @@ def configure(
     workers: int = 1,
     threads: int = THREADS,
     max_body: int = MAX_BODY,
+    body_memory: int = BODY_MEMORY,
     timeout: float = 30.0,
     keep_alive: int = 30,
     grace: int = 30,
@@ -55,8 +56,9 @@ def configure(
     """Return the configuration for `serve`.
 
     `app_factory` creates the function that answers events, once per worker: a callable or "module:name". `threads` is
-    the size of each of a worker's two thread pools. `max_body` is in bytes. In seconds: `timeout` for a client that is
-    slow to send or to read, `keep_alive` for an idle connection, `grace` for running requests at shutdown.
+    the size of each of a worker's two thread pools. `max_body` of one request and `body_memory` of all requests of a
+    worker are in bytes. In seconds: `timeout` for a client that is slow to send or to read, `keep_alive` for an idle
+    connection, `grace` for running requests at shutdown.
     X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
     return Config(
@@ -65,6 +67,7 @@ def configure(
             app_factory,
             threads=threads,
             max_body=max_body,
+            body_memory=body_memory,
             trusted_proxies=tuple(trusted_proxies),
         ),
         factory=True,

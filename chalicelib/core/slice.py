@@ -29,6 +29,7 @@ core = Declaration(
         "queue",
         "base_url",
         "max_body",
+        "body_memory",
         "max_answer",
         "registration",
         "registration_rate",

@@ -19,6 +19,7 @@ from chalicelib.hel.model import Document
 from chalicelib.hel.tables import StoredFile
 from chalicelib.hel.users import UserChanges
 from chalicelib.web.conditional import etag_of
+from chalicelib.web.encoding import accepts_gzip
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
@@ -159,7 +160,7 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
 
     A continuation from an offset is rendered for each request and not compressed: there are too many to cache.
     """
-    packed = not offset and "gzip" in request.headers.get("accept-encoding", "")
+    packed = not offset and accepts_gzip(request)
     body = (
         _index(snapshot, offset)
         if offset

@@ -1,15 +1,22 @@
 """LuaDNS' REST API: the documented endpoints in the order of LuaDNS' API page, then the undocumented and our own."""
 
+from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.luadns import auth, bulk, engines, inputs, records, store, wire, zones
 from chalicelib.luadns.store import Owner
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN
 from chalicelib.web.service import Service
 
 service = Service("luadns", wire.render_error, wire.finish)
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024  # of many records
+
+
+def _largest_record() -> int:
+    """The largest body with one record, in bytes: JSON escapes can multiply the size of its content."""
+    return SMALL + 4 * settings.current().luadns_max_content
 
 
 @service.route("GET", "/v1/users/me", auth.KEY, permission=OWN)
@@ -55,7 +62,9 @@ def list_records(request: Request, caller: Caller) -> Response:
     return wire.render_records(request, *store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("POST", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER)
+@service.route(
+    "POST", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=_largest_record
+)
 def create_record(request: Request, caller: Caller) -> Response:
     """Create a record."""
     zone_id, draft = inputs.parse_zone_id(request), inputs.parse_record(request)
@@ -75,6 +84,7 @@ def get_record(request: Request, caller: Caller) -> Response:
     auth.KEY,
     scope="zone:",
     permission=auth.ZONE_OWNER,
+    body=_largest_record,
 )
 def update_record(request: Request, caller: Caller) -> Response:
     """Update a record."""

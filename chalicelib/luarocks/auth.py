@@ -5,11 +5,13 @@ from chalicelib.core import credentials, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
-from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
+from chalicelib.core.errors import Forbidden, Invalid, SecondFactorRequired, Unauthenticated
 from chalicelib.core.two_factor import NotEnabled
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor
 
+_BY_HEADER = f"A request of more than {SMALL} bytes must contain its token in the header X-TFA-Token."
 _CHALLENGE = 'Basic realm="LuaRocks", charset="UTF-8"'
 
 
@@ -60,7 +62,12 @@ def use_code(caller: Caller, code: str) -> None:
 
 def upload_token(request: Request, caller: Caller) -> None:
     """Raise SecondFactorRequired if the account needs the second factor and there is no valid token of verify_tfa."""
-    two_factor.require(caller, request.headers.get("x-tfa-token") or request.small_form.get("tfa_token"))
+    try:
+        two_factor.require(caller, request.headers.get("x-tfa-token") or request.small_form.get("tfa_token"))
+    except SecondFactorRequired as error:
+        if request.size > SMALL:
+            error.detail["messages"] = [error.message, _BY_HEADER]
+        raise
 
 
 UPLOAD_TOKEN = SecondFactor("upload token", upload_token)

@@ -4,7 +4,9 @@ from chalicelib import settings
 from chalicelib.core import two_factor, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.luarocks import auth, index, rocks, wire
+from chalicelib.luarocks.sandbox import SOURCE_LIMIT
 from chalicelib.luarocks.service import service
+from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN
@@ -13,6 +15,11 @@ from chalicelib.web.slice import upload_url
 
 def _largest_upload() -> int:
     return settings.current().luarocks_max_upload
+
+
+def _largest_rockspec() -> int:
+    """The largest body with a rockspec and its signature, in bytes."""
+    return min(_largest_upload(), SOURCE_LIMIT + SMALL)
 
 
 @service.route("GET", "/api/tool_version", ANONYMOUS)
@@ -65,7 +72,7 @@ def close_upload_window(request: Request, caller: Caller) -> Response:
     auth.KEY,
     scope="module:",
     permission=auth.MODULE_OWNER,
-    body=_largest_upload,
+    body=_largest_rockspec,
 )
 def upload(request: Request, caller: Caller) -> Response:
     """Upload Rockspec."""

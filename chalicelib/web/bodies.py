@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import orjson
 
 from chalicelib.core.errors import Invalid
 
+if TYPE_CHECKING:
+    from multipart import MultipartSegment
+
 SMALL = 64 * 1024  # bytes: the largest body of a route that does not declare another size, and of a form's fields
 MAX_FIELDS = 1000
 MAX_VALUES = 250_000  # of a JSON body: strings, numbers, lists and objects, about 60 bytes of memory each
 MAX_DEPTH = 64  # of a JSON body
+
+_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -100,26 +105,28 @@ def _multipart(body: bytes, boundary: str) -> Form:
 
     form, size = Form(), 0
     try:
-        parts = multipart.MultipartParser(
-            BytesIO(body),
-            boundary,
-            content_length=len(body),
-            part_limit=MAX_FIELDS,
-            spool_limit=len(body) + 1,
-            memory_limit=len(body) + 1,
-        )
-        for part in parts:
-            if part.filename is not None:
-                upload = Upload(part.filename, part.raw, part.content_type or "")
-                form.files.setdefault(part.name, []).append(upload)
-                continue
-            size += part.size
-            if size > SMALL:
-                raise _too_many_bytes()
-            form.fields.setdefault(part.name, []).append(part.raw.decode())  # RFC 7578: UTF-8
+        parser = multipart.PushMultipartParser(boundary, len(body), max_segment_count=MAX_FIELDS)
+        for event in parser.parse_blocking(BytesIO(body).read, _CHUNK):
+            if isinstance(event, multipart.MultipartSegment):
+                segment, content = event, BytesIO()
+            elif event is None:
+                _add(form, segment, content.getvalue())
+            else:
+                content.write(event)
+                size += len(event) if segment.filename is None else 0
+                if size > SMALL:
+                    raise _too_many_bytes()
     except (multipart.MultipartError, ValueError):
         raise Invalid("The multipart form cannot be read.") from None
     return form
+
+
+def _add(form: Form, segment: "MultipartSegment", content: bytes) -> None:
+    if segment.filename is None:
+        form.fields.setdefault(segment.name, []).append(content.decode())  # RFC 7578: UTF-8
+        return
+    content_type = segment.content_type or ("application/octet-stream" if segment.filename else "text/plain")
+    form.files.setdefault(segment.name, []).append(Upload(segment.filename, content, content_type))
 
 
 def _too_many_bytes() -> Invalid:

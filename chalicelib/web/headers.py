@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -29,3 +30,12 @@ def parse_date(value: str) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else None
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def parse_address(value: str) -> str | None:
+    """An IP address, as it is written. A proxy can pass other texts on, which could be of any length."""
+    try:
+        ip_address(value)
+    except ValueError:
+        return None
+    return value

@@ -11,7 +11,7 @@ from chalicelib import settings
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Invalid
 from chalicelib.web.bodies import SMALL, Form, parse_form, parse_json
-from chalicelib.web.headers import parse_host
+from chalicelib.web.headers import parse_address, parse_host
 
 Event = Mapping[str, Any]
 
@@ -153,8 +153,8 @@ class Request:
 
     @property
     def client_address(self) -> str:
-        """The client's address as the gateway reports it; headers of the client are not used."""
-        return str((self._context.get("identity") or {}).get("sourceIp") or "")
+        """The client's IP address as the gateway reports it; headers of the client are not used. Empty without one."""
+        return parse_address(str((self._context.get("identity") or {}).get("sourceIp") or "")) or ""
 
     @cached_property
     def id(self) -> str:

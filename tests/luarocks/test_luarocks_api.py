@@ -1,8 +1,10 @@
 """The upload API, called with the gateway's events: whole bodies, statuses, and stored items."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pyotp
 import pytest
@@ -12,7 +14,8 @@ from chalicelib.core import accounts, audit, credentials, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem
-from tests.client import Client
+from chalicelib.web.bodies import SMALL
+from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
 from tests.worlds import both_worlds
 
@@ -360,9 +363,17 @@ def test_a_truncated_multipart_body_is_refused(client: Client, key: str) -> None
     assert (reply.status, reply.json) == (400, {"errors": ["The multipart form cannot be read."]})
 
 
-def test_an_upload_above_15_mib_is_refused(upload: Upload) -> None:
-    reply = upload(b"-" * 20 * 1024 * 1024)
+def test_a_rock_above_15_mib_is_refused(client: Client, key: str, upload: Upload) -> None:
+    version = upload().json["version"]["id"]
+    files = {"rock_file": ("say-1.0-1.src.rock", b"-" * 20 * 1024 * 1024)}
+    reply = client.post(f"/api/1/{key}/upload_rock/{version}", files=files)
     assert (reply.status, reply.json) == (413, {"errors": ["The request is larger than 15728640 bytes."]})
+    assert client.get("/say-1.0-1.src.rock").status == 404
+
+
+def test_a_rockspec_above_1_mib_is_refused(upload: Upload) -> None:
+    reply = upload(b"-" * 20 * 1024 * 1024)
+    assert (reply.status, reply.json) == (413, {"errors": ["The request is larger than 1114112 bytes."]})
     assert stored() == []
 
 
@@ -392,6 +403,30 @@ def test_an_account_can_require_a_second_factor_for_uploads(
     assert upload(rockspec("b"), form={"tfa_token": token}).status == 200
     again = client.post(f"/api/1/{key}/verify_tfa", form={"code": code})
     assert (again.status, again.json) == (401, {"errors": ["Invalid verification code"]})
+
+
+def test_a_large_upload_has_its_token_in_a_header(client: Client, alice: Account, key: str, upload: Upload) -> None:
+    version = upload().json["version"]["id"]
+    enrolment = two_factor.enable(alice, required_for_uploads=True)
+    code = pyotp.TOTP(enrolment.secret).now()
+    token = client.post(f"/api/1/{key}/verify_tfa", form={"code": code}).json["tfa_token"]
+
+    def send(**more: Any) -> Reply:
+        files = {"rock_file": ("say-1.0-1.src.rock", rock(payload=os.urandom(SMALL).hex()))}
+        return client.post(f"/api/1/{key}/upload_rock/{version}", files=files, **more)
+
+    in_form = send(form={"tfa_token": token})
+    assert (in_form.status, in_form.json) == (
+        403,
+        {
+            "errors": [
+                "Two-factor authentication required",
+                "A request of more than 65536 bytes must contain its token in the header X-TFA-Token.",
+            ],
+            "two_factor_required": True,
+        },
+    )
+    assert send(headers={"X-TFA-Token": token}).status == 200
 
 
 def test_a_token_is_valid_only_for_its_key(client: Client, alice: Account, key: str, upload: Upload) -> None:

@@ -1,8 +1,10 @@
 """A request is checked before its body is read: a stranger's body is never received, and memory is bounded."""
 
 import base64
+import contextlib
 import json
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from standalone.body import DISCARDED
 from tests.servers import Server, moonbase, serving
 
 MIB = 1024 * 1024
+KERNEL = 16 * MIB  # bytes of a connection between the client and the server
 UPLOAD = "/api/1/{key}/upload"
+ROCK = "/api/1/{key}/upload_rock/1"
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +62,8 @@ def read_reply(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 @pytest.mark.parametrize(
     ("path", "fields", "status", "body"),
     [
-        (UPLOAD.format(key="nokey"), (), 401, {"errors": ["Invalid key"]}),
-        (UPLOAD.format(key="bearer"), (), 401, {"errors": ["Missing or malformed Authorization header"]}),
+        (ROCK.format(key="nokey"), (), 401, {"errors": ["Invalid key"]}),
+        (ROCK.format(key="bearer"), (), 401, {"errors": ["Missing or malformed Authorization header"]}),
         (
             "/upload-slots?slot=none",
             (),
@@ -112,7 +117,7 @@ def test_a_small_chunked_body_is_read(server: Server, key: str) -> None:
 def test_a_client_that_sends_its_whole_body_first_reads_the_error(server: Server) -> None:
     """Like LuaSocket, which does not read while it sends."""
     with connect(server) as connection:
-        connection.sendall(head(UPLOAD.format(key="nokey")) + bytes(12 * MIB))
+        connection.sendall(head(ROCK.format(key="nokey")) + bytes(12 * MIB))
         status, _, body = read_reply(connection)
     assert (status, json.loads(body)) == (401, {"errors": ["Invalid key"]})
 
@@ -134,13 +139,109 @@ def test_the_use_of_a_key_is_counted_once(server: Server, key: str) -> None:
     assert remaining[0] - remaining[1] == 1
 
 
+@pytest.mark.parametrize("expect", ["", "100-continue"])
+def test_curl_reads_the_error(server: Server, tmp_path: Path, expect: str) -> None:
+    file = tmp_path / "x.rock"
+    file.write_bytes(bytes(12 * MIB))
+    url = f"{server.url}{ROCK.format(key='nokey')}"
+    command = ["curl", "-sS", "-H", f"Expect: {expect}".rstrip(), "-F", f"rock_file=@{file}", "-w", "%{http_code}", url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr, done.returncode) == ('{"errors":["Invalid key"]}401', "", 0)
+
+
+def test_luasocket_reads_the_error(server: Server) -> None:
+    script = (
+        'local status, reply = nil, {} local http, ltn12 = require("socket.http"), require("ltn12") '
+        f"_, status = http.request{{url = '{server.url}{ROCK.format(key='nokey')}', method = 'POST', "
+        f"headers = {{['content-length'] = {12 * MIB}}}, source = ltn12.source.string(('x'):rep({12 * MIB})), "
+        "sink = ltn12.sink.table(reply)} io.write(status, table.concat(reply))"
+    )
+    done = subprocess.run(["lua5.1", "-e", script], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ('401{"errors":["Invalid key"]}', "")
+
+
+def test_a_limited_part_of_a_rejected_body_is_received(server: Server) -> None:
+    sent = 0
+    with connect(server) as connection, contextlib.suppress(OSError):
+        connection.sendall(head("/nothing/here", length=1000 * MIB))
+        while sent < 200 * MIB:
+            sent += connection.send(bytes(MIB))
+    assert DISCARDED <= sent < DISCARDED + KERNEL
+
+
+def test_the_rest_of_a_rejected_body_is_not_the_next_request(server: Server) -> None:
+    with connect(server) as connection:
+        connection.sendall(head("/nothing/here", length=MIB))
+        assert read_reply(connection)[0] == 404
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n".ljust(MIB))
+        assert connection.recv(1) == b""
+
+
+def test_a_connection_serves_more_requests_after_the_rejection_of_a_small_one(server: Server) -> None:
+    with connect(server) as connection:
+        for _ in range(2):
+            connection.sendall(head(UPLOAD.format(key="nokey"), length=1000) + bytes(1000))
+            status, headers, _ = read_reply(connection)
+            assert (status, "connection" in headers) == (401, False)
+
+
+def test_large_bodies_share_a_limited_memory(tmp_path: Path) -> None:
+    limits = {"MOONBASE_MAX_BODY": str(20 * MIB), "MOONBASE_BODY_MEMORY": str(20 * MIB)}
+    with serving(tmp_path / "data", "--workers", "1", environment=limits) as server:
+        key = server.make_key("alice")
+        path = ROCK.format(key=key)
+        with connect(server) as first:
+            first.sendall(head(path) + bytes(11 * MIB))
+            await_memory(server, path)
+            for expect in ((), ("Expect: 100-continue",)):
+                with connect(server) as second:
+                    second.sendall(head(path, *expect))
+                    status, headers, body = read_reply(second)
+                error = {"errors": ["The server is receiving too many large requests."]}
+                assert (status, headers["retry-after"], json.loads(body)) == (503, "2", error)
+            assert server.upload_rockspec(key)[0] == 200
+            first.sendall(bytes(MIB))
+            assert read_reply(first)[0] == 400
+        with connect(server) as third:
+            third.sendall(head(path, "Expect: 100-continue"))
+            assert third.recv(100).startswith(b"HTTP/1.1 100 Continue")
+
+
+def await_memory(server: Server, path: str) -> None:
+    """Return when the memory for bodies is taken: a second body would not fit."""
+    for _ in range(200):
+        with connect(server) as connection:
+            connection.sendall(head(path, "Expect: 100-continue"))
+            if connection.recv(20).startswith(b"HTTP/1.1 503"):
+                return
+        time.sleep(0.05)
+    raise AssertionError("the first body was not received")
+
+
+def test_fifty_uploads_with_a_key_stay_below_the_memory_of_a_worker(tmp_path: Path) -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="rock_file"; filename="say-1.0-1.all.rock"\r\n\r\n'
+    form = part + bytes(14 * MIB) + b"\r\n--B--\r\n"
+    with serving(tmp_path / "data", "--workers", "1") as server:
+        path = ROCK.format(key=server.make_key("alice"))
+        (worker,) = server.workers()
+
+        def upload(number: int) -> int:
+            with connect(server) as connection:
+                connection.sendall(head(path, "Content-Type: multipart/form-data; boundary=B", length=len(form)) + form)
+                return read_reply(connection)[0]
+
+        with ThreadPoolExecutor(50) as threads:
+            assert set(threads.map(upload, range(50))) <= {404, 503}
+        assert resident_peak(worker) < 400 * MIB
+
+
 def test_fifty_strangers_need_little_memory(server: Server) -> None:
     (worker,) = server.workers()
     before = resident_peak(worker)
     deadline = time.monotonic() + 60
 
     def attack(number: int) -> int:
-        path = UPLOAD.format(key=f"nokey{number}") if number % 2 else "/upload-slots?slot=none"
+        path = ROCK.format(key=f"nokey{number}") if number % 2 else "/upload-slots?slot=none"
         with connect(server) as connection:
             connection.sendall(head(path, "Content-Type: application/x-www-form-urlencoded", length=15 * MIB))
             try:

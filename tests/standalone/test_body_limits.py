@@ -32,7 +32,7 @@ def rejection(server: Server, head: str, body: bytes = b"") -> tuple[str, object
 
 @pytest.mark.parametrize("length", [15 * 1024 * 1024 + 1, 20_000_000, 99_999_999_999])
 def test_luarocks_rejects_a_large_content_length(server: Server, length: int) -> None:
-    answer = rejection(server, f"POST /api/1/nokey/upload HTTP/1.1\nContent-Length: {length}\n")
+    answer = rejection(server, f"POST /api/1/nokey/upload_rock/1 HTTP/1.1\nContent-Length: {length}\n")
     assert answer == (
         "HTTP/1.1 413 Request Entity Too Large",
         {"errors": ["The request is larger than 15728640 bytes."]},

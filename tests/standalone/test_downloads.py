@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -284,3 +285,15 @@ def test_the_log_contains_neither_key_nor_signature(port: int, key: str, caplog:
     assert line.startswith("127.0.0.1 GET /.blobs/{key} 200 2048 ")
     assert DIGEST not in caplog.text
     assert link.partition("signature=")[2] not in caplog.text
+
+
+@pytest.mark.parametrize(("size", "statuses"), [(5, [200, 200]), (65_536, [200, 200]), (65_537, [413])])
+def test_a_body_is_not_mistaken_for_the_next_request(port: int, key: str, size: int, statuses: list[int]) -> None:
+    target = link_to(key).encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET %s HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % (target, size))
+        time.sleep(0.1)  # until the link is looked up
+        body = b"GET /other HTTP/1.1\r\nHost: t\r\n\r\n".ljust(size, b"x")[:size]
+        client.sendall(body + b"GET %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n" % target)
+        answers = b"".join(iter(lambda: client.recv(100_000), b""))
+    assert [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)] == statuses

@@ -237,6 +237,15 @@ def test_the_client_address_comes_from_the_gateway(event: Event) -> None:
     assert Request(made).client_address == "192.0.2.7"
 
 
+@pytest.mark.parametrize("address", ["", "unknown", "a" * 60_000, "192.0.2.7, 192.0.2.8", "192.0.2.7:80", "\xff"])
+def test_only_an_ip_address_is_a_client_address(address: str) -> None:
+    made = rest_event("GET", "/a")
+    made["requestContext"]["identity"] = {"sourceIp": address}
+    assert Request(made).client_address == ""
+    made["requestContext"]["identity"] = {"sourceIp": "2001:db8::1"}
+    assert Request(made).client_address == "2001:db8::1"
+
+
 @both
 def test_a_client_without_an_address_has_an_empty_one(event: Event) -> None:
     made = event("GET", "/a")

@@ -15,7 +15,7 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS
 
-_LARGEST_REPORT = 1024 * 1024
+_LARGEST_REPORT = 256 * 1024  # bytes; 1,000 packages take about 100 KB
 
 
 @service.route("GET", "/api/packages/{author}/{name}/for-client", ANONYMOUS)
