@@ -75,6 +75,7 @@ class LocalHandler(ChaliceRequestHandler):
         """Log nothing: the line would contain the path, which may contain an API key. The app logs each request."""
 
     def _serve_link(self) -> None:
+        from chalicelib.web.protection import NOSNIFF
         from standalone.downloads import open_link
 
         path, _, query = self.path.partition("?")
@@ -82,6 +83,7 @@ class LocalHandler(ChaliceRequestHandler):
         scope = {"method": self.command, "raw_path": path.encode(), "query_string": query.encode(), "headers": headers}
         reply, file, part = open_link(cast("HTTPScope", scope))
         self.send_response(reply.status)
+        self.send_header(*NOSNIFF)
         for name, value in reply.headers:
             self.send_header(name.decode(), value.decode("latin-1"))
         self.end_headers()

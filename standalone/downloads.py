@@ -15,6 +15,7 @@ from chalicelib.core.errors import Forbidden, NotFound
 from chalicelib.core.links import Link
 from chalicelib.web.conditional import matches
 from chalicelib.web.headers import parse_date
+from chalicelib.web.protection import INERT, POLICY
 from standalone.replies import FramedReply, Headers, error
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _reply(scope: "HTTPScope", link: Link, stat: os.stat_result) -> tuple[Framed
         ("content-disposition", links.attachment(link.filename)),
         ("content-length", str(part.end - part.start)),
         ("cache-control", f"private, max-age={max(0, link.expires - int(time.time()))}"),
-        ("x-content-type-options", "nosniff"),
+        (POLICY.lower(), INERT),
     )
     status = HTTPStatus.OK
     if part.end - part.start < part.size:

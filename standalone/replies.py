@@ -12,6 +12,7 @@ Headers = list[tuple[bytes, bytes]]
 
 access_log = logging.getLogger("moonbase.access")
 
+_SENT_BY_SERVER = {b"transfer-encoding", b"x-content-type-options"}  # with every reply, also with its own errors
 _UNSAFE_HEADER = re.compile(rb"[\r\n\0]")
 
 
@@ -47,7 +48,7 @@ def frame(method: str, response: AppResponse) -> FramedReply:
         if raw_name == b"content-length":
             if method == "HEAD" and not response.body:
                 length = int(value)
-        elif raw_name != b"transfer-encoding":
+        elif raw_name not in _SENT_BY_SERVER:
             headers.append((raw_name, raw_value))
     bodiless = response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
     if not bodiless:

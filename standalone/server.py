@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
 
+from chalicelib.web.protection import NOSNIFF
 from standalone.connection import Connection
 from standalone.gateway import BODY_MEMORY, MAX_BODY, THREADS, Answer, Gateway
 from standalone.parent import follow_parent
@@ -84,7 +85,7 @@ def configure(
         log_config=log_config,
         access_log=False,
         proxy_headers=False,
-        headers=[("server", "moonbase")],
+        headers=[("server", "moonbase"), NOSNIFF],
         timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=grace,
         timeout_worker_healthcheck=30,

@@ -70,9 +70,8 @@ def render_error(request: Request, error: CoreError) -> Response:
 
 def finish(request: Request, response: Response) -> None:
     """Forbid caching unless the response permits it, because most responses contain secrets or personal data."""
-    for name, value in (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")):
-        if response.header(name) is None:
-            response.headers.append((name, value))
+    if response.header("Cache-Control") is None:
+        response.headers.append(("Cache-Control", "no-store"))
 
 
 def moment(at: datetime | float | None) -> str | None:

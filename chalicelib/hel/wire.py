@@ -328,7 +328,6 @@ def _file_headers(sha256: str) -> list[tuple[str, str]]:
         ("ETag", f'"{sha256}"'),
         ("Cache-Control", "public, max-age=31536000, immutable"),
         ("Content-Disposition", "attachment"),
-        ("X-Content-Type-Options", "nosniff"),
     ]
 
 

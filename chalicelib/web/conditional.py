@@ -7,7 +7,16 @@ from chalicelib.web.headers import parse_date
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
-_HEADERS_OF_304 = {"cache-control", "content-location", "date", "etag", "expires", "last-modified", "vary"}
+_HEADERS_OF_304 = {
+    "cache-control",
+    "content-location",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "vary",
+    "x-content-type-options",
+}
 
 
 def etag_of(content: bytes | str) -> str:

@@ -17,6 +17,7 @@ from chalicelib.core.errors import CoreError
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.negotiation import offers
+from chalicelib.web.protection import POLICY
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response
 
@@ -108,8 +109,7 @@ def _protection() -> tuple[tuple[str, str], ...]:
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     return (
-        ("Content-Security-Policy", policy),
-        ("X-Content-Type-Options", "nosniff"),
+        (POLICY, policy),
         ("Referrer-Policy", "same-origin"),
     )
 

@@ -12,6 +12,7 @@ from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import CoreError
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.conditional import not_modified
+from chalicelib.web.protection import protected
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
 from chalicelib.web.routing import Tree
@@ -105,7 +106,7 @@ class Admission:
 
     def _completed(self, response: Response) -> Response:
         request = self._request
-        response = _with_whole_location(request, not_modified(request, response))
+        response = _with_whole_location(request, not_modified(request, protected(response)))
         return _without_body(response) if request.method == "HEAD" else response
 
 

@@ -75,6 +75,7 @@ def test_markdown_is_converted_to_html(client: Client, aws: None) -> None:
     reply = client.post("/api/markdown/", body=b"*a* <script>b</script>")
     assert (reply.status, reply.body) == (200, b"<p><em>a</em> </p>\n")
     assert reply.header("Content-Type") == "text/html; charset=utf-8"
+    assert reply.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 def test_an_unknown_package_is_404(client: Client, aws: None) -> None:

@@ -438,6 +438,8 @@ def test_a_badge_has_the_title_or_the_downloads(client: Client) -> None:
     for kind, label in (("title", 'ContentDB: L<a>"mps" &  lights'), ("downloads", "downloads: 1234")):
         reply = client.get(f"/packages/Alice/lamps/shields/{kind}/")
         assert (reply.status, reply.header("content-type")) == (200, "image/svg+xml")
+        policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        assert reply.header("content-security-policy") == policy
         image = ElementTree.fromstring(reply.body)
         assert image.get("aria-label") == label
         assert [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")] == label.split(": ")

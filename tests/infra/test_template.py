@@ -256,6 +256,7 @@ def test_the_gateway_repeats_nothing_of_a_request(template: Template) -> None:
         (body,) = answer["ResponseTemplates"].values()
         assert list(json.loads(body)) == ["message"]
         assert "$" not in body
+        assert answer["ResponseParameters"]["Headers"]["X-Content-Type-Options"] == "'nosniff'"
 
 
 def test_the_api_is_regional_binary_and_never_compressed(template: Template) -> None:

@@ -76,6 +76,8 @@ def test_a_link_serves_the_file_with_its_name_type_and_validators(port: int, key
     assert headers["content-disposition"] == 'attachment; filename="say.rock"'
     assert (headers["etag"], headers["accept-ranges"], headers["content-length"]) == (f'"{DIGEST}"', "bytes", "2048")
     assert headers["last-modified"]
+    assert headers.get_all("x-content-type-options") == ["nosniff"]
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 def test_head_has_no_body(port: int, key: str) -> None:

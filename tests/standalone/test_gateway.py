@@ -59,7 +59,8 @@ def echo(event: dict[str, Any]) -> CannedAnswer:
     if path == "/big":
         return CannedAnswer(body=b"x" * int(query["size"]))
     if path == "/cookies":
-        return CannedAnswer(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], body=b"ok")
+        repeated = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Content-Type-Options", "nosniff")]
+        return CannedAnswer(headers=repeated, body=b"ok")
     if path == "/status":
         return CannedAnswer(int(query["code"]), [("X-Kept", "yes")], b"must not be sent")
     if path == "/known-length":
@@ -249,11 +250,16 @@ class TestResponse:
         assert (response.status, body) == (200, b"xxxxxxx")
         assert response.headers.get_all("content-length") == ["7"]
         assert response.headers.get_all("server") == ["moonbase"]
+        assert response.headers.get_all("x-content-type-options") == ["nosniff"]
         (date,) = response.headers.get_all("date") or []
         assert abs(parsedate_to_datetime(date) - datetime.now(UTC)) < timedelta(minutes=1)
 
     def test_repeated_headers_are_sent_repeatedly(self, port: int) -> None:
         assert ask(port, "GET", "/cookies")[0].headers.get_all("set-cookie") == ["a=1", "b=2"]
+
+    @pytest.mark.parametrize("path", ["/cookies", "/boom", "/split", "/.blobs/x"])
+    def test_browsers_guess_the_type_of_no_response(self, port: int, path: str) -> None:
+        assert ask(port, "GET", path)[0].headers.get_all("x-content-type-options") == ["nosniff"]
 
     def test_a_wrong_length_from_the_app_is_corrected(self, port: int) -> None:
         response, body = ask(port, "GET", "/wrong-length")
@@ -499,6 +505,7 @@ class TestErrors:
         assert answer.endswith(b'\r\n\r\n{"message": "Bad Request"}')
         assert answer.count(b"HTTP/1.1 ") == 1
         assert b"\r\nconnection: close\r\n" in answer
+        assert b"\r\nx-content-type-options: nosniff\r\n" in answer.lower()
 
     def test_an_oversize_head_is_a_431(self, port: int) -> None:
         answer = raw(port, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\n")

@@ -64,7 +64,6 @@ def test_a_page_has_security_headers() -> None:
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; "
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
-        ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
         ("Vary", "Accept"),
         ("ETag", page.header("ETag")),

@@ -21,6 +21,7 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.tables import Account, Credential, now
 from chalicelib.web.errors import headers_of, status_of
+from chalicelib.web.protection import NOSNIFF
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 from chalicelib.web.route import ANONYMOUS, ANY, Scheme, SecondFactor
@@ -219,7 +220,7 @@ def test_the_handler_answers_with_the_second_factor(name: str) -> None:
 
 def test_a_credential_can_be_optional() -> None:
     response = answer("DELETE", "/things/none/x")
-    assert (response.status, response.headers) == (204, [("X-By", "none")])
+    assert (response.status, response.headers) == (204, [("X-By", "none"), NOSNIFF])
     assert happened == ["view"]
 
 
@@ -227,7 +228,7 @@ def test_an_optional_credential_is_checked_completely() -> None:
     assert answer("DELETE", "/things/unknown/x").status == 401
     assert answer("DELETE", "/things/reader/x").status == 403
     response = answer("DELETE", "/things/reader/x", headers={"X-Code": "123456"})
-    assert (response.status, response.headers) == (204, [("X-By", "alice")])
+    assert (response.status, response.headers) == (204, [("X-By", "alice"), NOSNIFF])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "x"])
@@ -259,7 +260,7 @@ def test_head_on_a_path_without_get_is_a_wrong_method() -> None:
 def test_options_returns_the_methods_without_authentication(path: str) -> None:
     response = answer("OPTIONS", path)
     methods = "DELETE, GET, HEAD, OPTIONS, POST, PUT" if "things" in path else "GET, HEAD, OPTIONS"
-    assert (response.status, response.body, response.headers) == (204, b"", [("Allow", methods)])
+    assert (response.status, response.body, response.headers) == (204, b"", [("Allow", methods), NOSNIFF])
     assert happened == []
 
 

@@ -18,6 +18,8 @@ from tests.web.gateway_events import local_event, rest_event
 from tests.web.toy import slice_of
 
 BINARY = bytes(range(256))
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+INERT = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
 
 
 def service_with_errors(name: str) -> Service:
@@ -77,6 +79,11 @@ def page(request: Request) -> Response:
     return bytes_response(request.params["page"].encode(), "text/html")
 
 
+@api.route("GET", "/api/policy", ANONYMOUS)
+def policy(request: Request) -> Response:
+    return bytes_response(b"", "text/html", headers=[("Content-Security-Policy", "default-src 'self'")])
+
+
 @api.route("GET", "/api/broken", ANONYMOUS)
 def broken(request: Request) -> Response:
     raise RuntimeError(request.argument("why"))
@@ -128,9 +135,37 @@ def test_double_and_trailing_slashes_are_ignored(app: Chalice, path: str) -> Non
     assert get(app, path)[:2] == (200, BINARY)
 
 
+@pytest.mark.parametrize("path", ["/", "/api/bare", "/api/x/echo", "/api/nothing", "/api/broken", "/nowhere/at/all"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+def test_browsers_guess_the_type_of_no_response(app: Chalice, method: str, path: str) -> None:
+    assert send(app, rest_event(method, path))[2]["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "policy"),
+    [
+        ("text/html; charset=utf-8", INERT["Content-Security-Policy"]),
+        ("Text/HTML", INERT["Content-Security-Policy"]),
+        ("application/xhtml+xml", INERT["Content-Security-Policy"]),
+        ("text/plain", INERT["Content-Security-Policy"]),
+        ("application/octet-stream", INERT["Content-Security-Policy"]),
+        ("image/svg+xml", "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+        ("application/json", None),
+    ],
+)
+def test_browsers_run_nothing_in_a_response(app: Chalice, content_type: str, policy: str | None) -> None:
+    headers = send(app, rest_event("POST", "/api/x/echo", headers={"Content-Type": content_type}, body=b"<b>"))[2]
+    assert headers.get("Content-Security-Policy") == policy
+
+
+def test_a_response_can_have_a_policy_of_its_own(app: Chalice) -> None:
+    assert get(app, "/api/policy")[2]["Content-Security-Policy"] == "default-src 'self'"
+
+
 @pytest.mark.parametrize("headers", [{}, {"Accept": "text/html"}, {"Accept": "*/*"}, {"Accept": ""}])
 def test_bytes_are_unchanged_with_any_accept_header(app: Chalice, headers: dict[str, str]) -> None:
-    assert get(app, "/api/binary", headers=headers) == (200, BINARY, {"Content-Type": "application/x-rock"})
+    shown = {"Content-Type": "application/x-rock", **NOSNIFF, **INERT}
+    assert get(app, "/api/binary", headers=headers) == (200, BINARY, shown)
 
 
 def test_only_binary_bodies_are_encoded_in_base64(app: Chalice) -> None:
@@ -152,19 +187,19 @@ def test_repeated_cookies_are_all_sent(app: Chalice) -> None:
     assert get(app, "/api/cookies") == (
         200,
         b"{}",
-        {"Content-Type": "application/json", "Set-Cookie": ["a=1", "b=2; Path=/"], "X-One": "1"},
+        {"Content-Type": "application/json", "Set-Cookie": ["a=1", "b=2; Path=/"], "X-One": "1", **NOSNIFF},
     )
 
 
 def test_a_response_can_have_no_headers_and_body(app: Chalice) -> None:
-    assert get(app, "/api/bare") == (204, b"", {})
+    assert get(app, "/api/bare") == (204, b"", NOSNIFF)
 
 
 def test_head_has_the_length_and_no_body(app: Chalice) -> None:
     assert send(app, rest_event("HEAD", "/api/binary")) == (
         200,
         b"",
-        {"Content-Type": "application/x-rock", "Content-Length": "256"},
+        {"Content-Type": "application/x-rock", "Content-Length": "256", **NOSNIFF, **INERT},
     )
 
 
@@ -180,7 +215,7 @@ def test_the_resource_of_the_event_is_ignored(app: Chalice, method: str, path: s
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_client_with_a_current_response_gets_304(app: Chalice, method: str) -> None:
     event = rest_event(method, "/api/dated", headers={"If-None-Match": '"1"'})
-    assert send(app, event) == (304, b"", {"ETag": '"1"'})
+    assert send(app, event) == (304, b"", {"ETag": '"1"', **NOSNIFF})
 
 
 @pytest.mark.parametrize(
@@ -242,6 +277,7 @@ def test_the_paths_and_a_root_for_all_requests_are_declared(app: Chalice) -> Non
         "/api/{name}/echo": ["OPTIONS", "POST"],
         "/api/elsewhere": ["GET", "HEAD", "OPTIONS"],
         "/api/bare": ["GET", "HEAD", "OPTIONS"],
+        "/api/policy": ["GET", "HEAD", "OPTIONS"],
         "/api/broken": ["GET", "HEAD", "OPTIONS"],
         "/api/dated": ["GET", "HEAD", "OPTIONS"],
     }

@@ -44,7 +44,7 @@ def render_no_release(request: Request) -> Response:
 
 
 def _headers(tag: str) -> list[tuple[str, str]]:
-    return [("ETag", f'"{tag}"'), _A_WEEK, ("X-Content-Type-Options", "nosniff")]
+    return [("ETag", f'"{tag}"'), _A_WEEK]
 
 
 def _type_of(name: str) -> str:
