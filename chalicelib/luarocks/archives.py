@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 
-from chalicelib.core import bytecode
+from chalicelib.core import bytecode, zip_members
 from chalicelib.core.errors import Invalid
 from chalicelib.luarocks import rockspecs, sandbox
 
@@ -61,12 +61,16 @@ def _refuse_bytecode(content: bytes) -> None:
 
 
 def rockspec_in(content: bytes, wanted: str) -> bytes:
-    """The content of the rockspec in a rock; `wanted` is its file name in lower case. Raises Invalid."""
+    """The content of the rockspec in a rock; `wanted` is its file name in lower case. Raises Invalid.
+
+    Clients unpack all members, so a path outside of the rock's directory, or a link, is refused.
+    """
     _check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             _check_sizes(members, len(content))
+            zip_members.check(members, "The rock", MOST_ENTRIES)
             member = next((each for each in members if each.filename.lower() == wanted), None)
             if member is None:
                 raise Invalid(f"The rock has no {wanted}")

@@ -60,6 +60,8 @@ def tree(tmp_path: Path) -> Path:
     (tree / "wrong-1.0-1.rockspec").write_bytes(rockspec("other"))
     (tree / "broken-1.0-1.rockspec").write_bytes(b"this is not Lua")
     (tree / "bad-1.0-1.src.rock").write_bytes(b"this is no zip")
+    hostile = rock("hostile", "1.0-1", b"x").replace(b"hostile.so", b"../abcd.so")
+    (tree / "hostile-1.0-1.src.rock").write_bytes(hostile)
     (tree / "manifest").write_text(MANIFEST)
     (tree / "index.html").write_text("<html>")
     return tree
@@ -69,6 +71,7 @@ REFUSED = [
     {"file": "broken-1.0-1.rockspec", "why": "Failed to parse rockspec"},
     {"file": "wrong-1.0-1.rockspec", "why": "The rockspec is for other 1.0-1"},
     {"file": "bad-1.0-1.src.rock", "why": "The rock is not a zip file, or is truncated"},
+    {"file": "hostile-1.0-1.src.rock", "why": "The rock has an unsafe path: ../abcd.so"},
 ]
 
 

@@ -317,6 +317,7 @@ def test_an_approved_package_can_have_depends_txt(client: Client, bearer: dict[s
         (entry_zip("..\\init.lua"), "The zip file has an unsafe path: ..\\\\init.lua"),
         (entry_zip("init\n.lua"), "The zip file has an unsafe path: init\\n.lua"),
         (entry_zip("a/" * 40 + "init.lua"), "The zip file has an unsafe path: a/a/"),
+        (entry_zip("x" * 1001), "The zip file has an unsafe path: xxx"),
         (entry_zip("link", mode=0o120777, content=b"/etc/passwd"), "The zip file has something that is neither a file"),
         (entry_zip("pipe", mode=0o010644), "The zip file has something that is neither a file nor a folder: pipe"),
     ],
@@ -359,6 +360,16 @@ def test_other_compression_methods_and_encryption_are_rejected(error: Check) -> 
 def test_a_zip_with_a_duplicate_path_is_rejected(error: Check) -> None:
     content = zipped({"init.lua": "", "inix.lua": "", "LICENSE": ""}).replace(b"inix", b"init")
     assert error(content) == "The zip file has a path twice: init.lua"
+
+
+def test_a_zip_with_a_file_in_a_file_is_rejected(error: Check) -> None:
+    assert error(zipped({**MOD, "init.lua/x": ""})) == "The zip file has a path twice: init.lua/x"
+
+
+@embedded_only
+def test_a_zip_with_many_folders_is_rejected(error: Check) -> None:
+    content = zipped({f"{number}/{'a/' * 31}": "" for number in range(1600)})
+    assert error(content) == "The zip file has more than 50,000 folders."
 
 
 def test_a_failed_release_is_listed_and_does_not_affect_others(client: Client, bearer: dict[str, str]) -> None:

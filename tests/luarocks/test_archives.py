@@ -3,6 +3,7 @@
 import io
 import struct
 import time
+import warnings
 import zipfile
 from contextlib import suppress
 
@@ -24,6 +25,36 @@ def with_end(content: bytes, **fields: int) -> bytes:
     names = ["disk", "directory_disk", "entries_here", "entries", "directory_size", "directory_place", "comment"]
     end = dict(zip(names, struct.unpack("<4H2LH", content[-18:]), strict=True)) | fields
     return content[:-18] + struct.pack("<4H2LH", *end.values())
+
+
+def with_member(path: str, mode: int = 0o100644) -> bytes:
+    """A rock with one more member, under a path and mode that `zipfile` itself would change."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(SPEC, rockspec())
+        member = zipfile.ZipInfo("x")
+        member.filename, member.external_attr = path, mode << 16
+        with warnings.catch_warnings(action="ignore"):  # of duplicate names
+            archive.writestr(member, b"return 1")
+    return file.getvalue()
+
+
+UNSAFE = {
+    "parent": ("../x.lua", "The rock has an unsafe path: ../x.lua"),
+    "parent below": ("say/../../x.lua", "The rock has an unsafe path: say/../../x.lua"),
+    "parent at the end": ("say/..", "The rock has an unsafe path: say/.."),
+    "absolute": ("/etc/x.lua", "The rock has an unsafe path: /etc/x.lua"),
+    "drive": ("C:x.lua", "The rock has an unsafe path: C:x.lua"),
+    "backslash": ("..\\x.lua", "The rock has an unsafe path: ..\\\\x.lua"),
+    "nul": ("x.lua\0.txt", "The rock has an unsafe path: x.lua\\x00.txt"),
+    "no name": ("", "The rock has an unsafe path: "),
+    "the folder itself": ("say/.", "The rock has an unsafe path: say/."),
+    "long": ("x" * 1001, "The rock has an unsafe path: " + "x" * 100),
+    "deep": ("a/" * 33 + "x", "The rock has an unsafe path: " + "a/" * 33 + "x"),
+    "the rockspec again": (SPEC, f"The rock has a path twice: {SPEC}"),
+    "the rockspec again, otherwise written": (f"./{SPEC}", f"The rock has a path twice: ./{SPEC}"),
+    "a file in a file": (f"{SPEC}/x.lua", f"The rock has a path twice: {SPEC}/x.lua"),
+}
 
 
 def bomb() -> bytes:
@@ -68,6 +99,19 @@ REJECTED = {
     "other packing": (zipped({SPEC: rockspec()}, zipfile.ZIP_LZMA), f"The rock's {SPEC} cannot be unpacked"),
     "bomb": (bomb(), "The rock contains more than 1073741824 bytes, or shares bytes between its files"),
     "sharing": (sharing(), "The rock contains more than 1073741824 bytes, or shares bytes between its files"),
+    **{name: (with_member(path), message) for name, (path, message) in UNSAFE.items()},
+    "symbolic link": (
+        with_member("x.lua", mode=0o120777),
+        "The rock has something that is neither a file nor a folder: x.lua",
+    ),
+    "device": (
+        with_member("x.lua", mode=0o020644),
+        "The rock has something that is neither a file nor a folder: x.lua",
+    ),
+    "many folders": (
+        zipped({SPEC: rockspec()} | {f"{n}/" + "a/" * 30: b"" for n in range(700)}),
+        "The rock has more than 20,000 folders.",
+    ),
     "many files": (zipped({str(n): b"" for n in range(20_001)}), "The rock contains more than 20000 files"),
     "large directory": (with_end(rock(), directory_size=5 << 20), "The rock contains more than 20000 files"),
     "zip64": (
@@ -97,6 +141,11 @@ def test_a_valid_rock_is_accepted(content: bytes) -> None:
     archives.check(content, "say", "1.0-1")
 
 
+@pytest.mark.parametrize("path", ["x.lua", "a/" * 32 + "x", "x" * 1000, "./x.lua", "a..b/..x", "say/", "C/x.lua"])
+def test_a_rock_can_have_any_other_path(path: str) -> None:
+    archives.check(with_member(path), "say", "1.0-1")
+
+
 def test_letter_case_does_not_matter_in_a_rock() -> None:
     archives.check(zipped({"Say-1.0-1.rockspec": rockspec("SAY")}), "say", "1.0-1")
 
@@ -118,6 +167,12 @@ def test_a_rejected_rock_stores_nothing(client: Client, upload: Upload, upload_r
     assert (reply.status, reply.json) == (400, {"errors": [REJECTED["bomb"][1]]})
     assert sorted(item.sk for item in LuaRocksItem.scan()) == before
     assert client.get("/say-1.0-1.src.rock").status == 404
+
+
+def test_a_rock_with_an_unsafe_path_is_refused(upload: Upload, upload_rock: Upload) -> None:
+    upload()
+    reply = upload_rock(1, "say-1.0-1.src.rock", with_member("../x.lua"))
+    assert (reply.status, reply.json) == (400, {"errors": ["The rock has an unsafe path: ../x.lua"]})
 
 
 def test_a_rock_for_another_version_is_refused(upload: Upload, upload_rock: Upload) -> None:

@@ -1,7 +1,6 @@
 """Uploaded zip files: read without unpacking, and validated first."""
 
 import re
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -9,15 +8,13 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from chalicelib.core import bytecode
+from chalicelib.core import bytecode, zip_members
 from chalicelib.core.errors import Invalid
 
 LARGEST = 300 * 1024 * 1024  # bytes when unpacked
 MOST_ENTRIES = 50_000
 _MOST_DIRECTORY = 8 * 1024 * 1024  # bytes of the zip's own directory, which zipfile reads whole
-_DEEPEST = 32
 _LARGEST_TEXT = 1024 * 1024
-_UNSAFE = re.compile(r"[\x00-\x1f\\]|^/|^[A-Za-z]:|(^|/)\.\.(/|$)|//")
 _END, _END_64 = b"PK\x05\x06", re.compile(rb"PK\x06\x06.{36}(.{8})", re.DOTALL)
 
 
@@ -56,7 +53,7 @@ class Folder:
 
 
 def open_zip(content: bytes) -> Folder:
-    """The root of a zip whose whole content is readable. Raises BadArchive."""
+    """The root of a zip whose whole content is readable. Raises BadArchive or UnsafeZip."""
     _check_directory(content)
     try:
         archive = ZipFile(BytesIO(content))
@@ -88,20 +85,10 @@ def _check_entries(entries: list[ZipInfo]) -> None:
         raise BadArchive(f"The zip file has more than {MOST_ENTRIES:,} files.")
     if sum(entry.file_size for entry in entries) > LARGEST:
         raise BadArchive(f"The zip file is larger than {LARGEST // 1024 // 1024} MiB when unpacked.")
+    zip_members.check(entries, "The zip file", MOST_ENTRIES)
     for entry in entries:
-        name, shown = entry.orig_filename, _shown(entry)
-        if _UNSAFE.search(name) or name.count("/") > _DEEPEST or not name:
-            raise BadArchive(f"The zip file has an unsafe path: {shown}")
-        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise BadArchive(f"The zip file has something that is neither a file nor a folder: {shown}")
-        if entry.flag_bits & 1:
-            raise BadArchive(f"The zip file is encrypted: {shown}")
         if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise BadArchive(f"The zip file has a compression that Luanti cannot unpack: {shown}")
-
-
-def _shown(entry: ZipInfo) -> str:
-    return entry.orig_filename[:100].encode("unicode_escape").decode()
+            raise BadArchive(f"The zip file has a compression that Luanti cannot unpack: {zip_members.shown(entry)}")
 
 
 def _check_bytes(archive: ZipFile, entries: list[ZipInfo]) -> None:
@@ -115,7 +102,7 @@ def _check_bytes(archive: ZipFile, entries: list[ZipInfo]) -> None:
                     start += part
                     precompiled = bytecode.is_precompiled(start)
         if precompiled:
-            raise BadArchive(f"The zip file has precompiled Lua: {_shown(entry)}")
+            raise BadArchive(f"The zip file has precompiled Lua: {zip_members.shown(entry)}")
         if size != entry.file_size:
             raise BadArchive("The zip file is corrupt.")
 
@@ -124,15 +111,11 @@ def _tree(archive: ZipFile, entries: list[ZipInfo]) -> Folder:
     root = Folder(archive)
     for entry in entries:
         parts = [part for part in entry.filename.split("/") if part not in ("", ".")]
-        name = None if entry.is_dir() or not parts else parts.pop()
+        name = None if entry.is_dir() else parts.pop()
         folder = root
         for parent in parts:
-            if parent in folder.files:
-                raise BadArchive(f"The zip file has a path twice: {folder.path_of(parent)}")
             folder = folder.folders.setdefault(parent, Folder(archive, folder.path_of(parent)))
         if name is not None:
-            if name in folder.files or name in folder.folders:
-                raise BadArchive(f"The zip file has a path twice: {folder.path_of(name)}")
             folder.files[name] = entry
     return root
 
