@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkabl
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from chalicelib.core.errors import CoreError
+from chalicelib.core.errors import Busy, CoreError
 from chalicelib.web.bodies import SMALL
 from standalone.body import BodyMemory, BodyReader, BodyRefused, Disconnected
 from standalone.downloads import Downloads
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_BODY = 100 * 1024 * 1024
 BODY_MEMORY = 128 * 1024 * 1024
 THREADS = 8
+MOST_SLOW = 64  # slow reads that are answered or wait
 
 log = logging.getLogger("moonbase.gateway")
 
@@ -49,6 +50,7 @@ class Admitting(Protocol):
     """An `answer` that can check a request by its method, path and headers alone."""
 
     def admit(self, event: dict[str, Any]) -> CheckedRequest: ...
+    def is_slow(self, event: dict[str, Any]) -> bool: ...
 
 
 class Gateway:
@@ -56,8 +58,8 @@ class Gateway:
 
     An Admitting `answer` checks a request before a body is read that is large, or that the client sends on demand
     (`Expect: 100-continue`). Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads
-    each, so that slow requests do not delay reads. Large bodies in memory have `body_memory` bytes together, or
-    `max_body` if that is more.
+    each, so that slow requests do not delay reads; reads that an Admitting `answer` calls slow have a third pool, and
+    MOST_SLOW of them can wait. Large bodies in memory have `body_memory` bytes together, or `max_body` if that is more.
     X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
 
@@ -76,6 +78,8 @@ class Gateway:
         self._memory = BodyMemory(max(body_memory, max_body))
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        self._slow = ThreadPoolExecutor(threads, thread_name_prefix="slow")
+        self._slow_requests = 0
         self._downloads = Downloads()
         self._proxies = ProxyHeadersMiddleware(self._serve, list(trusted_proxies))  # type: ignore[arg-type]
 
@@ -122,6 +126,8 @@ class Gateway:
             content = await body.read(self._max_body)
             event["body"] = content or None
             reads = method in _SAFE_METHODS and not content
+            if reads and self._admitting and self._admitting.is_slow(event):
+                return frame(method, await self._answer_slowly(self._admitting, event))
             return frame(method, await _run(self._readers if reads else self._workers, self._answer, event))
         except Disconnected:
             raise
@@ -130,6 +136,16 @@ class Gateway:
         except Exception:
             log.exception("a %s request failed", method)
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def _answer_slowly(self, admitting: Admitting, event: dict[str, Any]) -> AppResponse:
+        if self._slow_requests >= MOST_SLOW:
+            busy = Busy("Too many requests wait for this.", retry_after=2)
+            return await _run(self._readers, admitting.admit(event).refuse, busy)
+        self._slow_requests += 1
+        try:
+            return await _run(self._slow, self._answer, event)
+        finally:
+            self._slow_requests -= 1
 
     async def _admit_and_answer(self, admitting: Admitting, event: dict[str, Any], body: BodyReader) -> AppResponse:
         admission = await _run(self._readers, admitting.admit, event)

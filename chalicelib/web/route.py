@@ -68,6 +68,7 @@ class Route:
 
     `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
     route changes something for the caller; counters and dates of last use do not count. A `page` is for browsers alone.
+    A `slow` route can take seconds: the one-machine server gives it threads of its own.
     """
 
     method: str
@@ -80,6 +81,7 @@ class Route:
     body: Size
     writes: bool
     page: bool
+    slow: bool
 
     @property
     def largest(self) -> int:
@@ -97,6 +99,7 @@ class Requirements(TypedDict, total=False):
     body: Size
     writes: bool
     page: bool
+    slow: bool
 
 
 def declare(
@@ -111,6 +114,7 @@ def declare(
     body: Size = SMALL,
     writes: bool | None = None,
     page: bool = False,
+    slow: bool = False,
 ) -> Route:
     """A route, with defaults for the requirements left out. Raises DeclarationError with the method and the path.
 
@@ -126,10 +130,10 @@ def declare(
     if credential.anonymous:
         if permission or scope or second_factor:
             raise DeclarationError(f"{place} is anonymous: it has no permission, scope or second factor.")
-        return Route(method, path, handler, credential, None, None, None, body, writes, page)
+        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow)
     if permission is None:
         raise DeclarationError(f"{place} declares no permission.")
     if scope is None and writes:
         raise DeclarationError(f"{place} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
-    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes, page)
+    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes, page, slow)

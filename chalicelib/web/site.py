@@ -45,6 +45,13 @@ class Site:
         """Check a request by its method, path and headers, before its body is read."""
         return Admission(self.tree, event, pending=True)
 
+    def is_slow(self, event: Event) -> bool:
+        """Whether the route of a request is declared slow."""
+        request = Request(event)
+        _, place, _ = self.tree.find(request.segments)
+        route = place.routes.get("GET" if request.method == "HEAD" else request.method) if place else None
+        return route is not None and route.slow
+
     def mount(self, app: chalice.Chalice) -> None:
         """Declare the paths that programs use to Chalice, and answer before its own checks.
 

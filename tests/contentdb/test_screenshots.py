@@ -10,7 +10,7 @@ import time_machine
 from PIL import Image
 
 from chalicelib import settings
-from chalicelib.contentdb.media import images
+from chalicelib.contentdb.media import formats
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import MALFORMED, change, draft, refusal, token
@@ -229,7 +229,7 @@ def test_an_image_bomb_is_rejected_before_it_is_decoded(client: Client, bearer: 
 
 
 def test_an_image_over_the_size_limit_is_rejected(client: Client, bearer: dict[str, str]) -> None:
-    reply = add(client, bearer, picture() + bytes(images.LARGEST))
+    reply = add(client, bearer, picture() + bytes(formats.LARGEST))
     assert (reply.status, reply.json) == (400, refusal("The image is larger than 16 MB"))
 
 

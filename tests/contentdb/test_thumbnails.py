@@ -122,6 +122,7 @@ def test_a_head_request_returns_the_size_of_a_file(client: Client, stem: str) ->
 
 @moto_only
 def test_a_file_over_the_response_limit_comes_from_s3(client: Client, stem: str) -> None:
+    content = client.get(f"/uploads/{stem}.jpg").body
     with settings.override(max_answer=1000):
         assert client.get(f"/uploads/{stem}.jpg").status == 302
-        assert fetched(client, f"/uploads/{stem}.jpg") == picture("JPEG")
+        assert fetched(client, f"/uploads/{stem}.jpg") == content

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import Message
@@ -29,8 +29,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import standalone
+from chalicelib.core.errors import CoreError
 from standalone.connection import encode_request_line
 from standalone.event import proxy_event
+from standalone.gateway import MOST_SLOW
 from standalone.server import configure, listen
 
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -79,14 +81,35 @@ def echo_app() -> Callable[[dict[str, Any]], CannedAnswer]:
     return echo
 
 
+class SlowApp:
+    """An application whose requests for `/slow` wait until the app is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def __call__(self, event: dict[str, Any]) -> CannedAnswer:
+        if self.is_slow(event):
+            self.released.wait()
+        return CannedAnswer()
+
+    def is_slow(self, event: dict[str, Any]) -> bool:
+        return bool(event["path"] == "/slow")
+
+    def admit(self, event: dict[str, Any]) -> "SlowApp":
+        return self
+
+    def refuse(self, error: CoreError) -> CannedAnswer:
+        return CannedAnswer(503, body=error.message.encode())
+
+
 def broken_app() -> Callable[[dict[str, Any]], CannedAnswer]:
     raise RuntimeError("no data directory")
 
 
 @contextmanager
-def running(**options: Any) -> Iterator[int]:
+def running(app: Callable[[], Any] = echo_app, **options: Any) -> Iterator[int]:
     """Run the server in a thread of this process, and yield its port."""
-    config = configure(echo_app, port=0, log_config=None, **options)
+    config = configure(app, port=0, log_config=None, **options)
     server = uvicorn.Server(config)
     listener = listen(config)
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -581,6 +604,20 @@ class TestSlowClients:
             assert ask(port, "GET", "/")[0].status == 200
             assert time.monotonic() - began < 1
             assert (slow.response().status, slower.response().status) == (200, 200)
+
+    def test_slow_reads_wait_in_threads_of_their_own_and_are_refused_above_a_number(self) -> None:
+        app = SlowApp()
+        with running(lambda: app, threads=1) as port, ExitStack() as clients:
+            waiting = [clients.enter_context(RawClient(port)) for _ in range(MOST_SLOW)]
+            for client in waiting:
+                client.sendall(GET.replace(b"/ ", b"/slow ", 1))
+            time.sleep(0.3)
+            assert ask(port, "GET", "/")[0].status == 200
+            refused, body = ask(port, "GET", "/slow")
+            assert (refused.status, body) == (503, b"Too many requests wait for this.")
+            app.released.set()
+            assert {client.response().status for client in waiting} == {200}
+            assert ask(port, "GET", "/slow")[0].status == 200
 
     def test_a_steady_body_can_take_longer_than_the_timeout(self, short_timeout: int) -> None:
         with RawClient(short_timeout) as client:

@@ -4,7 +4,7 @@ from app import SLICES
 from chalicelib.web.route import Route
 from chalicelib.web.slice import Slice
 
-HEADER = ("method", "path", "body", "credential", "scope", "permission", "second factor", "writes", "page")
+HEADER = ("method", "path", "body", "credential", "scope", "permission", "second factor", "writes", "page", "slow")
 
 
 def table() -> str:
@@ -30,6 +30,7 @@ def _row(route: Route) -> tuple[str, ...]:
         route.second_factor.name if route.second_factor else "-",
         "writes" if route.writes else "-",
         "page" if route.page else "-",
+        "slow" if route.slow else "-",
     )
 
 

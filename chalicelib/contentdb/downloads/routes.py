@@ -2,7 +2,7 @@
 
 from chalicelib.contentdb.downloads import wire as file_wire
 from chalicelib.contentdb.entry import PackageEntry
-from chalicelib.contentdb.media import files, images
+from chalicelib.contentdb.media import files, formats
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import counting
@@ -42,11 +42,11 @@ def uploaded(request: Request) -> Response:
     return file_wire.render_file(request, files.get(request.params["file"]))
 
 
-@service.route("GET", "/thumbnails/{level}/{file}", ANONYMOUS)
+@service.route("GET", "/thumbnails/{level}/{file}", ANONYMOUS, slow=True)
 def thumbnail(request: Request) -> Response:
     """Return a thumbnail of an image."""
     name, level = request.params["file"], request.params["level"]
-    if level not in map(str, images.LEVELS):
+    if level not in map(str, formats.LEVELS):
         raise Forbidden("There is no such level of thumbnails.")
     return file_wire.render_thumbnail(int(level), name, files.get_thumbnail(int(level), name))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.contentdb.media import images
+from chalicelib.contentdb.media import formats, images
 from chalicelib.contentdb.store.tables import ContentDbItem, PublicFile, Topics
 from chalicelib.core import blobs
 from chalicelib.core.errors import NotFound
@@ -36,17 +36,20 @@ def get(name: str) -> PublicFile:
 def get_thumbnail(level: int, name: str) -> bytes:
     """A thumbnail of an image: `name` is the image's name with the extension of the wanted format. It is cached.
 
-    Raises NotFound.
+    Requests for the same image wait for each other, so that it is decoded once. Raises NotFound and Busy.
     """
-    file, extension = _find(name), name.rpartition(".")[2]
-    if file is None or file.name.endswith(".zip") or extension not in images.KINDS:
-        raise NotFound("There is no such image.")
-    key = (file.thumbnails or {}).get(f"{level}.{extension}")
-    if key:
+    extension = name.rpartition(".")[2]
+    variant = f"{level}.{extension}"
+    file = _image(name)
+    if key := (file.thumbnails or {}).get(variant):
         return blobs.get(key)
-    content = images.thumbnail(blobs.get(file.blob), level, extension)
-    _cache_thumbnail(file, f"{level}.{extension}", content)
-    return content
+    with images.turn(file.name):
+        file = _image(name)
+        if key := (file.thumbnails or {}).get(variant):
+            return blobs.get(key)
+        content = images.thumbnail(blobs.get(file.blob), level, extension)
+        _cache_thumbnail(file, variant, content)
+        return content
 
 
 def add(writes: Transaction, file: PublicFile) -> None:
@@ -86,6 +89,13 @@ def _cache_thumbnail(file: PublicFile, name: str, content: bytes) -> None:
     )
     if not stored:
         blobs.delete(blob.key)
+
+
+def _image(name: str) -> PublicFile:
+    file, extension = _find(name), name.rpartition(".")[2]
+    if file is None or file.name.endswith(".zip") or extension not in formats.KINDS:
+        raise NotFound("There is no such image.")
+    return file
 
 
 def _has_thumbnails(thumbnails: dict[str, str] | None) -> Condition:

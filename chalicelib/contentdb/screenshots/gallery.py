@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
-from chalicelib.contentdb.media import files, images
+from chalicelib.contentdb.media import files, formats, images
 from chalicelib.contentdb.media.images import Picture
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index, permissions
@@ -55,7 +55,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
     """Append a screenshot; returns the package's parts and the screenshot. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
     _check_rate(parts)
-    if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in images.EXTENSIONS)):
+    if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in formats.EXTENSIONS)):
         raise Invalid("Please upload a PNG, JPEG, or WebP image file")
     picture = images.inspect(wanted.content)
     _check_size(picture)

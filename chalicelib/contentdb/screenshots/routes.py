@@ -1,7 +1,7 @@
 """The routes of screenshots, in the order of ContentDB's API page."""
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.media import images
+from chalicelib.contentdb.media import formats
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.screenshots import gallery
 from chalicelib.contentdb.screenshots import wire as screenshot_wire
@@ -39,7 +39,7 @@ def read(request: Request) -> Response:
     auth.PACKAGE_TOKEN,
     scope="package:",
     permission=_PERMISSION,
-    body=images.LARGEST + SMALL,
+    body=formats.LARGEST + SMALL,
 )
 def create(request: Request, caller: Caller) -> Response:
     """Create."""
