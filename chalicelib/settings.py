@@ -36,6 +36,7 @@ class Settings:
     name_quarantine_days: int = 90  # days for which the name of a deleted package is reserved for its former owners
     luarocks_reads: str = "public"  # who can download rocks: public (anyone), or key (callers with a key)
     luarocks_tool_version: str = "1.0.0"  # the response of /api/tool_version; clients compare it with "1.0.0"
+    luarocks_evaluator: str = ""  # the AWS Lambda function that evaluates rockspecs; empty: child processes
     luarocks_max_upload: int = 15 * MIB  # of a rockspec or rock; the limit of luarocks.org
     contentdb_max_upload: int = 100 * MIB  # of a release's zip
     contentdb_git_networks: tuple[str, ...] = ()  # private networks with allowed Git servers, such as 10.0.0.0/8

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
@@ -27,7 +27,12 @@ HOME = BUILD / "ministack"  # its own virtual environment, because it pins anoth
 PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
 REGION = "us-east-1"
 # The credentials of MiniStack's root user; code in its Lambda gets those of the function's role.
-ROOT_CALLER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+ROOT_CREDENTIALS = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+ROOT_CALLER = {
+    "AWS_ACCESS_KEY_ID": ROOT_CREDENTIALS["AccessKeyId"],
+    "AWS_SECRET_ACCESS_KEY": ROOT_CREDENTIALS["SecretAccessKey"],
+    "AWS_DEFAULT_REGION": REGION,
+}
 TIMEOUT_SECONDS = 60.0
 _SCRATCH_BYTES = 2 * 1024**3  # each function is unpacked several times, into thousands of files
 
@@ -43,14 +48,15 @@ class MiniStack:
         """The environment variables that make a process use it, with all rights."""
         return {**ROOT_CALLER, "AWS_ENDPOINT_URL": self.url}
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of one of its services, with all rights."""
+    def client(self, service: str, credentials: Mapping[str, str] = ROOT_CREDENTIALS) -> Any:
+        """A boto3 client of one of its services, with all rights or with credentials in the form of STS."""
         return Session().client(
             service,
             region_name=REGION,
             endpoint_url=self.url,
-            aws_access_key_id=ROOT_CALLER["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ROOT_CALLER["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials.get("SessionToken"),
             config=Config(read_timeout=TIMEOUT_SECONDS * 5, retries={"total_max_attempts": 1}),
         )
 

@@ -70,9 +70,19 @@ def make(out: Path, stage: str) -> dict[str, Any]:
     made = out / "sam.yaml"
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
     made.unlink()
+    _complete(template["Resources"])
     # Without white space, because CloudFormation limits a template to 1 MB and each route has a long definition.
     (out / SAM).write_text(json.dumps(template, separators=(",", ":")))
     return template
+
+
+def _complete(resources: dict[str, Any]) -> None:
+    """Give functions that Chalice does not know its functions' code and runtime."""
+    known = resources["APIHandler"]["Properties"]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            for name in ("CodeUri", "Runtime"):
+                resource["Properties"].setdefault(name, known[name])
 
 
 def verify(out: Path, api_stage: str) -> None:

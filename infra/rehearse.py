@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from infra import environment, ministack
 from infra.ministack import MiniStack
 from infra.package import BUILD
-from infra.rehearsal import account, contentdb, hel, jobs, lifecycle, luadns, luarocks, migration, smoke
+from infra.rehearsal import account, contentdb, evaluator, hel, jobs, lifecycle, luadns, luarocks, migration, smoke
 from infra.rehearsal.installation import HttpClient, Installation, step
 from infra.rehearsal.lifecycle import Lifecycle
 from infra.stages import STAGE
@@ -61,6 +61,8 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
             smoke.services(_site(other))
             smoke.without_host_name(_site(bare), STAGE)
         key = use(cloud, installation)
+        with step("untrusted Lua: in a function without secrets and rights"):
+            evaluator.isolated(cloud, installation, key, stack.outputs()["EvaluatorName"])
         with step("jobs: run by a call of the function, and by the queue"):
             jobs.called(cloud, stack.outputs()["RunJobsName"])
             jobs.woken()

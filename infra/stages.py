@@ -63,7 +63,7 @@ def _check_settings(found: dict[str, Any]) -> None:
     from chalicelib.settings import Settings  # not above: the import reads the environment, which may be invalid
 
     known = {f"MOONBASE_{name.upper()}" for name in Settings.__dataclass_fields__}
-    of_the_stack = our_template()["Globals"]["Function"]["Environment"]["Variables"]
+    of_the_stack = our_template()["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
     for name, value in found.items():
         if name not in known:
             raise Refused(f"{name} in .chalice/config.json is no setting; chalicelib/settings.py lists them")

@@ -205,6 +205,10 @@ def _kms(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     yield f"kms:{operation}", "SecretsKey.Arn"
 
 
+def _lambda(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield f"lambda:{operation}Function", "Evaluator.Arn"
+
+
 def _route53(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if operation == "GetChange":
         yield f"route53:{operation}", HOSTED_ZONE_CHANGE + params["Id"]
@@ -223,4 +227,4 @@ def _object(key: str) -> str:
     return f"Blobs.Arn/{key.partition('/')[0]}/..."
 
 
-_TRANSLATORS = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "route53": _route53}
+_TRANSLATORS = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "lambda": _lambda, "route53": _route53}

@@ -1,4 +1,4 @@
-"""Evaluates rockspecs, in the confined processes of `sandbox`.
+"""Evaluates rockspecs, in the confined processes of `evaluators`.
 
 The chunk reaches no global, and its steps, its memory and its result are limited.
 """

@@ -1,18 +1,12 @@
-"""Evaluates the Lua of a rockspec, which is untrusted, in a confined process, and returns plain data."""
+"""Evaluates the Lua of a rockspec, which is untrusted, apart from this process, and returns plain data."""
 
 import json
 from typing import Any
 
-from chalicelib.core.confinement.limits import Limits
-from chalicelib.core.confinement.workers import Confined, Stopped
+from chalicelib.core.confinement.workers import Stopped
+from chalicelib.luarocks import evaluators
 
 SOURCE_LIMIT = 1 << 20
-
-EVALUATOR = Confined(
-    "chalicelib.luarocks.evaluator:make",
-    b"warm = {'up'}",
-    Limits(seconds=2.0, cpu_seconds=1, memory=128 << 20),
-)
 
 
 class RockspecSyntaxError(Exception):
@@ -37,7 +31,7 @@ def evaluate(source: bytes) -> dict[str, Any]:
     if len(source) > SOURCE_LIMIT:
         raise RockspecEvaluationError(f"more than {SOURCE_LIMIT} bytes")
     try:
-        outcome, content = json.loads(EVALUATOR.run(_without_first_comment(source)))
+        outcome, content = json.loads(evaluators.run(_without_first_comment(source)))
     except Stopped:
         raise RockspecEvaluationError("stopped: too long, or too much memory") from None
     if outcome == "globals":

@@ -19,5 +19,5 @@ luarocks = Slice(
     repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.add_up, every=downloads.ADD_UP_EVERY),),
     scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
     works=Shelf("LuaRocks modules", module_pages.works_of),
-    settings=("luarocks_reads", "luarocks_tool_version", "luarocks_max_upload"),
+    settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),
 )

@@ -38,7 +38,7 @@ pytestmark = moto_only
 @pytest.fixture(autouse=True)
 def limit(aws: None, merged: dict[str, Any]) -> Iterator[int]:
     """The limits of the template, in force; returns the largest body."""
-    variables = merged["Globals"]["Function"]["Environment"]["Variables"]
+    variables = merged["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
     body, answer = int(variables["MOONBASE_MAX_BODY"]), int(variables["MOONBASE_MAX_ANSWER"])
     with settings.override(max_body=body, max_answer=answer):
         yield body

@@ -12,6 +12,7 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from chalicelib.core import jobs, registry, storage, uploads
+from chalicelib.luarocks import evaluators
 from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE
 from infra.stages import ROOT
@@ -26,6 +27,13 @@ def template(packaged: Path) -> Template:
     """The whole template."""
     whole: Template = json.loads((packaged / "sam.json").read_text())
     return whole
+
+
+@pytest.fixture
+def variables(template: Template) -> dict[str, Any]:
+    """The environment variables of the functions that run the app."""
+    found: dict[str, Any] = template["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
+    return found
 
 
 @pytest.fixture
@@ -147,16 +155,41 @@ def test_web_pages_may_send_and_read_files_of_the_bucket_and_nothing_else(templa
     assert sorted(rule["AllowedMethods"]) == ["GET", "HEAD", "POST"]
 
 
-def test_every_variable_is_a_setting(template: Template) -> None:
-    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+def test_every_variable_is_a_setting_of_all_functions_of_the_app(template: Template, variables: dict[str, Any]) -> None:
     assert set(variables) <= {f"MOONBASE_{field.name.upper()}" for field in fields(Settings)}
-    for function in of_type(template, "AWS::Serverless::Function").values():
-        assert "Environment" not in function["Properties"]
+    assert "Environment" not in template["Globals"]["Function"]
+    for name, function in of_type(template, "AWS::Serverless::Function").items():
+        if name != "Evaluator":
+            assert function["Properties"]["Environment"]["Variables"] == variables
 
 
-def test_bodies_fit_into_a_lambda_event(template: Template) -> None:
+def test_untrusted_lua_runs_in_a_function_without_environment_and_rights(
+    template: Template, variables: dict[str, Any]
+) -> None:
+    app, function = (template["Resources"][name]["Properties"] for name in ("APIHandler", "Evaluator"))
+    assert variables["MOONBASE_LUAROCKS_EVALUATOR"] == {"Ref": "Evaluator"}
+    assert function == {
+        "Handler": f"{evaluators.__name__}.{evaluators.handle.__name__}",
+        "Role": {"Fn::GetAtt": ["EvaluatorRole", "Arn"]},
+        "MemorySize": 512,
+        "Timeout": 10,
+        "LoggingConfig": {"LogGroup": {"Ref": "EvaluatorLog"}},
+        "CodeUri": app["CodeUri"],
+        "Runtime": app["Runtime"],
+    }
+    (policy,) = template["Resources"]["EvaluatorRole"]["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Sid": "Logs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": {"Fn::GetAtt": ["EvaluatorLog", "Arn"]},
+    }
+    assert "ManagedPolicyArns" not in template["Resources"]["EvaluatorRole"]["Properties"]
+
+
+def test_bodies_fit_into_a_lambda_event(variables: dict[str, Any]) -> None:
     """Base64 makes four bytes of three; 100 KB of the 6 MB are left for headers and the rest of the event."""
-    variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name in ("MOONBASE_MAX_BODY", "MOONBASE_MAX_ANSWER"):
         assert int(variables[name]) * 4 / 3 < 6 * 1024 * 1024 - 100_000
 
@@ -167,7 +200,7 @@ def test_every_function_has_its_own_policy(template: Template) -> None:
         "RunJobs": rights.CLOCK,
         "WakeJobs": rights.QUEUE,
     }
-    assert set(of_type(template, "AWS::Serverless::Function")) == set(functions)
+    assert set(of_type(template, "AWS::Serverless::Function")) == {*functions, "Evaluator"}
     for name, function in functions.items():
         role, _ = template["Resources"][name]["Properties"]["Role"]["Fn::GetAtt"]
         (policy,) = template["Resources"][role]["Properties"]["Policies"]
@@ -211,7 +244,7 @@ def test_no_right_is_a_wildcard(policies: list[list[Any]]) -> None:
         assert "Scan" not in str(statement["Action"]) or statement["Resource"] == SCANNED
 
 
-def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template) -> None:
+def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template, variables: dict[str, Any]) -> None:
     function = template["Resources"]["WakeJobs"]["Properties"]
     (source,) = function["Events"].values()
     assert (source["Type"], source["Properties"]["Queue"]) == ("SQS", {"Fn::Sub": "${JobsQueue.Arn}"})
@@ -220,7 +253,7 @@ def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template) -> N
     redrive = queue["RedrivePolicy"]
     assert queue["MessageRetentionPeriod"] > queue["VisibilityTimeout"] * redrive["maxReceiveCount"]
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetters", "Arn"]}
-    assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
+    assert variables["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
 
 
 def test_the_schedule_runs_jobs_every_minute(template: Template) -> None:
@@ -228,8 +261,9 @@ def test_the_schedule_runs_jobs_every_minute(template: Template) -> None:
     assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "rate(1 minute)"})
 
 
-def test_zones_are_published_at_route_53_with_the_names_in_the_parameters(template: Template) -> None:
-    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+def test_zones_are_published_at_route_53_with_the_names_in_the_parameters(
+    template: Template, variables: dict[str, Any]
+) -> None:
     settings = {name.removeprefix("MOONBASE_LUADNS_"): value for name, value in variables.items() if "LUADNS" in name}
     assert settings == {
         "ENGINE": "route53",
@@ -240,10 +274,8 @@ def test_zones_are_published_at_route_53_with_the_names_in_the_parameters(templa
     assert tuple(default.split(",")) == Settings().luadns_name_servers
 
 
-def test_a_parameter_sets_who_may_register(template: Template) -> None:
-    assert template["Globals"]["Function"]["Environment"]["Variables"]["MOONBASE_REGISTRATION"] == {
-        "Ref": "Registration"
-    }
+def test_a_parameter_sets_who_may_register(template: Template, variables: dict[str, Any]) -> None:
+    assert variables["MOONBASE_REGISTRATION"] == {"Ref": "Registration"}
     parameter = template["Parameters"]["Registration"]
     assert parameter["Default"] == Settings().registration
     assert parameter["AllowedPattern"] == f"^({'|'.join(CHOICES['registration'])})$"
@@ -319,9 +351,9 @@ def test_each_host_name_leads_to_the_one_api(template: Template, number: str) ->
     assert template["Outputs"][f"HostTarget{number}"]["Condition"] == f"HasHostName{number}"
 
 
-def test_a_stack_has_no_fixed_base_url(template: Template) -> None:
+def test_a_stack_has_no_fixed_base_url(variables: dict[str, Any]) -> None:
     """It answers under several host names, AWS' own included, and uses the host of the request."""
-    assert "MOONBASE_BASE_URL" not in template["Globals"]["Function"]["Environment"]["Variables"]
+    assert "MOONBASE_BASE_URL" not in variables
 
 
 def test_every_parameter_has_a_default_and_a_described_constraint(template: Template) -> None:
@@ -332,7 +364,7 @@ def test_every_parameter_has_a_default_and_a_described_constraint(template: Temp
 
 def test_logs_expire(template: Template) -> None:
     groups = of_type(template, "AWS::Logs::LogGroup")
-    assert [group["Properties"]["RetentionInDays"] for group in groups.values()] == [{"Ref": "LogDays"}] * 2
+    assert [group["Properties"]["RetentionInDays"] for group in groups.values()] == [{"Ref": "LogDays"}] * 3
 
 
 def test_functions_log_json_from_info_on(template: Template) -> None:
@@ -413,5 +445,6 @@ def test_every_stage_has_the_same_rights_and_limits(tmp_path: Path, template: Te
     assert of_type(other, "AWS::IAM::Role") == of_type(template, "AWS::IAM::Role")
     functions = of_type(template, "AWS::Serverless::Function")
     for name, function in of_type(other, "AWS::Serverless::Function").items():
-        del function["Properties"]["Tags"], functions[name]["Properties"]["Tags"]
+        for properties in (function["Properties"], functions[name]["Properties"]):
+            properties.pop("Tags", None)
         assert function == functions[name]
