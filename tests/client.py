@@ -63,7 +63,7 @@ class Client:
         if json is not None:
             body, sent = jsonlib.dumps(json).encode(), {"Content-Type": "application/json", **sent}
         elif files is not None:
-            body = _multipart(form or {}, files)
+            body = multipart(form or {}, files)
             sent = {"Content-Type": "multipart/form-data; boundary=BoundaryQ", **sent}
         elif form is not None:
             body = urlencode(form).encode()
@@ -125,12 +125,15 @@ def _event(method: str, path: str, query: str, headers: Mapping[str, str], body:
     return proxy_event(scope, body)
 
 
-def _multipart(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> bytes:
-    parts = [
-        f'--BoundaryQ\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
+def multipart(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> bytes:
+    """The bytes of a form with the boundary `BoundaryQ`; names are written as they are, also malformed ones."""
+    parts = [_part(f'name="{name}"', "", value.encode(errors="surrogatepass")) for name, value in fields.items()]
+    kind = "Content-Type: application/octet-stream\r\n"
     for name, (filename, content) in files.items():
-        head = f'--BoundaryQ\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n'
-        parts.append(head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n")
+        parts.append(_part(f'name="{name}"; filename="{filename}"', kind, content))
     return b"".join(parts) + b"--BoundaryQ--\r\n"
+
+
+def _part(disposition: str, more: str, content: bytes) -> bytes:
+    head = f"--BoundaryQ\r\nContent-Disposition: form-data; {disposition}\r\n{more}\r\n"
+    return head.encode(errors="surrogatepass") + content + b"\r\n"
