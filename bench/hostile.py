@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib import settings
-from chalicelib.core import jobs
+from chalicelib.core import job_runner
 from tests.client import Reply
 from tests.hostile import generator, siege, store
 from tests.hostile.generator import HostileRequest
@@ -54,7 +54,7 @@ def in_process(directory: Path, requests: int, seed: int, findings: Findings) ->
         for number, count in _portions(requests):
             filled = store.fill(number)
             siege.besiege(filled, generator.requests(filled, seed, count), findings)
-            jobs.run_due()
+            job_runner.run_due()
     findings.memory = siege.peak_memory()
 
 

@@ -113,6 +113,11 @@ def _event(method: str, path: str, query: str, headers: Mapping[str, str], body:
             resource=resource,
             params=params,
         )
+    return own_event(method, path, query, headers, body)
+
+
+def own_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes = b"") -> dict[str, Any]:
+    """Return a request's event from our own gateway."""
     scope: Any = {
         "method": method,
         "raw_path": path.encode(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.account import csrf
 from chalicelib.contentdb.packages import states
-from chalicelib.core import accounts, credentials, jobs, two_factor
+from chalicelib.core import accounts, credentials, job_runner, sessions, two_factor
 from chalicelib.core.errors import CoreError
 from chalicelib.core.tables import Account, Credential, now
 from tests import people
@@ -41,7 +41,10 @@ RANKS = {
     "root": "ADMIN",
     "banned": "BANNED",
     "eve": "MEMBER",  # suspended
-    "tom": "MEMBER",  # with a second factor
+    "tom": "MEMBER",  # with a second factor, which uploads need
+    "max": "ADMIN",  # with a second factor, which the session did not prove lately
+    "olga": "MEMBER",  # has logged out everywhere
+    "dave": "MEMBER",  # may not use LuaDNS' API
 }
 SCOPES = {
     "luarocks": "module:say",
@@ -85,7 +88,9 @@ class Store:
         try:
             credentials.identify(used.secret, used.service)
         except CoreError:
-            made[made.index(used)] = _identity(self, used.kind, used.service, role, scope=_scope(self, used))
+            made[made.index(used)] = _identity(
+                self, used.kind, used.service, role, scope=_scope(self, used), proved_at=int(time.time())
+            )
 
     def good(self, service: str) -> list[Identity]:
         """The credentials that a service accepts, without those of banned accounts."""
@@ -115,6 +120,8 @@ _ROLES = {
     "second factor": "tom",
     "banned": "banned",
     "suspended": "eve",
+    "unproved administrator": "max",
+    "API disabled": "dave",
 }
 
 
@@ -124,7 +131,7 @@ def fill(number: int = 0) -> Store:
     for role, rank in RANKS.items():
         name = store.username(role)
         account = people.register(name, f"{name}@example.org", PASSWORD, rank)
-        accounts.switch(account, "luadns_enabled", True)
+        accounts.switch(account, "luadns_enabled", role != "dave")
         store.accounts[role] = accounts.get(int(account.id))
         store.secrets.add(str(account.password_hash))
     _make_identities(store)
@@ -135,17 +142,19 @@ def fill(number: int = 0) -> Store:
     _fill_hel(store, client)
     _fill_account(store, client)
     store.places["home"] = {"file": ["x"]}
-    jobs.run_due()
+    job_runner.run_due()
     return store
 
 
 def _make_identities(store: Store) -> None:
-    enrolment = two_factor.enable(store.accounts["tom"], required_for_uploads=True)
-    store.secrets |= {enrolment.secret, *enrolment.recovery_codes}
+    for role in ("tom", "max"):
+        enrolment = two_factor.enable(store.accounts[role], required_for_uploads=role == "tom")
+        store.secrets |= {enrolment.secret, *enrolment.recovery_codes}
     for service in (*KEYS, SESSION):
         made = store.identities.setdefault(service, [])
         for kind, role in _ROLES.items():
-            made.append(_identity(store, kind, service, role))
+            proved_at = None if role == "max" else int(time.time())
+            made.append(_identity(store, kind, service, role, proved_at=proved_at))
         if service != SESSION:
             made.append(_identity(store, _SCOPED, service, "alice", scope=SCOPES[service].format(number=store.number)))
             made.append(_identity(store, "scope of another object", service, "alice", scope=OTHER_SCOPES[service]))
@@ -158,11 +167,13 @@ def _make_identities(store: Store) -> None:
             Identity("garbage", service, f"A{credentials.new_secret()[1:]}", f"{store.username('alice')}@example.org")
         )
     accounts.suspend(store.accounts["eve"])
+    store.identities[SESSION].append(_identity(store, "ended", SESSION, "olga"))
+    sessions.end_all(accounts.get(int(store.accounts["olga"].id)))
 
 
 def _identity(store: Store, kind: str, service: str, role: str, **more: Any) -> Identity:
     account = accounts.get(int(store.accounts[role].id))
-    secret = credentials.create(account, service, proved_at=int(time.time()), **more)[1]
+    secret = credentials.create(account, service, **more)[1]
     store.secrets.add(secret)
     return Identity(kind, service, secret, account.email)
 
