@@ -11,8 +11,9 @@ import http.client
 import json
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib import settings
-from chalicelib.core import job_runner
+from chalicelib.core import job_runner, jobs
 from tests.client import Reply
 from tests.hostile import generator, siege, store
 from tests.hostile.generator import HostileRequest
@@ -31,6 +32,7 @@ from tests.worlds import world
 
 _PER_STORE = 2500  # requests until a new store is filled, because requests delete what they name
 _CONNECTIONS = 4
+_one = threading.Lock()  # for what the connections share: the findings and the store
 
 
 def main() -> None:
@@ -49,12 +51,14 @@ def main() -> None:
 
 
 def in_process(directory: Path, requests: int, seed: int, findings: Findings) -> None:
-    """Send the requests to the app in this process. Jobs run after each store's requests."""
+    """Send the requests to the app in this process. Jobs run after each store's requests; none may fail."""
     with world("embedded", directory), settings.override(**store.SETTINGS):
         for number, count in _portions(requests):
             filled = store.fill(number)
             siege.besiege(filled, generator.requests(filled, seed, count), findings)
             job_runner.run_due()
+            for job in jobs.dead():
+                findings.fail(f"a dead job {job.name}: {job.error}")
     findings.memory = siege.peak_memory()
 
 
@@ -68,9 +72,11 @@ def over_http(directory: Path, requests: int, seed: int, findings: Findings) -> 
         with settings.override(**store.SETTINGS):
             for number, count in _portions(requests):
                 filled = store.fill(number)
-                sent = list(generator.requests(filled, seed, count))
+                shares = [
+                    generator.requests(filled, seed * _CONNECTIONS + share, count // _CONNECTIONS)
+                    for share in range(_CONNECTIONS)
+                ]
                 with ThreadPoolExecutor(_CONNECTIONS) as pool:
-                    shares = [sent[start::_CONNECTIONS] for start in range(_CONNECTIONS)]
                     list(pool.map(partial(_send, server, filled, findings), shares))
         findings.memory = max(siege.peak_memory(pid) for pid in server.workers())
 
@@ -85,7 +91,7 @@ def _environment() -> dict[str, str]:
     return {f"MOONBASE_{name.upper()}": str(value) for name, value in given.items()}
 
 
-def _send(server: Server, filled: Store, findings: Findings, share: list[HostileRequest]) -> None:
+def _send(server: Server, filled: Store, findings: Findings, share: Iterator[HostileRequest]) -> None:
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=siege.HANG)
     for request in share:
         began = time.monotonic()
@@ -96,7 +102,10 @@ def _send(server: Server, filled: Store, findings: Findings, share: list[Hostile
             findings.hangs += isinstance(error, TimeoutError)
             findings.fail(f"{type(error).__name__} {error}: {request}")
             continue
-        findings.add(request, reply, time.monotonic() - began, filled.secrets)
+        with _one:
+            findings.add(request, reply, time.monotonic() - began, filled.secrets)
+            if reply.status in (401, 403) and request.identity:
+                filled.renew(request.identity)
     connection.close()
 
 

@@ -1,4 +1,4 @@
-"""Judges the response to a hostile request, whatever the request was: statuses, envelopes, tracebacks and secrets."""
+"""Judges the responses to hostile requests: statuses, envelopes, tracebacks and secrets."""
 
 import gzip
 import json
@@ -65,7 +65,11 @@ def _is_luarocks(data: Any) -> bool:
 
 
 def _is_contentdb(data: Any) -> bool:
-    return data.get("success") is False and (_has_texts(data, "error") or _has_texts(data, "name", "description"))
+    return (
+        isinstance(data, dict)
+        and data.get("success") is False
+        and (_has_texts(data, "error") or _has_texts(data, "name", "description"))
+    )
 
 
 def _is_luadns(data: Any) -> bool:
@@ -73,7 +77,12 @@ def _is_luadns(data: Any) -> bool:
 
 
 def _is_hel(data: Any) -> bool:
-    return data.get("success") is False and isinstance(data["code"], int) and "message" in data
+    return (
+        isinstance(data, dict)
+        and data.get("success") is False
+        and isinstance(data.get("code"), int)
+        and "message" in data
+    )
 
 
 def _is_home(data: Any) -> bool:

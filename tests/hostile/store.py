@@ -307,7 +307,7 @@ def _fill_account(store: Store, client: Client) -> None:
     headers = {"Cookie": f"moonbase_session={secret}", csrf.HEADER: csrf.token_for(secret)}
     _ok(client.post("/account/api/invitations", json={"rank": "MEMBER", "comment": "x"}, headers=headers))
     invitation = _ok(client.get("/account/api/invitations", headers=headers))["invitations"][-1]["id"]
-    ids = [str(each.id) for each in credentials.listed(store.accounts["alice"])]
+    ids = [str(each.id) for each in credentials.list_credentials(store.accounts["alice"])]
     store.places["account"] = {
         "id": [*ids, str(invitation)],
         "username": [store.username("bob"), store.username("newbie")],
