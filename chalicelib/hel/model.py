@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, TypeVar
 
 from chalicelib import settings
@@ -11,10 +11,22 @@ from chalicelib.hel import semver, users
 
 Document = dict[str, Any]
 T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
 
 TYPES = ("required", "recommended", "optional")
 LONGEST_NAME = 100
-MOST_OWNERS = 100
+# Characters of the other texts, and members of the lists. The description and the changes have only the limit of the
+# whole package, as have the numbers of versions, files and dependencies.
+LONGEST = {
+    "license": 200,
+    "authors": 200,
+    "tags": 100,
+    "depends": LONGEST_NAME,
+    "path": 500,
+    "url": 2000,
+    "screenshots": 1000,
+}
+MOST = {"owners": 100, "authors": 100, "tags": 100, "screenshots": 100}
 # A word in lower case, as Hel 3.4 requires; or a title, as in the example on Hel's page that returns 201.
 _NAME = re.compile(r"[a-z0-9-]+|[A-Z][A-Za-z0-9-]*( [A-Za-z0-9-]+){2,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -40,11 +52,11 @@ def parse(data: Document, creator: str) -> Document:
         "description": _text(data, "description"),
         "short_description": truncate(_text(data, "short_description")),
         "owners": check_owners(_texts(data, "owners")) if "owners" in data else [creator],
-        "authors": _texts(data, "authors"),
-        "license": _text(data, "license"),
-        "tags": _texts(data, "tags"),
+        "authors": check_texts("authors", _texts(data, "authors")),
+        "license": check_text("license", _text(data, "license")),
+        "tags": check_texts("tags", _texts(data, "tags")),
         "versions": _each(data, "versions", _number, _version),
-        "screenshots": _each(data, "screenshots", normal_url, _description),
+        "screenshots": check_number("screenshots", _each(data, "screenshots", normal_url, _description)),
     }
 
 
@@ -64,11 +76,33 @@ def check_owners(owners: list[str]) -> list[str]:
     """Return the owners unchanged; raises Invalid."""
     if not owners:
         raise Invalid("The list of owners is expected not to be empty.")
-    if len(owners) > MOST_OWNERS:
-        raise Invalid(f"There are more than {MOST_OWNERS} owners.")
-    for owner in owners:
+    for owner in check_number("owners", owners):
         users.check_nickname(owner)
     return owners
+
+
+def check_text(field: str, text: str) -> str:
+    """Return a text of this field of `LONGEST` unchanged; raises Invalid if it is too long."""
+    if len(text) > LONGEST[field]:
+        raise Invalid(f"A value of {field} is longer than {LONGEST[field]} characters.")
+    return text
+
+
+def check_texts(field: str, texts: list[str]) -> list[str]:
+    """Return the texts of this field of `LONGEST` and `MOST` unchanged; raises Invalid."""
+    return [check_text(field, text) for text in check_number(field, texts)]
+
+
+def check_number(field: str, values: S) -> S:
+    """Return the list or object of this field of `MOST` unchanged; raises Invalid if it has too many members."""
+    if len(values) > MOST[field]:
+        raise Invalid(f"There are more than {MOST[field]} {field}.")
+    return values
+
+
+def check_dependency(name: str) -> str:
+    """Return the name of a dependency unchanged; raises Invalid if it is too long."""
+    return check_text("depends", name)
 
 
 def truncate(short_description: str) -> str:
@@ -85,7 +119,7 @@ def check_dependency_type(kind: str) -> str:
 
 def normal_url(text: str) -> str:
     """An absolute http or https URL (RFC 3986) with a path and without a fragment. Raises Invalid."""
-    match = _URL.fullmatch(text)
+    match = _URL.fullmatch(check_text("url", text))
     if match is None:
         raise Invalid("Invalid URI given.")
     return f"{match['site']}{match['path'] or '/'}{match['query']}"
@@ -96,7 +130,7 @@ def location_of_path(path: str) -> Document:
 
     `..` at the root stays at the root.
     """
-    normal = posixpath.normpath("/" + path.lstrip("/"))
+    normal = posixpath.normpath("/" + check_text("path", path).lstrip("/"))
     if path.endswith("/") or normal == "/" or _CONTROL.search(path):
         raise Invalid("Bad path given.")
     return {"dir": posixpath.dirname(normal), "name": posixpath.basename(normal), "path": normal}
@@ -141,7 +175,7 @@ def _version(_: str, value: Any) -> Document:
     version = _object(value, "versions")
     return {
         "files": _each(version, "files", normal_url, _file),
-        "depends": _each(version, "depends", str, _dependency),
+        "depends": _each(version, "depends", check_dependency, _dependency),
         "changes": _text(version, "changes") if "changes" in version else "",
     }
 
@@ -167,7 +201,7 @@ def _dependency(_: str, value: Any) -> Document:
 def _description(_: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _bad("screenshots")
-    return value
+    return check_text("screenshots", value)
 
 
 def _number(text: str) -> str:

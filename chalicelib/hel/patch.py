@@ -48,7 +48,7 @@ def _version(known: Document | None, value: Any) -> Document:
     if "files" in given:
         merged["files"] = _merged(known["files"], given["files"], "files", model.normal_url, _file)
     if "depends" in given:
-        merged["depends"] = _merged(known["depends"], given["depends"], "depends", str, _dependency)
+        merged["depends"] = _merged(known["depends"], given["depends"], "depends", model.check_dependency, _dependency)
     if "changes" in given:
         merged["changes"] = text(given["changes"], "changes")
     return merged
@@ -77,9 +77,9 @@ def _dependency(_: str, known: Document | None, value: Any) -> Document:
 
 def _screenshots(known: Document, value: Any) -> Document:
     def screenshot(_: str, known: str | None, value: Any) -> str:
-        return text(value, "screenshot_desc")
+        return model.check_text("screenshots", text(value, "screenshot_desc"))
 
-    return _merged(known, value, "screenshots", model.normal_url, screenshot)
+    return model.check_number("screenshots", _merged(known, value, "screenshots", model.normal_url, screenshot))
 
 
 def _merged(
@@ -119,9 +119,9 @@ _FIELDS: dict[str, Callable[[Any, Any], Any]] = {
     "description": lambda _, value: text(value, "description"),
     "short_description": lambda _, value: model.truncate(text(value, "short_description")),
     "owners": lambda _, value: model.check_owners(texts(value, "owners")),
-    "authors": lambda _, value: texts(value, "authors"),
-    "license": lambda _, value: text(value, "license"),
-    "tags": lambda _, value: texts(value, "tags"),
+    "authors": lambda _, value: model.check_texts("authors", texts(value, "authors")),
+    "license": lambda _, value: model.check_text("license", text(value, "license")),
+    "tags": lambda _, value: model.check_texts("tags", texts(value, "tags")),
     "versions": _versions,
     "screenshots": _screenshots,
 }

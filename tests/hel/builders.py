@@ -10,6 +10,33 @@ from tests.client import Client, Reply
 Create = Callable[..., Reply]
 
 
+Limit = tuple[str, int, Callable[[int], dict[str, Any]]]
+
+# For each limited field: its name in the error, its limit, and a change of a package with a field of a length.
+LONGEST: list[Limit] = [
+    ("license", 200, lambda size: {"license": "x" * size}),
+    ("authors", 200, lambda size: {"authors": ["x" * size]}),
+    ("tags", 100, lambda size: {"tags": ["x" * size]}),
+    ("depends", 100, lambda size: _version(depends={"x" * size: {"type": "optional", "version": "*"}})),
+    ("path", 500, lambda size: _version(files={"http://x.org/": {"path": "/" + "x" * (size - 1)}})),
+    ("path", 500, lambda size: _version(files={"http://x.org/": {"dir": "x", "name": "x" * (size - 2)}})),
+    ("url", 2000, lambda size: _version(files={"http://x.org/".ljust(size, "x"): {"path": "/x"}})),
+    ("url", 2000, lambda size: {"screenshots": {"http://x.org/".ljust(size, "x"): "x"}}),
+    ("screenshots", 1000, lambda size: {"screenshots": {"http://x.org/": "x" * size}}),
+]
+# The same for the number of members.
+MOST: list[Limit] = [
+    ("authors", 100, lambda size: {"authors": ["x"] * size}),
+    ("tags", 100, lambda size: {"tags": ["x"] * size}),
+    ("owners", 100, lambda size: {"owners": ["Alice"] * size}),
+    ("screenshots", 100, lambda size: {"screenshots": {f"http://x.org/{number}": "" for number in range(size)}}),
+]
+
+
+def _version(**fields: dict[str, Any]) -> dict[str, Any]:
+    return {"versions": {"1.0.0": {"files": {}, "depends": {}, "changes": "", **fields}}}
+
+
 def package(name: str = "thing", **more: object) -> dict[str, Any]:
     """The example of the wiki's page, without its three dots; `more` replaces fields."""
     return {

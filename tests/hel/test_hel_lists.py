@@ -181,9 +181,9 @@ def test_there_are_at_most_20_warnings(create: Create) -> None:
 
 
 def test_a_long_warning_is_truncated(create: Create, session: dict[str, str], client: Client) -> None:
-    versions = depending(**{"x" * 5000: "*"})
-    create(package(owners=["alice"], versions=versions))
-    [warning] = client.request("PATCH", "/packages/thing", headers=session, json={}).headers["warning"]
+    versions = depending(**{"x" * 100: "*"})
+    create(package("y" * 100, owners=["alice"], versions=versions))
+    [warning] = client.request("PATCH", f"/packages/{'y' * 100}", headers=session, json={}).headers["warning"]
     assert len(warning) == len('299 - "..."') + 200
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client
-from tests.hel.builders import Create, package, refusal, stored
+from tests.hel.builders import LONGEST, MOST, Create, Limit, package, refusal, stored
 
 NAME = "The name contains illegal characters. Allowed are: lowercase alphabetic characters, numbers and a dash (-)."
 SOME = [None, 5, 1.5, True, "text", [], {}]
@@ -258,8 +258,19 @@ def test_an_owner_must_have_the_length_of_a_nickname(create: Create) -> None:
         assert_refused(create, package(owners=[owner]), "A nickname has 2 to 25 characters.")
 
 
-def test_a_package_has_at_most_100_owners(create: Create) -> None:
-    assert_refused(create, package(owners=["bob"] * 101), "There are more than 100 owners.")
+@pytest.mark.parametrize("limit", LONGEST, ids=lambda limit: limit[0])
+def test_the_texts_of_a_package_have_a_length(create: Create, limit: Limit) -> None:
+    field, longest, of_length = limit
+    message = f"A value of {field} is longer than {longest} characters."
+    assert_refused(create, package(**of_length(longest + 1)), message)
+    assert create(package(**of_length(longest))).status == 201
+
+
+@pytest.mark.parametrize("limit", MOST, ids=lambda limit: limit[0])
+def test_the_lists_of_a_package_have_a_length(create: Create, limit: Limit) -> None:
+    field, most, of_length = limit
+    assert_refused(create, package(**of_length(most + 1)), f"There are more than {most} {field}.")
+    assert create(package(**of_length(most))).status == 201
 
 
 def stored_form(client: Client, create: Create, **more: object) -> dict[str, Any]:

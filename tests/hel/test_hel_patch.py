@@ -14,7 +14,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.builders import Create, list_packages, package, refusal, shown, stored
+from tests.hel.builders import LONGEST, MOST, Create, Limit, list_packages, package, refusal, shown, stored
 from tests.worlds import embedded_only
 
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"
@@ -270,6 +270,23 @@ def test_a_rejected_change_is_an_error_and_changes_nothing(client: Client, chang
     assert [orjson.loads(item.document)["description"] for item in stored()] == [shown()["description"]]
 
 
+@pytest.mark.parametrize("limit", LONGEST, ids=lambda limit: limit[0])
+def test_changed_texts_have_a_length(change: Any, limit: Limit) -> None:
+    field, longest, of_length = limit
+    reply = change(of_length(longest + 1))
+    assert (reply.status, reply.json["message"]) == (400, f"A value of {field} is longer than {longest} characters.")
+    assert change(of_length(longest)).status == 204
+
+
+@pytest.mark.parametrize("limit", MOST, ids=lambda limit: limit[0])
+def test_changed_lists_have_a_length(change: Any, limit: Limit) -> None:
+    field, most, of_length = limit
+    reply = change({"screenshots": {IMAGE: None}, **of_length(most + 1)})
+    assert (reply.status, reply.json["message"]) == (400, f"There are more than {most} {field}.")
+    assert change({"screenshots": {IMAGE: None}}).status == 204
+    assert change(of_length(most)).status == 204
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"5", b"null", b"[]", b'"x"', b'{"a": NaN}', b"[" * 100_000])
 def test_a_body_that_is_not_an_object_is_a_bad_request(
     client: Client, session: dict[str, str], mine: None, body: bytes
@@ -320,9 +337,9 @@ def test_a_large_package_can_be_renamed(client: Client, change: Any) -> None:
 
 def test_the_size_limit_applies_to_the_merged_document(client: Client, change: Any) -> None:
     assert change({"description": "x" * 600_000}).status == 204
-    reply = change({"license": "x" * 600_000})
+    reply = change(in_version(changes="x" * 600_000))
     assert (reply.status, reply.json["message"]) == (413, "The package is larger than 1048576 bytes.")
-    assert whole(client)["license"] == shown()["license"]
+    assert whole(client)["versions"] == shown()["versions"]
 
 
 def test_the_usage_is_the_size_of_the_document(change: Any) -> None:
