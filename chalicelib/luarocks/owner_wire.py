@@ -78,8 +78,9 @@ def _flag(name: str, value: Any) -> bool:
 def _text(name: str, value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > rockspecs.TEXT_CHARACTERS:
-        raise Invalid(f"{name} must be a string of at most {rockspecs.TEXT_CHARACTERS} characters", field=name)
+    longest = rockspecs.LONGEST.get(name, rockspecs.LONGEST_NAME)
+    if not isinstance(value, str) or len(value) > longest:
+        raise Invalid(f"{name} must be a string of at most {longest} characters", field=name)
     return value.strip() or None
 
 

@@ -13,8 +13,15 @@ LONGEST_NAME = 255
 _NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 _ALLOWED = "only alphanumeric, period, underscore, and hyphen allowed"
 
-# LuaRocks.org has no such limits; they keep an item below DynamoDB's 400 KB.
-TEXT_CHARACTERS = 10_000
+# LuaRocks.org has no such limits; they keep an item below DynamoDB's 400 KB. In characters.
+LONGEST = {
+    "display_name": LONGEST_NAME,
+    "summary": 10_000,
+    "description": 10_000,
+    "license": 255,
+    "homepage": 2000,
+    "source_url": 2000,
+}
 _DEPENDENCY_CHARACTERS = 255
 _MOST_DEPENDENCIES = 500
 _MOST_LABELS = 10
@@ -54,8 +61,8 @@ class Rockspec:
 def parse(source: bytes) -> Rockspec:
     """Parse the bytes of a rockspec. Raises `Invalid` with LuaRocks.org's texts, checked in its order.
 
-    Only package and version can be rejected; other fields with an unexpected type are ignored. Texts are
-    cut at 10,000 characters; dependencies above 255 characters, or after the first 500, are omitted.
+    Only package and version can be rejected; other fields with an unexpected type are ignored. Texts are cut as in
+    `LONGEST`, except URLs: longer ones are omitted. So are dependencies above 255 characters, or after the first 500.
     """
     found = _evaluate(source)
     package = _identifier(found, "package")
@@ -68,14 +75,14 @@ def parse(source: bytes) -> Rockspec:
     return Rockspec(
         package=package,
         version=version,
-        summary=_text(description.get("summary")),
-        description=_text(description.get("detailed")),
-        license=_text(description.get("license")),
-        homepage=_text(description.get("homepage")),
+        summary=_text("summary", description.get("summary")),
+        description=_text("description", description.get("detailed")),
+        license=_text("license", description.get("license")),
+        homepage=_url("homepage", description.get("homepage")),
         labels=labels(found.get("labels")) or labels(description.get("labels")),
         dependencies=dependencies,
         lua_version=next((each for each in dependencies if re.match(r"lua\s", each)), None),
-        source_url=_text(_table(found.get("source")).get("url")),
+        source_url=_url("source_url", _table(found.get("source")).get("url")),
     )
 
 
@@ -134,8 +141,12 @@ def _strings(value: Any) -> list[str]:
     return [each.strip() for each in value if isinstance(each, str) and each.strip()]
 
 
-def _text(value: Any) -> str | None:
-    return value[:TEXT_CHARACTERS] if isinstance(value, str) and value.strip() else None
+def _text(field: str, value: Any) -> str | None:
+    return value[: LONGEST[field]] if isinstance(value, str) and value.strip() else None
+
+
+def _url(field: str, value: Any) -> str | None:
+    return _text(field, value) if isinstance(value, str) and len(value) <= LONGEST[field] else None
 
 
 def _dependencies(value: Any) -> list[str]:

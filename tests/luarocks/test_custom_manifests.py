@@ -128,6 +128,17 @@ def test_a_name_is_a_slug(alice_api: Manifests, name: str) -> None:
     assert (reply.status, reply.json) == (400, {"errors": ["invalid manifest name"]})
 
 
+@pytest.mark.parametrize(("field", "longest"), [("display_name", 255), ("description", 10_000)])
+def test_the_texts_of_a_manifest_have_a_length(alice_api: Manifests, field: str, longest: int) -> None:
+    for method, path in (("PUT", "new"), ("PATCH", "team")):
+        reply = alice_api(method, path, json={field: "x" * (longest + 1)})
+        message = f"{field} must be a string of at most {longest} characters"
+        assert (reply.status, reply.json) == (400, {"errors": [message]})
+    reply = alice_api("PUT", "new", json={field: "x" * longest})
+    assert (reply.status, reply.json["manifest"][field]) == (201, "x" * longest)
+    assert alice_api("PUT", "x" * 63).status == 201
+
+
 def test_only_an_empty_manifest_is_deleted(client: Client, alice_api: Manifests) -> None:
     alice_api("PUT", "team/modules/alice/say")
     reply = alice_api("DELETE", "team")

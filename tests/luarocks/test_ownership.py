@@ -260,6 +260,17 @@ def test_a_bad_edit_is_refused(alice_api: Owners, body: bytes, error: str) -> No
     assert index.catalogue.snapshot().sequence == before
 
 
+@pytest.mark.parametrize(
+    ("field", "longest"), [("summary", 10_000), ("description", 10_000), ("license", 255), ("homepage", 2000)]
+)
+def test_the_texts_of_a_module_have_a_length(alice_api: Owners, field: str, longest: int) -> None:
+    reply = alice_api("PATCH", "alice/say", json={field: "x" * (longest + 1)})
+    message = f"{field} must be a string of at most {longest} characters"
+    assert (reply.status, reply.json) == (400, {"errors": [message]})
+    reply = alice_api("PATCH", "alice/say", json={field: "x" * longest})
+    assert (reply.status, reply.json["module"][field]) == (200, "x" * longest)
+
+
 @pytest.mark.parametrize("scope", ["read", "module:say"])
 def test_a_scoped_key_can_read_but_not_change(client: Client, alice_api: Owners, alice: Account, scope: str) -> None:
     narrow = Owners(client, credentials.create(alice, "luarocks", scope=scope)[1])

@@ -138,6 +138,20 @@ def test_ten_labels_are_stored_as_slugs() -> None:
     assert spec(f"labels = {{{names}}}").labels == [f"label-{n}" for n in range(10)]
 
 
+def test_long_texts_are_cut_and_long_urls_are_omitted() -> None:
+    lua = """
+        description = {
+            summary = ("s"):rep(10001), detailed = ("d"):rep(10001), license = ("l"):rep(256), homepage = ("h"):rep(%d),
+        }
+        source = { url = ("u"):rep(%d) }
+    """
+    found = spec(lua % (2000, 2000))
+    assert (found.summary, found.description, found.license) == ("s" * 10_000, "d" * 10_000, "l" * 255)
+    assert (found.homepage, found.source_url) == ("h" * 2000, "u" * 2000)
+    found = spec(lua % (2001, 2001))
+    assert (found.homepage, found.source_url) == (None, None)
+
+
 def test_labels_can_be_in_the_description_as_in_the_client() -> None:
     assert spec("description = {labels = {'Parsing'}}").labels == ["parsing"]
     assert spec("labels = {'top'} description = {labels = {'Parsing'}}").labels == ["top"]
