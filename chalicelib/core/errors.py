@@ -2,13 +2,18 @@
 
 from typing import Any
 
+_LONGEST = 1000  # characters of a message, which may repeat a part of the request
+
 
 class CoreError(Exception):
-    """An error for the caller: `message` is for people, `detail` for the service that renders it."""
+    """An error for the caller: `message` is for people, `detail` for the service that renders it.
+
+    A long message is cut.
+    """
 
     def __init__(self, message: str = "", **detail: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= _LONGEST else f"{message[: _LONGEST - 3]}..."
+        super().__init__(self.message)
         self.detail = detail
 
 

@@ -306,6 +306,28 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [
+        ("title", "x" * 100),
+        ("short_description", "x" * 200),
+        ("long_description", "x" * 50_000),
+        ("website", "https://example.org/".ljust(200, "x")),
+    ],
+)
+def test_a_text_can_have_its_maximum_length(client: Client, bearer: dict[str, str], field: str, longest: str) -> None:
+    reply = client.request("PUT", "/api/packages/Alice/lamps/", headers=bearer, json={field: longest})
+    assert (reply.status, client.get("/api/packages/Alice/lamps/").json[field]) == (200, longest)
+
+
+@pytest.mark.parametrize("fields", [{"x" * 60_000: 1}, {"tags": ["x" * 60_000]}])
+def test_an_error_repeats_only_the_beginning_of_a_long_value(
+    client: Client, bearer: dict[str, str], fields: dict[str, Any]
+) -> None:
+    reply = client.request("PUT", "/api/packages/Alice/lamps/", headers=bearer, json=fields)
+    assert (reply.status, len(reply.json["error"]), reply.json["error"][-4:]) == (400, 1000, "x...")
+
+
 @pytest.mark.parametrize(("fields", "error"), BAD)
 def test_an_invalid_value_is_rejected_and_nothing_is_stored(
     client: Client, bearer: dict[str, str], fields: dict[str, Any], error: str

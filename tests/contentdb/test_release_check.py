@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -222,6 +223,11 @@ def test_cdb_json_can_rename_a_draft(client: Client, bearer: dict[str, str]) -> 
     assert client.get("/api/packages/Alice/mymod/").status == 404
 
 
+def many(number: int) -> str:
+    """The names of some mods, as in mod.conf."""
+    return ", ".join(f"a{each}" for each in range(number))
+
+
 @pytest.mark.parametrize(
     ("cdb", "message"),
     [
@@ -257,6 +263,24 @@ def test_an_invalid_cdb_json_fails_the_release(error: Check, cdb: str, message: 
         ("MOD", {**MOD, "mod.conf": b"\xff\xfe"}, "mod.conf is not UTF-8 text"),
         ("MOD", {**MOD, "mod.conf": "depends = De-fault"}, "Invalid dependency name 'De-fault' for mod at /"),
         ("MOD", {**MOD, "mod.conf": "supported_games = a b"}, "Invalid game name 'a b' in supported_games"),
+        ("MOD", {**MOD, "mod.conf": f"depends = {'d' * 101}"}, "Invalid dependency name 'ddd"),
+        ("MOD", {**MOD, "mod.conf": f"supported_games = {'g' * 151}"}, "Invalid game name 'ggg"),
+        ("MOD", {**MOD, "mod.conf": f"depends = {many(1001)}"}, "The content has more than 1,000 depends"),
+        (
+            "MOD",
+            {**MOD, "mod.conf": f"optional_depends = {many(1001)}"},
+            "The content has more than 1,000 optional_depends",
+        ),
+        (
+            "MOD",
+            {"modpack.conf": "", "LICENSE": "", **{f"m{number}/init.lua": "" for number in range(1001)}},
+            "The content has more than 1,000 mods",
+        ),
+        (
+            "MOD",
+            {**MOD, **{f"locale/x.{a}{b}.tr": "" for a in "abcdefgh" for b in ascii_lowercase}},
+            "The content has more than 200 translations",
+        ),
         ("MOD", {**MOD, "depends.txt": "default"}, "depends.txt is out of date: move its content to mod.conf"),
         ("MOD", {**MOD, "description.txt": "Hi"}, "description.txt is out of date"),
         ("MOD", {**MOD, "Textures/a.png": ""}, "Incorrect case, Textures should be textures"),
@@ -292,6 +316,15 @@ def test_an_invalid_cdb_json_fails_the_release(error: Check, cdb: str, message: 
 )
 def test_invalid_content_fails_the_release(error: Check, kind: str, files: Any, message: str) -> None:
     assert error(zipped(files), kind=kind).startswith(message)
+
+
+def test_a_release_can_have_names_of_the_maximum_length_and_many_dependencies(
+    client: Client, bearer: dict[str, str]
+) -> None:
+    draft("Alice/mymod")
+    conf = f"optional_depends = {'d' * 100}, {many(999)}\nsupported_games = {'g' * 150}"
+    released(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": conf}))
+    assert len(entry("Alice/mymod").optional_depends) == 1000
 
 
 def test_an_approved_package_can_have_depends_txt(client: Client, bearer: dict[str, str]) -> None:

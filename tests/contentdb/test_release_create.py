@@ -106,6 +106,7 @@ def test_release_ids_are_global_and_increase(client: Client, bearer: dict[str, s
         ),
         ({"name": "n" * 31}, {"file": ("m.zip", b"PK")}, "name must be at most 30 characters long"),
         ({"title": "t" * 101}, {"file": ("m.zip", b"PK")}, "title must be at most 100 characters long"),
+        ({"title": "x", "method": "git", "ref": "r" * 256}, {}, "ref must be at most 255 characters long"),
         ({"title": "x", "method": "git"}, {}, "The package has no repository: set its repo first"),
     ],
 )
@@ -268,6 +269,14 @@ def test_the_file_of_a_deleted_release_is_deleted(client: Client, bearer: dict[s
 
 def test_an_unknown_task_is_pending_as_upstream(client: Client) -> None:
     assert client.get("/tasks/none/").json == {"id": "none", "status": "PENDING", "result": None}
+    assert client.get(f"/tasks/{'x' * 100}/").status == 200
+    assert client.get(f"/tasks/{'x' * 101}/").status == 404
+
+
+def test_a_name_and_a_title_can_have_their_maximum_length(client: Client, bearer: dict[str, str]) -> None:
+    form = {"name": "n" * 30, "title": "t" * 100, "release_notes": "x" * 10_000}
+    release = client.post(NEW, headers=bearer, form=form, files={"file": ("m.zip", zipped(MOD))}).json["release"]
+    assert {name: release[name] for name in form} == form
 
 
 def test_creation_and_deletion_are_in_the_audit_log(client: Client, bearer: dict[str, str], alice: Account) -> None:

@@ -20,6 +20,9 @@ _GAME = re.compile(r"\*|([A-Za-z0-9._-]+/)?[a-z0-9_]+")
 _LICENSE = re.compile(r"(licen[cs]e|copying)([-_. ][\w .+-]*)?", re.IGNORECASE)
 _FOLDERS = ("textures", "sounds", "models", "media", "locale", "mods", "menu")
 _DEEPEST_MODPACK = 10
+_LONGEST_NAME = 100  # characters of a mod's name
+_LONGEST_GAME = 150
+_MOST = {"mods": 1000, "depends": 1000, "optional_depends": 1000, "translations": 200}  # they fit into the package
 _RESERVED = re.compile(
     r"core|minetest|group|table|string|lua|luajit|assert|debug|error|next|pairs|print|select|type|pack|unpack|builtin"
 )
@@ -88,6 +91,7 @@ def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Conte
         translations=_translations(root, settings, name),
         cdb=root.text(".cdb.json"),
     )
+    _check_numbers(content)
     _check_mods(content)
     return content
 
@@ -168,7 +172,7 @@ def _mods_below(parent: Folder, legacy: bool, deepest: int) -> Iterator[Mod]:
 
 def _mod(folder: Folder, settings: dict[str, str], default: str) -> Mod:
     name = settings.get("name") or default
-    if not _NAME.fullmatch(name) or len(name) > 100:
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise Invalid(
             f"Invalid mod name {name[:100]!r} at {folder.path or '/'}: "
             "it can only contain lower case letters (a-z), digits (0-9), and underscores (_)"
@@ -181,7 +185,7 @@ def _mod(folder: Folder, settings: dict[str, str], default: str) -> Mod:
 def _dependencies(folder: Folder, settings: dict[str, str], key: str) -> list[str]:
     found = conf.names(settings.get(key))
     for name in found:
-        if not _NAME.fullmatch(name) or len(name) > 100:
+        if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise Invalid(
                 f"Invalid dependency name {name[:100]!r} for mod at {folder.path or '/'}: "
                 "names must only contain a-z0-9_"
@@ -192,7 +196,7 @@ def _dependencies(folder: Folder, settings: dict[str, str], key: str) -> list[st
 def _games(settings: dict[str, str], key: str) -> list[str]:
     found = conf.names(settings.get(key))
     for name in found:
-        if not _GAME.fullmatch(name):
+        if not _GAME.fullmatch(name) or len(name) > _LONGEST_GAME:
             raise Invalid(f"Invalid game name {name[:100]!r} in {key}")
     return found
 
@@ -202,6 +206,12 @@ def _check_case(folder: Folder) -> None:
     for name in folder.folders:
         if name.lower() in _FOLDERS and name != name.lower():
             raise Invalid(f"Incorrect case, {folder.path_of(name)} should be {folder.path_of(name.lower())}")
+
+
+def _check_numbers(content: Content) -> None:
+    for name, most in _MOST.items():
+        if len(getattr(content, name)) > most:
+            raise Invalid(f"The content has more than {most:,} {name}")
 
 
 def _check_mods(content: Content) -> None:

@@ -10,6 +10,7 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, tasks
 from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core import uploads
@@ -94,6 +95,8 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
 def read_task(request: Request) -> Response:
     """Return the progress of a release's check."""
     task_id = request.params["id"]
+    if len(task_id) > tasks.LONGEST_ID:
+        raise no_such_page()
     return wire.render(release_wire.render_task(task_id, tasks.find(task_id)), headers=[("Cache-Control", "no-store")])
 
 

@@ -17,8 +17,7 @@ from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 PURPOSE = "contentdb"
-_LONGEST_TITLE = 100
-_LONGEST_NOTES = 10_000
+_LONGEST = {"name": LONGEST_NAME, "title": 100, "release_notes": 10_000, "ref": 255}  # characters
 
 
 def parse(request: Request, caller: Caller) -> NewRelease:
@@ -36,9 +35,11 @@ def parse(request: Request, caller: Caller) -> NewRelease:
         named=bool(name),
         commit=(_text(data, "commit") or "").lower() or None,
     )
+    if _text(data, "method") == "git":
+        wanted = replace(wanted, ref=_text(data, "ref"), commit=None)
     _check_lengths(wanted)
     if _text(data, "method") == "git":
-        return replace(wanted, ref=_text(data, "ref"), commit=None)
+        return wanted
     if slot := _text(data, "upload"):
         content = uploads.read(caller, PURPOSE, slot)
         return replace(wanted, filename="upload.zip", content=content, slot=slot)
@@ -97,8 +98,7 @@ def _notes(data: Mapping[str, Any]) -> str | None:
 
 
 def _check_lengths(wanted: NewRelease) -> None:
-    longest = {"name": LONGEST_NAME, "title": _LONGEST_TITLE, "release_notes": _LONGEST_NOTES}
-    for name, limit in longest.items():
+    for name, limit in _LONGEST.items():
         if len(getattr(wanted, name) or "") > limit:
             raise Invalid(f"{name} must be at most {limit} characters long")
 

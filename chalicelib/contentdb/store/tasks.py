@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.contentdb.store.tables import Task
 from chalicelib.core.storage import Transaction
 
+LONGEST_ID = 100  # characters; ids of ours have 36
 _LIFETIME = timedelta(days=30)
 
 
