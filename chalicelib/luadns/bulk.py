@@ -1,15 +1,18 @@
 """Bulk changes of records. Each change is atomic."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core import ids
 from chalicelib.luadns import contents, names, records, store, versions
-from chalicelib.luadns.changes import Row, ZoneEdit, retry
+from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import Problem, invalid
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone
+
+Values = tuple[str | None, str | None, int | None]  # type, content, ttl
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,10 @@ class Pattern:
     content: str | None = None
     ttl: int | None = None
 
-    def matches(self, row: Row) -> bool:
-        """Whether the pattern selects a record at its name."""
-        pairs = (self.type, row.type), (self.content, row.content), (self.ttl, row.ttl)
-        return all(expected is None or expected == actual for expected, actual in pairs)
+    @property
+    def values(self) -> Values:
+        """The values that a selected record has; None for any value."""
+        return self.type, self.content, self.ttl
 
 
 def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
@@ -65,12 +68,10 @@ def delete_many(
     def decide(edit: ZoneEdit) -> list[Record]:
         absolute = _absolute(edit.zone, patterns)
         edit.load(name for name, _ in absolute)
-        selected: set[int] = set()
         for name, pattern in absolute:
             if pattern.type:
                 records.reject_managed(edit.zone, name, pattern.type)
-            rows = [row for row in edit.rows(name) if not records.is_managed(edit.zone, name, row.type)]
-            selected.update(row.id for row in rows if pattern.matches(row))
+        selected = _select(edit, absolute)
         deleted = [record for _, record in sorted(store.records(edit.zone, selected).items())]
         for record in deleted:
             edit.remove(record)
@@ -112,6 +113,33 @@ def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Sequence[Draft
         edit.remove(record)
     kept.update(zip(new, add_all(edit, list(new.values())), strict=True))
     return [kept[index] for index in range(len(wanted))]
+
+
+def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]:
+    """The ids of the records that a pattern selects, except those that the system manages.
+
+    The records at a name are read once for each combination of fields that its patterns have, so that thousands of
+    patterns for thousands of records at one name take no product of both.
+    """
+    by_name: dict[str, set[Values]] = defaultdict(set)
+    for name, pattern in patterns:
+        by_name[name.lower()].add(pattern.values)
+    selected = set()
+    for name, wanted in by_name.items():
+        masks = {tuple(value is not None for value in values) for values in wanted}
+        for row in edit.rows(name):
+            values = (row.type, row.content, row.ttl)
+            if any(_masked(values, mask) in wanted for mask in masks) and not records.is_managed(
+                edit.zone, name, row.type
+            ):
+                selected.add(row.id)
+    return selected
+
+
+def _masked(values: Values, mask: Iterable[bool]) -> Values:
+    """The values with None for those outside of the mask."""
+    type_, content, ttl = (value if is_given else None for value, is_given in zip(values, mask, strict=True))
+    return type_, content, ttl
 
 
 def _identity(record: Record | Draft) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar, cast
@@ -23,6 +23,7 @@ from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, re
 T = TypeVar("T")
 _COUNTED = {"ALIAS": "aliases_count", "REDIRECT": "redirects_count", "FORWARD": "forwards_count"}
 _MAX_NODE_BYTES = 300_000  # bytes; an item holds 400 KB
+_FEW_NODES = 100  # that one call reads
 _zone_locks = [Lock(f"zones-{number}") for number in range(64)]
 
 
@@ -55,23 +56,19 @@ class ZoneEdit:
         self._at = datetime.now(UTC)
         self._serial = self._before if new else max(int(self._at.timestamp()), self._before + 1)
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, dict[int, Row]] = {}  # by record id
         self._records: dict[int, JournalWrite] = {}
 
     def load(self, names: Iterable[str]) -> None:
-        """Read the nodes of these names, a hundred per call."""
-        missing = {self._sk(name) for name in names} - self._nodes.keys()
+        """Read the nodes of these names, a hundred per call; all nodes of the zone if these are fewer."""
+        missing = {sk for sk in map(self._sk, names) if sk not in self._nodes}
         if missing:
-            found = {} if self._new else store.nodes(self.zone, missing)
+            found = {} if self._new else self._read(missing)
             self._nodes.update({sk: found.get(sk) for sk in missing})
 
-    def rows(self, name: str) -> list[Row]:
+    def rows(self, name: str) -> Collection[Row]:
         """Return the records at a name, pending changes included."""
-        sk = self._sk(name)
-        if sk not in self._rows:
-            self.load([name])
-            self._rows[sk] = self._stored_rows(sk)
-        return self._rows[sk]
+        return self._rows_by_id(name).values()
 
     def add(self, number: int, name: str, type: str, content: str, ttl: int, external_id: str | None) -> Record:
         """Add a record."""
@@ -148,8 +145,8 @@ class ZoneEdit:
         writes.update(self.zone, self.zone.assign(**values, updated_at=self._at), unchanged)
 
     def _node_writes(self) -> Iterator[JournalWrite]:
-        for sk, rows in self._rows.items():
-            old = self._nodes.get(sk)
+        for sk, by_id in self._rows.items():
+            old, rows = self._nodes.get(sk), list(by_id.values())
             if rows != self._stored_rows(sk):
                 _check(rows)
                 node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self._serial)
@@ -157,18 +154,29 @@ class ZoneEdit:
 
     def _attach(self, record: Record, previous_serial: int | None) -> None:
         self._records[int(record.id)] = JournalWrite(record, previous_serial, deleted=False)
-        self.rows(record.name).append(Row(int(record.id), record.type, record.content, int(record.ttl)))
+        row = Row(int(record.id), record.type, record.content, int(record.ttl))
+        self._rows_by_id(record.name)[row.id] = row
         self._count_one(record, 1)
 
     def _detach(self, record: Record) -> None:
-        rows = self.rows(record.name)
-        rows[:] = [row for row in rows if row.id != record.id]
+        self._rows_by_id(record.name).pop(int(record.id), None)
         self._count_one(record, -1)
 
     def _count_one(self, record: Record, by: int) -> None:
         for counter in ("records_count", _COUNTED.get(record.type)):
             if counter:
                 setattr(self.zone, counter, getattr(self.zone, counter) + by)
+
+    def _read(self, sks: Collection[str]) -> dict[str, Node]:
+        few = max(_FEW_NODES, int(self.zone.records_count))
+        return store.nodes(self.zone, sks) if len(sks) <= few else store.all_nodes(self.zone)
+
+    def _rows_by_id(self, name: str) -> dict[int, Row]:
+        sk = self._sk(name)
+        if sk not in self._rows:
+            self.load([name])
+            self._rows[sk] = {row.id: row for row in self._stored_rows(sk)}
+        return self._rows[sk]
 
     def _sk(self, name: str) -> str:
         return node_sk(int(self.zone.id), name.lower())

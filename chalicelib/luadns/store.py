@@ -15,6 +15,7 @@ from chalicelib.luadns.tables import (
     ZoneName,
     account_pk,
     name_pk,
+    nodes_prefix,
     record_sk,
     zone_sk,
 )
@@ -77,6 +78,12 @@ def record(owner: Owner, zone_id: int, record_id: int) -> tuple[Zone, Record]:
 def nodes(head: Zone, sks: Iterable[str]) -> dict[str, Node]:
     """The nodes of a zone with these sort keys; a name without records has no node."""
     return {item.sk: item for item in cast(Iterator[Node], _get_many((head.pk, sk) for sk in sks))}
+
+
+def all_nodes(head: Zone) -> dict[str, Node]:
+    """All nodes of a zone by sort key, in one Query per megabyte."""
+    query = LuaDnsItem.query(head.pk, LuaDnsItem.sk.startswith(nodes_prefix(int(head.id))), consistent_read=True)
+    return {item.sk: item for item in cast(Iterator[Node], query)}
 
 
 def records(head: Zone, record_ids: Iterable[int]) -> dict[int, Record]:

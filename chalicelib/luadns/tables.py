@@ -130,7 +130,12 @@ def node_sk(zone_id: int, name: str) -> str:
     It has the labels in reverse order, `com.example.www.`, so that a name's key is the prefix of all keys below it.
     """
     labels = reversed(name.removesuffix(".").split("."))
-    return f"node#{int(zone_id):010d}#" + "".join(f"{label}." for label in labels)
+    return nodes_prefix(zone_id) + "".join(f"{label}." for label in labels)
+
+
+def nodes_prefix(zone_id: int) -> str:
+    """The prefix of the sort keys of a zone's nodes."""
+    return f"node#{int(zone_id):010d}#"
 
 
 def name_pk(name: str) -> str:

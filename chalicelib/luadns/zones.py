@@ -14,7 +14,7 @@ from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import VALIDATION, Problem, invalid, invalid_field
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
-from chalicelib.luadns.tables import LuaDnsItem, Record, Zone, ZoneName, account_pk, name_pk, zone_sk
+from chalicelib.luadns.tables import LuaDnsItem, Record, Zone, ZoneName, account_pk, name_pk, nodes_prefix, zone_sk
 
 CLEAR = "luadns-clear"  # the job that deletes the items of a deleted zone
 
@@ -90,7 +90,7 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
 
 def clear(payload: Any) -> None:
     """The job CLEAR: delete the records and nodes of a deleted zone, which no request can read any more."""
-    for prefix in (f"{zone_sk(payload['zone_id'])}#", f"node#{payload['zone_id']:010d}#"):
+    for prefix in (f"{zone_sk(payload['zone_id'])}#", nodes_prefix(payload["zone_id"])):
         items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix), consistent_read=True)
         with LuaDnsItem.batch_write() as batch:
             for item in items:
