@@ -56,7 +56,7 @@ class CostMeter:
         self._left = 0.0  # the CPU second at which the app called AWS
 
     def measure(self, operation: Callable[[], Any]) -> tuple[Any, Spent]:
-        """Call `operation`; returns its result and its cost."""
+        """Call `operation`; return its result and its cost."""
         spent = self._spent = Spent()
         began = time.process_time()
         try:

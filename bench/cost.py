@@ -58,7 +58,7 @@ def at_size(size: int, repeats: int = REPEATS) -> dict[str, Any]:
 
 
 def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
-    """Send all requests; returns for each the counts of the first warm repetition and the least CPU of all."""
+    """Send all requests; return for each the counts of the first warm repetition and the least CPU of all."""
     from bench import endpoints
     from bench.aws import installed
     from chalicelib.luarocks import downloads

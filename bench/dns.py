@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def query(server: Served, questions: Path, seconds: int, *options: str) -> dict[str, float]:
-    """Run dnsperf with 4 clients and 50 outstanding queries; returns rate per second, lost, and mean latency in ms."""
+    """Run dnsperf with 4 clients and 50 outstanding queries; return rate per second, lost, and mean latency in ms."""
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(server.dns_port), "-d", str(questions), "-l", str(seconds)]
     command += ["-c", "4", "-q", "50", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -74,7 +74,7 @@ class ApiAuthor:
         return took, len(body)
 
     def publish(self, number: int) -> float:
-        """Create a package; returns the milliseconds."""
+        """Create a package; return the milliseconds."""
         body = json.dumps(_package(number)).encode()
         return self._caller.request("POST", "/packages", body, Authorization=f"Bearer {self._key}")[0]
 

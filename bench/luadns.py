@@ -57,7 +57,7 @@ class Subject:
         return spent / TICK
 
     def connect(self) -> Callable[[Call], int]:
-        """Open a connection; returns a function that sends a call and returns its status."""
+        """Open a connection; return a function that sends a call and returns its status."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.connect()
         assert connection.sock is not None

@@ -118,7 +118,7 @@ _FORM = {"Content-Type": "multipart/form-data; boundary=B"}
 
 
 def fill(data: Path, count: int) -> list[str]:
-    """Store `count` modules of `ACCOUNTS` accounts in an empty data directory; returns the accounts' keys."""
+    """Store `count` modules of `ACCOUNTS` accounts in an empty data directory; return the accounts' keys."""
     from standalone.runtime import open_data
 
     open_data(data)

@@ -103,7 +103,7 @@ class LoadConnection:
 
 
 def filled(bench: str, data: Path, count: int) -> Any:
-    """Let the module `bench` fill a data directory in a process of its own; returns its output, parsed as JSON."""
+    """Let the module `bench` fill a data directory in a process of its own; return its output, parsed as JSON."""
     command = [sys.executable, "-m", bench, "--fill", str(data), str(count)]
     done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE)
     return json.loads(done.stdout or b"null")
@@ -149,7 +149,7 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def _read(file: BinaryIO) -> int:
-    """Read one response; returns the length of its body."""
+    """Read one response; return the length of its body."""
     status = file.readline()
     assert b" 200 " in status, status
     length = 0

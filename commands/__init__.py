@@ -1,1 +1,1 @@
-"""The command line for administrators: one module per noun."""
+"""The command line for administrators: one module per resource."""

@@ -39,8 +39,8 @@ def create(
         "media_license": media_license,
         "short_description": short_description,
     }
-    made = registry.create(*split(key), {name: value for name, value in given.items() if value is not None})
-    return {"id": int(made.id), "package": made.key, "state": made.state}
+    package = registry.create(*split(key), {name: value for name, value in given.items() if value is not None})
+    return {"id": int(package.id), "package": package.key, "state": package.state}
 
 
 @package.command("list")

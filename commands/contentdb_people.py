@@ -82,9 +82,9 @@ def set_collection(key: str, packages: tuple[str, ...]) -> dict[str, Any]:
     from chalicelib.contentdb.collections import curation
     from chalicelib.contentdb.store import index
 
-    made = curation.set_packages(*split(key), packages)
-    shown = curation.shown(index.catalogue.snapshot(), made, drafts=True)
-    return {"collection": key, "packages": [package.key for _, _, package in shown]}
+    collection = curation.set_packages(*split(key), packages)
+    visible = curation.visible_items(index.catalogue.snapshot(), collection, drafts=True)
+    return {"collection": key, "packages": [package.key for _, _, package in visible]}
 
 
 @collection.command("delete")

@@ -23,14 +23,14 @@ def invitation() -> None:
 def create(rank: str, email: str | None, expires: int, comment: str) -> dict[str, Any]:
     """Create an invitation. Its secret is shown only now."""
     ends_after = timedelta(days=expires)
-    made, secret = rules.create(rank=rank, email=email, ends_after=ends_after, comment=comment)
-    return {"id": int(made.id), "invitation": secret}
+    invitation, secret = rules.create(rank=rank, email=email, ends_after=ends_after, comment=comment)
+    return {"id": int(invitation.id), "invitation": secret}
 
 
 @invitation.command("list")
 def list_() -> list[dict[str, Any]]:
     """List the invitations, oldest first. An invitation is deleted 30 days after its expiry."""
-    return [_row(made) for made in rules.list_invitations()]
+    return [_row(invitation) for invitation in rules.list_invitations()]
 
 
 @invitation.command()
@@ -41,14 +41,14 @@ def revoke(id: int) -> dict[str, Any]:
     return {"id": id, "revoked": True}
 
 
-def _row(made: Invitation) -> dict[str, Any]:
+def _row(invitation: Invitation) -> dict[str, Any]:
     return {
-        "id": int(made.id),
-        "rank": made.rank,
-        "email": made.email,
-        "comment": made.comment,
-        "created_at": made.created_at.isoformat(),
-        "expires_at": made.ends_at.isoformat(),
-        "state": rules.state_of(made),
-        "used_by": made.username,
+        "id": int(invitation.id),
+        "rank": invitation.rank,
+        "email": invitation.email,
+        "comment": invitation.comment,
+        "created_at": invitation.created_at.isoformat(),
+        "expires_at": invitation.ends_at.isoformat(),
+        "state": rules.state_of(invitation),
+        "used_by": invitation.username,
     }

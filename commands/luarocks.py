@@ -56,7 +56,7 @@ def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
-    return _shown(ownership.add(*module, accounts.named(name), None))
+    return _found_row(ownership.add(*module, accounts.named(name), None))
 
 
 @owner.command("remove")
@@ -67,7 +67,7 @@ def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
-    return _shown(ownership.remove(*module, accounts.named(name), None))
+    return _found_row(ownership.remove(*module, accounts.named(name), None))
 
 
 @luarocks.command()
@@ -78,7 +78,7 @@ def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
-    return _shown(ownership.transfer(*module, accounts.named(name), None))
+    return _found_row(ownership.transfer(*module, accounts.named(name), None))
 
 
 @luarocks.command()
@@ -87,7 +87,7 @@ def root(module: tuple[str, str]) -> dict[str, Any]:
     """List a module in the root manifest, instead of the module that had its name there."""
     from chalicelib.luarocks import modules
 
-    return _shown(modules.take_root(*module, None))
+    return _found_row(modules.take_root(*module, None))
 
 
 @luarocks.command()
@@ -184,7 +184,7 @@ def add_to_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dic
     """List MODULES in the manifest NAME."""
     from chalicelib.luarocks import custom_manifests
 
-    return [_shown(custom_manifests.add(name, *module, None)) for module in modules]
+    return [_found_row(custom_manifests.add(name, *module, None)) for module in modules]
 
 
 @manifest.command("remove")
@@ -194,18 +194,18 @@ def remove_from_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> lis
     """Remove MODULES from the manifest NAME."""
     from chalicelib.luarocks import custom_manifests
 
-    return [_shown(custom_manifests.remove(name, *module, None)) for module in modules]
+    return [_found_row(custom_manifests.remove(name, *module, None)) for module in modules]
 
 
 def _archive(module: tuple[str, str], version: str | None, *, archived: bool) -> dict[str, Any]:
     from chalicelib.luarocks import modules, removal
 
     if version:
-        return _shown(removal.edit_version(*module, version, None, {"archived": archived}))
-    return _shown(modules.edit(*module, None, archived=archived))
+        return _found_row(removal.edit_version(*module, version, None, {"archived": archived}))
+    return _found_row(modules.edit(*module, None, archived=archived))
 
 
-def _shown(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
+def _found_row(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
     return _row(entry.value) if entry else {}
 
 

@@ -24,11 +24,11 @@ def make_artefacts_bucket(account: AwsAccount) -> str | None:
     Returns a description of the new bucket, None if it existed. Raises Refused if another account owns that name.
     """
     store, name = account.client("s3"), artefacts_bucket(account)
-    made = None
+    created = None
     if not has_artefacts_bucket(account):
         location = {} if account.region == "us-east-1" else {"LocationConstraint": account.region}
         store.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
-        made = f"the bucket {name}"
+        created = f"the bucket {name}"
     of_ours = {"Bucket": name, "ExpectedBucketOwner": account.id}
     store.put_public_access_block(
         **of_ours,
@@ -41,8 +41,8 @@ def make_artefacts_bucket(account: AwsAccount) -> str | None:
     )
     encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     store.put_bucket_encryption(**of_ours, ServerSideEncryptionConfiguration={"Rules": [encrypted]})
-    store.put_bucket_policy(**of_ours, Policy=json.dumps(_nothing_without_tls(account, name)))
-    return made
+    store.put_bucket_policy(**of_ours, Policy=json.dumps(_deny_without_tls(account, name)))
+    return created
 
 
 def has_artefacts_bucket(account: AwsAccount) -> bool:
@@ -58,7 +58,7 @@ def has_artefacts_bucket(account: AwsAccount) -> bool:
 
 
 def let_gateway_log(account: AwsAccount) -> str | None:
-    """Give API Gateway a role for writing logs, unless it has one; returns a description of the new role, or None.
+    """Give API Gateway a role for writing logs, unless it has one; return a description of the new role, or None.
 
     The role is a setting of the account. If a stack created it, other stacks would lose it with that stack.
     """
@@ -94,7 +94,7 @@ def _role(account: AwsAccount) -> str:
     return arn
 
 
-def _nothing_without_tls(account: AwsAccount, bucket: str) -> dict[str, object]:
+def _deny_without_tls(account: AwsAccount, bucket: str) -> dict[str, object]:
     arn = f"arn:{account.partition}:s3:::{bucket}"
     statement = {
         "Sid": "NothingWithoutTls",

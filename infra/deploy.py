@@ -25,22 +25,24 @@ _FORCED = "FORCE=yes does it anyway"
 @click.option("--stack", "name", default="", help="The stack's name, if not moonbase-STAGE.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the template; it is stored.")
 @click.option("--artefact", default="", help="Deploy an earlier artefact: its name, or `previous`.")
-@click.option("--package", "made", type=click.Path(path_type=Path, file_okay=False), help="Deploy an existing package.")
+@click.option(
+    "--package", "directory", type=click.Path(path_type=Path, file_okay=False), help="Deploy an existing package."
+)
 @click.option("--force", is_flag=True, help="Even if this replaces or removes tables, the bucket or the key.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation at the terminal.")
 def main(
-    stage: str, name: str, pairs: tuple[str, ...], artefact: str, made: Path | None, force: bool, yes: bool
+    stage: str, name: str, pairs: tuple[str, ...], artefact: str, directory: Path | None, force: bool, yes: bool
 ) -> None:
     """Deploy, and report the result."""
     try:
         stages.settings(stage)
         given = parameters.read(pairs)
-        if not artefact and not made:
+        if not artefact and not directory:
             stages.check(stage)
         account = current_account()
         click.echo(f"account {account.id}, region {account.region}, as {account.caller}")
         stack = Stack(account, name or stages.stack_name(stage))
-        deploy(stack, stage, given, Source(stack, stage, artefact, made), force=force, asks=not yes)
+        deploy(stack, stage, given, Source(stack, stage, artefact, directory), force=force, asks=not yes)
     except (Refused, Failed, BotoCoreError, ClientError) as error:
         click.echo(f"deploy: {error}", err=True)
         sys.exit(1)
@@ -49,9 +51,9 @@ def main(
 class Source:
     """The source of a deploy: this checkout, an existing package, or an earlier artefact."""
 
-    def __init__(self, stack: Stack, stage: str, artefact: str, made: Path | None) -> None:
+    def __init__(self, stack: Stack, stage: str, artefact: str, directory: Path | None) -> None:
         self.artefacts = Artefacts(stack.account)
-        self._stage, self._made = stage, made
+        self._stage, self._directory = stage, directory
         self._earlier = self.artefacts.find(artefact, stack.name) if artefact else None
 
     def parameters(self) -> Mapping[str, Any]:
@@ -64,16 +66,16 @@ class Source:
         return found
 
     def prepare(self) -> Path | None:
-        """Build the package, or verify an existing one; returns its directory, None for an earlier artefact.
+        """Build the package, or verify an existing one; return its directory, None for an earlier artefact.
 
         Raises Refused.
         """
         if self._earlier:
             return None
-        if self._made is None:
+        if self._directory is None:
             return package.build(self._stage)
-        package.verify(self._made, stages.api_stage(self._stage))
-        return self._made
+        package.verify(self._directory, stages.api_stage(self._stage))
+        return self._directory
 
     def store(self, prepared: Path | None) -> Artefact:
         """Return the artefact in the bucket, after uploading a prepared package."""

@@ -52,10 +52,10 @@ def make_server(data: Path, host: str, port: int, stage: str) -> LocalDevServer:
     from app import site
 
     site.mount_pages(app)
-    made = factory.create_local_server(app, config, host, port)
-    made.server.RequestHandlerClass = partial(LocalHandler, app_object=app, config=config)
+    server = factory.create_local_server(app, config, host, port)
+    server.server.RequestHandlerClass = partial(LocalHandler, app_object=app, config=config)
     runtime.start_jobs()
-    return made
+    return server
 
 
 class LocalHandler(ChaliceRequestHandler):

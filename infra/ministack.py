@@ -171,7 +171,7 @@ def free_port() -> int:
 
 
 def install(home: Path) -> Path:
-    """Create a virtual environment with MiniStack, unless it exists; returns its Python."""
+    """Create a virtual environment with MiniStack, unless it exists; return its Python."""
     python = home / "bin" / "python"
     pins = home / "pins.txt"
     wanted = "\n".join(PINS)

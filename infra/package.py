@@ -46,7 +46,7 @@ def main(stage: str) -> None:
 
 
 def build(stage: str) -> Path:
-    """Package into `build/`, check the package, and print its size; returns `build/`. Raises Refused."""
+    """Package into `build/`, check the package, and print its size; return `build/`. Raises Refused."""
     make(BUILD, stage)
     with ZipFile(BUILD / CODE) as package:
         check(package)
@@ -67,9 +67,9 @@ def make(out: Path, stage: str) -> dict[str, Any]:
         packager.package_app(config, str(out), stage)
     except (MissingDependencyError, NoSuchPackageError, PackageDownloadError) as error:
         raise Refused(f"requirements.txt cannot be installed: {' '.join(str(error).split())[-200:]}") from None
-    made = out / "sam.yaml"
-    template: dict[str, Any] = YAMLTemplateSerializer().load_template(made.read_text())
-    made.unlink()
+    sam_template = out / "sam.yaml"
+    template: dict[str, Any] = YAMLTemplateSerializer().load_template(sam_template.read_text())
+    sam_template.unlink()
     _complete(template["Resources"])
     # Without white space, because CloudFormation limits a template to 1 MB and each route has a long definition.
     (out / SAM).write_text(json.dumps(template, separators=(",", ":")))

@@ -25,7 +25,7 @@ LOG_LINES = 60
 
 
 def main() -> int:
-    """Run every step, and print each with its duration; returns the exit status."""
+    """Run every step, and print each with its duration; return the exit status."""
     began = time.monotonic()
     log = BUILD / "rehearsal.log"
     os.environ["NO_PROXY"] = "127.0.0.1"
@@ -85,7 +85,7 @@ def rehearse(cloud: MiniStack, scratch: Path) -> None:
 
 
 def move(installation: Installation, scratch: Path) -> migration.MovedData:
-    """Fill a one-machine server, and move its data to the stack; returns values of the data for later reads."""
+    """Fill a one-machine server, and move its data to the stack; return values of the data for later reads."""
     with migration.one_machine(scratch) as machine:
         with step("one machine: data of each service"):
             moved = migration.fill(machine)
@@ -96,7 +96,7 @@ def move(installation: Installation, scratch: Path) -> migration.MovedData:
 
 
 def use(cloud: MiniStack, installation: Installation) -> str:
-    """Use every service with its clients; returns Alice's key for LuaRocks."""
+    """Use every service with its clients; return Alice's key for LuaRocks."""
     with step("the first admin"):
         installation.moonbase("user", "create", "Alice", "--email", "alice@example.org", "--admin")
     with step("LuaRocks: upload, search and install, by Debian's client"):

@@ -76,7 +76,7 @@ def delete_data(account: AwsAccount, resources: DataResources) -> None:
 
 
 def _unprotect(tables: Any, table: str) -> bool:
-    """Turn a table's deletion protection off; returns whether the table exists."""
+    """Turn a table's deletion protection off; return whether the table exists."""
     try:
         if tables.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
             tables.update_table(TableName=table, DeletionProtectionEnabled=False)

@@ -53,7 +53,7 @@ class Downloads:
     async def serve(
         self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
     ) -> tuple[FramedReply, int]:
-        """Answer a request; returns the reply and the number of body bytes that were sent."""
+        """Answer a request; return the reply and the number of body bytes that were sent."""
         loop = asyncio.get_running_loop()
         reply, file, part = await loop.run_in_executor(self._threads, open_link, scope)
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})

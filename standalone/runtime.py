@@ -81,7 +81,7 @@ def check_data(directory: Path) -> None:
 
 @contextmanager
 def frozen(directory: Path, scratch: Path) -> Iterator[None]:
-    """Use a copy of the tables, made in `scratch`, in the block; running servers are not affected."""
+    """In the block, use a copy of the tables in `scratch`, which running servers do not change."""
     from standalone.storage import Engine, local_transport
 
     assert transport.current(), "open_data comes first"

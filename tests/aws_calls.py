@@ -72,7 +72,7 @@ class Died(BaseException):
 
 
 def dies(work: Callable[[], object], after: int, of: str | None = None) -> bool:
-    """Run `work` and simulate the end of the process before a call; returns False if `work` makes fewer calls.
+    """Run `work` and simulate the end of the process before a call; return False if `work` makes fewer calls.
 
     `after` is the number of calls before the end; `of` limits the count to one operation.
     """

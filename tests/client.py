@@ -88,7 +88,7 @@ class Client:
         return self.request("GET", path, **more)
 
     def page(self, path: str, status: int = 200, **more: Any) -> str:
-        """Request a page as a browser does; returns its HTML. Another status or content type fails the test."""
+        """Request a page as a browser does; return its HTML. Another status or content type fails the test."""
         reply = self.get(path, **more, headers=BROWSER)
         assert (reply.status, reply.header("content-type")) == (status, "text/html; charset=utf-8")
         return reply.body.decode()

@@ -25,7 +25,7 @@ CHECKOUT = (sys.executable, str(MOONBASE))
 
 
 def moonbase(data: Path, *arguments: str, program: Sequence[str] = CHECKOUT) -> Any:
-    """Run the command line with --json, also while a server runs; returns its output."""
+    """Run the command line with --json, also while a server runs; return its output."""
     options = ("--data", str(data), "--json", *arguments)
     if program is CHECKOUT:
         done = warm.run(options)
@@ -45,7 +45,7 @@ class Server:
     program: Sequence[str] = CHECKOUT
 
     def make_key(self, username: str, service: str = "luarocks") -> str:
-        """Create an account and a key; returns the key."""
+        """Create an account and a key; return the key."""
         user = ("user", "create", username, "--email", f"{username}@example.org")
         moonbase(self.data, *user, program=self.program)
         return str(moonbase(self.data, "key", "create", username, "--service", service, program=self.program)["key"])
@@ -63,7 +63,7 @@ class Server:
             connection.close()
 
     def post_form(self, path: str, **fields: str) -> tuple[int, bytes]:
-        """Send a form; returns status and body."""
+        """Send a form; return status and body."""
         connection = self.connect()
         try:
             connection.request("POST", path, urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"})
@@ -72,7 +72,7 @@ class Server:
             connection.close()
 
     def upload_rockspec(self, key: str, version: str = "1.0-1") -> tuple[int, Any]:
-        """Publish a version of the module `say`; returns the status and the JSON of the response."""
+        """Publish a version of the module `say`; return the status and the JSON of the response."""
         connection = self.connect()
         try:
             status, body = send_file(connection, f"/api/1/{key}/upload", "rockspec_file", "x", rockspec("say", version))
@@ -81,7 +81,7 @@ class Server:
             connection.close()
 
     def upload_rock(self, key: str, version_id: int, filename: str, content: bytes) -> tuple[int, Any]:
-        """Publish a rock; returns the status and the JSON of the response."""
+        """Publish a rock; return the status and the JSON of the response."""
         connection = self.connect()
         try:
             status, body = send_file(
@@ -105,7 +105,7 @@ class Server:
 def send_file(
     connection: http.client.HTTPConnection, path: str, field: str, filename: str, content: bytes
 ) -> tuple[int, bytes]:
-    """Send a file in a form; returns status and body."""
+    """Send a file in a form; return status and body."""
     head = f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n\r\n'.encode()
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     connection.request("POST", path, head + content + b"\r\n--B--\r\n", headers)

@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).parent.parent / "moonbase"
 
 
 def run(arguments: Sequence[str], timeout: float = 60) -> "subprocess.CompletedProcess[str]":
-    """Run `moonbase` with these arguments; returns its exit code and output. Raises TimeoutError.
+    """Run `moonbase` with these arguments; return its exit code and output. Raises TimeoutError.
 
     With settings in the environment it runs as a program, because the import reads them.
     """

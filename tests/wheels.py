@@ -9,7 +9,7 @@ OFFLINE = ("--no-build-isolation", "--no-deps", "--no-index")
 
 
 def build(source: Path, target: Path) -> Path:
-    """Build the wheel of `source`, as `pip install` does, in the empty directory `target`; returns its path."""
+    """Build the wheel of `source`, as `pip install` does, in the empty directory `target`; return its path."""
     command = [sys.executable, "-m", "pip", "wheel", "-q", *OFFLINE, "-w", str(target), str(source)]
     subprocess.run(command, check=True, timeout=120)
     (made,) = target.iterdir()

@@ -10,7 +10,7 @@ from chalicelib.web.response import Response
 _MEMBER = "/members/{username}"
 
 
-@api("GET", "/members", auth.MANAGER, takes=shapes.PAGE, gives=shapes.MEMBERS)
+@api("GET", "/members", auth.MANAGER, accepts=shapes.PAGE, returns=shapes.MEMBERS)
 def list_members(request: Request, caller: Caller) -> Response:
     """List all accounts, oldest first."""
     parameters = wire.read_query(request, shapes.PAGE)
@@ -18,13 +18,15 @@ def list_members(request: Request, caller: Caller) -> Response:
     return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
 
 
-@api("GET", _MEMBER, auth.MANAGER, gives=shapes.MEMBER)
+@api("GET", _MEMBER, auth.MANAGER, returns=shapes.MEMBER)
 def get_member(request: Request, caller: Caller) -> Response:
     """Return an account."""
     return wire.render(wire.member(caller, accounts.named(request.params["username"])))
 
 
-@api("PATCH", _MEMBER, auth.MANAGER, second_factor=auth.RECENT_CODE, takes=shapes.MEMBER_CHANGES, gives=shapes.MEMBER)
+@api(
+    "PATCH", _MEMBER, auth.MANAGER, second_factor=auth.RECENT_CODE, accepts=shapes.MEMBER_CHANGES, returns=shapes.MEMBER
+)
 def change_member(request: Request, caller: Caller) -> Response:
     """Change an account's rank, suspend or restore it, enable or disable LuaDNS' API for it."""
     changed = members.change(caller, request.params["username"], **wire.read(request, shapes.MEMBER_CHANGES))
@@ -45,26 +47,26 @@ def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
     return wire.render_no_content()
 
 
-@api("GET", "/invitations", auth.ADMINISTRATOR, takes=shapes.PAGE, gives=shapes.INVITATIONS)
+@api("GET", "/invitations", auth.ADMINISTRATOR, accepts=shapes.PAGE, returns=shapes.INVITATIONS)
 def list_invitations(request: Request, caller: Caller) -> Response:
     """List all invitations, oldest first. Invitations are deleted 30 days after they expire."""
     parameters = wire.read_query(request, shapes.PAGE)
     found, following = invites.page(parameters["after"], parameters["limit"])
-    return wire.render({"invitations": [wire.invitation(made) for made in found], "next": following})
+    return wire.render({"invitations": [wire.invitation(invitation) for invitation in found], "next": following})
 
 
 @api(
     "POST",
     "/invitations",
     auth.ADMINISTRATOR,
-    takes=shapes.NEW_INVITATION,
-    gives=shapes.CREATED_INVITATION,
+    accepts=shapes.NEW_INVITATION,
+    returns=shapes.CREATED_INVITATION,
     status=201,
 )
 def invite(request: Request, caller: Caller) -> Response:
     """Create an invitation, with which one person can create an account."""
-    made, secret = invites.create(caller, **wire.read(request, shapes.NEW_INVITATION))
-    return wire.render({**wire.invitation(made), "invitation": secret}, 201)
+    invitation, secret = invites.create(caller, **wire.read(request, shapes.NEW_INVITATION))
+    return wire.render({**wire.invitation(invitation), "invitation": secret}, 201)
 
 
 @api("DELETE", "/invitations/{id}", auth.ADMINISTRATOR, status=204)

@@ -17,7 +17,7 @@ def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | N
 def create(
     caller: Caller, rank: str | None, email: str | None, expires_in_days: int | None, comment: str | None
 ) -> tuple[Invitation, str]:
-    """Create an invitation; returns it and its secret, which cannot be read again. Raises Invalid."""
+    """Create an invitation; return it and its secret, which cannot be read again. Raises Invalid."""
     return invitations.create(
         rank=rank or "MEMBER",
         email=email,

@@ -19,7 +19,7 @@ def list_keys(caller: Caller) -> list[Credential]:
 def create(
     caller: Caller, service: str, scope: str | None, expires_in_days: int | None, comment: str | None
 ) -> tuple[Credential, str]:
-    """Create a key; returns it and its secret, which cannot be read again. Raises Invalid, or Conflict after `MOST`."""
+    """Create a key; return it and its secret, which cannot be read again. Raises Invalid, or Conflict after `MOST`."""
     if sum(credentials.is_live(caller.account, key) for key in list_keys(caller)) >= MOST:
         raise Conflict(f"An account has at most {MOST} keys: revoke unused ones first.")
     ends_after = timedelta(days=expires_in_days) if expires_in_days else None

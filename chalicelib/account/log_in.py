@@ -5,7 +5,7 @@ from chalicelib.core.caller import Caller, Device
 
 
 def begin(username: str, password: str, code: str | None, device: Device) -> tuple[Caller, str] | str:
-    """Create a session; returns its caller and its secret, or a ticket if the account needs a code and none was given.
+    """Create a session; return its caller and its secret, or a ticket if the account needs a code and none was given.
 
     Raises the errors of sessions.prove_password and sessions.open_session.
     """

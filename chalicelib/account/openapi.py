@@ -48,8 +48,8 @@ def _described(operation: Operation) -> dict[str, Any]:
     }
     if parameters := _parameters(operation):
         described["parameters"] = parameters
-    if operation.takes and operation.method != "GET":
-        described["requestBody"] = {"required": True, "content": _json(shapes.schema_of(operation.takes))}
+    if operation.accepts and operation.method != "GET":
+        described["requestBody"] = {"required": True, "content": _json(shapes.schema_of(operation.accepts))}
     return described
 
 
@@ -67,16 +67,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if name == "id" else "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
-    if operation.takes and operation.method == "GET":
+    if operation.accepts and operation.method == "GET":
         found += [
             {"name": name, "in": "query", "required": False, "schema": field.schema}
-            for name, field in operation.takes.items()
+            for name, field in operation.accepts.items()
         ]
     return found
 
 
 def _answers(operation: Operation) -> dict[str, Any]:
-    given = [(operation.status, operation.gives), *([operation.may_give] if operation.may_give else [])]
+    given = [(operation.status, operation.returns), *([operation.may_return] if operation.may_return else [])]
     answers: dict[str, Any] = {
         str(status): {"description": "Success."} | ({"content": _json(shapes.schema_of(shape))} if shape else {})
         for status, shape in given

@@ -11,7 +11,7 @@ from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, OWN
 
 
-@api("POST", "/register", credential=auth.VISITOR, takes=shapes.NEW_ACCOUNT, gives=shapes.USERNAME, status=201)
+@api("POST", "/register", credential=auth.VISITOR, accepts=shapes.NEW_ACCOUNT, returns=shapes.USERNAME, status=201)
 def register(request: Request, caller: None) -> Response:
     """Create an account, without a session."""
     account = registration.register(**wire.read(request, shapes.NEW_ACCOUNT), device=request.device)
@@ -22,9 +22,9 @@ def register(request: Request, caller: None) -> Response:
     "POST",
     "/log-in",
     credential=auth.VISITOR,
-    takes=shapes.LOG_IN,
-    gives=shapes.CREATED_SESSION,
-    may_give=(202, shapes.TICKET),
+    accepts=shapes.LOG_IN,
+    returns=shapes.CREATED_SESSION,
+    may_return=(202, shapes.TICKET),
 )
 def begin_session(request: Request, caller: None) -> Response:
     """Log in, for a cookie or a Bearer token; with two-factor either at once with its code, or in two steps."""
@@ -46,34 +46,34 @@ def end_session(request: Request, caller: Caller) -> Response:
     return wire.render_no_content([cookies.clear_session(request)])
 
 
-@api("GET", "/me", OWN, gives=shapes.ME)
+@api("GET", "/me", OWN, returns=shapes.ME)
 def who_am_i(request: Request, caller: Caller) -> Response:
     """Return the caller's account."""
     return wire.render(wire.me(request, caller))
 
 
-@api("PUT", "/password", OWN, second_factor=auth.PROOF, takes=shapes.NEW_PASSWORD, status=204)
+@api("PUT", "/password", OWN, second_factor=auth.PROOF, accepts=shapes.NEW_PASSWORD, status=204)
 def change_password(request: Request, caller: Caller) -> Response:
     """Change the password; other sessions end."""
     profile.change_password(caller, **wire.read(request, shapes.NEW_PASSWORD), device=request.device)
     return wire.render_no_content()
 
 
-@api("PUT", "/email", OWN, second_factor=auth.PROOF, takes=shapes.NEW_EMAIL, status=204)
+@api("PUT", "/email", OWN, second_factor=auth.PROOF, accepts=shapes.NEW_EMAIL, status=204)
 def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address, which is also the username for LuaDNS' API."""
     profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)
     return wire.render_no_content()
 
 
-@api("PUT", "/luadns", OWN, takes=shapes.LUADNS, status=204)
+@api("PUT", "/luadns", OWN, accepts=shapes.LUADNS, status=204)
 def switch_luadns(request: Request, caller: Caller) -> Response:
     """Enable LuaDNS' API for the account, if the operator permits self-service, or disable it."""
     profile.switch_luadns(caller, **wire.read(request, shapes.LUADNS))
     return wire.render_no_content()
 
 
-@api("GET", "/sessions", OWN, gives=shapes.SESSIONS)
+@api("GET", "/sessions", OWN, returns=shapes.SESSIONS)
 def list_sessions(request: Request, caller: Caller) -> Response:
     """List the account's sessions."""
     return wire.render({"sessions": [wire.session(caller, one) for one in sessions.list_sessions(caller.account)]})
@@ -93,13 +93,13 @@ def end_one_session(request: Request, caller: Caller) -> Response:
     return wire.render_no_content()
 
 
-@api("GET", "/keys", OWN, gives=shapes.KEYS)
+@api("GET", "/keys", OWN, returns=shapes.KEYS)
 def list_keys(request: Request, caller: Caller) -> Response:
     """List all keys and tokens, without their secrets."""
     return wire.render({"keys": [wire.key(caller, key) for key in keys.list_keys(caller)]})
 
 
-@api("POST", "/keys", OWN, takes=shapes.NEW_KEY, gives=shapes.CREATED_KEY, status=201)
+@api("POST", "/keys", OWN, accepts=shapes.NEW_KEY, returns=shapes.CREATED_KEY, status=201)
 def create_key(request: Request, caller: Caller) -> Response:
     """Create a key."""
     key, secret = keys.create(caller, **wire.read(request, shapes.NEW_KEY))
@@ -113,7 +113,7 @@ def revoke_key(request: Request, caller: Caller) -> Response:
     return wire.render_no_content()
 
 
-@api("PUT", "/keys/{id}/upload-window", OWN, second_factor=auth.CODE, takes=shapes.CODE, gives=shapes.WINDOW)
+@api("PUT", "/keys/{id}/upload-window", OWN, second_factor=auth.CODE, accepts=shapes.CODE, returns=shapes.WINDOW)
 def open_upload_window(request: Request, caller: Caller) -> Response:
     """Let a LuaRocks key upload without the second factor for 15 minutes."""
     until = keys.open_window(caller, wire.read_id(request), **wire.read(request, shapes.CODE))
@@ -127,20 +127,22 @@ def close_upload_window(request: Request, caller: Caller) -> Response:
     return wire.render_no_content()
 
 
-@api("GET", "/two-factor", OWN, gives=shapes.TWO_FACTOR)
+@api("GET", "/two-factor", OWN, returns=shapes.TWO_FACTOR)
 def get_two_factor(request: Request, caller: Caller) -> Response:
     """Return whether two-factor is on, and the number of unused recovery codes."""
     return wire.render(wire.two_factor_of(caller.account))
 
 
-@api("POST", "/two-factor", OWN, gives=shapes.ENROLLING, status=201)
+@api("POST", "/two-factor", OWN, returns=shapes.ENROLLING, status=201)
 def begin_two_factor(request: Request, caller: Caller) -> Response:
     """Return a new secret for an authenticator; it is inactive until one of its codes confirms it within an hour."""
     secret, uri = second_factor.begin(caller)
     return wire.render({"secret": secret, "uri": uri}, 201)
 
 
-@api("POST", "/two-factor/confirm", OWN, second_factor=auth.PROOF, takes=shapes.CONFIRM, gives=shapes.RECOVERY_CODES)
+@api(
+    "POST", "/two-factor/confirm", OWN, second_factor=auth.PROOF, accepts=shapes.CONFIRM, returns=shapes.RECOVERY_CODES
+)
 def confirm_two_factor(request: Request, caller: Caller) -> Response:
     """Turn two-factor on; other sessions end."""
     codes = second_factor.confirm(caller, **wire.read(request, shapes.CONFIRM), device=request.device)
@@ -148,7 +150,12 @@ def confirm_two_factor(request: Request, caller: Caller) -> Response:
 
 
 @api(
-    "POST", "/two-factor/recovery-codes", OWN, second_factor=auth.PROOF, takes=shapes.PROOF, gives=shapes.RECOVERY_CODES
+    "POST",
+    "/two-factor/recovery-codes",
+    OWN,
+    second_factor=auth.PROOF,
+    accepts=shapes.PROOF,
+    returns=shapes.RECOVERY_CODES,
 )
 def renew_recovery_codes(request: Request, caller: Caller) -> Response:
     """Replace the recovery codes; other sessions end."""
@@ -156,21 +163,21 @@ def renew_recovery_codes(request: Request, caller: Caller) -> Response:
     return wire.render({"recovery_codes": codes})
 
 
-@api("PUT", "/two-factor/for-uploads", OWN, second_factor=auth.PROOF, takes=shapes.FOR_UPLOADS, status=204)
+@api("PUT", "/two-factor/for-uploads", OWN, second_factor=auth.PROOF, accepts=shapes.FOR_UPLOADS, status=204)
 def require_two_factor_for_uploads(request: Request, caller: Caller) -> Response:
     """Set whether uploads to LuaRocks need a code too."""
     second_factor.require_for_uploads(caller, **wire.read(request, shapes.FOR_UPLOADS), device=request.device)
     return wire.render_no_content()
 
 
-@api("POST", "/two-factor/disable", OWN, second_factor=auth.PROOF, takes=shapes.PROOF, status=204)
+@api("POST", "/two-factor/disable", OWN, second_factor=auth.PROOF, accepts=shapes.PROOF, status=204)
 def disable_two_factor(request: Request, caller: Caller) -> Response:
     """Turn two-factor off; other sessions end."""
     second_factor.disable(caller, **wire.read(request, shapes.PROOF), device=request.device)
     return wire.render_no_content()
 
 
-@api("GET", "/activity", OWN, takes=shapes.ACTIVITY_PAGE, gives=shapes.ACTIVITY)
+@api("GET", "/activity", OWN, accepts=shapes.ACTIVITY_PAGE, returns=shapes.ACTIVITY)
 def list_activity(request: Request, caller: Caller) -> Response:
     """List operations by the account, and by others on it, newest first."""
     parameters = wire.read_query(request, shapes.ACTIVITY_PAGE)

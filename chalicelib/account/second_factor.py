@@ -1,4 +1,4 @@
-"""One's own second factor. Every change needs the password and a code."""
+"""The caller's own second factor. Every change needs the password and a code."""
 
 from chalicelib.core import proof, two_factor
 from chalicelib.core.caller import Caller, Device
@@ -15,7 +15,7 @@ def confirm(caller: Caller, password: str, code: str, for_uploads: bool | None, 
 
     Raises Conflict; Forbidden or TooMany for a wrong password or code.
     """
-    proof.prove_password(caller, password, device)  # the code is one of the new secret
+    proof.prove_password(caller, password, device)  # the code belongs to the new secret
     try:
         return two_factor.confirm(caller.account, code, required_for_uploads=bool(for_uploads), by=caller)
     except Unauthenticated as error:

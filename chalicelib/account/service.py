@@ -23,10 +23,10 @@ class Operation:
     path: str
     handler: Handler
     credential: Scheme
-    takes: Shape | None = None
-    gives: Shape | None = None
+    accepts: Shape | None = None
+    returns: Shape | None = None
     status: int = 200
-    may_give: tuple[int, Shape] | None = None
+    may_return: tuple[int, Shape] | None = None
 
 
 operations: list[Operation] = []

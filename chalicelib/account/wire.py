@@ -171,17 +171,17 @@ def member(caller: Caller, account: Account) -> JSON:
     }
 
 
-def invitation(made: Invitation) -> JSON:
+def invitation(given: Invitation) -> JSON:
     """An invitation, without its secret."""
     return {
-        "id": int(made.id),
-        "rank": made.rank,
-        "email": made.email,
-        "comment": made.comment,
-        "created_at": moment(made.created_at),
-        "expires_at": moment(made.ends_at),
-        "state": invitations.state_of(made),
-        "used_by": made.username,
+        "id": int(given.id),
+        "rank": given.rank,
+        "email": given.email,
+        "comment": given.comment,
+        "created_at": moment(given.created_at),
+        "expires_at": moment(given.ends_at),
+        "state": invitations.state_of(given),
+        "used_by": given.username,
     }
 
 

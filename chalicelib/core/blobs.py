@@ -86,7 +86,7 @@ def delete(key: str) -> None:
 
 
 def delete_older(key: str, moment: float) -> bool:
-    """Delete a blob if its last write was before `moment` (epoch seconds); returns whether it was deleted."""
+    """Delete a blob if its last write was before `moment` (epoch seconds); return whether it was deleted."""
     return _store().delete_older(key, moment)
 
 
@@ -101,7 +101,7 @@ def list_blobs(prefix: str = "") -> Iterator[StoredBlob]:
 
 
 def drop_drafts(moment: float, *, dry: bool = False) -> int:
-    """Delete partial files from before `moment`, unless `dry`; returns their number. S3 has no partial objects."""
+    """Delete partial files from before `moment`, unless `dry`; return their number. S3 has no partial objects."""
     return _store().drop_drafts(moment, dry=dry)
 
 

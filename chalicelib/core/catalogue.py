@@ -124,7 +124,7 @@ class Catalogue(Generic[E]):
         self._snapshot = Snapshot(0, 0, {})
 
     def _change(self, snapshot: Snapshot[E], writes: Transaction, changes: Changes[E]) -> Snapshot[E]:
-        """Add changes to a transaction; returns the snapshot after its commit."""
+        """Add changes to a transaction; return the snapshot after its commit."""
         modified_at = _after(snapshot) if changes else snapshot.modified_at
         sequence = self._log.append(writes, snapshot, changes, modified_at)
         if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:

@@ -67,7 +67,7 @@ class ChangeLog(Generic[E]):
     def append(
         self, writes: Transaction, snapshot: Snapshot[E], changes: Mapping[str, E | None], modified_at: int
     ) -> int:
-        """Add changes to a transaction, on condition that the catalogue is at `snapshot`; returns the new number."""
+        """Add changes to a transaction, on condition that the catalogue is at `snapshot`; return the new number."""
         sequence = snapshot.sequence
         for key, value in changes.items():
             sequence += 1

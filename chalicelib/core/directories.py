@@ -85,7 +85,7 @@ class DirectoryStore:
                     yield StoredBlob(key, stat.st_size, stat.st_mtime)
 
     def drop_drafts(self, moment: float, *, dry: bool = False) -> int:
-        """Delete partial files of crashed writers from before `moment`, unless `dry`; returns their number."""
+        """Delete partial files of crashed writers from before `moment`, unless `dry`; return their number."""
         dropped = 0
         for path in self._files():
             with suppress(FileNotFoundError):
@@ -96,7 +96,7 @@ class DirectoryStore:
         return dropped
 
     def link(self, key: str, method: str, filename: str, content_type: str, seconds: int) -> str | None:
-        return links.make(Link(key, method, filename, content_type, int(time.time()) + seconds))
+        return links.sign(Link(key, method, filename, content_type, int(time.time()) + seconds))
 
     def size(self, key: str) -> int | None:
         try:

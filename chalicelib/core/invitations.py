@@ -35,7 +35,7 @@ def create(
     comment: str = "",
     by: Caller | None = None,
 ) -> tuple[Invitation, str]:
-    """Create an invitation; returns it and its secret, which is not stored. Raises Invalid.
+    """Create an invitation; return it and its secret, which is not stored. Raises Invalid.
 
     The new account gets the rank. If `email` is given, only this address can use the invitation.
     """

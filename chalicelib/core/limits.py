@@ -12,7 +12,7 @@ from chalicelib.core.tables import Window
 
 
 def count(subject: str, limit: int, seconds: int, message: str = "Too many requests.") -> int:
-    """Count one use of `subject` in the current window of `seconds`; returns how many remain.
+    """Count one use of `subject` in the current window of `seconds`; return how many remain.
 
     Raises TooMany, with `retry_after` in seconds, if the count exceeds `limit`.
     """

@@ -30,7 +30,7 @@ class Link:
     expires: int
 
 
-def make(link: Link) -> str:
+def sign(link: Link) -> str:
     """Return the URL: absolute if MOONBASE_BASE_URL is set, otherwise a path on the request's host."""
     query = {
         "method": link.method,

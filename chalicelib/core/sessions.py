@@ -40,7 +40,7 @@ def prove_password(username: str, password: str, device: Device) -> Account:
 
 
 def open_session(account: Account, code: str | None, device: Device) -> tuple[Credential, str]:
-    """Create a session after `prove_password`; returns it and its secret. `code` proves the second factor.
+    """Create a session after `prove_password`; return it and its secret. `code` proves the second factor.
 
     Raises Unauthenticated for a wrong or missing code, and TooMany after too many codes.
     """
@@ -62,7 +62,7 @@ def issue_ticket(account: Account, device: Device) -> str:
 
 
 def redeem_ticket(ticket: str, code: str, device: Device) -> tuple[Caller, str]:
-    """Create a session with a ticket and a code; returns the caller and the session's secret.
+    """Create a session with a ticket and a code; return the caller and the session's secret.
 
     Raises Unauthenticated, Suspended or TooMany. A ticket stays valid after a wrong code; a change of the password or
     of the second factor invalidates it.

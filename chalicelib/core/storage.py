@@ -112,7 +112,7 @@ class Item(Model):
             return None
 
     def assign(self, **values: Any) -> list[Action]:
-        """Set attributes of this object; returns the actions that do the same to the stored item."""
+        """Set attributes of this object; return the actions that do the same to the stored item."""
         actions: list[Action] = []
         for name, value in values.items():
             setattr(self, name, value)

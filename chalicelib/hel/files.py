@@ -32,7 +32,7 @@ def path_of(file: StoredFile) -> str:
 
 
 def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
-    """Store a file; returns it, and whether it is new. Equal bytes are stored once.
+    """Store a file; return it, and whether it is new. Equal bytes are stored once.
 
     Raises Invalid, TooLarge, or Forbidden if the quota is exceeded.
     """

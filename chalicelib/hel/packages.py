@@ -24,7 +24,7 @@ LARGEST = 1024 * 1024  # bytes
 
 
 def get(name: str) -> tuple[Entry[PackageEntry], int]:
-    """Count a view of a package; returns the package and its number of views before. Raises NotFound."""
+    """Count a view of a package; return the package and its number of views before. Raises NotFound."""
     entry = index.find(index.catalogue.snapshot(), name)
     count = counts.add(counts.package(entry.key)) if entry else None
     if entry is None or count is None:
@@ -33,7 +33,7 @@ def get(name: str) -> tuple[Entry[PackageEntry], int]:
 
 
 def create(caller: Caller, document: Document) -> list[str]:
-    """Publish a new package, see model.parse; returns warnings for its author.
+    """Publish a new package, see model.parse; return warnings for its author.
 
     Raises Conflict if the name is in use; Forbidden if the quota is exceeded.
     """
@@ -66,7 +66,7 @@ def create(caller: Caller, document: Document) -> list[str]:
 
 
 def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]:
-    """Merge the result of `read` into a package, see patch.merge; returns warnings for its author.
+    """Merge the result of `read` into a package, see patch.merge; return warnings for its author.
 
     `read` is called after the check of the caller's permission. Raises Forbidden, also if there is no such package;
     an administrator gets NotFound then. Raises Conflict if a new name is in use, also by the package itself.

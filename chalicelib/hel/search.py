@@ -46,8 +46,8 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
             raise Invalid(f"No values given for {param}.")
         if param not in _MULTI_VALUED and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
-        if make := _SINGLE_VALUED.get(param) or _MULTI_VALUED.get(param):
-            tests.extend(test for value in values for test in make(value))
+        if tests_for := _SINGLE_VALUED.get(param) or _MULTI_VALUED.get(param):
+            tests.extend(test for value in values for test in tests_for(value))
     return Search(
         tests,
         sort=_parse_sort(query.get("sort", [""])[0]),
@@ -116,13 +116,13 @@ def _is_in_texts(phrase: str, entry: Package) -> bool:
 def _contains(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
     """Each phrase must be in one of the texts that `read` returns for a package."""
 
-    def make(value: str) -> list[Test]:
+    def tests_for(value: str) -> list[Test]:
         def test(phrase: str, entry: Package) -> bool:
             return any(phrase in text for text in read(entry.value))
 
         return [partial(test, phrase) for phrase in phrases(value)]
 
-    return make
+    return tests_for
 
 
 def _license(value: str) -> list[Test]:
@@ -137,10 +137,10 @@ def _equals(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], li
 def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], list[Test]]:
     """The whole value must be one of those of the latest version's files."""
 
-    def make(value: str) -> list[Test]:
+    def tests_for(value: str) -> list[Test]:
         return [lambda entry: any(read(*file) == value for file in _latest(entry).files.items())]
 
-    return make
+    return tests_for
 
 
 def _dependency(value: str) -> list[Test]:

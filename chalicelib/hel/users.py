@@ -149,7 +149,7 @@ def refresh() -> None:
     """Update the list after changes of accounts elsewhere: new, suspended, restored, or with another rank."""
     snapshot = catalogue.snapshot()
     listed = {_key(account): account for account in accounts.list_accounts()}
-    changed = [key for key, account in listed.items() if _shown(account, snapshot) != _value(snapshot, key)]
+    changed = [key for key, account in listed.items() if _current_entry(account, snapshot) != _value(snapshot, key)]
     changed += [key for key in snapshot.entries if key not in listed]
     for start in range(0, len(changed), _BATCH):
         # The index that lists accounts can lag behind, so each account is read again.
@@ -185,7 +185,7 @@ def _list(users: Sequence[Account]) -> None:
     """Update these accounts in the list; suspended ones are removed."""
 
     def decide(snapshot: Snapshot[UserEntry], writes: Transaction) -> tuple[Changes[UserEntry], None]:
-        changes = {_key(account): _shown(account, snapshot) for account in users}
+        changes = {_key(account): _current_entry(account, snapshot) for account in users}
         for key, value in changes.items():
             if value is None:
                 writes.delete(User("users", key))
@@ -212,7 +212,8 @@ def _value(snapshot: Snapshot[UserEntry], key: str) -> UserEntry | None:
     return entry.value if entry else None
 
 
-def _shown(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry | None:
+def _current_entry(account: Account, snapshot: Snapshot[UserEntry]) -> UserEntry | None:
+    """The entry that an account has now; None for a suspended account."""
     return None if account.suspended else _public(account, snapshot)
 
 

@@ -37,7 +37,7 @@ def fits_one_transaction(items: Sequence[JournalWrite]) -> bool:
 
 
 def save(writes: Transaction, zone: Zone, items: Sequence[JournalWrite]) -> str:
-    """Store `items` in a blob and add a job that applies them to `writes`; returns the key for `Zone.journal`."""
+    """Store `items` in a blob and add a job that applies them to `writes`; return the key for `Zone.journal`."""
     chunks = [
         [{"delete": item.sk} if deleted else {"put": item.to_dynamodb_dict()} for item, _, deleted in chunk]
         for chunk in _chunks(items)

@@ -96,7 +96,7 @@ class Resolver:
                 return
 
     def _step(self, answer: Answer, zone: ZoneData, name: Name, rdtype: RdataType, steps_left: int) -> Name | None:
-        """Add the records of one name; returns the target if it has a CNAME."""
+        """Add the records of one name; return the target if it has a CNAME."""
         key = key_of(name)
         cut = zone.zone_cut(key, inclusive=rdtype != RdataType.DS)
         if cut is not None:

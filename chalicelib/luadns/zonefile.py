@@ -54,7 +54,7 @@ def export(zone: Zone, found: Sequence[Record]) -> str:
 def load(
     owner: Owner, zone_id: int, text: str, if_match: str | None, *, replace: bool = False
 ) -> tuple[Zone, list[Record]]:
-    """Import a zone file atomically; returns the zone and the imported records.
+    """Import a zone file atomically; return the zone and the imported records.
 
     The file replaces the record sets of every name and type in it, and the whole zone with `replace`.
     The SOA and the NS records at the apex are skipped. Raises Invalid with line numbers.

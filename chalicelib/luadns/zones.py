@@ -33,12 +33,12 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
 
     def attempt() -> tuple[Zone, list[Record]]:
         edit = ZoneEdit(_new_zone(owner, number, name), new=True)
-        made = bulk.add_all(edit, [*_managed(edit.zone), *_unmanaged(edit.zone, drafts)])
+        records = bulk.add_all(edit, [*_managed(edit.zone), *_unmanaged(edit.zone, drafts)])
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
         writes.create(claim, _taken(name))
         edit.commit(owner, "zone.create", writes)
-        return edit.zone, made
+        return edit.zone, records
 
     return retry(number, attempt)
 

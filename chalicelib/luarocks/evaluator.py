@@ -158,8 +158,8 @@ class Copier:
 
 def _as_list(pairs: dict[int | str, Any]) -> list[Any]:
     """The values of a table with the keys 1..n and no others; empty for every other table."""
-    places = range(1, len(pairs) + 1)
-    return [pairs[place] for place in places] if all(place in pairs for place in places) else []
+    indexes = range(1, len(pairs) + 1)
+    return [pairs[index] for index in indexes] if all(index in pairs for index in indexes) else []
 
 
 def _as_dict(pairs: dict[int | str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ Decide = Callable[[Entry[ModuleEntry], Snapshot[ModuleEntry], Transaction], Chan
 
 
 def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
-    """Publish the changes that `decide` returns for a module; returns its new entry, or None if it was deleted.
+    """Publish the changes that `decide` returns for a module; return its new entry, or None if it was deleted.
 
     Raises NotFound, and the errors of `decide`.
     """
@@ -81,7 +81,7 @@ def alter(user: str, name: str, decide: Decide) -> Entry[ModuleEntry] | None:
 
 
 def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> ModuleEntry:
-    """Write the differences between two entries to the module's item; returns the new entry with its `updated_at`."""
+    """Write the differences between two entries to the module's item; return the new entry with its `updated_at`."""
     moment = now()
     module = Module(module_pk(before.id), "module")
     actions = module.assign(**{**items.changed(before, after), "updated_at": moment})

@@ -93,7 +93,7 @@ def publish_rock(
     signature: bytes | None = None,
     slot: str | None = None,
 ) -> ModuleEntry:
-    """Publish a rock of a version, or replace that of the same architecture; returns the module's entry.
+    """Publish a rock of a version, or replace that of the same architecture; return the module's entry.
 
     An upload slot is marked as used. Raises NotFound, Invalid, Forbidden or Busy.
     """
@@ -142,7 +142,7 @@ def _require_version(entry: Entry[ModuleEntry], wanted: Target) -> None:
 
 
 def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFile:
-    """Store a file and its signature; returns their hashes and sizes. Raises Busy or Full with upstream's texts."""
+    """Store a file and its signature; return their hashes and sizes. Raises Busy or Full with upstream's texts."""
     try:
         blob, signed = blobs.put(content, index.AREA), blobs.put(signature, index.AREA) if signature else None
     except (Busy, Full) as error:
@@ -233,7 +233,7 @@ def _rock(
     number: int,
     writes: Transaction,
 ) -> RockEntry:
-    """Add the rock's item to the transaction; returns the rock's entry."""
+    """Add the rock's item to the transaction; return the rock's entry."""
     pk, sk = module_pk(value.id), items.rock_sk(of.version_id, arch)
     if before := value.versions[of.version_name].rocks.get(arch):
         after = replace(before, rock_fname=filename, file=_overwritten(before.file, stored))

@@ -126,10 +126,10 @@ def _no_file() -> NotFound:
 def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
     cache_key = (render, lua, root.development)
 
-    def make(entry: Entry[ModuleEntry]) -> bytes:
+    def render_entry(entry: Entry[ModuleEntry]) -> bytes:
         return _fragment(entry.value, lua, root.development, render)
 
-    return filter(None, [entry.cached(cache_key, make) for entry in _in_order(snapshot, root.group)])
+    return filter(None, [entry.cached(cache_key, render_entry) for entry in _in_order(snapshot, root.group)])
 
 
 def _in_order(snapshot: Snapshot[ModuleEntry], group: Group) -> list[Entry[ModuleEntry]]:

@@ -121,19 +121,19 @@ def declare(
     Every method but GET writes. A route that only reads needs the scope `read`; one that writes names its scope, and
     requires the second factor of its scheme.
     """
-    place = f"{method} {path}"
+    name = f"{method} {path}"
     if credential is None:
-        raise DeclarationError(f"{place} declares no credential; ANONYMOUS is for routes without one.")
+        raise DeclarationError(f"{name} declares no credential; ANONYMOUS is for routes without one.")
     if method == "GET" and body != SMALL:
-        raise DeclarationError(f"{place} has no body, and declares the size of one.")
+        raise DeclarationError(f"{name} has no body, and declares the size of one.")
     writes = method != "GET" if writes is None else writes
     if credential.anonymous:
         if permission or scope or second_factor:
-            raise DeclarationError(f"{place} is anonymous: it has no permission, scope or second factor.")
+            raise DeclarationError(f"{name} is anonymous: it has no permission, scope or second factor.")
         return Route(method, path, handler, credential, None, None, None, body, writes, page, slow)
     if permission is None:
-        raise DeclarationError(f"{place} declares no permission.")
+        raise DeclarationError(f"{name} declares no permission.")
     if scope is None and writes:
-        raise DeclarationError(f"{place} writes, and declares no scope.")
+        raise DeclarationError(f"{name} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
     return Route(method, path, handler, credential, permission, scope or "read", required, body, writes, page, slow)

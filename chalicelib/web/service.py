@@ -55,7 +55,7 @@ class Service:
         return self._render(request, node, lambda: self._run(request, node))
 
     def admit(self, request: Request, node: PathNode[Any] | None) -> Response | None:
-        """Check a pending request; returns the response if none of its body is needed.
+        """Check a pending request; return the response if none of its body is needed.
 
         Afterwards the request is `admitted`, unless a requirement needs the body. That is only so with a small body.
         """

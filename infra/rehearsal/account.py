@@ -40,7 +40,7 @@ def use(installation: Installation, username: str) -> None:
 def _ask(
     site: HttpClient, status: int, method: str, path: str, given: Any = None, headers: Mapping[str, str] = {}
 ) -> tuple[dict[str, str], Any]:
-    """Send a request to the account API; returns the response's headers and JSON. Raises Failure for another status."""
+    """Send a request to the account API; return the response's headers and JSON. Raises Failure for another status."""
     body = json.dumps(given).encode() if given is not None else None
     got, answered, content = site.request(method, f"/account/api{path}", body, headers)
     if got != status:

@@ -7,7 +7,7 @@ from infra.rehearsal.installation import Failure, Installation, until
 
 
 def publish(installation: Installation, token: str, package: str, *, slot: bool) -> bytes:
-    """Create and approve a package with a release, by slot or by request; returns the release's zip."""
+    """Create and approve a package with a release, by slot or by request; return the release's zip."""
     author, name = package.split("/")
     about = ("--title", "Say", "--license", "MIT", "--short-description", "Says something.")
     installation.moonbase("contentdb", "package", "create", package, "--type", "MOD", *about)
@@ -17,7 +17,7 @@ def publish(installation: Installation, token: str, package: str, *, slot: bool)
 
 
 def release(installation: Installation, token: str, author: str, name: str, *, slot: bool) -> bytes:
-    """Create a release and wait until its check has succeeded; returns its zip."""
+    """Create a release and wait until its check has succeeded; return its zip."""
     content, bearer = _zip(name, slot=slot), {"Authorization": f"Bearer {token}"}
     form, file = {"title": "by slot" if slot else "by request"}, content
     if slot:

@@ -32,7 +32,7 @@ class HttpClient:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request; returns (status, headers by lower-case name, body)."""
+        """Send a request; return (status, headers by lower-case name, body)."""
         connection = HTTPConnection(self._address, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
@@ -56,7 +56,7 @@ class HttpClient:
         file: bytes = b"",
         headers: Mapping[str, str] = {},
     ) -> Any:
-        """Send a request; returns the response's JSON, or raises Failure for another status than 200."""
+        """Send a request; return the response's JSON, or raises Failure for another status than 200."""
         body, kind = multipart(form, file) if form or file else (None, {})
         status, _, content = self.request(method, path, body, {**kind, **headers})
         if status != 200:
@@ -87,7 +87,7 @@ class Installation:
     scratch: Path
 
     def moonbase(self, *arguments: str) -> Any:
-        """Run a command of `moonbase`; returns its JSON output, or raises Failure if it fails."""
+        """Run a command of `moonbase`; return its JSON output, or raises Failure if it fails."""
         command = [sys.executable, str(ROOT / "moonbase"), *self.arguments, "--json", *arguments]
         return json.loads(run(command, self.scratch, self.environment))
 
@@ -121,7 +121,7 @@ def multipart(fields: Mapping[str, str], content: bytes) -> tuple[bytes, dict[st
 
 
 def run(command: list[str], scratch: Path, environment: Mapping[str, str] = {}) -> str:
-    """Run a command in `scratch`; returns its output, or raises Failure with output and errors."""
+    """Run a command in `scratch`; return its output, or raises Failure with output and errors."""
     known = {"HOME": str(scratch), "PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", **environment}
     done = subprocess.run(command, cwd=scratch, env=known, capture_output=True, text=True, timeout=180)
     if done.returncode:

@@ -23,7 +23,7 @@ _FOLD = "fold-catalogue"
 
 
 def make_repeats_due(cloud: MiniStack, function: str) -> list[str]:
-    """Make every repeating job due; returns their names. Only the scheduled function enqueues them.
+    """Make every repeating job due; return their names. Only the scheduled function enqueues them.
 
     A warm function remembers when each job is due next; changing its configuration restarts it.
     """

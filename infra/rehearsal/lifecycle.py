@@ -31,11 +31,11 @@ class Lifecycle:
         self.cloud, self.name, self._scratch = cloud, name, scratch
 
     def deploy(self, *arguments: str) -> str:
-        """Run `make deploy`; returns its output."""
+        """Run `make deploy`; return its output."""
         return self._run("infra.deploy", *arguments)
 
     def deploy_package(self, package: Path, *parameters: str) -> str:
-        """Deploy a package, adapted to MiniStack; returns the output."""
+        """Deploy a package, adapted to MiniStack; return the output."""
         adapted = self._scratch / f"{package.name}-adapted"
         adapted.mkdir()
         shutil.copy(package / CODE, adapted)
@@ -44,7 +44,7 @@ class Lifecycle:
         return self.deploy("--package", str(adapted), *given)
 
     def remove(self, *arguments: str) -> str:
-        """Run `make remove`; returns its output."""
+        """Run `make remove`; return its output."""
         return self._run("infra.remove", "--yes", *arguments)
 
     def export_remains(self, output: str) -> None:
@@ -73,7 +73,7 @@ class Lifecycle:
 
 
 def second_version(package: Path, directory: Path) -> Path:
-    """Copy the package to `directory` with changed code, like a next version; returns `directory`."""
+    """Copy the package to `directory` with changed code, like a next version; return `directory`."""
     directory.mkdir()
     shutil.copy(package / SAM, directory)
     with ZipFile(package / CODE) as old, ZipFile(directory / CODE, "w", ZIP_DEFLATED, compresslevel=1) as new:

@@ -13,7 +13,7 @@ from tests.client import Client
 from tests.worlds import embedded_only
 
 DOCUMENT = f"{API}/openapi.json"
-READ = [operation for operation in operations if operation.takes]
+READ = [operation for operation in operations if operation.accepts]
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def test_the_document_is_valid_openapi_without_dangling_references(document: dic
 @embedded_only
 @pytest.mark.parametrize("operation", READ, ids=lambda operation: f"{operation.method} {operation.path}")
 def test_request_bodies_match_the_document(root: Person, operation: Operation) -> None:
-    assert operation.takes is not None
+    assert operation.accepts is not None
     path = operation.path.removeprefix(API).replace("{id}", "1").replace("{username}", "root")
     strange = {"no-such-field": "1"}
     sent: dict[str, Any] = {"query": strange} if operation.method == "GET" else {"json": strange}
-    message = f"There is no field 'no-such-field' here; there are: {', '.join(operation.takes)}."
+    message = f"There is no field 'no-such-field' here; there are: {', '.join(operation.accepts)}."
     refused(root.send(operation.method, path, **sent), 400, message)
 
 

@@ -34,7 +34,7 @@ def code_of(secret: str) -> str:
 
 
 def enrol(person: Person, **more: Any) -> tuple[str, list[str]]:
-    """Turn two-factor on; returns the secret, whose current code is used, and the recovery codes."""
+    """Turn two-factor on; return the secret, whose current code is used, and the recovery codes."""
     secret = person.post("/two-factor").json["secret"]
     reply = person.post("/two-factor/confirm", {"password": "wonderland", "code": code_of(secret), **more})
     assert reply.status == 200, reply.json

@@ -64,7 +64,7 @@ def count(key: str, **counters: Any) -> None:
 
 
 def release(key: str, lowest: str | None = None, highest: str | None = None, state: str = "APPROVED") -> int:
-    """Add a release for a range of engine versions to a package; returns its id."""
+    """Add a release for a range of engine versions to a package; return its id."""
     author, name = key.split("/")
     number = ids.reserve("contentdb-release")
 
@@ -90,7 +90,7 @@ def release(key: str, lowest: str | None = None, highest: str | None = None, sta
 
 
 def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True) -> int:
-    """Add a screenshot to a package; returns its id."""
+    """Add a screenshot to a package; return its id."""
     author, name = key.split("/")
     number = ids.reserve("contentdb-screenshot")
 
@@ -117,7 +117,7 @@ def screenshot(key: str, file: str = "0123456789.jpg", *, approved: bool = True)
 
 
 def published(key: str, **fields: Any) -> int:
-    """Create an approved package with one release; returns the id of the release."""
+    """Create an approved package with one release; return the id of the release."""
     draft(key, **fields)
     number = release(key)
     states.apply("approve", *key.split("/"))
@@ -125,7 +125,7 @@ def published(key: str, **fields: Any) -> int:
 
 
 def token(account: Account, **more: Any) -> dict[str, str]:
-    """Create a token; returns the header that sends it."""
+    """Create a token; return the header that sends it."""
     return {"Authorization": "Bearer " + credentials.create(account, "contentdb", **more)[1]}
 
 

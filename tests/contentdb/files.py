@@ -47,7 +47,7 @@ def upload(client: Client, key: str, headers: Mapping[str, str], content: bytes,
 
 
 def checked(client: Client, reply: Reply) -> dict[str, Any]:
-    """Run the check of a new release; returns the task."""
+    """Run the check of a new release; return the task."""
     assert reply.status == 200, reply.body
     job_runner.run_due()
     task: dict[str, Any] = client.get(reply.json["task"]).json
@@ -55,7 +55,7 @@ def checked(client: Client, reply: Reply) -> dict[str, Any]:
 
 
 def released(client: Client, key: str, headers: Mapping[str, str], content: bytes, **fields: str) -> int:
-    """Create a release that passes its check; returns its id."""
+    """Create a release that passes its check; return its id."""
     reply = upload(client, key, headers, content, **fields)
     task = checked(client, reply)
     assert task["status"] == "SUCCESS", task

@@ -58,7 +58,7 @@ def commit(
     submodules: dict[str, str] | None = None,
     branch: str = "master",
 ) -> str:
-    """Commit a complete tree to a branch; returns the hash."""
+    """Commit a complete tree to a branch; return the hash."""
     entries: dict[str, Any] = {path: (0o100644, Blob.from_string(content)) for path, content in files.items()}
     entries |= {path: (0o120000, Blob.from_string(target)) for path, target in (links or {}).items()}
     entries |= {path: (0o160000, sha.encode()) for path, sha in (submodules or {}).items()}

@@ -115,7 +115,7 @@ class MainMenu:
         return re.sub(r"\x1b\(c@[^)]*\)|\\", "", str(dialog.formspec(dialog)))
 
     def press(self, **fields: str) -> str:
-        """Submit fields of the front dialog; returns the content of the front dialog afterwards."""
+        """Submit fields of the front dialog; return the content of the front dialog afterwards."""
         dialog = self.lua.eval("shown[#shown]")
         assert dialog.submit(dialog, self.lua.table_from(fields))
         assert self.lua.globals().gamedata.errormessage is None, self.lua.globals().gamedata.errormessage

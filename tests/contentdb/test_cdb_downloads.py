@@ -43,14 +43,14 @@ def get(
 
 
 def stats() -> list[tuple[str, dict[str, int]]]:
-    """Book the tallies; returns the statistics by day, without zeros."""
+    """Book the tallies; return the statistics by day, without zeros."""
     booking.book()
     days = DailyStats.query("stats#1")
     return [(day.sk, {name: int(getattr(day, name)) for name in COUNTED if getattr(day, name)}) for day in days]
 
 
 def counted() -> tuple[int, float]:
-    """Book the tallies; returns the package's downloads and their score."""
+    """Book the tallies; return the package's downloads and their score."""
     booking.book()
     counters = Counters.get("package#1", "counters")
     return int(counters.downloads), float(counters.score_downloads)

@@ -267,7 +267,7 @@ def view(client: Client, agent: str | None = LUANTI, address: str = "203.0.113.7
 
 
 def views() -> int:
-    """Book the tallies; returns the views of the package."""
+    """Book the tallies; return the views of the package."""
     booking.book()
     days = DailyStats.query("stats#1")
     found = sum(int(day.views_luanti) for day in days)

@@ -28,7 +28,7 @@ def row(game: str, *, supports: bool = True, confidence: int = 1) -> dict[str, A
 
 
 def check(client: Client, bearer: dict[str, str], conf: str) -> tuple[Any, bool, list[Any]]:
-    """Release with this .conf; returns its error, whether the package supports all games, and its game support."""
+    """Release with this .conf; return its error, whether the package supports all games, and its game support."""
     reply = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": f"name = mymod\n{conf}\n"}))
     error = checked(client, reply).get("error")
     value = index.catalogue.snapshot().entries["Alice/mymod"].value

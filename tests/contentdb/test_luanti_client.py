@@ -38,7 +38,7 @@ class FilledServer:
         moonbase(self.server.data, "contentdb", "package", "approve", f"Alice/{name}")
 
     def release(self, name: str, files: dict[str, str]) -> int:
-        """Upload a zip and wait for its check; returns the release's id."""
+        """Upload a zip and wait for its check; return the release's id."""
         archive = self.home / f"{name}.zip"
         with zipfile.ZipFile(archive, "w") as zipped:
             for path, text in {"LICENSE.txt": "MIT", **files}.items():
@@ -150,7 +150,7 @@ def version() -> str:
 
 
 def list_packages(site: FilledServer) -> list[dict[str, Any]]:
-    """Request and check the list of packages as 5.17 does; returns it."""
+    """Request and check the list of packages as 5.17 does; return it."""
     hidden = "".join(f"&hide={quote(flag)}" for flag in ("nonfree", "desktop_default"))
     url = f"{site.server.url}/api/packages/?type=mod&type=game&type=txp&{version()}{hidden}"
     packages = get(url, **{"Accept-Language": "de", "Accept-Encoding": "identity"})
@@ -261,7 +261,7 @@ def viewed(site: FilledServer, author: str, name: str) -> dict[str, Any] | None:
 
 
 def shown_in_dialog(site: FilledServer, package: dict[str, Any]) -> str:
-    """Check a package as 5.17's dialog does; returns the content of its tabs."""
+    """Check a package as 5.17's dialog does; return the content of its tabs."""
     info = viewed(site, package["author"], package["name"])
     assert info is not None
     assert package["name"] == info["name"]

@@ -60,7 +60,7 @@ class Luanti:
         return url.rpartition("/")[2], self.fetch(url)
 
     def install(self, package: dict[str, Any], reason: str) -> dict[str, bytes]:
-        """Download and unpack a package's release; returns the content of each file."""
+        """Download and unpack a package's release; return the content of each file."""
         author, name = quote(package["author"], safe=""), quote(package["name"], safe="")
         path = f"/packages/{author}/{name}/releases/{package['release']:d}/download/?reason={reason}"
         with ZipFile(BytesIO(self.fetch(self.url + path))) as archive:
@@ -116,7 +116,7 @@ def publish(url: str, token: str) -> None:
 
 
 def post(url: str, path: str, token: str, filename: str, content: bytes, **fields: str) -> Any:
-    """Send a form with a file, as `curl -F` does; returns the JSON of the response."""
+    """Send a form with a file, as `curl -F` does; return the JSON of the response."""
     parts = [
         f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()

@@ -13,7 +13,7 @@ PAGE = "/packages/Alice/lamps"
 
 @pytest.fixture
 def lamps(alice: Account) -> int:
-    """Publish a package with a screenshot; returns the id of its release."""
+    """Publish a package with a screenshot; return the id of its release."""
     number = published(
         "Alice/lamps",
         title="Lamps & <more>",

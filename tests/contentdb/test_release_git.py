@@ -25,7 +25,7 @@ def _draft(alice: Account) -> Iterator[None]:
 
 
 def create(client: Client, bearer: dict[str, str], **fields: Any) -> dict[str, Any]:
-    """Create a release and run its check; returns the release with the `task`."""
+    """Create a release and run its check; return the release with the `task`."""
     reply = client.post(NEW, headers=bearer, json={"method": "git", "title": "From Git", **fields})
     assert reply.json["release"]["url"] is None
     task = checked(client, reply)

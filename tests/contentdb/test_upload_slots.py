@@ -31,7 +31,7 @@ def opened(client: Client, bearer: dict[str, str]) -> dict[str, Any]:
 
 
 def send(client: Client, slot: dict[str, Any], content: bytes) -> int:
-    """Send a file as a script does: with the same form to S3 or to this server; returns the status."""
+    """Send a file as a script does: with the same form to S3 or to this server; return the status."""
     if slot["url"] == f"http://moonbase.test/upload-slots?slot={slot['upload']}":
         query = {"slot": slot["upload"]}
         return client.post("/upload-slots", query=query, form=slot["fields"], files={"file": ("x.zip", content)}).status

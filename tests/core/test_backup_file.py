@@ -40,7 +40,7 @@ def ignore(_: int) -> None:
 
 
 def export(directory: Path) -> Path:
-    """Export this installation to `x.tar` and its key to `x.key` in the directory; returns the path of `x.tar`."""
+    """Export this installation to `x.tar` and its key to `x.key` in the directory; return the path of `x.tar`."""
     with (directory / "x.tar").open("wb") as file:
         backup.write(file, str(directory / "x.key"), ignore)
     return directory / "x.tar"
@@ -55,7 +55,7 @@ def load(file: Path, **options: Any) -> Totals:
 
 
 def publish() -> tuple[str, str]:
-    """Publish in LuaRocks and Hel; returns the author's LuaRocks key and the secret of their second factor."""
+    """Publish in LuaRocks and Hel; return the author's LuaRocks key and the secret of their second factor."""
     client = Client()
     alice = accounts.create("Alice", "alice@example.org", "wonderland")
     key = credentials.create(alice, "luarocks")[1]
@@ -367,7 +367,7 @@ def rewritten(file: Path, members: dict[str, bytes | None], *, first: bool = Fal
 @pytest.mark.usefixtures("aws")
 class TestMemory:
     def peak(self, action: Callable[[], object]) -> int:
-        """Run an action; returns its peak memory in bytes."""
+        """Run an action; return its peak memory in bytes."""
         tracemalloc.start()
         try:
             action()

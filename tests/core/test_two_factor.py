@@ -22,7 +22,7 @@ MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)  # in the middle of a time 
 
 
 def enrolled(name: str = "carol") -> tuple[Caller, Enrolment, str]:
-    """Create an account whose uploads need a second factor; returns a caller with a key, the enrolment, and the key."""
+    """Create an account whose uploads need a second factor; return a caller with a key, the enrolment, and the key."""
     account = accounts.create(name, f"{name}@example.org")
     enrolment = two_factor.enable(account, required_for_uploads=True)
     key = credentials.create(account, "luarocks")[1]

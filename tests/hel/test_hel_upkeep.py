@@ -20,7 +20,7 @@ def inconsistencies() -> list[str]:
 
 @pytest.fixture
 def used(client: Client, create: Create, session: dict[str, str], admin: dict[str, str]) -> str:
-    """Run every operation of Hel once; returns the URL of a stored file."""
+    """Run every operation of Hel once; return the URL of a stored file."""
     reply = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session)
     url = str(reply.json["data"]["url"])
     versions = {"1": {"files": {url: {"path": "/x"}}, "depends": {}}}

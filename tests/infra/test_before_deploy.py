@@ -18,7 +18,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234
 
 
 def run(*arguments: str) -> str:
-    """Run `make deploy`, which must be refused; returns the reason."""
+    """Run `make deploy`, which must be refused; return the reason."""
     done = CliRunner().invoke(deploy.main, list(arguments))
     assert (done.exit_code, isinstance(done.exception, SystemExit)) == (1, True), done.output
     (line,) = done.stderr.splitlines()

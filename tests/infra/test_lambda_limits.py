@@ -37,7 +37,7 @@ pytestmark = moto_only
 
 @pytest.fixture(autouse=True)
 def limit(aws: None, merged: dict[str, Any]) -> Iterator[int]:
-    """The limits of the template, in force; returns the largest body."""
+    """The limits of the template, in force; return the largest body."""
     variables = merged["Resources"]["APIHandler"]["Properties"]["Environment"]["Variables"]
     body, answer = int(variables["MOONBASE_MAX_BODY"]), int(variables["MOONBASE_MAX_ANSWER"])
     with settings.override(max_body=body, max_answer=answer):

@@ -33,7 +33,7 @@ class Served:
             return json.load(answer)
 
     def zone(self, name: str, *records: tuple[str, str, str]) -> int:
-        """Create a zone with records (name, type, content); returns its id."""
+        """Create a zone with records (name, type, content); return its id."""
         rows = [{"name": name, "type": type, "content": content} for name, type, content in records]
         zone_id: int = self.call("POST", "/zones", {"name": name, "records": rows})["id"]
         return zone_id

@@ -191,7 +191,7 @@ def test_a_large_zone_can_be_created_in_one_request(dns: LuaDns) -> None:
 
 
 @pytest.fixture
-def cut(small_chunks: None, dns: LuaDns, zone: int) -> Iterator[list[str]]:
+def interrupted(small_chunks: None, dns: LuaDns, zone: int) -> Iterator[list[str]]:
     """The names of seven new records whose change is committed and whose first chunk is applied."""
     assert dies(lambda: dns("POST", f"/zones/{zone}/records/create_many", many(7)), 2, of="TransactWriteItems")
     assert not journal_is_applied(zone)
@@ -203,27 +203,27 @@ def names(dns: LuaDns, zone: int) -> list[str]:
     return sorted(name for name, _, _ in dns.own(zone))
 
 
-def test_a_reader_applies_the_journal_of_a_crashed_process(dns: LuaDns, zone: int, cut: list[str]) -> None:
-    assert names(dns, zone) == cut
+def test_a_reader_applies_the_journal_of_a_crashed_process(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
+    assert names(dns, zone) == interrupted
 
 
-def test_a_reader_of_one_record_applies_the_journal(dns: LuaDns, zone: int, cut: list[str]) -> None:
+def test_a_reader_of_one_record_applies_the_journal(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
     assert dns.get(f"/zones/{zone}/records/10")["name"] == "h6.example.com."
 
 
-def test_a_writer_applies_the_journal_before_its_own_change(dns: LuaDns, zone: int, cut: list[str]) -> None:
+def test_a_writer_applies_the_journal_before_its_own_change(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
     assert_invalid(dns("POST", f"/zones/{zone}/records", many(1, 6)[0]), EXISTS)
     dns.record(zone, "own", "A", "192.0.2.1")
-    assert names(dns, zone) == [*cut, "own.example.com."]
+    assert names(dns, zone) == [*interrupted, "own.example.com."]
 
 
-def test_the_job_applies_the_journal_if_no_request_does(dns: LuaDns, zone: int, cut: list[str]) -> None:
+def test_the_job_applies_the_journal_if_no_request_does(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
     job_runner.run_due()
     assert journal_is_applied(zone)
-    assert names(dns, zone) == cut
+    assert names(dns, zone) == interrupted
 
 
-def test_a_delayed_process_does_not_overwrite_later_changes(dns: LuaDns, zone: int, cut: list[str]) -> None:
+def test_a_delayed_process_does_not_overwrite_later_changes(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
     delayed = Zone.find(account_pk(1), zone_sk(zone))
     assert delayed is not None
     assert delayed.journal
@@ -238,13 +238,13 @@ def test_a_delayed_process_does_not_overwrite_later_changes(dns: LuaDns, zone: i
 
 
 @moto_only
-def test_the_job_succeeds_if_a_reader_has_applied_the_journal(dns: LuaDns, zone: int, cut: list[str]) -> None:
+def test_the_job_succeeds_if_a_reader_has_applied_the_journal(dns: LuaDns, zone: int, interrupted: list[str]) -> None:
     """The blob is already deleted then; S3 reports that as NoSuchKey only to roles that may list the bucket."""
     events, event = aws.client("s3").meta.events, "before-parameter-build.s3.GetObject"
 
     def read_first(**_: Any) -> None:
         events.unregister(event, read_first)
-        assert names(dns, zone) == cut
+        assert names(dns, zone) == interrupted
 
     events.register(event, read_first)
     assert (job_runner.run_due(), list(Job.query("jobs"))) == (1, [])

@@ -33,7 +33,7 @@ class LuaRocks:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> Done:
-        """Run the command; returns its exit code and output."""
+        """Run the command; return its exit code and output."""
         assert shutil.which("luarocks"), "install the Debian packages that .ci/run names"
         hidden = _JSON - {self.json} | (_LUASOCKET if self.transport == "wget" else set())
         environment = {
@@ -56,7 +56,7 @@ class LuaRocks:
         )
 
     def module(self, name: str, version: str = "1.0-1", *dependencies: str) -> str:
-        """Write a module whose function returns its version, and its rockspec; returns the rockspec's name."""
+        """Write a module whose function returns its version, and its rockspec; return the rockspec's name."""
         source = self.home / f"{name}-{version}"
         source.mkdir()
         (source / f"{name}.lua").write_text(f"return function() return 'this is {name} {version}' end\n")

@@ -39,7 +39,7 @@ def log_in(page: Page, server: Server, name: str, password: str = PASSWORD) -> N
 
 
 def enter(page: Page, server: Server) -> str:
-    """Register an account and log in; returns its name."""
+    """Register an account and log in; return its name."""
     name = new_name()
     register(page, server, name)
     log_in(page, server, name)
@@ -48,7 +48,7 @@ def enter(page: Page, server: Server) -> str:
 
 
 def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
-    """Create a key without a scope; returns it."""
+    """Create a key without a scope; return it."""
     page.goto(f"{server.url}/account/keys")
     page.get_by_label("Service").select_option(service)
     page.get_by_label("Comment").fill("laptop")
@@ -58,7 +58,7 @@ def make_key(page: Page, server: Server, service: str = "LuaRocks") -> str:
 
 
 def set_up_two_factor(page: Page, server: Server, *, for_uploads: bool) -> tuple[str, list[str]]:
-    """Turn two-factor on with the QR code; returns the secret and the recovery codes."""
+    """Turn two-factor on with the QR code; return the secret and the recovery codes."""
     page.goto(f"{server.url}/account/two-factor")
     page.get_by_role("button", name="Set it up").click()
     secret = scan(page)

@@ -32,13 +32,13 @@ class BrowserWindow:
         return self.reply.body.decode()
 
     def open(self, path: str, status: int = 200) -> str:
-        """Open a page and follow redirects; returns its HTML."""
+        """Open a page and follow redirects; return its HTML."""
         self._send("GET", path)
         assert self.reply.status == status, self.reply.body
         return self.text
 
     def submit(self, action: str, status: int = 200, *, at: int = 0, **filled: str) -> str:
-        """Submit a form of this page by its `action` (of several, the one with index `at`); returns the next page."""
+        """Submit a form of this page by its `action` (of several, the one with index `at`); return the next page."""
         forms = [form for form in _forms(self.text) if form.fields.get("action") == action]
         fields = {**forms[at].fields, **filled}
         self._send("POST", forms[at].path, form=fields)
@@ -56,7 +56,7 @@ class BrowserWindow:
         assert self.path == "/account"
 
     def leave(self) -> str:
-        """Log out; returns the next page."""
+        """Log out; return the next page."""
         self._send("POST", "/account/log-out", form={"csrf_token": self.csrf_token()})
         return self.text
 

@@ -16,7 +16,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def rejection(server: Server, head: str, body: bytes = b"") -> tuple[str, object]:
-    """Send an incomplete request; returns the status line and the JSON of the answer."""
+    """Send an incomplete request; return the status line and the JSON of the answer."""
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"Host: moonbase.test\r\n\r\n" + body)

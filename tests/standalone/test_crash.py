@@ -52,7 +52,7 @@ class Uploader:
 
 
 def crash(data: Path, key: str, number: int, dice: random.Random) -> dict[str, bytes]:
-    """Kill a server at a random moment during uploads; returns the acknowledged files by name."""
+    """Kill a server at a random moment during uploads; return the acknowledged files by name."""
     with serving(data) as server:
         urllib.request.urlopen(f"{server.url}/healthz", timeout=30).close()  # a worker is ready
         uploaders = [Uploader(server, key, f"m{number}-{letter}") for letter in "abcd"[:UPLOADERS]]

@@ -127,7 +127,7 @@ def test_a_modified_link_is_rejected(port: int, key: str, old: str, new: str) ->
 
 def test_the_signature_separates_the_fields_of_a_link() -> None:
     one, other = Link("a/b", "GET", "xy", "z", 1), Link("a/b", "GET", "x", "yz", 1)
-    assert links.make(one).partition("signature=")[2] != links.make(other).partition("signature=")[2]
+    assert links.sign(one).partition("signature=")[2] != links.sign(other).partition("signature=")[2]
 
 
 def test_a_link_of_another_installation_is_rejected(port: int, key: str, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def execute(call: Transport, operation: str, params: dict[str, Any]) -> tuple[Any, str]:
-    """Execute a call with all its pages; returns the result or error in comparable form, and the error messages."""
+    """Execute a call with all its pages; return the result or error in comparable form, and the error messages."""
     try:
         answers = [call(operation, params)]
         while start := answers[-1].get("LastEvaluatedKey"):
@@ -144,7 +144,7 @@ def test_random_calls_get_the_same_results_as_from_ministack(
     local = local_transport(engine)
 
     def same(operation: str, params: dict[str, Any]) -> bool:
-        """Compare a call; returns False if only one of the two executed it, because later calls would differ."""
+        """Compare a call; return False if only one of the two executed it, because later calls would differ."""
         expected, theirs = execute(client._make_api_call, operation, params)
         answer, ours = execute(local, operation, params)
         if answer != expected and gap(operation, expected, answer, f"{ours}; {theirs}"):

@@ -40,7 +40,7 @@ def only(image: list[tuple[str, str]], name: str) -> str:
 
 
 def healthy(check: Sequence[str], url: str) -> bool:
-    """Run the container's health check against `url` instead of the container's port; returns whether it passes."""
+    """Run the container's health check against `url` instead of the container's port; return whether it passes."""
     assert check[0] == "python"
     command = [sys.executable, *(word.replace("http://127.0.0.1:8000", url) for word in check[1:])]
     return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60).returncode == 0

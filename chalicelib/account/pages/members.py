@@ -71,17 +71,17 @@ def reset_their_two_factor(request: Request, caller: Caller) -> Response:
 def show_invitations(request: Request, caller: Caller, filled: Filled) -> Response:
     """List all invitations, oldest first."""
     found, following = invites.page(_after(request), None)
-    made = [wire.invitation(invitation) for invitation in found]
+    rows = [wire.invitation(invitation) for invitation in found]
     return base.render(
-        request, caller, "invitations", filled, invitations=made, following=following, named_ranks=_named_ranks()
+        request, caller, "invitations", filled, invitations=rows, following=following, named_ranks=_named_ranks()
     )
 
 
 @base.form("/invitations", "create")
 def invite(request: Request, caller: Caller) -> Response:
     """Create an invitation and show it once."""
-    made, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
-    return base.render(request, caller, "invitation_created", invitation=wire.invitation(made), secret=secret)
+    created, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
+    return base.render(request, caller, "invitation_created", invitation=wire.invitation(created), secret=secret)
 
 
 @base.form("/invitations", "revoke")

@@ -111,7 +111,7 @@ def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
     found = index.collection_of(snapshot, f"collection#{collection}")
     if found is None or found.private:
         return []
-    return [package.key for _, _, package in curation.shown(snapshot, found)]
+    return [package.key for _, _, package in curation.visible_items(snapshot, found)]
 
 
 def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:

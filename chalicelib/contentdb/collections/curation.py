@@ -103,7 +103,7 @@ def list_collections(
     return found
 
 
-def shown(
+def visible_items(
     snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool = False
 ) -> list[tuple[int, CollectionItem, Entry[PackageEntry]]]:
     """The items of a collection whose packages are visible, each with its position and its package."""

@@ -29,7 +29,10 @@ def parse(request: Request) -> dict[str, Any]:
 
 def render_short(snapshot: ContentDbSnapshot, value: CollectionEntry) -> Value:
     """A collection in a list."""
-    return {**{name: getattr(value, name) for name in _STORED}, "package_count": len(curation.shown(snapshot, value))}
+    return {
+        **{name: getattr(value, name) for name in _STORED},
+        "package_count": len(curation.visible_items(snapshot, value)),
+    }
 
 
 def render(snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool, language: str, base: str) -> Value:
@@ -47,7 +50,7 @@ def render(snapshot: ContentDbSnapshot, value: CollectionEntry, *, drafts: bool,
             "description": item.description,
             "created_at": item.created_at,
         }
-        for position, item, package in curation.shown(snapshot, value, drafts=drafts)
+        for position, item, package in curation.visible_items(snapshot, value, drafts=drafts)
     ]
     return {
         **{name: getattr(value, name) for name in _STORED},

@@ -9,7 +9,7 @@ from chalicelib.contentdb.store import index, versions
 from chalicelib.core.snapshots import Entry
 
 
-def shown(
+def dialog(
     snapshot: ContentDbSnapshot,
     package: Entry[PackageEntry],
     *,
@@ -20,7 +20,8 @@ def shown(
 ) -> dict[str, Any]:
     """A whole package, with texts as markup and the stored counters.
 
-    The dialog accepts no null for a text, and the size must be a text; there is none without a release for the version.
+    The dialog needs a string for every text and for the size. Without a release for `version` the size is that of 0
+    bytes.
     """
     value = index.current(package)
     release = versions.newest_release(value, version)

@@ -25,7 +25,7 @@ def read_for_client(request: Request) -> Response:
     snapshot = index.catalogue.snapshot()
     version = Arguments(request, ("protocol_version", "engine_version")).version(snapshot)
     package = registry.get(snapshot, request.params["author"], request.params["name"])
-    shown = for_client.shown(
+    shown = for_client.dialog(
         snapshot,
         package,
         version=version,

@@ -58,7 +58,7 @@ def add(writes: Transaction, file: PublicFile) -> None:
 
 
 def remove(writes: Transaction, name: str | None) -> list[str]:
-    """Remove a file in a transaction; returns the blobs to delete after its commit. A missing file is no error."""
+    """Remove a file in a transaction; return the blobs to delete after its commit. A missing file is no error."""
     file = _find(name) if name else None
     if file is None:
         return []

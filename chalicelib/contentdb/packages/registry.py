@@ -75,7 +75,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
 
 
 def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tuple[Parts, bool]:
-    """Set some fields, see edits.py; returns the changed parts of the package, and whether anything changed."""
+    """Set some fields, see edits.py; return the changed parts of the package, and whether anything changed."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> bool:
         require_token_for(caller, parts.package)
@@ -90,7 +90,7 @@ def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tup
 def apply(
     account: Account, package: Package, data: Mapping[str, Any], writes: Transaction, snapshot: ContentDbSnapshot
 ) -> bool:
-    """Set some fields as part of a larger change, such as a release with a `.cdb.json`; returns whether any changed.
+    """Set some fields as part of a larger change, such as a release with a `.cdb.json`; return whether any changed.
 
     The transaction must not contain another write of the package.
     """

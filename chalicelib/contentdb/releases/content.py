@@ -232,14 +232,14 @@ def _translations(root: Folder, settings: dict[str, str], name: str) -> dict[str
         for translation in translations.read(folder):
             texts = found.setdefault(translation.language, {})
             if translation.domain == domain:
-                texts |= _shown(translation.texts, settings)
+                texts |= _translated_fields(translation.texts, settings)
     return found
 
 
-def _shown(texts: dict[str, str], settings: dict[str, str]) -> dict[str, str]:
-    """The translated title and description, cut to their maximum length."""
+def _translated_fields(texts: dict[str, str], settings: dict[str, str]) -> dict[str, str]:
+    """The translated title and description, truncated to their maximum length."""
     return {
-        shown: texts[settings[key]][:longest]
-        for key, shown, longest in (("title", "title", 100), ("description", "short_description", 200))
+        field: texts[settings[key]][:longest]
+        for key, field, longest in (("title", "title", 100), ("description", "short_description", 200))
         if texts.get(settings.get(key, ""))
     }

@@ -103,7 +103,7 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
 
 
 def free_names_and_file(writes: Transaction, release: Release) -> list[str]:
-    """Free a release's name, title and file; returns the blobs to delete after the commit."""
+    """Free a release's name, title and file; return the blobs to delete after the commit."""
     for claim in _claims(release):
         stored = ReleaseName.find(claim.pk, claim.sk)
         if stored and stored.release_id == release.id:

@@ -16,7 +16,7 @@ _voting = Lock("contentdb-votes")
 
 
 def vote(caller: Caller, package_id: int, number: int, is_helpful: bool | None) -> Review:
-    """Set the caller's vote on a review (None: remove it); returns the review afterwards.
+    """Set the caller's vote on a review (None: remove it); return the review afterwards.
 
     Raises Forbidden, NotFound, TooMany, or Busy during too many concurrent votes.
     """

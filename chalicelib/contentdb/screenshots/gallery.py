@@ -52,7 +52,7 @@ def require_may(caller: Caller, package: Package, verb: str) -> None:
 
 
 def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, Screenshot]:
-    """Append a screenshot; returns the package's parts and the screenshot. Raises Invalid, Forbidden, TooMany."""
+    """Append a screenshot; return the package's parts and the screenshot. Raises Invalid, Forbidden, TooMany."""
     permissions.require_token_for(caller, parts.package)
     _check_rate(parts)
     if not wanted.filename.lower().endswith(tuple(f".{extension}" for extension in formats.EXTENSIONS)):

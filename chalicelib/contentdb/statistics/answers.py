@@ -1,4 +1,4 @@
-"""The statistics of responses, cached until the packages or the counts change."""
+"""Cached JSON bodies of statistics; they are built again when the packages or the counts change."""
 
 from datetime import date
 

@@ -55,7 +55,7 @@ def rows(snapshot: ContentDbSnapshot, name: str) -> list[Row]:
 
 
 def seed() -> dict[str, int]:
-    """Store the shipped rows that are not stored yet; returns the number of added rows of each set. Safe to repeat."""
+    """Store the shipped rows that are not stored yet; return the number of added rows of each set. Safe to repeat."""
 
     def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], dict[str, int]]:
         changes: Changes[ContentDbEntry] = {}

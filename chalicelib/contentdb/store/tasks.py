@@ -12,7 +12,7 @@ _LIFETIME = timedelta(days=30)
 
 
 def begin(writes: Transaction) -> str:
-    """Create a pending task in a transaction; returns its id."""
+    """Create a pending task in a transaction; return its id."""
     task_id = str(uuid.uuid4())
     writes.create(_task(task_id, status="PENDING"))
     return task_id

@@ -66,7 +66,7 @@ class _Cleaner(Cleaner):
     def __init__(self) -> None:
         super().__init__()
         self._used: Counter[str] = Counter()
-        self._heading: tuple[int, int] | None = None  # of the open heading: the place of its start tag, and its depth
+        self._heading: tuple[int, int] | None = None  # of the open heading: the index of its start tag, and its depth
         self._title: list[str] = []
 
     def text(self, html: str) -> None:
@@ -84,36 +84,36 @@ class _Cleaner(Cleaner):
 
     def close(self) -> str:
         if self._heading and self._heading[1] == len(self.opened):
-            place, self._heading = self._heading[0], None
-            self._anchor(self.opened[-1], place)
+            index, self._heading = self._heading[0], None
+            self._anchor(self.opened[-1], index)
         return super().close()
 
     def _link(self, text: str) -> None:
         """Write a text with its links."""
         done = 0
         for found in _PLAIN_LINK.finditer(text):
-            shown = found[0] if found["user"] else _trimmed(found[0])
+            url = found[0] if found["user"] else _trimmed(found[0])
             self.written.append(escape(text[done : found.start()]))
-            self.open("a", {"href": escape(_target(found, shown))})
-            self.written.append(escape(shown))
+            self.open("a", {"href": escape(_target(found, url))})
+            self.written.append(escape(url))
             self.close()
-            done = found.start() + len(shown)
+            done = found.start() + len(url)
         self.written.append(escape(text[done:]))
 
-    def _anchor(self, tag: str, place: int) -> None:
+    def _anchor(self, tag: str, index: int) -> None:
         """Give the open heading an id and a link to it."""
         slug = _NO_SLUG.sub("-", plain("".join(self._title)).lower()).strip("-") or "section"
         self._used[slug] += 1
         identifier = slug if self._used[slug] == 1 else f"{slug}-{self._used[slug]}"
-        self.written[place] = f'<{tag} id="{identifier}">'
+        self.written[index] = f'<{tag} id="{identifier}">'
         self.open("a", {"href": f"#{identifier}", "class": PERMALINK})
         self.written.append("🔗")
         super().close()
 
 
-def _target(found: re.Match[str], shown: str) -> str:
+def _target(found: re.Match[str], url: str) -> str:
     if not found["user"]:
-        return shown
+        return url
     if found["package"]:
         return f"/packages/{found['user']}/{found['package']}/"
     return f"/users/{found['user']}/"

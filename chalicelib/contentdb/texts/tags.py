@@ -34,11 +34,11 @@ class Handler(Protocol):
 
 def read(html: str, handler: Handler) -> None:
     """Call the handler for all parts of `html` in order, without comments and without content that is not shown."""
-    place = done = 0
-    while found := _TAG.search(html, place):
+    position = done = 0
+    while found := _TAG.search(html, position):
         if (begin := found.start()) > done:
             handler.text(html[done:begin])
-        place = done = found.end()
+        position = done = found.end()
         closing, name, attributes = found.groups()
         if name is None:
             continue
@@ -46,8 +46,8 @@ def read(html: str, handler: Handler) -> None:
         if closing:
             handler.end(name)
         elif name in _ENDS:
-            end = _ENDS[name].search(html, place)
-            place = done = end.start() if end else len(html)
+            end = _ENDS[name].search(html, position)
+            position = done = end.start() if end else len(html)
         else:
             handler.start(name, _attributes(attributes) if attributes else {})
     if done < len(html):

@@ -65,7 +65,7 @@ def find(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Topic]:
 
 
 def replace(content: bytes) -> int:
-    """Replace all topics by those of a file; returns their number. Raises Invalid with the errors.
+    """Replace all topics by those of a file; return their number. Raises Invalid with the errors.
 
     Nothing is written unless every topic is valid.
     """

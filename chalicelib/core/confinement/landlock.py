@@ -53,16 +53,16 @@ def restrict(readable: Iterable[str], writable: int) -> None:
 
 def _allow_reading(ruleset: int, path: str) -> None:
     try:
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # most systems have only some of the paths
         return
     try:
-        is_directory = stat.S_ISDIR(os.fstat(place).st_mode)
-        _allow(ruleset, place, _READ_FILE | _READ_DIR if is_directory else _READ_FILE)
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        _allow(ruleset, descriptor, _READ_FILE | _READ_DIR if is_directory else _READ_FILE)
     finally:
-        os.close(place)
+        os.close(descriptor)
 
 
-def _allow(ruleset: int, place: int, rights: int) -> None:
-    beneath = _PathBeneath(rights, place)
+def _allow(ruleset: int, descriptor: int, rights: int) -> None:
+    beneath = _PathBeneath(rights, descriptor)
     libc.syscall("landlock_add_rule", ruleset, _PATH_BENEATH, ctypes.byref(beneath), 0)

@@ -29,9 +29,9 @@ class Filter:
     """A filter that is ready to be installed. Raises Unavailable."""
 
     def __init__(self, rules: Rules) -> None:
-        made = program(rules, libc.machine())
-        self._code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in made))
-        self._program = _Program(len(made), ctypes.addressof(self._code))
+        instructions = program(rules, libc.machine())
+        self._code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in instructions))
+        self._program = _Program(len(instructions), ctypes.addressof(self._code))
 
     def install(self) -> None:
         """Restrict this process to the rules until it ends. Needs no_new_privs. Raises Unavailable."""
@@ -42,7 +42,7 @@ def program(rules: Rules, machine: str) -> list[Instruction]:
     """Return the filter for a machine of `NUMBERS`."""
     numbers = NUMBERS[machine]
     default = ERRNO | errno.ENOSYS if rules.lenient else KILL_PROCESS
-    made = [
+    instructions = [
         _load(ARCHITECTURE_AT),
         (JUMP_EQUAL, 1, 0, ARCHITECTURES[machine]),
         _return(KILL_PROCESS),
@@ -52,41 +52,41 @@ def program(rules: Rules, machine: str) -> list[Instruction]:
     ]
     for name, checks in rules.allowed.items():
         if name in numbers:
-            made += _case(numbers[name], checks, ALLOW, default)
+            instructions += _case(numbers[name], checks, ALLOW, default)
     for name in rules.ignored:
         if name in numbers:
-            made += _case(numbers[name], (), ERRNO, default)
-    return [*made, _return(default)]
+            instructions += _case(numbers[name], (), ERRNO, default)
+    return [*instructions, _return(default)]
 
 
-def _case(number: int, checks: tuple[Check, ...], answer: int, default: int) -> list[Instruction]:
-    """Return `answer` for one system call if all checks hold, else `default`."""
+def _case(number: int, checks: tuple[Check, ...], action: int, default: int) -> list[Instruction]:
+    """Return the `action` for one system call if all checks hold, else `default`."""
     conditions = [condition for check in checks for condition in _conditions(check)]
     last = len(conditions)
     resolved = [
-        (code, last - place if if_true is None else if_true, last - place if if_false is None else if_false, operand)
-        for place, (code, if_true, if_false, operand) in enumerate(conditions)
+        (code, last - index if if_true is None else if_true, last - index if if_false is None else if_false, operand)
+        for index, (code, if_true, if_false, operand) in enumerate(conditions)
     ]
-    ending = [_return(answer), _return(default)] if conditions else [_return(answer)]
+    ending = [_return(action), _return(default)] if conditions else [_return(action)]
     return [(JUMP_EQUAL, 0, last + len(ending), number), *resolved, *ending]
 
 
 def _conditions(check: Check) -> list[tuple[int, int | None, int | None, int]]:
-    """Return instructions that continue if the check holds; a jump of None leads to the default answer."""
-    made: list[tuple[int, int | None, int | None, int]] = [_load(ARGUMENTS_AT + 8 * check.argument)]
+    """Return instructions that continue if the check holds; a jump of None leads to the default action."""
+    instructions: list[tuple[int, int | None, int | None, int]] = [_load(ARGUMENTS_AT + 8 * check.argument)]
     if check.excluded:
-        made.append((JUMP_ANY_BIT, None, 0, check.excluded))
+        instructions.append((JUMP_ANY_BIT, None, 0, check.excluded))
     if check.required:
-        made.append((JUMP_ANY_BIT, 0, None, check.required))
+        instructions.append((JUMP_ANY_BIT, 0, None, check.required))
     others = len(check.values) - 1
-    for place, value in enumerate(check.values):
-        made.append((JUMP_EQUAL, others - place, 0 if place < others else None, value))
-    return made
+    for index, value in enumerate(check.values):
+        instructions.append((JUMP_EQUAL, others - index, 0 if index < others else None, value))
+    return instructions
 
 
 def _load(offset: int) -> Instruction:
     return (LOAD, 0, 0, offset)
 
 
-def _return(answer: int) -> Instruction:
-    return (RETURN, 0, 0, answer)
+def _return(action: int) -> Instruction:
+    return (RETURN, 0, 0, action)

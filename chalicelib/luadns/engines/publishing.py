@@ -107,7 +107,7 @@ def publish(zone: Zone, publication: Publication) -> UpdateResult:
 
 
 def confirm(zone: Zone, publication: Publication) -> bool:
-    """Store the zone's published serial if all name servers have it; returns False while a change is pending."""
+    """Store the zone's published serial if all name servers have it; return False while a change is pending."""
     if publication.change:
         if not hosted_zones.in_sync(publication.change):
             return False
