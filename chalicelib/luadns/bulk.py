@@ -126,7 +126,7 @@ def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]
         by_name[name.lower()].add(pattern.values)
     selected = set()
     for name, wanted in by_name.items():
-        masks = {tuple(value is not None for value in values) for values in wanted}
+        masks = {(type_ is not None, content is not None, ttl is not None) for type_, content, ttl in wanted}
         for row in edit.rows(name):
             values = (row.type, row.content, row.ttl)
             if any(_masked(values, mask) in wanted for mask in masks) and not records.is_managed(
@@ -136,10 +136,10 @@ def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]
     return selected
 
 
-def _masked(values: Values, mask: Iterable[bool]) -> Values:
+def _masked(values: Values, mask: tuple[bool, bool, bool]) -> Values:
     """The values with None for those outside of the mask."""
-    type_, content, ttl = (value if is_given else None for value, is_given in zip(values, mask, strict=True))
-    return type_, content, ttl
+    type_, content, ttl = values
+    return type_ if mask[0] else None, content if mask[1] else None, ttl if mask[2] else None
 
 
 def _identity(record: Record | Draft) -> tuple[str, str, str]:
