@@ -1,4 +1,4 @@
-"""Judges the responses to hostile requests: statuses, envelopes, tracebacks and secrets."""
+"""Judges the response to any hostile request: statuses, envelopes, tracebacks, secrets and security headers."""
 
 import gzip
 import json
@@ -22,13 +22,23 @@ def problem(sent: HostileRequest, reply: Reply, secrets: Iterable[str] = ()) -> 
         return "a traceback in the body"
     if leaked(reply, secrets):
         return "a secret in the response"
-    return _form(sent, reply)
+    return _protection(reply) or _form(sent, reply)
 
 
 def leaked(reply: Reply, secrets: Iterable[str]) -> bool:
     """Whether a response contains a stored secret or the hash of a password."""
     text = reply.body + "\n".join(value for values in reply.headers.values() for value in values).encode()
     return any(secret.encode() in text for secret in secrets)
+
+
+def _protection(reply: Reply) -> str | None:
+    """Why a browser could guess the type of a response, or run something in it; None if it cannot."""
+    if reply.headers.get("x-content-type-options") != ["nosniff"]:
+        return "no nosniff"
+    kind = (reply.header("content-type") or "").partition(";")[0]
+    policy = reply.header("content-security-policy") or ""
+    runs = kind not in ("", "application/json") and "default-src 'none'" not in policy
+    return f"no policy for {kind}" if runs or "script-src" in policy else None
 
 
 def _form(sent: HostileRequest, reply: Reply) -> str | None:
