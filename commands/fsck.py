@@ -30,7 +30,7 @@ def fsck(ctx: click.Context, fix: bool, quick: bool) -> dict[str, Any]:
     from chalicelib.core import blobs
     from chalicelib.core import fsck as rules
 
-    seen = rules.FsckWalk()
+    seen = rules.FsckScan()
     findings = []
     length = 0 if quick else sum(stored.size for stored in blobs.list_blobs())
     with bar(ctx, "reading", length) as progress:

@@ -112,7 +112,7 @@ def check_comment(comment: str) -> None:
 
 
 def new_secret() -> str:
-    """A secret of 40 letters and digits."""
+    """A new random secret: 40 letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 

@@ -28,7 +28,7 @@ Progress = Callable[[int], object]  # called with the number of bytes read since
 
 
 @dataclass
-class FsckWalk:
+class FsckScan:
     """The counts and items that a scan of all tables and blobs collects."""
 
     items: int = 0
@@ -40,18 +40,18 @@ class FsckWalk:
     claims: dict[str, str] = field(default_factory=dict)  # claimed name -> its holder
 
 
-def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Iterator[Inconsistency]:
-    """Yield every inconsistency, and fill `walk` during the scan. Without `contents` no blob is read."""
+def check(scan: FsckScan, progress: Progress, *, contents: bool = True) -> Iterator[Inconsistency]:
+    """Yield every inconsistency, and collect counts and items in `scan`. Without `contents` no blob is read."""
     before = {stored.key: stored for stored in blobs.list_blobs()}
     for model in registry.current().models:
         for item in model.scan(consistent_read=True):
-            walk.items += 1
-            yield from _check_item(model, item, before.keys(), walk)
-    yield from _check_claims(walk)
+            scan.items += 1
+            yield from _check_item(model, item, before.keys(), scan)
+    yield from _check_claims(scan)
     for stored in before.values():
-        walk.blobs += 1
-        walk.bytes += stored.size
-        if stored.key not in walk.referenced:
+        scan.blobs += 1
+        scan.bytes += stored.size
+        if stored.key not in scan.referenced:
             yield from _check_orphaned(stored)
         if contents:
             yield from _check_content(stored.key)
@@ -64,38 +64,38 @@ def check(walk: FsckWalk, progress: Progress, *, contents: bool = True) -> Itera
     yield from registry.current().inconsistencies()
 
 
-def _check_item(model: type[Item], item: Item, present: Collection[str], walk: FsckWalk) -> Iterator[Inconsistency]:
+def _check_item(model: type[Item], item: Item, present: Collection[str], scan: FsckScan) -> Iterator[Inconsistency]:
     subject = f"{model.Meta.table_name} {item.pk} {item.sk}"
     for key in filter(None, registry.current().tables[model].blobs_of(item)):
-        walk.referenced.add(key)
+        scan.referenced.add(key)
         if key not in present and not _blob_exists(key) and _is_stored(item):
             yield Inconsistency("missing-blob", subject, f"refers to {key}, which does not exist")
     if item.expires_at and item.expires_at.timestamp() < time.time() - _OVERDUE:
         yield Inconsistency("expired", subject, "expired days ago and was not deleted", item.delete)
     if isinstance(item, Account):
-        walk.accounts[int(item.id)] = item
+        scan.accounts[int(item.id)] = item
     elif isinstance(item, Credential):
-        walk.credentials.append(item)
+        scan.credentials.append(item)
     elif isinstance(item, Claim):
-        walk.claims[item.pk] = item.holder
+        scan.claims[item.pk] = item.holder
 
 
-def _check_claims(walk: FsckWalk) -> Iterator[Inconsistency]:
+def _check_claims(scan: FsckScan) -> Iterator[Inconsistency]:
     """Compare claims with their holders.
 
     Every username and e-mail address has a claim of its account, and every credential number one of its credential.
     """
     expected: dict[str, str] = {}
-    for number, account in walk.accounts.items():
+    for number, account in scan.accounts.items():
         expected[f"username#{account.username.lower()}"] = str(number)
         expected[f"email#{account.email.lower()}"] = str(number)
-    expected.update({f"credential#{int(credential.id)}": credential.pk for credential in walk.credentials})
+    expected.update({f"credential#{int(credential.id)}": credential.pk for credential in scan.credentials})
     for name, holder in expected.items():
-        if walk.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
+        if scan.claims.get(name) != holder and _claimed(name) != holder and _exists(name, holder):
             yield Inconsistency(
                 "unclaimed-name", name, f"{holder} uses it without a claim", partial(_claim, name, holder)
             )
-    for name, holder in walk.claims.items():
+    for name, holder in scan.claims.items():
         checked = name.startswith(("username#", "email#", "credential#"))
         if checked and expected.get(name) != holder and _claimed(name) == holder and not _exists(name, holder):
             fix = Claim(name, "claim").delete

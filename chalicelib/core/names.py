@@ -24,7 +24,7 @@ def reserve(writes: Transaction, service: str, name: str, owners: Iterable[str])
 
 
 def is_available(service: str, name: str, username: str) -> bool:
-    """Whether an account with this username can use the name: nobody else has reserved it."""
+    """Whether an account with this username can use the name: it is not reserved for others."""
     found = _find(service, name)
     return found is None or username.lower() in found.owners
 

@@ -99,7 +99,7 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
 
 
 def delete(caller: Caller, name: str) -> None:
-    """Delete a package. Raises Forbidden, also if there is no such package; for an administrator that is a success."""
+    """Delete a package. Raises Forbidden, also for a missing package; an administrator gets no error for it."""
 
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str | None]:
         entry, package = _owned(snapshot, caller, name, "delete_package")

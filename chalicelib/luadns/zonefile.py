@@ -159,8 +159,8 @@ def _with_lines(error: Invalid, entries: Sequence[ZoneFileRecord]) -> Invalid:
 
 
 def _without_position(error: Exception) -> str:
-    """dnspython's message without `FILE:LINE: `, because that line is the one of the last token read."""
-    return re.sub(r"^<string>:\d+: ", "", str(error)) or "this is no record"
+    """dnspython's message without `FILE:LINE: `, because LINE is that of the last token."""
+    return re.sub(r"^<string>:\d+: ", "", str(error)) or "this is not a record"
 
 
 def _too_many(limit: int) -> Invalid:

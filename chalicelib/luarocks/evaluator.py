@@ -16,9 +16,9 @@ DEPTH = 32
 VALUES = 50_000
 TEXT_BYTES = 1 << 20
 
-# The chunk sees no global at all, so what it can still reach are the string methods: `dump` makes bytecode,
-# and the pack family is of no use to a rockspec. Without pcall nothing in there can catch the hook's error.
-# Lua 5.1 cannot be asked for text alone, and takes for bytecode what begins with an escape.
+# The chunk has no globals. It can only reach the string methods: without `dump`, which creates bytecode, and without
+# the pack family, which rockspecs do not need. Without pcall the chunk cannot catch the hook's error.
+# Lua 5.1 has no option to load only text: it loads a chunk that begins with an escape character as bytecode.
 LUA_SIDE = """
 local load, loadstring, setfenv, pcall, error, sethook, tostring, byte =
    load, loadstring, setfenv, pcall, error, debug.sethook, tostring, string.byte

@@ -162,7 +162,7 @@ def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFi
 def _created(
     snapshot: Snapshot[ModuleEntry], caller: Caller, spec: Rockspec, number: int, writes: Transaction
 ) -> ModuleEntry:
-    """A new module for its first version; the first module of a name joins the root manifest if nobody reserved it."""
+    """A new module for its first version. It joins the root manifest if it is the first with an unreserved name."""
     module = Module(
         module_pk(number),
         "module",

@@ -118,9 +118,9 @@ class Admission:
 
 
 def _log_access(request: Request, response: Response, seconds: float) -> None:
-    """One line per request. Lambda writes it as JSON, with these fields beside the message.
+    """One line per request. Lambda writes it as JSON: the message and these fields.
 
-    The route's template stands for the path, which may carry an API key.
+    It has the route's template instead of the path, which may contain an API key.
     """
     fields = {
         "request_id": request.id,

@@ -24,7 +24,7 @@ def _reviewed(client: Client, alice: Account) -> None:
 
 
 def inconsistencies() -> Iterator[Inconsistency]:
-    return fsck.check(fsck.FsckWalk(), lambda _: None)
+    return fsck.check(fsck.FsckScan(), lambda _: None)
 
 
 def test_counters_are_the_sums_of_reviews() -> None:

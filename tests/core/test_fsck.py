@@ -11,7 +11,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.core import accounts, blobs, credentials, fsck, registry
 from chalicelib.core.declaration import Declaration, Inconsistency
-from chalicelib.core.fsck import FsckWalk
+from chalicelib.core.fsck import FsckScan
 from chalicelib.core.tables import Account, Change, Claim, Credential, Window, now
 from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
@@ -24,7 +24,7 @@ TWO_DAYS = 2 * 86400
 
 
 def inconsistencies(**options: bool) -> list[Inconsistency]:
-    return list(fsck.check(FsckWalk(), ignore, **options))
+    return list(fsck.check(FsckScan(), ignore, **options))
 
 
 def repair() -> None:
@@ -41,7 +41,7 @@ def kinds() -> list[tuple[str, str]]:
 
 def test_a_consistent_installation_has_no_inconsistencies() -> None:
     publish()
-    seen = FsckWalk()
+    seen = FsckScan()
     assert list(fsck.check(seen, ignore)) == []
     assert seen.blobs == len(list(blobs.list_blobs()))
     assert seen.bytes == sum(stored.size for stored in blobs.list_blobs())
@@ -193,9 +193,9 @@ def test_a_service_can_have_its_own_checks() -> None:
 def test_an_account_that_is_created_during_the_scan_is_no_fault() -> None:
     """A scan can see a claim without its account, or an account without its claims."""
     alice = accounts.create("alice", "alice@example.org")
-    seen = FsckWalk(claims={"username#alice": "1", "email#alice@example.org": "1"})
+    seen = FsckScan(claims={"username#alice": "1", "email#alice@example.org": "1"})
     assert list(fsck._check_claims(seen)) == []
-    seen = FsckWalk(accounts={1: alice})
+    seen = FsckScan(accounts={1: alice})
     assert list(fsck._check_claims(seen)) == []
     assert Account.find("account#1", "account")
     assert list(Credential.by_listing.query("credentials#1")) == []

@@ -61,7 +61,7 @@ def package(name: str = "thing", **more: object) -> dict[str, Any]:
     }
 
 
-def shown(name: str = "thing", **more: object) -> dict[str, Any]:
+def expected_package(name: str = "thing", **more: object) -> dict[str, Any]:
     """The same package in the API, created at 2026-01-02 03:04:05."""
     return {
         "name": name,

@@ -11,7 +11,7 @@ import time_machine
 from chalicelib import settings
 from chalicelib.hel import index
 from tests.client import Client
-from tests.hel.builders import Create, list_packages, package, refusal, shown
+from tests.hel.builders import Create, expected_package, list_packages, package, refusal
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_index_contains_all_packages(client: Client, fill_catalogue: Callabl
     fill_catalogue(150)
     reply = client.get("/hel/index")
     data = reply.json["data"]
-    assert data.pop("list") == [shown(f"p{number}") for number in range(150)]
+    assert data.pop("list") == [expected_package(f"p{number}") for number in range(150)]
     assert data == {"offset": 0, "total": 150, "sent": 150, "truncated": False}
     packed = client.get("/hel/index", headers={"Accept-Encoding": "gzip, deflate"})
     assert (packed.header("content-encoding"), gzip.decompress(packed.body)) == ("gzip", reply.body)

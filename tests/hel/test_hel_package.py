@@ -11,7 +11,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Package, Usage
 from tests.client import Client
-from tests.hel.builders import Create, list_packages, package, refusal, shown, stored, success
+from tests.hel.builders import Create, expected_package, list_packages, package, refusal, stored, success
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def clock() -> object:
 
 
 def with_views(views: int, name: str = "thing") -> dict[str, Any]:
-    whole = shown(name)
+    whole = expected_package(name)
     whole["stats"]["views"] = views
     return whole
 
@@ -29,12 +29,12 @@ def with_views(views: int, name: str = "thing") -> dict[str, Any]:
 def test_a_package_is_returned_whole(client: Client, create: Create) -> None:
     create()
     reply = client.get("/packages/thing")
-    assert (reply.status, reply.json) == (200, success(shown()))
+    assert (reply.status, reply.json) == (200, success(expected_package()))
 
 
 def test_logged_in_is_true_with_a_session(client: Client, create: Create, session: dict[str, str]) -> None:
     create()
-    assert client.get("/packages/thing", headers=session).json == success(shown(), logged_in=True)
+    assert client.get("/packages/thing", headers=session).json == success(expected_package(), logged_in=True)
 
 
 def test_the_fourth_view_shows_three(client: Client, create: Create) -> None:
@@ -60,7 +60,9 @@ def test_equivalent_paths_return_the_package(client: Client, create: Create, pat
 
 def test_a_title_is_found_by_its_encoded_name(client: Client, create: Create) -> None:
     create(package("The name of the package"))
-    assert client.get("/packages/The%20name%20of%20the%20package").json["data"] == shown("The name of the package")
+    assert client.get("/packages/The%20name%20of%20the%20package").json["data"] == expected_package(
+        "The name of the package"
+    )
 
 
 @pytest.mark.parametrize("name", ["other", "Thing", "x" * 3000, "%00", "%C3%A9", "..%2F", "thing%2F", "%20thing"])
@@ -72,7 +74,7 @@ def test_a_missing_package_is_not_found_without_a_message(client: Client, create
 
 def test_a_large_package_is_returned_whole(client: Client, create: Create) -> None:
     create(package(description="x" * 300_000))
-    assert client.get("/packages/thing").json["data"] == shown(description="x" * 300_000)
+    assert client.get("/packages/thing").json["data"] == expected_package(description="x" * 300_000)
 
 
 def test_the_etag_does_not_change_with_the_views(
@@ -95,9 +97,9 @@ def test_views_reach_the_lists_with_the_next_refresh(client: Client, create: Cre
     create(package("other"))
     for _ in range(3):
         client.get("/packages/thing")
-    assert client.get("/packages").json["data"]["list"] == [shown(), shown("other")]
+    assert client.get("/packages").json["data"]["list"] == [expected_package(), expected_package("other")]
     index.refresh()
-    assert client.get("/packages").json["data"]["list"] == [with_views(3), shown("other")]
+    assert client.get("/packages").json["data"]["list"] == [with_views(3), expected_package("other")]
     assert client.get("/packages/thing").json["data"] == with_views(3)
 
 
@@ -143,7 +145,7 @@ def test_a_deleted_name_can_be_used_by_a_package_without_views(
     client.get("/packages/thing")
     delete(client, session)
     assert create().status == 201
-    assert client.get("/packages/thing").json["data"] == shown()
+    assert client.get("/packages/thing").json["data"] == expected_package()
 
 
 def test_the_blob_of_a_large_package_is_deleted(client: Client, create: Create, session: dict[str, str]) -> None:
@@ -166,7 +168,7 @@ def test_others_get_the_same_error_for_existing_and_missing_packages(
     for headers, logged_in in (({}, False), (session, True)):
         reply = client.request(method, f"/packages/{name}", headers=headers, body=b"{")
         assert (reply.status, reply.json) == (403, refusal(403, DENIED.format(action), logged_in=logged_in))
-    assert client.get("/packages/thing").json["data"] == shown()
+    assert client.get("/packages/thing").json["data"] == expected_package()
 
 
 def test_a_banned_owner_cannot_change_a_package(

@@ -12,7 +12,7 @@ from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply
-from tests.hel.builders import Create, list_packages, package, refusal, shown, stored, success
+from tests.hel.builders import Create, expected_package, list_packages, package, refusal, stored, success
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -35,7 +35,7 @@ def test_the_wikis_example_creates_a_package(client: Client, create: Create, nam
     page = client.get("/packages")
     assert (page.status, page.json) == (
         200,
-        success({"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [shown(name)]}),
+        success({"offset": 0, "total": 1, "sent": 1, "truncated": False, "list": [expected_package(name)]}),
     )
 
 
@@ -51,7 +51,7 @@ def test_owners_and_counters_are_stored_outside_the_document(create: Create) -> 
         1,
         None,
     )
-    document = {field: value for field, value in shown().items() if field not in ("owners", "stats")}
+    document = {field: value for field, value in expected_package().items() if field not in ("owners", "stats")}
     assert orjson.loads(item.document) == document
     assert item.size == len(item.document)
     assert counts.totals() == {"package#1": 0}
@@ -95,7 +95,7 @@ def test_unknown_keys_are_dropped_at_every_level(client: Client, create: Create)
     data["versions"]["1.0.0"]["files"]["http://example.com/file1"] |= {"spam": 1}
     data["versions"]["1.0.0"]["depends"]["dependency-1"] |= {"spam": 1}
     assert create(data).status == 201
-    assert client.get("/packages").json["data"]["list"] == [shown()]
+    assert client.get("/packages").json["data"]["list"] == [expected_package()]
 
 
 def test_a_name_in_use_is_a_conflict_and_changes_nothing(client: Client, create: Create) -> None:
@@ -103,7 +103,7 @@ def test_a_name_in_use_is_a_conflict_and_changes_nothing(client: Client, create:
     reply = create(package(description="Another"))
     expected = refusal(409, "The name is already used by other package.", logged_in=True)
     assert (reply.status, reply.json) == (409, expected)
-    assert client.get("/packages").json["data"]["list"] == [shown()]
+    assert client.get("/packages").json["data"]["list"] == [expected_package()]
 
 
 def test_one_of_two_concurrent_creations_succeeds(client: Client, create: Create) -> None:
@@ -157,9 +157,9 @@ def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, 
     assert item.document is None
     assert orjson.loads(blobs.get(item.blob))["description"] == description
     for again in (index.catalogue.drop_cache, index.catalogue.rebuild):
-        assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
+        assert client.get("/packages").json["data"]["list"] == [expected_package(description=description)]
         again()
-    assert client.get("/packages").json["data"]["list"] == [shown(description=description)]
+    assert client.get("/packages").json["data"]["list"] == [expected_package(description=description)]
 
 
 def test_a_body_of_two_megabytes_is_rejected(client: Client, create: Create) -> None:

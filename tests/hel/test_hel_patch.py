@@ -14,7 +14,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.builders import LONGEST, MOST, Create, Limit, list_packages, package, refusal, shown, stored
+from tests.hel.builders import LONGEST, MOST, Create, Limit, expected_package, list_packages, package, refusal, stored
 from tests.worlds import embedded_only
 
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"
@@ -55,7 +55,7 @@ def location(path: str) -> dict[str, str]:
 def test_given_fields_are_replaced_and_others_are_kept(client: Client, change: Any) -> None:
     reply = change({"description": "New", "tags": [], "authors": ["B"], "license": "", "short_description": "é" * 150})
     assert (reply.status, reply.body, reply.header("content-type")) == (204, b"", None)
-    expected = shown(
+    expected = expected_package(
         owners=["Alice"], description="New", tags=[], authors=["B"], license="", short_description="é" * 140
     )
     assert whole(client) == expected
@@ -75,7 +75,7 @@ def test_versions_files_and_dependencies_merge_deeply(client: Client, change: An
             "screenshots": {"http://example.com/2.png": "Two"},
         }
     )
-    assert whole(client) == shown(
+    assert whole(client) == expected_package(
         owners=["Alice"],
         versions={
             "1.0.0": {
@@ -98,7 +98,7 @@ def test_versions_files_and_dependencies_merge_deeply(client: Client, change: An
 
 def test_changes_of_a_version_can_be_replaced_alone(client: Client, change: Any) -> None:
     change({"versions": {"1.0.0": {"changes": "Notes"}}})
-    expected = shown(owners=["Alice"])
+    expected = expected_package(owners=["Alice"])
     expected["versions"]["1.0.0"]["changes"] = "Notes"
     assert whole(client) == expected
 
@@ -127,7 +127,7 @@ def test_deleting_a_missing_part_is_no_error(client: Client, change: Any) -> Non
         "screenshots": {"http://x.org/": None},
     }
     assert change(nothing).status == 204
-    assert whole(client) == shown(owners=["Alice"])
+    assert whole(client) == expected_package(owners=["Alice"])
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_location_of_a_file_is_recomputed(
 
 def test_unknown_keys_and_stats_are_ignored(client: Client, change: Any) -> None:
     assert change({"spam": 1, "stats": {"views": 9}, "versions": {"1.0.0": {"spam": 1}}}).status == 204
-    assert whole(client) == shown(owners=["Alice"])
+    assert whole(client) == expected_package(owners=["Alice"])
 
 
 def test_a_change_updates_the_date_and_keeps_the_views(client: Client, change: Any, clock: Any) -> None:
@@ -161,7 +161,7 @@ def test_a_change_updates_the_date_and_keeps_the_views(client: Client, change: A
     assert change({}).status == 204
     date = {"created": "2026-01-02 03:04:05", "last-updated": "2026-01-03 00:00:00"}
     stats = {"views": 2, "date": date, "downloads": 0}
-    assert client.get("/packages/thing").json["data"] == shown(owners=["Alice"], stats=stats)
+    assert client.get("/packages/thing").json["data"] == expected_package(owners=["Alice"], stats=stats)
 
 
 def test_former_owners_cannot_change_a_package(client: Client, change: Any) -> None:
@@ -176,7 +176,7 @@ def test_a_rename_keeps_the_order_views_and_dates(client: Client, create: Create
     assert change({"name": "renamed"}).status == 204
     assert list_packages(client) == ["renamed", "later"]
     assert client.get("/packages/thing").status == 404
-    expected = shown("renamed", owners=["Alice"])
+    expected = expected_package("renamed", owners=["Alice"])
     expected["stats"]["views"] = 1
     assert client.get("/packages/renamed").json["data"] == expected
     assert [item.pk for item in stored()] == ["package#renamed", "package#later"]
@@ -198,7 +198,7 @@ def test_a_name_in_use_is_a_conflict_even_the_packages_own(
     reply = change({"name": name, "license": "MIT"})
     expected = refusal(409, "The name is already used by other package.", logged_in=True)
     assert (reply.status, reply.json) == (409, expected)
-    assert whole(client) == shown(owners=["Alice"])
+    assert whole(client) == expected_package(owners=["Alice"])
 
 
 def test_a_name_that_is_only_in_the_table_is_a_conflict(create: Create, change: Any) -> None:
@@ -266,8 +266,8 @@ def test_a_rejected_change_is_an_error_and_changes_nothing(client: Client, chang
     for changes, message in REFUSED:
         reply = change({"description": "half of a change", **copy.deepcopy(changes)})
         assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True)), changes
-    assert whole(client) == shown(owners=["Alice"])
-    assert [orjson.loads(item.document)["description"] for item in stored()] == [shown()["description"]]
+    assert whole(client) == expected_package(owners=["Alice"])
+    assert [orjson.loads(item.document)["description"] for item in stored()] == [expected_package()["description"]]
 
 
 @pytest.mark.parametrize("limit", LONGEST, ids=lambda limit: limit[0])
@@ -319,7 +319,7 @@ def test_a_package_moves_into_a_blob_and_back(client: Client, change: Any) -> No
     assert large.document is None
     assert orjson.loads(blobs.get(large.blob))["description"] == "x" * 100_000
     index.catalogue.rebuild()
-    assert whole(client) == shown(owners=["Alice"], description="x" * 100_000)
+    assert whole(client) == expected_package(owners=["Alice"], description="x" * 100_000)
     change({"description": "y" * 100_000})
     with pytest.raises(NotFound):
         blobs.get(large.blob)
@@ -332,14 +332,16 @@ def test_a_large_package_can_be_renamed(client: Client, change: Any) -> None:
     change({"description": "x" * 100_000})
     change({"name": "renamed"})
     index.catalogue.rebuild()
-    assert client.get("/packages/renamed").json["data"] == shown("renamed", owners=["Alice"], description="x" * 100_000)
+    assert client.get("/packages/renamed").json["data"] == expected_package(
+        "renamed", owners=["Alice"], description="x" * 100_000
+    )
 
 
 def test_the_size_limit_applies_to_the_merged_document(client: Client, change: Any) -> None:
     assert change({"description": "x" * 600_000}).status == 204
     reply = change(in_version(changes="x" * 600_000))
     assert (reply.status, reply.json["message"]) == (413, "The package is larger than 1048576 bytes.")
-    assert whole(client)["versions"] == shown()["versions"]
+    assert whole(client)["versions"] == expected_package()["versions"]
 
 
 def test_the_usage_is_the_size_of_the_document(change: Any) -> None:

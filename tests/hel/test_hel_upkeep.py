@@ -15,7 +15,7 @@ pytestmark = both_worlds
 
 
 def inconsistencies() -> list[str]:
-    return [str(inconsistency) for inconsistency in fsck.check(fsck.FsckWalk(), lambda _: None)]
+    return [str(inconsistency) for inconsistency in fsck.check(fsck.FsckScan(), lambda _: None)]
 
 
 @pytest.fixture

@@ -183,11 +183,11 @@ def test_a_malformed_query_gets_formerr_in_a_bare_header(server: Served, rest: b
     assert (number, flags, counts) == (0x1234, 0x8101, [0, 0, 0, 0])
 
 
-def test_an_answer_to_noise_is_not_longer_than_the_noise(server: Served) -> None:
-    noise = random.Random(7)
+def test_a_response_to_random_bytes_is_not_longer_than_the_query(server: Served) -> None:
+    chance = random.Random(7)
     for _ in range(150):
-        length = noise.randrange(60)
-        wire = noise.randbytes(2) + b"\0\0\0\1\0\0\0\0\0" + noise.randbytes(1) + noise.randbytes(length)
+        length = chance.randrange(60)
+        wire = chance.randbytes(2) + b"\0\0\0\1\0\0\0\0\0" + chance.randbytes(1) + chance.randbytes(length)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client_socket:
             client_socket.settimeout(5)
             client_socket.sendto(wire, ("127.0.0.1", server.dns_port))

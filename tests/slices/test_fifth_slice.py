@@ -84,7 +84,7 @@ def test_fsck_finds_its_orphaned_and_missing_blobs(site: Site, dune: str) -> Non
 
 def inconsistencies() -> list[tuple[str, str]]:
     return [
-        (inconsistency.kind, inconsistency.subject) for inconsistency in fsck.check(fsck.FsckWalk(), lambda _: None)
+        (inconsistency.kind, inconsistency.subject) for inconsistency in fsck.check(fsck.FsckScan(), lambda _: None)
     ]
 
 

@@ -54,10 +54,10 @@ def make() -> Callable[[bytes], bytes]:
 
 
 def _answer(message: bytes) -> bytes:
-    asked, content = unpack(message)
+    arguments, content = unpack(message)
     try:
-        if "level" in asked:
-            return pack({}, _thumbnail(content, asked["level"], asked["extension"]))
+        if "level" in arguments:
+            return pack({}, _thumbnail(content, arguments["level"], arguments["extension"]))
         return _stored(content)
     except _Refused as refused:
         return pack({"error": str(refused)}, b"")

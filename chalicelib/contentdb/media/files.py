@@ -43,7 +43,7 @@ def get_thumbnail(level: int, name: str) -> bytes:
     file = _image(name)
     if key := (file.thumbnails or {}).get(variant):
         return blobs.get(key)
-    with images.turn(file.name):
+    with images.decoding_slot(file.name):
         file = _image(name)
         if key := (file.thumbnails or {}).get(variant):
             return blobs.get(key)

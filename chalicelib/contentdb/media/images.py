@@ -1,4 +1,4 @@
-"""Uploaded images: validated, encoded anew, and scaled to thumbnails, in confined processes (`decoder`)."""
+"""Uploaded images: validated, re-encoded, and scaled to thumbnails, in confined processes (`decoder`)."""
 
 import base64
 import zlib
@@ -22,7 +22,7 @@ DECODER = Confined(
     pack({}, _PIXEL),
     Limits(seconds=12.0, cpu_seconds=3, memory=384 << 20),
 )
-_turns = [Lock(f"images-{number}") for number in range(2)]  # so many images of a machine are decoded at once
+_decoding = [Lock(f"images-{number}") for number in range(2)]  # the number of images that a machine decodes at once
 _uploads = Pool(at_once=2, waiting=2)  # each takes a thread that other requests need
 
 
@@ -37,13 +37,13 @@ class Picture:
 
 
 def inspect(content: bytes) -> Picture:
-    """The picture in some bytes, encoded anew without metadata, and scaled down if a side is too long.
+    """The picture, re-encoded without metadata, and scaled down if a side is too long.
 
     Raises Invalid for other content and for an image with too many pixels, and Busy.
     """
     if len(content) > LARGEST:
         raise Invalid(f"The image is larger than {LARGEST // 1024 // 1024} MB")
-    with _uploads.worker("Too many images are uploaded right now"), turn(str(len(content))):
+    with _uploads.worker("Too many images are uploaded right now"), decoding_slot(str(len(content))):
         about, encoded = _decode({}, content)
     return Picture(encoded, about["extension"], about["width"], about["height"])
 
@@ -54,9 +54,9 @@ def thumbnail(content: bytes, level: int, extension: str) -> bytes:
 
 
 @contextmanager
-def turn(name: str) -> Iterator[None]:
+def decoding_slot(name: str) -> Iterator[None]:
     """Hold one of the locks of this machine for decoding; equal names have the same lock."""
-    with _turns[zlib.crc32(name.encode()) % len(_turns)].held():
+    with _decoding[zlib.crc32(name.encode()) % len(_decoding)].held():
         yield
 
 

@@ -1,7 +1,7 @@
 """Cleans HTML: no active content, every tag closed, bounded depth and number of elements.
 
-The time of a conforming HTML parser (nh3) grows with the depth, up to minutes for 64 KB. So a linear pass writes the
-tags anew first, each closed in order, and refuses what is too deep; nh3 then decides what is safe.
+The time of a conforming HTML parser (nh3) grows with the depth, up to minutes for 64 KB. So a linear pass first
+rewrites the tags, each closed in order, and rejects HTML that is too deep; nh3 then decides which tags are safe.
 """
 
 from chalicelib.contentdb.texts import tags
