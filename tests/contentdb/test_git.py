@@ -10,6 +10,7 @@ import pytest
 from chalicelib import settings
 from chalicelib.contentdb.releases import git
 from chalicelib.contentdb.releases.archive import open_zip
+from chalicelib.core.confinement.workers import Confined
 from chalicelib.core.errors import Invalid
 from tests.contentdb import git_server
 
@@ -163,10 +164,12 @@ def test_a_zip_over_the_release_size_limit_is_rejected() -> None:
 
 
 def test_a_server_that_does_not_answer_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git.FETCHER, "limits", git.FETCHER.limits._replace(seconds=1.5))
+    impatient = Confined(git.FETCHER.factory, git.FETCHER.sample, git.FETCHER.limits._replace(seconds=1.5))
+    monkeypatch.setattr(git, "FETCHER", impatient)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Invalid, match="too slow"):
         git.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x", None, "m", None)
+    impatient.close()
 
 
-def test_the_child_process_is_limited_to_one_gibibyte() -> None:
+def test_the_worker_is_limited_to_one_gibibyte() -> None:
     assert git.FETCHER.limits.memory <= 1024 * 1024 * 1024
