@@ -283,8 +283,8 @@ def test_urls_have_the_host_of_the_request(client: Client, alice: Account) -> No
     published("Alice/lamps")
     screenshot("Alice/lamps")
     change("Alice/lamps", title="Lamps")
-    for host in ("one.test", 'two".test'):
-        shown = client.get("/api/packages/", headers={"Host": host}).json[0]["thumbnail"]
+    for sent, host in (("one.test", "one.test"), ("[::1]:8000", "[::1]:8000"), ('two".test', "localhost")):
+        shown = client.get("/api/packages/", headers={"Host": sent}).json[0]["thumbnail"]
         assert shown == f"http://{host}/thumbnails/1/0123456789.png"
 
 

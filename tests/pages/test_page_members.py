@@ -31,11 +31,11 @@ def test_an_administrator_sets_ranks_suspends_and_restores(admin_window: Browser
     assert admin_window.path == "/account/people/Alice"
     admin_window.submit("change", rank="TRUSTED_MEMBER")
     assert fresh(alice).rank == "TRUSTED_MEMBER"
-    assert "Restore" in admin_window.submit("change", at=1)
+    assert "Restore" in admin_window.submit("suspend")
     assert fresh(alice).suspended is True
-    admin_window.submit("change", at=1)
+    admin_window.submit("suspend")
     assert fresh(alice).suspended is False
-    admin_window.submit("change", at=2)
+    admin_window.submit("luadns")
     assert fresh(alice).luadns_enabled is True
     assert "There is no account unknown." in admin_window.open("/account/people/unknown", 404)
 

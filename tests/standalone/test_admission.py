@@ -223,6 +223,7 @@ def test_fifty_uploads_with_a_key_stay_below_the_memory_of_a_worker(tmp_path: Pa
     form = part + bytes(14 * MIB) + b"\r\n--B--\r\n"
     with serving(tmp_path / "data", "--workers", "1") as server:
         path = ROCK.format(key=server.make_key("alice"))
+        assert server.get("/healthz")[0] == 200  # the worker has started
         (worker,) = server.workers()
 
         def upload(number: int) -> int:
