@@ -1,12 +1,10 @@
 """An ASGI application around the function that answers API Gateway events."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -15,6 +13,7 @@ from chalicelib.web.bodies import SMALL
 from standalone.body import BodyMemory, BodyReader, BodyRefused, Disconnected
 from standalone.downloads import Downloads
 from standalone.event import proxy_event
+from standalone.pools import RequestPool, RequestPools
 from standalone.replies import AppResponse, FramedReply, error, frame, log_access
 
 if TYPE_CHECKING:
@@ -23,15 +22,12 @@ if TYPE_CHECKING:
 MAX_BODY = 100 * 1024 * 1024
 BODY_MEMORY = 128 * 1024 * 1024
 THREADS = 8
-MOST_SLOW = 64  # slow reads that are answered or wait
 
 log = logging.getLogger("moonbase.gateway")
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Answer = Callable[[dict[str, Any]], AppResponse]
-A = TypeVar("A")
-R = TypeVar("R")
 
 
 class CheckedRequest(Protocol):
@@ -58,8 +54,8 @@ class Gateway:
 
     An Admitting `answer` checks a request before a body is read that is large, or that the client sends on demand
     (`Expect: 100-continue`). Reads and other requests (writes, passwords, rockspecs) have a pool of `threads` threads
-    each, so that slow requests do not delay reads; reads that an Admitting `answer` calls slow have a third pool, and
-    MOST_SLOW of them can wait. Large bodies in memory have `body_memory` bytes together, or `max_body` if that is more.
+    each; those that an Admitting `answer` calls slow have small pools of their own (`pools`). Large bodies in memory
+    have `body_memory` bytes together, or `max_body` if that is more.
     X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
 
@@ -76,10 +72,7 @@ class Gateway:
         self._admitting: Admitting | None = answer if isinstance(answer, Admitting) else None
         self._max_body = max_body
         self._memory = BodyMemory(max(body_memory, max_body))
-        self._readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
-        self._slow = ThreadPoolExecutor(threads, thread_name_prefix="slow")
-        self._slow_requests = 0
+        self._pools = RequestPools(threads)
         self._downloads = Downloads()
         self._proxies = ProxyHeadersMiddleware(self._serve, list(trusted_proxies))  # type: ignore[arg-type]
 
@@ -125,10 +118,10 @@ class Gateway:
                 return frame(method, await self._admit_and_answer(self._admitting, event, body))
             content = await body.read(self._max_body)
             event["body"] = content or None
-            reads = method in _SAFE_METHODS and not content
-            if reads and self._admitting and self._admitting.is_slow(event):
-                return frame(method, await self._answer_slowly(self._admitting, event))
-            return frame(method, await _run(self._readers if reads else self._workers, self._answer, event))
+            pool = self._pool(event, reads=method in _SAFE_METHODS and not content)
+            if pool.is_full and self._admitting:
+                return frame(method, await self._pools.readers.run(self._admitting.admit(event).refuse, _busy()))
+            return frame(method, await pool.run(self._answer, event))
         except Disconnected:
             raise
         except BodyRefused as refused:
@@ -137,29 +130,25 @@ class Gateway:
             log.exception("a %s request failed", method)
             return error(method, HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    async def _answer_slowly(self, admitting: Admitting, event: dict[str, Any]) -> AppResponse:
-        if self._slow_requests >= MOST_SLOW:
-            busy = Busy("Too many requests wait for this.", retry_after=2)
-            return await _run(self._readers, admitting.admit(event).refuse, busy)
-        self._slow_requests += 1
-        try:
-            return await _run(self._slow, self._answer, event)
-        finally:
-            self._slow_requests -= 1
-
     async def _admit_and_answer(self, admitting: Admitting, event: dict[str, Any], body: BodyReader) -> AppResponse:
-        admission = await _run(self._readers, admitting.admit, event)
+        readers, pool = self._pools.readers, self._pool(event, reads=False)
+        admission = await readers.run(admitting.admit, event)
         if admission.refusal:
             return admission.refusal
+        if pool.is_full:
+            return await readers.run(admission.refuse, _busy())
         try:
             content = await body.read(min(self._max_body, admission.limit))
         except BodyRefused as refused:
-            return await _run(self._readers, admission.refuse, refused.error)
-        return await _run(self._workers, admission.answer, content)
+            return await readers.run(admission.refuse, refused.error)
+        return await pool.run(admission.answer, content)
+
+    def _pool(self, event: dict[str, Any], *, reads: bool) -> RequestPool:
+        return self._pools.of(reads=reads, slow=self._admitting is not None and self._admitting.is_slow(event))
 
 
-async def _run(threads: ThreadPoolExecutor, function: Callable[[A], R], argument: A) -> R:
-    return await asyncio.get_running_loop().run_in_executor(threads, function, argument)
+def _busy() -> Busy:
+    return Busy("Too many requests wait for this.", retry_after=2)
 
 
 async def _send(reply: FramedReply, body: BodyReader, send: "ASGISendCallable") -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TABLES = "tables.sqlite"
 LOCKS = "turns"
+_SWITCH = 0.0005  # seconds until a thread that computes lets another one run; the default delays short requests
 
 _log = logging.getLogger(__name__)
 _JOBS_EVERY = 1.0  # for jobs of other processes and repeating jobs; a job of this process wakes the thread
@@ -98,6 +99,7 @@ def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False
 
     `serves_dns` means that this server's own name server answers for LuaDNS' zones.
     """
+    sys.setswitchinterval(_SWITCH)
     open_data(directory)
     if serves_dns and not settings.current().luadns_engine:
         settings.install(replace(settings.current(), luadns_engine="authoritative"))

@@ -12,6 +12,7 @@ from chalicelib.hel import semver
 from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 
 MOST_PHRASES = 32
+MOST_TESTS = 100  # phrases of all parameters
 
 Package = Entry[PackageEntry]
 Test = Callable[[Package], bool]
@@ -48,6 +49,8 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
         if tests_for := _SINGLE_VALUED.get(param) or _MULTI_VALUED.get(param):
             tests.extend(test for value in values for test in tests_for(value))
+    if len(tests) > MOST_TESTS:
+        raise Invalid(f"Too many phrases ({MOST_TESTS} at most, got {len(tests)}).")
     return Search(
         tests,
         sort=_parse_sort(query.get("sort", [""])[0]),

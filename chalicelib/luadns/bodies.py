@@ -73,11 +73,16 @@ def read_list(request: Request, name: str, read: Callable[[Body], Any]) -> list[
     data = _read_json(request)
     if not isinstance(data, list):
         raise invalid([_mistyped(data, f"value of type []{name}")])
-    return read_items(data, name, read)
+    return read_items(request, data, name, read)
 
 
-def read_items(items: list[Any], name: str, read: Callable[[Body], Any]) -> list[Any]:
-    """Parse the objects in a list, each with `read`. Raises Invalid with the problems of all of them."""
+def read_items(request: Request, items: list[Any], name: str, read: Callable[[Body], Any]) -> list[Any]:
+    """Parse the objects in a list of the body, each with `read`.
+
+    Raises Invalid with the problems of all of them, or if there are more than the route takes.
+    """
+    if request.most_items is not None and len(items) > request.most_items:
+        raise invalid([Problem(None, f"a request has at most {request.most_items} records")])
     found, problems = [], []
     for index, item in enumerate(items):
         if not isinstance(item, dict):

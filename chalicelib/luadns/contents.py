@@ -26,9 +26,9 @@ TYPES = PSEUDO | {
 }
 _TARGETS = ("target", "exchange", "replacement", "mname", "rname")
 _MAX_RDATA_BYTES = 65_000  # a response holds 65,535 bytes, question and header included
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # without its end, up to the end of the text
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
-_REDIRECT = re.compile(r"(\d{1,3}\s+)?https?://[^\s\"<>\\^`{|}/?#]+[^\s\"<>\\^`{|}]*", re.IGNORECASE)
+_REDIRECT = re.compile(r"(\d{1,3}\s+)?https?://[^\s\"<>\\^`{|}/?#]++[^\s\"<>\\^`{|}]*+", re.IGNORECASE)
 
 
 def check(type_: str, content: str) -> None:

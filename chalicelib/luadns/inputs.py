@@ -34,7 +34,7 @@ def parse_new_zone(request: Request) -> tuple[str, int, list[Draft]]:
     if not name and all(problem.field != "name" or problem.message == "Required" for problem in body.problems):
         body.problems.append(Problem("name", "invalid name", VALIDATION))
     body.raise_problems()
-    return name, template or 0, bodies.read_items(items or [], "RecordForm", _read_draft)
+    return name, template or 0, bodies.read_items(request, items or [], "RecordForm", _read_draft)
 
 
 def parse_zone(request: Request) -> tuple[str, list[Draft] | None]:
@@ -42,7 +42,7 @@ def parse_zone(request: Request) -> tuple[str, list[Draft] | None]:
     body = bodies.read_object(request, "ZoneForm")
     name, items = body.required("name"), body.array("records")
     body.raise_problems()
-    return name, None if items is None else bodies.read_items(items, "RecordForm", _read_draft)
+    return name, None if items is None else bodies.read_items(request, items, "RecordForm", _read_draft)
 
 
 def parse_record(request: Request) -> Draft:

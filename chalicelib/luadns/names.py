@@ -4,6 +4,7 @@ import re
 
 _LABEL = re.compile(r"[A-Za-z0-9_*/-]{1,63}")  # `/` as in the reverse zones of RFC 2317
 _ZONE_LABEL = re.compile(r"(?!-)[a-z0-9_/-]{1,63}(?<!-)")
+_ENCODING = 4  # characters by which an encoded label is longer, at least
 _MAX_LENGTH = 253  # characters of a name without the trailing dot
 
 
@@ -50,7 +51,8 @@ def _to_ascii(text: str) -> str:
         return text
     import idna
 
-    if len(text) > _MAX_LENGTH:
+    encoded_labels = sum(not label.isascii() for label in text.split("."))
+    if len(text) + _ENCODING * encoded_labels > _MAX_LENGTH:
         raise ValueError("invalid name")
     try:
         return ".".join(

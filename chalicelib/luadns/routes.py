@@ -14,6 +14,11 @@ service = Service("luadns", wire.render_error, wire.finish)
 MAX_BODY_BYTES = 4 * 1024 * 1024  # of many records
 
 
+def most_records() -> int:
+    """The records that one request can change; each takes one to two milliseconds of CPU."""
+    return settings.current().luadns_max_records
+
+
 def _largest_record() -> int:
     """The largest body with one record, in bytes: JSON escapes can multiply the size of its content."""
     return SMALL + 4 * settings.current().luadns_max_content
@@ -31,7 +36,9 @@ def list_zones(request: Request, caller: Caller) -> Response:
     return wire.render_zones(request, store.zones(Owner.of(caller)))
 
 
-@service.route("POST", "/v1/zones", auth.KEY, scope="write", permission=OWN, body=MAX_BODY_BYTES)
+@service.route(
+    "POST", "/v1/zones", auth.KEY, scope="write", permission=OWN, body=MAX_BODY_BYTES, items=most_records, slow=True
+)
 def create_zone(request: Request, caller: Caller) -> Response:
     """Create a zone."""
     return wire.render_zone(*zones.create(Owner.of(caller), *inputs.parse_new_zone(request)))
@@ -43,7 +50,16 @@ def get_zone(request: Request, caller: Caller) -> Response:
     return wire.render_zone(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route("PUT", "/v1/zones/{zone_id}", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES)
+@service.route(
+    "PUT",
+    "/v1/zones/{zone_id}",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=MAX_BODY_BYTES,
+    items=most_records,
+    slow=True,
+)
 def update_zone(request: Request, caller: Caller) -> Response:
     """Update a zone."""
     zone_id, (name, drafts) = inputs.parse_zone_id(request), inputs.parse_zone(request)
@@ -114,6 +130,8 @@ def list_ds_records(request: Request, caller: Caller) -> Response:
     scope="zone:",
     permission=auth.ZONE_OWNER,
     body=MAX_BODY_BYTES,
+    items=most_records,
+    slow=True,
 )
 def create_many_records(request: Request, caller: Caller) -> Response:
     """Create many records."""
@@ -122,7 +140,14 @@ def create_many_records(request: Request, caller: Caller) -> Response:
 
 
 @service.route(
-    "PATCH", "/v1/zones/{zone_id}/records", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, body=MAX_BODY_BYTES
+    "PATCH",
+    "/v1/zones/{zone_id}/records",
+    auth.KEY,
+    scope="zone:",
+    permission=auth.ZONE_OWNER,
+    body=MAX_BODY_BYTES,
+    items=most_records,
+    slow=True,
 )
 def update_many_records(request: Request, caller: Caller) -> Response:
     """Replace the record sets of every name and type in the input."""
@@ -137,6 +162,8 @@ def update_many_records(request: Request, caller: Caller) -> Response:
     scope="zone:",
     permission=auth.ZONE_OWNER,
     body=MAX_BODY_BYTES,
+    items=most_records,
+    slow=True,
 )
 def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
@@ -157,6 +184,8 @@ def export_zone(request: Request, caller: Caller) -> Response:
     scope="zone:",
     permission=auth.ZONE_OWNER,
     body=inputs.MAX_FILE_BYTES,
+    items=most_records,
+    slow=True,
 )
 def import_zone(request: Request, caller: Caller) -> Response:
     """Import a BIND zone file."""

@@ -28,6 +28,8 @@ from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone
 
 _COMMENT = ";moonbase:"
+_TTL = re.compile(r"[0-9]{1,10}")
+_LINES_PER_RECORD = 10  # blank lines and comments take CPU, too
 _DIRECTIVES = (
     "$ORIGIN",
     "$TTL",
@@ -75,13 +77,15 @@ def load(
 def parse(text: str, origin: str) -> list[ZoneFileRecord]:
     """Return the records in a file, with absolute names. Raises Invalid with the line number."""
     limit, lines = settings.current().luadns_max_records, _Lines(text)
+    if text.count("\n") > _LINES_PER_RECORD * limit:
+        raise Invalid(f"A zone file has at most {_LINES_PER_RECORD * limit} lines.")
     found = _Collector(lines, limit)
     reader = dns.zonefile.Reader(lines, IN, found, allow_directives=_DIRECTIVES)  # type: ignore[arg-type]
     reader.current_origin = reader.last_name = dns.name.from_text(f"{origin}.")
     reader.last_ttl, reader.last_ttl_known = settings.current().luadns_ttl, True
     try:
         reader.read()
-    except (dns.exception.DNSException, UnicodeError) as error:
+    except (dns.exception.DNSException, ValueError) as error:  # ValueError: a number with thousands of digits
         raise invalid([Problem(f"line {lines.record_start}", _without_position(error))]) from error
     entries = [*found.entries, *_pseudo_records(text)]
     if len(entries) > limit:
@@ -133,7 +137,7 @@ def _pseudo_records(text: str) -> Iterator[ZoneFileRecord]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(_COMMENT):
             fields = line.removeprefix(_COMMENT).split(None, 4)
-            if len(fields) < 5 or not fields[1].isdecimal() or fields[2] != "IN":
+            if len(fields) < 5 or not _TTL.fullmatch(fields[1]) or fields[2] != "IN":
                 raise invalid([Problem(f"line {number}", f"{_COMMENT} is followed by NAME TTL IN TYPE CONTENT")])
             yield ZoneFileRecord(number, Draft(fields[0], fields[3], fields[4].rstrip(), int(fields[1])))
 

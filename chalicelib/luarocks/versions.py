@@ -28,7 +28,12 @@ _REVISION = re.compile(r"(.*)-([0-9]+)", re.DOTALL)
 _PART = re.compile(r"(?:([0-9]+)|([A-Za-z]+))[._-]*")
 
 _SPACE = " \t\n\v\f\r"
-_DEPENDENCY = re.compile(rf"[{_SPACE}]*[\w.-]*/?[A-Za-z0-9][\w.-]*[{_SPACE}]*([^/]*)", re.ASCII)
+_MOST_CONSTRAINTS = 100
+# A name, with a user before a slash or without, and constraints. No part gives back what it has matched: when they did,
+# a text of a thousand letters took minutes.
+_DEPENDENCY = re.compile(
+    rf"[{_SPACE}]*+(?:[\w.-]*+/[A-Za-z0-9][\w.-]*+|(?=[_.-]*+[A-Za-z0-9])[\w.-]++)[{_SPACE}]*+([^/]*+)", re.ASCII
+)
 _CONSTRAINT = re.compile(rf"@?([<>=~!]*)[{_SPACE}]*([\w.-]+)[{_SPACE},]*", re.ASCII)
 
 
@@ -125,13 +130,13 @@ def constraints(dependency: str) -> list[Constraint] | None:
     if match is None:
         return None
     found: list[Constraint] = []
-    rest = match[1]
-    while rest:
-        match = _CONSTRAINT.match(rest)
-        if match is None or match[1] not in _OPERATORS:
+    position, end = match.span(1)
+    while position < end:
+        match = _CONSTRAINT.match(dependency, position, end)
+        if match is None or match[1] not in _OPERATORS or len(found) == _MOST_CONSTRAINTS:
             return None
         found.append(Constraint(_OPERATORS[match[1]], parse(match[2])))
-        rest = rest[match.end() :]
+        position = match.end()
     return found
 
 

@@ -26,12 +26,14 @@ class Request:
     `caller` is set when the route has authenticated the request (`caller_resolved`); None for an anonymous request. A
     request is `pending` until its body is read: before that its size is that of the Content-Length header, and access
     to the body raises BodyPending. `admitted` says that all requirements of its route were checked meanwhile.
+    `most_items` is the largest number of objects in the body, if its route changes many.
     """
 
     def __init__(self, event: Event, *, pending: bool = False) -> None:
         self._event = event
         self.pending = pending
         self.admitted = False
+        self.most_items: int | None = None
         self._context: Mapping[str, Any] = event.get("requestContext") or {}
         self.method: str = event.get("httpMethod") or self._context["httpMethod"]
         self.params: dict[str, str] = {}

@@ -68,7 +68,8 @@ class Route:
 
     `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
     route changes something for the caller; counters and dates of last use do not count. A `page` is for browsers alone.
-    A `slow` route can take seconds: the one-machine server gives it threads of its own.
+    A `slow` route can take more than a tenth of a second: the one-machine server gives those few threads of their own.
+    `items` bounds the objects in the body of a route that changes many at once.
     """
 
     method: str
@@ -82,12 +83,17 @@ class Route:
     writes: bool
     page: bool
     slow: bool
+    items: Size | None
 
     @property
     def largest(self) -> int:
         """The largest body, in bytes."""
-        size = self.body() if callable(self.body) else self.body
-        return min(size, settings.current().max_body)
+        return min(_current(self.body), settings.current().max_body)
+
+    @property
+    def most_items(self) -> int | None:
+        """The largest number of objects in the body of a route that changes many; None for other routes."""
+        return None if self.items is None else _current(self.items)
 
 
 class Requirements(TypedDict, total=False):
@@ -100,6 +106,11 @@ class Requirements(TypedDict, total=False):
     writes: bool
     page: bool
     slow: bool
+    items: Size
+
+
+def _current(size: Size) -> int:
+    return size() if callable(size) else size
 
 
 def declare(
@@ -115,6 +126,7 @@ def declare(
     writes: bool | None = None,
     page: bool = False,
     slow: bool = False,
+    items: Size | None = None,
 ) -> Route:
     """A route, with defaults for the requirements left out. Raises DeclarationError with the method and the path.
 
@@ -130,10 +142,12 @@ def declare(
     if credential.anonymous:
         if permission or scope or second_factor:
             raise DeclarationError(f"{name} is anonymous: it has no permission, scope or second factor.")
-        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow)
+        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow, items)
     if permission is None:
         raise DeclarationError(f"{name} declares no permission.")
     if scope is None and writes:
         raise DeclarationError(f"{name} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
-    return Route(method, path, handler, credential, permission, scope or "read", required, body, writes, page, slow)
+    return Route(
+        method, path, handler, credential, permission, scope or "read", required, body, writes, page, slow, items
+    )

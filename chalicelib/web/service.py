@@ -111,6 +111,7 @@ def _checked(request: Request, node: PathNode[Any] | None) -> Route | None:
     route = node.routes.get("GET" if request.method == "HEAD" else request.method)
     if route is None:
         raise MethodNotAllowed("This path does not take this method.", allowed=node.methods)
+    request.most_items = route.most_items
     if request.size > route.largest:
         raise TooLarge(f"The request is larger than {route.largest} bytes.")
     if request.admitted or route.credential.authenticate is None:

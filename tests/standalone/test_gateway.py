@@ -32,7 +32,7 @@ import standalone
 from chalicelib.core.errors import CoreError
 from standalone.connection import encode_request_line
 from standalone.event import proxy_event
-from standalone.gateway import MOST_SLOW
+from standalone.pools import MOST_SLOW
 from standalone.server import configure, listen
 
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"

@@ -4,7 +4,19 @@ from app import SLICES
 from chalicelib.web.route import Route
 from chalicelib.web.slice import Slice
 
-HEADER = ("method", "path", "body", "credential", "scope", "permission", "second factor", "writes", "page", "slow")
+HEADER = (
+    "method",
+    "path",
+    "body",
+    "credential",
+    "scope",
+    "permission",
+    "second factor",
+    "writes",
+    "page",
+    "slow",
+    "items",
+)
 
 
 def table() -> str:
@@ -31,6 +43,7 @@ def _row(route: Route) -> tuple[str, ...]:
         "writes" if route.writes else "-",
         "page" if route.page else "-",
         "slow" if route.slow else "-",
+        str(route.most_items or "-"),
     )
 
 

@@ -18,7 +18,7 @@ from chalicelib.web.route import ANONYMOUS
 _LARGEST_REPORT = 256 * 1024  # bytes; 1,000 packages take about 100 KB
 
 
-@service.route("GET", "/api/packages/{author}/{name}/for-client", ANONYMOUS)
+@service.route("GET", "/api/packages/{author}/{name}/for-client", ANONYMOUS, slow=True)
 def read_for_client(request: Request) -> Response:
     """Return a package, optimised for the Luanti client. The view is counted."""
     images = include_images(request)
@@ -38,7 +38,7 @@ def read_for_client(request: Request) -> Response:
     return wire.render(shown, headers=[wire.VARY_LANGUAGE])
 
 
-@service.route("GET", "/api/packages/{author}/{name}/for-client/reviews", ANONYMOUS)
+@service.route("GET", "/api/packages/{author}/{name}/for-client/reviews", ANONYMOUS, slow=True)
 def reviews_for_client(request: Request) -> Response:
     """Return the reviews as a text for the game."""
     Arguments(request, ("formspec_version",)).required("formspec_version")

@@ -13,7 +13,7 @@ from chalicelib.web.response import Response, bytes_response
 from chalicelib.web.route import ANONYMOUS
 
 
-@service.route("GET", "/api/packages/{author}/{name}/hypertext", ANONYMOUS)
+@service.route("GET", "/api/packages/{author}/{name}/hypertext", ANONYMOUS, slow=True)
 def package_hypertext(request: Request) -> Response:
     """Convert a package's long description."""
     images = include_images(request)
@@ -22,7 +22,7 @@ def package_hypertext(request: Request) -> Response:
     return wire.render(description.of(snapshot, package, request.base_url, include_images=images).as_json())
 
 
-@service.route("POST", "/api/hypertext", ANONYMOUS, writes=False)
+@service.route("POST", "/api/hypertext", ANONYMOUS, writes=False, slow=True)
 def convert_hypertext(request: Request) -> Response:
     """Convert HTML or, by its content type, Markdown. Links stay unchanged because the text has no page."""
     images = include_images(request)
@@ -31,7 +31,7 @@ def convert_hypertext(request: Request) -> Response:
     return wire.render(convert(_text(request), "", images).as_json())
 
 
-@service.route("POST", "/api/markdown", ANONYMOUS, writes=False)
+@service.route("POST", "/api/markdown", ANONYMOUS, writes=False, slow=True)
 def convert_markdown(request: Request) -> Response:
     """Not on the API page: convert Markdown to HTML."""
     return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")

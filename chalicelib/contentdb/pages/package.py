@@ -29,7 +29,7 @@ _STATES = {
 }
 
 
-@service.route("GET", "/packages/{owner}/{name}", ANONYMOUS, page=True)
+@service.route("GET", "/packages/{owner}/{name}", ANONYMOUS, page=True, slow=True)
 def package_page(request: Request) -> Response:
     """The target of the game's "ContentDB page" button: a page for browsers, a redirect to the API for programs."""
     snapshot = index.catalogue.snapshot()

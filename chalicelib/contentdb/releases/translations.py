@@ -50,12 +50,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with their numbers; a line that ends with an escaped line break continues in the next."""
     lines = enumerate(text.split("\n"), start=1)
     for number, line in lines:
-        while not line.startswith("#") and _is_open(line):
+        parts = [line]
+        while not line.startswith("#") and _is_open(parts[-1]):
             following = next(lines, None)
             if following is None:
                 break
-            line += "\n" + following[1]
-        yield number, line
+            parts.append(following[1])
+        yield number, "\n".join(parts)
 
 
 def _is_open(line: str) -> bool:
