@@ -10,9 +10,14 @@ JSON, HTML = "application/json", "text/html; charset=utf-8"
 SECRET = "s" * 40
 
 
-def judged(service: str, status: int, kind: str, body: bytes, method: str = "GET") -> str | None:
+PROTECTION = {"x-content-type-options": ["nosniff"], "content-security-policy": ["default-src 'none'; sandbox"]}
+
+
+def judged(
+    service: str, status: int, kind: str, body: bytes, method: str = "GET", headers: dict[str, list[str]] = PROTECTION
+) -> str | None:
     sent = HostileRequest(service, "GET /x", method, "/x", "", {}, b"")
-    return judge.problem(sent, Reply(status, {"content-type": [kind]}, body), {SECRET})
+    return judge.problem(sent, Reply(status, {"content-type": [kind], **headers}, body), {SECRET})
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,20 @@ def test_responses_in_the_envelope_are_accepted(service: str, status: int, kind:
 )
 def test_bad_responses_are_found(service: str, status: int, kind: str, body: bytes, method: str, problem: str) -> None:
     assert judged(service, status, kind, body, method) == problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "problem"),
+    [
+        (JSON, {}, "no nosniff"),
+        (HTML, {"x-content-type-options": ["nosniff"]}, f"no policy for {HTML.partition(';')[0]}"),
+        (
+            HTML,
+            {**PROTECTION, "content-security-policy": ["default-src 'none'; script-src *"]},
+            "no policy for text/html",
+        ),
+        (JSON, {"x-content-type-options": ["nosniff"]}, None),
+    ],
+)
+def test_responses_without_protection_are_found(kind: str, headers: dict[str, list[str]], problem: str | None) -> None:
+    assert judged("home", 200, kind, b"{}", headers=headers) == problem
