@@ -3,6 +3,7 @@
 import click
 
 from chalicelib.core import names
+from commands.choices import SERVICE
 
 
 @click.group()
@@ -11,7 +12,7 @@ def name() -> None:
 
 
 @name.command()
-@click.argument("service", type=click.Choice(["luarocks", "contentdb", "hel"]))
+@click.argument("service", type=SERVICE)
 @click.argument("name")
 def release(service: str, name: str) -> dict[str, str]:
     """Make the reserved NAME of a SERVICE available to every account: a module, AUTHOR/NAME, or a package."""

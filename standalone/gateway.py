@@ -120,7 +120,8 @@ class Gateway:
             event["body"] = content or None
             pool = self._pool(event, reads=method in _SAFE_METHODS and not content)
             if pool.is_full and self._admitting:
-                return frame(method, await self._pools.readers.run(self._admitting.admit(event).refuse, _busy()))
+                admission = await self._pools.readers.run(self._admitting.admit, event)
+                return frame(method, await self._pools.readers.run(admission.refuse, _busy()))
             return frame(method, await pool.run(self._answer, event))
         except Disconnected:
             raise

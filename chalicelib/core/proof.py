@@ -5,6 +5,7 @@ import time
 from chalicelib.core import sessions, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, SecondFactorRequired, Unauthenticated
+from chalicelib.core.tables import Credential
 
 RECENT = 900  # seconds for which a session's proof of the second factor is valid for acts on other accounts
 _CODE_MISSING = "This account uses two-factor authentication: send a current code too."
@@ -57,4 +58,5 @@ def require_recent(caller: Caller, code: str | None) -> None:
     """
     if needs_code(caller):
         prove_code(caller, code)
-        caller.credential.update(actions=caller.credential.assign(proved_at=int(time.time())))
+        actions = caller.credential.assign(proved_at=int(time.time()))
+        caller.credential.update_or_read(actions, Credential.pk.exists())

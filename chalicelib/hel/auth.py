@@ -9,7 +9,7 @@ from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.web.html import wants_html
 from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
-from chalicelib.web.route import Permission, Scheme
+from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 COOKIE = "auth_tkt"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -59,9 +59,8 @@ def admin(permission: str) -> Permission:
         if not is_admin(member):
             raise refusal(permission)
         _require_session(member)
-        _require_recent_code(request, member)
 
-    return Permission(f"{permission}: admin, with a recent code of two-factor", check)
+    return Permission(f"{permission}: admin", check)
 
 
 def user(permission: str) -> Permission:
@@ -69,13 +68,10 @@ def user(permission: str) -> Permission:
 
     def check(request: Request, caller: Caller | None) -> None:
         member = _require_member(permission, caller)
-        is_self = member.account.username.lower() == request.params["nick"].lower()
-        if not is_self and not is_admin(member):
+        if not _is_self(request, member) and not is_admin(member):
             raise refusal(permission)
         if request.method not in _SAFE_METHODS:
             _require_session(member)
-            if not is_self:
-                _require_recent_code(request, member)
 
     return Permission(f"{permission}: the user in the path, or admin", check)
 
@@ -135,8 +131,17 @@ def _require_session(caller: Caller) -> None:
         raise Forbidden("A key may not change users: log in.")
 
 
-def _require_recent_code(request: Request, caller: Caller) -> None:
+def _is_self(request: Request, caller: Caller) -> bool:
+    return caller.account.username.lower() == request.params["nick"].lower()
+
+
+def _check_recent_code(request: Request, caller: Caller) -> None:
     proof.require_recent(caller, request.headers.get("x-tfa-code"))
+
+
+def _check_recent_code_for_others(request: Request, caller: Caller) -> None:
+    if not _is_self(request, caller):
+        _check_recent_code(request, caller)
 
 
 def _anyone_but_browsers(request: Request) -> Caller | None:
@@ -146,3 +151,6 @@ def _anyone_but_browsers(request: Request) -> Caller | None:
 SESSION = Scheme("session or none", browser_session)
 ANYONE = Scheme("key, session or none", anyone)
 ANYONE_BUT_BROWSERS = Scheme("key, session or none", _anyone_but_browsers)
+
+RECENT_CODE = SecondFactor("recent code of two-factor", _check_recent_code)
+RECENT_CODE_FOR_OTHERS = SecondFactor("recent code of two-factor, for other users", _check_recent_code_for_others)

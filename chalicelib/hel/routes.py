@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.hel import auth, cors, files, index, packages, search, sessions, users, wire
+from chalicelib.hel import auth, cors, files, index, inputs, packages, search, sessions, users, wire
 from chalicelib.hel.model import Document
 from chalicelib.hel.pages import users as user_pages
 from chalicelib.web.bodies import SMALL
@@ -48,7 +48,7 @@ def get_packages(request: Request, caller: Caller | None) -> Response:
 )
 def create_package(request: Request, caller: Caller) -> Response:
     """Create a package."""
-    warnings = packages.create(caller, wire.parse_package(request, caller.account.username))
+    warnings = packages.create(caller, inputs.parse_package(request, caller.account.username))
     return wire.render_created(request, warnings)
 
 
@@ -68,7 +68,7 @@ def get_package(request: Request, caller: Caller | None) -> Response:
 )
 def update_package(request: Request, caller: Caller) -> Response:
     """Change a package."""
-    warnings = packages.update(caller, request.params["owner"], lambda: wire.parse_object(request))
+    warnings = packages.update(caller, request.params["owner"], lambda: inputs.parse_object(request))
     return wire.render_no_content(warnings)
 
 
@@ -92,13 +92,15 @@ def get_users(request: Request, caller: Caller | None) -> Response:
     return wire.render_page(request, matches, _offset(request), settings.current().hel_page)
 
 
-@service.route("POST", "/users", auth.ANYONE, scope="write", permission=auth.admin("create_user"))
+@service.route(
+    "POST", "/users", auth.ANYONE, scope="write", permission=auth.admin("create_user"), second_factor=auth.RECENT_CODE
+)
 def create_user(request: Request, caller: Caller) -> Response:
     """Create a user."""
     try:
-        users.create(*wire.parse_new_user(request))
+        users.create(*inputs.parse_new_user(request))
     except Invalid:
-        raise wire.bad_user() from None
+        raise inputs.bad_user() from None
     return wire.render(request, "", 201)
 
 
@@ -109,14 +111,28 @@ def get_user(request: Request, caller: Caller | None) -> Response:
     return user_pages.render_user(request, user) if wants_html(request) else wire.render_user(request, user)
 
 
-@service.route("PATCH", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.user("update_user"))
+@service.route(
+    "PATCH",
+    "/users/{nick}",
+    auth.ANYONE,
+    scope="write",
+    permission=auth.user("update_user"),
+    second_factor=auth.RECENT_CODE_FOR_OTHERS,
+)
 def update_user(request: Request, caller: Caller) -> Response:
     """Change a user."""
-    users.update(caller, request.params["nick"], wire.parse_user(request), request.device)
+    users.update(caller, request.params["nick"], inputs.parse_user(request), request.device)
     return wire.render_no_content()
 
 
-@service.route("DELETE", "/users/{nick}", auth.ANYONE, scope="write", permission=auth.admin("delete_user"))
+@service.route(
+    "DELETE",
+    "/users/{nick}",
+    auth.ANYONE,
+    scope="write",
+    permission=auth.admin("delete_user"),
+    second_factor=auth.RECENT_CODE,
+)
 def delete_user(request: Request, caller: Caller) -> Response:
     """Delete a user."""
     users.delete(caller, request.params["nick"])
@@ -126,7 +142,7 @@ def delete_user(request: Request, caller: Caller) -> Response:
 @_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True)
 def authenticate(request: Request, caller: Caller | None) -> Response:
     """Register, log in or log out, depending on `action`."""
-    data = wire.parse_object(request)
+    data = inputs.parse_object(request)
     if caller is None:
         return _log_in_or_register(request, data)
     if data.get("action") == "log-out":
@@ -134,7 +150,7 @@ def authenticate(request: Request, caller: Caller | None) -> Response:
         return wire.render(request, "Logged out successfully.", headers=[wire.session_cookie(request, "")])
     if data.get("action") in ("log-in", "register"):
         return wire.render(request, "You're already logged in.")
-    raise wire.bad_request()
+    raise inputs.bad_request()
 
 
 @_any_method("/profile", credential=auth.ANYONE, permission=OWN, writes=False)
@@ -159,7 +175,7 @@ def list_files(request: Request, caller: Caller) -> Response:
 )
 def store_file(request: Request, caller: Caller) -> Response:
     """Store a file, whose URL a package can name."""
-    file, is_new = files.store(caller, *wire.parse_file(request))
+    file, is_new = files.store(caller, *inputs.parse_file(request))
     return wire.render(request, wire.render_file(request, file), 201 if is_new else 200)
 
 
@@ -203,13 +219,13 @@ def _offset(request: Request) -> int:
 
 def _log_in_or_register(request: Request, data: Document) -> Response:
     if data.get("action") == "log-in":
-        nickname, password, code = wire.parse_fields({"code": "", **data}, "nickname", "password", "code")
+        nickname, password, code = inputs.parse_fields({"code": "", **data}, "nickname", "password", "code")
         secret = sessions.log_in(nickname, password, code, request.device)
         cookie = wire.session_cookie(request, secret)
         return wire.render(request, "Logged in successfully.", headers=[cookie])
     if data.get("action") == "register":
-        nickname, email, password = wire.parse_fields(data, "nickname", "email", "password")
-        (invitation,) = wire.parse_fields({"invitation": "", **data}, "invitation")
+        nickname, email, password = inputs.parse_fields(data, "nickname", "email", "password")
+        (invitation,) = inputs.parse_fields({"invitation": "", **data}, "invitation")
         users.register(nickname, email, password, invitation, request.device)
         return wire.render(request, "Account created successfully!")
-    raise wire.bad_request()
+    raise inputs.bad_request()

@@ -1,4 +1,4 @@
-"""The bytes of Hel's API: parses inputs, renders packages, pages of lists and errors."""
+"""The responses of Hel's API: packages, users, pages of lists, files and errors."""
 
 import gzip
 import re
@@ -11,13 +11,12 @@ import orjson
 from chalicelib import settings
 from chalicelib.core import sessions
 from chalicelib.core.entries import replace
-from chalicelib.core.errors import CoreError, Invalid, NotFound
+from chalicelib.core.errors import CoreError, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.hel import auth, files, model, patch
+from chalicelib.hel import auth, files
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import StoredFile
-from chalicelib.hel.users import UserChanges
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import accepts_gzip
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
@@ -52,70 +51,6 @@ _EXPLANATIONS = {
     503: "The server is too busy at the moment; try again later.",
     507: "The server is out of storage.",
 }
-
-
-def bad_request() -> Invalid:
-    """Hel's error for an invalid body."""
-    return Invalid("Bad request.")
-
-
-def parse_object(request: Request) -> Document:
-    """The body as a JSON object, for any content type. Raises Invalid."""
-    try:
-        data = request.json
-    except Invalid:
-        raise bad_request() from None
-    if not isinstance(data, dict):
-        raise bad_request()
-    return data
-
-
-def parse_fields(data: Document, *names: str) -> list[str]:
-    """The texts of these fields, stripped. Raises Invalid."""
-    values = [data.get(name) for name in names]
-    if not all(isinstance(value, str) for value in values):
-        raise bad_request()
-    return [str(value).strip() for value in values]
-
-
-def parse_package(request: Request, creator: str) -> Document:
-    """The package in the body, see model.parse. Raises Invalid."""
-    return model.parse(parse_object(request), creator)
-
-
-def parse_user(request: Request) -> UserChanges:
-    """The changes of a user. Raises Invalid."""
-    data = parse_object(request)
-    names = ("nickname", "password", "current_password", "code")
-    texts = {name: patch.text(data[name], name).strip() for name in names if name in data}
-    groups = patch.texts(data["groups"], "groups") if "groups" in data else None
-    return UserChanges(**texts, groups=groups)
-
-
-def parse_new_user(request: Request) -> list[str]:
-    """The nickname, e-mail address and password of a new user. Raises Invalid."""
-    try:
-        return parse_fields(parse_object(request), "nickname", "email", "password")
-    except Invalid:
-        raise bad_user() from None
-
-
-def bad_user() -> Invalid:
-    """Hel's error for every invalid new user."""
-    return Invalid("This user data you provided contained an error.")
-
-
-def parse_file(request: Request) -> tuple[str, bytes]:
-    """A file's name and bytes: the only file of a multipart form; or the body, with the name in the query.
-
-    Other content types are ignored, because curl sends any body as a form.
-    """
-    is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
-    uploads = [upload for several in request.form.files.values() for upload in several] if is_form else []
-    if len(uploads) > 1:
-        raise Invalid("Send one file at a time.")
-    name, content = (uploads[0].filename, uploads[0].content) if uploads else ("", request.body)
-    return request.argument("name") or name, content
 
 
 def render(request: Request, data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:

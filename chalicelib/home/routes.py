@@ -52,6 +52,15 @@ def send_file(request: Request, caller: None) -> Response:
     return Response(204)
 
 
+def _check_confinement() -> None:
+    from chalicelib.core.confinement import self_test
+
+    self_test.verify()
+
+
+health.install("confinement", _check_confinement)
+
+
 @service.route("GET", "/healthz", ANONYMOUS)
 def check_health(request: Request) -> Response:
     """Return 200, or 503 if the database is unavailable; `?deep=1` runs thorough checks."""

@@ -7,7 +7,7 @@ from chalicelib.luadns.store import Owner
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import OWN
+from chalicelib.web.route import OWN, Requirements
 from chalicelib.web.service import Service
 
 service = Service("luadns", wire.render_error, wire.finish)
@@ -22,6 +22,15 @@ def most_records() -> int:
 def _largest_record() -> int:
     """The largest body with one record, in bytes: JSON escapes can multiply the size of its content."""
     return SMALL + 4 * settings.current().luadns_max_content
+
+
+_BULK: Requirements = {
+    "scope": "zone:",
+    "permission": auth.ZONE_OWNER,
+    "body": MAX_BODY_BYTES,
+    "items": most_records,
+    "slow": True,
+}
 
 
 @service.route("GET", "/v1/users/me", auth.KEY, permission=OWN)
@@ -50,16 +59,7 @@ def get_zone(request: Request, caller: Caller) -> Response:
     return wire.render_zone(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
-@service.route(
-    "PUT",
-    "/v1/zones/{zone_id}",
-    auth.KEY,
-    scope="zone:",
-    permission=auth.ZONE_OWNER,
-    body=MAX_BODY_BYTES,
-    items=most_records,
-    slow=True,
-)
+@service.route("PUT", "/v1/zones/{zone_id}", auth.KEY, **_BULK)
 def update_zone(request: Request, caller: Caller) -> Response:
     """Update a zone."""
     zone_id, (name, drafts) = inputs.parse_zone_id(request), inputs.parse_zone(request)
@@ -123,48 +123,21 @@ def list_ds_records(request: Request, caller: Caller) -> Response:
     return wire.render_ds_records(zone, engines.current().ds_records(zone))
 
 
-@service.route(
-    "POST",
-    "/v1/zones/{zone_id}/records/create_many",
-    auth.KEY,
-    scope="zone:",
-    permission=auth.ZONE_OWNER,
-    body=MAX_BODY_BYTES,
-    items=most_records,
-    slow=True,
-)
+@service.route("POST", "/v1/zones/{zone_id}/records/create_many", auth.KEY, **_BULK)
 def create_many_records(request: Request, caller: Caller) -> Response:
     """Create many records."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.create_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route(
-    "PATCH",
-    "/v1/zones/{zone_id}/records",
-    auth.KEY,
-    scope="zone:",
-    permission=auth.ZONE_OWNER,
-    body=MAX_BODY_BYTES,
-    items=most_records,
-    slow=True,
-)
+@service.route("PATCH", "/v1/zones/{zone_id}/records", auth.KEY, **_BULK)
 def update_many_records(request: Request, caller: Caller) -> Response:
     """Replace the record sets of every name and type in the input."""
     zone_id, drafts = inputs.parse_zone_id(request), inputs.parse_records(request)
     return wire.render_changed(*bulk.set_many(Owner.of(caller), zone_id, drafts, inputs.parse_match(request)))
 
 
-@service.route(
-    "POST",
-    "/v1/zones/{zone_id}/records/delete_many",
-    auth.KEY,
-    scope="zone:",
-    permission=auth.ZONE_OWNER,
-    body=MAX_BODY_BYTES,
-    items=most_records,
-    slow=True,
-)
+@service.route("POST", "/v1/zones/{zone_id}/records/delete_many", auth.KEY, **_BULK)
 def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
     zone_id, patterns = inputs.parse_zone_id(request), inputs.parse_patterns(request)

@@ -98,6 +98,21 @@ def test_a_dead_job_is_listed_and_retried(data: Path) -> None:
     assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "There is no dead job 1.0#ab."})
 
 
+RESERVE = """
+import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))
+from chalicelib.core import names; from chalicelib.core.storage import Transaction
+writes = Transaction(); names.reserve(writes, 'luarocks', 'say', ['alice']); writes.commit()
+"""
+
+
+def test_a_reserved_name_is_released_once(data: Path) -> None:
+    subprocess.run([sys.executable, "-c", RESERVE, str(data)], cwd=MOONBASE.parent, check=True)
+    assert moonbase(data, "name", "release", "luarocks", "say") == {"service": "luarocks", "name": "say"}
+    again = run(data, "--json", "name", "release", "luarocks", "say")
+    error = {"error": "The name say is not reserved in luarocks."}
+    assert (again.returncode, json.loads(again.stdout)) == (1, error)
+
+
 def test_an_unknown_repeating_job_is_an_error(data: Path) -> None:
     refused = run(data, "--json", "jobs", "run", "no-such-job")
     assert refused.returncode == 1

@@ -101,7 +101,7 @@ def native() -> Callable[[bytes], bytes]:
 
 def native_as_nobody() -> Callable[[bytes], bytes]:
     """The same for a user without privileges."""
-    import ssl  # noqa: F401  (the confinement needs it, and nobody may be unable to read Python's own files)
+    import ssl  # noqa: F401  (the confinement needs it, and the user nobody may be unable to read Python's own files)
 
     if os.geteuid() == 0:
         os.setgroups([])

@@ -115,7 +115,7 @@ def _is_proved(route: Route, caller: Identity) -> bool:
         return True
     if factor.name == "upload token":
         return caller.kind != "second factor"
-    if factor.name == "recent code of two-factor":
+    if factor.name in ("recent code of two-factor", "recent code of two-factor, for other users"):
         return caller.kind != "unproved administrator"
     raise Unknown(f"second factor {factor.name}")
 

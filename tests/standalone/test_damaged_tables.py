@@ -25,7 +25,8 @@ def test_the_deep_health_check_finds_a_damaged_page(tmp_path: Path) -> None:
         log = (tmp_path / "server.log").read_text()
         assert "the health check of tables failed" in log
         status, body = server.get(f"/api/1/{key}/status")
-        assert (status, body) in {(200, body), (503, b'{"errors":["The database is busy."]}')}
+        # The last pages can be those of the key, or of other items.
+        assert status == 200 or (status, body) == (503, b'{"errors":["The database is busy."]}')
 
 
 def damage(file: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.walls import Wall
 from chalicelib.core.confinement.workers import Confined
+from chalicelib.core.health import Degraded
 
 # A worker with network has all walls. Its filter refuses calls, where that of other workers ends the process.
 _LIMITS = Limits(seconds=5.0, cpu_seconds=2, memory=256 << 20, network=True)
@@ -20,7 +21,7 @@ _FORBIDDEN = {
 _log = logging.getLogger(__name__)
 
 
-class Unconfined(Exception):
+class Unconfined(Degraded):
     """This system lacks mechanisms that confine workers."""
 
 

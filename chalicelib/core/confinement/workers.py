@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from chalicelib.core.confinement import walls
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.zygote import ALIVE, LENGTH_BYTES
 from chalicelib.core.errors import Busy
@@ -147,6 +146,8 @@ class _Zygote:
         socket.send_fds(self._control, [b"."], descriptors)
 
     def _start(self) -> socket.socket:
+        from chalicelib.core.confinement import walls  # only here: it loads ctypes, which a cold start does not need
+
         walls.hide_memory()  # of this process, whose child is going to handle untrusted content
         ours, theirs = socket.socketpair()
         paths = [*filter(None, sys.path), str(Path(__file__).parents[3])]
