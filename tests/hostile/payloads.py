@@ -221,11 +221,10 @@ def images() -> Callable[[bytes], bytes]:
 
 def text() -> Callable[[bytes], bytes]:
     """Markdown as HTML."""
-    import markdown_it
     import nh3
+    import pyromark
 
-    parser = markdown_it.MarkdownIt()
-    return lambda payload: nh3.clean(parser.render(payload.decode())).encode()
+    return lambda payload: nh3.clean(pyromark.html(payload.decode())).encode()
 
 
 if __name__ == "__main__":
