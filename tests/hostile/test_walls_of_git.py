@@ -40,7 +40,7 @@ def shared(directory: Path) -> Path:
 
 
 def contents(directory: Path) -> dict[Path, tuple[int, int, int, str]]:
-    """The inode, mode, time of change and text of every file. The time of access is left out: a test reads the files."""
+    """The inode, mode, time of change and text of every file, without its time of access: a test reads the files."""
     status = {path: path.stat() for path in directory.iterdir()}
     return {path: (s.st_ino, s.st_mode, s.st_ctime_ns, path.read_text()) for path, s in status.items()}
 
