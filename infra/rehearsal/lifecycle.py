@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -22,6 +23,7 @@ _CHANGES = {
     "chalicelib/hel/entry.py": ("\n\n\nclass UserEntry", '\n    homepage: str = ""\n\n\nclass UserEntry'),
     "chalicelib/hel/index.py": ("PackageEntry, shape=", "PackageEntry, shape=1000 + "),
 }
+_LONGEST_RUN = 8.0  # seconds for a cold start and one run of the scheduled function
 
 
 class Lifecycle:
@@ -94,6 +96,7 @@ def serves(installation: Installation, version: str) -> None:
 
 def end(stack: Lifecycle) -> None:
     """Remove the stack. Its tables refuse deletion; afterwards only the resources with data remain."""
+    _stop_schedule(stack)
     tables = stack.resources("AWS::DynamoDB::Table")
     buckets, keys = stack.resources("AWS::S3::Bucket"), stack.resources("AWS::KMS::Key")
     for table in tables:
@@ -112,6 +115,17 @@ def end(stack: Lifecycle) -> None:
     }
     if left != wanted or len(artefacts) != 1:
         raise Failure(f"the remains are {left}, not {wanted}")
+
+
+def _stop_schedule(stack: Lifecycle) -> None:
+    """Stop the schedule, and wait for the functions that it has just started.
+
+    The emulator makes the log of a stack again if a function ends after the log was deleted. On AWS a function cannot
+    create its log.
+    """
+    for rule in stack.resources("AWS::Events::Rule"):
+        stack.cloud.client("events").disable_rule(Name=rule)
+    time.sleep(_LONGEST_RUN)
 
 
 def _is_protected(cloud: MiniStack, table: str) -> None:
