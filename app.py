@@ -4,7 +4,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.account.slice import account
 from chalicelib.contentdb.slice import contentdb
-from chalicelib.core import job_runner, jobs, registry
+from chalicelib.core import job_runner, registry
 from chalicelib.core.slice import core
 from chalicelib.hel.slice import hel
 from chalicelib.home.slice import home
@@ -24,12 +24,12 @@ site.mount(app)
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def run_jobs(event: CloudWatchEvent) -> None:
     """Run the jobs that are due, every minute."""
-    jobs.report()
+    job_runner.report()
     job_runner.enqueue_repeats()
-    job_runner.run_due()
+    job_runner.run_due(job_runner.seconds_of(event.context))
 
 
 @app.on_sqs_message(queue="moonbase-jobs", batch_size=10)
 def wake_jobs(event: SQSEvent) -> None:
     """Run jobs as soon as they are enqueued. The template names the queue."""
-    job_runner.run_due()
+    job_runner.run_due(job_runner.seconds_of(event.context))

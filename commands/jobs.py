@@ -1,11 +1,12 @@
 """`moonbase jobs`: background jobs."""
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from chalicelib.core import job_runner
+from chalicelib.core import job_runner, registry
 from chalicelib.core import jobs as rules
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ def jobs() -> None:
 
 @jobs.command("list")
 def list_() -> list[dict[str, Any]]:
-    """List the pending jobs, oldest first."""
-    return [
-        {**_row(job), "due_at": datetime.fromtimestamp(float(job.due_at), UTC).isoformat(timespec="seconds")}
-        for job in rules.pending()
-    ]
+    """List the jobs that run or wait, oldest first. A running job is due again if its process dies."""
+    return [_pending_row(job) for job in rules.pending()]
 
 
 @jobs.command()
@@ -47,6 +45,20 @@ def dead() -> list[dict[str, Any]]:
 def retry(id: str) -> dict[str, Any]:
     """Enqueue the dead job with this ID again; it is due at once."""
     return _row(rules.retry(id))
+
+
+def _pending_row(job: "Job") -> dict[str, Any]:
+    due = float(job.due_at) <= time.time()
+    return {
+        "id": job.sk,
+        "name": job.name,
+        "lane": registry.current().lane(job.name),
+        "state": "due" if due else "running" if job.leased else "waiting",
+        "progress": job.progress,
+        "attempts": int(job.attempts),
+        "due_at": datetime.fromtimestamp(float(job.due_at), UTC).isoformat(timespec="seconds"),
+        "payload": job.payload,
+    }
 
 
 def _row(job: "Job") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from chalicelib.core import transport
 from chalicelib.core.confinement import walls
 
 if TYPE_CHECKING:
+    from chalicelib.core.wakeups import Lane
     from chalicelib.web.site import Site
     from standalone.storage.engine import Engine
 
@@ -113,17 +114,21 @@ def make_site(directory: Path, base_url: str | None, *, serves_dns: bool = False
 
 
 def start_jobs() -> None:
-    """Run the jobs of the opened directory in a thread until the process ends."""
-    threading.Thread(target=_run_jobs, name="jobs", daemon=True).start()
+    """Run the jobs of the opened directory until the process ends, each lane in a thread of its own."""
+    from chalicelib.core.wakeups import LANES
+
+    for lane in LANES:
+        threading.Thread(target=_run_jobs, args=(lane,), name=f"{lane}-jobs", daemon=True).start()
 
 
-def _run_jobs() -> None:
-    from chalicelib.core import job_runner, jobs
+def _run_jobs(lane: "Lane") -> None:
+    from chalicelib.core import job_runner, wakeups
 
     while True:
         try:
-            job_runner.enqueue_repeats()
-            job_runner.run_due()
+            if lane == "short":
+                job_runner.enqueue_repeats()
+            job_runner.run_due(lanes=(lane,))
         except Exception:  # the store can be unavailable for a moment; the jobs stay enqueued
             _log.exception("jobs could not be run")
-        jobs.wait(_JOBS_EVERY)
+        wakeups.wait(_JOBS_EVERY, lane)

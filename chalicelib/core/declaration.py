@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.storage import Item
+from chalicelib.core.wakeups import Lane
 
 BlobsOf = Callable[[Any], Iterable[str | None]]
 
@@ -47,10 +48,15 @@ class Table:
 
 @dataclass(frozen=True)
 class JobHandler:
-    """The function that runs the jobs of this name; it gets the job's payload and must be idempotent."""
+    """The function that runs the jobs of this name; it gets the job's payload and must be idempotent.
+
+    A job that can take more than a few seconds belongs to the lane `slow`. One that can take more than a minute checks
+    `jobs.time_left()`, and raises `jobs.Reschedule` with a payload that says where to continue.
+    """
 
     name: str
     run: Callable[[Any], None]
+    lane: Lane = "short"
 
     def call(self, payload: Any) -> None:
         """Run one job."""
@@ -59,15 +65,23 @@ class JobHandler:
 
 @dataclass(frozen=True)
 class RepeatingJob:
-    """A job that runs once in every period of `every` seconds, aligned to the clock (86400: at midnight UTC)."""
+    """A job that runs once in every period of `every` seconds, aligned to the clock (86400: at midnight UTC).
+
+    If `run` raises `jobs.Reschedule`, `resume` gets the payload.
+    """
 
     name: str
     run: Callable[[], None]
     every: int
+    lane: Lane = "short"
+    resume: Callable[[Any], None] | None = None
 
-    def call(self, payload: None) -> None:
-        """Run it once; it has no payload."""
-        self.run()
+    def call(self, payload: Any) -> None:
+        """Run it once, from the beginning if there is no payload."""
+        if payload is None or self.resume is None:
+            self.run()
+        else:
+            self.resume(payload)
 
 
 @dataclass(frozen=True)

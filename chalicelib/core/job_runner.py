@@ -1,39 +1,57 @@
 """The runner of jobs: it leases the jobs that are due, runs their handlers, and enqueues the repeating jobs.
 
 Several runners may run at the same time, in any number of processes. The handlers are those that the slices declare.
+Jobs of the slow lane leave some runners free for the others.
 """
 
 import logging
+import math
 import time
+from collections.abc import Collection
 from contextlib import suppress
+from typing import Any
 
 from pynamodb.exceptions import DeleteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import jobs, registry
+from chalicelib.core import jobs, registry, wakeups
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
+from chalicelib.core.wakeups import LANES, Lane
 
 ATTEMPTS = 8
-_LEASE = 600  # seconds: longer than any job may run, so that no other runner starts it meanwhile
+SLICE = 60.0  # seconds until a long job should make room for others
+BEFORE_END = 60.0  # seconds before the end of a function on AWS: a job that starts earlier can finish in them
+MOST_SLOW = 3  # jobs of the slow lane that run at the same time; on AWS up to 4 messages are processed at once
 _log = logging.getLogger(__name__)
 _next: dict[str, float] = {}  # name of a repeating job -> when this process checks again whether it is due
 
 
-def run_due() -> int:
-    """Run the jobs that are due now; return how many succeeded."""
-    succeeded = 0
-    for found in Job.query("jobs", filter_condition=Job.due_at <= time.time(), consistent_read=True):
+def run_due(seconds: float = math.inf, lanes: Collection[Lane] = LANES) -> int:
+    """Run the jobs of these lanes that are due now, short ones first; return how many succeeded.
+
+    After `seconds` no further job is started, and another runner is woken for the rest.
+    """
+    succeeded, ends_at = 0, time.monotonic() + seconds
+    for found in _due(lanes):
+        if time.monotonic() >= ends_at:
+            wakeups.wake()
+            break
         job = _lease(found)
         if job is None:
             continue
         if job.attempts <= ATTEMPTS:
-            succeeded += _run(job)
+            succeeded += _run(job, min(ends_at, time.monotonic() + SLICE))
         else:
             _dead_letter(job, "the process died in every attempt")
     return succeeded
+
+
+def seconds_of(context: Any) -> float:
+    """For how long a function on AWS can start jobs, by the context of its invocation; infinite without one."""
+    return context.get_remaining_time_in_millis() / 1000 - BEFORE_END if context else math.inf
 
 
 def run_now(name: str) -> None:
@@ -41,7 +59,25 @@ def run_now(name: str) -> None:
     found = registry.current().repeating_jobs
     if name not in found:
         raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(found))}.")
-    found[name].run()
+    payload, rescheduled = None, True
+    while rescheduled:
+        try:
+            found[name].call(payload)
+            rescheduled = False
+        except jobs.Reschedule as wanted:
+            payload = wanted.payload
+
+
+def report() -> None:
+    """Log for how many seconds the oldest due job has been due, and the number of dead jobs.
+
+    On AWS the fields become metrics with alarms.
+    """
+    moment = time.time()
+    due = Job.query("jobs", filter_condition=Job.due_at <= moment, consistent_read=True)
+    oldest = moment - min((float(job.due_at) for job in due), default=moment)
+    fields = {"oldest_job": round(oldest, 1), "dead_jobs": Job.count("jobs-dead")}
+    _log.info("the oldest job has been due for %(oldest_job)s s, %(dead_jobs)s jobs are dead", fields, extra=fields)
 
 
 def enqueue_repeats() -> None:
@@ -69,21 +105,32 @@ def reset_schedule() -> None:
     _next.clear()
 
 
+def _due(lanes: Collection[Lane]) -> list[Job]:
+    """The due jobs of these lanes, oldest first in each; without slow ones while enough of them run elsewhere."""
+    moment, lane = time.time(), registry.current().lane
+    condition = (Job.due_at <= moment) | (Job.leased == True)  # noqa: E712
+    found = list(Job.query("jobs", filter_condition=condition, consistent_read=True))
+    slow = sum(job.due_at > moment and lane(job.name) == "slow" for job in found)
+    wanted = [each for each in LANES if each in lanes and (each != "slow" or slow < MOST_SLOW)]
+    return [job for each in wanted for job in found if job.due_at <= moment and lane(job.name) == each]
+
+
 def _lease(job: Job) -> Job | None:
     """Lease a job and count the attempt; return None if another runner was faster.
 
     The attempt is counted first, so that a job that kills its process is dead-lettered too.
     """
     leased, found = job.update_or_read(
-        [Job.attempts.add(1), Job.due_at.set(time.time() + _LEASE)],
+        [Job.attempts.add(1), Job.leased.set(True), Job.due_at.set(time.time() + jobs.LEASE)],
         _unchanged(job) & Job.pk.exists(),
     )
     return found if leased else None
 
 
-def _run(job: Job) -> bool:
+def _run(job: Job, ends_at: float) -> bool:
     try:
-        registry.current().jobs[job.name].call(job.payload)
+        with jobs.running(job, ends_at):
+            registry.current().jobs[job.name].call(job.payload)
     except jobs.Reschedule as wanted:
         _postpone(job, wanted.after, Job.payload.set(wanted.payload), Job.attempts.set(0))
         return True
@@ -105,7 +152,8 @@ def _unchanged(job: Job) -> Condition:
 
 
 def _postpone(job: Job, seconds: float, *changes: Action) -> None:
-    job.update_or_read([*changes, Job.due_at.set(time.time() + seconds)], _unchanged(job))
+    job.update_or_read([*changes, Job.leased.set(False), Job.due_at.set(time.time() + seconds)], _unchanged(job))
+    wakeups.wake(seconds)
 
 
 def _dead_letter(job: Job, error: str) -> None:

@@ -1,28 +1,29 @@
 """Jobs: a transaction enqueues them, and a runner runs each at least once, soon after the commit (`job_runner`).
 
-The job is an item in the core table. A commit only wakes the runners: an event wakes the thread in this process, and a
-message in the queue wakes the function on AWS. Both also poll the table, so a lost message delays a job but loses none.
+The job is an item in the core table. A commit only wakes the runners (`wakeups`), which also poll the table, so a lost
+message delays a job but loses none.
 
 A handler must be idempotent. A failed job is retried with exponential backoff, and is dead-lettered after
-`job_runner.ATTEMPTS` failures.
+`job_runner.ATTEMPTS` failures. A long job works in slices: it checks `time_left`, and raises Reschedule.
 """
 
-import logging
+import math
 import secrets
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib import settings
-from chalicelib.core import aws
+from chalicelib.core import wakeups
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Job
 
-_log = logging.getLogger(__name__)
-_enqueued = threading.Event()
+LEASE = 600  # seconds: longer than a function on AWS runs, so that no other runner starts the job meanwhile
+_PROGRESS_EVERY = 5.0  # seconds between two writes of a job's progress
+_LONGEST_PROGRESS = 100  # characters
 
 
 class Reschedule(Exception):
@@ -34,16 +35,26 @@ class Reschedule(Exception):
         self.payload = payload
 
 
-def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = None) -> None:
-    """Enqueue a job in a transaction.
+@dataclass(frozen=True)
+class _Wake:
+    """Wakes the runners after a commit: once for all jobs with the same delay."""
+
+    delay: float
+
+    def __call__(self) -> None:
+        wakeups.wake(self.delay)
+
+
+def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = None, delay: float = 0.0) -> None:
+    """Enqueue a job in a transaction; it is due `delay` seconds later.
 
     `once` is a deduplication key: a pending job with the same name and key is replaced. A job that is running already
     runs again.
     """
     moment = time.time()
     sk = f"{name}#{once}" if once is not None else f"{moment:017.6f}#{secrets.token_hex(4)}"
-    writes.put(Job("jobs", sk, name=name, payload=payload, due_at=moment))
-    writes.then(_wake)
+    writes.put(Job("jobs", sk, name=name, payload=payload, due_at=moment + delay))
+    writes.then(_Wake(delay))
 
 
 def is_pending(name: str, once: str) -> bool:
@@ -51,27 +62,9 @@ def is_pending(name: str, once: str) -> bool:
     return Job.find("jobs", f"{name}#{once}") is not None
 
 
-def wait(seconds: float) -> None:
-    """Wait until this process enqueues a job, but at most `seconds`."""
-    _enqueued.wait(seconds)
-    _enqueued.clear()
-
-
 def pending() -> list[Job]:
     """The jobs in the queue, oldest first. They include running jobs, which are due again when their lease expires."""
     return list(Job.query("jobs", consistent_read=True))
-
-
-def report() -> None:
-    """Log for how many seconds the oldest due job has been due, and the number of dead jobs.
-
-    On AWS the fields become metrics with alarms.
-    """
-    moment = time.time()
-    due = Job.query("jobs", filter_condition=Job.due_at <= moment, consistent_read=True)
-    oldest = moment - min((float(job.due_at) for job in due), default=moment)
-    fields = {"oldest_job": round(oldest, 1), "dead_jobs": Job.count("jobs-dead")}
-    _log.info("the oldest job has been due for %(oldest_job)s s, %(dead_jobs)s jobs are dead", fields, extra=fields)
 
 
 def dead() -> list[Job]:
@@ -89,16 +82,53 @@ def retry(number: str) -> Job:
     writes = Transaction()
     writes.delete(job, Job.pk.exists(), unknown)
     writes.create(retried, Conflict(f"The job {number} has been enqueued again already."))
-    writes.then(_wake)
+    writes.then(_Wake(0.0))
     writes.commit()
     return retried
 
 
-def _wake() -> None:
-    """Wake the runners. If that fails, they find the job when they poll."""
-    _enqueued.set()
-    if queue := settings.current().queue:
-        try:
-            aws.client("sqs").send_message(QueueUrl=queue, MessageBody="jobs")
-        except (BotoCoreError, ClientError):
-            _log.exception("cannot send a message to the job queue")
+@dataclass
+class _Run:
+    """The run of a job; `job` is None if it has no item. Times are those of time.monotonic()."""
+
+    job: Job | None
+    ends_at: float
+    reported_at: float = -math.inf
+
+
+_run: ContextVar[_Run | None] = ContextVar("_run", default=None)
+
+
+@contextmanager
+def running(job: Job | None, ends_at: float) -> Iterator[None]:
+    """In the block the job runs; it should end at `ends_at`, by time.monotonic()."""
+    token = _run.set(_Run(job, ends_at))
+    try:
+        yield
+    finally:
+        _run.reset(token)
+
+
+def time_left() -> float:
+    """The seconds after which the running job should raise Reschedule; negative once it is late.
+
+    Outside of jobs the time is infinite.
+    """
+    run = _run.get()
+    return math.inf if run is None else run.ends_at - time.monotonic()
+
+
+def report_progress(text: str) -> None:
+    """Show a short text for the running job in lists of jobs, and renew its lease.
+
+    Texts that follow within a few seconds are not stored.
+    """
+    run = _run.get()
+    if run is None or run.job is None or time.monotonic() - run.reported_at < _PROGRESS_EVERY:
+        return
+    run.reported_at = time.monotonic()
+    job, lease_ends = run.job, time.time() + LEASE
+    actions = [Job.progress.set(text[:_LONGEST_PROGRESS]), Job.due_at.set(lease_ends)]
+    renewed, _ = job.update_or_read(actions, Job.due_at == job.due_at)
+    if renewed:  # else the job was enqueued again, and its item belongs to the next run
+        job.due_at = lease_ends

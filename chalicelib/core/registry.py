@@ -14,6 +14,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account
+from chalicelib.core.wakeups import Lane
 from chalicelib.settings import Settings
 
 CORE_RANKS = ("BANNED", "MEMBER", "MODERATOR", "ADMIN")  # the core's own ladder; a slice may put ranks between
@@ -44,6 +45,10 @@ class Registry:
     def repeating_jobs(self) -> dict[str, RepeatingJob]:
         """The jobs that repeat, by name."""
         return {name: job for name, job in self.jobs.items() if isinstance(job, RepeatingJob)}
+
+    def lane(self, job: str) -> Lane:
+        """The lane of the jobs of a name; `short` for a name that no slice declares."""
+        return self.jobs[job].lane if job in self.jobs else "short"
 
     @property
     def models(self) -> list[type[Item]]:

@@ -14,9 +14,9 @@ core = Declaration(
             sealed=frozenset({"sealed_secret"}),
         ),
     ),
-    jobs=(JobHandler(catalogue.FOLD, folds.fold_one),),
+    jobs=(JobHandler(catalogue.FOLD, folds.fold_one, lane="slow"),),
     repeating_jobs=(
-        RepeatingJob("fold-catalogues", folds.fold_all, every=86400),
+        RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
     ),
     transient_areas=(uploads.AREA,),

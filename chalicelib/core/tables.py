@@ -211,6 +211,8 @@ class Job(CoreItem, discriminator="job"):
 
     name = UnicodeAttribute()
     payload = JSONAttribute(null=True)
-    due_at = NumberAttribute()
+    due_at = NumberAttribute()  # epoch seconds; of a running job the end of its lease
     attempts = NumberAttribute(default=0)
+    leased = BooleanAttribute(default=False)  # it is running, or its process died
+    progress = UnicodeAttribute(null=True)  # a short text, such as `1200 of 49000 packages`
     error = UnicodeAttribute(null=True)

@@ -15,7 +15,7 @@ luadns = Slice(
     tables=(Table(LuaDnsItem, areas=(journal.AREA,), blobs_of=journal.blobs_of),),
     jobs=(
         JobHandler(journal.APPLY, journal.apply_stored),
-        JobHandler(zones.CLEAR, zones.clear),
+        JobHandler(zones.CLEAR, zones.clear, lane="slow"),
         JobHandler(route53.PUBLISH, route53.publish),
         JobHandler(route53.UNPUBLISH, route53.unpublish),
     ),

@@ -16,8 +16,8 @@ from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
-from chalicelib.core import accounts, job_runner, registry
-from chalicelib.core.storage import Contended
+from chalicelib.core import accounts, job_runner, jobs, registry
+from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
 from tests.client import Client
@@ -26,6 +26,7 @@ from tests.worlds import both_worlds
 
 TODAY = "2026-03-10"
 PATH = "/api/packages/Alice/lamps/stats/"
+COMPACT = "contentdb-compact-statistics"
 Numbers = Mapping[str, int]
 
 
@@ -320,6 +321,32 @@ def test_late_downloads_before_compaction_are_not_lost(client: Client, clock: An
     compaction.compact()
     found = client.get(PATH, query="start=2026-02-28").json
     assert (found["platform_minetest"][0], found["platform_other"][0]) == (4, 1)
+
+
+def test_compaction_continues_in_the_next_slice(client: Client, old: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    published("Alice/doors")
+    doors = number_of("Alice/doors")
+    counted(doors, "2026-02-28", platform_minetest=20)
+    before = responses(client)
+    monkeypatch.setattr(job_runner, "SLICE", 0.0)  # one package each
+    enqueue_compaction()
+    assert job_runner.run_due() == 1
+    assert [months_and_days(number) for number in (old, doors)] == [
+        ["2025-12", "2026-02", "2026-03-01"],
+        ["2026-02-28"],
+    ]
+    (left,) = (job for job in jobs.pending() if job.name == COMPACT)
+    assert (left.payload, left.progress, left.attempts) == (old, "1 of 2 packages", 0)
+    while any(job.name == COMPACT for job in jobs.pending()):
+        job_runner.run_due()
+    assert months_and_days(doors) == ["2026-02"]
+    assert responses(client)[:8] == before[:8]
+
+
+def enqueue_compaction() -> None:
+    writes = Transaction()
+    jobs.enqueue(writes, COMPACT, None)
+    writes.commit()
 
 
 def test_the_catalogue_drops_compacted_months_older_than_thirty_days(client: Client, clock: Any, old: int) -> None:

@@ -11,7 +11,7 @@ from cfnlint.api import ManualArgs, lint
 from moto import mock_aws
 from pynamodb.models import Model
 
-from chalicelib.core import jobs, registry, storage, uploads
+from chalicelib.core import job_runner, jobs, registry, storage, uploads
 from chalicelib.luarocks import evaluators
 from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE
@@ -256,6 +256,13 @@ def test_enqueued_jobs_wake_a_function_with_enough_time(template: Template, vari
     assert variables["MOONBASE_QUEUE"] == {"Ref": "JobsQueue"}
 
 
+def test_a_lease_is_longer_than_any_function_and_slow_jobs_leave_an_invocation_for_others(template: Template) -> None:
+    for name in ("RunJobs", "WakeJobs"):
+        assert template["Resources"][name]["Properties"]["Timeout"] < jobs.LEASE
+    (source,) = template["Resources"]["WakeJobs"]["Properties"]["Events"].values()
+    assert source["Properties"]["ScalingConfig"]["MaximumConcurrency"] > job_runner.MOST_SLOW
+
+
 def test_the_schedule_runs_jobs_every_minute(template: Template) -> None:
     (event,) = template["Resources"]["RunJobs"]["Properties"]["Events"].values()
     assert (event["Type"], event["Properties"]) == ("Schedule", {"Schedule": "rate(1 minute)"})
@@ -419,8 +426,8 @@ def test_an_alarm_about_functions_covers_all_of_them(template: Template, name: s
 def test_metrics_are_extracted_from_fields_that_are_logged(
     template: Template, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", "chalicelib.core.jobs"):
-        jobs.report()
+    with caplog.at_level("INFO", "chalicelib.core.job_runner"):
+        job_runner.report()
     (record,) = caplog.records
     filters = [resource["Properties"] for resource in of_type(template, "AWS::Logs::MetricFilter").values()]
     of_functions = [made for made in filters if made["LogGroupName"] == {"Ref": "Log"}]

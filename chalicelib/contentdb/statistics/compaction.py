@@ -33,14 +33,24 @@ def is_over(day: str) -> bool:
     return day[:7] <= _last_month(_BOOKED_AFTER)
 
 
-def compact() -> None:
-    """Compact past months, once a month. Safe to repeat."""
-    history.prune()  # the months of the last run have been gathered since
+def compact(after: int = 0) -> None:
+    """Compact past months, once a month, of the packages with ids above `after`. Safe to repeat.
+
+    Raises Reschedule when its time is over.
+    """
+    if not after:
+        history.prune()  # the months of the last run have been gathered since
     until = _last_month(_COMPACTED_AFTER)
     done = Compacted.find("stats", "compacted")
     if done is None or done.until < until:
-        for number, entry in index.by_id(index.catalogue.snapshot()).items():
+        packages = sorted(index.by_id(index.catalogue.snapshot()).items())
+        for position, (number, entry) in enumerate(packages):
+            if number <= after:
+                continue
             _compact(number, entry.value.author, until)
+            jobs.report_progress(f"{position + 1} of {len(packages)} packages")
+            if jobs.time_left() <= 0:
+                raise jobs.Reschedule(0, number)
         Compacted("stats", "compacted", until=until).save()
 
 
