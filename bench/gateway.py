@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from infra.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 NGINX = """\
 daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes auto;
@@ -132,12 +134,6 @@ def served(command: list[str], port: int) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

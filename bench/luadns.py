@@ -26,6 +26,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from infra.ports import free_port
+
 ROOT = Path(__file__).parent.parent
 SCHEMA = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
 ZONE = "example.com"
@@ -251,13 +253,6 @@ def running(command: list[str], port: int, **environment: str) -> Iterator["subp
     finally:
         process.terminate()
         process.wait(60)
-
-
-def free_port() -> int:
-    """A port on which no process listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

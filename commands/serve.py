@@ -111,10 +111,11 @@ def serve(
         tls_cert=tls_cert,
         tls_key=tls_key,
     )
-    listener = listen(config)
     self_test.warn()
-    if dns_port:
-        _serve_dns(data, dns_host or (host,), dns_port)
+    dns = [_listen_for_dns(each, dns_port) for each in dns_host or (host,)] if dns_port else []
+    listener = listen(config)  # after everything else that can fail: the connections of waiting clients would be reset
+    if dns:
+        _serve_dns(data, dns)
     name = f"[{host}]" if ":" in host else host
     url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
     started = {"url": url, "data": str(data)}
@@ -122,9 +123,13 @@ def serve(
     run(config, listener)
 
 
-def _serve_dns(data: Path, hosts: Sequence[str], port: int) -> None:
-    from standalone.dns import process
+def _listen_for_dns(host: str, port: int) -> "Sockets":
     from standalone.dns.server import listen
 
-    listening: list[Sockets] = [listen(host, port) for host in hosts]
+    return listen(host, port)
+
+
+def _serve_dns(data: Path, listening: "Sequence[Sockets]") -> None:
+    from standalone.dns import process
+
     process.start(data, listening)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from botocore.config import Config
 
 from infra import memory
 from infra.package import BUILD
+from infra.ports import free_port
 
 HOME = BUILD / "ministack"  # its own virtual environment, because it pins another version of botocore
 PINS = ("ministack==1.5.33", "aws-sam-translator==1.115.0")
@@ -160,14 +160,6 @@ class _Forwarder(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(response.read())
-
-
-def free_port() -> int:
-    """An unused TCP port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def install(home: Path) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from infra.ports import free_port
 from tests import warm
 from tests.luarocks.builders import rockspec
 
@@ -124,14 +125,6 @@ def rock(package: str, version: str, payload: bytes) -> bytes:
         archive.writestr(f"{package}-{version}.rockspec", rockspec(package, version))
         archive.writestr(f"{package}.so", payload)
     return file.getvalue()
-
-
-def free_port() -> int:
-    """Return an unused port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.ministack import free_port
+from infra.ports import free_port
 from infra.rehearsal import contentdb, hel, luadns, luarocks
 from infra.rehearsal.installation import Failure, HttpClient, Installation, until
 from infra.stages import ROOT

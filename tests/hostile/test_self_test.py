@@ -8,8 +8,9 @@ from pathlib import Path
 from chalicelib.core.confinement import self_test
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.workers import Confined
+from infra.ports import free_port
 from tests.hostile import payloads
-from tests.servers import CHECKOUT, free_port, serving
+from tests.servers import CHECKOUT, serving
 
 # The system then calls itself 32-bit, for which there is no filter.
 WITHOUT_WALLS = ("setarch", "linux32", *CHECKOUT)

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from infra.ports import free_port
 from infra.stages import ROOT
 from tests.luarocks.luarocks_command import LuaRocks
-from tests.servers import Server, free_port, rock, running
+from tests.servers import Server, rock, running
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers import Server, free_port, moonbase, serving
+from infra.ports import free_port
+from tests.servers import Server, moonbase, serving
 
 EMAIL = "alice@example.org"
 

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from infra.ports import free_port
 from tests.luadns.served import EMAIL, Served, served
-from tests.servers import MOONBASE, free_port, wait_for
+from tests.servers import MOONBASE, wait_for
 
 CERTBOT = MOONBASE.parent / ".venv-clients" / "bin" / "certbot"
 

@@ -291,3 +291,4 @@ def test_a_dns_port_in_use_is_a_one_line_error(server: Served, tmp_path: Path) -
     done = subprocess.run([sys.executable, str(MOONBASE), *options], capture_output=True, text=True, timeout=30)
     message = f"moonbase: cannot serve DNS on 127.0.0.1 port {server.dns_port}: Address already in use"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, message)
+    assert "listening on http" not in done.stderr  # requests of that time would be lost

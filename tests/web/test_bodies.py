@@ -1,6 +1,7 @@
 """Request bodies: valid and malformed JSON, urlencoded and multipart forms."""
 
 import math
+import time
 import tracemalloc
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Invalid
+from chalicelib.web import bodies
 from chalicelib.web.bodies import MAX_DEPTH, MAX_FIELDS, MAX_VALUES, SMALL, Form, Upload, parse_form, parse_json
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -45,6 +47,53 @@ def test_json_is_parsed(value: Any) -> None:
 def test_malformed_json_is_invalid(body: bytes) -> None:
     with pytest.raises(Invalid):
         parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        (",", MAX_VALUES + 1),
+        ("[{", MAX_VALUES),
+        ('\\",', MAX_VALUES + 1),
+        ("\\\\,", MAX_VALUES + 1),
+        ("\\n[", MAX_VALUES + 1),
+    ],
+)
+def test_characters_in_strings_are_not_counted_as_values(unit: str, count: int) -> None:
+    assert parse_json(b'["' + unit.encode() * count + b'", "a\\\\", "b"]')[2] == "b"
+
+
+@pytest.mark.parametrize("value", [b"1", b'""', b'"\\""', b'"\\\\"', b'",[["', b"[]", b"{}", b'{"a":1}'])
+def test_values_are_counted_between_strings(value: bytes) -> None:
+    containers = 1 + (value[:1] in b"[{")
+    most = (MAX_VALUES - 1) // containers + 1 - (containers - 1)
+    assert len(parse_json(b"[" + b",".join([value] * most) + b"]")) == most
+    with pytest.raises(Invalid, match="more than 250,000 values"):
+        parse_json(b"[" + b",".join([value] * (MAX_VALUES // containers + 2)) + b"]")
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(',[{"\\\n:'), lambda inner: st.lists(inner) | st.dictionaries(st.text('",'), inner)
+    )
+)
+def test_the_count_of_values_is_that_of_the_parsed_json(value: Any) -> None:
+    def marks(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 0
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(0, len(value) - 1) + sum(map(marks, inner))
+
+    assert bodies._values(orjson.dumps(value)) == marks(value)
+
+
+@pytest.mark.parametrize("unit", [b'"",', b'"', b'\\"', b"\\", b'",', b'"a"[', b"[[["])
+def test_values_are_counted_in_linear_time(unit: bytes) -> None:
+    body = unit * (4_000_000 // len(unit))
+    began = time.process_time()
+    with pytest.raises(Invalid):
+        parse_json(body)
+    assert time.process_time() - began < 0.5
 
 
 def test_a_number_beyond_all_integers_is_a_float() -> None:
