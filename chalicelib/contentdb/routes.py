@@ -94,7 +94,7 @@ def all_dependencies(request: Request) -> Response:
     PACKAGE,
     auth.TOKEN,
     scope="package:",
-    permission=Permission("the author in the path, or editor"),
+    permission=Permission("the author in the path, or approver"),
     body=LARGEST_PACKAGE,
 )
 def create_package(request: Request, caller: Caller) -> Response:

@@ -55,7 +55,7 @@ _ADMINS = ("create_user", "delete_user")
 BY_RULES = (
     *("own", "any", "owner of the module", "holder of the module", "holder of the module, or the owner in the path"),
     *("admin of the manifest", "admin of the manifest, or owner of the module", "owner of the zone", "approver"),
-    *("admin of the manifest; owner of the module, if the manifest is open", "any; a private one: its editors"),
+    *("admin of the manifest; owner of the module, if the manifest is open", "any; a private one: its author"),
     *(
         "any; a pending one: its author, or approver",
         "any; pending ones: approver",
@@ -66,11 +66,17 @@ BY_RULES = (
         "new member, not a maintainer",
         "new member, not the author of the review",
     ),
-    *("the author in the path, or editor", "the user in the path, or moderator", "package: add screenshots"),
+    *("the author in the path, or approver", "the user in the path, or moderator", "package: add screenshots"),
     *("package: approve", "package: delete", "package: edit", "package: edit aliases", "package: edit maintainers"),
     *("package: make release", "package: unapprove"),
 )
-# Of these, the ones that a stranger lacks on everything that belongs to another account.
+# The others: checks before the handler decide all, and the matrix has an identity of each side.
+BEFORE_HANDLERS = (
+    *("ADMIN", "ADMIN or MODERATOR", "list_files: own", "store_file: any user", "create_package: any user"),
+    *("create_user: admin", "delete_user: admin", "update_user: the user in the path, or admin"),
+    "get_user: the user in the path, or admin; browsers get the public page",
+)
+# Of those by rules, the ones that a stranger lacks on everything that belongs to another account.
 OF_OTHERS = tuple(
     name for name in BY_RULES if name not in ("own", "any") and not name.startswith(("any;", "new member"))
 ) + tuple(f"{name}: owner of the {name.partition('_')[2]}, or admin" for name in _MEMBERS)

@@ -11,6 +11,7 @@ from chalicelib.contentdb.packages import states
 from chalicelib.core import accounts, credentials, job_runner, sessions, two_factor
 from chalicelib.core.errors import CoreError
 from chalicelib.core.tables import Account, Credential, now
+from chalicelib.luarocks import custom_manifests, ownership
 from tests import people
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft
@@ -34,6 +35,7 @@ PASSWORD = "correct horse battery"
 RANKS = {
     "alice": "MEMBER",  # owns everything
     "bob": "MEMBER",  # owns nothing
+    "cora": "MEMBER",  # owns modules, manifests and packages together with alice
     "newbie": "NEW_MEMBER",
     "carol": "APPROVER",
     "editor": "EDITOR",
@@ -101,6 +103,7 @@ _SCOPED = "scope of the object"
 GOOD = (
     "owner",
     "stranger",
+    "co-owner",
     "new member",
     "approver",
     "editor",
@@ -112,6 +115,7 @@ GOOD = (
 _ROLES = {
     "owner": "alice",
     "stranger": "bob",
+    "co-owner": "cora",
     "new member": "newbie",
     "approver": "carol",
     "editor": "editor",
@@ -206,6 +210,8 @@ def _fill_luarocks(store: Store, client: Client) -> None:
     manifest = f"team{store.number}"
     _ok(client.request("PUT", f"/api/1/{key}/manifests/{manifest}", json={"description": "What we use"}))
     _ok(client.request("PUT", f"/api/1/{key}/manifests/{manifest}/modules/{alice}/say"))
+    custom_manifests.add_admin(manifest, store.accounts["cora"], None)
+    ownership.add(alice, "say", store.accounts["cora"], None)
     store.slots.append(_ok(client.post(f"/api/1/{key}/upload_slot"))["upload"])
     manifests = [f"manifest{version}{form}" for version in ("", "-5.1", "-5.4") for form in ("", ".json", ".zip")]
     store.places["luarocks"] = {
@@ -243,7 +249,7 @@ def _fill_contentdb(store: Store, client: Client) -> None:
         )
         releases.append(str(release["release"]["id"]))
     for name in ("lamps", "doors", "game"):
-        change(f"{alice}/{name}", state="APPROVED")
+        change(f"{alice}/{name}", state="APPROVED", maintainers=[store.username("cora")])
     states.apply("delete", alice, "gone")
     change(f"{alice}/changes", state="CHANGES_NEEDED")
     lamps = f"/api/packages/{alice}/lamps"
@@ -292,7 +298,7 @@ def _fill_luadns(store: Store, client: Client) -> None:
 def _fill_hel(store: Store, client: Client) -> None:
     headers, alice = _bearer(store.identity("owner", "hel")), store.username("alice")
     name = f"thing{store.number}"
-    assert client.post("/packages", json=package(name), headers=headers).status in (201, 204)
+    assert client.post("/packages", json=package(name, owners=[alice]), headers=headers).status in (201, 204)
     file = _ok(client.post("/hel/files", query="name=x.lua", body=b"print(1)", headers=headers))["data"]
     store.places["hel"] = {
         "owner": [name],

@@ -29,7 +29,7 @@ def list_all(request: Request) -> Response:
     )
 
 
-@service.route("GET", COLLECTION, auth.TOKEN_OR_NONE, permission=Permission("any; a private one: its editors"))
+@service.route("GET", COLLECTION, auth.TOKEN_OR_NONE, permission=Permission("any; a private one: its author"))
 def read(request: Request, caller: Caller | None) -> Response:
     """Read."""
     snapshot = index.catalogue.snapshot()
