@@ -73,7 +73,7 @@ RECENT_CODE_IN_FORM = SecondFactor("recent code of two-factor")
 
 
 def _check_recent_code(request: Request, caller: Caller) -> None:
-    proof.require_recent(caller, request.headers.get("x-tfa-code"))
+    proof.require_recent(caller, request.second_factor_code)
 
 
 RECENT_CODE = SecondFactor("recent code of two-factor", _check_recent_code)

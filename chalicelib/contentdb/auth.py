@@ -1,15 +1,17 @@
 """Authenticates ContentDB's credential, a Bearer token."""
 
+from collections.abc import Callable
+
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.permissions import PackageAction
-from chalicelib.core import credentials
+from chalicelib.contentdb.store.permissions import PackageAction, at_least
+from chalicelib.core import credentials, proof
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
 from chalicelib.web.request import Request
-from chalicelib.web.route import Permission, Scheme
+from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 SERVICE = "contentdb"
 _SHORTEST = 10
@@ -54,6 +56,39 @@ def may(action: PackageAction) -> Permission:
     return Permission(f"package: {action.name.lower().replace('_', ' ')}")
 
 
+def _recent_code(is_own: Callable[[Request, Caller], bool]) -> SecondFactor:
+    """Require a recent code of accounts whose rank lets them change objects of others, unless the object is their own.
+
+    The code is in the header `X-TFA-Code`; accounts without a second factor need none.
+    """
+
+    def check(request: Request, caller: Caller) -> None:
+        if at_least(caller.account, "APPROVER") and not is_own(request, caller):
+            proof.require_recent(caller, request.second_factor_code)
+
+    return SecondFactor("recent code of two-factor, for objects of others", check)
+
+
+def _is_in_path(request: Request, caller: Caller) -> bool:
+    """Whether the path has the caller's name, as the author's or the user's."""
+    return caller.account.username in (request.params.get("author"), request.params.get("username"))
+
+
+def _maintains(request: Request, caller: Caller) -> bool:
+    """Whether the caller is the author or a listed maintainer of the package in the path."""
+    entry = index.find(index.catalogue.snapshot(), f"{request.params['author']}/{request.params['name']}")
+    return _is_in_path(request, caller) or (entry is not None and caller.account.username in entry.value.maintainers)
+
+
+def token_for_package(authenticate: Callable[[Request], Caller]) -> Scheme:
+    """The scheme of routes that change a package."""
+    return Scheme("token", authenticate, CODE_FOR_OTHERS_PACKAGE)
+
+
+CODE_FOR_OTHERS_PACKAGE = _recent_code(_maintains)
+CODE_FOR_OTHERS_NAME = _recent_code(_is_in_path)
+CODE_FOR_ANY = _recent_code(lambda request, caller: False)  # the path does not name the author of the object
+
 TOKEN = Scheme("token", required)
 TOKEN_OR_NONE = Scheme("token or none", optional)
-PACKAGE_TOKEN = Scheme("token", for_package)
+PACKAGE_TOKEN = token_for_package(for_package)

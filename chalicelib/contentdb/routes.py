@@ -95,6 +95,7 @@ def all_dependencies(request: Request) -> Response:
     auth.TOKEN,
     scope="package:",
     permission=Permission("the author in the path, or approver"),
+    second_factor=auth.CODE_FOR_OTHERS_NAME,
     body=LARGEST_PACKAGE,
 )
 def create_package(request: Request, caller: Caller) -> Response:
@@ -135,7 +136,13 @@ def unapprove_package(request: Request, caller: Caller) -> Response:
     return _step("unapprove", request, caller)
 
 
-@service.route("POST", f"{PACKAGE}/restore", auth.TOKEN, scope="package:", permission=auth.may(PackageAction.DELETE))
+@service.route(
+    "POST",
+    f"{PACKAGE}/restore",
+    auth.token_for_package(auth.required),
+    scope="package:",
+    permission=auth.may(PackageAction.DELETE),
+)
 def restore_package(request: Request, caller: Caller) -> Response:
     """Restore a deleted package."""
     return _step("restore", request, caller)

@@ -68,7 +68,7 @@ def user(permission: str) -> Permission:
 
     def check(request: Request, caller: Caller | None) -> None:
         member = _require_member(permission, caller)
-        if not _is_self(request, member) and not is_admin(member):
+        if not is_self(request, member) and not is_admin(member):
             raise refusal(permission)
         if request.method not in _SAFE_METHODS:
             _require_session(member)
@@ -131,17 +131,19 @@ def _require_session(caller: Caller) -> None:
         raise Forbidden("A key may not change users: log in.")
 
 
-def _is_self(request: Request, caller: Caller) -> bool:
+def is_self(request: Request, caller: Caller) -> bool:
+    """Whether the caller is the user in the path."""
     return caller.account.username.lower() == request.params["nick"].lower()
 
 
-def _check_recent_code(request: Request, caller: Caller) -> None:
-    proof.require_recent(caller, request.headers.get("x-tfa-code"))
+def check_recent_code(request: Request, caller: Caller) -> None:
+    """Require a recent proof of the second factor, see core.proof.require_recent."""
+    proof.require_recent(caller, request.second_factor_code)
 
 
 def _check_recent_code_for_others(request: Request, caller: Caller) -> None:
-    if not _is_self(request, caller):
-        _check_recent_code(request, caller)
+    if not is_self(request, caller):
+        check_recent_code(request, caller)
 
 
 def _anyone_but_browsers(request: Request) -> Caller | None:
@@ -152,5 +154,5 @@ SESSION = Scheme("session or none", browser_session)
 ANYONE = Scheme("key, session or none", anyone)
 ANYONE_BUT_BROWSERS = Scheme("key, session or none", _anyone_but_browsers)
 
-RECENT_CODE = SecondFactor("recent code of two-factor", _check_recent_code)
+RECENT_CODE = SecondFactor("recent code of two-factor", check_recent_code)
 RECENT_CODE_FOR_OTHERS = SecondFactor("recent code of two-factor, for other users", _check_recent_code_for_others)

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.hel import auth, cors, files, index, inputs, packages, search, sessions, users, wire
+from chalicelib.hel import administration, auth, cors, files, index, inputs, packages, search, sessions, users, wire
 from chalicelib.hel.model import Document
 from chalicelib.hel.pages import users as user_pages
 from chalicelib.web.bodies import SMALL
@@ -64,6 +64,7 @@ def get_package(request: Request, caller: Caller | None) -> Response:
     auth.ANYONE,
     scope="package:",
     permission=auth.member("update_package", "owner of the package, or admin"),
+    second_factor=administration.RECENT_CODE_FOR_OTHERS,
     body=packages.LARGEST,
 )
 def update_package(request: Request, caller: Caller) -> Response:
@@ -78,6 +79,7 @@ def update_package(request: Request, caller: Caller) -> Response:
     auth.ANYONE,
     scope="package:",
     permission=auth.member("delete_package", "owner of the package, or admin"),
+    second_factor=administration.RECENT_CODE_FOR_OTHERS,
 )
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete a package."""
@@ -194,6 +196,7 @@ def get_file(request: Request) -> Response:
     auth.ANYONE,
     scope="write",
     permission=auth.member("delete_file", "owner of the file, or admin"),
+    second_factor=administration.RECENT_CODE_FOR_OTHERS,
 )
 def delete_file(request: Request, caller: Caller) -> Response:
     """Delete a stored file."""

@@ -1,12 +1,13 @@
 """Authenticates an API key, and checks the second factor."""
 
 from chalicelib import settings
-from chalicelib.core import credentials, two_factor
+from chalicelib.core import credentials, proof, two_factor
 from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, SecondFactorRequired, Unauthenticated
 from chalicelib.core.two_factor import NotEnabled
+from chalicelib.luarocks import custom_manifests
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor
@@ -70,8 +71,18 @@ def upload_token(request: Request, caller: Caller) -> None:
         raise
 
 
+def _manifest_proof(request: Request, caller: Caller) -> None:
+    """Check the upload token, and of site administrators a recent code for manifests that are not their own."""
+    upload_token(request, caller)
+    if caller.account.rank == "ADMIN" and caller.account.two_factor:
+        manifest = custom_manifests.find(request.params["manifest"])
+        if manifest and caller.account.id not in manifest.admins.values():
+            proof.require_recent(caller, request.second_factor_code)
+
+
 UPLOAD_TOKEN = SecondFactor("upload token", upload_token)
 CODE = SecondFactor("code")  # in the body
+MANIFEST_PROOF = SecondFactor("upload token; recent code of two-factor, for manifests of others", _manifest_proof)
 KEY = Scheme("key", key, UPLOAD_TOKEN)
 READER = Scheme("key, if reads are private", reader)
 

@@ -11,16 +11,18 @@ from chalicelib.luarocks import auth, custom_manifests, documents, index, module
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.route import ANY, OWN, Handler, Permission
+from chalicelib.web.route import ANY, OWN, Handler, Permission, SecondFactor
 
 _MODULE = "/api/1/{key}/modules/{user}/{module}"
 _VERSION = _MODULE + "/versions/{version}"
 _MANIFEST = "/api/1/{key}/manifests/{manifest}"
 
 
-def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
+def _change(
+    method: str, path: str, permission: Permission, second_factor: SecondFactor = auth.UPLOAD_TOKEN
+) -> Callable[[Handler], Handler]:
     """Declare a handler that writes."""
-    return service.route(method, path, auth.KEY, scope="write", permission=permission)
+    return service.route(method, path, auth.KEY, scope="write", permission=permission, second_factor=second_factor)
 
 
 @service.route("GET", "/api/1/{key}/modules", auth.KEY, permission=OWN)
@@ -123,21 +125,21 @@ def create_manifest(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)}, 201)
 
 
-@_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN)
+@_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
 def edit_manifest(request: Request, caller: Caller) -> Response:
     """Change a manifest's description, open it, or close it."""
     manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST, auth.MANIFEST_ADMIN)
+@_change("DELETE", _MANIFEST, auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
 def delete_manifest(request: Request, caller: Caller) -> Response:
     """Delete an empty manifest."""
     custom_manifests.delete(request.params["manifest"], caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
+@_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
 def add_admin(request: Request, caller: Caller) -> Response:
     """Add an admin to a manifest."""
     account = accounts.named(request.params["admin"])
@@ -145,21 +147,21 @@ def add_admin(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN)
+@_change("DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
 def remove_admin(request: Request, caller: Caller) -> Response:
     """Remove an admin from a manifest."""
     custom_manifests.remove_admin(request.params["manifest"], accounts.named(request.params["admin"]), caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_OPEN)
+@_change("PUT", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_OPEN, auth.MANIFEST_PROOF)
 def add_to_manifest(request: Request, caller: Caller) -> Response:
     """Add a module to a manifest."""
     entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
     return documents.render_module(request, owner_wire.existing(entry))
 
 
-@_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER)
+@_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER, auth.MANIFEST_PROOF)
 def remove_from_manifest(request: Request, caller: Caller) -> Response:
     """Remove a module from a manifest."""
     custom_manifests.remove(request.params["manifest"], *_module(request), caller)

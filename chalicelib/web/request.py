@@ -169,6 +169,11 @@ class Request:
         return self.headers.get("user-agent", "")
 
     @property
+    def second_factor_code(self) -> str | None:
+        """The code of the second factor in the header `X-TFA-Code`."""
+        return self.headers.get("x-tfa-code")
+
+    @property
     def device(self) -> Device:
         """The address and User-Agent of the client, for sessions."""
         return Device(self.client_address, self.user_agent)

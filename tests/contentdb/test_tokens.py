@@ -1,14 +1,19 @@
 """Tokens that may change a package: those of its author and maintainers, unless their scope is another package."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyotp
 import pytest
+import time_machine
 
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
+from chalicelib.core import accounts, two_factor
 from chalicelib.core.tables import Account
+from tests import people
 from tests.client import Client, Reply
-from tests.contentdb.builders import draft, published, release, screenshot, token
+from tests.contentdb.builders import change, draft, published, refusal, release, screenshot, token
 from tests.contentdb.files import picture
 
 WRITES = [
@@ -82,3 +87,27 @@ def test_a_maintainers_token_can_edit_the_package(client: Client, bob: Account, 
     assert write(client, "POST", "/api/packages/{author}/{name}/screenshots/order", headers).status == 200
     registry.set_maintainers("Alice", "lamps", [])
     assert write(client, *edit).status == 403
+
+
+def test_an_editor_with_a_second_factor_needs_a_code_for_packages_of_others(client: Client, alice: Account) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC), tick=False) as clock:
+        editor = people.register("Eddie", "eddie@example.org", "correct horse battery", "EDITOR")
+        secret = pyotp.TOTP(two_factor.enable(editor).secret)
+        draft("Eddie/own")
+        bearer = token(accounts.named("Eddie"))
+
+        def edit(key: str, code: str | None = None) -> Reply:
+            headers = {**bearer, **({"X-TFA-Code": code} if code else {})}
+            return client.request("PUT", f"/api/packages/{key}/", headers=headers, json={"short_description": "New"})
+
+        missing = refusal("This account uses two-factor authentication: send a current code too.")
+        assert edit("Eddie/own").status == 200
+        assert (edit("Alice/lamps").status, edit("Alice/lamps").json) == (403, missing)
+        assert edit("Alice/lamps", "000000").json == refusal("Invalid verification code")
+        assert edit("Alice/lamps", secret.at(datetime.now(UTC))).status == 200
+        clock.shift(timedelta(seconds=890))
+        assert edit("Alice/lamps").status == 200
+        clock.shift(timedelta(seconds=20))
+        assert edit("Alice/lamps").json == missing
+        change("Alice/lamps", maintainers=["Eddie"])
+        assert edit("Alice/lamps").status == 200

@@ -94,7 +94,8 @@ class Ask:
 class Relation:
     """What a permission means. `ask` makes the request, `before` the state that each allowed request needs.
 
-    `None` among the kinds is no credential. `status` is that of a refusal.
+    `None` among the kinds is no credential. `status` is that of a refusal. `by_rank`: it is the rank that allows an
+    administrator to change an object of another account.
     """
 
     permission: str
@@ -104,6 +105,7 @@ class Relation:
     refused: tuple[str | None, ...]
     before: Callable[[Scene], object] = lambda scene: None
     status: int = 403
+    by_rank: bool = True
 
 
 def send(scene: Scene, relation: Relation, kind: str | None) -> Reply:
@@ -163,6 +165,7 @@ RELATIONS = (
         ("owner", "stranger", "administrator"),
         (None, "garbage", "ended"),
         status=401,
+        by_rank=False,
     ),
     Relation(
         "owner of the module",
@@ -238,6 +241,7 @@ RELATIONS = (
         ("new member", "approver", *_STAFF),
         (None, "owner", "stranger"),
         status=404,
+        by_rank=False,
     ),
     Relation(
         "any; pending ones: approver",
@@ -245,6 +249,7 @@ RELATIONS = (
         lambda scene: Ask("GET", "/api/reviews/", query="approved=no"),
         ("approver", *_STAFF),
         ("owner", "stranger", "new member"),
+        by_rank=False,
     ),
     Relation(
         "approver",
@@ -259,6 +264,7 @@ RELATIONS = (
         lambda scene: Ask("PUT", f"{_review(scene, 'stranger')}/votes/", {"is_helpful": True}),
         ("new member", "owner", "administrator"),
         ("stranger", "banned"),
+        by_rank=False,
     ),
     Relation(
         "author of the review, or moderator",
@@ -276,6 +282,7 @@ RELATIONS = (
         ),
         ("new member", "second factor", *_STAFF),
         ("owner", "co-owner", "banned"),
+        by_rank=False,
     ),
     Relation(
         "the author in the path, or approver",

@@ -121,7 +121,9 @@ def _is_proved(route: Route, caller: Identity) -> bool:
         return True
     if factor.name == "upload token":
         return caller.kind != "second factor"
-    if factor.name in ("recent code of two-factor", "recent code of two-factor, for other users"):
+    if factor.name == "upload token; recent code of two-factor, for manifests of others":
+        return caller.kind not in ("second factor", "unproved administrator")
+    if factor.name.startswith("recent code of two-factor"):  # the paths of the matrix name objects of the owner
         return caller.kind != "unproved administrator"
     raise Unknown(f"second factor {factor.name}")
 

@@ -59,3 +59,16 @@ def test_nobody_whom_a_permission_refuses_changes_anything_by_any_of_its_routes(
                 accepted.append((route.method, path, kind, reply.status, reply.body))
     assert accepted == []
     assert stored() == before
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [each for each in RELATIONS if "administrator" in each.allowed and each.by_rank],
+    ids=lambda relation: relation.permission,
+)
+def test_an_act_that_only_the_rank_allows_needs_a_recent_code(scene: Scene, relation: Relation) -> None:
+    relation.before(scene)
+    before = stored()
+    reply = send(scene, relation, "unproved administrator")
+    assert (reply.status, "two-factor authentication" in reply.body.decode()) == (403, True)
+    assert stored() == before

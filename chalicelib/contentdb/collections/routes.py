@@ -38,7 +38,15 @@ def read(request: Request, caller: Caller | None) -> Response:
     return wire.render(_full(request, snapshot, value, caller), headers=headers)
 
 
-@service.route("PUT", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR, body=collection_wire.LARGEST)
+@service.route(
+    "PUT",
+    COLLECTION,
+    auth.TOKEN,
+    scope="write",
+    permission=_EDITOR,
+    second_factor=auth.CODE_FOR_OTHERS_NAME,
+    body=collection_wire.LARGEST,
+)
 def save(request: Request, caller: Caller) -> Response:
     """Create or change an own collection: an object, or an array of `author/name`. Editors change the site's."""
     given = collection_wire.parse(request)
@@ -46,7 +54,9 @@ def save(request: Request, caller: Caller) -> Response:
     return wire.render_success(collection=_full(request, index.catalogue.snapshot(), value, caller))
 
 
-@service.route("DELETE", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR)
+@service.route(
+    "DELETE", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR, second_factor=auth.CODE_FOR_OTHERS_NAME
+)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete an own collection."""
     curation.delete(request.params["author"], request.params["name"], caller)

@@ -18,7 +18,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN, Scheme
+from chalicelib.web.route import ANONYMOUS, OWN
 from chalicelib.web.slice import upload_url
 
 
@@ -73,7 +73,7 @@ def _for_release(request: Request) -> Caller:
 @service.route(
     "DELETE",
     "/api/packages/{author}/{name}/releases/{id}",
-    Scheme("token", _for_release),
+    auth.token_for_package(_for_release),
     scope="package:",
     permission=auth.may(PackageAction.MAKE_RELEASE),
 )

@@ -17,14 +17,18 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN, Handler, Permission, Scheme
+from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN, Handler, Permission, Scheme, SecondFactor
 
 PACKAGE = "/api/packages/{author}/{name}"
 
 
-def _change(method: str, path: str, permission: Permission) -> Callable[[Handler], Handler]:
+def _change(
+    method: str, path: str, permission: Permission, second_factor: SecondFactor = NO_SECOND_FACTOR
+) -> Callable[[Handler], Handler]:
     """Declare a handler that changes reviews of the package in the path."""
-    return service.route(method, path, auth.PACKAGE_TOKEN, scope="write", permission=permission)
+    return service.route(
+        method, path, auth.PACKAGE_TOKEN, scope="write", permission=permission, second_factor=second_factor
+    )
 
 
 @service.route("GET", f"{PACKAGE}/reviews", ANONYMOUS)
@@ -87,14 +91,14 @@ def read(request: Request, caller: Caller | None) -> Response:
     return wire.render(review_wire.render(snapshot, review, package.value, request.base_url))
 
 
-@_change("DELETE", f"{PACKAGE}/reviews/{{id}}", Permission("author of the review, or moderator"))
+@_change("DELETE", f"{PACKAGE}/reviews/{{id}}", Permission("author of the review, or moderator"), auth.CODE_FOR_ANY)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete a review, as its author or a moderator."""
     lifecycle.delete(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
-@_change("POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"))
+@_change("POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"), auth.CODE_FOR_ANY)
 def approve(request: Request, caller: Caller) -> Response:
     """Approve a review."""
     lifecycle.approve(request.params["author"], request.params["name"], _id(request), caller)

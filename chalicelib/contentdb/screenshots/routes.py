@@ -13,7 +13,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, Scheme
+from chalicelib.web.route import ANONYMOUS
 
 _PERMISSION = auth.may(PackageAction.ADD_SCREENSHOTS)
 
@@ -58,7 +58,7 @@ def _for_screenshot(request: Request) -> Caller:
 @service.route(
     "DELETE",
     "/api/packages/{author}/{name}/screenshots/{id}",
-    Scheme("token", _for_screenshot),
+    auth.token_for_package(_for_screenshot),
     scope="package:",
     permission=_PERMISSION,
 )

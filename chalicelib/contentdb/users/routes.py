@@ -39,6 +39,7 @@ def _for_user(request: Request) -> Caller:
     Scheme("token", _for_user),
     scope="write",
     permission=Permission("the user in the path, or moderator"),
+    second_factor=auth.CODE_FOR_OTHERS_NAME,
     body=LARGEST,
 )
 def edit(request: Request, caller: Caller) -> Response:
