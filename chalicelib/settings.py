@@ -3,6 +3,7 @@
 Every field is an environment variable `MOONBASE_<FIELD>` in capitals; the field's comment documents it.
 """
 
+import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,12 +35,13 @@ class Settings:
     registration: str = "invitation"  # who can register: open (anyone), invitation (with an invitation), closed
     registration_rate: int = 20  # registrations per hour from one address, if registration is open
     name_quarantine_days: int = 90  # days for which the name of a deleted package is reserved for its former owners
+    outbound_networks: tuple[str, ...] = ()  # private networks to which users' URLs may lead, such as 10.0.0.0/8
+    contact: str = ""  # of the operator, for the User-Agent of requests to other servers: an address or a URL
     luarocks_reads: str = "public"  # who can download rocks: public (anyone), or key (callers with a key)
     luarocks_tool_version: str = "1.0.0"  # the response of /api/tool_version; clients compare it with "1.0.0"
     luarocks_evaluator: str = ""  # the AWS Lambda function that evaluates rockspecs; empty: child processes
     luarocks_max_upload: int = 15 * MIB  # of a rockspec or rock; the limit of luarocks.org
     contentdb_max_upload: int = 100 * MIB  # of a release's zip
-    contentdb_git_networks: tuple[str, ...] = ()  # private networks with allowed Git servers, such as 10.0.0.0/8
     contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01
     contentdb_screenshot_width: int = 0  # minimum of a screenshot, in pixels; upstream requires 920
     contentdb_screenshot_height: int = 0  # minimum of a screenshot, in pixels; upstream requires 517
@@ -71,6 +73,10 @@ class Settings:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"MOONBASE_{name.upper()} must be one of: {', '.join(map(repr, choices))}")
+        for network in self.outbound_networks:
+            _check_network(network)
+        if not (self.contact.isascii() and (self.contact.isprintable() or not self.contact)):
+            raise ValueError("MOONBASE_CONTACT must be printable ASCII")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -83,6 +89,13 @@ class Settings:
             if variable in environ:
                 given[field.name] = _read(variable, environ[variable], type(field.default))
         return cls(**given)
+
+
+def _check_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"MOONBASE_OUTBOUND_NETWORKS must list networks such as 10.0.0.0/8: {error}") from None
 
 
 def _read(variable: str, text: str, kind: type) -> Any:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from chalicelib.core.errors import CoreError
+from chalicelib.core.outbound.fetch import Caps, WebClient, basic_authorization
+
 ROCKSPEC = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.rockspec")
 ROCK = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?P<arch>[^.]+)\.rock")
-_SECONDS = 30
+_CAPS = Caps(size=64 * 1024 * 1024, seconds=120.0, attempts=4)
 
 
 class RockSource(Protocol):
@@ -39,16 +42,8 @@ class RocksServer:
     """A server from which `luarocks` installs; its manifest lists the files."""
 
     def __init__(self, url: str) -> None:
-        import urllib3
-
-        parts = urllib3.util.parse_url(url.rstrip("/"))
-        self._url = parts._replace(auth=None).url
-        self._pool = urllib3.PoolManager(
-            maxsize=8,
-            headers=urllib3.make_headers(basic_auth=parts.auth, user_agent="moonbase") if parts.auth else None,
-            retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504)),
-            timeout=_SECONDS,
-        )
+        self._url, self._headers = basic_authorization(url.rstrip("/"))
+        self._client = WebClient(self._url)
 
     def filenames(self) -> list[str]:
         text = self.read("manifest")
@@ -63,17 +58,15 @@ class RocksServer:
         )
 
     def read(self, filename: str) -> bytes | None:
-        import urllib3
-
         try:
-            answer = self._pool.request("GET", f"{self._url}/{filename}")
-        except urllib3.exceptions.HTTPError as error:
-            raise OSError(f"{filename}: {type(error).__name__}") from error
+            answer = self._client.fetch(f"{self._url}/{filename}", _CAPS, headers=self._headers)
+        except CoreError as error:
+            raise OSError(f"{filename}: {error}") from error
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise OSError(f"{filename}: the server returned {answer.status}")
-        return bytes(answer.data)
+        return answer.body
 
 
 def _in_order(filenames: Any) -> list[str]:

@@ -110,7 +110,8 @@ def test_class_names_are_unique_among_the_modules_of_one_request(service: str) -
 
 
 def test_core_imports_only_the_settings() -> None:
-    assert broken(modules("chalicelib/core"), ("chalicelib.core", "chalicelib.settings")) == []
+    allowed = ("chalicelib.core", "chalicelib.settings", "chalicelib.__version__")
+    assert broken(modules("chalicelib/core"), allowed) == []
 
 
 def test_web_imports_only_errors_callers_and_declarations_from_core() -> None:
@@ -159,6 +160,34 @@ def test_only_standalone_and_tests_import_moto() -> None:
 def test_deployed_modules_import_only_deployed_modules() -> None:
     paths = [ROOT / "app.py", *modules("chalicelib")]
     assert broken(paths, ("app", "chalicelib")) == []
+
+
+# Modules that open connections, in the standard library and in ours.
+_OPENERS = (
+    *("socket", "socketserver", "http.client", "urllib.request", "ftplib", "smtplib", "telnetlib", "xmlrpc"),
+    *("urllib3", "requests", "httpx", "aiohttp", "dulwich.client", "paramiko", "dns.query", "dns.resolver"),
+)
+# Rooms that may use them, besides core/outbound.
+_DOORS = {
+    "chalicelib/core/confinement",  # sockets between a process and its children
+    "chalicelib/luadns/upstream.py",  # DNS queries to the resolvers of the operator or the system
+    "standalone/dns",  # the name server listens
+    "standalone/server.py",  # the web server listens
+}
+
+
+def test_only_the_outbound_room_opens_connections() -> None:
+    """Otherwise a URL of a user could lead to this machine or its network. botocore connects to AWS alone."""
+    paths = [path for folder in ("chalicelib", "standalone", "commands") for path in modules(folder)]
+    outside = [path for path in paths if not path.is_relative_to(ROOT / "chalicelib/core/outbound")]
+    users = {
+        str(path.relative_to(ROOT))
+        for path in outside
+        for name in imports(path)
+        if any(within(name, opener) for opener in _OPENERS)
+    }
+    assert {user for user in users if not user.startswith(tuple(_DOORS))} == set()
+    assert {door for door in _DOORS if not any(user.startswith(door) for user in users)} == set()
 
 
 def test_there_are_services_to_test() -> None:

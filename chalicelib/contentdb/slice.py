@@ -69,7 +69,6 @@ contentdb = Slice(
     works=Shelf("Luanti packages", package_page.works_of),
     settings=(
         "contentdb_max_upload",
-        "contentdb_git_networks",
         "contentdb_strict_names",
         "contentdb_screenshot_width",
         "contentdb_screenshot_height",

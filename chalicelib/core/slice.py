@@ -34,5 +34,7 @@ core = Declaration(
         "registration",
         "registration_rate",
         "name_quarantine_days",
+        "outbound_networks",
+        "contact",
     ),
 )

@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.core.tables import Account
+from tests import git_server
 from tests.client import Client
-from tests.contentdb import git_server
 from tests.contentdb.builders import change, draft
 from tests.contentdb.files import MOD, checked, fetched
 from tests.contentdb.test_release_check import stored_blobs
@@ -20,7 +20,7 @@ FILES = {path: content.encode() for path, content in MOD.items()}
 @pytest.fixture(autouse=True)
 def _draft(alice: Account) -> Iterator[None]:
     draft("Alice/mymod")
-    with settings.override(contentdb_git_networks=("127.0.0.1/32",)):
+    with settings.override(outbound_networks=("127.0.0.1/32",)):
         yield
 
 
@@ -87,5 +87,5 @@ def test_invalid_content_fails_the_release_and_leaves_no_blob(client: Client, be
 
 def test_a_repository_at_a_private_address_is_not_fetched(client: Client, bearer: dict[str, str]) -> None:
     change("Alice/mymod", repo="http://169.254.169.254/latest")
-    with settings.override(contentdb_git_networks=()):
+    with settings.override(outbound_networks=()):
         assert create(client, bearer)["task"]["error"] == "169.254.169.254 is not a public address."

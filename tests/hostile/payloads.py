@@ -115,7 +115,7 @@ def linking() -> Callable[[bytes], bytes]:
 
     def work(request: bytes) -> bytes:
         if request != b"{}":
-            Path("release.zip").symlink_to(json.loads(request)["url"].removeprefix("http://x"))
+            Path(json.loads(request)["target"]).symlink_to(json.loads(request)["url"].removeprefix("http://x"))
         return b'{"commit": "", "subjects": []}'
 
     return work

@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, Any] = {
     "luadns_self_service": True,
     "hel_packages": 1_000_000,
     "hel_package_bytes": 2**40,
-    "contentdb_git_networks": (),
+    "outbound_networks": (),
 }
 PASSWORD = "correct horse battery"
 RANKS = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contentdb.releases import git
 from chalicelib.core.confinement.workers import Confined
 from chalicelib.core.errors import Invalid
+from chalicelib.core.outbound import git
 from tests.hostile import payloads
 
 LIMITS = git.FETCHER.limits._replace(seconds=10.0)
@@ -99,5 +99,5 @@ def test_a_link_in_place_of_the_zip_is_not_followed(monkeypatch: pytest.MonkeyPa
     worker = Confined("tests.hostile.payloads:linking", b"{}", LIMITS)
     monkeypatch.setattr(git, "FETCHER", worker)
     with pytest.raises(Invalid, match="cannot be read"):
-        git.fetch(f"http://x{key}", None, "mod", None)
+        git.fetch(f"http://x{key}", git.GitCaps(written=1000, zipped=1000), None, "mod")
     worker.close()

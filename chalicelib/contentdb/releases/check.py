@@ -7,16 +7,19 @@ from typing import Any
 
 import orjson
 
+from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import edits, registry
-from chalicelib.contentdb.releases import archive, content, game_support, git, publishing
+from chalicelib.contentdb.releases import archive, content, game_support, publishing
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import index, tasks, versions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import accounts, blobs
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
+from chalicelib.core.outbound import git
+from chalicelib.core.outbound.git import GitCaps
 from chalicelib.core.storage import Transaction
 
 _log = logging.getLogger(__name__)
@@ -71,7 +74,8 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
         return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
     before = [other.commit_hash for other in publishing.newest_first(parts) if other.state == "APPROVED"]
     previous = before[0] if before and not release.release_notes else None
-    fetched = git.fetch(parts.package.repo or "", ref, parts.package.name, previous)
+    caps = GitCaps(written=archive.LARGEST, zipped=settings.current().contentdb_max_upload)
+    fetched = git.fetch(parts.package.repo or "", caps, ref, parts.package.name, previous)
     notes = "\n".join(f"- {subject}" for subject in fetched.subjects)
     return _Fetched(fetched.content, fetched.commit, release.release_notes or notes or None)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import ssl
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,9 @@ from dulwich.client import HTTPUnauthorized
 from dulwich.errors import GitProtocolError, NotGitRepository
 from urllib3.exceptions import HTTPError
 
-from chalicelib.contentdb.releases import git_fetch, outbound
+from chalicelib.core.outbound import git_fetch, sockets
+from chalicelib.core.outbound.addresses import ForbiddenAddress, address_rules
+from chalicelib.core.outbound.pools import Pools
 
 
 def make() -> Callable[[bytes], bytes]:
@@ -20,14 +21,15 @@ def make() -> Callable[[bytes], bytes]:
     os.environ.update(HOME=".", GIT_CONFIG_NOSYSTEM="1")  # no configuration of the machine or of a user
     # Loads what the first lookup and the first connection would load, which a worker cannot read.
     socket.getaddrinfo("localhost", 80)
-    ssl.create_default_context()
+    sockets.tls_context()
     return lambda request: json.dumps(_respond(json.loads(request))).encode()
 
 
 def _respond(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return git_fetch.fetch(request, outbound.pool_manager(request["networks"]), ".")
-    except (git_fetch.Unfetchable, outbound.ForbiddenAddress) as error:
+        pools = Pools(address_rules(request["networks"]), request["proxies"], request["agent"])
+        return git_fetch.fetch(request, pools, ".")
+    except (git_fetch.Unfetchable, ForbiddenAddress) as error:
         return {"error": str(error)}
     except NotGitRepository:
         return {"error": "There is no Git repository at the repository's address."}

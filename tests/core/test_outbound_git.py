@@ -8,19 +8,20 @@ from zipfile import ZipFile
 import pytest
 
 from chalicelib import settings
-from chalicelib.contentdb.releases import git
-from chalicelib.contentdb.releases.archive import open_zip
 from chalicelib.core.confinement.workers import Confined
 from chalicelib.core.errors import Invalid
-from tests.contentdb import git_server
+from chalicelib.core.outbound import git
+from tests import git_server
 
 LOOPBACK = ("127.0.0.0/8",)
+MIB = 1024 * 1024
+CAPS = git.GitCaps(written=300 * MIB, zipped=100 * MIB)
 MOD = {"init.lua": b"-- init", "mod.conf": b"name = mymod\n", "textures/a.png": b"png"}
 
 
 @pytest.fixture(autouse=True)
 def _loopback() -> Iterator[None]:
-    with settings.override(contentdb_git_networks=LOOPBACK):
+    with settings.override(outbound_networks=LOOPBACK):
         yield
 
 
@@ -33,10 +34,9 @@ def test_the_default_branch_is_zipped_below_the_prefix() -> None:
     repo = git_server.repository()
     sha = git_server.commit(repo, MOD)
     with git_server.serving({"mod": repo}) as url:
-        fetched = git.fetch(f"{url}/mod", None, "mymod", None)
+        fetched = git.fetch(f"{url}/mod", CAPS, None, "mymod")
     assert (fetched.commit, fetched.subjects) == (sha, [])
     assert files(fetched.content) == {f"mymod/{path}": content for path, content in MOD.items()}
-    assert list(open_zip(fetched.content).folders) == ["mymod"]
 
 
 @pytest.mark.parametrize("ref", ["dev", "v1", "refs/tags/v1", "refs/heads/dev", "{sha}"])
@@ -46,7 +46,7 @@ def test_a_branch_a_tag_or_a_hash_names_the_commit(ref: str) -> None:
     sha = git_server.commit(repo, MOD, branch="dev")
     git_server.tag(repo, "v1", sha)
     with git_server.serving({"mod": repo}) as url:
-        assert git.fetch(f"{url}/mod", ref.format(sha=sha), "m", None).commit == sha
+        assert git.fetch(f"{url}/mod", CAPS, ref.format(sha=sha), "m").commit == sha
 
 
 def test_the_zip_omits_symbolic_links_and_export_ignored_files() -> None:
@@ -57,7 +57,7 @@ def test_the_zip_omits_symbolic_links_and_export_ignored_files() -> None:
     dropped = {"tests/a.lua": b"", "art/x.xcf": b"", "src/secret.lua": b""}
     git_server.commit(repo, {**kept, **nested, **dropped}, links={"link": b"/etc/passwd"})
     with git_server.serving({"mod": repo}) as url:
-        content = git.fetch(f"{url}/mod", "master", "m", None).content
+        content = git.fetch(f"{url}/mod", CAPS, "master", "m").content
     assert set(files(content)) == {f"m/{path}" for path in {**kept, **nested}}
 
 
@@ -68,7 +68,7 @@ def test_submodules_are_fetched_at_their_commit() -> None:
     modules = b'[submodule "lib"]\n\tpath = mods/lib\n\turl = ../lib\n'
     git_server.commit(repo, {**MOD, ".gitmodules": modules}, submodules={"mods/lib": wanted})
     with git_server.serving({"mod": repo, "lib": library}) as url:
-        assert files(git.fetch(f"{url}/mod", None, "m", None).content)["m/mods/lib/lib.lua"] == b"1"
+        assert files(git.fetch(f"{url}/mod", CAPS, None, "m").content)["m/mods/lib/lib.lua"] == b"1"
 
 
 def test_the_subjects_since_the_previous_release_are_newest_first() -> None:
@@ -78,8 +78,8 @@ def test_the_subjects_since_the_previous_release_are_newest_first() -> None:
     git_server.commit(repo, {"a": b"3"}, "Fix a thing\n\nIn detail.")
     git_server.commit(repo, {"a": b"4"}, "Add another")
     with git_server.serving({"mod": repo}) as url:
-        assert git.fetch(f"{url}/mod", None, "m", previous).subjects == ["Add another", "Fix a thing"]
-        assert git.fetch(f"{url}/mod", None, "m", "f" * 40).subjects == []
+        assert git.fetch(f"{url}/mod", CAPS, None, "m", previous).subjects == ["Add another", "Fix a thing"]
+        assert git.fetch(f"{url}/mod", CAPS, None, "m", "f" * 40).subjects == []
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_an_unavailable_commit_or_repository_has_a_clear_error(path: str, ref: s
     repo = git_server.repository()
     git_server.commit(repo, MOD)
     with git_server.serving({"mod": repo, "empty": git_server.repository()}) as url, pytest.raises(Invalid) as caught:
-        git.fetch(f"{url}/{path}", ref, "m", None)
+        git.fetch(f"{url}/{path}", CAPS, ref, "m")
     assert caught.value.message.startswith(message)
 
 
 @pytest.mark.parametrize("url", ["git://x/y", "ssh://x/y", "file:///etc", "/etc", "git@x:y", "https://me:pw@x/y"])
 def test_only_http_urls_without_credentials_are_accepted(url: str) -> None:
     with pytest.raises(Invalid, match="must start with http"):
-        git.fetch(url, None, "m", None)
+        git.fetch(url, CAPS, None, "m")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_only_http_urls_without_credentials_are_accepted(url: str) -> None:
     ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433"],
 )
 def test_private_addresses_are_rejected(host: str) -> None:
-    with settings.override(contentdb_git_networks=()), pytest.raises(Invalid, match="is not a public address"):
-        git.fetch(f"http://{host}:9/x", None, "m", None)
+    with settings.override(outbound_networks=()), pytest.raises(Invalid, match="is not a public address"):
+        git.fetch(f"http://{host}:9/x", CAPS, None, "m")
 
 
 def test_a_redirect_to_a_private_address_is_not_followed() -> None:
@@ -119,11 +119,11 @@ def test_a_redirect_to_a_private_address_is_not_followed() -> None:
         inside.settimeout(0)
         target = f"http://127.0.0.2:{inside.getsockname()[1]}"
         with (
-            settings.override(contentdb_git_networks=("127.0.0.1/32",)),
+            settings.override(outbound_networks=("127.0.0.1/32",)),
             git_server.serving({}, {"away": target}) as url,
             pytest.raises(Invalid, match=r"127\.0\.0\.2 is not a public address"),
         ):
-            git.fetch(f"{url}/away/x", None, "m", None)
+            git.fetch(f"{url}/away/x", CAPS, None, "m")
         with pytest.raises(BlockingIOError):
             inside.accept()
 
@@ -133,41 +133,33 @@ def test_a_submodule_at_a_private_address_is_rejected() -> None:
     modules = b'[submodule "lib"]\n\tpath = lib\n\turl = http://127.0.0.3/lib\n'
     git_server.commit(repo, {".gitmodules": modules}, submodules={"lib": "1" * 40})
     with (
-        settings.override(contentdb_git_networks=("127.0.0.1/32",)),
+        settings.override(outbound_networks=("127.0.0.1/32",)),
         git_server.serving({"mod": repo}) as url,
         pytest.raises(Invalid, match=r"127\.0\.0\.3 is not a public address"),
     ):
-        git.fetch(f"{url}/mod", None, "m", None)
+        git.fetch(f"{url}/mod", CAPS, None, "m")
 
 
-def test_a_repository_over_the_size_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("caps", "message"),
+    [
+        (git.GitCaps(written=100_000, zipped=MIB), "files of the repository are too large"),
+        (git.GitCaps(written=MIB, zipped=MIB, received=100), "repository is too large"),
+        (git.GitCaps(written=MIB, zipped=100), "makes a zip of more than 100 bytes"),
+    ],
+)
+def test_a_repository_over_a_limit_is_rejected(caps: git.GitCaps, message: str) -> None:
     repo = git_server.repository()
     git_server.commit(repo, {"big": bytes(200_000)})
-    with git_server.serving({"mod": repo}) as url:
-        monkeypatch.setattr(git.archive, "LARGEST", 100_000)
-        with pytest.raises(Invalid, match="files of the repository are too large"):
-            git.fetch(f"{url}/mod", None, "m", None)
-        monkeypatch.setattr(git, "_MOST_RECEIVED", 100)
-        with pytest.raises(Invalid, match="repository is too large"):
-            git.fetch(f"{url}/mod", None, "m", None)
-
-
-def test_a_zip_over_the_release_size_limit_is_rejected() -> None:
-    repo = git_server.repository()
-    git_server.commit(repo, MOD)
-    with (
-        git_server.serving({"mod": repo}) as url,
-        settings.override(contentdb_max_upload=100),
-        pytest.raises(Invalid, match="makes a zip of more than 100 bytes"),
-    ):
-        git.fetch(f"{url}/mod", None, "m", None)
+    with git_server.serving({"mod": repo}) as url, pytest.raises(Invalid, match=message):
+        git.fetch(f"{url}/mod", caps, None, "m")
 
 
 def test_a_server_that_does_not_answer_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = Confined(git.FETCHER.factory, git.FETCHER.sample, git.FETCHER.limits._replace(seconds=1.5))
     monkeypatch.setattr(git, "FETCHER", impatient)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Invalid, match="too slow"):
-        git.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x", None, "m", None)
+        git.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/x", CAPS, None, "m")
     impatient.close()
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from dulwich.objects import Blob, Commit, Tag, Tree
@@ -26,6 +27,7 @@ def serving(repositories: dict[str, MemoryRepo], redirects: dict[str, str] | Non
     git = make_wsgi_chain(DictBackend({f"/{name}": repo for name, repo in repositories.items()}))
 
     def app(environ: Any, start_response: Any) -> Any:
+        environ["PATH_INFO"] = urlsplit(environ["PATH_INFO"]).path  # a client sends a whole URL to a proxy
         first, _, rest = environ["PATH_INFO"].lstrip("/").partition("/")
         if first in (redirects or {}):
             query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""

@@ -1,4 +1,4 @@
-"""Fetches one commit of a package's Git repository as a zip.
+"""Fetches one commit of a Git repository as a zip.
 
 A confined process parses the data of the Git server. It has no secrets and writes to its scratch directory only, under
 limits of memory, time and disk.
@@ -14,17 +14,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib import settings
-from chalicelib.contentdb.releases import archive
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.workers import Confined, Stopped, TimedOut
 from chalicelib.core.errors import Invalid
+from chalicelib.core.outbound.agent import git_user_agent
+from chalicelib.core.outbound.pools import proxies_of_environment
 
 _MOST_RECEIVED = 128 * 1024 * 1024  # bytes
-_TARGET = "release.zip"  # in the scratch directory
+_TARGET = "commit.zip"  # in the scratch directory
 _UNREADABLE = "The repository is too large, or cannot be read."
 
 FETCHER = Confined(
-    "chalicelib.contentdb.releases.git_worker:make",
+    "chalicelib.core.outbound.git_worker:make",
     b"{}",
     Limits(
         seconds=150.0,  # on Lambda jobs have 300
@@ -37,18 +38,28 @@ FETCHER = Confined(
 
 
 @dataclass(frozen=True)
+class GitCaps:
+    """The limits of a fetch in bytes: received from the server, of all files together, and of the zip."""
+
+    written: int
+    zipped: int
+    received: int = _MOST_RECEIVED
+
+
+@dataclass(frozen=True)
 class Fetched:
-    """A commit: its zip, its hash, and the subjects of the commits since the previous release."""
+    """A commit: its zip, its hash, and the subjects of the commits since a previous one."""
 
     content: bytes
     commit: str
     subjects: list[str]
 
 
-def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetched:
+def fetch(url: str, caps: GitCaps, ref: str | None, prefix: str, previous: str | None = None) -> Fetched:
     """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
 
-    `prefix` is the folder of all files in the zip, `previous` the commit of the last release. Raises Invalid or Busy.
+    `prefix` is the folder of all files in the zip, `previous` the commit after which `subjects` begin. Raises Invalid
+    or Busy.
     """
     if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
         raise Invalid("The repository's address must start with http:// or https://, and name no user.")
@@ -57,14 +68,16 @@ def fetch(url: str, ref: str | None, prefix: str, previous: str | None) -> Fetch
         "ref": ref or None,
         "prefix": prefix,
         "previous": previous,
-        "networks": settings.current().contentdb_git_networks,
-        "received": _MOST_RECEIVED,
-        "written": archive.LARGEST,
+        "networks": settings.current().outbound_networks,
+        "proxies": proxies_of_environment(),
+        "agent": git_user_agent(),
+        "received": caps.received,
+        "written": caps.written,
         "target": _TARGET,
     }
     with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
         response = _run_worker(request, Path(scratch))
-        content = _read(Path(scratch) / _TARGET, settings.current().contentdb_max_upload)
+        content = _read(Path(scratch) / _TARGET, caps.zipped)
     return Fetched(content, str(response["commit"]), list(response["subjects"]))
 
 

@@ -17,9 +17,9 @@ from dulwich.errors import GitProtocolError
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, Tag, Tree
 from dulwich.repo import Repo
-from urllib3 import PoolManager
 
-from chalicelib.contentdb.releases.outbound import ForbiddenAddress
+from chalicelib.core.outbound.addresses import ForbiddenAddress
+from chalicelib.core.outbound.pools import Pools
 
 _HASH = re.compile(rb"[0-9a-f]{40}")
 _FOLDER, _SYMLINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
@@ -56,8 +56,8 @@ class Budget:
 class _Client(Urllib3HttpGitClient):
     """A smart HTTP client with a budget."""
 
-    def __init__(self, url: str, pool: PoolManager, budget: Budget) -> None:
-        super().__init__(url, pool_manager=pool)
+    def __init__(self, url: str, pools: Pools, budget: Budget) -> None:
+        super().__init__(url, pool_manager=pools.for_url(url))
         self._budget = budget
 
     def _http_request(self, *arguments: Any, **more: Any) -> tuple[Any, Callable[[int], bytes]]:
@@ -78,10 +78,10 @@ class _Client(Urllib3HttpGitClient):
 
 
 class Fetcher:
-    """Fetches commits through one guarded pool and one budget; `scratch` is a directory."""
+    """Fetches commits through guarded pools and with one budget; `scratch` is a directory."""
 
-    def __init__(self, pool: PoolManager, budget: Budget, scratch: str) -> None:
-        self._pool = pool
+    def __init__(self, pools: Pools, budget: Budget, scratch: str) -> None:
+        self._pools = pools
         self._budget = budget
         self._scratch = scratch
         self._submodules = 0
@@ -121,7 +121,7 @@ class Fetcher:
             return wanted
 
         repo = Repo.init_bare(tempfile.mkdtemp(dir=self._scratch))
-        client = _Client(url, self._pool, self._budget)
+        client = _Client(url, self._pools, self._budget)
         client.fetch("", repo, determine_wants=choose, depth=depth, filter_spec=filter_spec)
         found = repo.object_store[wanted[0]]
         while isinstance(found, Tag):
@@ -165,13 +165,13 @@ class Fetcher:
             yield f"{path.decode(errors='replace')}/{name}", content
 
 
-def fetch(request: dict[str, Any], pool: PoolManager, scratch: str) -> dict[str, Any]:
+def fetch(request: dict[str, Any], pools: Pools, scratch: str) -> dict[str, Any]:
     """The response to a request of git_worker.py, see git.fetch.
 
     Raises Unfetchable, ForbiddenAddress, and the errors of dulwich.
     """
     url = request["url"]
-    fetcher = Fetcher(pool, Budget(request["received"], request["written"]), scratch)
+    fetcher = Fetcher(pools, Budget(request["received"], request["written"]), scratch)
     repo, commit = fetcher.commit(url, request["ref"])
     fetcher.write_zip(url, repo, commit, request["prefix"], request["target"])
     subjects: Sequence[str] = []
