@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.links import attachment
 
 _log = logging.getLogger(__name__)
+_READERS = 16  # objects that are read from S3 at a time
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class BlobStore(Protocol):
     def write_from(self, key: str, source: BinaryIO) -> None: ...
 
     def read(self, key: str) -> bytes: ...
+
+    def read_all(self, keys: Sequence[str]) -> Iterator[bytes]: ...
 
     def open(self, key: str) -> BinaryIO: ...
 
@@ -73,6 +77,12 @@ def get(key: str) -> bytes:
     """Return a blob's content. Raises NotFound or Busy."""
     with _failing_as_busy():
         return _store().read(key)
+
+
+def get_all(keys: Sequence[str]) -> Iterator[bytes]:
+    """Return the contents of several blobs in order; from S3 several at a time. Raises NotFound or Busy."""
+    with _failing_as_busy():
+        yield from _store().read_all(keys)
 
 
 def open(key: str) -> BinaryIO:
@@ -147,6 +157,10 @@ class S3Store:
     def read(self, key: str) -> bytes:
         with self.open(key) as stream:
             return stream.read()
+
+    def read_all(self, keys: Sequence[str]) -> Iterator[bytes]:
+        with ThreadPoolExecutor(_READERS) as pool:
+            yield from pool.map(self.read, keys)
 
     def open(self, key: str) -> BinaryIO:
         try:

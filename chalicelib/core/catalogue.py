@@ -7,6 +7,7 @@ If item `n` is gone, the log was folded past this process, which then reads the 
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import chain, islice
 from typing import Any, Generic
 
 from chalicelib.core import jobs
@@ -14,8 +15,9 @@ from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
+from chalicelib.core.packing import SAMPLES, GroupsOf, Packing
 from chalicelib.core.retries import retry
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Change
 
@@ -35,7 +37,8 @@ class Catalogue(Generic[E]):
     for every entry, read from the tables; `rebuild` stores them. `reload(key, entry)` reads one entry from the
     tables, and returns None if there is none under that key; `entry` is the value that code of an older shape wrote.
     `without_counters(entry)` returns the entry without its counters, or None if it has nothing else. fsck compares the
-    results, because counters in the tables may be newer.
+    results, because counters in the tables may be newer. `groups(entry)` returns the names of the entry's groups, see
+    `Snapshot.group`; they are stored, so a change of this function raises `shape` as well.
     """
 
     def __init__(
@@ -47,14 +50,16 @@ class Catalogue(Generic[E]):
         entities: Callable[[], Iterable[tuple[str, E]]],
         reload: Callable[[str, E], E | None],
         without_counters: Callable[[E], E | None] = lambda entry: entry,
+        groups: GroupsOf[E] | None = None,
     ) -> None:
         self.name = name
         self.codec = Codec(kinds, shape)
         self.entities = entities
         self.without_counters = without_counters
         self.reload = reload
-        self._log = ChangeLog(name, self.codec)
-        self._snapshot: Snapshot[E] = Snapshot(0, 0, {})
+        self._packing = Packing(self.codec, groups)
+        self._log = ChangeLog(name, self._packing)
+        self._snapshot = Snapshot.of(self._packing)
         self._publishing = Lock(f"catalogue-{name}")
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
 
@@ -96,15 +101,22 @@ class Catalogue(Generic[E]):
 
     def fold(self) -> None:
         """Write a new snapshot, and delete changes that were folded more than 48 hours ago. Safe to repeat."""
+        snapshot = self.snapshot()
         try:
-            self._log.fold(self.snapshot())
+            folded = self._log.fold(snapshot)
         except Contended:  # another process folds at the same time
             return
+        if self._snapshot is snapshot:
+            self._snapshot = folded
         self._log.drop_folded()
 
     def rebuild(self, after: int = 0) -> Snapshot[E]:
         """Replace all entries by those of the tables, with one change whose number is above `after`."""
-        return self._replace(self._log.position, lambda _: self._from_entities(), _after, after)
+
+        def renew(position: Snapshot[E]) -> Snapshot[E]:
+            return self._from_entities(_next(position, after), _after(position))
+
+        return self._replace(self._log.position, renew)
 
     def refresh(self, renew: Callable[[Snapshot[E]], Changes[E]], *, modifies: bool = True) -> Snapshot[E]:
         """Change any number of entries with one change item, for example their counters.
@@ -113,15 +125,19 @@ class Catalogue(Generic[E]):
         `modifies` the date of the snapshot stays, for fields that no response with Last-Modified shows.
         """
 
-        def entries(snapshot: Snapshot[E]) -> dict[str, Entry[E]] | None:
+        def renewed(snapshot: Snapshot[E]) -> Snapshot[E] | None:
             changes = renew(snapshot)
-            return snapshot.changed(changes.items(), 0, 0).entries if changes else None
+            if not changes:
+                return None
+            changed = snapshot.changed(changes.items(), snapshot.sequence + len(changes), snapshot.modified_at)
+            date = _after(snapshot) if modifies else snapshot.modified_at
+            return Snapshot(_next(snapshot), date, changed.packing, changed.shards)
 
-        return self._replace(self.snapshot, entries, _after if modifies else lambda snapshot: snapshot.modified_at)
+        return self._replace(self.snapshot, renewed)
 
     def drop_cache(self) -> None:
         """Drop the snapshot of this process, as if it had just started."""
-        self._snapshot = Snapshot(0, 0, {})
+        self._snapshot = Snapshot.of(self._packing)
 
     def _change(self, snapshot: Snapshot[E], writes: Transaction, changes: Changes[E]) -> Snapshot[E]:
         """Add changes to a transaction; return the snapshot after its commit."""
@@ -132,20 +148,17 @@ class Catalogue(Generic[E]):
         return snapshot.changed(changes.items(), sequence, modified_at)
 
     def _replace(
-        self,
-        read: Callable[[], Snapshot[E]],
-        renew: Callable[[Snapshot[E]], dict[str, Entry[E]] | None],
-        date: Callable[[Snapshot[E]], int],
-        after: int = 0,
+        self, read: Callable[[], Snapshot[E]], renew: Callable[[Snapshot[E]], Snapshot[E] | None]
     ) -> Snapshot[E]:
-        """Replace all entries of the snapshot that `read` returns; if `renew` returns None, nothing changes."""
+        """Replace the snapshot that `read` returns by that of `renew`, with one change; by None nothing changes."""
 
         def attempt() -> Snapshot[E]:
             snapshot = read()
-            entries = renew(snapshot)
-            if entries is None:
+            new = renew(snapshot)
+            if new is None:
                 return snapshot
-            return self._advance(self._log.replace(snapshot, entries, date(snapshot), after))
+            self._log.replace(snapshot, new)
+            return self._advance(new)
 
         return retry(attempt, self._publishing.held, _TOO_MANY)
 
@@ -172,9 +185,9 @@ class Catalogue(Generic[E]):
                 return self._cold_snapshot()  # another process has upgraded it
             self._enqueue_upgrade()
             position = self._log.position()
-            snapshot = Snapshot(position.sequence, position.modified_at, self._from_entities())
+            snapshot = self._from_entities(position.sequence, position.modified_at)
             with suppress(Contended):  # another machine has upgraded it
-                self._log.fold(snapshot, upgrade=True)
+                return self._log.fold(snapshot, upgrade=True)
             return snapshot
 
     def _enqueue_upgrade(self) -> None:
@@ -184,19 +197,23 @@ class Catalogue(Generic[E]):
             jobs.enqueue(writes, FOLD, {"name": self.name}, once=self.name)
             writes.commit()
 
-    def _from_entities(self) -> dict[str, Entry[E]]:
-        return {key: Entry(key, value) for key, value in self.entities()}
+    def _from_entities(self, sequence: int, modified_at: int) -> Snapshot[E]:
+        values = iter(self.entities())
+        first = list(islice(values, SAMPLES))
+        known = self._snapshot.packing
+        packing = known if known.dictionary else known.trained(value for _, value in first)
+        return Snapshot.of(packing, sequence, modified_at, chain(first, values))
 
     def _cold_snapshot(self) -> Snapshot[E]:
         """The stored snapshot and the changes after it, read again if a fold came between. Raises Outdated."""
         for _ in range(3):
             head = self._log.head()
             if head is None:
-                return Snapshot(0, 0, {})
+                return Snapshot.of(self._packing)
             if (head.shape or 0) < self.codec.shape:
                 raise Outdated
             start = int(head.snapshot_sequence)
-            snapshot = Snapshot(start, int(head.snapshot_modified_at), self._log.read_snapshot(head.snapshot, {}))
+            snapshot = self._log.read_snapshot(head.snapshot, start, int(head.snapshot_modified_at))
             changes = self._log.changes_from(start + 1)
             if _follows(start, changes):
                 return self._apply(snapshot, changes)
@@ -209,8 +226,9 @@ class Catalogue(Generic[E]):
         last = changes[-1]
         start = next((index for index in reversed(range(len(changes))) if changes[index].snapshot), None)
         if start is not None:
-            entries = self._log.read_snapshot(changes[start].snapshot, snapshot.entries)
-            snapshot = Snapshot(snapshot.sequence, snapshot.modified_at, entries)
+            whole = changes[start]
+            stored = self._log.read_snapshot(whole.snapshot, int(whole.sequence), int(whole.modified_at))
+            snapshot = stored.with_known(snapshot)
             changes = changes[start + 1 :]
         values = ((change.key, self._value(change)) for change in changes)
         return snapshot.changed(values, int(last.sequence), int(last.modified_at))
@@ -226,7 +244,13 @@ class Catalogue(Generic[E]):
         return self.reload(change.key, value) or value
 
 
+def _next(snapshot: Snapshot[Any], after: int = 0) -> int:
+    """The number of the change after `snapshot`, and above `after`."""
+    return max(snapshot.sequence, after) + 1
+
+
 def _after(snapshot: Snapshot[Any]) -> int:
+    """The date of the change after `snapshot`."""
     return max(int(time.time()), snapshot.modified_at + 1)
 
 

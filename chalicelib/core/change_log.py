@@ -2,14 +2,16 @@
 
 import secrets
 import time
-import zlib
 from collections.abc import Mapping
 from typing import Any, Generic
 
-from chalicelib.core import blobs
-from chalicelib.core.entries import Codec, E, Outdated
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core import blobs, stored
+from chalicelib.core.entries import E, Outdated
+from chalicelib.core.errors import NotFound
+from chalicelib.core.packing import Packing
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.stored import Index, Stored
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
 AREA = "catalogue"  # of blobs
@@ -18,10 +20,11 @@ LARGE_ENTRY = 64 * 1024
 
 
 class ChangeLog(Generic[E]):
-    """The log of one catalogue; `codec` encodes its entries and has their shape number."""
+    """The log of one catalogue; `packing` has the codec of its entries."""
 
-    def __init__(self, name: str, codec: Codec[E]) -> None:
-        self._codec = codec
+    def __init__(self, name: str, packing: Packing[E]) -> None:
+        self._packing = packing
+        self._codec = packing.codec
         self._head = f"catalogue#{name}"
         self._log = f"catalogue-log#{name}"
         self._folds = f"catalogue-folds#{name}"
@@ -39,20 +42,16 @@ class ChangeLog(Generic[E]):
         """The number and date of the newest change, without any entry."""
         head = self.head()
         if head is None:
-            return Snapshot(0, 0, {})
+            return Snapshot.of(self._packing)
         sequence, modified_at = int(head.sequence), int(head.snapshot_modified_at)
         newest = self.changes_from(sequence)[:1] if sequence else []
-        return Snapshot(sequence, int(newest[0].modified_at) if newest else modified_at, {})
+        return Snapshot.of(self._packing, sequence, int(newest[0].modified_at) if newest else modified_at)
 
-    def read_snapshot(self, key: str | None, known: Mapping[str, Entry[E]]) -> dict[str, Entry[E]]:
-        """All entries of a snapshot; an empty dictionary without a key.
-
-        An entry that equals one of `known` is the same object. Raises Outdated for a snapshot of an older shape.
-        """
+    def read_snapshot(self, key: str | None, sequence: int, modified_at: int) -> Snapshot[E]:
+        """A stored snapshot; an empty one without a key. Raises Outdated for a snapshot of an older shape."""
         if key is None:
-            return {}
-        values = self._codec.decode_all(zlib.decompress(blobs.get(key)))
-        return {key: _same_or_new(known.get(key), key, value) for key, value in values.items()}
+            return Snapshot.of(self._packing, sequence, modified_at)
+        return stored.read(key, self._packing, sequence, modified_at)
 
     def read_value(self, change: Change) -> E | None:
         """The entry that a change wrote; None if the change deleted it.
@@ -81,46 +80,35 @@ class ChangeLog(Generic[E]):
         self._move(writes, snapshot, sequence, **first)
         return sequence
 
-    def replace(
-        self, snapshot: Snapshot[E], entries: dict[str, Entry[E]], modified_at: int, after: int = 0
-    ) -> Snapshot[E]:
-        """Replace all entries, with one change whose number is above `after`. Raises storage.Contended."""
-        new = Snapshot(max(snapshot.sequence, after) + 1, modified_at, entries)
-        stored = self._write_snapshot(new)
+    def replace(self, snapshot: Snapshot[E], new: Snapshot[E]) -> None:
+        """Replace `snapshot` by `new`, whose number is higher, with one change. Raises storage.Contended."""
+        written = stored.write(new, self._area)
         writes = Transaction()
-        writes.create(self._change(new.sequence, modified_at, snapshot=stored))
-        writes.create(self._fold(new, stored))
-        self._move(writes, snapshot, new.sequence, **self._pointer(new, stored))
-        try:
-            writes.commit()
-        except Contended:
-            blobs.delete(stored)
-            raise
-        return new
+        writes.create(self._change(new.sequence, new.modified_at, snapshot=written.index))
+        writes.create(self._fold(new, written))
+        self._move(writes, snapshot, new.sequence, **self._pointer(new, written))
+        _commit(writes, written)
 
-    def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> None:
+    def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> Snapshot[E]:
         """Store `snapshot` as the one that cold processes read, unless a newer one is stored.
 
-        An `upgrade` also replaces one of the same number. Raises storage.Contended.
+        An `upgrade` also replaces one of the same number. Returns the snapshot, with its records as they are stored.
+        Raises storage.Contended.
         """
         head = self.head()
-        limit = snapshot.sequence + int(upgrade)
-        if head is None or head.snapshot_sequence >= limit:
-            return
-        stored = self._write_snapshot(snapshot)
+        if head is None or head.snapshot_sequence >= snapshot.sequence + int(upgrade):
+            return snapshot
+        before = self._index(head)
+        snapshot = snapshot.packed_for(before.dictionary if before else b"")
+        written = stored.write(snapshot, self._area, before.keys if before else ())
         writes = Transaction()
-        writes.create(self._fold(snapshot, stored))
+        writes.create(self._fold(snapshot, written))
         moved = Head(self._head, "head")
-        writes.update(
-            moved,
-            moved.assign(**self._pointer(snapshot, stored)),
-            Head.snapshot_sequence.does_not_exist() | (Head.snapshot_sequence < limit),
-        )
-        try:
-            writes.commit()
-        except Contended:
-            blobs.delete(stored)
-            raise
+        # A shard that both snapshots use stays stored, because no other fold has come between.
+        unchanged = Head.snapshot == head.snapshot if head.snapshot else Head.snapshot.does_not_exist()
+        writes.update(moved, moved.assign(**self._pointer(snapshot, written)), unchanged)
+        _commit(writes, written)
+        return snapshot
 
     def drop_folded(self) -> None:
         """Delete changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.
@@ -130,12 +118,22 @@ class ChangeLog(Generic[E]):
         head = self.head()
         if head is None:
             return
-        covered = Fold.query(self._folds, Fold.sk < _sort_key(int(head.snapshot_sequence)), consistent_read=True)
-        for fold in covered:
-            if fold.at <= time.time() - KEEP_FOLDED:
-                self._trim(int(fold.sequence))
-                fold.delete()
-                blobs.delete(fold.snapshot)
+        folds = list(Fold.query(self._folds, consistent_read=True))
+        limit = time.time() - KEEP_FOLDED
+        dropped = [fold for fold in folds if fold.sequence < head.snapshot_sequence and fold.at <= limit]
+        used = {key for fold in folds if fold not in dropped for key in fold.shards or ()}
+        for fold in dropped:
+            self._trim(int(fold.sequence))
+            fold.delete()
+            for key in {fold.snapshot, *(fold.shards or ())} - used:
+                blobs.delete(key)
+
+    def _index(self, head: Head) -> Index | None:
+        """The index of the newest stored snapshot; None without one, or if it cannot be read."""
+        try:
+            return stored.read_index(head.snapshot) if head.snapshot else None
+        except (NotFound, Outdated):
+            return None
 
     def _trim(self, until: int) -> None:
         changes = list(Change.query(self._log, Change.sk <= _sort_key(until), consistent_read=True))
@@ -160,35 +158,38 @@ class ChangeLog(Generic[E]):
             self._log, _sort_key(sequence), sequence=sequence, modified_at=modified_at, shape=shape, **attributes
         )
 
-    def _fold(self, snapshot: Snapshot[E], stored: str) -> Fold:
+    def _fold(self, snapshot: Snapshot[E], written: Stored) -> Fold:
         sort_key = f"{_sort_key(snapshot.sequence)}-{secrets.token_hex(4)}"
-        return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=stored, at=int(time.time()))
+        shards = list(written.shards) or None
+        now = int(time.time())
+        return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=written.index, shards=shards, at=now)
 
-    def _pointer(self, snapshot: Snapshot[E], stored: str) -> dict[str, Any]:
+    def _pointer(self, snapshot: Snapshot[E], written: Stored) -> dict[str, Any]:
         """The attributes of the head that name its snapshot."""
         return {
-            "snapshot": stored,
+            "snapshot": written.index,
             "snapshot_sequence": snapshot.sequence,
             "snapshot_modified_at": snapshot.modified_at,
             "shape": self._codec.shape,
         }
 
-    def _write_snapshot(self, snapshot: Snapshot[E]) -> str:
-        """Store all entries in a new blob and return its key. Two processes may do this: one deletes its blob."""
-        values = {key: entry.value for key, entry in snapshot.entries.items()}
-        area = f"{self._area}/snapshot-{snapshot.sequence}-{secrets.token_hex(4)}"
-        return blobs.put(zlib.compress(self._codec.encode_all(values)), area).key
 
-
-def _same_or_new(known: Entry[E] | None, key: str, value: E) -> Entry[E]:
-    return known if known and known.value == value else Entry(key, value)
+def _commit(writes: Transaction, written: Stored) -> None:
+    """Commit, or delete the written snapshot: two processes may fold at the same time."""
+    try:
+        writes.commit()
+    except Contended:
+        written.discard()
+        raise
 
 
 def blobs_of(item: CoreItem) -> list[str | None]:
     """The keys of the blobs that an item of a catalogue needs."""
     if isinstance(item, Change):
         return [item.blob, item.snapshot]
-    return [item.snapshot] if isinstance(item, Head | Fold) else []
+    if isinstance(item, Fold):
+        return [item.snapshot, *(item.shards or ())]
+    return [item.snapshot] if isinstance(item, Head) else []
 
 
 def _sort_key(sequence: int) -> str:

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -52,6 +52,9 @@ class DirectoryStore:
     def read(self, key: str) -> bytes:
         with self.open(key) as file:
             return file.read()
+
+    def read_all(self, keys: Sequence[str]) -> Iterator[bytes]:
+        return map(self.read, keys)
 
     def open(self, key: str) -> BinaryIO:
         try:

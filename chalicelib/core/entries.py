@@ -4,7 +4,6 @@ Structs are encoded by position. A new field is therefore appended, with a defau
 number. Older code ignores unknown fields; newer code uses the defaults of fields that older code did not write.
 """
 
-from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Generic, TypeVar, dataclass_transform
@@ -23,8 +22,6 @@ R = TypeVar("R")
 __all__ = ["Codec", "E", "Kinds", "Outdated", "R", "Struct", "replace"]
 
 Kinds = type[E] | tuple[type[E], ...]  # one type, or all members of a union of tagged structs
-
-_SNAPSHOT = msgspec.msgpack.Decoder(tuple[int, dict[str, msgspec.Raw]])
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -53,7 +50,7 @@ class Codec(Generic[E]):
         """One entry."""
         return self._encode(entry)
 
-    def decode(self, body: bytes | msgspec.Raw, shape: int) -> E | None:
+    def decode(self, body: bytes, shape: int) -> E | None:
         """One entry; None for a kind of entry that this code does not know."""
         try:
             return self._decoder.decode(body)
@@ -61,18 +58,3 @@ class Codec(Generic[E]):
             if shape > self.shape:
                 return None
             raise
-
-    def encode_all(self, entries: Mapping[str, E]) -> bytes:
-        """All entries by key, under the shape number."""
-        return self._encode((self.shape, entries))
-
-    def decode_all(self, body: bytes) -> dict[str, E]:
-        """All entries by key. Raises Outdated for an older shape and for JSON, which had no shape number."""
-        try:
-            shape, entries = _SNAPSHOT.decode(body)
-        except msgspec.DecodeError:
-            raise Outdated from None
-        if shape < self.shape:
-            raise Outdated
-        decoded = ((key, self.decode(entry, shape)) for key, entry in entries.items())
-        return {key: entry for key, entry in decoded if entry is not None}

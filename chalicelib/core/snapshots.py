@@ -1,38 +1,78 @@
-"""A catalogue in the memory of a process: its entries, and values derived from them."""
+"""A catalogue in the memory of a process: its entries in shards, and values derived from them."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from itertools import chain
 from typing import Any, Generic, TypeVar, cast
 
 from chalicelib.core.entries import E
+from chalicelib.core.packing import Entry, Packing, position_of
+from chalicelib.core.shards import SHARDS, Shard, number_of
+
+__all__ = ["Entries", "Entry", "Shard", "Snapshot", "Value"]
 
 LRU_RESULTS = 256  # per snapshot
 LRU_BYTES = 64 * 1024 * 1024
+_REBUILT = -(2**62)  # the position of a rebuilt catalogue's first entry: before all sequence numbers
 
 T = TypeVar("T")
 Value = dict[str, Any]
 
 
-class Entry(Generic[E]):
-    """A public entry under its key, and cached values derived from it."""
+class Entries(Mapping[str, Entry[E]]):
+    """All entries of a snapshot or of a group, by key, in the order in which they were added.
 
-    __slots__ = ("_cache", "key", "value")
+    An iteration decodes each entry, and reads the positions of all. So it takes a second for 100,000 entries: a result
+    that every request needs is better derived per shard, see `Snapshot.per_shard`.
+    """
 
-    def __init__(self, key: str, value: E) -> None:
-        self._cache: dict[Hashable, Any] = {}
-        self.key = key
-        self.value = value
+    def __init__(self, shards: Sequence[Shard[E]], keys: Sequence[Collection[str]]) -> None:
+        self._shards = shards
+        self._keys = keys  # those of each shard
 
-    def cached(self, name: Hashable, build: Callable[["Entry[E]"], T]) -> T:
-        """The result of `build(entry)`, cached until the entry changes."""
-        if name not in self._cache:
-            self._cache[name] = build(self)
-        return cast(T, self._cache[name])
+    def __getitem__(self, key: str) -> Entry[E]:
+        if not self._shards or key not in self._keys[number := number_of(key)]:
+            raise KeyError(key)
+        return self._shards[number][key]
+
+    def __contains__(self, key: object) -> bool:
+        return bool(self._shards) and isinstance(key, str) and key in self._keys[number_of(key)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._keys))
+
+    def __iter__(self) -> Iterator[str]:
+        records = [shard.records for shard in self._shards]
+        found = (
+            ((position_of(each[key]), key) for key in keys) for each, keys in zip(records, self._keys, strict=True)
+        )
+        return (key for _, key in sorted(chain.from_iterable(found)))
+
+    def values(self) -> ValuesView[Entry[E]]:
+        """The entries, in order."""
+        return _Values(self)
+
+    def items(self) -> ItemsView[str, Entry[E]]:
+        """The keys with their entries, in order."""
+        return _Items(self)
+
+    def _read(self) -> Iterator[Entry[E]]:
+        return (next(self._shards[number_of(key)].read((key,))) for key in self)
 
 
-Groups = dict[Hashable, dict[str, Entry[E]]]
-GroupsOf = Callable[[Entry[E]], Iterable[Hashable]]
+class _Values(ValuesView[Entry[E]]):
+    _mapping: Entries[E]
+
+    def __iter__(self) -> Iterator[Entry[E]]:
+        return self._mapping._read()
+
+
+class _Items(ItemsView[str, Entry[E]]):
+    _mapping: Entries[E]
+
+    def __iter__(self) -> Iterator[tuple[str, Entry[E]]]:
+        return ((entry.key, entry) for entry in self._mapping._read())
 
 
 class Snapshot(Generic[E]):
@@ -40,19 +80,45 @@ class Snapshot(Generic[E]):
 
     `modified_at` is the time of that change in epoch seconds. Every change increases it by at least a second, so that
     no two snapshots have the same Last-Modified.
+
+    `shards` always has `SHARDS` members. A shard that has not changed is the same object in the next snapshot, in a
+    process that follows the log as well as in the one that published, and so are the results of `Shard.cached`.
     """
 
-    __slots__ = ("_bytes", "_cache", "_grouped", "_lock", "_lru", "entries", "modified_at", "sequence")
+    __slots__ = ("_bytes", "_cache", "_lock", "_lru", "modified_at", "packing", "sequence", "shards")
 
-    def __init__(self, sequence: int, modified_at: int, entries: dict[str, Entry[E]]) -> None:
+    def __init__(self, sequence: int, modified_at: int, packing: Packing[E], shards: Iterable[Shard[E]]) -> None:
         self._cache: dict[Hashable, Any] = {}
-        self._grouped: dict[GroupsOf[E], Groups[E]] = {}
         self._lru: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
         self.sequence = sequence
         self.modified_at = modified_at
-        self.entries = entries
+        self.packing = packing
+        self.shards = tuple(shards)
+
+    @classmethod
+    def of(
+        cls, packing: Packing[E], sequence: int = 0, modified_at: int = 0, values: Iterable[tuple[str, E]] = ()
+    ) -> "Snapshot[E]":
+        """A snapshot of these values, in their order; of those with the same key, the last one counts."""
+        records: list[dict[str, bytes]] = [{} for _ in range(SHARDS)]
+        for position, (key, value) in enumerate(values, _REBUILT):
+            records[number_of(key)][key] = packing.pack(Entry(key, value, position))
+        return cls(sequence, modified_at, packing, (Shard(packing, each) for each in records))
+
+    @property
+    def entries(self) -> Entries[E]:
+        """All entries by key. `snapshot.entries.get(key)` decodes one; for iterations see `Entries`."""
+        return Entries(self.shards, [shard.records for shard in self.shards])
+
+    def per_shard(self, name: Hashable, build: Callable[[Shard[E]], T]) -> list[T]:
+        """The results of `build(shard)` for each shard, in the order of `shards`.
+
+        They are cached with the shards, so after a change only the results of the changed shards are built. `build`
+        must depend on nothing but the shard. `name` must not come from a request: use `lru_cached` for what does.
+        """
+        return [shard.cached(name, build) for shard in self.shards]
 
     def cached(self, name: Hashable, build: Callable[["Snapshot[E]"], T]) -> T:
         """The result of `build(snapshot)`, cached until the next change.
@@ -82,61 +148,41 @@ class Snapshot(Generic[E]):
                 self._bytes -= self._lru.popitem(last=False)[1][1]
         return built
 
-    def group(self, groups_of: GroupsOf[E], name: Hashable) -> Mapping[str, Entry[E]]:
-        """The entries, by key, that `groups_of` puts into the group `name`.
+    def group(self, name: Hashable) -> Entries[E]:
+        """The entries, by key, that the catalogue's `groups` puts into the group `name`.
 
-        The groups are built once; a new snapshot reuses them and updates only the groups of changed entries.
+        No entry is decoded to find them. `Shard.group` returns the keys of one shard.
         """
-        if groups_of not in self._grouped:
-            groups: Groups[E] = {}
-            for entry in self.entries.values():
-                _join(groups, groups_of, entry)
-            self._grouped[groups_of] = groups
-        return self._grouped[groups_of].get(name, {})
+        return Entries(self.shards, [shard.group(name) for shard in self.shards])
 
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
-        """The snapshot after changes of single entries (None: deleted); the other entries are the same objects.
+        """The snapshot after changes of single entries (None: deleted), the last of which has the number `sequence`.
 
-        A changed entry keeps its position; a new one is appended.
+        A changed entry keeps its position; a new one is appended, and its position is the number of its change.
         """
-        entries = dict(self.entries)
-        replaced: dict[str, Entry[E] | None] = {}
-        for key, value in changes:
-            replaced.setdefault(key, entries.get(key))
-            if value is None:
-                entries.pop(key, None)
-            else:
-                entries[key] = Entry(key, value)
-        snapshot = Snapshot(sequence, modified_at, entries)
-        for groups_of, groups in list(self._grouped.items()):
-            snapshot._grouped[groups_of] = _regrouped(groups, groups_of, replaced, entries)
-        return snapshot
+        numbered = list(changes)
+        by_shard: dict[int, list[tuple[str, E | None, int]]] = {}
+        for number, (key, value) in enumerate(numbered, sequence - len(numbered) + 1):
+            by_shard.setdefault(number_of(key), []).append((key, value, number))
+        shards = list(self.shards)
+        for index, wanted in by_shard.items():
+            shards[index] = shards[index].changed(wanted)
+        return Snapshot(sequence, modified_at, self.packing, shards)
 
+    def packed_for(self, dictionary: bytes) -> "Snapshot[E]":
+        """The same snapshot with records for this dictionary; without a dictionary, for one that fits."""
+        if dictionary:
+            packing = self.packing.with_dictionary(dictionary)
+        elif self.packing.dictionary:
+            packing = self.packing
+        else:
+            packing = self.packing.trained(entry.value for shard in self.shards for entry in shard.entries())
+        if packing is self.packing:
+            return self
+        shards = (shard.repacked(packing, packing.codec.shape) for shard in self.shards)
+        return Snapshot(self.sequence, self.modified_at, packing, shards)
 
-def _join(groups: Groups[E], groups_of: GroupsOf[E], entry: Entry[E]) -> None:
-    for name in groups_of(entry):
-        groups.setdefault(name, {})[entry.key] = entry
-
-
-def _regrouped(
-    groups: Groups[E],
-    groups_of: GroupsOf[E],
-    replaced: Mapping[str, Entry[E] | None],
-    entries: Mapping[str, Entry[E]],
-) -> Groups[E]:
-    """The groups after the entries of `replaced` (as they were) became those of `entries`."""
-    changed: Groups[E] = {}
-    for key, old in replaced.items():
-        entry = entries.get(key)
-        left = set(groups_of(old)) if old else set()
-        joined = set(groups_of(entry)) if entry else set()
-        for name in left | joined:
-            group = changed.setdefault(name, dict(groups.get(name, {})))
-            if entry and name in joined:
-                group[key] = entry
-            else:
-                group.pop(key, None)
-    new = groups | changed  # not a loop over all: that would cost more than the change
-    for name in [name for name, group in changed.items() if not group]:
-        del new[name]
-    return new
+    def with_known(self, known: "Snapshot[E]") -> "Snapshot[E]":
+        """This snapshot, with those shards and decoded entries of `known` that are equal."""
+        shards = (shard.or_equal(other) for shard, other in zip(self.shards, known.shards, strict=True))
+        return Snapshot(self.sequence, self.modified_at, self.packing, shards)

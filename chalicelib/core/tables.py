@@ -170,7 +170,7 @@ class Head(CoreItem, discriminator="catalogue-head"):
     """A catalogue's newest number and its newest snapshot. `catalogue#<name>` / `head`."""
 
     sequence = NumberAttribute(default=0)
-    snapshot = UnicodeAttribute(null=True)  # the blob with all entries at `snapshot_sequence`
+    snapshot = UnicodeAttribute(null=True)  # the index of all entries at `snapshot_sequence`, see stored.py
     snapshot_sequence = NumberAttribute(default=0)
     snapshot_modified_at = NumberAttribute(default=0)
     shape = NumberAttribute(null=True)  # of the entries in `snapshot`; without a snapshot of the first change
@@ -197,6 +197,7 @@ class Fold(CoreItem, discriminator="catalogue-fold"):
 
     sequence = NumberAttribute()
     snapshot = UnicodeAttribute()
+    shards: ListAttribute[str] = ListAttribute(null=True)  # the blobs of its shards, also those of earlier folds
     at = NumberAttribute()  # epoch seconds
 
 

@@ -100,8 +100,8 @@ def refresh() -> None:
     totals = counts.totals()
 
     def renew(snapshot: Snapshot[PackageEntry]) -> Changes[PackageEntry]:
-        renewed = {key: _counted(entry, totals) for key, entry in snapshot.entries.items()}
-        return {key: value for key, value in renewed.items() if value is not snapshot.entries[key].value}
+        renewed = ((entry, _counted(entry, totals)) for entry in snapshot.entries.values())
+        return {entry.key: value for entry, value in renewed if value is not entry.value}
 
     catalogue.refresh(renew)
 

@@ -37,18 +37,18 @@ def owner_group(account_id: int) -> Group:
 
 def modules(snapshot: Snapshot[ModuleEntry], group: Group) -> Mapping[str, Entry[ModuleEntry]]:
     """The modules of a group, by key."""
-    return snapshot.group(_groups, group)
+    return snapshot.group(group)
 
 
 def module(snapshot: Snapshot[ModuleEntry], group: Group, name: str) -> Entry[ModuleEntry] | None:
     """The module with this name, in any letter case, in a group, or None; there is at most one."""
-    named = snapshot.group(_groups, ("name", name.lower()))
+    named = snapshot.group(("name", name.lower()))
     return next((entry for entry in named.values() if group in _groups(entry)), None)
 
 
 def module_with_id(snapshot: Snapshot[ModuleEntry], name: str, module_id: int) -> Entry[ModuleEntry] | None:
     """The module with this name and id, or None."""
-    named = snapshot.group(_groups, ("name", name.lower()))
+    named = snapshot.group(("name", name.lower()))
     return next((entry for entry in named.values() if entry.value.id == module_id), None)
 
 
@@ -89,5 +89,11 @@ def blobs_of(item: LuaRocksItem) -> list[str]:
 
 
 catalogue = Catalogue(
-    "luarocks", ModuleEntry, shape=1, entities=_entities, reload=_reload, without_counters=without_downloads
+    "luarocks",
+    ModuleEntry,
+    shape=1,
+    entities=_entities,
+    reload=_reload,
+    without_counters=without_downloads,
+    groups=_groups,
 )

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contentdb.entry import ProfileEntry
+from chalicelib.contentdb.entry import KINDS, ContentDbSnapshot, ProfileEntry
 from chalicelib.contentdb.game import reviews as review_hypertext
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Counters, Package, Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.entries import Codec
+from chalicelib.core.packing import Packing
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, member, published, token
@@ -136,17 +138,22 @@ def test_an_alias_redirects_and_keeps_the_query(client: Client, bob: Account) ->
     assert (reply.status, reply.header("Location")) == (302, f"{SITE}{PATH}?formspec_version=7")
 
 
+def snapshot_of(**display_names: str | None) -> ContentDbSnapshot:
+    """Return a snapshot of users' profiles with these display names."""
+    profiles = ((f"user#{user}", ProfileEntry(display_name=name)) for user, name in display_names.items())
+    return Snapshot.of(Packing(Codec(KINDS, 1)), 1, 1, profiles)
+
+
 def test_the_text_has_at_most_one_hundred_reviews() -> None:
     reviews = [review(number) for number in range(1, 131)]
-    made = review_hypertext.of(Snapshot(0, 0, {}), LAMPS, reviews, SITE)
+    made = review_hypertext.of(snapshot_of(), LAMPS, reviews, SITE)
     assert (made.body.count("<thumbsup>"), made.body.count("<big>")) == (100, 100)
     assert made.body.endswith("<action name=link_202><u>All 130 reviews</u></action>\n")
     assert made.links["link_202"] == f"{SITE}/api/packages/Alice/lamps/reviews/"
 
 
 def test_authors_are_shown_with_their_display_names() -> None:
-    profile = Entry("user#bob", ProfileEntry(display_name="Bob <the> \\Builder"))
-    made = review_hypertext.of(Snapshot(1, 1, {"user#bob": profile}), LAMPS, [review(1)], SITE)
+    made = review_hypertext.of(snapshot_of(bob="Bob <the> \\Builder"), LAMPS, [review(1)], SITE)
     assert "<u>Bob \\<the\\> \\\\Builder</u>" in made.body
 
 
@@ -157,7 +164,6 @@ def test_any_reviews_give_balanced_and_escaped_markup(texts: list[tuple[str, str
         review(number, title=title, comment=comment, rating=(1, 3, 5)[number % 3])
         for number, (title, comment, _) in enumerate(texts)
     ]
-    profiles = {"user#bob": Entry("user#bob", ProfileEntry(display_name=texts[0][2] if texts else None))}
-    made = review_hypertext.of(Snapshot(1, 1, profiles), LAMPS, reviews, SITE)
+    made = review_hypertext.of(snapshot_of(bob=texts[0][2] if texts else None), LAMPS, reviews, SITE)
     assert_is_markup(made, "thumbsup", "thumbsdown", "neutral")
     assert sum(made.body.count(f"<{thumb}>") for thumb in ("thumbsup", "thumbsdown", "neutral")) == len(reviews)

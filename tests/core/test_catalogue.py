@@ -17,7 +17,9 @@ from chalicelib import settings
 from chalicelib.core import blobs, change_log, job_runner, locks, registry, retries, snapshots
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration
+from chalicelib.core.entries import Codec
 from chalicelib.core.errors import Busy, Conflict, NotFound
+from chalicelib.core.packing import Packing
 from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Change, Claim, Fold, Head, Job
@@ -41,6 +43,10 @@ def catalogue_of(
         return entities() if callable(entities) else entities
 
     return Catalogue(name, dict[str, Any], shape=1, entities=read, reload=lambda key, _: dict(read()).get(key))
+
+
+def empty_snapshot() -> Snapshot:
+    return Snapshot.of(Packing(Codec(dict[str, Any], 1)))
 
 
 def publish(where: Catalogue, **changes: Any) -> Snapshot:
@@ -616,7 +622,7 @@ def test_a_fold_of_a_stale_snapshot_does_not_replace_a_newer_one() -> None:
     stale = behind.snapshot()
     publish(one, b={})
     one.fold()
-    change_log.ChangeLog("test", one.codec).fold(stale)
+    change_log.ChangeLog("test", stale.packing).fold(stale)
     assert (stale.sequence, head().snapshot_sequence, state(process().snapshot())) == (1, 2, (2, {"a": {}, "b": {}}))
 
 
@@ -903,7 +909,7 @@ def test_a_refresh_loses_no_concurrent_publish() -> None:
 
 
 def test_an_lru_cached_value_is_built_once() -> None:
-    snapshot = Snapshot(1, 1, {})
+    snapshot = empty_snapshot()
     built: list[Snapshot] = []
     for _ in range(3):
         snapshot.lru_cached("query", built.append)
@@ -911,7 +917,7 @@ def test_an_lru_cached_value_is_built_once() -> None:
 
 
 def test_the_least_recently_used_value_is_dropped() -> None:
-    snapshot, built = Snapshot(1, 1, {}), []
+    snapshot, built = empty_snapshot(), []
     snapshot.lru_cached("first", lambda _: built.append("first"))
     for number in range(snapshots.LRU_RESULTS):
         snapshot.lru_cached("first", lambda _: built.append("first"))
@@ -923,7 +929,7 @@ def test_the_least_recently_used_value_is_dropped() -> None:
 
 def test_the_total_size_of_lru_cached_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "LRU_BYTES", 10)
-    snapshot, built = Snapshot(1, 1, {}), []
+    snapshot, built = empty_snapshot(), []
 
     def build(name: str) -> Callable[[Snapshot], bytes]:
         return lambda snapshot: built.append(name) or b"four"  # type: ignore[func-returns-value]
@@ -935,7 +941,7 @@ def test_the_total_size_of_lru_cached_values_is_limited(monkeypatch: pytest.Monk
 
 def test_a_value_above_the_size_limit_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "LRU_BYTES", 3)
-    snapshot, built = Snapshot(1, 1, {}), []
+    snapshot, built = empty_snapshot(), []
     for _ in range(2):
         snapshot.lru_cached("a", lambda snapshot: built.append(1) or b"four", len)  # type: ignore[func-returns-value]
     assert len(built) == 2

@@ -1,0 +1,270 @@
+"""The catalogue at any size: memory, cold start, and the CPU that one change costs.
+
+    python -m bench.catalogue --entries 20000 --json
+
+Fills a temporary directory with `--entries` modules of LuaRocks and as many packages of ContentDB: their entries, not
+their items. Then a new process loads them and answers requests. Times are CPU time of that process, the median of
+several repetitions:
+
+    rss_mb, peak_mb      memory after the load of LuaRocks' catalogue and its largest group, and at most until then
+    cold_s               seconds for that load
+    upload_ms            an upload of a rockspec
+    first_manifest_ms    the first manifest after an upload
+    first_list_ms        ContentDB's whole list, compressed, the first one after a change of a package
+    new_search_ms        a search of ContentDB for words that nobody searched for before
+    count_follow_ms      the first request after another process counted a download, less the same request before
+    rss_both_mb, peak_both_mb   memory at the end, with both catalogues, and at most
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.cold import peak_memory
+from bench.servers import ROOT
+
+REPEATS = 7
+AUTHORS = 5_000
+MOMENT = 1_700_000_000
+_TEXT = (
+    "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door "
+    "client server parser json http socket template string table queue cache event lexer vector matrix config logger"
+)
+WORDS = _TEXT.split()
+
+
+def main() -> None:
+    """Fill a directory, measure it in another process, and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=20_000)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        print(json.dumps(STEPS[options.step](options.data, options.entries)))
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory) / "data"
+        _run("fill", data, options.entries)
+        found = {"entries": options.entries, **_run("measure", data, options.entries)}
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(f"{name:18} {value:>10,}" for name, value in found.items()))
+
+
+def fill(data: Path, entries: int) -> None:
+    """Store the synthetic entries, without their items, in an empty data directory."""
+    from standalone.runtime import open_data
+
+    open_data(data)
+    from chalicelib.contentdb.store import index as contentdb
+    from chalicelib.contentdb.store import reference
+    from chalicelib.core import ids
+    from chalicelib.luarocks import index as luarocks
+
+    for name in ("luarocks-module", "luarocks-version", "contentdb-package", "contentdb-release"):
+        ids.reserve(name, 10 * entries)
+    reference.seed()
+    seeded = dict(contentdb.catalogue.entities())
+    luarocks.catalogue.entities = lambda: map(module, range(entries))
+    luarocks.catalogue.rebuild()
+    contentdb.catalogue.entities = lambda: ({**seeded, **dict(map(package, range(entries)))}).items()
+    contentdb.catalogue.rebuild()
+
+
+def measure(data: Path, entries: int) -> dict[str, float]:
+    """Answer requests in this process; return the results."""
+    from standalone.runtime import open_data
+
+    open_data(data)
+    from chalicelib.core import accounts, credentials
+    from chalicelib.luarocks import index
+    from tests.client import Client
+
+    client = Client()
+    key = credentials.create(accounts.create("bench", "bench@example.org"), "luarocks")[1]
+
+    def load() -> None:
+        assert len(index.modules(index.catalogue.snapshot(), index.ROOT)) == entries
+
+    found = {"cold_s": round(_milliseconds(load) / 1000, 3), "rss_mb": _memory(), "peak_mb": round(peak_memory())}
+    found |= _luarocks(client, key)
+    found["count_follow_ms"] = _count(client, key, data)
+    found |= _contentdb(client)
+    return found | {"rss_both_mb": _memory(), "peak_both_mb": round(peak_memory())}
+
+
+def _luarocks(client: Any, key: str) -> dict[str, float]:
+    from tests.luarocks.builders import rockspec
+
+    uploads, manifests = [], []
+    for number in range(REPEATS + 1):
+        files = {"rockspec_file": ("x", rockspec(f"bench{number}"))}
+        uploads.append(_milliseconds(lambda: _ok(client.post(f"/api/1/{key}/upload", files=files))))  # noqa: B023
+        manifests.append(_milliseconds(lambda: _ok(client.get("/manifest-5.1"))))
+    return {"upload_ms": _median(uploads[1:]), "first_manifest_ms": _median(manifests[1:])}
+
+
+def _count(client: Any, key: str, data: Path) -> float:
+    """Milliseconds to follow the counting of a download by another process."""
+
+    def ask() -> None:
+        _ok(client.get("/modules/bench/bench0"))
+
+    spent = []
+    for _ in range(3):
+        ask()
+        before = min(_milliseconds(ask) for _ in range(5))
+        _run("count", data, 0)
+        spent.append(max(_milliseconds(ask) - before, 0))
+    return _median(spent)
+
+
+def count(data: Path, _: int) -> None:
+    """Download a rockspec, and run the jobs that count downloads."""
+    from standalone.runtime import open_data
+
+    open_data(data)
+    from chalicelib.core import job_runner, registry
+    from tests.client import Client
+
+    client = Client()
+    _ok(client.get("/manifests/bench/bench0-1.0-1.rockspec"))
+    for name in registry.current().repeating_jobs:
+        if name.startswith("luarocks") or "count" in name:
+            job_runner.run_now(name)
+    job_runner.run_due()
+
+
+def _contentdb(client: Any) -> dict[str, float]:
+    from chalicelib.contentdb.store import index
+    from chalicelib.core.entries import replace
+
+    def change(number: int) -> None:
+        key, value = package(number)
+        index.catalogue.publish(lambda snapshot, writes: ({key: replace(value, title=f"Changed {number}")}, None))
+
+    headers = {"Accept-Encoding": "gzip"}
+    lists, searches = [], []
+    pick = random.Random(7)
+    for number in range(REPEATS + 1):
+        change(number)
+        lists.append(_milliseconds(lambda: _ok(client.get("/api/packages/", headers=headers))))
+    for _ in range(REPEATS + 1):
+        query = {"q": " ".join(pick.sample(WORDS, 2)), "type": "mod", "fmt": "keys"}
+        searches.append(_milliseconds(lambda: _ok(client.get("/api/packages/", query=query))))  # noqa: B023
+    return {"first_list_ms": _median(lists[1:]), "new_search_ms": _median(searches[1:])}
+
+
+def module(number: int) -> tuple[str, Any]:
+    """A module with three versions of two files each, and its key."""
+    from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
+
+    pick = random.Random(number)
+    words = pick.sample(WORDS, 9)
+    name, user, identity = f"lua-{words[0]}-{number}", f"author{number % AUTHORS}", 10 * number + 1
+
+    def file(kind: str) -> PublishedFile:
+        digest = hashlib.sha256(f"{number} {kind}".encode()).hexdigest()
+        return PublishedFile(
+            sha256=digest, size=pick.randrange(9000), revision=1, created_at=MOMENT + number, updated_at=MOMENT + number
+        )
+
+    versions = {
+        f"{minor}.0-1": VersionEntry(
+            id=identity + minor,
+            file=file(f"spec {minor}"),
+            lua_version="lua >= 5.1",
+            dependencies=("lua >= 5.1", f"lua-{words[1]}-{number // 2} >= 1.0"),
+            source_url=f"git+https://example.org/{name}.git",
+            rocks={
+                "src": RockEntry(id=identity + minor + 3, rock_fname=f"{name}-{minor}.0-1.src.rock", file=file("x"))
+            },
+        )
+        for minor in (1, 2, 3)
+    }
+    entry = ModuleEntry(
+        id=identity,
+        user_id=2 + number % AUTHORS,
+        user=user,
+        name=name,
+        in_root=True,
+        current_version_id=identity + 3,
+        created_at=MOMENT + number,
+        updated_at=MOMENT + number,
+        summary=" ".join(words[2:]).capitalize(),
+        license="MIT",
+        homepage=f"https://example.org/{name}",
+        labels=tuple(words[:2]),
+        versions=versions,
+    )
+    return f"{user}/{name}", entry
+
+
+def package(number: int) -> tuple[str, Any]:
+    """An approved package with a release and a screenshot, and its key."""
+    from chalicelib.contentdb.entry import PackageEntry, ReleaseInfo, ScreenshotInfo
+
+    pick = random.Random(number)
+    words = pick.sample(WORDS, 12)
+    author, name, made = f"author{number % AUTHORS}", f"{words[0]}_{number}", "2026-01-02T00:00:00.000000"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    values: dict[str, Any] = dict.fromkeys(PackageEntry.__struct_fields__[:34])
+    values |= dict.fromkeys(("content_warnings", "maintainers", "aliases", "optional_depends", "game_support"), ())
+    values |= {"author": author, "name": name, "type": "mod" if number % 5 else ("game", "txp")[number % 2]}
+    values |= {"id": number + 1, "state": "APPROVED", "license": "MIT", "media_license": "CC-BY-SA-4.0"}
+    values |= {"title": " ".join(words[1:4]).title(), "short_description": " ".join(words[3:]).capitalize()}
+    values |= {"long_description": " ".join(pick.choices(WORDS, k=150)), "repo": f"https://example.org/{name}"}
+    values |= {"tags": ("building", "tools"), "provides": (name,), "depends": (f"iron_{number // 2}",)}
+    values |= {"supports_all_games": True, "translations": {}, "created_at": made, "approved_at": made}
+    values["releases"] = (
+        ReleaseInfo(
+            id=number + 1, min=pick.choice((None, 3, 9)), max=None, file=f"{digest}.zip", size=9, created_at=made
+        ),
+    )
+    values["screenshots"] = (ScreenshotInfo(id=number + 1, file=f"{digest}.png", title="One", size=9, created_at=made),)
+    return f"{author}/{name}", PackageEntry(**values)
+
+
+STEPS: dict[str, Callable[[Path, int], Any]] = {"fill": fill, "measure": measure, "count": count}
+
+
+def _run(step: str, data: Path, entries: int) -> Any:
+    command = [sys.executable, "-m", "bench.catalogue", "--step", step, "--data", str(data), "--entries", str(entries)]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    """The CPU time of this process that `work` takes."""
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) * 1000
+
+
+def _median(times: list[float]) -> float:
+    return round(statistics.median(times), 2)
+
+
+def _ok(reply: Any) -> None:
+    assert reply.status == 200, (reply.status, reply.body[:300])
+
+
+def _memory() -> int:
+    """The resident memory of this process in megabytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+if __name__ == "__main__":
+    main()

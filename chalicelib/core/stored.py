@@ -1,0 +1,104 @@
+"""Snapshots as blobs: an index, and one blob per large shard. A fold writes only the shards that changed.
+
+The index is msgpack: a format number, the entries' shape, whether they have groups, their dictionary, and the shards in
+order. A shard is msgpack of its records by key. A small one stands in the index, a large one is a blob of its own, of
+which the index has the key. So a small catalogue is one blob.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from chalicelib.core import blobs
+from chalicelib.core.entries import E, Outdated
+from chalicelib.core.packing import Packing
+from chalicelib.core.shards import Shard
+from chalicelib.core.snapshots import Snapshot
+
+INLINE = 32 * 1024  # bytes of a shard up to which the index contains it
+_FORMAT = 1
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Index(msgspec.Struct, frozen=True, array_like=True):
+    """The blob that a stored snapshot is named by."""
+
+    format: int
+    shape: int
+    grouped: bool
+    dictionary: bytes
+    shards: list[str | dict[str, bytes]]  # keys of blobs, or shards
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the shards' blobs."""
+        return [shard for shard in self.shards if isinstance(shard, str)]
+
+
+_INDEX = msgspec.msgpack.Decoder(Index)
+_SHARD = msgspec.msgpack.Decoder(dict[str, bytes])
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored snapshot: the key of its index, the keys of its shards' blobs, and those that `write` has written."""
+
+    index: str
+    shards: tuple[str, ...]
+    written: tuple[str, ...]
+
+    def discard(self) -> None:
+        """Delete what `write` has written."""
+        for key in self.written:
+            blobs.delete(key)
+
+
+def read_index(key: str) -> Index:
+    """The index of a stored snapshot. Raises NotFound; Outdated for one of a version without shards."""
+    try:
+        return _INDEX.decode(blobs.get(key))
+    except msgspec.DecodeError:
+        raise Outdated from None
+
+
+def read(key: str, packing: Packing[E], sequence: int, modified_at: int) -> Snapshot[E]:
+    """The snapshot whose index has this key. Raises NotFound; Outdated for one of an older shape."""
+    index = read_index(key)
+    if index.shape < packing.codec.shape:
+        raise Outdated
+    stored = packing.with_dictionary(index.dictionary)
+    large = iter(blobs.get_all(index.keys))
+    records = (_SHARD.decode(next(large)) if isinstance(shard, str) else shard for shard in index.shards)
+    shards: Iterable[Shard[E]] = (Shard(stored, each) for each in records)
+    if (index.shape, index.grouped) != (packing.codec.shape, packing.groups_of is not None):
+        shards = (shard.repacked(stored, index.shape) for shard in shards)
+    return Snapshot(sequence, modified_at, stored, shards)
+
+
+def write(snapshot: Snapshot[E], area: str, known: Iterable[str] = ()) -> Stored:
+    """Store a snapshot under new keys below `area`, except for shards that equal one of the blobs `known`.
+
+    The caller makes sure that no other process deletes those.
+    """
+    area = f"{area}/{{}}-{snapshot.sequence}-{secrets.token_hex(4)}"
+    by_digest = {key.rpartition("/")[2]: key for key in known}
+    written: list[str] = []
+    shards: list[str | dict[str, bytes]] = []
+    for shard in snapshot.shards:
+        content = _encode(shard.records)
+        if len(content) <= INLINE:
+            shards.append(dict(shard.records))
+            continue
+        key = by_digest.get(hashlib.sha256(content).hexdigest())
+        if key is None:
+            key = blobs.put(content, area.format("shard")).key
+            written.append(key)
+        shards.append(key)
+    packing = snapshot.packing
+    index = Index(_FORMAT, packing.codec.shape, packing.groups_of is not None, packing.dictionary, shards)
+    key = blobs.put(_encode(index), area.format("snapshot")).key
+    return Stored(key, tuple(index.keys), (*written, key))
