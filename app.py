@@ -4,7 +4,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib.account.slice import account
 from chalicelib.contentdb.slice import contentdb
-from chalicelib.core import job_runner, registry
+from chalicelib.core import job_runner, read_only, registry
 from chalicelib.core.slice import core
 from chalicelib.hel.slice import hel
 from chalicelib.home.slice import home
@@ -15,7 +15,7 @@ from chalicelib.web.site import Site
 SLICES = (core, luarocks, contentdb, luadns, hel, account, home)
 
 registry.install(SLICES)
-site = Site(SLICES)
+site = Site(SLICES, before_writing=read_only.require_writable)
 
 app = Chalice(app_name="moonbase", configure_logs=False)
 site.mount(app)

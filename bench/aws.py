@@ -151,6 +151,7 @@ def installed(data: Path) -> Iterator[None]:
         with settings.override(
             blobs=f"s3://{BUCKET}",
             queue=queue,
+            read_only_check=10**9,  # it is read every few seconds, so it would be counted with some requests only
             kms_key=key,
             key_file="/nowhere/key",
             luadns_engine="route53",

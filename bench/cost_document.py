@@ -26,8 +26,9 @@ see the end.
 
 Where {small:,} and {large:,} packages differ, the table has both numbers. A transaction takes two units for each
 kilobyte, an index one more; a write whose condition fails costs as much as any other. A download from S3 through a link
-is counted with the request that returned the link. Jobs have no client. The texts of the packages consist of few words:
-real texts compress less well.
+is counted with the request that returned the link. Jobs have no client. A process that writes or runs jobs also reads
+the read-only mode, one unit at most every three seconds, which is not counted here. The texts of the packages consist
+of few words: real texts compress less well.
 """
 DOLLARS = """
 ## Dollars per million requests

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 MIB = 1024 * 1024
@@ -17,12 +18,19 @@ CHOICES = {
     "luadns_engine": ("", "authoritative", "route53", "none"),
 }
 
+_PREFIX = "MOONBASE_"
+# Variables of the command line, and of the tests, without the prefix.
+_OTHER_VARIABLES = ("DATA", "STACK", "EXAMPLES", "CRASHES", "SHOTS")
+
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of an installation. Sizes are in bytes, durations in seconds; lists are comma-separated."""
 
     tables: str = "moonbase"  # prefix of the table names: <tables>-core, <tables>-luarocks ...
+    services: tuple[str, ...] = ()  # the services that this server offers: luarocks,contentdb,luadns,hel; empty: all
+    read_only: bool = False  # whether the server refuses changes; `moonbase read-only` needs no restart
+    read_only_check: int = 3  # seconds until each process notices `moonbase read-only`
     region: str = "us-east-1"  # AWS region; also read from AWS_REGION
     blobs: str = "file:data/blobs"  # where blobs are stored: s3://BUCKET or file:DIRECTORY
     key_file: str = "data/key"  # the key that seals second-factor secrets if kms_key is empty
@@ -85,7 +93,7 @@ class Settings:
         if region := environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"):
             given["region"] = region
         for field in fields(cls):
-            variable = f"MOONBASE_{field.name.upper()}"
+            variable = f"{_PREFIX}{field.name.upper()}"
             if variable in environ:
                 given[field.name] = _read(variable, environ[variable], type(field.default))
         return cls(**given)
@@ -96,6 +104,14 @@ def _check_network(text: str) -> None:
         ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError(f"MOONBASE_OUTBOUND_NETWORKS must list networks such as 10.0.0.0/8: {error}") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that look like settings and are none, each with the most similar name of one."""
+    known = [*(field.name.upper() for field in fields(Settings)), *_OTHER_VARIABLES]
+    given = (name.removeprefix(_PREFIX) for name in sorted(environ) if name.startswith(_PREFIX))
+    similar = {name: get_close_matches(name, known, n=1) for name in given if name not in known}
+    return {_PREFIX + name: _PREFIX + found[0] if found else None for name, found in similar.items()}
 
 
 def _read(variable: str, text: str, kind: type) -> Any:

@@ -48,17 +48,24 @@ def retry(id: str) -> dict[str, Any]:
 
 
 def _pending_row(job: "Job") -> dict[str, Any]:
-    due = float(job.due_at) <= time.time()
     return {
         "id": job.sk,
         "name": job.name,
         "lane": registry.current().lane(job.name),
-        "state": "due" if due else "running" if job.leased else "waiting",
+        "state": _state(job),
         "progress": job.progress,
         "attempts": int(job.attempts),
         "due_at": datetime.fromtimestamp(float(job.due_at), UTC).isoformat(timespec="seconds"),
         "payload": job.payload,
     }
+
+
+def _state(job: "Job") -> str:
+    if job_runner.rests(job.name):
+        return "resting"
+    if float(job.due_at) <= time.time():
+        return "due"
+    return "running" if job.leased else "waiting"
 
 
 def _row(job: "Job") -> dict[str, Any]:

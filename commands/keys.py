@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, credentials
+from chalicelib.core import accounts, credentials, registry
 from chalicelib.core.tables import Credential
 from commands.choices import SERVICE
 
@@ -39,9 +39,8 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
     """List the keys and tokens of the account NAME, oldest first; see `session list` for its sessions."""
-    return [
-        _row(key) for key in credentials.list_credentials(accounts.named(name)) if key.service in credentials.services()
-    ]
+    services = {each.name for each in registry.current().declarations if each.scopes}
+    return [_row(key) for key in credentials.list_credentials(accounts.named(name)) if key.service in services]
 
 
 @key.command()

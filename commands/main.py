@@ -21,6 +21,7 @@ from commands import (
     luadns,
     luarocks,
     names,
+    read_only,
     serve,
     sessions,
     two_factor,
@@ -51,7 +52,7 @@ def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool
     ctx.obj = {"data": data, "as_json": as_json}
     if ctx.invoked_subcommand == "serve" or _help_requested():
         return
-    installed()
+    installed().require_offered(ctx.invoked_subcommand or "")
     if data is not None:
         from standalone.runtime import open_data
 
@@ -112,6 +113,7 @@ for command in (
     keys.key,
     two_factor.two_factor,
     jobs.jobs,
+    read_only.read_only,
     catalogues.catalogue,
     luarocks.luarocks,
     contentdb.contentdb,

@@ -1,6 +1,7 @@
 """Runs the command line, and prints an error as one line, or as JSON with --json."""
 
 import json
+import os
 import sqlite3
 import sys
 from typing import NoReturn
@@ -23,8 +24,10 @@ def run() -> NoReturn:
     """
     arguments = sys.argv[1:]
     try:
-        if (name := stack.named(arguments)) and not _ABOUT_ITSELF & set(arguments):
-            stack.enter(name)
+        if not _ABOUT_ITSELF & set(arguments):
+            if name := stack.named(arguments):
+                stack.enter(name)
+            _name_unknown_settings()
         from commands.main import main  # not above: the import reads the settings, which may be invalid
 
         code = main.main(arguments, prog_name="moonbase", standalone_mode=False)
@@ -40,6 +43,15 @@ def run() -> NoReturn:
         click.echo(f"moonbase: {message}", err=True)
         _refuse(message, 1)
     sys.exit(code)
+
+
+def _name_unknown_settings() -> None:
+    """Print the variables of the environment that look like settings, because a mistyped one has no effect."""
+    from chalicelib import settings  # not above: the import reads the settings, which may be invalid
+
+    for name, similar in settings.unknown_variables(os.environ).items():
+        hint = f"; did you mean {similar}?" if similar else ""
+        click.echo(f"moonbase: there is no setting {name}{hint}", err=True)
 
 
 def _refuse(message: str, code: int) -> NoReturn:

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 _WELCOME = """\
 Moonbase serves {url}   (data in {data})
-
+"""
+_NEW = """
+{data} is a new, empty data directory. If you expected your data here, stop the server and check --data.
+"""
+_STEPS = """
 First steps, in another terminal:
   {command} --data {data} user create NAME --email NAME@example.org
+"""
+_LUAROCKS_STEPS = """\
   {command} --data {data} key create NAME --service luarocks
   luarocks upload --server={url} --temp-key=KEY MODULE-1.0-1.rockspec
   luarocks install --only-server={url} MODULE
@@ -85,8 +91,9 @@ def serve(
 ) -> None:
     """Serve until stopped."""
     from chalicelib import settings
+    from chalicelib.core import registry
     from chalicelib.core.confinement import self_test
-    from standalone.runtime import check_data, make_site
+    from standalone.runtime import check_data, is_new, make_site
     from standalone.server import check_tls, configure, listen
     from standalone.server import serve as run
 
@@ -99,7 +106,10 @@ def serve(
         raise click.UsageError("--tls-cert and --tls-key need each other")
     if tls_cert and tls_key:
         check_tls(tls_cert, tls_key)
+    new = is_new(data)
     check_data(data)  # a fault is reported here once, instead of by every worker
+    if dns_port:
+        registry.current().require_offered("luadns")
     config = configure(
         partial(make_site, data, base_url, serves_dns=dns_port > 0),
         host=host,
@@ -118,8 +128,11 @@ def serve(
         _serve_dns(data, dns)
     name = f"[{host}]" if ":" in host else host
     url = base_url or f"{'https' if config.is_ssl else 'http'}://{name}:{listener.getsockname()[1]}"
-    started = {"url": url, "data": str(data)}
-    click.echo(json.dumps(started) if ctx.obj["as_json"] else _WELCOME.format(command=COMMAND, **started))
+    started = {"url": url, "data": str(data), "new": new}
+    text = "".join(
+        [_WELCOME, _NEW if new else "", _STEPS, _LUAROCKS_STEPS if registry.current().offers("luarocks") else ""]
+    )
+    click.echo(json.dumps(started) if ctx.obj["as_json"] else text.format(command=COMMAND, **started))
     run(config, listener)
 
 

@@ -69,6 +69,11 @@ def _refuse_foreign(directory: Path) -> None:
     raise PermissionError(f"{directory} belongs to another user; run: {command}")
 
 
+def is_new(directory: Path) -> bool:
+    """Whether a data directory does not exist yet, or is empty."""
+    return not (directory / TABLES).exists()
+
+
 def check_data(directory: Path) -> None:
     """Open `directory`, check that it is writable, and close it. Raises OSError."""
     from chalicelib.core import sealing

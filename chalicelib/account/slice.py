@@ -7,6 +7,7 @@ from chalicelib.web.slice import Slice
 
 account = Slice(
     name="account",
+    essential=True,
     title="Accounts",
     service=service,
     routes=(routes, admin_routes, log_in, settings, keys, two_factor, members),

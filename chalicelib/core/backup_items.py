@@ -19,6 +19,7 @@ Recode = Callable[[str, str], str]  # seals or unseals a text for a purpose
 
 _HEAD = "catalogue-head"
 _DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
+_OF_INSTALLATION = {"read-only"}  # states that do not move to another installation
 
 
 class Malformed(Invalid):
@@ -40,6 +41,13 @@ def is_derived(item: Raw) -> bool:
     return item.get("kind", {}).get("S") in _DERIVED
 
 
+def _is_exported(item: Raw, moment: int) -> bool:
+    expires = item.get("expires_at", {}).get("N")
+    if item.get("kind", {}).get("S") in _OF_INSTALLATION or (expires is not None and int(expires) <= moment):
+        return False
+    return head_of(item) is not None or not is_derived(item)
+
+
 def head_of(item: Raw) -> tuple[str, int] | None:
     """The name of a catalogue and the number of its last change; None if the item is not a head."""
     if item.get("kind", {}).get("S") != _HEAD:
@@ -52,8 +60,7 @@ def exported_lines(model: type[Item], key_file: str, totals: Totals) -> Iterator
     moment = int(time.time())
     seal = partial(sealing.seal_by_file, key_file)
     for item in bulk.items(model):
-        expires = item.get("expires_at", {}).get("N")
-        if (head_of(item) or not is_derived(item)) and (expires is None or int(expires) > moment):
+        if _is_exported(item, moment):
             totals.items += 1
             totals.secrets += len(registry.current().tables[model].sealed & item.keys())
             resealed = _resealed(model, item, sealing.unseal, seal)

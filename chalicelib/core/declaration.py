@@ -120,7 +120,8 @@ class Declaration:
 
     `title` is its name in pages and messages. `transient_areas` are areas of blobs to which no item refers and which
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
-    one slice declares them. `settings` names the fields of Settings that belong to the slice.
+    one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
+    `essential` slice always, and others if the setting `services` names them.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Declaration:
     switches: tuple[Switch, ...] = ()
     ranks: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    essential: bool = False
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:

@@ -57,6 +57,10 @@ class Busy(CoreError):
     """Too many concurrent changes, or a backend is unavailable; retry after `detail["retry_after"]` seconds."""
 
 
+class ReadOnly(Busy):
+    """The operator lets nobody change anything for now; the message is the operator's."""
+
+
 class Full(CoreError):
     """The disk is full; nothing was stored."""
 

@@ -15,8 +15,8 @@ from pynamodb.exceptions import DeleteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import jobs, registry, wakeups
-from chalicelib.core.errors import NotFound
+from chalicelib.core import jobs, read_only, registry, wakeups
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Job, Repeat
 from chalicelib.core.wakeups import LANES, Lane
@@ -32,9 +32,11 @@ _next: dict[str, float] = {}  # name of a repeating job -> when this process che
 def run_due(seconds: float = math.inf, lanes: Collection[Lane] = LANES) -> int:
     """Run the jobs of these lanes that are due now, short ones first; return how many succeeded.
 
-    After `seconds` no further job is started, and another runner is woken for the rest.
+    After `seconds` no further job is started, and another runner is woken for the rest. In read-only mode jobs rest.
     """
     succeeded, ends_at = 0, time.monotonic() + seconds
+    if read_only.notice():
+        return 0
     for found in _due(lanes):
         if time.monotonic() >= ends_at:
             wakeups.wake()
@@ -55,10 +57,12 @@ def seconds_of(context: Any) -> float:
 
 
 def run_now(name: str) -> None:
-    """Run a repeating job immediately, whether or not it is due. Raises NotFound."""
+    """Run a repeating job immediately, whether or not it is due. Raises NotFound, or Conflict if it rests."""
     found = registry.current().repeating_jobs
     if name not in found:
         raise NotFound(f"There is no repeating job {name}; there are: {', '.join(sorted(found))}.")
+    if registry.current().rests(name):
+        raise Conflict(f"The job {name} belongs to a service that is turned off, see the setting MOONBASE_SERVICES.")
     payload, rescheduled = None, True
     while rescheduled:
         try:
@@ -71,20 +75,23 @@ def run_now(name: str) -> None:
 def report() -> None:
     """Log for how many seconds the oldest due job has been due, and the number of dead jobs.
 
-    On AWS the fields become metrics with alarms.
+    Jobs that rest are not due. On AWS the fields become metrics with alarms.
     """
     moment = time.time()
     due = Job.query("jobs", filter_condition=Job.due_at <= moment, consistent_read=True)
-    oldest = moment - min((float(job.due_at) for job in due), default=moment)
+    times = (float(job.due_at) for job in due if not rests(job.name))
+    oldest = moment - min(times, default=moment)
     fields = {"oldest_job": round(oldest, 1), "dead_jobs": Job.count("jobs-dead")}
     _log.info("the oldest job has been due for %(oldest_job)s s, %(dead_jobs)s jobs are dead", fields, extra=fields)
 
 
 def enqueue_repeats() -> None:
     """Enqueue the repeating jobs that are due, each once per period across all processes."""
+    if read_only.notice():
+        return
     for job in registry.current().repeating_jobs.values():
         name, every, moment = job.name, job.every, time.time()
-        if moment < _next.get(name, 0):
+        if registry.current().rests(name) or moment < _next.get(name, 0):
             continue
         _next[name] = moment - moment % every + every
         writes = Transaction()
@@ -105,6 +112,11 @@ def reset_schedule() -> None:
     _next.clear()
 
 
+def rests(job: str) -> bool:
+    """Whether the jobs of a name wait, for the end of read-only mode or until their service is offered again."""
+    return read_only.notice() is not None or registry.current().rests(job)
+
+
 def _due(lanes: Collection[Lane]) -> list[Job]:
     """The due jobs of these lanes, oldest first in each; without slow ones while enough of them run elsewhere."""
     moment, lane = time.time(), registry.current().lane
@@ -112,7 +124,8 @@ def _due(lanes: Collection[Lane]) -> list[Job]:
     found = list(Job.query("jobs", filter_condition=condition, consistent_read=True))
     slow = sum(job.due_at > moment and lane(job.name) == "slow" for job in found)
     wanted = [each for each in LANES if each in lanes and (each != "slow" or slow < MOST_SLOW)]
-    return [job for each in wanted for job in found if job.due_at <= moment and lane(job.name) == each]
+    due = [job for job in found if job.due_at <= moment and not registry.current().rests(job.name)]
+    return [job for each in wanted for job in due if lane(job.name) == each]
 
 
 def _lease(job: Job) -> Job | None:

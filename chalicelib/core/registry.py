@@ -10,8 +10,10 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute
 
+from chalicelib import settings
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
+from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account
 from chalicelib.core.wakeups import Lane
@@ -24,6 +26,10 @@ class DeclarationError(ValueError):
     """The declarations of the slices do not fit together."""
 
 
+class NotOffered(Conflict):
+    """This server does not offer the service."""
+
+
 class Registry:
     """The declarations of all slices, by name. Raises DeclarationError where they do not fit together."""
 
@@ -32,11 +38,13 @@ class Registry:
         _check_names(self.declarations)
         _check_areas(self.declarations)
         _check_settings(self.declarations)
+        _check_services(self.declarations)
         every = self.declarations
         self.tables: dict[type[Item], Table] = {table.model: table for each in every for table in each.tables}
         self.catalogues: dict[str, Catalogue[Any]] = {one.name: one for each in every for one in each.catalogues}
         self.jobs: dict[str, JobHandler | RepeatingJob] = {job.name: job for each in every for job in each.every_job}
-        self.scopes: dict[str, Scopes] = {each.name: each.scopes for each in every if each.scopes}
+        self._optional = {each.name for each in every if not each.essential}
+        self._owners = {job.name: each.name for each in every for job in each.every_job}
         self.switches: dict[str, Switch] = {switch.attribute: switch for each in every for switch in each.switches}
         self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
         _check_ranks(self.ranks)
@@ -45,6 +53,25 @@ class Registry:
     def repeating_jobs(self) -> dict[str, RepeatingJob]:
         """The jobs that repeat, by name."""
         return {name: job for name, job in self.jobs.items() if isinstance(job, RepeatingJob)}
+
+    @property
+    def scopes(self) -> dict[str, Scopes]:
+        """The scopes of the keys of each offered service, by its name."""
+        return {each.name: each.scopes for each in self.declarations if each.scopes and self.offers(each.name)}
+
+    def offers(self, name: str) -> bool:
+        """Whether this server offers a service. The data of the others stays, and `fsck` and the export cover it."""
+        return name not in self._optional or not (chosen := settings.current().services) or name in chosen
+
+    def require_offered(self, name: str) -> None:
+        """Raise NotOffered for a service that the settings turn off."""
+        if not self.offers(name):
+            title = next(each.title for each in self.declarations if each.name == name)
+            raise NotOffered(f"{title} is turned off on this server, see the setting MOONBASE_SERVICES.")
+
+    def rests(self, job: str) -> bool:
+        """Whether the jobs of a name wait until their service is offered again."""
+        return job in self._owners and not self.offers(self._owners[job])
 
     def lane(self, job: str) -> Lane:
         """The lane of the jobs of a name; `short` for a name that no slice declares."""
@@ -121,6 +148,12 @@ def _check_settings(declarations: Iterable[Declaration]) -> None:
         for name in each.settings:
             if name not in known:
                 raise DeclarationError(f"There is no setting {name}, which {each.name} declares.")
+
+
+def _check_services(declarations: Iterable[Declaration]) -> None:
+    known = [each.name for each in declarations if not each.essential]
+    if unknown := [name for name in settings.current().services if name not in known]:
+        raise DeclarationError(f"MOONBASE_SERVICES: there is no service {unknown[0]}; there are: {', '.join(known)}.")
 
 
 def _check_ranks(ranks: tuple[str, ...]) -> None:

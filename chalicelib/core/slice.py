@@ -6,6 +6,7 @@ from chalicelib.core.tables import CoreItem
 
 core = Declaration(
     name="core",
+    essential=True,
     tables=(
         Table(
             CoreItem,
@@ -22,6 +23,9 @@ core = Declaration(
     transient_areas=(uploads.AREA,),
     settings=(
         "tables",
+        "services",
+        "read_only",
+        "read_only_check",
         "region",
         "blobs",
         "key_file",

@@ -207,6 +207,13 @@ class Repeat(CoreItem, discriminator="repeat"):
     next_at = NumberAttribute()  # epoch seconds
 
 
+class ReadOnlyMode(CoreItem, discriminator="read-only"):
+    """Present in read-only mode. `read-only` / `mode`."""
+
+    text = UnicodeAttribute()
+    since = UTCDateTimeAttribute()
+
+
 class Job(CoreItem, discriminator="job"):
     """An enqueued job. `jobs` / `<time>#<random>` or `<name>#<key>`; `jobs-dead` / the same, once dead-lettered."""
 

@@ -5,6 +5,7 @@ from chalicelib.web.slice import Slice
 
 home = Slice(
     name="home",
+    essential=True,
     title="Moonbase",
     service=routes.service,
     routes=(routes,),

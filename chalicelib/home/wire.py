@@ -1,28 +1,30 @@
 """The responses for programs at the root of the host."""
 
+from chalicelib.core import registry
 from chalicelib.core.errors import CoreError, Invalid
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, source, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response
 
-_WELCOME = """\
-Moonbase: a server for the Lua world.
-
+_LINES = {
+    "luarocks": """\
 LuaRocks   luarocks install --only-server={base} NAME
            luarocks upload --server={base} --temp-key=KEY NAME-VERSION.rockspec
-Luanti     contentdb_url = {base}
-LuaDNS     curl -u EMAIL:KEY {base}/v1/zones
-Hel        wget {base}/hel/module /etc/hpm/module/moonbase.lua; hpm hel:search WORD
-
-Account    {base}/account
-"""
+""",
+    "contentdb": "Luanti     contentdb_url = {base}\n",
+    "luadns": "LuaDNS     curl -u EMAIL:KEY {base}/v1/zones\n",
+    "hel": "Hel        wget {base}/hel/module /etc/hpm/module/moonbase.lua; hpm hel:search WORD\n",
+}
 _A_DAY = ("Cache-Control", "public, max-age=86400")
 
 
 def render_welcome(request: Request) -> Response:
     """The configuration lines for each client, as plain text."""
-    text = _WELCOME.format(base=request.base_url)
+    lines = "".join(text for name, text in _LINES.items() if registry.current().offers(name))
+    text = f"Moonbase: a server for the Lua world.\n\n{lines}\nAccount    {{base}}/account\n".format(
+        base=request.base_url
+    )
     return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Vary", "Accept")])
 
 

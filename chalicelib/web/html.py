@@ -5,7 +5,7 @@ and the macros in `parts.html`. Pages have no scripts and no resources of other 
 """
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.core import registry
 from chalicelib.core.errors import CoreError
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
@@ -50,7 +51,8 @@ def page(
 ) -> Response:
     """Render a template as a page. A `private` page must not be cached: personal data, and errors.
 
-    Templates also have `base`, this server's base URL, and `root`, the path of that URL, which starts each link.
+    Templates also have `base`, this server's base URL, and `root`, the path of that URL, which starts each link;
+    `is_offered(service)` says whether this server offers a service.
     """
     base = request.base_url
     text = _environment().get_template(template).render(base=base, root=urlsplit(base).path, **values)
@@ -87,9 +89,16 @@ def _environment() -> "Environment":
         auto_reload=False,
     )
     environment.globals["style"] = Markup(_style())  # noqa: S704
+    environment.globals["is_offered"] = lambda service: registry.current().offers(service)
+    environment.filters["listed"] = listed
     environment.filters["number"] = lambda number: f"{number:,}"
     environment.tests["web_address"] = _is_web_address
     return environment
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 @cache

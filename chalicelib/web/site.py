@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from chalice import app as chalice
 
+from chalicelib.core import registry
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import CoreError
 from chalicelib.web.bodies import SMALL
@@ -15,7 +16,8 @@ from chalicelib.web.conditional import not_modified
 from chalicelib.web.protection import protected
 from chalicelib.web.request import Event, Request
 from chalicelib.web.response import Response
-from chalicelib.web.routing import Tree
+from chalicelib.web.route import Route
+from chalicelib.web.routing import PathNode, Tree
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Slice
 
@@ -25,9 +27,15 @@ _access_log = logging.getLogger("moonbase.access")
 
 
 class Site:
-    """The services among some declarations, by the paths that they own; the deepest owner on the way answers."""
+    """The services among some declarations, by the paths that they own; the deepest owner on the way answers.
 
-    def __init__(self, declarations: Iterable[Declaration]) -> None:
+    `before_writing` is called before each request to a route that writes, and raises an error that refuses it.
+    """
+
+    def __init__(
+        self, declarations: Iterable[Declaration], before_writing: Callable[[], object] = lambda: None
+    ) -> None:
+        self._before_writing = before_writing
         self.tree: Tree[Service] = Tree()
         slices = [each for each in declarations if isinstance(each, Slice)]
         for each in slices:
@@ -39,17 +47,17 @@ class Site:
 
     def __call__(self, event: Event) -> Response:
         """Answer an API Gateway REST event; the body is left out for HEAD."""
-        return Admission(self.tree, event, pending=False).answer(b"")
+        return Admission(self.tree, event, self._before_writing, pending=False).answer(b"")
 
     def admit(self, event: Event) -> "Admission":
         """Check a request by its method, path and headers, before its body is read."""
-        return Admission(self.tree, event, pending=True)
+        return Admission(self.tree, event, self._before_writing, pending=True)
 
     def is_slow(self, event: Event) -> bool:
         """Whether the route of a request is declared slow."""
         request = Request(event)
-        _, place, _ = self.tree.find(request.segments)
-        route = place.routes.get("GET" if request.method == "HEAD" else request.method) if place else None
+        _, node, _ = self.tree.find(request.segments)
+        route = _route(request, node)
         return route is not None and route.slow
 
     def mount(self, app: chalice.Chalice) -> None:
@@ -84,19 +92,23 @@ class Site:
 class Admission:
     """A request and the node at its path. `refusal` is the response if a pending request needs no body."""
 
-    def __init__(self, tree: Tree[Service], event: Event, *, pending: bool) -> None:
+    def __init__(
+        self, tree: Tree[Service], event: Event, before_writing: Callable[[], object], *, pending: bool
+    ) -> None:
+        self._before_writing = before_writing
         self._request = Request(event, pending=pending)
-        service, self._node, params = tree.find(self._request.segments)
+        service, node, params = tree.find(self._request.segments)
         assert service is not None, "every path has an owner: the root has one"
         self._service = service
+        self._node = node if registry.current().offers(service.name) else None
         self._request.params = dict(params)
-        refused = service.admit(self._request, self._node) if pending else None
+        refused = self._refused_write() or service.admit(self._request, self._node) if pending else None
         self.refusal = self._completed(refused) if refused else None
 
     @property
     def limit(self) -> int:
         """The largest body to read, in bytes: a small one if the requirements need it, else the route's."""
-        route = self._node.routes.get(self._request.method) if self._node else None
+        route = _route(self._request, self._node)
         if route is None or (self._request.pending and route.credential.authenticate and not self._request.admitted):
             return SMALL
         return route.largest
@@ -105,16 +117,31 @@ class Admission:
         """Answer the request; `body` is that of a pending one."""
         if self._request.pending:
             self._request.receive(body)
-        return self._completed(self._service.answer(self._request, self._node))
+        return self._completed(self._refused_write() or self._service.answer(self._request, self._node))
 
     def refuse(self, error: CoreError) -> Response:
         """The response for an error that the gateway found while it read the body."""
         return self._completed(self._service.refuse(self._request, self._node, error))
 
+    def _refused_write(self) -> Response | None:
+        """The response if the route writes and must not now."""
+        route = _route(self._request, self._node)
+        if route is None or not route.writes:
+            return None
+        try:
+            self._before_writing()
+        except Exception as error:
+            return self._service.refuse(self._request, self._node, error)
+        return None
+
     def _completed(self, response: Response) -> Response:
         request = self._request
         response = _with_whole_location(request, not_modified(request, protected(response)))
         return _without_body(response) if request.method == "HEAD" else response
+
+
+def _route(request: Request, node: PathNode[Any] | None) -> Route | None:
+    return node.routes.get("GET" if request.method == "HEAD" else request.method) if node else None
 
 
 def _log_access(request: Request, response: Response, seconds: float) -> None:

@@ -62,12 +62,13 @@ class Slice(Declaration):
             yield "path of uploads"
 
 
-def installed() -> Iterator[Slice]:
-    """The services of this server, in the order of app.py."""
-    return (each for each in registry.current().declarations if isinstance(each, Slice))
+def offered() -> Iterator[Slice]:
+    """The services that this server offers, in the order of app.py."""
+    current = registry.current()
+    return (each for each in current.declarations if isinstance(each, Slice) and current.offers(each.name))
 
 
 def upload_url(request: Request) -> str:
     """Return the absolute URL to which clients send the files of upload slots."""
-    path = next(each.upload_path for each in installed() if each.upload_path)
+    path = next(each.upload_path for each in offered() if each.upload_path)
     return request.base_url + path

@@ -293,6 +293,52 @@ def test_an_invalid_setting_is_one_line(data: Path, monkeypatch: pytest.MonkeyPa
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
 
 
+def test_a_mistyped_setting_is_named_with_the_most_similar_one(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONBASE_LUAROCKS_READ", "key")
+    monkeypatch.setenv("MOONBASE_XYZ", "1")
+    listed = run(data, "--json", "jobs", "dead")
+    assert (listed.returncode, listed.stdout) == (0, "[]\n")
+    assert listed.stderr == (
+        "moonbase: there is no setting MOONBASE_LUAROCKS_READ; did you mean MOONBASE_LUAROCKS_READS?\n"
+        "moonbase: there is no setting MOONBASE_XYZ\n"
+    )
+
+
+def test_an_unknown_service_in_the_settings_is_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONBASE_SERVICES", "luarocks,lua-dns")
+    error = "MOONBASE_SERVICES: there is no service lua-dns; there are: luarocks, contentdb, luadns, hel."
+    for command in (["user", "list"], ["serve", "--port", "0"]):
+        refused = run(data, "--json", *command)
+        assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": error})
+
+
+def test_commands_of_a_service_that_is_off_say_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONBASE_SERVICES", "hel")
+    error = "LuaDNS is turned off on this server, see the setting MOONBASE_SERVICES."
+    for command in (["luadns", "enable", "alice"], ["serve", "--port", "0", "--dns-port", "5353"]):
+        refused = run(data, "--json", *command)
+        assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": error})
+    assert run(data, "--json", "key", "create", "alice", "--service", "luadns").returncode == 2
+    assert run(data, "--json", "luadns", "--help").returncode == 0
+
+
+def test_read_only_mode_is_turned_on_shown_and_turned_off(data: Path) -> None:
+    on = moonbase(data, "read-only", "on", "--text", "Back at noon.")
+    assert {**on, "since": "now"} == {"read_only": True, "text": "Back at noon.", "since": "now"}
+    assert moonbase(data, "read-only", "show") == on
+    (pending,) = [*enqueued(data)]
+    assert (pending["state"], moonbase(data, "jobs", "run")) == ("resting", {"done": 0})
+    assert moonbase(data, "read-only", "off") == {"read_only": False, "text": None, "since": None}
+    assert moonbase(data, "jobs", "run") == {"done": 1}
+
+
+def enqueued(data: Path) -> list[dict[str, Any]]:
+    """The pending jobs after one was enqueued."""
+    subprocess.run([sys.executable, "-c", ENQUEUE, str(data)], cwd=MOONBASE.parent, check=True)
+    rows: list[dict[str, Any]] = moonbase(data, "jobs", "list")
+    return rows
+
+
 def test_a_file_that_is_not_a_store_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "tables.sqlite"
     file.write_bytes(b"this is not a database, and long enough to look like one" * 100)

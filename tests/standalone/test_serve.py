@@ -25,6 +25,30 @@ def startup_error(data: Path, *arguments: str) -> str:
     return str(json.loads(done.stdout)["error"])
 
 
+def test_every_worker_notices_read_only_mode_within_seconds(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--workers", "2") as server:
+        key = server.make_key("alice")
+        assert moonbase(tmp_path / "data", "read-only", "on", "--text", "Back at noon.")["read_only"]
+        time.sleep(3.5)
+        answers = [server.upload_rockspec(key) for _ in range(8)]
+        assert answers == [(503, {"errors": ["Back at noon."]})] * 8
+        assert server.get("/manifest")[0] == 200
+        moonbase(tmp_path / "data", "read-only", "off")
+        time.sleep(3.5)
+        assert server.upload_rockspec(key)[0] == 200
+
+
+def test_a_new_data_directory_is_announced(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    command = [sys.executable, str(MOONBASE), "--data", str(data), "serve", "--port", "0"]
+    for is_new in (True, False):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            head = "".join(next(process.stdout) for _ in range(5))
+            process.terminate()
+            assert (f"\n{data} is a new, empty data directory." in head) is is_new
+
+
 def test_tls_uses_a_renewed_certificate_after_sighup(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     self_signed(cert, key)

@@ -9,6 +9,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN, SecondFactor
+from chalicelib.web.slice import offered
 
 _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
@@ -77,4 +78,4 @@ def _scope(request: Request, service: str) -> str | None:
 
 def _titles() -> dict[str, str]:
     """The titles of the services that have keys."""
-    return {each.name: each.title for each in registry.current().declarations if each.scopes}
+    return {each.name: each.title for each in offered() if each.scopes}

@@ -10,6 +10,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, OWN
+from chalicelib.web.slice import offered
 
 _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "sessions": "/sessions"}
 
@@ -17,7 +18,8 @@ _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "ses
 @base.page("/register", credential=auth.VISITOR)
 def show_register(request: Request, caller: None, filled: Filled) -> Response:
     """The registration form."""
-    return base.render(request, None, "register", filled, mode=settings.current().registration)
+    titles = [each.title for each in offered() if each.scopes]
+    return base.render(request, None, "register", filled, mode=settings.current().registration, services=titles)
 
 
 @base.form("/register", "register")
