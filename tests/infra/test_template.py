@@ -288,6 +288,13 @@ def test_a_parameter_sets_who_may_register(template: Template, variables: dict[s
     assert parameter["AllowedPattern"] == f"^({'|'.join(CHOICES['registration'])})$"
 
 
+def test_a_parameter_sets_the_services(template: Template, variables: dict[str, Any]) -> None:
+    assert variables["MOONBASE_SERVICES"] == {"Ref": "Services"}
+    names = "|".join(each.name for each in registry.current().declarations if not each.essential)
+    assert template["Parameters"]["Services"]["Default"] == ""
+    assert template["Parameters"]["Services"]["AllowedPattern"] == f"^$|^({names})(,({names}))*$"
+
+
 def test_the_gateway_repeats_nothing_of_a_request(template: Template) -> None:
     answers = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"} <= set(answers)

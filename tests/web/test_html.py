@@ -49,7 +49,7 @@ def test_only_browsers_get_pages(accept: str | None, wanted: bool) -> None:
 
 
 def welcome(of: Request, **more: Any) -> Response:
-    return html.page(of, "home/welcome.html", may_register=True, **more)
+    return html.page(of, "home/welcome.html", may_register=True, contents=["rocks"], **more)
 
 
 def test_a_page_has_security_headers() -> None:
