@@ -12,4 +12,5 @@ account = Slice(
     service=service,
     routes=(routes, admin_routes, log_in, settings, keys, two_factor, members),
     paths=("/account", "/settings"),
+    no_events="accounts, keys and sessions are no published works",
 )

@@ -18,15 +18,25 @@ from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN, Handler, Permission, Size
+from chalicelib.web.route import ANONYMOUS, OWN, Handler, Leaves, LeavesNone, Permission, Size
 
 PACKAGE = "/api/packages/{author}/{name}"
 LARGEST_PACKAGE = 1024 * 1024  # bytes: a description of 50,000 characters, escaped in JSON
 
 
-def _change(method: str, path: str, action: PackageAction, body: Size = SMALL) -> Callable[[Handler], Handler]:
-    """Declare a handler that changes the package in the path."""
-    return service.route(method, path, auth.PACKAGE_TOKEN, scope="package:", permission=auth.may(action), body=body)
+def _change(
+    method: str, path: str, action: PackageAction, *events: str, body: Size = SMALL
+) -> Callable[[Handler], Handler]:
+    """Declare a handler that changes the package in the path, and the actions that its published event can have."""
+    return service.route(
+        method,
+        path,
+        auth.PACKAGE_TOKEN,
+        scope="package:",
+        permission=auth.may(action),
+        body=body,
+        event=Leaves("package", *events),
+    )
 
 
 # Authentication
@@ -38,7 +48,14 @@ def whoami(request: Request, caller: Caller | None) -> Response:
     return wire.render({"is_authenticated": caller is not None, "username": caller and caller.account.username})
 
 
-@service.route("DELETE", "/api/delete-token", auth.TOKEN_OR_NONE, scope="read", permission=OWN)
+@service.route(
+    "DELETE",
+    "/api/delete-token",
+    auth.TOKEN_OR_NONE,
+    scope="read",
+    permission=OWN,
+    event=LeavesNone("a token is no published work"),
+)
 def delete_token(request: Request, caller: Caller | None) -> Response:
     """Deletes the currently used token."""
     if caller is None:
@@ -65,7 +82,7 @@ def read_package(request: Request) -> Response:
     return wire.render(_full(request, snapshot, package), headers=[wire.VARY_LANGUAGE])
 
 
-@_change("PUT", PACKAGE, PackageAction.EDIT, body=LARGEST_PACKAGE)
+@_change("PUT", PACKAGE, PackageAction.EDIT, "change", body=LARGEST_PACKAGE)
 def edit_package(request: Request, caller: Caller) -> Response:
     """Update."""
     author, name = request.params["author"], request.params["name"]
@@ -97,6 +114,7 @@ def all_dependencies(request: Request) -> Response:
     permission=Permission("the author in the path, or approver"),
     second_factor=auth.CODE_FOR_OTHERS_NAME,
     body=LARGEST_PACKAGE,
+    event=Leaves("package", "publish"),
 )
 def create_package(request: Request, caller: Caller) -> Response:
     """Create a draft."""
@@ -106,31 +124,31 @@ def create_package(request: Request, caller: Caller) -> Response:
     return wire.render_success(package=_full(request, snapshot, registry.get(snapshot, author, name)))
 
 
-@_change("DELETE", PACKAGE, PackageAction.DELETE)
+@_change("DELETE", PACKAGE, PackageAction.DELETE, "delete")
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete a package, which can be restored."""
     return _step("delete", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/submit", PackageAction.EDIT)
+@_change("POST", f"{PACKAGE}/submit", PackageAction.EDIT, "change")
 def submit_package(request: Request, caller: Caller) -> Response:
     """Request approval."""
     return _step("submit", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/approve", PackageAction.APPROVE)
+@_change("POST", f"{PACKAGE}/approve", PackageAction.APPROVE, "publish")
 def approve_package(request: Request, caller: Caller) -> Response:
     """Approve a package."""
     return _step("approve", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/request-changes", PackageAction.APPROVE)
+@_change("POST", f"{PACKAGE}/request-changes", PackageAction.APPROVE, "change", "archive")
 def request_changes(request: Request, caller: Caller) -> Response:
     """Request changes from the author."""
     return _step("request-changes", request, caller)
 
 
-@_change("POST", f"{PACKAGE}/unapprove", PackageAction.UNAPPROVE)
+@_change("POST", f"{PACKAGE}/unapprove", PackageAction.UNAPPROVE, "change", "archive")
 def unapprove_package(request: Request, caller: Caller) -> Response:
     """Make a package a draft again."""
     return _step("unapprove", request, caller)
@@ -142,13 +160,14 @@ def unapprove_package(request: Request, caller: Caller) -> Response:
     auth.token_for_package(auth.required),
     scope="package:",
     permission=auth.may(PackageAction.DELETE),
+    event=Leaves("package", "restore"),
 )
 def restore_package(request: Request, caller: Caller) -> Response:
     """Restore a deleted package."""
     return _step("restore", request, caller)
 
 
-@_change("PUT", f"{PACKAGE}/maintainers", PackageAction.EDIT_MAINTAINERS)
+@_change("PUT", f"{PACKAGE}/maintainers", PackageAction.EDIT_MAINTAINERS, "change")
 def set_maintainers(request: Request, caller: Caller) -> Response:
     """Set the maintainers in addition to the author: an array of usernames."""
     author, name = request.params["author"], request.params["name"]
@@ -156,7 +175,7 @@ def set_maintainers(request: Request, caller: Caller) -> Response:
     return wire.render_success(maintainers=[parts.package.author, *parts.package.maintainers])
 
 
-@_change("PUT", f"{PACKAGE}/aliases", PackageAction.EDIT_ALIASES)
+@_change("PUT", f"{PACKAGE}/aliases", PackageAction.EDIT_ALIASES, "change")
 def set_aliases(request: Request, caller: Caller) -> Response:
     """Set the aliases: an array of `author/name`."""
     author, name = request.params["author"], request.params["name"]

@@ -73,6 +73,11 @@ def key_of(area: str, sha256: str) -> str:
     return f"{area}/{sha256[:2]}/{sha256}"
 
 
+def sha256_of(key: str) -> str:
+    """The SHA-256 in hex of the blob with a key of `key_of`."""
+    return key.rpartition("/")[2]
+
+
 def get(key: str) -> bytes:
     """Return a blob's content. Raises NotFound or Busy."""
     with _failing_as_busy():

@@ -15,11 +15,34 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Actor:
+    """A caller as the audit log and the published events name them; a job that acts for a caller keeps it as JSON.
+
+    `key` is the comment of the credential, and `address` the network address; both are empty if there is none.
+    """
+
+    account_id: int
+    username: str
+    credential_id: int | None
+    key: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Caller:
-    """An account, and the credential of the request."""
+    """An account, the credential of the request, and the client's network address, empty if unknown."""
 
     account: Account
     credential: Credential
+    address: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """The caller without the items of the database."""
+        credential = self.credential
+        number = int(credential.id) if credential.id else None
+        comment = credential.comment or ""
+        return Actor(int(self.account.id), self.account.username, number, comment, self.address)
 
     def require(self, needed: str) -> None:
         """Raise Forbidden unless the credential's scope `allows` what is `needed`. Banned accounts can only read."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.published import Follower
 from chalicelib.core.storage import Item
 from chalicelib.core.wakeups import Lane
 
@@ -121,7 +122,7 @@ class Declaration:
     `title` is its name in pages and messages. `transient_areas` are areas of blobs to which no item refers and which
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
-    `essential` slice always, and others if the setting `services` names them.
+    `essential` slice always, and others if the setting `services` names them. `followers` get every published event.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Declaration:
     ranks: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     essential: bool = False
+    followers: tuple[Follower, ...] = ()
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:
@@ -160,5 +162,6 @@ class Declaration:
         yield from (f"blob area {area}" for area in self.areas)
         yield from (f"switch {switch.attribute}" for switch in self.switches)
         yield from (f"setting {name}" for name in self.settings)
+        yield from (f"follower {follower.name}" for follower in self.followers)
         if self.ranks:
             yield "ladder of ranks"

@@ -53,7 +53,7 @@ def enqueue(writes: Transaction, name: str, payload: Any, once: str | None = Non
     """
     moment = time.time()
     sk = f"{name}#{once}" if once is not None else f"{moment:017.6f}#{secrets.token_hex(4)}"
-    writes.put(Job("jobs", sk, name=name, payload=payload, due_at=moment + delay))
+    writes.put_once(Job("jobs", sk, name=name, payload=payload, due_at=moment + delay))
     writes.then(_Wake(delay))
 
 

@@ -14,6 +14,7 @@ from chalicelib import settings
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
 from chalicelib.core.errors import Conflict
+from chalicelib.core.published import Follower
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account
 from chalicelib.core.wakeups import Lane
@@ -46,6 +47,7 @@ class Registry:
         self._optional = {each.name for each in every if not each.essential}
         self._owners = {job.name: each.name for each in every for job in each.every_job}
         self.switches: dict[str, Switch] = {switch.attribute: switch for each in every for switch in each.switches}
+        self.followers: dict[str, Follower] = {one.name: one for each in every for one in each.followers}
         self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
         _check_ranks(self.ranks)
 

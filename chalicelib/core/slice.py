@@ -1,6 +1,6 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import catalogue, change_log, folds, uploads
+from chalicelib.core import catalogue, change_log, events, folds, uploads
 from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob, Table
 from chalicelib.core.tables import CoreItem
 
@@ -15,10 +15,11 @@ core = Declaration(
             sealed=frozenset({"sealed_secret"}),
         ),
     ),
-    jobs=(JobHandler(catalogue.FOLD, folds.fold_one, lane="slow"),),
+    jobs=(JobHandler(catalogue.FOLD, folds.fold_one, lane="slow"), JobHandler(events.FOLLOW, events.follow)),
     repeating_jobs=(
         RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
+        RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),
     transient_areas=(uploads.AREA,),
     settings=(

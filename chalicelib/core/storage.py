@@ -166,6 +166,7 @@ class Transaction:
         self._write = TransactWrite(connection=_shared, client_request_token=uuid.uuid4().hex)
         self._otherwise: dict[str, list[CoreError | None]] = {"delete": [], "put": [], "update": []}
         self._then: dict[Callable[[], object], None] = {}
+        self._put_once: set[tuple[str, str]] = set()
 
     def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
         """Remove an item."""
@@ -176,6 +177,12 @@ class Transaction:
         """Write a whole item."""
         self._otherwise["put"].append(otherwise)
         self._write.save(item, condition=condition)
+
+    def put_once(self, item: Item) -> None:
+        """Write a whole item, unless this method has added one with its keys: a transaction writes no item twice."""
+        if (item.pk, item.sk) not in self._put_once:
+            self._put_once.add((item.pk, item.sk))
+            self.put(item)
 
     def create(self, item: Item, otherwise: CoreError | None = None) -> None:
         """Write an item that must not exist yet."""

@@ -166,6 +166,18 @@ class AuditEntry(CoreItem, discriminator="audit"):
     detail = JSONAttribute(null=True)
 
 
+class PublishedEvent(CoreItem, discriminator="event"):
+    """A change of a public work. `events-new` / `<time>#<random>`; then numbered, `events` / `<number, 12 digits>`."""
+
+    body = UnicodeAttribute()  # JSON, see published.Event
+
+
+class EventPosition(CoreItem, discriminator="event-position"):
+    """The number of the last event that a follower has handled. `event-positions` / `<follower>`."""
+
+    last = NumberAttribute()
+
+
 class Head(CoreItem, discriminator="catalogue-head"):
     """A catalogue's newest number and its newest snapshot. `catalogue#<name>` / `head`."""
 

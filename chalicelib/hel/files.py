@@ -3,21 +3,28 @@
 import hashlib
 import re
 import secrets
+from contextlib import nullcontext
+from functools import partial
 
 from chalicelib import settings
 from chalicelib.core import accounts, audit, blobs, bytecode
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
+from chalicelib.core.retries import retry
 from chalicelib.core.snapshots import Snapshot
-from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import auth, counts, index, quota
+from chalicelib.hel import auth, counts, history, index, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import StoredFile
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # used in a URL without encoding: hpm encodes nothing
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class _AlreadyStored(Conflict):
+    """The account has stored this file already."""
 
 
 def largest() -> int:
@@ -51,9 +58,10 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
     if file is None:
         quota.check(int(caller.account.id), file_bytes=quota.of_file(len(content)))
         blob = blobs.put(content, f"{index.AREA}/files/{secrets.token_hex(8)}").key
+        register = partial(_register, caller, name, sha256, len(content), blob)
         try:
-            return _register(caller, name, sha256, len(content), blob), True
-        except Contended:  # a concurrent upload of the same file
+            return retry(register, nullcontext, "Too many uploads at once."), True
+        except _AlreadyStored:  # by a concurrent upload of the same file
             blobs.delete(blob)
             file = get(caller.account.username, sha256)
     file.name = name
@@ -103,6 +111,7 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
         writes.delete(counts.find(counts.file(owner, sha256)))
         quota.charge(writes, int(file.account_id), file_bytes=-quota.of_file(int(file.size)))
         writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
+        history.announce_file(writes, caller, file, "delete")
         return {}, file.blob
 
     _, blob = index.catalogue.publish(decide)
@@ -123,10 +132,11 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> S
         created_at=now(),
     )
     writes = Transaction()
-    writes.create(file)
-    writes.create(counts.start(counts.file(account.username, sha256), blob))
+    writes.create(file, _AlreadyStored())
+    writes.create(counts.start(counts.file(account.username, sha256), blob), _AlreadyStored())
     quota.charge(writes, int(account.id), file_bytes=quota.of_file(size))
     writes.put(audit.entry_by(caller, "file.store", path_of(file)))
+    history.announce_file(writes, caller, file, "publish")
     writes.commit()
     return file
 

@@ -15,7 +15,7 @@ from chalicelib.core.errors import Conflict, NotFound, TooLarge
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import advice, auth, counts, index, patch, quota
+from chalicelib.hel import advice, auth, counts, history, index, patch, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
@@ -59,6 +59,7 @@ def create(caller: Caller, document: Document) -> list[str]:
         writes.create(counts.start(counts.package(index.key_of(package))))
         quota.charge(writes, int(package.creator_id), packages=1, package_bytes=stored.size)
         writes.put(audit.entry_by(caller, "package.create", package.pk))
+        history.announce(writes, caller, package, "publish", history.newest(document))
         return {index.key_of(package): index.entry_of(package, document)}, None
 
     snapshot, _ = index.catalogue.publish(decide)
@@ -77,7 +78,8 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
     ) -> tuple[Changes[PackageEntry], tuple[str, str | None]]:
         entry, package = _owned(snapshot, caller, name, "update_package")
         changes = read()
-        document = patch.merge(index.document_of(package), changes)
+        before = index.document_of(package)
+        document = patch.merge(before, changes)
         if "name" in changes and index.find(snapshot, document["name"]):
             raise _name_in_use()
         new_name, old_blob = document["name"], package.blob
@@ -90,6 +92,7 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         _replace(writes, package, stored)
         quota.charge(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
+        history.announce(writes, caller, package, *history.difference(before, document), former_name=entry.value.name)
         changed = index.entry_of(package, document, entry.value.views, entry.value.downloads)
         return {entry.key: changed}, (new_name, old_blob)
 
@@ -108,6 +111,7 @@ def delete(caller: Caller, name: str) -> None:
         writes.delete(counts.find(counts.package(entry.key)))
         quota.charge(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
         writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))
+        history.announce(writes, caller, package, "delete")
         return {entry.key: None}, package.blob
 
     try:

@@ -13,10 +13,11 @@ from chalicelib.web.bodies import SMALL
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, ANY, OWN, Handler
+from chalicelib.web.route import ANONYMOUS, ANY, OWN, Handler, Leaves, LeavesNone
 from chalicelib.web.service import Service
 
 service = Service("hel", wire.render_error, cors.finish)
+_NO_WORK = LeavesNone("accounts and sessions are no published works")
 
 
 def _any_method(path: str, **requirements: Any) -> Callable[[Handler], Handler]:
@@ -45,6 +46,7 @@ def get_packages(request: Request, caller: Caller | None) -> Response:
     scope="package:",
     permission=auth.member("create_package"),
     body=packages.LARGEST,
+    event=Leaves("package", "publish"),
 )
 def create_package(request: Request, caller: Caller) -> Response:
     """Create a package."""
@@ -66,6 +68,7 @@ def get_package(request: Request, caller: Caller | None) -> Response:
     permission=auth.member("update_package", "owner of the package, or admin"),
     second_factor=administration.RECENT_CODE_FOR_OTHERS,
     body=packages.LARGEST,
+    event=Leaves("package", "publish", "change", "transfer"),
 )
 def update_package(request: Request, caller: Caller) -> Response:
     """Change a package."""
@@ -80,6 +83,7 @@ def update_package(request: Request, caller: Caller) -> Response:
     scope="package:",
     permission=auth.member("delete_package", "owner of the package, or admin"),
     second_factor=administration.RECENT_CODE_FOR_OTHERS,
+    event=Leaves("package", "delete"),
 )
 def delete_package(request: Request, caller: Caller) -> Response:
     """Delete a package."""
@@ -95,7 +99,13 @@ def get_users(request: Request, caller: Caller | None) -> Response:
 
 
 @service.route(
-    "POST", "/users", auth.ANYONE, scope="write", permission=auth.admin("create_user"), second_factor=auth.RECENT_CODE
+    "POST",
+    "/users",
+    auth.ANYONE,
+    scope="write",
+    permission=auth.admin("create_user"),
+    second_factor=auth.RECENT_CODE,
+    event=_NO_WORK,
 )
 def create_user(request: Request, caller: Caller) -> Response:
     """Create a user."""
@@ -120,6 +130,7 @@ def get_user(request: Request, caller: Caller | None) -> Response:
     scope="write",
     permission=auth.user("update_user"),
     second_factor=auth.RECENT_CODE_FOR_OTHERS,
+    event=_NO_WORK,
 )
 def update_user(request: Request, caller: Caller) -> Response:
     """Change a user."""
@@ -134,6 +145,7 @@ def update_user(request: Request, caller: Caller) -> Response:
     scope="write",
     permission=auth.admin("delete_user"),
     second_factor=auth.RECENT_CODE,
+    event=_NO_WORK,
 )
 def delete_user(request: Request, caller: Caller) -> Response:
     """Delete a user."""
@@ -141,7 +153,7 @@ def delete_user(request: Request, caller: Caller) -> Response:
     return wire.render_no_content()
 
 
-@_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True)
+@_any_method("/auth", credential=auth.SESSION, scope="read", permission=OWN, writes=True, event=_NO_WORK)
 def authenticate(request: Request, caller: Caller | None) -> Response:
     """Register, log in or log out, depending on `action`."""
     data = inputs.parse_object(request)
@@ -174,6 +186,7 @@ def list_files(request: Request, caller: Caller) -> Response:
     scope="package:",
     permission=auth.member("store_file"),
     body=lambda: files.largest() + SMALL,
+    event=Leaves("file", "publish"),
 )
 def store_file(request: Request, caller: Caller) -> Response:
     """Store a file, whose URL a package can name."""
@@ -197,6 +210,7 @@ def get_file(request: Request) -> Response:
     scope="write",
     permission=auth.member("delete_file", "owner of the file, or admin"),
     second_factor=administration.RECENT_CODE_FOR_OTHERS,
+    event=Leaves("file", "delete"),
 )
 def delete_file(request: Request, caller: Caller) -> Response:
     """Delete a stored file."""

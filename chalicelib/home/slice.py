@@ -11,4 +11,5 @@ home = Slice(
     routes=(routes,),
     paths=("/", "/{file}/{below}", "/favicon.svg", "/healthz", routes.UPLOADS),
     upload_path=routes.UPLOADS,
+    no_events="an uploaded file is private until a service uses it",
 )

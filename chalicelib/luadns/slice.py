@@ -9,6 +9,7 @@ from chalicelib.web.slice import Slice
 luadns = Slice(
     name="luadns",
     title="LuaDNS",
+    no_events="zones are published by DNS, and have a journal of their own",
     service=routes.service,
     routes=(routes,),
     paths=("/v1",),

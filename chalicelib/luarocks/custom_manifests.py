@@ -9,17 +9,18 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import audit, ids
+from chalicelib.core import audit, events, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.locks import Lock
+from chalicelib.core.published import EventAction
 from chalicelib.core.retries import retry
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, now
-from chalicelib.luarocks import index, modules
+from chalicelib.luarocks import history, index, modules
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.tables import Manifest
 
@@ -27,6 +28,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RESERVED = ("root", "dev")
 _PARTITION = "manifests"
 _changing = Lock("luarocks-manifests")
+_TOO_MANY = "Too many changes of this manifest at once."
 
 
 def find(name: str) -> Manifest | None:
@@ -60,11 +62,16 @@ def create(name: str, owner: Account, by: Caller | None, **details: Any) -> Mani
         updated_at=now(),
         **details,
     )
-    writes = Transaction()
-    writes.create(manifest, Conflict("manifest name already taken"))
-    writes.put(audit.entry(int(owner.id), "manifest.create", f"m/{name}", by))
-    writes.commit()
-    return manifest
+
+    def attempt() -> Manifest:
+        writes = Transaction()
+        writes.create(manifest, Conflict("manifest name already taken"))
+        writes.put(audit.entry(int(owner.id), "manifest.create", f"m/{name}", by))
+        _announce(writes, manifest, by, "publish")
+        writes.commit()
+        return manifest
+
+    return retry(attempt, _changing.held, _TOO_MANY)
 
 
 def edit(name: str, by: Caller | None, **details: Any) -> Manifest:
@@ -92,13 +99,18 @@ def remove_admin(name: str, account: Account, by: Caller | None) -> Manifest:
 
 def delete(name: str, by: Caller | None) -> None:
     """Delete an empty manifest. Raises Invalid, NotFound or Forbidden."""
-    manifest = get(name)
-    _require_admin(manifest, by)
-    writes = Transaction()
-    not_empty = Invalid("The manifest is not empty: remove its modules first")
-    writes.delete(manifest, Manifest.modules_count == 0, not_empty)
-    _record(writes, manifest, by, "manifest.delete")
-    writes.commit()
+
+    def attempt() -> None:
+        manifest = get(name)
+        _require_admin(manifest, by)
+        writes = Transaction()
+        not_empty = Invalid("The manifest is not empty: remove its modules first")
+        writes.delete(manifest, Manifest.modules_count == 0, not_empty)
+        _record(writes, manifest, by, "manifest.delete")
+        _announce(writes, manifest, by, "delete")
+        writes.commit()
+
+    retry(attempt, _changing.held, _TOO_MANY)
 
 
 def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEntry] | None:
@@ -116,7 +128,8 @@ def add(name: str, user: str, module: str, by: Caller | None) -> Entry[ModuleEnt
         if other is not None:
             raise Invalid(f"Manifest already has a module named `{entry.value.name}`")
         _count(writes, manifest, 1)
-        modules.record(writes, entry.value, by, "manifest.add", manifest=manifest.name)
+        history.record(writes, entry.value, by, "manifest.add", manifest=manifest.name)
+        _announce(writes, manifest, by, "change")
         listed = replace(entry.value, manifests=(*entry.value.manifests, manifest.name))
         return {entry.key: modules.change(entry.value, listed, writes)}
 
@@ -134,7 +147,8 @@ def remove(name: str, user: str, module: str, by: Caller | None) -> Entry[Module
             raise NotFound("The manifest does not list this module.")
         rest = tuple(each for each in entry.value.manifests if each != manifest.name)
         _count(writes, manifest, -1)
-        modules.record(writes, entry.value, by, "manifest.remove", manifest=manifest.name)
+        history.record(writes, entry.value, by, "manifest.remove", manifest=manifest.name)
+        _announce(writes, manifest, by, "change")
         return {entry.key: modules.change(entry.value, replace(entry.value, manifests=rest), writes)}
 
     return modules.alter(user, module, decide)
@@ -166,15 +180,21 @@ def _change(name: str, by: Caller | None, action: str, changes: Callable[[Manife
         actions = manifest.assign(**changes(manifest), revision=before + 1, updated_at=now())
         writes.update(manifest, actions, Manifest.revision == before)
         _record(writes, manifest, by, action)
+        _announce(writes, manifest, by, "change")
         writes.commit()
         return manifest
 
-    return retry(attempt, _changing.held, "Too many changes of this manifest at once.")
+    return retry(attempt, _changing.held, _TOO_MANY)
 
 
 def _record(writes: Transaction, manifest: Manifest, by: Caller | None, action: str) -> None:
     for account_id in sorted({*manifest.admins.values(), *([int(by.account.id)] if by else [])}):
         writes.put(audit.entry(account_id, action, f"m/{manifest.name}", by))
+
+
+def _announce(writes: Transaction, manifest: Manifest, by: Caller | None, action: EventAction) -> None:
+    owners = manifest.admins.values()
+    events.record(writes, by, service="luarocks", kind="manifest", name=manifest.name, action=action, owners=owners)
 
 
 def _is_admin(manifest: Manifest, by: Caller | None) -> bool:

@@ -1,9 +1,9 @@
 """Modules: lookup, permissions and changes."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from chalicelib.core import audit, names
+from chalicelib.core import names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.entries import replace
@@ -11,7 +11,7 @@ from chalicelib.core.errors import Forbidden, Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import index, items
+from chalicelib.luarocks import history, index, items
 from chalicelib.luarocks.entry import ModuleEntry, VersionEntry
 from chalicelib.luarocks.tables import Module, module_pk
 
@@ -89,16 +89,6 @@ def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> Modu
     return replace(after, updated_at=int(moment.timestamp()))
 
 
-def record(
-    writes: Transaction, value: ModuleEntry, by: Caller | None, action: str, *others: int, **detail: Any
-) -> None:
-    """Add an audit entry to the logs of the module's holder, of the caller, and of `others`."""
-    subject = f"{value.user}/{value.name}"
-    concerned = {value.user_id, *others, *([int(by.account.id)] if by else [])}
-    for account_id in sorted(concerned):
-        writes.put(audit.entry(account_id, action, subject, by, **detail))
-
-
 def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit]) -> Entry[ModuleEntry] | None:
     """Change a module's description. Raises NotFound or Forbidden.
 
@@ -110,8 +100,10 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
         shown = changes.get("display_name")
         if shown is not None and shown.lower() != entry.value.name:
             raise Invalid("A display name may differ from the name only in letter case.", field="display_name")
-        record(writes, entry.value, by, "module.edit", **changes)
-        return {entry.key: change(entry.value, replace(entry.value, **changes), writes)}
+        edited = replace(entry.value, **changes)
+        history.record(writes, entry.value, by, "module.edit", **changes)
+        history.announce(writes, entry.value, by, "module", history.archiving(entry.value.archived, edited.archived))
+        return {entry.key: change(entry.value, edited, writes)}
 
     return alter(user, name, decide)
 
@@ -132,10 +124,12 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | N
             if by is not None:
                 raise Invalid(f"The root manifest already has a module {entry.value.name} by {holder.value.user}.")
             changes[holder.key] = change(holder.value, replace(holder.value, in_root=False), writes)
-            record(writes, holder.value, by, "module.lose-root", to=entry.key)
+            history.record(writes, holder.value, by, "module.lose-root", to=entry.key)
+            history.announce(writes, holder.value, by, "module", "change")
         if holder is None and by is not None:
             names.check("luarocks", entry.value.name, by.account.username)
-        record(writes, entry.value, by, "module.take-root")
+        history.record(writes, entry.value, by, "module.take-root")
+        history.announce(writes, entry.value, by, "module", "change")
         return {**changes, entry.key: change(entry.value, replace(entry.value, in_root=True), writes)}
 
     return alter(user, name, decide)

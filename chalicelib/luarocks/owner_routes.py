@@ -11,7 +11,7 @@ from chalicelib.luarocks import auth, custom_manifests, documents, index, module
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.route import ANY, OWN, Handler, Permission, SecondFactor
+from chalicelib.web.route import ANY, OWN, Handler, Leaves, Permission, SecondFactor
 
 _MODULE = "/api/1/{key}/modules/{user}/{module}"
 _VERSION = _MODULE + "/versions/{version}"
@@ -19,10 +19,12 @@ _MANIFEST = "/api/1/{key}/manifests/{manifest}"
 
 
 def _change(
-    method: str, path: str, permission: Permission, second_factor: SecondFactor = auth.UPLOAD_TOKEN
+    method: str, path: str, permission: Permission, event: Leaves, second_factor: SecondFactor = auth.UPLOAD_TOKEN
 ) -> Callable[[Handler], Handler]:
     """Declare a handler that writes."""
-    return service.route(method, path, auth.KEY, scope="write", permission=permission, second_factor=second_factor)
+    return service.route(
+        method, path, auth.KEY, scope="write", permission=permission, second_factor=second_factor, event=event
+    )
 
 
 @service.route("GET", "/api/1/{key}/modules", auth.KEY, permission=OWN)
@@ -40,40 +42,40 @@ def show_module(request: Request, caller: Caller) -> Response:
     return owner_wire.render(request, entry)
 
 
-@_change("PATCH", _MODULE, auth.MODULE_OWNER)
+@_change("PATCH", _MODULE, auth.MODULE_OWNER, Leaves("module", "change", "archive", "restore"))
 def edit_module(request: Request, caller: Caller) -> Response:
     """Change a module's description, or archive it."""
     return owner_wire.render(request, modules.edit(*_module(request), caller, **owner_wire.parse_edit(request)))
 
 
-@_change("PUT", _MODULE + "/root", auth.MODULE_OWNER)
+@_change("PUT", _MODULE + "/root", auth.MODULE_OWNER, Leaves("module", "change"))
 def take_root(request: Request, caller: Caller) -> Response:
     """List a module in the root manifest if its name is free there."""
     return owner_wire.render(request, modules.take_root(*_module(request), caller))
 
 
-@_change("POST", _MODULE + "/transfer", auth.MODULE_HOLDER)
+@_change("POST", _MODULE + "/transfer", auth.MODULE_HOLDER, Leaves("module", "transfer"))
 def transfer(request: Request, caller: Caller) -> Response:
     """Transfer a module to another owner."""
     account = owner_wire.parse_new_holder(request)
     return owner_wire.render(request, ownership.transfer(*_module(request), account, caller))
 
 
-@_change("DELETE", _MODULE, auth.MODULE_HOLDER)
+@_change("DELETE", _MODULE, auth.MODULE_HOLDER, Leaves("module", "delete"))
 def delete_module(request: Request, caller: Caller) -> Response:
     """Delete a module."""
     removal.delete_module(*_module(request), caller)
     return Response(204)
 
 
-@_change("PUT", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
+@_change("PUT", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF, Leaves("module", "change"))
 def add_owner(request: Request, caller: Caller) -> Response:
     """Invite an account as an additional owner, or accept an invitation."""
     account = accounts.named(request.params["owner"])
     return owner_wire.render(request, ownership.add(*_module(request), account, caller))
 
 
-@_change("DELETE", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF)
+@_change("DELETE", _MODULE + "/owners/{owner}", auth.MODULE_HOLDER_OR_SELF, Leaves("module", "change"))
 def remove_owner(request: Request, caller: Caller) -> Response:
     """Remove an owner or an invitation."""
     account = accounts.named(request.params["owner"])
@@ -81,7 +83,7 @@ def remove_owner(request: Request, caller: Caller) -> Response:
     return Response(204)
 
 
-@_change("PATCH", _VERSION, auth.MODULE_OWNER)
+@_change("PATCH", _VERSION, auth.MODULE_OWNER, Leaves("version", "change", "archive", "restore"))
 def edit_version(request: Request, caller: Caller) -> Response:
     """Set `archived` or `development` of a version."""
     flags = owner_wire.parse_flags(request)
@@ -89,14 +91,14 @@ def edit_version(request: Request, caller: Caller) -> Response:
     return owner_wire.render(request, entry)
 
 
-@_change("DELETE", _VERSION, auth.MODULE_OWNER)
+@_change("DELETE", _VERSION, auth.MODULE_OWNER, Leaves("version", "delete"))
 def delete_version(request: Request, caller: Caller) -> Response:
     """Delete a version and its rocks."""
     removal.delete_version(*_module(request), request.params["version"], caller)
     return Response(204)
 
 
-@_change("DELETE", _VERSION + "/rocks/{arch}", auth.MODULE_OWNER)
+@_change("DELETE", _VERSION + "/rocks/{arch}", auth.MODULE_OWNER, Leaves("rock", "delete"))
 def delete_rock(request: Request, caller: Caller) -> Response:
     """Delete one rock."""
     removal.delete_rock(*_module(request), request.params["version"], request.params["arch"], caller)
@@ -117,7 +119,7 @@ def show_manifest(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest), "modules": sorted(listed)})
 
 
-@_change("PUT", _MANIFEST, ANY)
+@_change("PUT", _MANIFEST, ANY, Leaves("manifest", "publish"))
 def create_manifest(request: Request, caller: Caller) -> Response:
     """Create a manifest."""
     details = owner_wire.parse_manifest(request)
@@ -125,21 +127,21 @@ def create_manifest(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)}, 201)
 
 
-@_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
+@_change("PATCH", _MANIFEST, auth.MANIFEST_ADMIN, Leaves("manifest", "change"), auth.MANIFEST_PROOF)
 def edit_manifest(request: Request, caller: Caller) -> Response:
     """Change a manifest's description, open it, or close it."""
     manifest = custom_manifests.edit(request.params["manifest"], caller, **owner_wire.parse_manifest(request))
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST, auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
+@_change("DELETE", _MANIFEST, auth.MANIFEST_ADMIN, Leaves("manifest", "delete"), auth.MANIFEST_PROOF)
 def delete_manifest(request: Request, caller: Caller) -> Response:
     """Delete an empty manifest."""
     custom_manifests.delete(request.params["manifest"], caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
+@_change("PUT", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, Leaves("manifest", "change"), auth.MANIFEST_PROOF)
 def add_admin(request: Request, caller: Caller) -> Response:
     """Add an admin to a manifest."""
     account = accounts.named(request.params["admin"])
@@ -147,21 +149,35 @@ def add_admin(request: Request, caller: Caller) -> Response:
     return json_response({"manifest": documents.manifest_row(manifest)})
 
 
-@_change("DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, auth.MANIFEST_PROOF)
+@_change(
+    "DELETE", _MANIFEST + "/admins/{admin}", auth.MANIFEST_ADMIN, Leaves("manifest", "change"), auth.MANIFEST_PROOF
+)
 def remove_admin(request: Request, caller: Caller) -> Response:
     """Remove an admin from a manifest."""
     custom_manifests.remove_admin(request.params["manifest"], accounts.named(request.params["admin"]), caller)
     return Response(204)
 
 
-@_change("PUT", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_OPEN, auth.MANIFEST_PROOF)
+@_change(
+    "PUT",
+    _MANIFEST + "/modules/{user}/{module}",
+    auth.MANIFEST_ADMIN_OR_OPEN,
+    Leaves("manifest", "change"),
+    auth.MANIFEST_PROOF,
+)
 def add_to_manifest(request: Request, caller: Caller) -> Response:
     """Add a module to a manifest."""
     entry = custom_manifests.add(request.params["manifest"], *_module(request), caller)
     return documents.render_module(request, owner_wire.existing(entry))
 
 
-@_change("DELETE", _MANIFEST + "/modules/{user}/{module}", auth.MANIFEST_ADMIN_OR_MODULE_OWNER, auth.MANIFEST_PROOF)
+@_change(
+    "DELETE",
+    _MANIFEST + "/modules/{user}/{module}",
+    auth.MANIFEST_ADMIN_OR_MODULE_OWNER,
+    Leaves("manifest", "change"),
+    auth.MANIFEST_PROOF,
+)
 def remove_from_manifest(request: Request, caller: Caller) -> Response:
     """Remove a module from a manifest."""
     custom_manifests.remove(request.params["manifest"], *_module(request), caller)

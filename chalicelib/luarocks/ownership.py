@@ -14,7 +14,7 @@ from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
-from chalicelib.luarocks import index, modules
+from chalicelib.luarocks import history, index, modules
 from chalicelib.luarocks.entry import ModuleEntry
 
 
@@ -34,12 +34,13 @@ def add(user: str, name: str, account: Account, by: Caller | None) -> Entry[Modu
         if is_owner:
             return {}
         if not accepts:
-            modules.record(writes, value, by, "module.invite-owner", number, owner=nick)
+            history.record(writes, value, by, "module.invite-owner", number, owner=nick)
             return {entry.key: modules.change(value, replace(value, invited={**value.invited, nick: number}), writes)}
         if index.module(snapshot, index.owner_group(number), name) is not None:
             raise Invalid(f"{nick} already has a module {value.name}")
-        modules.record(writes, value, by, "module.add-owner", number, owner=nick)
         joined = replace(value, owners={**value.owners, nick: number}, invited=_without(value.invited, number))
+        history.record(writes, value, by, "module.add-owner", number, owner=nick)
+        history.announce(writes, joined, by, "module", "change")
         return {entry.key: modules.change(value, joined, writes)}
 
     return modules.alter(user, name, decide)
@@ -61,7 +62,9 @@ def remove(user: str, name: str, account: Account, by: Caller | None) -> Entry[M
         rest = replace(value, owners=_without(value.owners, number), invited=_without(value.invited, number))
         if rest == value:
             raise NotFound(f"{account.username} does not own this module.")
-        modules.record(writes, value, by, "module.remove-owner", number, owner=account.username.lower())
+        history.record(writes, value, by, "module.remove-owner", number, owner=account.username.lower())
+        if number in value.owners.values():
+            history.announce(writes, value, by, "module", "change")
         return {entry.key: modules.change(value, rest, writes)}
 
     return modules.alter(user, name, decide)
@@ -84,8 +87,9 @@ def transfer(user: str, name: str, account: Account, by: Caller | None) -> Entry
             _require_free(value, snapshot, number, nick, by)
         owners = {**_without(value.owners, number), value.user: value.user_id}
         invited = _without(value.invited, number)
-        modules.record(writes, value, by, "module.transfer", number, to=nick)
         moved = replace(value, user=nick, user_id=number, owners=owners, invited=invited)
+        history.record(writes, value, by, "module.transfer", number, to=nick)
+        history.announce(writes, moved, by, "module", "transfer", former_name=f"{value.user}/{value.name}")
         return {entry.key: None, index.key_of(nick, name): modules.change(value, moved, writes)}
 
     return modules.alter(user, name, decide)

@@ -13,7 +13,7 @@ from chalicelib.core.entries import replace
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.luarocks import custom_manifests, items, modules
+from chalicelib.luarocks import custom_manifests, history, items, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
 from chalicelib.luarocks.tables import DownloadCount, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
@@ -33,10 +33,13 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: F
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_owner(entry.value, by)
-        edited = replace(modules.version(entry.value, version_name), **flags)
+        before = modules.version(entry.value, version_name)
+        edited = replace(before, **flags)
         item = Version(module_pk(entry.value.id), f"version#{version_name}")
         writes.update(item, item.assign(**flags), Version.pk.exists())
-        modules.record(writes, entry.value, by, "version.edit", version=version_name, **flags)
+        history.record(writes, entry.value, by, "version.edit", version=version_name, **flags)
+        action = history.archiving(before.archived, edited.archived)
+        history.announce(writes, entry.value, by, "version", action, version_name)
         return {entry.key: modules.change(entry.value, with_version(entry.value, version_name, edited), writes)}
 
     return modules.alter(user, name, decide)
@@ -53,7 +56,8 @@ def delete_module(user: str, name: str, by: Caller | None) -> None:
             names.reserve(writes, "luarocks", entry.value.name, (entry.value.user, *entry.value.owners))
         custom_manifests.uncount(writes, entry.value)
         _enqueue_sweep(writes, module_id=number)
-        modules.record(writes, entry.value, by, "module.delete", *entry.value.owners.values())
+        history.record(writes, entry.value, by, "module.delete", *entry.value.owners.values())
+        history.announce(writes, entry.value, by, "module", "delete")
         return {entry.key: None}
 
     modules.alter(user, name, decide)
@@ -73,7 +77,8 @@ def delete_version(user: str, name: str, version: str, by: Caller | None) -> Ent
         writes.delete(Version(module_pk(value.id), f"version#{version_name}"), Version.pk.exists())
         writes.delete(VersionId(f"version-id#{number}", "version-id"))
         _enqueue_sweep(writes, module_id=value.id, version_id=number)
-        modules.record(writes, value, by, "version.delete", version=version_name)
+        history.record(writes, value, by, "version.delete", version=version_name)
+        history.announce(writes, value, by, "version", "delete", version_name)
         newest = max(each.id for each in rest.versions.values())
         current = newest if value.current_version_id == number else value.current_version_id
         return {entry.key: modules.change(value, replace(rest, current_version_id=current), writes)}
@@ -91,7 +96,8 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
         if arch not in found.rocks:
             raise NotFound("There is no such rock.")
         writes.delete(Rock(module_pk(entry.value.id), items.rock_sk(found.id, arch)), Rock.pk.exists())
-        modules.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
+        history.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
+        history.announce(writes, entry.value, by, "rock", "delete", version_name)
         return {entry.key: modules.change(entry.value, without_rock(entry.value, version_name, arch), writes)}
 
     return modules.alter(user, name, decide)

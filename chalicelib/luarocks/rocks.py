@@ -10,7 +10,7 @@ from chalicelib.core.errors import Busy, Full, Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import archives, index, items, modules, rockspecs
+from chalicelib.luarocks import archives, history, index, items, modules, rockspecs
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, with_rock, with_version
 from chalicelib.luarocks.rockspecs import Rockspec
 from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
@@ -62,7 +62,10 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
             _extended(entry.value, spec, number, writes) if entry else _created(snapshot, caller, spec, number, writes)
         )
         value = _with_version(value, spec, stored, number, writes)
-        modules.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
+        history.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
+        is_new = entry is None or spec.version_name not in entry.value.versions
+        filename = f"{spec.name}-{spec.version_name}.rockspec"
+        history.announce_upload(writes, value, caller, "version", spec.version_name, filename, stored, is_new=is_new)
         published = Published(value, spec.version_name, is_new=entry is None)
         return {index.key_of(value.user, value.name): value}, published
 
@@ -112,7 +115,9 @@ def publish_rock(
         rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
         if slot:
             uploads.use(writes, slot)
-        modules.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
+        history.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
+        is_new = arch not in entry.value.versions[version_name].rocks
+        history.announce_upload(writes, entry.value, caller, "rock", version_name, filename, stored, is_new=is_new)
         value = with_rock(entry.value, version_name, arch, rock)
         return {entry.key: value}, value
 

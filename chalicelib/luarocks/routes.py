@@ -9,8 +9,10 @@ from chalicelib.luarocks.service import service
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN
+from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN, Leaves, LeavesNone
 from chalicelib.web.slice import upload_url
+
+_NO_WORK = LeavesNone("it changes a key or a slot, not a module")
 
 
 def _largest_upload() -> int:
@@ -42,7 +44,15 @@ def check_rockspec(request: Request, caller: Caller) -> Response:
     return wire.render_found(request, *rocks.find(index.catalogue.snapshot(), int(caller.account.id), package, version))
 
 
-@service.route("POST", "/api/1/{key}/verify_tfa", auth.KEY, scope="module:", permission=OWN, second_factor=auth.CODE)
+@service.route(
+    "POST",
+    "/api/1/{key}/verify_tfa",
+    auth.KEY,
+    scope="module:",
+    permission=OWN,
+    second_factor=auth.CODE,
+    event=_NO_WORK,
+)
 def verify_tfa(request: Request, caller: Caller) -> Response:
     """Verify TFA."""
     auth.use_code(caller, wire.parse_code(request))
@@ -50,7 +60,15 @@ def verify_tfa(request: Request, caller: Caller) -> Response:
     return json_response({"success": True, "tfa_token": token, "expires": expires})
 
 
-@service.route("POST", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=auth.CODE)
+@service.route(
+    "POST",
+    "/api/1/{key}/upload_window",
+    auth.KEY,
+    scope="module:",
+    permission=OWN,
+    second_factor=auth.CODE,
+    event=_NO_WORK,
+)
 def open_upload_window(request: Request, caller: Caller) -> Response:
     """Not on the API page: let clients without two-factor support upload with this key for 15 minutes."""
     auth.use_code(caller, wire.parse_code(request))
@@ -58,7 +76,13 @@ def open_upload_window(request: Request, caller: Caller) -> Response:
 
 
 @service.route(
-    "DELETE", "/api/1/{key}/upload_window", auth.KEY, scope="module:", permission=OWN, second_factor=NO_SECOND_FACTOR
+    "DELETE",
+    "/api/1/{key}/upload_window",
+    auth.KEY,
+    scope="module:",
+    permission=OWN,
+    second_factor=NO_SECOND_FACTOR,
+    event=_NO_WORK,
 )
 def close_upload_window(request: Request, caller: Caller) -> Response:
     """Not on the API page: require a code again."""
@@ -73,6 +97,7 @@ def close_upload_window(request: Request, caller: Caller) -> Response:
     scope="module:",
     permission=auth.MODULE_OWNER,
     body=_largest_rockspec,
+    event=Leaves("version", "publish", "change"),
 )
 def upload(request: Request, caller: Caller) -> Response:
     """Upload Rockspec."""
@@ -89,7 +114,7 @@ def upload(request: Request, caller: Caller) -> Response:
     )
 
 
-@service.route("POST", "/api/1/{key}/upload_slot", auth.KEY, scope="module:", permission=OWN)
+@service.route("POST", "/api/1/{key}/upload_slot", auth.KEY, scope="module:", permission=OWN, event=_NO_WORK)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Not on the API page: open an upload slot for a rock that is too large for a request."""
     return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).as_json())
@@ -102,6 +127,7 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
     scope="module:",
     permission=auth.MODULE_OWNER,
     body=_largest_upload,
+    event=Leaves("rock", "publish", "change"),
 )
 def upload_rock(request: Request, caller: Caller) -> Response:
     """Upload Rock."""

@@ -63,13 +63,39 @@ ANY = Permission("any")  # every caller with the credential and the scope
 
 
 @dataclass(frozen=True)
+class Leaves:
+    """The published event of a route: its kind, and the actions that it can have; see core/published.py."""
+
+    kind: str
+    actions: tuple[str, ...]
+
+    def __init__(self, kind: str, *actions: str) -> None:
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "actions", actions)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {', '.join(self.actions)}"
+
+
+@dataclass(frozen=True)
+class LeavesNone:
+    """The reason why a route leaves no published event although it writes."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"none: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Route:
     """A method and a path such as `/api/1/{key}/upload`, and its requirements.
 
     `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
     route changes something for the caller; counters and dates of last use do not count. A `page` is for browsers alone.
     A `slow` route can take more than a tenth of a second: the one-machine server gives those few threads of their own.
-    `items` bounds the objects in the body of a route that changes many at once.
+    `items` bounds the objects in the body of a route that changes many at once. A route that writes names the published
+    `event` that it leaves, or why it leaves none, unless its whole slice leaves none.
     """
 
     method: str
@@ -84,6 +110,7 @@ class Route:
     page: bool
     slow: bool
     items: Size | None
+    event: Leaves | LeavesNone | None
 
     @property
     def largest(self) -> int:
@@ -107,6 +134,7 @@ class Requirements(TypedDict, total=False):
     page: bool
     slow: bool
     items: Size
+    event: Leaves | LeavesNone
 
 
 def _current(size: Size) -> int:
@@ -127,6 +155,7 @@ def declare(
     page: bool = False,
     slow: bool = False,
     items: Size | None = None,
+    event: Leaves | LeavesNone | None = None,
 ) -> Route:
     """A route, with defaults for the requirements left out. Raises DeclarationError with the method and the path.
 
@@ -142,12 +171,11 @@ def declare(
     if credential.anonymous:
         if permission or scope or second_factor:
             raise DeclarationError(f"{name} is anonymous: it has no permission, scope or second factor.")
-        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow, items)
+        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow, items, event)
     if permission is None:
         raise DeclarationError(f"{name} declares no permission.")
     if scope is None and writes:
         raise DeclarationError(f"{name} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
-    return Route(
-        method, path, handler, credential, permission, scope or "read", required, body, writes, page, slow, items
-    )
+    scope = scope or "read"
+    return Route(method, path, handler, credential, permission, scope, required, body, writes, page, slow, items, event)

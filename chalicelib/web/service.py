@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, Unpack
 
 from chalicelib.core.caller import Caller
@@ -119,7 +120,8 @@ def _checked(request: Request, node: PathNode[Any] | None) -> Route | None:
     if not request.caller_resolved:
         request.caller_resolved = True
         try:
-            request.caller = route.credential.authenticate(request)
+            caller = route.credential.authenticate(request)
+            request.caller = replace(caller, address=request.client_address) if caller else None
         except BodyPending:
             request.caller_resolved = False
             raise

@@ -37,6 +37,8 @@ class Slice(Declaration):
 
     `routes` are the modules that declare routes on `service`. It answers at and below each of `paths`, unless another
     slice has a deeper path. Clients send the files of upload slots to `upload_path`, unless they send them to S3.
+    `no_events` is the reason why no route of the slice leaves a published event; otherwise each route that writes
+    declares its own.
     """
 
     service: Service
@@ -44,6 +46,7 @@ class Slice(Declaration):
     paths: tuple[str, ...]
     works: Shelf | None = None
     upload_path: str | None = None
+    no_events: str = ""
 
     def __post_init__(self) -> None:
         known = {None, "read", "write", *([f"{self.scopes.kind}:"] if self.scopes else [])}
@@ -51,6 +54,10 @@ class Slice(Declaration):
             if route.scope not in known:
                 raise DeclarationError(
                     f"{route.method} {route.path} has the scope {route.scope}, which no key can have."
+                )
+            if route.writes and not (route.event or self.no_events):
+                raise DeclarationError(
+                    f"{route.method} {route.path} writes, and declares no event, nor why it has none."
                 )
 
     def names(self) -> Iterator[str]:

@@ -113,4 +113,5 @@ books = Slice(
     repeating_jobs=(RepeatingJob("books-open", lambda: runs.append("books-open"), every=3600),),
     scopes=Scopes("book", "TITLE", r"[a-z]+"),
     works=Shelf("Books", works_of),
+    no_events="its books are no works of the installed services",
 )

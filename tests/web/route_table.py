@@ -16,6 +16,7 @@ HEADER = (
     "page",
     "slow",
     "items",
+    "event",
 )
 
 
@@ -44,6 +45,7 @@ def _row(route: Route) -> tuple[str, ...]:
         "page" if route.page else "-",
         "slow" if route.slow else "-",
         str(route.most_items or "-"),
+        str(route.event or "-"),
     )
 
 

@@ -8,4 +8,4 @@ from chalicelib.web.slice import Slice
 
 def slice_of(service: Service, *paths: str, **more: Any) -> Slice:
     """A slice with this service on these paths."""
-    return Slice(name=service.name, service=service, routes=(), paths=paths, **more)
+    return Slice(name=service.name, service=service, routes=(), paths=paths, no_events="toys are private", **more)

@@ -17,10 +17,11 @@ from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Collection
 from chalicelib.contentdb.users import profiles
-from chalicelib.core import audit
+from chalicelib.core import audit, events
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.published import EventAction
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
@@ -45,6 +46,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
     def decide(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], CollectionEntry]:
         collection = _collection(author, name, snapshot)
         items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
+        was_private = collection.private if collection.pk in snapshot.entries else None
         collection.assign(**{**given, "items": items})
         saved = index.collection_value(collection)
         if len(json.dumps(collection.to_dynamodb_dict())) > LARGEST:
@@ -52,6 +54,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
         writes.put(collection)
         if by:
             writes.put(audit.entry_by(by, "collection.save", collection.pk, fields=sorted(given)))
+        _announce(writes, author, name, by, *_event(was_private, saved.private))
         return {collection.pk: saved}, saved
 
     return index.catalogue.publish(decide)[1]
@@ -73,6 +76,8 @@ def delete(author: str, name: str, by: Caller | None = None) -> None:
         writes.delete(Collection(entry.key, "collection"))
         if by:
             writes.put(audit.entry_by(by, "collection.delete", entry.key))
+        found = index.collection_of(snapshot, entry.key)
+        _announce(writes, author, name, by, "delete", found is not None and not found.private)
         return {entry.key: None}, None
 
     index.catalogue.publish(decide)
@@ -119,6 +124,22 @@ def may_edit(account: Account, author: str) -> bool:
     """Whether an account can change collections of this author."""
     is_own = author != SITE and account.username == author and at_least(account, "NEW_MEMBER")
     return is_own or at_least(account, "EDITOR")
+
+
+def _event(was_private: bool | None, is_private: bool) -> tuple[EventAction, bool]:
+    """The action of a saved collection, and whether it is listed; `was_private` is None for a new one."""
+    if was_private is None:
+        return "publish", not is_private
+    if was_private == is_private:
+        return "change", not is_private
+    return ("archive" if is_private else "restore"), True
+
+
+def _announce(
+    writes: Transaction, author: str, name: str, by: Caller | None, action: EventAction, listed: bool
+) -> None:
+    key = f"{author}/{name}"
+    events.record(writes, by, service="contentdb", kind="collection", name=key, action=action, listed=listed)
 
 
 def _authorize(author: str, by: Caller | None) -> None:

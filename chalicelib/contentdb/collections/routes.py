@@ -11,7 +11,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, Permission
+from chalicelib.web.route import ANONYMOUS, Leaves, Permission
 
 COLLECTION = "/api/collections/{author}/{name}"
 _EDITOR = Permission("author of the collection, or editor")
@@ -46,6 +46,7 @@ def read(request: Request, caller: Caller | None) -> Response:
     permission=_EDITOR,
     second_factor=auth.CODE_FOR_OTHERS_NAME,
     body=collection_wire.LARGEST,
+    event=Leaves("collection", "publish", "change", "archive", "restore"),
 )
 def save(request: Request, caller: Caller) -> Response:
     """Create or change an own collection: an object, or an array of `author/name`. Editors change the site's."""
@@ -55,7 +56,13 @@ def save(request: Request, caller: Caller) -> Response:
 
 
 @service.route(
-    "DELETE", COLLECTION, auth.TOKEN, scope="write", permission=_EDITOR, second_factor=auth.CODE_FOR_OTHERS_NAME
+    "DELETE",
+    COLLECTION,
+    auth.TOKEN,
+    scope="write",
+    permission=_EDITOR,
+    second_factor=auth.CODE_FOR_OTHERS_NAME,
+    event=Leaves("collection", "delete"),
 )
 def delete(request: Request, caller: Caller) -> Response:
     """Delete an own collection."""

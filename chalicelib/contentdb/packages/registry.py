@@ -8,18 +8,18 @@ from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import edits
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import history, index
 from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
 from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
-from chalicelib.core import accounts, audit, ids, names
+from chalicelib.core import accounts, ids, names
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
 from chalicelib.core.snapshots import Entry
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, AuditEntry
+from chalicelib.core.tables import Account
 
 MOST_NAMES = 50
 _KEY = re.compile(r"[A-Za-z0-9_-]{2,25}/[a-z0-9_]{1,100}")
@@ -68,7 +68,8 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         writes.create(package)
         writes.create(parts.counters)
         writes.create(_claim(package.key, package), _taken())
-        writes.put(audit_entry(package, "package.create", by))
+        writes.put(history.audit_entry(package, "package.create", by))
+        history.announce(writes, package, by, "package", "publish")
         return {package.key: index.value_of(parts)}, package
 
     return index.catalogue.publish(decide)[1]
@@ -79,9 +80,11 @@ def edit(caller: Caller, author: str, name: str, data: Mapping[str, Any]) -> tup
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> bool:
         require_token_for(caller, parts.package)
+        before = parts.package.key
         modified = apply(caller.account, parts.package, data, writes, snapshot)
         if modified:
-            writes.put(audit_entry(parts.package, "package.edit", caller))
+            writes.put(history.audit_entry(parts.package, "package.edit", caller))
+            history.announce(writes, parts.package, caller, "package", "change", former_name=before)
         return modified
 
     return index.publish(author, name, decide)
@@ -119,7 +122,8 @@ def set_maintainers(author: str, name: str, usernames: Iterable[str], by: Caller
         authorize(by, PackageAction.EDIT_MAINTAINERS, package, "You don't have permission to edit the maintainers")
         others = sorted({username for username in found if username != package.author})
         writes.update(package, package.assign(maintainers=others))
-        writes.put(audit_entry(package, "package.maintainers", by, maintainers=others))
+        writes.put(history.audit_entry(package, "package.maintainers", by, maintainers=others))
+        history.announce(writes, package, by, "package", "change")
 
     return index.publish(author, name, decide)[0]
 
@@ -140,7 +144,8 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
             names.check("contentdb", key, package.author)
             writes.create(_claim(key, package), Conflict(f"{key} is taken by another package"))
         writes.update(package, package.assign(aliases=wanted))
-        writes.put(audit_entry(package, "package.aliases", by, aliases=wanted))
+        writes.put(history.audit_entry(package, "package.aliases", by, aliases=wanted))
+        history.announce(writes, package, by, "package", "change")
 
     return index.publish(author, name, decide)[0]
 
@@ -150,12 +155,6 @@ def authorize(by: Caller | None, action: PackageAction, package: Package, refusa
     if by is not None:
         require_scope(by, package.key)
         require(by.account, action, package, refusal)
-
-
-def audit_entry(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
-    """An audit entry of the caller, or of the author if `by` is None (the administrator)."""
-    account_id = int(by.account.id if by else package.author_id)
-    return audit.entry(account_id, action, package.pk, by, package=package.key, **detail)
 
 
 def _owner(author: str, by: Caller | None) -> Account:

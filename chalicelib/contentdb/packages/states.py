@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import history, index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
+from chalicelib.core.published import EventAction
 from chalicelib.core.storage import Transaction
 
 _MOST_SCREENSHOTS = 90  # screenshots that one transaction can approve with the package
@@ -40,6 +41,14 @@ TRANSITIONS = {
 }
 
 
+_EVENTS: dict[str, EventAction] = {
+    "submit": "change",
+    "approve": "publish",
+    "delete": "delete",
+    "restore": "restore",
+}
+
+
 def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
     """Apply a transition, such as "submit"; returns the package and its remaining problems.
 
@@ -58,8 +67,10 @@ def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[
             raise Conflict(f"A package that is {package.state} cannot become {transition.target}")
         if found and by:
             raise Forbidden("; ".join(found))
+        before = package.state
         _set_state(parts, transition.target, writes)
-        writes.put(registry.audit_entry(package, f"package.{verb}", by))
+        writes.put(history.audit_entry(package, f"package.{verb}", by))
+        _announce(writes, package, by, verb, before)
         return found
 
     parts, found = index.publish(author, name, decide)
@@ -86,6 +97,12 @@ def problems(parts: Parts, snapshot: ContentDbSnapshot) -> list[str]:
     if package.forums is not None and any(other.forums == package.forums for other in others):
         found.append("Another package uses this forum topic")
     return found
+
+
+def _announce(writes: Transaction, package: Package, by: Caller | None, verb: str, before: str) -> None:
+    """Add the event; lists show that a package left them."""
+    action = _EVENTS.get(verb, "archive" if before == "APPROVED" else "change")
+    history.announce(writes, package, by, "package", action, was_listed=before == "APPROVED")
 
 
 def _same_name(package: Package, other: PackageEntry) -> bool:

@@ -1,5 +1,6 @@
 """The job for a new release: fetches it, reads its content, and approves it or stores the error."""
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, publishing
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.store import index, tasks, versions
+from chalicelib.contentdb.store import history, index, tasks, versions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import accounts, blobs
+from chalicelib.core.caller import Actor
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
 from chalicelib.core.outbound import git
 from chalicelib.core.outbound.git import GitCaps
+from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Transaction
 
 _log = logging.getLogger(__name__)
@@ -62,7 +65,7 @@ def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
     found = content.read(root, package.type, package.name, approved=package.state == "APPROVED")
     file = files.store(fetched.content, "zip") if not release.blob else None
     try:
-        index.publish(package.author, package.name, _decision(release, found, fetched, file, job["account"]))
+        index.publish(package.author, package.name, _decision(release, found, fetched, file, _actor(job)))
     except BaseException:
         files.drop([file.blob] if file else [])
         raise
@@ -81,12 +84,12 @@ def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
 
 
 def _decision(
-    release: Release, found: Content, fetched: _Fetched, file: PublicFile | None, account_id: int
+    release: Release, found: Content, fetched: _Fetched, file: PublicFile | None, actor: Actor
 ) -> Callable[[Parts, Transaction, ContentDbSnapshot], None]:
     """The decision that approves the release, and updates the package from its newest release."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
-        package = parts.package
+        package, before = parts.package, parts.package.key
         approved = publishing.get(parts, int(release.id))
         unchanged = Release.state == "PROCESSING"
         changes: dict[str, Any] = {
@@ -102,11 +105,23 @@ def _decision(
             files.add(writes, file)
         newest = max((number for number, other in parts.releases.items() if other.state == "APPROVED"), default=0)
         if approved.id > newest:
-            _update_package(package, found, writes, snapshot, account_id)
+            _update_package(package, found, writes, snapshot, actor.account_id)
         writes.update(approved, approved.assign(**changes), unchanged)
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
+        published = EventFile(str(approved.file), hashlib.sha256(fetched.content).hexdigest(), len(fetched.content))
+        history.announce(
+            writes, package, actor, "release", "publish", approved.name, file=published, former_name=before
+        )
 
     return decide
+
+
+def _actor(job: dict[str, Any]) -> Actor:
+    """The creator of the release. A job that older code enqueued has only the account's id."""
+    if "by" in job:
+        return Actor(**job["by"])
+    account = accounts.get(job["account"])
+    return Actor(int(account.id), account.username, None, "", "")
 
 
 def _update_package(

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files
-from chalicelib.contentdb.packages import registry
-from chalicelib.contentdb.store import index, permissions, tasks
+from chalicelib.contentdb.store import history, index, permissions, tasks
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release, ReleaseName, release_sk
@@ -95,7 +94,8 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
         writes.delete(release)
         del parts.releases[release_id]
         dropped = free_names_and_file(writes, release)
-        writes.put(registry.audit_entry(parts.package, "release.delete", caller, release=release_id))
+        writes.put(history.audit_entry(parts.package, "release.delete", caller, release=release_id))
+        history.announce(writes, parts.package, caller, "release", "delete", release.name)
         return dropped
 
     _, dropped = index.publish(author, name, decide)
@@ -139,9 +139,9 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
         files.add(writes, file)
     if wanted.slot:
         uploads.use(writes, wanted.slot)
-    job = {"package": int(package.id), "release": number, "ref": wanted.ref, "account": int(caller.account.id)}
+    job = {"package": int(package.id), "release": number, "ref": wanted.ref, "by": vars(caller.actor)}
     jobs.enqueue(writes, CHECK, job)
-    writes.put(registry.audit_entry(package, "release.create", caller, release=number))
+    writes.put(history.audit_entry(package, "release.create", caller, release=number))
     writes.commit()
     return release
 

@@ -18,7 +18,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, OWN
+from chalicelib.web.route import ANONYMOUS, OWN, Leaves, LeavesNone
 from chalicelib.web.slice import upload_url
 
 
@@ -54,6 +54,7 @@ def read(request: Request) -> Response:
     scope="package:",
     permission=auth.may(PackageAction.MAKE_RELEASE),
     body=_largest_upload,
+    event=Leaves("release", "publish"),  # when the job has checked it
 )
 def create(request: Request, caller: Caller) -> Response:
     """Create: by Git, or by a zip in a form or in an upload slot."""
@@ -76,6 +77,7 @@ def _for_release(request: Request) -> Caller:
     auth.token_for_package(_for_release),
     scope="package:",
     permission=auth.may(PackageAction.MAKE_RELEASE),
+    event=Leaves("release", "delete"),
 )
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
@@ -83,7 +85,14 @@ def delete(request: Request, caller: Caller) -> Response:
     return wire.render_success()
 
 
-@service.route("POST", "/api/uploads/new", auth.TOKEN, scope="package:", permission=OWN)
+@service.route(
+    "POST",
+    "/api/uploads/new",
+    auth.TOKEN,
+    scope="package:",
+    permission=OWN,
+    event=LeavesNone("an uploaded file is private until a release or screenshot uses it"),
+)
 def open_upload_slot(request: Request, caller: Caller) -> Response:
     """Not on the API page: open an upload slot for a file that is too large for a request; `upload` replaces `file`."""
     largest = settings.current().contentdb_max_upload

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from functools import cache
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
-from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.store import index, links, permissions, reference
+from chalicelib.contentdb.store import history, index, links, permissions, reference
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, reviews_pk, votes_pk
@@ -23,6 +22,7 @@ from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.published import EventAction
 from chalicelib.core.snapshots import Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
@@ -65,7 +65,9 @@ def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
             writes.create(review)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
-        writes.put(registry.audit_entry(parts.package, "review.write", caller, review=int(review.id)))
+        writes.put(history.audit_entry(parts.package, "review.write", caller, review=int(review.id)))
+        action: EventAction = "change" if stored else "publish"
+        history.announce(writes, parts.package, caller, "review", action, listed=review.approved)
         return review
 
     return index.publish(author, name, decide)[1]
@@ -106,7 +108,8 @@ def approve(author: str, name: str, number: int, by: Caller | None = None) -> Re
         writes.update(review, review.assign(approved=True), Review.id == review.id)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
-        writes.put(registry.audit_entry(parts.package, "review.approve", by, review=number))
+        writes.put(history.audit_entry(parts.package, "review.approve", by, review=number))
+        history.announce(writes, parts.package, by, "review", "publish")
         return review
 
     return index.publish(author, name, decide)[1]
@@ -136,9 +139,9 @@ def _delete(author: str, name: str, find: Callable[[Package], Review], by: Calle
         jobs.enqueue(writes, DROP_VOTES, {"review": int(review.id)})
         review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
         _show(writes, review, None)
-        writes.put(
-            registry.audit_entry(parts.package, "review.delete", by, review=int(review.id), author=review.author)
-        )
+        detail = {"review": int(review.id), "author": review.author}
+        writes.put(history.audit_entry(parts.package, "review.delete", by, **detail))
+        history.announce(writes, parts.package, by, "review", "delete", listed=review.approved)
 
     index.publish(author, name, decide)
 

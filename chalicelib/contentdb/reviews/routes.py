@@ -17,17 +17,37 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN, Handler, Permission, Scheme, SecondFactor
+from chalicelib.web.route import (
+    ANONYMOUS,
+    NO_SECOND_FACTOR,
+    OWN,
+    Handler,
+    Leaves,
+    LeavesNone,
+    Permission,
+    Scheme,
+    SecondFactor,
+)
 
 PACKAGE = "/api/packages/{author}/{name}"
 
 
 def _change(
-    method: str, path: str, permission: Permission, second_factor: SecondFactor = NO_SECOND_FACTOR
+    method: str,
+    path: str,
+    permission: Permission,
+    event: Leaves | LeavesNone,
+    second_factor: SecondFactor = NO_SECOND_FACTOR,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler that changes reviews of the package in the path."""
     return service.route(
-        method, path, auth.PACKAGE_TOKEN, scope="write", permission=permission, second_factor=second_factor
+        method,
+        path,
+        auth.PACKAGE_TOKEN,
+        scope="write",
+        permission=permission,
+        second_factor=second_factor,
+        event=event,
     )
 
 
@@ -59,7 +79,7 @@ def list_all(request: Request, caller: Caller | None) -> Response:
     return wire.render_large(request, review_lists.page(request, index.catalogue.snapshot()))
 
 
-@_change("PUT", f"{PACKAGE}/reviews", Permission("new member, not a maintainer"))
+@_change("PUT", f"{PACKAGE}/reviews", Permission("new member, not a maintainer"), Leaves("review", "publish", "change"))
 def write(request: Request, caller: Caller) -> Response:
     """Write or replace the caller's review."""
     wanted = review_wire.parse(request)
@@ -69,7 +89,7 @@ def write(request: Request, caller: Caller) -> Response:
     return wire.render_success(review=shown, approved=review.approved)
 
 
-@_change("DELETE", f"{PACKAGE}/reviews", OWN)
+@_change("DELETE", f"{PACKAGE}/reviews", OWN, Leaves("review", "delete"))
 def delete_own(request: Request, caller: Caller) -> Response:
     """Delete the caller's review."""
     lifecycle.delete_own(caller, request.params["author"], request.params["name"])
@@ -91,21 +111,34 @@ def read(request: Request, caller: Caller | None) -> Response:
     return wire.render(review_wire.render(snapshot, review, package.value, request.base_url))
 
 
-@_change("DELETE", f"{PACKAGE}/reviews/{{id}}", Permission("author of the review, or moderator"), auth.CODE_FOR_ANY)
+@_change(
+    "DELETE",
+    f"{PACKAGE}/reviews/{{id}}",
+    Permission("author of the review, or moderator"),
+    Leaves("review", "delete"),
+    auth.CODE_FOR_ANY,
+)
 def delete(request: Request, caller: Caller) -> Response:
     """Delete a review, as its author or a moderator."""
     lifecycle.delete(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
-@_change("POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"), auth.CODE_FOR_ANY)
+@_change(
+    "POST", f"{PACKAGE}/reviews/{{id}}/approve", Permission("approver"), Leaves("review", "publish"), auth.CODE_FOR_ANY
+)
 def approve(request: Request, caller: Caller) -> Response:
     """Approve a review."""
     lifecycle.approve(request.params["author"], request.params["name"], _id(request), caller)
     return wire.render_success()
 
 
-@_change("PUT", f"{PACKAGE}/reviews/{{id}}/votes", Permission("new member, not the author of the review"))
+@_change(
+    "PUT",
+    f"{PACKAGE}/reviews/{{id}}/votes",
+    Permission("new member, not the author of the review"),
+    LeavesNone("a vote is no published work"),
+)
 def vote(request: Request, caller: Caller) -> Response:
     """Vote on a review: helpful or not."""
     _, package = _package(request)

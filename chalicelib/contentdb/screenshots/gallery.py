@@ -8,8 +8,7 @@ from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files, formats, images
 from chalicelib.contentdb.media.images import Picture
-from chalicelib.contentdb.packages import registry
-from chalicelib.contentdb.store import index, permissions
+from chalicelib.contentdb.store import history, index, permissions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
@@ -77,7 +76,8 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
             writes.update(package, package.assign(cover_image=number))
         if wanted.slot:
             uploads.use(writes, wanted.slot)
-        writes.put(registry.audit_entry(package, "screenshot.create", caller, screenshot=number))
+        writes.put(history.audit_entry(package, "screenshot.create", caller, screenshot=number))
+        history.announce(writes, package, caller, "screenshot", "publish", file=history.event_file(file))
         return shot
 
     try:
@@ -102,7 +102,8 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
         dropped = files.remove(writes, shot.file)
         if package.cover_image == screenshot_id:
             writes.update(package, package.assign(cover_image=None))
-        writes.put(registry.audit_entry(package, "screenshot.delete", caller, screenshot=screenshot_id))
+        writes.put(history.audit_entry(package, "screenshot.delete", caller, screenshot=screenshot_id))
+        history.announce(writes, package, caller, "screenshot", "delete")
         return dropped
 
     _, dropped = index.publish(author, name, decide)
@@ -118,7 +119,8 @@ def put_in_order(caller: Caller, author: str, name: str, wanted: Sequence[int]) 
         if unknown:
             raise Invalid(f"Unable to find screenshot with id={unknown[0]}")
         _number(writes, [parts.screenshots[number] for number in dict.fromkeys(wanted)])
-        writes.put(registry.audit_entry(parts.package, "screenshot.order", caller))
+        writes.put(history.audit_entry(parts.package, "screenshot.order", caller))
+        history.announce(writes, parts.package, caller, "package", "change")
 
     index.publish(author, name, decide)
 
@@ -131,7 +133,8 @@ def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> Non
         if screenshot_id not in parts.screenshots:
             raise Invalid("Unable to find screenshot")
         writes.update(parts.package, parts.package.assign(cover_image=screenshot_id))
-        writes.put(registry.audit_entry(parts.package, "screenshot.cover", caller, screenshot=screenshot_id))
+        writes.put(history.audit_entry(parts.package, "screenshot.cover", caller, screenshot=screenshot_id))
+        history.announce(writes, parts.package, caller, "package", "change")
 
     index.publish(author, name, decide)
 

@@ -13,7 +13,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS
+from chalicelib.web.route import ANONYMOUS, Leaves
 
 _PERMISSION = auth.may(PackageAction.ADD_SCREENSHOTS)
 
@@ -40,6 +40,7 @@ def read(request: Request) -> Response:
     scope="package:",
     permission=_PERMISSION,
     body=formats.LARGEST + SMALL,
+    event=Leaves("screenshot", "publish"),
 )
 def create(request: Request, caller: Caller) -> Response:
     """Create."""
@@ -61,6 +62,7 @@ def _for_screenshot(request: Request) -> Caller:
     auth.token_for_package(_for_screenshot),
     scope="package:",
     permission=_PERMISSION,
+    event=Leaves("screenshot", "delete"),
 )
 def delete(request: Request, caller: Caller) -> Response:
     """Delete."""
@@ -74,6 +76,7 @@ def delete(request: Request, caller: Caller) -> Response:
     auth.PACKAGE_TOKEN,
     scope="package:",
     permission=_PERMISSION,
+    event=Leaves("package", "change"),
 )
 def order(request: Request, caller: Caller) -> Response:
     """Put in order."""
@@ -89,6 +92,7 @@ def order(request: Request, caller: Caller) -> Response:
     auth.PACKAGE_TOKEN,
     scope="package:",
     permission=_PERMISSION,
+    event=Leaves("package", "change"),
 )
 def cover_image(request: Request, caller: Caller) -> Response:
     """Set the cover image."""

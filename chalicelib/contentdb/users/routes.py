@@ -12,7 +12,7 @@ from chalicelib.core.snapshots import Value
 from chalicelib.core.tables import Account
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
-from chalicelib.web.route import ANONYMOUS, Permission, Scheme
+from chalicelib.web.route import ANONYMOUS, LeavesNone, Permission, Scheme
 
 USER = "/api/users/{username}"
 LARGEST = 16 * 1024  # bytes of a request
@@ -41,6 +41,7 @@ def _for_user(request: Request) -> Caller:
     permission=Permission("the user in the path, or moderator"),
     second_factor=auth.CODE_FOR_OTHERS_NAME,
     body=LARGEST,
+    event=LeavesNone("a profile is no published work"),
 )
 def edit(request: Request, caller: Caller) -> Response:
     """Change a profile."""

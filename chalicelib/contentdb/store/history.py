@@ -1,0 +1,53 @@
+"""What the audit log and the published events say about a change of a package."""
+
+from typing import Any
+
+from chalicelib.contentdb.store.tables import Package, PublicFile
+from chalicelib.core import audit, blobs, events
+from chalicelib.core.caller import Actor, Caller
+from chalicelib.core.published import EventAction, EventFile
+from chalicelib.core.storage import Transaction
+from chalicelib.core.tables import AuditEntry
+
+
+def audit_entry(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
+    """An audit entry of the caller, or of the author if `by` is None (the administrator)."""
+    account_id = int(by.account.id if by else package.author_id)
+    return audit.entry(account_id, action, package.pk, by, package=package.key, **detail)
+
+
+def announce(
+    writes: Transaction,
+    package: Package,
+    by: Caller | Actor | None,
+    kind: str,
+    action: EventAction,
+    version: str | None = None,
+    *,
+    file: EventFile | None = None,
+    former_name: str | None = None,
+    listed: bool = True,
+    was_listed: bool = False,
+) -> None:
+    """Add the published event of a change of a package, or of a release, screenshot or review of it.
+
+    The event is listed if the package is approved or `was_listed`, unless `listed` is false.
+    """
+    events.record(
+        writes,
+        by,
+        service="contentdb",
+        kind=kind,
+        name=package.key,
+        action=action,
+        version=version,
+        files=[file] if file else [],
+        former_name=former_name if former_name != package.key else None,
+        listed=listed and (was_listed or package.state == "APPROVED"),
+        owners=[int(package.author_id)],
+    )
+
+
+def event_file(file: PublicFile) -> EventFile:
+    """A public file as an event names it."""
+    return EventFile(file.name, blobs.sha256_of(file.blob), int(file.size))

@@ -1,0 +1,70 @@
+"""What the audit log and the published events say about a change of a module."""
+
+from typing import Any
+
+from chalicelib.core import audit, events
+from chalicelib.core.caller import Caller
+from chalicelib.core.published import EventAction, EventFile
+from chalicelib.core.storage import Transaction
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
+
+
+def record(
+    writes: Transaction, value: ModuleEntry, by: Caller | None, action: str, *others: int, **detail: Any
+) -> None:
+    """Add an audit entry to the logs of the module's holder, of the caller, and of `others`."""
+    subject = f"{value.user}/{value.name}"
+    concerned = {value.user_id, *others, *([int(by.account.id)] if by else [])}
+    for account_id in sorted(concerned):
+        writes.put(audit.entry(account_id, action, subject, by, **detail))
+
+
+def announce(
+    writes: Transaction,
+    value: ModuleEntry,
+    by: Caller | None,
+    kind: str,
+    action: EventAction,
+    version: str | None = None,
+    *,
+    files: tuple[EventFile, ...] = (),
+    former_name: str | None = None,
+) -> None:
+    """Add the published event of a change of a module, its `version` or a `rock` of it."""
+    events.record(
+        writes,
+        by,
+        service="luarocks",
+        kind=kind,
+        name=f"{value.user}/{value.name}",
+        action=action,
+        version=version,
+        files=files,
+        former_name=former_name,
+        owners=(value.user_id, *value.owners.values()),
+    )
+
+
+def announce_upload(
+    writes: Transaction,
+    value: ModuleEntry,
+    by: Caller | None,
+    kind: str,
+    version: str,
+    filename: str,
+    file: PublishedFile,
+    *,
+    is_new: bool,
+) -> None:
+    """Add the published event of a file, with its signature if it has one. A file that is not new is a change."""
+    files = [EventFile(filename, file.sha256, file.size)]
+    if file.sig_sha256 is not None:
+        files.append(EventFile(f"{filename}.asc", file.sig_sha256, file.sig_size or 0))
+    announce(writes, value, by, kind, "publish" if is_new else "change", version, files=tuple(files))
+
+
+def archiving(before: bool, after: bool) -> EventAction:
+    """The action of an edit that sets whether something is archived."""
+    if before == after:
+        return "change"
+    return "archive" if after else "restore"
