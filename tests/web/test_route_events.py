@@ -59,7 +59,7 @@ KEY, CDB = "/api/1/{key}", "/api/packages/{author}/{name}"
 MODULE, MANIFEST = f"{KEY}/modules/{{user}}/{{module}}", f"{KEY}/manifests/{{manifest}}"
 VERSION, COLLECTION = f"{MODULE}/versions/{{version}}", "/api/collections/{author}/{name}"
 SHOT = {"files": {"file": ("x.png", picture(size=(64, 64)))}, "form": {"title": "A view"}}
-REVIEW = {"title": "Really good", "comment": "I like it", "rating": 5}
+REVIEW = {"title": "Really good", "comment": "I like it a lot", "rating": 5}
 
 
 def upload(world: World) -> None:
@@ -240,7 +240,9 @@ def test_a_route_leaves_its_event_with_true_hashes(world: World, method: str, pa
     contents = [blobs.get(blob.key) for blob in blobs.list_blobs()]
     stored = {(hashlib.sha256(content).hexdigest(), len(content)) for content in contents}
     files = [(file.sha256, file.size) for event in left for file in event.files]
-    assert bool(files) == (declared.kind in ("version", "rock", "release", "screenshot", "file") and method == "POST")
+    assert bool(last.files) == (
+        declared.kind in ("version", "rock", "release", "screenshot", "file") and method == "POST"
+    )
     assert stored.issuperset(files)
 
 
