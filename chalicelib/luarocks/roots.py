@@ -1,21 +1,15 @@
 """The roots of the rock server: URLs with a manifest, and with the files of its modules below."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.luarocks import index, manifests, rockspecs
+from chalicelib.luarocks import index, rockspecs
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, VersionEntry
 from chalicelib.luarocks.index import Group
-from chalicelib.luarocks.versions import matches_lua
 
 _LONGEST_STEM = 2 * rockspecs.LONGEST_NAME + 1
-_Render = Callable[[str, Mapping[str, Sequence[str]]], bytes]
-_FORMS: dict[str, tuple[_Render, Callable[[Iterable[bytes]], bytes]]] = {
-    "lua": (manifests.fragment, manifests.lua),
-    "json": (manifests.json_fragment, manifests.json),
-}
 
 
 @dataclass(frozen=True)
@@ -59,20 +53,6 @@ def of_user(user: str, *, development: bool | None = None) -> Root:
 def of_manifest(name: str, *, development: bool = False) -> Root:
     """`/m/<name>`, or `/m/<name>/dev`."""
     return Root(index.manifest_group(name), development)
-
-
-def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
-    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`; cached until the next change.
-
-    The Lua version in the name is a filter. Archived modules and versions are in no manifest.
-    """
-    cached = snapshot.cached if root.group == index.ROOT else snapshot.lru_cached
-    lua = member.removeprefix("manifest").removeprefix("-") or None
-    if form == "zip":
-        text = manifest(snapshot, root, member, "lua")
-        return cached(("zip", root, lua), lambda _: manifests.zipped(member, text))
-    render, join = _FORMS[form]
-    return cached((form, root, lua), lambda snapshot: join(_fragments(snapshot, root, lua, render)))
 
 
 def find_file(snapshot: Snapshot[ModuleEntry], root: Root, filename: str) -> RootFile:
@@ -121,35 +101,6 @@ def _file(
 
 def _no_file() -> NotFound:
     return NotFound("There is no such file.")
-
-
-def _fragments(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, render: _Render) -> Iterator[bytes]:
-    cache_key = (render, lua, root.development)
-
-    def render_entry(entry: Entry[ModuleEntry]) -> bytes:
-        return _fragment(entry.value, lua, root.development, render)
-
-    return filter(None, [entry.cached(cache_key, render_entry) for entry in _in_order(snapshot, root.group)])
-
-
-def _in_order(snapshot: Snapshot[ModuleEntry], group: Group) -> list[Entry[ModuleEntry]]:
-    """The modules of a group by name; names are unique there."""
-    named = {entry.value.name: entry for entry in index.modules(snapshot, group).values()}
-    return [named[name] for name in sorted(named)]
-
-
-def _fragment(value: ModuleEntry, lua: str | None, development: bool | None, render: _Render) -> bytes:
-    """The fragment of one module; empty if the manifest lists none of its versions."""
-    if value.archived:
-        return b""
-    versions = {
-        name: ["rockspec", *sorted(version.rocks)]
-        for name, version in sorted(value.versions.items())
-        if not version.archived
-        and development in (None, version.development)
-        and (lua is None or matches_lua(version.lua_version, lua))
-    }
-    return render(value.name, versions) if versions else b""
 
 
 def _splits(stem: str) -> Iterator[tuple[str, str]]:

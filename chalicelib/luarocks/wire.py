@@ -9,7 +9,7 @@ from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
 from chalicelib.core.snapshots import Snapshot
-from chalicelib.luarocks import index, roots, signatures
+from chalicelib.luarocks import index, listings, signatures
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, downloads
 from chalicelib.luarocks.roots import Root, RootFile
 from chalicelib.web.bodies import Upload
@@ -162,13 +162,13 @@ def module_url(request: Request, module: ModuleEntry) -> str:
 
 
 def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> Response:
-    """A manifest, see roots.manifest. Never compressed in transit: LuaSocket does not decompress."""
+    """A manifest, see listings.manifest. Never compressed in transit: LuaSocket does not decompress."""
     # Two states never have the same date, so the date makes an ETag without hashing megabytes.
     headers = [
         ("Last-Modified", _http_date(snapshot.modified_at)),
         ("ETag", etag_of(f"{snapshot.modified_at} {root.group} {root.development} {member} {form}")),
     ]
-    return bytes_response(roots.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
+    return bytes_response(listings.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
 
 
 def render_file(request: Request, file: RootFile) -> Response:

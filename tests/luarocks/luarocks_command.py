@@ -31,6 +31,7 @@ class LuaRocks:
     transport: str = "LuaSocket"
     json: str = "cjson"
     environment: dict[str, str] = field(default_factory=dict)
+    lua: str = "lua5.1"  # the interpreter that runs it
 
     def run(self, *arguments: str) -> Done:
         """Run the command; return its exit code and output."""
@@ -43,7 +44,7 @@ class LuaRocks:
             **({} if self.transport == "LuaSocket" else {"no_proxy": "x"}),
             **self.environment,
         }
-        command = ["luarocks", *arguments]
+        command = [shutil.which(self.lua) or self.lua, shutil.which("luarocks") or "", *arguments]
         return subprocess.run(command, cwd=self.home, env=environment, capture_output=True, text=True, timeout=60)
 
     def upload(self, key: str, *arguments: str) -> Done:

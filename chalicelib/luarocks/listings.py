@@ -1,0 +1,125 @@
+"""The manifests of all roots, in memory: a publish renders and compresses one block of each (core/blocks.py)."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from chalicelib.core import segments
+from chalicelib.core.blocks import Blocks, Texts
+from chalicelib.core.derived import Derived
+from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.luarocks import index, manifests
+from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.manifests import ManifestForm
+from chalicelib.luarocks.roots import Root
+from chalicelib.luarocks.versions import matches_lua
+
+_derived: Derived[ModuleEntry] = Derived()
+_texts = Texts()
+_Modules = Mapping[str, Entry[ModuleEntry]]
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The versions in a manifest: of a root, for a Lua version (None: any)."""
+
+    root: Root
+    lua: str | None
+
+    def render(self, modules: _Modules, keys: Sequence[str], form: ManifestForm) -> bytes:
+        """The text of some modules."""
+        return form.join([text for key in keys if (text := self._fragment(modules[key].value, form))])
+
+    def _fragment(self, value: ModuleEntry, form: ManifestForm) -> bytes:
+        """The text of one module; empty if the manifest has none of its versions."""
+        if value.archived:
+            return b""
+        versions = {
+            name: ["rockspec", *sorted(version.rocks)]
+            for name, version in sorted(value.versions.items())
+            if not version.archived
+            and self.root.development in (None, version.development)
+            and (self.lua is None or matches_lua(version.lua_version, self.lua))
+        }
+        return form.fragment(value.name, versions) if versions else b""
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """A manifest: the keys of the root's modules by name, and their blocks in a form."""
+
+    selection: _Selection
+    order: list[str]
+    blocks: Blocks
+    form: ManifestForm
+
+    def rendered(self, modules: _Modules, changed: Sequence[str]) -> "_Listing":
+        """The listing with these keys rendered again, or with all of them if its size needs another form."""
+
+        def render(keys: Sequence[str]) -> bytes:
+            return self.selection.render(modules, keys, form)
+
+        form = self.form
+        blocks = self.blocks.arranged(self.order, changed, render)
+        if manifests.fitting(form, blocks) is not form:
+            form = manifests.fitting(form, blocks)
+            blocks = Blocks(form.frame).arranged(self.order, self.order, render)
+        return replace(self, blocks=blocks, form=form)
+
+    @property
+    def size(self) -> int:
+        """The size in bytes in memory, about."""
+        return 2 * self.blocks.size + 8 * len(self.order)
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """The manifest in a zip, as a member that is called like the manifest."""
+        member = f"manifest-{self.selection.lua}" if self.selection.lua else "manifest"
+        return segments.zip_file(member, self.blocks.whole())
+
+
+def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
+    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`.
+
+    The Lua version in the name is a filter. Archived modules and versions are in no manifest.
+    """
+    selection = _Selection(root, member.removeprefix("manifest").removeprefix("-") or None)
+
+    def build(snapshot: Snapshot[ModuleEntry]) -> _Listing:
+        modules = index.modules(snapshot, root.group)
+        order = sorted(modules, key=_name)
+        first = manifests.JSON if form == "json" else manifests.likely(len(order))
+        return _Listing(selection, order, Blocks(first.frame), first).rendered(modules, order)
+
+    listing = _derived.get(snapshot, (selection, form == "json"), build, _update, lambda listing: listing.size)
+    if form == "zip":
+        return listing.zipped
+    return _texts.of((selection, listing.form), listing.blocks)
+
+
+def _update(listing: _Listing, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> _Listing:
+    """The listing after changes of the modules with these keys."""
+    modules = index.modules(snapshot, listing.selection.root.group)
+    order = list(listing.order)
+    removed = [key for key in changed if _remove(order, key)]
+    present = [key for key in changed if key in modules]
+    for key in present:
+        order.insert(bisect_left(order, _name(key), key=_name), key)
+    if not removed and not present:
+        return listing
+    return replace(listing, order=order).rendered(modules, present)
+
+
+def _remove(order: list[str], key: str) -> bool:
+    """Remove a key from a list by name, if it is there. Names are unique in a root, keys begin with a username."""
+    position = bisect_left(order, _name(key), key=_name)
+    if position == len(order) or order[position] != key:
+        return False
+    del order[position]
+    return True
+
+
+def _name(key: str) -> str:
+    """The module's name in the key of its entry."""
+    return key.partition("/")[2]
