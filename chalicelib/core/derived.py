@@ -83,7 +83,10 @@ class Derived(Generic[E]):
 
 
 def changed_keys(before: Snapshot[E], after: Snapshot[E]) -> frozenset[str]:
-    """The keys of the entries that differ between two snapshots."""
-    old, new = before.entries, after.entries
-    changed = {key for key, entry in new.items() if old.get(key) is not entry}
-    return frozenset(changed | (old.keys() - new.keys()))
+    """The keys of the entries that differ between two snapshots. Only shards that differ are compared."""
+    changed: set[str] = set()
+    for shard, new in zip(before.shards, after.shards, strict=True):
+        if new is not shard:
+            changed.update(key for key, record in new.records.items() if shard.records.get(key) != record)
+            changed.update(shard.records.keys() - new.records.keys())
+    return frozenset(changed)

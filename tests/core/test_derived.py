@@ -7,11 +7,13 @@ import pytest
 
 from chalicelib.core import derived
 from chalicelib.core.derived import Derived
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.entries import Codec
+from chalicelib.core.packing import Packing
+from chalicelib.core.snapshots import Snapshot
 
 
 def snapshot_of(**values: int) -> Snapshot[dict[str, Any]]:
-    return Snapshot(1, 1, {key: Entry(key, {"n": value}) for key, value in values.items()})
+    return Snapshot.of(Packing(Codec(dict[str, Any], 1)), 1, 1, ((key, {"n": value}) for key, value in values.items()))
 
 
 class Recorder:
