@@ -1,6 +1,18 @@
 """The account API for one's own account; admin_routes.py has the routes for administrators."""
 
-from chalicelib.account import activity, auth, cookies, keys, log_in, openapi, profile, second_factor, shapes, wire
+from chalicelib.account import (
+    activity,
+    auth,
+    cookies,
+    keys,
+    log_in,
+    openapi,
+    profile,
+    second_factor,
+    shapes,
+    ssh_key,
+    wire,
+)
 from chalicelib.account.service import API, api, service
 from chalicelib.core import registration, sessions
 from chalicelib.core.caller import Caller
@@ -174,6 +186,33 @@ def require_two_factor_for_uploads(request: Request, caller: Caller) -> Response
 def disable_two_factor(request: Request, caller: Caller) -> Response:
     """Turn two-factor off; other sessions end."""
     second_factor.disable(caller, **wire.read(request, shapes.PROOF), device=request.device)
+    return wire.render_no_content()
+
+
+@api("GET", "/ssh-key", OWN, returns=shapes.SSH_KEY)
+def get_ssh_key(request: Request, caller: Caller) -> Response:
+    """Return the public SSH key for private Git repositories, and the pinned host keys of servers."""
+    return wire.render(wire.ssh_key(*ssh_key.get(caller)))
+
+
+@api("POST", "/ssh-key", OWN, returns=shapes.SSH_KEY, status=201)
+def create_ssh_key(request: Request, caller: Caller) -> Response:
+    """Create an SSH key, which replaces the former one."""
+    ssh_key.create(caller)
+    return wire.render(wire.ssh_key(*ssh_key.get(caller)), 201)
+
+
+@api("DELETE", "/ssh-key", OWN, status=204)
+def delete_ssh_key(request: Request, caller: Caller) -> Response:
+    """Delete the SSH key."""
+    ssh_key.delete(caller)
+    return wire.render_no_content()
+
+
+@api("DELETE", "/ssh-key/hosts/{server}", OWN, status=204)
+def forget_ssh_host(request: Request, caller: Caller) -> Response:
+    """Remove the pinned host key of a server, such as `git.example.org:22`, so that the next one is pinned."""
+    ssh_key.forget_host(caller, request.params["server"])
     return wire.render_no_content()
 
 

@@ -213,6 +213,19 @@ PROOF: Shape = {"password": _PASSWORD, "code": _CODE}
 FOR_UPLOADS: Shape = {**PROOF, "for_uploads": _flag()}
 RECOVERY_CODES: Shape = {"recovery_codes": _many(None, f"Each is valid once. {_SHOWN_ONCE}")}
 
+SSH_HOST: Shape = {
+    "server": _text("HOST:PORT."),
+    "host_key": _text("The key that the server showed first. Another one is refused."),
+    "fingerprint": _text(),
+    "first_seen_at": _MOMENT,
+}
+SSH_KEY: Shape = {
+    "public_key": _text("Add it to your Git host, as a deploy key that can read; null without a key.", nullable=True),
+    "fingerprint": _text("", nullable=True),
+    "created_at": _MOMENT_OR_NULL,
+    "hosts": _many(SSH_HOST, "The servers from which private repositories were fetched."),
+}
+
 ACTIVITY_PAGE: Shape = {
     "before": _text("The `next` of the previous page.", required=False),
     "limit": PAGE["limit"],

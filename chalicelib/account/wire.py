@@ -10,7 +10,8 @@ from chalicelib.account.shapes import Shape
 from chalicelib.core import accounts, invitations, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
-from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation
+from chalicelib.core.outbound.ssh_urls import fingerprint
+from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation, SshHost, SshKey
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
@@ -133,6 +134,24 @@ def key(caller: Caller, credential: Credential) -> JSON:
         "last_used_at": moment(credential.last_used_at),
         "revoked_at": moment(credential.revoked_at),
         "upload_window_until": moment(two_factor.window_of(caller.account, credential)),
+    }
+
+
+def ssh_key(stored: SshKey | None, hosts: list[SshHost]) -> JSON:
+    """The public half of an SSH key, and the pinned host keys."""
+    return {
+        "public_key": f"{stored.public} moonbase" if stored else None,
+        "fingerprint": fingerprint(stored.public) if stored else None,
+        "created_at": moment(stored.created_at if stored else None),
+        "hosts": [
+            {
+                "server": host.server,
+                "host_key": host.public,
+                "fingerprint": fingerprint(host.public),
+                "first_seen_at": moment(host.first_seen_at),
+            }
+            for host in hosts
+        ],
     }
 
 

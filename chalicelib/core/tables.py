@@ -178,6 +178,26 @@ class EventPosition(CoreItem, discriminator="event-position"):
     last = NumberAttribute()
 
 
+class SshKey(CoreItem, discriminator="ssh-key"):
+    """An SSH key for private Git repositories. `ssh-key#<owner>` / `key`."""
+
+    public = UnicodeAttribute()  # as in authorized_keys, without a comment
+    sealed_secret = UnicodeAttribute()  # the private key, in OpenSSH's format
+    created_at = UTCDateTimeAttribute()
+
+
+class SshHost(CoreItem, discriminator="ssh-host"):
+    """The pinned host key of an SSH server. `ssh-key#<owner>` / `host#<host>:<port>`."""
+
+    public = UnicodeAttribute()  # type and Base64
+    first_seen_at = UTCDateTimeAttribute()
+
+    @property
+    def server(self) -> str:
+        """`HOST:PORT`."""
+        return str(self.sk).removeprefix("host#")
+
+
 class Head(CoreItem, discriminator="catalogue-head"):
     """A catalogue's newest number and its newest snapshot. `catalogue#<name>` / `head`."""
 

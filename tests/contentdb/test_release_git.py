@@ -1,17 +1,21 @@
 """Releases from a package's Git repository, with the API and the job."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib import settings
+from chalicelib.core.outbound import ssh_keys
+from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests import git_server
 from tests.client import Client
 from tests.contentdb.builders import change, draft
 from tests.contentdb.files import MOD, checked, fetched
 from tests.contentdb.test_release_check import stored_blobs
+from tests.ssh_server import ssh_server
 
 NEW = "/api/packages/Alice/mymod/releases/new/"
 FILES = {path: content.encode() for path, content in MOD.items()}
@@ -89,3 +93,26 @@ def test_a_repository_at_a_private_address_is_not_fetched(client: Client, bearer
     change("Alice/mymod", repo="http://169.254.169.254/latest")
     with settings.override(outbound_networks=()):
         assert create(client, bearer)["task"]["error"] == "169.254.169.254 is not a public address."
+
+
+def test_a_private_repository_is_read_with_the_account_s_ssh_key(
+    client: Client, bearer: dict[str, str], alice: Account, tmp_path: Path
+) -> None:
+    root = tmp_path / "repositories"
+    root.mkdir()
+    with ssh_server(root) as server:
+        sha = server.repository("mod", MOD)
+        change("Alice/mymod", repo=server.url("mod"))
+        assert create(client, bearer)["task"]["error"].startswith("A repository over SSH needs an SSH key")
+        writes = Transaction()
+        key = ssh_keys.create(writes, ssh_keys.of_account(int(alice.id)))
+        writes.commit()
+        server.authorize(key.public)
+        made = create(client, bearer)
+    assert (made["task"]["status"], made["commit"]) == ("SUCCESS", sha)
+
+
+@pytest.mark.parametrize("repo", ["git@github.com:alice/mod.git", "ssh://git@example.org:2222/a"])
+def test_a_repository_can_be_an_address_over_ssh(client: Client, bearer: dict[str, str], repo: str) -> None:
+    reply = client.request("PUT", "/api/packages/Alice/mymod/", headers=bearer, json={"repo": repo})
+    assert (reply.status, client.get("/api/packages/Alice/mymod/").json["repo"]) == (200, repo)

@@ -17,7 +17,7 @@ from chalicelib.core.confinement.seccomp import (
     RETURN,
     program,
 )
-from chalicelib.core.confinement.syscalls import COMPUTE, NETWORK, NUMBERS, Rules
+from chalicelib.core.confinement.syscalls import COMPUTE, NETWORK, NUMBERS, THREADS, Rules
 
 MACHINES = sorted(NUMBERS)
 MISSING = ERRNO | errno.ENOSYS
@@ -103,3 +103,15 @@ def test_every_name_in_the_rules_has_a_number() -> None:
     without_aarch64 = {"open", "access", "stat", "lstat", "poll", "select", "readlink", "mkdir", "rmdir", "unlink"}
     without_aarch64 |= {"rename", "link", "symlink", "epoll_wait", "chmod"}
     assert names - NUMBERS["aarch64"].keys() == without_aarch64
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_with_threads_there_are_threads_and_no_processes(machine: str) -> None:
+    clone, clone3, thread, fork, new_user = NUMBERS[machine]["clone"], 435, 0x3D0F00, 0x1200011, 0x10000000
+    assert run(THREADS, machine, clone, thread) == ALLOW
+    for flags in (fork, 0, thread | new_user, thread | 0x2000):
+        assert run(THREADS, machine, clone, flags) == MISSING
+    assert run(THREADS, machine, clone3) == MISSING
+    assert run(NETWORK, machine, clone, thread) == MISSING
+    for call in (EXECVE[machine], KILL[machine], PTRACE[machine]):
+        assert run(THREADS, machine, call) == MISSING

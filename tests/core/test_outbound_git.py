@@ -99,7 +99,9 @@ def test_an_unavailable_commit_or_repository_has_a_clear_error(path: str, ref: s
     assert caught.value.message.startswith(message)
 
 
-@pytest.mark.parametrize("url", ["git://x/y", "ssh://x/y", "file:///etc", "/etc", "git@x:y", "https://me:pw@x/y"])
+@pytest.mark.parametrize(
+    "url", ["git://x/y", "file:///etc", "/etc", "https://me:pw@x/y", "git@x", "-oProxyCommand=x:y"]
+)
 def test_only_http_urls_without_credentials_are_accepted(url: str) -> None:
     with pytest.raises(Invalid, match="must start with http"):
         git.fetch(url, CAPS, None, "m")

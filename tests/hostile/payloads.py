@@ -44,6 +44,16 @@ def _fork() -> int:
     return child
 
 
+def _thread() -> int:
+    thread = threading.Thread(target=int)
+    try:
+        thread.start()
+    except RuntimeError:
+        return 0
+    thread.join()
+    return 1
+
+
 def _map_executable() -> int:
     _libc.mmap.restype = ctypes.c_long
     return _libc.mmap(None, 4096, _ALL_PROTECTIONS, _PRIVATE_ANONYMOUS, -1, 0)
@@ -67,6 +77,7 @@ ATTACKS: dict[str, Callable[..., int]] = {
     "socket": lambda: _libc.socket(2, 1, 0),
     "unix socket": lambda: _libc.socket(1, 1, 0),
     "fork": _fork,
+    "thread": _thread,
     "exec": lambda: _libc.execv(b"/no/such/program", (ctypes.c_char_p * 1)(None)),
     "ptrace": lambda pid: _libc.ptrace(_PTRACE_SEIZE, pid, None, None),
     "process_vm_readv": _read_memory,

@@ -316,6 +316,7 @@ def _fill_account(store: Store, client: Client) -> None:
     ids = [str(each.id) for each in credentials.list_credentials(store.accounts["alice"])]
     store.places["account"] = {
         "id": [*ids, str(invitation)],
+        "server": ["git.example.org:22"],
         "username": [store.username("bob"), store.username("newbie")],
         "page": ["profile", "token"],
     }

@@ -21,9 +21,15 @@ ON_FILES = ("open", "create", "truncate", "unlink", "mkdir", "rename", "symlink"
 WITHOUT_TARGET = ("memfd", "unix socket", "fork", "exec", "io_uring")
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["without threads", "with threads"])
+def threads(request: pytest.FixtureRequest) -> bool:
+    """Whether the worker is the one for SSH."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="module", params=USERS.values(), ids=USERS)
-def attacker(request: pytest.FixtureRequest) -> Iterator[Confined]:
-    worker = Confined(f"tests.hostile.payloads:{request.param}", b"", LIMITS)
+def attacker(request: pytest.FixtureRequest, threads: bool) -> Iterator[Confined]:
+    worker = Confined(f"tests.hostile.payloads:{request.param}", b"", LIMITS._replace(threads=threads))
     yield worker
     worker.close()
 
@@ -87,6 +93,14 @@ def test_it_starts_no_program_and_uses_no_local_socket(attacker: Confined, scrat
 @pytest.mark.parametrize("path", ["/proc/{server}/environ", "/proc/self/mem", "/etc/shadow", str(Path.home())])
 def test_files_of_the_machine_cannot_be_read(attacker: Confined, scratch: Path, path: str) -> None:
     assert result(attacker, scratch, "open", path.format(server=os.getpid())) < 0
+
+
+def test_only_the_worker_for_ssh_starts_threads(attacker: Confined, scratch: Path, threads: bool) -> None:
+    assert result(attacker, scratch, "thread") == threads
+
+
+def test_the_worker_for_ssh_has_the_same_limits_otherwise() -> None:
+    assert git.SSH_FETCHER.limits._replace(threads=False) == git.FETCHER.limits
 
 
 def test_it_connects_to_hosts(attacker: Confined, scratch: Path) -> None:

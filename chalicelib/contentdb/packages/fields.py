@@ -52,10 +52,11 @@ def _text(name: str, longest: int, description: str, read: Reader = readers.unch
     return Field(name, str, read, longest, schema=lambda _: schema)
 
 
-def _link(name: str, label: str, *, shown: bool = True) -> Field:
+def _link(name: str, label: str, read: readers.Reader | None = None, *, shown: bool = True) -> Field:
     schema = {"type": ["string", "null"], "format": "uri"}
-    read = readers.link(name)
-    return Field(name, str, read, nullable=True, shown=shown, label=label, schema=lambda _: schema)
+    return Field(
+        name, str, read or readers.link(name), nullable=True, shown=shown, label=label, schema=lambda _: schema
+    )
 
 
 def _words(name: str, description: str, words: tuple[str, ...], *, clear: str = "") -> Field:
@@ -92,7 +93,7 @@ FIELDS = (
     Field("approved_at"),
     _license("license"),
     _license("media_license"),
-    _link("repo", "Source code"),
+    _link("repo", "Source code", readers.repository),
     _link("website", "Website"),
     _link("issue_tracker", "Issues"),
     Field("forums", int, nullable=True, schema=lambda _: _TOPIC),

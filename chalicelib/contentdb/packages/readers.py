@@ -12,6 +12,7 @@ from chalicelib.contentdb.store import index, links, reference
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import markdown
 from chalicelib.core.errors import Invalid
+from chalicelib.core.outbound import ssh_urls
 
 Reader = Callable[[Any, ContentDbSnapshot], Any]
 _NAME = re.compile(r"[a-z0-9_]+")
@@ -94,6 +95,11 @@ def filled(field: str) -> Reader:
 def link(field: str) -> Reader:
     """Reads the URL of a web page; None clears the field."""
     return lambda url, _: links.read(field, url) if url is not None else None
+
+
+def repository(url: str | None, snapshot: ContentDbSnapshot) -> str | None:
+    """Reads the URL of a Git repository: of a web page, or an address over SSH."""
+    return url if url is not None and ssh_urls.parse(url) else link("repo")(url, snapshot)
 
 
 def markdown_text(text: str, _: ContentDbSnapshot) -> str:

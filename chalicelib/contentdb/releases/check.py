@@ -20,7 +20,7 @@ from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import accounts, blobs
 from chalicelib.core.caller import Actor
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
-from chalicelib.core.outbound import git
+from chalicelib.core.outbound import git, ssh_keys
 from chalicelib.core.outbound.git import GitCaps
 from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Transaction
@@ -60,25 +60,27 @@ def check(job: dict[str, Any]) -> None:
 
 def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
     package = parts.package
-    fetched = _fetch(parts, release, job["ref"])
+    actor = _actor(job)
+    fetched = _fetch(parts, release, job["ref"], actor.account_id)
     root = archive.open_zip(fetched.content)
     found = content.read(root, package.type, package.name, approved=package.state == "APPROVED")
     file = files.store(fetched.content, "zip") if not release.blob else None
     try:
-        index.publish(package.author, package.name, _decision(release, found, fetched, file, _actor(job)))
+        index.publish(package.author, package.name, _decision(release, found, fetched, file, actor))
     except BaseException:
         files.drop([file.blob] if file else [])
         raise
 
 
-def _fetch(parts: Parts, release: Release, ref: str | None) -> _Fetched:
-    """The uploaded file, or a commit of the package's repository as a zip."""
+def _fetch(parts: Parts, release: Release, ref: str | None, account_id: int) -> _Fetched:
+    """The uploaded file, or a commit of the package's repository as a zip, with the SSH key of an account."""
     if release.blob:
         return _Fetched(blobs.get(release.blob), release.commit_hash, release.release_notes)
     before = [other.commit_hash for other in publishing.newest_first(parts) if other.state == "APPROVED"]
     previous = before[0] if before and not release.release_notes else None
     caps = GitCaps(written=archive.LARGEST, zipped=settings.current().contentdb_max_upload)
-    fetched = git.fetch(parts.package.repo or "", caps, ref, parts.package.name, previous)
+    owner = ssh_keys.of_account(account_id)
+    fetched = git.fetch(parts.package.repo or "", caps, ref, parts.package.name, previous, owner)
     notes = "\n".join(f"- {subject}" for subject in fetched.subjects)
     return _Fetched(fetched.content, fetched.commit, release.release_notes or notes or None)
 

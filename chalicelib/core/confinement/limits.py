@@ -7,7 +7,7 @@ class Limits(NamedTuple):
     """The resources and the authority of one call. Durations are in seconds, sizes in bytes.
 
     A worker has no files and no network. With `network` it can connect to hosts, and use its scratch directory, where a
-    file has at most `largest_file` bytes.
+    file has at most `largest_file` bytes. With `threads` too it can start threads, but no processes.
     """
 
     seconds: float
@@ -16,3 +16,4 @@ class Limits(NamedTuple):
     answer: int = 16 << 20
     network: bool = False
     largest_file: int = 0
+    threads: bool = False

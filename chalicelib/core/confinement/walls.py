@@ -12,7 +12,7 @@ from functools import cache
 from chalicelib.core.confinement import landlock, libc, seccomp
 from chalicelib.core.confinement.libc import Unavailable
 from chalicelib.core.confinement.limits import Limits
-from chalicelib.core.confinement.syscalls import COMPUTE, NETWORK
+from chalicelib.core.confinement.syscalls import COMPUTE, NETWORK, THREADS
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CAPABILITY_VERSION = 0x20080522  # two words of each set
@@ -86,6 +86,8 @@ def available(limits: Limits) -> Sequence[Wall]:
 
 @cache
 def _filter(limits: Limits) -> seccomp.Filter:
+    if limits.threads:
+        return seccomp.Filter(THREADS)
     return seccomp.Filter(NETWORK if limits.network else COMPUTE)
 
 
@@ -107,9 +109,10 @@ def _limit_resources(limits: Limits) -> None:
         resource.RLIMIT_AS: limits.memory,
         resource.RLIMIT_FSIZE: limits.largest_file,
         resource.RLIMIT_NOFILE: _NETWORK_FILES if limits.network else 0,
-        resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_CORE: 0,
     }
+    if not limits.threads:  # it counts the threads of the whole user
+        most[resource.RLIMIT_NPROC] = 0
     for kind, value in most.items():
         resource.setrlimit(kind, (value, value))
 

@@ -17,6 +17,7 @@ from chalicelib import settings
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.workers import Confined, Stopped, TimedOut
 from chalicelib.core.errors import Invalid
+from chalicelib.core.outbound import ssh_keys, ssh_urls
 from chalicelib.core.outbound.agent import git_user_agent
 from chalicelib.core.outbound.pools import proxies_of_environment
 
@@ -24,16 +25,16 @@ _MOST_RECEIVED = 128 * 1024 * 1024  # bytes
 _TARGET = "commit.zip"  # in the scratch directory
 _UNREADABLE = "The repository is too large, or cannot be read."
 
-FETCHER = Confined(
-    "chalicelib.core.outbound.git_worker:make",
-    b"{}",
-    Limits(
-        seconds=150.0,  # on Lambda jobs have 300
-        cpu_seconds=100,
-        memory=768 * 1024 * 1024,
-        network=True,
-        largest_file=2 * _MOST_RECEIVED,
-    ),
+_LIMITS = Limits(
+    seconds=150.0,  # on Lambda jobs have 300
+    cpu_seconds=100,
+    memory=768 * 1024 * 1024,
+    network=True,
+    largest_file=2 * _MOST_RECEIVED,
+)
+FETCHER = Confined("chalicelib.core.outbound.git_worker:make", b"{}", _LIMITS)
+SSH_FETCHER = Confined(
+    "chalicelib.core.outbound.git_worker:make_with_ssh", b"{}", _LIMITS._replace(threads=True), at_once=2
 )
 
 
@@ -55,16 +56,22 @@ class Fetched:
     subjects: list[str]
 
 
-def fetch(url: str, caps: GitCaps, ref: str | None, prefix: str, previous: str | None = None) -> Fetched:
+def fetch(
+    url: str, caps: GitCaps, ref: str | None, prefix: str, previous: str | None = None, owner: str | None = None
+) -> Fetched:
     """Fetch `ref` (a branch, tag or hash; None: the default branch) of the repository at `url`.
 
-    `prefix` is the folder of all files in the zip, `previous` the commit after which `subjects` begin. Raises Invalid
-    or Busy.
+    `prefix` is the folder of all files in the zip, `previous` the commit after which `subjects` begin. A repository
+    over SSH is fetched with the key of `owner`, see ssh_keys. Raises Invalid or Busy.
     """
-    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username:
-        raise Invalid("The repository's address must start with http:// or https://, and name no user.")
+    address = ssh_urls.parse(url)
+    if not address and (urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username):
+        raise Invalid(
+            "The repository's address must start with http://, https:// or ssh://, and name no user for http."
+        )
     request = {
         "url": url,
+        "ssh": ssh_keys.identity(owner) if address else None,
         "ref": ref or None,
         "prefix": prefix,
         "previous": previous,
@@ -76,15 +83,17 @@ def fetch(url: str, caps: GitCaps, ref: str | None, prefix: str, previous: str |
         "target": _TARGET,
     }
     with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
-        response = _run_worker(request, Path(scratch))
+        response = _run_worker(SSH_FETCHER if address else FETCHER, request, Path(scratch))
         content = _read(Path(scratch) / _TARGET, caps.zipped)
+    if address and owner:
+        ssh_keys.pin(owner, response["host_keys"])
     return Fetched(content, str(response["commit"]), list(response["subjects"]))
 
 
-def _run_worker(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
+def _run_worker(worker: Confined, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """The worker's response. Raises Invalid with its error, or if it was stopped."""
     try:
-        response: dict[str, Any] = json.loads(FETCHER.run(json.dumps(request).encode(), scratch))
+        response: dict[str, Any] = json.loads(worker.run(json.dumps(request).encode(), scratch))
     except TimedOut:
         raise Invalid("The Git server is too slow.") from None
     except (Stopped, ValueError):

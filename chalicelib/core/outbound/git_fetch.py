@@ -3,15 +3,12 @@
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urljoin, urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from dulwich.attrs import GitAttributes, compile_gitattributes_patterns, parse_git_attributes
-from dulwich.client import Urllib3HttpGitClient
 from dulwich.config import ConfigFile, parse_submodules
 from dulwich.errors import GitProtocolError
 from dulwich.object_store import BaseObjectStore
@@ -19,7 +16,8 @@ from dulwich.objects import Blob, Commit, ObjectID, Tag, Tree
 from dulwich.repo import Repo
 
 from chalicelib.core.outbound.addresses import ForbiddenAddress
-from chalicelib.core.outbound.pools import Pools
+from chalicelib.core.outbound.git_clients import GitClients, Unfetchable
+from chalicelib.core.outbound.ssh_urls import resolve
 
 _HASH = re.compile(rb"[0-9a-f]{40}")
 _FOLDER, _SYMLINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
@@ -29,60 +27,12 @@ _MOST_SUBMODULES = 20
 _HISTORY = 50
 
 
-class Unfetchable(Exception):
-    """The repository cannot be fetched; the message is for its author."""
-
-
-@dataclass
-class Budget:
-    """The remaining numbers of bytes to receive and to write."""
-
-    received: int
-    written: int
-
-    def receive(self, size: int) -> None:
-        """Count received bytes. Raises Unfetchable above the limit."""
-        self.received -= size
-        if self.received < 0:
-            raise Unfetchable("The repository is too large.")
-
-    def write(self, size: int) -> None:
-        """Count written bytes. Raises Unfetchable above the limit."""
-        self.written -= size
-        if self.written < 0:
-            raise Unfetchable("The files of the repository are too large.")
-
-
-class _Client(Urllib3HttpGitClient):
-    """A smart HTTP client with a budget."""
-
-    def __init__(self, url: str, pools: Pools, budget: Budget) -> None:
-        super().__init__(url, pool_manager=pools.for_url(url))
-        self._budget = budget
-
-    def _http_request(self, *arguments: Any, **more: Any) -> tuple[Any, Callable[[int], bytes]]:
-        response, read = super()._http_request(*arguments, **more)
-
-        def counted(size: int) -> bytes:
-            data = read(size)
-            self._budget.receive(len(data))
-            return data
-
-        return response, counted
-
-    def _discover_references(self, *arguments: Any, **more: Any) -> Any:
-        found = super()._discover_references(*arguments, **more)
-        if self.dumb:
-            raise Unfetchable("There is no Git server at the repository's address.")
-        return found
-
-
 class Fetcher:
-    """Fetches commits through guarded pools and with one budget; `scratch` is a directory."""
+    """Fetches commits with `clients`, and writes at most `written` bytes of files; `scratch` is a directory."""
 
-    def __init__(self, pools: Pools, budget: Budget, scratch: str) -> None:
-        self._pools = pools
-        self._budget = budget
+    def __init__(self, clients: GitClients, written: int, scratch: str) -> None:
+        self._clients = clients
+        self._left = written
         self._scratch = scratch
         self._submodules = 0
 
@@ -106,14 +56,14 @@ class Fetcher:
         moment = max(time.gmtime(commit.commit_time)[:6], (1980, 1, 1, 0, 0, 0))
         with ZipFile(target, "w", ZIP_DEFLATED) as archive:
             for path, content in self._files(url, repo.object_store, commit.tree, _DEEPEST):
-                self._budget.write(len(content))
+                self._left -= len(content)
+                if self._left < 0:
+                    raise Unfetchable("The files of the repository are too large.")
                 entry = ZipInfo(f"{prefix}/{path}", moment)
                 entry.external_attr = 0o100644 << 16
                 archive.writestr(entry, content, ZIP_DEFLATED)
 
     def _fetch(self, url: str, ref: str | None, depth: int, filter_spec: bytes | None = None) -> tuple[Repo, Commit]:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise Unfetchable("Repositories are fetched over http and https only.")
         wanted: list[ObjectID] = []
 
         def choose(refs: Any, depth: int | None = None) -> list[ObjectID]:
@@ -121,8 +71,8 @@ class Fetcher:
             return wanted
 
         repo = Repo.init_bare(tempfile.mkdtemp(dir=self._scratch))
-        client = _Client(url, self._pools, self._budget)
-        client.fetch("", repo, determine_wants=choose, depth=depth, filter_spec=filter_spec)
+        client, path = self._clients.client(url)
+        client.fetch(path, repo, determine_wants=choose, depth=depth, filter_spec=filter_spec)
         found = repo.object_store[wanted[0]]
         while isinstance(found, Tag):
             found = repo.object_store[found.object[1]]
@@ -159,26 +109,27 @@ class Fetcher:
         self._submodules += 1
         if address is None or not depth or self._submodules > _MOST_SUBMODULES:
             raise Unfetchable(f"The submodule {path.decode(errors='replace')} cannot be fetched.")
-        submodule_url = _resolve(url, address.decode(errors="replace"))
+        submodule_url = resolve(url, address.decode(errors="replace"))
         repo, found = self._fetch(submodule_url, commit.decode(), depth=1)
         for name, content in self._files(submodule_url, repo.object_store, found.tree, depth - 1):
             yield f"{path.decode(errors='replace')}/{name}", content
 
 
-def fetch(request: dict[str, Any], pools: Pools, scratch: str) -> dict[str, Any]:
+def fetch(request: dict[str, Any], scratch: str) -> dict[str, Any]:
     """The response to a request of git_worker.py, see git.fetch.
 
     Raises Unfetchable, ForbiddenAddress, and the errors of dulwich.
     """
     url = request["url"]
-    fetcher = Fetcher(pools, Budget(request["received"], request["written"]), scratch)
+    clients = GitClients(request)
+    fetcher = Fetcher(clients, request["written"], scratch)
     repo, commit = fetcher.commit(url, request["ref"])
     fetcher.write_zip(url, repo, commit, request["prefix"], request["target"])
     subjects: Sequence[str] = []
     if request["previous"] and request["previous"] != commit.id.decode():
         with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # release notes are optional
             subjects = fetcher.subjects(url, commit, request["previous"])
-    return {"commit": commit.id.decode(), "subjects": subjects}
+    return {"commit": commit.id.decode(), "subjects": subjects, "host_keys": clients.host_keys}
 
 
 def _find(refs: dict[bytes, ObjectID], ref: str | None) -> ObjectID:
@@ -219,10 +170,3 @@ def _submodules(store: BaseObjectStore, root: Tree) -> dict[bytes, bytes]:
 
     config = ConfigFile.from_file(BytesIO(_text_in(store, root, b".gitmodules")))
     return {path: url for path, url, _ in parse_submodules(config)}
-
-
-def _resolve(url: str, address: str) -> str:
-    """A submodule's URL, which can be relative to the repository's: `../other.git`."""
-    if address.startswith(("./", "../")):
-        return urljoin(url.rstrip("/") + "/", address)
-    return address

@@ -8,12 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from dulwich.client import HTTPUnauthorized
-from dulwich.errors import GitProtocolError, NotGitRepository
+from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from urllib3.exceptions import HTTPError
 
+from chalicelib.core.errors import CoreError
 from chalicelib.core.outbound import git_fetch, sockets
-from chalicelib.core.outbound.addresses import ForbiddenAddress, address_rules
-from chalicelib.core.outbound.pools import Pools
+from chalicelib.core.outbound.git_clients import Unfetchable
+
+Errors = dict[type[Exception] | tuple[type[Exception], ...], str | None]  # None: the error's own message
+
+_UNREACHABLE = "The Git server cannot be reached, or refuses."
+_HTTP_ERRORS: Errors = {
+    (Unfetchable, CoreError): None,
+    NotGitRepository: "There is no Git repository at the repository's address.",
+    HTTPUnauthorized: "The repository is not public.",
+    (GitProtocolError, HTTPError, OSError): _UNREACHABLE,
+    (KeyError, ValueError, AssertionError, TypeError, AttributeError, zlib.error): (
+        "The Git server's answer cannot be understood."
+    ),
+    MemoryError: "The repository is too large.",
+}
 
 
 def make() -> Callable[[bytes], bytes]:
@@ -22,22 +36,30 @@ def make() -> Callable[[bytes], bytes]:
     # Loads what the first lookup and the first connection would load, which a worker cannot read.
     socket.getaddrinfo("localhost", 80)
     sockets.tls_context()
-    return lambda request: json.dumps(_respond(json.loads(request))).encode()
+    return lambda request: json.dumps(_respond(json.loads(request), _HTTP_ERRORS)).encode()
 
 
-def _respond(request: dict[str, Any]) -> dict[str, Any]:
+def make_with_ssh() -> Callable[[bytes], bytes]:
+    """The same, also over SSH; the worker needs threads."""
+    from paramiko import SSHException
+
+    from chalicelib.core.outbound.git_ssh import SshRefused
+
+    make()
+    errors: Errors = {
+        SshRefused: None,
+        HangupException: "There is no Git repository at the repository's address, or the SSH key may not read it.",
+        (SSHException, EOFError): _UNREACHABLE,
+        **_HTTP_ERRORS,
+    }
+    return lambda request: json.dumps(_respond(json.loads(request), errors)).encode()
+
+
+def _respond(request: dict[str, Any], errors: Errors) -> dict[str, Any]:
     try:
-        pools = Pools(address_rules(request["networks"]), request["proxies"], request["agent"])
-        return git_fetch.fetch(request, pools, ".")
-    except (git_fetch.Unfetchable, ForbiddenAddress) as error:
-        return {"error": str(error)}
-    except NotGitRepository:
-        return {"error": "There is no Git repository at the repository's address."}
-    except HTTPUnauthorized:
-        return {"error": "The repository is not public."}
-    except (GitProtocolError, HTTPError, OSError):
-        return {"error": "The Git server cannot be reached, or refuses."}
-    except (KeyError, ValueError, AssertionError, TypeError, AttributeError, zlib.error):
-        return {"error": "The Git server's answer cannot be understood."}
-    except MemoryError:
-        return {"error": "The repository is too large."}
+        return git_fetch.fetch(request, ".")
+    except Exception as error:
+        for kinds, message in errors.items():
+            if isinstance(error, kinds):
+                return {"error": message or str(error)}
+        raise
