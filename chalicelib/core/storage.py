@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionError as ConnectionFailed
 from pynamodb.attributes import Attribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
-from pynamodb.constants import ALL_NEW, ALL_OLD, RETURN_VALUES, UPDATE_ITEM
+from pynamodb.constants import ALL_NEW, ALL_OLD, ITEM, RETURN_VALUES, TABLE_NAME, UPDATE_ITEM
 from pynamodb.exceptions import TransactWriteError, UpdateError, VerboseClientError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -183,6 +183,11 @@ class Transaction:
         if (item.pk, item.sk) not in self._put_once:
             self._put_once.add((item.pk, item.sk))
             self.put(item)
+
+    def replay(self, model: type[Item], put: Mapping[str, Any]) -> None:
+        """Write a whole item from the form in which it is stored, without an object for it."""
+        self._otherwise["put"].append(None)
+        self._write._put_items.append({TABLE_NAME: model.Meta.table_name, ITEM: put})
 
     def create(self, item: Item, otherwise: CoreError | None = None) -> None:
         """Write an item that must not exist yet."""

@@ -144,7 +144,8 @@ def _masked(values: Values, mask: tuple[bool, bool, bool]) -> Values:
 
 def _identity(record: Record | Draft) -> tuple[str, str, str]:
     """The key that is unique among the records of a zone."""
-    return record.name.lower(), record.type, contents.canonical(record.type, record.content)
+    known = record.canonical if isinstance(record, Draft) else None
+    return record.name.lower(), record.type, known or contents.canonical(record.type, record.content)
 
 
 def _change(

@@ -58,6 +58,7 @@ class ZoneEdit:
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
         self._rows: dict[str, dict[int, Row]] = {}  # by record id
         self._records: dict[int, JournalWrite] = {}
+        self._chunks: list[bytes] = []  # of the journal, if one is needed
 
     def load(self, names: Iterable[str]) -> None:
         """Read the nodes of these names, a hundred per call; all nodes of the zone if these are fewer."""
@@ -125,7 +126,7 @@ class ZoneEdit:
             raise
         if self.zone.journal:
             with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
-                journal.apply(self.zone)
+                journal.apply(self.zone, self._chunks)
 
     def _write(self, writes: Transaction, items: list[JournalWrite]) -> None:
         """Add the zone and the items to `writes`; a journal replaces the items if one transaction cannot hold them."""
@@ -133,7 +134,7 @@ class ZoneEdit:
             for item, previous_serial, deleted in items:
                 (writes.delete if deleted else writes.put)(item, _unchanged(item, previous_serial))
         else:
-            self.zone.journal = journal.save(writes, self.zone, items)
+            self._chunks = journal.save(writes, self.zone, items)
         if self._new:
             writes.create(self.zone)
             return

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 PSEUDO = frozenset({"ALIAS", "FORWARD", "REDIRECT"})  # not DNS types; name servers publish other records for them
@@ -31,13 +32,11 @@ _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
 _REDIRECT = re.compile(r"(\d{1,3}\s+)?https?://[^\s\"<>\\^`{|}/?#]++[^\s\"<>\\^`{|}]*+", re.IGNORECASE)
 
 
-def check(type_: str, content: str) -> None:
-    """Raise ValueError with the error text for the client if the content is invalid."""
-    canonical(type_, content)
-
-
 def canonical(type_: str, content: str) -> str:
-    """Return a text that is equal for contents of equivalent records. Raises ValueError as `check` does."""
+    """Return a text that is equal for contents of equivalent records.
+
+    Raises ValueError with the error text for the client if the content is invalid.
+    """
     if not content:
         raise ValueError("content is empty")
     special = _SPECIAL.get(type_)
@@ -91,7 +90,7 @@ def _rdata(type_: str, content: str, shown_type: str | None = None) -> str:
 
     shown_type = shown_type or type_
     relative = dns.name.from_text("relative.invalid.")  # the origin, and so the parent of relative targets
-    if type_ not in presentation.TEXTS and _has_zone_file_syntax(type_, content):
+    if _has_zone_file_syntax(type_, content):
         raise ValueError(f"invalid {shown_type} content")
     try:
         rdata = presentation.rdata_of(type_, content, relative)
@@ -118,10 +117,27 @@ def _has_zone_file_syntax(type_: str, content: str) -> bool:
     return content.startswith("\\#") or any(letter in outside for letter in forbidden)
 
 
+def _text(type_: str, content: str) -> str:
+    """The rdata of TXT in hex, without an object of dnspython for each of thousands of strings."""
+    import dns.exception
+
+    from chalicelib.luadns import presentation
+
+    try:
+        wire = b"".join(bytes((len(string),)) + string for string in presentation.strings_of(content))
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise ValueError(f"invalid {type_} content: {str(error) or type(error).__name__}") from None
+    if len(wire) > _MAX_RDATA_BYTES:
+        raise ValueError(f"invalid {type_} content: it is too long for DNS")
+    return wire.hex()
+
+
 _SPECIAL: dict[str, Callable[[str], str]] = {
     "A": _ipv4,
     "AAAA": _ipv6,
     "ALIAS": _alias,
     "FORWARD": _forward,
     "REDIRECT": _redirect,
+    "SPF": partial(_text, "SPF"),
+    "TXT": partial(_text, "TXT"),
 }

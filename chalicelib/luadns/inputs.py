@@ -12,7 +12,7 @@ from chalicelib.luadns.store import not_found
 from chalicelib.web.request import Request
 
 MAX_PAGE_SIZE = 500
-MAX_FILE_BYTES = 2 * 1024 * 1024  # of a zone file
+MAX_FILE_BYTES = 1024 * 1024  # of a zone file
 _MAX_ID = 2**31 - 1
 _MAX_EXTERNAL_ID = 255  # characters
 

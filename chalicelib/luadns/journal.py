@@ -19,6 +19,7 @@ from chalicelib.luadns.tables import LuaDnsItem, Zone
 
 AREA = "luadns"
 APPLY = "luadns-settle"  # the job that applies a zone's journal
+APPLY_DELAY = 10.0  # seconds: the request itself applies the journal, and the job only after a crash
 MAX_WRITES = 90  # of the 100 in a transaction; the zone, the audit entry and the engine need some
 MAX_BYTES = 2_500_000  # of the 4 MB in a transaction
 
@@ -33,28 +34,33 @@ class JournalWrite(NamedTuple):
 
 def fits_one_transaction(items: Sequence[JournalWrite]) -> bool:
     """Whether one transaction can hold these writes and that of the zone."""
-    return len(list(_chunks(items))) <= 1
+    return len(items) <= MAX_WRITES and len(list(_chunks(items))) <= 1
 
 
-def save(writes: Transaction, zone: Zone, items: Sequence[JournalWrite]) -> str:
-    """Store `items` in a blob and add a job that applies them to `writes`; return the key for `Zone.journal`."""
-    chunks = [
-        [{"delete": item.sk} if deleted else {"put": item.to_dynamodb_dict()} for item, _, deleted in chunk]
-        for chunk in _chunks(items)
-    ]
-    jobs.enqueue(writes, APPLY, {"pk": zone.pk, "sk": zone.sk})
-    return blobs.put(orjson.dumps(chunks), f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}").key
+def save(writes: Transaction, zone: Zone, items: Sequence[JournalWrite]) -> list[bytes]:
+    """Store `items` in a blob, set `Zone.journal` to its key, and add a job that applies them to `writes`.
+
+    Returns the chunks, each as JSON: decoding all of them at once would stop the other threads for a tenth of a second.
+    """
+    chunks = [b"[" + b",".join(chunk) + b"]" for chunk in _chunks(items)]
+    jobs.enqueue(writes, APPLY, {"pk": zone.pk, "sk": zone.sk}, delay=APPLY_DELAY)
+    name = f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}"
+    zone.journal = blobs.put(b"[" + b",".join(chunks) + b"]", name).key
+    return chunks
 
 
-def apply(zone: Zone) -> None:
-    """Apply the remaining chunks of the zone's journal. Raises Busy if the store is busy."""
+def apply(zone: Zone, chunks: Sequence[bytes] = ()) -> None:
+    """Apply the remaining chunks of the zone's journal. `chunks` are those of `save`, by default its blob is read.
+
+    Raises Busy if the store is busy.
+    """
     current: Zone | None = zone
     while current is not None and current.journal:
         key = current.journal
         try:
-            _apply_chunks(current, orjson.loads(blobs.get(key)))
+            _apply_chunks(current, chunks or [orjson.dumps(chunk) for chunk in orjson.loads(blobs.get(key))])
         except (Contended, NotFound) as error:  # another process applies it, or has finished
-            current = Zone.find(zone.pk, zone.sk)
+            current, chunks = Zone.find(zone.pk, zone.sk), ()
             if isinstance(error, NotFound) and current is not None and current.journal == key:
                 raise
         else:
@@ -72,13 +78,13 @@ def apply_stored(payload: Any) -> None:
         apply(zone)
 
 
-def _apply_chunks(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
+def _apply_chunks(zone: Zone, chunks: Sequence[bytes]) -> None:
     key, start = zone.journal, int(zone.journal_done or 0)
     for done in range(start, len(chunks)):
         writes = Transaction()
-        for write in chunks[done]:
+        for write in orjson.loads(chunks[done]):
             if "put" in write:
-                writes.put(LuaDnsItem.from_raw_data(write["put"]))
+                writes.replay(LuaDnsItem, write["put"])
             else:
                 writes.delete(LuaDnsItem(zone.pk, write["delete"]))
         progress: list[Action] = [Zone.journal_done.set(done + 1)]
@@ -90,15 +96,16 @@ def _apply_chunks(zone: Zone, chunks: list[list[dict[str, Any]]]) -> None:
     blobs.delete(key)
 
 
-def _chunks(items: Sequence[JournalWrite]) -> Iterator[list[JournalWrite]]:
-    chunk: list[JournalWrite] = []
+def _chunks(items: Sequence[JournalWrite]) -> Iterator[list[bytes]]:
+    """The writes as JSON, as many together as one transaction holds."""
+    chunk: list[bytes] = []
     size = 0
-    for write in items:
-        item_size = len(orjson.dumps(write.item.to_dynamodb_dict()))
-        if chunk and (len(chunk) == MAX_WRITES or size + item_size > MAX_BYTES):
+    for item, _, deleted in items:
+        stored = orjson.dumps({"delete": item.sk} if deleted else {"put": item.serialize()})
+        if chunk and (len(chunk) == MAX_WRITES or size + len(stored) > MAX_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(write)
-        size += item_size
+        chunk.append(stored)
+        size += len(stored)
     if chunk:
         yield chunk

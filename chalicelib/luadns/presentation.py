@@ -11,7 +11,6 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-import dns.tokenizer
 from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdtypes.txtbase import TXTBase
@@ -20,6 +19,8 @@ TEXTS = {"TXT", "SPF"}
 _MAX_STRING_BYTES = 255  # the length of a character string is one octet
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED = re.compile(rf"\s*{_STRING.pattern}(?:\s+{_STRING.pattern})*\s*", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(?:([0-9]{3})|([^0-9])|)")
+_UNPRINTABLE = re.compile(rb"[^ !#-\[\]-~]")
 _CAA = re.compile(r"(\S+\s+\S+\s+)([^\"].*)", re.DOTALL)
 
 
@@ -42,25 +43,47 @@ def content_of(rdata: Rdata) -> str:
     """Return content that `rdata_of` parses to this rdata; raw text for TXT and SPF where it is lossless."""
     if not isinstance(rdata, TXTBase):
         return rdata.to_text()
+    joined = b"".join(rdata.strings)
+    if _split(joined) != list(rdata.strings):
+        return text_of(rdata)
     try:
-        raw = b"".join(rdata.strings).decode()
+        raw = joined.decode()
     except UnicodeDecodeError:
+        return text_of(rdata)
+    plain = raw and raw.isprintable() and not _QUOTED.fullmatch(raw)
+    return raw if plain else text_of(rdata)
+
+
+def text_of(rdata: Rdata) -> str:
+    """The rdata in a zone file: as dnspython writes it, which takes seconds for megabytes of strings."""
+    if not isinstance(rdata, TXTBase):
         return rdata.to_text()
-    plain = raw.isprintable() and raw and not _QUOTED.fullmatch(raw) and _split(raw.encode()) == list(rdata.strings)
-    return raw if plain else rdata.to_text()
+    return " ".join(f'"{_UNPRINTABLE.sub(_escaped, string).decode()}"' for string in rdata.strings)
 
 
 def strings_of(content: str) -> list[bytes]:
     """Return the character strings of a TXT record. Raises DNSException for an invalid escape."""
     if not _QUOTED.fullmatch(content):
         return _split(content.encode())
-    return [part for quoted in _STRING.findall(content) for part in _split(_unescape(quoted))]
+    quoted = _STRING.findall(content)
+    values = [_unescape(text) for text in quoted] if "\\" in content else [text.encode() for text in quoted]
+    return [part for value in values for part in (_split(value) if len(value) > _MAX_STRING_BYTES else (value,))]
 
 
 def _unescape(quoted: str) -> bytes:
-    token = dns.tokenizer.Token(dns.tokenizer.QUOTED_STRING, quoted, has_escape=True).unescape_to_bytes()
-    value: bytes = token.value
-    return value
+    return _ESCAPE.sub(_unescaped, quoted.encode())
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    if found[2] is not None:
+        return found[2]
+    if found[1] is None or int(found[1]) > 255:
+        raise dns.exception.SyntaxError
+    return bytes((int(found[1]),))
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\" + found[0] if found[0] in b'"\\' else b"\\%03d" % found[0][0]
 
 
 def _split(raw: bytes) -> list[bytes]:

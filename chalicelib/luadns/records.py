@@ -17,15 +17,26 @@ SEQUENCE = "luadns-record"
 _MAX_TTL = 2**31 - 1  # RFC 2181
 
 
+class _Wrong(Exception):
+    """Type or content of a draft is wrong."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
 @dataclass(frozen=True)
 class Draft:
-    """A record as a client sends it. `ttl` is in seconds; None means the existing TTL or the default one."""
+    """A record as a client sends it. `ttl` is in seconds; None means the existing TTL or the default one.
+
+    A validated draft has the `canonical` form of its content.
+    """
 
     name: str
     type: str
     content: str
     ttl: int | None = None
     external_id: str | None = None
+    canonical: str | None = None
 
     @property
     def ttl_or_default(self) -> int:
@@ -101,11 +112,18 @@ def validate(zone: Zone, drafts: Sequence[Draft], *, numbered: bool = False) -> 
     good: list[Draft] = []
     problems: list[Problem] = []
     for index, draft in enumerate(drafts):
-        found = list(_problems(draft))
+        found, name, canonical = [], "", None
         try:
-            good.append(replace(draft, name=names.record_name(draft.name, zone.name)))
+            name = names.record_name(draft.name, zone.name)
         except ValueError as error:
-            found.insert(0, Problem("name", str(error)))
+            found.append(Problem("name", str(error)))
+        try:
+            canonical = _canonical(draft)
+        except _Wrong as wrong:
+            found.append(wrong.problem)
+        if draft.ttl is not None and not 0 <= draft.ttl <= _MAX_TTL:
+            found.append(Problem("ttl", f"TTL must be between 0 and {_MAX_TTL}"))
+        good.append(replace(draft, name=name, canonical=canonical))
         problems += [problem.within(index) if numbered else problem for problem in found]
     if problems:
         raise invalid(problems)
@@ -139,23 +157,17 @@ def reject_managed(zone: Zone, name: str, type_: str) -> None:
         raise invalid_field("type", f"{type_} records of the zone itself are managed by the system")
 
 
-def _problems(draft: Draft) -> list[Problem]:
+def _canonical(draft: Draft) -> str:
+    """The canonical content of a valid draft. Raises _Wrong."""
     if draft.type not in contents.TYPES:
-        return [Problem("type", f"unsupported type {draft.type[:20]}")]
-    problems = []
+        raise _Wrong(Problem("type", f"unsupported type {draft.type[:20]}"))
     limit = settings.current().luadns_max_content
     if len(draft.content.encode()) > limit:
-        problems.append(Problem("content", f"content has more than {limit} bytes"))
-    elif message := _content_problem(draft):
-        problems.append(Problem("content", message))
-    if draft.ttl is not None and not 0 <= draft.ttl <= _MAX_TTL:
-        problems.append(Problem("ttl", f"TTL must be between 0 and {_MAX_TTL}"))
-    return problems
-
-
-def _content_problem(draft: Draft) -> str | None:
+        raise _Wrong(Problem("content", f"content has more than {limit} bytes"))
     try:
-        contents.check(draft.type, draft.content)
+        canonical = contents.canonical(draft.type, draft.content)
     except ValueError as error:
-        return str(error)
-    return engines.current().rejection_reason(draft.type, draft.content)
+        raise _Wrong(Problem("content", str(error))) from None
+    if reason := engines.current().rejection_reason(draft.type, draft.content):
+        raise _Wrong(Problem("content", reason))
+    return canonical

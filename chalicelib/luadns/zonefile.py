@@ -4,6 +4,7 @@ ALIAS, FORWARD and REDIRECT are exported as comments, which name servers skip an
 `;moonbase: NAME TTL IN ALIAS TARGET`.
 """
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from typing import Any
 import dns.exception
 import dns.name
 import dns.rdatatype
-import dns.tokenizer
 import dns.zonefile
 from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdataclass import IN
+from dns.tokenizer import IDENTIFIER, QUOTED_STRING, Token, Tokenizer
 
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
@@ -28,6 +29,7 @@ from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone
 
 _COMMENT = ";moonbase:"
+_PLAIN = re.compile(r'[ \t]*+(?:([^ \t\r\n;()"\\]++)|"([^"\\\r\n]*+)")(?=[ \t\r\n])')
 _TTL = re.compile(r"[0-9]{1,10}")
 _LINES_PER_RECORD = 10  # blank lines and comments take CPU, too
 _DIRECTIVES = (
@@ -54,16 +56,19 @@ def export(zone: Zone, found: Sequence[Record]) -> str:
 
 
 def load(
-    owner: Owner, zone_id: int, text: str, if_match: str | None, *, replace: bool = False
+    owner: Owner, zone_id: int, text: str, if_match: str | None, *, replace: bool = False, most: int | None = None
 ) -> tuple[Zone, list[Record]]:
     """Import a zone file atomically; return the zone and the imported records.
 
     The file replaces the record sets of every name and type in it, and the whole zone with `replace`.
-    The SOA and the NS records at the apex are skipped. Raises Invalid with line numbers.
+    The SOA and the NS records at the apex are skipped. Raises Invalid with line numbers; `most` is the largest
+    number of records, by default that of a zone.
     """
     zone = store.zone(owner, zone_id)
     entries = [
-        entry for entry in parse(text, zone.name) if not records.is_managed(zone, entry.draft.name, entry.draft.type)
+        entry
+        for entry in parse(text, zone.name, most)
+        if not records.is_managed(zone, entry.draft.name, entry.draft.type)
     ]
     drafts = [entry.draft for entry in entries]
     try:
@@ -74,9 +79,9 @@ def load(
         raise _with_lines(error, entries) from error
 
 
-def parse(text: str, origin: str) -> list[ZoneFileRecord]:
-    """Return the records in a file, with absolute names. Raises Invalid with the line number."""
-    limit, lines = settings.current().luadns_max_records, _Lines(text)
+def parse(text: str, origin: str, most: int | None = None) -> list[ZoneFileRecord]:
+    """Return the records in a file, with absolute names. Raises Invalid with the line number, see `load`."""
+    limit, lines = most or settings.current().luadns_max_records, _Lines(text)
     if text.count("\n") > _LINES_PER_RECORD * limit:
         raise Invalid(f"A zone file has at most {_LINES_PER_RECORD * limit} lines.")
     found = _Collector(lines, limit)
@@ -93,16 +98,45 @@ def parse(text: str, origin: str) -> list[ZoneFileRecord]:
     return sorted(entries, key=lambda entry: entry.line)
 
 
-class _Lines(dns.tokenizer.Tokenizer):
-    """The tokens of a file. `record_start` is the first line of the current record, which may have several lines."""
+class _PlainToken(Token):
+    """A token without escapes."""
+
+    def unescape_to_bytes(self) -> Token:
+        """The same token with bytes; dnspython looks at every character."""
+        return Token(self.ttype, self.value.encode())
+
+
+class _Lines(Tokenizer):
+    """The tokens of a file. `record_start` is the first line of the current record, which may have several lines.
+
+    dnspython reads character by character, which takes seconds for megabytes. Here one pattern finds each word and
+    each quoted string without escapes, and dnspython reads the rest.
+    """
 
     record_start = 1
 
-    def get(self, want_leading: bool = False, want_comment: bool = False) -> dns.tokenizer.Token:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._file = io.StringIO(text)
+        super().__init__(self._file, "<string>")
+
+    def get(self, want_leading: bool = False, want_comment: bool = False) -> Token:
         """The next token. The reader requests leading blanks only where a record may begin."""
         if want_leading and self.ungotten_token is None:
             self.record_start = self.line_number
-        return super().get(want_leading, want_comment)
+        found = None if want_leading else self._find_plain()
+        if not found:
+            return super().get(want_leading, want_comment)
+        self._file.seek(found.end())
+        self.ungotten_char = None
+        word = found[1]
+        return _PlainToken(IDENTIFIER, word) if word is not None else _PlainToken(QUOTED_STRING, found[2])
+
+    def _find_plain(self) -> re.Match[str] | None:
+        """The next word or string, if the pattern finds it and the state of the tokenizer is nothing but a position."""
+        if self.ungotten_token or self.quoting or self.after_cr or self.ungotten_char not in (None, " ", "\t"):
+            return None
+        return _PLAIN.match(self._text, self._file.tell() - (self.ungotten_char is not None))
 
 
 class _Collector:
@@ -146,7 +180,7 @@ def _rdata_text(zone: Zone, record: Record) -> str:
     content = records.rendered_content(zone, record)
     if record.type not in presentation.TEXTS:
         return content
-    return presentation.rdata_of(record.type, content, dns.name.root).to_text()
+    return presentation.text_of(presentation.rdata_of(record.type, content, dns.name.root))
 
 
 def _with_lines(error: Invalid, entries: Sequence[ZoneFileRecord]) -> Invalid:
@@ -168,4 +202,4 @@ def _without_position(error: Exception) -> str:
 
 
 def _too_many(limit: int) -> Invalid:
-    return Invalid(f"A zone has at most {limit} records.")
+    return Invalid(f"A zone file has at most {limit} records.")

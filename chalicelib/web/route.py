@@ -6,7 +6,7 @@ the method: see `declare`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller
@@ -62,6 +62,16 @@ OWN = Permission("own")  # the route concerns only the caller, and objects that 
 ANY = Permission("any")  # every caller with the credential and the scope
 
 
+class Bulk(NamedTuple):
+    """What a route that changes many objects takes: the most objects in its body, and their seconds of CPU at most.
+
+    Every other route takes at most two seconds.
+    """
+
+    items: Size
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Leaves:
     """The published event of a route: its kind, and the actions that it can have; see core/published.py."""
@@ -94,7 +104,7 @@ class Route:
     `scope` is what the credential must cover, see `caller.allows`; None for an anonymous route. `writes` says that the
     route changes something for the caller; counters and dates of last use do not count. A `page` is for browsers alone.
     A `slow` route can take more than a tenth of a second: the one-machine server gives those few threads of their own.
-    `items` bounds the objects in the body of a route that changes many at once. A route that writes names the published
+    `bulk` bounds a route that changes many objects at once. A route that writes names the published
     `event` that it leaves, or why it leaves none, unless its whole slice leaves none.
     """
 
@@ -109,7 +119,7 @@ class Route:
     writes: bool
     page: bool
     slow: bool
-    items: Size | None
+    bulk: Bulk | None
     event: Leaves | LeavesNone | None
 
     @property
@@ -120,7 +130,7 @@ class Route:
     @property
     def most_items(self) -> int | None:
         """The largest number of objects in the body of a route that changes many; None for other routes."""
-        return None if self.items is None else _current(self.items)
+        return None if self.bulk is None else _current(self.bulk.items)
 
 
 class Requirements(TypedDict, total=False):
@@ -133,7 +143,7 @@ class Requirements(TypedDict, total=False):
     writes: bool
     page: bool
     slow: bool
-    items: Size
+    bulk: Bulk
     event: Leaves | LeavesNone
 
 
@@ -154,7 +164,7 @@ def declare(
     writes: bool | None = None,
     page: bool = False,
     slow: bool = False,
-    items: Size | None = None,
+    bulk: Bulk | None = None,
     event: Leaves | LeavesNone | None = None,
 ) -> Route:
     """A route, with defaults for the requirements left out. Raises DeclarationError with the method and the path.
@@ -171,11 +181,11 @@ def declare(
     if credential.anonymous:
         if permission or scope or second_factor:
             raise DeclarationError(f"{name} is anonymous: it has no permission, scope or second factor.")
-        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow, items, event)
+        return Route(method, path, handler, credential, None, None, None, body, writes, page, slow, bulk, event)
     if permission is None:
         raise DeclarationError(f"{name} declares no permission.")
     if scope is None and writes:
         raise DeclarationError(f"{name} writes, and declares no scope.")
     required = second_factor or (credential.second_factor if writes else None)
     scope = scope or "read"
-    return Route(method, path, handler, credential, permission, scope, required, body, writes, page, slow, items, event)
+    return Route(method, path, handler, credential, permission, scope, required, body, writes, page, slow, bulk, event)

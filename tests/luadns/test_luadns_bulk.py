@@ -160,6 +160,7 @@ def test_delete_many_needs_a_name_in_the_zone_and_keeps_managed_records(dns: Lua
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_WRITES", 4)
+    monkeypatch.setattr(journal, "APPLY_DELAY", 0.0)
 
 
 def journal_is_applied(zone: int) -> bool:

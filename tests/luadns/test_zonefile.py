@@ -157,7 +157,7 @@ def test_an_import_of_conflicting_records_is_rejected(dns: LuaDns, zone: int) ->
 def test_an_import_of_too_many_records_is_rejected(dns: LuaDns, zone: int) -> None:
     with settings.override(luadns_max_records=10):
         reply = send(dns, zone, "".join(f"n{number} A 192.0.2.1\n" for number in range(11)))
-    assert (reply.status, reply.json["message"]) == (400, "A zone has at most 10 records.")
+    assert (reply.status, reply.json["message"]) == (400, "A zone file has at most 10 records.")
 
 
 @embedded_only

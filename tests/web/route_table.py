@@ -15,7 +15,7 @@ HEADER = (
     "writes",
     "page",
     "slow",
-    "items",
+    "bulk",
     "event",
 )
 
@@ -44,7 +44,7 @@ def _row(route: Route) -> tuple[str, ...]:
         "writes" if route.writes else "-",
         "page" if route.page else "-",
         "slow" if route.slow else "-",
-        str(route.most_items or "-"),
+        f"{route.most_items}, {route.bulk.seconds:g} s" if route.bulk else "-",
         str(route.event or "-"),
     )
 
