@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Generic
 
 from chalicelib.core import blobs, stored
@@ -10,13 +11,13 @@ from chalicelib.core.entries import E, Outdated
 from chalicelib.core.errors import NotFound
 from chalicelib.core.packing import Packing
 from chalicelib.core.snapshots import Snapshot
-from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.storage import Transaction
 from chalicelib.core.stored import Index, Stored
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
 AREA = "catalogue"  # of blobs
 KEEP_FOLDED = 48 * 3600
-LARGE_ENTRY = 64 * 1024
+LARGE_ENTRY = 3500  # bytes; a change is then below 4 KB, so the query for the newest one costs one read unit
 
 
 class ChangeLog(Generic[E]):
@@ -72,8 +73,9 @@ class ChangeLog(Generic[E]):
             sequence += 1
             body = self._codec.encode(value) if value is not None else None
             if body is not None and len(body) > LARGE_ENTRY:
-                large = blobs.put(body, f"{self._area}/entry-{sequence}")
-                writes.create(self._change(sequence, modified_at, key=key, blob=large.key))
+                large = blobs.put(body, f"{self._area}/entry-{sequence}-{secrets.token_hex(4)}").key
+                writes.on_refusal(partial(blobs.delete, large))
+                writes.create(self._change(sequence, modified_at, key=key, blob=large))
             else:
                 writes.create(self._change(sequence, modified_at, key=key, entry=body))
         first = {} if snapshot.sequence else {"shape": self._codec.shape}
@@ -84,10 +86,11 @@ class ChangeLog(Generic[E]):
         """Replace `snapshot` by `new`, whose number is higher, with one change. Raises storage.Contended."""
         written = stored.write(new, self._area)
         writes = Transaction()
+        writes.on_refusal(written.discard)
         writes.create(self._change(new.sequence, new.modified_at, snapshot=written.index))
         writes.create(self._fold(new, written))
         self._move(writes, snapshot, new.sequence, **self._pointer(new, written))
-        _commit(writes, written)
+        writes.commit()
 
     def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> Snapshot[E]:
         """Store `snapshot` as the one that cold processes read, unless a newer one is stored.
@@ -102,12 +105,13 @@ class ChangeLog(Generic[E]):
         snapshot = snapshot.packed_for(before.dictionary if before else b"")
         written = stored.write(snapshot, self._area, before.keys if before else ())
         writes = Transaction()
+        writes.on_refusal(written.discard)  # two processes may fold at the same time
         writes.create(self._fold(snapshot, written))
         moved = Head(self._head, "head")
         # A shard that both snapshots use stays stored, because no other fold has come between.
         unchanged = Head.snapshot == head.snapshot if head.snapshot else Head.snapshot.does_not_exist()
         writes.update(moved, moved.assign(**self._pointer(snapshot, written)), unchanged)
-        _commit(writes, written)
+        writes.commit()
         return snapshot
 
     def drop_folded(self) -> None:
@@ -172,15 +176,6 @@ class ChangeLog(Generic[E]):
             "snapshot_modified_at": snapshot.modified_at,
             "shape": self._codec.shape,
         }
-
-
-def _commit(writes: Transaction, written: Stored) -> None:
-    """Commit, or delete the written snapshot: two processes may fold at the same time."""
-    try:
-        writes.commit()
-    except Contended:
-        written.discard()
-        raise
 
 
 def blobs_of(item: CoreItem) -> list[str | None]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from chalicelib.core.errors import Busy
 from chalicelib.core.storage import Contended
 
-TRIES = 20
+TRIES = 60  # about 15 seconds; enough for 50 machines that publish at once, and below API Gateway's limit
 R = TypeVar("R")
 
 

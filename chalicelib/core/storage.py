@@ -167,6 +167,7 @@ class Transaction:
         self._otherwise: dict[str, list[CoreError | None]] = {"delete": [], "put": [], "update": []}
         self._then: dict[Callable[[], object], None] = {}
         self._put_once: set[tuple[str, str]] = set()
+        self._on_refusal: list[Callable[[], object]] = []
 
     def delete(self, item: Item, condition: Condition | None = None, otherwise: CoreError | None = None) -> None:
         """Remove an item."""
@@ -208,11 +209,21 @@ class Transaction:
         """Call `action` once after the commit, even if it is added several times."""
         self._then[action] = None
 
+    def on_refusal(self, action: Callable[[], object]) -> None:
+        """Call `action` if a condition fails, or if DynamoDB cancels the transaction for another reason.
+
+        It is not called after an error that leaves open whether the transaction was committed.
+        """
+        self._on_refusal.append(action)
+
     def commit(self) -> None:
         """Write everything. Raises the `otherwise` of a failed condition, Contended, or Busy if DynamoDB is busy."""
         try:
             self._write._commit()
         except TransactWriteError as error:
+            if error.cause_response_code == "TransactionCanceledException":
+                for action in self._on_refusal:
+                    action()
             raise self._refusal(error) from error
         for action in self._then:
             action()
