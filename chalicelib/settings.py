@@ -37,6 +37,9 @@ class Settings:
     kms_key: str = ""  # id of the KMS key that seals second-factor secrets; empty: use key_file
     queue: str = ""  # URL of the SQS queue that starts job runners; empty: they only poll
     base_url: str = ""  # https://host[/prefix] as clients see it; empty: from the request's Host header
+    smtp_url: str = ""  # smtp[s]://[USER:PASSWORD@]HOST[:PORT] of a mail server, or ses: on AWS; empty: no mail
+    mail_from: str = ""  # the sender of mails: NAME@HOST or "Some name <NAME@HOST>"; empty: no mail
+    mail_base_url: str = ""  # https://host[/prefix] in the links of mails; empty: base_url
     max_body: int = 100 * MIB  # maximum size of a request body; on Lambda 4.4 MB
     body_memory: int = 128 * MIB  # of all large request bodies in a worker on one machine; others get 503
     max_answer: int = 4 * MIB  # maximum size of a file in a response; larger ones are redirected; on Lambda 4.4 MB
@@ -85,6 +88,8 @@ class Settings:
             _check_network(network)
         if not (self.contact.isascii() and (self.contact.isprintable() or not self.contact)):
             raise ValueError("MOONBASE_CONTACT must be printable ASCII")
+        if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")) and self.smtp_url != "ses:":
+            raise ValueError("MOONBASE_SMTP_URL must be smtp://HOST[:PORT], smtps://HOST[:PORT] or ses:")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":

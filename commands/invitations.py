@@ -20,11 +20,12 @@ def invitation() -> None:
 @click.option("--email", help="The only e-mail address that may use it.")
 @click.option("--expires", default=7, show_default=True, type=click.IntRange(1, 365), metavar="DAYS")
 @click.option("--comment", default="", help="A note, for example the name of the person.")
-def create(rank: str, email: str | None, expires: int, comment: str) -> dict[str, Any]:
-    """Create an invitation. Its secret is shown only now."""
+@click.option("--mail", is_flag=True, help="Send the invitation to the address of --email.")
+def create(rank: str, email: str | None, expires: int, comment: str, mail: bool) -> dict[str, Any]:
+    """Create an invitation. Its secret is shown only now, or sent by mail."""
     ends_after = timedelta(days=expires)
-    invitation, secret = rules.create(rank=rank, email=email, ends_after=ends_after, comment=comment)
-    return {"id": int(invitation.id), "invitation": secret}
+    invitation, secret = rules.create(rank=rank, email=email, ends_after=ends_after, comment=comment, mail=mail)
+    return {"id": int(invitation.id), "invitation": secret} if secret else {"id": int(invitation.id), "mailed": email}
 
 
 @invitation.command("list")

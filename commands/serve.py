@@ -93,6 +93,8 @@ def serve(
     from chalicelib import settings
     from chalicelib.core import registry
     from chalicelib.core.confinement import self_test
+    from chalicelib.core.mail import transport
+    from chalicelib.core.mail.rendering import url_of
     from standalone.runtime import check_data, is_new, make_site
     from standalone.server import check_tls, configure, listen
     from standalone.server import serve as run
@@ -102,6 +104,8 @@ def serve(
         raise click.UsageError("serve needs a data directory (--data); on AWS, API Gateway serves")
     if settings.current().luadns_engine == "route53":
         raise click.UsageError("Route 53 publishes zones on AWS only; on one machine use --dns-port")
+    if transport.is_on() and not (base_url or url_of("")):
+        raise click.UsageError("mails contain links: with MOONBASE_SMTP_URL, set --base-url or MOONBASE_MAIL_BASE_URL")
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key need each other")
     if tls_cert and tls_key:

@@ -15,6 +15,7 @@ _NEEDS = {
     "HostName3": "HostName2",
     "HostName4": "HostName3",
     "LuaDnsDelegationSet": "LuaDnsNameServers",
+    "MailFrom": "HostName",  # links in mails need a host
 }
 
 Definitions = Mapping[str, Mapping[str, Any]]

@@ -35,6 +35,7 @@ TABLES = {
     table_name("hel"): "HelTable",
     table_name("luadns"): "LuaDnsTable",
 }
+SES_IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/"
 HOSTED_ZONE = "arn:${AWS::Partition}:route53:::hostedzone/"
 HOSTED_ZONE_CHANGE = "arn:${AWS::Partition}:route53:::change/"
 
@@ -218,6 +219,10 @@ def _route53(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, s
         yield f"route53:{operation}", "*"
 
 
+def _ses(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield f"ses:{operation}", SES_IDENTITY + params["Source"].rpartition("@")[2]
+
+
 def _table(name: str) -> str:
     return f"{TABLES.get(name, name)}.Arn"
 
@@ -227,4 +232,12 @@ def _object(key: str) -> str:
     return f"Blobs.Arn/{key.partition('/')[0]}/..."
 
 
-_TRANSLATORS = {"dynamodb": _dynamodb, "s3": _s3, "sqs": _sqs, "kms": _kms, "lambda": _lambda, "route53": _route53}
+_TRANSLATORS = {
+    "dynamodb": _dynamodb,
+    "s3": _s3,
+    "sqs": _sqs,
+    "kms": _kms,
+    "lambda": _lambda,
+    "route53": _route53,
+    "ses": _ses,
+}

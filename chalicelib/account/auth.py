@@ -62,6 +62,8 @@ def _ranked(*ranks: str) -> Permission:
 
 SESSION = Scheme("session", member)
 VISITOR = Scheme("anonymous, from this site", visitor, anonymous=True)
+# The path contains a secret. Programs follow such links too: mail servers, feed readers.
+LINK = Scheme("link with a secret", lambda request: None, anonymous=True)
 
 MANAGER = _ranked("ADMIN", "MODERATOR")
 ADMINISTRATOR = _ranked("ADMIN")

@@ -15,13 +15,22 @@ def page(after: int | None, most: int | None) -> tuple[list[Invitation], int | N
 
 
 def create(
-    caller: Caller, rank: str | None, email: str | None, expires_in_days: int | None, comment: str | None
-) -> tuple[Invitation, str]:
-    """Create an invitation; return it and its secret, which cannot be read again. Raises Invalid."""
+    caller: Caller,
+    rank: str | None,
+    email: str | None,
+    expires_in_days: int | None,
+    comment: str | None,
+    mail: bool | None,
+) -> tuple[Invitation, str | None]:
+    """Create an invitation; return it and its secret, which cannot be read again; None if it is sent by mail.
+
+    Raises Invalid, or Conflict if the server sends no mail.
+    """
     return invitations.create(
         rank=rank or "MEMBER",
         email=email,
         ends_after=timedelta(days=expires_in_days) if expires_in_days else invitations.LIFETIME,
         comment=comment or "",
+        mail=bool(mail),
         by=caller,
     )

@@ -14,7 +14,7 @@ from chalicelib.account import (
     wire,
 )
 from chalicelib.account.service import API, api, service
-from chalicelib.core import registration, sessions
+from chalicelib.core import addresses, recovery, registration, sessions
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.core.sessions import TICKET_LIFETIME
@@ -75,6 +75,34 @@ def change_password(request: Request, caller: Caller) -> Response:
 def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address, which is also the username for LuaDNS' API."""
     profile.change_email(caller, **wire.read(request, shapes.NEW_EMAIL), device=request.device)
+    return wire.render_no_content()
+
+
+@api("POST", "/email/confirmation", OWN, status=204)
+def request_confirmation(request: Request, caller: Caller) -> Response:
+    """Send the link that confirms the e-mail address again."""
+    addresses.request(caller.account)
+    return wire.render_no_content()
+
+
+@api("PUT", "/email/confirmation", credential=auth.VISITOR, accepts=shapes.LINK, status=204)
+def confirm_email(request: Request, caller: None) -> Response:
+    """Confirm an e-mail address with the link that was sent to it."""
+    addresses.confirm(**wire.read(request, shapes.LINK))
+    return wire.render_no_content()
+
+
+@api("POST", "/password-link", credential=auth.VISITOR, accepts=shapes.NAME, status=204)
+def request_password_link(request: Request, caller: None) -> Response:
+    """Send a link for a new password, if there is such an account with a confirmed address."""
+    recovery.request(**wire.read(request, shapes.NAME), address=request.client_address)
+    return wire.render_no_content()
+
+
+@api("PUT", "/password-link", credential=auth.VISITOR, accepts=shapes.PASSWORD_BY_LINK, status=204)
+def set_password_by_link(request: Request, caller: None) -> Response:
+    """Set a new password with a link, which is valid once for 30 minutes; all sessions end."""
+    recovery.set_password(**wire.read(request, shapes.PASSWORD_BY_LINK))
     return wire.render_no_content()
 
 

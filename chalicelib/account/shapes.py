@@ -145,6 +145,7 @@ CREATED_SESSION: Shape = {
 ME: Shape = {
     "username": _text(),
     "email": _text(),
+    "email_confirmed": _flag("Whether the address is confirmed. Others get no mail but the confirmation."),
     "rank": _text(choices=accounts.ranks),
     "created_at": _MOMENT,
     "two_factor": _flag("Whether two-factor is on."),
@@ -161,6 +162,9 @@ NEW_PASSWORD: Shape = {
 }
 NEW_EMAIL: Shape = {"password": _PASSWORD, "email": _text(), "code": _CODE_IF_ON}
 LUADNS: Shape = {"enabled": _flag()}
+NAME: Shape = {"name": _text("A username, or a confirmed e-mail address.")}
+LINK: Shape = {"token": _text("The last part of the link's path.")}
+PASSWORD_BY_LINK: Shape = {**LINK, "password": NEW_PASSWORD["password"], "code": _CODE_IF_ON}
 
 SESSION: Shape = {
     "id": _number(),
@@ -265,6 +269,7 @@ NEW_INVITATION: Shape = {
     "email": _text("The only address that can use it.", required=False),
     "expires_in_days": _number("The default is 7.", required=False, between=(1, 365)),
     "comment": _text("At most 255 characters.", required=False),
+    "mail": _flag("Send the invitation to the address; it is then not in the response.", required=False),
 }
 INVITATION: Shape = {
     "id": _number(),
@@ -275,6 +280,7 @@ INVITATION: Shape = {
     "expires_at": _MOMENT,
     "state": _text(choices=("open", "used", "revoked", "expired")),
     "used_by": _text("The account that was created with it.", nullable=True),
+    "mailed": _flag("Whether it was sent to the address."),
 }
-CREATED_INVITATION: Shape = {**INVITATION, "invitation": _text(f"The secret. {_SHOWN_ONCE}")}
+CREATED_INVITATION: Shape = {**INVITATION, "invitation": _text(f"The secret. {_SHOWN_ONCE}", nullable=True)}
 INVITATIONS: Shape = {"invitations": _many(INVITATION), "next": _NEXT}

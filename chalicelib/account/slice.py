@@ -1,7 +1,16 @@
 """The declaration of the account service."""
 
-from chalicelib.account import admin_routes, routes
-from chalicelib.account.pages import keys, log_in, members, settings, two_factor
+from chalicelib.account import admin_routes, notification_routes, routes
+from chalicelib.account.pages import (
+    keys,
+    log_in,
+    mail_links,
+    members,
+    notifications,
+    settings,
+    two_factor,
+    unsubscribing,
+)
 from chalicelib.account.service import service
 from chalicelib.web.slice import Slice
 
@@ -10,7 +19,10 @@ account = Slice(
     essential=True,
     title="Accounts",
     service=service,
-    routes=(routes, admin_routes, log_in, settings, keys, two_factor, members),
+    routes=(
+        *(routes, admin_routes, notification_routes),
+        *(log_in, mail_links, settings, keys, two_factor, notifications, unsubscribing, members),
+    ),
     paths=("/account", "/settings"),
     no_events="accounts, keys and sessions are no published works",
 )

@@ -10,8 +10,11 @@ from chalicelib.account.shapes import Shape
 from chalicelib.core import accounts, invitations, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.mail import transport
+from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.outbound.ssh_urls import fingerprint
-from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation, SshHost, SshKey
+from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation, Notification, SshHost, SshKey
+from chalicelib.web.atom import FeedEntry
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
@@ -99,6 +102,7 @@ def me(request: Request, caller: Caller) -> JSON:
     return {
         "username": account.username,
         "email": account.email,
+        "email_confirmed": account.email == account.confirmed_email,
         "rank": account.rank,
         "created_at": moment(account.created_at),
         "two_factor": account.two_factor is not None,
@@ -201,6 +205,49 @@ def invitation(given: Invitation) -> JSON:
         "expires_at": moment(given.ends_at),
         "state": invitations.state_of(given),
         "used_by": given.username,
+        "mailed": given.mailed,
+    }
+
+
+def notification(given: Notification, read_until: int) -> JSON:
+    """A notification; `read_until` is that of its account."""
+    return {
+        "id": given.sk,
+        "at": moment(int(given.id) // 1_000_000),
+        "kind": given.about,
+        "subject": given.subject,
+        "text": given.text,
+        "link": given.link,
+        "read": inbox.is_read(given, read_until),
+    }
+
+
+def feed_entry(request: Request, account: Account, given: Notification) -> FeedEntry:
+    """A notification as an entry of the account's feed."""
+    return FeedEntry(
+        id=f"urn:moonbase:inbox:{int(account.id)}:{given.sk}",
+        title=given.subject,
+        at=datetime.fromtimestamp(int(given.id) // 1_000_000, UTC),
+        link=request.base_url + (given.link or "/account/notifications"),
+        text=given.text or "",
+    )
+
+
+def notification_settings(account: Account) -> JSON:
+    """The channels of an account's notifications, and the state of its mail."""
+    return {
+        "sends_mail": transport.is_on(),
+        "email_confirmed": account.email == account.confirmed_email,
+        "daily_digest": account.daily_digest,
+        "kinds": [
+            {
+                "kind": kind.name,
+                "title": kind.title,
+                "channel": preferences.channel_of(account, kind),
+                "essential": kind.essential,
+            }
+            for kind in preferences.kinds()
+        ],
     }
 
 

@@ -10,6 +10,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.core import audit, ids, registry
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.mail.requests import request_confirmation
+from chalicelib.core.notifications.posting import address_of, notify
 from chalicelib.core.passwords import hash_password, matches
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
@@ -36,10 +38,13 @@ def create(
     password: str | None = None,
     rank: str = "MEMBER",
     also: Callable[[Account, Transaction], None] | None = None,
+    *,
+    confirmed: bool = False,
 ) -> Account:
     """Create an account and return it. Raises Invalid, UsernameTaken or EmailTaken.
 
     An account without a password cannot log in. `also` can add writes to the transaction that creates the account.
+    A mail asks to confirm the address unless it is `confirmed` already.
     """
     check_username(username)
     check_email(email)
@@ -53,6 +58,7 @@ def create(
         id=number,
         username=username,
         email=email,
+        confirmed_email=email if confirmed else None,
         password_hash=hashed,
         rank=rank,
         created_at=now(),
@@ -65,6 +71,8 @@ def create(
     )
     _claim_email(writes, number, email)
     writes.put(audit.entry(number, "account.create", account.pk))
+    if not confirmed:
+        request_confirmation(writes, number)
     if also:
         also(account, writes)
     writes.commit()
@@ -94,6 +102,12 @@ def find(username: str) -> Account | None:
     if not is_username(username):
         return None
     claim = Claim.find(f"username#{username.lower()}", "claim")
+    return get(int(claim.holder)) if claim else None
+
+
+def find_by_email(email: str) -> Account | None:
+    """The account with this e-mail address, in any letter case; None if there is none."""
+    claim = Claim.find(f"email#{email.lower()}", "claim")
     return get(int(claim.holder)) if claim else None
 
 
@@ -147,13 +161,25 @@ def ranks() -> tuple[str, ...]:
     return registry.current().ranks
 
 
-def set_password(account: Account, password: str, by: Caller | None = None, keep: Credential | None = None) -> None:
-    """Change the account's password, and end all its sessions except `keep`. Raises Invalid."""
+def set_password(
+    account: Account,
+    password: str,
+    by: Caller | None = None,
+    keep: Credential | None = None,
+    also: Callable[[Transaction], None] | None = None,
+) -> None:
+    """Change the account's password, and end all its sessions except `keep`. Raises Invalid.
+
+    `also` can add writes to the transaction.
+    """
     hashed = hash_password(password)
     writes = Transaction()
     actions = account.assign(password_hash=hashed) + new_era(account, writes, keep)
     writes.update(account, actions, Account.pk.exists())
     writes.put(audit.entry(int(account.id), "account.password", account.pk, by))
+    notify(writes, account, "account.password", "Your password was changed.", "/account/password")
+    if also:
+        also(writes)
     writes.commit()
 
 
@@ -163,13 +189,16 @@ def set_email(account: Account, email: str, by: Caller | None = None) -> None:
     before, meanwhile = account.email, Conflict("The e-mail address was changed meanwhile.")
     if email == before:
         return
-    writes = Transaction()
+    writes, former = Transaction(), address_of(account)
     if email.lower() != before.lower():
         _claim_email(writes, int(account.id), email)
         own = Claim.holder == str(int(account.id))
         writes.delete(Claim(f"email#{before.lower()}", "claim"), own, meanwhile)
     writes.update(account, account.assign(email=email), Account.email == before, meanwhile)
     writes.put(audit.entry(int(account.id), "account.email", account.pk, by))
+    subject = f"Your e-mail address was changed to {email}."
+    notify(writes, account, "account.email", subject, "/account/password", address=former)
+    request_confirmation(writes, int(account.id))
     writes.commit()
 
 

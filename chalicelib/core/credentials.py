@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.core import accounts, audit, ids, registry
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Full, Invalid, NotFound, TooMany, Unauthenticated
+from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 
@@ -53,8 +54,11 @@ def create(
     device: Device | None = None,
     proved_at: int | None = None,
     by: Caller | None = None,
+    also: Callable[[Transaction], None] | None = None,
 ) -> tuple[Credential, str]:
     """Create a credential; return it and its secret, which is not stored. Raises Invalid.
+
+    `also` can add writes to the transaction. The owner is notified of a new key.
 
     A session gets the era of `account`, which the caller has read before it checked the password. So a concurrent
     change of the password ends the session immediately.
@@ -94,6 +98,10 @@ def create(
     )
     detail = {"address": credential.address, "user_agent": credential.user_agent} if device else {"scope": scope}
     writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, **detail))
+    if service in services():
+        _notify_of_key(writes, account, credential)
+    if also:
+        also(writes)
     writes.commit()
     return credential, secret
 
@@ -237,6 +245,12 @@ def revoke(credential: Credential, by: Caller | None = None) -> None:
 
 def _address(secret: str) -> str:
     return f"credential#{hash_of(secret)}"
+
+
+def _notify_of_key(writes: Transaction, account: Account, key: Credential) -> None:
+    subject = f"A key for {registry.current().titles[key.service]} was created for your account."
+    text = f"Key {int(key.id)}: {key.comment or 'without a comment'}, {key.scope or 'full access'}"
+    notify(writes, account, "key.created", subject, "/account/keys", text=text)
 
 
 def _find(number: int) -> Credential | None:

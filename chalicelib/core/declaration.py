@@ -115,6 +115,20 @@ class Switch:
     turned_off: str
 
 
+@dataclass(frozen=True)
+class NotificationKind:
+    """A kind of notifications, such as `key.created`.
+
+    `title` describes it in the settings of an account, and `default` is its channel there (notifications.preferences).
+    An `essential` kind concerns the security of the account: its channel cannot be changed.
+    """
+
+    name: str
+    title: str
+    default: str = "inbox"
+    essential: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
     """One slice. Everything but the name is optional.
@@ -123,6 +137,7 @@ class Declaration:
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
     `essential` slice always, and others if the setting `services` names them. `followers` get every published event.
+    `notifications` are the kinds that it sends.
     """
 
     name: str
@@ -139,6 +154,7 @@ class Declaration:
     settings: tuple[str, ...] = ()
     essential: bool = False
     followers: tuple[Follower, ...] = ()
+    notifications: tuple[NotificationKind, ...] = ()
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:
@@ -163,5 +179,6 @@ class Declaration:
         yield from (f"switch {switch.attribute}" for switch in self.switches)
         yield from (f"setting {name}" for name in self.settings)
         yield from (f"follower {follower.name}" for follower in self.followers)
+        yield from (f"kind of notifications {kind.name}" for kind in self.notifications)
         if self.ranks:
             yield "ladder of ranks"

@@ -9,6 +9,8 @@ from chalicelib.core import accounts, audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.credentials import check_comment, hash_of, new_secret
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.mail import transport
+from chalicelib.core.mail.requests import request_invitation
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Invitation, now
 
@@ -33,11 +35,13 @@ def create(
     email: str | None = None,
     ends_after: timedelta = LIFETIME,
     comment: str = "",
+    mail: bool = False,
     by: Caller | None = None,
-) -> tuple[Invitation, str]:
-    """Create an invitation; return it and its secret, which is not stored. Raises Invalid.
+) -> tuple[Invitation, str | None]:
+    """Create an invitation; return it and its secret, which is not stored. Raises Invalid, or Conflict without mail.
 
-    The new account gets the rank. If `email` is given, only this address can use the invitation.
+    The new account gets the rank. If `email` is given, only this address can use the invitation. With `mail`, a job
+    sends the invitation to `email` with another secret, so there is none to return.
     """
     accounts.check_rank(rank)
     if email is not None:
@@ -45,6 +49,8 @@ def create(
     if not timedelta(0) < ends_after <= MAX_LIFETIME:
         raise Invalid(f"An invitation is good for {MAX_LIFETIME.days} days at most.", field="expires")
     check_comment(comment)
+    if mail:
+        _check_mail(email)
     secret, number = new_secret(), ids.reserve("invitation")
     invitation = Invitation(
         _address(secret),
@@ -53,6 +59,7 @@ def create(
         id=number,
         rank=rank,
         email=email,
+        mailed=mail,
         comment=comment,
         created_at=now(),
         ends_at=now() + ends_after,
@@ -63,8 +70,10 @@ def create(
     writes.create(invitation)
     writes.create(claim)
     _audit(writes, "invitation.create", invitation, by)
+    if mail:
+        request_invitation(writes, number)
     writes.commit()
-    return invitation, secret
+    return invitation, None if mail else secret
 
 
 def state_of(invitation: Invitation) -> str:
@@ -101,6 +110,23 @@ def list_invitations(after: int = 0, limit: int | None = None) -> Iterator[Invit
     return iter(Invitation.by_listing.query("invitations", Invitation.id > after if after else None, limit=limit))
 
 
+def renew(number: int) -> tuple[Invitation, str] | None:
+    """Replace the secret of an open invitation; return both, or None if it is not open any more."""
+    claim = Claim.find(f"invitation#{number}", "claim")
+    former = Invitation.find(claim.holder, "invitation") if claim else None
+    if claim is None or former is None or state_of(former) != "open":
+        return None
+    secret, own = new_secret(), ("pk", "sk", "kind")
+    values = {name: getattr(former, name) for name in Invitation.get_attributes() if name not in own}
+    invitation = Invitation(_address(secret), "invitation", **values)
+    writes = Transaction()
+    writes.delete(former, Invitation.pk.exists() & _unused())
+    writes.create(invitation)
+    writes.update(claim, claim.assign(holder=invitation.pk), Claim.holder == former.pk)
+    writes.commit()
+    return invitation, secret
+
+
 def revoke(number: int, by: Caller | None = None) -> None:
     """Revoke an invitation. Raises NotFound, or Conflict if it was used or revoked before."""
     claim = Claim.find(f"invitation#{number}", "claim")
@@ -112,6 +138,13 @@ def revoke(number: int, by: Caller | None = None) -> None:
     writes.update(invitation, [Invitation.revoked_at.set(now())], Invitation.pk.exists() & _unused(), conflict)
     _audit(writes, "invitation.revoke", invitation, by)
     writes.commit()
+
+
+def _check_mail(email: str | None) -> None:
+    if email is None:
+        raise Invalid("An invitation by mail needs an address.", field="email")
+    if not transport.is_on():
+        raise Conflict("This server sends no mail.", field="mail")
 
 
 def _unused() -> Condition:

@@ -43,4 +43,5 @@ def _by_invitation(username: str, email: str, password: str, secret: str) -> Acc
     invitation = invitations.find(secret)
     if invitation.email and invitation.email.lower() != email.lower():
         raise Invalid("This invitation is for another e-mail address.", field="email")
-    return accounts.create(username, email, password, invitation.rank, invitations.use(invitation))
+    use = invitations.use(invitation)
+    return accounts.create(username, email, password, invitation.rank, use, confirmed=invitation.mailed)

@@ -12,7 +12,16 @@ from pynamodb.attributes import BooleanAttribute
 
 from chalicelib import settings
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.declaration import Declaration, Inconsistency, JobHandler, RepeatingJob, Scopes, Switch, Table
+from chalicelib.core.declaration import (
+    Declaration,
+    Inconsistency,
+    JobHandler,
+    NotificationKind,
+    RepeatingJob,
+    Scopes,
+    Switch,
+    Table,
+)
 from chalicelib.core.errors import Conflict
 from chalicelib.core.published import Follower
 from chalicelib.core.storage import Item
@@ -46,8 +55,12 @@ class Registry:
         self.jobs: dict[str, JobHandler | RepeatingJob] = {job.name: job for each in every for job in each.every_job}
         self._optional = {each.name for each in every if not each.essential}
         self._owners = {job.name: each.name for each in every for job in each.every_job}
+        self.titles: dict[str, str] = {each.name: each.title for each in every}
         self.switches: dict[str, Switch] = {switch.attribute: switch for each in every for switch in each.switches}
         self.followers: dict[str, Follower] = {one.name: one for each in every for one in each.followers}
+        self.notification_kinds: dict[str, NotificationKind] = {
+            kind.name: kind for each in every for kind in each.notifications
+        }
         self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
         _check_ranks(self.ranks)
 

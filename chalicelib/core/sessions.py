@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core import accounts, audit, credentials, limits, two_factor
+from chalicelib.core import accounts, audit, credentials, devices, limits, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import TooMany, Unauthenticated
 from chalicelib.core.storage import Transaction
@@ -42,6 +42,7 @@ def prove_password(username: str, password: str, device: Device) -> Account:
 def open_session(account: Account, code: str | None, device: Device) -> tuple[Credential, str]:
     """Create a session after `prove_password`; return it and its secret. `code` proves the second factor.
 
+    The owner is notified if the device is new (`devices.is_new`).
     Raises Unauthenticated for a wrong or missing code, and TooMany after too many codes.
     """
     if account.two_factor:
@@ -51,7 +52,15 @@ def open_session(account: Account, code: str | None, device: Device) -> tuple[Cr
     limits.reset(_attempts(account.username), WINDOW)
     _mark_familiar(account.username, limits.network_of(device.address))
     proved_at = int(time.time()) if account.two_factor else None
-    return credentials.create(account, credentials.SESSION, ends_after=LIFETIME, device=device, proved_at=proved_at)
+    new = devices.is_new(account, device)
+    return credentials.create(
+        account,
+        credentials.SESSION,
+        ends_after=LIFETIME,
+        device=device,
+        proved_at=proved_at,
+        also=lambda writes: devices.notify_owner(writes, account, device) if new else None,
+    )
 
 
 def issue_ticket(account: Account, device: Device) -> str:

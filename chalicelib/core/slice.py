@@ -1,7 +1,9 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import catalogue, change_log, events, folds, uploads
-from chalicelib.core.declaration import Declaration, JobHandler, RepeatingJob, Table
+from chalicelib.core import addresses, catalogue, change_log, events, folds, invitation_mail, recovery, uploads
+from chalicelib.core.declaration import Declaration, JobHandler, NotificationKind, RepeatingJob, Table
+from chalicelib.core.mail import requests
+from chalicelib.core.notifications import delivery, posting
 from chalicelib.core.tables import CoreItem
 
 core = Declaration(
@@ -15,13 +17,29 @@ core = Declaration(
             sealed=frozenset({"sealed_secret"}),
         ),
     ),
-    jobs=(JobHandler(catalogue.FOLD, folds.fold_one, lane="slow"), JobHandler(events.FOLLOW, events.follow)),
+    jobs=(
+        JobHandler(catalogue.FOLD, folds.fold_one, lane="slow"),
+        JobHandler(events.FOLLOW, events.follow),
+        JobHandler(posting.MAIL_ONE, delivery.mail_one, lane="slow"),
+        JobHandler(posting.MAIL_DIGEST, delivery.mail_digest, lane="slow"),
+        JobHandler(requests.CONFIRMATION, addresses.mail_confirmation, lane="slow"),
+        JobHandler(requests.PASSWORD_LINK, recovery.mail_password_link, lane="slow"),
+        JobHandler(requests.INVITATION, invitation_mail.mail_invitation, lane="slow"),
+    ),
     repeating_jobs=(
         RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
         RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),
     transient_areas=(uploads.AREA,),
+    notifications=(
+        NotificationKind("account.password", "Your password is changed", "mail", essential=True),
+        NotificationKind("account.email", "Your e-mail address is changed", "mail", essential=True),
+        NotificationKind("account.two-factor", "Your second factor is changed", "mail", essential=True),
+        NotificationKind("session.new-device", "Your account logs in from a new device", "mail"),
+        NotificationKind("key.created", "A key is created for your account", "mail"),
+        NotificationKind(delivery.REFUSED, "Mail to your address is refused"),
+    ),
     settings=(
         "tables",
         "services",
@@ -33,6 +51,9 @@ core = Declaration(
         "kms_key",
         "queue",
         "base_url",
+        "smtp_url",
+        "mail_from",
+        "mail_base_url",
         "max_body",
         "body_memory",
         "max_answer",

@@ -60,6 +60,9 @@ class Account(CoreItem, discriminator="account"):
     two_factor = UnicodeAttribute(null=True)  # the active enrolment; None when two-factor authentication is off
     second_factor_for_uploads = BooleanAttribute(default=False)
     era = UnicodeAttribute(null=True)  # sessions of any other era have ended
+    confirmed_email = UnicodeAttribute(null=True)  # the address of the last confirmation; mail needs it to be `email`
+    channels = JSONAttribute(null=True)  # kind of notifications -> channel, where it is not the default
+    daily_digest = BooleanAttribute(default=False)  # whether mails about notifications are sent once a day
 
 
 class Claim(CoreItem, discriminator="claim"):
@@ -101,6 +104,7 @@ class Invitation(CoreItem, discriminator="invitation"):
 
     rank = UnicodeAttribute()
     email = UnicodeAttribute(null=True)  # the only e-mail address for which it is valid
+    mailed = BooleanAttribute(default=False)  # whether its secret was shown to nobody, and sent to this address
     comment = UnicodeAttribute(default="")
     created_at = UTCDateTimeAttribute()
     ends_at = UTCDateTimeAttribute()
@@ -126,7 +130,33 @@ class Enrolling(CoreItem, discriminator="enrolling"):
 
 
 class Familiar(CoreItem, discriminator="familiar"):
-    """A network of a recent login to the account. `familiar#<username in lower case>` / `<network>`."""
+    """A network of a recent login to the account. `familiar#<username in lower case>` / `<network>`.
+
+    A device of an earlier login: `devices#<account id>` / `<hash>`.
+    """
+
+
+class Notification(CoreItem, discriminator="notification"):
+    """A notification in an account's inbox. `inbox#<account id>` / `<time>-<random>`.
+
+    While it is unread it is listed under `unread#<account id>` by its time in microseconds, which is its `id`.
+    """
+
+    about = UnicodeAttribute()  # the declared kind
+    subject = UnicodeAttribute()
+    text = UnicodeAttribute(null=True)
+    link = UnicodeAttribute(null=True)  # a path of this server
+    by_mail = BooleanAttribute(default=False)
+    address = UnicodeAttribute(null=True)  # of the mail, if it is not the account's
+    mailed_at = UTCDateTimeAttribute(null=True)
+
+
+class Mailbox(CoreItem, discriminator="mailbox"):
+    """The state of an account's notifications. `account#<id>` / `mailbox`."""
+
+    read_until = NumberAttribute(null=True)  # notifications up to this time, in epoch microseconds, have been read
+    unsubscribe_secret = UnicodeAttribute(null=True)  # signs the links that stop mails
+    digest = UnicodeAttribute(null=True)  # the last day of which a digest was sent
 
 
 class Counter(CoreItem, discriminator="counter"):

@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.core import accounts, audit, codes, credentials, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, SecondFactorRequired, TooMany, Unauthenticated
+from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Credential, Enrolling, TwoFactor, now
 
@@ -18,6 +19,11 @@ TOKEN_LIFETIME = timedelta(minutes=15)
 FAILURES = 5
 PAUSE = 300
 _ENROLLING_LIFETIME = timedelta(hours=1)
+_SUBJECTS = {
+    "two-factor.enable": "Two-factor authentication was turned on.",
+    "two-factor.recovery-codes": "Your recovery codes were replaced.",
+    "two-factor.disable": "Two-factor authentication was turned off.",
+}
 _OFF = "Two-factor authentication is not enabled on this account"
 
 
@@ -228,6 +234,7 @@ def _change_account(
     actions = account.assign(**values) + accounts.new_era(account, writes, keep)
     writes.update(account, actions, condition, _already_on() if condition is not None else None)
     writes.put(audit.entry(int(account.id), action, account.pk, by, **(detail or {})))
+    notify(writes, account, "account.two-factor", _SUBJECTS[action], "/account/two-factor")
 
 
 def _set_window(caller: Caller, key: Credential | None, action: str, **values: Any) -> None:

@@ -35,12 +35,14 @@ def test_every_write_by_cookie_needs_the_token(root: Person, operation: Any) -> 
         refused(root.send(operation.method, path, json={}, headers={"X-CSRF-Token": "x" * 64}), 403, WRONG)
 
 
-def test_only_registration_and_log_in_are_writes_without_a_session() -> None:
+def test_only_the_ways_into_an_account_are_writes_without_a_session() -> None:
     assert len(BY_SESSION) > 15
     assert {operation.path for operation in WRITES} - {operation.path for operation in BY_SESSION} == {
         "/account/api/register",
         "/account/api/log-in",
-    }
+        "/account/api/password-link",
+        "/account/api/email/confirmation",
+    } - {operation.path for operation in BY_SESSION}
 
 
 @embedded_only

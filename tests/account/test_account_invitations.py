@@ -32,6 +32,7 @@ def test_an_invitation_is_shown_once_and_listed_without_its_secret(visitor: Pers
             "expires_at": "2026-03-03T12:00:00Z",
             "state": "open",
             "used_by": None,
+            "mailed": False,
         }
         secret = reply.json["invitation"]
         assert (reply.status, reply.json) == (201, {**row, "invitation": secret})
@@ -77,8 +78,8 @@ def test_an_expired_invitation_is_marked(root: Person) -> None:
         ({"expires_in_days": 366}, "expires_in_days must be from 1 to 365.", "expires_in_days"),
         ({"comment": "x" * 256}, "A comment has at most 255 characters.", "comment"),
         ({"comment": "a\nb"}, "A comment has no control characters.", "comment"),
-        ({"username": "carol"}, "There is no field 'username' here; there are: rank, email, expires_in_days, comment.",
-         None),
+        ({"username": "carol"},
+         "There is no field 'username' here; there are: rank, email, expires_in_days, comment, mail.", None),
     ],
 )  # fmt: skip
 def test_an_invalid_invitation_is_an_error(root: Person, data: dict[str, Any], message: str, field: str | None) -> None:

@@ -211,6 +211,7 @@ def _hel_auth(random: Random, store: Store) -> Body:
 
 def _account_form(random: Random, store: Store) -> Body:
     actions = ("create", "revoke", "revoke-all", "begin", "confirm", "disable", "email", "password", "rank", "suspend")
+    actions += ("channels", "feed", "read", "delete", "request", "set", "confirmation")
     fields = {
         "action": random.choice(actions),
         "id": random.choice(store.places["account"]["id"]),
@@ -241,6 +242,11 @@ def _account(random: Random, store: Store, method: str, path: str) -> Body:
         "comment": "x",
         "rank": "MEMBER",
         "ticket": "x" * 40,
+        "token": random.choice(store.places["account"]["token"]),
+        "id": random.choice(store.places["account"]["notifications"]),
+        "name": name,
+        "kind": "key.created",
+        "channel": "inbox",
     }
     declared = openapi.document()["paths"].get(path, {}).get(method.lower(), {}).get("requestBody")
     if declared is None:
@@ -353,7 +359,9 @@ _ENDINGS: dict[str, Make] = {
 }
 for _page in ("", "/keys", "/log-in", "/log-out", "/invitations", "/password", "/people", "/people/{username}"):
     _BODIES["POST", f"/account{_page}"] = _account_form
-for _page in ("/register", "/sessions", "/two-factor"):
+for _page in ("/register", "/sessions", "/two-factor", "/notifications", "/notifications/settings"):
+    _BODIES["POST", f"/account{_page}"] = _account_form
+for _page in ("/forgotten-password", "/new-password/{token}", "/confirm/{token}", "/unsubscribe/{token}"):
     _BODIES["POST", f"/account{_page}"] = _account_form
 _NAMES = (
     "title",

@@ -43,6 +43,7 @@ SCHEMES: dict[tuple[str, str], Meaning] = {
     ("hel", "key, session or none"): Meaning(_HEL),
     ("account", "session"): Meaning({"cookie": SESSION, "bearer": SESSION}, required=True, strict=True),
     ("account", "anonymous, from this site"): _OPEN,
+    ("account", "link with a secret"): _OPEN,
     ("home", "id of an upload slot, in the query"): _OPEN,  # the matrix names an open one
     **{(service, "anonymous"): _OPEN for service in ("luarocks", "contentdb", "hel", "account", "home")},
 }

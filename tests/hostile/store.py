@@ -4,12 +4,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from chalicelib.account import csrf
 from chalicelib.contentdb.packages import states
 from chalicelib.core import accounts, credentials, job_runner, sessions, two_factor
 from chalicelib.core.errors import CoreError
+from chalicelib.core.notifications import inbox, unsubscribing
 from chalicelib.core.tables import Account, Credential, now
 from chalicelib.luarocks import custom_manifests, ownership
 from tests import people
@@ -313,12 +315,19 @@ def _fill_account(store: Store, client: Client) -> None:
     headers = {"Cookie": f"moonbase_session={secret}", csrf.HEADER: csrf.token_for(secret)}
     _ok(client.post("/account/api/invitations", json={"rank": "MEMBER", "comment": "x"}, headers=headers))
     invitation = _ok(client.get("/account/api/invitations", headers=headers))["invitations"][-1]["id"]
-    ids = [str(each.id) for each in credentials.list_credentials(store.accounts["alice"])]
+    alice = accounts.get(int(store.accounts["alice"].id))
+    ids = [str(each.id) for each in credentials.list_credentials(alice)]
+    confirm = credentials.create(alice, "confirm-address", bound_to=credentials.hash_of(alice.email))[1]
+    unsubscribe = unsubscribing.path_for(int(alice.id), "key.created").removeprefix(unsubscribing.PATH)
+    feed = _ok(client.post("/account/api/notifications/feed", headers=_bearer(store.identity("owner", SESSION))))
     store.places["account"] = {
         "id": [*ids, str(invitation)],
         "server": ["git.example.org:22"],
         "username": [store.username("bob"), store.username("newbie")],
         "page": ["profile", "token"],
+        "notifications": [each.sk for each in islice(inbox.entries(alice), 3)],
+        "token": [confirm, unsubscribe, "x" * 40],
+        "secret": [feed["url"].rpartition("/")[2]],
     }
 
 

@@ -28,6 +28,7 @@ _MENU = {
     "/two-factor": "Two-factor",
     "/password": "Password and e-mail",
     "/sessions": "Sessions",
+    "/notifications": "Notifications",
     "/activity": "Activity",
 }
 _MENU_OF_MANAGERS = {"/people": "People"}
@@ -46,6 +47,15 @@ _DONE = {
     "two-factor-off": "Two-factor is off. You are logged out everywhere else.",
     "password": "Your password is changed. You are logged out everywhere else.",
     "email": "Your e-mail address is changed.",
+    "confirmation-sent": "The link is on its way to your address.",
+    "confirmed": "Your e-mail address is confirmed.",
+    "link-sent": "If there is such an account with a confirmed address, the link is on its way to it.",
+    "password-set": "Your password is changed: log in with it.",
+    "invited": "The invitation is on its way.",
+    "notifications-read": "All notifications are read.",
+    "notification-deleted": "The notification is deleted.",
+    "notification-settings": "The settings are saved.",
+    "feed-off": "The feed is turned off.",
     "session-ended": "The session has ended.",
     "sessions-ended": "You are logged out everywhere else.",
     "changed": "The account is changed.",

@@ -19,7 +19,9 @@ _SETTINGS = {"": "/keys", "api-keys": "/keys", "two-factor": "/two-factor", "ses
 def show_register(request: Request, caller: None, filled: Filled) -> Response:
     """The registration form."""
     titles = [each.title for each in offered() if each.scopes]
-    return base.render(request, None, "register", filled, mode=settings.current().registration, services=titles)
+    invitation = request.argument("invitation") or ""  # of a link in a mail
+    mode = settings.current().registration
+    return base.render(request, None, "register", filled, mode=mode, services=titles, invitation=invitation)
 
 
 @base.form("/register", "register")

@@ -5,6 +5,7 @@ from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
 from chalicelib.core import accounts, invitations, proof
 from chalicelib.core.caller import Caller
+from chalicelib.core.mail import transport
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 
@@ -73,14 +74,23 @@ def show_invitations(request: Request, caller: Caller, filled: Filled) -> Respon
     found, following = invites.page(_after(request), None)
     rows = [wire.invitation(invitation) for invitation in found]
     return base.render(
-        request, caller, "invitations", filled, invitations=rows, following=following, named_ranks=_named_ranks()
+        request,
+        caller,
+        "invitations",
+        filled,
+        invitations=rows,
+        following=following,
+        named_ranks=_named_ranks(),
+        sends_mail=transport.is_on(),
     )
 
 
 @base.form("/invitations", "create")
 def invite(request: Request, caller: Caller) -> Response:
-    """Create an invitation and show it once."""
+    """Create an invitation, and show it once or send it by mail."""
     created, secret = invites.create(caller, **forms.read(request, shapes.NEW_INVITATION))
+    if secret is None:
+        return base.go_to("/invitations", "invited")
     return base.render(request, caller, "invitation_created", invitation=wire.invitation(created), secret=secret)
 
 

@@ -3,8 +3,9 @@
 from chalicelib.account import activity, auth, profile, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import sessions
+from chalicelib.core import addresses, sessions
 from chalicelib.core.caller import Caller
+from chalicelib.core.mail import transport
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN
@@ -28,7 +29,8 @@ def switch_luadns(request: Request, caller: Caller) -> Response:
 @base.page("/password", OWN, second_factor=auth.PROOF)
 def show_password(request: Request, caller: Caller, filled: Filled) -> Response:
     """The forms for the password and the e-mail address."""
-    return base.render(request, caller, "password", filled)
+    confirmed = addresses.is_confirmed(caller.account)
+    return base.render(request, caller, "password", filled, confirmed=confirmed, sends_mail=transport.is_on())
 
 
 @base.form("/password", "password")
@@ -43,6 +45,13 @@ def change_email(request: Request, caller: Caller) -> Response:
     """Change the e-mail address."""
     profile.change_email(caller, **forms.read(request, shapes.NEW_EMAIL), device=request.device)
     return base.go_to("/password", "email")
+
+
+@base.form("/password", "confirmation")
+def request_confirmation(request: Request, caller: Caller) -> Response:
+    """Send the link that confirms the e-mail address again."""
+    addresses.request(caller.account)
+    return base.go_to("/password", "confirmation-sent")
 
 
 @base.page("/sessions", OWN)

@@ -1,0 +1,1 @@
+"""Mail: messages from templates, and their transport by SMTP or SES."""
