@@ -9,6 +9,7 @@ bench/prices.py. A test repeats the count and compares it with the document.
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -61,8 +62,9 @@ def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
     """Send all requests; return for each the counts of the first warm repetition and the least CPU of all."""
     from bench import endpoints
     from bench.aws import installed
-    from chalicelib.luarocks import downloads
+    from chalicelib.core import counters
 
+    counters.FOLLOW_EVERY = math.inf  # otherwise the counts would depend on the speed of this machine
     rows = []
     with installed(data):
         for name, operation in endpoints.everything():
@@ -72,7 +74,6 @@ def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
             while len(spent) < repeats and time.monotonic() < until:
                 spent.append(operation(WARM + len(spent)))
             rows.append({"name": name, **asdict(spent[0]), "cpu": min(one.cpu for one in spent)})
-        downloads.discard()  # otherwise they are written when this process exits
     return rows
 
 

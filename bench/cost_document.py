@@ -19,8 +19,9 @@ ABOUT = """\
 ContentDB and Hel, sends each request as a client does, and **counts** the calls to AWS and the units that they consume.
 The tables are those of [the storage engine](../standalone/storage/capacity.py), which follows DynamoDB's published
 rules; S3, KMS, SQS and Route 53 are moto's. The process is warm: the catalogue is in memory, and each request queries
-the changes since. A test repeats the count. The app's CPU is **measured**; the duration of AWS calls is **assumed**,
-see the end.
+the changes since. Its query for new counts, at most one in two seconds, is not counted, nor is the mark of the first
+download of a package in five minutes. A test repeats the count. The app's CPU is **measured**; the duration of AWS
+calls is **assumed**, see the end.
 
 ## What is counted
 

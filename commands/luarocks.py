@@ -210,7 +210,7 @@ def _found_row(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
 
 
 def _row(value: "ModuleEntry") -> dict[str, Any]:
-    from chalicelib.luarocks import documents, entry
+    from chalicelib.luarocks import documents, downloads
 
     archived = [name for name, version in value.versions.items() if version.archived]
     return {
@@ -222,5 +222,5 @@ def _row(value: "ModuleEntry") -> dict[str, Any]:
         "manifests": ", ".join(value.manifests) or None,
         "versions": ", ".join(documents.newest_first(value)),
         "archived_versions": ", ".join(archived) or None,
-        "downloads": entry.downloads(value),
+        "downloads": downloads.total(value),
     }

@@ -1,5 +1,6 @@
 """Fixtures of all tests: a world, a client, accounts, and the AWS calls of a test."""
 
+import math
 import os
 
 os.environ.update(
@@ -17,7 +18,7 @@ import botocore
 import hypothesis
 import pytest
 
-from chalicelib.core import credentials
+from chalicelib.core import counters, credentials
 from chalicelib.core.tables import Account
 
 pytest.register_assert_rewrite("tests")  # a failing assert in a helper module also shows both values
@@ -85,6 +86,12 @@ def calls() -> Iterator[list[str]]:
     names: list[str] = []
     with aws_calls.listening(lambda call: names.append(call.operation)):
         yield names
+
+
+@pytest.fixture(autouse=True)
+def _without_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the number of calls not depend on the speed of this machine: jobs in the same process publish at once."""
+    monkeypatch.setattr(counters, "FOLLOW_EVERY", math.inf)
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,8 @@ def world(kind: str, directory: Path) -> Iterator[None]:
     with _moto() if kind == MOTO else _embedded(directory):
         for catalogue in registry.current().catalogues.values():
             catalogue.drop_cache()
+        for counters in registry.current().counters.values():
+            counters.drop_cache()
         job_runner.reset_schedule()
         read_only.forget()
         with settings.override(read_only_check=_NEVER):

@@ -24,7 +24,7 @@ from typing import IO, BinaryIO, cast
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, bytecode, change_log, registry
+from chalicelib.core import blobs, bulk, bytecode, change_log, counters, registry
 from chalicelib.core.backup_items import Malformed, Totals, exported_lines, head_of, is_derived, parse_item
 from chalicelib.core.bulk import Raw
 from chalicelib.core.directories import StoredBlob
@@ -35,7 +35,7 @@ from chalicelib.core.tables import Account, CoreItem, now
 FORMAT = 1
 CHUNK = 4 * 1024 * 1024
 LARGEST_HEADER = 64 * 1024  # bytes of moonbase.json and end.json
-_CATALOGUES = f"{change_log.AREA}/"
+_DERIVED = (f"{change_log.AREA}/", f"{counters.AREA}/")
 _UNEXPECTED = "It contains an unexpected member."
 _TABLE = re.compile(r"tables/([a-z]+)/\d{6}-([0-9a-f]{64})\.jsonl")
 _BLOB = re.compile(r"blobs/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)+([0-9a-f]{64}))")
@@ -155,6 +155,9 @@ def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = F
     for catalogue in registry.current().catalogues.values():
         catalogue.drop_cache()
         catalogue.rebuild(after=heads.get(catalogue.name, 0))
+    for each in registry.current().counters.values():
+        each.drop_cache()
+        each.rebuild()
 
 
 def is_empty() -> bool:
@@ -174,9 +177,9 @@ def _without_heads(items: Iterable[Raw], heads: dict[str, int]) -> Iterator[Raw]
 
 
 def _exported_blobs() -> Iterator[StoredBlob]:
-    """All blobs except snapshots of catalogues and unused uploads, whose keys have no hash."""
+    """All blobs except those of catalogues and counters, and unused uploads, whose keys have no hash."""
     for stored in blobs.list_blobs():
-        if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_CATALOGUES):
+        if _BLOB.fullmatch(f"blobs/{stored.key}") and not stored.key.startswith(_DERIVED):
             yield stored
 
 

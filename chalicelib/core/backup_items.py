@@ -18,7 +18,8 @@ from chalicelib.core.storage import Item
 Recode = Callable[[str, str], str]  # seals or unseals a text for a purpose
 
 _HEAD = "catalogue-head"
-_DERIVED = {_HEAD, "catalogue-change", "catalogue-fold"}
+_COUNTERS = {"counters-head", "counters-delta", "counters-mark"}
+_DERIVED = {_HEAD, "catalogue-change", "catalogue-fold", *_COUNTERS}
 _OF_INSTALLATION = {"read-only"}  # states that do not move to another installation
 
 
@@ -37,7 +38,7 @@ class Totals:
 
 
 def is_derived(item: Raw) -> bool:
-    """Whether an item belongs to a catalogue, which is rebuilt from other items."""
+    """Whether an item belongs to a catalogue or to counters, which are rebuilt from other items."""
     return item.get("kind", {}).get("S") in _DERIVED
 
 

@@ -1,4 +1,4 @@
-"""The declaration of a slice: tables, catalogues, jobs, keys, ranks, settings. `registry` reads declarations.
+"""The declaration of a slice: tables, catalogues, counters, jobs, keys, ranks, settings. `registry` reads declarations.
 
 A declaration does nothing by itself. Each service has one in its `slice.py`, and the core has one in `core/slice.py`.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.counters import CounterSet
 from chalicelib.core.published import Follower
 from chalicelib.core.storage import Item
 from chalicelib.core.wakeups import Lane
@@ -144,6 +145,7 @@ class Declaration:
     title: str = ""
     tables: tuple[Table, ...] = ()
     catalogues: tuple[Catalogue[Any], ...] = ()
+    counters: tuple[CounterSet[Any], ...] = ()
     jobs: tuple[JobHandler, ...] = ()
     repeating_jobs: tuple[RepeatingJob, ...] = ()
     transient_areas: tuple[str, ...] = ()
@@ -174,6 +176,7 @@ class Declaration:
         yield f"slice {self.name}"
         yield from (f"table {table.model.Meta.table_name}" for table in self.tables)
         yield from (f"catalogue {catalogue.name}" for catalogue in self.catalogues)
+        yield from (f"counters {counters.name}" for counters in self.counters)
         yield from (f"job {job.name}" for job in self.every_job)
         yield from (f"blob area {area}" for area in self.areas)
         yield from (f"switch {switch.attribute}" for switch in self.switches)

@@ -1,4 +1,4 @@
-"""The jobs that fold catalogues: one catalogue after every 256 changes, and all once a day."""
+"""The jobs that fold catalogues and counters: one catalogue after every 256 changes, and all once a day."""
 
 from collections.abc import Mapping
 
@@ -14,3 +14,9 @@ def fold_all() -> None:
     """Delete old snapshots of all catalogues, because `refresh` enqueues no fold as `publish` does."""
     for catalogue in registry.current().catalogues.values():
         catalogue.fold()
+
+
+def fold_counters() -> None:
+    """Write a new base of all counters."""
+    for counters in registry.current().counters.values():
+        counters.fold()

@@ -13,6 +13,7 @@ from typing import Any
 
 from chalicelib.core import blobs, registry
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.counters import CounterSet
 from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import NotFound
@@ -61,6 +62,8 @@ def check(scan: FsckScan, progress: Progress, *, contents: bool = True) -> Itera
         yield Inconsistency("half-written", "blobs", f"{drafts} files are unfinished and more than a day old", fix)
     for catalogue in registry.current().catalogues.values():
         yield from _check_catalogue(catalogue)
+    for counters in registry.current().counters.values():
+        yield from _check_counters(counters)
     yield from registry.current().inconsistencies()
 
 
@@ -139,8 +142,20 @@ def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Inconsistency]:
     served = {key: catalogue.without_counters(entry.value) for key, entry in before.entries.items()}
     wrong = sorted(key for key in built.keys() | served.keys() if built.get(key) != served.get(key))
     if wrong:
-        shown = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
-        yield Inconsistency("catalogue", catalogue.name, f"{len(wrong)} entries differ: {shown}", catalogue.rebuild)
+        yield Inconsistency(
+            "catalogue", catalogue.name, f"{len(wrong)} entries differ: {_some(wrong)}", catalogue.rebuild
+        )
+
+
+def _check_counters(counters: CounterSet[Any]) -> Iterator[Inconsistency]:
+    """Compare the published values with the tables."""
+    if wrong := sorted(counters.differing()):
+        message = f"{len(wrong)} values differ: {_some(wrong)}"
+        yield Inconsistency("counters", counters.name, message, counters.rebuild)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _blob_exists(key: str) -> bool:

@@ -12,6 +12,7 @@ from pynamodb.attributes import BooleanAttribute
 
 from chalicelib import settings
 from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.counters import CounterSet
 from chalicelib.core.declaration import (
     Declaration,
     Inconsistency,
@@ -52,6 +53,7 @@ class Registry:
         every = self.declarations
         self.tables: dict[type[Item], Table] = {table.model: table for each in every for table in each.tables}
         self.catalogues: dict[str, Catalogue[Any]] = {one.name: one for each in every for one in each.catalogues}
+        self.counters: dict[str, CounterSet[Any]] = {one.name: one for each in every for one in each.counters}
         self.jobs: dict[str, JobHandler | RepeatingJob] = {job.name: job for each in every for job in each.every_job}
         self._optional = {each.name for each in every if not each.essential}
         self._owners = {job.name: each.name for each in every for job in each.every_job}

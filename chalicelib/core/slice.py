@@ -1,10 +1,15 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import addresses, catalogue, change_log, events, folds, invitation_mail, recovery, uploads
+from chalicelib.core import addresses, catalogue, change_log, counters, events, folds, invitation_mail, recovery, uploads
 from chalicelib.core.declaration import Declaration, JobHandler, NotificationKind, RepeatingJob, Table
 from chalicelib.core.mail import requests
 from chalicelib.core.notifications import delivery, posting
 from chalicelib.core.tables import CoreItem
+
+
+def _blobs_of(item: CoreItem) -> list[str | None]:
+    return [*change_log.blobs_of(item), *counters.blobs_of(item)]
+
 
 core = Declaration(
     name="core",
@@ -12,8 +17,8 @@ core = Declaration(
     tables=(
         Table(
             CoreItem,
-            areas=(change_log.AREA,),
-            blobs_of=change_log.blobs_of,
+            areas=(change_log.AREA, counters.AREA),
+            blobs_of=_blobs_of,
             sealed=frozenset({"sealed_secret"}),
         ),
     ),
@@ -28,6 +33,7 @@ core = Declaration(
     ),
     repeating_jobs=(
         RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
+        RepeatingJob("fold-counters", folds.fold_counters, every=86400, lane="slow"),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
         RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),

@@ -263,6 +263,31 @@ class Fold(CoreItem, discriminator="catalogue-fold"):
     at = NumberAttribute()  # epoch seconds
 
 
+class CountersHead(CoreItem, discriminator="counters-head"):
+    """The newest base of a set of counters, and the one before. `counters#<name>` / `head`."""
+
+    base = UnicodeAttribute()  # the blob with all values at `base_sequence`
+    base_sequence = NumberAttribute()
+    previous = UnicodeAttribute(null=True)
+
+
+class CountersDelta(CoreItem, discriminator="counters-delta"):
+    """The values that changed since the delta before. `counters-deltas#<name>` / `<sequence, 12 digits>`.
+
+    `body` has the new values of some things; or `base` is the blob with the values of all things.
+    """
+
+    body = BinaryAttribute(null=True, legacy_encoding=False)
+    base = UnicodeAttribute(null=True)
+
+
+class CountersMark(CoreItem, discriminator="counters-mark"):
+    """A thing that one process counted in one time slot. `counters-marks#<name>` / `<end of the slot>#<random>`."""
+
+    thing = UnicodeAttribute()
+    ends_at = NumberAttribute()  # epoch seconds
+
+
 class Repeat(CoreItem, discriminator="repeat"):
     """The next run of a repeating job. `jobs-repeating` / `<name>`."""
 

@@ -1,9 +1,12 @@
-"""Counters of package views and file downloads. Each use is counted at once; lists show the counts after a refresh."""
+"""CounterSet of package views and file downloads: each use is counted at once, and a job publishes it for the lists."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from functools import partial
 
+from chalicelib.core.counters import CounterSet
 from chalicelib.core.errors import Full
+from chalicelib.core.storage import Transaction
 from chalicelib.hel.tables import Count
 
 _PARTITIONS = "0123456789abcdef"
@@ -14,16 +17,11 @@ def start(name: str, blob: str | None = None) -> Count:
     return Count(_partition(name), name, total=0, blob=blob)
 
 
-def find(name: str) -> Count:
-    """The counter's key as an item, to delete it."""
-    return Count(_partition(name), name)
-
-
 def add(name: str) -> Count | None:
     """Count one use and return the counter; None if there is no such counter."""
-    item = find(name)
+    item = Count(_partition(name), name)
     try:
-        counted, count = item.update_or_read([Count.total.add(1)], Count.pk.exists())
+        counted, count = counters.count(name, item, [Count.total.add(1)], Count.pk.exists())
     except Full:  # packages and files stay readable; this use is not stored
         counted, count = True, Count.find(item.pk, item.sk)
         if count:
@@ -31,15 +29,27 @@ def add(name: str) -> Count | None:
     return count if counted else None
 
 
-def totals() -> dict[str, int]:
-    """All counts."""
-    items = (count for digit in _PARTITIONS for count in Count.query(f"counts#{digit}"))
-    return totals_of(items)
+def published(name: str) -> int:
+    """The published number of uses."""
+    return counters.counts().get(name) or 0
 
 
-def totals_of(items: Iterable[Count]) -> dict[str, int]:
-    """The counts of these items."""
-    return {count.sk: int(count.total) for count in items}
+def state() -> int:
+    """A number that changes whenever published counts change."""
+    return counters.counts().sequence
+
+
+def delete(writes: Transaction, name: str) -> None:
+    """Delete a counter in a transaction; the published number is deleted too."""
+    writes.delete(Count(_partition(name), name))
+    writes.then(partial(counters.mark, name))
+
+
+def totals() -> Iterator[tuple[str, int]]:
+    """All counts, by name."""
+    for digit in _PARTITIONS:
+        for count in Count.query(f"counts#{digit}", consistent_read=True):
+            yield count.sk, int(count.total)
 
 
 def package(key: str) -> str:
@@ -52,5 +62,17 @@ def file(owner: str, sha256: str) -> str:
     return f"file#{owner.lower()}/{sha256}"
 
 
+def _read(names: Collection[str]) -> dict[str, int]:
+    found = Count.batch_get([(_partition(name), name) for name in names], consistent_read=True)
+    return {count.sk: int(count.total) for count in found if count.total}
+
+
+def _everything() -> Iterator[tuple[str, int]]:
+    return ((name, total) for name, total in totals() if total)
+
+
 def _partition(name: str) -> str:
     return f"counts#{hashlib.sha256(name.encode()).hexdigest()[0]}"
+
+
+counters: CounterSet[int] = CounterSet("hel", int, read=_read, everything=_everything)

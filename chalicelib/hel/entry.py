@@ -43,7 +43,7 @@ class PackageEntry(Struct):
     screenshots: Mapping[str, str]  # URL -> description
     created_at: int  # epoch seconds, as the next field
     updated_at: int
-    views: int = 0  # views and downloads are as of the last `index.refresh`
+    views: int = 0  # unused, as the next field: counts.py has the counts; a field is never removed
     downloads: int = 0
 
 

@@ -108,7 +108,7 @@ def delete(caller: Caller, owner: str, sha256: str) -> None:
         if package := _package_using(snapshot, owner.lower(), sha256):
             raise Conflict(f"The package {package} uses this file.")
         writes.delete(file, StoredFile.blob == file.blob)
-        writes.delete(counts.find(counts.file(owner, sha256)))
+        counts.delete(writes, counts.file(owner, sha256))
         quota.charge(writes, int(file.account_id), file_bytes=-quota.of_file(int(file.size)))
         writes.put(audit.entry_by(caller, "file.delete", path_of(file)))
         history.announce_file(writes, caller, file, "delete")

@@ -1,17 +1,16 @@
 """Hel's catalogue, from which lists, searches and single packages are served.
 
 An entry is a whole public package, described in README.md. Its key is its id, so a new name does not move it. Entries
-are in the order of creation. Their views and downloads are as of the last `refresh`.
+are in the order of creation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 
 import orjson
 
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.errors import NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended
@@ -21,18 +20,14 @@ from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Count, HelItem, Package, StoredFile, package_pk
 
 AREA = "hel"
-REFRESH_EVERY = 600
 
 
 def entities() -> Iterator[tuple[str, PackageEntry]]:
     """Every entry, read from the table."""
-    items = list(HelItem.scan(consistent_read=True))
-    totals = counts.totals_of(item for item in items if isinstance(item, Count))
-    packages = [item for item in items if isinstance(item, Package)]
+    packages = [item for item in HelItem.scan(consistent_read=True) if isinstance(item, Package)]
     for package in sorted(packages, key=lambda package: package.id):
         with suppress(Contended):  # a later change in the log has it, or fsck finds it
-            entry = Entry(key_of(package), entry_of(package, document_of(package)))
-            yield entry.key, _counted(entry, totals)
+            yield key_of(package), entry_of(package, document_of(package))
 
 
 def reload(key: str, known: PackageEntry) -> PackageEntry | None:
@@ -40,7 +35,7 @@ def reload(key: str, known: PackageEntry) -> PackageEntry | None:
     package = Package.find(package_pk(known.name), "package")
     if package is None or key_of(package) != key:
         return None
-    return entry_of(package, document_of(package), known.views, known.downloads)
+    return entry_of(package, document_of(package))
 
 
 def blobs_of(item: HelItem) -> list[str | None]:
@@ -48,7 +43,7 @@ def blobs_of(item: HelItem) -> list[str | None]:
     return [item.blob] if isinstance(item, Package | StoredFile | Count) else []
 
 
-def entry_of(package: Package, document: Document, views: int = 0, downloads: int = 0) -> PackageEntry:
+def entry_of(package: Package, document: Document) -> PackageEntry:
     """The entry of a package with this document."""
     return PackageEntry(
         name=document["name"],
@@ -62,8 +57,6 @@ def entry_of(package: Package, document: Document, views: int = 0, downloads: in
         screenshots=document["screenshots"],
         created_at=int(package.created_at.timestamp()),
         updated_at=int(package.updated_at.timestamp()),
-        views=views,
-        downloads=downloads,
     )
 
 
@@ -95,15 +88,11 @@ def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     return entry.cached("hosted", _find_hosted)
 
 
-def refresh() -> None:
-    """Update views and downloads in the catalogue."""
-    totals = counts.totals()
-
-    def renew(snapshot: Snapshot[PackageEntry]) -> Changes[PackageEntry]:
-        renewed = ((entry, _counted(entry, totals)) for entry in snapshot.entries.values())
-        return {entry.key: value for entry, value in renewed if value is not entry.value}
-
-    catalogue.refresh(renew)
+def uses(entry: Entry[PackageEntry]) -> tuple[int, int]:
+    """The published views of a package, and the downloads of its owners' files that it uses."""
+    owners = {owner.lower() for owner in entry.value.owners}
+    hosted = [counts.file(owner, sha256) for owner, sha256 in hosted_files(entry) if owner in owners]
+    return counts.published(counts.package(entry.key)), sum(map(counts.published, hosted))
 
 
 def _version(version: Document) -> Version:
@@ -122,27 +111,9 @@ def _dependency(dependency: Document) -> Dependency:
     return Dependency(type=dependency["type"], version=dependency["version"])
 
 
-def _counted(entry: Entry[PackageEntry], totals: Mapping[str, int]) -> PackageEntry:
-    """An entry's value with the newest counts; the same object if they have not changed."""
-    value = entry.value
-    owners = {owner.lower() for owner in value.owners}
-    hosted = [counts.file(owner, sha256) for owner, sha256 in hosted_files(entry) if owner in owners]
-    views = max(totals.get(counts.package(entry.key), 0), value.views)
-    downloads = sum(totals.get(file, 0) for file in hosted)
-    if (views, downloads) == (value.views, value.downloads):
-        return value
-    return replace(value, views=views, downloads=downloads)
-
-
 def _find_hosted(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     found = (model.hosted(url) for version in entry.value.versions.values() for url in version.files)
     return frozenset(file for file in found if file)
 
 
-def _without_counters(package: PackageEntry) -> PackageEntry:
-    return replace(package, views=0, downloads=0)
-
-
-catalogue = Catalogue(
-    "hel", PackageEntry, shape=1, entities=entities, reload=reload, without_counters=_without_counters
-)
+catalogue = Catalogue("hel", PackageEntry, shape=2, entities=entities, reload=reload)

@@ -93,7 +93,7 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         quota.charge(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
         history.announce(writes, caller, package, *history.difference(before, document), former_name=entry.value.name)
-        changed = index.entry_of(package, document, entry.value.views, entry.value.downloads)
+        changed = index.entry_of(package, document)
         return {entry.key: changed}, (new_name, old_blob)
 
     snapshot, (new_name, old_blob) = index.catalogue.publish(decide)
@@ -108,7 +108,7 @@ def delete(caller: Caller, name: str) -> None:
         entry, package = _owned(snapshot, caller, name, "delete_package")
         writes.delete(package, Package.id == package.id)
         names.reserve(writes, "hel", package.name, entry.value.owners)
-        writes.delete(counts.find(counts.package(entry.key)))
+        counts.delete(writes, counts.package(entry.key))
         quota.charge(writes, int(package.creator_id), packages=-1, package_bytes=-int(package.size))
         writes.put(audit.entry_by(caller, "package.delete", package_pk(name)))
         history.announce(writes, caller, package, "delete")

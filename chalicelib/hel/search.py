@@ -8,7 +8,7 @@ from functools import partial
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.hel import semver
+from chalicelib.hel import counts, index, semver
 from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 
 MOST_PHRASES = 32
@@ -18,6 +18,7 @@ Package = Entry[PackageEntry]
 Test = Callable[[Package], bool]
 LARGEST_OFFSET = 2**53 - 1
 _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
+_BY_USES = ("views", "downloads")
 _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
 
@@ -70,7 +71,9 @@ def parse_offset(text: str) -> int:
 
 def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
     """The packages that pass all tests, in the requested order, by default that of creation."""
-    return snapshot.lru_cached(search.cache_key, lambda snapshot: _find(snapshot, search))
+    by_uses = search.sort.removeprefix("-") in _BY_USES
+    name = (search.cache_key, counts.state() if by_uses else 0)
+    return snapshot.lru_cached(name, lambda snapshot: _find(snapshot, search))
 
 
 def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
@@ -201,6 +204,6 @@ _SORTS: dict[str, Callable[[Package], str | int]] = {
     "name": lambda entry: entry.value.name,
     "created": lambda entry: entry.value.created_at,
     "updated": lambda entry: entry.value.updated_at,
-    "views": lambda entry: entry.value.views,
-    "downloads": lambda entry: entry.value.downloads,
+    "views": lambda entry: index.uses(entry)[0],
+    "downloads": lambda entry: index.uses(entry)[1],
 }

@@ -1,7 +1,8 @@
 """The declaration of Hel."""
 
+from chalicelib.core.counters import SLOT
 from chalicelib.core.declaration import RepeatingJob, Scopes, Table
-from chalicelib.hel import index, routes, users
+from chalicelib.hel import counts, index, routes, users
 from chalicelib.hel.pages import users as user_pages
 from chalicelib.hel.tables import HelItem
 from chalicelib.web.slice import Shelf, Slice
@@ -14,8 +15,9 @@ hel = Slice(
     paths=("/packages", "/hel", "/auth", "/users", "/profile"),
     tables=(Table(HelItem, areas=(index.AREA,), blobs_of=index.blobs_of),),
     catalogues=(index.catalogue, users.catalogue),
+    counters=(counts.counters,),
     repeating_jobs=(
-        RepeatingJob("hel-counts", index.refresh, every=index.REFRESH_EVERY),
+        RepeatingJob("hel-counts", counts.counters.publish, every=SLOT),
         RepeatingJob("hel-users", users.refresh, every=users.REFRESH_EVERY),
     ),
     scopes=Scopes("package", "NAME", r"[^\s:/]{1,100}"),

@@ -4,16 +4,15 @@ import gzip
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from chalicelib import settings
 from chalicelib.core import sessions
-from chalicelib.core.entries import replace
 from chalicelib.core.errors import CoreError, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.hel import auth, files
+from chalicelib.hel import auth, counts, files, index
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import StoredFile
@@ -71,13 +70,13 @@ def render_no_content(warnings: Sequence[str] = ()) -> Response:
 
 def render_user(request: Request, user: UserEntry) -> Response:
     """The response for a user."""
-    return render(request, _public(user))
+    return render(request, _user(user))
 
 
 def render_package(request: Request, entry: Entry[PackageEntry], views: int) -> Response:
     """A package with its number of views before this one. Its ETag does not change with the views."""
-    package = _public(replace(entry.value, views=views))
-    etag = entry.cached("etag", lambda entry: etag_of(_json(entry))).strip('"')
+    package = _package(entry.value, views, index.uses(entry)[1])
+    etag = etag_of(_json(entry)).strip('"')
     return render(request, package, headers=_cached(f'W/"{etag}-{int(request.caller is not None)}"'))
 
 
@@ -99,7 +98,7 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
     body = (
         _index(snapshot, offset)
         if offset
-        else snapshot.cached(("index", packed), lambda snapshot: _index(snapshot, 0, packed))
+        else snapshot.lru_cached(("index", packed, counts.state()), lambda snapshot: _index(snapshot, 0, packed), len)
     )
     headers = [*_cached(f'W/"{etag_of(body)[1:]}'), ("Vary", "Accept-Encoding")]
     if packed:
@@ -208,13 +207,24 @@ def _index(snapshot: Snapshot[PackageEntry], offset: int, packed: bool = False) 
 
 
 def _json(entry: Entry[PackageEntry] | Entry[UserEntry]) -> bytes:
-    return entry.cached("json", lambda entry: orjson.dumps(_public(entry.value)))
-
-
-def _public(value: PackageEntry | UserEntry) -> Document:
-    """A package or a user, as the public sees it."""
+    """An entry as JSON, cached until the entry or its published uses change."""
+    value = entry.value
     if isinstance(value, UserEntry):
-        return {"nickname": value.nickname, "groups": value.groups}
+        return orjson.dumps(_user(value))
+    uses = index.uses(cast(Entry[PackageEntry], entry))
+    cached: list[tuple[tuple[int, int], bytes]] = entry.cached("json", lambda _: [])
+    if not cached or cached[0][0] != uses:
+        cached[:] = [(uses, orjson.dumps(_package(value, *uses)))]
+    return cached[0][1]
+
+
+def _user(value: UserEntry) -> Document:
+    """A user, as the public sees it."""
+    return {"nickname": value.nickname, "groups": value.groups}
+
+
+def _package(value: PackageEntry, views: int, downloads: int) -> Document:
+    """A package, as the public sees it."""
     return {
         "name": value.name,
         "description": value.description,
@@ -226,9 +236,9 @@ def _public(value: PackageEntry | UserEntry) -> Document:
         "versions": {number: _version(version) for number, version in value.versions.items()},
         "screenshots": value.screenshots,
         "stats": {
-            "views": value.views,
+            "views": views,
             "date": {"created": _date(value.created_at), "last-updated": _date(value.updated_at)},
-            "downloads": value.downloads,
+            "downloads": downloads,
         },
     }
 
@@ -278,8 +288,8 @@ def _lua_text(text: str) -> str:
 
 def _fitting(packages: list[bytes]) -> list[bytes]:
     remaining = settings.current().max_answer - _ENVELOPE_BYTES
-    for index, package in enumerate(packages):
+    for number, package in enumerate(packages):
         remaining -= len(package) + 1
-        if remaining < 0 and index:
-            return packages[:index]
+        if remaining < 0 and number:
+            return packages[:number]
     return packages

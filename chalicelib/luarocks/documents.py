@@ -4,8 +4,9 @@ from typing import Any
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry
-from chalicelib.luarocks import search, versions, wire
-from chalicelib.luarocks.entry import ModuleEntry, downloads
+from chalicelib.luarocks import downloads, search, versions, wire
+from chalicelib.luarocks.downloads import FileCounts
+from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.search import ModuleQuery
 from chalicelib.luarocks.tables import Manifest
 from chalicelib.web.conditional import etag_of
@@ -49,9 +50,10 @@ def found_document(request: Request, found: list[Entry[ModuleEntry]]) -> dict[st
 
 def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
     """A module as JSON, with its versions, newest first, and the URLs of their files."""
+    counts = downloads.of(value)
     return {
         "module": {**_module(request, value), "owners": [value.user, *value.owners]},
-        "versions": [_version(request, value, name) for name in newest_first(value)],
+        "versions": [_version(request, value, name, counts) for name in newest_first(value)],
     }
 
 
@@ -86,9 +88,10 @@ def file_url(request: Request, value: ModuleEntry, filename: str) -> str:
     return f"{request.base_url}{root}/{filename}"
 
 
-def files(request: Request, value: ModuleEntry, name: str) -> list[dict[str, Any]]:
+def _files(request: Request, value: ModuleEntry, name: str, counts: FileCounts) -> list[dict[str, Any]]:
     """The files of a version: its rockspec, then its rocks by arch."""
     version = value.versions[name]
+    counted = counts.get(version.id, {})
     stored = [("rockspec", version.file, f"{value.name}-{name}.rockspec")]
     stored += [(arch, rock.file, rock.rock_fname) for arch, rock in sorted(version.rocks.items())]
     return [
@@ -100,7 +103,7 @@ def files(request: Request, value: ModuleEntry, name: str) -> list[dict[str, Any
             "sha256": file.sha256,
             "size": file.size,
             "revision": file.revision,
-            "downloads": version.downloads.get(arch, 0),
+            "downloads": counted.get(arch, 0),
             "created_at": wire.render_date(file.created_at),
             "updated_at": wire.render_date(file.updated_at),
         }
@@ -129,13 +132,13 @@ def _module(request: Request, value: ModuleEntry) -> dict[str, Any]:
         "license": value.license,
         "homepage": value.homepage,
         "labels": value.labels,
-        "downloads": downloads(value),
+        "downloads": downloads.total(value),
         "created_at": wire.render_date(value.created_at),
         "updated_at": wire.render_date(value.updated_at),
     }
 
 
-def _version(request: Request, value: ModuleEntry, name: str) -> dict[str, Any]:
+def _version(request: Request, value: ModuleEntry, name: str, counts: FileCounts) -> dict[str, Any]:
     version = value.versions[name]
     return {
         "id": version.id,
@@ -146,8 +149,8 @@ def _version(request: Request, value: ModuleEntry, name: str) -> dict[str, Any]:
         "archived": version.archived,
         "dependencies": version.dependencies,
         "source_url": version.source_url,
-        "downloads": sum(version.downloads.values()),
-        "files": files(request, value, name),
+        "downloads": sum(counts.get(version.id, {}).values()),
+        "files": _files(request, value, name, counts),
     }
 
 

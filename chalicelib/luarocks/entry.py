@@ -40,7 +40,7 @@ class VersionEntry(Struct):
     archived: bool = False
     source_url: str | None = None
     rocks: Mapping[str, RockEntry] = {}
-    downloads: Mapping[str, int] = {}  # by architecture, or `rockspec`
+    downloads: Mapping[str, int] = {}  # unused: downloads.py has the counts; a field is never removed
 
 
 class ModuleEntry(Struct):
@@ -88,23 +88,3 @@ def without_rock(module: ModuleEntry, name: str, arch: str) -> ModuleEntry:
     version = module.versions[name]
     rest = {key: rock for key, rock in version.rocks.items() if key != arch}
     return with_version(module, name, replace(version, rocks=rest))
-
-
-def with_downloads(module: ModuleEntry, counts: Mapping[int, Mapping[str, int]]) -> ModuleEntry:
-    """The module with these download counts, by version id and architecture."""
-    versions = {
-        name: replace(version, downloads=counts[version.id]) if version.id in counts else version
-        for name, version in module.versions.items()
-    }
-    return replace(module, versions=versions)
-
-
-def without_downloads(module: ModuleEntry) -> ModuleEntry:
-    """The module without download counts."""
-    versions = {name: replace(version, downloads={}) for name, version in module.versions.items()}
-    return replace(module, versions=versions)
-
-
-def downloads(module: ModuleEntry) -> int:
-    """The total downloads of a module's files."""
-    return sum(count for version in module.versions.values() for count in version.downloads.values())

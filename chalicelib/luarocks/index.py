@@ -7,8 +7,8 @@ from chalicelib.core import blobs
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import items
-from chalicelib.luarocks.entry import ModuleEntry, without_downloads
-from chalicelib.luarocks.tables import DownloadCount, FileItem, LuaRocksItem, module_pk
+from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.tables import FileItem, LuaRocksItem, module_pk
 
 AREA = "luarocks"
 Group = tuple[Any, ...]  # the name of a group of modules in a snapshot
@@ -64,11 +64,6 @@ def _groups(entry: Entry[ModuleEntry]) -> Iterator[Group]:
         yield ROOT
 
 
-def downloads_of(module_id: int) -> Iterator[DownloadCount]:
-    """The download counters of a module's files."""
-    return iter(DownloadCount.query(f"downloads#{module_id}", consistent_read=True))
-
-
 def _entities() -> Iterator[tuple[str, ModuleEntry]]:
     """Every entry, read from the table."""
     for module in items.gather(LuaRocksItem.scan(consistent_read=True)):
@@ -77,8 +72,7 @@ def _entities() -> Iterator[tuple[str, ModuleEntry]]:
 
 def _reload(key: str, known: ModuleEntry) -> ModuleEntry | None:
     """One entry, read from the table; None if the module was deleted or renamed."""
-    stored = LuaRocksItem.query(module_pk(known.id), consistent_read=True)
-    found = items.gather([*stored, *downloads_of(known.id)])
+    found = items.gather(LuaRocksItem.query(module_pk(known.id), consistent_read=True))
     return next((module for module in found if key_of(module.user, module.name) == key), None)
 
 
@@ -88,12 +82,4 @@ def blobs_of(item: LuaRocksItem) -> list[str]:
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 
 
-catalogue = Catalogue(
-    "luarocks",
-    ModuleEntry,
-    shape=1,
-    entities=_entities,
-    reload=_reload,
-    without_counters=without_downloads,
-    groups=_groups,
-)
+catalogue = Catalogue("luarocks", ModuleEntry, shape=2, entities=_entities, reload=_reload, groups=_groups)

@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.core.entries import Struct
-from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry, with_downloads
-from chalicelib.luarocks.tables import DownloadCount, FileItem, LuaRocksItem, Module, Rock, Version
-
-Counts = dict[int, dict[str, int]]
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
+from chalicelib.luarocks.tables import FileItem, LuaRocksItem, Module, Rock, Version
 
 
 def module_entry(module: Module, versions: Mapping[str, VersionEntry]) -> ModuleEntry:
@@ -66,7 +64,6 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
     modules: dict[str, Module] = {}
     versions: dict[str, list[Version]] = defaultdict(list)
     rocks: dict[tuple[str, int], dict[str, RockEntry]] = defaultdict(dict)
-    counts: dict[int, Counts] = defaultdict(dict)
     for item in items:
         if isinstance(item, Module):
             modules[item.pk] = item
@@ -74,8 +71,6 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
             versions[item.pk].append(item)
         elif isinstance(item, Rock):
             rocks[item.pk, int(item.version_id)][item.arch] = rock_entry(item)
-        elif isinstance(item, DownloadCount):
-            count(counts[int(item.pk.partition("#")[2])], item)
     entries = (
         module_entry(
             module,
@@ -83,13 +78,7 @@ def gather(items: Iterable[LuaRocksItem]) -> list[ModuleEntry]:
         )
         for pk, module in modules.items()
     )
-    return [with_downloads(entry, counts.get(entry.id, {})) for entry in sorted(entries, key=lambda entry: entry.id)]
-
-
-def count(counts: Counts, item: DownloadCount) -> None:
-    """Add a file's counter to the counts of its module, by version id and architecture."""
-    version_id, _, arch = item.sk.partition("#")
-    counts.setdefault(int(version_id), {})[arch] = int(item.number)
+    return sorted(entries, key=lambda entry: entry.id)
 
 
 def rock_sk(version_id: int, arch: str) -> str:

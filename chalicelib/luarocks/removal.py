@@ -13,9 +13,9 @@ from chalicelib.core.entries import replace
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.luarocks import custom_manifests, history, items, modules
+from chalicelib.luarocks import custom_manifests, downloads, history, items, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
-from chalicelib.luarocks.tables import DownloadCount, LuaRocksItem, Module, Rock, Version, VersionId, module_pk
+from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
 SWEEP = "luarocks-sweep"  # the job that deletes the remaining items of a deleted module or version
 
@@ -109,13 +109,13 @@ def sweep(payload: dict[str, Any]) -> None:
     pk = module_pk(module_id)
     if version_id is not None:
         _delete(Rock.query(pk, Rock.sk.startswith(f"rock#{version_id}#")))
-        _delete(DownloadCount.query(f"downloads#{module_id}", DownloadCount.sk.startswith(f"{version_id}#")))
+        downloads.delete(module_id, version_id)
         return
     stored = list(LuaRocksItem.query(pk))
     numbers = [int(item.id) for item in stored if isinstance(item, Version)]
     _delete(VersionId(f"version-id#{number}", "version-id") for number in numbers)
     _delete(stored)
-    _delete(DownloadCount.query(f"downloads#{module_id}"))
+    downloads.delete(module_id)
 
 
 def _enqueue_sweep(writes: Transaction, **payload: int) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from chalicelib.core.snapshots import Entry, Snapshot
-from chalicelib.luarocks import index
-from chalicelib.luarocks.entry import ModuleEntry, downloads
+from chalicelib.luarocks import downloads, index
+from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.versions import matches_lua
 
 SORTS = ("relevance", "downloads", "updated", "name")
@@ -24,16 +24,16 @@ class ModuleQuery:
 
 
 def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
-    """The matching modules, best first, without archived ones. Cached until the next change."""
-    return snapshot.lru_cached(("search", query), lambda snapshot: _find(snapshot, query))
+    """The matching modules, best first, without archived ones. Cached until modules or counts change."""
+    return snapshot.lru_cached(("search", query, downloads.state()), lambda snapshot: _find(snapshot, query))
 
 
 def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
     among = index.modules(snapshot, index.user_group(query.user)) if query.user is not None else snapshot.entries
     ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
     orders = {
-        "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
-        "downloads": lambda found: (-_downloads(found[1]), found[1].key),
+        "relevance": lambda found: (found[0], -downloads.total(found[1].value), found[1].key),
+        "downloads": lambda found: (-downloads.total(found[1].value), found[1].key),
         "updated": lambda found: (-found[1].value.updated_at, found[1].key),
         "name": lambda found: (found[1].value.name, found[1].key),
     }
@@ -71,8 +71,3 @@ def _texts(entry: Entry[ModuleEntry]) -> tuple[str, ...]:
 def _runs_on(entry: Entry[ModuleEntry], lua: str) -> bool:
     versions = entry.value.versions.values()
     return any(not each.archived and matches_lua(each.lua_version, lua) for each in versions)
-
-
-def _downloads(entry: Entry[ModuleEntry]) -> int:
-    """The total downloads of a module's files."""
-    return entry.cached("downloads", lambda entry: downloads(entry.value))

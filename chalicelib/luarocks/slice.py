@@ -1,5 +1,6 @@
 """The declaration of LuaRocks."""
 
+from chalicelib.core.counters import SLOT
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.luarocks import downloads, index, owner_routes, read_routes, removal, routes
 from chalicelib.luarocks.pages import modules as module_pages
@@ -15,8 +16,9 @@ luarocks = Slice(
     paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules"),
     tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of, nested_archives=True),),
     catalogues=(index.catalogue,),
+    counters=(downloads.counters,),
     jobs=(JobHandler(removal.SWEEP, removal.sweep),),
-    repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.add_up, every=downloads.ADD_UP_EVERY),),
+    repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.publish, every=SLOT),),
     scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
     works=Shelf("LuaRocks modules", module_pages.works_of),
     settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),

@@ -113,10 +113,10 @@ class DownloadCount(LuaRocksItem, discriminator="downloads"):
 
 
 class DownloadTally(LuaRocksItem, discriminator="tally"):
-    """Downloads counted by one process and not added up yet. `tallies` / `<time>#<random>`."""
+    """Downloads that an older version counted in memory; a job adds them. `tallies` / `<time>#<random>`."""
 
     counts = JSONAttribute()  # [[module id, version id, arch or "rockspec", number], ...]
-    added = BooleanAttribute(default=False)  # the counters include it; the catalogue is updated next
+    added = BooleanAttribute(default=False)  # the counters include it
 
 
 def module_pk(module_id: int) -> str:

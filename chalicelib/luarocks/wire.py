@@ -9,8 +9,8 @@ from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
 from chalicelib.core.snapshots import Snapshot
-from chalicelib.luarocks import index, listings, signatures
-from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, downloads
+from chalicelib.luarocks import downloads, index, listings, signatures
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 from chalicelib.luarocks.roots import Root, RootFile
 from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
@@ -104,7 +104,7 @@ def render_module(module: ModuleEntry) -> dict[str, Any]:
         user_id=module.user_id,
         name=module.name,
         display_name=module.display_name,
-        downloads=downloads(module),
+        downloads=downloads.total(module),
         current_version_id=module.current_version_id,
         summary=module.summary,
         description=module.description,
@@ -120,6 +120,7 @@ def render_module(module: ModuleEntry) -> dict[str, Any]:
 def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
     """A version as JSON."""
     version = module.versions[name]
+    counts = downloads.of(module).get(version.id, {})
     return _row(
         id=version.id,
         module_id=module.id,
@@ -130,8 +131,8 @@ def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
         development=version.development,
         archived=version.archived,
         source_url=version.source_url,
-        downloads=sum(version.downloads.values()),
-        rockspec_downloads=version.downloads.get("rockspec", 0),
+        downloads=sum(counts.values()),
+        rockspec_downloads=counts.get("rockspec", 0),
         **_file_columns(version.file),
     )
 
@@ -145,7 +146,7 @@ def render_rock(module: ModuleEntry, version_name: str, arch: str) -> dict[str, 
         version_id=version.id,
         arch=arch,
         rock_fname=rock.rock_fname,
-        downloads=version.downloads.get(arch, 0),
+        downloads=downloads.of(module).get(version.id, {}).get(arch, 0),
         **_file_columns(rock.file),
     )
 

@@ -85,7 +85,7 @@ def stored() -> dict[str, list[Any]]:
             (
                 {name: value for name, value in item.items() if name != "sealed_secret"}
                 for item in bulk.items(model)
-                if not item["kind"]["S"].startswith("catalogue")
+                if not item["kind"]["S"].startswith(("catalogue-", "counters-"))
             ),
             key=lambda item: (item["pk"]["S"], item["sk"]["S"]),
         )

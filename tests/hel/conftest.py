@@ -58,7 +58,10 @@ def fill_catalogue(aws: None) -> Callable[[int], None]:
 
     def fill(packages: int) -> None:
         entries = {f"{n}": entry(f"p{n}") for n in range(packages)}
-        Catalogue("hel", PackageEntry, shape=1, entities=entries.items, reload=lambda key, _: entries[key]).rebuild()
+        shape = index.catalogue.codec.shape
+        Catalogue(
+            "hel", PackageEntry, shape=shape, entities=entries.items, reload=lambda key, _: entries[key]
+        ).rebuild()
         index.catalogue.snapshot()
 
     return fill

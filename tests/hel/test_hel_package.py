@@ -92,30 +92,59 @@ def test_the_etag_does_not_change_with_the_views(
     assert client.get("/packages/thing", headers={"If-None-Match": etag}).status == 200
 
 
-def test_views_reach_the_lists_with_the_next_refresh(client: Client, create: Create) -> None:
+def test_views_reach_the_lists_with_the_next_job(client: Client, create: Create) -> None:
     create()
     create(package("other"))
     for _ in range(3):
         client.get("/packages/thing")
     assert client.get("/packages").json["data"]["list"] == [expected_package(), expected_package("other")]
-    index.refresh()
+    counts.counters.publish()
     assert client.get("/packages").json["data"]["list"] == [with_views(3), expected_package("other")]
     assert client.get("/packages/thing").json["data"] == with_views(3)
 
 
-def test_a_refresh_without_new_views_changes_nothing(client: Client, create: Create) -> None:
+def test_views_change_no_entry(client: Client, create: Create) -> None:
     create()
+    before = index.catalogue.snapshot().sequence
     client.get("/packages/thing")
-    index.refresh()
-    sequence = index.catalogue.snapshot().sequence
-    index.refresh()
-    assert index.catalogue.snapshot().sequence == sequence
+    for _ in range(2):
+        counts.counters.publish()
+    assert (index.catalogue.snapshot().sequence, counts.state()) == (before, 1)
+
+
+def test_the_etag_of_a_list_follows_the_published_views(client: Client, create: Create) -> None:
+    create()
+    known = {"If-None-Match": client.get("/packages").header("etag") or ""}
+    client.get("/packages/thing")
+    assert client.get("/packages", headers=known).status == 304
+    counts.counters.publish()
+    assert client.get("/packages", headers=known).status == 200
+
+
+def test_the_published_views_of_a_deleted_package_are_deleted(
+    client: Client, create: Create, session: dict[str, str]
+) -> None:
+    create(package(owners=["alice"]))
+    client.get("/packages/thing")
+    counts.counters.publish()
+    client.request("DELETE", "/packages/thing", headers=session)
+    counts.counters.publish()
+    assert counts.counters.counts().get("package#1") is None
+
+
+def test_views_by_short_lived_processes_are_all_counted(client: Client, create: Create) -> None:
+    create()
+    for number in range(20):
+        counts.counters.drop_cache()
+        assert client.get("/packages/thing").json["data"] == with_views(number)
+    counts.counters.publish()
+    assert client.get("/packages").json["data"]["list"] == [with_views(20)]
 
 
 def test_views_survive_a_rebuild(client: Client, create: Create) -> None:
     create()
     client.get("/packages/thing")
-    index.catalogue.rebuild()
+    counts.counters.rebuild()
     assert client.get("/packages").json["data"]["list"] == [with_views(1)]
 
 
@@ -133,7 +162,7 @@ def test_an_owner_deletes_a_package_with_its_counters_and_usage(
     assert client.get("/packages/thing").status == 404
     assert list_packages(client) == []
     assert stored() == []
-    assert counts.totals() == {}
+    assert dict(counts.totals()) == {}
     assert [(int(one.packages), int(one.package_bytes)) for one in HelItem.scan() if isinstance(one, Usage)] == [(0, 0)]
     assert "package.delete" in [entry.action for entry in audit.entries(int(alice.id))]
 

@@ -388,7 +388,7 @@ def test_views_during_concurrent_changes_are_counted(client: Client, change: Any
         change({"license": str(number)})
     for viewer in viewers:
         viewer.join()
-    assert counts.totals() == {"package#1": 8}
+    assert dict(counts.totals()) == {"package#1": 8}
 
 
 @embedded_only

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from chalicelib.core.catalogue import Catalogue
-from chalicelib.hel import index
+from chalicelib.hel import counts, index
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import HelItem, Package, package_pk
 from tests.client import Client, Reply
@@ -37,7 +37,7 @@ def reload(key: str, known: NextEntry) -> NextEntry | None:
 
 def start() -> Catalogue[NextEntry]:
     """A process of the next version."""
-    return Catalogue("hel", NextEntry, shape=2, entities=entities, reload=reload)
+    return Catalogue("hel", NextEntry, shape=index.catalogue.codec.shape + 1, entities=entities, reload=reload)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_both_versions_serve_the_same_catalogue(client: Client, create: Create, 
     index.catalogue.drop_cache()
     assert list_packages(client) == ["thing", "other"]
     index.catalogue.fold()
-    index.refresh()
+    counts.counters.publish()
     assert pages(following) == pages(start()) == expected
 
 

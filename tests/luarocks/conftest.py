@@ -10,17 +10,10 @@ import pytest
 from chalicelib.core import credentials
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.tables import Account
-from chalicelib.luarocks import downloads, index
+from chalicelib.luarocks import index
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
-
-
-@pytest.fixture(autouse=True)
-def _uncounted() -> Iterator[None]:
-    """Discard the counted downloads of each test, so that they are not written during another."""
-    yield
-    downloads.discard()
 
 
 @pytest.fixture
@@ -67,8 +60,9 @@ def fill_catalogue(aws: None) -> Callable[[int], None]:
 
     def fill(modules: int) -> None:
         entries = {f"carol/m{n}": _module(n) for n in range(modules)}
+        shape = index.catalogue.codec.shape
         Catalogue(
-            "luarocks", ModuleEntry, shape=1, entities=entries.items, reload=lambda key, _: entries[key]
+            "luarocks", ModuleEntry, shape=shape, entities=entries.items, reload=lambda key, _: entries[key]
         ).rebuild()
         index.catalogue.snapshot()
 
