@@ -1,6 +1,16 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import addresses, catalogue, change_log, counters, events, folds, invitation_mail, recovery, uploads
+from chalicelib.core import (
+    addresses,
+    catalogue,
+    change_log,
+    counters,
+    events,
+    folds,
+    invitation_mail,
+    recovery,
+    uploads,
+)
 from chalicelib.core.declaration import Declaration, JobHandler, NotificationKind, RepeatingJob, Table
 from chalicelib.core.mail import requests
 from chalicelib.core.notifications import delivery, posting
