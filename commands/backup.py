@@ -13,6 +13,7 @@ import click
 from chalicelib.core import backup
 from chalicelib.core.backup_items import Totals
 from chalicelib.core.directories import sync_directory
+from commands.messages import message_of
 from commands.progress import bar
 
 _KEY = click.option(
@@ -27,7 +28,9 @@ _KEY = click.option(
 @_KEY
 @click.pass_context
 def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
-    """Write the whole installation to FILE: accounts, keys, the data of all services, and all uploaded files.
+    """Write the whole installation to FILE, a backup.
+
+    It contains accounts, keys, the data of all services, and all uploaded files.
 
     The server may be running. FILE must not exist. The key file is created if it does not exist: store it apart from
     FILE. Further exports may use the same key file.
@@ -52,7 +55,7 @@ def export(ctx: click.Context, file: Path, key: Path | None) -> dict[str, Any]:
 )
 @click.pass_context
 def import_(ctx: click.Context, file: Path, key: Path | None, replace: bool) -> dict[str, Any]:
-    """Store the content of FILE. It is read and verified whole before anything is written."""
+    """Store the content of FILE, a backup. It is read and verified whole before anything is written."""
     key = key or file.with_name(f"{file.name}.key")
     with file.open("rb") as source:
         with bar(ctx, "verifying", file.stat().st_size) as progress:
@@ -66,7 +69,7 @@ def _verify(source: BinaryIO, key: Path, progress: backup.Progress) -> Totals:
     try:
         return backup.verify(source, str(key), progress)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; set it with --key") from None
+        raise FileNotFoundError(f"{message_of(error)}; set it with --key") from None
 
 
 @contextmanager

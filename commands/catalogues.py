@@ -15,7 +15,10 @@ def catalogue() -> None:
 @catalogue.command()
 @click.argument("name")
 def rebuild(name: str) -> dict[str, Any]:
-    """Rebuild the list NAME (luarocks, contentdb, contentdb-reviews, hel ...) from the stored items."""
+    """Rebuild the list NAME from the stored items.
+
+    NAME is luarocks, contentdb, contentdb-reviews, hel ...; an unknown NAME prints all.
+    """
     found = registry.current().catalogues
     if name not in found:
         raise click.BadParameter(f"there is no list {name}; there are {', '.join(sorted(found))}")

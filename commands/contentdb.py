@@ -9,7 +9,7 @@ from commands.contentdb_people import collection, profile, review, split
 
 @click.group()
 def contentdb() -> None:
-    """Luanti packages, for administrators."""
+    """Luanti packages of ContentDB."""
 
 
 @contentdb.group()
@@ -19,13 +19,19 @@ def package() -> None:
 
 @package.command()
 @click.argument("key", metavar="AUTHOR/NAME")
-@click.option("--type", "type_", required=True, type=click.Choice(["MOD", "GAME", "TXP"], case_sensitive=False))
-@click.option("--title", required=True)
+@click.option(
+    "--type",
+    "type_",
+    required=True,
+    type=click.Choice(["MOD", "GAME", "TXP"], case_sensitive=False),
+    help="A mod, a game or a texture pack.",
+)
+@click.option("--title", required=True, help="The name for people.")
 @click.option(
     "--license", "license_", required=True, help="The code's license, by ContentDB's name: MIT, LGPL-2.1-only ..."
 )
 @click.option("--media-license", help="The license of pictures and sounds; default: the code's.")
-@click.option("--short-description")
+@click.option("--short-description", help="One sentence for lists.")
 def create(
     key: str, type_: str, title: str, license_: str, media_license: str | None, short_description: str | None
 ) -> dict[str, Any]:
@@ -61,7 +67,10 @@ def list_(state: str | None) -> list[dict[str, Any]]:
 @click.argument("key", metavar="AUTHOR/NAME")
 @click.argument("usernames", nargs=-1)
 def maintainers(key: str, usernames: tuple[str, ...]) -> dict[str, Any]:
-    """Set the maintainers of a package, in addition to its author: USERNAMES, or none."""
+    """Set the maintainers of a package, besides its author.
+
+    Without USERNAMES there are none.
+    """
     from chalicelib.contentdb.packages import registry
 
     changed = registry.set_maintainers(*split(key), usernames).package
@@ -93,7 +102,7 @@ def _step(step: str, help_: str) -> None:
 
 for name, help_ in (
     ("submit", "Submit a package for review."),
-    ("approve", "List a package, even if there are objections; those are printed as warnings."),
+    ("approve", "List a package, even if there are objections. They are printed as warnings."),
     ("request-changes", "Return a package to its author for changes."),
     ("unapprove", "Make a package a draft again."),
     ("delete", "Hide a package completely; it can be restored."),
@@ -123,7 +132,7 @@ def import_(file: BinaryIO) -> dict[str, Any]:
 
 @contentdb.command()
 def seed() -> dict[str, Any]:
-    """Store missing reference data; prints how many rows were added. A server does this automatically."""
+    """Store missing reference data, as a server does automatically."""
     from chalicelib.contentdb.store import reference
 
     return dict(reference.seed())

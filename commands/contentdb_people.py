@@ -98,14 +98,17 @@ def delete_collection(key: str) -> None:
 
 @click.command()
 @click.argument("username")
-@click.option("--display-name")
-@click.option("--profile-pic-url")
-@click.option("--website-url")
-@click.option("--donate-url")
+@click.option("--display-name", help="The name on pages.")
+@click.option("--profile-pic-url", help="The address of a picture.")
+@click.option("--website-url", help="The address of a website.")
+@click.option("--donate-url", help="The address of a page for donations.")
 @click.option("--github", help="The username at GitHub.")
 @click.option("--forums", help="The username in the forum.")
 def profile(username: str, **fields: str | None) -> dict[str, Any]:
-    """Show or change the profile of an account; an empty option clears a field."""
+    """Show or change the profile of an account.
+
+    An empty option clears a field.
+    """
     from chalicelib.contentdb.store import index
     from chalicelib.contentdb.users import profiles
 

@@ -16,9 +16,16 @@ def invitation() -> None:
 
 
 @invitation.command()
-@click.option("--rank", default="MEMBER", show_default=True, type=RANK)
+@click.option("--rank", default="MEMBER", show_default=True, type=RANK, help="The rank of the new account.")
 @click.option("--email", help="The only e-mail address that may use it.")
-@click.option("--expires", default=7, show_default=True, type=click.IntRange(1, 365), metavar="DAYS")
+@click.option(
+    "--expires",
+    default=7,
+    show_default=True,
+    type=click.IntRange(1, 365),
+    metavar="DAYS",
+    help="Days until it expires.",
+)
 @click.option("--comment", default="", help="A note, for example the name of the person.")
 @click.option("--mail", is_flag=True, help="Send the invitation to the address of --email.")
 def create(rank: str, email: str | None, expires: int, comment: str, mail: bool) -> dict[str, Any]:

@@ -17,9 +17,11 @@ def key() -> None:
 
 @key.command()
 @click.argument("name")
-@click.option("--service", required=True, type=SERVICE)
+@click.option("--service", required=True, type=SERVICE, help="The service for which the key is valid.")
 @click.option(
-    "--scope", help="read, module:NAME, package:AUTHOR/NAME, package:NAME or zone:NAME, depending on the service."
+    "--scope",
+    help="read, module:NAME (luarocks), package:AUTHOR/NAME (contentdb), package:NAME (hel) or zone:NAME (luadns); "
+    "default: everything that the account may do.",
 )
 @click.option("--expires", type=click.IntRange(1, 36500), metavar="DAYS", help="Default: never.")
 @click.option("--comment", default="", help="A note on the purpose of the key.")
@@ -38,7 +40,10 @@ def create(name: str, service: str, scope: str | None, expires: int | None, comm
 @key.command("list")
 @click.argument("name")
 def list_(name: str) -> list[dict[str, Any]]:
-    """List the keys and tokens of the account NAME, oldest first; see `session list` for its sessions."""
+    """List the keys and tokens of the account NAME, oldest first.
+
+    `session list` lists its sessions.
+    """
     services = {each.name for each in registry.current().declarations if each.scopes}
     return [_row(key) for key in credentials.list_credentials(accounts.named(name)) if key.service in services]
 

@@ -15,6 +15,28 @@ def luadns() -> None:
     """LuaDNS' API and zones."""
 
 
+@luadns.command("list")
+@click.option("--account", metavar="ACCOUNT", help="Only zones of this account.")
+def list_zones(account: str | None) -> list[dict[str, Any]]:
+    """List the zones of all accounts, by name."""
+    from chalicelib.core import accounts
+    from chalicelib.luadns import store
+    from chalicelib.luadns.store import Owner
+
+    owners = [accounts.named(account)] if account else list(accounts.list_accounts())
+    zones = [(owner, zone) for owner in owners for zone in store.zones(Owner(int(owner.id)))]
+    return [
+        {
+            "zone": zone.name,
+            "account": owner.username,
+            "records": int(zone.records_count),
+            "serial": int(zone.serial),
+            "updated_at": zone.updated_at.isoformat(timespec="seconds"),
+        }
+        for owner, zone in sorted(zones, key=lambda pair: pair[1].name)
+    ]
+
+
 @luadns.command()
 @click.argument("name")
 def enable(name: str) -> dict[str, Any]:
@@ -32,7 +54,7 @@ def disable(name: str) -> dict[str, Any]:
 @luadns.command()
 @click.argument("zone")
 def sync(zone: str) -> dict[str, Any]:
-    """Publish ZONE to the name servers now, and undo manual changes there."""
+    """Publish ZONE to the name servers now, and undo changes there."""
     from chalicelib.luadns import engines
 
     _, found, _ = _open(zone)
@@ -69,7 +91,10 @@ def export(ctx: click.Context, zone: str) -> dict[str, Any] | None:
     "--replace", is_flag=True, help="Delete records that are not in the file; default: other names and types remain."
 )
 def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
-    """Import the records of FILE, a BIND zone file (- is standard input), into ZONE: all or none."""
+    """Import the records of FILE into ZONE: all or none.
+
+    FILE is a BIND zone file; - is standard input.
+    """
     from chalicelib.luadns import zonefile
 
     owner, found, _ = _open(zone)

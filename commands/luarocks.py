@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands import asking
 from commands.rocks_import import import_rocks
 
 if TYPE_CHECKING:
@@ -34,8 +35,30 @@ def luarocks() -> None:
 luarocks.add_command(import_rocks)
 
 
+@luarocks.command("list")
+@click.option("--user", metavar="ACCOUNT", help="Only modules below this account's path.")
+def list_modules(user: str | None) -> list[dict[str, Any]]:
+    """List the modules, archived ones too."""
+    from chalicelib.luarocks import documents, entry, index
+
+    snapshot = index.catalogue.snapshot()
+    found = snapshot.entries if user is None else index.modules(snapshot, index.user_group(user.lower()))
+    values = (each.value for each in found.values())
+    return [
+        {
+            "module": f"{value.user}/{value.name}",
+            "newest": next(iter(documents.newest_first(value)), None),
+            "versions": len(value.versions),
+            "root": value.in_root,
+            "archived": value.archived,
+            "downloads": entry.downloads(value),
+        }
+        for value in sorted(values, key=lambda value: (value.user, value.name))
+    ]
+
+
 @luarocks.command()
-@click.argument("module", type=MODULE)
+@click.argument("module", metavar="USER/NAME", type=MODULE)
 def show(module: tuple[str, str]) -> dict[str, Any]:
     """Show one module."""
     from chalicelib.luarocks import index, modules
@@ -45,14 +68,14 @@ def show(module: tuple[str, str]) -> dict[str, Any]:
 
 @luarocks.group()
 def owner() -> None:
-    """Further owners of a module, in addition to the account in its path."""
+    """Further owners of a module, besides the account in its path."""
 
 
 @owner.command("add")
-@click.argument("module", type=MODULE)
-@click.argument("name")
+@click.argument("module", metavar="USER/NAME", type=MODULE)
+@click.argument("name", metavar="ACCOUNT")
 def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """Make the account NAME an owner of a module, at once and without an invitation."""
+    """Make ACCOUNT an owner of a module, without an invitation."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -60,10 +83,10 @@ def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 
 
 @owner.command("remove")
-@click.argument("module", type=MODULE)
-@click.argument("name")
+@click.argument("module", metavar="USER/NAME", type=MODULE)
+@click.argument("name", metavar="ACCOUNT")
 def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """Remove the account NAME from the owners of a module."""
+    """Remove ACCOUNT from the owners of a module."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -71,10 +94,10 @@ def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 
 
 @luarocks.command()
-@click.argument("module", type=MODULE)
-@click.argument("name")
+@click.argument("module", metavar="USER/NAME", type=MODULE)
+@click.argument("name", metavar="ACCOUNT")
 def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
-    """Move a module to the account NAME; the previous account remains an owner."""
+    """Move a module to ACCOUNT; the previous account remains an owner."""
     from chalicelib.core import accounts
     from chalicelib.luarocks import ownership
 
@@ -82,16 +105,16 @@ def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
 
 
 @luarocks.command()
-@click.argument("module", type=MODULE)
+@click.argument("module", metavar="USER/NAME", type=MODULE)
 def root(module: tuple[str, str]) -> dict[str, Any]:
-    """List a module in the root manifest, instead of the module that had its name there."""
+    """List a module in the root manifest, instead of another one of its name."""
     from chalicelib.luarocks import modules
 
     return _found_row(modules.take_root(*module, None))
 
 
 @luarocks.command()
-@click.argument("module", type=MODULE)
+@click.argument("module", metavar="USER/NAME", type=MODULE)
 @click.option("--version", help="Only this version.")
 def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
     """Remove a module, or one version, from the manifests; its files remain."""
@@ -99,7 +122,7 @@ def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
 
 
 @luarocks.command()
-@click.argument("module", type=MODULE)
+@click.argument("module", metavar="USER/NAME", type=MODULE)
 @click.option("--version", help="Only this version.")
 def unarchive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
     """List an archived module or version again."""
@@ -107,19 +130,21 @@ def unarchive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
 
 
 @luarocks.command()
-@click.argument("module", type=MODULE)
+@click.argument("module", metavar="USER/NAME", type=MODULE)
 @click.option("--version", help="Only this version, with its rocks.")
 @click.option("--arch", help="Only this rock of the version.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(module: tuple[str, str], version: str | None, arch: str | None, yes: bool) -> dict[str, Any]:
+@click.pass_context
+def delete(
+    ctx: click.Context, module: tuple[str, str], version: str | None, arch: str | None, yes: bool
+) -> dict[str, Any]:
     """Delete a module, for good."""
     from chalicelib.luarocks import removal
 
     if arch and not version:
         raise click.UsageError("--arch needs --version")
     subject = " ".join(filter(None, ["/".join(module), version, arch]))
-    if not yes:
-        click.confirm(f"Delete {subject} for good?", abort=True, err=True)
+    asking.confirm(ctx, f"Delete {subject} for good?")
     if version and arch:
         removal.delete_rock(*module, version, arch, None)
     elif version:
@@ -179,9 +204,9 @@ def delete_manifest(name: str) -> dict[str, Any]:
 
 @manifest.command("add")
 @click.argument("name")
-@click.argument("modules", type=MODULE, nargs=-1, required=True)
+@click.argument("modules", metavar="USER/NAME...", type=MODULE, nargs=-1, required=True)
 def add_to_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    """List MODULES in the manifest NAME."""
+    """List modules in the manifest NAME."""
     from chalicelib.luarocks import custom_manifests
 
     return [_found_row(custom_manifests.add(name, *module, None)) for module in modules]
@@ -189,9 +214,9 @@ def add_to_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dic
 
 @manifest.command("remove")
 @click.argument("name")
-@click.argument("modules", type=MODULE, nargs=-1, required=True)
+@click.argument("modules", metavar="USER/NAME...", type=MODULE, nargs=-1, required=True)
 def remove_from_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    """Remove MODULES from the manifest NAME."""
+    """Remove modules from the manifest NAME."""
     from chalicelib.luarocks import custom_manifests
 
     return [_found_row(custom_manifests.remove(name, *module, None)) for module in modules]

@@ -15,6 +15,7 @@ from commands import (
     catalogues,
     contentdb,
     fsck,
+    hel,
     invitations,
     jobs,
     keys,
@@ -40,11 +41,20 @@ from commands.stack import VARIABLE
     "that --stack or the environment (MOONBASE_BLOBS=s3://BUCKET) selects, else ./data.",
 )
 @click.option("--stack", envvar=VARIABLE, metavar="NAME", help="The installation on AWS with this stack.")
-@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document, and ask nothing.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool) -> None:
-    """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server."""
+    """Moonbase: LuaRocks, ContentDB, LuaDNS and Hel on your own server.
+
+    \b
+    First steps:
+      moonbase --data DIR serve
+      moonbase --data DIR user create NAME --email NAME@example.org
+      moonbase --data DIR key create NAME --service luarocks
+
+    `moonbase COMMAND --help` describes a command.
+    """
     if data is not None and stack:
         raise click.UsageError(f"--data and --stack exclude each other (as do MOONBASE_DATA and {VARIABLE})")
     if data is None and not os.environ.get("MOONBASE_BLOBS", "").startswith("s3:"):
@@ -118,6 +128,7 @@ for command in (
     luarocks.luarocks,
     contentdb.contentdb,
     luadns.luadns,
+    hel.hel,
     names.name,
     backup.export,
     backup.import_,

@@ -9,7 +9,7 @@ from chalicelib.core import read_only as rules
 
 @click.group("read-only")
 def read_only() -> None:
-    """Read-only mode: requests that change something get 503, and jobs rest; everything can be read."""
+    """Let nobody change anything for a time; everything can be read."""
 
 
 @read_only.command("on")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.messages import message_of
 from commands.progress import bar
 from commands.rocks_sources import ROCK, ROCKSPEC, RockSource, RocksServer, RockTree
 
@@ -36,7 +37,9 @@ class Report:
 )
 @click.pass_context
 def import_rocks(ctx: click.Context, source: str, name: str, signatures: bool) -> dict[str, Any]:
-    """Publish all rockspecs and rocks of SOURCE: a directory, or the URL of a rocks server (also http://user:key@host).
+    """Publish all rockspecs and rocks of SOURCE.
+
+    SOURCE is a directory, or the URL of a rocks server, also http://user:key@host.
 
     Files that are published already are skipped, so a second run continues where the first one stopped. Refused files
     are listed with the reason; the others are imported nevertheless.
@@ -93,7 +96,7 @@ class Importer:
             else:
                 self._publish_rock(filename, *outcome)
         except (CoreError, OSError) as error:
-            self.report.refused.append({"file": filename, "why": str(error) or type(error).__name__})
+            self.report.refused.append({"file": filename, "why": message_of(error)})
 
     def _publish_rockspec(self, filename: str, content: bytes, signature: bytes | None) -> None:
         from chalicelib.core.errors import Invalid

@@ -12,6 +12,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.core.errors import CoreError
 from commands import stack
+from commands.messages import message_of
 
 # Options that print something and need no installation.
 _ABOUT_ITSELF = {"-h", "--help", "--version"}
@@ -22,7 +23,7 @@ def run() -> NoReturn:
 
     Exits with 0 or the command's own code, with 1 for an error, with 2 for wrong usage.
     """
-    arguments = sys.argv[1:]
+    arguments = _with_json_first(sys.argv[1:])
     try:
         if not _ABOUT_ITSELF & set(arguments):
             if name := stack.named(arguments):
@@ -37,12 +38,18 @@ def run() -> NoReturn:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
-        sys.exit(130)
+        click.echo("moonbase: aborted", err=True)
+        _refuse("aborted", 130)
     except (CoreError, OSError, ValueError, sqlite3.Error, BotoCoreError, ClientError, PynamoDBException) as error:
-        message = str(error) or type(error).__name__
+        message = message_of(error)
         click.echo(f"moonbase: {message}", err=True)
         _refuse(message, 1)
     sys.exit(code)
+
+
+def _with_json_first(arguments: list[str]) -> list[str]:
+    """The arguments with --json before the command, wherever it was given."""
+    return ["--json", *(each for each in arguments if each != "--json")] if "--json" in arguments else arguments
 
 
 def _name_unknown_settings() -> None:

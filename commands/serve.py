@@ -52,7 +52,7 @@ def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option("--base-url", callback=_base_url, help="The URL that clients use: https://rocks.example.org")
 @click.option(
     "--workers",
@@ -89,7 +89,7 @@ def serve(
     dns_port: int,
     dns_host: tuple[str, ...],
 ) -> None:
-    """Serve until stopped."""
+    """Serve on this machine until stopped."""
     from chalicelib import settings
     from chalicelib.core import registry
     from chalicelib.core.confinement import self_test

@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, audit
+from chalicelib.core import accounts, audit, passwords
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
+from commands import asking
 from commands.choices import RANK
 
 
@@ -18,11 +19,13 @@ def user() -> None:
 @user.command()
 @click.argument("name")
 @click.option("--email", required=True, help="The e-mail address; unique, like the name.")
-@click.option("--password", help="Without a password log-in is impossible; keys still work.")
-@click.option("--rank", default="MEMBER", show_default=True, type=RANK)
+@click.option("--password", help="At least 8 characters. Without one log-in is impossible; keys still work.")
+@click.option("--rank", default="MEMBER", show_default=True, type=RANK, help="What the account may do.")
 @click.option("--admin", is_flag=True, help="Same as --rank ADMIN.")
 def create(name: str, email: str, password: str | None, rank: str, admin: bool) -> dict[str, Any]:
     """Create an account."""
+    if password is not None:
+        passwords.check_chosen(password, name, email)
     account = accounts.create(name, email, password, "ADMIN" if admin else rank)
     return {"id": int(account.id), "username": account.username}
 
@@ -94,10 +97,11 @@ def rank(name: str, rank: str) -> dict[str, Any]:
 
 @user.command()
 @click.argument("name")
-@click.password_option(help="If omitted, the command prompts for it.")
+@click.option("--password", callback=asking.password, help="At least 8 characters; if omitted, you are asked for it.")
 def password(name: str, password: str) -> dict[str, Any]:
     """Set the password of the account NAME, and end its sessions."""
     account = accounts.named(name)
+    passwords.check_chosen(password, account.username, account.email)
     accounts.set_password(account, password)
     return _row(account)
 

@@ -118,8 +118,8 @@ def check_tls(cert: Path, key: Path) -> None:
     """Raise ValueError unless the files are a certificate and its key without a password."""
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
-    except OSError as problem:
-        raise ValueError(f"{cert} and {key} are not a certificate and its key: {problem}") from None
+    except OSError:
+        raise ValueError(f"{cert} and {key} are not a certificate and its key in PEM, without a password") from None
 
 
 def listen(config: Config) -> socket.socket:

@@ -76,7 +76,7 @@ def test_an_export_is_consistent_while_clients_write(tmp_path: Path) -> None:
     ("arguments", "error"),
     [
         (["export", "{x}"], "{x} exists already"),
-        (["export", "{dir}/no/such/x.tar"], "No such file or directory"),
+        (["export", "{dir}/no/such/x.tar"], "no such file or directory"),
         (["import", "{x}"], "It is not a backup of Moonbase, or it is truncated."),
         (["import", "--key", "{dir}/none", "{good}"], "there is no key file {dir}/none; set it with --key"),
         (["import", "{good}"], "There is something stored here already."),

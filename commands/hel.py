@@ -1,0 +1,64 @@
+"""`moonbase hel`: packages, for administrators."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from chalicelib.core.snapshots import Entry
+    from chalicelib.hel.entry import PackageEntry
+
+
+@click.group()
+def hel() -> None:
+    """OpenComputers packages of Hel."""
+
+
+@hel.command("list")
+@click.option("--owner", metavar="ACCOUNT", help="Only packages of this account.")
+def list_(owner: str | None) -> list[dict[str, Any]]:
+    """List the packages, oldest first."""
+    from chalicelib.hel import index
+
+    return [
+        _row(entry)
+        for entry in index.catalogue.snapshot().entries.values()
+        if owner is None or owner.lower() in {name.lower() for name in entry.value.owners}
+    ]
+
+
+@hel.command()
+@click.argument("name")
+def show(name: str) -> dict[str, Any]:
+    """Show the package NAME."""
+    from chalicelib.core.errors import NotFound
+    from chalicelib.hel import index
+
+    entry = index.find(index.catalogue.snapshot(), name)
+    if entry is None:
+        raise NotFound(f"There is no package {name}.")
+    value = entry.value
+    return {
+        **_row(entry),
+        "license": value.license,
+        "authors": ", ".join(value.authors),
+        "tags": ", ".join(value.tags),
+        "short_description": value.short_description,
+        "created_at": _time(value.created_at),
+        "updated_at": _time(value.updated_at),
+        "views": value.views,
+    }
+
+
+def _row(entry: "Entry[PackageEntry]") -> dict[str, Any]:
+    return {
+        "package": entry.value.name,
+        "owners": ", ".join(entry.value.owners),
+        "versions": ", ".join(entry.value.versions),
+        "downloads": entry.value.downloads,
+    }
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
