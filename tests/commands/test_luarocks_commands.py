@@ -52,6 +52,15 @@ def test_a_module_is_shown(data: Path) -> None:
     }
 
 
+def test_modules_are_listed(data: Path) -> None:
+    row = {"newest": "2.0-1", "versions": 2, "root": True, "archived": False, "downloads": 0}
+    listed = moonbase(data, "luarocks", "list")
+    assert listed[-1] == {"module": "alice/say", **row}
+    assert [each["module"] for each in listed] == sorted(each["module"] for each in listed)
+    assert moonbase(data, "luarocks", "list", "--user", "ALICE") == listed
+    assert moonbase(data, "luarocks", "list", "--user", "bob") == []
+
+
 def test_owners_are_added_transferred_to_and_removed(data: Path) -> None:
     assert moonbase(data, "luarocks", "owner", "add", "alice/say", "bob")["owners"] == "alice, bob"
     assert moonbase(data, "luarocks", "transfer", "alice/say", "bob")["module"] == "bob/say"

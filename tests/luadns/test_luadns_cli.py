@@ -47,6 +47,16 @@ def test_a_zone_is_exported_and_imported(server: Served, tmp_path: Path) -> None
     assert server.dig("old.in.test", "A", "+short") == ""
 
 
+def test_zones_are_listed(server: Served) -> None:
+    server.zone("b.list.test", ("www", "A", "192.0.2.1"))
+    server.zone("a.list.test")
+    listed = moonbase(server.server.data, "luadns", "list")
+    rows = [row for row in listed if "list.test" in row["zone"]]
+    assert [(row["zone"], row["records"]) for row in rows] == [("a.list.test", 3), ("b.list.test", 4)]
+    assert list(rows[0]) == ["zone", "account", "records", "serial", "updated_at"]
+    assert moonbase(server.server.data, "luadns", "list", "--account", rows[0]["account"]) == listed
+
+
 def test_errors_are_one_line(server: Served, tmp_path: Path) -> None:
     server.zone("wrong.test")
     file = tmp_path / "wrong.zone"
