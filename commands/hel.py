@@ -47,16 +47,18 @@ def show(name: str) -> dict[str, Any]:
         "short_description": value.short_description,
         "created_at": _time(value.created_at),
         "updated_at": _time(value.updated_at),
-        "views": value.views,
+        "views": index.uses(entry)[0],
     }
 
 
 def _row(entry: "Entry[PackageEntry]") -> dict[str, Any]:
+    from chalicelib.hel import index
+
     return {
         "package": entry.value.name,
         "owners": ", ".join(entry.value.owners),
         "versions": ", ".join(entry.value.versions),
-        "downloads": entry.value.downloads,
+        "downloads": index.uses(entry)[1],
     }
 
 

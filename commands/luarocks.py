@@ -39,7 +39,7 @@ luarocks.add_command(import_rocks)
 @click.option("--user", metavar="ACCOUNT", help="Only modules below this account's path.")
 def list_modules(user: str | None) -> list[dict[str, Any]]:
     """List the modules, archived ones too."""
-    from chalicelib.luarocks import documents, entry, index
+    from chalicelib.luarocks import documents, downloads, index
 
     snapshot = index.catalogue.snapshot()
     found = snapshot.entries if user is None else index.modules(snapshot, index.user_group(user.lower()))
@@ -51,7 +51,7 @@ def list_modules(user: str | None) -> list[dict[str, Any]]:
             "versions": len(value.versions),
             "root": value.in_root,
             "archived": value.archived,
-            "downloads": entry.downloads(value),
+            "downloads": downloads.total(value),
         }
         for value in sorted(values, key=lambda value: (value.user, value.name))
     ]
