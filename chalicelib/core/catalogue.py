@@ -57,9 +57,9 @@ class Catalogue(Generic[E]):
         self.entities = entities
         self.without_counters = without_counters
         self.reload = reload
-        self._packing = Packing(self.codec, groups)
-        self._log = ChangeLog(name, self._packing)
-        self._snapshot = Snapshot.of(self._packing)
+        self.packing = Packing(self.codec, groups)
+        self._log = ChangeLog(name, self.packing)
+        self._snapshot = Snapshot.of(self.packing)
         self._publishing = Lock(f"catalogue-{name}")
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
 
@@ -137,7 +137,7 @@ class Catalogue(Generic[E]):
 
     def drop_cache(self) -> None:
         """Drop the snapshot of this process, as if it had just started."""
-        self._snapshot = Snapshot.of(self._packing)
+        self._snapshot = Snapshot.of(self.packing)
 
     def _change(self, snapshot: Snapshot[E], writes: Transaction, changes: Changes[E]) -> Snapshot[E]:
         """Add changes to a transaction; return the snapshot after its commit."""
@@ -209,7 +209,7 @@ class Catalogue(Generic[E]):
         for _ in range(3):
             head = self._log.head()
             if head is None:
-                return Snapshot.of(self._packing)
+                return Snapshot.of(self.packing)
             if (head.shape or 0) < self.codec.shape:
                 raise Outdated
             start = int(head.snapshot_sequence)
