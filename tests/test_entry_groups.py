@@ -4,6 +4,7 @@ import pytest
 
 from app import SLICES
 from chalicelib.core.packing import Entry
+from chalicelib.hel.entry import PackageEntry
 from chalicelib.luarocks.entry import ModuleEntry
 
 CATALOGUES = {catalogue.name: catalogue for each in SLICES for catalogue in each.catalogues}
@@ -23,10 +24,24 @@ SAMPLES = {
         in_root=True,
         manifests=("Team",),
     ),
+    "hel": PackageEntry(
+        name="say",
+        description="",
+        short_description="",
+        owners=("Alice", "bob"),
+        authors=("carol",),
+        license="MIT",
+        tags=("one",),
+        versions={},
+        screenshots={},
+        created_at=1,
+        updated_at=1,
+    ),
 }
 # The groups of the sample by the shape since which they are stored. Never change one: add one under the next shape.
 RECORDED = {
     "luarocks": {1: [("manifest", "team"), ("name", "say"), ("owner", 3), ("owner", 4), ("root",), ("user", "alice")]},
+    "hel": {2: [("name", "say"), ("owner", "alice"), ("owner", "bob")]},
 }
 
 

@@ -4,13 +4,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from itertools import chain
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from chalicelib.core.entries import E
 from chalicelib.core.packing import Entry, Packing, position_of
 from chalicelib.core.shards import SHARDS, Shard, number_of
 
-__all__ = ["Entries", "Entry", "Shard", "Snapshot", "Value"]
+__all__ = ["Entries", "Entry", "Selection", "Shard", "Snapshot", "Value"]
 
 LRU_RESULTS = 256  # per snapshot
 LRU_BYTES = 64 * 1024 * 1024
@@ -73,6 +73,28 @@ class _Items(ItemsView[str, Entry[E]]):
 
     def __iter__(self) -> Iterator[tuple[str, Entry[E]]]:
         return ((entry.key, entry) for entry in self._mapping._read())
+
+
+class Selection(Sequence[Entry[E]]):
+    """Some entries of a snapshot in an order. They are decoded when they are read, so a list of many needs no memory."""
+
+    def __init__(self, snapshot: "Snapshot[E]", keys: Sequence[str]) -> None:
+        self._snapshot = snapshot
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry[E]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Selection[E]": ...
+
+    def __getitem__(self, index: int | slice) -> "Entry[E] | Selection[E]":
+        if isinstance(index, slice):
+            return Selection(self._snapshot, self._keys[index])
+        return self._snapshot.entries[self._keys[index]]
 
 
 class Snapshot(Generic[E]):
@@ -154,6 +176,10 @@ class Snapshot(Generic[E]):
         No entry is decoded to find them. `Shard.group` returns the keys of one shard.
         """
         return Entries(self.shards, [shard.group(name) for shard in self.shards])
+
+    def in_order(self, keys: Iterable[str]) -> list[str]:
+        """These keys in the order in which their entries were added."""
+        return sorted(keys, key=lambda key: position_of(self.shards[number_of(key)].records[key]))
 
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
         """The snapshot after changes of single entries (None: deleted), the last of which has the number `sequence`.

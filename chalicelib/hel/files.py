@@ -142,10 +142,8 @@ def _register(caller: Caller, name: str, sha256: str, size: int, blob: str) -> S
 
 
 def _package_using(snapshot: Snapshot[PackageEntry], owner: str, sha256: str) -> str | None:
-    for entry in snapshot.entries.values():
-        if (owner, sha256) in index.hosted_files(entry) and owner in {name.lower() for name in entry.value.owners}:
-            return entry.value.name
-    return None
+    theirs = index.of_owner(snapshot, owner)
+    return next((entry.value.name for entry in theirs if (owner, sha256) in index.hosted_files(entry)), None)
 
 
 def _pk(owner: str) -> str:

@@ -4,7 +4,7 @@ An entry is a whole public package, described in README.md. Its key is its id, s
 are in the order of creation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import orjson
@@ -79,8 +79,12 @@ def key_of(package: Package) -> str:
 
 def find(snapshot: Snapshot[PackageEntry], name: str) -> Entry[PackageEntry] | None:
     """The entry of the package with this name, or None."""
-    names = snapshot.cached("names", lambda snapshot: {entry.value.name: entry for entry in snapshot.entries.values()})
-    return names.get(name)
+    return next(iter(snapshot.group(("name", name)).values()), None)
+
+
+def of_owner(snapshot: Snapshot[PackageEntry], username: str) -> Iterable[Entry[PackageEntry]]:
+    """The packages of an owner, in any letter case, in the order of creation."""
+    return snapshot.group(("owner", username.lower())).values()
 
 
 def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
@@ -116,4 +120,10 @@ def _find_hosted(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     return frozenset(file for file in found if file)
 
 
-catalogue = Catalogue("hel", PackageEntry, shape=2, entities=entities, reload=reload)
+def _groups(entry: Entry[PackageEntry]) -> Iterator[tuple[str, str]]:
+    yield ("name", entry.value.name)
+    for owner in entry.value.owners:
+        yield ("owner", owner.lower())
+
+
+catalogue = Catalogue("hel", PackageEntry, shape=2, entities=entities, reload=reload, groups=_groups)

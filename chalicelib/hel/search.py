@@ -1,13 +1,15 @@
 """Hel's search parameters: the packages that match a query. All tests compare texts; there are no patterns."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry, Selection, Shard, Snapshot
 from chalicelib.hel import counts, index, semver
 from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 
@@ -24,11 +26,14 @@ _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
 @dataclass(frozen=True)
 class Search:
-    """A parsed query: packages that pass all `tests`, in the order `sort`, `limit` of them after `offset`.
+    """A parsed query: packages with all `words` in some text that pass all `tests`.
+
+    They are in the order `sort`, and `limit` of them after `offset` are wanted. The words are in lower case.
 
     `cache_key` identifies the tests and the order; results are cached by it.
     """
 
+    words: Sequence[str]
     tests: Sequence[Test]
     sort: str
     offset: int
@@ -38,21 +43,25 @@ class Search:
 
 def parse(query: Mapping[str, Sequence[str]]) -> Search:
     """Parse a query's parameters. Raises Invalid, with Hel's texts."""
+    words: list[str] = []
     tests: list[Test] = []
     for param, values in query.items():
         if param == "offset":
             continue
-        if param not in _SINGLE_VALUED and param not in _MULTI_VALUED and param not in ("sort", "limit"):
+        if param not in _SINGLE_VALUED and param not in _MULTI_VALUED and param not in ("q", "sort", "limit"):
             raise Invalid(f"No such search param: {param}.")
         if not any(values):
             raise Invalid(f"No values given for {param}.")
         if param not in _MULTI_VALUED and len(values) > 1:
             raise Invalid(f"Too many values (1 expected, got {len(values)}).")
+        if param == "q":
+            words = [phrase.lower() for phrase in phrases(values[0])]
         if tests_for := _SINGLE_VALUED.get(param) or _MULTI_VALUED.get(param):
             tests.extend(test for value in values for test in tests_for(value))
-    if len(tests) > MOST_TESTS:
-        raise Invalid(f"Too many phrases ({MOST_TESTS} at most, got {len(tests)}).")
+    if (count := len(words) + len(tests)) > MOST_TESTS:
+        raise Invalid(f"Too many phrases ({MOST_TESTS} at most, got {count}).")
     return Search(
+        words,
         tests,
         sort=_parse_sort(query.get("sort", [""])[0]),
         offset=parse_offset(query.get("offset", [""])[0]),
@@ -73,16 +82,40 @@ def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
     """The packages that pass all tests, in the requested order, by default that of creation."""
     by_uses = search.sort.removeprefix("-") in _BY_USES
     name = (search.cache_key, counts.state() if by_uses else 0)
-    return snapshot.lru_cached(name, lambda snapshot: _find(snapshot, search))
+    return Selection(snapshot, snapshot.lru_cached(name, lambda snapshot: _find(snapshot, search)))
 
 
-def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[Package]:
-    found = list(snapshot.entries.values())
-    for test in search.tests:
-        found = list(filter(test, found))
+def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[str]:
+    if search.words:
+        found = snapshot.in_order(key for shard in snapshot.shards for key in _with_words(shard, search.words))
+    else:
+        found = list(snapshot.entries)
+    if search.tests:
+        entries = Selection(snapshot, found)
+        found = [entry.key for entry in entries if all(test(entry) for test in search.tests)]
     if search.sort:
-        found.sort(key=_SORTS[search.sort.removeprefix("-")], reverse=search.sort.startswith("-"))
+        order = _SORTS[search.sort.removeprefix("-")]
+        keys = {entry.key: order(entry) for entry in Selection(snapshot, found)}
+        found.sort(key=keys.__getitem__, reverse=search.sort.startswith("-"))
     return found
+
+
+def _with_words(shard: Shard[PackageEntry], words: Sequence[str]) -> Iterator[str]:
+    """The keys of the packages with all of these words. Texts are compressed: as strings they would fill the memory."""
+    ends, packed = shard.cached("texts", _packed_texts)
+    texts, start = zlib.decompress(packed).decode(), 0
+    if not all(word in texts for word in words):
+        return
+    for key, end in zip(shard.records, ends, strict=True):
+        if all(texts.find(word, start, end) >= 0 for word in words):
+            yield key
+        start = end
+
+
+def _packed_texts(shard: Shard[PackageEntry]) -> tuple[Sequence[int], bytes]:
+    """The texts of a shard's packages, joined and compressed, and the index of the end of each."""
+    texts = [_texts(entry) for entry in shard.entries()]
+    return list(accumulate(map(len, texts))), zlib.compress("".join(texts).encode(), 1)
 
 
 def _parse_sort(text: str) -> str:
@@ -108,15 +141,6 @@ def phrases(text: str) -> list[str]:
     if len(distinct) > MOST_PHRASES:
         raise Invalid(f"Too many phrases ({MOST_PHRASES} at most, got {len(distinct)}).")
     return distinct
-
-
-def _any_text(value: str) -> list[Test]:
-    """`q`: each phrase, in any letter case, must be in some text of the package."""
-    return [partial(_is_in_texts, phrase.lower()) for phrase in phrases(value)]
-
-
-def _is_in_texts(phrase: str, entry: Package) -> bool:
-    return phrase in entry.cached("texts", _texts)
 
 
 def _contains(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
@@ -183,7 +207,6 @@ def _find_latest(entry: Package) -> Version:
 
 
 _SINGLE_VALUED: dict[str, Callable[[str], list[Test]]] = {
-    "q": _any_text,
     "name": _contains(lambda value: [value.name]),
     "description": _contains(lambda value: [value.description]),
     "short_description": _contains(lambda value: [value.short_description]),

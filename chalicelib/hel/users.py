@@ -13,7 +13,7 @@ from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.errors import Conflict, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.hel import auth
@@ -82,15 +82,16 @@ def create(nickname: str, email: str, password: str) -> None:
     _list([account])
 
 
-def list_users(groups: Sequence[str]) -> list[Entry[UserEntry]]:
+def list_users(groups: Sequence[str]) -> Sequence[Entry[UserEntry]]:
     """The users who are in all of these groups, oldest first."""
     snapshot = catalogue.snapshot()
     if not groups:
-        return snapshot.cached("all", lambda snapshot: list(snapshot.entries.values()))
+        return Selection(snapshot, snapshot.cached("all", lambda snapshot: list(snapshot.entries)))
     wanted = frozenset(groups)
-    return snapshot.lru_cached(
-        wanted, lambda snapshot: [one for one in snapshot.entries.values() if wanted <= {*one.value.groups}]
+    found = snapshot.lru_cached(
+        wanted, lambda snapshot: [one.key for one in snapshot.entries.values() if wanted <= {*one.value.groups}]
     )
+    return Selection(snapshot, found)
 
 
 def get(nickname: str) -> UserEntry:

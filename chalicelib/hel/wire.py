@@ -11,7 +11,7 @@ import orjson
 from chalicelib import settings
 from chalicelib.core import sessions
 from chalicelib.core.errors import CoreError, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.snapshots import Entry, Selection, Snapshot
 from chalicelib.hel import auth, counts, files, index
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
@@ -190,7 +190,7 @@ def _page(matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], o
     A page ends early if the response would be too large; a client continues at offset + sent.
     """
     page = matches[offset : offset + size]
-    sent = _fitting([_json(entry) for entry in page])
+    sent = _fitting(map(_json, page))
     return {
         "offset": offset,
         "total": len(matches),
@@ -201,7 +201,7 @@ def _page(matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], o
 
 
 def _index(snapshot: Snapshot[PackageEntry], offset: int, packed: bool = False) -> bytes:
-    entries = list(snapshot.entries.values())
+    entries = Selection(snapshot, list(snapshot.entries))
     body = _envelope(200, False, (), data=_page(entries, offset, len(entries))).body
     return gzip.compress(body, 6, mtime=0) if packed else body
 
@@ -286,10 +286,12 @@ def _lua_text(text: str) -> str:
     return re.sub(r"[^!#-\[\]-~]", lambda one: "".join(f"\\{byte:03d}" for byte in one[0].encode()), text)
 
 
-def _fitting(packages: list[bytes]) -> list[bytes]:
-    remaining = settings.current().max_answer - _ENVELOPE_BYTES
-    for number, package in enumerate(packages):
+def _fitting(packages: Iterable[bytes]) -> list[bytes]:
+    """The first packages that fit in a response, at least one of them."""
+    remaining, fitting = settings.current().max_answer - _ENVELOPE_BYTES, list[bytes]()
+    for package in packages:
         remaining -= len(package) + 1
-        if remaining < 0 and number:
-            return packages[:number]
-    return packages
+        if remaining < 0 and fitting:
+            break
+        fitting.append(package)
+    return fitting

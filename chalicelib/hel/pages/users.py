@@ -21,6 +21,5 @@ def render_user(request: Request, user: UserEntry) -> Response:
 
 def works_of(username: str) -> list[Work]:
     """The works of a user on Hel: packages."""
-    values = [entry.value for entry in index.catalogue.snapshot().entries.values()]
-    theirs = [value for value in values if username.lower() in map(str.lower, value.owners)]
+    theirs = [entry.value for entry in index.of_owner(index.catalogue.snapshot(), username)]
     return [Work(value.name, value.short_description, f"/packages/{quote(value.name)}") for value in theirs]
