@@ -27,27 +27,27 @@ class Entries(Mapping[str, Entry[E]]):
     that every request needs is better derived per shard, see `Snapshot.per_shard`.
     """
 
-    def __init__(self, shards: Sequence[Shard[E]], keys: Sequence[Collection[str]]) -> None:
+    def __init__(self, shards: Sequence[Shard[E]], keys: Sequence[Collection[str]] | None = None) -> None:
         self._shards = shards
-        self._keys = keys  # those of each shard
+        self._keys = keys  # those of each shard, if not all
 
     def __getitem__(self, key: str) -> Entry[E]:
-        if not self._shards or key not in self._keys[number := number_of(key)]:
+        if key not in self:
             raise KeyError(key)
-        return self._shards[number][key]
+        return self._shards[number_of(key)][key]
 
     def __contains__(self, key: object) -> bool:
-        return bool(self._shards) and isinstance(key, str) and key in self._keys[number_of(key)]
+        if not isinstance(key, str):
+            return False
+        number = number_of(key)
+        return key in (self._shards[number] if self._keys is None else self._keys[number])
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys))
+        return sum(map(len, self._shards if self._keys is None else self._keys))
 
     def __iter__(self) -> Iterator[str]:
-        records = [shard.records for shard in self._shards]
-        found = (
-            ((position_of(each[key]), key) for key in keys) for each, keys in zip(records, self._keys, strict=True)
-        )
-        return (key for _, key in sorted(chain.from_iterable(found)))
+        keys = (shard.records for shard in self._shards) if self._keys is None else self._keys
+        return iter(_in_order(self._shards, chain.from_iterable(keys)))
 
     def values(self) -> ValuesView[Entry[E]]:
         """The entries, in order."""
@@ -57,30 +57,42 @@ class Entries(Mapping[str, Entry[E]]):
         """The keys with their entries, in order."""
         return _Items(self)
 
-    def _read(self) -> Iterator[Entry[E]]:
-        return (next(self._shards[number_of(key)].read((key,))) for key in self)
+    def read(self) -> Iterator[Entry[E]]:
+        """The entries, in order, which do not displace the entries that stay decoded."""
+        return _read(self._shards, self)
+
+
+def _in_order(shards: Sequence[Shard[E]], keys: Iterable[str]) -> list[str]:
+    return sorted(keys, key=lambda key: position_of(shards[number_of(key)].records[key]))
+
+
+def _read(shards: Sequence[Shard[E]], keys: Iterable[str]) -> Iterator[Entry[E]]:
+    return (next(shards[number_of(key)].read((key,))) for key in keys)
 
 
 class _Values(ValuesView[Entry[E]]):
     _mapping: Entries[E]
 
     def __iter__(self) -> Iterator[Entry[E]]:
-        return self._mapping._read()
+        return self._mapping.read()
 
 
 class _Items(ItemsView[str, Entry[E]]):
     _mapping: Entries[E]
 
     def __iter__(self) -> Iterator[tuple[str, Entry[E]]]:
-        return ((entry.key, entry) for entry in self._mapping._read())
+        return ((entry.key, entry) for entry in self._mapping.read())
 
 
 class Selection(Sequence[Entry[E]]):
-    """Some entries of a snapshot in an order. They are decoded when they are read, so a list of many needs no memory."""
+    """Some entries of a snapshot in an order. They are decoded when they are read, so a long list needs no memory."""
 
     def __init__(self, snapshot: "Snapshot[E]", keys: Sequence[str]) -> None:
         self._snapshot = snapshot
         self._keys = keys
+
+    def __iter__(self) -> Iterator[Entry[E]]:
+        return _read(self._snapshot.shards, self._keys)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -94,7 +106,8 @@ class Selection(Sequence[Entry[E]]):
     def __getitem__(self, index: int | slice) -> "Entry[E] | Selection[E]":
         if isinstance(index, slice):
             return Selection(self._snapshot, self._keys[index])
-        return self._snapshot.entries[self._keys[index]]
+        key = self._keys[index]
+        return self._snapshot.shards[number_of(key)][key]
 
 
 class Snapshot(Generic[E]):
@@ -132,7 +145,7 @@ class Snapshot(Generic[E]):
     @property
     def entries(self) -> Entries[E]:
         """All entries by key. `snapshot.entries.get(key)` decodes one; for iterations see `Entries`."""
-        return Entries(self.shards, [shard.records for shard in self.shards])
+        return Entries(self.shards)
 
     def per_shard(self, name: Hashable, build: Callable[[Shard[E]], T]) -> list[T]:
         """The results of `build(shard)` for each shard, in the order of `shards`.
@@ -179,7 +192,7 @@ class Snapshot(Generic[E]):
 
     def in_order(self, keys: Iterable[str]) -> list[str]:
         """These keys in the order in which their entries were added."""
-        return sorted(keys, key=lambda key: position_of(self.shards[number_of(key)].records[key]))
+        return _in_order(self.shards, keys)
 
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
         """The snapshot after changes of single entries (None: deleted), the last of which has the number `sequence`.
