@@ -62,6 +62,6 @@ def _name_unknown_settings() -> None:
 
 
 def _refuse(message: str, code: int) -> NoReturn:
-    if "--json" in sys.argv[1:]:
+    if any(each.partition("=")[0] == "--json" for each in sys.argv[1:]):
         click.echo(json.dumps({"error": message}))
     sys.exit(code)

@@ -61,15 +61,19 @@ def open_data(directory: Path) -> "Engine":
 
 
 def _refuse_foreign(directory: Path) -> None:
-    """Raise PermissionError for root and another user's directory: that user's server could not read root's files."""
-    if os.geteuid() != 0 or not directory.exists() or (uid := directory.stat().st_uid) == 0:
+    """Raise PermissionError for root and another user's directory: that user's server could not read root's files.
+
+    A directory that does not exist yet would belong to root, in the nearest one that does.
+    """
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    if os.geteuid() != 0 or (uid := existing.stat().st_uid) == 0:
         return
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
         user = f"#{uid}"
     command = shlex.join(["sudo", "-u", user, *sys.argv])
-    raise PermissionError(f"{directory} belongs to another user; run: {command}")
+    raise PermissionError(f"{existing} belongs to another user; run: {command}")
 
 
 def is_new(directory: Path) -> bool:

@@ -128,17 +128,20 @@ def test_an_unknown_repeating_job_is_an_error(data: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
-def test_root_is_refused_in_the_directory_of_another_user(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [("user", "list"), ("user", "create", "bob", "--email", "b@example.org"), ("serve",)]
+)
+def test_root_is_refused_in_the_directory_of_another_user(tmp_path: Path, command: tuple[str, ...]) -> None:
     """A file that root creates there could not be read by the server, which runs as that user."""
-    data = tmp_path / "data"
-    data.mkdir()
-    os.chown(data, 65534, -1)
-    user = pwd.getpwuid(65534).pw_name
-    refused = run(data, "user", "list")
-    command = f"sudo -u {user} {MOONBASE} --data {data} user list"
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"moonbase: {data} belongs to another user; run: {command}\n"
-    assert list(data.iterdir()) == []
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, -1)
+    sudo = f"sudo -u {pwd.getpwuid(65534).pw_name} {MOONBASE} --data"
+    for data in (home, *([] if command == ("user", "list") else [home / "new" / "data"])):
+        refused = run(data, *command)
+        error = f"moonbase: {home} belongs to another user; run: {sudo} {data} {' '.join(command)}\n"
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", error)
+        assert list(home.iterdir()) == []
 
 
 def test_a_mistyped_directory_does_not_become_a_new_installation(tmp_path: Path) -> None:
@@ -275,6 +278,7 @@ def test_an_error_is_one_line_and_exit_code_1(data: Path, arguments: list[str], 
         ["user", "rank", "alice", "king"],
         ["invitation", "create", "--expires", "366"],
         ["catalogue", "rebuild", "nosuch"],
+        ["--json=yes", "user", "list"],
         ["serve", "--port", "99999"],
         ["serve", "--base-url", "nonsense"],
     ],
