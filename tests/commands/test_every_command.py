@@ -158,6 +158,11 @@ def test_a_question_without_an_answer_changes_nothing(data: Path) -> None:
     assert done.stderr.endswith("moonbase: aborted\n")
 
 
+def test_a_value_of_the_option_json_is_answered_in_json(data: Path) -> None:
+    done = warm.run(("--json=yes", "--data", str(data), "user", "list"))
+    assert (done.returncode, json.loads(done.stdout)) == (2, {"error": "Option '--json' does not take a value."})
+
+
 def test_json_can_be_the_last_word(data: Path) -> None:
     for line in (["user", "list"], ["user", "nosuch"], ["user", "show"]):
         first = warm.run(("--data", str(data), "--json", *line))
