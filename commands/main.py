@@ -11,6 +11,7 @@ import click
 
 from chalicelib import __version__
 from commands import (
+    activity,
     backup,
     catalogues,
     contentdb,
@@ -118,6 +119,7 @@ def _may_create_data() -> bool:
 for command in (
     serve.serve,
     users.user,
+    activity.activity,
     invitations.invitation,
     sessions.session,
     keys.key,

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, audit, passwords
+from chalicelib.core import accounts, passwords
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from commands import asking
@@ -47,22 +47,6 @@ def show(name: str) -> dict[str, Any]:
         "two_factor": account.two_factor is not None,
         "second_factor_for_uploads": account.second_factor_for_uploads,
     }
-
-
-@user.command()
-@click.argument("name")
-def activity(name: str) -> list[dict[str, Any]]:
-    """Show the audit log of the account NAME, newest first: its actions, and actions on it."""
-    return [
-        {
-            "at": entry.at.isoformat(timespec="seconds"),
-            "action": entry.action,
-            "subject": entry.subject,
-            "by": int(entry.by_account_id) if entry.by_account_id else None,
-            "key": int(entry.credential_id) if entry.credential_id else None,
-        }
-        for entry in audit.entries(int(accounts.named(name).id))
-    ]
 
 
 @user.command()

@@ -23,7 +23,7 @@ from chalicelib.core.tables import Account
 
 pytest.register_assert_rewrite("tests")  # a failing assert in a helper module also shows both values
 
-from tests import aws_calls, people, rights  # noqa: E402
+from tests import actions, aws_calls, people, rights  # noqa: E402
 from tests.client import Client  # noqa: E402
 from tests.worlds import EMBEDDED, WORLDS, world  # noqa: E402
 
@@ -33,6 +33,7 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 aws_calls.listen(rights.record_call)
+aws_calls.listen(actions.record_call)
 botocore.register_initializer(rights.listen)
 
 
@@ -100,6 +101,14 @@ def _within_their_rights() -> Iterator[None]:
     rights.drain()
     yield
     assert rights.missing(rights.drain()) == []
+
+
+@pytest.fixture(autouse=True)
+def _every_action_has_a_phrase() -> Iterator[None]:
+    """Fail a test in which an entry of the audit log has an action for which no slice declares a phrase."""
+    actions.drain()
+    yield
+    assert actions.without_phrase(actions.drain()) == set()
 
 
 # A run of the whole suite fails if a policy grants a right that no test needed. Each process of pytest-xdist sends its

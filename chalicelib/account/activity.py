@@ -1,43 +1,47 @@
-"""The activity log of an account: operations by the account, and by others on it."""
+"""The activity log: of the caller's account, or of the whole server for administrators."""
 
-import re
+from datetime import UTC, datetime
+from typing import Any
 
-from chalicelib.account.paging import PAGE, cut
-from chalicelib.core import accounts, audit
-from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.tables import Account, AuditEntry
+from chalicelib.account.paging import PAGE
+from chalicelib.core import accounts, activity
+from chalicelib.core.activity import ActivityFilter, ActivityPage, Described
+from chalicelib.core.caller import Caller
+from chalicelib.core.errors import Invalid
 
-AttributedEntry = tuple[AuditEntry, str | None]  # an entry, and the username of its actor
-_CURSOR = re.compile(r"[0-9T:.-]{26}Z\.[0-9a-f]{8}")
-
-
-def page(account: Account, before: str | None, most: int | None) -> tuple[list[AttributedEntry], str | None]:
-    """A page of entries, newest first, and the cursor of the next page or None. Raises Invalid for a bad cursor."""
-    most = most or PAGE
-    found = audit.entries(int(account.id), _sk(before) if before else None, most + 1)
-    entries, following = cut(found, most, _cursor)
-    names: dict[int, str | None] = {int(account.id): account.username}
-    return [(entry, _name(names, entry)) for entry in entries], following
+Parameters = dict[str, Any]  # of shapes.ACTIVITY_PAGE
 
 
-def _name(names: dict[int, str | None], entry: AuditEntry) -> str | None:
-    if not entry.by_account_id:
+def page(caller: Caller, given: Parameters) -> tuple[list[Described], str | None]:
+    """A page of the caller's log, newest first, and the cursor of the next page or None. Raises Invalid."""
+    number = int(caller.account.id)
+    found = _find(given, number)
+    return activity.describe(found.entries, caller.account), found.next
+
+
+def page_of_server(given: Parameters) -> tuple[list[Described], str | None]:
+    """A page of the server's log, or of the account in the field `account`. Raises Invalid or NotFound."""
+    number = int(accounts.named(given["account"]).id) if given["account"] else None
+    found = _find(given, number)
+    return activity.describe(found.entries), found.next
+
+
+def _find(given: Parameters, account_id: int | None) -> ActivityPage:
+    wanted = ActivityFilter(
+        actor=given["actor"],
+        action=given["action"],
+        subject=given["subject"],
+        since=_moment(given, "since"),
+        until=_moment(given, "until"),
+    )
+    return activity.find(wanted, account_id, given["before"] or None, given["limit"] or PAGE)
+
+
+def _moment(given: Parameters, field: str) -> datetime | None:
+    if not given[field]:
         return None
-    number = int(entry.by_account_id)
-    if number not in names:
-        try:
-            names[number] = accounts.get(number).username
-        except NotFound:
-            names[number] = None
-    return names[number]
-
-
-def _cursor(entry: AuditEntry) -> str:
-    """An entry's `sk`, encoded for a URL."""
-    return entry.sk.replace("+00:00#", "Z.")
-
-
-def _sk(cursor: str) -> str:
-    if not _CURSOR.fullmatch(cursor):
-        raise Invalid("before is not a cursor of this log.", field="before")
-    return cursor.replace("Z.", "+00:00#")
+    try:
+        found = datetime.fromisoformat(given[field])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{field} is not a moment such as 2026-03-01T12:00:00Z.", field=field) from None

@@ -1,6 +1,6 @@
 """The account API for administrators and moderators: other accounts, and invitations."""
 
-from chalicelib.account import auth, invites, members, shapes, wire
+from chalicelib.account import activity, auth, invites, members, shapes, wire
 from chalicelib.account.service import api
 from chalicelib.core import accounts, invitations
 from chalicelib.core.caller import Caller
@@ -45,6 +45,13 @@ def reset_two_factor_of_member(request: Request, caller: Caller) -> Response:
     """Turn off an account's second factor, for a user who has lost it."""
     members.reset_two_factor(caller, request.params["username"])
     return wire.render_no_content()
+
+
+@api("GET", "/activity/all", auth.ADMINISTRATOR, accepts=shapes.SERVER_ACTIVITY_PAGE, returns=shapes.ACTIVITY)
+def list_server_activity(request: Request, caller: Caller) -> Response:
+    """List the actions of all accounts, newest first. A page with a filter can have fewer entries than its limit."""
+    found, following = activity.page_of_server(wire.read_query(request, shapes.SERVER_ACTIVITY_PAGE))
+    return wire.render({"activity": [wire.entry(one) for one in found], "next": following})
 
 
 @api("GET", "/invitations", auth.ADMINISTRATOR, accepts=shapes.PAGE, returns=shapes.INVITATIONS)

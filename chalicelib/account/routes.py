@@ -248,8 +248,8 @@ def forget_ssh_host(request: Request, caller: Caller) -> Response:
 def list_activity(request: Request, caller: Caller) -> Response:
     """List operations by the account, and by others on it, newest first."""
     parameters = wire.read_query(request, shapes.ACTIVITY_PAGE)
-    entries_found, following = activity.page(caller.account, parameters["before"], parameters["limit"])
-    return wire.render({"activity": [wire.entry(*one) for one in entries_found], "next": following})
+    found, following = activity.page(caller, parameters)
+    return wire.render({"activity": [wire.entry(one) for one in found], "next": following})
 
 
 @service.route("GET", f"{API}/openapi.json", ANONYMOUS)

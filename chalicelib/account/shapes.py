@@ -233,13 +233,29 @@ SSH_KEY: Shape = {
 ACTIVITY_PAGE: Shape = {
     "before": _text("The `next` of the previous page.", required=False),
     "limit": PAGE["limit"],
+    "actor": _text("Only actions of this user.", required=False),
+    "action": _text("Only this action, such as `rock.publish`, or all of `rock`.", required=False),
+    "subject": _text("Only subjects that contain this text.", required=False),
+    "since": replace(_MOMENT, about="Only actions at or after this moment.", required=False),
+    "until": replace(_MOMENT, about="Only actions before this moment.", required=False),
+}
+SERVER_ACTIVITY_PAGE: Shape = {
+    **ACTIVITY_PAGE,
+    "account": _text("Only the log of this account, instead of the server's.", required=False),
 }
 ENTRY: Shape = {
     "at": _MOMENT,
+    "text": _text("The action as a sentence."),
     "action": _text(),
     "subject": _text(),
+    "account": _text("The account whose log has the entry; null for a deleted one.", nullable=True),
     "by": _text("The actor; null without a session, on the command line, or for a deleted account.", nullable=True),
     "credential": _number("The id of the actor's key or session.", nullable=True),
+    "service": _text(
+        "What it is for: a service, or `session`. Null for the actions of others, as the next two.", nullable=True
+    ),
+    "key": _text("Its comment.", nullable=True),
+    "address": _text("The actor's network address.", nullable=True),
     "detail": Field("object", "The action's details.", nullable=True),
 }
 ACTIVITY: Shape = {

@@ -24,5 +24,12 @@ account = Slice(
         *(log_in, mail_links, settings, keys, two_factor, notifications, unsubscribing, members),
     ),
     paths=("/account", "/settings"),
+    phrases={
+        "feed.create": "{actor} created the secret address of the feed of {account}",
+        "feed.revoke": "{actor} ended the secret address of the feed of {account}",
+        "ssh-key.create": "{actor} created an SSH key",
+        "ssh-key.delete": "{actor} deleted the SSH key",
+        "ssh-host.delete": "{actor} forgot the SSH host {subject}",
+    },
     no_events="accounts, keys and sessions are no published works",
 )

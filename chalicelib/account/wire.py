@@ -8,12 +8,13 @@ from chalicelib.account import csrf, shapes
 from chalicelib.account.profile import LUADNS
 from chalicelib.account.shapes import Shape
 from chalicelib.core import accounts, invitations, two_factor
+from chalicelib.core.activity import Described
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
 from chalicelib.core.mail import transport
 from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.outbound.ssh_urls import fingerprint
-from chalicelib.core.tables import Account, AuditEntry, Credential, Invitation, Notification, SshHost, SshKey
+from chalicelib.core.tables import Account, Credential, Invitation, Notification, SshHost, SshKey
 from chalicelib.web.atom import FeedEntry
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.errors import headers_of, status_of
@@ -168,14 +169,20 @@ def two_factor_of(account: Account) -> JSON:
     }
 
 
-def entry(written: AuditEntry, by: str | None) -> JSON:
+def entry(found: Described) -> JSON:
     """An entry of the activity log."""
+    written = found.entry
     return {
         "at": moment(written.at),
+        "text": found.text,
         "action": written.action,
         "subject": written.subject,
-        "by": by,
+        "account": found.account,
+        "by": found.actor,
         "credential": int(written.credential_id) if written.credential_id else None,
+        "service": found.service,
+        "key": found.key,
+        "address": found.address,
         "detail": written.detail,
     }
 

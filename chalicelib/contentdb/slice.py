@@ -17,6 +17,7 @@ from chalicelib.contentdb.screenshots import routes as screenshot_routes
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import booking, compaction, counters, counting, history, scores
 from chalicelib.contentdb.statistics import routes as stats_routes
+from chalicelib.contentdb.store import history as store_history
 from chalicelib.contentdb.store import index, permissions, reference
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.contentdb.users import routes as user_routes
@@ -67,6 +68,7 @@ contentdb = Slice(
     scopes=Scopes("package", "AUTHOR/NAME", r"[^\s:/]{1,100}/[^\s:/]{1,200}"),
     ranks=permissions.RANKS,
     works=Shelf("Luanti packages", package_page.works_of),
+    phrases=store_history.PHRASES,
     settings=(
         "contentdb_max_upload",
         "contentdb_strict_names",

@@ -18,14 +18,16 @@ class Device:
 class Actor:
     """A caller as the audit log and the published events name them; a job that acts for a caller keeps it as JSON.
 
-    `key` is the comment of the credential, and `address` the network address; both are empty if there is none.
+    `service` and `key` are those of the credential: what it is for, such as `luarocks` or `session`, and its comment.
+    `address` is the network address. Each is empty if there is none.
     """
 
     account_id: int
     username: str
-    credential_id: int | None
-    key: str
-    address: str
+    credential_id: int | None = None
+    service: str = ""
+    key: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,14 @@ class Caller:
     def actor(self) -> Actor:
         """The caller without the items of the database."""
         credential = self.credential
-        number = int(credential.id) if credential.id else None
-        comment = credential.comment or ""
-        return Actor(int(self.account.id), self.account.username, number, comment, self.address)
+        return Actor(
+            account_id=int(self.account.id),
+            username=self.account.username,
+            credential_id=int(credential.id) if credential.id else None,
+            service=credential.service or "",
+            key=credential.comment or "",
+            address=self.address,
+        )
 
     def require(self, needed: str) -> None:
         """Raise Forbidden unless the credential's scope `allows` what is `needed`. Banned accounts can only read."""

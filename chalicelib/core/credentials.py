@@ -97,7 +97,8 @@ def create(
         Claim(f"credential#{number}", "claim", holder=credential.pk, expires_at=credential.expires_at),
     )
     detail = {"address": credential.address, "user_agent": credential.user_agent} if device else {"scope": scope}
-    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, **detail))
+    noted = {**detail, **({"comment": comment} if comment else {})}
+    writes.put(audit.entry(int(account.id), f"{service}.create", f"credential#{number}", by, **noted))
     if service in services():
         _notify_of_key(writes, account, credential)
     if also:
@@ -239,7 +240,8 @@ def revoke(credential: Credential, by: Caller | None = None) -> None:
         NotFound("There is no such key."),
     )
     subject = f"credential#{int(credential.id)}"
-    writes.put(audit.entry(int(credential.account_id), f"{credential.service}.revoke", subject, by))
+    noted = {"comment": credential.comment} if credential.comment else {}
+    writes.put(audit.entry(int(credential.account_id), f"{credential.service}.revoke", subject, by, **noted))
     writes.commit()
 
 

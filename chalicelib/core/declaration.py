@@ -4,7 +4,7 @@ A declaration does nothing by itself. Each service has one in its `slice.py`, an
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,6 +139,8 @@ class Declaration:
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
     `essential` slice always, and others if the setting `services` names them. `followers` get every published event.
     `notifications` are the kinds that it sends.
+    `phrases` has a sentence for each action of the audit log, such as `{actor} published {package}`: `actor`, `account`
+    (whose log it is), `key` (the subject), names of details, and any other name for the subject.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Declaration:
     essential: bool = False
     followers: tuple[Follower, ...] = ()
     notifications: tuple[NotificationKind, ...] = ()
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:

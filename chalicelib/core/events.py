@@ -62,6 +62,7 @@ def record(
         files=tuple(files),
         actor=actor.username if actor else None,
         credential=actor.credential_id if actor else None,
+        key=(actor.key or None) if actor else None,
         address=(actor.address or None) if actor else None,
         accounts=tuple(sorted({*map(int, owners), *([actor.account_id] if actor else [])})),
     )
@@ -76,6 +77,12 @@ def numbered(after: int = 0, limit: int | None = None) -> Iterator[Event]:
     after_key = PublishedEvent.sk > _sk(after)
     for item in PublishedEvent.query(_LOG, after_key, limit=limit, consistent_read=True):
         yield _event(item)
+
+
+def every() -> Iterator[Event]:
+    """All events: the numbered ones in order, and then those that have no number yet."""
+    yield from numbered()
+    yield from unnumbered()
 
 
 def unnumbered() -> list[Event]:

@@ -25,9 +25,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `kind` is the service's noun for the work, such as `version`. `name` is the work's full name within the service;
     a work with another name before has `former_name`. A work that lists do not show, such as a draft or a private
-    collection, is not `listed`. `actor` is a username, None for the command line. `accounts` are
-    the ids of the accounts that the work belongs to, and of the actor. `number` is the position in the order of all
-    events, from 1 on; 0 before the event has one.
+    collection, is not `listed`. `actor` is a username, None for the command line; `credential` and `key` are the id and
+    the comment of the actor's key. `accounts` are the ids of the accounts that the work belongs to, and of the actor.
+    `number` is the position in the order of all events, from 1 on; 0 before the event has one.
     """
 
     service: str
@@ -41,6 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: tuple[EventFile, ...] = ()
     actor: str | None = None
     credential: int | None = None
+    key: str | None = None
     address: str | None = None
     accounts: tuple[int, ...] = ()
     number: int = 0
@@ -52,7 +53,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return found
 
 
-_PRIVATE = ("credential", "address", "accounts")
+_PRIVATE = ("credential", "key", "address", "accounts")
 
 
 @dataclass(frozen=True)

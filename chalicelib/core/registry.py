@@ -63,6 +63,8 @@ class Registry:
         self.notification_kinds: dict[str, NotificationKind] = {
             kind.name: kind for each in every for kind in each.notifications
         }
+        self.keyed = frozenset(each.name for each in every if each.scopes)  # services with keys, offered or not
+        self.phrases = _phrases(every)
         self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
         _check_ranks(self.ranks)
 
@@ -171,6 +173,20 @@ def _check_services(declarations: Iterable[Declaration]) -> None:
     known = [each.name for each in declarations if not each.essential]
     if unknown := [name for name in settings.current().services if name not in known]:
         raise DeclarationError(f"MOONBASE_SERVICES: there is no service {unknown[0]}; there are: {', '.join(known)}.")
+
+
+def _phrases(declarations: Iterable[Declaration]) -> dict[str, str]:
+    """The sentence of each action, also of creating and revoking the keys of each service."""
+    found: dict[str, str] = {}
+    for each in declarations:
+        of_keys = {
+            f"{each.name}.create": f"{{actor}} created {{key}} of {{account}} for {each.title}",
+            f"{each.name}.revoke": f"{{actor}} revoked {{key}} of {{account}} for {each.title}",
+        }
+        for action, phrase in {**each.phrases, **(of_keys if each.scopes else {})}.items():
+            if found.setdefault(action, phrase) != phrase:
+                raise DeclarationError(f"The action {action} has two phrases, one by {each.name}.")
+    return found
 
 
 def _check_ranks(ranks: tuple[str, ...]) -> None:

@@ -21,8 +21,40 @@ def _blobs_of(item: CoreItem) -> list[str | None]:
     return [*change_log.blobs_of(item), *counters.blobs_of(item)]
 
 
+_PHRASES = {
+    "account.create": "the account {account} was created",
+    "account.password": "{actor} changed the password of {account}",
+    "account.email": "{actor} changed the e-mail address of {account}",
+    "account.email-confirmed": "{actor} confirmed the e-mail address of {account}",
+    "account.rank": "{actor} set the rank of {account} to {rank}",
+    "account.suspend": "{actor} suspended {account}",
+    "account.restore": "{actor} restored {account}",
+    "account.delete": "{actor} deleted {account}",
+    "session.create": "{account} logged in",
+    "session.revoke": "{actor} ended a session of {account}",
+    "session.end-all": "{actor} ended the sessions of {account}",
+    "log-in.create": "{account} entered the password; the code was still to come",
+    "log-in.revoke": "{account} entered the code of a log-in",
+    "second-factor.create": "{account} proved the second factor for uploads",
+    "second-factor.revoke": "{actor} ended a proof of the second factor of {account}",
+    "two-factor.enable": "{actor} turned two-factor authentication on for {account}",
+    "two-factor.disable": "{actor} turned two-factor authentication off for {account}",
+    "two-factor.recovery-codes": "{actor} renewed the recovery codes of {account}",
+    "two-factor.uploads": "{actor} set whether uploads of {account} need a second factor: {required}",
+    "two-factor.open-window": "{actor} opened the upload window of {key}",
+    "two-factor.close-window": "{actor} closed the upload window of {key}",
+    "confirm-address.create": "a link to confirm the e-mail address of {account} was made",
+    "confirm-address.revoke": "a link to confirm the e-mail address of {account} was ended",
+    "password-link.create": "a link for a new password of {account} was made",
+    "password-link.revoke": "a link for a new password of {account} was ended",
+    "notifications.settings": "{actor} changed the notifications of {account}",
+    "invitation.create": "{actor} created the invitation {subject}",
+    "invitation.revoke": "{actor} revoked the invitation {subject}",
+}
+
 core = Declaration(
     name="core",
+    phrases=_PHRASES,
     essential=True,
     tables=(
         Table(

@@ -186,13 +186,20 @@ class Window(CoreItem, discriminator="window"):
 
 
 class AuditEntry(CoreItem, discriminator="audit"):
-    """An action on an account, its actor and their credential. `audit#<account id>` / `<time>#<random>`."""
+    """An action on an account, its actor and their credential. `audit#<account id>` / `<time>#<random>`.
+
+    An action can be in the logs of several accounts; one of these entries is listed under `audit`, by its time.
+    """
 
     at = UTCDateTimeAttribute()
     action = UnicodeAttribute()
     subject = UnicodeAttribute()
     by_account_id = NumberAttribute(null=True)
     credential_id = NumberAttribute(null=True)
+    actor = UnicodeAttribute(null=True)  # the username; entries of older code have only the ids
+    credential_service = UnicodeAttribute(null=True)
+    credential_comment = UnicodeAttribute(null=True)
+    address = UnicodeAttribute(null=True)
     detail = JSONAttribute(null=True)
 
 

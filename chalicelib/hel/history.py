@@ -7,6 +7,14 @@ from chalicelib.core.storage import Transaction
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, StoredFile
 
+PHRASES = {
+    "package.create": "{actor} created the package {package}",
+    "package.update": "{actor} changed the package {package}",
+    "package.delete": "{actor} deleted the package {package}",
+    "file.store": "{actor} stored the file {subject}",
+    "file.delete": "{actor} deleted the file {subject}",
+}
+
 
 def announce(
     writes: Transaction,

@@ -6,6 +6,20 @@ from chalicelib.luadns.engines import route53
 from chalicelib.luadns.tables import LuaDnsItem
 from chalicelib.web.slice import Slice
 
+_PHRASES = {
+    "luadns.enable": "{actor} enabled LuaDNS' API for {account}",
+    "luadns.disable": "{actor} disabled LuaDNS' API for {account}",
+    "zone.create": "{actor} created the zone {zone}",
+    "zone.update": "{actor} replaced the records of {zone}",
+    "zone.delete": "{actor} deleted the zone {zone}",
+    "record.create": "{actor} created a record of {zone}",
+    "record.update": "{actor} changed a record of {zone}",
+    "record.delete": "{actor} deleted a record of {zone}",
+    "record.create_many": "{actor} created records of {zone}",
+    "record.set_many": "{actor} set records of {zone}",
+    "record.delete_many": "{actor} deleted records of {zone}",
+}
+
 luadns = Slice(
     name="luadns",
     title="LuaDNS",
@@ -22,6 +36,7 @@ luadns = Slice(
     ),
     scopes=Scopes("zone", "NAME", r"[^\s:]{1,300}"),
     switches=(Switch(auth.SWITCH, "luadns.enable", "luadns.disable"),),
+    phrases=_PHRASES,
     settings=(
         "luadns_engine",
         "luadns_self_service",

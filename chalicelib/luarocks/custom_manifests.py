@@ -188,8 +188,9 @@ def _change(name: str, by: Caller | None, action: str, changes: Callable[[Manife
 
 
 def _record(writes: Transaction, manifest: Manifest, by: Caller | None, action: str) -> None:
-    for account_id in sorted({*manifest.admins.values(), *([int(by.account.id)] if by else [])}):
-        writes.put(audit.entry(account_id, action, f"m/{manifest.name}", by))
+    concerned = {*manifest.admins.values(), *([int(by.account.id)] if by else [])}
+    for entry in audit.entries_for(concerned, action, f"m/{manifest.name}", by):
+        writes.put(entry)
 
 
 def _announce(writes: Transaction, manifest: Manifest, by: Caller | None, action: EventAction) -> None:

@@ -8,15 +8,37 @@ from chalicelib.core.published import EventAction, EventFile
 from chalicelib.core.storage import Transaction
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 
+PHRASES = {
+    "rockspec.publish": "{actor} published {subject} {version}",
+    "rock.publish": "{actor} published the rock of {subject} {version} for {arch}",
+    "rock.delete": "{actor} deleted the rock of {subject} {version} for {arch}",
+    "version.edit": "{actor} changed {subject} {version}",
+    "version.delete": "{actor} deleted {subject} {version}",
+    "module.edit": "{actor} changed the module {subject}",
+    "module.delete": "{actor} deleted the module {subject}",
+    "module.transfer": "{actor} transferred the module {subject} to {to}",
+    "module.invite-owner": "{actor} invited {owner} as an owner of {subject}",
+    "module.add-owner": "{actor} added {owner} as an owner of {subject}",
+    "module.remove-owner": "{actor} removed {owner} from the owners of {subject}",
+    "module.take-root": "{actor} listed {subject} in the root manifest",
+    "module.lose-root": "{actor} removed {subject} from the root manifest, in favour of {to}",
+    "manifest.create": "{actor} created the manifest {subject}",
+    "manifest.edit": "{actor} changed the manifest {subject}",
+    "manifest.delete": "{actor} deleted the manifest {subject}",
+    "manifest.add-admin": "{actor} added an admin to the manifest {subject}",
+    "manifest.remove-admin": "{actor} removed an admin from the manifest {subject}",
+    "manifest.add": "{actor} added {subject} to the manifest {manifest}",
+    "manifest.remove": "{actor} removed {subject} from the manifest {manifest}",
+}
+
 
 def record(
     writes: Transaction, value: ModuleEntry, by: Caller | None, action: str, *others: int, **detail: Any
 ) -> None:
     """Add an audit entry to the logs of the module's holder, of the caller, and of `others`."""
-    subject = f"{value.user}/{value.name}"
     concerned = {value.user_id, *others, *([int(by.account.id)] if by else [])}
-    for account_id in sorted(concerned):
-        writes.put(audit.entry(account_id, action, subject, by, **detail))
+    for entry in audit.entries_for(concerned, action, f"{value.user}/{value.name}", by, **detail):
+        writes.put(entry)
 
 
 def announce(

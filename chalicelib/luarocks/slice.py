@@ -2,7 +2,7 @@
 
 from chalicelib.core.counters import SLOT
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
-from chalicelib.luarocks import downloads, index, owner_routes, read_routes, removal, routes
+from chalicelib.luarocks import downloads, history, index, owner_routes, read_routes, removal, routes
 from chalicelib.luarocks.pages import modules as module_pages
 from chalicelib.luarocks.service import service
 from chalicelib.luarocks.tables import LuaRocksItem
@@ -21,5 +21,6 @@ luarocks = Slice(
     repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.publish, every=SLOT),),
     scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
     works=Shelf("LuaRocks modules", module_pages.works_of),
+    phrases=history.PHRASES,
     settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),
 )

@@ -17,17 +17,27 @@ def test_entries_have_actor_action_and_subject(root: Person, alice_client: Perso
     times = [entry.pop("at") for entry in found["activity"]]
     assert found["activity"][:2] == [
         {
+            "text": "Root set the rank of Alice to EDITOR",
             "action": "account.rank",
             "subject": "account#2",
+            "account": "Alice",
             "by": "Root",
             "credential": root.get("/me").json["session"],
+            "service": None,
+            "key": None,
+            "address": None,
             "detail": {"rank": "EDITOR"},
         },
         {
+            "text": "Alice created a key without a comment of Alice for Hel",
             "action": "hel.create",
             "subject": f"credential#{made['id']}",
+            "account": "Alice",
             "by": "Alice",
             "credential": alice_client.get("/me").json["session"],
+            "service": "session",
+            "key": "",
+            "address": "203.0.113.7",
             "detail": {"scope": "read"},
         },
     ]
@@ -68,10 +78,42 @@ def test_an_account_sees_only_its_own_log(alice_client: Person, bob: Account) ->
     assert f"account#{int(bob.id)}" not in subjects
 
 
-def test_the_name_of_a_deleted_actor_is_null(alice_client: Person, root: Person) -> None:
+def test_the_name_of_a_deleted_actor_stays(alice_client: Person, root: Person) -> None:
     root.patch("/members/alice", {"rank": "EDITOR"})
     accounts.named("Root").delete()
-    assert alice_client.get("/activity").json["activity"][0]["by"] is None
+    assert alice_client.get("/activity").json["activity"][0]["by"] == "Root"
+
+
+def test_filters_select_entries(alice_client: Person) -> None:
+    alice_client.post("/keys", {"service": "hel", "comment": "CI"})
+    query = {"actor": "alice", "action": "hel", "subject": "ci", "since": "2026-01-01T00:00:00Z"}
+    (entry,) = alice_client.get("/activity", query=query).json["activity"]
+    assert entry["text"] == "Alice created the key 'CI' of Alice for Hel"
+    assert alice_client.get("/activity", query={"until": "2026-01-01"}).json == {"activity": [], "next": None}
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "0000-00-00", "9999-12-31T23:59:59-23:59"])
+def test_an_invalid_moment_is_rejected(alice_client: Person, moment: str) -> None:
+    message = "since is not a moment such as 2026-03-01T12:00:00Z."
+    refused(alice_client.get("/activity", query={"since": moment}), 400, message, "since")
+
+
+def test_administrators_see_the_actions_of_all_accounts(alice_client: Person, root: Person) -> None:
+    alice_client.post("/keys", {"service": "hel", "comment": "CI"})
+    root.patch("/members/alice", {"rank": "EDITOR"})
+    found = root.get("/activity/all").json
+    assert [(entry["text"], entry["account"], entry["address"]) for entry in found["activity"][:2]] == [
+        ("Root set the rank of Alice to EDITOR", "Alice", "203.0.113.7"),
+        ("Alice created the key 'CI' of Alice for Hel", "Alice", "203.0.113.7"),
+    ]
+    assert {entry["account"] for entry in found["activity"]} == {"Alice", "Root"}
+    of_alice = root.get("/activity/all", query={"account": "alice"}).json["activity"]
+    assert of_alice == [entry for entry in found["activity"] if entry["account"] == "Alice"]
+    refused(root.get("/activity/all", query={"account": "nobody"}), 404, "There is no account nobody.")
+
+
+def test_others_do_not(alice_client: Person) -> None:
+    refused(alice_client.get("/activity/all"), 403, "This is for administrators.")
 
 
 def test_a_page_costs_three_calls(alice_client: Person, calls: list[str]) -> None:

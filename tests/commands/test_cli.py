@@ -46,15 +46,31 @@ def test_a_user_is_suspended_and_restored(data: Path) -> None:
 
 
 def test_the_audit_log_of_an_account_is_shown(data: Path) -> None:
-    rows = moonbase(data, "user", "activity", "alice")
-    assert [row["action"] for row in rows][-1] == "account.create"
+    rows = moonbase(data, "activity", "--account", "alice", "--limit", "0")
     assert {**rows[-1], "at": "then"} == {
         "at": "then",
+        "text": "the account Alice was created",
         "action": "account.create",
         "subject": "account#1",
+        "account": "Alice",
         "by": None,
+        "credential": None,
+        "service": None,
         "key": None,
+        "address": None,
+        "detail": None,
     }
+
+
+def test_the_activity_of_the_server_is_printed_as_lines(data: Path) -> None:
+    plain = run(data, "activity", "--action", "account.create", "--subject", "account#1").stdout.splitlines()
+    assert plain[0].split() == ["at", "address", "what"]
+    assert plain[1].endswith("-        the account Alice was created")
+    printed = run(data, "activity", "--lines", "--limit", "2").stdout.splitlines()
+    assert [json.loads(line) for line in printed] == moonbase(data, "activity", "--limit", "2")
+    refused = run(data, "activity", "--since", "yesterday")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert run(data, "activity", "--published").stdout == "none\n"
 
 
 ENQUEUE = """
@@ -193,7 +209,7 @@ def test_two_factor_is_enabled_and_disabled(data: Path) -> None:
 def test_the_rank_and_the_password_of_an_account_are_set(data: Path) -> None:
     assert moonbase(data, "user", "rank", "alice", "admin")["rank"] == "ADMIN"
     assert moonbase(data, "user", "password", "alice", "--password", "white rabbit")["username"] == "Alice"
-    actions = [row["action"] for row in moonbase(data, "user", "activity", "alice")]
+    actions = [row["action"] for row in moonbase(data, "activity", "--account", "alice")]
     assert actions[:2] == ["account.password", "account.rank"]
 
 

@@ -61,12 +61,33 @@ def test_modules_are_listed(data: Path) -> None:
     assert moonbase(data, "luarocks", "list", "--user", "bob") == []
 
 
+def test_publications_are_listed_with_their_hashes(data: Path) -> None:
+    row = moonbase(data, "activity", "--published", "--action", "publish", "--limit", "1")[0]
+    (file,) = row.pop("files")
+    assert {**row, "at": "then"} == {
+        "service": "luarocks",
+        "kind": "version",
+        "name": "alice/say",
+        "action": "publish",
+        "at": "then",
+        "version": "1.0-1",
+        "former_name": None,
+        "listed": True,
+        "actor": "Alice",
+        "number": 0,
+        "credential": 1,
+        "key": None,
+        "address": None,
+    }
+    assert (file["name"], len(file["sha256"]), file["size"] > 0) == ("say-1.0-1.rockspec", 64, True)
+
+
 def test_owners_are_added_transferred_to_and_removed(data: Path) -> None:
     assert moonbase(data, "luarocks", "owner", "add", "alice/say", "bob")["owners"] == "alice, bob"
     assert moonbase(data, "luarocks", "transfer", "alice/say", "bob")["module"] == "bob/say"
     assert moonbase(data, "luarocks", "transfer", "bob/say", "alice")["module"] == "alice/say"
     assert moonbase(data, "luarocks", "owner", "remove", "alice/say", "bob")["owners"] == "alice"
-    actions = [row["action"] for row in moonbase(data, "user", "activity", "bob")]
+    actions = [row["action"] for row in moonbase(data, "activity", "--account", "bob")]
     assert actions[:4] == ["module.remove-owner", "module.transfer", "module.transfer", "module.add-owner"]
 
 

@@ -53,28 +53,28 @@ def test_an_action_without_a_caller_has_no_account_or_credential() -> None:
 
 def test_entries_are_listed_newest_first() -> None:
     with time_machine.travel(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), tick=False) as clock:
-        for action in ("a", "b", "c"):
+        for action in ("test.a", "test.b", "test.c"):
             write(audit.entry(7, action, "x"))
             clock.shift(0.5)
-    assert [entry.action for entry in audit.entries(7)] == ["c", "b", "a"]
+    assert [entry.action for entry in audit.entries(7)] == ["test.c", "test.b", "test.a"]
 
 
 def test_two_entries_with_the_same_time_are_both_stored() -> None:
     with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False):
-        write(audit.entry(7, "a", "x"), audit.entry(7, "b", "x"))
-    assert sorted(entry.action for entry in audit.entries(7)) == ["a", "b"]
+        write(audit.entry(7, "test.a", "x"), audit.entry(7, "test.b", "x"))
+    assert sorted(entry.action for entry in audit.entries(7)) == ["test.a", "test.b"]
 
 
 def test_an_account_has_only_its_own_entries() -> None:
-    write(audit.entry(1, "a", "x"), audit.entry(11, "b", "x"))
-    assert [entry.action for entry in audit.entries(1)] == ["a"]
+    write(audit.entry(1, "test.a", "x"), audit.entry(11, "test.b", "x"))
+    assert [entry.action for entry in audit.entries(1)] == ["test.a"]
 
 
 def test_a_rejected_action_has_no_entry() -> None:
     Claim("name#x", "claim", holder="1").save()
     writes = Transaction()
     writes.create(Claim("name#x", "claim", holder="2"), Conflict("taken"))
-    writes.put(audit.entry(7, "name.take", "name#x"))
+    writes.put(audit.entry(7, "test.take", "name#x"))
     with pytest.raises(Conflict):
         writes.commit()
     assert list(audit.entries(7)) == []

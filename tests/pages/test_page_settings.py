@@ -84,7 +84,7 @@ def test_a_new_password_ends_other_sessions_and_is_in_the_audit_log(
     )
     elsewhere.open("/account")
     assert elsewhere.path.startswith("/account/log-in")
-    assert "account.password" in alice_window.open("/account/activity")
+    assert "Alice changed the password of Alice" in alice_window.open("/account/activity")
 
 
 def test_a_new_address_needs_the_password(alice_window: BrowserWindow, alice: Account) -> None:

@@ -78,6 +78,7 @@ def end_other_sessions(request: Request, caller: Caller) -> Response:
 @base.page("/activity", OWN)
 def show_activity(request: Request, caller: Caller, filled: Filled) -> Response:
     """Show the activity log: operations by the account, and by others on it."""
-    entries_found, following = activity.page(caller.account, request.argument("before"), None)
-    entries = [wire.entry(*one) for one in entries_found]
+    wanted = {**dict.fromkeys(shapes.ACTIVITY_PAGE), "before": request.argument("before")}
+    found, following = activity.page(caller, wanted)
+    entries = [wire.entry(one) for one in found]
     return base.render(request, caller, "activity", filled, entries=entries, following=following)

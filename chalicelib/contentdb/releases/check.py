@@ -123,7 +123,7 @@ def _actor(job: dict[str, Any]) -> Actor:
     if "by" in job:
         return Actor(**job["by"])
     account = accounts.get(job["account"])
-    return Actor(int(account.id), account.username, None, "", "")
+    return Actor(int(account.id), account.username)
 
 
 def _update_package(

@@ -9,6 +9,32 @@ from chalicelib.core.published import EventAction, EventFile
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import AuditEntry
 
+PHRASES = {
+    "package.create": "{actor} created the package {package}",
+    "package.edit": "{actor} changed the package {package}",
+    "package.maintainers": "{actor} set the maintainers of {package}: {maintainers}",
+    "package.aliases": "{actor} set the aliases of {package}: {aliases}",
+    "package.submit": "{actor} submitted {package} for approval",
+    "package.approve": "{actor} approved {package}",
+    "package.request-changes": "{actor} requested changes of {package}",
+    "package.unapprove": "{actor} withdrew the approval of {package}",
+    "package.delete": "{actor} deleted the package {package}",
+    "package.restore": "{actor} restored the package {package}",
+    "release.create": "{actor} created a release of {package}",
+    "release.delete": "{actor} deleted a release of {package}",
+    "screenshot.create": "{actor} added a screenshot of {package}",
+    "screenshot.delete": "{actor} deleted a screenshot of {package}",
+    "screenshot.order": "{actor} reordered the screenshots of {package}",
+    "screenshot.cover": "{actor} set the cover image of {package}",
+    "review.write": "{actor} reviewed {package}",
+    "review.approve": "{actor} approved a review of {package}",
+    "review.delete": "{actor} deleted the review of {package} by {author}",
+    "review.vote": "{actor} voted on a review",
+    "collection.save": "{actor} saved the collection {subject}",
+    "collection.delete": "{actor} deleted the collection {subject}",
+    "profile.edit": "{actor} changed the profile of {account}",
+}
+
 
 def audit_entry(package: Package, action: str, by: Caller | None, **detail: Any) -> AuditEntry:
     """An audit entry of the caller, or of the author if `by` is None (the administrator)."""
