@@ -43,7 +43,7 @@ def test_an_administrator_enables_the_api_creates_keys_and_disables_it(server: S
     assert [zone["name"] for zone in call(server, narrow, "GET", "/zones")[1]] == ["example.org"]
     assert moonbase(server.data, "luadns", "disable", "alice") == {"username": "alice", "luadns": False}
     assert call(server, key, "GET", "/zones")[1]["message"] == "API access is disabled for this account."
-    actions = [entry["action"] for entry in moonbase(server.data, "user", "activity", "alice")]
+    actions = [entry["action"] for entry in moonbase(server.data, "activity", "--account", "alice")]
     assert actions == [
         "luadns.disable",
         "luadns.create",
