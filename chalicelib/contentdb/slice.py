@@ -69,6 +69,7 @@ contentdb = Slice(
     ranks=permissions.RANKS,
     works=Shelf("Luanti packages", package_page.works_of),
     phrases=store_history.PHRASES,
+    page_of=store_history.page_of,
     settings=(
         "contentdb_max_upload",
         "contentdb_strict_names",

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.counters import CounterSet
-from chalicelib.core.published import Follower
+from chalicelib.core.published import Event, Follower
 from chalicelib.core.storage import Item
 from chalicelib.core.wakeups import Lane
 
@@ -138,7 +138,7 @@ class Declaration:
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
     `essential` slice always, and others if the setting `services` names them. `followers` get every published event.
-    `notifications` are the kinds that it sends.
+    `notifications` are the kinds that it sends. `page_of` returns the path of the page about the work of an event.
     `phrases` has a sentence for each action of the audit log, such as `{actor} published {package}`: `actor`, `account`
     (whose log it is), `key` (the subject), names of details, and any other name for the subject.
     """
@@ -160,6 +160,7 @@ class Declaration:
     followers: tuple[Follower, ...] = ()
     notifications: tuple[NotificationKind, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)
+    page_of: Callable[[Event], str | None] | None = None
 
     @property
     def every_job(self) -> Iterator[JobHandler | RepeatingJob]:

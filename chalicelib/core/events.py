@@ -42,8 +42,11 @@ def record(
     listed: bool = True,
     files: Iterable[EventFile] = (),
     owners: Iterable[int] = (),
+    usernames: Iterable[str] = (),
 ) -> None:
     """Add the event of a change to its transaction; see `published.Event`. `owners` are ids of accounts.
+
+    `usernames` are owners whose ids the service does not store.
 
     `by` is None for an administrator at the command line. The caller of the transaction's `commit` repeats it if it is
     Contended, because a job can be numbering events at the same time.
@@ -65,6 +68,7 @@ def record(
         key=(actor.key or None) if actor else None,
         address=(actor.address or None) if actor else None,
         accounts=tuple(sorted({*map(int, owners), *([actor.account_id] if actor else [])})),
+        owners=tuple(usernames),
     )
     sk = f"{at.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}"
     writes.create(PublishedEvent(_OUTBOX, sk, body=_encode(event).decode()))

@@ -27,7 +27,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     a work with another name before has `former_name`. A work that lists do not show, such as a draft or a private
     collection, is not `listed`. `actor` is a username, None for the command line; `credential` and `key` are the id and
     the comment of the actor's key. `accounts` are the ids of the accounts that the work belongs to, and of the actor.
-    `number` is the position in the order of all events, from 1 on; 0 before the event has one.
+    `owners` are usernames of owners whose ids the service does not store. `number` is the position in the order of all
+    events, from 1 on; 0 before the event has one.
     """
 
     service: str
@@ -44,6 +45,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str | None = None
     address: str | None = None
     accounts: tuple[int, ...] = ()
+    owners: tuple[str, ...] = ()
     number: int = 0
 
     def public(self) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return found
 
 
-_PRIVATE = ("credential", "key", "address", "accounts")
+_PRIVATE = ("credential", "key", "address", "accounts", "owners")
 
 
 @dataclass(frozen=True)

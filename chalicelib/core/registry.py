@@ -65,6 +65,7 @@ class Registry:
         }
         self.keyed = frozenset(each.name for each in every if each.scopes)  # services with keys, offered or not
         self.phrases = _phrases(every)
+        self.pages = {each.name: each.page_of for each in every if each.page_of}
         self.ranks = next((each.ranks for each in every if each.ranks), CORE_RANKS)
         _check_ranks(self.ranks)
 

@@ -35,6 +35,7 @@ def announce(
         version=version,
         former_name=former_name if former_name != package.name else None,
         owners=[int(package.creator_id)],
+        usernames=package.owners,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.core import audit, events
 from chalicelib.core.caller import Caller
-from chalicelib.core.published import EventAction, EventFile
+from chalicelib.core.published import Event, EventAction, EventFile
 from chalicelib.core.storage import Transaction
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 
@@ -83,6 +83,11 @@ def announce_upload(
     if file.sig_sha256 is not None:
         files.append(EventFile(f"{filename}.asc", file.sig_sha256, file.sig_size or 0))
     announce(writes, value, by, kind, "publish" if is_new else "change", version, files=tuple(files))
+
+
+def page_of(event: Event) -> str | None:
+    """The path of the page about the module of an event; None for a manifest, which has no page."""
+    return None if event.kind == "manifest" else f"/modules/{event.name}"
 
 
 def archiving(before: bool, after: bool) -> EventAction:

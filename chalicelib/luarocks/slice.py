@@ -22,5 +22,6 @@ luarocks = Slice(
     scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
     works=Shelf("LuaRocks modules", module_pages.works_of),
     phrases=history.PHRASES,
+    page_of=history.page_of,
     settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),
 )

@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib.contentdb.store.tables import Package, PublicFile
 from chalicelib.core import audit, blobs, events
 from chalicelib.core.caller import Actor, Caller
-from chalicelib.core.published import EventAction, EventFile
+from chalicelib.core.published import Event, EventAction, EventFile
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import AuditEntry
 
@@ -71,7 +71,13 @@ def announce(
         former_name=former_name if former_name != package.key else None,
         listed=listed and (was_listed or package.state == "APPROVED"),
         owners=[int(package.author_id)],
+        usernames=package.maintainers,
     )
+
+
+def page_of(event: Event) -> str | None:
+    """The path of the page about the package of an event; None for a collection, which has no page."""
+    return None if event.kind == "collection" else f"/packages/{event.name}"
 
 
 def event_file(file: PublicFile) -> EventFile:
