@@ -27,6 +27,9 @@ ESSENTIAL = [
 OTHERS = [
     ("session.new-device", "Your account logs in from a new device", "mail"),
     ("key.created", "A key is created for your account", "mail"),
+    ("work.published", "Someone else publishes something of yours", "inbox"),
+    ("work.changed", "Someone else changes, archives or restores something of yours", "inbox"),
+    ("work.removed", "Someone else transfers or deletes something of yours", "mail"),
     ("mail.refused", "Mail to your address is refused", "inbox"),
 ]
 
