@@ -23,6 +23,9 @@ from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, re
 T = TypeVar("T")
 _COUNTED = {"ALIAS": "aliases_count", "REDIRECT": "redirects_count", "FORWARD": "forwards_count"}
 _MAX_NODE_BYTES = 300_000  # bytes; an item holds 400 KB
+_RECORD_BYTES = 12  # of a record in a response besides its rdata: a compressed name, type, class, TTL and length
+_MAX_SET_BYTES = 65_000  # of a record set in a response, which holds 65,535 bytes with header and question
+_SMALL_SET_BYTES = _MAX_SET_BYTES // 4  # of contents whose rdata is certainly smaller: `::` takes 16 bytes
 _FEW_NODES = 100  # that one call reads
 _zone_locks = [Lock(f"zones-{number}") for number in range(64)]
 
@@ -197,6 +200,10 @@ def _check(rows: list[Row]) -> None:
     for type_, found in by_type.items():
         if len(found) > 1 and len({contents.canonical(type_, content) for content in found}) < len(found):
             raise invalid_field("content", "record exists already")
+        if sum(len(content) + _RECORD_BYTES for content in found) > _SMALL_SET_BYTES:
+            size = sum(contents.wire_size(type_, content) + _RECORD_BYTES for content in found)
+            if size > _MAX_SET_BYTES:
+                raise invalid_field("content", f"the {type_} records of one name do not fit one DNS message")
     if len(json.dumps(rows)) > _MAX_NODE_BYTES:  # as it is stored: with non-ASCII letters escaped
         raise invalid_field("content", "too much content at one name")
 

@@ -43,6 +43,12 @@ def canonical(type_: str, content: str) -> str:
     return special(content) if special else _rdata(type_, content)
 
 
+def wire_size(type_: str, content: str) -> int:
+    """The bytes of valid rdata in a response; 0 for a pseudo record, which no response has."""
+    sizes = {"A": 4, "AAAA": 16, **dict.fromkeys(PSEUDO, 0)}
+    return sizes[type_] if type_ in sizes else len(canonical(type_, content)) // 2
+
+
 def with_serial(content: str, serial: int) -> str:
     """Return the content of a SOA with another serial; the rest stays byte for byte."""
     parts = re.split(r"(\s+)", content.strip())

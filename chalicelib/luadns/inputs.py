@@ -99,7 +99,7 @@ def _read_draft(body: Body) -> Draft:
         name=body.required("name", empty=True),
         type=body.required("type").upper(),
         content=body.required("content"),
-        ttl=body.integer("ttl"),
+        ttl=body.integer("ttl") or None,  # Go serializes an unset TTL as 0
         external_id=body.text("external_id"),
     )
     if draft.external_id and len(draft.external_id) > _MAX_EXTERNAL_ID:

@@ -16,6 +16,7 @@ from dns.rdata import Rdata
 from dns.rdtypes.txtbase import TXTBase
 
 TEXTS = {"TXT", "SPF"}
+IDNA = dns.name.IDNA_2008_UTS_46  # of names in contents, as of names of records and zones
 _MAX_STRING_BYTES = 255  # the length of a character string is one octet
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED = re.compile(rf"\s*{_STRING.pattern}(?:\s+{_STRING.pattern})*\s*", re.DOTALL)
@@ -34,7 +35,7 @@ def rdata_of(type_: str, content: str, origin: Name) -> Rdata:
         if type_ == "CAA" and (unquoted := _CAA.fullmatch(content)):
             value = re.sub(r'([\\"])', r"\\\1", unquoted[2])
             content = f'{unquoted[1]}"{value}"'
-        return dns.rdata.from_text(dns.rdataclass.IN, rdtype, content, origin, relativize=False)
+        return dns.rdata.from_text(dns.rdataclass.IN, rdtype, content, origin, relativize=False, idna_codec=IDNA)
     except (dns.exception.DNSException, UnicodeError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 

@@ -115,6 +115,8 @@ def validate(zone: Zone, drafts: Sequence[Draft], *, numbered: bool = False) -> 
         found, name, canonical = [], "", None
         try:
             name = names.record_name(draft.name, zone.name)
+            if draft.type == "NS" and name.startswith("*."):
+                raise ValueError("NS records cannot be at a wildcard: other name servers refuse such a zone")
         except ValueError as error:
             found.append(Problem("name", str(error)))
         try:

@@ -20,7 +20,10 @@ from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
 
-_ARRAY_CLIENTS = re.compile("Go-http-client/.*|Ruby")  # the official clients parse a 400 as the real server's array
+# The real server sends a 400 as an array. Of the clients only libcloud fails on it; people at curl want the documented
+# object, and every other client can ask for it.
+_OBJECT_CLIENTS = re.compile("(libcloud|curl)/")
+_OBJECT_WANTED = re.compile(r"errors\s*=\s*\"?object", re.IGNORECASE)  # a parameter in the Accept header
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -137,7 +140,7 @@ def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
 
 
 def render_error(request: Request, error: CoreError) -> Response:
-    """Render `{status, request_id, message}`. A 400 also has `errors`; the official clients get that list alone."""
+    """Render `{status, request_id, message}`; of a 400 its list of `errors`, unless the client wants the object."""
     status = status_of(error)
     headers = headers_of(error)
     if status == 401:
@@ -147,7 +150,7 @@ def render_error(request: Request, error: CoreError) -> Response:
     body: dict[str, Any] = {"status": _TITLES[status], "request_id": request.id, "message": _message(error, status)}
     if isinstance(error, Invalid):
         body["errors"] = [_problem(problem) for problem in error.detail.get("problems", [Problem(None, error.message)])]
-        if _ARRAY_CLIENTS.fullmatch(request.user_agent):
+        if not _wants_object(request):
             return _render(body["errors"], headers, status)
     return _render(body, headers, status)
 
@@ -196,8 +199,16 @@ def _record(zone: Zone, record: Record) -> dict[str, Any]:
     return row if record.external_id is None else {**row, "external_id": record.external_id}
 
 
+def _wants_object(request: Request) -> bool:
+    """Whether the client wants the documented object of a 400 and not the array that the official clients parse."""
+    return bool(
+        _OBJECT_CLIENTS.match(request.user_agent) or _OBJECT_WANTED.search(request.headers.get("accept", "")[:1000])
+    )
+
+
 def _problem(problem: Problem) -> dict[str, Any]:
-    shown: dict[str, Any] = {"fieldNames": [problem.field]} if problem.field else {}
+    """An error of the list. The gem 0.1 fails without `fieldNames`."""
+    shown: dict[str, Any] = {"fieldNames": [problem.field] if problem.field else []}
     if problem.classification:
         shown["classification"] = problem.classification
     return {**shown, "message": problem.message}

@@ -137,4 +137,4 @@ def key_of(name: Name) -> Key:
 
 def parse_name(text: str, origin: Name = dns.name.root) -> Name:
     """Parse a name; it is relative to `origin` if it has no trailing dot."""
-    return dns.name.from_text(text, origin)
+    return dns.name.from_text(text, origin, presentation.IDNA)

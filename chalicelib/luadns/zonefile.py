@@ -177,8 +177,9 @@ def _pseudo_records(text: str) -> Iterator[ZoneFileRecord]:
 
 
 def _rdata_text(zone: Zone, record: Record) -> str:
+    """The content as name servers serve it, with quotes and in ASCII; that of a pseudo record as it is."""
     content = records.rendered_content(zone, record)
-    if record.type not in presentation.TEXTS:
+    if record.type in PSEUDO:
         return content
     return presentation.text_of(presentation.rdata_of(record.type, content, dns.name.root))
 

@@ -20,7 +20,11 @@ class LuaDns:
 
     def __init__(self, client: Client, email: str, secret: str) -> None:
         self.client = client
-        self.headers = {"Accept": "application/json", "Authorization": basic(email, secret)}
+        self.headers = {
+            "Accept": "application/json",
+            "Authorization": basic(email, secret),
+            "User-Agent": "curl/8.14.1",  # errors as the documentation has them
+        }
 
     def __call__(self, method: str, path: str, json: Any = None, headers: Mapping[str, str] = {}, **more: Any) -> Reply:
         return self.client.request(method, f"/v1{path}", json=json, headers={**self.headers, **headers}, **more)
@@ -73,14 +77,14 @@ def stored() -> list[dict[str, Any]]:
 
 
 def assert_invalid(reply: Reply, *problems: dict[str, Any]) -> None:
-    """Assert that a reply is a 400 with exactly these problems, in the envelope for other than the official clients."""
+    """Assert that a reply is a 400 with exactly these problems, in the documented envelope."""
     assert (reply.status, reply.json["status"], reply.json["errors"]) == (400, "Bad Request", list(problems))
     assert list(reply.json) == ["status", "request_id", "message", "errors"]
 
 
 def problem(field: str, message: str, classification: str | None = None) -> dict[str, Any]:
     """One problem of a 400, as JSON."""
-    shown: dict[str, Any] = {"fieldNames": [field]}
+    shown: dict[str, Any] = {"fieldNames": [field] if field else []}
     if classification:
         shown["classification"] = classification
     return {**shown, "message": message}

@@ -45,8 +45,8 @@ def test_an_update_keeps_the_id_and_creation_time(dns: LuaDns, zone: int) -> Non
     assert after["updated_at"] > before["updated_at"]
     assert dns.get(path) == after
     assert dns.own(zone) == [("w2.example.com.", "TXT", "moved")]
-    last = dns("PUT", path, {"name": "w2", "type": "TXT", "content": "moved", "ttl": 0, "external_id": ""}).json
-    assert (last["ttl"], "external_id" in last) == (0, False)
+    last = dns("PUT", path, {"name": "w2", "type": "TXT", "content": "moved", "ttl": 1, "external_id": ""}).json
+    assert (last["ttl"], "external_id" in last) == (1, False)
 
 
 def test_a_deletion_returns_the_record(dns: LuaDns, zone: int) -> None:
@@ -234,10 +234,19 @@ def test_a_name_outside_the_zone_is_rejected(dns: LuaDns, zone: int, name: str) 
     assert_invalid(create(dns, zone, name=name), problem("name", "name is not in the zone example.com"))
 
 
-@pytest.mark.parametrize("ttl", [0, 10, 60, 2**31 - 1])
+@pytest.mark.parametrize("ttl", [1, 10, 60, 2**31 - 1])
 @embedded_only
 def test_a_ttl_is_stored_unchanged(dns: LuaDns, zone: int, ttl: int) -> None:
     assert create(dns, zone, ttl=ttl).json["ttl"] == ttl
+
+
+@embedded_only
+def test_a_ttl_of_0_is_unset(dns: LuaDns, zone: int) -> None:
+    made = create(dns, zone, ttl=0).json
+    assert made["ttl"] == 300
+    path = f"/zones/{zone}/records/{made['id']}"
+    assert dns("PUT", path, {**made, "ttl": 60}).json["ttl"] == 60
+    assert dns("PUT", path, {**made, "ttl": 0}).json["ttl"] == 60
 
 
 @pytest.mark.parametrize("ttl", [-1, 2**31, 2**63 - 1, -(2**63)])
@@ -282,7 +291,7 @@ def test_a_wrong_field_type_gets_go_s_error_text(
 )
 @embedded_only
 def test_a_body_that_is_not_an_object_is_rejected(dns: LuaDns, zone: int, body: bytes, message: str) -> None:
-    expected = {"classification": "DeserializationError", "message": message}
+    expected = {"fieldNames": [], "classification": "DeserializationError", "message": message}
     assert_invalid(dns("POST", f"/zones/{zone}/records", body=body), expected)
 
 
@@ -300,27 +309,6 @@ def test_all_problems_are_reported_at_once(dns: LuaDns, zone: int) -> None:
     ]
     assert_invalid(reply, *(problem(field, message) for field, message in problems))
     assert reply.json["message"] == "; ".join(f"{field}: {message}" for field, message in problems)
-
-
-@pytest.mark.parametrize("agent", ["Go-http-client/1.1", "Go-http-client/2.0", "Ruby"])
-def test_the_official_clients_get_the_errors_as_an_array(dns: LuaDns, zone: int, agent: str) -> None:
-    reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, {"User-Agent": agent})
-    assert (reply.status, reply.body) == (400, b'[{"fieldNames":["content"],"message":"invalid IPv4 address"}]\n')
-    reply = dns("POST", "/zones", {"name": ""}, {"User-Agent": agent})
-    assert reply.json == [
-        {"fieldNames": ["name"], "classification": "RequiredError", "message": "Required"},
-        {"fieldNames": ["name"], "classification": "ValidationError", "message": "invalid name"},
-    ]
-    assert dns("GET", "/zones/99", headers={"User-Agent": agent}).json["message"] == "Zone not found."
-
-
-@pytest.mark.parametrize("agent", ["", "python-requests/2.32", "goacme-lego/5", "Rubygems", "libcloud/3.9.1"])
-@embedded_only
-def test_other_clients_get_the_errors_in_an_object(dns: LuaDns, zone: int, agent: str) -> None:
-    headers = {"User-Agent": agent}
-    reply = dns("POST", f"/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}, headers)
-    assert_invalid(reply, problem("content", "invalid IPv4 address"))
-    assert reply.json["message"] == "content: invalid IPv4 address"
 
 
 CNAME_CONFLICT = problem("name", "CNAME record cannot exist beside other records of the same name")
