@@ -115,8 +115,7 @@ def validate(zone: Zone, drafts: Sequence[Draft], *, numbered: bool = False) -> 
         found, name, canonical = [], "", None
         try:
             name = names.record_name(draft.name, zone.name)
-            if draft.type == "NS" and name.startswith("*."):
-                raise ValueError("NS records cannot be at a wildcard: other name servers refuse such a zone")
+            _check_place(zone, name, draft.type)
         except ValueError as error:
             found.append(Problem("name", str(error)))
         try:
@@ -157,6 +156,14 @@ def reject_managed(zone: Zone, name: str, type_: str) -> None:
     """Raise Invalid for a record that the system manages."""
     if is_managed(zone, name, type_):
         raise invalid_field("type", f"{type_} records of the zone itself are managed by the system")
+
+
+def _check_place(zone: Zone, name: str, type_: str) -> None:
+    """Raise ValueError for a type that other name servers refuse at this name, with the whole zone."""
+    if type_ == "NS" and name.startswith("*."):
+        raise ValueError("NS records cannot be at a wildcard")
+    if type_ == "DS" and is_apex(zone, name):
+        raise ValueError("the DS records of a zone are in its parent zone")
 
 
 def _canonical(draft: Draft) -> str:

@@ -47,12 +47,19 @@ class ZoneFileRecord:
 
 
 def export(zone: Zone, found: Sequence[Record]) -> str:
-    """Return the zone as a zone file; the same records give the same file."""
+    """Return the zone as a zone file; the same records give the same file.
+
+    Of a record set the lowest TTL is first: other name servers take the first one for all, and we serve the lowest.
+    """
     lines = [f"$ORIGIN {zone.name}."]
-    for record in records.in_listing_order(found):
+    for record in sorted(found, key=_export_order):
         text = f"{record.name} {int(record.ttl)} IN {record.type} {_rdata_text(zone, record)}"
         lines.append(f"{_COMMENT} {text}" if record.type in PSEUDO else text)
     return "\n".join(lines) + "\n"
+
+
+def _export_order(record: Record) -> tuple[bool, bool, str, str, int, int]:
+    return record.type != "SOA", record.type != "NS", record.type, record.name.lower(), int(record.ttl), int(record.id)
 
 
 def load(

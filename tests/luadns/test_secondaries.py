@@ -65,7 +65,7 @@ def test_an_export_is_a_zone_for_bind(server: Served, accepted: list[dict[str, A
     done = subprocess.run(
         ["named-checkzone", *checks, ZONE, str(tmp_path / "zone")], capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
