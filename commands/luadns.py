@@ -98,7 +98,7 @@ def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
     from chalicelib.luadns import zonefile
 
     owner, found, _ = _open(zone)
-    with click.open_file(str(file), encoding="utf-8") as stream:
+    with click.open_file(str(file), encoding="utf-8-sig") as stream:
         text = stream.read()
     after, records = zonefile.load(owner, int(found.id), text, None, replace=replace)
     return {"zone": after.name, "records": len(records), "serial": int(after.serial)}

@@ -1,7 +1,7 @@
 """Bulk changes of records. Each change is atomic."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.core import ids
@@ -26,8 +26,8 @@ class Pattern:
 
     @property
     def values(self) -> Values:
-        """The values that a selected record has; None for any value."""
-        return self.type, self.content, self.ttl
+        """The values that a selected record has; None for any value. A content with its type stands for its meaning."""
+        return self.type, _meaning(self.type, self.content) if self.content else None, self.ttl
 
 
 def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str | None) -> tuple[Zone, list[Record]]:
@@ -35,10 +35,10 @@ def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: s
 
     def decide(edit: ZoneEdit) -> list[Record]:
         wanted = records.validate(edit.zone, drafts, numbered=True)
-        for draft in wanted:
-            records.reject_managed(edit.zone, draft.name, draft.type)
+        for index, draft in enumerate(wanted):
+            records.reject_managed(edit.zone, draft.name, draft.type, index)
         edit.load(draft.name for draft in wanted)
-        return add_all(edit, wanted)
+        return add_all(edit, dict(enumerate(wanted)))
 
     return _change(owner, zone_id, "record.create_many", if_match, decide)
 
@@ -52,7 +52,7 @@ def set_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: str 
         sets = {(draft.name.lower(), draft.type) for draft in wanted}
         rows = [row for name, type_ in sorted(sets) for row in edit.rows(name) if row.type == type_]
         existing = list(store.records(edit.zone, [row.id for row in rows]).values())
-        return reconcile(edit, existing, wanted)
+        return reconcile(edit, existing, dict(enumerate(wanted)))
 
     return _change(owner, zone_id, "record.set_many", if_match, decide)
 
@@ -68,9 +68,9 @@ def delete_many(
     def decide(edit: ZoneEdit) -> list[Record]:
         absolute = _absolute(edit.zone, patterns)
         edit.load(name for name, _ in absolute)
-        for name, pattern in absolute:
+        for index, (name, pattern) in enumerate(absolute):
             if pattern.type:
-                records.reject_managed(edit.zone, name, pattern.type)
+                records.reject_managed(edit.zone, name, pattern.type, index)
         selected = _select(edit, absolute)
         deleted = [record for _, record in sorted(store.records(edit.zone, selected).items())]
         for record in deleted:
@@ -80,39 +80,42 @@ def delete_many(
     return _change(owner, zone_id, "record.delete_many", if_match, decide)
 
 
-def add_all(edit: ZoneEdit, wanted: Sequence[Draft]) -> list[Record]:
-    """Add all drafts to the zone and return the new records."""
-    first = ids.reserve(records.SEQUENCE, len(wanted)) if wanted else 0
-    return [
-        edit.add(first + index, draft.name, draft.type, draft.content, draft.ttl_or_default, draft.external_id)
-        for index, draft in enumerate(wanted)
-    ]
+def add_all(edit: ZoneEdit, wanted: Mapping[int, Draft]) -> list[Record]:
+    """Add the drafts, by their index in the request, to the zone; return the new records in their order."""
+    number = ids.reserve(records.SEQUENCE, len(wanted)) if wanted else 0
+    added = []
+    for place, (index, draft) in enumerate(wanted.items()):
+        name, type_, content = draft.name, draft.type, draft.content
+        added.append(edit.add(number + place, name, type_, content, draft.ttl_or_default, draft.external_id))
+        edit.place(added[-1], index)
+    return added
 
 
-def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Sequence[Draft]) -> list[Record]:
-    """Change the existing records into the wanted ones, and return these in the order of the drafts.
+def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Mapping[int, Draft]) -> list[Record]:
+    """Change the existing records into the wanted ones, by index in the request; return these in the drafts' order.
 
     A record with an equivalent draft keeps its id. Records that the system manages may be in both if they are equal.
     """
     unmatched = {_identity(record): record for record in existing}
     kept: dict[int, Record] = {}
     new: dict[int, Draft] = {}
-    for index, draft in enumerate(wanted):
+    for index, draft in wanted.items():
         record = unmatched.pop(_identity(draft), None)
         if record is None:
-            records.reject_managed(edit.zone, draft.name, draft.type)
+            records.reject_managed(edit.zone, draft.name, draft.type, index)
             new[index] = draft
             continue
         kept[index] = record
         values = records.merged_values(draft, record)
         if any(getattr(record, name) != value for name, value in values.items()):
-            records.reject_managed(edit.zone, draft.name, draft.type)
+            records.reject_managed(edit.zone, draft.name, draft.type, index)
             edit.replace(record, **values)
+            edit.place(record, index)
     for record in unmatched.values():
         records.reject_managed(edit.zone, record.name, record.type)
         edit.remove(record)
-    kept.update(zip(new, add_all(edit, list(new.values())), strict=True))
-    return [kept[index] for index in range(len(wanted))]
+    kept.update(zip(new, add_all(edit, new), strict=True))
+    return [kept[index] for index in wanted]
 
 
 def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]:
@@ -128,12 +131,21 @@ def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]
     for name, wanted in by_name.items():
         masks = {(type_ is not None, content is not None, ttl is not None) for type_, content, ttl in wanted}
         for row in edit.rows(name):
-            values = (row.type, row.content, row.ttl)
-            if any(_masked(values, mask) in wanted for mask in masks) and not records.is_managed(
+            spelled = (row.type, row.content, row.ttl)
+            meant = (row.type, _meaning(row.type, row.content), row.ttl)
+            if any(_masked(meant if mask[0] else spelled, mask) in wanted for mask in masks) and not records.is_managed(
                 edit.zone, name, row.type
             ):
                 selected.add(row.id)
     return selected
+
+
+def _meaning(type_: str | None, content: str) -> str:
+    """A text that is equal for all spellings of the content, if the type is known and the content valid."""
+    try:
+        return contents.canonical(type_, content) if type_ else content
+    except ValueError:
+        return content
 
 
 def _masked(values: Values, mask: tuple[bool, bool, bool]) -> Values:

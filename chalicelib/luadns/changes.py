@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar, cast
@@ -11,17 +11,22 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib import settings
 from chalicelib.core import audit, blobs, retries
-from chalicelib.core.errors import Busy, Forbidden
+from chalicelib.core.errors import Busy, Forbidden, Invalid
 from chalicelib.core.locks import Lock
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luadns import contents, engines, journal, store
 from chalicelib.luadns.journal import JournalWrite
-from chalicelib.luadns.problems import invalid_field
+from chalicelib.luadns.problems import Problem, invalid, invalid_field
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import LuaDnsItem, Node, Record, Zone, node_sk, record_sk
 
 T = TypeVar("T")
-_COUNTED = {"ALIAS": "aliases_count", "REDIRECT": "redirects_count", "FORWARD": "forwards_count"}
+_COUNTED = {
+    "ALIAS": "aliases_count",
+    "REDIRECT": "redirects_count",
+    "FORWARD": "forwards_count",
+    "DNAME": "dnames_count",
+}
 _MAX_NODE_BYTES = 300_000  # bytes; an item holds 400 KB
 _RECORD_BYTES = 12  # of a record in a response besides its rdata: a compressed name, type, class, TTL and length
 _MAX_SET_BYTES = 65_000  # of a record set in a response, which holds 65,535 bytes with header and question
@@ -45,6 +50,14 @@ class Row(NamedTuple):
     ttl: int
 
 
+class Conflicting(Exception):
+    """Records of one name cannot coexist. `records` are their ids, the one that was added last at the end."""
+
+    def __init__(self, field: str, message: str, rows: Sequence[Row]) -> None:
+        self.problem = Problem(field, message)
+        self.records = [row.id for row in rows]
+
+
 class ZoneEdit:
     """Pending changes of a zone. Names are absolute, with the trailing dot, in any letter case.
 
@@ -61,6 +74,7 @@ class ZoneEdit:
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
         self._rows: dict[str, dict[int, Row]] = {}  # by record id
         self._records: dict[int, JournalWrite] = {}
+        self._places: dict[int, int] = {}  # record id -> index in the request
         self._chunks: list[bytes] = []  # of the journal, if one is needed
 
     def load(self, names: Iterable[str]) -> None:
@@ -92,6 +106,10 @@ class ZoneEdit:
         self._attach(record, None)
         return record
 
+    def place(self, record: Record, index: int) -> None:
+        """Name the index of a record in the request, for errors of the whole change."""
+        self._places[int(record.id)] = index
+
     def replace(self, record: Record, **values: Any) -> None:
         """Set attributes of a record."""
         previous_serial = int(record.serial)
@@ -115,6 +133,8 @@ class ZoneEdit:
         limit = settings.current().luadns_max_records
         if self.zone.records_count > max(limit, self._count):
             raise Forbidden(f"A zone has at most {limit} records.")
+        if self.zone.dnames_count:
+            self._check_dnames()
         writes = writes or Transaction()
         self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
@@ -130,6 +150,17 @@ class ZoneEdit:
         if self.zone.journal:
             with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
                 journal.apply(self.zone, self._chunks)
+
+    def _check_dnames(self) -> None:
+        """Raise Invalid for records below a DNAME: some name servers answer with them, others never (RFC 6672)."""
+        stored: Mapping[str, Node | None] = {} if self._new else store.all_nodes(self.zone)
+        types = {sk: {row[1] for row in node.records} for sk, node in stored.items() if node}
+        types |= {sk: {row.type for row in rows.values()} for sk, rows in self._rows.items()}
+        above: str | None = None
+        for sk in sorted(sk for sk, found in types.items() if found):
+            if above is not None and sk.startswith(above):
+                raise invalid_field("name", "there can be no records below a DNAME record")
+            above = sk if "DNAME" in types[sk] else None
 
     def _write(self, writes: Transaction, items: list[JournalWrite]) -> None:
         """Add the zone and the items to `writes`; a journal replaces the items if one transaction cannot hold them."""
@@ -152,9 +183,17 @@ class ZoneEdit:
         for sk, by_id in self._rows.items():
             old, rows = self._nodes.get(sk), list(by_id.values())
             if rows != self._stored_rows(sk):
-                _check(rows)
+                try:
+                    _check(rows)
+                except Conflicting as conflict:
+                    raise self._placed(conflict) from None
                 node = Node(self.zone.pk, sk, records=[list(row) for row in rows], serial=self._serial)
                 yield JournalWrite(node, int(old.serial) if old else None, deleted=not rows)
+
+    def _placed(self, conflict: "Conflicting") -> Invalid:
+        """The error with the index of the last of the conflicting records that the request names."""
+        named = [self._places[number] for number in conflict.records if number in self._places]
+        return invalid([conflict.problem.within(named[-1]) if named else conflict.problem])
 
     def _attach(self, record: Record, previous_serial: int | None) -> None:
         self._records[int(record.id)] = JournalWrite(record, previous_serial, deleted=False)
@@ -191,21 +230,33 @@ class ZoneEdit:
 
 
 def _check(rows: list[Row]) -> None:
-    """Raise Invalid for records that cannot coexist at one name."""
-    by_type: dict[str, list[str]] = defaultdict(list)
+    """Raise Conflicting for records that cannot coexist at one name."""
+    by_type: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        by_type[row.type].append(row.content)
+        by_type[row.type].append(row)
     if "CNAME" in by_type and len(rows) > 1:
-        raise invalid_field("name", "CNAME record cannot exist beside other records of the same name")
+        raise Conflicting("name", "CNAME record cannot exist beside other records of the same name", rows)
+    dnames = by_type.get("DNAME", [])
+    if len(dnames) > 1 or (dnames and "NS" in by_type and "SOA" not in by_type):
+        raise Conflicting("name", "DNAME record cannot exist beside NS records or another DNAME of the same name", rows)
     for type_, found in by_type.items():
-        if len(found) > 1 and len({contents.canonical(type_, content) for content in found}) < len(found):
-            raise invalid_field("content", "record exists already")
-        if sum(len(content) + _RECORD_BYTES for content in found) > _SMALL_SET_BYTES:
-            size = sum(contents.wire_size(type_, content) + _RECORD_BYTES for content in found)
+        if len(found) > 1:
+            _check_duplicates(found)
+        if sum(len(row.content) + _RECORD_BYTES for row in found) > _SMALL_SET_BYTES:
+            size = sum(contents.wire_size(type_, row.content) + _RECORD_BYTES for row in found)
             if size > _MAX_SET_BYTES:
-                raise invalid_field("content", f"the {type_} records of one name do not fit one DNS message")
+                raise Conflicting("content", f"the {type_} records of one name do not fit one DNS message", found)
     if len(json.dumps(rows)) > _MAX_NODE_BYTES:  # as it is stored: with non-ASCII letters escaped
-        raise invalid_field("content", "too much content at one name")
+        raise Conflicting("content", "too much content at one name", rows)
+
+
+def _check_duplicates(rows: list[Row]) -> None:
+    """Raise Conflicting for equivalent records among those of one type."""
+    seen: dict[str, Row] = {}
+    for row in rows:
+        first = seen.setdefault(contents.canonical(row.type, row.content), row)
+        if first is not row:
+            raise Conflicting("content", "record exists already", [first, row])
 
 
 def _unchanged(item: Any, previous_serial: int | None) -> Condition:

@@ -10,13 +10,22 @@ TYPES = PSEUDO | {
     "A",
     "AAAA",
     "CAA",
+    "CDNSKEY",
+    "CDS",
+    "CERT",
     "CNAME",
+    "DNAME",
     "DS",
+    "HINFO",
     "HTTPS",
+    "LOC",
     "MX",
     "NAPTR",
     "NS",
+    "OPENPGPKEY",
     "PTR",
+    "RP",
+    "SMIMEA",
     "SOA",
     "SPF",
     "SRV",
@@ -24,8 +33,11 @@ TYPES = PSEUDO | {
     "SVCB",
     "TLSA",
     "TXT",
+    "URI",
 }
-_TARGETS = ("target", "exchange", "replacement", "mname", "rname")
+_TARGETS = ("target", "exchange", "replacement", "mname", "rname", "mbox", "txt")
+_UNKNOWN = re.compile(r"TYPE([1-9][0-9]{0,4})")
+_META = (*range(128, 256), 41, 65535)  # types of queries and of messages, not of records
 _MAX_RDATA_BYTES = 65_000  # a response holds 65,535 bytes, question and header included
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # without its end, up to the end of the text
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
@@ -41,6 +53,18 @@ def canonical(type_: str, content: str) -> str:
         raise ValueError("content is empty")
     special = _SPECIAL.get(type_)
     return special(content) if special else _rdata(type_, content)
+
+
+def is_type(type_: str) -> bool:
+    """Whether records can have this type: one of `TYPES`, or TYPEnnn of a type that has no name here (RFC 3597)."""
+    if type_ in TYPES:
+        return True
+    found = _UNKNOWN.fullmatch(type_)
+    if not found or int(found[1]) > 65535 or int(found[1]) in _META:
+        return False
+    import dns.rdatatype
+
+    return dns.rdatatype.to_text(dns.rdatatype.from_text(type_)) == type_
 
 
 def wire_size(type_: str, content: str) -> int:
@@ -120,7 +144,7 @@ def _has_zone_file_syntax(type_: str, content: str) -> bool:
         return True
     outside = _QUOTED.sub("", content)
     forbidden = "\r\n()\0" if type_ == "CAA" else "\r\n();\0"
-    return content.startswith("\\#") or any(letter in outside for letter in forbidden)
+    return content.startswith("\\#") != type_.startswith("TYPE") or any(letter in outside for letter in forbidden)
 
 
 def _text(type_: str, content: str) -> str:

@@ -69,7 +69,7 @@ def parse_file(request: Request) -> tuple[str, bool]:
     if mode not in ("merge", "replace"):
         raise invalid([Problem("mode", "mode must be merge or replace", VALIDATION)])
     try:
-        return request.body.decode(), mode == "replace"
+        return request.body.decode("utf-8-sig"), mode == "replace"  # without a byte order mark
     except UnicodeDecodeError:
         raise invalid([Problem(None, "a zone file is UTF-8 text")]) from None
 

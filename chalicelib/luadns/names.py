@@ -2,7 +2,9 @@
 
 import re
 
-_LABEL = re.compile(r"[A-Za-z0-9_*/-]{1,63}")  # `/` as in the reverse zones of RFC 2317
+# `/` as in the reverse zones of RFC 2317, `\.` as in the mailbox of an RP record
+_LABEL = re.compile(r"(?:[A-Za-z0-9_*/-]|\\\.){1,63}")
+_DOT = re.compile(r"(?<!\\)\.")  # between labels
 _ZONE_LABEL = re.compile(r"(?!-)[a-z0-9_/-]{1,63}(?<!-)")
 _ENCODING = 4  # characters by which an encoded label is longer, at least
 _MAX_LENGTH = 253  # characters of a name without the trailing dot
@@ -26,23 +28,29 @@ def record_name(text: str, zone: str) -> str:
     name = _to_ascii(text)
     if name in ("", "@"):
         return f"{zone}."
-    if not name.endswith("."):
+    if not name.endswith(".") or name.endswith("\\."):
         name = f"{name}." if _within(name, zone) else f"{name}.{zone}."
     bare = name[:-1]
-    if len(bare) > _MAX_LENGTH or not all(_LABEL.fullmatch(label) for label in bare.split(".")):
+    if len(bare) > _MAX_LENGTH or not all(_LABEL.fullmatch(label) for label in labels_of(bare)):
         raise ValueError("invalid name")
     if not _within(bare, zone):
         raise ValueError(f"name is not in the zone {zone}")
     return name
 
 
+def labels_of(name: str) -> list[str]:
+    """The labels of a name without the trailing dot; a dot in a label is escaped."""
+    return _DOT.split(name)
+
+
 def is_absolute(text: str) -> bool:
     """Whether `record_name` returns this name unchanged in any zone."""
-    return text.endswith(".") and text.isascii() and len(text) <= _MAX_LENGTH + 1
+    return text.endswith(".") and not text.endswith("\\.") and text.isascii() and len(text) <= _MAX_LENGTH + 1
 
 
 def _within(name: str, zone: str) -> bool:
-    return f".{name.lower()}".endswith(f".{zone}")
+    lower = name.lower()
+    return lower == zone or (lower.endswith(f".{zone}") and lower[-len(zone) - 2 : -len(zone) - 1] != "\\")
 
 
 def _to_ascii(text: str) -> str:

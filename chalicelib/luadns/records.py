@@ -9,11 +9,13 @@ from chalicelib import settings
 from chalicelib.core import ids
 from chalicelib.luadns import contents, engines, names, store, versions
 from chalicelib.luadns.changes import ZoneEdit, retry
-from chalicelib.luadns.problems import Problem, invalid, invalid_field
+from chalicelib.luadns.problems import Problem, invalid
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Record, Zone, node_sk
 
 SEQUENCE = "luadns-record"
+# The records that ask the parent zone to delete its DS records (RFC 8078), as `contents.canonical` returns them.
+_UNSIGNED = {"CDS": "0000000000", "CDNSKEY": "0000030000"}
 _MAX_TTL = 2**31 - 1  # RFC 2181
 
 
@@ -120,6 +122,8 @@ def validate(zone: Zone, drafts: Sequence[Draft], *, numbered: bool = False) -> 
             found.append(Problem("name", str(error)))
         try:
             canonical = _canonical(draft)
+            if draft.type in _UNSIGNED and canonical != _UNSIGNED[draft.type] and is_apex(zone, name):
+                found.append(Problem("content", f"the zone is not signed: its {draft.type} can only be the deletion"))
         except _Wrong as wrong:
             found.append(wrong.problem)
         if draft.ttl is not None and not 0 <= draft.ttl <= _MAX_TTL:
@@ -152,23 +156,26 @@ def is_managed(zone: Zone, name: str, type_: str) -> bool:
     return type_ == "SOA" or (type_ == "NS" and is_apex(zone, name))
 
 
-def reject_managed(zone: Zone, name: str, type_: str) -> None:
-    """Raise Invalid for a record that the system manages."""
+def reject_managed(zone: Zone, name: str, type_: str, index: int | None = None) -> None:
+    """Raise Invalid for a record that the system manages; `index` is its place in a bulk request."""
     if is_managed(zone, name, type_):
-        raise invalid_field("type", f"{type_} records of the zone itself are managed by the system")
+        problem = Problem("type", f"{type_} records of the zone itself are managed by the system")
+        raise invalid([problem if index is None else problem.within(index)])
 
 
 def _check_place(zone: Zone, name: str, type_: str) -> None:
     """Raise ValueError for a type that other name servers refuse at this name, with the whole zone."""
     if type_ == "NS" and name.startswith("*."):
         raise ValueError("NS records cannot be at a wildcard")
+    if type_ == "DNAME" and name.startswith("*."):
+        raise ValueError("a DNAME record cannot be at a wildcard")
     if type_ == "DS" and is_apex(zone, name):
         raise ValueError("the DS records of a zone are in its parent zone")
 
 
 def _canonical(draft: Draft) -> str:
     """The canonical content of a valid draft. Raises _Wrong."""
-    if draft.type not in contents.TYPES:
+    if not contents.is_type(draft.type):
         raise _Wrong(Problem("type", f"unsupported type {draft.type[:20]}"))
     limit = settings.current().luadns_max_content
     if len(draft.content.encode()) > limit:

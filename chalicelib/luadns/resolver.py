@@ -13,6 +13,7 @@ from dns.name import Name
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.CNAME import CNAME
+from dns.rdtypes.ANY.DNAME import DNAME
 from dns.rdtypes.ANY.NS import NS
 from dns.rrset import RRset
 
@@ -99,6 +100,9 @@ class Resolver:
         """Add the records of one name; return the target if it has a CNAME."""
         key = key_of(name)
         cut = zone.zone_cut(key, inclusive=rdtype != RdataType.DS)
+        source = zone.redirection(key)
+        if source is not None and (cut is None or len(source) < len(cut)):
+            return _redirect(answer, zone, source, name, rdtype)
         if cut is not None:
             _refer(answer, zone, cut)
             return None
@@ -159,6 +163,22 @@ class Resolver:
             return Addresses(ttl, tuple(rdata.to_text() for rdata in last))
         further = self._addresses(answer, cast(CNAME, last[0]).target, rdtype, steps_left - len(inner.answer))
         return replace(further, ttl=min(ttl, further.ttl))
+
+
+def _redirect(answer: Answer, zone: ZoneData, source: Key, name: Name, rdtype: RdataType) -> Name | None:
+    """Add the DNAME record at `source` and the CNAME that it means for a name below; return the CNAME's target."""
+    found = zone.rrset(source, RdataType.DNAME)
+    assert found is not None
+    if found in answer.answer:  # a loop, which the client sees in the answer
+        return None
+    answer.answer.append(found)
+    try:
+        target = name.relativize(Name(source)).concatenate(cast(DNAME, found[0]).target)
+    except dns.name.NameTooLong:
+        answer.rcode = Rcode.YXDOMAIN
+        return None
+    answer.answer.append(dns.rrset.from_rdata(name, found.ttl, CNAME(found.rdclass, RdataType.CNAME, target)))
+    return None if rdtype == RdataType.CNAME else target
 
 
 def _refer(answer: Answer, zone: ZoneData, cut: Key) -> None:

@@ -77,9 +77,9 @@ class StoredZone(ZoneData):
 
     def _sk(self, key: Key) -> str | None:
         """The sort key of a name's node; None for a name that cannot have records."""
-        if any(b"." in label or not label.isascii() for label in key):
+        if any(b"\\" in label or not label.isascii() for label in key):
             return None
-        return node_sk(int(self._zone.id), b".".join(key).decode())
+        return node_sk(int(self._zone.id), b".".join(label.replace(b".", b"\\.") for label in key).decode())
 
     def _group(self, records: Iterable[Record]) -> dict[Key, Node]:
         names: dict[Key, list[Line]] = {}

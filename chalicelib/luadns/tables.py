@@ -17,6 +17,7 @@ from pynamodb.indexes import AllProjection, LocalSecondaryIndex
 
 from chalicelib import settings
 from chalicelib.core.storage import Item, table_name
+from chalicelib.luadns.names import labels_of
 
 
 class ZonesOfAccount(LocalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -58,6 +59,7 @@ class Zone(LuaDnsItem, discriminator="zone"):
     aliases_count = NumberAttribute(default=0)
     redirects_count = NumberAttribute(default=0)
     forwards_count = NumberAttribute(default=0)
+    dnames_count = NumberAttribute(default=0)
     queries_count = NumberAttribute(default=0)  # the name servers increase it; the serial does not change
     journal = UnicodeAttribute(null=True)  # key of the blob with a large change that is committed but not applied
     journal_done = NumberAttribute(null=True)  # the number of applied chunks
@@ -129,7 +131,7 @@ def node_sk(zone_id: int, name: str) -> str:
 
     It has the labels in reverse order, `com.example.www.`, so that a name's key is the prefix of all keys below it.
     """
-    labels = reversed(name.removesuffix(".").split("."))
+    labels = reversed(labels_of(name.removesuffix(".")))
     return nodes_prefix(zone_id) + "".join(f"{label}." for label in labels)
 
 

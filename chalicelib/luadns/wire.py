@@ -43,6 +43,10 @@ _ZONE_COLUMNS: dict[str, Callable[[Zone], Any]] = {
     "synced": lambda zone: engines.current().synced(zone),
     "queries_count": lambda zone: zone.queries_count,
     "records_count": lambda zone: zone.records_count,
+    "aliases_count": lambda zone: zone.aliases_count,
+    "redirects_count": lambda zone: zone.redirects_count,
+    "forwards_count": lambda zone: zone.forwards_count,
+    "template_id": lambda zone: 0,
     "created_at": lambda zone: zone.created_at,
     "updated_at": lambda zone: zone.updated_at,
 }
@@ -52,6 +56,8 @@ _RECORD_COLUMNS: dict[str, Callable[[Record], Any]] = {
     "type": lambda record: record.type,
     "content": lambda record: record.content,
     "ttl": lambda record: record.ttl,
+    "zone_id": lambda record: 0,
+    "external_id": lambda record: record.external_id or "",
     "created_at": lambda record: record.created_at,
     "updated_at": lambda record: record.updated_at,
 }

@@ -79,6 +79,13 @@ class ZoneData(ABC):
                 found = key[start:]
         return found
 
+    def redirection(self, key: Key) -> Key | None:
+        """The topmost name above `key` with a DNAME record, the apex included (RFC 6672)."""
+        for start in range(len(key) - len(self.apex), 0, -1):
+            if "DNAME" in self.node(key[start:]):
+                return key[start:]
+        return None
+
     def types(self, key: Key) -> list[RdataType]:
         """The types of the records at a name that DNS responses contain."""
         return [dns.rdatatype.from_text(type_) for type_ in self.node(key) if type_ != "ALIAS"]

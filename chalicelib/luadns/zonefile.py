@@ -58,6 +58,15 @@ def export(zone: Zone, found: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _is_managed(zone: Zone, draft: Draft) -> bool:
+    return records.is_managed(zone, draft.name, draft.type)
+
+
+def _identity(draft: Draft) -> tuple[str, str, str]:
+    """The key by which a record that is twice in a file is one: the parser has normalized its content."""
+    return draft.name.lower(), draft.type, draft.content
+
+
 def _export_order(record: Record) -> tuple[bool, bool, str, str, int, int]:
     return record.type != "SOA", record.type != "NS", record.type, record.name.lower(), int(record.ttl), int(record.id)
 
@@ -72,11 +81,8 @@ def load(
     number of records, by default that of a zone.
     """
     zone = store.zone(owner, zone_id)
-    entries = [
-        entry
-        for entry in parse(text, zone.name, most)
-        if not records.is_managed(zone, entry.draft.name, entry.draft.type)
-    ]
+    found = (entry for entry in parse(text, zone.name, most) if not _is_managed(zone, entry.draft))
+    entries = list({_identity(entry.draft): entry for entry in found}.values())
     drafts = [entry.draft for entry in entries]
     try:
         if replace:

@@ -33,7 +33,8 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
 
     def attempt() -> tuple[Zone, list[Record]]:
         edit = ZoneEdit(_new_zone(owner, number, name), new=True)
-        records = bulk.add_all(edit, [*_managed(edit.zone), *_unmanaged(edit.zone, drafts)])
+        managed = _managed(edit.zone)
+        records = bulk.add_all(edit, {**dict(enumerate(managed, -len(managed))), **_unmanaged(edit.zone, drafts)})
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
         writes.create(claim, _taken(name))
@@ -62,7 +63,7 @@ def update(
         others = [record for record in existing if not records.is_managed(zone, record.name, record.type)]
         edit = ZoneEdit(zone)
         wanted = _unmanaged(zone, drafts)
-        edit.load([*(draft.name for draft in wanted), *(record.name for record in others)])
+        edit.load([*(draft.name for draft in wanted.values()), *(record.name for record in others)])
         after = bulk.reconcile(edit, others, wanted)
         edit.commit(owner, "zone.update", records=len(after))
         return zone, [*managed, *after]
@@ -148,7 +149,7 @@ def _managed(zone: Zone) -> list[Draft]:
     return [Draft(apex, "SOA", soa, _SOA_TTL), *(Draft(apex, "NS", server, _NS_TTL) for server in servers)]
 
 
-def _unmanaged(zone: Zone, drafts: Sequence[Draft]) -> list[Draft]:
-    """The valid drafts without those that the system manages: clients send back all records that they read."""
-    validated = records.validate(zone, drafts, numbered=True)
-    return [draft for draft in validated if not records.is_managed(zone, draft.name, draft.type)]
+def _unmanaged(zone: Zone, drafts: Sequence[Draft]) -> dict[int, Draft]:
+    """The valid drafts by index, without those that the system manages: clients send back all that they have read."""
+    validated = enumerate(records.validate(zone, drafts, numbered=True))
+    return {index: draft for index, draft in validated if not records.is_managed(zone, draft.name, draft.type)}

@@ -1,5 +1,6 @@
 """Random records, most of them valid and many of them odd, for comparisons with other name servers."""
 
+from base64 import b64encode
 from random import Random
 from typing import Any
 
@@ -18,6 +19,8 @@ _NAMES = (
     "A-b",
     "0",
     "1.2/3",
+    "first\\.last",
+    "below.first\\.last",
 )
 _TARGETS = (
     "a.example.",
@@ -34,9 +37,10 @@ _LETTERS = "aZ0 ;\"'\\()@$.,=üß\t/#*"
 
 def record(random: Random) -> dict[str, Any]:
     """A record as a client sends it."""
-    type_ = random.choice(list(_CONTENTS))
-    content = _CONTENTS[type_](random)
-    return {"name": random.choice(_NAMES), "type": type_, "content": content, "ttl": random.choice((60, 300))}
+    type_ = random.choice(list(CONTENTS))
+    content = CONTENTS[type_](random)
+    name = random.choice(_NAMES) if random.random() < 0.6 else f"n{random.randrange(100)}"
+    return {"name": name, "type": type_, "content": content, "ttl": random.choice((60, 300))}
 
 
 def _number(random: Random, most: int) -> int:
@@ -72,26 +76,37 @@ def _svcb(random: Random) -> str:
     return f"{random.choice((0, 1, 65535))} {_target(random)} {parameters}".strip()
 
 
-_CONTENTS = {
+CONTENTS = {
     "A": lambda random: f"192.0.2.{_number(random, 255)}",
     "AAAA": lambda random: random.choice(("::", "2001:DB8::1", "2001:db8:0:0:0:0:0:2", "::ffff:192.0.2.1")),
     "ALIAS": _target,
     "CAA": _caa,
+    "CDNSKEY": lambda random: random.choice((f"257 3 13 {b64encode(random.randbytes(64)).decode()}", "0 3 0 AA==")),
+    "CDS": lambda random: random.choice((f"1 13 2 {_hex(random, 32)}", "0 0 0 00")),
+    "CERT": lambda random: f"PGP 0 0 {b64encode(random.randbytes(30)).decode()}",
     "CNAME": _target,
+    "DNAME": _target,
     "DS": lambda random: f"{_number(random, 65535)} 13 {random.choice((1, 2))} {_hex(random, random.choice((20, 32)))}",
     "FORWARD": lambda random: "joe joe@example.org",
+    "HINFO": lambda random: random.choice(('"PC" "Linux 6"', "PC Linux", '"a;b" "\\"c"')),
     "HTTPS": _svcb,
+    "LOC": lambda random: random.choice(("52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", "1 S 2 W 0m", "x")),
     "MX": lambda random: f"{_number(random, 65535)} {_target(random)}",
     "NAPTR": lambda random: (
         f'{_number(random, 65535)} 10 "S" "SIP+D2U" "{random.choice(("", "!^.*$!a!"))}" {_target(random)}'
     ),
     "NS": _target,
+    "OPENPGPKEY": lambda random: b64encode(random.randbytes(40)).decode(),
     "PTR": _target,
     "REDIRECT": lambda random: "0 https://example.org/",
+    "RP": lambda random: " ".join((random.choice(("joe.example.org.", "joe\\.x.example.org.", ".")), _target(random))),
+    "SMIMEA": lambda random: f"3 0 0 {_hex(random, 40)}",
     "SPF": _text,
     "SRV": lambda random: f"{_number(random, 65535)} 5 {_number(random, 65535)} {_target(random)}",
     "SSHFP": lambda random: f"4 2 {_hex(random, 32)}",
     "SVCB": _svcb,
     "TLSA": lambda random: f"3 1 1 {_hex(random, 32)}",
     "TXT": _text,
+    "TYPE65280": lambda random: random.choice(("\\# 4 0a000001", "\\# 0", "0a", "\\# 3 00")),
+    "URI": lambda random: f'{_number(random, 65535)} 1 "https://example.org/{random.choice(("", "a b", ";x"))}"',
 }

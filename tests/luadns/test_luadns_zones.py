@@ -302,7 +302,11 @@ def test_a_list_of_zones_is_filtered_sorted_and_paginated(dns: LuaDns, query: st
         ("page=0", "page", "page must be a number from 1 to 2147483647"),
         ("page=" + "9" * 5000, "page", "page must be a number from 1 to 2147483647"),
         ("sort_order=up", "sort_order", "sort_order must be asc or desc"),
-        ("sort_by=x", "sort_by", "sort_by must be one of id, name, type, content, ttl, created_at, updated_at"),
+        (
+            "sort_by=x",
+            "sort_by",
+            "sort_by must be one of id, name, type, content, ttl, zone_id, external_id, created_at, updated_at",
+        ),
     ],
 )
 @embedded_only

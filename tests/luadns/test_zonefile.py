@@ -128,7 +128,7 @@ def test_an_import_can_replace_the_whole_zone(dns: LuaDns, zone: int) -> None:
         ("$GENERATE 1-1000000 n$ A 192.0.2.1\n", "line 1", "zone file directive '$GENERATE' is not allowed"),
         ("www CH TXT x\n", "line 1", "RR class is not zone's class"),
         ("www NOSUCH x\n", "line 1", "unknown rdatatype 'NOSUCH'"),
-        ("; fine\nwww LOC 60 9 0.000 N 24 39 0.000 E 10.00m\n", "line 2", "www.example.com. LOC: unsupported type LOC"),
+        ("; fine\nwww DNSKEY 257 3 13 AAEC\n", "line 2", "www.example.com. DNSKEY: unsupported type DNSKEY"),
         ("www.example.net. A 192.0.2.1\n", "line 1", "www.example.net. A: name is not in the zone example.com"),
         ("www 4294967295 A 192.0.2.1\n", "line 1", "www.example.com. A: TTL must be between 0 and 2147483647"),
         ("(\n", "line 1", "unbalanced parentheses"),

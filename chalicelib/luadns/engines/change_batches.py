@@ -12,6 +12,27 @@ from dns.rdata import Rdata
 from dns.rdtypes.txtbase import TXTBase
 from dns.rrset import RRset
 
+TYPES = frozenset(
+    [
+        "A",
+        "AAAA",
+        "CAA",
+        "CNAME",
+        "DS",
+        "HTTPS",
+        "MX",
+        "NAPTR",
+        "NS",
+        "PTR",
+        "SOA",
+        "SPF",
+        "SRV",
+        "SSHFP",
+        "SVCB",
+        "TLSA",
+        "TXT",
+    ]
+)
 MAX_VALUES = 1000
 MAX_CHARACTERS = 32_000
 MAX_VALUE_LENGTH = 4000  # characters of one value, quotes included

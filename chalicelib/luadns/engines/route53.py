@@ -31,8 +31,10 @@ class Route53Engine(NoEngine):
 
         from chalicelib.luadns import presentation
         from chalicelib.luadns.contents import PSEUDO
-        from chalicelib.luadns.engines.change_batches import MAX_VALUE_LENGTH, value
+        from chalicelib.luadns.engines.change_batches import MAX_VALUE_LENGTH, TYPES, value
 
+        if type not in PSEUDO | TYPES:
+            return f"Route 53 has no {type} records"
         if type in PSEUDO or len(value(presentation.rdata_of(type, content, root))) <= MAX_VALUE_LENGTH:
             return None
         return f"content is too long: Route 53 takes {MAX_VALUE_LENGTH:,} characters"
