@@ -45,10 +45,30 @@ def show(name: str) -> dict[str, Any]:
         "authors": ", ".join(value.authors),
         "tags": ", ".join(value.tags),
         "short_description": value.short_description,
+        "archive_reason": value.archive_reason,
         "created_at": _time(value.created_at),
         "updated_at": _time(value.updated_at),
         "views": index.uses(entry)[0],
     }
+
+
+@hel.command()
+@click.argument("name")
+@click.option("--reason", metavar="TEXT", help="Why, in a line that everyone can read.")
+def archive(name: str, reason: str | None) -> dict[str, Any]:
+    """Remove the package NAME from lists; who knows its name can install it."""
+    from chalicelib.hel import archiving
+
+    return _row(archiving.archive(name, reason, None))
+
+
+@hel.command()
+@click.argument("name")
+def unarchive(name: str) -> dict[str, Any]:
+    """List the archived package NAME again."""
+    from chalicelib.hel import archiving
+
+    return _row(archiving.unarchive(name, None))
 
 
 def _row(entry: "Entry[PackageEntry]") -> dict[str, Any]:
@@ -58,6 +78,7 @@ def _row(entry: "Entry[PackageEntry]") -> dict[str, Any]:
         "package": entry.value.name,
         "owners": ", ".join(entry.value.owners),
         "versions": ", ".join(entry.value.versions),
+        "archived": entry.value.archived,
         "downloads": index.uses(entry)[1],
     }
 

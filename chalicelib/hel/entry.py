@@ -45,6 +45,8 @@ class PackageEntry(Struct):
     updated_at: int
     views: int = 0  # unused, as the next field: counts.py has the counts; a field is never removed
     downloads: int = 0
+    archived: bool = False
+    archive_reason: str | None = None
 
 
 class UserEntry(Struct):

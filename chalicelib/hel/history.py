@@ -18,7 +18,7 @@ PHRASES = {
 
 def announce(
     writes: Transaction,
-    caller: Caller,
+    caller: Caller | None,
     package: Package,
     action: EventAction,
     version: str | None = None,

@@ -4,7 +4,7 @@ An entry is a whole public package, described in README.md. Its key is its id, s
 are in the order of creation.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
 import orjson
@@ -20,6 +20,7 @@ from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Count, HelItem, Package, StoredFile, package_pk
 
 AREA = "hel"
+_ARCHIVED = ("state", "archived")  # a group
 
 
 def entities() -> Iterator[tuple[str, PackageEntry]]:
@@ -57,6 +58,8 @@ def entry_of(package: Package, document: Document) -> PackageEntry:
         screenshots=document["screenshots"],
         created_at=int(package.created_at.timestamp()),
         updated_at=int(package.updated_at.timestamp()),
+        archived=package.archived,
+        archive_reason=package.archive_reason,
     )
 
 
@@ -85,6 +88,11 @@ def find(snapshot: Snapshot[PackageEntry], name: str) -> Entry[PackageEntry] | N
 def of_owner(snapshot: Snapshot[PackageEntry], username: str) -> Iterable[Entry[PackageEntry]]:
     """The packages of an owner, in any letter case, in the order of creation."""
     return snapshot.group(("owner", username.lower())).values()
+
+
+def archived(snapshot: Snapshot[PackageEntry]) -> Collection[str]:
+    """The keys of the archived packages."""
+    return snapshot.group(_ARCHIVED).keys()
 
 
 def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
@@ -124,6 +132,8 @@ def _groups(entry: Entry[PackageEntry]) -> Iterator[tuple[str, str]]:
     yield ("name", entry.value.name)
     for owner in entry.value.owners:
         yield ("owner", owner.lower())
+    if entry.value.archived:
+        yield _ARCHIVED
 
 
-catalogue = Catalogue("hel", PackageEntry, shape=2, entities=entities, reload=reload, groups=_groups)
+catalogue = Catalogue("hel", PackageEntry, shape=3, entities=entities, reload=reload, groups=_groups)

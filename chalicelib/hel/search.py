@@ -90,6 +90,8 @@ def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[str]:
         found = snapshot.in_order(key for shard in snapshot.shards for key in _with_words(shard, search.words))
     else:
         found = list(snapshot.entries)
+    if archived := index.archived(snapshot):
+        found = [key for key in found if key not in archived]
     if search.tests:
         entries = Selection(snapshot, found)
         found = [entry.key for entry in entries if all(test(entry) for test in search.tests)]

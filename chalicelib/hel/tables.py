@@ -1,6 +1,7 @@
 """Hel's items, all in one table. The docstring of each class has its `pk`/`sk`."""
 
 from pynamodb.attributes import (
+    BooleanAttribute,
     DiscriminatorAttribute,
     ListAttribute,
     NumberAttribute,
@@ -37,6 +38,8 @@ class Package(HelItem, discriminator="package"):
     size = NumberAttribute()  # bytes of the document
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
+    archived = BooleanAttribute(default=False)
+    archive_reason = UnicodeAttribute(null=True)
 
 
 class StoredFile(HelItem, discriminator="file"):

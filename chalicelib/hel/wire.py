@@ -225,6 +225,7 @@ def _user(value: UserEntry) -> Document:
 
 def _package(value: PackageEntry, views: int, downloads: int) -> Document:
     """A package, as the public sees it."""
+    archived = {"archived": True, "reason": value.archive_reason} if value.archived else {}
     return {
         "name": value.name,
         "description": value.description,
@@ -240,6 +241,7 @@ def _package(value: PackageEntry, views: int, downloads: int) -> Document:
             "date": {"created": _date(value.created_at), "last-updated": _date(value.updated_at)},
             "downloads": downloads,
         },
+        **archived,
     }
 
 

@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-ROW = {"package": "drum", "owners": "Alice, bob", "versions": "1.0.0", "downloads": 0}
+ROW = {"package": "drum", "owners": "Alice, bob", "versions": "1.0.0", "archived": False, "downloads": 0}
 
 
 def test_packages_are_listed(data: Path) -> None:
@@ -53,7 +53,15 @@ def test_a_package_is_shown(data: Path) -> None:
         "authors": "Alice, Carol",
         "tags": "music",
         "short_description": "A drum",
+        "archive_reason": None,
         "created_at": "then",
         "updated_at": "then",
         "views": 0,
     }
+
+
+def test_a_package_is_archived_and_listed_again(data: Path) -> None:
+    archived = moonbase(data, "hel", "archive", "drum", "--reason", "Too loud.")
+    assert archived == {**ROW, "archived": True}
+    assert moonbase(data, "hel", "show", "drum")["archive_reason"] == "Too loud."
+    assert moonbase(data, "hel", "unarchive", "drum") == ROW

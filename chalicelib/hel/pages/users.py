@@ -21,5 +21,6 @@ def render_user(request: Request, user: UserEntry) -> Response:
 
 def works_of(username: str) -> list[Work]:
     """The works of a user on Hel: packages."""
-    theirs = [entry.value for entry in index.of_owner(index.catalogue.snapshot(), username)]
+    owned = (entry.value for entry in index.of_owner(index.catalogue.snapshot(), username))
+    theirs = [value for value in owned if not value.archived]
     return [Work(value.name, value.short_description, f"/packages/{quote(value.name)}") for value in theirs]
