@@ -10,6 +10,8 @@ from chalicelib.hel.tables import Package, StoredFile
 PHRASES = {
     "package.create": "{actor} created the package {package}",
     "package.update": "{actor} changed the package {package}",
+    "package.archive": "{actor} archived the package {package}",
+    "package.unarchive": "{actor} listed the package {package} again",
     "package.delete": "{actor} deleted the package {package}",
     "file.store": "{actor} stored the file {subject}",
     "file.delete": "{actor} deleted the file {subject}",
