@@ -32,6 +32,19 @@ from typing import Any
 from bench.cold import peak_memory
 from bench.servers import ROOT
 
+SIZES = (1_000, 10_000, 100_000)
+FIGURES = {
+    "cold_s": "LuaRocks: load in a new process, in s",
+    "rss_mb": "LuaRocks: memory after the load, in MB",
+    "peak_mb": "LuaRocks: memory at most during the load, in MB",
+    "upload_ms": "LuaRocks: upload a rockspec, in ms",
+    "first_manifest_ms": "LuaRocks: first manifest, zipped, after an upload, in ms",
+    "count_follow_ms": "LuaRocks: follow a counted download, in ms",
+    "first_list_ms": "ContentDB: first list, compressed, after a change, in ms",
+    "new_search_ms": "ContentDB: new search, in ms",
+    "rss_both_mb": "both: memory at the end, in MB",
+    "peak_both_mb": "both: memory at most, in MB",
+}
 REPEATS = 7
 AUTHORS = 5_000
 MOMENT = 1_700_000_000
@@ -53,14 +66,19 @@ def main() -> None:
     if options.step:
         print(json.dumps(STEPS[options.step](options.data, options.entries)))
         return
-    with tempfile.TemporaryDirectory() as directory:
-        data = Path(directory) / "data"
-        _run("fill", data, options.entries)
-        found = {"entries": options.entries, **_run("measure", data, options.entries)}
+    found = at_size(options.entries)
     if options.json:
         print(json.dumps(found))
     else:
         print("\n".join(f"{name:18} {value:>10,}" for name, value in found.items()))
+
+
+def at_size(entries: int) -> dict[str, float]:
+    """The figures with so many modules and packages."""
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory) / "data"
+        _run("fill", data, entries)
+        return {"entries": entries, **_run("measure", data, entries)}
 
 
 def fill(data: Path, entries: int) -> None:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import cold, cost_document
+from bench import catalogue, cold, cost_document
 from bench.servers import ROOT, filled
 
 SIZES = (1_000, 100_000)
@@ -42,7 +42,12 @@ def main() -> None:
         print(json.dumps({name: cost_document.counts_of(spent) for name, spent in found.items()}))
     else:
         small, large = (at_size(size) for size in SIZES)
-        page = cost_document.written(SIZES, (small["rows"], large["rows"]), (small["cold"], large["cold"]))
+        page = cost_document.written(
+            SIZES,
+            (small["rows"], large["rows"]),
+            (small["cold"], large["cold"]),
+            [catalogue.at_size(size) for size in catalogue.SIZES],
+        )
         cost_document.FILE.write_text(page)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bench import cold, months, prices
 from bench.aws import LIMIT, Spent
+from bench.catalogue import FIGURES
 from bench.months import MONTHS, Costs, Month
 from bench.prices import DATE, PRICES, bill, milliseconds
 from bench.servers import ROOT
@@ -56,6 +57,12 @@ COLD = """
 catalogue loads all of it, on AWS from S3 and here from a file. The catalogues of all services that a process serves
 must fit into the functions' {memory:,} MB.
 """
+CATALOGUES = """
+## The catalogue at three sizes
+
+The CPU time and the memory of one process with all modules of LuaRocks and all packages of ContentDB, by
+`python -m bench.catalogue`. Their texts consist of random words.
+"""
 LIMITS = """
 ## Limits that {large:,} packages exceed
 
@@ -78,7 +85,10 @@ ASSUMED = """
 
 
 def written(
-    sizes: Sequence[int], rows: Sequence[Sequence[Mapping[str, Any]]], starts: Sequence[Mapping[str, Any]]
+    sizes: Sequence[int],
+    rows: Sequence[Sequence[Mapping[str, Any]]],
+    starts: Sequence[Mapping[str, Any]],
+    catalogues: Sequence[Mapping[str, float]],
 ) -> str:
     """Return the whole page for two sizes. This measures the CPU of imports and calls."""
     call_cpu, imported = cold.call_cpu(), cold.imported()
@@ -98,6 +108,11 @@ def written(
         table(("", "dollars"), [(name, f"{total:.2f}") for name, total in months.idle(small, call_cpu)]),
         COLD.format(**size, **took, times=cold.IMPORTS),
         cold_starts(sizes, starts),
+        CATALOGUES,
+        table(
+            ("", *(f"{one['entries']:,}" for one in catalogues)),
+            [(text, *(f"{one[name]:,}" for one in catalogues)) for name, text in FIGURES.items()],
+        ),
         LIMITS.format(**size),
         *limits(large, call_cpu, starts[1]),
         PRICES_TEXT.format(date=DATE),

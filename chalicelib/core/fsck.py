@@ -17,6 +17,7 @@ from chalicelib.core.counters import CounterSet
 from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import NotFound
+from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, Claim, Credential
 
@@ -133,18 +134,29 @@ def _check_content(key: str) -> Iterator[Inconsistency]:
 def _check_catalogue(catalogue: Catalogue[Any]) -> Iterator[Inconsistency]:
     """Compare the served entries with ones built from the entities while no other process published."""
     for _ in range(5):
-        before = catalogue.snapshot()
-        built = {key: catalogue.without_counters(value) for key, value in catalogue.entities()}
-        if catalogue.snapshot().sequence == before.sequence:
+        snapshot = catalogue.snapshot()
+        wrong = sorted(_differing(catalogue, snapshot))
+        if catalogue.snapshot().sequence == snapshot.sequence:
             break
     else:
         return  # it changed during every comparison
-    served = {key: catalogue.without_counters(entry.value) for key, entry in before.entries.items()}
-    wrong = sorted(key for key in built.keys() | served.keys() if built.get(key) != served.get(key))
     if wrong:
         yield Inconsistency(
             "catalogue", catalogue.name, f"{len(wrong)} entries differ: {_some(wrong)}", catalogue.rebuild
         )
+
+
+def _differing(catalogue: Catalogue[Any], snapshot: Snapshot[Any]) -> Iterator[str]:
+    """The keys of entries that differ from the entities. Few of either are in memory at a time."""
+    built: set[str] = set()
+    for key, value in catalogue.entities():
+        built.add(key)
+        entry = snapshot.entries.get(key)
+        if catalogue.without_counters(value) != (catalogue.without_counters(entry.value) if entry else None):
+            yield key
+    for entry in snapshot.entries.values():
+        if entry.key not in built and catalogue.without_counters(entry.value) is not None:
+            yield entry.key
 
 
 def _check_counters(counters: CounterSet[Any]) -> Iterator[Inconsistency]:
