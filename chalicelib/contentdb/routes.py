@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.browse import lists
+from chalicelib.contentdb.browse import lists, package_lists
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry, schema, shapes, states
 from chalicelib.contentdb.service import service
@@ -71,7 +71,7 @@ def delete_token(request: Request, caller: Caller | None) -> Response:
 def list_packages(request: Request) -> Response:
     """List."""
     snapshot = index.catalogue.snapshot()
-    found = lists.packages(request, snapshot, languages.wanted(request, snapshot))
+    found = package_lists.packages(request, snapshot, languages.wanted(request, snapshot))
     return wire.render_cached(request, found, 300, wire.VARY_LANGUAGE)
 
 

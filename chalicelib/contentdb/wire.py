@@ -16,7 +16,7 @@ from chalicelib.contentdb.store.versions import is_game
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, InternalError, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
-from chalicelib.web.encoding import CachedBody, accepts_gzip, encode
+from chalicelib.web.encoding import CachedBody, PackedBody, accepts_gzip, encode, encoded
 from chalicelib.web.errors import MethodNotAllowed, NoSuchPath, headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
@@ -41,19 +41,22 @@ def render(data: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()
     return Response(status, canonical_json(data) + b"\n", [("Content-Type", "application/json"), *headers])
 
 
-def render_cached(request: Request, body: CachedBody, seconds: int | None, *headers: tuple[str, str]) -> Response:
+def render_cached(
+    request: Request, body: CachedBody | PackedBody, seconds: int | None, *headers: tuple[str, str]
+) -> Response:
     """A cached response that clients may cache for `seconds` (None: no Cache-Control).
 
     A body that is too large for a response is sent compressed if the client accepts that, or as a redirect to a copy.
     """
     largest = settings.current().max_answer
-    if len(body) > largest and (not accepts_gzip(request) or len(body.gzipped) > largest):
-        copy = blobs.put(body, ANSWERS)
+    if body.size > largest and (not accepts_gzip(request) or len(body.gzipped) > largest):
+        copy = blobs.put(body.text(), ANSWERS)
         link = blobs.link(copy.key, method=request.method, filename="answer.json", content_type="application/json")
         if link:
             return redirect(link)
     cached = [cache_for(seconds)] if seconds is not None else []
-    return Response(200, body, [("Content-Type", "application/json"), *cached, *headers])
+    content, more = encoded(request, body)
+    return Response(200, content, [("Content-Type", "application/json"), *cached, *headers, *more])
 
 
 def render_large(request: Request, data: Any) -> Response:

@@ -64,6 +64,14 @@ class Blocks:
         return sum(len(block.segment.deflated) for block in self.blocks)
 
     @property
+    def text_size(self) -> int:
+        """The size in bytes of the whole text."""
+        frame, filled = self.frame, self.filled
+        if not filled:
+            return len(frame.empty)
+        return len(frame.head) - len(frame.between) + sum(block.segment.size for block in filled) + len(frame.tail)
+
+    @property
     def filled(self) -> list[Block]:
         """The blocks that have a text."""
         return [block for block in self.blocks if block.segment.size]

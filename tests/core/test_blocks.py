@@ -29,14 +29,14 @@ def test_the_text_is_that_of_all_keys_within_the_frame() -> None:
     made = built(order)
     text = b"[" + b",\n".join(render(block.keys) for block in made.blocks) + b"]\n"
     assert (keys_of(made), len(made.blocks) > 3) == (order, True)
-    assert (made.text(), made.whole().text) == (text, text)
+    assert (made.text(), made.whole().text, made.text_size) == (text, text, len(text))
     assert made.whole().crc == zlib.crc32(text)
     assert made.lines == text.count(b"\n") - 1
 
 
 def test_blocks_without_keys_or_text_are_empty() -> None:
     for made in (Blocks(FRAME), Blocks(FRAME).arranged(["a", "b"], ["a", "b"], lambda keys: b"")):
-        assert (made.whole().text, made.text(), made.lines) == (b"none", b"none", 0)
+        assert (made.whole().text, made.text(), made.text_size, made.lines) == (b"none", b"none", 4, 0)
 
 
 def test_an_empty_block_between_two_others_needs_no_separator() -> None:

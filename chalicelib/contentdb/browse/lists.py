@@ -6,10 +6,9 @@ from chalicelib.contentdb.browse import homepage as first_page
 from chalicelib.contentdb.browse import queries
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, shapes
-from chalicelib.contentdb.store import index, paging
+from chalicelib.contentdb.store import index, paging, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.contentdb.store.versions import newest_id
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
@@ -20,26 +19,6 @@ LARGEST_PAGE = 300
 _UPDATES = ("protocol_version", "engine_version")
 
 
-def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> CachedBody:
-    """The packages that match a query."""
-    arguments = Arguments(request, queries.NAMES)
-
-    def build(snapshot: ContentDbSnapshot) -> bytes:
-        query = queries.parse(snapshot, arguments)
-        return shapes.list_json(
-            queries.find(snapshot, query),
-            arguments.text("fmt"),
-            version=query.version,
-            language=language,
-            promoted=queries.featured(snapshot) if query.promotes else frozenset(),
-            base=request.base_url,
-        )
-
-    if "random" in arguments:
-        return CachedBody(build(snapshot))
-    return cached(snapshot, ("packages", request.base_url, language, arguments.key), build)
-
-
 def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     """The id of the newest release of every approved package, also under its aliases."""
     arguments = Arguments(request, _UPDATES)
@@ -47,9 +26,9 @@ def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
         found: dict[str, int] = {}
-        for entry in index.approved(snapshot):
-            if release := newest_id(entry.value, version):
-                found.update(dict.fromkeys((entry.key, *entry.value.aliases), release))
+        for row in rows.of(snapshot).approved:
+            if release := row.newest_id(version):
+                found.update(dict.fromkeys((row.key, *row.aliases), release))
         return canonical_json(found) + b"\n"
 
     return cached(snapshot, ("updates", version), build)
@@ -61,8 +40,9 @@ def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBod
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
         found = queries.find(snapshot, queries.parse(snapshot, arguments))
-        rows = paging.page_of(request, arguments, found, _rows, size=PAGE, most=LARGEST_PAGE)
-        return canonical_json(rows) + b"\n"
+        entries = index.Found(snapshot, [row.key for row in found])
+        shown = paging.page_of(request, arguments, entries, _rows, size=PAGE, most=LARGEST_PAGE)
+        return canonical_json(shown) + b"\n"
 
     if "random" in arguments:
         return CachedBody(build(snapshot))

@@ -1,20 +1,20 @@
 """Package queries: the filters and the order of lists."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.contentdb.browse import search
 from chalicelib.contentdb.collections import curation
-from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.store import index, reference, versions
+from chalicelib.contentdb.entry import ContentDbSnapshot
+from chalicelib.contentdb.store import index, reference, rows
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
+from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry
 
 NAMES = (
     *("type", "q", "author", "tag", "flag", "hide", "license", "game", "lang", "protocol_version", "engine_version"),
@@ -24,22 +24,22 @@ _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
 _UNPROMOTED = ("sort", "order", "q", "limit")
 
-Test = Callable[[Entry[PackageEntry]], bool]
-Order = Callable[[PackageEntry], Any]
+Test = Callable[[PackageRow], bool]
+Order = Callable[[PackageRow], Any]
 _SORTS: dict[str, Order] = {
-    "name": lambda value: value.name,
-    "title": lambda value: (value.title.lower(), value.title),
-    "score": index.score,
-    "reviews": lambda value: value.score_reviews,
-    "downloads": lambda value: value.downloads,
-    "created_at": lambda value: value.created_at,
-    "date": lambda value: value.created_at,
-    "approved_at": lambda value: value.approved_at or "",
-    "last_release": lambda value: value.releases[0].created_at,
+    "name": lambda row: row.name,
+    "title": lambda row: (row.title.lower(), row.title),
+    "score": lambda row: row.score,
+    "reviews": lambda row: row.score_reviews,
+    "downloads": lambda row: row.downloads,
+    "created_at": lambda row: row.created_at,
+    "date": lambda row: row.created_at,
+    "approved_at": lambda row: row.approved_at,
+    "last_release": lambda row: row.released_at,
 }
 _ONLY: dict[str, Test] = {
-    "reviews": lambda entry: any(entry.value.reviews),
-    "last_release": lambda entry: bool(entry.value.releases),
+    "reviews": lambda row: any(row.reviews),
+    "last_release": lambda row: bool(row.releases),
 }
 
 
@@ -55,6 +55,15 @@ class PackageQuery:
     limit: int
     version: int | None
     promotes: bool
+
+    @property
+    def by_score(self) -> bool:
+        """Whether the matching packages are in the order of their scores."""
+        return self.words is None and (self.sort, self.descending) == ("score", True) and not self.shuffled
+
+    def matches(self, row: PackageRow) -> bool:
+        """Whether an approved package passes all tests."""
+        return all(test(row) for test in self.tests)
 
 
 def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
@@ -74,31 +83,46 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
     )
 
 
-def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
+def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageRow]:
     """The approved packages that match a query, in its order."""
-    found = [entry for entry in _matching(snapshot, query) if all(test(entry) for test in query.tests)]
+    found = [row for row in _matching(snapshot, query) if query.matches(row)]
     if query.shuffled:
         random.shuffle(found)
     elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already
-        found = sorted(
-            filter(_ONLY.get(query.sort), found),
-            key=lambda entry: _SORTS[query.sort](entry.value),
-            reverse=query.descending,
-        )
-    if query.promotes:
-        found.sort(key=lambda entry: entry.key not in featured(snapshot))
-    return found[: query.limit or None]
+        found = sorted(filter(_ONLY.get(query.sort), found), key=_SORTS[query.sort], reverse=query.descending)
+    return _featured_first(snapshot, query, found)[: query.limit or None]
 
 
-def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[Entry[PackageEntry]]:
+def find_again(
+    snapshot: ContentDbSnapshot, query: PackageQuery, before: Set[str], changed: Set[str]
+) -> list[PackageRow]:
+    """The same as `find`: `before` are the results before these packages changed, so only they are tested again."""
+    if query.words is not None or not query.by_score or query.limit:
+        return find(snapshot, query)
+    known = rows.of(snapshot)
+    tested = (known.by_key.get(key) for key in changed)
+    members = (before - changed) | {row.key for row in tested if row and query.matches(row)}
+    return _featured_first(snapshot, query, [row for row in known.approved if row.key in members])
+
+
+def _featured_first(snapshot: ContentDbSnapshot, query: PackageQuery, found: list[PackageRow]) -> list[PackageRow]:
+    """These packages with the featured ones first, if the query promotes them."""
+    first = featured(snapshot) if query.promotes else frozenset()
+    if not first:
+        return found
+    return [row for row in found if row.key in first] + [row for row in found if row.key not in first]
+
+
+def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageRow]:
     """The approved packages that match the words, best first; all of them without words."""
+    found = rows.of(snapshot)
     if query.words is None:
-        return index.approved(snapshot)
+        return found.approved
+    by_rank: dict[float, list[PackageRow]] = {}
     ranks = search.ranks(snapshot, query.words)
-    found = (index.find(snapshot, key) for key in ranks)
-    approved = [entry for entry in found if entry and entry.value.state == "APPROVED"]
-    order = -1 if query.descending or query.sort else 1
-    return sorted(approved, key=lambda entry: (order * ranks[entry.key], -index.score(entry.value)))
+    for row in found.best_first(ranks):
+        by_rank.setdefault(ranks[row.key], []).append(row)
+    return [row for rank in sorted(by_rank, reverse=query.descending or bool(query.sort)) for row in by_rank[rank]]
 
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
@@ -116,29 +140,29 @@ def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
 
 def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:
     if types := arguments.choices("type", PACKAGE_TYPES, "Unknown type"):
-        yield lambda entry: entry.value.type in types
+        yield lambda row: row.type in types
     if "author" in arguments:
         yield _author(snapshot, arguments.text("author"))
     if tags := set(arguments.choices("tag", reference.of(snapshot).tags, "Unknown tag", exact=True)):
-        yield lambda entry: tags.issubset(entry.value.tags)
+        yield lambda row: tags.issubset(row.tags)
     yield from _hidden(snapshot, arguments.all("hide"))
     yield from _flagged(snapshot, arguments.all("flag"))
     if licenses := _licenses(snapshot, arguments.all("license")):
-        yield lambda entry: entry.value.license in licenses or entry.value.media_license in licenses
+        yield lambda row: row.license in licenses or row.media_license in licenses
     if "game" in arguments:
         yield _game(snapshot, arguments.text("game"))
     if (language := arguments.text("lang") if "lang" in arguments else "en") != "en":
-        yield lambda entry: language in entry.value.translations
+        yield lambda row: language in row.languages
     if version is not None:
         supported = "not_supported" not in arguments
-        yield lambda entry: (versions.newest_id(entry.value, version) is not None) is supported
+        yield lambda row: (row.newest_id(version) is not None) is supported
 
 
 def _author(snapshot: ContentDbSnapshot, author: str) -> Test:
     """Packages of one author, exact in letter case; an author without packages must have an account."""
     if author not in index.authors(snapshot) and profiles.find_account(author) is None:
         raise no_such_page()
-    return lambda entry: entry.value.author == author
+    return lambda row: row.author == author
 
 
 def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
@@ -152,7 +176,7 @@ def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]
     if "nonfree" in plain:
         yield _is_free(snapshot)
     if plain:
-        yield lambda entry: plain.isdisjoint(entry.cached("labels", _labels))
+        yield lambda row: plain.isdisjoint(row.labels)
 
 
 def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
@@ -161,33 +185,14 @@ def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test
     wanted = {name for name in names if name in ("wip", "deprecated", "*") or name in warnings}
     if "nonfree" in names:
         free = _is_free(snapshot)
-        yield lambda entry: not free(entry)
+        yield lambda row: not free(row)
     if wanted:
-        yield lambda entry: wanted.issubset(entry.cached("flags", _flags))
+        yield lambda row: wanted.issubset(row.flags)
 
 
 def _is_free(snapshot: ContentDbSnapshot) -> Test:
     foss = reference.of(snapshot).foss
-    return lambda entry: entry.value.license in foss and entry.value.media_license in foss
-
-
-def _flags(entry: Entry[PackageEntry]) -> frozenset[str]:
-    """The flags of a package."""
-    value = entry.value
-    flags = set(value.content_warnings)
-    if flags:
-        flags.add("*")
-    if value.dev_state in ("WIP", "DEPRECATED"):
-        flags.add(value.dev_state.lower())
-    if value.ai_disclosure in ("ASSISTED", "GENERATED"):
-        flags.add("anyai")
-    if value.ai_disclosure == "GENERATED":
-        flags.add("genai")
-    return frozenset(flags)
-
-
-def _labels(entry: Entry[PackageEntry]) -> frozenset[str]:
-    return _flags(entry).union(entry.value.tags)
+    return lambda row: row.license in foss and row.media_license in foss
 
 
 def _licenses(snapshot: ContentDbSnapshot, names: Sequence[str]) -> frozenset[str]:
@@ -202,4 +207,4 @@ def _game(snapshot: ContentDbSnapshot, name: str) -> Test:
     game = index.find(snapshot, name) or index.find(snapshot, f"{name}_game")
     if game is None or game.value.type != "game":
         raise Invalid("Unable to find that game")
-    return lambda entry: any(row.game == game.key and row.supports for row in entry.value.game_support)
+    return lambda row: game.key in row.games

@@ -1,10 +1,11 @@
 """Dependencies of packages, and the packages that provide them."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, rows
+from chalicelib.contentdb.store.index import Found
 from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.snapshots import Entry, Value
 
@@ -41,9 +42,9 @@ def missing(snapshot: ContentDbSnapshot, package: Package) -> list[str]:
     return [name for name in package.depends if not _candidates(snapshot, name)]
 
 
-def providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
-    """The approved packages that provide each mod name, best score first."""
-    return snapshot.cached("providers", _providers)
+def providers(snapshot: ContentDbSnapshot, name: str) -> Found:
+    """The approved packages that provide a mod name, best score first."""
+    return Found(snapshot, rows.of(snapshot).providers.get(name, []))
 
 
 def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard: bool) -> list[Dependency]:
@@ -66,17 +67,9 @@ def _hard(value: PackageEntry) -> list[str]:
     return list(value.depends) if value.type == "mod" else []
 
 
-def _candidates(snapshot: ContentDbSnapshot, name: str) -> list[Entry[PackageEntry]]:
+def _candidates(snapshot: ContentDbSnapshot, name: str) -> Sequence[Entry[PackageEntry]]:
     """The packages that match a dependency, which is a mod's name or `author/name`."""
     if "/" not in name:
-        return providers(snapshot).get(name, [])
+        return providers(snapshot, name)
     entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)
     return [entry] if entry and entry.value.state == "APPROVED" else []
-
-
-def _providers(snapshot: ContentDbSnapshot) -> dict[str, list[Entry[PackageEntry]]]:
-    found: dict[str, list[Entry[PackageEntry]]] = defaultdict(list)
-    for entry in index.approved(snapshot):
-        for name in entry.value.provides:
-            found[name].append(entry)
-    return dict(found)

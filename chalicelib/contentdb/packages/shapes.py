@@ -1,16 +1,18 @@
 """Packages as JSON: `keys`, `short` and `vcs` in lists, `full` for a single one.
 
-The JSON of every package in a list is cached with its entry, and lists only join it. Absolute URLs begin with the host
+The JSON of a package in a list is cached with its entry, and lists only join it. Absolute URLs begin with the host
 name of the request; in cached JSON a random word replaces it.
 """
 
 import secrets
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
-from chalicelib.contentdb.store import index, links, versions
+from chalicelib.contentdb.store import index, links, rows, versions
+from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.core.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 
@@ -18,31 +20,42 @@ _BASE = f"@{secrets.token_hex(12)}@"
 _FORUM = "https://forum.luanti.org/viewtopic.php?t="
 
 
-def list_json(
-    entries: Iterable[Entry[PackageEntry]],
-    form: str,
-    *,
-    version: int | None,
-    language: str,
-    promoted: frozenset[str],
-    base: str,
-) -> bytes:
-    """A list of packages; with a `version`, only those with a release for it. See `keys` and `short`."""
-    fragments = (_fragment(entry, form, version, language, entry.key in promoted) for entry in entries)
+@dataclass(frozen=True)
+class ListForm:
+    """The form of the packages in a list.
+
+    With a `version`, packages without a release for it are omitted. `promoted` are the featured packages.
+    """
+
+    form: str
+    version: int | None
+    language: str
+    promoted: frozenset[str]
+    base: str
+
+
+def list_json(snapshot: ContentDbSnapshot, found: Iterable[str], form: ListForm) -> bytes:
+    """A list of packages. See `keys` and `short`."""
+    return b"[" + listed(snapshot, found, form) + b"]\n"
+
+
+def listed(snapshot: ContentDbSnapshot, found: Iterable[str], form: ListForm) -> bytes:
+    """The packages of a list, with commas between them."""
+    if form.form == "keys":
+        known = rows.of(snapshot).by_key
+        return b",".join(canonical_json(keys(known[key])) for key in found)
+    entries = snapshot.entries
+    fragments = (_fragment(cast(Entry[PackageEntry], entries[key]), form) for key in found)
     joined = b",".join(fragment for fragment in fragments if fragment)
-    return b"[" + joined.replace(_BASE.encode(), canonical_json(base)[1:-1]) + b"]\n"
+    return joined.replace(_BASE.encode(), canonical_json(form.base)[1:-1])
 
 
-def scores_json(entries: Iterable[Entry[PackageEntry]]) -> bytes:
+def scores_json(found: Iterable[PackageRow]) -> bytes:
     """The scores of packages. See `scored`."""
-    return (
-        b"["
-        + b",".join(entry.cached("scored", lambda entry: canonical_json(scored(entry.value))) for entry in entries)
-        + b"]\n"
-    )
+    return b"[" + b",".join(canonical_json(scored(row)) for row in found) + b"]\n"
 
 
-def keys(value: PackageEntry) -> Value:
+def keys(value: PackageEntry | PackageRow) -> Value:
     """The identity of a package: author, name and type."""
     return {"author": value.author, "name": value.name, "type": value.type}
 
@@ -64,20 +77,20 @@ def short(value: PackageEntry, *, release: int | None, language: str, promoted: 
     return shown
 
 
-def scored(value: PackageEntry) -> Value:
+def scored(row: PackageRow) -> Value:
     """The numbers that determine a package's rank in lists; floats are not rounded."""
     return {
-        "author": value.author,
-        "name": value.name,
-        "downloads": value.downloads,
-        "score": index.score(value),
-        "score_downloads": value.score_downloads,
-        "score_reviews": value.score_reviews,
-        "reviews": reviews(value),
+        "author": row.author,
+        "name": row.name,
+        "downloads": row.downloads,
+        "score": row.score,
+        "score_downloads": row.score_downloads,
+        "score_reviews": row.score_reviews,
+        "reviews": reviews(row),
     }
 
 
-def reviews(value: PackageEntry) -> dict[str, int]:
+def reviews(value: PackageEntry | PackageRow) -> dict[str, int]:
     """The number of approved reviews of each rating."""
     return dict(zip(("positive", "neutral", "negative"), value.reviews, strict=True))
 
@@ -103,20 +116,19 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
     }
 
 
-def _fragment(entry: Entry[PackageEntry], form: str, version: int | None, language: str, promoted: bool) -> bytes:
+def _fragment(entry: Entry[PackageEntry], form: ListForm) -> bytes:
     """One package in a list; empty without a release for the version."""
-    if form == "keys":
-        return entry.cached("keys", lambda entry: canonical_json(keys(entry.value)))
-    number = versions.newest_id(entry.value, version)
-    if number is None and version is not None:
+    number = versions.newest_id(entry.value, form.version)
+    if number is None and form.version is not None:
         return b""
-    language = language if language in entry.value.translations else ""
+    language = form.language if form.language in entry.value.translations else ""
+    promoted = entry.key in form.promoted
 
     def build(entry: Entry[PackageEntry]) -> bytes:
         shown = short(entry.value, release=number, language=language, promoted=promoted, base=_BASE)
-        return canonical_json({**shown, "repo": entry.value.repo} if form == "vcs" else shown)
+        return canonical_json({**shown, "repo": entry.value.repo} if form.form == "vcs" else shown)
 
-    return entry.cached((form == "vcs", number, language, promoted), build)
+    return entry.cached((form.form == "vcs", number, language, promoted), build)
 
 
 def _texts(value: PackageEntry, language: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.store import index, languages, reference
+from chalicelib.contentdb.store import index, languages, reference, rows
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import prose
 from chalicelib.core.snapshots import Entry, Value
@@ -75,8 +75,9 @@ def _redirect_to_api(request: Request, package: Entry[PackageEntry]) -> Response
 
 def works_of(username: str) -> list[Work]:
     """The approved packages of a user."""
-    values = [entry.value for entry in index.approved(index.catalogue.snapshot())]
-    theirs = [value for value in values if value.author == username]
+    snapshot = index.catalogue.snapshot()
+    keys = [row.key for row in rows.of(snapshot).approved if row.author == username]
+    theirs = [entry.value for entry in index.Found(snapshot, keys)]
     return [Work(value.title, value.short_description, f"/packages/{username}/{value.name}/") for value in theirs]
 
 

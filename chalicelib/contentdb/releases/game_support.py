@@ -11,22 +11,24 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.packages.edits import OVERRIDE
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store.index import Found
+from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry
 
 DETECTED, CONF = 1, 10
-Rows = list[dict[str, Any]]
+GameRows = list[dict[str, Any]]
 
 
-def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> tuple[bool, Rows]:
+def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> tuple[bool, GameRows]:
     """(whether every game is supported, the rows) for a release's content. Raises Invalid with every conflict."""
     if package.type == "GAME":
         return False, []
     errors: list[str] = []
     possible = _possible(package, content.depends, snapshot, errors)
-    games = {entry.key: entry for entry in index.packages(snapshot) if entry.value.type == "game"}
+    games = [row for row in rows.of(snapshot).by_key.values() if row.type == "game"]
     supported = _named(content.supported_games, games)
     rows = {game: _row(game, True, DETECTED) for game in possible or ()}
     rows |= {game: _row(game, True, CONF) for game in supported}
@@ -46,12 +48,10 @@ def _possible(
     package: Package, depends: Iterable[str], snapshot: ContentDbSnapshot, errors: list[str]
 ) -> set[str] | None:
     """The games that provide all hard dependencies; None without a limit."""
-    drafts = [entry for entry in index.packages(snapshot) if _is_draft_of(entry, package)]
+    drafts = Found(snapshot, [key for key, row in rows.of(snapshot).by_key.items() if _is_draft_of(row, package)])
     possible: set[str] | None = None
     for name in depends:
-        found = dependencies.providers(snapshot).get(name, []) + [
-            each for each in drafts if name in each.value.provides
-        ]
+        found = [*dependencies.providers(snapshot, name), *(each for each in drafts if name in each.value.provides)]
         if not found:
             errors.append(f"Unable to fulfill dependency {name}")
             continue
@@ -77,18 +77,18 @@ def _games_with(providers: Iterable[Entry[PackageEntry]]) -> set[str] | None:
     return games
 
 
-def _is_draft_of(entry: Entry[PackageEntry], package: Package) -> bool:
+def _is_draft_of(row: PackageRow, package: Package) -> bool:
     """Whether a package is another unapproved package of the same author: the two may need each other."""
-    return bool(entry.value.state != "APPROVED" and entry.value.author == package.author)
+    return bool(row.state != "APPROVED" and row.author == package.author)
 
 
-def _named(names: Iterable[str], games: dict[str, Entry[PackageEntry]]) -> set[str]:
+def _named(names: Iterable[str], games: Iterable[PackageRow]) -> set[str]:
     """The games with these names; unknown names are ignored. The suffix `_game` is optional."""
     wanted = {name.removesuffix("_game") for name in names if name != "*"}
     return {
-        key
-        for key, entry in games.items()
-        if not wanted.isdisjoint((key.removesuffix("_game"), entry.value.name.removesuffix("_game")))
+        game.key
+        for game in games
+        if not wanted.isdisjoint((game.key.removesuffix("_game"), game.name.removesuffix("_game")))
     }
 
 

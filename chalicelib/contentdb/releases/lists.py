@@ -1,8 +1,10 @@
 """The newest releases of all packages."""
 
+from itertools import islice
+
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.releases import wire as release_wire
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, rows
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.tables import ContentDbItem, Release, package_pk, release_sk
 from chalicelib.contentdb.users import profiles
@@ -21,15 +23,10 @@ def newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
 
 
 def _newest(snapshot: ContentDbSnapshot, arguments: Arguments) -> list[Value]:
-    found = sorted(
-        (
-            (release.id, entry)
-            for entry in index.approved(snapshot)
-            if _is_wanted(entry.value, arguments)
-            for release in entry.value.releases
-        ),
-        key=lambda pair: -pair[0],
-    )[:LENGTH]
+    pairs = sorted((-release.id, row.key) for row in rows.of(snapshot).approved for release in row.releases)
+    entries = zip(pairs, index.Found(snapshot, [key for _, key in pairs]), strict=True)
+    wanted = ((-number, entry) for (number, _), entry in entries if _is_wanted(entry.value, arguments))
+    found = list(islice(wanted, LENGTH))
     stored = _read(found)
     return [
         release_wire.render_with_package(snapshot, stored[number], entry.value)

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, StatisticsEntry
+from chalicelib.contentdb.entry import ContentDbSnapshot, StatisticsEntry
 from chalicelib.contentdb.statistics import series
 from chalicelib.contentdb.statistics.series import COUNTED, Columns, Months
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, rows
+from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.snapshots import Snapshot, Value
@@ -75,7 +76,7 @@ def of_user(
 
     `package_downloads` is keyed by title; if two packages share a title, the younger one's name is appended.
     """
-    packages = [entry.value for entry in index.packages(snapshot) if entry.value.author == username]
+    packages = [row for row in rows.of(snapshot).by_key.values() if row.author == username]
     compacted = _unpacked(older)
     months = {value.id: {**_recent_months(recent, value.id), **compacted.get(value.id, {})} for value in packages}
     shown = series.as_json(series.total(months.values()), first, last)
@@ -95,10 +96,10 @@ def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
     """The downloads on the 30 days up to `last` of every approved package with data, by `author/name`."""
     first = last - _BEFORE_TODAY
     shown = {}
-    for entry in index.approved(snapshot):
-        months = _recent_months(recent, entry.value.id)
+    for row in rows.of(snapshot).approved:
+        months = _recent_months(recent, row.id)
         if series.span(months, first, last):
-            shown[entry.key] = series.between(months, first, last, series.downloads)
+            shown[row.key] = series.between(months, first, last, series.downloads)
     return {"start": first.isoformat(), "end": last.isoformat(), "package_downloads": shown}
 
 
@@ -181,7 +182,7 @@ def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
     return found
 
 
-def _titles(packages: Iterable[PackageEntry]) -> dict[int, str]:
+def _titles(packages: Iterable[PackageRow]) -> dict[int, str]:
     """A unique title for each package, by id."""
     titles: dict[str, int] = {}
     for value in sorted(packages, key=lambda value: value.id):

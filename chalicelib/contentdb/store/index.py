@@ -14,10 +14,10 @@ rules, such as the approval of a release, read current data, never an older entr
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast, overload
 
 from chalicelib.contentdb.entry import (
     KINDS,
@@ -33,6 +33,7 @@ from chalicelib.contentdb.entry import (
     ScreenshotInfo,
     TopicsEntry,
 )
+from chalicelib.contentdb.store import rows
 from chalicelib.contentdb.store.tables import (
     Collection,
     ContentDbItem,
@@ -55,6 +56,7 @@ from chalicelib.core.snapshots import Entry
 from chalicelib.core.storage import Transaction
 
 TOPICS = "topics#all"
+K = TypeVar("K")
 
 
 @dataclass
@@ -111,32 +113,74 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     return catalogue.publish(decide_all)[1]
 
 
-def approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
-    """The packages that lists show, best score first."""
-    return snapshot.cached("approved", _approved)
+class Found(Sequence[Entry[PackageEntry]]):
+    """Packages by their keys; each is decoded when it is read."""
+
+    def __init__(self, snapshot: ContentDbSnapshot, keys: Sequence[str]) -> None:
+        self._entries = snapshot.entries
+        self._keys = keys
+
+    @overload
+    def __getitem__(self, index: int) -> Entry[PackageEntry]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry[PackageEntry]]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry[PackageEntry] | list[Entry[PackageEntry]]:
+        if isinstance(index, slice):
+            return [self._read(key) for key in self._keys[index]]
+        return self._read(self._keys[index])
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _read(self, key: str) -> Entry[PackageEntry]:
+        return cast(Entry[PackageEntry], self._entries[key])
 
 
-def packages(snapshot: ContentDbSnapshot) -> Iterator[Entry[PackageEntry]]:
+class FoundBy(Mapping[K, Entry[PackageEntry]]):
+    """Packages by another name than their keys; each is decoded when it is read."""
+
+    def __init__(self, snapshot: ContentDbSnapshot, keys: Mapping[K, str]) -> None:
+        self._entries = snapshot.entries
+        self._keys = keys
+
+    def __getitem__(self, name: K) -> Entry[PackageEntry]:
+        return cast(Entry[PackageEntry], self._entries[self._keys[name]])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._keys
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def approved(snapshot: ContentDbSnapshot) -> Found:
+    """The packages that lists show, best score first. Lists that filter or sort read their rows instead."""
+    return Found(snapshot, [row.key for row in rows.of(snapshot).approved])
+
+
+def packages(snapshot: ContentDbSnapshot) -> Found:
     """All packages, in every state but DELETED."""
-    found = (entry for entry in snapshot.entries.values() if isinstance(entry.value, PackageEntry))
-    return cast(Iterator[Entry[PackageEntry]], found)
+    return Found(snapshot, list(rows.of(snapshot).by_key))
 
 
-def by_id(snapshot: ContentDbSnapshot) -> dict[int, Entry[PackageEntry]]:
+def by_id(snapshot: ContentDbSnapshot) -> FoundBy[int]:
     """The packages by their ids, in every state but DELETED."""
-    return snapshot.cached("by-id", lambda snapshot: {entry.value.id: entry for entry in packages(snapshot)})
+    return FoundBy(snapshot, rows.of(snapshot).by_id)
 
 
-def authors(snapshot: ContentDbSnapshot) -> set[str]:
+def authors(snapshot: ContentDbSnapshot) -> frozenset[str]:
     """The usernames of authors with packages."""
-    return snapshot.cached("authors", lambda snapshot: {entry.value.author for entry in packages(snapshot)})
+    return rows.of(snapshot).authors
 
 
-def by_alias(snapshot: ContentDbSnapshot) -> dict[str, Entry[PackageEntry]]:
+def by_alias(snapshot: ContentDbSnapshot) -> FoundBy[str]:
     """The packages by their aliases."""
-    return snapshot.cached(
-        "aliases", lambda snapshot: {a: entry for entry in packages(snapshot) for a in entry.value.aliases}
-    )
+    return FoundBy(snapshot, rows.of(snapshot).by_alias)
 
 
 def entities() -> Iterator[tuple[str, ContentDbEntry]]:
@@ -341,11 +385,6 @@ def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[Con
         if before is None or before.value != value:
             changes[package.key] = value
     return changes
-
-
-def _approved(snapshot: ContentDbSnapshot) -> list[Entry[PackageEntry]]:
-    found = [entry for entry in packages(snapshot) if entry.value.state == "APPROVED"]
-    return sorted(found, key=lambda entry: (-score(entry.value), entry.key))
 
 
 def _without_counters(entry: ContentDbEntry) -> ContentDbEntry:

@@ -1,7 +1,7 @@
 """The language of a response."""
 
 from chalicelib.contentdb.entry import ContentDbSnapshot
-from chalicelib.contentdb.store import index, reference
+from chalicelib.contentdb.store import reference, rows
 from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 
@@ -14,14 +14,9 @@ def wanted(request: Request, snapshot: ContentDbSnapshot) -> str:
         language = tag.replace("-", "_")
         found = known.get(language) or known.get(language.split("_")[0])
         if quality > 0 and found is not None:
-            return found if found in snapshot.cached("translated", _translated) else ""
+            return found if found in rows.of(snapshot).languages else ""
     return ""
 
 
 def _known(snapshot: ContentDbSnapshot) -> dict[str, str]:
     return {code.lower(): code for code in reference.of(snapshot).languages}
-
-
-def _translated(snapshot: ContentDbSnapshot) -> set[str]:
-    """The languages in which a package has texts: responses in others need not be cached separately."""
-    return {language for entry in index.packages(snapshot) for language in entry.value.translations}

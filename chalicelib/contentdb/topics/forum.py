@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, TopicsEntry
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES, Topics
@@ -98,4 +98,4 @@ def _read(key: str) -> list[tuple[str, Topic]]:
 
 
 def _added(snapshot: ContentDbSnapshot) -> set[int | None]:
-    return {entry.value.forums for entry in index.approved(snapshot)}
+    return {row.forums for row in rows.of(snapshot).approved}
