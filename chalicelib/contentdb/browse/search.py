@@ -6,13 +6,16 @@
 
 import re
 import threading
-from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
+from math import fsum
 
-from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.browse import postings
+from chalicelib.contentdb.browse.postings import Fields, Postings
+from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
+from chalicelib.contentdb.store import index, rows
 from chalicelib.core.snapshots import Entry
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
@@ -32,7 +35,7 @@ _STOP_WORDS = frozenset(
 )
 
 
-Fields = int  # one bit for each field, in the order of WEIGHTS; four bits higher if the whole word matches
+# by Fields: one bit for each field, in the order of WEIGHTS; four bits higher if the whole word matches
 _SCORES = [
     sum(
         weight if fields >> 4 + position & 1 else weight * _PREFIX_ONLY
@@ -71,107 +74,59 @@ def parse(text: str) -> Search:
 
 def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
     """The matching packages by `author/name`, with their ranks: higher is better."""
-    return _index.ranks(snapshot, search)
+    found: dict[str, float] = {}
+    known = rows.derived.get(snapshot, "search", _build, _update)
+    for terms in search:
+        for key, rank in _matching(snapshot, known, terms).items():
+            found[key] = max(rank, found.get(key, 0.0))
+    return found
 
 
-class _Index:
-    """The packages and fields of each stem. It is updated to each new snapshot by its changed packages only."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._snapshot: ContentDbSnapshot | None = None
-        self._entries: dict[str, Entry[PackageEntry]] = {}
-        self._postings: dict[str, dict[str, Fields]] = {}
-        self._stems: list[str] = []  # sorted; can include stems that no package has any more
-
-    def ranks(self, snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
-        with self._lock:
-            self._update(snapshot)
-            found: dict[str, float] = {}
-            for terms in search:
-                for key, rank in self._matching(terms).items():
-                    found[key] = max(rank, found.get(key, 0.0))
-            return found
-
-    def _matching(self, terms: Terms) -> dict[str, float]:
-        wanted = sorted((self._with_phrase(phrase) for phrase in terms.wanted), key=len)
-        first, others = (wanted[0], wanted[1:]) if wanted else (self._entries, [])
-        found = {
-            key: sum(_SCORES[packages[key]] for packages in wanted)
-            for key in first
-            if all(key in packages for packages in others)
-        }
-        for phrase in terms.unwanted:
-            packages = self._with_phrase(phrase)
-            found = {key: rank for key, rank in found.items() if key not in packages}
-        return found
-
-    def _with_phrase(self, phrase: tuple[str, ...]) -> dict[str, Fields]:
-        """The packages in which these stems follow each other."""
-        packages = self._with_prefix(phrase[-1])
-        if len(phrase) == 1:
-            return packages
-        for stem in phrase[:-1]:
-            others = self._postings.get(stem, {})
-            packages = {key: fields & (others[key] | 0xF0) for key, fields in packages.items() if key in others}
-        line = " " + " ".join(phrase)
-        return {key: fields for key, fields in packages.items() if line in _line(self._entries[key])}
-
-    def _with_prefix(self, prefix: str) -> dict[str, Fields]:
-        found: dict[str, Fields] = defaultdict(int)
-        for position in range(bisect_left(self._stems, prefix), len(self._stems)):
-            stem = self._stems[position]
-            if not stem.startswith(prefix):
-                break
-            whole = stem == prefix
-            for key, fields in self._postings[stem].items():
-                found[key] |= fields | fields << 4 if whole else fields
-        return found
-
-    def _update(self, snapshot: ContentDbSnapshot) -> None:
-        if snapshot is self._snapshot:
-            return
-        entries = {entry.key: entry for entry in index.packages(snapshot)}
-        for key, entry in self._entries.items():
-            if entries.get(key) is not entry:
-                for stem in _fields(entry):
-                    del self._postings[stem][key]
-        new: list[str] = []
-        for key, entry in entries.items():
-            if self._entries.get(key) is not entry:
-                for stem, fields in _fields(entry).items():
-                    if stem not in self._postings:
-                        self._postings[stem] = {}
-                        new.append(stem)
-                    self._postings[stem][key] = fields
-        self._stems = sorted(self._stems + sorted(new))
-        self._entries, self._snapshot = entries, snapshot
+def _build(snapshot: ContentDbSnapshot) -> Postings:
+    return postings.build((entry.key, _document(entry.value)) for entry in index.packages(snapshot))
 
 
-_index = _Index()
+def _update(known: Postings, snapshot: ContentDbSnapshot, changed: Set[str]) -> Postings:
+    entries = ((key, index.find(snapshot, key)) for key in changed if "#" not in key)
+    return known.updated({key: _document(entry.value) if entry else None for key, entry in entries})
+
+
+def _matching(snapshot: ContentDbSnapshot, known: Postings, terms: Terms) -> dict[str, float]:
+    entries = snapshot.entries
+
+    def has_line(key: str, phrase: tuple[str, ...]) -> bool:
+        return " " + " ".join(phrase) in entries[key].cached("line", _line)
+
+    if terms.wanted:
+        found = {key: _rank(masks) for key, masks in known.matching(terms.wanted, has_line).items()}
+    else:
+        found = dict.fromkeys(known.keys(), 0.0)
+    for phrase in terms.unwanted:
+        for key in known.matching([phrase], has_line):
+            found.pop(key, None)
+    return found
+
+
+def _rank(masks: list[Fields]) -> float:
+    """The sum of the scores, rounded once: equal matches have equal ranks, in whichever order their words are."""
+    return fsum([_SCORES[mask] for mask in masks]) if len(masks) > 1 else _SCORES[masks[0]]
+
+
 _local = threading.local()  # a stemmer is not thread-safe: each thread has its own
 
 
-def _fields(entry: Entry[PackageEntry]) -> dict[str, Fields]:
+def _document(value: PackageEntry) -> dict[str, Fields]:
     """The stems of a package, each with its fields."""
-
-    def build(entry: Entry[PackageEntry]) -> dict[str, Fields]:
-        found: dict[str, Fields] = defaultdict(int)
-        for position, field in enumerate(WEIGHTS):
-            for stem in _stems(getattr(entry.value, field) or ""):
-                found[stem] |= 1 << position
-        return dict(found)
-
-    return entry.cached("stems", build)
+    found: dict[str, Fields] = defaultdict(int)
+    for position, field in enumerate(WEIGHTS):
+        for stem in _stems(getattr(value, field) or ""):
+            found[stem] |= 1 << position
+    return dict(found)
 
 
-def _line(entry: Entry[PackageEntry]) -> str:
+def _line(entry: Entry[ContentDbEntry]) -> str:
     """All stems of a package in order, each after a blank, with a separator between fields."""
-
-    def build(entry: Entry[PackageEntry]) -> str:
-        return "\n".join("".join(f" {stem}" for stem in _stems(getattr(entry.value, field) or "")) for field in WEIGHTS)
-
-    return entry.cached("line", build)
+    return "\n".join("".join(f" {stem}" for stem in _stems(getattr(entry.value, field) or "")) for field in WEIGHTS)
 
 
 def _stems(text: str) -> list[str]:
