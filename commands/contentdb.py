@@ -53,13 +53,13 @@ def create(
 @click.option("--state", help="WIP, CHANGES_NEEDED, READY_FOR_REVIEW or APPROVED; default: all of them.")
 def list_(state: str | None) -> list[dict[str, Any]]:
     """List the packages that are not deleted, oldest first."""
-    from chalicelib.contentdb.store import index
+    from chalicelib.contentdb.store import index, rows
 
-    values = [entry.value for entry in index.packages(index.catalogue.snapshot())]
+    found = rows.of(index.catalogue.snapshot()).by_key.values()
     return [
-        {"package": f"{value.author}/{value.name}", "type": value.type, "state": value.state}
-        for value in sorted(values, key=lambda value: int(value.id))
-        if state is None or value.state == state.upper()
+        {"package": row.key, "type": row.type, "state": row.state}
+        for row in sorted(found, key=lambda row: row.id)
+        if state is None or row.state == state.upper()
     ]
 
 

@@ -6,8 +6,9 @@ are set for the fields with the whole searched word, not only a word that starts
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 
 Fields = int
 Document = Mapping[str, Fields]
@@ -34,8 +35,8 @@ class Base:
         ranges = [(self.starts[first], self.starts[last]), *map(self._range, phrase[:-1])]
         return min(end - start for start, end in ranges)
 
-    def with_phrase(self, phrase: Phrase, among: Mapping[int, object] | None) -> dict[int, Fields]:
-        """The documents that have all stems of a phrase, of those in `among` (None: of all)."""
+    def with_phrase(self, phrase: Phrase, among: Mapping[int, object] | None = None) -> dict[int, Fields]:
+        """The documents that have all stems of a phrase; if `among` has few documents, only those of it."""
         found = self._with_prefix(phrase[-1], among)
         for stem in phrase[:-1]:
             others = dict(zip(self._docs_of(stem), self._fields_of(stem), strict=True))
@@ -55,14 +56,15 @@ class Base:
     def _with_prefix(self, prefix: str, among: Mapping[int, object] | None) -> dict[int, Fields]:
         found: dict[int, Fields] = {}
         first, last = self._prefixed(prefix)
+        few = among is not None and 2 * len(among) < self.starts[last] - self.starts[first]
         for number in range(first, last):
             start, end = self.starts[number], self.starts[number + 1]
             fields = self.fields[start:end]
             if self.stems[number] == prefix:
                 fields = fields.translate(_WHOLE)
-            pairs = zip(self.docs[start:end], fields, strict=True)
-            if among is not None:
-                pairs = ((doc, mask) for doc, mask in pairs if doc in among)  # type: ignore[assignment]
+            pairs: Iterable[tuple[int, Fields]] = zip(self.docs[start:end], fields, strict=True)
+            if few and among is not None:
+                pairs = ((doc, mask) for doc, mask in pairs if doc in among)
             if not found:
                 found = dict(pairs)
                 continue
@@ -115,21 +117,25 @@ class Postings:
         yield from (key for number, key in enumerate(self.base.keys) if number not in self.hidden)
         yield from self.changed
 
-    def matching(self, wanted: Iterable[Phrase], has_line: Callable[[str, Phrase], bool]) -> dict[str, list[Fields]]:
-        """The documents that have all wanted phrases, with the fields of each.
+    def matching(
+        self, wanted: Iterable[Phrase], scores: Sequence[float], has_line: Callable[[str, Phrase], bool]
+    ) -> dict[str, float]:
+        """The documents that have all wanted phrases, with their ranks: the sum of the scores of each phrase's fields.
 
         `has_line(key, phrase)` returns whether the stems of a longer phrase follow each other in the document.
         """
         phrases = sorted(wanted, key=self.base.size_of)
-        found = self._in_base(phrases, has_line)
+        found = self._in_base(phrases, scores, has_line)
         for key, document in self.changed.items():
-            masks = [_fields_of(document, phrase) for phrase in phrases]
-            kept = [mask for mask in masks if mask is not None]
-            if len(kept) == len(masks) and all(len(each) == 1 or has_line(key, each) for each in phrases):
-                found[key] = kept
+            masks = [mask for phrase in phrases if (mask := _fields_of(document, phrase)) is not None]
+            if len(masks) == len(phrases) and all(len(phrase) == 1 or has_line(key, phrase) for phrase in phrases):
+                found[key] = fsum(scores[mask] for mask in masks)
         return found
 
-    def _in_base(self, phrases: list[Phrase], has_line: Callable[[str, Phrase], bool]) -> dict[str, list[Fields]]:
+    def _in_base(
+        self, phrases: list[Phrase], scores: Sequence[float], has_line: Callable[[str, Phrase], bool]
+    ) -> dict[str, float]:
+        """The documents of the base. A sum is rounded once, so the order of the phrases does not matter."""
         keys, hidden = self.base.keys, self.hidden
         masks: list[dict[int, Fields]] = []
         for phrase in phrases:
@@ -137,10 +143,16 @@ class Postings:
             if len(phrase) > 1:
                 found = {doc: mask for doc, mask in found.items() if doc not in hidden and has_line(keys[doc], phrase)}
             masks.append(found)
-        last = masks[-1]
-        if len(masks) == 1:
-            return {keys[doc]: [mask] for doc, mask in last.items() if doc not in hidden}
-        return {keys[doc]: [found[doc] for found in masks] for doc in last if doc not in hidden}
+        first, *others = masks
+        if hidden:
+            first = {doc: mask for doc, mask in first.items() if doc not in hidden}
+        if not others:
+            return {keys[doc]: scores[mask] for doc, mask in first.items()}
+        if len(others) == 1:  # the same as below, in half the time
+            other = others[0]
+            return {keys[doc]: scores[mask] + scores[other[doc]] for doc, mask in first.items() if doc in other}
+        common = (doc for doc in first if all(doc in other for other in others))
+        return {keys[doc]: fsum(scores[found[doc]] for found in masks) for doc in common}
 
     def _merged(self) -> "Postings":
         """The same documents in a new base."""

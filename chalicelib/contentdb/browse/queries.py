@@ -85,7 +85,9 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
 
 def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageRow]:
     """The approved packages that match a query, in its order."""
-    found = [row for row in _matching(snapshot, query) if query.matches(row)]
+    found = _matching(snapshot, query)
+    for test in query.tests:
+        found = list(filter(test, found))
     if query.shuffled:
         random.shuffle(found)
     elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already

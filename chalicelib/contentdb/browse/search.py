@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
-from math import fsum
 
 from chalicelib.contentdb.browse import postings
 from chalicelib.contentdb.browse.postings import Fields, Postings
@@ -74,8 +73,10 @@ def parse(text: str) -> Search:
 
 def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
     """The matching packages by `author/name`, with their ranks: higher is better."""
-    found: dict[str, float] = {}
     known = rows.derived.get(snapshot, "search", _build, _update)
+    if len(search) == 1:
+        return _matching(snapshot, known, search[0])
+    found: dict[str, float] = {}
     for terms in search:
         for key, rank in _matching(snapshot, known, terms).items():
             found[key] = max(rank, found.get(key, 0.0))
@@ -83,7 +84,7 @@ def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
 
 
 def _build(snapshot: ContentDbSnapshot) -> Postings:
-    return postings.build((entry.key, _document(entry.value)) for entry in index.packages(snapshot))
+    return postings.build((key, _document(value)) for key, value in rows.packages(snapshot))
 
 
 def _update(known: Postings, snapshot: ContentDbSnapshot, changed: Set[str]) -> Postings:
@@ -98,18 +99,13 @@ def _matching(snapshot: ContentDbSnapshot, known: Postings, terms: Terms) -> dic
         return " " + " ".join(phrase) in entries[key].cached("line", _line)
 
     if terms.wanted:
-        found = {key: _rank(masks) for key, masks in known.matching(terms.wanted, has_line).items()}
+        found = known.matching(terms.wanted, _SCORES, has_line)
     else:
         found = dict.fromkeys(known.keys(), 0.0)
     for phrase in terms.unwanted:
-        for key in known.matching([phrase], has_line):
+        for key in known.matching([phrase], _SCORES, has_line):
             found.pop(key, None)
     return found
-
-
-def _rank(masks: list[Fields]) -> float:
-    """The sum of the scores, rounded once: equal matches have equal ranks, in whichever order their words are."""
-    return fsum([_SCORES[mask] for mask in masks]) if len(masks) > 1 else _SCORES[masks[0]]
 
 
 _local = threading.local()  # a stemmer is not thread-safe: each thread has its own

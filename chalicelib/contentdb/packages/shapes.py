@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+import orjson
+
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
 from chalicelib.contentdb.store import index, links, rows, versions
@@ -43,7 +45,7 @@ def listed(snapshot: ContentDbSnapshot, found: Iterable[str], form: ListForm) ->
     """The packages of a list, with commas between them."""
     if form.form == "keys":
         known = rows.of(snapshot).by_key
-        return b",".join(canonical_json(keys(known[key])) for key in found)
+        return orjson.dumps([keys(known[key]) for key in found])[1:-1]  # canonical, as names are ASCII
     entries = snapshot.entries
     fragments = (_fragment(cast(Entry[PackageEntry], entries[key]), form) for key in found)
     joined = b",".join(fragment for fragment in fragments if fragment)

@@ -30,10 +30,10 @@ def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> 
     possible = _possible(package, content.depends, snapshot, errors)
     games = [row for row in rows.of(snapshot).by_key.values() if row.type == "game"]
     supported = _named(content.supported_games, games)
-    rows = {game: _row(game, True, DETECTED) for game in possible or ()}
-    rows |= {game: _row(game, True, CONF) for game in supported}
-    rows |= {game: _row(game, False, CONF) for game in _named(content.unsupported_games, games)}
-    rows |= {row["game"]: row for row in package.game_support or () if row["confidence"] >= OVERRIDE}
+    resolved = {game: _row(game, True, DETECTED) for game in possible or ()}
+    resolved |= {game: _row(game, True, CONF) for game in supported}
+    resolved |= {game: _row(game, False, CONF) for game in _named(content.unsupported_games, games)}
+    resolved |= {row["game"]: row for row in package.game_support or () if row["confidence"] >= OVERRIDE}
     all_games = "*" in content.supported_games or bool(package.supports_all_games)
     if possible is not None:
         errors += [f"{game} does not fulfill the dependencies" for game in sorted(supported - possible)]
@@ -41,7 +41,7 @@ def resolve(package: Package, content: Content, snapshot: ContentDbSnapshot) -> 
             errors.append("The package depends on mods that only some games have, and so cannot support all games")
     if errors:
         raise Invalid("Error validating game support: " + "; ".join(errors))
-    return all_games and possible is None, [rows[game] for game in sorted(rows)]
+    return all_games and possible is None, [resolved[game] for game in sorted(resolved)]
 
 
 def _possible(

@@ -163,11 +163,6 @@ def approved(snapshot: ContentDbSnapshot) -> Found:
     return Found(snapshot, [row.key for row in rows.of(snapshot).approved])
 
 
-def packages(snapshot: ContentDbSnapshot) -> Found:
-    """All packages, in every state but DELETED."""
-    return Found(snapshot, list(rows.of(snapshot).by_key))
-
-
 def by_id(snapshot: ContentDbSnapshot) -> FoundBy[int]:
     """The packages by their ids, in every state but DELETED."""
     return FoundBy(snapshot, rows.of(snapshot).by_id)

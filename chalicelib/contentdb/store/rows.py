@@ -5,15 +5,16 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Set
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.core.derived import Derived
 
+_NO_DIGITS = str.maketrans("", "", "-:T.")
 _FEW = 1000  # changes: for more, the packages are sorted again
 _H = TypeVar("_H", bound=Hashable)
 derived: Derived[ContentDbEntry] = Derived()
@@ -33,7 +34,7 @@ class ReleaseRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PackageRow:
-    """A package. Dates are in epoch seconds, 0 for none; `labels` are its flags and tags."""
+    """A package. Dates are their digits, such as 20261121010714252154, 0 for none; `labels` are its flags and tags."""
 
     key: str
     id: int
@@ -51,9 +52,9 @@ class PackageRow:
     languages: tuple[str, ...]
     games: tuple[str, ...]  # that it supports
     releases: tuple[ReleaseRange, ...]  # highest id first
-    created_at: float
-    approved_at: float
-    released_at: float
+    created_at: int
+    approved_at: int
+    released_at: int
     downloads: int
     score_downloads: float
     score_reviews: float
@@ -144,17 +145,14 @@ def of(snapshot: ContentDbSnapshot) -> PackageRows:
     return derived.get(snapshot, "rows", _build, _update)
 
 
-def flags_of(value: PackageEntry) -> frozenset[str]:
-    """The flags of a package."""
-    return _flags(value.content_warnings, value.dev_state, value.ai_disclosure)
+def packages(snapshot: ContentDbSnapshot) -> Iterator[tuple[str, PackageEntry]]:
+    """All packages with their keys, in no order. This decodes every entry, which takes a second for 100,000."""
+    entries = chain.from_iterable(shard.entries() for shard in snapshot.shards)
+    return ((entry.key, entry.value) for entry in entries if isinstance(entry.value, PackageEntry))
 
 
 def _build(snapshot: ContentDbSnapshot) -> PackageRows:
-    found = {
-        entry.key: _row(entry.key, entry.value)
-        for entry in snapshot.entries.values()
-        if isinstance(entry.value, PackageEntry)
-    }
+    found = {key: _row(key, value) for key, value in packages(snapshot)}
     return PackageRows(found, _sorted(found))
 
 
@@ -179,7 +177,7 @@ def _rank(row: PackageRow) -> tuple[float, str]:
 
 
 def _row(key: str, value: PackageEntry) -> PackageRow:
-    flags = flags_of(value)
+    flags = _flags(value.content_warnings, value.dev_state, value.ai_disclosure)
     tags = _shared(value.tags)
     return PackageRow(
         key=key,
@@ -198,9 +196,9 @@ def _row(key: str, value: PackageEntry) -> PackageRow:
         languages=_shared(tuple(value.translations)),
         games=_shared(tuple(row.game for row in value.game_support if row.supports)),
         releases=tuple(ReleaseRange(release.id, release.min, release.max) for release in value.releases),
-        created_at=_moment(value.created_at),
-        approved_at=_moment(value.approved_at),
-        released_at=_moment(value.releases[0].created_at if value.releases else None),
+        created_at=_digits(value.created_at),
+        approved_at=_digits(value.approved_at),
+        released_at=_digits(value.releases[0].created_at if value.releases else None),
         downloads=value.downloads,
         score_downloads=value.score_downloads,
         score_reviews=value.score_reviews,
@@ -235,5 +233,5 @@ def _labels(flags: frozenset[str], tags: tuple[str, ...]) -> frozenset[str]:
     return flags.union(tags)
 
 
-def _moment(text: str | None) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() if text else 0.0
+def _digits(date: str | None) -> int:
+    return int(date.translate(_NO_DIGITS)) if date else 0
