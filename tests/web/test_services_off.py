@@ -25,7 +25,15 @@ WORDS = {
     "luadns": "luadns|dns zone",
     "hel": r"\bhel\b|opencomputers",
 }
-PAGES = ("/", "/account", "/account/keys", "/account/password", "/account/two-factor", "/account/register")
+PAGES = [
+    "/",
+    *(
+        route.path
+        for route in SERVICES["account"].service.routes
+        if route.page and route.method == "GET" and route.path.startswith("/account") and "{" not in route.path
+    ),
+    "/account/people/Alice",
+]
 
 
 def without(name: str) -> Any:
@@ -76,6 +84,7 @@ def test_a_browser_gets_a_page(client: Client, path: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pages_do_not_name_it(client: Client, alice: Account, name: str) -> None:
+    alice.update(actions=[Account.rank.set("ADMIN")])
     client.headers |= BROWSER
     session = credentials.create(alice, credentials.SESSION)[1]
     client.headers["Cookie"] = f"moonbase_session={session}"
@@ -88,7 +97,7 @@ def test_pages_do_not_name_it(client: Client, alice: Account, name: str) -> None
 
 def names(client: Client, path: str, service: str) -> bool:
     reply = client.get(path)
-    assert reply.status == 200
+    assert reply.status in (200, 303), path
     return re.search(WORDS[service], reply.body.decode(), re.IGNORECASE) is not None
 
 
