@@ -55,8 +55,9 @@ class Received:
 
 @dataclass
 class Sink:
-    """The mails that the server has received. `refusal` is its reply to every recipient, if it has one."""
+    """The mails that the server at `url` has received. `refusal` is its reply to every recipient, if it has one."""
 
+    url: str = ""
     mails: list[Received] = field(default_factory=list)
     refusal: str | None = None
 
@@ -84,14 +85,24 @@ class _FreePort(Controller):
 
 
 @contextmanager
-def receiving(**options: Any) -> Iterator[Sink]:
-    """Run the server for the block, with the settings that let Moonbase use it; `options` are the controller's."""
+def listening(**options: Any) -> Iterator[Sink]:
+    """Run the server for the block; `options` are the controller's."""
     sink = Sink()
     controller = _FreePort(sink, hostname="127.0.0.1", port=0, **options)
     controller.start()
-    url, sender = f"smtp://127.0.0.1:{controller.port}", f"Moonbase <{SENDER}>"
+    sink.url = f"smtp://127.0.0.1:{controller.port}"
     try:
-        with settings.override(smtp_url=url, mail_from=sender, mail_base_url=URL):
-            yield sink
+        yield sink
     finally:
         controller.stop()
+
+
+@contextmanager
+def receiving(**options: Any) -> Iterator[Sink]:
+    """Run the server for the block, with the settings that let Moonbase use it."""
+    sender = f"Moonbase <{SENDER}>"
+    with (
+        listening(**options) as sink,
+        settings.override(smtp_url=sink.url, mail_from=sender, mail_base_url=URL),
+    ):
+        yield sink
