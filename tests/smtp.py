@@ -85,12 +85,12 @@ class _FreePort(Controller):
 
 
 @contextmanager
-def listening(**options: Any) -> Iterator[Sink]:
+def listening(hostname: str = "127.0.0.1", **options: Any) -> Iterator[Sink]:
     """Run the server for the block; `options` are the controller's."""
     sink = Sink()
-    controller = _FreePort(sink, hostname="127.0.0.1", port=0, **options)
+    controller = _FreePort(sink, hostname=hostname, port=0, **options)
     controller.start()
-    sink.url = f"smtp://127.0.0.1:{controller.port}"
+    sink.url = f"smtp://{hostname}:{controller.port}"
     try:
         yield sink
     finally:

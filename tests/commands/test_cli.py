@@ -231,6 +231,27 @@ def test_an_invitation_is_shown_once_listed_and_revoked(data: Path) -> None:
     assert moonbase(data, "invitation", "list")[-1]["state"] == "revoked"
 
 
+def test_an_invitation_by_mail_is_not_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--json", "invitation", "create", "--email", "d@example.org", "--mail")
+    refused = run(data, *arguments)
+    assert (refused.returncode, json.loads(refused.stdout)) == (1, {"error": "This server sends no mail."})
+    monkeypatch.setenv("MOONBASE_SMTP_URL", "smtp://127.0.0.1")
+    monkeypatch.setenv("MOONBASE_MAIL_FROM", "moonbase@example.org")
+    created = json.loads(run(data, *arguments).stdout)
+    assert created == {"id": created["id"], "mailed": "d@example.org"}
+    assert [job["name"] for job in moonbase(data, "jobs", "list")] == ["mail-invitation"]
+
+
+def test_serve_does_not_start_with_mail_and_without_a_url_for_its_links(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOONBASE_SMTP_URL", "smtp://127.0.0.1")
+    monkeypatch.setenv("MOONBASE_MAIL_FROM", "moonbase@example.org")
+    done = run(data, "serve", "--port", "0")
+    assert done.returncode == 2
+    assert "mails contain links: with MOONBASE_SMTP_URL, set --base-url or MOONBASE_MAIL_BASE_URL" in done.stderr
+
+
 def test_sessions_are_listed_and_ended(data: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
