@@ -210,7 +210,7 @@ def test_every_function_has_its_own_policy(template: Template) -> None:
 def test_every_right_is_to_a_resource_of_the_template(template: Template) -> None:
     for right in rights.granted():
         name = right.resource.partition(".")[0]
-        assert name in template["Resources"] or right.action.startswith("route53:"), right
+        assert name in template["Resources"] or right.action.startswith(("route53:", "ses:")), right
 
 
 def test_the_tests_know_every_table_by_its_name_in_the_template(merged: Template) -> None:
