@@ -5,6 +5,7 @@ Every field is an environment variable `MOONBASE_<FIELD>` in capitals; the field
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -12,6 +13,8 @@ from difflib import get_close_matches
 from typing import Any
 
 MIB = 1024 * 1024
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+"
+_SENDER = re.compile(rf"{_ADDRESS}|[^<>@]+<{_ADDRESS}>")
 CHOICES = {
     "registration": ("open", "invitation", "closed"),
     "luarocks_reads": ("public", "key"),
@@ -90,6 +93,10 @@ class Settings:
             raise ValueError("MOONBASE_CONTACT must be printable ASCII")
         if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")) and self.smtp_url != "ses:":
             raise ValueError("MOONBASE_SMTP_URL must be smtp://HOST[:PORT], smtps://HOST[:PORT] or ses:")
+        if self.mail_from and not (self.mail_from.isprintable() and _SENDER.fullmatch(self.mail_from)):
+            raise ValueError("MOONBASE_MAIL_FROM must be NAME@HOST or Some name <NAME@HOST>")
+        if self.mail_base_url and not self.mail_base_url.startswith(("http://", "https://")):
+            raise ValueError("MOONBASE_MAIL_BASE_URL must start with http:// or https://")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":

@@ -252,6 +252,16 @@ def test_an_unreachable_server_is_retried(reader: Account, caplog: pytest.LogCap
     assert "s3cret" not in caplog.text + str(job.error)
 
 
+def test_a_mail_is_dropped_if_mail_was_turned_off_meanwhile(
+    sink: Sink, reader: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    post(reader)
+    with settings.override(smtp_url=""):
+        job_runner.run_due()
+    assert (sink.mails, jobs.pending()) == ([], [])
+    assert "a mail was dropped" in caplog.text
+
+
 def test_a_password_is_sent_to_the_server_of_this_machine() -> None:
     given: list[tuple[bytes, bytes]] = []
 

@@ -265,6 +265,23 @@ def test_a_device_is_forgotten_after_a_year(alice: Account) -> None:
         assert devices.is_new(alice, HOME)
 
 
-def test_a_settings_url_of_another_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="MOONBASE_SMTP_URL must be smtp"):
-        settings.Settings(smtp_url="http://mail.example.org")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("smtp_url", "http://mail.example.org"),
+        ("mail_from", "moonbase"),
+        ("mail_from", "moonbase@example.org\r\nBcc: x@example.org"),
+        ("mail_from", "Moon <moonbase@example.org> <x@example.org>"),
+        ("mail_base_url", "moonbase.example.org"),
+    ],
+)
+def test_malformed_settings_of_mail_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"MOONBASE_{name.upper()} must"):
+        settings.Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "sender", ["moonbase@example.org", "Moonbase <moonbase@example.org>", "Größe <m+x@example.org>"]
+)
+def test_a_sender_can_have_a_name(sender: str) -> None:
+    assert settings.Settings(mail_from=sender).mail_from == sender

@@ -15,7 +15,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 def test_every_field_can_be_set() -> None:
     texts = {str: "text", int: "7", bool: "yes", tuple: "one, two"}
     values = {str: "text", int: 7, bool: True, tuple: ("one", "two")}
-    special = {"outbound_networks": "10.0.0.0/8", "smtp_url": "smtp://mail.example.org"}
+    mail = {"smtp_url": "smtp://mail.example.org", "mail_from": "a@example.org", "mail_base_url": "https://example.org"}
+    special = {"outbound_networks": "10.0.0.0/8", **mail}
     chosen = {name: choices[-1] for name, choices in CHOICES.items()} | special
     environ = {
         f"MOONBASE_{field.name.upper()}": chosen.get(field.name, texts[type(field.default)])

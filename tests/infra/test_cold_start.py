@@ -13,7 +13,7 @@ import pytest
 from infra.stages import ROOT
 
 # The distributions of requirements.txt that every cold start loads; msgspec, because all entries are its structs.
-EVERYWHERE = {"botocore", "msgspec", "orjson", "pynamodb"}
+EVERYWHERE = {"botocore", "msgspec", "orjson", "pynamodb", "urllib3"}
 
 # Publishes a rock, and reads the manifest like a new process whose files are in a bucket.
 READS = """

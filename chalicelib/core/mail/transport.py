@@ -1,5 +1,6 @@
 """The transport of mails: a mail server by SMTP, or SES on AWS. Only jobs send mail, because both can take seconds."""
 
+import logging
 from email.message import EmailMessage
 
 from botocore.exceptions import ClientError
@@ -9,6 +10,7 @@ from chalicelib.core import aws
 from chalicelib.core.mail.message import Mail, Undeliverable, compose, envelope, sender
 
 SES = "ses:"
+_log = logging.getLogger(__name__)
 _MALFORMED = "InvalidParameterValue"  # SES for an address that it does not accept
 
 
@@ -19,7 +21,13 @@ def is_on() -> bool:
 
 
 def send(mail: Mail) -> None:
-    """Send a mail. Raises Undeliverable if the address is refused; any other error can be temporary."""
+    """Send a mail, or drop it if mail was turned off after it was enqueued.
+
+    Raises Undeliverable if the address is refused; any other error can be temporary.
+    """
+    if not is_on():
+        _log.warning("a mail was dropped, because this server sends no mail")
+        return
     message, to = compose(mail), envelope(mail.to)
     if settings.current().smtp_url == SES:
         _by_ses(message, to)
