@@ -225,3 +225,25 @@ class Snapshot(Generic[E]):
         """This snapshot, with those shards and decoded entries of `known` that are equal."""
         shards = (shard.or_equal(other) for shard, other in zip(self.shards, known.shards, strict=True))
         return Snapshot(self.sequence, self.modified_at, self.packing, shards)
+
+
+class Selected(Sequence[Entry[E]]):
+    """Entries by their keys; each is decoded when it is read."""
+
+    def __init__(self, snapshot: Snapshot[E], keys: Sequence[str]) -> None:
+        self._entries = snapshot.entries
+        self._keys = keys
+
+    @overload
+    def __getitem__(self, index: int) -> Entry[E]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry[E]]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry[E] | list[Entry[E]]:
+        if isinstance(index, slice):
+            return [self._entries[key] for key in self._keys[index]]
+        return self._entries[self._keys[index]]
+
+    def __len__(self) -> int:
+        return len(self._keys)

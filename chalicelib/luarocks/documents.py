@@ -1,5 +1,6 @@
 """Modules as JSON documents, which upstream does not have: for clients that need one module, not the manifest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.core.errors import Invalid
@@ -31,7 +32,7 @@ def parse_query(request: Request) -> ModuleQuery:
     )
 
 
-def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
+def render_found(request: Request, found: Sequence[Entry[ModuleEntry]]) -> Response:
     """The response with one page of a search. Raises Invalid."""
     return _with_etag(json_response(found_document(request, found)))
 
@@ -41,7 +42,7 @@ def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
     return _with_etag(json_response(document(request, entry.value)))
 
 
-def found_document(request: Request, found: list[Entry[ModuleEntry]]) -> dict[str, Any]:
+def found_document(request: Request, found: Sequence[Entry[ModuleEntry]]) -> dict[str, Any]:
     """One page of a search as JSON: at most `limit` modules, after `offset`. Raises Invalid."""
     offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
     page = [_brief(request, entry) for entry in found[offset : offset + limit]]

@@ -41,8 +41,13 @@ def of(module: ModuleEntry) -> FileCounts:
 
 def total(module: ModuleEntry) -> int:
     """The published downloads of all files of a module's versions."""
-    counts = of(module)
-    return sum(sum(counts[version.id].values()) for version in module.versions.values() if version.id in counts)
+    return total_of(module.id, [version.id for version in module.versions.values()])
+
+
+def total_of(module_id: int, version_ids: Iterable[int]) -> int:
+    """The published downloads of all files of these versions of a module."""
+    counts = counters.counts().get(str(module_id)) or {}
+    return sum(sum(counts[version_id].values()) for version_id in version_ids if version_id in counts)
 
 
 def state() -> int:

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from chalicelib.core import accounts
@@ -113,7 +113,7 @@ def root_module(request: Request) -> Response:
     return documents.render_module(request, entry)
 
 
-def _found(request: Request) -> list[Entry[ModuleEntry]]:
+def _found(request: Request) -> Sequence[Entry[ModuleEntry]]:
     return search.find(index.catalogue.snapshot(), documents.parse_query(request))
 
 

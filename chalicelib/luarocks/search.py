@@ -1,8 +1,11 @@
 """Search over all modules, which upstream has only as a page."""
 
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.derived import Derived
+from chalicelib.core.snapshots import Entry, Selected, Snapshot
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.versions import matches_lua
@@ -23,51 +26,97 @@ class ModuleQuery:
     sort: str = "relevance"
 
 
-def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
+@dataclass(frozen=True, slots=True)
+class ModuleRow:
+    """The fields of a module by which searches filter and sort; `texts` are the searched ones, most relevant first."""
+
+    key: str
+    name: str
+    texts: tuple[str, str, str, str]
+    labels: tuple[str, ...]
+    in_root: bool
+    updated_at: int
+    needs: frozenset[str | None]  # the Lua versions that its versions need
+    id: int
+    version_ids: tuple[int, ...]
+
+
+_Rows = Mapping[str, ModuleRow]
+_derived: Derived[ModuleEntry] = Derived()
+
+
+def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[ModuleEntry]:
     """The matching modules, best first, without archived ones. Cached until modules or counts change."""
     return snapshot.lru_cached(("search", query, downloads.state()), lambda snapshot: _find(snapshot, query))
 
 
-def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> list[Entry[ModuleEntry]]:
-    among = index.modules(snapshot, index.user_group(query.user)) if query.user is not None else snapshot.entries
-    ranked = [(rank, entry) for entry in among.values() if (rank := _rank(entry, query)) is not None]
-    orders = {
-        "relevance": lambda found: (found[0], -downloads.total(found[1].value), found[1].key),
-        "downloads": lambda found: (-downloads.total(found[1].value), found[1].key),
-        "updated": lambda found: (-found[1].value.updated_at, found[1].key),
-        "name": lambda found: (found[1].value.name, found[1].key),
+def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[ModuleEntry]:
+    rows = _derived.get(snapshot, "rows", _build, _update)
+    among: Iterable[ModuleRow] = rows.values()
+    if query.user is not None:
+        among = (rows[key] for key in index.modules(snapshot, index.user_group(query.user)) if key in rows)
+    ranked = [(rank, row) for row in among if (rank := _rank(row, query)) is not None]
+    orders: dict[str, Callable[[tuple[int, ModuleRow]], Any]] = {
+        "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
+        "downloads": lambda found: (-_downloads(found[1]), found[1].key),
+        "updated": lambda found: (-found[1].updated_at, found[1].key),
+        "name": lambda found: (found[1].name, found[1].key),
     }
-    return [entry for _, entry in sorted(ranked, key=orders[query.sort])]
+    return Selected(snapshot, [row.key for _, row in sorted(ranked, key=orders[query.sort])])
 
 
-def _rank(entry: Entry[ModuleEntry], query: ModuleQuery) -> int | None:
+def _rank(row: ModuleRow, query: ModuleQuery) -> int | None:
     """The rank of a module, 0 is best; None if it does not match."""
-    value = entry.value
-    if value.archived or (query.root is not None and query.root is not value.in_root):
+    if query.root is not None and query.root is not row.in_root:
         return None
-    if query.label is not None and query.label not in value.labels:
+    if query.label is not None and query.label not in row.labels:
         return None
-    if query.lua is not None and not _runs_on(entry, query.lua):
+    if query.lua is not None and not any(matches_lua(needed, query.lua) for needed in row.needs):
         return None
-    texts = entry.cached("texts", _texts)
     rank = 0
     for word in query.words:
-        position = next((position for position, text in enumerate(texts) if word in text), None)
+        position = next((position for position, text in enumerate(row.texts) if word in text), None)
         if position is None:
             return None
         rank += position
-    if not query.words or texts[0] == " ".join(query.words):
-        return 0 if value.in_root else 1
-    return 2 + 2 * rank + (0 if value.in_root else 1)
+    if not query.words or row.texts[0] == " ".join(query.words):
+        return 0 if row.in_root else 1
+    return 2 + 2 * rank + (0 if row.in_root else 1)
 
 
-def _texts(entry: Entry[ModuleEntry]) -> tuple[str, ...]:
-    """The searched texts, most relevant first."""
+def _build(snapshot: Snapshot[ModuleEntry]) -> _Rows:
+    entries = (entry for shard in snapshot.shards for entry in shard.entries())
+    return {entry.key: _row(entry) for entry in entries if not entry.value.archived}
+
+
+def _update(rows: _Rows, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> _Rows:
+    new, entries = dict(rows), snapshot.entries
+    for key in changed:
+        new.pop(key, None)
+        if (entry := entries.get(key)) and not entry.value.archived:
+            new[key] = _row(entry)
+    return new
+
+
+def _row(entry: Entry[ModuleEntry]) -> ModuleRow:
     value = entry.value
-    texts = [value.name, value.summary or "", " ".join(value.labels), value.description or ""]
-    return tuple(text.lower() for text in texts)
+    return ModuleRow(
+        key=entry.key,
+        name=value.name,
+        texts=(
+            value.name.lower(),
+            (value.summary or "").lower(),
+            " ".join(value.labels).lower(),
+            (value.description or "").lower(),
+        ),
+        labels=value.labels,
+        in_root=value.in_root,
+        updated_at=value.updated_at,
+        needs=frozenset(version.lua_version for version in value.versions.values() if not version.archived),
+        id=value.id,
+        version_ids=tuple(version.id for version in value.versions.values()),
+    )
 
 
-def _runs_on(entry: Entry[ModuleEntry], lua: str) -> bool:
-    versions = entry.value.versions.values()
-    return any(not each.archived and matches_lua(each.lua_version, lua) for each in versions)
+def _downloads(row: ModuleRow) -> int:
+    return downloads.total_of(row.id, row.version_ids)

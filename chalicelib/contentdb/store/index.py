@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from chalicelib.contentdb.entry import (
     KINDS,
@@ -52,7 +52,7 @@ from chalicelib.core import accounts
 from chalicelib.core.catalogue import Catalogue, Changes
 from chalicelib.core.entries import R, replace
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.snapshots import Entry, Selected, Snapshot
 from chalicelib.core.storage import Transaction
 
 TOPICS = "topics#all"
@@ -113,29 +113,11 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     return catalogue.publish(decide_all)[1]
 
 
-class Found(Sequence[Entry[PackageEntry]]):
+class Found(Selected[PackageEntry]):
     """Packages by their keys; each is decoded when it is read."""
 
     def __init__(self, snapshot: ContentDbSnapshot, keys: Sequence[str]) -> None:
-        self._entries = snapshot.entries
-        self._keys = keys
-
-    @overload
-    def __getitem__(self, index: int) -> Entry[PackageEntry]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Entry[PackageEntry]]: ...
-
-    def __getitem__(self, index: int | slice) -> Entry[PackageEntry] | list[Entry[PackageEntry]]:
-        if isinstance(index, slice):
-            return [self._read(key) for key in self._keys[index]]
-        return self._read(self._keys[index])
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def _read(self, key: str) -> Entry[PackageEntry]:
-        return cast(Entry[PackageEntry], self._entries[key])
+        super().__init__(cast(Snapshot[PackageEntry], snapshot), keys)
 
 
 class FoundBy(Mapping[K, Entry[PackageEntry]]):

@@ -1,5 +1,6 @@
 """Modules as pages: the same data as the JSON documents."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ def render_module(request: Request, value: ModuleEntry) -> Response:
     return html.page(request, "luarocks/module.html", manifests=manifests, install=install, **document)
 
 
-def render_found(request: Request, found: list[Entry[ModuleEntry]]) -> Response:
+def render_found(request: Request, found: Sequence[Entry[ModuleEntry]]) -> Response:
     """Render one page of a search. Raises Invalid."""
     document = documents.found_document(request, found)
     offset, limit, total = document["offset"], document["limit"], document["total"]
