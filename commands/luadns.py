@@ -54,18 +54,21 @@ def disable(name: str) -> dict[str, Any]:
 @luadns.command()
 @click.argument("zone")
 def sync(zone: str) -> dict[str, Any]:
-    """Publish ZONE to the name servers now, and undo changes there."""
-    from chalicelib.luadns import engines
+    """Publish ZONE now: with the name servers of the settings, and without manual changes at Route 53."""
+    from chalicelib.luadns import engines, zones
 
+    owner, found, _ = _open(zone)
+    moved = zones.move_servers(owner, int(found.id))
     _, found, _ = _open(zone)
     engine = engines.current()
     done = engine.sync(found)
     return {
         "zone": found.name,
-        "changed": done.changed,
+        "changed": moved or done.changed,
         "synced": engine.synced(found),
         "refused": [f"{name} {reason}" for name, reason in done.rejected],
         "name_servers": list(done.name_servers),
+        **_warning(),
     }
 
 
@@ -110,7 +113,19 @@ def _switch(name: str, on: bool) -> dict[str, Any]:
 
     account = accounts.named(name)
     accounts.switch(account, SWITCH, on)
-    return {"username": account.username, "luadns": accounts.is_on(account, SWITCH)}
+    return {"username": account.username, "luadns": accounts.is_on(account, SWITCH), **(_warning() if on else {})}
+
+
+def _warning() -> dict[str, str]:
+    """A warning if zones get name servers that nobody can reach."""
+    from chalicelib.luadns import engines
+
+    if not any(server.endswith(".localhost.") for server in engines.current().name_servers()):
+        return {}
+    return {
+        "warning": "zones have the name servers ns1.localhost. and ns2.localhost.: set MOONBASE_LUADNS_NAME_SERVERS, "
+        "and run `moonbase luadns sync ZONE` for zones that exist"
+    }
 
 
 def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":

@@ -36,7 +36,7 @@ def create_many(owner: Owner, zone_id: int, drafts: Sequence[Draft], if_match: s
     def decide(edit: ZoneEdit) -> list[Record]:
         wanted = records.validate(edit.zone, drafts, numbered=True)
         for index, draft in enumerate(wanted):
-            records.reject_managed(edit.zone, draft.name, draft.type, index)
+            records.reject_managed(edit.zone, draft.name, draft.type, draft.content, index)
         edit.load(draft.name for draft in wanted)
         return add_all(edit, dict(enumerate(wanted)))
 
@@ -70,7 +70,7 @@ def delete_many(
         edit.load(name for name, _ in absolute)
         for index, (name, pattern) in enumerate(absolute):
             if pattern.type:
-                records.reject_managed(edit.zone, name, pattern.type, index)
+                records.reject_managed(edit.zone, name, pattern.type, pattern.content, index)
         selected = _select(edit, absolute)
         deleted = [record for _, record in sorted(store.records(edit.zone, selected).items())]
         for record in deleted:
@@ -102,17 +102,19 @@ def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Mapping[int, D
     for index, draft in wanted.items():
         record = unmatched.pop(_identity(draft), None)
         if record is None:
-            records.reject_managed(edit.zone, draft.name, draft.type, index)
+            records.reject_managed(edit.zone, draft.name, draft.type, draft.content, index)
             new[index] = draft
             continue
         kept[index] = record
+        if records.is_kept(edit.zone, record, draft):
+            continue
         values = records.merged_values(draft, record)
         if any(getattr(record, name) != value for name, value in values.items()):
-            records.reject_managed(edit.zone, draft.name, draft.type, index)
+            records.reject_managed(edit.zone, draft.name, draft.type, draft.content, index)
             edit.replace(record, **values)
             edit.place(record, index)
     for record in unmatched.values():
-        records.reject_managed(edit.zone, record.name, record.type)
+        records.reject_managed(edit.zone, record.name, record.type, record.content)
         edit.remove(record)
     kept.update(zip(new, add_all(edit, new), strict=True))
     return [kept[index] for index in wanted]
@@ -133,9 +135,8 @@ def _select(edit: ZoneEdit, patterns: Iterable[tuple[str, Pattern]]) -> set[int]
         for row in edit.rows(name):
             spelled = (row.type, row.content, row.ttl)
             meant = (row.type, _meaning(row.type, row.content), row.ttl)
-            if any(_masked(meant if mask[0] else spelled, mask) in wanted for mask in masks) and not records.is_managed(
-                edit.zone, name, row.type
-            ):
+            matches = any(_masked(meant if mask[0] else spelled, mask) in wanted for mask in masks)
+            if matches and not records.is_managed(edit.zone, name, row.type, row.content):
                 selected.add(row.id)
     return selected
 

@@ -172,7 +172,7 @@ class ZoneEdit:
         if self._new:
             writes.create(self.zone)
             return
-        changed = ("serial", "records_count", *_COUNTED.values())
+        changed = ("serial", "records_count", "name_servers", *_COUNTED.values())
         values: dict[str, Any] = {name: getattr(self.zone, name) for name in changed}
         if self.zone.journal:
             values["journal"] = self.zone.journal

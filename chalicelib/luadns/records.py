@@ -55,7 +55,7 @@ def create(owner: Owner, zone_id: int, draft: Draft, if_match: str | None) -> tu
         zone, found = store.zone_with_items(owner, zone_id, sks)
         versions.require(if_match, zone)
         wanted = validate(zone, [draft])[0]
-        reject_managed(zone, wanted.name, wanted.type)
+        reject_managed(zone, wanted.name, wanted.type, wanted.content)
         edit = ZoneEdit(zone, {sk: found.get(sk) for sk in sks})
         record = edit.add(number(), wanted.name, wanted.type, wanted.content, wanted.ttl_or_default, wanted.external_id)
         edit.commit(owner, "record.create", record=int(record.id))
@@ -71,9 +71,11 @@ def update(owner: Owner, zone_id: int, record_id: int, draft: Draft, if_match: s
         zone, record = store.record(owner, zone_id, record_id)
         versions.require(if_match, zone, record)
         wanted = validate(zone, [draft])[0]
+        if is_kept(zone, record, wanted):
+            return zone, record
         if not (record.type == wanted.type == "SOA" and is_apex(zone, wanted.name)):
-            reject_managed(zone, record.name, record.type)
-            reject_managed(zone, wanted.name, wanted.type)
+            reject_managed(zone, record.name, record.type, record.content)
+            reject_managed(zone, wanted.name, wanted.type, wanted.content)
         edit = ZoneEdit(zone)
         edit.load([record.name, wanted.name])
         edit.replace(record, **merged_values(wanted, record))
@@ -89,7 +91,7 @@ def delete(owner: Owner, zone_id: int, record_id: int, if_match: str | None) -> 
     def attempt() -> tuple[Zone, Record]:
         zone, record = store.record(owner, zone_id, record_id)
         versions.require(if_match, zone, record)
-        reject_managed(zone, record.name, record.type)
+        reject_managed(zone, record.name, record.type, record.content)
         edit = ZoneEdit(zone)
         edit.remove(record)
         edit.commit(owner, "record.delete", record=record_id)
@@ -151,14 +153,31 @@ def is_apex(zone: Zone, name: str) -> bool:
     return name.lower() == f"{zone.name}."
 
 
-def is_managed(zone: Zone, name: str, type_: str) -> bool:
-    """Whether the system manages a record: the SOA, and the NS records at the apex."""
-    return type_ == "SOA" or (type_ == "NS" and is_apex(zone, name))
+def is_managed(zone: Zone, name: str, type_: str, content: str | None = None) -> bool:
+    """Whether the system manages a record: the SOA, and the NS records of our name servers at the apex.
+
+    Other NS records at the apex, of a second provider, are the user's. Without a content: whether it could.
+    """
+    if type_ != "NS" or not is_apex(zone, name):
+        return type_ == "SOA"
+    if content is None or zone.name_servers is None:
+        return True
+    return contents.canonical("NS", content) in {contents.canonical("NS", server) for server in zone.name_servers}
 
 
-def reject_managed(zone: Zone, name: str, type_: str, index: int | None = None) -> None:
+def is_kept(zone: Zone, record: Record, wanted: Draft) -> bool:
+    """Whether a change of a managed NS record has no effect: the same server, whose TTL is the system's."""
+    same = record.name.lower() == wanted.name.lower() and record.type == wanted.type == "NS"
+    return (
+        same
+        and is_managed(zone, record.name, record.type, record.content)
+        and (contents.canonical("NS", record.content) == contents.canonical("NS", wanted.content))
+    )
+
+
+def reject_managed(zone: Zone, name: str, type_: str, content: str | None = None, index: int | None = None) -> None:
     """Raise Invalid for a record that the system manages; `index` is its place in a bulk request."""
-    if is_managed(zone, name, type_):
+    if is_managed(zone, name, type_, content):
         problem = Problem("type", f"{type_} records of the zone itself are managed by the system")
         raise invalid([problem if index is None else problem.within(index)])
 

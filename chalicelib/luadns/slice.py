@@ -11,6 +11,7 @@ _PHRASES = {
     "luadns.disable": "{actor} disabled LuaDNS' API for {account}",
     "zone.create": "{actor} created the zone {zone}",
     "zone.update": "{actor} replaced the records of {zone}",
+    "zone.move-servers": "{actor} gave {zone} other name servers",
     "zone.delete": "{actor} deleted the zone {zone}",
     "record.create": "{actor} created a record of {zone}",
     "record.update": "{actor} changed a record of {zone}",

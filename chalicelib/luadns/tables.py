@@ -65,6 +65,7 @@ class Zone(LuaDnsItem, discriminator="zone"):
     journal_done = NumberAttribute(null=True)  # the number of applied chunks
     published_serial = NumberAttribute(null=True)  # the last serial that an engine has published
     hosted_zone = UnicodeAttribute(null=True)  # Route 53's id
+    name_servers = JSONAttribute(null=True)  # contents of the NS records that the system manages; None: all at the apex
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 

@@ -86,7 +86,7 @@ def load(
     drafts = [entry.draft for entry in entries]
     try:
         if replace:
-            return zones.update(owner, zone_id, zone.name, drafts, if_match)
+            return zones.update(owner, zone_id, zone.name, drafts, if_match, keep_servers=True)
         return bulk.set_many(owner, zone_id, drafts, if_match)
     except Invalid as error:
         raise _with_lines(error, entries) from error

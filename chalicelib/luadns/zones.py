@@ -34,7 +34,9 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
     def attempt() -> tuple[Zone, list[Record]]:
         edit = ZoneEdit(_new_zone(owner, number, name), new=True)
         managed = _managed(edit.zone)
-        records = bulk.add_all(edit, {**dict(enumerate(managed, -len(managed))), **_unmanaged(edit.zone, drafts)})
+        records = bulk.add_all(
+            edit, {**dict(enumerate(managed, -len(managed))), **_unmanaged(edit.zone, drafts, any_server=True)}
+        )
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
         writes.create(claim, _taken(name))
@@ -45,11 +47,18 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
 
 
 def update(
-    owner: Owner, zone_id: int, name: str, drafts: Sequence[Draft] | None, if_match: str | None
+    owner: Owner,
+    zone_id: int,
+    name: str,
+    drafts: Sequence[Draft] | None,
+    if_match: str | None,
+    *,
+    keep_servers: bool = False,
 ) -> tuple[Zone, list[Record]]:
     """Replace all records of a zone except the SOA and NS records that the system manages; None changes nothing.
 
-    A zone cannot be renamed: the name must be its current one. Raises the same errors as `records.create`.
+    `keep_servers` keeps the other NS records at the apex, too. A zone cannot be renamed: the name must be its current
+    one. Raises the same errors as `records.create`.
     """
 
     def attempt() -> tuple[Zone, list[Record]]:
@@ -59,14 +68,50 @@ def update(
             raise invalid_field("name", "the name of a zone cannot be changed")
         if drafts is None:
             return zone, existing
-        managed = [record for record in existing if records.is_managed(zone, record.name, record.type)]
-        others = [record for record in existing if not records.is_managed(zone, record.name, record.type)]
+        kept = {int(record.id) for record in existing if _stays(zone, record, any_server=keep_servers)}
+        managed = [record for record in existing if record.id in kept]
+        others = [record for record in existing if record.id not in kept]
         edit = ZoneEdit(zone)
         wanted = _unmanaged(zone, drafts)
         edit.load([*(draft.name for draft in wanted.values()), *(record.name for record in others)])
         after = bulk.reconcile(edit, others, wanted)
         edit.commit(owner, "zone.update", records=len(after))
         return zone, [*managed, *after]
+
+    return retry(zone_id, attempt)
+
+
+def move_servers(owner: Owner, zone_id: int) -> bool:
+    """Give a zone the current name servers of the settings: its NS records, and the first one in its SOA.
+
+    Returns whether the zone has changed. NS records of the user stay.
+    """
+
+    def attempt() -> bool:
+        zone, existing = store.contents(owner, zone_id)
+        servers = list(engines.current().name_servers())
+        if zone.name_servers == servers:
+            return False
+        edit = ZoneEdit(zone)
+        edit.load([f"{zone.name}."])
+        own = {
+            record.content: record
+            for record in existing
+            if record.type == "NS" and records.is_managed(zone, record.name, "NS", record.content)
+        }
+        for content in own.keys() - set(servers):
+            edit.remove(own[content])
+        theirs = {record.content for record in existing if record.type == "NS" and records.is_apex(zone, record.name)}
+        missing = [server for server in servers if server not in theirs]
+        bulk.add_all(
+            edit, {index: Draft(f"{zone.name}.", "NS", server, _NS_TTL) for index, server in enumerate(missing)}
+        )
+        soa = next(record for record in existing if record.type == "SOA")
+        primary, _, rest = soa.content.partition(" ")
+        edit.replace(soa, content=f"{servers[0] if primary in own else primary} {rest}")
+        zone.name_servers = servers
+        edit.commit(owner, "zone.move-servers")
+        return True
 
     return retry(zone_id, attempt)
 
@@ -136,6 +181,7 @@ def _new_zone(owner: Owner, number: int, name: str) -> Zone:
         name=name,
         serial=int(time.time()),
         records_count=0,
+        name_servers=list(engines.current().name_servers()),
         created_at=at,
         updated_at=at,
     )
@@ -149,7 +195,15 @@ def _managed(zone: Zone) -> list[Draft]:
     return [Draft(apex, "SOA", soa, _SOA_TTL), *(Draft(apex, "NS", server, _NS_TTL) for server in servers)]
 
 
-def _unmanaged(zone: Zone, drafts: Sequence[Draft]) -> dict[int, Draft]:
-    """The valid drafts by index, without those that the system manages: clients send back all that they have read."""
+def _unmanaged(zone: Zone, drafts: Sequence[Draft], *, any_server: bool = False) -> dict[int, Draft]:
+    """The valid drafts by index, without those that the system manages: clients send back all that they have read.
+
+    With `any_server` also without other NS records at the apex: those of a new zone are of the provider before.
+    """
     validated = enumerate(records.validate(zone, drafts, numbered=True))
-    return {index: draft for index, draft in validated if not records.is_managed(zone, draft.name, draft.type)}
+    return {index: draft for index, draft in validated if not _stays(zone, draft, any_server=any_server)}
+
+
+def _stays(zone: Zone, record: Record | Draft, *, any_server: bool) -> bool:
+    """Whether a replacement does not concern a record, because the system manages it, or could (`any_server`)."""
+    return records.is_managed(zone, record.name, record.type, None if any_server else record.content)

@@ -17,7 +17,7 @@ ROWS: list[tuple[list[dict[str, Any]], str, str]] = [
     ([{"name": "a", **A}, {"name": "b", **A}, {"name": "B", **A}], "2.content", EXISTS),
     ([{"name": "a", **A}, {"name": "old", **A}], "1.content", EXISTS),
     ([{"name": "a", **A}, {"name": "old", "type": "CNAME", "content": "x.example."}], "1.name", CNAME),
-    ([{"name": "a", **A}, {"name": "", "type": "NS", "content": "ns.example."}], "1.type", MANAGED),
+    ([{"name": "a", **A}, {"name": "", "type": "NS", "content": "NS1.localhost."}], "1.type", MANAGED),
     ([{"name": "a", **A}, {"name": "b", "type": "A", "content": "x"}], "1.content", "invalid IPv4 address"),
 ]
 

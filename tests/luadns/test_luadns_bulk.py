@@ -112,8 +112,9 @@ def test_patch_with_the_current_records_changes_nothing(dns: LuaDns, zone: int) 
 
 def test_patch_cannot_change_managed_records(dns: LuaDns, zone: int) -> None:
     before = stored()
-    for content, refused in (("ns1.localhost.", {**SYSTEM_NS, "fieldNames": ["type"]}), ("ns.example.", SYSTEM_NS)):
+    for content in ("ns1.localhost.", "ns.example."):  # without the other ones of the system
         member = {"name": "", "type": "NS", "content": content, "ttl": 86400}
+        refused = {**SYSTEM_NS, "fieldNames": ["type"]}
         assert_invalid(dns("PATCH", f"/zones/{zone}/records", [member]), refused)
     assert stored() == before
 

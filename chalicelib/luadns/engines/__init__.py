@@ -61,7 +61,7 @@ class DnsEngine(Protocol):
     def sync(self, zone: Zone) -> SyncResult:
         """Publish the current zone, overwrite manual changes at the provider, and wait until all servers have it.
 
-        Calls the provider. Raises Conflict if the engine has nothing to sync, and Busy.
+        Calls the provider, unless the name servers read the store. Raises Busy.
         """
 
     def ds_records(self, zone: Zone) -> Sequence[DsRecord]:
