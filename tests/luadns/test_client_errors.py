@@ -22,7 +22,7 @@ BAD = {
     "no JSON": ("POST", "/zones", None),
     "wrong type": ("POST", "/zones/{zone}/records", {"name": "a", "type": "A", "content": 7}),
     "bad content": ("POST", "/zones/{zone}/records", {"name": "a", "type": "A", "content": "x"}),
-    "managed": ("POST", "/zones/{zone}/records", {"name": "", "type": "NS", "content": "ns.example."}),
+    "managed": ("POST", "/zones/{zone}/records", {"name": "", "type": "NS", "content": "ns1.localhost."}),
     "one of many": ("POST", "/zones/{zone}/records/create_many", [{"name": "a", "type": "A", "content": "x"}]),
     "no list": ("PATCH", "/zones/{zone}/records", {}),
     "zone file": ("POST", "/zones/{zone}/import", None),

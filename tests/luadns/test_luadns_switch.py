@@ -34,7 +34,9 @@ def call(server: Server, key: str, method: str, path: str, body: Any = None) -> 
 def test_an_administrator_enables_the_api_creates_keys_and_disables_it(server: Server) -> None:
     key = moonbase(server.data, "key", "create", "alice", "--service", "luadns")["key"]
     assert call(server, key, "GET", "/zones")[0] == 403
-    assert moonbase(server.data, "luadns", "enable", "Alice") == {"username": "alice", "luadns": True}
+    enabled = moonbase(server.data, "luadns", "enable", "Alice")
+    assert (enabled["username"], enabled["luadns"]) == ("alice", True)
+    assert "MOONBASE_LUADNS_NAME_SERVERS" in enabled["warning"]
     for name in ("example.com", "example.org"):
         assert call(server, key, "POST", "/zones", {"name": name})[0] == 200
     narrow = moonbase(server.data, "key", "create", "alice", "--service", "luadns", "--scope", "zone:example.org")[

@@ -177,7 +177,7 @@ def test_put_replaces_all_records_except_managed_ones(dns: LuaDns, zone: int) ->
     wanted = [
         {"name": "keep.example.com.", "type": "A", "content": "192.0.2.1"},
         {"name": "new", "type": "TXT", "content": "hello", "ttl": 5},
-        {"name": "example.com.", "type": "NS", "content": "ns.elsewhere.example."},
+        {"name": "example.com.", "type": "NS", "content": "ns2.localhost.", "ttl": 5},
     ]
     reply = dns("PUT", f"/zones/{zone}", {"name": "example.com", "records": wanted})
     assert reply.json == dns.get(f"/zones/{zone}")
