@@ -90,6 +90,38 @@ def password(name: str, password: str) -> dict[str, Any]:
     return _row(account)
 
 
+@user.command()
+@click.argument("name")
+@click.argument("address")
+def email(name: str, address: str) -> dict[str, Any]:
+    """Set the e-mail ADDRESS of the account NAME. It has to be confirmed again."""
+    account = accounts.named(name)
+    accounts.set_email(account, address)
+    return _row(account)
+
+
+@user.command()
+@click.argument("name")
+@click.option("--transfer-to", "heir", metavar="NAME", help="The account that gets the works.")
+@click.option("--remove-works", is_flag=True, help="Remove the works.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.pass_context
+def delete(ctx: click.Context, name: str, heir: str | None, remove_works: bool, yes: bool) -> dict[str, Any]:
+    """Delete the account NAME for good; nobody else gets its name.
+
+    Its keys and sessions end, and its e-mail address, second factor and password are erased. If it has works, they are
+    transferred or removed. After an error the same command continues.
+    """
+    from chalicelib.core import deletion
+
+    if heir and remove_works:
+        raise click.UsageError("--transfer-to and --remove-works exclude each other", ctx)
+    account = accounts.named(name)
+    asking.confirm(ctx, f"Delete the account {account.username} for good?")
+    steps = deletion.delete(account, accounts.named(heir) if heir else None, removes=remove_works)
+    return {"username": account.username, "done": list(steps)}
+
+
 def _row(account: Account) -> dict[str, Any]:
     return {
         "id": int(account.id),

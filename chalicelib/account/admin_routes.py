@@ -18,10 +18,11 @@ def list_members(request: Request, caller: Caller) -> Response:
     return wire.render({"members": [wire.member(caller, account) for account in found], "next": following})
 
 
-@api("GET", _MEMBER, auth.MANAGER, returns=shapes.MEMBER)
+@api("GET", _MEMBER, auth.MANAGER, returns=shapes.PERSON)
 def get_member(request: Request, caller: Caller) -> Response:
-    """Return an account."""
-    return wire.render(wire.member(caller, accounts.named(request.params["username"])))
+    """Return an account, with its works and, for administrators, its keys and sessions."""
+    account = accounts.named(request.params["username"])
+    return wire.render(wire.person(caller, account, members.works_of(account.username)))
 
 
 @api(
@@ -37,6 +38,20 @@ def change_member(request: Request, caller: Caller) -> Response:
 def end_sessions_of_member(request: Request, caller: Caller) -> Response:
     """End all sessions of an account."""
     members.end_sessions(caller, request.params["username"])
+    return wire.render_no_content()
+
+
+@api(
+    "PUT",
+    f"{_MEMBER}/password",
+    auth.ADMINISTRATOR,
+    second_factor=auth.RECENT_CODE,
+    accepts=shapes.RESET_PASSWORD,
+    status=204,
+)
+def reset_password_of_member(request: Request, caller: Caller) -> Response:
+    """Set the password of another account, for a user who has lost it; its sessions end."""
+    members.set_password(caller, request.params["username"], **wire.read(request, shapes.RESET_PASSWORD))
     return wire.render_no_content()
 
 

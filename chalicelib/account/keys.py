@@ -11,16 +11,11 @@ from chalicelib.core.tables import Credential
 MOST = 200  # live keys of one account
 
 
-def list_keys(caller: Caller) -> list[Credential]:
-    """The account's keys, oldest first, including expired and revoked ones."""
-    return [one for one in credentials.list_credentials(caller.account) if one.service in credentials.services()]
-
-
 def create(
     caller: Caller, service: str, scope: str | None, expires_in_days: int | None, comment: str | None
 ) -> tuple[Credential, str]:
     """Create a key; return it and its secret, which cannot be read again. Raises Invalid, or Conflict after `MOST`."""
-    if sum(credentials.is_live(caller.account, key) for key in list_keys(caller)) >= MOST:
+    if sum(credentials.is_live(caller.account, key) for key in credentials.list_keys(caller.account)) >= MOST:
         raise Conflict(f"An account has at most {MOST} keys: revoke unused ones first.")
     ends_after = timedelta(days=expires_in_days) if expires_in_days else None
     return credentials.create(

@@ -1,12 +1,15 @@
 """Management of other accounts by administrators, and by moderators below their own rank."""
 
+from collections.abc import Iterator
+
 from chalicelib.account.paging import PAGE, cut
 from chalicelib.account.profile import LUADNS
-from chalicelib.core import accounts, sessions, two_factor
+from chalicelib.core import accounts, passwords, sessions, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
+from chalicelib.web.slice import Work, offered
 
 
 def page(after: int | None, most: int | None) -> tuple[list[Account], int | None]:
@@ -41,6 +44,23 @@ def end_sessions(caller: Caller, username: str) -> None:
     account = accounts.named(username)
     _require_power(caller, account)
     sessions.end_all(account, by=caller)
+
+
+def set_password(caller: Caller, username: str, password: str) -> None:
+    """Set another account's password, which ends its sessions. Raises NotFound, Invalid, Forbidden or Conflict."""
+    account = accounts.named(username)
+    _require_administrator(caller)
+    if account.id == caller.account.id:
+        raise Conflict("Change your own password in your settings, with the current one.")
+    passwords.check_chosen(password, account.username, account.email)
+    accounts.set_password(account, password, caller)
+
+
+def works_of(username: str) -> Iterator[tuple[str, Work]]:
+    """The public works of an account, each with the name of its service."""
+    for each in offered():
+        if each.works:
+            yield from ((each.name, work) for work in each.works.works_of(username))
 
 
 def reset_two_factor(caller: Caller, username: str) -> None:

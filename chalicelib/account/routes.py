@@ -14,7 +14,7 @@ from chalicelib.account import (
     wire,
 )
 from chalicelib.account.service import API, api, service
-from chalicelib.core import addresses, recovery, registration, sessions
+from chalicelib.core import addresses, credentials, recovery, registration, sessions
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
 from chalicelib.core.sessions import TICKET_LIFETIME
@@ -136,14 +136,14 @@ def end_one_session(request: Request, caller: Caller) -> Response:
 @api("GET", "/keys", OWN, returns=shapes.KEYS)
 def list_keys(request: Request, caller: Caller) -> Response:
     """List all keys and tokens, without their secrets."""
-    return wire.render({"keys": [wire.key(caller, key) for key in keys.list_keys(caller)]})
+    return wire.render({"keys": [wire.key(caller.account, key) for key in credentials.list_keys(caller.account)]})
 
 
 @api("POST", "/keys", OWN, accepts=shapes.NEW_KEY, returns=shapes.CREATED_KEY, status=201)
 def create_key(request: Request, caller: Caller) -> Response:
     """Create a key."""
     key, secret = keys.create(caller, **wire.read(request, shapes.NEW_KEY))
-    return wire.render({**wire.key(caller, key), "key": secret}, 201)
+    return wire.render({**wire.key(caller.account, key), "key": secret}, 201)
 
 
 @api("DELETE", "/keys/{id}", OWN, status=204)

@@ -273,6 +273,14 @@ MEMBER: Shape = {
     "two_factor": _flag(),
     "luadns": _flag(),
 }
+WORK: Shape = {"service": _text(), "name": _text(), "path": _text("Below the server's address.")}
+PERSON: Shape = {
+    **MEMBER,
+    "keys": replace(_many(KEY, "For administrators; null for moderators."), nullable=True),
+    "sessions": replace(_many(SESSION, "For administrators; null for moderators."), nullable=True),
+    "works": _many(WORK, "The account's public works."),
+}
+RESET_PASSWORD: Shape = {"password": _text("8 to 1024 characters.")}
 MEMBERS: Shape = {"members": _many(MEMBER), "next": _NEXT}
 MEMBER_CHANGES: Shape = {
     "rank": _text(choices=accounts.ranks, required=False),

@@ -1,5 +1,6 @@
 """The bytes of the account API: parses bodies and queries, renders responses as JSON."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -7,7 +8,7 @@ from urllib.parse import quote, urlencode
 from chalicelib.account import csrf, shapes
 from chalicelib.account.profile import LUADNS
 from chalicelib.account.shapes import Shape
-from chalicelib.core import accounts, invitations, two_factor
+from chalicelib.core import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.activity import Described
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
@@ -21,6 +22,7 @@ from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response, redirect
+from chalicelib.web.slice import Work
 
 JSON = dict[str, Any]
 
@@ -115,7 +117,7 @@ def me(request: Request, caller: Caller) -> JSON:
 
 
 def session(caller: Caller, credential: Credential) -> JSON:
-    """One of the caller's sessions."""
+    """A session of the caller or, for an administrator, of another account."""
     return {
         "id": int(credential.id),
         "address": credential.address,
@@ -127,8 +129,8 @@ def session(caller: Caller, credential: Credential) -> JSON:
     }
 
 
-def key(caller: Caller, credential: Credential) -> JSON:
-    """A key, without its secret."""
+def key(account: Account, credential: Credential) -> JSON:
+    """A key of an account, without its secret."""
     return {
         "id": int(credential.id),
         "service": credential.service,
@@ -138,7 +140,7 @@ def key(caller: Caller, credential: Credential) -> JSON:
         "expires_at": moment(credential.ends_at),
         "last_used_at": moment(credential.last_used_at),
         "revoked_at": moment(credential.revoked_at),
-        "upload_window_until": moment(two_factor.window_of(caller.account, credential)),
+        "upload_window_until": moment(two_factor.window_of(account, credential)),
     }
 
 
@@ -198,6 +200,17 @@ def member(caller: Caller, account: Account) -> JSON:
         "created_at": moment(account.created_at),
         "two_factor": account.two_factor is not None,
         "luadns": accounts.is_on(account, LUADNS),
+    }
+
+
+def person(caller: Caller, account: Account, works: Iterable[tuple[str, Work]]) -> JSON:
+    """An account with its keys and sessions, for administrators, and its works, each with the name of its service."""
+    is_shown = caller.account.rank == "ADMIN"
+    return {
+        **member(caller, account),
+        "keys": [key(account, one) for one in credentials.list_keys(account)] if is_shown else None,
+        "sessions": [session(caller, one) for one in sessions.list_sessions(account)] if is_shown else None,
+        "works": [{"service": service, "name": work.name, "path": work.path} for service, work in works],
     }
 
 

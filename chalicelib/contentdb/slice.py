@@ -20,6 +20,7 @@ from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import history as store_history
 from chalicelib.contentdb.store import index, permissions, reference
 from chalicelib.contentdb.store.tables import ContentDbItem
+from chalicelib.contentdb.users import belongings
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.web.slice import Shelf, Slice
@@ -70,6 +71,7 @@ contentdb = Slice(
     works=Shelf("Luanti packages", package_page.works_of),
     phrases=store_history.PHRASES,
     page_of=store_history.page_of,
+    belongings=belongings.BELONGINGS,
     settings=(
         "contentdb_max_upload",
         "contentdb_strict_names",

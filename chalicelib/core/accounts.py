@@ -172,6 +172,7 @@ def set_password(
 
     `also` can add writes to the transaction.
     """
+    _require_existing(account)
     hashed = hash_password(password)
     writes = Transaction()
     actions = account.assign(password_hash=hashed) + new_era(account, writes, keep)
@@ -185,6 +186,7 @@ def set_password(
 
 def set_email(account: Account, email: str, by: Caller | None = None) -> None:
     """Change the account's e-mail address. Raises Invalid, EmailTaken, or Conflict after a concurrent change."""
+    _require_existing(account)
     check_email(email)
     before, meanwhile = account.email, Conflict("The e-mail address was changed meanwhile.")
     if email == before:
@@ -208,6 +210,7 @@ def change(account: Account, writes: Transaction, by: Caller | None = None, **va
     Only another active administrator can demote or suspend an administrator. The transaction checks that, so at least
     one administrator remains. Raises Invalid and Conflict.
     """
+    _require_existing(account)
     rank = values.get("rank", account.rank)
     check_rank(rank)
     if by and account.rank == "ADMIN" and (rank != "ADMIN" or values.get("suspended")):
@@ -249,6 +252,12 @@ def check_rank(rank: str) -> None:
     """Raise Invalid unless `rank` is a rank."""
     if rank not in ranks():
         raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(ranks())}.", field="rank")
+
+
+def _require_existing(account: Account) -> None:
+    """Raise Conflict for a deleted account, see core/deletion.py."""
+    if account.deleted_at:
+        raise Conflict(f"The account {account.username} has been deleted.")
 
 
 def _action(attribute: str, value: Any) -> tuple[str, dict[str, Any]]:

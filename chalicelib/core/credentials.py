@@ -215,6 +215,11 @@ def list_credentials(account: Account) -> Iterator[Credential]:
     return iter(Credential.by_listing.query(f"credentials#{account.id}"))
 
 
+def list_keys(account: Account) -> list[Credential]:
+    """An account's keys and tokens for services, oldest first, including expired and revoked ones."""
+    return [one for one in list_credentials(account) if one.service in services()]
+
+
 def find(number: int) -> Credential:
     """The credential with this id; raises NotFound."""
     if credential := _find(number):

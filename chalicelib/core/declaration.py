@@ -12,6 +12,7 @@ from chalicelib.core.catalogue import Catalogue
 from chalicelib.core.counters import CounterSet
 from chalicelib.core.published import Event, Follower
 from chalicelib.core.storage import Item
+from chalicelib.core.tables import Account
 from chalicelib.core.wakeups import Lane
 
 BlobsOf = Callable[[Any], Iterable[str | None]]
@@ -108,6 +109,23 @@ class Scopes:
 
 
 @dataclass(frozen=True)
+class Belongings:
+    """What accounts have in a slice, for the deletion of an account.
+
+    `names(account)` lists what must be transferred or removed, `remove(account, name)` removes one of them, and
+    `transfer(account, heir, name)` gives it to another account; without it such things can only be removed. Each may be
+    repeated. `leave(account, removes)` then gives up the rest: memberships, texts about others' works; `removes` says
+    whether works were removed.
+    """
+
+    title: str
+    names: Callable[[Account], list[str]]
+    remove: Callable[[Account, str], object]
+    transfer: Callable[[Account, Account, str], object] | None = None
+    leave: Callable[[Account, bool], object] = lambda account, removes: None
+
+
+@dataclass(frozen=True)
 class Switch:
     """A boolean attribute of accounts, off by default, and the audit log's actions for turning it on and off."""
 
@@ -158,6 +176,7 @@ class Declaration:
     settings: tuple[str, ...] = ()
     essential: bool = False
     followers: tuple[Follower, ...] = ()
+    belongings: tuple[Belongings, ...] = ()
     notifications: tuple[NotificationKind, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)
     page_of: Callable[[Event], str | None] | None = None

@@ -62,6 +62,9 @@ class Account(CoreItem, discriminator="account"):
     era = UnicodeAttribute(null=True)  # sessions of any other era have ended
     confirmed_email = UnicodeAttribute(null=True)  # the address of the last confirmation; mail needs it to be `email`
     channels = JSONAttribute(null=True)  # kind of notifications -> channel, where it is not the default
+    deleted_at = UTCDateTimeAttribute(
+        null=True
+    )  # the item stays, so that its name stays taken and old entries readable
     daily_digest = BooleanAttribute(default=False)  # whether mails about notifications are sent once a day
 
 

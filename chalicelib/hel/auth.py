@@ -3,9 +3,10 @@
 import logging
 
 from chalicelib import settings
-from chalicelib.core import credentials, proof
+from chalicelib.core import credentials, deletion, proof
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.core.tables import Account, Credential
 from chalicelib.web.html import wants_html
 from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
@@ -85,6 +86,12 @@ def user_or_browser(permission: str) -> Permission:
             required.check(request, caller)
 
     return Permission(f"{required.name}; browsers get the public page", check)
+
+
+def console() -> Caller:
+    """The administrator at the command line, who has no account."""
+    account = Account(id=deletion.CONSOLE.account_id, username=deletion.CONSOLE.username, rank="ADMIN")
+    return Caller(account, Credential("", "credential"))
 
 
 def is_admin(caller: Caller) -> bool:

@@ -91,7 +91,12 @@ def download(owner: str, sha256: str) -> bytes:
 
 def list_files(caller: Caller) -> list[StoredFile]:
     """The caller's files, oldest first."""
-    files = StoredFile.query(_pk(caller.account.username), consistent_read=True)
+    return list_of(caller.account.username)
+
+
+def list_of(username: str) -> list[StoredFile]:
+    """The files of a user, oldest first."""
+    files = StoredFile.query(_pk(username), consistent_read=True)
     return sorted(files, key=lambda file: (file.created_at, file.sk))
 
 

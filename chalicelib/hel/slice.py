@@ -2,7 +2,7 @@
 
 from chalicelib.core.counters import SLOT
 from chalicelib.core.declaration import RepeatingJob, Scopes, Table
-from chalicelib.hel import counts, history, index, routes, users
+from chalicelib.hel import belongings, counts, history, index, routes, users
 from chalicelib.hel.pages import users as user_pages
 from chalicelib.hel.tables import HelItem
 from chalicelib.web.slice import Shelf, Slice
@@ -23,6 +23,7 @@ hel = Slice(
     scopes=Scopes("package", "NAME", r"[^\s:/]{1,100}"),
     works=Shelf("OpenComputers packages", user_pages.works_of),
     phrases=history.PHRASES,
+    belongings=belongings.BELONGINGS,
     settings=(
         "hel_short_description",
         "hel_page",

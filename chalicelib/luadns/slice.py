@@ -1,7 +1,7 @@
 """LuaDNS' declaration: routes, tables, jobs, scopes, switches and settings."""
 
 from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
-from chalicelib.luadns import auth, journal, routes, zones
+from chalicelib.luadns import auth, belongings, journal, routes, zones
 from chalicelib.luadns.engines import route53
 from chalicelib.luadns.tables import LuaDnsItem
 from chalicelib.web.slice import Slice
@@ -38,6 +38,7 @@ luadns = Slice(
     scopes=Scopes("zone", "NAME", r"[^\s:]{1,300}"),
     switches=(Switch(auth.SWITCH, "luadns.enable", "luadns.disable"),),
     phrases=_PHRASES,
+    belongings=belongings.BELONGINGS,
     settings=(
         "luadns_engine",
         "luadns_self_service",

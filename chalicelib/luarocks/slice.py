@@ -2,7 +2,7 @@
 
 from chalicelib.core.counters import SLOT
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
-from chalicelib.luarocks import downloads, history, index, owner_routes, read_routes, removal, routes
+from chalicelib.luarocks import belongings, downloads, history, index, owner_routes, read_routes, removal, routes
 from chalicelib.luarocks.pages import modules as module_pages
 from chalicelib.luarocks.service import service
 from chalicelib.luarocks.tables import LuaRocksItem
@@ -23,5 +23,6 @@ luarocks = Slice(
     works=Shelf("LuaRocks modules", module_pages.works_of),
     phrases=history.PHRASES,
     page_of=history.page_of,
+    belongings=belongings.BELONGINGS,
     settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),
 )

@@ -13,6 +13,7 @@ from chalicelib.core.tables import Account
 from tests import people
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
+from tests.luarocks.builders import rockspec
 from tests.worlds import embedded_only
 
 ADMINISTRATORS = "This is for administrators."
@@ -46,12 +47,48 @@ def test_an_administrator_sees_all_accounts(root: Person, alice: Account) -> Non
         200,
         {"members": [row(accounts.named("Root"), rank="ADMIN"), row(alice)], "next": None},
     )
-    assert root.get("/members/ALICE").json == row(alice)
+    assert root.get("/members/ALICE").json == {**row(alice), "keys": [], "sessions": [], "works": []}
+
+
+def test_an_administrator_sees_keys_sessions_and_works(
+    root: Person, alice_client: Person, alice: Account, client: Client
+) -> None:
+    made = alice_client.post("/keys", {"service": "luarocks", "comment": "CI"}).json
+    files = {"rockspec_file": ("x.rockspec", rockspec())}
+    assert client.post(f"/api/1/{made['key']}/upload", files=files).status == 200
+    found = root.get("/members/alice").json
+    assert [(key["id"], key["service"], key["comment"]) for key in found["keys"]] == [(made["id"], "luarocks", "CI")]
+    assert [(one["address"], one["current"]) for one in found["sessions"]] == [(None, False)]
+    assert found["works"] == [{"service": "luarocks", "name": "say", "path": "/modules/alice/say"}]
+    assert "key" not in found["keys"][0]
+
+
+def test_a_moderator_sees_no_keys_and_sessions(moderator: Person, alice_client: Person) -> None:
+    alice_client.post("/keys", {"service": "hel"})
+    found = moderator.get("/members/alice").json
+    assert (found["keys"], found["sessions"], found["works"]) == (None, None, [])
+
+
+def test_an_administrator_resets_a_password(root: Person, alice_client: Person, alice: Account) -> None:
+    assert root.put("/members/alice/password", {"password": "down the hole"}).status == 204
+    assert alice_client.get("/me").status == 401
+    assert accounts.log_in("alice", "down the hole").id == alice.id
+    assert root.get("/activity/all").json["activity"][0]["text"] == "Root changed the password of Alice"
+
+
+def test_only_administrators_reset_passwords_and_not_their_own(root: Person, moderator: Person, alice: Account) -> None:
+    new = {"password": "down the hole"}
+    refused(moderator.put("/members/alice/password", new), 403, ADMINISTRATORS)
+    own = "Change your own password in your settings, with the current one."
+    refused(root.put("/members/root/password", new), 409, own)
+    short = root.put("/members/alice/password", {"password": "short"})
+    assert (short.status, short.json["field"]) == (400, "password")
+    assert accounts.log_in("alice", "wonderland").id == alice.id
 
 
 def test_a_moderator_sees_no_email_addresses(moderator: Person, alice: Account) -> None:
     assert [one["email"] for one in moderator.get("/members").json["members"]] == [None, None]
-    assert moderator.get("/members/alice").json == row(alice, email=None)
+    assert moderator.get("/members/alice").json["email"] is None
 
 
 @embedded_only

@@ -213,6 +213,27 @@ def test_the_rank_and_the_password_of_an_account_are_set(data: Path) -> None:
     assert actions[:2] == ["account.password", "account.rank"]
 
 
+def test_the_address_of_an_account_is_set(data: Path) -> None:
+    moonbase(data, "user", "create", "mel", "--email", "mel@example.org")
+    assert moonbase(data, "user", "email", "mel", "mel@example.com")["email"] == "mel@example.com"
+    taken = run(data, "user", "email", "mel", "alice@example.org")
+    assert (taken.returncode, taken.stderr) == (1, "moonbase: This e-mail address is in use.\n")
+
+
+def test_an_account_is_deleted(data: Path) -> None:
+    moonbase(data, "user", "create", "dora", "--email", "dora@example.org")
+    assert run(data, "--json", "user", "delete", "dora").returncode == 2
+    assert moonbase(data, "user", "delete", "dora", "--yes") == {
+        "username": "dora",
+        "done": ["suspended dora", "deleted dora"],
+    }
+    assert "dora" not in [row["username"] for row in moonbase(data, "user", "list")]
+    again = run(data, "user", "delete", "dora", "--yes")
+    assert (again.returncode, again.stderr) == (1, "moonbase: The account dora has been deleted already.\n")
+    taken = run(data, "user", "create", "Dora", "--email", "dora@example.org")
+    assert (taken.returncode, taken.stderr) == (1, "moonbase: This username is taken.\n")
+
+
 def test_an_invitation_is_shown_once_listed_and_revoked(data: Path) -> None:
     created = moonbase(data, "invitation", "create", "--rank", "editor", "--email", "c@example.org", "--comment", "C")
     assert list(created) == ["id", "invitation"]

@@ -60,6 +60,7 @@ _DONE = {
     "sessions-ended": "You are logged out everywhere else.",
     "changed": "The account is changed.",
     "logged-them-out": "The account is logged out everywhere.",
+    "password-reset": "The password of this account is changed, and it is logged out everywhere.",
     "two-factor-reset": "Two-factor is off for this account, and it is logged out everywhere.",
     "invitation-revoked": "The invitation is revoked.",
 }

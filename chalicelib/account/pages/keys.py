@@ -17,9 +17,9 @@ _EXPIRIES = {"": "Never", "7": "In a week", "30": "In 30 days", "90": "In 90 day
 @base.page("/keys", OWN, second_factor=SecondFactor("code, to open a window"))
 def show_keys(request: Request, caller: Caller, filled: Filled) -> Response:
     """List all keys, newest first."""
-    found = keys.list_keys(caller)[::-1]
+    found = credentials.list_keys(caller.account)[::-1]
     live = [credentials.is_live(caller.account, key) for key in found]
-    shown = [wire.key(caller, key) for key in found]
+    shown = [wire.key(caller.account, key) for key in found]
     return base.render(
         request,
         caller,
@@ -37,7 +37,9 @@ def create_key(request: Request, caller: Caller) -> Response:
     """Create a key and show it once; its secret is in no URL and no cookie."""
     given = forms.read(request, shapes.NEW_KEY)
     key, secret = keys.create(caller, **{**given, "scope": _scope(request, given["service"])})
-    return base.render(request, caller, "key_created", key=wire.key(caller, key), secret=secret, services=_titles())
+    return base.render(
+        request, caller, "key_created", key=wire.key(caller.account, key), secret=secret, services=_titles()
+    )
 
 
 @base.form("/keys", "revoke")

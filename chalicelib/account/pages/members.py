@@ -30,7 +30,8 @@ def find_person(request: Request, caller: Caller) -> Response:
 @base.page(_PERSON, auth.MANAGER, second_factor=auth.RECENT_CODE_IN_FORM)
 def show_person(request: Request, caller: Caller, filled: Filled) -> Response:
     """An account, with the forms that change it."""
-    person = wire.member(caller, accounts.named(request.params["username"]))
+    account = accounts.named(request.params["username"])
+    person = wire.person(caller, account, members.works_of(account.username))
     return base.render(
         request,
         caller,
@@ -66,6 +67,14 @@ def reset_their_two_factor(request: Request, caller: Caller) -> Response:
     _prove(request, caller)
     members.reset_two_factor(caller, request.params["username"])
     return _back(request, "two-factor-reset")
+
+
+@base.form(_PERSON, "reset-password")
+def reset_their_password(request: Request, caller: Caller) -> Response:
+    """Set the account's password, for a user who has lost it."""
+    _prove(request, caller)
+    members.set_password(caller, request.params["username"], **forms.read(request, shapes.RESET_PASSWORD))
+    return _back(request, "password-reset")
 
 
 @base.page("/invitations", auth.ADMINISTRATOR)

@@ -150,6 +150,24 @@ def set_aliases(author: str, name: str, keys: Iterable[str], by: Caller | None =
     return index.publish(author, name, decide)[0]
 
 
+def transfer(author: str, name: str, heir: Account) -> Parts:
+    """Give a package to another author, by the administrator; its former name becomes an alias. Raises Conflict."""
+
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
+        package, before = parts.package, parts.package.key
+        others = [username for username in package.maintainers if username not in (author, heir.username)]
+        aliases = sorted({*package.aliases, before} - {f"{heir.username}/{name}"})
+        changes = {"author": heir.username, "author_id": heir.id, "maintainers": others, "aliases": aliases}
+        known = f"{heir.username}/{name}" in package.aliases
+        writes.update(package, package.assign(**changes))
+        if not known:
+            writes.create(_claim(package.key, package), _taken())
+        writes.put(history.audit_entry(package, "package.transfer", None, to=heir.username))
+        history.announce(writes, package, None, "package", "transfer", former_name=before)
+
+    return index.publish(author, name, decide)[0]
+
+
 def authorize(by: Caller | None, action: PackageAction, package: Package, refusal: str) -> None:
     """Raise Forbidden unless the caller with this token can do this; the administrator (None) can."""
     if by is not None:

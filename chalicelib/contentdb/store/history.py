@@ -14,6 +14,7 @@ PHRASES = {
     "package.edit": "{actor} changed the package {package}",
     "package.maintainers": "{actor} set the maintainers of {package}: {maintainers}",
     "package.aliases": "{actor} set the aliases of {package}: {aliases}",
+    "package.transfer": "{actor} transferred the package {package} to {to}",
     "package.submit": "{actor} submitted {package} for approval",
     "package.approve": "{actor} approved {package}",
     "package.request-changes": "{actor} requested changes of {package}",
