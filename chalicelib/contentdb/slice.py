@@ -1,6 +1,6 @@
 """The declaration of ContentDB."""
 
-from chalicelib.contentdb import routes
+from chalicelib.contentdb import belongings, routes
 from chalicelib.contentdb.collections import routes as collection_routes
 from chalicelib.contentdb.downloads import routes as download_routes
 from chalicelib.contentdb.game import routes as client_routes
@@ -20,7 +20,6 @@ from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import history as store_history
 from chalicelib.contentdb.store import index, permissions, reference
 from chalicelib.contentdb.store.tables import ContentDbItem
-from chalicelib.contentdb.users import belongings
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.web.slice import Shelf, Slice
