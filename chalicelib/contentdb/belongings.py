@@ -4,6 +4,7 @@ Collections, reviews and the profile are the account's own texts: they are remov
 """
 
 from chalicelib.contentdb.collections import curation
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
@@ -14,8 +15,8 @@ from chalicelib.core.tables import Account
 
 
 def _packages(account: Account) -> list[str]:
-    snapshot = index.catalogue.snapshot()
-    return sorted(entry.key for entry in index.packages(snapshot) if entry.value.author == account.username)
+    found = _all(index.catalogue.snapshot()).items()
+    return sorted(key for key, package in found if package.author == account.username)
 
 
 def _remove_package(account: Account, name: str) -> None:
@@ -28,18 +29,23 @@ def _transfer_package(account: Account, heir: Account, name: str) -> None:
 
 def _leave(account: Account, removes: bool) -> None:
     snapshot, username = index.catalogue.snapshot(), account.username
-    packages = {entry.value.id: entry for entry in index.packages(snapshot)}
-    for entry in packages.values():
-        if username in entry.value.maintainers:
-            others = [name for name in entry.value.maintainers if name != username]
-            registry.set_maintainers(*_parts(entry.key), others)
+    keys = {package.id: key for key, package in _all(snapshot).items()}
+    for key, package in _all(snapshot).items():
+        if username in package.maintainers:
+            registry.set_maintainers(*_parts(key), [name for name in package.maintainers if name != username])
     for review in list(review_index.catalogue.snapshot().entries.values()):
-        if review.value.author_id == account.id and review.value.package in packages:
-            lifecycle.delete(*_parts(packages[review.value.package].key), int(review.key))
+        if review.value.author_id == account.id and review.value.package in keys:
+            lifecycle.delete(*_parts(keys[review.value.package]), int(review.key))
     for collection in index.collections(snapshot).values():
         if collection.author == username:
             curation.delete(username, collection.name)
     profiles.edit(username, dict.fromkeys(index.PROFILE))
+
+
+def _all(snapshot: ContentDbSnapshot) -> dict[str, PackageEntry]:
+    """All packages by `author/name`, in every state but DELETED; decoded anew, because an account is deleted rarely."""
+    entries = ((entry.key, entry.value) for entry in snapshot.entries.values())
+    return {key: value for key, value in entries if isinstance(value, PackageEntry)}
 
 
 def _parts(key: str) -> tuple[str, str]:

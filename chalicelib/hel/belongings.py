@@ -32,9 +32,7 @@ def _leave(account: Account, removes: bool) -> None:
 
 
 def _owned(account: Account) -> list[PackageEntry]:
-    name = account.username.lower()
-    entries = index.catalogue.snapshot().entries.values()
-    return [entry.value for entry in entries if name in {owner.lower() for owner in entry.value.owners}]
+    return [entry.value for entry in index.of_owner(index.catalogue.snapshot(), account.username)]
 
 
 BELONGINGS = (Belongings("Hel packages", _packages, _remove_package, _transfer_package, _leave),)

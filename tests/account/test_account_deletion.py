@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index as contentdb_index
 from chalicelib.core import accounts, activity, credentials, deletion, events, fsck
@@ -49,7 +50,8 @@ def remove_zone(account: Account) -> None:
 
 
 def keys_of_packages() -> set[str]:
-    return {entry.key for entry in contentdb_index.packages(contentdb_index.catalogue.snapshot())}
+    entries = contentdb_index.catalogue.snapshot().entries.values()
+    return {entry.key for entry in entries if isinstance(entry.value, PackageEntry)}
 
 
 def test_an_account_with_works_is_not_deleted_without_a_choice(alice: Account) -> None:
