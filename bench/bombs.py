@@ -125,7 +125,7 @@ def _bombs(server: Server) -> dict[str, Bomb]:
         "hypertext of mentions": Bomb("POST", "/api/hypertext/?formspec_version=7", markdown, texts("@abcde ")),
         "uploads of 6300 x 6300": upload,
         "thumbnails": Bomb("GET", f"/thumbnails/4/{thumbnail}", {}, lambda _: b""),
-        "delete_many of 10,000": Bomb("POST", f"{zone}/records/delete_many", dns_headers, records(10_000)),
+        "delete_many of 5,000": Bomb("POST", f"{zone}/records/delete_many", dns_headers, records(5000)),
         "create_many of 2,000": Bomb("POST", f"{zone}/records/create_many", dns_headers, records(2000)),
     }
 
