@@ -54,7 +54,10 @@ def disable(name: str) -> dict[str, Any]:
 @luadns.command()
 @click.argument("zone")
 def sync(zone: str) -> dict[str, Any]:
-    """Publish ZONE now: with the name servers of the settings, and without manual changes at Route 53."""
+    """Publish ZONE now.
+
+    It gets the name servers of the settings, and loses the changes that were made at Route 53.
+    """
     from chalicelib.luadns import engines, zones
 
     owner, found, _ = _open(zone)
