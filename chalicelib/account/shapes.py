@@ -75,6 +75,8 @@ def _value(name: str, value: Any, field: Field) -> Any:
         return None
     if type(value) is not _TYPES[field.kind]:
         raise Invalid(f"{name} must be a JSON {field.kind}.", field=name)
+    if isinstance(value, list) and not all(type(item) is str for item in value):
+        raise Invalid(f"{name} must be a list of strings.", field=name)
     if field.choices and value not in field.allowed:
         raise Invalid(f"{name} must be one of: {', '.join(field.allowed)}.", field=name)
     if field.between and isinstance(value, int):
@@ -84,7 +86,7 @@ def _value(name: str, value: Any, field: Field) -> Any:
     return value
 
 
-_TYPES: dict[str, type] = {"string": str, "boolean": bool, "integer": int}
+_TYPES: dict[str, type] = {"string": str, "boolean": bool, "integer": int, "array": list}
 
 
 def _text(about: str = "", **more: Any) -> Field:

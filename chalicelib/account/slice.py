@@ -1,6 +1,6 @@
 """The declaration of the account service."""
 
-from chalicelib.account import admin_routes, notification_routes, routes
+from chalicelib.account import admin_routes, notification_routes, routes, webhook_routes
 from chalicelib.account.pages import (
     keys,
     log_in,
@@ -20,7 +20,7 @@ account = Slice(
     title="Accounts",
     service=service,
     routes=(
-        *(routes, admin_routes, notification_routes),
+        *(routes, admin_routes, notification_routes, webhook_routes),
         *(log_in, mail_links, settings, keys, two_factor, notifications, unsubscribing, members),
     ),
     paths=("/account", "/settings"),

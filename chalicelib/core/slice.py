@@ -16,6 +16,7 @@ from chalicelib.core.declaration import Declaration, JobHandler, NotificationKin
 from chalicelib.core.mail import requests
 from chalicelib.core.notifications import delivery, posting
 from chalicelib.core.tables import CoreItem
+from chalicelib.core.webhooks import deliveries
 
 
 def _blobs_of(item: CoreItem) -> list[str | None]:
@@ -51,6 +52,10 @@ _PHRASES = {
     "notifications.settings": "{actor} changed the notifications of {account}",
     "invitation.create": "{actor} created the invitation {subject}",
     "invitation.revoke": "{actor} revoked the invitation {subject}",
+    "webhook.create": "{actor} created {subject}",
+    "webhook.change": "{actor} changed {subject}",
+    "webhook.delete": "{actor} deleted {subject}",
+    "webhook.disable": "{subject} was disabled: {reason}",
 }
 
 core = Declaration(
@@ -62,7 +67,7 @@ core = Declaration(
             CoreItem,
             areas=(change_log.AREA, counters.AREA),
             blobs_of=_blobs_of,
-            sealed=frozenset({"sealed_secret"}),
+            sealed=frozenset({"sealed_secret", "former_sealed_secret"}),
         ),
     ),
     jobs=(
@@ -73,6 +78,8 @@ core = Declaration(
         JobHandler(requests.CONFIRMATION, addresses.mail_confirmation, lane="slow"),
         JobHandler(requests.PASSWORD_LINK, recovery.mail_password_link, lane="slow"),
         JobHandler(requests.INVITATION, invitation_mail.mail_invitation, lane="slow"),
+        JobHandler(deliveries.SPREAD, deliveries.spread),
+        JobHandler(deliveries.SEND, deliveries.send, lane="slow"),
     ),
     repeating_jobs=(
         RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
@@ -81,7 +88,7 @@ core = Declaration(
         RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),
     transient_areas=(uploads.AREA,),
-    followers=(event_notices.FOLLOWER,),
+    followers=(event_notices.FOLLOWER, deliveries.FOLLOWER),
     notifications=(
         NotificationKind("account.password", "Your password is changed", "mail", essential=True),
         NotificationKind("account.email", "Your e-mail address is changed", "mail", essential=True),
@@ -92,6 +99,7 @@ core = Declaration(
         NotificationKind(event_notices.CHANGED, "Someone else changes, archives or restores something of yours"),
         NotificationKind(event_notices.REMOVED, "Someone else transfers or deletes something of yours", "mail"),
         NotificationKind(delivery.REFUSED, "Mail to your address is refused"),
+        NotificationKind(deliveries.DISABLED, "A webhook of yours is disabled, because its receiver fails"),
     ),
     settings=(
         "tables",

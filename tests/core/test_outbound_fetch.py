@@ -328,7 +328,12 @@ def test_a_redirect_does_not_leave_https() -> None:
 
 
 def test_neither_errors_nor_the_log_contain_the_path(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG), web_server(lambda *_: None) as server:
+    with (
+        caplog.at_level(logging.DEBUG),
+        web_server(lambda *_: None) as server,
+        web_server(lambda *_: response()) as fine,
+    ):
+        fetch(f"{fine.url}/hooks/SECRET?token=SECRET", CAPS)
         with pytest.raises(OutboundFailed) as caught:
             fetch(f"{server.url}/hooks/SECRET?token=SECRET", Caps(size=10, seconds=5.0, attempts=2))
         with pytest.raises(Invalid) as refused:

@@ -247,6 +247,13 @@ def _account(random: Random, store: Store, method: str, path: str) -> Body:
         "name": name,
         "kind": "key.created",
         "channel": "inbox",
+        "url": "https://example.org/hook",
+        "description": "x",
+        "services": ["luarocks"],
+        "kinds": [],
+        "names": ["say*"],
+        "actions": ["publish"],
+        "delivery": "20260301T120000-1",
     }
     declared = openapi.document()["paths"].get(path, {}).get(method.lower(), {}).get("requestBody")
     if declared is None:

@@ -1,5 +1,6 @@
 """Pools of HTTP connections (urllib3's): direct ones to checked addresses, or through the proxy of the environment."""
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from urllib3.util import make_headers, parse_url
 
 from chalicelib.core.outbound import sockets
 from chalicelib.core.outbound.addresses import AddressRules, Origin
+
+logging.getLogger("urllib3").setLevel(logging.WARNING)  # below, it logs paths, which can contain secrets
 
 REDIRECTS = 5
 _CONNECT_TIMEOUT = 10.0  # seconds for each address of a host
