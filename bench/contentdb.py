@@ -76,13 +76,13 @@ def fill(data: Path, count: int) -> None:
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.contentdb.entry import StatisticsEntry
     from chalicelib.contentdb.reviews import index as review_index
     from chalicelib.contentdb.statistics import history
-    from chalicelib.contentdb.store import index, reference
+    from chalicelib.contentdb.store import index, popularity, reference
     from chalicelib.contentdb.store.tables import ContentDbItem
     from chalicelib.contentdb.topics import forum
     from chalicelib.core import ids
+    from chalicelib.core.counters import CounterSet
 
     reference.seed()
     for numbered in ("package", "release", "screenshot"):
@@ -95,8 +95,10 @@ def fill(data: Path, count: int) -> None:
             batch.save(item)
     index.catalogue.rebuild()
     review_index.catalogue.rebuild()
-    lately = StatisticsEntry(months={month: columns(month) for month in _last_months(3)})
-    history.catalogue.refresh(lambda _: {str(number + 1): lately for number in range(count)})
+    popularity.counters.rebuild()
+    lately = {month: columns(month) for month in _last_months(3)}
+    everything = ((str(number + 1), lately) for number in range(count))
+    CounterSet("contentdb-statistics", history.RecentMonths, read=lambda _: {}, everything=lambda: everything).rebuild()
     forum.replace(orjson.dumps([topic(number) for number in range(10_000)]))
 
 
@@ -125,9 +127,10 @@ def columns(month: str) -> list[list[int]]:
 
 
 def _last_months(number: int) -> list[str]:
-    from chalicelib.contentdb.statistics import history, series
+    from chalicelib.contentdb.statistics import series
+    from chalicelib.contentdb.store import popularity
 
-    last = history.today()
+    last = popularity.today()
     return list(series.months_between(last.replace(year=last.year - 3), last))[-number:]
 
 
@@ -146,6 +149,7 @@ def author(number: int) -> str:
 
 def items(number: int) -> Iterator[object]:
     """The items of a package: itself, its counters, a release and a screenshot."""
+    from chalicelib.contentdb.store import popularity
     from chalicelib.contentdb.store.tables import (
         Counters,
         Package,
@@ -183,7 +187,8 @@ def items(number: int) -> Iterator[object]:
         created_at=moment,
         approved_at=moment,
     )
-    yield Counters(pk, "counters", downloads=number * 7, score_downloads=pick.random() * 1000)
+    today = popularity.today().isoformat()
+    yield Counters(pk, "counters", downloads=number * 7, score_downloads=pick.random() * 1000, decayed_on=today)
     yield Release(
         pk,
         release_sk(number + 1),

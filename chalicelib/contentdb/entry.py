@@ -76,7 +76,7 @@ class PackageEntry(Struct, tag_field="kind", tag="package"):
     releases: tuple[ReleaseInfo, ...]  # highest id first
     screenshots: tuple[ScreenshotInfo, ...]  # in their order; the first one is the thumbnail
     cover_image: int | None
-    downloads: int = 0  # this field and the next ones are as of the last refresh of the counters
+    downloads: int = 0  # this field and the next one are unused in the catalogue, see store/popularity.py
     score_downloads: float = 0.0
     score_reviews: float = 0.0
     reviews: tuple[int, int, int] = (0, 0, 0)  # positive, neutral, negative
@@ -135,12 +135,6 @@ class ReviewEntry(Struct):
     rating: int
     title: str
     approved: bool
-
-
-class StatisticsEntry(Struct):
-    """The last months of a package's statistics: for each month, the columns of statistics/series.py."""
-
-    months: Mapping[str, list[list[int]]]
 
 
 ContentDbEntry = PackageEntry | ReferenceEntry | CollectionEntry | ProfileEntry | TopicsEntry

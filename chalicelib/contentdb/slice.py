@@ -15,10 +15,10 @@ from chalicelib.contentdb.reviews import lifecycle
 from chalicelib.contentdb.reviews import routes as review_routes
 from chalicelib.contentdb.screenshots import routes as screenshot_routes
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.statistics import booking, compaction, counters, counting, history, scores
+from chalicelib.contentdb.statistics import booking, compaction, counting, history
 from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import history as store_history
-from chalicelib.contentdb.store import index, permissions, reference
+from chalicelib.contentdb.store import index, permissions, popularity, reference
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
@@ -45,7 +45,8 @@ contentdb = Slice(
     ),
     paths=("/api", "/packages/{owner}/{name}", "/uploads", "/thumbnails", "/tasks"),
     tables=(Table(ContentDbItem, areas=(files.AREA,), blobs_of=files.blobs_of, sealed=frozenset({"sealed"})),),
-    catalogues=(index.catalogue, review_index.catalogue, history.catalogue),
+    catalogues=(index.catalogue, review_index.catalogue),
+    counters=(popularity.counters, history.recent),
     jobs=(
         JobHandler(publishing.CHECK, check.check, lane="slow"),
         JobHandler(lifecycle.DROP_VOTES, lifecycle.drop_votes),
@@ -54,8 +55,6 @@ contentdb = Slice(
     repeating_jobs=(
         RepeatingJob("seed-contentdb", reference.seed_daily, every=_DAILY),
         RepeatingJob("contentdb-book-downloads", booking.book, every=counting.SLOT),
-        RepeatingJob("contentdb-refresh-counters", counters.refresh_all, every=_DAILY, lane="slow"),
-        RepeatingJob("contentdb-decay-scores", scores.decay, every=_DAILY, lane="slow"),
         RepeatingJob(
             "contentdb-compact-statistics",
             compaction.compact,

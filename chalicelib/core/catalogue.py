@@ -36,8 +36,7 @@ class Catalogue(Generic[E]):
     list of fields, which a new field raises (docs/decisions/0025-typed-entries.md). `entities()` yields (key, entry)
     for every entry, read from the tables; `rebuild` stores them. `reload(key, entry)` reads one entry from the
     tables, and returns None if there is none under that key; `entry` is the value that code of an older shape wrote.
-    `without_counters(entry)` returns the entry without its counters, or None if it has nothing else. fsck compares the
-    results, because counters in the tables may be newer. `groups(entry)` returns the names of the entry's groups, see
+    `groups(entry)` returns the names of the entry's groups, see
     `Snapshot.group`; they are stored, so a change of this function raises `shape` as well.
     """
 
@@ -49,13 +48,11 @@ class Catalogue(Generic[E]):
         shape: int,
         entities: Callable[[], Iterable[tuple[str, E]]],
         reload: Callable[[str, E], E | None],
-        without_counters: Callable[[E], E | None] = lambda entry: entry,
         groups: GroupsOf[E] | None = None,
     ) -> None:
         self.name = name
         self.codec = Codec(kinds, shape)
         self.entities = entities
-        self.without_counters = without_counters
         self.reload = reload
         self.packing = Packing(self.codec, groups)
         self._log = ChangeLog(name, self.packing)
@@ -113,27 +110,13 @@ class Catalogue(Generic[E]):
     def rebuild(self, after: int = 0) -> Snapshot[E]:
         """Replace all entries by those of the tables, with one change whose number is above `after`."""
 
-        def renew(position: Snapshot[E]) -> Snapshot[E]:
-            return self._from_entities(_next(position, after), _after(position))
+        def attempt() -> Snapshot[E]:
+            position = self._log.position()
+            new = self._from_entities(_next(position, after), _after(position))
+            self._log.replace(position, new)
+            return self._advance(new)
 
-        return self._replace(self._log.position, renew)
-
-    def refresh(self, renew: Callable[[Snapshot[E]], Changes[E]], *, modifies: bool = True) -> Snapshot[E]:
-        """Change any number of entries with one change item, for example their counters.
-
-        `renew` gets the newest snapshot and returns the changes; if there are none, nothing is written. Without
-        `modifies` the date of the snapshot stays, for fields that no response with Last-Modified shows.
-        """
-
-        def renewed(snapshot: Snapshot[E]) -> Snapshot[E] | None:
-            changes = renew(snapshot)
-            if not changes:
-                return None
-            changed = snapshot.changed(changes.items(), snapshot.sequence + len(changes), snapshot.modified_at)
-            date = _after(snapshot) if modifies else snapshot.modified_at
-            return Snapshot(_next(snapshot), date, changed.packing, changed.shards)
-
-        return self._replace(self.snapshot, renewed)
+        return retry(attempt, self._publishing.held, _TOO_MANY)
 
     def drop_cache(self) -> None:
         """Drop the snapshot of this process, as if it had just started."""
@@ -146,21 +129,6 @@ class Catalogue(Generic[E]):
         if sequence // FOLD_EVERY > snapshot.sequence // FOLD_EVERY:
             jobs.enqueue(writes, FOLD, {"name": self.name})
         return snapshot.changed(changes.items(), sequence, modified_at)
-
-    def _replace(
-        self, read: Callable[[], Snapshot[E]], renew: Callable[[Snapshot[E]], Snapshot[E] | None]
-    ) -> Snapshot[E]:
-        """Replace the snapshot that `read` returns by that of `renew`, with one change; by None nothing changes."""
-
-        def attempt() -> Snapshot[E]:
-            snapshot = read()
-            new = renew(snapshot)
-            if new is None:
-                return snapshot
-            self._log.replace(snapshot, new)
-            return self._advance(new)
-
-        return retry(attempt, self._publishing.held, _TOO_MANY)
 
     def _advance(self, snapshot: Snapshot[E]) -> Snapshot[E]:
         """Keep `snapshot` in this process, unless another thread has a newer one."""

@@ -22,7 +22,7 @@ from chalicelib.core.counts import CountCodec, CountValues, V, pack_all
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.locks import Lock
 from chalicelib.core.retries import retry
-from chalicelib.core.storage import Contended, Item, Transaction
+from chalicelib.core.storage import Item, Transaction
 from chalicelib.core.tables import CoreItem, CountersDelta, CountersHead, CountersMark
 
 AREA = "counters"  # of blobs
@@ -100,6 +100,10 @@ class CounterSet(Generic[V]):
         ends_at = (slot + 1) * SLOT
         CountersMark(self._marks, f"{ends_at:012d}#{secrets.token_hex(8)}", thing=thing, ends_at=ends_at).save()
         self._marked.add((slot, thing))
+
+    def is_published(self) -> bool:
+        """Whether any process has published values."""
+        return self._newest().sequence > 0
 
     def publish(self) -> None:
         """Publish the values of all marked things. Safe to repeat.
@@ -187,6 +191,7 @@ class CounterSet(Generic[V]):
         head = self._head()
         blob = blobs.put(base, f"{AREA}/{self.name}/{sequence}-{secrets.token_hex(4)}").key
         writes = Transaction()
+        writes.on_refusal(partial(blobs.delete, blob))
         writes.create(CountersDelta(self._deltas, _sort_key(sequence), base=blob))
         moved = CountersHead(self._head_key, "head", base=blob, base_sequence=sequence)
         if head:
@@ -194,11 +199,7 @@ class CounterSet(Generic[V]):
             writes.put(moved, CountersHead.base_sequence == head.base_sequence)
         else:
             writes.create(moved)
-        try:
-            writes.commit()
-        except Contended:
-            blobs.delete(blob)
-            raise
+        writes.commit()
         self._newest()
         if head:
             self._drop(head)

@@ -9,7 +9,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -46,6 +46,8 @@ class CountValues(Generic[V]):
         self.sequence = sequence
         self._codec = codec
         self._changed: dict[str, V | None] = {}
+        self._first = sequence  # of the base
+        self._things: list[Collection[str]] = []  # of each delta since
         keys, offsets, self._body = _BASE.decode(zlib.decompress(base)) if base else (b"", bytes(8), b"")
         self._keys, self._offsets = _numbers(keys), _numbers(offsets)
         self._view = memoryview(self._body)
@@ -63,7 +65,12 @@ class CountValues(Generic[V]):
     def apply(self, changes: Mapping[str, V | None], sequence: int) -> None:
         """Set the values of some things."""
         self._changed.update(changes)
+        self._things.append(tuple(changes))
         self.sequence = sequence
+
+    def changed_after(self, sequence: int) -> set[str]:
+        """The things that changed after an earlier number of this object."""
+        return {thing for things in self._things[sequence - self._first :] for thing in things}
 
     def packed(self) -> bytes:
         """All values, in the form that the constructor accepts."""

@@ -24,9 +24,14 @@ class _Held:
 
 
 class Derived(Generic[E]):
-    """The values derived from one catalogue, by name. The least recently used ones are dropped."""
+    """The values derived from one catalogue, by name. The least recently used ones are dropped.
 
-    def __init__(self) -> None:
+    They can also depend on other data, such as counters: `changed_beside()` returns the keys of the entries for which
+    these changed since the last call; None: possibly all.
+    """
+
+    def __init__(self, changed_beside: Callable[[], Set[str] | None] = frozenset) -> None:
+        self._changed_beside = changed_beside
         self._lock = RLock()
         self._held: OrderedDict[Hashable, _Held] = OrderedDict()
         self._snapshot: Snapshot[E] | None = None
@@ -60,14 +65,18 @@ class Derived(Generic[E]):
 
     def _follow(self, snapshot: Snapshot[E]) -> None:
         """Note the keys that differ between the last snapshot and this one, which can also be an older one."""
-        if snapshot is self._snapshot:
-            return
-        if self._snapshot is not None and (keys := changed_keys(self._snapshot, snapshot)):
+        beside = self._changed_beside()
+        if beside is None:
+            self._held.clear()
+        keys = set(beside or ())
+        if self._snapshot is not None and snapshot is not self._snapshot:
+            keys |= changed_keys(self._snapshot, snapshot)
+        self._snapshot = snapshot
+        if keys:
             self._number += 1
             self._changes.append(keys)
             while sum(map(len, self._changes)) > MOST_KEYS:
                 self._changes.popleft()
-        self._snapshot = snapshot
 
     def _keys_since(self, number: int) -> Set[str] | None:
         """The keys that changed since the snapshot with this number; None if they are not noted any more."""

@@ -11,7 +11,7 @@ def fold_one(payload: Mapping[str, str]) -> None:
 
 
 def fold_all() -> None:
-    """Delete old snapshots of all catalogues, because `refresh` enqueues no fold as `publish` does."""
+    """Delete old snapshots of all catalogues, also of those that no publish folds."""
     for catalogue in registry.current().catalogues.values():
         catalogue.fold()
 

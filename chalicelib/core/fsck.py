@@ -153,11 +153,9 @@ def _differing(catalogue: Catalogue[Any], snapshot: Snapshot[Any]) -> Iterator[s
     for key, value in catalogue.entities():
         built.add(key)
         entry = snapshot.entries.get(key)
-        if catalogue.without_counters(value) != (catalogue.without_counters(entry.value) if entry else None):
+        if entry is None or entry.value != value:
             yield key
-    for entry in snapshot.entries.values():
-        if entry.key not in built and catalogue.without_counters(entry.value) is not None:
-            yield entry.key
+    yield from (key for key in snapshot.entries if key not in built)
 
 
 def _check_counters(counters: CounterSet[Any]) -> Iterator[Inconsistency]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.contentdb.packages import registry, states
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, Release, Screenshot, release_sk, screenshot_sk
 from chalicelib.core import accounts, credentials, ids
@@ -53,14 +53,15 @@ def change(key: str, **attributes: Any) -> None:
 
 
 def count(key: str, **counters: Any) -> None:
-    """Set a package's counters and publish its entry."""
+    """Set a package's counters, with its points as of today, and publish them."""
     author, name = key.split("/")
 
     def decide(parts: Parts, writes: Transaction, snapshot: Snapshot) -> None:
-        parts.counters.assign(**counters)
+        parts.counters.assign(decayed_on=popularity.today().isoformat(), **counters)
         writes.put(parts.counters)
 
-    index.publish(author, name, decide)
+    parts, _ = index.publish(author, name, decide)
+    popularity.counters.publish_things([str(int(parts.package.id))])
 
 
 def release(key: str, lowest: str | None = None, highest: str | None = None, state: str = "APPROVED") -> int:

@@ -34,7 +34,8 @@ def fill_catalogue(aws: None) -> Callable[[int], None]:
 
     def fill(count: int) -> None:
         entities = [(f"Alice/p{n}", _value(n)) for n in range(count)]
-        Catalogue("contentdb", KINDS, shape=1, entities=lambda: entities, reload=lambda key, entry: entry).rebuild()
+        shape = index.catalogue.codec.shape
+        Catalogue("contentdb", KINDS, shape=shape, entities=lambda: entities, reload=lambda key, entry: entry).rebuild()
         index.catalogue.snapshot()
 
     return fill

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.contentdb.statistics import booking, counting, scores
+from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, PackageTally, Secret, Seen
 from chalicelib.core import job_runner
 from chalicelib.core.tables import Account
@@ -115,7 +115,7 @@ def test_a_download_counts_for_the_release_the_package_the_score_and_lists(clien
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 0
     assert counted() == (1, 1.0)
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 1
-    value = index.catalogue.snapshot().entries["Alice/mymod"].value
+    value = index.counted(index.catalogue.snapshot().entries["Alice/mymod"].value)
     assert (value.downloads, value.score_downloads) == (1, 1.0)
 
 
@@ -240,27 +240,23 @@ def test_a_repeating_job_books_the_downloads(client: Client) -> None:
     get(client, query="reason=new")
     job_runner.enqueue_repeats()
     job_runner.run_due()
-    assert index.catalogue.snapshot().entries["Alice/mymod"].value.downloads == 1
+    assert popularity.of(1).downloads == 1
 
 
-def test_scores_decay_once_a_day(client: Client) -> None:
+def test_a_download_adds_to_the_points_that_are_left(client: Client) -> None:
+    with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
+        get(client, query="reason=new")
+        assert counted() == (1, 1)
+        clock.shift(3 * 86400)
+        get(client, address="203.0.113.8", query="reason=new")
+        assert counted() == (2, 1 + 0.93**3)
+
+
+def test_counting_changes_no_entry(client: Client) -> None:
+    before = index.catalogue.snapshot().sequence
     get(client, query="reason=new")
     counted()
-    with time_machine.travel(f"{DAY}T12:00:00Z", tick=False) as clock:
-        for _ in range(2):
-            scores.decay()
-            assert counted() == (1, 0.93)
-        clock.shift(86400)
-        scores.decay()
-    assert counted() == (1, 0.8649)
-    assert index.catalogue.snapshot().entries["Alice/mymod"].value.score_downloads == 0.8649
-
-
-def test_booking_without_downloads_changes_no_list(client: Client) -> None:
-    before = index.catalogue.snapshot().sequence
-    booking.book()
-    scores.decay()
-    assert index.catalogue.snapshot().sequence == before
+    assert (index.catalogue.snapshot().sequence, popularity.of(1).downloads) == (before, 1)
 
 
 @pytest.mark.parametrize("count", [10, 3000])
@@ -270,7 +266,7 @@ def test_a_download_costs_four_calls_with_any_number_of_packages(
     get(client)
     entry = index.catalogue.snapshot().entries["Alice/mymod"].value
     fill_catalogue(count)
-    index.catalogue.refresh(lambda snapshot: {"Alice/mymod": entry})
+    index.catalogue.publish(lambda snapshot, writes: ({"Alice/mymod": entry}, None))
     index.catalogue.snapshot()
     calls.clear()
     assert get(client).status == 302

@@ -125,7 +125,7 @@ def test_counters_are_current(client: Client) -> None:
 def test_the_download_size_is_in_kilobytes_or_megabytes(client: Client, size: int, shown: str) -> None:
     entry = index.catalogue.snapshot().entries["Alice/lamps"].value
     newest = replace(entry.releases[0], size=size)
-    index.catalogue.refresh(lambda _: {"Alice/lamps": replace(entry, releases=(newest,))})
+    index.catalogue.publish(lambda snapshot, writes: ({"Alice/lamps": replace(entry, releases=(newest,))}, None))
     assert request(client).json["download_size"] == shown
 
 

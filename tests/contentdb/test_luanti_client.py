@@ -308,6 +308,6 @@ def test_a_view_is_in_the_statistics_after_the_job(site: FilledServer) -> None:
     assert sum(statistics["views_luanti"]) == 1
 
 
-@pytest.mark.parametrize("name", ["book-downloads", "decay-scores", "refresh-counters", "compact-statistics"])
+@pytest.mark.parametrize("name", ["book-downloads", "compact-statistics"])
 def test_every_repeating_job_can_be_run_by_hand(site: FilledServer, name: str) -> None:
     assert moonbase(site.server.data, "jobs", "run", f"contentdb-{name}") == {"done": 1}

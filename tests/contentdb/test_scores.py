@@ -1,16 +1,19 @@
-"""Scores: their sources, their daily decay, and their list."""
+"""Scores: their sources, their decay without a write, and their list."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import pytest
 import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.statistics import counting
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.tables import Counters
-from chalicelib.core import job_runner, registry
+from chalicelib.core import job_runner
 from chalicelib.core.tables import Account
-from tests.aws_calls import dies
 from tests.client import Client
 from tests.contentdb.builders import count, draft, published
 from tests.worlds import both_worlds
@@ -21,15 +24,6 @@ def clock(alice: Account) -> Iterator[time_machine.Traveller]:
     """Stop the clock at noon; yields the clock."""
     with time_machine.travel("2026-03-10T12:00:00Z", tick=False) as traveller:
         yield traveller
-
-
-def decay() -> None:
-    job_runner.run_now("contentdb-decay-scores")
-
-
-def points(*keys: str) -> list[float]:
-    entries = index.catalogue.snapshot().entries
-    return [entries[key].value.score_downloads for key in keys]
 
 
 def test_scores_are_listed_unrounded_best_first(client: Client) -> None:
@@ -82,83 +76,92 @@ def test_without_packages_the_list_is_empty(client: Client) -> None:
     assert client.get("/api/scores/").body == b"[]\n"
 
 
-def test_scores_of_downloads_decay_once_a_day_and_scores_of_reviews_do_not(client: Client, clock: Any) -> None:
+def test_scores_of_downloads_decay_daily_and_scores_of_reviews_do_not(client: Client, clock: Any) -> None:
     published("Alice/lamps")
     count("Alice/lamps", score_downloads=100, score_reviews=150, positive=1)
-    for _ in range(3):
-        decay()
-    assert [row["score"] for row in client.get("/api/scores/").json] == [243.0]
-    clock.shift(86400)
-    decay()
-    assert [row["score"] for row in client.get("/api/scores/").json] == [236.49]
+    for expected in (250.0, 243.0, 236.49, 230.4357):
+        assert [row["score"] for row in client.get("/api/scores/").json] == [expected]
+        assert client.get("/api/packages/Alice/lamps/").json["score"] == round(expected, 1)
+        clock.shift(86400)
 
 
-def test_a_decay_changes_the_order_of_lists(client: Client) -> None:
+def test_a_decay_changes_the_order_of_lists(client: Client, clock: Any) -> None:
     published("Alice/lamps")
     published("Alice/doors")
     count("Alice/lamps", score_downloads=200)
     count("Alice/doors", score_downloads=40, score_reviews=150)
     listed = [package["name"] for package in client.get("/api/packages/").json]
-    decay()
+    clock.shift(86400)
     assert listed == ["lamps", "doors"]
     assert [package["name"] for package in client.get("/api/packages/").json] == ["doors", "lamps"]
 
 
-def test_a_decay_is_one_change_of_the_catalogue(client: Client) -> None:
-    for name in ("lamps", "doors", "chairs"):
-        published(f"Alice/{name}")
-        count(f"Alice/{name}", score_downloads=10)
-    before = index.catalogue.snapshot().sequence
-    decay()
-    assert index.catalogue.snapshot().sequence == before + 1
-    assert points("Alice/lamps", "Alice/doors", "Alice/chairs") == [9.3, 9.3, 9.3]
-
-
-def test_scores_that_are_not_in_the_catalogue_yet_decay(client: Client) -> None:
+def test_a_decay_writes_nothing(client: Client, clock: Any, calls: list[str]) -> None:
     published("Alice/lamps")
-    Counters("package#1", "counters", score_downloads=10).save()
-    decay()
-    assert points("Alice/lamps") == [9.3]
+    count("Alice/lamps", score_downloads=10)
+    client.get("/api/scores/")
+    clock.shift(86400)
+    calls.clear()
+    assert [row["score"] for row in client.get("/api/scores/").json] == [9.3]
+    assert calls == ["Query"]
+
+
+def test_the_etag_of_a_list_follows_its_counts(client: Client, clock: Any) -> None:
+    published("Alice/lamps")
+    known = {"If-None-Match": client.get("/api/scores/").header("etag") or ""}
+    assert client.get("/api/scores/", headers=known).status == 304
+    count("Alice/lamps", downloads=1, score_downloads=1)
+    after = client.get("/api/scores/", headers=known)
+    assert (after.status, after.json[0]["downloads"]) == (200, 1)
+    clock.shift(86400)
+    known = {"If-None-Match": after.header("etag") or ""}
+    assert client.get("/api/scores/", headers=known).status == 200
+
+
+@given(st.lists(st.tuples(st.integers(0, 120), st.integers(1, 2000)), min_size=1, max_size=30), st.integers(0, 400))
+def test_points_equal_those_of_a_daily_multiplication(gained: list[tuple[int, int]], later: int) -> None:
+    """Compared with the exact sum: each gain of half points, multiplied by 0.93 at each midnight since."""
+    gains = sorted(gained)
+    points, day = 0.0, gains[0][0]
+    for number, halves in gains:
+        points, day = popularity.decayed(points, number - day) + halves / 2, number
+    end = gains[-1][0] + later
+    factor = Fraction(popularity.DECAY)
+    exact = sum((Fraction(halves, 2) * factor ** (end - number) for number, halves in gains), Fraction())
+    assert abs(Fraction(popularity.decayed(points, later)) - exact) <= exact * Fraction(1, 10**15)
+
+
+def test_points_of_an_older_version_are_kept_and_decay(client: Client, clock: Any) -> None:
+    published("Alice/lamps")
+    published("Alice/doors")
+    Counters("package#1", "counters", downloads=3, score_downloads=10).save()
+    Counters("package#2", "counters", downloads=1, score_downloads=100, decayed_on="2026-03-09").save()
+    for expected in ([("doors", 1, 93.0), ("lamps", 3, 10.0)], [("doors", 1, 86.49), ("lamps", 3, 9.3)]):
+        job_runner.run_now("contentdb-book-downloads")
+        rows = client.get("/api/scores/").json
+        assert [(row["name"], row["downloads"], row["score"]) for row in rows] == expected
+        clock.shift(86400)
+
+
+def test_all_counts_of_a_run_are_one_delta_and_no_change_of_the_list(client: Client) -> None:
+    for number, name in enumerate(("lamps", "doors"), 1):
+        published(f"Alice/{name}")
+        counting.count_download(counting.Visitor("203.0.113.7", "Luanti/5.17.0"), number, number, "new")
+    popularity.counters.rebuild()
+    before = index.catalogue.snapshot().sequence
+    for _ in range(2):
+        job_runner.run_now("contentdb-book-downloads")
+    assert (index.catalogue.snapshot().sequence, popularity.state()[0]) == (before, 2)
+    assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [1, 1]
 
 
 @both_worlds
-def test_scores_decay_once_whenever_the_process_is_killed(client: Client, clock: Any) -> None:
-    keys = ("Alice/lamps", "Alice/doors")
-    for key in keys:
-        published(key)
-        count(key, score_downloads=1000)
-    wanted, died_after = 1000.0, 0
-    while dies(decay, died_after):
-        decay()
-        wanted = round(wanted * 0.93, 6)
-        assert points(*keys) == [wanted, wanted]
-        clock.shift(86400)
-        died_after += 1
-    assert died_after > 5
-
-
-def test_a_daily_job_publishes_all_counters_in_one_change(client: Client) -> None:
-    for number, name in enumerate(("lamps", "doors"), 1):
-        published(f"Alice/{name}")
-        Counters(f"package#{number}", "counters", downloads=number).save()
-    before = index.catalogue.snapshot().sequence
-    for _ in range(2):
-        job_runner.run_now("contentdb-refresh-counters")
-    assert index.catalogue.snapshot().sequence == before + 1
-    assert [row["downloads"] for row in client.get("/api/scores/", query="sort=downloads").json] == [2, 1]
-
-
-def test_old_snapshots_are_deleted_without_new_changes(client: Client, clock: Any) -> None:
+def test_downloads_of_short_lived_processes_are_all_counted(client: Client, clock: Any) -> None:
     published("Alice/lamps")
-    job_runner.run_now("fold-catalogues")
-    for number in range(1, 4):
-        Counters("package#1", "counters", downloads=number).save()
-        job_runner.run_now("contentdb-refresh-counters")
-    from chalicelib.core import blobs
-
-    assert len(list(blobs.list_blobs("catalogue/contentdb/"))) == 4
-    clock.shift(3 * 86400)
-    job_runner.run_now("fold-catalogues")
-    assert len(list(blobs.list_blobs("catalogue/contentdb/"))) == 1
-    registry.current().catalogues["contentdb"].drop_cache()
-    assert client.get("/api/scores/").json[0]["downloads"] == 3
+    for number in range(20):
+        popularity.counters.drop_cache()
+        counting.count_download(counting.Visitor(f"203.0.113.{number}", "Luanti/5.17.0"), 1, 1, "update")
+    clock.shift(300)
+    job_runner.run_now("contentdb-book-downloads")
+    popularity.counters.drop_cache()
+    assert [(row["downloads"], row["score"]) for row in client.get("/api/scores/").json] == [(20, 10.0)]

@@ -11,12 +11,12 @@ import orjson
 import pytest
 import time_machine
 
-from chalicelib.contentdb.entry import StatisticsEntry
 from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
-from chalicelib.core import accounts, job_runner, jobs, registry
+from chalicelib.core import accounts, job_runner, jobs
+from chalicelib.core.counters import CounterSet
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
@@ -51,7 +51,7 @@ def number_of(key: str) -> int:
 def counted(package_id: int, day: str, **numbers: int) -> None:
     """Store the counters of a day and publish them."""
     DailyStats(history.stats_pk(package_id), day, **numbers).save()
-    history.refresh([package_id])
+    history.recent.publish_things([str(package_id)])
 
 
 def series(start: str, end: str, **columns: list[int]) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def test_compaction_loses_and_doubles_nothing_whenever_the_process_is_killed(cli
             month.delete()
         for item in (*days, *Compacted.query("stats"), *UserStats.query("user-stats#Alice")):
             item.delete() if not isinstance(item, DailyStats) else item.save()
-        history.refresh([old])
+        history.recent.publish_things([str(old)])
         died_after += 1
     assert died_after > 6
 
@@ -349,7 +349,7 @@ def enqueue_compaction() -> None:
     writes.commit()
 
 
-def test_the_catalogue_drops_compacted_months_older_than_thirty_days(client: Client, clock: Any, old: int) -> None:
+def test_compacted_months_older_than_thirty_days_are_not_published(client: Client, clock: Any, old: int) -> None:
     before = responses(client)
     for day, shown in (
         (TODAY, ["2025-12", "2026-02", "2026-03"]),  # not compacted yet
@@ -359,25 +359,24 @@ def test_the_catalogue_drops_compacted_months_older_than_thirty_days(client: Cli
         clock.move_to(f"{day}T00:00:00Z")
         job_runner.run_now("contentdb-compact-statistics")
         job_runner.run_due()
-        assert list(history.catalogue.snapshot().entries[str(old)].value.months) == shown
+        assert list(history.recent.counts().get(str(old)) or {}) == shown
         assert responses(client)[:8] == before[:8]
     job_runner.run_now("contentdb-compact-statistics")
-    assert history.catalogue.snapshot().entries == {}
+    assert history.recent.counts().get(str(old)) is None
     assert responses(client)[:8] == before[:8]
 
 
-def test_the_catalogue_can_be_rebuilt(client: Client, old: int) -> None:
+def test_the_published_statistics_can_be_rebuilt(client: Client, old: int) -> None:
     for shown in (["2025-12", "2026-02", "2026-03"], ["2026-02", "2026-03"]):
-        before = history.catalogue.snapshot().entries[str(old)].value.months
-        registry.current().catalogues["contentdb-statistics"].rebuild()
-        after = history.catalogue.snapshot().entries[str(old)].value.months
-        assert after == {month: before[month] for month in shown}
+        before = history.recent.counts().get(str(old)) or {}
+        history.recent.rebuild()
+        assert history.recent.counts().get(str(old)) == {month: before[month] for month in shown}
         compaction.compact()
 
 
-def test_compaction_publishes_days_that_are_missing_in_the_catalogue(client: Client, lamps: int) -> None:
+def test_the_first_job_publishes_the_days_of_an_older_version(client: Client, lamps: int) -> None:
     DailyStats(history.stats_pk(lamps), TODAY, platform_other=3).save()
-    compaction.compact()
+    job_runner.run_now("contentdb-book-downloads")
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
 
 
@@ -419,9 +418,11 @@ def test_the_cost_of_statistics_does_not_depend_on_the_number_of_packages(
     client: Client, calls: list[str], fill_catalogue: Any, count: int
 ) -> None:
     fill_catalogue(count)
-    first = history.today() - timedelta(days=20)
-    recent = StatisticsEntry(months={first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]})
-    history.catalogue.refresh(lambda _: {str(number + 1): recent for number in range(count)})
+    first = popularity.today() - timedelta(days=20)
+    recent = {first.isoformat()[:7]: [[number % 5] * 28 for number in range(6)]}
+    everything = ((str(number + 1), recent) for number in range(count))
+    name, kind = history.recent.name, history.RecentMonths
+    CounterSet(name, kind, read=lambda _: {}, everything=lambda: everything).rebuild()
     for month in ("2025-11", "2025-12", "2026-01"):
         columns = [[number % 5] * (30 if month == "2025-11" else 31) for number in range(6)]
         packed = history.pack({str(number + 1): columns for number in range(count)})
@@ -429,8 +430,8 @@ def test_the_cost_of_statistics_does_not_depend_on_the_number_of_packages(
         MonthlyStats("stats#1", month, columns=columns).save()
     cost = {
         "/api/packages/Alice/p1/stats/": ["Query", "Query"],
-        "/api/users/Alice/stats/": ["Query", "Query", "Query"],
-        "/api/package_stats/": ["Query", "Query"],
+        "/api/users/Alice/stats/": ["Query", "Query"],
+        "/api/package_stats/": ["Query"],
         "/api/scores/": ["Query"],
     }
     for path, expected in cost.items():

@@ -888,58 +888,6 @@ def test_an_old_snapshot_of_a_rebuild_is_deleted() -> None:
         assert [state(each.snapshot()) for each in (idle, process())] == [(3, {"a": {}, "b": {}, "c": {}})] * 2
 
 
-def test_a_refresh_changes_many_entries_with_one_change_item() -> None:
-    here, there = process(), process()
-    publish(here, a={"n": 1}, b={"n": 1}, c={"n": 1})
-    there.snapshot()
-    here.refresh(lambda snapshot: {"a": {"n": 2}, "c": {"n": 3}, "b": None})
-    assert state(here.snapshot()) == state(there.snapshot()) == (4, {"a": {"n": 2}, "c": {"n": 3}})
-    assert state(process().snapshot()) == state(here.snapshot())
-
-
-def test_unchanged_entries_are_the_same_objects_after_a_refresh() -> None:
-    here, there = process(), process()
-    publish(here, a={"n": 1}, b={"n": 1})
-    kept = [where.snapshot().entries["a"] for where in (here, there)]
-    here.refresh(lambda snapshot: {"b": {"n": 2}})
-    assert [where.snapshot().entries["a"] for where in (here, there)] == kept
-    assert all(
-        entry is old
-        for entry, old in zip((here.snapshot().entries["a"], there.snapshot().entries["a"]), kept, strict=True)
-    )
-
-
-def test_a_refresh_without_changes_writes_nothing(calls: list[str]) -> None:
-    here = process()
-    publish(here, a={"n": 1})
-    calls.clear()
-    assert here.refresh(lambda snapshot: {}).sequence == 1
-    assert calls == ["Query"]
-
-
-@pytest.mark.parametrize("modifies", [True, False])
-def test_a_refresh_changes_last_modified_only_with_modifies(modifies: bool) -> None:
-    here, there = process(), process()
-    with time_machine.travel(MOMENT, tick=False) as clock:
-        before = publish(here, a={"n": 1}).modified_at
-        clock.shift(60)
-        here.refresh(lambda snapshot: {"a": {"n": 2}}, modifies=modifies)
-    assert here.snapshot().modified_at == there.snapshot().modified_at == before + (60 if modifies else 0)
-
-
-def test_a_refresh_loses_no_concurrent_publish() -> None:
-    here, there = process(), process()
-    publish(here, a={"n": 1})
-    between = iter([lambda: publish(there, b={"n": 1})])
-
-    def renew(snapshot: Snapshot) -> dict[str, Value | None]:
-        next(between, lambda: None)()
-        return {"a": {"n": 2}}
-
-    here.refresh(renew)
-    assert state(process().snapshot())[1] == {"a": {"n": 2}, "b": {"n": 1}}
-
-
 def test_an_lru_cached_value_is_built_once() -> None:
     snapshot = empty_snapshot()
     built: list[Snapshot] = []

@@ -76,7 +76,7 @@ def test_a_job_completes_the_rebuild_of_a_killed_request(used: Client, calls: li
 
 def test_a_job_upgrades_all_lists(used: Client) -> None:
     before = {path: used.get(path).body for path in LISTS.values()}
-    for name in (*LISTS, "contentdb-statistics"):
+    for name in LISTS:
         remove_shape(name)
     job_runner.run_now("fold-catalogues")
     assert {path: used.get(path).body for path in LISTS.values()} == before

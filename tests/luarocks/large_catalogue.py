@@ -4,6 +4,7 @@ python -m tests.luarocks.large_catalogue DATA
 """
 
 import sys
+from itertools import chain
 from pathlib import Path
 
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
@@ -41,7 +42,9 @@ def fill(data: Path) -> None:
     from chalicelib.luarocks import index
 
     modules = {index.key_of("large", each.name): each for each in map(module, range(MODULES))}
-    index.catalogue.refresh(lambda _: dict(modules))
+    stored = index.catalogue.entities
+    index.catalogue.entities = lambda: chain(stored(), modules.items())
+    index.catalogue.rebuild()
 
 
 if __name__ == "__main__":

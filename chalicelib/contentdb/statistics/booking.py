@@ -1,4 +1,4 @@
-"""Books tallies: moves them into the statistics and counters, exactly once, and then updates the catalogues."""
+"""Books tallies: moves them into the statistics and counters, exactly once, and then publishes these."""
 
 import secrets
 from collections import defaultdict
@@ -7,9 +7,10 @@ from contextlib import suppress
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.contentdb.statistics import compaction, counters, history
+from chalicelib.contentdb.statistics import compaction, history
 from chalicelib.contentdb.statistics.counting import SHARDS
 from chalicelib.contentdb.statistics.series import COUNTED
+from chalicelib.contentdb.store import popularity
 from chalicelib.contentdb.store.tables import (
     Booked,
     Counters,
@@ -23,10 +24,10 @@ from chalicelib.core.storage import Contended, Transaction
 
 
 def book() -> None:
-    """Book all tallies, then update the catalogues.
+    """Book all tallies, then publish the counts.
 
-    The transaction that books a tally deletes it and leaves a mark, which is deleted after the catalogues' update. So a
-    crash neither loses nor doubles counts.
+    The transaction that books a tally deletes it and leaves a mark, which is deleted after the publication. So a crash
+    neither loses nor doubles counts.
     """
     pending: dict[str, list[PackageTally]] = defaultdict(list)
     for shard in range(SHARDS):
@@ -36,18 +37,19 @@ def book() -> None:
         slot, package_id, release_id = key.split("#")
         with suppress(Contended):  # a tally was increased meanwhile: the next run books it
             _book(slot[:10], int(package_id), int(release_id), tallies)
-    _refresh()
+    _publish()
 
 
-def _refresh() -> None:
+def _publish() -> None:
+    if not popularity.counters.is_published():
+        popularity.date_points()
     marks = list(Booked.query("booked", consistent_read=True))
-    if marks:
-        touched = {int(mark.sk.partition("#")[0]) for mark in marks}
-        counters.refresh(touched)
-        history.refresh(touched)
-        with Booked.batch_write() as batch:
-            for mark in marks:
-                batch.delete(mark)
+    touched = {mark.sk.partition("#")[0] for mark in marks}
+    popularity.counters.publish_things(touched)
+    history.recent.publish_things(touched)
+    with Booked.batch_write() as batch:
+        for mark in marks:
+            batch.delete(mark)
 
 
 def _book(day: str, package_id: int, release_id: int, tallies: Sequence[PackageTally]) -> None:
@@ -66,16 +68,22 @@ def _book(day: str, package_id: int, release_id: int, tallies: Sequence[PackageT
     if sums["downloads"] and Release.find(package_pk(package_id), release_sk(release_id)):
         release = Release(package_pk(package_id), release_sk(release_id))
         writes.update(release, [Release.downloads.add(sums["downloads"])], Release.pk.exists())
-    if (sums["downloads"] or sums["views_luanti"]) and (stored := counters.find(package_id)):
+    if (sums["downloads"] or sums["views_luanti"]) and (stored := Counters.find(package_pk(package_id), "counters")):
         _add_to_counters(writes, stored, sums)
     writes.put(Booked("booked", f"{package_id}#{secrets.token_hex(8)}"))
     writes.commit()
 
 
 def _add_to_counters(writes: Transaction, stored: Counters, sums: dict[str, int]) -> None:
+    """Add to a package's counters; its points are those of today then. Contended if they changed meanwhile."""
+    before, today = popularity.counts_of(stored), popularity.today()
+    points = popularity.decayed(before.points, today.toordinal() - before.day if before.day else 0)
     actions: list[Action] = [
         Counters.downloads.add(sums["downloads"]),
         Counters.views.add(sums["views_luanti"]),
-        Counters.score_downloads.add(sums["points"] / 2),
+        Counters.score_downloads.set(points + sums["points"] / 2),
+        Counters.decayed_on.set(today.isoformat()),
     ]
-    writes.update(stored, actions, Counters.pk.exists())
+    unchanged = Counters.score_downloads == stored.score_downloads
+    undated = Counters.decayed_on.does_not_exist()
+    writes.update(stored, actions, unchanged & (Counters.decayed_on == stored.decayed_on if before.day else undated))

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.contentdb.statistics import history, series
 from chalicelib.contentdb.statistics.history import stats_pk, user_pk
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.tables import Compacted, DailyStats, MonthlyStats, UserStats
 from chalicelib.core import jobs
 from chalicelib.core.errors import Conflict
@@ -119,5 +119,5 @@ def gather_of_user(payload: Any) -> None:
 
 def _last_month(after: timedelta) -> str:
     """The last month that ended at least this long ago."""
-    this_month: date = (history.today() - after).replace(day=1)
+    this_month: date = (popularity.today() - after).replace(day=1)
     return (this_month - timedelta(days=1)).isoformat()[:7]

@@ -1,36 +1,34 @@
 """Statistics of a package, of a user's packages, and the recent ones of all packages.
 
-A package's days and months are in a partition of their own. A catalogue has the last months of all packages, so that no
-request reads packages one by one; older months of a user's packages are gathered in items, see compaction.py.
+A package's days and months are in a partition of their own. The last months of all packages are published as counters
+are (core/counters.py), so that no request reads packages one by one; older months of a user's packages are gathered in
+items, see compaction.py.
 """
 
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
 
-from chalicelib.contentdb.entry import ContentDbSnapshot, StatisticsEntry
+from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.statistics import series
 from chalicelib.contentdb.statistics.series import COUNTED, Columns, Months
-from chalicelib.contentdb.store import index, rows
+from chalicelib.contentdb.store import index, popularity, rows
 from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
-from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.snapshots import Snapshot, Value
+from chalicelib.core.counters import CounterSet
+from chalicelib.core.counts import CountValues
+from chalicelib.core.snapshots import Value
 
 FIRST_DAY = date(2022, 10, 1)
 _BEFORE_TODAY = timedelta(days=29)  # so that there are 30 days including today
-Recent = Snapshot[StatisticsEntry]
+RecentMonths = dict[str, Columns]
+Recent = CountValues[RecentMonths]
 Packed = tuple[str, bytes]  # a month, and its data packed by `pack`
-_MONTHS = 3  # of the catalogue: they include the last 30 days, and every month before its compaction
-
-
-def today() -> date:
-    """The current day for counts, in UTC."""
-    return datetime.now(UTC).date()
+_MONTHS = 3  # that are published: they include the last 30 days, and every month before its compaction
 
 
 def of_package(package_id: int, first: date, last: date) -> Value | None:
@@ -72,7 +70,7 @@ def of_user(
 ) -> Value | None:
     """The statistics of a user's packages from one day to another; None without data.
 
-    `recent` is the snapshot of `catalogue`, and `older` are the gathered months.
+    `recent` are the published months, and `older` the gathered ones.
 
     `package_downloads` is keyed by title; if two packages share a title, the younger one's name is appended.
     """
@@ -103,39 +101,11 @@ def of_all(snapshot: ContentDbSnapshot, recent: Recent, last: date) -> Value:
     return {"start": first.isoformat(), "end": last.isoformat(), "package_downloads": shown}
 
 
-def refresh(package_ids: Collection[int]) -> None:
-    """Update the catalogue for these packages from the booked counts."""
-    first = _catalogue_start()
-    booked = {str(number): load(number, first, date.max) for number in package_ids}
-
-    def update(snapshot: Recent) -> Changes[StatisticsEntry]:
-        return {
-            key: StatisticsEntry(months=months) if months else None
-            for key, months in booked.items()
-            if months != (snapshot.entries[key].value.months if key in snapshot.entries else {})
-        }
-
-    catalogue.refresh(update)
-
-
 def prune() -> None:
-    """Delete old months from the catalogue; the first run fills it from the table.
-
-    The first run reads package by package, because `rebuild` scans the table, which takes longer than a function on AWS
-    may run.
-    """
-    if not catalogue.snapshot().sequence:
-        refresh(index.by_id(index.catalogue.snapshot()))
-    oldest = _catalogue_start().isoformat()[:7]
-
-    def update(snapshot: Recent) -> Changes[StatisticsEntry]:
-        return {
-            key: _since(oldest, entry.value)
-            for key, entry in snapshot.entries.items()
-            if min(entry.value.months) < oldest
-        }
-
-    catalogue.refresh(update)
+    """Publish the statistics of packages with old months again, without these."""
+    oldest, known = _first_published().isoformat()[:7], recent.counts()
+    numbers = map(str, index.by_id(index.catalogue.snapshot()))
+    recent.publish_things({number for number in numbers if (months := known.get(number)) and min(months) < oldest})
 
 
 def older(username: str, first: date, last: date) -> list[Packed]:
@@ -162,15 +132,8 @@ def user_pk(username: str) -> str:
 
 
 def _recent_months(recent: Recent, package_id: int) -> Months:
-    """The months of a package in the catalogue."""
-    entry = recent.entries.get(str(package_id))
-    return entry.value.months if entry else {}
-
-
-def _since(oldest: str, entry: StatisticsEntry) -> StatisticsEntry | None:
-    """The entry from a month on; None if it has no such month."""
-    months = {month: columns for month, columns in entry.months.items() if month >= oldest}
-    return StatisticsEntry(months=months) if months else None
+    """The published months of a package."""
+    return recent.get(str(package_id)) or {}
 
 
 def _unpacked(older: Iterable[Packed]) -> dict[int, dict[str, Columns]]:
@@ -193,9 +156,9 @@ def _titles(packages: Iterable[PackageRow]) -> dict[int, str]:
     return {number: title for title, number in titles.items()}
 
 
-def _catalogue_start() -> date:
-    """The first day of the catalogue: of the last three months, or of the first month that is not compacted."""
-    day = today().replace(day=1)
+def _first_published() -> date:
+    """The first published day: of the last three months, or of the first month that is not compacted."""
+    day = popularity.today().replace(day=1)
     for _ in range(_MONTHS - 1):
         day = (day - timedelta(days=1)).replace(day=1)
     done = Compacted.find("stats", "compacted")
@@ -204,32 +167,21 @@ def _catalogue_start() -> date:
     return min(day, (date.fromisoformat(f"{done.until}-28") + timedelta(days=4)).replace(day=1))
 
 
-def _entities() -> Iterator[tuple[str, StatisticsEntry]]:
-    """The catalogue's entries, read from the table."""
-    oldest = _catalogue_start().isoformat()[:7]
+def _read(packages: Collection[str]) -> dict[str, RecentMonths]:
+    first = _first_published()
+    found = {number: load(int(number), first, date.max) for number in packages}
+    return {number: months for number, months in found.items() if months}
+
+
+def _everything() -> Iterator[tuple[str, RecentMonths]]:
+    oldest = _first_published().isoformat()[:7]
     partitions: dict[str, list[ContentDbItem]] = defaultdict(list)
     for item in ContentDbItem.scan(ContentDbItem.pk.startswith("stats#"), consistent_read=True):
         if item.sk >= oldest:
             partitions[item.pk].append(item)
     for pk, items in partitions.items():
         if months := gather(items):
-            yield pk.removeprefix("stats#"), StatisticsEntry(months=months)
+            yield pk.removeprefix("stats#"), months
 
 
-def _reload(key: str, _: StatisticsEntry) -> StatisticsEntry | None:
-    months = load(int(key), _catalogue_start(), date.max)
-    return StatisticsEntry(months=months) if months else None
-
-
-def _without_counters(_: StatisticsEntry) -> None:
-    """Return nothing, because the whole entry may be older than the entities."""
-
-
-catalogue = Catalogue(
-    "contentdb-statistics",
-    StatisticsEntry,
-    shape=1,
-    entities=_entities,
-    reload=_reload,
-    without_counters=_without_counters,
-)
+recent: CounterSet[RecentMonths] = CounterSet("contentdb-statistics", RecentMonths, read=_read, everything=_everything)

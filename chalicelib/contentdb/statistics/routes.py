@@ -8,7 +8,7 @@ from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import answers, history
 from chalicelib.contentdb.statistics import wire as stats_wire
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.users import profiles
@@ -60,7 +60,8 @@ def package_stats_csv(request: Request) -> Response:
 @service.route("GET", "/packages/{owner}/{name}/shields/{kind}", ANONYMOUS)
 def package_badge(request: Request) -> Response:
     """Not on the API page: the title or the downloads of a package as an image, for a README."""
-    value = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"]).value
+    found = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
+    value = index.counted(found.value)
     texts = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
     if request.params["kind"] not in texts:
         raise no_such_page()
@@ -71,4 +72,4 @@ def package_badge(request: Request) -> Response:
 def _days(request: Request) -> tuple[date, date]:
     """The first and the last requested day. Raises Invalid."""
     arguments = Arguments(request, ("start", "end"))
-    return arguments.day("start") or history.FIRST_DAY, arguments.day("end") or history.today()
+    return arguments.day("start") or history.FIRST_DAY, arguments.day("end") or popularity.today()

@@ -33,7 +33,7 @@ from chalicelib.contentdb.entry import (
     ScreenshotInfo,
     TopicsEntry,
 )
-from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store import popularity, rows
 from chalicelib.contentdb.store.tables import (
     Collection,
     ContentDbItem,
@@ -216,7 +216,7 @@ def value_of(parts: Parts) -> PackageEntry:
         "screenshots": tuple(_screenshot(shot) for shot in screenshots if shot.approved),
     }
     copied = {name: _plain(getattr(package, name)) for name in _COPIED}
-    return with_counters(PackageEntry(**{**copied, **derived}), parts.counters)
+    return _with_reviews(PackageEntry(**{**copied, **derived}), parts.counters)
 
 
 def _plain(value: Any) -> Any:
@@ -229,14 +229,26 @@ def _plain(value: Any) -> Any:
 
 
 def with_counters(entry: PackageEntry, counters: Counters) -> PackageEntry:
-    """The entry with these counters."""
+    """The entry with these counters, for a response."""
+    counts = popularity.counts_of(counters)
+    points = counts.points_on(popularity.today().toordinal())
+    return replace(_with_reviews(entry, counters), downloads=counts.downloads, score_downloads=points)
+
+
+def _with_reviews(entry: PackageEntry, counters: Counters) -> PackageEntry:
+    """The entry with the counters of reviews, which change with it."""
     return replace(
         entry,
-        downloads=int(counters.downloads),
-        score_downloads=float(counters.score_downloads),
         score_reviews=float(counters.score_reviews),
         reviews=(int(counters.positive), int(counters.neutral), int(counters.negative)),
     )
+
+
+def counted(value: PackageEntry) -> PackageEntry:
+    """The entry with the published counters, for lists."""
+    counts = popularity.of(value.id)
+    points = counts.points_on(popularity.today().toordinal())
+    return replace(value, downloads=counts.downloads, score_downloads=points)
 
 
 def current(package: Entry[PackageEntry]) -> PackageEntry:
@@ -246,7 +258,7 @@ def current(package: Entry[PackageEntry]) -> PackageEntry:
 
 
 def score(package: PackageEntry) -> float:
-    """The score by which lists are ordered."""
+    """The score by which lists are ordered, of an entry with its counters."""
     return package.score_downloads + package.score_reviews
 
 
@@ -364,13 +376,4 @@ def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[Con
     return changes
 
 
-def _without_counters(entry: ContentDbEntry) -> ContentDbEntry:
-    """An entry without its counters, which `statistics/counters.py` updates."""
-    if not isinstance(entry, PackageEntry):
-        return entry
-    return replace(entry, downloads=0, score_downloads=0.0, score_reviews=0.0, reviews=(0, 0, 0))
-
-
-catalogue: Catalogue[ContentDbEntry] = Catalogue(
-    "contentdb", KINDS, shape=1, entities=entities, reload=reload, without_counters=_without_counters
-)
+catalogue: Catalogue[ContentDbEntry] = Catalogue("contentdb", KINDS, shape=2, entities=entities, reload=reload)

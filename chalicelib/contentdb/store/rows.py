@@ -1,6 +1,7 @@
 """The fields of all packages by which lists filter and sort, in memory, so that no list decodes every entry.
 
-`of(snapshot)` has a row for each package. After a change only the rows of the changed packages are read.
+`of(snapshot)` has a row for each package. After a change only the rows of the changed packages are read, and of those
+whose published counts changed.
 """
 
 from bisect import bisect_left
@@ -12,12 +13,14 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
+from chalicelib.contentdb.store import popularity
+from chalicelib.contentdb.store.popularity import PackageCounts
+from chalicelib.core.counts import CountValues
 from chalicelib.core.derived import Derived
 
 _NO_DIGITS = str.maketrans("", "", "-:T.")
 _FEW = 1000  # changes: for more, the packages are sorted again
 _H = TypeVar("_H", bound=Hashable)
-derived: Derived[ContentDbEntry] = Derived()
 
 
 class ReleaseRange(NamedTuple):
@@ -140,9 +143,35 @@ class PackageRows:
         return PackageRows(rows, order)
 
 
+class _Recounts:
+    """Follows the published counts of packages."""
+
+    def __init__(self) -> None:
+        self._counts: CountValues[PackageCounts] | None = None
+        self._sequence, self._day = 0, 0
+        self.rows: PackageRows | None = None  # the last ones
+
+    def __call__(self) -> Set[str] | None:
+        """The packages whose counts changed since the last call; None: any, as after a fold and on each new day."""
+        counts, sequence, day = self._counts, self._sequence, self._day
+        self._counts = popularity.counters.counts()
+        self._sequence, self._day = popularity.state()
+        if self._counts is not counts or self._day != day or self.rows is None:
+            return None
+        if self._sequence == sequence:
+            return frozenset()
+        by_id = self.rows.by_id
+        return {by_id[number] for number in map(int, counts.changed_after(sequence)) if number in by_id}
+
+
+_recounts = _Recounts()
+derived: Derived[ContentDbEntry] = Derived(_recounts)
+
+
 def of(snapshot: ContentDbSnapshot) -> PackageRows:
     """The rows of a snapshot."""
-    return derived.get(snapshot, "rows", _build, _update)
+    _recounts.rows = derived.get(snapshot, "rows", _build, _update)
+    return _recounts.rows
 
 
 def packages(snapshot: ContentDbSnapshot) -> Iterator[tuple[str, PackageEntry]]:
@@ -178,7 +207,7 @@ def _rank(row: PackageRow) -> tuple[float, str]:
 
 def _row(key: str, value: PackageEntry) -> PackageRow:
     flags = _flags(value.content_warnings, value.dev_state, value.ai_disclosure)
-    tags = _shared(value.tags)
+    tags, counts = _shared(value.tags), popularity.of(value.id)
     return PackageRow(
         key=key,
         id=value.id,
@@ -199,8 +228,8 @@ def _row(key: str, value: PackageEntry) -> PackageRow:
         created_at=_digits(value.created_at),
         approved_at=_digits(value.approved_at),
         released_at=_digits(value.releases[0].created_at if value.releases else None),
-        downloads=value.downloads,
-        score_downloads=value.score_downloads,
+        downloads=counts.downloads,
+        score_downloads=counts.points_on(popularity.today().toordinal()),
         score_reviews=value.score_reviews,
         reviews=_shared(value.reviews),
         provides=_shared(value.provides),

@@ -82,17 +82,17 @@ class Package(ContentDbItem, discriminator="package"):
 class Counters(ContentDbItem, discriminator="counters"):
     """The counters of a package, separate so that edits do not conflict with them. `package#<id>` / `counters`.
 
-    Updates are atomic; lists show the counters as of the last `counters.refresh`.
+    Updates are atomic; lists show the published downloads and points, see store/popularity.py.
     """
 
     downloads = NumberAttribute(default=0)
     views = NumberAttribute(default=0)
-    score_downloads = NumberAttribute(default=0)
+    score_downloads = NumberAttribute(default=0)  # the points for downloads, as of `decayed_on`
     score_reviews = NumberAttribute(default=0)
     positive = NumberAttribute(default=0)  # approved reviews, by rating, see reviews/counts.py
     neutral = NumberAttribute(default=0)
     negative = NumberAttribute(default=0)
-    decayed_on = UnicodeAttribute(null=True)  # the last day on which the points for downloads decayed
+    decayed_on = UnicodeAttribute(null=True)  # a date; None: points of an older version
 
 
 class PackageName(ContentDbItem, discriminator="package-name"):
@@ -185,7 +185,7 @@ class PackageTally(ContentDbItem, discriminator="tally"):
 
 
 class Booked(ContentDbItem, discriminator="booked"):
-    """A package with booked counts that the catalogues do not have yet. `booked` / `<package id>#<random>`."""
+    """A package with booked counts that are not published yet. `booked` / `<package id>#<random>`."""
 
 
 class DailyStats(ContentDbItem, discriminator="daily-stats"):
