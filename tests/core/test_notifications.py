@@ -16,6 +16,7 @@ from chalicelib.core.registry import DeclarationError, including
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Job, Notification
 from tests.aws_calls import AwsCall, listening
+from tests.worlds import embedded_only
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MAIL = {"smtp_url": "smtp://127.0.0.1:1", "mail_from": "moonbase@example.org", "mail_base_url": "https://moonbase.test"}
@@ -194,6 +195,7 @@ def test_an_unknown_notification_is_not_found(alice: Account, act: object, sk: s
     assert Notification.count(inbox.pk_of(int(alice.id))) == 0
 
 
+@embedded_only  # moto copies the whole table in each transaction
 def test_of_ten_thousand_notifications_a_page_reads_a_page(alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False):
         for start in range(0, 10_000, 100):
