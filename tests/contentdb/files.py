@@ -9,7 +9,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import requests
 from PIL import Image
 
+from chalicelib.contentdb.releases import publishing
 from chalicelib.core import blobs, job_runner, links
+from chalicelib.core.tables import Job
 from tests.client import Client, Reply
 
 MOD = {"init.lua": "-- nothing yet\n", "mod.conf": "name = mymod\n", "LICENSE.txt": "MIT\n"}
@@ -52,6 +54,11 @@ def checked(client: Client, reply: Reply) -> dict[str, Any]:
     job_runner.run_due()
     task: dict[str, Any] = client.get(reply.json["task"]).json
     return task
+
+
+def pending_checks() -> list[Job]:
+    """Return the jobs that will check a release."""
+    return [job for job in Job.query("jobs") if job.name == publishing.CHECK]
 
 
 def released(client: Client, key: str, headers: Mapping[str, str], content: bytes, **fields: str) -> int:

@@ -1,4 +1,4 @@
-"""Luanti's text formats `.conf` and `.tr`, parsed as the engine parses them."""
+"""Luanti's text formats: `.conf`, parsed as the engine parses it, and `.tr`, checked as ContentDB checks it."""
 
 import pytest
 
@@ -44,30 +44,52 @@ def test_a_list_is_separated_by_commas(value: str | None, found: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "domain", "texts"),
+    ("text", "texts"),
     [
-        ("# textdomain: mymod\nHello=Hallo\n", "mymod", {"Hello": "Hallo"}),
-        ("#textdomain:mymod\r\n\r\n# note\r\nA=B", "mymod", {"A": "B"}),
-        ("a@=b=c=d", None, {"a=b": "c=d"}),
-        ("@@=@n@1 of @2", None, {"@": "\n@1 of @2"}),
-        ("one@\ntwo=eins@\nzwei\nthree=drei", None, {"one\ntwo": "eins\nzwei", "three": "drei"}),
-        ("empty=", None, {"empty": ""}),
+        ("", {}),
+        ("# only a comment\n\n", {}),
+        ("# textdomain: mymod\nHello=Hallo\n", {"Hello": "Hallo"}),
+        ("\ufeff# textdomain:mymod\r\n\r\n# note\r\nA=B", {"A": "B"}),
+        ("# textdomain: mymod\na@=b=c=d", {"a=b": "c=d"}),
+        ("# textdomain: mymod\n@@=@n", {"@": "\n"}),
+        ("# textdomain: mymod\n@1 of @2=@2, @2: @1", {"@1 of @2": "@2, @2: @1"}),
+        ("# textdomain: mymod\n@1 of @2=all", {"@1 of @2": "all"}),
+        ("# textdomain: mymod\none@\ntwo=eins@\nzwei\nthree=drei", {"one\ntwo": "eins\nzwei", "three": "drei"}),
+        ("# textdomain: mymod\nempty=", {"empty": ""}),
+        ("# textdomain: mymod\n=empty", {"": "empty"}),
     ],
 )
-def test_a_translation_file_is_parsed(text: str, domain: str | None, texts: dict[str, str]) -> None:
-    assert translations.parse(text, "x.tr") == (domain, texts)
+def test_a_translation_file_is_parsed(text: str, texts: dict[str, str]) -> None:
+    assert translations.parse(text, "mymod") == texts
+
+
+ORDER = "The arguments of a source are @1, @2 and so on, each once"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\nHello", "x.tr line 2: expected an equals sign"),
-        ("a@xb=c", "x.tr line 1: unexpected escape @x"),
-        ("a@0=c", "x.tr line 1: unexpected escape @0"),
-        ("a=b@", "x.tr line 1: unexpected escape @"),
+        ("\nHello=Hallo", "Missing `# textdomain: mymod` at the top of the file"),
+        ("#textdomain: mymod\nHello=Hallo", "Missing `# textdomain: mymod` at the top of the file"),
+        ("a=b\n# textdomain: mymod", "Missing `# textdomain: mymod` at the top of the file"),
+        ("# textdomain: other", "Line 1: The filename's textdomain (mymod) should match the comment (other)"),
+        (
+            "# textdomain: mymod\na=b\n# textdomain: x",
+            "Line 3: The filename's textdomain (mymod) should match the comment (x)",
+        ),
+        ("# textdomain: mymod\n\nHello", "Line 3: Missing = in line"),
+        ("# textdomain: mymod\nHello@=Hallo", "Line 2: Missing = in line"),
+        ("# textdomain: mymod\na@xb=c", "Line 2: Unknown escape character: x"),
+        ("# textdomain: mymod\na=b@\u0661", "Line 2: Unknown escape character: \u0661"),
+        ("# textdomain: mymod\na@0=c", f"Line 2: Arguments out of order in source, found @0 and expected @1. {ORDER}"),
+        ("# textdomain: mymod\n@1@5=", f"Line 2: Arguments out of order in source, found @5 and expected @2. {ORDER}"),
+        ("# textdomain: mymod\n@1@1=", f"Line 2: Arguments out of order in source, found @1 and expected @2. {ORDER}"),
+        ("# textdomain: mymod\n@1=@1@2", "Line 2: Unknown argument @2 in translated string"),
+        ("# textdomain: mymod\na=@0", "Line 2: Unknown argument @0 in translated string"),
+        ("# textdomain: mymod\na=b@", "Line 2: Unexpected end of file"),
     ],
 )
 def test_the_error_of_an_invalid_translation_file_contains_the_line(text: str, message: str) -> None:
     with pytest.raises(Invalid) as caught:
-        translations.parse(text, "x.tr")
+        translations.parse(text, "mymod")
     assert caught.value.message == message

@@ -34,6 +34,10 @@ def test_a_listed_release_contains_its_package(client: Client) -> None:
         "min_minetest_version": None,
         "max_minetest_version": None,
         "size": 2000,
+        "state": "APPROVED",
+        "task": None,
+        "error": None,
+        "warnings": [],
         "package": {"author": "bob", "name": "two", "type": "mod"},
     }
     assert oldest["id"] == 1

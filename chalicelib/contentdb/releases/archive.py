@@ -3,7 +3,6 @@
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -118,10 +117,3 @@ def _tree(archive: ZipFile, entries: list[ZipInfo]) -> Folder:
         if name is not None:
             folder.files[name] = entry
     return root
-
-
-def walk(folder: Folder) -> Iterator[Folder]:
-    """The folder and all folders below it."""
-    yield folder
-    for below in folder.folders.values():
-        yield from walk(below)

@@ -14,7 +14,7 @@ from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, publishing
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.store import history, index, tasks, versions
+from chalicelib.contentdb.store import history, index, reference, tasks, versions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import accounts, blobs
@@ -63,7 +63,8 @@ def _approve(parts: Parts, release: Release, job: dict[str, Any]) -> None:
     actor = _actor(job)
     fetched = _fetch(parts, release, job["ref"], actor.account_id)
     root = archive.open_zip(fetched.content)
-    found = content.read(root, package.type, package.name, approved=package.state == "APPROVED")
+    languages = reference.of(index.catalogue.snapshot()).languages
+    found = content.read(root, package.type, package.name, languages, approved=package.state == "APPROVED")
     file = files.store(fetched.content, "zip") if not release.blob else None
     try:
         index.publish(package.author, package.name, _decision(release, found, fetched, file, actor))
@@ -99,6 +100,7 @@ def _decision(
             "size": len(fetched.content),
             "commit_hash": fetched.commit,
             "release_notes": fetched.notes,
+            "warnings": found.warnings or None,
             "min_version": _version(snapshot, found.min_version),
             "max_version": _version(snapshot, found.max_version),
         }
@@ -167,7 +169,9 @@ def _fail(package: Package, release: Release, message: str) -> None:
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
         failed = publishing.get(parts, int(release.id))
         dropped = publishing.free_names_and_file(writes, failed)
-        writes.update(failed, failed.assign(state="FAILED", file=None, blob=None), Release.state == "PROCESSING")
+        writes.update(
+            failed, failed.assign(state="FAILED", file=None, blob=None, error=message), Release.state == "PROCESSING"
+        )
         tasks.fail(writes, str(release.task_id), message)
         return dropped
 

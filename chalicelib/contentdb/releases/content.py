@@ -1,11 +1,11 @@
 """The content of a release: a mod, a modpack, a game or a texture pack, read by Luanti's rules."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.contentdb.releases import conf, translations
-from chalicelib.contentdb.releases.archive import Folder, walk
+from chalicelib.contentdb.releases.archive import Folder
 from chalicelib.core.errors import Invalid
 
 _KINDS = {  # the content for each package type; `unknown` is a texture pack without texture_pack.conf
@@ -22,10 +22,13 @@ _FOLDERS = ("textures", "sounds", "models", "media", "locale", "mods", "menu")
 _DEEPEST_MODPACK = 10
 _LONGEST_NAME = 100  # characters of a mod's name
 _LONGEST_GAME = 150
-_MOST = {"mods": 1000, "depends": 1000, "optional_depends": 1000, "translations": 200}  # they fit into the package
+_MOST = {"mods": 1000, "depends": 1000, "optional_depends": 1000}  # they fit into the package
+_MOST_WARNINGS, _LONGEST_WARNING = 20, 300
 _RESERVED = re.compile(
     r"core|minetest|group|table|string|lua|luajit|assert|debug|error|next|pairs|print|select|type|pack|unpack|builtin"
 )
+
+_Translated = tuple[dict[str, dict[str, str]], list[str]]  # translations by language, and warnings
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Content:
     min_version: str | None = None
     max_version: str | None = None
     translations: dict[str, dict[str, str]] = field(default_factory=dict)  # language -> title, short_description
+    warnings: list[str] = field(default_factory=list)  # errors in files of other authors
     cdb: str | None = None  # the text of .cdb.json
 
     @property
@@ -67,9 +71,10 @@ class Content:
         return sorted(wanted - set(self.provides) - set(self.depends))
 
 
-def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Content:
+def read(root: Folder, package_type: str, name: str, languages: Container[str], *, approved: bool) -> Content:
     """The content of a zip for the package `name` of type MOD, GAME or TXP. Raises Invalid, with a text for the author.
 
+    `languages` are those of which translations are read.
     Packages that are not `approved` yet need a licence file, and must not use obsolete formats.
     """
     root = _descend(root)
@@ -81,6 +86,7 @@ def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Conte
             "Please provide a license file: LICENSE.txt, LICENSE.md or COPYING.txt, in the folder of the content"
         )
     settings = _settings(root, kind, legacy=approved)
+    translated, warnings = _read_translations(root, _text_domain(kind, settings, name), languages, settings)
     content = Content(
         kind,
         mods=list(_mods(root, kind, settings, name, legacy=approved)),
@@ -88,7 +94,8 @@ def read(root: Folder, package_type: str, name: str, *, approved: bool) -> Conte
         unsupported_games=_games(settings, "unsupported_games"),
         min_version=settings.get("min_minetest_version"),
         max_version=settings.get("max_minetest_version"),
-        translations=_translations(root, settings, name),
+        translations=translated,
+        warnings=warnings,
         cdb=root.text(".cdb.json"),
     )
     _check_numbers(content)
@@ -224,16 +231,22 @@ def _check_mods(content: Content) -> None:
         raise Invalid(f"Game has unresolved hard dependencies: {', '.join(content.depends)}")
 
 
-def _translations(root: Folder, settings: dict[str, str], name: str) -> dict[str, dict[str, str]]:
-    """The languages of the content, with title and description from its own text domain."""
-    domain = settings.get("textdomain") or settings.get("name") or name
+def _read_translations(root: Folder, domain: str, languages: Container[str], settings: dict[str, str]) -> _Translated:
+    """The languages of the content, with title and description from its own text domain, and the warnings."""
     found: dict[str, dict[str, str]] = {}
-    for folder in walk(root):
-        for translation in translations.read(folder):
-            texts = found.setdefault(translation.language, {})
-            if translation.domain == domain:
-                texts |= _translated_fields(translation.texts, settings)
-    return found
+    warnings: list[str] = []
+    for translation in translations.read(root, domain, languages):
+        found.setdefault(translation.language, {}).update(_translated_fields(translation.texts, settings))
+        if translation.warning:
+            warnings.append(translation.warning[:_LONGEST_WARNING])
+    if len(warnings) > _MOST_WARNINGS:
+        warnings[_MOST_WARNINGS:] = [f"There are {len(warnings) - _MOST_WARNINGS:,} more warnings"]
+    return found, warnings
+
+
+def _text_domain(kind: str, settings: dict[str, str], name: str) -> str:
+    """The text domain of the content; `name` is the package's, and a game's own."""
+    return settings.get("textdomain") or (settings.get("name") if kind != "game" else None) or name
 
 
 def _translated_fields(texts: dict[str, str], settings: dict[str, str]) -> dict[str, str]:

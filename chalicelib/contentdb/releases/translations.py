@@ -1,49 +1,83 @@
-"""Luanti's translation files: `locale/TEXTDOMAIN.LANGUAGE.tr`."""
+"""Luanti's translation files: `locale/TEXTDOMAIN.LANGUAGE.tr`, checked by the rules of the original ContentDB."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
 
 from chalicelib.contentdb.releases.archive import Folder
 from chalicelib.core.errors import Invalid
 
 _FILE = re.compile(r"(?P<domain>.+)\.(?P<language>[A-Za-z]{2,3}(_[A-Za-z]{2,4})?)\.tr")
+_TEXTDOMAIN = "# textdomain:"  # exactly; Luanti reads other spellings as comments
 _ESCAPES = {"=": "=", "@": "@", "n": "\n", "\n": "\n"}
+_ORIGINAL = "en"  # the language of the sources; a file in it changes nothing
 
 
 @dataclass(frozen=True)
 class Translation:
-    """A .tr file: its text domain, its language such as `de` or `pt_BR`, and its translations by the English texts."""
+    """A .tr file: its language such as `de` or `pt_BR`, and its translations by the English texts.
 
-    domain: str
+    A file of another text domain has no texts, and a warning if it has an error.
+    """
+
     language: str
-    texts: dict[str, str]
+    texts: dict[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
 
-def read(folder: Folder) -> Iterator[Translation]:
-    """The translations in a folder's `locale`. Raises Invalid for a file that Luanti cannot read."""
-    locale = folder.folders.get("locale")
-    for name in sorted(locale.files) if locale else ():
-        if locale and (match := _FILE.fullmatch(name)):
-            text = locale.text(name) or ""
-            domain, texts = parse(text, locale.path_of(name))
-            yield Translation(domain or match["domain"], match["language"], texts)
+def read(root: Folder, domain: str, languages: Container[str]) -> Iterator[Translation]:
+    """The translations in all `locale` folders, in these languages, except in hidden folders.
+
+    Raises Invalid for an error in a file of the text domain `domain`. Other files belong to mods of other authors.
+    """
+    for name, folder in sorted(root.folders.items()):
+        if not name.startswith("."):
+            yield from _in_locale(folder, domain, languages) if name == "locale" else ()
+            yield from read(folder, domain, languages)
 
 
-def parse(text: str, path: str) -> tuple[str | None, dict[str, str]]:
-    """The text domain of a file, or None, and its translations by English text. Raises Invalid, with the line."""
-    domain: str | None = None
+def _in_locale(locale: Folder, domain: str, languages: Container[str]) -> Iterator[Translation]:
+    for name in sorted(locale.files):
+        match = _FILE.fullmatch(name)
+        if not match or match["language"] not in languages:
+            continue
+        language, is_own = match["language"], match["domain"] == domain and match["language"] != _ORIGINAL
+        try:
+            texts = _texts(locale, name, match["domain"])
+        except Invalid as error:
+            if is_own:
+                raise
+            yield Translation(language, warning=error.message)
+        else:
+            yield Translation(language, texts if is_own else {})
+
+
+def _texts(locale: Folder, name: str, domain: str) -> dict[str, str]:
+    text = locale.text(name) or ""
+    try:
+        return parse(text, domain)
+    except Invalid as error:
+        raise Invalid(f"Syntax error whilst reading /{locale.path_of(name)}: {error.message}") from None
+
+
+def parse(text: str, domain: str) -> dict[str, str]:
+    """The translations in a file of a text domain, by English text. Raises Invalid, with the line."""
+    declared = False
     found: dict[str, str] = {}
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     for number, line in _logical_lines(text):
-        if line.startswith("#"):
-            name, colon, value = line.removeprefix("#").partition(":")
-            if colon and name.strip() == "textdomain":
-                domain = value.strip()
-        elif line.strip():
-            source, translated = _entry(line, f"{path} line {number}")
+        if line.startswith(_TEXTDOMAIN):
+            declared = True
+            if (given := line.removeprefix(_TEXTDOMAIN).strip()) != domain:
+                raise Invalid(
+                    f"Line {number}: The filename's textdomain ({domain}) should match the comment ({given[:100]})"
+                )
+        elif line.strip() and not line.startswith("#"):
+            if not declared:
+                raise Invalid(f"Missing `# textdomain: {domain}` at the top of the file")
+            source, translated = _entry(line, f"Line {number}")
             found[source] = translated
-    return domain, found
+    return found
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -64,22 +98,43 @@ def _is_open(line: str) -> bool:
 
 
 def _entry(line: str, location: str) -> tuple[str, str]:
-    """One `source=translation`; the placeholders `@1` to `@9` are kept."""
-    sides = [""]
+    """One `source=translation`; the arguments `@1` to `@9` are kept, and checked."""
+    sides: list[str] = [""]
+    arguments: list[list[int]] = [[]]
     characters = iter(line)
     for character in characters:
         if character == "@":
             escaped = next(characters, "")
-            if escaped in _ESCAPES and escaped:
+            if escaped in _ESCAPES:
                 sides[-1] += _ESCAPES[escaped]
-            elif escaped.isdigit() and escaped != "0":
+            elif escaped.isascii() and escaped.isdigit():
                 sides[-1] += "@" + escaped
+                arguments[-1].append(int(escaped))
             else:
-                raise Invalid(f"{location}: unexpected escape @{escaped}")
+                raise Invalid(f"{location}: {_escape_error(escaped)}")
         elif character == "=" and len(sides) == 1:
             sides.append("")
+            arguments.append([])
         else:
             sides[-1] += character
     if len(sides) == 1:
-        raise Invalid(f"{location}: expected an equals sign")
+        raise Invalid(f"{location}: Missing = in line")
+    _check_arguments(arguments[0], arguments[1], location)
     return sides[0], sides[1]
+
+
+def _escape_error(escaped: str) -> str:
+    return f"Unknown escape character: {escaped}" if escaped else "Unexpected end of file"
+
+
+def _check_arguments(source: list[int], translated: list[int], location: str) -> None:
+    """Raise Invalid unless the source has @1, @2 ... in order, and the translation no others."""
+    for expected, number in enumerate(source, start=1):
+        if number != expected:
+            raise Invalid(
+                f"{location}: Arguments out of order in source, found @{number} and expected @{expected}. "
+                "The arguments of a source are @1, @2 and so on, each once"
+            )
+    for number in translated:
+        if not 1 <= number <= len(source):
+            raise Invalid(f"{location}: Unknown argument @{number} in translated string")

@@ -52,7 +52,7 @@ def parse(request: Request, caller: Caller) -> NewRelease:
 
 
 def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
-    """A release; engine versions are rows of reference data."""
+    """A release; engine versions are rows of reference data. Its state and the results of its check are additions."""
     return {
         "id": int(release.id),
         "name": release.name,
@@ -65,6 +65,10 @@ def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
         "min_minetest_version": versions.row_of(snapshot, _number(release.min_version)),
         "max_minetest_version": versions.row_of(snapshot, _number(release.max_version)),
         "size": int(release.size),
+        "state": release.state,
+        "task": f"/tasks/{release.task_id}/" if release.task_id else None,
+        "error": release.error,
+        "warnings": list(release.warnings or ()),
     }
 
 

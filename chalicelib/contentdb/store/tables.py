@@ -118,6 +118,8 @@ class Release(ContentDbItem, discriminator="release"):
     max_version = NumberAttribute(null=True)
     downloads = NumberAttribute(default=0)
     task_id = UnicodeAttribute(null=True)
+    error = UnicodeAttribute(null=True)  # of its check
+    warnings: ListAttribute[str] = ListAttribute(null=True)  # of its check
     created_at = UTCDateTimeAttribute()
 
 
