@@ -62,6 +62,7 @@ class Settings:
     contentdb_blocked_domains: tuple[str, ...] = ()  # domains that packages must not link to
     hel_short_description: int = 140  # a package's short description is cut to so many characters; 300 in Hel 3.4
     hel_page: int = 20  # packages per page of a list
+    hel_page_bytes: int = 32 * 1024  # of packages in a page without "limit": a computer in the game has 192 KB and more
     hel_longest_page: int = 100  # maximum of the "limit" parameter
     hel_packages: int = 200  # packages per account
     hel_package_bytes: int = 8 * MIB  # of all packages of an account, as JSON without their files

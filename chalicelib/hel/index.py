@@ -4,6 +4,7 @@ An entry is a whole public package, described in README.md. Its key is its id, s
 are in the order of creation.
 """
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
@@ -116,7 +117,8 @@ def _version(version: Document) -> Version:
 
 
 def _file(file: Document) -> VersionFile:
-    return VersionFile(dir=file["dir"], name=file["name"], path=file["path"], sha256=file.get("sha256"))
+    directory = posixpath.dirname(file["path"])  # earlier versions stored `dir` as given
+    return VersionFile(dir=directory, name=file["name"], path=file["path"], sha256=file.get("sha256"))
 
 
 def _dependency(dependency: Document) -> Dependency:

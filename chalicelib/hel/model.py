@@ -15,9 +15,11 @@ S = TypeVar("S", bound=Sized)
 
 TYPES = ("required", "recommended", "optional")
 LONGEST_NAME = 100
-# Characters of the other texts, and members of the lists. The description and the changes have only the limit of the
-# whole package, as have the numbers of versions, files and dependencies.
+# Characters of the other texts, and members of the lists. The numbers of versions, files and dependencies have only the
+# limit of the whole package.
 LONGEST = {
+    "description": 8000,
+    "changes": 8000,
     "license": 200,
     "authors": 200,
     "tags": 100,
@@ -49,7 +51,7 @@ def parse(data: Document, creator: str) -> Document:
     """
     return {
         "name": check_name(_text(data, "name")),
-        "description": _text(data, "description"),
+        "description": check_text("description", _text(data, "description")),
         "short_description": truncate(_text(data, "short_description")),
         "owners": check_owners(_texts(data, "owners")) if "owners" in data else [creator],
         "authors": check_texts("authors", _texts(data, "authors")),
@@ -130,17 +132,22 @@ def location_of_path(path: str) -> Document:
 
     `..` at the root stays at the root.
     """
-    normal = posixpath.normpath("/" + check_text("path", path).lstrip("/"))
+    normal = normal_path(check_text("path", path))
     if path.endswith("/") or normal == "/" or _CONTROL.search(path):
         raise Invalid("Bad path given.")
     return {"dir": posixpath.dirname(normal), "name": posixpath.basename(normal), "path": normal}
 
 
+def normal_path(path: str) -> str:
+    """A path as it is stored: absolute, with one slash at the root and without `.`, `..` and a slash at the end."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
 def location_in(directory: str, name: str) -> Document:
-    """The location of a file from the older fields `dir` and `name`; `dir` is shown as given. Raises Invalid."""
+    """The location of a file from the older fields `dir` and `name`, see `location_of_path`. Raises Invalid."""
     if "/" in name or name in (".", ".."):
         raise Invalid("Bad path given.")
-    return {"dir": directory, "name": name, "path": location_of_path(f"{directory}/{name}")["path"]}
+    return location_of_path(f"{directory}/{name}")
 
 
 def hosted(url: str) -> tuple[str, str] | None:
@@ -176,7 +183,7 @@ def _version(_: str, value: Any) -> Document:
     return {
         "files": _each(version, "files", normal_url, _file),
         "depends": _each(version, "depends", check_dependency, _dependency),
-        "changes": _text(version, "changes") if "changes" in version else "",
+        "changes": check_text("changes", _text(version, "changes")) if "changes" in version else "",
     }
 
 

@@ -50,7 +50,7 @@ def _version(known: Document | None, value: Any) -> Document:
     if "depends" in given:
         merged["depends"] = _merged(known["depends"], given["depends"], "depends", model.check_dependency, _dependency)
     if "changes" in given:
-        merged["changes"] = text(given["changes"], "changes")
+        merged["changes"] = model.check_text("changes", text(given["changes"], "changes"))
     return merged
 
 
@@ -116,7 +116,7 @@ def _partial() -> Invalid:
 
 _FIELDS: dict[str, Callable[[Any, Any], Any]] = {
     "name": lambda _, value: model.check_name(text(value, "name")),
-    "description": lambda _, value: text(value, "description"),
+    "description": lambda _, value: model.check_text("description", text(value, "description")),
     "short_description": lambda _, value: model.truncate(text(value, "short_description")),
     "owners": lambda _, value: model.check_owners(texts(value, "owners")),
     "authors": lambda _, value: model.check_texts("authors", texts(value, "authors")),

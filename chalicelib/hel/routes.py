@@ -36,7 +36,7 @@ def get_packages(request: Request, caller: Caller | None) -> Response:
     """List or search packages."""
     parsed = search.parse(request.query)
     matches = search.find(index.catalogue.snapshot(), parsed)
-    return wire.render_page(request, matches, parsed.offset, parsed.limit)
+    return wire.render_page(request, matches, parsed.offset, parsed.limit, parsed.page_bytes)
 
 
 @service.route(

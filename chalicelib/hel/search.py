@@ -10,7 +10,7 @@ from itertools import accumulate
 from chalicelib import settings
 from chalicelib.core.errors import Invalid
 from chalicelib.core.snapshots import Entry, Selection, Shard, Snapshot
-from chalicelib.hel import counts, index, semver
+from chalicelib.hel import counts, index, model, semver
 from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 
 MOST_PHRASES = 32
@@ -28,7 +28,8 @@ _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 class Search:
     """A parsed query: packages with all `words` in some text that pass all `tests`.
 
-    They are in the order `sort`, and `limit` of them after `offset` are wanted. The words are in lower case.
+    They are in the order `sort`, and `limit` of them after `offset` are wanted, in at most `page_bytes`. The words are
+    in lower case.
 
     `cache_key` identifies the tests and the order; results are cached by it.
     """
@@ -38,6 +39,7 @@ class Search:
     sort: str
     offset: int
     limit: int
+    page_bytes: int | None  # None: as many as a response can hold
     cache_key: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -66,6 +68,7 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
         sort=_parse_sort(query.get("sort", [""])[0]),
         offset=parse_offset(query.get("offset", [""])[0]),
         limit=_parse_limit(query.get("limit", [""])[0]),
+        page_bytes=None if "limit" in query else settings.current().hel_page_bytes,
         cache_key=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
     )
 
@@ -166,6 +169,11 @@ def _equals(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], li
     return lambda value: [lambda entry: value in read(entry.value)]
 
 
+def _owner(value: str) -> list[Test]:
+    """The value must be one of the owners, in any letter case."""
+    return [lambda entry: any(owner.lower() == value.lower() for owner in entry.value.owners)]
+
+
 def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], list[Test]]:
     """The whole value must be one of those of the latest version's files."""
 
@@ -176,14 +184,16 @@ def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], lis
 
 
 def _dependency(value: str) -> list[Test]:
-    """`name`, or `name:range:type` exactly; `name:range` compares only the name, as in Hel 3.4."""
-    name, *rest = value.split(":", 2)
+    """`name`, or `name:range:type` exactly; `name:range` compares only the name, as in Hel 3.4. Further parts are
+    ignored.
+    """
+    name, *rest = value.split(":")
 
     def test(entry: Package) -> bool:
         found = _latest(entry).depends.get(name)
         if found is None or len(rest) < 2:
             return found is not None
-        return [found.version, found.type] == rest
+        return [found.version, found.type] == rest[:2]
 
     return [test]
 
@@ -217,11 +227,11 @@ _SINGLE_VALUED: dict[str, Callable[[str], list[Test]]] = {
     "license": _license,
 }
 _MULTI_VALUED: dict[str, Callable[[str], list[Test]]] = {
-    "owners": _equals(lambda value: value.owners),
+    "owners": _owner,
     "tags": _equals(lambda value: value.tags),
     "screen_url": _equals(lambda value: value.screenshots),
     "file_url": _latest_file(lambda url, file: url),
-    "file_dir": _latest_file(lambda url, file: file.dir),
+    "file_dir": lambda value: _latest_file(lambda url, file: file.dir)(model.normal_path(value)),
     "file_name": _latest_file(lambda url, file: file.name),
     "dependency": _dependency,
 }

@@ -27,6 +27,7 @@ hel = Slice(
     settings=(
         "hel_short_description",
         "hel_page",
+        "hel_page_bytes",
         "hel_longest_page",
         "hel_packages",
         "hel_package_bytes",

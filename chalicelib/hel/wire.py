@@ -81,10 +81,14 @@ def render_package(request: Request, entry: Entry[PackageEntry], views: int) -> 
 
 
 def render_page(
-    request: Request, matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], offset: int, size: int
+    request: Request,
+    matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]],
+    offset: int,
+    size: int,
+    largest: int | None = None,
 ) -> Response:
-    """One page of a list."""
-    response = render(request, _page(matches, offset, size))
+    """One page of a list: at most `size` entries in at most `largest` bytes, but at least one entry."""
+    response = render(request, _page(matches, offset, size, largest))
     response.headers += _cached(etag_of(response.body))
     return response
 
@@ -184,13 +188,19 @@ def _message(request: Request, error: CoreError) -> str | None:
     return error.message
 
 
-def _page(matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]], offset: int, size: int) -> Document:
+def _page(
+    matches: Sequence[Entry[PackageEntry]] | Sequence[Entry[UserEntry]],
+    offset: int,
+    size: int,
+    largest: int | None = None,
+) -> Document:
     """One page of whole entries.
 
-    A page ends early if the response would be too large; a client continues at offset + sent.
+    A page ends early if it would be larger than `largest` or than a response; a client continues at offset + sent.
     """
     page = matches[offset : offset + size]
-    sent = _fitting(map(_json, page))
+    room = settings.current().max_answer - _ENVELOPE_BYTES
+    sent = _fitting(map(_json, page), room if largest is None else min(room, largest))
     return {
         "offset": offset,
         "total": len(matches),
@@ -288,12 +298,12 @@ def _lua_text(text: str) -> str:
     return re.sub(r"[^!#-\[\]-~]", lambda one: "".join(f"\\{byte:03d}" for byte in one[0].encode()), text)
 
 
-def _fitting(packages: Iterable[bytes]) -> list[bytes]:
-    """The first packages that fit in a response, at least one of them."""
-    remaining, fitting = settings.current().max_answer - _ENVELOPE_BYTES, list[bytes]()
-    for package in packages:
-        remaining -= len(package) + 1
+def _fitting(entries: Iterable[bytes], remaining: int) -> list[bytes]:
+    """The first entries that fit in the remaining bytes, at least one of them: hpm repeats an empty page for ever."""
+    fitting = list[bytes]()
+    for entry in entries:
+        remaining -= len(entry) + 1
         if remaining < 0 and fitting:
             break
-        fitting.append(package)
+        fitting.append(entry)
     return fitting

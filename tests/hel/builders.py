@@ -14,6 +14,8 @@ Limit = tuple[str, int, Callable[[int], dict[str, Any]]]
 
 # For each limited field: its name in the error, its limit, and a change of a package with a field of a length.
 LONGEST: list[Limit] = [
+    ("description", 8000, lambda size: {"description": "x" * size}),
+    ("changes", 8000, lambda size: _version(changes="x" * size)),
     ("license", 200, lambda size: {"license": "x" * size}),
     ("authors", 200, lambda size: {"authors": ["x" * size]}),
     ("tags", 100, lambda size: {"tags": ["x" * size]}),
@@ -33,7 +35,7 @@ MOST: list[Limit] = [
 ]
 
 
-def _version(**fields: dict[str, Any]) -> dict[str, Any]:
+def _version(**fields: object) -> dict[str, Any]:
     return {"versions": {"1.0.0": {"files": {}, "depends": {}, "changes": "", **fields}}}
 
 
@@ -59,6 +61,11 @@ def package(name: str = "thing", **more: object) -> dict[str, Any]:
         "screenshots": {"http://example.com/image-1.png": "Img"},
         **more,
     }
+
+
+def bulky(size: int) -> dict[str, Any]:
+    """Versions whose changes have at least so many bytes together, as a package and the API show them."""
+    return {f"1.{number}.0": {"files": {}, "depends": {}, "changes": "x" * 8000} for number in range(1 + size // 8000)}
 
 
 def expected_package(name: str = "thing", **more: object) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 -- A client in plain Lua that behaves like hpm 1.2: it sends requests as OpenComputers' internet card does, reads and
 -- checks every field that hpm reads, and compares versions in hpm's order.
 --
---     lua5.1 hpm.lua ROOT COMMAND ARGUMENT...
+--     lua5.3 hpm.lua ROOT MEMORY COMMAND ARGUMENT...
 --
--- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as by hpm.
+-- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as by hpm. MEMORY is the number of
+-- KiB that the command can use. A machine in the game has 192 KiB to 2 MiB, of which hpm's own code takes 430.
 
 local socket, json = require("socket"), require("dkjson")
-local root, command = arg[1], arg[2]
+local root, memory, command = arg[1], tonumber(arg[2]), arg[3]
 modules = { hel = { URL = "https://api.fomalhaut.me/" } }
 
 local function path_of(path)
@@ -37,7 +38,9 @@ local function get(url)
   end
   assert(not headers["content-encoding"], "the response is compressed without Accept-Encoding")
   assert(status == 200, "HTTP status " .. status)
-  local body = assert(connection:receive(tonumber(headers["content-length"])))
+  -- hpm appends each chunk to the text before it, and the card returns at most 2048 bytes at once.
+  local body, size = "", tonumber(headers["content-length"])
+  while #body < size do body = body .. assert(connection:receive(math.min(2048, size - #body))) end
   connection:close()
   return body
 end
@@ -164,10 +167,12 @@ end
 
 local commands = {}
 
-function commands.search(...)
+-- `more` are further parameters.
+local function search(more, ...)
   local words = {}
   for _, word in ipairs({ ... }) do words[#words + 1] = '"' .. word:gsub('["&]', "") .. '"' end
   local query = #words > 0 and "&q=" .. table.concat(words, " ") or ""
+  query = query .. more
   local offset, found = 0, 0
   repeat
     local data = get_json("packages?offset=" .. offset .. query)
@@ -179,6 +184,15 @@ function commands.search(...)
     local total = field(data, "total", "number")
   until not field(data, "truncated", "boolean") or offset >= total
   print(found .. " found")
+end
+
+function commands.search(...)
+  search("", ...)
+end
+
+-- hpm has no such command. It shows what the pages of other servers cost.
+commands["search-whole"] = function(...)
+  search("&limit=20", ...)
 end
 
 function commands.info(name, range)
@@ -211,7 +225,17 @@ end
 local list = io.popen("ls '" .. path_of("/etc/hpm/module/") .. "'*.lua 2>/dev/null")
 for file in list:lines() do assert(loadfile(file))() end
 list:close()
-local ok, fault = pcall(commands[command], unpack(arg, 3))
+
+-- A machine collects its garbage when an allocation fails, and the command fails if that frees too little.
+collectgarbage()
+local start = collectgarbage("count")
+debug.sethook(function()
+  if collectgarbage("count") - start <= memory then return end
+  collectgarbage()
+  if collectgarbage("count") - start > memory then error("not enough memory", 0) end
+end, "", 100)
+local ok, fault = pcall(commands[command], table.unpack(arg, 4))
+debug.sethook()
 if not ok then
   print("error: " .. tostring(fault):gsub("^[^:]*:%d+: ", ""))
   os.exit(1)

@@ -8,7 +8,7 @@ from chalicelib.core import accounts
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index, users
 from tests.client import Client
-from tests.hel.builders import Create, package
+from tests.hel.builders import Create, bulky, package
 
 SESSION = ["UpdateItem", "GetItem"]
 
@@ -59,7 +59,7 @@ def test_the_first_view_in_a_while_is_marked(client: Client, create: Create, cal
 
 def test_a_package_of_any_size_costs_two_calls(client: Client, create: Create, calls: list[str]) -> None:
     create(package("small"))
-    create(package("large", description="x" * 100_000))
+    create(package("large", versions=bulky(100_000)))
     for name in ("small", "large"):
         client.get(f"/packages/{name}")
         calls.clear()

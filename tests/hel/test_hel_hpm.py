@@ -53,13 +53,21 @@ class Machine:
 
     root: Path
 
-    def hpm(self, *arguments: str) -> list[str]:
-        """The lines that a command prints."""
-        done = subprocess.run(
-            ["lua5.1", str(SCRIPT), str(self.root), *arguments], capture_output=True, text=True, timeout=60
-        )
+    def hpm(self, *arguments: str, memory: int = 2048) -> list[str]:
+        """The lines that a command prints; it can use so many KiB of memory."""
+        command = ["lua5.3", str(SCRIPT), str(self.root), str(memory), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.stderr == ""
         return done.stdout.splitlines()
+
+    @staticmethod
+    def of(author: Author, root: Path) -> "Machine":
+        """A machine with the module file of the author's server."""
+        modules = root / "etc/hpm/module"
+        modules.mkdir(parents=True)
+        with urlopen(author.server.url + "/hel/module", timeout=20) as answer:
+            (modules / "moonbase.lua").write_bytes(answer.read())
+        return Machine(root)
 
     def content_of(self, name: str) -> str:
         return (self.root / f"usr/lib/{name}.lua").read_text()
@@ -85,11 +93,7 @@ def author(server: Server) -> Author:
 
 @pytest.fixture
 def machine(author: Author, tmp_path: Path) -> Machine:
-    modules = tmp_path / "etc/hpm/module"
-    modules.mkdir(parents=True)
-    with urlopen(author.server.url + "/hel/module", timeout=20) as answer:
-        (modules / "moonbase.lua").write_bytes(answer.read())
-    return Machine(tmp_path)
+    return Machine.of(author, tmp_path)
 
 
 def test_a_search_without_words_lists_all_packages(machine: Machine) -> None:
@@ -115,6 +119,31 @@ def test_a_search_pages_with_raw_blanks(machine: Machine) -> None:
 @pytest.mark.parametrize("word", ["é", "100%", "a+b", "#1", "<x>", "{|}", "\\", "`^`", "'"])
 def test_a_search_for_special_characters_finds_nothing(machine: Machine, word: str) -> None:
     assert machine.hpm("search", word, "and more") == ["0 found"]
+
+
+@pytest.fixture(scope="module")
+def full_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
+    """A server with 20 packages of 10 versions of 15 files: 600 KB."""
+    with serving(tmp_path_factory.mktemp("full") / "data") as running:
+        author = Author(running, running.make_key("Alice", "hel"))
+        for name in (f"program-{number}" for number in range(20)):
+            paths = [f"/usr/lib/{name}/module-{number}.lua" for number in range(15)]
+            files = {f"https://files.example.org/{name}{path}": {"path": path} for path in paths}
+            version = {"files": files, "depends": {}, "changes": "Faster, with fewer faults"}
+            author.publish(name, {f"1.{number}": version for number in range(10)}, description="A program. " * 20)
+        yield author
+
+
+def test_a_search_fits_the_memory_of_a_machine_in_the_game(full_server: Author, tmp_path: Path) -> None:
+    machine = Machine.of(full_server, tmp_path)
+    assert machine.hpm("search", memory=150)[-1] == "20 found"
+    assert machine.hpm("search", "program", "Faster", memory=150)[-1] == "20 found"
+
+
+def test_the_same_search_in_whole_pages_needs_ten_times_as_much(full_server: Author, tmp_path: Path) -> None:
+    machine = Machine.of(full_server, tmp_path)
+    assert machine.hpm("search-whole", memory=1000) == ["error: not enough memory"]
+    assert machine.hpm("search-whole", memory=20_000)[-1] == "20 found"
 
 
 def test_info_reads_every_field(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Package, Usage
 from tests.client import Client
-from tests.hel.builders import Create, expected_package, list_packages, package, refusal, stored, success
+from tests.hel.builders import Create, bulky, expected_package, list_packages, package, refusal, stored, success
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +73,8 @@ def test_a_missing_package_is_not_found_without_a_message(client: Client, create
 
 
 def test_a_large_package_is_returned_whole(client: Client, create: Create) -> None:
-    create(package(description="x" * 300_000))
-    assert client.get("/packages/thing").json["data"] == expected_package(description="x" * 300_000)
+    create(package(versions=bulky(300_000)))
+    assert client.get("/packages/thing").json["data"] == expected_package(versions=bulky(300_000))
 
 
 def test_the_etag_does_not_change_with_the_views(
@@ -178,7 +178,7 @@ def test_a_deleted_name_can_be_used_by_a_package_without_views(
 
 
 def test_the_blob_of_a_large_package_is_deleted(client: Client, create: Create, session: dict[str, str]) -> None:
-    create(package(owners=["alice"], description="x" * 100_000))
+    create(package(owners=["alice"], versions=bulky(100_000)))
     [item] = stored()
     assert delete(client, session) == (204, b"")
     with pytest.raises(NotFound):

@@ -12,7 +12,7 @@ from chalicelib.core import accounts, audit, blobs
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply
-from tests.hel.builders import Create, expected_package, list_packages, package, refusal, stored, success
+from tests.hel.builders import Create, bulky, expected_package, list_packages, package, refusal, stored, success
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -151,15 +151,14 @@ def test_permission_is_checked_before_the_body(client: Client) -> None:
 
 
 def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, create: Create) -> None:
-    description = "x" * 300_000
-    assert create(package(description=description)).status == 201
+    assert create(package(versions=bulky(300_000))).status == 201
     [item] = stored()
     assert item.document is None
-    assert orjson.loads(blobs.get(item.blob))["description"] == description
+    assert orjson.loads(blobs.get(item.blob))["versions"] == bulky(300_000)
     for again in (index.catalogue.drop_cache, index.catalogue.rebuild):
-        assert client.get("/packages").json["data"]["list"] == [expected_package(description=description)]
+        assert client.get("/packages").json["data"]["list"] == [expected_package(versions=bulky(300_000))]
         again()
-    assert client.get("/packages").json["data"]["list"] == [expected_package(description=description)]
+    assert client.get("/packages").json["data"]["list"] == [expected_package(versions=bulky(300_000))]
 
 
 def test_a_body_of_two_megabytes_is_rejected(client: Client, create: Create) -> None:
@@ -244,16 +243,32 @@ def test_the_first_of_several_offsets_is_used(client: Client, create: Create) ->
 
 def test_a_page_ends_before_the_largest_response(client: Client, create: Create) -> None:
     for number in range(4):
-        create(package(f"p{number}", description="x" * 100_000))
+        create(package(f"p{number}", versions=bulky(100_000)))
     with settings.override(max_answer=300_000):
-        page = client.get("/packages").json["data"]
-        rest = client.get("/packages", query={"offset": page["sent"]}).json["data"]
+        page = client.get("/packages", query={"limit": 20}).json["data"]
+        rest = client.get("/packages", query={"limit": 20, "offset": page["sent"]}).json["data"]
     assert (page["sent"], page["total"], page["truncated"]) == (2, 4, True)
     assert [one["name"] for one in page["list"] + rest["list"]] == ["p0", "p1", "p2", "p3"]
 
 
+def test_a_page_without_limit_ends_before_32_kilobytes(client: Client, create: Create) -> None:
+    for number, size in enumerate((7999, 7999, 7999, 50_000, 0)):
+        create(package(f"p{number}", versions=bulky(size)))
+    pages, offset = [], 0
+    while offset < 5:
+        reply = client.get("/packages", query={"offset": offset})
+        page = reply.json["data"]
+        assert (page["offset"], page["total"], page["truncated"]) == (offset, 5, not offset or len(pages) == 1)
+        pages.append([one["name"] for one in page["list"]])
+        offset += page["sent"]
+    assert pages == [["p0", "p1", "p2"], ["p3"], ["p4"]]
+    assert client.get("/packages", query={"limit": 20}).json["data"]["sent"] == 5
+    with settings.override(hel_page_bytes=10):
+        assert [client.get("/packages", query={"offset": n}).json["data"]["sent"] for n in range(6)] == [1] * 5 + [0]
+
+
 def test_a_package_larger_than_a_response_is_still_sent(client: Client, create: Create) -> None:
-    create(package(description="x" * 100_000))
+    create(package(versions=bulky(100_000)))
     with settings.override(max_answer=50_000):
         assert client.get("/packages").json["data"]["sent"] == 1
 

@@ -14,7 +14,18 @@ from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Usage
 from tests.client import Client, Reply
-from tests.hel.builders import LONGEST, MOST, Create, Limit, expected_package, list_packages, package, refusal, stored
+from tests.hel.builders import (
+    LONGEST,
+    MOST,
+    Create,
+    Limit,
+    bulky,
+    expected_package,
+    list_packages,
+    package,
+    refusal,
+    stored,
+)
 from tests.worlds import embedded_only
 
 FILE1, FILE2, IMAGE = "http://example.com/file1", "http://example.com/file2", "http://example.com/image-1.png"
@@ -82,7 +93,7 @@ def test_versions_files_and_dependencies_merge_deeply(client: Client, change: An
                 "files": {
                     FILE1: location("/bin/x"),
                     FILE2: location("/usr/lib/libprogram.lua"),
-                    "http://example.com/": {"dir": "lib", "name": "y", "path": "/lib/y"},
+                    "http://example.com/": {"dir": "/lib", "name": "y", "path": "/lib/y"},
                 },
                 "depends": {
                     "dependency-1": {"type": "optional", "version": ">2,<2.3.2"},
@@ -133,7 +144,7 @@ def test_deleting_a_missing_part_is_no_error(client: Client, change: Any) -> Non
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ({"dir": "lib"}, {"dir": "lib", "name": "program.lua", "path": "/lib/program.lua"}),
+        ({"dir": "lib"}, {"dir": "/lib", "name": "program.lua", "path": "/lib/program.lua"}),
         ({"name": "x"}, {"dir": "/usr/bin", "name": "x", "path": "/usr/bin/x"}),
         ({"dir": "/", "name": "x"}, {"dir": "/", "name": "x", "path": "/x"}),
         ({"path": "/a//b/../c", "dir": "ignored", "name": "ignored"}, location("/a/c")),
@@ -314,34 +325,37 @@ def test_a_change_is_audited(alice: Account, change: Any) -> None:
 
 
 def test_a_package_moves_into_a_blob_and_back(client: Client, change: Any) -> None:
-    change({"description": "x" * 100_000})
+    change({"versions": {"1.0.0": None}})
+    change({"versions": bulky(100_000)})
     [large] = stored()
     assert large.document is None
-    assert orjson.loads(blobs.get(large.blob))["description"] == "x" * 100_000
+    assert orjson.loads(blobs.get(large.blob))["versions"] == bulky(100_000)
     index.catalogue.rebuild()
-    assert whole(client) == expected_package(owners=["Alice"], description="x" * 100_000)
-    change({"description": "y" * 100_000})
+    assert whole(client) == expected_package(owners=["Alice"], versions=bulky(100_000))
+    change({"description": "other"})
     with pytest.raises(NotFound):
         blobs.get(large.blob)
-    change({"description": "small"})
+    change({"versions": dict.fromkeys(bulky(100_000))})
     [small] = stored()
-    assert (orjson.loads(small.document)["description"], small.blob) == ("small", None)
+    assert (orjson.loads(small.document)["versions"], small.blob) == ({}, None)
 
 
 def test_a_large_package_can_be_renamed(client: Client, change: Any) -> None:
-    change({"description": "x" * 100_000})
+    change({"versions": {"1.0.0": None}})
+    change({"versions": bulky(100_000)})
     change({"name": "renamed"})
     index.catalogue.rebuild()
     assert client.get("/packages/renamed").json["data"] == expected_package(
-        "renamed", owners=["Alice"], description="x" * 100_000
+        "renamed", owners=["Alice"], versions=bulky(100_000)
     )
 
 
 def test_the_size_limit_applies_to_the_merged_document(client: Client, change: Any) -> None:
-    assert change({"description": "x" * 600_000}).status == 204
-    reply = change(in_version(changes="x" * 600_000))
+    assert change({"versions": {"1.0.0": None}}).status == 204
+    assert change({"versions": bulky(600_000)}).status == 204
+    reply = change({"versions": {number.replace("1.", "2.", 1): one for number, one in bulky(600_000).items()}})
     assert (reply.status, reply.json["message"]) == (413, "The package is larger than 1048576 bytes.")
-    assert whole(client)["versions"] == expected_package()["versions"]
+    assert whole(client)["versions"] == bulky(600_000)
 
 
 def test_the_usage_is_the_size_of_the_document(change: Any) -> None:

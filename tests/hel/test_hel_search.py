@@ -133,7 +133,8 @@ def test_whole_values_are_compared_exactly(found: Any) -> None:
     for query, names in {
         "owners=alice": [RED, DARK],
         "owners=alice&owners=Bob": [RED],
-        "owners=bob": [],
+        "owners=BOB": [RED],
+        "owners=bo": [],
         "tags=colour": [RED, DARK],
         "tags=colour&tags=warm+tone": [RED],
         "tags=col": [],
@@ -149,6 +150,7 @@ def test_files_and_dependencies_of_the_latest_version_are_compared(found: Any) -
         "file_url=http://x.org/old": [],
         "file_url=http://x.org/dark": [DARK],
         "file_dir=/bin": [RED],
+        "file_dir=bin/": [RED],
         "file_dir=/lib": [DARK],
         "file_name=red.lua": [RED],
         "file_name=old": [],
@@ -159,7 +161,8 @@ def test_files_and_dependencies_of_the_latest_version_are_compared(found: Any) -
         "dependency=other:^2:optional": [RED],
         "dependency=other:^1:required": [],
         "dependency=other:^2:required": [],
-        "dependency=other:^2:optional:x": [],
+        "dependency=other:^2:optional:x": [RED],
+        "dependency=other:^2:required:x": [],
     }.items():
         assert found(query) == names, query
 

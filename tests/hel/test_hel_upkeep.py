@@ -8,7 +8,7 @@ from chalicelib.core.errors import Full
 from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
 from tests.client import Client
-from tests.hel.builders import Create, package
+from tests.hel.builders import Create, bulky, package
 from tests.worlds import both_worlds
 
 pytestmark = both_worlds
@@ -23,8 +23,8 @@ def used(client: Client, create: Create, session: dict[str, str], admin: dict[st
     """Run every operation of Hel once; return the URL of a stored file."""
     reply = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session)
     url = str(reply.json["data"]["url"])
-    versions = {"1": {"files": {url: {"path": "/x"}}, "depends": {}}}
-    create(package(owners=["alice"], versions=versions, description="x" * 100_000))
+    versions = {"3": {"files": {url: {"path": "/x"}}, "depends": {}}, **bulky(100_000)}
+    create(package(owners=["alice"], versions=versions))
     create(package("other", owners=["alice"]))
     client.get("/packages/thing")
     client.get(url.removeprefix("http://moonbase.test"))
