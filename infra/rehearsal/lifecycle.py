@@ -23,7 +23,6 @@ _CHANGES = {
     "chalicelib/hel/entry.py": ("\n\n\nclass UserEntry", '\n    homepage: str = ""\n\n\nclass UserEntry'),
     "chalicelib/hel/index.py": ("PackageEntry, shape=", "PackageEntry, shape=1000 + "),
 }
-_LONGEST_RUN = 8.0  # seconds for a cold start and one run of the scheduled function
 
 
 class Lifecycle:
@@ -96,16 +95,16 @@ def serves(installation: Installation, version: str) -> None:
 
 def end(stack: Lifecycle) -> None:
     """Remove the stack. Its tables refuse deletion; afterwards only the resources with data remain."""
-    _stop_schedule(stack)
     tables = stack.resources("AWS::DynamoDB::Table")
     buckets, keys = stack.resources("AWS::S3::Bucket"), stack.resources("AWS::KMS::Key")
     for table in tables:
         _is_protected(stack.cloud, table)
+    began = time.time()
     output = stack.remove()
     if missing := [name for name in (*tables, *buckets, *keys) if name not in output]:
         raise Failure(f"`make remove` does not list {missing}")
     stack.export_remains(output)
-    left = {name: sorted(found) for name, found in _everything(stack.cloud).items() if found}
+    left = {name: sorted(found) for name, found in _everything(stack.cloud, began).items() if found}
     artefacts = [bucket for bucket in left["buckets"] if bucket.startswith("moonbase-artefacts-")]
     wanted = {
         "tables": sorted(tables),
@@ -115,17 +114,6 @@ def end(stack: Lifecycle) -> None:
     }
     if left != wanted or len(artefacts) != 1:
         raise Failure(f"the remains are {left}, not {wanted}")
-
-
-def _stop_schedule(stack: Lifecycle) -> None:
-    """Stop the schedule, and wait for the functions that it has just started.
-
-    The emulator makes the log of a stack again if a function ends after the log was deleted. On AWS a function cannot
-    create its log.
-    """
-    for rule in stack.resources("AWS::Events::Rule"):
-        stack.cloud.client("events").disable_rule(Name=rule)
-    time.sleep(_LONGEST_RUN)
 
 
 def _is_protected(cloud: MiniStack, table: str) -> None:
@@ -138,8 +126,11 @@ def _is_protected(cloud: MiniStack, table: str) -> None:
     raise Failure(f"{table} was deleted")
 
 
-def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
-    """The resources in the account, by kind, for all kinds that a stack creates."""
+def _everything(cloud: MiniStack, began: float) -> dict[str, list[Any]]:
+    """The resources in the account, by kind, for all kinds that a stack creates; without logs that are younger.
+
+    The emulator creates a deleted log again when a function ends. On AWS no function has the right to do that.
+    """
     listed = {
         "tables": ("dynamodb", "list_tables", "TableNames", None),
         "buckets": ("s3", "list_buckets", "Buckets", "Name"),
@@ -149,7 +140,6 @@ def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
         "queues": ("sqs", "list_queues", "QueueUrls", None),
         "apis": ("apigateway", "get_rest_apis", "items", "id"),
         "hosts": ("apigateway", "get_domain_names", "items", "domainName"),
-        "logs": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
         "metrics": ("logs", "describe_metric_filters", "metricFilters", "filterName"),
         "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
         "topics": ("sns", "list_topics", "Topics", "TopicArn"),
@@ -159,6 +149,8 @@ def _everything(cloud: MiniStack) -> dict[str, list[Any]]:
     for name, (service, operation, member, field) in listed.items():
         resources = getattr(cloud.client(service), operation)().get(member, [])
         found[name] = [one[field] if field else one for one in resources]
+    logs = cloud.client("logs").describe_log_groups()["logGroups"]
+    found["logs"] = [log["logGroupName"] for log in logs if log["creationTime"] < began * 1000]
     keys = cloud.client("kms")
     described = [keys.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in keys.list_keys()["Keys"]]
     found["keys"] = [key["KeyId"] for key in described if key["KeyManager"] == "CUSTOMER"]
