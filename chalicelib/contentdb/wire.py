@@ -140,7 +140,7 @@ def parse_json(request: Request) -> Any:
     try:
         return request.json
     except Invalid:
-        raise malformed() from None
+        raise malformed("The body must be JSON.") from None
 
 
 def _render_moved(request: Request, key: str) -> Response:

@@ -21,13 +21,16 @@ NO_SUCH_PAGE = {
     "If you entered the URL manually please check your spelling and try again.",
 }
 
-MALFORMED = {
-    "success": False,
-    "code": 400,
-    "name": "Bad Request",
-    "description": "The browser (or proxy) sent a request that this server could not understand.",
-}
 VERSIONS = {"5.0": 1, "5.3": 4, "5.5": 6, "5.8": 9, "5.17": 18}
+
+
+def malformed(reason: str) -> dict[str, Any]:
+    """Return the body of the error for a malformed request, which has a reason."""
+    description = f"The browser (or proxy) sent a request that this server could not understand. {reason}"
+    return {"success": False, "code": 400, "name": "Bad Request", "description": description}
+
+
+NOT_JSON = malformed("The body must be JSON.")
 
 
 def refusal(error: str) -> dict[str, Any]:

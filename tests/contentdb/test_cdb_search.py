@@ -68,7 +68,7 @@ def test_names_weigh_more_than_titles_and_titles_more_than_descriptions(list_nam
     published("Alice/c", title="Copper", short_description="A")
     published("Alice/copper", title="A", short_description="A")
     assert list_names("q=copper") == ["copper", "c", "b", "a"]
-    assert list_names("q=copper&order=asc") == ["a", "b", "c", "copper"]
+    assert list_names("q=copper&order=asc") == ["copper", "c", "b", "a"]
     assert list_names("q=copper&sort=name&order=asc") == ["a", "b", "c", "copper"]
 
 

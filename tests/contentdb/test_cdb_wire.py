@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.core import accounts, blobs, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
+from tests.contentdb.builders import NO_SUCH_PAGE, NOT_JSON, change, draft, member, published, refusal, token
 from tests.worlds import moto_only
 
 CORS = {
@@ -236,7 +236,7 @@ def test_a_read_token_cannot_write(client: Client, alice: Account) -> None:
 def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str], body: bytes) -> None:
     draft("Alice/lamps")
     reply = client.request("PUT", "/api/packages/Alice/lamps/", body=body, headers=bearer)
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (400, NOT_JSON)
 
 
 @pytest.mark.parametrize("data", [[], [1], "text", 5, True])

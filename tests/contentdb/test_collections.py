@@ -13,7 +13,7 @@ from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, draft, member, published, refusal, token
+from tests.contentdb.builders import NO_SUCH_PAGE, NOT_JSON, change, draft, member, published, refusal, token
 
 MINE = "/api/collections/Alice/mine/"
 FEATURED = "/api/collections/ContentDB/featured/"
@@ -122,7 +122,7 @@ def test_an_invalid_collection_is_rejected_and_nothing_is_stored(
 
 
 def test_collections_have_size_limits(client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert client.request("PUT", MINE, body=b"{", headers=bearer).json == MALFORMED
+    assert client.request("PUT", MINE, body=b"{", headers=bearer).json == NOT_JSON
     assert client.request("PUT", MINE, body=b"[" * (1024 * 1024 + 1), headers=bearer).status == 413
     text = "\N{SPARKLES}" * 200
     monkeypatch.setattr(curation, "LARGEST", 2000)
@@ -219,7 +219,6 @@ def test_collections_are_sorted_by_title_and_can_be_filtered(
     [
         ("author=nobody", NO_SUCH_PAGE),
         ("author=alice", NO_SUCH_PAGE),
-        ("author=", NO_SUCH_PAGE),
         ("package=Alice/nothing", refusal("Package Alice/nothing not found")),
         ("package=Alice", refusal("Package Alice not found")),
         ("package=reference%23tags", refusal("Package reference#tags not found")),

@@ -15,11 +15,11 @@ from chalicelib.core.entries import replace
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event
 from tests.contentdb.builders import (
-    MALFORMED,
     NO_SUCH_PAGE,
     change,
     count,
     draft,
+    malformed,
     published,
     release,
     screenshot,
@@ -221,20 +221,22 @@ def test_texts_are_in_the_games_language(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "error"),
     [
-        *({"formspec_version": ""}, {"formspec_version": "x"}, {"formspec_version": "-1"}, {"protocol_version": "x"}),
-        *({"engine_version": ""}, {"protocol_version": "99999999999999"}),
+        ({"formspec_version": ""}, "formspec_version is required."),
+        ({"formspec_version": "x"}, "formspec_version must be a whole number."),
+        ({"formspec_version": "-1"}, "formspec_version must be a whole number."),
+        ({"protocol_version": "99999999999999"}, "protocol_version must be a whole number."),
     ],
 )
 def test_the_error_of_an_invalid_argument_is_json_for_scripts_and_text_for_the_game(
-    client: Client, query: Mapping[str, str]
+    client: Client, query: Mapping[str, str], error: str
 ) -> None:
     reply = client.get(PATH, query={**QUERY, **query})
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (400, malformed(error))
     reply = request(client, **query)
     assert (reply.status, reply.header("content-type")) == (400, "text/plain")
-    assert reply.body == f"{MALFORMED['description']}\n".encode()
+    assert reply.body == f"{malformed(error)['description']}\n".encode()
 
 
 def test_the_formspec_version_is_required(client: Client) -> None:

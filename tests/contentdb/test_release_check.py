@@ -131,6 +131,23 @@ def test_a_game_provides_its_mods_and_a_texture_pack_nothing(client: Client, bea
     assert list(entry("Alice/pixels").provides) == []
 
 
+def test_the_folders_of_a_texture_pack_can_have_capitals(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/pixels", type="TXP")
+    number = released(
+        client, "Alice/pixels", bearer, zipped({"Textures/dirt.png": b"", "Sounds/a.ogg": b"", "LICENSE": ""})
+    )
+    assert client.get(f"/api/packages/Alice/pixels/releases/{number}/").json["state"] == "APPROVED"
+
+
+def test_comments_and_blanks_in_depends_txt_are_ignored(client: Client, bearer: dict[str, str]) -> None:
+    published("Alice/farming")
+    published("Alice/mymod")
+    old = {"init.lua": "", "depends.txt": "# needs:\n\nfarming # food\ndye? # colours\n  wool ? \r\n"}
+    released(client, "Alice/mymod", bearer, zipped(old))
+    value = entry("Alice/mymod")
+    assert (value.depends, value.optional_depends) == (("farming",), ("dye", "wool"))
+
+
 def test_only_the_newest_release_changes_the_package(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/mymod")
     older = upload(client, "Alice/mymod", bearer, zipped({**MOD, "mod.conf": "name = mymod\noptional_depends = old"}))

@@ -68,6 +68,28 @@ def test_without_a_ref_and_notes_the_notes_come_from_the_default_branch(
         assert create(client, bearer, **fields)["release_notes"] == "- Add most\n- Add more"
 
 
+def test_a_ref_can_be_a_short_hash_of_an_older_commit(client: Client, bearer: dict[str, str]) -> None:
+    repo = git_server.repository()
+    git_server.commit(repo, {**FILES, "first.lua": b""}, "Begin")
+    older = git_server.commit(repo, {**FILES, "more.lua": b""}, "Add more")
+    git_server.commit(repo, FILES, "Remove more")
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        made = create(client, bearer, ref=older[:8])
+        assert (made["task"]["status"], made["commit"]) == ("SUCCESS", older)
+        unknown = create(client, bearer, title="2", ref="0123abc")
+    assert unknown["error"] == "There is no branch or tag 0123abc in the repository."
+
+
+def test_a_branch_is_preferred_to_a_short_hash(client: Client, bearer: dict[str, str]) -> None:
+    repo = git_server.repository()
+    older = git_server.commit(repo, FILES, "Begin")
+    newer = git_server.commit(repo, {**FILES, "more.lua": b""}, "Add more", branch=older[:8])
+    with git_server.serving({"mod": repo}) as url:
+        change("Alice/mymod", repo=f"{url}/mod")
+        assert create(client, bearer, ref=older[:8])["commit"] == newer
+
+
 def test_a_git_error_fails_the_release_and_leaves_no_blob(client: Client, bearer: dict[str, str]) -> None:
     repo = git_server.repository()
     git_server.commit(repo, FILES)

@@ -18,7 +18,7 @@ from chalicelib.core.packing import Packing
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, member, published, token
+from tests.contentdb.builders import NO_SUCH_PAGE, malformed, member, published, token
 from tests.contentdb.test_hypertext import TEXTS, assert_is_markup
 from tests.contentdb.test_reviews import write
 
@@ -110,16 +110,22 @@ def test_images_are_always_links(client: Client, bob: Account) -> None:
     assert (shown["images"], "<img" in shown["body"]) == ({}, False)
 
 
-@pytest.mark.parametrize("query", ["", "formspec_version=", "formspec_version=x"])
-def test_the_formspec_version_is_required(client: Client, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [("", "is required."), ("formspec_version=", "is required."), ("formspec_version=x", "must be a whole number.")],
+)
+def test_the_formspec_version_is_required(client: Client, query: str, reason: str) -> None:
     reply = client.get(PATH, query=query)
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (400, malformed(f"formspec_version {reason}"))
 
 
 @pytest.mark.parametrize("agent", ["Luanti/5.17.1 (Linux)", "Minetest/5.8.0 (Windows)"])
 @pytest.mark.parametrize(
     ("path", "query", "status", "answer"),
-    [(PATH, "", 400, MALFORMED), (PATH.replace("lamps", "nothing"), "formspec_version=7", 404, NO_SUCH_PAGE)],
+    [
+        (PATH, "", 400, malformed("formspec_version is required.")),
+        (PATH.replace("lamps", "nothing"), "formspec_version=7", 404, NO_SUCH_PAGE),
+    ],
 )
 def test_the_game_gets_errors_as_plain_text(
     client: Client, agent: str, path: str, query: str, status: int, answer: dict[str, Any]

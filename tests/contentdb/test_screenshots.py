@@ -13,7 +13,7 @@ from chalicelib import settings
 from chalicelib.contentdb.media import formats
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.builders import MALFORMED, change, draft, refusal, token
+from tests.contentdb.builders import NOT_JSON, change, draft, refusal, token
 from tests.contentdb.files import picture, shown
 from tests.contentdb.test_release_check import stored_blobs
 
@@ -154,7 +154,7 @@ def test_an_invalid_order_or_cover_is_rejected(
 def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     for path in ("order", "cover-image"):
         reply = client.post(f"{PATH}/{path}/", headers=bearer, body=b"{'")
-        assert (reply.status, reply.json) == (400, MALFORMED)
+        assert (reply.status, reply.json) == (400, NOT_JSON)
 
 
 def test_a_deleted_screenshot_leaves_no_files_and_no_cover(client: Client, bearer: dict[str, str]) -> None:

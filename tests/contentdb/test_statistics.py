@@ -21,7 +21,7 @@ from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile
 from tests.client import Client
-from tests.contentdb.builders import MALFORMED, NO_SUCH_PAGE, change, count, draft, published, refusal
+from tests.contentdb.builders import NO_SUCH_PAGE, change, count, draft, malformed, published, refusal
 from tests.worlds import both_worlds
 
 TODAY = "2026-03-10"
@@ -110,13 +110,16 @@ def test_data_before_upstreams_first_day_needs_an_explicit_start(client: Client,
 @pytest.mark.parametrize(
     "query",
     [
-        *("start=", "end=", "start=yesterday", "end=2026-02-30", "start=2026-1-1", "end=20260301", "start=2026-W01-1"),
+        *("start=yesterday", "end=2026-02-30", "start=2026-1-1", "end=20260301", "start=2026-W01-1"),
         *("start=0000-01-01", "end=10000-01-01", "start=2026-03-01T00:00:00", "end=%D9%A2026-03-01", "start=null"),
     ],
 )
 def test_an_invalid_day_is_rejected(client: Client, path: str, query: str) -> None:
     reply = client.get(path, query=query)
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (
+        400,
+        malformed(f"{query.partition('=')[0]} must be a day such as 2026-03-05."),
+    )
 
 
 def test_statistics_of_an_unknown_package_are_not_found(client: Client) -> None:
@@ -456,7 +459,7 @@ def test_statistics_are_available_as_csv(client: Client, lamps: int) -> None:
     )
     assert reply.body == head + b"2026-02-28,5,0,2,0,0,0\r\n2026-03-01,0,0,0,0,0,0\r\n2026-03-02,0,0,0,0,0,1\r\n"
     assert client.get(path, query="start=2026-03-01").body == head + b"2026-03-02,0,0,0,0,0,1\r\n"
-    assert client.get(path, query="start=x").json == MALFORMED
+    assert client.get(path, query="start=x").json == malformed("start must be a day such as 2026-03-05.")
     assert client.get("/packages/Alice/nothing/stats.csv").status == 404
 
 

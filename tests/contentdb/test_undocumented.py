@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.tables import Account
 from tests.client import Client
-from tests.contentdb.builders import MALFORMED, change, draft, published, refusal, release
+from tests.contentdb.builders import NOT_JSON, change, draft, published, refusal, release
 from tests.contentdb.files import MOD, picture, released, zipped
 
 
@@ -67,7 +67,7 @@ def test_a_report_with_a_missing_field_is_rejected(client: Client, name: str) ->
 @pytest.mark.parametrize("body", [b"", b"{", b"user_id=1", b"\xff"])
 def test_a_report_that_is_not_json_is_rejected(client: Client, body: bytes) -> None:
     reply = client.post("/api/installed_packages/", body=body)
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (400, NOT_JSON)
 
 
 def test_a_report_that_is_not_an_object_or_is_too_large_is_rejected(client: Client) -> None:

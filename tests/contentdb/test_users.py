@@ -9,7 +9,7 @@ from chalicelib.contentdb.store.tables import Profile
 from chalicelib.core import accounts, audit
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.builders import MALFORMED, member, published, refusal, token
+from tests.contentdb.builders import NOT_JSON, member, published, refusal, token
 from tests.contentdb.test_reviews import write
 
 ALICE = "/api/users/Alice/"
@@ -110,7 +110,7 @@ def test_an_invalid_profile_is_rejected_and_nothing_is_stored(
 @pytest.mark.parametrize("body", [b"", b"{", b'{"display_name": "\\udc00"}'])
 def test_a_body_that_is_not_json_is_rejected(client: Client, bearer: dict[str, str], body: bytes) -> None:
     reply = client.request("PUT", ALICE, body=body, headers=bearer)
-    assert (reply.status, reply.json) == (400, MALFORMED)
+    assert (reply.status, reply.json) == (400, NOT_JSON)
 
 
 def test_only_the_user_and_moderators_can_edit_a_profile(client: Client, alice: Account, bob: Account) -> None:

@@ -75,7 +75,7 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
         tests=tuple(_tests(snapshot, arguments, version)),
         words=search.parse(text) if text else None,
         sort=sort,
-        descending=arguments.choice("order", ("desc", "asc")) != "asc",
+        descending=arguments.choice("order", ("desc", "asc")) != "asc" or not sort,
         shuffled="random" in arguments,
         limit=1 if "lucky" in arguments else arguments.number("limit") or 0,
         version=None if "not_supported" in arguments else version,
@@ -124,7 +124,7 @@ def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageR
     ranks = search.ranks(snapshot, query.words)
     for row in found.best_first(ranks):
         by_rank.setdefault(ranks[row.key], []).append(row)
-    return [row for rank in sorted(by_rank, reverse=query.descending or bool(query.sort)) for row in by_rank[rank]]
+    return [row for rank in sorted(by_rank, reverse=True) for row in by_rank[rank]]
 
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
@@ -153,7 +153,7 @@ def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | Non
         yield lambda row: row.license in licenses or row.media_license in licenses
     if "game" in arguments:
         yield _game(snapshot, arguments.text("game"))
-    if (language := arguments.text("lang") if "lang" in arguments else "en") != "en":
+    if (language := arguments.text("lang") or "en") != "en":
         yield lambda row: language in row.languages
     if version is not None:
         supported = "not_supported" not in arguments

@@ -135,7 +135,7 @@ def _settings(folder: Folder, kind: str, *, legacy: bool) -> dict[str, str]:
         if old in folder.files and not legacy:
             raise Invalid(f"{folder.path_of(old)} is out of date: move its content to {filename}")
     if "depends.txt" in folder.files and "depends" not in settings and "optional_depends" not in settings:
-        lines = [line.strip() for line in (folder.text("depends.txt") or "").splitlines() if line.strip()]
+        lines = [line.partition("#")[0].strip() for line in (folder.text("depends.txt") or "").splitlines()]
         settings["depends"] = ",".join(line for line in lines if not line.endswith("?"))
         settings["optional_depends"] = ",".join(line[:-1] for line in lines if line.endswith("?"))
     if "description" not in settings and (description := folder.text("description.txt")):
@@ -145,7 +145,8 @@ def _settings(folder: Folder, kind: str, *, legacy: bool) -> dict[str, str]:
 
 def _mods(folder: Folder, kind: str, settings: dict[str, str], name: str, *, legacy: bool) -> Iterator[Mod]:
     """The mods in a folder of this kind, for the package `name`."""
-    _check_case(folder)
+    if kind in ("mod", "modpack", "game"):  # Luanti finds the files of a texture pack in any folder
+        _check_case(folder)
     if kind == "mod":
         mod = _mod(folder, settings, name)
         if mod.name != name:

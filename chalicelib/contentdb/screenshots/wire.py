@@ -75,7 +75,7 @@ def _parse(request: Request) -> Any:
     try:
         return parse_json(request.body.replace(b"'", b'"'))
     except Invalid:
-        raise malformed() from None
+        raise malformed("The body must be JSON.") from None
 
 
 def _parse_id(given: Any) -> int:

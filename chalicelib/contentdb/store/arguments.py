@@ -12,18 +12,25 @@ from chalicelib.web.request import Request
 
 LONGEST = 200
 MOST = 100
+_WITHOUT_VALUE = ("random", "lucky", "not_supported")  # arguments that can be blank
 _LARGEST = 2**31 - 1
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Arguments:
-    """The known arguments of a request, stripped. Equal queries have an equal `key`."""
+    """The known arguments of a request, stripped. Equal queries have an equal `key`.
+
+    A blank argument is a missing one, because forms send all their fields.
+    """
 
     def __init__(self, request: Request, names: Collection[str]) -> None:
         if any(name.startswith("amp;") or name == "amp" for name in request.query):
-            raise malformed()  # a link copied from HTML source
+            raise malformed("The query has &amp; instead of &.")  # a link copied from HTML source
+        given = {name: [value.strip() for value in request.query.get(name, ())] for name in names}
         self._values = {
-            name: [value.strip() for value in request.query[name]] for name in names if name in request.query
+            name: values if name in _WITHOUT_VALUE else [value for value in values if value]
+            for name, values in given.items()
+            if (values if name in _WITHOUT_VALUE else any(values))
         }
         if sum(map(len, self._values.values())) > MOST:
             raise Invalid("There are too many arguments")
@@ -53,14 +60,14 @@ class Arguments:
             return None
         text = self.text(name)
         if not (text.isascii() and text.isdecimal() and int(text[:12]) <= _LARGEST):
-            raise malformed()
+            raise malformed(f"{name} must be a whole number.")
         return int(text)
 
     def required(self, name: str) -> int:
         """A required whole number. Raises Invalid."""
         number = self.number(name)
         if number is None:
-            raise malformed()
+            raise malformed(f"{name} is required.")
         return number
 
     def day(self, name: str) -> date | None:
@@ -70,7 +77,7 @@ class Arguments:
         try:
             return date.fromisoformat(self.text(name) if _DAY.fullmatch(self.text(name)) else "")
         except ValueError:
-            raise malformed() from None
+            raise malformed(f"{name} must be a day such as 2026-03-05.") from None
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """One of the allowed words; None if the argument is missing. Raises Invalid."""
@@ -93,7 +100,4 @@ class Arguments:
 
     def version(self, snapshot: ContentDbSnapshot) -> int | None:
         """The id of the client's engine version; None for any. Raises Invalid."""
-        engine = self.text("engine_version") if "engine_version" in self._values else None
-        if engine == "":
-            raise malformed()
-        return versions.resolve(snapshot, self.number("protocol_version"), engine)
+        return versions.resolve(snapshot, self.number("protocol_version"), self.text("engine_version") or None)

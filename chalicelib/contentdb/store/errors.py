@@ -17,6 +17,8 @@ def no_such_page() -> NotFound:
     return NotFound(_NO_SUCH_PAGE, framework=True)
 
 
-def malformed() -> Invalid:
-    """The error of upstream's framework for a malformed request."""
-    return Invalid("The browser (or proxy) sent a request that this server could not understand.", framework=True)
+def malformed(reason: str) -> Invalid:
+    """The error of upstream's framework for a malformed request, with the reason: a sentence that names its part."""
+    return Invalid(
+        f"The browser (or proxy) sent a request that this server could not understand. {reason}", framework=True
+    )

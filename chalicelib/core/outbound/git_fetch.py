@@ -20,11 +20,13 @@ from chalicelib.core.outbound.git_clients import GitClients, Unfetchable
 from chalicelib.core.outbound.ssh_urls import resolve
 
 _HASH = re.compile(rb"[0-9a-f]{40}")
+_SHORT_HASH = re.compile(r"[0-9a-f]{4,39}")
 _FOLDER, _SYMLINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
 _KIND = 0o170000
 _DEEPEST = 32
 _MOST_SUBMODULES = 20
 _HISTORY = 50
+_LONG_HISTORY = 1000  # commits of each branch that can have a short hash
 
 
 class Fetcher:
@@ -37,8 +39,31 @@ class Fetcher:
         self._submodules = 0
 
     def commit(self, url: str, ref: str | None) -> tuple[Repo, Commit]:
-        """The commit of a branch, tag or full hash, by default of the default branch. Raises Unfetchable."""
-        return self._fetch(url, ref, depth=1)
+        """The commit of a branch, tag or hash, by default of the default branch. Raises Unfetchable.
+
+        A hash can be short if it is one of the last thousand commits of a branch or tag.
+        """
+        try:
+            return self._fetch(url, ref, depth=1)
+        except Unfetchable:
+            if not ref or not _SHORT_HASH.fullmatch(ref):
+                raise
+            return self._abbreviated(url, ref)
+
+    def _abbreviated(self, url: str, short: str) -> tuple[Repo, Commit]:
+        """The commit whose hash begins with `short`. Raises Unfetchable. Servers cannot find it: it is in the history."""
+
+        def choose(refs: Any, depth: int | None = None) -> list[ObjectID]:
+            return [refs[name] for name in refs if name.startswith((b"refs/heads/", b"refs/tags/"))]
+
+        repo = Repo.init_bare(tempfile.mkdtemp(dir=self._scratch))
+        client, path = self._clients.client(url)
+        client.fetch(path, repo, determine_wants=choose, depth=_LONG_HISTORY)
+        begun = [repo.object_store[found] for found in repo.object_store if found.startswith(short.encode())]
+        commits = [found for found in begun if isinstance(found, Commit)]
+        if len(commits) != 1:
+            raise Unfetchable(f"Several commits begin with {short}." if commits else _unknown(short))
+        return repo, commits[0]
 
     def subjects(self, url: str, commit: Commit, previous: str) -> list[str]:
         """First lines of the commits since `previous`, newest first; empty if it is not among the last fifty."""
@@ -139,7 +164,11 @@ def _find(refs: dict[bytes, ObjectID], ref: str | None) -> ObjectID:
             return refs[candidate]
     if _HASH.fullmatch(name):
         return ObjectID(name)
-    raise Unfetchable(f"There is no branch or tag {ref} in the repository." if ref else "The repository is empty.")
+    raise Unfetchable(_unknown(ref) if ref else "The repository is empty.")
+
+
+def _unknown(ref: str) -> str:
+    return f"There is no branch or tag {ref} in the repository."
 
 
 def _subject(commit: Commit) -> str:
