@@ -51,7 +51,7 @@ class Fetcher:
             return self._abbreviated(url, ref)
 
     def _abbreviated(self, url: str, short: str) -> tuple[Repo, Commit]:
-        """The commit whose hash begins with `short`. Raises Unfetchable. Servers cannot find it: it is in the history."""
+        """The commit whose hash begins with `short`. Raises Unfetchable. It needs the history."""
 
         def choose(refs: Any, depth: int | None = None) -> list[ObjectID]:
             return [refs[name] for name in refs if name.startswith((b"refs/heads/", b"refs/tags/"))]
