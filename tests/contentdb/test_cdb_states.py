@@ -18,6 +18,11 @@ pytestmark = both_worlds
 
 LAMPS = "/api/packages/Alice/lamps/"
 READY = {"ai_disclosure": "NONE"}
+NO_DISCLOSURE = "You need to set ai_disclosure to one of NONE, ASSISTED, GENERATED, by an edit or .cdb.json"
+NO_GAMES = (
+    "You need to set the supported games: supported_games in the .conf of a release (`*` means all), "
+    "or game_support by an edit"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +123,8 @@ def test_a_token_for_another_package_cannot_change_the_state(client: Client, ali
 @pytest.mark.parametrize(
     ("attributes", "problem"),
     [
-        ({"ai_disclosure": None}, "You need to set the AI disclosure"),
-        ({"supports_all_games": False}, "You need to set the supported games"),
+        ({"ai_disclosure": None}, NO_DISCLOSURE),
+        ({"supports_all_games": False}, NO_GAMES),
         (
             {"depends": ["moon", "nowhere", "bob/none", "Alice/moon"]},
             "The following hard dependencies need to be added to ContentDB first: nowhere, bob/none",
@@ -152,14 +157,21 @@ def test_the_error_of_an_incomplete_draft_lists_all_problems(client: Client, bea
     reply = client.post("/api/packages/Alice/doors/submit/", headers=bearer)
     assert reply.json["error"] == (
         "You need to create a release before this package can be approved; You need to add at least one screenshot; "
-        "You need to set the AI disclosure; You need to set the supported games"
+        f"{NO_DISCLOSURE}; {NO_GAMES}"
     )
+
+
+def test_an_approval_of_an_incomplete_draft_names_what_is_missing(client: Client) -> None:
+    change("Alice/lamps", ai_disclosure=None)
+    reply = step(client, "approve", token(member("root", "ADMIN")))
+    error = f"A package that is WIP cannot become APPROVED; {NO_DISCLOSURE}"
+    assert (reply.status, reply.json) == (409, refusal(error))
 
 
 def test_an_approval_by_the_command_line_returns_problems_as_warnings() -> None:
     change("Alice/lamps", ai_disclosure=None)
     package, warnings = states.apply("approve", "Alice", "lamps")
-    assert (package.state, warnings) == ("APPROVED", ["You need to set the AI disclosure"])
+    assert (package.state, warnings) == ("APPROVED", [NO_DISCLOSURE])
 
 
 def test_changes_of_state_are_in_the_audit_log(client: Client, alice: Account, bearer: dict[str, str]) -> None:

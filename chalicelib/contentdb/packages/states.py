@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
+from chalicelib.contentdb.packages.fields import AI_DISCLOSURES
 from chalicelib.contentdb.store import history, index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
@@ -64,7 +65,7 @@ def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[
         if package.state == transition.target:
             return found
         if package.state not in transition.sources and (by or package.state == "DELETED" or verb == "restore"):
-            raise Conflict(f"A package that is {package.state} cannot become {transition.target}")
+            raise Conflict("; ".join([f"A package that is {package.state} cannot become {transition.target}", *found]))
         if found and by:
             raise Forbidden("; ".join(found))
         before = package.state
@@ -89,11 +90,14 @@ def problems(parts: Parts, snapshot: ContentDbSnapshot) -> list[str]:
     if not parts.screenshots:
         found.append("You need to add at least one screenshot")
     if not package.ai_disclosure:
-        found.append("You need to set the AI disclosure")
+        found.append(f"You need to set ai_disclosure to one of {', '.join(AI_DISCLOSURES)}, by an edit or .cdb.json")
     if missing := dependencies.missing(snapshot, package):
         found.append(f"The following hard dependencies need to be added to ContentDB first: {', '.join(missing)}")
     if package.type != "GAME" and not package.supports_all_games and not package.game_support:
-        found.append("You need to set the supported games")
+        found.append(
+            "You need to set the supported games: supported_games in the .conf of a release (`*` means all), "
+            "or game_support by an edit"
+        )
     if package.forums is not None and any(other.forums == package.forums for other in others):
         found.append("Another package uses this forum topic")
     return found
