@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands import asking
+from commands.rocks_check import check_rocks
 from commands.rocks_import import import_rocks
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def luarocks() -> None:
 
 
 luarocks.add_command(import_rocks)
+luarocks.add_command(check_rocks)
 
 
 @luarocks.command("list")

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib.luarocks import escapes
+
 LUA_BYTES = 32 << 20
 INSTRUCTIONS = 5_000_000
 
@@ -20,8 +22,8 @@ TEXT_BYTES = 1 << 20
 # the pack family, which rockspecs do not need. Without pcall the chunk cannot catch the hook's error.
 # Lua 5.1 has no option to load only text: it loads a chunk that begins with an escape character as bytecode.
 LUA_SIDE = """
-local load, loadstring, setfenv, pcall, error, sethook, tostring, byte =
-   load, loadstring, setfenv, pcall, error, debug.sethook, tostring, string.byte
+local load, loadstring, setfenv, setmetatable, pcall, error, sethook, tostring, byte =
+   load, loadstring, setfenv, setmetatable, pcall, error, debug.sethook, tostring, string.byte
 local methods = {}
 for _, name in ipairs {
    "byte", "char", "find", "format", "gmatch", "gsub", "len",
@@ -51,7 +53,12 @@ local function stop()
 end
 
 return function(source, instructions)
-   local globals = {}
+   local undefined = {}
+   local globals = setmetatable({}, {
+      __index = function(_, name)
+         undefined[name] = true
+      end,
+   })
    local chunk, problem = compile(source, globals)
    if not chunk then
       return "syntax", problem
@@ -62,12 +69,12 @@ return function(source, instructions)
    if not ok then
       return "evaluation", tostring(problem)
    end
-   return "globals", globals
+   return "globals", globals, undefined
 end
 """
 
 Evaluate = Callable[[bytes], list[Any]]
-_DROPPED = object()
+OMITTED = "\0type"  # the only member of what represents a value without a form in JSON: the name of its type in Lua
 
 
 class TooBig(Exception):
@@ -75,7 +82,10 @@ class TooBig(Exception):
 
 
 def make() -> Callable[[bytes], bytes]:
-    """Return the function that evaluates a rockspec and answers `[outcome, globals or message]` in JSON."""
+    """Return the function that evaluates a rockspec.
+
+    It answers `[outcome, globals or message, names of undefined globals]` in JSON.
+    """
     evaluate = _either(_evaluator("lua51"), _evaluator("lua54"))
     return lambda source: json.dumps(evaluate(source), ensure_ascii=False).encode()
 
@@ -91,17 +101,17 @@ def _either(first: Evaluate, second: Evaluate) -> Evaluate:
 
 
 def _evaluator(version: str) -> Evaluate:
-    """A function from a rockspec's source to `[outcome, globals or message]`; `version` such as `lua51`."""
+    """A function from a rockspec's source to what `make` says, before JSON; `version` such as `lua51`."""
     lupa = importlib.import_module(f"lupa.{version}")
     lua = lupa.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, max_memory=LUA_BYTES)
     run = lua.execute(LUA_SIDE.encode())
+    prepared = escapes.in_decimal if version == "lua51" else bytes
 
     def evaluate(source: bytes) -> list[Any]:
         try:
-            outcome, content = run(source, INSTRUCTIONS)
-            return Copier(lupa.lua_type).outcome(outcome, content)
+            return Copier(lupa.lua_type).outcome(*run(prepared(source), INSTRUCTIONS))
         except (lupa.LuaError, MemoryError, TooBig) as problem:
-            return ["evaluation", str(problem)]
+            return ["evaluation", str(problem), []]
 
     return evaluate
 
@@ -114,11 +124,12 @@ class Copier:
         self._values = 0
         self._text_bytes = 0
 
-    def outcome(self, outcome: bytes, content: Any) -> list[Any]:
-        """What the Lua side returned, as it goes to the parent: a message, or the globals."""
+    def outcome(self, outcome: bytes, content: Any, undefined: Any = None) -> list[Any]:
+        """What the Lua side returned, as it goes to the parent: a message, or the globals and the undefined names."""
         if isinstance(content, bytes):
-            return [outcome.decode(), _text(content[:500])]
-        return [outcome.decode(), _as_dict(self._pairs(content, 1))]
+            return [outcome.decode(), _text(content[:500]), []]
+        globals_ = _as_dict(self._pairs(content, 1))
+        return [outcome.decode(), globals_, sorted(_as_dict(self._pairs(undefined, 1)))]
 
     def _copy(self, value: Any, depth: int) -> Any:
         self._values += 1
@@ -127,11 +138,12 @@ class Copier:
         if isinstance(value, bytes):
             return self._count(value)
         if isinstance(value, float):
-            return value if math.isfinite(value) else _DROPPED
+            return value if math.isfinite(value) else {OMITTED: "number"}
         if isinstance(value, bool | int):
             return value
-        if self._lua_type(value) != "table":
-            return _DROPPED
+        kind = self._lua_type(value)
+        if kind != "table":
+            return {OMITTED: kind}
         if depth >= DEPTH:
             raise TooBig("nested too deeply")
         pairs = self._pairs(value, depth + 1)
@@ -140,9 +152,9 @@ class Copier:
     def _pairs(self, table: Any, depth: int) -> dict[int | str, Any]:
         pairs: dict[int | str, Any] = {}
         for key, value in table.items():
-            copied = self._copy(value, depth)
-            if copied is _DROPPED or isinstance(key, bool):
+            if isinstance(key, bool):
                 continue
+            copied = self._copy(value, depth)
             if isinstance(key, int):
                 pairs[key] = copied
             elif isinstance(key, bytes):

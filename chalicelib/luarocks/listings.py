@@ -36,7 +36,7 @@ class _Selection:
         if value.archived:
             return b""
         versions = {
-            name: ["rockspec", *sorted(version.rocks)]
+            version.display_version_name or name: ["rockspec", *sorted(version.rocks)]
             for name, version in sorted(value.versions.items())
             if not version.archived
             and self.root.development in (None, version.development)

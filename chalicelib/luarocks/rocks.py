@@ -206,7 +206,13 @@ def _with_version(
     pk, sk, name = module_pk(value.id), f"version#{spec.version_name}", spec.version_name
     if before := value.versions.get(name):
         file = _overwritten(before.file, stored)
-        after = replace(before, lua_version=spec.lua_version, dependencies=tuple(spec.dependencies), file=file)
+        after = replace(
+            before,
+            display_version_name=_display_name(spec),
+            lua_version=spec.lua_version,
+            dependencies=tuple(spec.dependencies),
+            file=file,
+        )
         version = Version(pk, sk)
         writes.update(version, version.assign(**items.changed(before, after)), Version.pk.exists())
         return with_version(value, name, after)
@@ -216,7 +222,7 @@ def _with_version(
         id=number,
         module_id=value.id,
         version_name=name,
-        display_version_name=spec.version if spec.version != name else None,
+        display_version_name=_display_name(spec),
         rockspec_fname=f"{spec.name}-{name}.rockspec",
         development=spec.development,
         source_url=spec.source_url,
@@ -227,6 +233,11 @@ def _with_version(
     writes.create(version)
     writes.create(_pointer(value, version))
     return with_version(value, name, items.version_entry(version, {}))
+
+
+def _display_name(spec: Rockspec) -> str | None:
+    """The version as written if it has capital letters. Manifests list it, because the client compares it exactly."""
+    return spec.version if spec.version != spec.version_name else None
 
 
 def _rock(

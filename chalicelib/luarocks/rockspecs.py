@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core.errors import Invalid
-from chalicelib.luarocks import sandbox
+from chalicelib.luarocks import loader, sandbox
 
 DEVELOPMENT_PREFIXES = ("scm-", "cvs-", "svn-", "git-", "dev-")
 
@@ -59,10 +59,10 @@ class Rockspec:
 
 
 def parse(source: bytes) -> Rockspec:
-    """Parse the bytes of a rockspec. Raises `Invalid` with LuaRocks.org's texts, checked in its order.
+    """Parse the bytes of a rockspec. Raises `Invalid` with LuaRocks.org's texts, in its order, then the client's.
 
-    Only package and version can be rejected; other fields with an unexpected type are ignored. Texts are cut as in
-    `LONGEST`, except URLs: longer ones are omitted. So are dependencies above 255 characters, or after the first 500.
+    The client can load what is accepted (`loader`). Texts are cut as in `LONGEST`, except URLs: longer ones are
+    omitted. So are dependencies above 255 characters, or after the first 500.
     """
     found = _evaluate(source)
     package = _identifier(found, "package")
@@ -70,6 +70,7 @@ def parse(source: bytes) -> Rockspec:
     for field, value in (("package", package), ("version", version)):
         if ".." in value:
             raise Invalid(f"{field} name has invalid characters")
+    loader.check(found)
     description = _table(found.get("description"))
     dependencies = _dependencies(found.get("dependencies"))
     return Rockspec(
@@ -79,7 +80,7 @@ def parse(source: bytes) -> Rockspec:
         description=_text("description", description.get("detailed")),
         license=_text("license", description.get("license")),
         homepage=_url("homepage", description.get("homepage")),
-        labels=labels(found.get("labels")) or labels(description.get("labels")),
+        labels=labels(description.get("labels")),
         dependencies=dependencies,
         lua_version=next((each for each in dependencies if re.match(r"lua\s", each)), None),
         source_url=_url("source_url", _table(found.get("source")).get("url")),
@@ -104,7 +105,7 @@ def parse_rock_name(filename: str, name: str) -> tuple[str, str]:
     return version, arch
 
 
-def _evaluate(source: bytes) -> dict[str, Any]:
+def _evaluate(source: bytes) -> sandbox.Globals:
     try:
         return sandbox.evaluate(source)
     except sandbox.RockspecSyntaxError as fault:

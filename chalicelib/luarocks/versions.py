@@ -140,6 +140,25 @@ def constraints(dependency: str) -> list[Constraint] | None:
     return found
 
 
+def unreadable(dependency: str) -> str | None:
+    """Why the client cannot parse a dependency, in its words; None if it can."""
+    match = _DEPENDENCY.match(dependency)
+    if match is None:
+        return f"failed to extract dependency name from '{dependency}'"
+    whole, (position, end) = match[1], match.span(1)
+    while position < end:
+        match = _CONSTRAINT.match(dependency, position, end)
+        operator = match[1] if match else "nil"
+        if match is None or operator not in _OPERATORS:
+            rest = dependency[position:end]
+            return (
+                f"Failed to parse constraint '{whole}' with error: "
+                f"Encountered bad constraint operator: '{operator}' in '{rest}'"
+            )
+        position = match.end()
+    return None
+
+
 @lru_cache(maxsize=4096)
 def matches_lua(lua_version: str | None, target: str) -> bool:
     """Whether the manifest for one Lua version (one of `TARGETS`) lists a rock with this dependency on Lua.

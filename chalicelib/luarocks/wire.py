@@ -1,5 +1,7 @@
 """The bytes of the upload API and of the rock server: parses requests, renders responses."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -39,11 +41,11 @@ def parse_names(request: Request) -> tuple[str, str]:
 
 
 def parse_file(request: Request, field: str) -> Upload:
-    """The file in a multipart form. Raises Invalid."""
+    """The file in a multipart form, its name without the directories of its sender. Raises Invalid."""
     upload = request.form.file(field)
     if upload is None or not upload.filename or not upload.content:
         raise Invalid("Missing file")
-    return upload
+    return replace(upload, filename=_last_part(upload.filename))
 
 
 def parse_rock(request: Request, caller: Caller) -> tuple[Upload, str | None]:
@@ -54,7 +56,12 @@ def parse_rock(request: Request, caller: Caller) -> tuple[Upload, str | None]:
     slot = request.form.get("upload")
     if not slot:
         return parse_file(request, "rock_file"), None
-    return Upload(request.form.get("filename") or "", uploads.read(caller, PURPOSE, slot), ""), slot
+    return Upload(_last_part(request.form.get("filename") or ""), uploads.read(caller, PURPOSE, slot), ""), slot
+
+
+def _last_part(path: str) -> str:
+    """The name of a file in a path of any system: the client on Windows sends `~\\Projects\\NAME-VERSION.src.rock`."""
+    return re.split(r"[/\\]|^[A-Za-z]:", path)[-1]
 
 
 def parse_signature(request: Request, field: str) -> bytes | None:

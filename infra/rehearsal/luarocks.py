@@ -93,6 +93,7 @@ def _rock(rock: str, payload: bytes) -> bytes:
     """A rock with its rockspec and one file."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(f"{rock}-{VERSION}.rockspec", f'package = "{rock}" version = "{VERSION}"')
+        spec = f'package = "{rock}" version = "{VERSION}" source = {{url = "x"}} build = {{}}'
+        archive.writestr(f"{rock}-{VERSION}.rockspec", spec)
         archive.writestr("payload", payload)
     return file.getvalue()

@@ -16,7 +16,8 @@ open_data(Path(sys.argv[1]))
 from chalicelib.core import credentials
 from chalicelib.luarocks import rocks
 for key, name, version in (argument.split("|") for argument in sys.argv[2:]):
-    rocks.publish_rockspec(credentials.identify(key, "luarocks"), f'package="{name}" version="{version}"'.encode())
+    spec = f'package="{name}" version="{version}" source={{url="x"}} build={{}}'
+    rocks.publish_rockspec(credentials.identify(key, "luarocks"), spec.encode())
 """
 
 
@@ -30,6 +31,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish = [sys.executable, "-c", PUBLISH, str(directory), f"{key}|say|1.0-1", f"{key}|say|2.0-1", f"{key}|gone|1-1"]
     subprocess.run(publish, cwd=MOONBASE.parent, check=True)
     return directory
+
+
+ACCEPTED_BEFORE = """
+import sys
+from pathlib import Path
+from standalone.runtime import open_data
+open_data(Path(sys.argv[1]))
+from chalicelib.core import credentials
+from chalicelib.luarocks import loader, rocks
+loader.check = lambda rockspec: None
+rocks.publish_rockspec(credentials.identify(sys.argv[2], "luarocks"), b"package='old' version='0.4.0' source={url='x'}")
+"""
 
 
 def refusal(data: Path, *arguments: str, stdin: str = "") -> tuple[int, str]:
@@ -132,3 +145,21 @@ def test_a_deletion_asks_for_confirmation(data: Path) -> None:
 def test_an_error_names_its_reason(data: Path, arguments: list[str], code: int, message: str) -> None:
     returned, error = refusal(data, *arguments)
     assert (returned, message in error) == (code, True)
+
+
+def test_published_versions_that_no_client_can_load_are_listed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
+    key = moonbase(data, "key", "create", "alice", "--service", "luarocks")["key"]
+    publish = [sys.executable, "-c", PUBLISH, str(data), f"{key}|say|1.0-1"]
+    subprocess.run(publish, cwd=MOONBASE.parent, check=True)
+    assert moonbase(data, "luarocks", "check") == []
+    subprocess.run([sys.executable, "-c", ACCEPTED_BEFORE, str(data), key], cwd=MOONBASE.parent, check=True)
+    why = (
+        "Type mismatch on field version: invalid value '0.4.0' does not match '[%w.]+-[%d]+' "
+        "(using rockspec format 1.0)"
+    )
+    row = {"module": "alice/old", "version": "0.4.0", "archived": False, "why": why}
+    assert moonbase(data, "luarocks", "check") == [row]
+    moonbase(data, "luarocks", "archive", "alice/old")
+    assert moonbase(data, "luarocks", "check") == [{**row, "archived": True}]

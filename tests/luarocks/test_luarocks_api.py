@@ -239,6 +239,26 @@ def test_names_are_stored_in_lower_case_and_shown_as_written(upload: Upload) -> 
     assert version["rockspec_fname"] == "luasay-1.0rc-1.rockspec"
 
 
+def test_manifests_list_a_version_as_its_rockspec_spells_it(client: Client, upload: Upload) -> None:
+    upload(rockspec("LuaSay", "1.0RC-1"))
+    assert client.get("/manifest.json").json["repository"] == {"luasay": {"1.0RC-1": [{"arch": "rockspec"}]}}
+    assert client.get("/luasay-1.0RC-1.rockspec").body == rockspec("LuaSay", "1.0RC-1")
+    upload(rockspec("LuaSay", "1.0rc-1"))
+    assert client.get("/manifest.json").json["repository"] == {"luasay": {"1.0rc-1": [{"arch": "rockspec"}]}}
+
+
+@pytest.mark.parametrize(
+    "directory", ["~\\Projects\\", "C:\\Users\\x y\\", "C:", "/home/x/", "../", ".\\sub/", "\\\\host\\share\\"]
+)
+def test_a_rocks_name_is_the_last_part_of_what_is_sent(
+    client: Client, upload: Upload, upload_rock: Upload, directory: str
+) -> None:
+    upload()
+    reply = upload_rock(1, f"{directory}say-1.0-1.src.rock")
+    assert (reply.status, reply.json["rock"]["rock_fname"]) == (200, "say-1.0-1.src.rock")
+    assert client.get("/say-1.0-1.src.rock").body == rock()
+
+
 def test_a_second_module_of_a_name_is_only_below_its_user(client: Client, upload: Upload, bob: Account) -> None:
     upload()
     content = rockspec(lua="lua >= 5.4")

@@ -18,7 +18,9 @@ description = {
    homepage = "javascript:alert(1)",
    license = "<b>MIT</b>",
 }
-dependencies = { "lua >= 5.1", "<i>x" }
+dependencies = { "lua >= 5.1" }
+source = { url = "<i>x" }
+build = {}
 """
 
 
@@ -122,7 +124,11 @@ def many(upload: Upload, bob_key: str) -> None:
     upload(rockspec("lua-json", lua="lua < 5.3"))
     upload(rockspec("parser").replace(b"Says hello", b"Reads JSON files"))
     upload(rockspec("json"), key=bob_key)
-    upload(rockspec("xml").replace(b"build", b'labels = { "Markup" } build'))
+    upload(
+        rockspec("xml")
+        .replace(b"build", b'rockspec_format = "3.0" build')
+        .replace(b"summary", b'labels = { "Markup" }, summary')
+    )
 
 
 @pytest.mark.parametrize(

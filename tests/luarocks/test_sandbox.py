@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.luarocks.sandbox import SOURCE_LIMIT, RockspecEvaluationError, RockspecSyntaxError, evaluate
+from chalicelib.luarocks.sandbox import SOURCE_LIMIT, Omitted, RockspecEvaluationError, RockspecSyntaxError, evaluate
 
 ROOT = Path(__file__).parents[2]
 SLOW_PATTERN = b'("a"):rep(200000):find(".-.-.-b")'
@@ -79,9 +79,32 @@ def test_a_table_with_both_parts_keeps_its_array_part() -> None:
     }
 
 
-def test_values_without_json_form_are_left_out() -> None:
-    source = b"t = {f = function() end, inf = 1/0, nan = 0/0, [true] = 1, [{}] = 2, [1.5] = 3, kept = 4}"
-    assert evaluate(source) == {"t": {"kept": 4}}
+def test_keys_without_json_form_are_left_out() -> None:
+    assert evaluate(b"t = {[true] = 1, [{}] = 2, [1.5] = 3, kept = 4}") == {"t": {"kept": 4}}
+
+
+def test_functions_and_endless_numbers_are_known_by_their_type() -> None:
+    number = Omitted("number")
+    assert evaluate(b"t = {function() end, 1/0, 0/0}") == {"t": [Omitted("function"), number, number]}
+
+
+def test_the_names_of_undefined_globals_are_known() -> None:
+    assert evaluate(b"a = 1; local x, y = a, b; c = d; d = 1").undefined == ("b", "d")
+
+
+@pytest.mark.parametrize("lua", [b"", b"local n <const> = 1; "])
+def test_escapes_are_read_as_in_luajit_and_lua_5_4(lua: bytes) -> None:
+    source = rb"""x = "caf\xc3\xa9 \\x41 \u{2014} a\z
+        b\"\x41" y = '\x41"\'\x42' z = [[\x41]] w = [=[ "\x41" ]] ]=] -- "\x41
+        --[[ " ]] v = "\065\x42" .. '' .. "\x43\
+" """
+    assert evaluate(lua + source) == {
+        "x": 'caf\u00e9 \\x41 \u2014 ab"A',
+        "y": "A\"'B",
+        "z": "\\x41",
+        "w": ' "\\x41" ]] ',
+        "v": "ABC\n",
+    }
 
 
 def test_rockspecs_may_compute_their_fields() -> None:
@@ -110,16 +133,17 @@ def test_source_that_is_not_lua_5_1_can_be_lua_5_4() -> None:
     assert evaluate(b"local n <const> = 7 // 2; x = n .. '|' .. 4 / 2") == {"x": "3|2.0"}
 
 
-@pytest.mark.parametrize("first", [b"#!/usr/bin/lua", b"# anything", b"#"])
-def test_a_first_line_with_a_hash_is_skipped(first: bytes) -> None:
-    assert evaluate(first + b'\npackage = "a"') == {"package": "a"}
+def test_a_first_line_with_an_interpreter_is_skipped() -> None:
+    assert evaluate(b'#!/usr/bin/lua\npackage = "a"') == {"package": "a"}
 
 
 def test_bytes_that_are_not_utf_8_are_read_as_latin_1() -> None:
     assert evaluate(b'latin = "caf\xe9" utf = "caf\xc3\xa9"') == {"latin": "café", "utf": "café"}
 
 
-@pytest.mark.parametrize("source", [b"x =", b"x = = 1", b"\x1bLua\x54\x00", b"#\n\x1bLuaR", b"{" * 10_000, b"\xff"])
+@pytest.mark.parametrize(
+    "source", [b"x =", b"x = = 1", b"\x1bLua\x54\x00", b"#!\n\x1bLuaR", b"# x\nx = 1", b"{" * 10_000, b"\xff"]
+)
 def test_a_source_that_is_not_lua_is_a_syntax_fault(source: bytes) -> None:
     with pytest.raises(RockspecSyntaxError):
         evaluate(source)
