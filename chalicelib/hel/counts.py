@@ -29,6 +29,11 @@ def add(name: str) -> Count | None:
     return count if counted else None
 
 
+def existing(names: Collection[str]) -> set[str]:
+    """The names of which there is a counter."""
+    return {count.sk for count in _items(names)} if names else set()
+
+
 def published(name: str) -> int:
     """The published number of uses."""
     return counters.counts().get(name) or 0
@@ -63,8 +68,11 @@ def file(owner: str, sha256: str) -> str:
 
 
 def _read(names: Collection[str]) -> dict[str, int]:
-    found = Count.batch_get([(_partition(name), name) for name in names], consistent_read=True)
-    return {count.sk: int(count.total) for count in found if count.total}
+    return {count.sk: int(count.total) for count in _items(names) if count.total}
+
+
+def _items(names: Collection[str]) -> Iterator[Count]:
+    return Count.batch_get([(_partition(name), name) for name in names], consistent_read=True)
 
 
 def _everything() -> Iterator[tuple[str, int]]:

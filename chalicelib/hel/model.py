@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Callable, Sized
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from chalicelib import settings
@@ -31,7 +32,9 @@ LONGEST = {
 MOST = {"owners": 100, "authors": 100, "tags": 100, "screenshots": 100}
 # A word in lower case, as Hel 3.4 requires; or a title, as in the example on Hel's page that returns 201.
 _NAME = re.compile(r"[a-z0-9-]+|[A-Z][A-Za-z0-9-]*( [A-Za-z0-9-]+){2,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Other control characters would reach the screens of players, where they move the cursor and change colours.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LETTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _URL = re.compile(
     rf"(?P<site>https?://(?:(?:{_LETTER}|:)*@)?(?:\[[0-9A-Fa-f:.]+\]|{_LETTER}+)(?::[0-9]*)?)"
@@ -84,7 +87,12 @@ def check_owners(owners: list[str]) -> list[str]:
 
 
 def check_text(field: str, text: str) -> str:
-    """Return a text of this field of `LONGEST` unchanged; raises Invalid if it is too long."""
+    """Return a text of this field of `LONGEST` unchanged; raises Invalid if it is too long or has control characters.
+
+    Tabs and line breaks are accepted.
+    """
+    if _UNPRINTABLE.search(text):
+        raise Invalid(f"A value of {field} has control characters.")
     if len(text) > LONGEST[field]:
         raise Invalid(f"A value of {field} is longer than {LONGEST[field]} characters.")
     return text
@@ -108,7 +116,9 @@ def check_dependency(name: str) -> str:
 
 
 def truncate(short_description: str) -> str:
-    """A short description, truncated to the stored length."""
+    """A short description, truncated to the stored length. Raises Invalid for control characters."""
+    if _UNPRINTABLE.search(short_description):
+        raise Invalid("A value of short_description has control characters.")
     return short_description[: settings.current().hel_short_description]
 
 
@@ -132,10 +142,20 @@ def location_of_path(path: str) -> Document:
 
     `..` at the root stays at the root.
     """
-    normal = normal_path(check_text("path", path))
-    if path.endswith("/") or normal == "/" or _CONTROL.search(path):
+    normal = normal_path(path)
+    if path.endswith("/") or normal == "/" or "\\" in path or _CONTROL.search(path):
         raise Invalid("Bad path given.")
+    check_text("path", path)
     return {"dir": posixpath.dirname(normal), "name": posixpath.basename(normal), "path": normal}
+
+
+def check_places(files: Document) -> Document:
+    """Return the files of a version unchanged; raises Invalid if one is to be in another, which is not a directory."""
+    paths = {file["path"] for file in files.values()}
+    for path in paths:
+        if outer := next((str(above) for above in PurePosixPath(path).parents if str(above) in paths), None):
+            raise Invalid(f"The file {path} cannot be inside of the file {outer}.")
+    return files
 
 
 def normal_path(path: str) -> str:
@@ -181,7 +201,7 @@ def rename_keys(given: Document, rename: Callable[[str], str]) -> Document:
 def _version(_: str, value: Any) -> Document:
     version = _object(value, "versions")
     return {
-        "files": _each(version, "files", normal_url, _file),
+        "files": check_places(_each(version, "files", normal_url, _file)),
         "depends": _each(version, "depends", check_dependency, _dependency),
         "changes": check_text("changes", _text(version, "changes")) if "changes" in version else "",
     }

@@ -46,7 +46,8 @@ def _version(known: Document | None, value: Any) -> Document:
         known = {"files": {}, "depends": {}, "changes": ""}
     merged = dict(known)
     if "files" in given:
-        merged["files"] = _merged(known["files"], given["files"], "files", model.normal_url, _file)
+        files = _merged(known["files"], given["files"], "files", model.normal_url, _file)
+        merged["files"] = model.check_places(files)
     if "depends" in given:
         merged["depends"] = _merged(known["depends"], given["depends"], "depends", model.check_dependency, _dependency)
     if "changes" in given:

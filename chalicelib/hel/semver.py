@@ -1,7 +1,8 @@
 """Version numbers and ranges: the form that Hel stores, and the meaning for hpm."""
 
+import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chalicelib.core.errors import Invalid
 
@@ -12,6 +13,16 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,13})"
 _STORED = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _ITEM = re.compile(r"(<=?|>=?|==?|!=|\^|~|)([0-9].*)", re.DOTALL)
 _ORDERING = ("<", "<=", ">", ">=", "^", "~")
+_COMPARISONS: dict[str, Callable[[list[int], list[int]], bool]] = {
+    "": operator.eq,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _PARTIAL = re.compile(
     rf"{_NUMBER}(?P<minor>\.{_NUMBER}(?:\.{_NUMBER})?)?"
     rf"(?:-(?:{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?)?"
@@ -56,6 +67,19 @@ def meaning_for_hpm(text: str) -> str | None:
     return None
 
 
+def excludes(text: str, numbers: Iterable[str]) -> bool:
+    """Whether certainly none of the full version numbers is in a valid range, as hpm reads it.
+
+    False for a range with pre-releases, which hpm orders in its own way.
+    """
+    return "-" not in text and not any(map(_accepts(text), numbers))
+
+
+def newest_in(text: str, numbers: Iterable[str]) -> str | None:
+    """The highest of the full version numbers in a valid range; None if the range has pre-releases or no number."""
+    return None if "-" in text else latest(filter(_accepts(text), numbers))
+
+
 def superseded(numbers: Iterable[str]) -> list[str]:
     """The pre-releases whose release is among the numbers."""
     known = dict.fromkeys(numbers)
@@ -68,6 +92,30 @@ def latest(numbers: Iterable[str]) -> str | None:
     from semantic_version import Version
 
     return max(numbers, key=Version, default=None)
+
+
+def _accepts(text: str) -> Callable[[str], bool]:
+    """Whether a full version number is in a range without pre-releases."""
+    tests = [_test(item) for item in text.split(",") if item != "*"]
+    return lambda number: all(test(_core(number)) for test in tests)
+
+
+def _core(number: str) -> list[int]:
+    """The three numbers of a full version number."""
+    return [int(part) for part in re.split(r"[-+]", number, maxsplit=1)[0].split(".")]
+
+
+def _test(item: str) -> Callable[[list[int]], bool]:
+    """Whether a version is in an item of a range. Only the given numbers are compared: 1.9 is equal to 1."""
+    match = _ITEM.fullmatch(item)
+    if match is None:
+        return lambda _: True
+    sign, wanted = match[1], [int(part) for part in match[2].partition("+")[0].split(".")]
+    fixed = {"^": 1, "~": 2}.get(sign)
+    if fixed:
+        return lambda core: core[: len(wanted)] >= wanted and core[:fixed] == wanted[:fixed]
+    compare = _COMPARISONS[sign]
+    return lambda core: compare(core[: len(wanted)], wanted)
 
 
 def _check_item(item: str) -> None:

@@ -140,6 +140,11 @@ def test_the_module_file_configures_hpm_for_this_server(client: Client, base_url
     assert reply.header("content-type") == "text/plain; charset=utf-8"
 
 
+def numbered(*numbers: str) -> dict[str, Any]:
+    """Versions with these numbers and no files."""
+    return {number: {"files": {}, "depends": {}} for number in numbers}
+
+
 def depending(**ranges: str) -> dict[str, Any]:
     """One version with these dependencies."""
     depends = {name.replace("_", "-"): {"type": "optional", "version": text} for name, text in ranges.items()}
@@ -151,7 +156,9 @@ def depending(**ranges: str) -> dict[str, Any]:
     [
         (depending(there="^1"), []),
         (depending(there=">=1.2,<3"), []),
-        (depending(new="*"), []),
+        (depending(new="*"), ["new 1.0.0 has a cycle of dependencies, which hpm cannot install: new -> new."]),
+        (depending(there="^3"), ["new 1.0.0 depends on there ^3, which none of its versions is."]),
+        (depending(there=">1,<2"), ["new 1.0.0 depends on there >1,<2, which none of its versions is."]),
         (depending(missing="*"),
          ["new 1.0.0 depends on missing, which is not here: the installation will fail, even if it is optional."]),
         (depending(empty="*"), ["new 1.0.0 depends on empty, which has no version that hpm could install."]),
@@ -167,11 +174,58 @@ def depending(**ranges: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_an_author_gets_warnings_about_hpm(create: Create, versions: dict[str, Any], warnings: list[str]) -> None:
-    create(package("there", versions=depending()))
+    create(package("there", versions=numbered("0.1", "1.0", "1.2", "2.0")))
     create(package("empty", versions={}))
     reply = create(package("new", versions=versions))
     assert (reply.status, reply.json.get("warnings", [])) == (201, warnings)
     assert reply.json["data"] == ""
+
+
+@pytest.mark.parametrize(
+    ("paths", "warnings"),
+    [
+        (["/bin/a", "/bin/b", "/bin/ab/c"], []),
+        (["/bin/a", "bin/a", "/bin/b"], ["thing 1.0.0 installs 2 files at /bin/a: hpm refuses the second."]),
+        (["/etc/hpm/module/x.lua"],
+         ["thing 1.0.0 installs /etc/hpm/module/x.lua, which can make hpm use another server."]),
+        (["/etc//hpm.cfg"], ["thing 1.0.0 installs /etc/hpm.cfg, which can make hpm use another server."]),
+    ],
+)  # fmt: skip
+def test_an_author_gets_warnings_about_places(create: Create, paths: list[str], warnings: list[str]) -> None:
+    files = {f"http://x.org/{number}": {"path": path} for number, path in enumerate(paths)}
+    reply = create(package(versions={"1.0.0": {"files": files, "depends": {}}}))
+    assert (reply.status, reply.json.get("warnings", [])) == (201, warnings)
+
+
+def test_an_author_gets_a_warning_about_a_longer_cycle(client: Client, create: Create, session: dict[str, str]) -> None:
+    create(package("a", owners=["alice"], versions=numbered("1.0")))
+    create(package("b", versions=depending(a="*")))
+    reply = client.request("PATCH", "/packages/a", headers=session, json={"versions": {"2.0": {
+        "files": {}, "depends": {"b": {"type": "required", "version": "*"}}, "changes": ""}}})  # fmt: skip
+    warning = "a 2.0.0 has a cycle of dependencies, which hpm cannot install: a -> b -> a."
+    assert (reply.status, reply.headers["warning"]) == (204, [f'299 - "{warning}"'])
+
+
+def test_an_author_gets_a_warning_about_a_diamond_without_a_common_choice(create: Create) -> None:
+    create(package("base", versions=numbered("1.0", "1.5", "2.0")))
+    create(package("left", versions=depending(base="*")))
+    create(package("right", versions=depending(base="^1")))
+    create(package("same", versions=depending(base=">=1")))
+    assert "warnings" not in create(package("good", versions=depending(left="*", same="*"))).json
+    assert create(package("bad", versions=depending(left="*", right="*"))).json["warnings"] == [
+        "bad 1.0.0 needs base * for left and base ^1 for right: "
+        "hpm installs one version, and does not look for one that is in both ranges."
+    ]
+
+
+def test_an_author_gets_a_warning_about_a_missing_stored_file(
+    client: Client, create: Create, session: dict[str, str]
+) -> None:
+    stored = client.post("/hel/files", query="name=x.lua", body=b"return 1", headers=session).json["data"]["url"]
+    missing = stored.replace("/Alice/", "/Bob/")
+    files = {stored: {"path": "/x"}, missing: {"path": "/y"}}
+    reply = create(package(versions={"1.0.0": {"files": files, "depends": {}}}))
+    assert reply.json["warnings"] == [f"There is no stored file {missing}."]
 
 
 def test_there_are_at_most_20_warnings(create: Create) -> None:

@@ -120,7 +120,23 @@ def test_a_file_must_have_a_path_or_both_dir_and_name(create: Create) -> None:
 
 
 def test_a_path_must_name_a_file(create: Create) -> None:
-    for path in ["", "/", "//", ".", "..", "/..", "x/", "/usr/bin/", "/a/..", "a\nb", "/a\x00b", "/a\x7f", "\t"]:
+    for path in [
+        "",
+        "/",
+        "//",
+        ".",
+        "..",
+        "/..",
+        "x/",
+        "/usr/bin/",
+        "/a/..",
+        "a\nb",
+        "/a\\b",
+        "/a\x9bb",
+        "/a\x00b",
+        "/a\x7f",
+        "\t",
+    ]:
         assert_refused(create, package(**file(path=path)), "Bad path given.")
 
 
@@ -334,3 +350,21 @@ def test_paths_are_normalised(
 def test_a_dependency_need_not_exist(client: Client, create: Create) -> None:
     depends = {"No such PACKAGE": {"type": "optional", "version": "^1"}}
     assert stored_form(client, create, **version(depends=depends))["versions"]["1.0.0"]["depends"] == depends
+
+
+@pytest.mark.parametrize("field", ["description", "short_description", "license", "authors", "tags", "changes"])
+def test_a_text_has_no_control_characters_but_tabs_and_line_breaks(create: Create, field: str) -> None:
+    def with_text(text: str, name: str = "thing") -> dict[str, Any]:
+        if field == "changes":
+            return package(name, versions={"1.0.0": {"files": {}, "depends": {}, "changes": text}})
+        return package(name, **{field: [text] if field in ("authors", "tags") else text})
+
+    for character in "\x00\x08\x1b\x7f\x9b":
+        assert_refused(create, with_text(f"a{character}b"), f"A value of {field} has control characters.")
+    assert create(with_text("a\tb\r\nc\u2028é")).status == 201
+
+
+def test_a_file_cannot_be_inside_of_a_file(create: Create) -> None:
+    files = {"http://x.org/1": {"path": "/a/b"}, "http://x.org/2": {"path": "/a/b/c/d"}}
+    versions = {"1.0.0": {"files": files, "depends": {}}}
+    assert_refused(create, package(versions=versions), "The file /a/b/c/d cannot be inside of the file /a/b.")
