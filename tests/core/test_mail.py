@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
 
 import pytest
 import time_machine
@@ -159,7 +162,11 @@ def test_nothing_is_mailed_that_became_unwanted(sink: Sink, reader: Account, cha
     assert (sink.mails, jobs.pending(), jobs.dead()) == ([], [], [])
 
 
-INJECTIONS = ["a\r\nBcc: victim@example.org", "a\nX: y", "a\r\n\r\n<html>", "a\x00b\x0b", "ä\u2028Bcc: x", "\ud800"]
+ENCODED = "=?utf-8?q?a=0D=0ABcc:_victim=40example.org?= b"  # a line break in an encoded word (RFC 2047)
+INJECTIONS = [
+    *("a\r\nBcc: victim@example.org", "a\nX: y", "a\r\n\r\n<html>", "a\x00b\x0b", "ä\u2028Bcc: x", "\ud800"),
+    ENCODED,
+]
 
 
 @pytest.mark.parametrize("value", INJECTIONS)
@@ -203,6 +210,18 @@ def test_international_and_odd_addresses_are_delivered(to: str, header: str, rec
 def test_an_international_address_is_undeliverable_at_a_server_that_knows_none() -> None:
     with receiving(enable_SMTPUTF8=False), pytest.raises(Undeliverable, match="international"):
         transport.send(mail(to="ä@example.org"))
+
+
+@pytest.mark.parametrize("to", ["alice@example.org", "ä@example.org"])
+@pytest.mark.parametrize("subject", [ENCODED, "x" * 200, "ä" * 200, "🌙" * 200])
+def test_long_and_odd_values_of_headers_arrive_as_they_are(to: str, subject: str) -> None:
+    stop = f"<https://packages.a-longer-host.example.org/account/unsubscribe/12~work.published~{'0f' * 32}>"
+    with receiving(enable_SMTPUTF8=True) as sink:
+        transport.send(replace(mail(to=to, subject=subject), headers={"List-Unsubscribe": stop}))
+    head = message_from_bytes(sink.mails[0].content)  # the headers as they were sent
+    assert head["List-Unsubscribe"] == stop
+    assert "".join(str(make_header([part])) for part in decode_header(head["Subject"])) == subject
+    assert "Bcc" not in head
 
 
 def test_texts_of_any_language_arrive(sink: Sink) -> None:

@@ -4,20 +4,47 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.headerregistry import Address
+from email._header_value_parser import TokenList
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, parseaddr
+from typing import Any
 
 from chalicelib import settings
 
-_SEVEN_BITS = SMTP.clone(cte_type="7bit")
-_INTERNATIONAL = SMTP.clone(utf8=True)  # for addresses that only SMTPUTF8 (RFC 6531) can express
 _NAME = "Moonbase"
 
 
 class Undeliverable(Exception):
     """The address cannot receive this mail, now or later."""
+
+
+class PlainHeader(UnstructuredHeader, BaseHeader):
+    """A header with a text of any letters, also ones that look like an encoded word (RFC 2047).
+
+    The standard library decodes such words, line breaks included, and encodes URLs that are longer than a line.
+    """
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        """Take the text as it is."""
+        kwds["decoded"], kwds["parse_tree"] = value, TokenList()
+
+    def fold(self, *, policy: Any) -> str:
+        """The line of the header, or several lines of encoded words."""
+        text = str(self)
+        if not text.isascii() or "=?" in text:
+            text = Header(text, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {text}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("Subject", "List-Unsubscribe", "List-Unsubscribe-Post"):
+    _HEADERS.map_to_type(_name, PlainHeader)
+_SEVEN_BITS = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
+_INTERNATIONAL = _SEVEN_BITS.clone(cte_type="8bit", utf8=True)  # for addresses that need SMTPUTF8 (RFC 6531)
 
 
 @dataclass(frozen=True)
