@@ -17,19 +17,22 @@ from chalicelib.core.tables import Account, Familiar
 _REMEMBERED_FOR = timedelta(days=365)
 
 
-def is_new(account: Account, device: Device) -> bool:
-    """Record a log-in from a device; return whether it is the first one in a year, but not the account's first one."""
+def record(writes: Transaction, account: Account, device: Device) -> None:
+    """Add a device to the transaction of a log-in, unless it is known, and the notification of its owner.
+
+    A device is known for a year. There is no notification of an account's first device.
+    """
     pair = f"{re.sub('[0-9.]+', '', device.user_agent)}\n{_network_of(device.address)}"
     pk, sk, moment = f"devices#{int(account.id)}", hash_of(pair), datetime.now(UTC)
-    unknown = Familiar.pk.does_not_exist() | (Familiar.expires_at <= moment)
-    actions = [Familiar.kind.set(Familiar), Familiar.expires_at.set(moment + _REMEMBERED_FOR)]
-    if not Familiar(pk, sk).update_or_read(actions, unknown)[0]:
-        return False
-    return any(other.sk != sk for other in Familiar.query(pk, limit=2, consistent_read=True))
+    known = Familiar.find(pk, sk)
+    if known and known.expires_at > moment:
+        return
+    writes.put(Familiar(pk, sk, expires_at=moment + _REMEMBERED_FOR))
+    if any(other.sk != sk for other in Familiar.query(pk, limit=2, consistent_read=True)):
+        _notify_owner(writes, account, device)
 
 
-def notify_owner(writes: Transaction, account: Account, device: Device) -> None:
-    """Add the notification of a log-in from a new device to a transaction."""
+def _notify_owner(writes: Transaction, account: Account, device: Device) -> None:
     text = f"Address: {device.address or 'unknown'}\nClient: {device.user_agent[:200] or 'unknown'}"
     subject = "Your account logged in from a new device."
     notify(writes, account, "session.new-device", subject, "/account/sessions", text=text)

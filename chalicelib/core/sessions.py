@@ -42,7 +42,7 @@ def prove_password(username: str, password: str, device: Device) -> Account:
 def open_session(account: Account, code: str | None, device: Device) -> tuple[Credential, str]:
     """Create a session after `prove_password`; return it and its secret. `code` proves the second factor.
 
-    The owner is notified if the device is new (`devices.is_new`).
+    The owner is notified if the device is new (`devices.record`).
     Raises Unauthenticated for a wrong or missing code, and TooMany after too many codes.
     """
     if account.two_factor:
@@ -52,14 +52,13 @@ def open_session(account: Account, code: str | None, device: Device) -> tuple[Cr
     limits.reset(_attempts(account.username), WINDOW)
     _mark_familiar(account.username, limits.network_of(device.address))
     proved_at = int(time.time()) if account.two_factor else None
-    new = devices.is_new(account, device)
     return credentials.create(
         account,
         credentials.SESSION,
         ends_after=LIFETIME,
         device=device,
         proved_at=proved_at,
-        also=lambda writes: devices.notify_owner(writes, account, device) if new else None,
+        also=lambda writes: devices.record(writes, account, device),
     )
 
 

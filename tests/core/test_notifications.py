@@ -1,12 +1,13 @@
 """Notifications: what one costs, the channels of each kind, and an inbox that is read in pages and expires."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, credentials, devices, two_factor
+from chalicelib.core import accounts, audit, credentials, devices, sessions, two_factor
 from chalicelib.core.caller import Device
 from chalicelib.core.declaration import Declaration, NotificationKind
 from chalicelib.core.errors import Conflict, Invalid, NotFound
@@ -15,6 +16,7 @@ from chalicelib.core.notifications.posting import notify
 from chalicelib.core.registry import DeclarationError, including
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Job, Notification
+from tests import aws_calls
 from tests.aws_calls import AwsCall, listening
 from tests.worlds import embedded_only
 
@@ -239,13 +241,23 @@ def test_a_subject_is_one_line_without_hidden_characters(alice: Account, given: 
 HOME, PHONE = Device("198.51.100.1", "Browser/1.0"), Device("2001:db8::1", "Phone/1.0")
 
 
+def is_new(account: Account, device: Device) -> bool:
+    """Record a log-in from a device; return whether its owner is notified."""
+    before = len(list(inbox.entries(account)))
+    writes = Transaction()
+    writes.put(audit.entry(int(account.id), "session.create", "session"))
+    devices.record(writes, account, device)
+    writes.commit()
+    return len(list(inbox.entries(account))) > before
+
+
 def test_the_first_device_of_an_account_is_not_new_and_others_are(alice: Account) -> None:
-    assert [devices.is_new(alice, HOME), devices.is_new(alice, HOME)] == [False, False]
-    assert [devices.is_new(alice, PHONE), devices.is_new(alice, PHONE)] == [True, False]
+    assert [is_new(alice, HOME), is_new(alice, HOME)] == [False, False]
+    assert [is_new(alice, PHONE), is_new(alice, PHONE)] == [True, False]
 
 
 @pytest.mark.parametrize(
-    ("device", "is_new"),
+    ("device", "expected"),
     [
         (Device("198.51.100.77", "Browser/1.0"), False),  # the same network
         (Device("198.51.100.1", "Browser/2.13"), False),  # another version
@@ -254,17 +266,26 @@ def test_the_first_device_of_an_account_is_not_new_and_others_are(alice: Account
         (Device("", ""), True),
     ],
 )
-def test_a_device_is_a_client_in_a_network(alice: Account, device: Device, is_new: bool) -> None:
-    devices.is_new(alice, HOME)
-    assert devices.is_new(alice, device) is is_new
+def test_a_device_is_a_client_in_a_network(alice: Account, device: Device, expected: bool) -> None:
+    is_new(alice, HOME)
+    assert is_new(alice, device) is expected
+
+
+def test_a_log_in_that_is_interrupted_leaves_its_device_new(alice: Account) -> None:
+    sessions.open_session(alice, None, HOME)
+    for nth in itertools.count():
+        if not aws_calls.dies(lambda: sessions.open_session(alice, None, PHONE), nth):
+            break
+        assert list(inbox.entries(alice)) == []
+    assert [one.about for one in inbox.entries(alice)] == ["session.new-device"]
 
 
 def test_a_device_is_forgotten_after_a_year(alice: Account) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
-        devices.is_new(alice, HOME)
-        devices.is_new(alice, PHONE)
+        is_new(alice, HOME)
+        is_new(alice, PHONE)
         clock.shift(timedelta(days=365))
-        assert devices.is_new(alice, HOME)
+        assert is_new(alice, HOME)
 
 
 @pytest.mark.parametrize(
