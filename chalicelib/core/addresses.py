@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core import audit, credentials, limits
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from chalicelib.core.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.links import mail_link
 from chalicelib.core.mail.message import Undeliverable
@@ -16,6 +16,7 @@ from chalicelib.core.tables import Account, Credential, now
 PATH = "/account/confirm/"
 LIFETIME = timedelta(days=2)
 MOST_PER_HOUR = 5  # confirmations that an account can request
+MOST_MAILS_PER_HOUR = 10  # also those after changes of the address, and after failed attempts
 _SERVICE = "confirm-address"
 
 
@@ -37,9 +38,16 @@ def is_confirmed(account: Account) -> bool:
 
 
 def mail_confirmation(payload: dict[str, Any]) -> None:
-    """Send the link, unless the address is confirmed already. This is a job."""
+    """Send the link, unless the address is confirmed already or the account had its mails of this hour. This is a job.
+
+    So nobody can send mails to many addresses by naming each as their own.
+    """
     account = Account.find(f"account#{payload['account']}", "account")
     if account is None or account.suspended or is_confirmed(account):
+        return
+    try:
+        limits.count(f"confirm-mail#{int(account.id)}", MOST_MAILS_PER_HOUR, 3600)
+    except TooMany:
         return
     credential, secret = credentials.create(
         account, _SERVICE, ends_after=LIFETIME, bound_to=credentials.hash_of(account.email)

@@ -97,6 +97,14 @@ def test_the_link_is_sent_again_on_request(alice_client: Person, sink: Sink) -> 
     refused(alice_client.post("/email/confirmation"), 429, "Too many mails, try again later.")
 
 
+def test_an_account_cannot_send_mails_to_many_addresses(sink: Sink, alice: Account) -> None:
+    for number in range(addresses.MOST_MAILS_PER_HOUR + 5):
+        accounts.set_email(accounts.get(int(alice.id)), f"victim{number}@example.org")
+        job_runner.run_due()
+    assert len(sink.mails) == addresses.MOST_MAILS_PER_HOUR
+    assert (jobs.pending(), jobs.dead()) == ([], [])
+
+
 def test_a_confirmed_address_needs_no_link(alice_client: Person, sink: Sink, confirmed: Account) -> None:
     refused(alice_client.post("/email/confirmation"), 409, "Your address is confirmed already.")
     assert mailed(sink) == []
