@@ -172,7 +172,7 @@ def set_password(
 
     `also` can add writes to the transaction.
     """
-    _require_existing(account)
+    require_existing(account)
     hashed = hash_password(password)
     writes = Transaction()
     actions = account.assign(password_hash=hashed) + new_era(account, writes, keep)
@@ -186,7 +186,7 @@ def set_password(
 
 def set_email(account: Account, email: str, by: Caller | None = None) -> None:
     """Change the account's e-mail address. Raises Invalid, EmailTaken, or Conflict after a concurrent change."""
-    _require_existing(account)
+    require_existing(account)
     check_email(email)
     before, meanwhile = account.email, Conflict("The e-mail address was changed meanwhile.")
     if email == before:
@@ -210,7 +210,7 @@ def change(account: Account, writes: Transaction, by: Caller | None = None, **va
     Only another active administrator can demote or suspend an administrator. The transaction checks that, so at least
     one administrator remains. Raises Invalid and Conflict.
     """
-    _require_existing(account)
+    require_existing(account)
     rank = values.get("rank", account.rank)
     check_rank(rank)
     if by and account.rank == "ADMIN" and (rank != "ADMIN" or values.get("suspended")):
@@ -254,7 +254,7 @@ def check_rank(rank: str) -> None:
         raise Invalid(f"There is no rank {rank}; the ranks are {', '.join(ranks())}.", field="rank")
 
 
-def _require_existing(account: Account) -> None:
+def require_existing(account: Account) -> None:
     """Raise Conflict for a deleted account, see core/deletion.py."""
     if account.deleted_at:
         raise Conflict(f"The account {account.username} has been deleted.")

@@ -56,13 +56,15 @@ def create(
     by: Caller | None = None,
     also: Callable[[Transaction], None] | None = None,
 ) -> tuple[Credential, str]:
-    """Create a credential; return it and its secret, which is not stored. Raises Invalid.
+    """Create a credential; return it and its secret, which is not stored. Raises Invalid, or Conflict for a deleted
+    account.
 
     `also` can add writes to the transaction. The owner is notified of a new key.
 
     A session gets the era of `account`, which the caller has read before it checked the password. So a concurrent
     change of the password ends the session immediately.
     """
+    accounts.require_existing(account)
     if scope is not None:
         allowed = registry.current().scopes[service]
         if not allowed.allow(scope):

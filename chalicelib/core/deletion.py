@@ -16,6 +16,7 @@ from chalicelib.core.errors import Conflict, Invalid
 from chalicelib.core.outbound import ssh_keys
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, now
+from chalicelib.core.webhooks import hooks
 
 # The caller of operations that need one. Its actions are in the log of account 0, which does not exist.
 CONSOLE = Actor(0, "the command line")
@@ -76,11 +77,12 @@ def _belongings() -> Iterator[Belongings]:
 
 
 def _erase_items(account: Account) -> None:
-    """Delete the account's other items: second factor, notifications, devices, SSH key."""
+    """Delete the account's other items: second factor, notifications, devices, SSH key, webhooks."""
     number = int(account.id)
-    partitions = (account.pk, f"inbox#{number}", f"devices#{number}", f"familiar#{account.username.lower()}")
+    owned = [account.pk, f"inbox#{number}", f"devices#{number}", f"familiar#{account.username.lower()}"]
+    owned += [ssh_keys.pk_of(ssh_keys.of_account(number)), *hooks.partitions(hooks.of_account(number))]
     with CoreItem.batch_write() as batch:
-        for pk in (*partitions, f"ssh-key#{ssh_keys.of_account(number)}"):
+        for pk in owned:
             for item in CoreItem.query(pk):
                 if item.sk != "account":
                     batch.delete(item)

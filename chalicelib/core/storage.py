@@ -104,7 +104,7 @@ class Item(Model):
     @classmethod
     def find(cls: type[_Self], pk: str, sk: str) -> _Self | None:
         """Read one item, strongly consistent; None when there is none, or can be none under such a key."""
-        if len(pk.encode()) > _LONGEST_PK or len(sk.encode()) > _LONGEST_SK:
+        if not (0 < len(pk.encode()) <= _LONGEST_PK and 0 < len(sk.encode()) <= _LONGEST_SK):
             return None
         try:
             return cls.get(pk, sk, consistent_read=True)

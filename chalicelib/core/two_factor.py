@@ -228,8 +228,9 @@ def _change_account(
 ) -> None:
     """Change the account's second factor in a transaction, with an audit entry.
 
-    The account's sessions end, except the caller's own.
+    The account's sessions end, except the caller's own. Raises Conflict for a deleted account.
     """
+    accounts.require_existing(account)
     keep = by.credential if by and by.account.id == account.id else None
     actions = account.assign(**values) + accounts.new_era(account, writes, keep)
     writes.update(account, actions, condition, _already_on() if condition is not None else None)

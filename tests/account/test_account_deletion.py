@@ -4,13 +4,30 @@ from typing import Any
 
 import pytest
 
+from chalicelib.account import feed, ssh_key
 from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index as contentdb_index
-from chalicelib.core import accounts, activity, credentials, deletion, events, fsck
+from chalicelib.core import accounts, activity, credentials, deletion, events, fsck, job_runner, sessions, two_factor
 from chalicelib.core.activity import ActivityFilter
+from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Conflict, CoreError, Invalid, Unauthenticated
-from chalicelib.core.tables import Account, CoreItem
+from chalicelib.core.notifications import unsubscribing
+from chalicelib.core.outbound import ssh_keys
+from chalicelib.core.tables import (
+    Account,
+    AuditEntry,
+    Claim,
+    CoreItem,
+    Familiar,
+    Mailbox,
+    Notification,
+    SshHost,
+    SshKey,
+    Webhook,
+    WebhookMessage,
+)
+from chalicelib.core.webhooks import deliveries, hooks
 from chalicelib.luadns import store as luadns_store
 from chalicelib.luadns.store import Owner
 from chalicelib.luarocks import custom_manifests
@@ -52,6 +69,14 @@ def remove_zone(account: Account) -> None:
 def keys_of_packages() -> set[str]:
     entries = contentdb_index.catalogue.snapshot().entries.values()
     return {entry.key for entry in entries if isinstance(entry.value, PackageEntry)}
+
+
+def items_of(account: Account, hook: Webhook) -> set[type[CoreItem]]:
+    """The models of the items whose partitions are named for an account or its webhook."""
+    names = {f"#{int(account.id)}", f"#{account.username}"}
+    found = [item for item in CoreItem.scan() if any(item.pk.endswith(name) for name in names)]
+    found += CoreItem.query(hooks.messages_of(hook))
+    return {type(item) for item in found}
 
 
 def test_an_account_with_works_is_not_deleted_without_a_choice(alice: Account) -> None:
@@ -132,6 +157,25 @@ def test_nothing_personal_is_left(filled: Store, bob: Account) -> None:
         accounts.create("BOB0", "x@example.org")
 
 
+def test_no_item_of_the_account_is_left_but_its_name_and_the_log(filled: Store, bob: Account) -> None:
+    number, by = int(bob.id), Caller(bob, credentials.create(bob, credentials.SESSION)[0])
+    hook, _ = hooks.create(hooks.of_account(number), by, "https://example.org/hook", "", {})
+    deliveries.send_test(hooks.of_account(number), hook)
+    ssh_key.create(by)
+    ssh_keys.pin(ssh_keys.of_account(number), {"git.example.org:22": f"ssh-ed25519 {'AAAA' * 17}"})
+    feed.renew(by)
+    unsubscribing.path_for(number, unsubscribing.ALL)
+    for client in ("Browser", "Phone"):
+        sessions.open_session(bob, None, Device("198.51.100.1", client))
+    before = items_of(bob, hook)
+    assert before >= {Webhook, WebhookMessage, SshKey, SshHost, Familiar, Mailbox, Notification}
+    delete(bob)
+    while job_runner.run_due():
+        pass
+    assert items_of(bob, hook) == {Account, AuditEntry, Claim}
+    assert [key for key in credentials.list_credentials(bob) if not key.revoked_at] == []
+
+
 def test_a_deleted_account_is_not_changed_any_more(bob: Account) -> None:
     delete(bob)
     gone = accounts.named("bob0")
@@ -139,6 +183,9 @@ def test_a_deleted_account_is_not_changed_any_more(bob: Account) -> None:
         lambda: accounts.restore(gone),
         lambda: accounts.set_password(gone, "a new password"),
         lambda: accounts.set_email(gone, "new@example.org"),
+        lambda: credentials.create(gone, "luarocks"),
+        lambda: two_factor.enable(gone),
+        lambda: two_factor.disable(gone),
     ):
         with pytest.raises(Conflict, match="The account bob0 has been deleted"):
             change()

@@ -152,6 +152,14 @@ def test_an_invalid_webhook_is_refused(alice_client: Person, body: dict[str, Any
     assert (reply.status, reply.json["field"]) == (400, field)
 
 
+@pytest.mark.parametrize("value", ["", "x", "a" * 3000, "\U0001f600", "20260301T120000-1x"])
+def test_unknown_deliveries_and_cursors_are_refused(alice_client: Person, value: str) -> None:
+    alice_client.post("/webhooks", {"url": URL})
+    refused(alice_client.post("/webhooks/1/deliveries", {"delivery": value}), 404, "There is no such delivery.")
+    listed = alice_client.get("/webhooks/1/deliveries", query={"before": value})
+    refused(listed, 400, "before is not a cursor of this list.", "before")
+
+
 def test_each_change_is_in_the_activity_log(alice_client: Person, alice: Account) -> None:
     alice_client.post("/webhooks", {"url": URL})
     alice_client.patch("/webhooks/1", {"description": "x"})

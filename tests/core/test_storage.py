@@ -259,8 +259,10 @@ def test_find_is_strongly_consistent_and_returns_none_for_a_missing_item(calls: 
     assert (found and found.holder, Claim.find("y", "claim"), calls) == ("old", None, ["GetItem", "GetItem"])
 
 
-@pytest.mark.parametrize(("pk", "sk"), [("x" * 2049, "claim"), ("ü" * 1025, "claim"), ("x", "c" * 1025)])
-def test_find_makes_no_call_for_a_key_over_dynamodbs_limit(pk: str, sk: str, calls: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("pk", "sk"), [("x" * 2049, "claim"), ("ü" * 1025, "claim"), ("x", "c" * 1025), ("", "claim"), ("x", "")]
+)
+def test_find_makes_no_call_for_a_key_that_dynamodb_refuses(pk: str, sk: str, calls: list[str]) -> None:
     assert (Claim.find(pk, sk), calls) == (None, [])
 
 

@@ -139,6 +139,17 @@ def test_an_account_gets_the_events_of_its_works_and_the_server_gets_all(caller:
     ]
 
 
+def test_owners_whose_ids_a_service_does_not_store_get_the_events(caller: Caller) -> None:
+    dave = accounts.create("dave", "dave@example.org")
+    with web_server(always()) as server:
+        make(caller, f"{server.url}/mine")
+        for name, usernames in (("named", ["CAROL", "dave"]), ("both", ["carol"]), ("theirs", ["dave", "nobody"])):
+            owners = [int(caller.account.id)] if name == "both" else []
+            publish(Caller(dave, caller.credential), name, owners=owners, usernames=usernames)
+        run_jobs()
+    assert sorted(json.loads(request.body)["data"]["name"] for request in server.received) == ["both", "named"]
+
+
 @pytest.mark.parametrize(
     ("filters", "sent"),
     [

@@ -24,7 +24,7 @@ def of_account(number: int) -> str:
 
 def find(owner: str) -> SshKey | None:
     """The key of an owner."""
-    return SshKey.find(_pk(owner), "key")
+    return SshKey.find(pk_of(owner), "key")
 
 
 def create(writes: Transaction, owner: str) -> SshKey:
@@ -35,19 +35,19 @@ def create(writes: Transaction, owner: str) -> SshKey:
     private = Ed25519PrivateKey.generate()
     text = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    key = SshKey(_pk(owner), "key", public=public, sealed_secret=sealing.seal(text, _pk(owner)), created_at=now())
+    key = SshKey(pk_of(owner), "key", public=public, sealed_secret=sealing.seal(text, pk_of(owner)), created_at=now())
     writes.put(key)
     return key
 
 
 def delete(writes: Transaction, owner: str) -> None:
     """Delete the key of an owner. The commit raises NotFound if there is none."""
-    writes.delete(SshKey(_pk(owner), "key"), SshKey.pk.exists(), NotFound("There is no SSH key."))
+    writes.delete(SshKey(pk_of(owner), "key"), SshKey.pk.exists(), NotFound("There is no SSH key."))
 
 
 def hosts(owner: str) -> list[SshHost]:
     """The pinned host keys of an owner, by server."""
-    return list(SshHost.query(_pk(owner), SshHost.sk.startswith("host#"), consistent_read=True))
+    return list(SshHost.query(pk_of(owner), SshHost.sk.startswith("host#"), consistent_read=True))
 
 
 def forget(writes: Transaction, owner: str, server: str) -> None:
@@ -55,7 +55,7 @@ def forget(writes: Transaction, owner: str, server: str) -> None:
     unknown = NotFound(f"There is no pinned host key of {server}.")
     if len(server) > 300:
         raise unknown
-    writes.delete(SshHost(_pk(owner), f"host#{server}"), SshHost.pk.exists(), unknown)
+    writes.delete(SshHost(pk_of(owner), f"host#{server}"), SshHost.pk.exists(), unknown)
 
 
 def identity(owner: str | None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def identity(owner: str | None) -> dict[str, Any]:
     key = find(owner) if owner else None
     if owner is None or key is None:
         raise Invalid("A repository over SSH needs an SSH key: create one in your account first.")
-    secret = sealing.unseal(key.sealed_secret, _pk(owner))
+    secret = sealing.unseal(key.sealed_secret, pk_of(owner))
     return {"key": secret, "pinned": {host.server: host.public for host in hosts(owner)}}
 
 
@@ -75,12 +75,13 @@ def pin(owner: str, seen: Mapping[str, str]) -> None:
         raise Invalid(f"At most {MOST_HOSTS} host keys can be pinned: remove some first.")
     for server, public in new.items():
         fingerprint(public[:_LONGEST])  # raises ValueError if it is no key
-        host = SshHost(_pk(owner), f"host#{server}", public=public, first_seen_at=now())
+        host = SshHost(pk_of(owner), f"host#{server}", public=public, first_seen_at=now())
         host.update_or_read(
             [SshHost.kind.set(SshHost), *host.assign(public=public, first_seen_at=host.first_seen_at)],
             SshHost.pk.does_not_exist(),
         )
 
 
-def _pk(owner: str) -> str:
+def pk_of(owner: str) -> str:
+    """The partition of an owner's key and host keys."""
     return f"ssh-key#{owner}"

@@ -3,15 +3,17 @@
 A message keeps the results of its attempts for 30 days.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
 
 from chalicelib.core import accounts, audit, events, jobs
-from chalicelib.core.errors import Conflict, CoreError, NotFound
+from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.outbound.fetch import Caps, fetch
 from chalicelib.core.published import Event, Follower
@@ -31,13 +33,14 @@ _REST = 60  # seconds after a failure in which a receiver gets no other message
 _OLDEST = 3 * 86400  # seconds after which a message that waits behind others is not sent any more
 _CAPS = Caps(size=1024, seconds=15.0, redirects=0, cut=True)
 _KEPT = 20  # results of attempts
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}-(?:test)?[0-9]{1,20}")  # of messages
 
 
 def follow(found: Sequence[Event], writes: Transaction) -> None:
     """Enqueue a job for each event that a webhook gets."""
-    listed = {owner: hooks.list_hooks(owner) for owner in {o for event in found for o in hooks.owners_of(event)}}
+    find, hooks_of = cache(accounts.find), cache(hooks.list_hooks)
     for event in found:
-        if any(hooks.wants(hook, event) for owner in hooks.owners_of(event) for hook in listed[owner]):
+        if any(hooks.wants(hook, event) for owner in hooks.owners_of(event, find) for hook in hooks_of(owner)):
             jobs.enqueue(writes, SPREAD, {"event": event.number}, once=str(event.number))
 
 
@@ -79,16 +82,25 @@ def send_again(owner: str, hook: Webhook, number: str) -> WebhookMessage:
 
 def get(hook: Webhook, number: str) -> WebhookMessage:
     """A message of a webhook. Raises NotFound."""
-    message = WebhookMessage.find(_pk(hook), number)
+    message = WebhookMessage.find(hooks.messages_of(hook), number)
     if message is None:
         raise NotFound("There is no such delivery.")
     return message
 
 
 def newest(hook: Webhook, before: str | None, limit: int) -> list[WebhookMessage]:
-    """At most `limit` messages of a webhook, newest first: all, or those before the one with the id `before`."""
+    """At most `limit` messages of a webhook, newest first: all, or those before the one with the id `before`.
+
+    Raises Invalid if `before` is no id.
+    """
+    if before is not None and not _ID.fullmatch(before):
+        raise Invalid("before is not a cursor of this list.", field="before")
     older = WebhookMessage.sk < before if before else None
-    return list(WebhookMessage.query(_pk(hook), older, scan_index_forward=False, limit=limit, consistent_read=True))
+    return list(
+        WebhookMessage.query(
+            hooks.messages_of(hook), older, scan_index_forward=False, limit=limit, consistent_read=True
+        )
+    )
 
 
 def send(payload: dict[str, Any]) -> None:
@@ -96,7 +108,7 @@ def send(payload: dict[str, Any]) -> None:
     hook = Webhook.find(hooks.pk_of(payload["owner"]), hooks.sk_of(payload["hook"]))
     if hook is None:
         return
-    message = WebhookMessage.find(_pk(hook), payload["message"])
+    message = WebhookMessage.find(hooks.messages_of(hook), payload["message"])
     if message is None or message.state != PENDING:
         return
     moment = time.time()
@@ -180,7 +192,13 @@ def _make(owner: str, hook: Webhook, number: str, body: bytes) -> WebhookMessage
     """Store a message and enqueue its job, unless there is one with this number already."""
     at = datetime.now(UTC)
     message = WebhookMessage(
-        _pk(hook), number, body=body.decode(), state=PENDING, created_at=at, queued_at=at, expires_at=at + RETENTION
+        hooks.messages_of(hook),
+        number,
+        body=body.decode(),
+        state=PENDING,
+        created_at=at,
+        queued_at=at,
+        expires_at=at + RETENTION,
     )
     writes = Transaction()
     writes.create(message)
@@ -210,7 +228,3 @@ def _type_of(event: Event) -> str:
 def _body(kind: str, at: datetime, data: dict[str, Any]) -> bytes:
     """The body of a message."""
     return orjson.dumps({"type": kind, "timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", "data": data})
-
-
-def _pk(hook: Webhook) -> str:
-    return f"webhook-messages#{int(hook.id)}"

@@ -1,17 +1,17 @@
 """The webhooks of an owner: an account (`account#7`) gets the events of its works, the server gets all events."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.core import audit, ids, sealing
+from chalicelib.core import accounts, audit, ids, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.outbound.fetch import check_url
 from chalicelib.core.published import Event
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Webhook
+from chalicelib.core.tables import Account, Webhook
 from chalicelib.core.webhooks import signing
 
 SERVER = "server"  # the owner of the server's webhooks
@@ -121,9 +121,13 @@ def interested(owner: str, event: Event) -> list[Webhook]:
     return [hook for hook in list_hooks(owner) if wants(hook, event)]
 
 
-def owners_of(event: Event) -> list[str]:
-    """The owners whose webhooks may get an event: the server, and the accounts that the event concerns."""
-    return [SERVER, *map(of_account, event.accounts)]
+def owners_of(event: Event, find: Callable[[str], Account | None] = accounts.find) -> list[str]:
+    """The owners whose webhooks may get an event: the server, and the accounts that the event concerns.
+
+    `find` returns the account with a username.
+    """
+    named = {int(account.id) for account in map(find, event.owners) if account}
+    return [SERVER, *map(of_account, sorted({*event.accounts, *named}))]
 
 
 def wants(hook: Webhook, event: Event) -> bool:
@@ -143,6 +147,16 @@ def subject_of(hook: Webhook) -> str:
 def pk_of(owner: str) -> str:
     """The partition of an owner's webhooks."""
     return f"webhooks#{owner}"
+
+
+def messages_of(hook: Webhook) -> str:
+    """The partition of a webhook's messages."""
+    return f"webhook-messages#{int(hook.id)}"
+
+
+def partitions(owner: str) -> list[str]:
+    """The partitions of everything that belongs to an owner: messages first, because they are found by the webhooks."""
+    return [*map(messages_of, list_hooks(owner)), pk_of(owner)]
 
 
 def sk_of(number: int) -> str:
