@@ -58,9 +58,14 @@ def _work(event: Event) -> str:
 
 def _notify(writes: Transaction, wanted: Sequence[tuple[Event, Account]]) -> None:
     for event, account in wanted:
-        page_of = registry.current().pages.get(event.service)
-        link = page_of(event) if page_of and event.action != "delete" else None
-        notify(writes, account, _KINDS[event.action][0], sentence(event), link)
+        notify(writes, account, _KINDS[event.action][0], sentence(event), _link(event))
+
+
+def _link(event: Event) -> str | None:
+    """The path of the page about the work; None without one, and for a service that is turned off."""
+    page_of = registry.current().pages.get(event.service)
+    is_shown = event.action != "delete" and registry.current().offers(event.service)
+    return page_of(event) if page_of and is_shown else None
 
 
 class _Accounts:

@@ -52,10 +52,10 @@ _PHRASES = {
     "notifications.settings": "{actor} changed the notifications of {account}",
     "invitation.create": "{actor} created the invitation {subject}",
     "invitation.revoke": "{actor} revoked the invitation {subject}",
-    "webhook.create": "{actor} created {subject}",
-    "webhook.change": "{actor} changed {subject}",
-    "webhook.delete": "{actor} deleted {subject}",
-    "webhook.disable": "{subject} was disabled: {reason}",
+    "webhook.create": "{actor} created the webhook {subject}",
+    "webhook.change": "{actor} changed the webhook {subject}",
+    "webhook.delete": "{actor} deleted the webhook {subject}",
+    "webhook.disable": "the webhook {subject} was disabled: {reason}",
 }
 
 core = Declaration(

@@ -1,5 +1,7 @@
 """What the published events say about a change of a package or a stored file."""
 
+from collections.abc import Iterable
+
 from chalicelib.core import events
 from chalicelib.core.caller import Caller
 from chalicelib.core.published import EventAction, EventFile
@@ -25,8 +27,12 @@ def announce(
     action: EventAction,
     version: str | None = None,
     former_name: str | None = None,
+    former_owners: Iterable[str] = (),
 ) -> None:
-    """Add the published event of a change of a package. Its files have events of their own, when they are stored."""
+    """Add the published event of a change of a package. Its files have events of their own, when they are stored.
+
+    The event concerns the owners and the `former_owners`.
+    """
     events.record(
         writes,
         caller,
@@ -37,7 +43,7 @@ def announce(
         version=version,
         former_name=former_name if former_name != package.name else None,
         owners=[int(package.creator_id)],
-        usernames=package.owners,
+        usernames=dict.fromkeys([*package.owners, *former_owners]),
     )
 
 

@@ -92,7 +92,8 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         _replace(writes, package, stored)
         quota.charge(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
-        history.announce(writes, caller, package, *history.difference(before, document), former_name=entry.value.name)
+        former: dict[str, Any] = {"former_name": entry.value.name, "former_owners": before["owners"]}
+        history.announce(writes, caller, package, *history.difference(before, document), **former)
         changed = index.entry_of(package, document)
         return {entry.key: changed}, (new_name, old_blob)
 

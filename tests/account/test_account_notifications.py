@@ -31,6 +31,7 @@ OTHERS = [
     ("work.changed", "Someone else changes, archives or restores something of yours", "inbox"),
     ("work.removed", "Someone else transfers or deletes something of yours", "mail"),
     ("mail.refused", "Mail to your address is refused", "inbox"),
+    ("webhook.disabled", "A webhook of yours is disabled, because its receiver fails", "inbox"),
 ]
 
 

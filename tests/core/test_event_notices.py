@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import registry as packages
 from chalicelib.core import accounts, credentials, event_notices, events, job_runner
 from chalicelib.core.caller import Caller
@@ -16,6 +17,7 @@ from chalicelib.core.tables import Account, Notification
 from chalicelib.luarocks import ownership
 from tests.client import Client
 from tests.contentdb.builders import draft
+from tests.hel.builders import package as hel_package
 from tests.luarocks.builders import rockspec
 from tests.worlds import both_worlds
 
@@ -69,6 +71,29 @@ def test_maintainers_of_a_package_are_owners(alice: Account, bob: Account) -> No
     packages.set_maintainers("Alice", "lamps", ["bob"])
     run_jobs()
     assert notices(bob) == [("An administrator changed the package Alice/lamps.", "/packages/Alice/lamps")]
+
+
+def test_former_owners_are_notified_of_a_transfer(client: Client, alice: Account, bob: Account) -> None:
+    draft("Alice/lamps")
+    packages.transfer("Alice", "lamps", bob)
+    run_jobs()
+    transferred = ("An administrator transferred the package Alice/lamps to bob/lamps.", "/packages/bob/lamps")
+    assert (notices(alice)[0], notices(bob)) == (transferred, [transferred])
+
+
+def test_former_owners_are_notified_of_a_transfer_in_hel(client: Client, alice: Account, bob: Account) -> None:
+    bearer = {"Authorization": f"Bearer {credentials.create(alice, 'hel')[1]}"}
+    assert client.post("/packages", json=hel_package(owners=["Alice", "bob"]), headers=bearer).status == 201
+    assert client.request("PATCH", "/packages/thing", json={"owners": ["Alice"]}, headers=bearer).status == 204
+    run_jobs()
+    assert "Alice transferred the package thing." in [subject for subject, _ in notices(bob)]
+
+
+def test_the_author_of_a_collection_is_notified(alice: Account, bob: Account) -> None:
+    for author, name in (("Alice", "mine"), ("ContentDB", "featured")):
+        curation.save(author, name, {"title": "Mine", "items": []})
+    run_jobs()
+    assert notices(alice) == [("An administrator published the collection Alice/mine.", None)]
 
 
 def test_owners_by_name_are_found(alice: Account, bob: Account) -> None:

@@ -138,8 +138,16 @@ def _event(was_private: bool | None, is_private: bool) -> tuple[EventAction, boo
 def _announce(
     writes: Transaction, author: str, name: str, by: Caller | None, action: EventAction, listed: bool
 ) -> None:
-    key = f"{author}/{name}"
-    events.record(writes, by, service="contentdb", kind="collection", name=key, action=action, listed=listed)
+    events.record(
+        writes,
+        by,
+        service="contentdb",
+        kind="collection",
+        name=f"{author}/{name}",
+        action=action,
+        listed=listed,
+        usernames=() if author == SITE else (author,),
+    )
 
 
 def _authorize(author: str, by: Caller | None) -> None:

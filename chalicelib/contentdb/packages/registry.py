@@ -154,7 +154,7 @@ def transfer(author: str, name: str, heir: Account) -> Parts:
     """Give a package to another author, by the administrator; its former name becomes an alias. Raises Conflict."""
 
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
-        package, before = parts.package, parts.package.key
+        package, before, former = parts.package, parts.package.key, int(parts.package.author_id)
         others = [username for username in package.maintainers if username not in (author, heir.username)]
         aliases = sorted({*package.aliases, before} - {f"{heir.username}/{name}"})
         changes = {"author": heir.username, "author_id": heir.id, "maintainers": others, "aliases": aliases}
@@ -163,7 +163,7 @@ def transfer(author: str, name: str, heir: Account) -> Parts:
         if not known:
             writes.create(_claim(package.key, package), _taken())
         writes.put(history.audit_entry(package, "package.transfer", None, to=heir.username))
-        history.announce(writes, package, None, "package", "transfer", former_name=before)
+        history.announce(writes, package, None, "package", "transfer", former_name=before, former_author=former)
 
     return index.publish(author, name, decide)[0]
 

@@ -55,10 +55,12 @@ def announce(
     former_name: str | None = None,
     listed: bool = True,
     was_listed: bool = False,
+    former_author: int | None = None,
 ) -> None:
     """Add the published event of a change of a package, or of a release, screenshot or review of it.
 
-    The event is listed if the package is approved or `was_listed`, unless `listed` is false.
+    The event is listed if the package is approved or `was_listed`, unless `listed` is false. It concerns the account
+    `former_author` too.
     """
     events.record(
         writes,
@@ -71,7 +73,7 @@ def announce(
         files=[file] if file else [],
         former_name=former_name if former_name != package.key else None,
         listed=listed and (was_listed or package.state == "APPROVED"),
-        owners=[int(package.author_id)],
+        owners=[int(package.author_id), *([former_author] if former_author else [])],
         usernames=package.maintainers,
     )
 
