@@ -278,7 +278,7 @@ BAD = [
     ({"long_description": "x" * 50_001}, "long_description is too long"),
     ({"website": f"https://example.org/{'x' * 200}"}, "website is too long"),
     ({"website": "example.org"}, "website must start with http:// or https://"),
-    ({"repo": "git@example.org:a/b.git"}, "repo must start with http:// or https://"),
+    ({"repo": "git://example.org/a/b.git"}, "repo must start with http:// or https://"),
     ({"website": ""}, "website must start with http:// or https://"),
     ({"website": "https://"}, "website must be a valid URL"),
     ({"website": "https://nothing"}, "website must be a valid URL"),
