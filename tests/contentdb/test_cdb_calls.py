@@ -44,11 +44,13 @@ def test_a_package_costs_two_calls(client: Client, calls: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("_filled_catalogue")
-def test_a_list_in_a_cold_process_costs_two_calls_and_the_snapshot(client: Client, calls: list[str]) -> None:
+def test_a_list_in_a_cold_process_costs_two_calls_the_snapshot_and_the_head_of_the_counters(
+    client: Client, calls: list[str]
+) -> None:
     index.catalogue.drop_cache()
     calls.clear()
     assert client.get("/api/packages/").status == 200
-    assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query"]
+    assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query", "GetItem"]
 
 
 def test_an_edit_costs_eight_calls(client: Client, bearer: dict[str, str], calls: list[str]) -> None:
