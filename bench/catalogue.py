@@ -13,7 +13,13 @@ several repetitions:
     first_list_ms        ContentDB's whole list, compressed, the first one after a change of a package
     new_search_ms        a search of ContentDB for words that nobody searched for before
     count_follow_ms      the first request after another process counted a download, less the same request before
-    rss_both_mb, peak_both_mb   memory at the end, with both catalogues, and at most
+    rss_both_mb, peak_both_mb   memory at the end, with both catalogues and what searches and lists need; and at most
+
+and of one more new process for each of
+
+    cold_modules_s       seconds for its first search of LuaRocks, with the load
+    cold_search_s        seconds for its first search of ContentDB, with the load
+    cold_list_s          seconds for its first whole list of ContentDB, with the load
 """
 
 import argparse
@@ -42,12 +48,20 @@ FIGURES = {
     "count_follow_ms": "LuaRocks: follow a counted download, in ms",
     "first_list_ms": "ContentDB: first list, compressed, after a change, in ms",
     "new_search_ms": "ContentDB: new search, in ms",
+    "cold_modules_s": "LuaRocks: first search in a new process, in s",
+    "cold_search_s": "ContentDB: first search in a new process, in s",
+    "cold_list_s": "ContentDB: first whole list in a new process, in s",
     "rss_both_mb": "both: memory at the end, in MB",
     "peak_both_mb": "both: memory at most, in MB",
 }
 REPEATS = 7
 AUTHORS = 5_000
 MOMENT = 1_700_000_000
+COLD: dict[str, tuple[str, dict[str, str]]] = {
+    "modules": ("/api/1/modules", {"q": "iron"}),
+    "search": ("/api/packages/", {"q": "iron tree", "type": "mod", "fmt": "keys"}),
+    "list": ("/api/packages/", {}),
+}
 _TEXT = (
     "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door "
     "client server parser json http socket template string table queue cache event lexer vector matrix config logger"
@@ -78,7 +92,8 @@ def at_size(entries: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "data"
         _run("fill", data, entries)
-        return {"entries": entries, **_run("measure", data, entries)}
+        cold = {f"cold_{name}_s": _run(name, data, entries) for name in COLD}
+        return {"entries": entries, **cold, **_run("measure", data, entries)}
 
 
 def fill(data: Path, entries: int) -> None:
@@ -97,8 +112,10 @@ def fill(data: Path, entries: int) -> None:
     seeded = dict(contentdb.catalogue.entities())
     luarocks.catalogue.entities = lambda: map(module, range(entries))
     luarocks.catalogue.rebuild()
+    luarocks.catalogue.fold()
     contentdb.catalogue.entities = lambda: ({**seeded, **dict(map(package, range(entries)))}).items()
     contentdb.catalogue.rebuild()
+    contentdb.catalogue.fold()
 
 
 def measure(data: Path, entries: int) -> dict[str, float]:
@@ -120,6 +137,7 @@ def measure(data: Path, entries: int) -> dict[str, float]:
     found |= _luarocks(client, key)
     found["count_follow_ms"] = _count(client, key, data)
     found |= _contentdb(client)
+    _ok(client.get("/api/1/modules", query=COLD["modules"][1]))
     return found | {"rss_both_mb": _memory(), "peak_both_mb": round(peak_memory())}
 
 
@@ -147,6 +165,18 @@ def _count(client: Any, key: str, data: Path) -> float:
         _run("count", data, 0)
         spent.append(max(_milliseconds(ask) - before, 0))
     return _median(spent)
+
+
+def cold(name: str, data: Path) -> float:
+    """The seconds that a request of COLD takes in this process, which has answered none."""
+    from standalone.runtime import open_data
+
+    open_data(data)
+    from tests.client import Client
+
+    client, (path, query) = Client(), COLD[name]
+    headers = {"Accept-Encoding": "gzip"}
+    return round(_milliseconds(lambda: _ok(client.get(path, query=query, headers=headers))) / 1000, 3)
 
 
 def count(data: Path, _: int) -> None:
@@ -256,6 +286,7 @@ def package(number: int) -> tuple[str, Any]:
 
 
 STEPS: dict[str, Callable[[Path, int], Any]] = {"fill": fill, "measure": measure, "count": count}
+STEPS |= {name: lambda data, _, name=name: cold(name, data) for name in COLD}
 
 
 def _run(step: str, data: Path, entries: int) -> Any:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, Generic
 
-from chalicelib.core import jobs
+from chalicelib.core import jobs, stored_values
 from chalicelib.core.change_log import ChangeLog
 from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.errors import Busy
@@ -19,6 +19,7 @@ from chalicelib.core.packing import SAMPLES, GroupsOf, Packing
 from chalicelib.core.retries import retry
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
+from chalicelib.core.stored_values import StoredValue, T
 from chalicelib.core.tables import Change
 
 FOLD = "fold-catalogue"  # the job that folds one catalogue
@@ -37,7 +38,8 @@ class Catalogue(Generic[E]):
     for every entry, read from the tables; `rebuild` stores them. `reload(key, entry)` reads one entry from the
     tables, and returns None if there is none under that key; `entry` is the value that code of an older shape wrote.
     `groups(entry)` returns the names of the entry's groups, see
-    `Snapshot.group`; they are stored, so a change of this function raises `shape` as well.
+    `Snapshot.group`; they are stored, so a change of this function raises `shape` as well. Folds store the values that
+    `keep` names.
     """
 
     def __init__(
@@ -57,13 +59,19 @@ class Catalogue(Generic[E]):
         self.packing = Packing(self.codec, groups)
         self._log = ChangeLog(name, self.packing)
         self._snapshot = Snapshot.of(self.packing)
+        self._values: list[StoredValue[E, Any]] = []
         self._publishing = Lock(f"catalogue-{name}")
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
+
+    def keep(self, value: StoredValue[E, T]) -> StoredValue[E, T]:
+        """Let folds store a value; returns it."""
+        self._values.append(value)
+        return value
 
     def snapshot(self) -> Snapshot[E]:
         """The newest snapshot: one strongly consistent Query when this process is warm."""
         try:
-            return self._advance(self._follow(self._snapshot) or self._cold_snapshot())
+            return self._advance(self._follow(self._snapshot) or self._loaded())
         except Outdated:
             return self._advance(self._upgrade())
 
@@ -100,7 +108,7 @@ class Catalogue(Generic[E]):
         """Write a new snapshot, and delete changes that were folded more than 48 hours ago. Safe to repeat."""
         snapshot = self.snapshot()
         try:
-            folded = self._log.fold(snapshot)
+            folded = self._log.fold(snapshot, self._values)
         except Contended:  # another process folds at the same time
             return
         if self._snapshot is snapshot:
@@ -116,7 +124,10 @@ class Catalogue(Generic[E]):
             self._log.replace(position, new)
             return self._advance(new)
 
-        return retry(attempt, self._publishing.held, _TOO_MANY)
+        new = retry(attempt, self._publishing.held, _TOO_MANY)
+        if stored_values.missing(self._values, new):
+            self._enqueue_fold()
+        return new
 
     def drop_cache(self) -> None:
         """Drop the snapshot of this process, as if it had just started."""
@@ -151,15 +162,22 @@ class Catalogue(Generic[E]):
         with self._upgrading.held():
             with suppress(Outdated):
                 return self._cold_snapshot()  # another process has upgraded it
-            self._enqueue_upgrade()
+            self._enqueue_fold()
             position = self._log.position()
             snapshot = self._from_entities(position.sequence, position.modified_at)
             with suppress(Contended):  # another machine has upgraded it
                 return self._log.fold(snapshot, upgrade=True)
             return snapshot
 
-    def _enqueue_upgrade(self) -> None:
-        """Let a job read the snapshot too: on AWS it has minutes for the upgrade, a request has seconds."""
+    def _loaded(self) -> Snapshot[E]:
+        """The snapshot of a process that has none. If values are not stored with it, a job stores them."""
+        snapshot = self._cold_snapshot()
+        if stored_values.missing(self._values, snapshot):
+            self._enqueue_fold()
+        return snapshot
+
+    def _enqueue_fold(self) -> None:
+        """Let a job fold. It reads the snapshot too: on AWS it has minutes for an upgrade, a request has seconds."""
         if not jobs.is_pending(FOLD, self.name):
             writes = Transaction()
             jobs.enqueue(writes, FOLD, {"name": self.name}, once=self.name)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Generic
 
-from chalicelib.core import blobs, stored
+from chalicelib.core import blobs, stored, stored_values
 from chalicelib.core.entries import E, Outdated
 from chalicelib.core.errors import NotFound
 from chalicelib.core.packing import Packing
 from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.stored import Index, Stored
+from chalicelib.core.stored_values import Values
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
 AREA = "catalogue"  # of blobs
@@ -92,18 +93,19 @@ class ChangeLog(Generic[E]):
         self._move(writes, snapshot, new.sequence, **self._pointer(new, written))
         writes.commit()
 
-    def fold(self, snapshot: Snapshot[E], *, upgrade: bool = False) -> Snapshot[E]:
-        """Store `snapshot` as the one that cold processes read, unless a newer one is stored.
+    def fold(self, snapshot: Snapshot[E], values: Values[E] = (), *, upgrade: bool = False) -> Snapshot[E]:
+        """Store `snapshot` and `values` of it as those that cold processes read, unless a newer snapshot is stored.
 
-        An `upgrade` also replaces one of the same number. Returns the snapshot, with its records as they are stored.
-        Raises storage.Contended.
+        An `upgrade` also replaces one of the same number, and so does a fold of one without its values. Returns the
+        snapshot, with its records as they are stored. Raises storage.Contended.
         """
         head = self.head()
+        upgrade = upgrade or stored_values.missing(values, snapshot)
         if head is None or head.snapshot_sequence >= snapshot.sequence + int(upgrade):
             return snapshot
         before = self._index(head)
         snapshot = snapshot.packed_for(before.dictionary if before else b"")
-        written = stored.write(snapshot, self._area, before.keys if before else ())
+        written = stored.write(snapshot, self._area, before, values)
         writes = Transaction()
         writes.on_refusal(written.discard)  # two processes may fold at the same time
         writes.create(self._fold(snapshot, written))
@@ -112,7 +114,7 @@ class ChangeLog(Generic[E]):
         unchanged = Head.snapshot == head.snapshot if head.snapshot else Head.snapshot.does_not_exist()
         writes.update(moved, moved.assign(**self._pointer(snapshot, written)), unchanged)
         writes.commit()
-        return snapshot
+        return snapshot.with_values(written.values)
 
     def drop_folded(self) -> None:
         """Delete changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.
@@ -164,7 +166,7 @@ class ChangeLog(Generic[E]):
 
     def _fold(self, snapshot: Snapshot[E], written: Stored) -> Fold:
         sort_key = f"{_sort_key(snapshot.sequence)}-{secrets.token_hex(4)}"
-        shards = list(written.shards) or None
+        shards = list(written.parts) or None
         now = int(time.time())
         return Fold(self._folds, sort_key, sequence=snapshot.sequence, snapshot=written.index, shards=shards, at=now)
 

@@ -25,6 +25,7 @@ _FEWEST_SAMPLES = 64
 SAMPLES = 256  # entries from which a dictionary is made
 _HEADER = struct.Struct("<qH")
 _NUMBER = 8  # bytes of a group's number
+_POSITION = 8  # bytes
 
 
 class Entry(Generic[E]):
@@ -105,6 +106,11 @@ class Packing(Generic[E]):
 def position_of(record: bytes) -> int:
     """The position of a record's entry."""
     return cast(int, _HEADER.unpack_from(record)[0])
+
+
+def checksum_of(record: bytes) -> int:
+    """The CRC-32 of an entry and its groups, without its position, which a rebuild changes."""
+    return zlib.crc32(record[_POSITION:])
 
 
 def groups_of(record: bytes) -> Sequence[int]:

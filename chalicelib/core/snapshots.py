@@ -118,11 +118,20 @@ class Snapshot(Generic[E]):
 
     `shards` always has `SHARDS` members. A shard that has not changed is the same object in the next snapshot, in a
     process that follows the log as well as in the one that published, and so are the results of `Shard.cached`.
+
+    `values` has the keys of the blobs of stored values by their names, see `core/stored_values.py`. They can be older.
     """
 
-    __slots__ = ("_bytes", "_cache", "_lock", "_lru", "modified_at", "packing", "sequence", "shards")
+    __slots__ = ("_bytes", "_cache", "_lock", "_lru", "modified_at", "packing", "sequence", "shards", "values")
 
-    def __init__(self, sequence: int, modified_at: int, packing: Packing[E], shards: Iterable[Shard[E]]) -> None:
+    def __init__(
+        self,
+        sequence: int,
+        modified_at: int,
+        packing: Packing[E],
+        shards: Iterable[Shard[E]],
+        values: Mapping[str, str] | None = None,
+    ) -> None:
         self._cache: dict[Hashable, Any] = {}
         self._lru: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._bytes = 0
@@ -131,6 +140,7 @@ class Snapshot(Generic[E]):
         self.modified_at = modified_at
         self.packing = packing
         self.shards = tuple(shards)
+        self.values = values or {}
 
     @classmethod
     def of(
@@ -206,7 +216,7 @@ class Snapshot(Generic[E]):
         shards = list(self.shards)
         for index, wanted in by_shard.items():
             shards[index] = shards[index].changed(wanted)
-        return Snapshot(sequence, modified_at, self.packing, shards)
+        return Snapshot(sequence, modified_at, self.packing, shards, self.values)
 
     def packed_for(self, dictionary: bytes) -> "Snapshot[E]":
         """The same snapshot with records for this dictionary; without a dictionary, for one that fits."""
@@ -219,12 +229,16 @@ class Snapshot(Generic[E]):
         if packing is self.packing:
             return self
         shards = (shard.repacked(packing, packing.codec.shape) for shard in self.shards)
-        return Snapshot(self.sequence, self.modified_at, packing, shards)
+        return Snapshot(self.sequence, self.modified_at, packing, shards, self.values)
+
+    def with_values(self, values: Mapping[str, str]) -> "Snapshot[E]":
+        """The same snapshot with these stored values."""
+        return Snapshot(self.sequence, self.modified_at, self.packing, self.shards, values)
 
     def with_known(self, known: "Snapshot[E]") -> "Snapshot[E]":
         """This snapshot, with those shards and decoded entries of `known` that are equal."""
         shards = (shard.or_equal(other) for shard, other in zip(self.shards, known.shards, strict=True))
-        return Snapshot(self.sequence, self.modified_at, self.packing, shards)
+        return Snapshot(self.sequence, self.modified_at, self.packing, shards, self.values)
 
 
 class Selected(Sequence[Entry[E]]):

@@ -1,22 +1,23 @@
 """Snapshots as blobs: an index, and one blob per large shard. A fold writes only the shards that changed.
 
 The index is msgpack: a format number, the entries' shape, whether they have groups, their dictionary, and the shards in
-order. A shard is msgpack of its records by key. A small one stands in the index, a large one is a blob of its own, of
-which the index has the key. So a small catalogue is one blob.
+order, and the keys of the blobs of stored values. A shard is msgpack of its records by key. A small one stands in the
+index, a large one is a blob of its own, of which the index has the key. So a small catalogue is one blob.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from chalicelib.core import blobs
+from chalicelib.core import blobs, stored_values
 from chalicelib.core.entries import E, Outdated
 from chalicelib.core.packing import Packing
 from chalicelib.core.shards import Shard
 from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.stored_values import Values
 
 INLINE = 32 * 1024  # bytes of a shard up to which the index contains it
 _FORMAT = 1
@@ -32,6 +33,7 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
     grouped: bool
     dictionary: bytes
     shards: list[str | dict[str, bytes]]  # keys of blobs, or shards
+    values: dict[str, str] = {}  # keys of the blobs of stored values, by name
 
     @property
     def keys(self) -> list[str]:
@@ -45,10 +47,11 @@ _SHARD = msgspec.msgpack.Decoder(dict[str, bytes])
 
 @dataclass(frozen=True)
 class Stored:
-    """A stored snapshot: the key of its index, the keys of its shards' blobs, and those that `write` has written."""
+    """A stored snapshot: the key of its index, those of the blobs that it names, and those that `write` has written."""
 
     index: str
-    shards: tuple[str, ...]
+    parts: tuple[str, ...]
+    values: Mapping[str, str]
     written: tuple[str, ...]
 
     def discard(self) -> None:
@@ -76,16 +79,16 @@ def read(key: str, packing: Packing[E], sequence: int, modified_at: int) -> Snap
     shards: Iterable[Shard[E]] = (Shard(stored, each) for each in records)
     if (index.shape, index.grouped) != (packing.codec.shape, packing.groups_of is not None):
         shards = (shard.repacked(stored, index.shape) for shard in shards)
-    return Snapshot(sequence, modified_at, stored, shards)
+    return Snapshot(sequence, modified_at, stored, shards, index.values)
 
 
-def write(snapshot: Snapshot[E], area: str, known: Iterable[str] = ()) -> Stored:
-    """Store a snapshot under new keys below `area`, except for shards that equal one of the blobs `known`.
+def write(snapshot: Snapshot[E], area: str, before: Index | None = None, values: Values[E] = ()) -> Stored:
+    """Store a snapshot and values of it under new keys below `area`, except for those that `before` has already.
 
     The caller makes sure that no other process deletes those.
     """
     area = f"{area}/{{}}-{snapshot.sequence}-{secrets.token_hex(4)}"
-    by_digest = {key.rpartition("/")[2]: key for key in known}
+    by_digest = {key.rpartition("/")[2]: key for key in (before.keys if before else ())}
     written: list[str] = []
     shards: list[str | dict[str, bytes]] = []
     for shard in snapshot.shards:
@@ -98,7 +101,10 @@ def write(snapshot: Snapshot[E], area: str, known: Iterable[str] = ()) -> Stored
             key = blobs.put(content, area.format("shard")).key
             written.append(key)
         shards.append(key)
+    known = before.values if before else {}
+    names = stored_values.store(values, snapshot, area.format("value"), known)
+    written.extend(key for key in names.values() if key not in known.values())
     packing = snapshot.packing
-    index = Index(_FORMAT, packing.codec.shape, packing.groups_of is not None, packing.dictionary, shards)
+    index = Index(_FORMAT, packing.codec.shape, packing.groups_of is not None, packing.dictionary, shards, names)
     key = blobs.put(_encode(index), area.format("snapshot")).key
-    return Stored(key, tuple(index.keys), (*written, key))
+    return Stored(key, (*index.keys, *names.values()), names, (*written, key))

@@ -295,7 +295,9 @@ class Fold(CoreItem, discriminator="catalogue-fold"):
 
     sequence = NumberAttribute()
     snapshot = UnicodeAttribute()
-    shards: ListAttribute[str] = ListAttribute(null=True)  # the blobs of its shards, also those of earlier folds
+    shards: ListAttribute[str] = ListAttribute(
+        null=True
+    )  # the blobs of its shards and values, also those of earlier folds
     at = NumberAttribute()  # epoch seconds
 
 

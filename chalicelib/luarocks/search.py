@@ -1,11 +1,16 @@
 """Search over all modules, which upstream has only as a page."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
+import msgspec
+
+from chalicelib.core import columns
 from chalicelib.core.derived import Derived
 from chalicelib.core.snapshots import Entry, Selected, Snapshot
+from chalicelib.core.stored_values import StoredValue
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.versions import matches_lua
@@ -26,13 +31,15 @@ class ModuleQuery:
     sort: str = "relevance"
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """The fields of a module by which searches filter and sort; `texts` are the searched ones, most relevant first."""
+class ModuleRow(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a module by which searches filter and sort.
+
+    `text` has a line for each searched text, in lower case, most relevant first.
+    """
 
     key: str
     name: str
-    texts: tuple[str, str, str, str]
+    text: str
     labels: tuple[str, ...]
     in_root: bool
     updated_at: int
@@ -51,7 +58,7 @@ def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[Module
 
 
 def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[ModuleEntry]:
-    rows = _derived.get(snapshot, "rows", _build, _update)
+    rows = _derived.get(snapshot, ROWS.name, ROWS.of, ROWS.update)
     among: Iterable[ModuleRow] = rows.values()
     if query.user is not None:
         among = (rows[key] for key in index.modules(snapshot, index.user_group(query.user)) if key in rows)
@@ -75,11 +82,11 @@ def _rank(row: ModuleRow, query: ModuleQuery) -> int | None:
         return None
     rank = 0
     for word in query.words:
-        position = next((position for position, text in enumerate(row.texts) if word in text), None)
-        if position is None:
+        place = row.text.find(word)
+        if place < 0:
             return None
-        rank += position
-    if not query.words or row.texts[0] == " ".join(query.words):
+        rank += row.text.count("\n", 0, place)
+    if not query.words or row.text.startswith(" ".join(query.words) + "\n"):
         return 0 if row.in_root else 1
     return 2 + 2 * rank + (0 if row.in_root else 1)
 
@@ -103,12 +110,7 @@ def _row(entry: Entry[ModuleEntry]) -> ModuleRow:
     return ModuleRow(
         key=entry.key,
         name=value.name,
-        texts=(
-            value.name.lower(),
-            (value.summary or "").lower(),
-            " ".join(value.labels).lower(),
-            (value.description or "").lower(),
-        ),
+        text="\n".join(map(_line, (value.name, value.summary, " ".join(value.labels), value.description))),
         labels=value.labels,
         in_root=value.in_root,
         updated_at=value.updated_at,
@@ -116,6 +118,24 @@ def _row(entry: Entry[ModuleEntry]) -> ModuleRow:
         id=value.id,
         version_ids=tuple(version.id for version in value.versions.values()),
     )
+
+
+def _line(text: str | None) -> str:
+    """The text in lower case; words contain no blanks, so it does not matter which blanks separate them."""
+    return (text or "").lower().replace("\n", " ")
+
+
+def _encode(rows: _Rows, numbers: Mapping[str, int]) -> bytes:
+    return columns.encode(rows, _COLUMNS, numbers)
+
+
+def _decode(body: bytes, keys: Sequence[str]) -> _Rows:
+    fields = columns.decode(ModuleRow, _COLUMNS, body, keys)
+    return dict(zip(fields[0], starmap(ModuleRow, zip(*fields, strict=True)), strict=True))
+
+
+_COLUMNS = ModuleRow.__struct_fields__[1:]  # the key is encoded as its number
+ROWS = index.catalogue.keep(StoredValue("rows", 1, build=_build, update=_update, encode=_encode, decode=_decode))
 
 
 def _downloads(row: ModuleRow) -> int:

@@ -93,3 +93,27 @@ def test_a_search_finds_the_same_after_any_changes(seed: int, most: int, monkeyp
 def test_a_search_of_an_empty_catalogue_finds_nothing() -> None:
     empty: ContentDbSnapshot = Snapshot.of(Packing(Codec(KINDS, 1)))
     assert [search.ranks(empty, search.parse(query)) for query in QUERIES] == [{}] * len(QUERIES)
+
+
+def test_loaded_postings_equal_the_ones_that_were_stored() -> None:
+    pick = random.Random(5)
+    documents = {f"a/{number}": {stem: pick.randrange(1, 16) for stem in pick.sample(STEMS, 4)} for number in range(30)}
+    keys = sorted([*documents, "tag#building"])
+    numbers = {key: number for number, key in enumerate(keys)}
+    changed = postings.build(documents.items()).updated({"a/3": None, "a/4": {"zinc": 2}})
+    loaded = postings.decode(changed.encoded(numbers), keys)
+    left = {**documents, "a/4": {"zinc": 2}}
+    del left["a/3"]
+    assert (loaded.changed, loaded.hidden) == ({}, frozenset())
+    assert sorted(loaded.keys()) == sorted(left)
+    for stem in (*STEMS, "zinc"):
+        expected = {key: found for key, document in left.items() if (found := fields_of_stem(document, stem))}
+        assert loaded.matching([(stem,)], list(range(256)), lambda key, phrase: False) == expected
+
+
+def fields_of_stem(document: dict[str, int], prefix: str) -> int:
+    found = 0
+    for stem, fields in document.items():
+        if stem.startswith(prefix):
+            found |= fields * 17 if stem == prefix else fields
+    return found

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from math import fsum
 
+import msgspec
+
 Fields = int
 Document = Mapping[str, Fields]
 Phrase = tuple[str, ...]  # stems that follow each other; the last one can be a prefix
@@ -154,6 +156,12 @@ class Postings:
         common = (doc for doc in first if all(doc in other for other in others))
         return {keys[doc]: fsum(scores[found[doc]] for found in masks) for doc in common}
 
+    def encoded(self, numbers: Mapping[str, int]) -> bytes:
+        """The documents as bytes, for `decode`. A document is encoded as the number of its key."""
+        base = self._merged().base if self.changed or self.hidden else self.base
+        places = array("I", (numbers[key] for key in base.keys))
+        return _encode(_Encoded(places.tobytes(), base.stems, base.starts.tobytes(), base.docs.tobytes(), base.fields))
+
     def _merged(self) -> "Postings":
         """The same documents in a new base."""
         keys = list(self.keys())
@@ -169,6 +177,26 @@ class Postings:
                 docs.append(numbers[key])
                 masks.append(fields)
         return of(keys, {stem: pair for stem, pair in found.items() if pair[0]}, numbers)
+
+
+class _Encoded(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    places: bytes
+    stems: list[str]
+    starts: bytes
+    docs: bytes
+    fields: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_DECODER = msgspec.msgpack.Decoder(_Encoded)
+
+
+def decode(body: bytes, keys: Sequence[str]) -> Postings:
+    """The postings that `Postings.encoded` has encoded. Raises ValueError for other bytes."""
+    found = _DECODER.decode(body)
+    own = [keys[number] for number in array("I", found.places)]
+    base = Base(own, found.stems, array("I", found.starts), array("I", found.docs), found.fields)
+    return Postings(base, {key: number for number, key in enumerate(own)})
 
 
 def of(keys: list[str], postings: Mapping[str, tuple[list[int], bytearray]], numbers: Mapping[str, int]) -> Postings:

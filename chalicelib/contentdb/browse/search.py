@@ -15,7 +15,9 @@ from chalicelib.contentdb.browse import postings
 from chalicelib.contentdb.browse.postings import Fields, Postings
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, rows
+from chalicelib.core.derived import Derived
 from chalicelib.core.snapshots import Entry
+from chalicelib.core.stored_values import StoredValue
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
 _PREFIX_ONLY = 0.9  # a word that only starts with the searched one has a lower weight
@@ -73,7 +75,7 @@ def parse(text: str) -> Search:
 
 def ranks(snapshot: ContentDbSnapshot, search: Search) -> dict[str, float]:
     """The matching packages by `author/name`, with their ranks: higher is better."""
-    known = rows.derived.get(snapshot, "search", _build, _update)
+    known = _derived.get(snapshot, _POSTINGS.name, _POSTINGS.of, _POSTINGS.update)
     if len(search) == 1:
         return _matching(snapshot, known, search[0])
     found: dict[str, float] = {}
@@ -90,6 +92,13 @@ def _build(snapshot: ContentDbSnapshot) -> Postings:
 def _update(known: Postings, snapshot: ContentDbSnapshot, changed: Set[str]) -> Postings:
     entries = ((key, index.find(snapshot, key)) for key in changed if "#" not in key)
     return known.updated({key: _document(entry.value) if entry else None for key, entry in entries})
+
+
+# a new version of the stemmer, whose stems can differ, is a new version of the stored postings
+_POSTINGS = index.catalogue.keep(
+    StoredValue("search", 1, build=_build, update=_update, encode=Postings.encoded, decode=postings.decode)
+)
+_derived: Derived[ContentDbEntry] = Derived()  # not with the rows: it stays when counts change
 
 
 def _matching(snapshot: ContentDbSnapshot, known: Postings, terms: Terms) -> dict[str, float]:

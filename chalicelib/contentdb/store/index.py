@@ -377,3 +377,4 @@ def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[Con
 
 
 catalogue: Catalogue[ContentDbEntry] = Catalogue("contentdb", KINDS, shape=2, entities=entities, reload=reload)
+catalogue.keep(rows.ROWS)

@@ -29,7 +29,7 @@ class PackageCounts(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return round(decayed(self.points, day - self.day if self.day else 0), _DECIMALS)
 
 
-_NONE = PackageCounts()
+NONE = PackageCounts()
 
 
 def today() -> date:
@@ -44,7 +44,7 @@ def decayed(points: float, days: int) -> float:
 
 def of(package_id: int) -> PackageCounts:
     """The published counts of a package."""
-    return counters.counts().get(str(package_id)) or _NONE
+    return counters.counts().get(str(package_id)) or NONE
 
 
 def state() -> tuple[int, int]:
