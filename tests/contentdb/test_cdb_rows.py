@@ -1,9 +1,10 @@
 """The rows of packages: loaded ones equal the ones that were stored."""
 
+from typing import Any
+
 import pytest
 
-from bench.catalogue import package
-from chalicelib.contentdb.entry import KINDS, ContentDbEntry, GameSupport, ReleaseInfo
+from chalicelib.contentdb.entry import KINDS, ContentDbEntry, GameSupport, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import rows
 from chalicelib.core.entries import Codec, replace
 from chalicelib.core.packing import Packing
@@ -11,6 +12,19 @@ from chalicelib.core.snapshots import Snapshot
 
 pytestmark = pytest.mark.usefixtures("aws")
 DATES = [f"2026-11-21T01:07:14.2521{number}" for number in range(10, 20)]
+
+
+LISTS = ("tags", "maintainers", "aliases", "depends", "optional_depends", "screenshots", "releases", "game_support")
+
+
+def package(number: int) -> tuple[str, PackageEntry]:
+    """A package and its key."""
+    values: dict[str, Any] = dict.fromkeys(PackageEntry.__struct_fields__[:34]) | dict.fromkeys(LISTS, ())
+    values |= {"author": f"author{number % 3}", "name": f"name{number}", "type": ("mod", "game")[number % 2]}
+    values |= {"id": number + 1, "title": f"Title {number}", "short_description": "", "license": "MIT"}
+    values |= {"media_license": "CC0-1.0", "content_warnings": (), "provides": (f"name{number}",), "state": "APPROVED"}
+    values |= {"created_at": DATES[number], "translations": {}}
+    return f"author{number % 3}/name{number}", PackageEntry(**values)
 
 
 def made() -> Snapshot[ContentDbEntry]:
@@ -25,8 +39,8 @@ def made() -> Snapshot[ContentDbEntry]:
             content_warnings=("violence",) if number % 2 else (),
             aliases=(f"old/{number}",) if number % 3 else (),
             game_support=(GameSupport(game=f"a/game{number % 2}", supports=True, confidence=1),),
-            releases=(*value.releases, release) if number else (),
-            created_at=date,
+            releases=(release,) if number else (),
+            tags=("building",) if number % 2 else ("tools", "building"),
             approved_at=date if number % 2 else None,
             score_reviews=number / 7,
             reviews=(number, 0, 1),
