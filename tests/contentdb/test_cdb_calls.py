@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, popularity
 from tests.client import Client
 from tests.contentdb.builders import draft
 
@@ -49,6 +49,7 @@ def test_a_list_in_a_cold_process_costs_two_calls_the_snapshot_and_the_head_of_t
 ) -> None:
     index.catalogue.fold()  # stores the rows of a large list
     index.catalogue.drop_cache()
+    popularity.counters.drop_cache()
     calls.clear()
     assert client.get("/api/packages/").status == 200
     assert [call for call in calls if call != "GetObject"] == ["GetItem", "Query", "GetItem"]
