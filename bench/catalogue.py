@@ -123,7 +123,7 @@ def measure(data: Path, entries: int) -> dict[str, float]:
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.core import accounts, credentials
+    from chalicelib.core.identity import accounts, credentials
     from chalicelib.luarocks import index
     from tests.client import Client
 
@@ -197,7 +197,7 @@ def count(data: Path, _: int) -> None:
 
 def _contentdb(client: Any) -> dict[str, float]:
     from chalicelib.contentdb.store import index
-    from chalicelib.core.entries import replace
+    from chalicelib.core.catalogues.entries import replace
 
     def change(number: int) -> None:
         key, value = package(number)

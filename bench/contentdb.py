@@ -82,7 +82,7 @@ def fill(data: Path, count: int) -> None:
     from chalicelib.contentdb.store.tables import ContentDbItem
     from chalicelib.contentdb.topics import forum
     from chalicelib.core import ids
-    from chalicelib.core.counters import CounterSet
+    from chalicelib.core.catalogues.counters import CounterSet
 
     reference.seed()
     for numbered in ("package", "release", "screenshot"):

@@ -67,7 +67,7 @@ def measured(data: Path, repeats: int) -> list[dict[str, Any]]:
     """Send all requests; return for each the counts of the first warm repetition and the least CPU of all."""
     from bench import endpoints
     from bench.aws import installed
-    from chalicelib.core import counters
+    from chalicelib.core.catalogues import counters
 
     counters.FOLLOW_EVERY = math.inf  # otherwise the counts would depend on the speed of this machine
     rows = []

@@ -14,7 +14,8 @@ import pyotp
 import app as moonbase
 from bench.aws import LIMIT, Metered, Spent, meter
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, job_runner, registry, two_factor
+from chalicelib.core import job_runner, registry
+from chalicelib.core.identity import accounts, credentials, two_factor
 from tests.client import BROWSER
 from tests.contentdb.builders import change, draft
 from tests.contentdb.files import MOD, picture, zipped

@@ -122,7 +122,7 @@ def fill(data: Path, count: int) -> list[str]:
     from standalone.runtime import open_data
 
     open_data(data)
-    from chalicelib.core import accounts, credentials
+    from chalicelib.core.identity import accounts, credentials
     from chalicelib.luarocks import index
     from chalicelib.luarocks.tables import LuaRocksItem
 

@@ -58,8 +58,8 @@ def activity(
 
 
 def _entries(wanted: "ActivityFilter", name: str | None, as_text: bool) -> Iterator[dict[str, Any]]:
-    from chalicelib.core import accounts
     from chalicelib.core import activity as log
+    from chalicelib.core.identity import accounts
 
     number = int(accounts.named(name).id) if name else None
     return map(_line if as_text else _row, log.everything(wanted, number))

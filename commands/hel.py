@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from chalicelib.core.snapshots import Entry
+    from chalicelib.core.catalogues.snapshots import Entry
     from chalicelib.hel.entry import PackageEntry
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core import invitations as rules
+from chalicelib.core.identity import invitations as rules
 from chalicelib.core.tables import Invitation
 from commands.choices import RANK
 

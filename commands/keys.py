@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, credentials, registry
+from chalicelib.core import registry
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Credential
 from commands.choices import SERVICE
 

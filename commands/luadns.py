@@ -19,7 +19,7 @@ def luadns() -> None:
 @click.option("--account", metavar="ACCOUNT", help="Only zones of this account.")
 def list_zones(account: str | None) -> list[dict[str, Any]]:
     """List the zones of all accounts, by name."""
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luadns import store
     from chalicelib.luadns.store import Owner
 
@@ -111,7 +111,7 @@ def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
 
 
 def _switch(name: str, on: bool) -> dict[str, Any]:
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luadns.auth import SWITCH
 
     account = accounts.named(name)

@@ -9,7 +9,7 @@ from commands.rocks_check import check_rocks
 from commands.rocks_import import import_rocks
 
 if TYPE_CHECKING:
-    from chalicelib.core.snapshots import Entry
+    from chalicelib.core.catalogues.snapshots import Entry
     from chalicelib.luarocks.entry import ModuleEntry
 
 
@@ -78,7 +78,7 @@ def owner() -> None:
 @click.argument("name", metavar="ACCOUNT")
 def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
     """Make ACCOUNT an owner of a module, without an invitation."""
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luarocks import ownership
 
     return _found_row(ownership.add(*module, accounts.named(name), None))
@@ -89,7 +89,7 @@ def add_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 @click.argument("name", metavar="ACCOUNT")
 def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
     """Remove ACCOUNT from the owners of a module."""
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luarocks import ownership
 
     return _found_row(ownership.remove(*module, accounts.named(name), None))
@@ -100,7 +100,7 @@ def remove_owner(module: tuple[str, str], name: str) -> dict[str, Any]:
 @click.argument("name", metavar="ACCOUNT")
 def transfer(module: tuple[str, str], name: str) -> dict[str, Any]:
     """Move a module to ACCOUNT; the previous account remains an owner."""
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luarocks import ownership
 
     return _found_row(ownership.transfer(*module, accounts.named(name), None))
@@ -187,7 +187,7 @@ def show_manifest(name: str) -> dict[str, Any]:
 @click.option("--description", help="A description for its page.")
 def create_manifest(name: str, admin: str, is_open: bool, description: str | None) -> dict[str, Any]:
     """Create the manifest NAME."""
-    from chalicelib.core import accounts
+    from chalicelib.core.identity import accounts
     from chalicelib.luarocks import custom_manifests, documents
 
     details = {"is_open": is_open, "description": description}

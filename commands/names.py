@@ -2,7 +2,7 @@
 
 import click
 
-from chalicelib.core import names
+from chalicelib.core.identity import names
 from commands.choices import SERVICE
 
 

@@ -44,8 +44,8 @@ def import_rocks(ctx: click.Context, source: str, name: str, signatures: bool) -
     Files that are published already are skipped, so a second run continues where the first one stopped. Refused files
     are listed with the reason; the others are imported nevertheless.
     """
-    from chalicelib.core import accounts
     from chalicelib.core.caller import Caller
+    from chalicelib.core.identity import accounts
     from chalicelib.core.tables import Credential
 
     is_server = source.startswith(("http://", "https://"))

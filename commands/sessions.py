@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, credentials
-from chalicelib.core import sessions as rules
+from chalicelib.core.identity import accounts, credentials
+from chalicelib.core.identity import sessions as rules
 from chalicelib.core.tables import Credential
 from commands.keys import last_use
 

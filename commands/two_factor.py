@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts
-from chalicelib.core import two_factor as rules
+from chalicelib.core.identity import accounts
+from chalicelib.core.identity import two_factor as rules
 
 
 @click.group("two-factor")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core import accounts, passwords
+from chalicelib.core.identity import accounts, passwords
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from commands import asking

@@ -18,7 +18,8 @@ import botocore
 import hypothesis
 import pytest
 
-from chalicelib.core import counters, credentials
+from chalicelib.core.catalogues import counters
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 
 pytest.register_assert_rewrite("tests")  # a failing assert in a helper module also shows both values

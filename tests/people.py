@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from chalicelib.core import accounts
-from chalicelib.core.passwords import hash_password
+from chalicelib.core.identity import accounts
+from chalicelib.core.identity.passwords import hash_password
 from chalicelib.core.tables import Account
 
 

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.session import Session
 
 from chalicelib.core import job_runner, registry
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.storage import table_name
 from chalicelib.web.site import Site
 from tests import aws_calls

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from app import SLICES
-from chalicelib.core.entries import Struct
+from chalicelib.core.catalogues.entries import Struct
 
 RECORDED = Path(__file__).parent / "shapes"
 ROOT = Path(__file__).parent.parent
@@ -133,7 +133,7 @@ def test_old_and_new_code_can_read_an_appended_field_but_not_an_inserted_one() -
 
 
 WRONG = """
-from chalicelib.core.entries import Struct, replace
+from chalicelib.core.catalogues.entries import Struct, replace
 
 class Thing(Struct):
     name: str

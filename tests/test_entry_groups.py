@@ -3,7 +3,7 @@
 import pytest
 
 from app import SLICES
-from chalicelib.core.packing import Entry
+from chalicelib.core.catalogues.packing import Entry
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.luarocks.entry import ModuleEntry
 

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.account.paging import PAGE
-from chalicelib.core import accounts, activity
+from chalicelib.core import activity
 from chalicelib.core.activity import ActivityFilter, ActivityPage, Described
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import accounts
 
 Parameters = dict[str, Any]  # of shapes.ACTIVITY_PAGE
 

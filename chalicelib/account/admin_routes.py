@@ -2,8 +2,8 @@
 
 from chalicelib.account import activity, auth, invites, members, shapes, wire
 from chalicelib.account.service import api
-from chalicelib.core import accounts, invitations
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import accounts, invitations
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 

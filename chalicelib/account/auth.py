@@ -1,9 +1,9 @@
 """Authenticates a session by its cookie or as a Bearer token, and checks ranks."""
 
 from chalicelib.account import cookies, csrf
-from chalicelib.core import credentials, proof
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Forbidden, Unauthenticated
+from chalicelib.core.identity import credentials, proof
 from chalicelib.web.origin import check_origin
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor

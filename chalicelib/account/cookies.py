@@ -1,6 +1,6 @@
 """The cookie that holds a session's secret."""
 
-from chalicelib.core import sessions
+from chalicelib.core.identity import sessions
 from chalicelib.web.request import Request
 
 _NAME = "moonbase_session"

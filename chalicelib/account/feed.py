@@ -1,8 +1,8 @@
 """The feed of an account's inbox, at an address with a secret. Only the secret's hash is stored, as a credential."""
 
-from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 
 PATH = "/account/feed"

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from chalicelib.account.paging import PAGE, cut
-from chalicelib.core import invitations
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import invitations
 from chalicelib.core.tables import Invitation
 
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from chalicelib.account import second_factor
-from chalicelib.core import credentials, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict
+from chalicelib.core.identity import credentials, two_factor
 from chalicelib.core.tables import Credential
 
 MOST = 200  # live keys of one account

@@ -1,7 +1,7 @@
 """Log-in, in one or two steps, and log-out."""
 
-from chalicelib.core import credentials, sessions
 from chalicelib.core.caller import Caller, Device
+from chalicelib.core.identity import credentials, sessions
 
 
 def begin(username: str, password: str, code: str | None, device: Device) -> tuple[Caller, str] | str:

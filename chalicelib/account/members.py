@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from chalicelib.account.paging import PAGE, cut
 from chalicelib.account.profile import LUADNS
-from chalicelib.core import accounts, passwords, sessions, two_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
+from chalicelib.core.identity import accounts, passwords, sessions, two_factor
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.web.slice import Work, offered

@@ -1,9 +1,9 @@
-"""One's own account: password, e-mail address, LuaDNS. Password and address need a proof, see core/proof.py."""
+"""One's own account: password, e-mail address, LuaDNS. Password and address need a proof (core/identity/proof.py)."""
 
 from chalicelib import settings
-from chalicelib.core import accounts, passwords, proof
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden
+from chalicelib.core.identity import accounts, passwords, proof
 
 LUADNS = "luadns_enabled"  # the switch of an account that enables LuaDNS' API
 

@@ -14,10 +14,11 @@ from chalicelib.account import (
     wire,
 )
 from chalicelib.account.service import API, api, service
-from chalicelib.core import addresses, credentials, recovery, registration, sessions
+from chalicelib.core import addresses
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.core.sessions import TICKET_LIFETIME
+from chalicelib.core.identity import credentials, recovery, registration, sessions
+from chalicelib.core.identity.sessions import TICKET_LIFETIME
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, OWN

@@ -1,8 +1,8 @@
 """The caller's own second factor. Every change needs the password and a code."""
 
-from chalicelib.core import proof, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.core.identity import proof, two_factor
 
 
 def begin(caller: Caller) -> tuple[str, str]:

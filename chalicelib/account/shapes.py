@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.core import accounts, credentials
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import accounts, credentials
 
 
 @dataclass(frozen=True)

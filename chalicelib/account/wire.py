@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 from chalicelib.account import csrf, shapes
 from chalicelib.account.profile import LUADNS
 from chalicelib.account.shapes import Shape
-from chalicelib.core import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.activity import Described
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.mail import transport
 from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.outbound.ssh_urls import fingerprint

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.permissions import PackageAction, at_least
-from chalicelib.core import credentials, proof
-from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
-from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, Unauthenticated
+from chalicelib.core.identity import credentials, proof
+from chalicelib.core.identity.accounts import Suspended
+from chalicelib.core.identity.credentials import Revoked
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor
 

@@ -6,8 +6,8 @@ Dates are ISO 8601 in UTC without a zone, as the API shows them.
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.entries import Struct
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import Struct
+from chalicelib.core.catalogues.snapshots import Snapshot
 
 
 class ReleaseInfo(Struct):

@@ -11,10 +11,10 @@ from chalicelib.contentdb.store import index, languages, reference, versions
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.topics import forum
-from chalicelib.core import credentials
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.identity import credentials
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.core import accounts, audit, credentials, registry
+from chalicelib.core import audit, registry
 from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account, AuditEntry
 
 MOST_EXAMINED = 1000  # entries that one page examines; with a filter it can have fewer than its limit

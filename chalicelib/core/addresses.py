@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import audit, credentials, limits
+from chalicelib.core import audit, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
+from chalicelib.core.identity import credentials
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.links import mail_link
 from chalicelib.core.mail.message import Undeliverable

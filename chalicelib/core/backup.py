@@ -24,9 +24,10 @@ from typing import IO, BinaryIO, cast
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, bytecode, change_log, counters, registry
+from chalicelib.core import blobs, bulk, bytecode, registry
 from chalicelib.core.backup_items import Malformed, Totals, exported_lines, head_of, is_derived, parse_item
 from chalicelib.core.bulk import Raw
+from chalicelib.core.catalogues import change_log, counters
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.storage import Item

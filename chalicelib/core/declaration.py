@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.published import Event, Follower
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, credentials, registry
+from chalicelib.core import audit, registry
 from chalicelib.core.caller import Actor
 from chalicelib.core.declaration import Belongings
 from chalicelib.core.errors import Conflict, Invalid
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.outbound import ssh_keys
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, CoreItem, now

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core import accounts, registry
+from chalicelib.core import registry
 from chalicelib.core.errors import NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.published import Event, EventAction, Follower
 from chalicelib.core.storage import Transaction

@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from chalicelib.core import blobs, registry
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.counters import CounterSet
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.directories import StoredBlob
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Item
 from chalicelib.core.tables import Account, Claim, Credential
 

@@ -11,8 +11,8 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute
 
 from chalicelib import settings
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.declaration import (
     Declaration,
     Inconsistency,

@@ -1,18 +1,9 @@
 """The core's own declaration: tables, jobs and settings that every service uses."""
 
-from chalicelib.core import (
-    addresses,
-    catalogue,
-    change_log,
-    counters,
-    event_notices,
-    events,
-    folds,
-    invitation_mail,
-    recovery,
-    uploads,
-)
+from chalicelib.core import addresses, event_notices, events, folds, uploads
+from chalicelib.core.catalogues import catalogue, change_log, counters
 from chalicelib.core.declaration import Declaration, JobHandler, NotificationKind, RepeatingJob, Table
+from chalicelib.core.identity import invitation_mail, recovery
 from chalicelib.core.mail import requests
 from chalicelib.core.notifications import delivery, posting
 from chalicelib.core.tables import CoreItem

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.hel import counts, index, model, resolution, semver
 from chalicelib.hel.entry import PackageEntry, Version
 

@@ -2,9 +2,9 @@
 
 from chalicelib.core import audit
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.hel import history, index
 from chalicelib.hel.entry import PackageEntry

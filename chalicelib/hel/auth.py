@@ -3,9 +3,10 @@
 import logging
 
 from chalicelib import settings
-from chalicelib.core import credentials, deletion, proof
+from chalicelib.core import deletion
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.core.identity import credentials, proof
 from chalicelib.core.tables import Account, Credential
 from chalicelib.web.html import wants_html
 from chalicelib.web.origin import check_origin

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.errors import Full
 from chalicelib.core.storage import Transaction
 from chalicelib.hel.tables import Count

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.core.entries import Struct
+from chalicelib.core.catalogues.entries import Struct
 
 
 class VersionFile(Struct):

@@ -7,12 +7,13 @@ from contextlib import nullcontext
 from functools import partial
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, blobs, bytecode
+from chalicelib.core import audit, blobs, bytecode
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
+from chalicelib.core.identity import accounts
 from chalicelib.core.retries import retry
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
 from chalicelib.hel import auth, counts, history, index, quota

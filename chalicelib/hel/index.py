@@ -11,9 +11,9 @@ from contextlib import suppress
 import orjson
 
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Contended
 from chalicelib.hel import counts, model
 from chalicelib.hel.entry import Dependency, PackageEntry, Version, VersionFile

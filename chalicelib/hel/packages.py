@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from chalicelib.core import audit, blobs, ids, names
+from chalicelib.core import audit, blobs, ids
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.change_log import LARGE_ENTRY
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.change_log import LARGE_ENTRY
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Conflict, NotFound, TooLarge
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
 from chalicelib.hel import advice, auth, counts, history, index, patch, quota

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.hel import index, semver
 from chalicelib.hel.entry import PackageEntry
 

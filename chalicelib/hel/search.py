@@ -8,8 +8,8 @@ from functools import partial
 from itertools import accumulate
 
 from chalicelib import settings
+from chalicelib.core.catalogues.snapshots import Entry, Selection, Shard, Snapshot
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry, Selection, Shard, Snapshot
 from chalicelib.hel import counts, index, model, semver
 from chalicelib.hel.entry import PackageEntry, Version, VersionFile
 

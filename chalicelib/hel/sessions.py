@@ -1,8 +1,8 @@
 """Log-in and log-out in Hel's dialect, with the account's password and second factor."""
 
-from chalicelib.core import credentials, sessions
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Invalid, Unauthenticated
+from chalicelib.core.identity import credentials, sessions
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 

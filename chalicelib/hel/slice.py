@@ -1,6 +1,6 @@
 """The declaration of Hel."""
 
-from chalicelib.core.counters import SLOT
+from chalicelib.core.catalogues.counters import SLOT
 from chalicelib.core.declaration import RepeatingJob, Scopes, Table
 from chalicelib.hel import belongings, counts, history, index, routes, users
 from chalicelib.hel.pages import users as user_pages

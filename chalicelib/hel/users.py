@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chalicelib.core import accounts, passwords, proof, registration
-from chalicelib.core.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.caller import Caller, Device
-from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import Conflict, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Selection, Snapshot
+from chalicelib.core.identity import accounts, passwords, proof, registration
+from chalicelib.core.identity.accounts import EmailTaken, UsernameTaken
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.hel import auth

@@ -9,9 +9,9 @@ from typing import Any, cast
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import sessions
+from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import CoreError, NotFound
-from chalicelib.core.snapshots import Entry, Selection, Snapshot
+from chalicelib.core.identity import sessions
 from chalicelib.hel import auth, counts, files, index
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document

@@ -1,10 +1,10 @@
 """Authentication for LuaDNS: HTTP Basic with an e-mail address and an API key."""
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
 from chalicelib.core.caller import Caller
-from chalicelib.core.credentials import Rate, Revoked
 from chalicelib.core.errors import Forbidden, Unauthenticated
+from chalicelib.core.identity import accounts, credentials
+from chalicelib.core.identity.credentials import Rate, Revoked
 from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from chalicelib import settings
-from chalicelib.core import accounts
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.luadns import auth, engines, inputs, paging, records, versions
 from chalicelib.luadns.engines import DsRecord
 from chalicelib.luadns.paging import Page

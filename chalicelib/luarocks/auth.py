@@ -1,12 +1,12 @@
 """Authenticates an API key, and checks the second factor."""
 
 from chalicelib import settings
-from chalicelib.core import credentials, proof, two_factor
-from chalicelib.core.accounts import Suspended
 from chalicelib.core.caller import Caller
-from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, SecondFactorRequired, Unauthenticated
-from chalicelib.core.two_factor import NotEnabled
+from chalicelib.core.identity import credentials, proof, two_factor
+from chalicelib.core.identity.accounts import Suspended
+from chalicelib.core.identity.credentials import Revoked
+from chalicelib.core.identity.two_factor import NotEnabled
 from chalicelib.luarocks import custom_manifests
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request

@@ -11,13 +11,13 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.core import audit, events, ids
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.locks import Lock
 from chalicelib.core.published import EventAction
 from chalicelib.core.retries import retry
-from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, now
 from chalicelib.luarocks import history, index, modules

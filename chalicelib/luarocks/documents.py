@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry
 from chalicelib.luarocks import downloads, search, versions, wire
 from chalicelib.luarocks.downloads import FileCounts
 from chalicelib.luarocks.entry import ModuleEntry

@@ -1,4 +1,7 @@
-"""Download counts of files: each download adds to the item of its file, and a job publishes them (core/counters.py)."""
+"""Download counts of files: each download adds to the item of its file, and a job publishes them.
+
+See core/catalogues/counters.py.
+"""
 
 import logging
 from collections import defaultdict
@@ -6,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pynamodb.expressions.update import Action
 
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.errors import Busy, Full
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.luarocks.entry import ModuleEntry

@@ -5,7 +5,7 @@ A new field is appended with a default, and raises the catalogue's shape number.
 
 from collections.abc import Mapping
 
-from chalicelib.core.entries import Struct, replace
+from chalicelib.core.catalogues.entries import Struct, replace
 
 
 class PublishedFile(Struct):

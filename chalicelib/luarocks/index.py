@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.luarocks import items
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.tables import FileItem, LuaRocksItem, module_pk

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.core.entries import Struct
+from chalicelib.core.catalogues.entries import Struct
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
 from chalicelib.luarocks.tables import FileItem, LuaRocksItem, Module, Rock, Version
 

@@ -1,14 +1,17 @@
-"""The manifests of all roots, in memory: a publish renders and compresses one block of each (core/blocks.py)."""
+"""The manifests of all roots, in memory: a publish renders and compresses one block of each.
+
+See core/catalogues/blocks.py.
+"""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from chalicelib.core import segments
-from chalicelib.core.blocks import Blocks, Texts
-from chalicelib.core.derived import Derived
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues.blocks import Blocks, Texts
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.luarocks import index, manifests
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.manifests import ManifestForm

@@ -1,6 +1,7 @@
 """Renders manifests, the lists of all rocks: as Lua and as JSON.
 
-A manifest consists of one fragment per module, in blocks (core/blocks.py), so that a publish renders only one block.
+A manifest consists of one fragment per module, in blocks (core/catalogues/blocks.py), so that a publish renders only
+one block.
 """
 
 import re
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from json import dumps
 
-from chalicelib.core.blocks import Blocks, Frame
+from chalicelib.core.catalogues.blocks import Blocks, Frame
 
 # LuaJIT loads at most 65,536 constants per function: two per module, one per version, one per file. A module with one
 # file has the most constants per line, four in seven lines; these lines have at most 57,143.

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import TypedDict, Unpack
 
-from chalicelib.core import names
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
 from chalicelib.luarocks import history, index, items
@@ -111,9 +111,9 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
 def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | None:
     """List a module in the root manifest if its name is free there.
 
-    The slot of a deleted module is reserved for its owners (core/names.py), and stays empty afterwards until an owner
-    takes it, so that `luarocks install NAME` does not silently get another author's module. The administrator at the
-    command line can give an occupied slot. Raises Invalid, NotFound, Forbidden or NameReserved.
+    The slot of a deleted module is reserved for its owners (core/identity/names.py), and stays empty afterwards until
+    an owner takes it, so that `luarocks install NAME` does not silently get another author's module. The administrator
+    at the command line can give an occupied slot. Raises Invalid, NotFound, Forbidden or NameReserved.
     """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:

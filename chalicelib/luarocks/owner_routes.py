@@ -5,8 +5,8 @@ Keys for one module and read-only keys are rejected. Bodies are JSON objects.
 
 from collections.abc import Callable
 
-from chalicelib.core import accounts
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import accounts
 from chalicelib.luarocks import auth, custom_manifests, documents, index, modules, owner_wire, ownership, removal
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request

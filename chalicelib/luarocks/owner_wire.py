@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from chalicelib.core import accounts
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import documents, modules, rockspecs, wire
 from chalicelib.luarocks.entry import ModuleEntry

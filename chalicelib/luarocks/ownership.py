@@ -8,10 +8,10 @@ owns, so an uninvited ownership could redirect its uploads.
 from collections.abc import Mapping
 
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import history, index, modules

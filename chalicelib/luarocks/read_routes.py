@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from chalicelib.core import accounts
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.identity import accounts
 from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, wire
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.pages import modules as module_pages

@@ -6,12 +6,13 @@ items below. The blobs stay, because other versions may have the same content.
 
 from typing import Any, TypedDict
 
-from chalicelib.core import jobs, names
+from chalicelib.core import jobs
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.luarocks import custom_manifests, downloads, history, items, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version

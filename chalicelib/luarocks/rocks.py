@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from chalicelib.core import blobs, names, uploads
+from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Busy, Full, Invalid, NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
 from chalicelib.luarocks import archives, history, index, items, modules, rockspecs

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
 from chalicelib.luarocks import index, rockspecs
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, VersionEntry
 from chalicelib.luarocks.index import Group

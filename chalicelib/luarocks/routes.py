@@ -1,8 +1,9 @@
 """LuaRocks.org's HTTP API, in the order of its own API page."""
 
 from chalicelib import settings
-from chalicelib.core import two_factor, uploads
+from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import two_factor
 from chalicelib.luarocks import auth, index, rocks, wire
 from chalicelib.luarocks.sandbox import SOURCE_LIMIT
 from chalicelib.luarocks.service import service

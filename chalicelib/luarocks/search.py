@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.core import columns
-from chalicelib.core.derived import Derived
-from chalicelib.core.snapshots import Entry, Selected, Snapshot
-from chalicelib.core.stored_values import StoredValue
+from chalicelib.core.catalogues import columns
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.snapshots import Entry, Selected, Snapshot
+from chalicelib.core.catalogues.stored_values import StoredValue
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.versions import matches_lua

@@ -1,6 +1,6 @@
 """The declaration of LuaRocks."""
 
-from chalicelib.core.counters import SLOT
+from chalicelib.core.catalogues.counters import SLOT
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.luarocks import belongings, downloads, history, index, owner_routes, read_routes, removal, routes
 from chalicelib.luarocks.pages import modules as module_pages

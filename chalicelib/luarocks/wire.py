@@ -9,8 +9,8 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.luarocks import downloads, index, listings, signatures
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 from chalicelib.luarocks.roots import Root, RootFile

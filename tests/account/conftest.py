@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import accounts, credentials, sessions
+from chalicelib.core.identity import accounts, credentials, sessions
 from chalicelib.core.tables import Account
 from tests import people
 from tests.account.person import LogIn, Person

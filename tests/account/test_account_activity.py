@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests.account.person import Person, refused

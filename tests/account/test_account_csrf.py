@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.account import auth, csrf
 from chalicelib.account.service import operations
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client

@@ -8,10 +8,11 @@ from chalicelib.account import feed, ssh_key
 from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import index as contentdb_index
-from chalicelib.core import accounts, activity, credentials, deletion, events, fsck, job_runner, sessions, two_factor
+from chalicelib.core import activity, deletion, events, fsck, job_runner
 from chalicelib.core.activity import ActivityFilter
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Conflict, CoreError, Invalid, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, sessions, two_factor
 from chalicelib.core.notifications import unsubscribing
 from chalicelib.core.outbound import ssh_keys
 from chalicelib.core.tables import (

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, invitations
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts, invitations
 from chalicelib.core.tables import Account
 from tests.account.person import Person, nothing_stored, refused
 from tests.worlds import embedded_only

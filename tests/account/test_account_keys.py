@@ -7,7 +7,8 @@ import pytest
 import time_machine
 
 from chalicelib.account import keys
-from chalicelib.core import audit, credentials, two_factor
+from chalicelib.core import audit
+from chalicelib.core.identity import credentials, two_factor
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client

@@ -8,9 +8,10 @@ import time_machine
 
 from chalicelib import settings
 from chalicelib.account import csrf
-from chalicelib.core import accounts, audit, credentials, sessions, two_factor
+from chalicelib.core import audit
 from chalicelib.core.caller import Device
 from chalicelib.core.errors import TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, sessions, two_factor
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client, Reply

@@ -9,7 +9,8 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, addresses, audit, credentials, invitations, job_runner, jobs, recovery, two_factor
+from chalicelib.core import addresses, audit, job_runner, jobs
+from chalicelib.core.identity import accounts, credentials, invitations, recovery, two_factor
 from chalicelib.core.tables import Account, CoreItem
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.smtp import URL, Sink, receiving

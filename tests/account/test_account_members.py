@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from chalicelib.account import members
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
 from tests import people
 from tests.account.person import LogIn, Person, nothing_stored, refused

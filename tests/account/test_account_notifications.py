@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.notifications import preferences
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction

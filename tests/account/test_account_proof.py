@@ -7,7 +7,7 @@ import pyotp
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, two_factor
+from chalicelib.core.identity import accounts, two_factor
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, refused
 

@@ -8,10 +8,11 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, invitations
+from chalicelib.core import audit
 from chalicelib.core.caller import Device
 from chalicelib.core.errors import CoreError
-from chalicelib.core.registration import register as register_here
+from chalicelib.core.identity import accounts, invitations
+from chalicelib.core.identity.registration import register as register_here
 from chalicelib.core.tables import Account, Invitation
 from tests.account.person import Person, nothing_stored, refused
 from tests.client import Reply
@@ -207,7 +208,7 @@ def test_only_one_of_eight_concurrent_uses_of_an_invitation_succeeds(
     aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = invitations.create()
-    monkeypatch.setattr("chalicelib.core.accounts.hash_password", lambda password: "hashed elsewhere")
+    monkeypatch.setattr("chalicelib.core.identity.accounts.hash_password", lambda password: "hashed elsewhere")
 
     def attempt(number: int) -> bool:
         try:

@@ -7,8 +7,9 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, credentials, sessions
+from chalicelib.core import audit
 from chalicelib.core.caller import Device
+from chalicelib.core.identity import accounts, credentials, sessions
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client

@@ -8,7 +8,8 @@ import pyotp
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.tables import Account, Enrolling, TwoFactor
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.worlds import both_worlds

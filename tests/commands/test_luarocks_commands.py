@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.luarocks import rocks
 for key, name, version in (argument.split("|") for argument in sys.argv[2:]):
     spec = f'package="{name}" version="{version}" source={{url="x"}} build={{}}'
@@ -38,7 +38,7 @@ import sys
 from pathlib import Path
 from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.luarocks import loader, rocks
 loader.check = lambda rockspec: None
 rocks.publish_rockspec(credentials.identify(sys.argv[2], "luarocks"), b"package='old' version='0.4.0' source={url='x'}")

@@ -7,8 +7,9 @@ from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, Release, Screenshot, release_sk, screenshot_sk
-from chalicelib.core import accounts, credentials, ids
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core import ids
+from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests.client import Reply

@@ -9,8 +9,8 @@ from chalicelib.contentdb.entry import KINDS, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Counters, Package
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.entries import replace
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import names, token

@@ -7,7 +7,8 @@ import time_machine
 
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store.tables import ContentDbItem, Package, PackageName
-from chalicelib.core import audit, credentials
+from chalicelib.core import audit
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import (

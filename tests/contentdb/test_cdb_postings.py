@@ -8,9 +8,9 @@ import pytest
 from chalicelib.contentdb.browse import postings, search
 from chalicelib.contentdb.browse.search import WEIGHTS, Search
 from chalicelib.contentdb.entry import KINDS, ContentDbSnapshot, PackageEntry
-from chalicelib.core.entries import Codec
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
 
 LISTS = ("tags", "content_warnings", "maintainers", "aliases", "provides", "depends", "optional_depends")
 STEMS = ["iron", "ironwood", "i", "irons", "copper", "cop", "tree", "wood", "light", "lights", "run", "running"]

@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.contentdb.entry import KINDS, ContentDbEntry, GameSupport, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import rows
-from chalicelib.core.entries import Codec, replace
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import Codec, replace
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
 
 pytestmark = pytest.mark.usefixtures("aws")
 DATES = [f"2026-11-21T01:07:14.2521{number}" for number in range(10, 20)]

@@ -8,7 +8,8 @@ from chalicelib.contentdb.packages import states
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.permissions import PackageAction, may, may_delete_release
 from chalicelib.contentdb.store.tables import Package, Release
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, published, refusal, release, screenshot, token

@@ -9,7 +9,7 @@ from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.store.tables import ContentDbItem, ReferenceSet
 from chalicelib.core import job_runner
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests.client import Client

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, blobs, credentials
+from chalicelib.core import blobs
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import NO_SUCH_PAGE, NOT_JSON, change, draft, member, published, refusal, token

@@ -10,7 +10,8 @@ from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ContentDbItem
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import NO_SUCH_PAGE, NOT_JSON, change, draft, member, published, refusal, token

@@ -11,7 +11,7 @@ from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters, DailyStats, PackageTally, Seen
 from chalicelib.contentdb.texts.hypertext import HEAD
-from chalicelib.core.entries import replace
+from chalicelib.core.catalogues.entries import replace
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply, _event
 from tests.contentdb.builders import (

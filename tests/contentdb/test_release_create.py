@@ -7,7 +7,8 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, jobs
+from chalicelib.core import jobs
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, refusal, token

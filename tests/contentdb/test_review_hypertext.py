@@ -13,9 +13,9 @@ from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Counters, Package, Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
-from chalicelib.core.entries import Codec
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import NO_SUCH_PAGE, malformed, member, published, token

@@ -8,7 +8,8 @@ import time_machine
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review, ReviewVote
-from chalicelib.core import accounts, audit, job_runner
+from chalicelib.core import audit, job_runner
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import member, published, refusal, token

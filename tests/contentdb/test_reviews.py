@@ -12,7 +12,8 @@ from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Counters, Review
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import NO_SUCH_PAGE, NOT_JSON, draft, member, published, refusal, token

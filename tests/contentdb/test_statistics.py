@@ -15,8 +15,9 @@ from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
 from chalicelib.contentdb.store import index, popularity
 from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
-from chalicelib.core import accounts, job_runner, jobs
-from chalicelib.core.counters import CounterSet
+from chalicelib.core import job_runner, jobs
+from chalicelib.core.catalogues.counters import CounterSet
+from chalicelib.core.identity import accounts
 from chalicelib.core.storage import Contended, Transaction
 from chalicelib.core.tables import Account
 from tests.aws_calls import dies, meanwhile

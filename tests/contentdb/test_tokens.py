@@ -9,7 +9,7 @@ import time_machine
 
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
-from chalicelib.core import accounts, two_factor
+from chalicelib.core.identity import accounts, two_factor
 from chalicelib.core.tables import Account
 from tests import people
 from tests.client import Client, Reply

@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Profile
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import NOT_JSON, member, published, refusal, token

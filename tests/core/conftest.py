@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 
 

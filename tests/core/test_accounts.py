@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import accounts, audit, two_factor
-from chalicelib.core.accounts import EmailTaken, Suspended, UsernameTaken
+from chalicelib.core import audit
 from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound, Unauthenticated
+from chalicelib.core.identity import accounts, two_factor
+from chalicelib.core.identity.accounts import EmailTaken, Suspended, UsernameTaken
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, CoreItem, now
 from tests.worlds import both_worlds, embedded_only

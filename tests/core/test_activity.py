@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, activity, audit, credentials
+from chalicelib.core import activity, audit
 from chalicelib.core.activity import ActivityFilter
 from chalicelib.core.caller import Caller
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.registry import DeclarationError, including
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, AuditEntry

@@ -15,10 +15,11 @@ import pyotp
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, backup, blobs, bulk, credentials, jobs, registry, sealing, two_factor
 from chalicelib.core import aws as services
+from chalicelib.core import backup, blobs, bulk, jobs, registry, sealing
 from chalicelib.core.backup import Damaged, Totals
 from chalicelib.core.errors import Conflict, Invalid
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import CoreItem, TwoFactor, Window, now
 from chalicelib.hel.tables import HelItem

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from chalicelib.core import blocks, segments
-from chalicelib.core.blocks import Blocks, Frame, Texts
+from chalicelib.core.catalogues import blocks, segments
+from chalicelib.core.catalogues.blocks import Blocks, Frame, Texts
 
 FRAME = Frame(b"[", b",\n", b"]\n", b"none")
 

@@ -14,13 +14,14 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import blobs, change_log, job_runner, locks, registry, retries, snapshots
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core import blobs, job_runner, locks, registry, retries
+from chalicelib.core.catalogues import change_log, snapshots
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
 from chalicelib.core.declaration import Declaration
-from chalicelib.core.entries import Codec
 from chalicelib.core.errors import Busy, Conflict, NotFound
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Entry, Snapshot, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Change, Claim, Fold, Head, Job
 from tests.worlds import both_worlds, embedded_only

@@ -14,9 +14,9 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import change_log, stored
-from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.snapshots import Entry, Snapshot
+from chalicelib.core.catalogues import change_log, stored
+from chalicelib.core.catalogues.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.storage import Transaction
 from tests.core.test_entry_shapes import ColouredStored, NewThing, OldThing
 from tests.worlds import EMBEDDED, embedded_only, world

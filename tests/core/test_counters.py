@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from pynamodb.attributes import NumberAttribute
 
 from chalicelib import settings
-from chalicelib.core import blobs, counters, fsck, registry
-from chalicelib.core.counters import CounterSet
-from chalicelib.core.counts import CountCodec, CountValues, pack_all
+from chalicelib.core import blobs, fsck, registry
+from chalicelib.core.catalogues import counters
+from chalicelib.core.catalogues.counters import CounterSet
+from chalicelib.core.catalogues.counts import CountCodec, CountValues, pack_all
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.storage import Item, table_name
 from chalicelib.core.tables import CountersDelta, CountersHead, CountersMark

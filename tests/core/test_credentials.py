@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, credentials, registry, two_factor
-from chalicelib.core.accounts import Suspended
+from chalicelib.core import audit, registry
 from chalicelib.core.caller import Caller, allows
-from chalicelib.core.credentials import Revoked
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, two_factor
+from chalicelib.core.identity.accounts import Suspended
+from chalicelib.core.identity.credentials import Revoked
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
 from tests.worlds import both_worlds, embedded_only
 

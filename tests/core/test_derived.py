@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import derived
-from chalicelib.core.derived import Derived
-from chalicelib.core.entries import Codec
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues import derived
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
 
 
 def snapshot_of(**values: int) -> Snapshot[dict[str, Any]]:

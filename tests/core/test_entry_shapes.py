@@ -16,10 +16,11 @@ import time_machine
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib import settings
-from chalicelib.core import blobs, bulk, catalogue, locks
-from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.entries import Struct
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core import blobs, bulk, locks
+from chalicelib.core.catalogues import catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.entries import Struct
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.storage import Item, Transaction, table_name
 from chalicelib.core.tables import Change, CoreItem, Head, Job
 from tests.worlds import embedded_only

@@ -4,8 +4,9 @@ import inspect
 
 import pytest
 
-from chalicelib.core import accounts, credentials, errors, storage, two_factor
+from chalicelib.core import errors, storage
 from chalicelib.core.errors import CoreError
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
 
 

@@ -8,8 +8,9 @@ import time_machine
 
 from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import registry as packages
-from chalicelib.core import accounts, credentials, event_notices, events, job_runner
+from chalicelib.core import event_notices, events, job_runner
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.published import Event
 from chalicelib.core.storage import Transaction

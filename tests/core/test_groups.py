@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.entries import Codec
-from chalicelib.core.packing import GroupsOf, Packing
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import GroupsOf, Packing
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
 
 NAMES = st.sampled_from("abc")
 VALUES = st.none() | st.fixed_dictionaries({"groups": st.lists(NAMES, max_size=3)})

@@ -5,7 +5,8 @@ import zlib
 import orjson
 import pytest
 
-from chalicelib.core import blobs, bulk, credentials, job_runner, registry
+from chalicelib.core import blobs, bulk, job_runner, registry
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account, CoreItem, Head
 from chalicelib.hel import users
 from tests.aws_calls import dies

@@ -12,7 +12,8 @@ import time_machine
 from aiosmtpd.smtp import AuthResult
 
 from chalicelib import settings
-from chalicelib.core import accounts, aws, job_runner, jobs
+from chalicelib.core import aws, job_runner, jobs
+from chalicelib.core.identity import accounts
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.message import Mail, Undeliverable, compose
 from chalicelib.core.notifications import delivery, inbox, preferences, unsubscribing

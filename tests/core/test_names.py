@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import credentials, names
+from chalicelib.core.identity import credentials, names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 from tests.client import Client

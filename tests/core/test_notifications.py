@@ -7,10 +7,11 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, credentials, devices, sessions, two_factor
+from chalicelib.core import audit
 from chalicelib.core.caller import Device
 from chalicelib.core.declaration import Declaration, NotificationKind
 from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.identity import accounts, credentials, devices, sessions, two_factor
 from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.registry import DeclarationError, including

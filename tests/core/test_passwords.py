@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.core import passwords
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import passwords
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
-from chalicelib.core import segments
-from chalicelib.core.segments import Segment
+from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues.segments import Segment
 
 TEXTS = [b"", b"a", b"one text\n" * 1000, bytes(range(256)) * 300, b"", b"the end"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chalicelib.core import accounts, credentials, sessions, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import NotFound, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, sessions, two_factor
 from chalicelib.core.tables import Account, Credential
 from tests.worlds import both_worlds
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import blobs, change_log, shards, stored
-from chalicelib.core.catalogue import Catalogue
-from chalicelib.core.entries import Codec
-from chalicelib.core.packing import Packing
-from chalicelib.core.shards import SHARDS, Shard, number_of
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core import blobs
+from chalicelib.core.catalogues import change_log, shards, stored
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.entries import Codec
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.shards import SHARDS, Shard, number_of
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
 from chalicelib.core.tables import Fold, Head
 from tests.aws_calls import meanwhile
 from tests.worlds import embedded_only

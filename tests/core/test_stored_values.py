@@ -9,13 +9,14 @@ import msgspec
 import pytest
 import time_machine
 
-from chalicelib.core import blobs, fsck, job_runner, jobs, registry, stored_values
-from chalicelib.core.catalogue import FOLD, Catalogue
+from chalicelib.core import blobs, fsck, job_runner, jobs, registry
+from chalicelib.core.catalogues import stored_values
+from chalicelib.core.catalogues.catalogue import FOLD, Catalogue
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.stored_values import StoredValue
 from chalicelib.core.declaration import Declaration
-from chalicelib.core.derived import Derived
 from chalicelib.core.fsck import FsckScan
-from chalicelib.core.snapshots import Snapshot
-from chalicelib.core.stored_values import StoredValue
 from chalicelib.core.tables import Fold
 from tests.worlds import both_worlds
 

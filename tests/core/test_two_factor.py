@@ -10,11 +10,12 @@ import pyotp
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, codes, credentials, two_factor
+from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound, SecondFactorRequired, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, codes, credentials, two_factor
+from chalicelib.core.identity.two_factor import Enrolment, NotEnabled
 from chalicelib.core.tables import Account, Credential, TwoFactor
-from chalicelib.core.two_factor import Enrolment, NotEnabled
 from tests.worlds import both_worlds, embedded_only
 
 pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]

@@ -6,9 +6,10 @@ import pytest
 import requests
 import time_machine
 
-from chalicelib.core import blobs, credentials, uploads
+from chalicelib.core import blobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooLarge
+from chalicelib.core.identity import credentials
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, UploadSlot
 from chalicelib.core.uploads import Slot

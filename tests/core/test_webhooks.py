@@ -15,9 +15,10 @@ from standardwebhooks import Webhook as Verifier
 
 import chalicelib.account
 from chalicelib import settings
-from chalicelib.core import accounts, audit, credentials, events, job_runner
+from chalicelib.core import audit, events, job_runner
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Job, Webhook, WebhookMessage
 from chalicelib.core.webhooks import deliveries, hooks, signing

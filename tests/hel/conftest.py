@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import credentials
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import index
 from chalicelib.hel.entry import PackageEntry

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials, invitations, sessions, two_factor
+from chalicelib.core.identity import accounts, credentials, invitations, sessions, two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.hel.builders import refusal, success

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.core import accounts
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index, users
 from tests.client import Client

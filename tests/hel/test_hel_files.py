@@ -8,8 +8,9 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import audit, blobs, credentials
+from chalicelib.core import audit, blobs
 from chalicelib.core.errors import NotFound
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts
 from chalicelib.hel.tables import HelItem, StoredFile, Usage

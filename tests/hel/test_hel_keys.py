@@ -2,7 +2,8 @@
 
 import pytest
 
-from chalicelib.core import accounts, audit, credentials
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.hel.builders import list_packages, package, refusal, stored, success

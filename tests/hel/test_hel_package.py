@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, blobs, credentials
+from chalicelib.core import audit, blobs
 from chalicelib.core.errors import NotFound
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from chalicelib.hel.tables import HelItem, Package, Usage

@@ -8,7 +8,8 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, blobs
+from chalicelib.core import audit, blobs
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from chalicelib.hel import counts, index
 from tests.client import Client, Reply

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.hel import counts, index
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import HelItem, Package, package_pk

@@ -3,8 +3,9 @@
 import orjson
 import pytest
 
-from chalicelib.core import accounts, fsck, job_runner, registry
+from chalicelib.core import fsck, job_runner, registry
 from chalicelib.core.errors import Full
+from chalicelib.core.identity import accounts
 from chalicelib.hel import users, wire
 from chalicelib.web.request import Request
 from tests.client import Client

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 from tests.client import Client

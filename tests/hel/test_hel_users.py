@@ -8,7 +8,8 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.hel import users
 from tests.client import Client, Reply

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.account import csrf
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from tests.luadns.api import basic
 
 SESSION = credentials.SESSION

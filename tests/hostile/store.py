@@ -9,8 +9,9 @@ from typing import Any
 
 from chalicelib.account import csrf
 from chalicelib.contentdb.packages import states
-from chalicelib.core import accounts, credentials, job_runner, sessions, two_factor
+from chalicelib.core import job_runner
 from chalicelib.core.errors import CoreError
+from chalicelib.core.identity import accounts, credentials, sessions, two_factor
 from chalicelib.core.notifications import inbox, unsubscribing
 from chalicelib.core.tables import Account, Credential, now
 from chalicelib.luarocks import custom_manifests, ownership

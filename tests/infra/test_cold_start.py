@@ -23,7 +23,8 @@ from pathlib import Path
 from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
 from chalicelib import settings
-from chalicelib.core import accounts, aws, credentials, registry
+from chalicelib.core import aws, registry
+from chalicelib.core.identity import accounts, credentials
 from tests.client import Client
 from tests.luarocks.builders import rockspec
 client, key = Client(), credentials.create(accounts.create("alice", "a@example.org", "wonderland"), "luarocks")[1]

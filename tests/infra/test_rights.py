@@ -10,10 +10,11 @@ import pytest
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import accounts, blobs, credentials, job_runner, jobs, registry, two_factor
 from chalicelib.core import aws as services
-from chalicelib.core.catalogue import FOLD_EVERY
+from chalicelib.core import blobs, job_runner, jobs, registry
+from chalicelib.core.catalogues.catalogue import FOLD_EVERY
 from chalicelib.core.declaration import Declaration, JobHandler
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim
 from chalicelib.hel import users

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from chalicelib.luadns.tables import LuaDnsItem
 from tests.client import Client, Reply

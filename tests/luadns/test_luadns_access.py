@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luadns.api import LuaDns, basic, key_for, stored

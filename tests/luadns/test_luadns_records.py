@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import two_factor
+from chalicelib.core.identity import two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.luadns.api import LuaDns, assert_invalid, problem, stored

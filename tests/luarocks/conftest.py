@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import credentials
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry

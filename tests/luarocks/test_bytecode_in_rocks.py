@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import accounts, backup, blobs
+from chalicelib.core import backup, blobs
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import accounts
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from commands.rocks_import import import_rocks

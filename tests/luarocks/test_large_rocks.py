@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from chalicelib.core import blobs, credentials, two_factor, uploads
+from chalicelib.core import blobs, uploads
+from chalicelib.core.identity import credentials, two_factor
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec

@@ -10,7 +10,8 @@ import pyotp
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, credentials, two_factor
+from chalicelib.core import audit
+from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index
 from chalicelib.luarocks.tables import LuaRocksItem

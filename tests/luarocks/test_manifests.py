@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import segments
-from chalicelib.core.blocks import Blocks
+from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues.blocks import Blocks
 from chalicelib.luarocks import manifests
 from chalicelib.luarocks.manifests import ManifestForm
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import accounts, audit, credentials, names, two_factor
+from chalicelib.core import audit
 from chalicelib.core.errors import NotFound
+from chalicelib.core.identity import accounts, credentials, names, two_factor
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import index, modules, ownership
 from tests import people

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rockspec

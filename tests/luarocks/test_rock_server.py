@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from chalicelib import settings
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from chalicelib.luarocks import roots
 from tests.client import Client

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.luarocks.builders import Upload, rock, rockspec

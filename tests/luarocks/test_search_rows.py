@@ -1,7 +1,7 @@
 """The rows of modules by which searches work: loaded ones equal the ones that were stored."""
 
-from chalicelib.core.entries import replace
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import replace
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.luarocks import index, search
 from tests.luarocks.large_catalogue import module
 

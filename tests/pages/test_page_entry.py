@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, invitations, two_factor
+from chalicelib.core.identity import accounts, invitations, two_factor
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client
 from tests.pages.window import HOSTILE, PASSWORD, SHOWN, BrowserWindow, code_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.core import credentials
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.pages.window import HOSTILE, SHOWN, BrowserWindow, live_keys

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chalicelib.core import invitations, two_factor
+from chalicelib.core.identity import invitations, two_factor
 from chalicelib.core.tables import Account
 from tests import people
 from tests.pages.window import PASSWORD, BrowserWindow, fresh

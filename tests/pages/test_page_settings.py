@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.pages.window import PASSWORD, BrowserWindow, code_of, fresh, live_keys

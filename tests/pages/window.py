@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pyotp
 
-from chalicelib.core import accounts, credentials
+from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.tables import Account
 from tests.client import BROWSER, Client, Reply
 

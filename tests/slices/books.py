@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.core import blobs, credentials, jobs
+from chalicelib.core import blobs, jobs
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.entries import Struct
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
-from chalicelib.core.entries import Struct
 from chalicelib.core.errors import CoreError
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.identity import credentials
 from chalicelib.core.storage import Item, Transaction, table_name
 from chalicelib.web.errors import status_of
 from chalicelib.web.request import Request

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from chalicelib.core import backup, blobs, credentials, fsck, job_runner, registry, storage
+from chalicelib.core import backup, blobs, fsck, job_runner, registry, storage
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import credentials
 from chalicelib.core.tables import Account, now
 from chalicelib.web import shelves
 from chalicelib.web.response import Response

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
-from chalicelib.core import change_log, stored
+from chalicelib.core.catalogues import change_log, stored
 from chalicelib.hel.entry import UserEntry
 from chalicelib.hel.tables import User
 from chalicelib.hel import users

@@ -7,8 +7,9 @@ import pytest
 
 import app as moonbase
 from chalicelib import settings
-from chalicelib.core import credentials, fsck, job_runner, jobs, registry
+from chalicelib.core import fsck, job_runner, jobs, registry
 from chalicelib.core.errors import Conflict
+from chalicelib.core.identity import credentials
 from chalicelib.core.registry import DeclarationError, NotOffered
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account

@@ -3,9 +3,10 @@
 from chalicelib.account import keys, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import credentials, registry
+from chalicelib.core import registry
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
+from chalicelib.core.identity import credentials
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN, SecondFactor

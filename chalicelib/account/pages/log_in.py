@@ -5,8 +5,8 @@ from chalicelib.account import auth, cookies, log_in, shapes
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
 from chalicelib.account.service import service
-from chalicelib.core import registration
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import registration
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, OWN

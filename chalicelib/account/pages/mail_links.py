@@ -6,7 +6,8 @@ A link's page only shows a form, because programs follow links in mails to exami
 from chalicelib.account import auth, shapes
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import addresses, recovery
+from chalicelib.core import addresses
+from chalicelib.core.identity import recovery
 from chalicelib.core.mail import transport
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response

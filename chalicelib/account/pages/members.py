@@ -3,8 +3,8 @@
 from chalicelib.account import auth, invites, members, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import accounts, invitations, proof
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import accounts, invitations, proof
 from chalicelib.core.mail import transport
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response

@@ -3,8 +3,9 @@
 from chalicelib.account import activity, auth, profile, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import Filled
-from chalicelib.core import addresses, sessions
+from chalicelib.core import addresses
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import sessions
 from chalicelib.core.mail import transport
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response

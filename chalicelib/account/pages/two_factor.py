@@ -5,8 +5,8 @@ import re
 from chalicelib.account import second_factor, shapes, wire
 from chalicelib.account.pages import base, forms
 from chalicelib.account.pages.forms import BLANK, Filled
-from chalicelib.core import codes
 from chalicelib.core.caller import Caller
+from chalicelib.core.identity import codes
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN, SecondFactor

@@ -9,7 +9,7 @@ from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
 from chalicelib.web.response import canonical_json

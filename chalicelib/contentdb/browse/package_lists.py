@@ -1,4 +1,4 @@
-"""The lists of packages. A change renders and compresses one block of each list (core/blocks.py)."""
+"""The lists of packages. A change renders and compresses one block of each list (core/catalogues/blocks.py)."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from chalicelib.contentdb.packages.shapes import ListForm
 from chalicelib.contentdb.store import rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.core import segments
-from chalicelib.core.blocks import Blocks, Frame, Texts
+from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues.blocks import Blocks, Frame, Texts
 from chalicelib.web.encoding import CachedBody, PackedBody
 from chalicelib.web.request import Request
 

@@ -15,9 +15,9 @@ from chalicelib.contentdb.browse import postings
 from chalicelib.contentdb.browse.postings import Fields, Postings
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, rows
-from chalicelib.core.derived import Derived
-from chalicelib.core.snapshots import Entry
-from chalicelib.core.stored_values import StoredValue
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.snapshots import Entry
+from chalicelib.core.catalogues.stored_values import StoredValue
 
 WEIGHTS = {"name": 1.0, "title": 0.4, "short_description": 0.2, "long_description": 0.1}
 _PREFIX_ONLY = 0.9  # a word that only starts with the searched one has a lower weight

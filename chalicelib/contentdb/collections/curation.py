@@ -19,10 +19,10 @@ from chalicelib.contentdb.store.tables import Collection
 from chalicelib.contentdb.users import profiles
 from chalicelib.core import audit, events
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
 from chalicelib.core.published import EventAction
-from chalicelib.core.snapshots import Entry, Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 

@@ -8,7 +8,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.caller import Caller
-from chalicelib.core.snapshots import Value
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, Leaves, Permission

@@ -9,8 +9,8 @@ from chalicelib.contentdb.entry import CollectionEntry, ContentDbSnapshot
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import versions
 from chalicelib.contentdb.texts import plain
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 LARGEST = 1024 * 1024  # bytes of a request

@@ -10,8 +10,8 @@ from chalicelib.contentdb.statistics.counting import Visitor
 from chalicelib.contentdb.store import index, versions
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.tables import Release, package_pk, release_sk
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Forbidden
-from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS

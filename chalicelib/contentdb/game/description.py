@@ -3,7 +3,7 @@
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.contentdb.texts.hypertext import Hypertext
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry
 
 
 def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str, *, include_images: bool) -> Hypertext:

@@ -6,7 +6,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.game import description, sidebar
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import index, versions
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry
 
 
 def dialog(

@@ -8,7 +8,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry
 
 _TYPES = {"mod": "Mod", "game": "Game", "txp": "Texture Pack"}
 _DEV_STATES = {

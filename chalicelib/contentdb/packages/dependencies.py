@@ -7,7 +7,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import index, rows
 from chalicelib.contentdb.store.index import Found
 from chalicelib.contentdb.store.tables import Package
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.catalogues.snapshots import Entry, Value
 
 Dependency = dict[str, Any]
 

@@ -13,11 +13,12 @@ from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
 from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
-from chalicelib.core import accounts, ids, names
+from chalicelib.core import ids
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Conflict, Forbidden, Invalid
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.identity import accounts, names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 

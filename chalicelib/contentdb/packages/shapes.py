@@ -15,7 +15,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
 from chalicelib.contentdb.store import index, links, rows, versions
 from chalicelib.contentdb.store.rows import PackageRow
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 
 _BASE = f"@{secrets.token_hex(12)}@"

@@ -12,7 +12,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, languages, reference, rows
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import prose
-from chalicelib.core.snapshots import Entry, Value
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web import html
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request

@@ -17,9 +17,10 @@ from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import history, index, reference, tasks, versions
 from chalicelib.contentdb.store.index import Parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
-from chalicelib.core import accounts, blobs
+from chalicelib.core import blobs
 from chalicelib.core.caller import Actor
 from chalicelib.core.errors import Busy, CoreError, Invalid, NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.core.outbound import git, ssh_keys
 from chalicelib.core.outbound.git import GitCaps
 from chalicelib.core.published import EventFile

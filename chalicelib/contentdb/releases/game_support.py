@@ -15,8 +15,8 @@ from chalicelib.contentdb.store import rows
 from chalicelib.contentdb.store.index import Found
 from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import Package
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Entry
 
 DETECTED, CONF = 1, 10
 GameRows = list[dict[str, Any]]

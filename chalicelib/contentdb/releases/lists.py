@@ -8,8 +8,8 @@ from chalicelib.contentdb.store import index, rows
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.tables import ContentDbItem, Release, package_pk, release_sk
 from chalicelib.contentdb.users import profiles
+from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Value
 
 LENGTH = 30
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chalicelib.contentdb.entry import ReviewEntry
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
-from chalicelib.core.catalogue import Catalogue
+from chalicelib.core.catalogues.catalogue import Catalogue
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Snapshot
 
 
 def entities() -> Iterator[tuple[str, ReviewEntry]]:

@@ -21,9 +21,9 @@ from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, revie
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.core.errors import Forbidden, Invalid, NotFound
 from chalicelib.core.published import EventAction
-from chalicelib.core.snapshots import Value
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 

@@ -9,7 +9,7 @@ from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.reviews.counts import RATINGS
 from chalicelib.contentdb.store import index, paging
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.core.snapshots import Entry, Snapshot, Value
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
 from chalicelib.web.request import Request
 
 PAGE = 100

@@ -13,8 +13,8 @@ from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, permissions
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import (

@@ -10,8 +10,8 @@ from chalicelib.contentdb.reviews.lifecycle import NewReview
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import Review
 from chalicelib.contentdb.texts import plain
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Value
 from chalicelib.web.request import Request
 
 _FIELDS = ("title", "comment", "rating", "language")

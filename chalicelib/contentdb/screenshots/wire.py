@@ -9,8 +9,8 @@ from chalicelib.contentdb.store.index import iso
 from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Value
 from chalicelib.web.bodies import parse_json
 from chalicelib.web.request import Request
 

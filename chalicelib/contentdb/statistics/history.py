@@ -1,8 +1,8 @@
 """Statistics of a package, of a user's packages, and the recent ones of all packages.
 
 A package's days and months are in a partition of their own. The last months of all packages are published as counters
-are (core/counters.py), so that no request reads packages one by one; older months of a user's packages are gathered in
-items, see compaction.py.
+are (core/catalogues/counters.py), so that no request reads packages one by one; older months of a user's packages are
+gathered in items, see compaction.py.
 """
 
 import zlib
@@ -19,9 +19,9 @@ from chalicelib.contentdb.statistics.series import COUNTED, Columns, Months
 from chalicelib.contentdb.store import index, popularity, rows
 from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.contentdb.store.tables import Compacted, ContentDbItem, DailyStats, MonthlyStats, UserStats
-from chalicelib.core.counters import CounterSet
-from chalicelib.core.counts import CountValues
-from chalicelib.core.snapshots import Value
+from chalicelib.core.catalogues.counters import CounterSet
+from chalicelib.core.catalogues.counts import CountValues
+from chalicelib.core.catalogues.snapshots import Value
 
 FIRST_DAY = date(2022, 10, 1)
 _BEFORE_TODAY = timedelta(days=29)  # so that there are 30 days including today

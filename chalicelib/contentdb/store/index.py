@@ -48,11 +48,11 @@ from chalicelib.contentdb.store.tables import (
     name_pk,
     package_pk,
 )
-from chalicelib.core import accounts
-from chalicelib.core.catalogue import Catalogue, Changes
-from chalicelib.core.entries import R, replace
+from chalicelib.core.catalogues.catalogue import Catalogue, Changes
+from chalicelib.core.catalogues.entries import R, replace
+from chalicelib.core.catalogues.snapshots import Entry, Selected, Snapshot
 from chalicelib.core.errors import NotFound
-from chalicelib.core.snapshots import Entry, Selected, Snapshot
+from chalicelib.core.identity import accounts
 from chalicelib.core.storage import Transaction
 
 TOPICS = "topics#all"

@@ -1,4 +1,4 @@
-"""The downloads of packages, and their points for downloads, which decay (core/counters.py).
+"""The downloads of packages, and their points for downloads, which decay (core/catalogues/counters.py).
 
 A package's points are stored as they were on a day, and are multiplied by 0.93 for each day since, when they are read
 or increased. So no job has to write them daily.
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.contentdb.store.tables import Counters, package_pk
-from chalicelib.core.counters import CounterSet
+from chalicelib.core.catalogues.counters import CounterSet
 
 DECAY = 0.93  # per day, of the points for downloads
 _DECIMALS = 6  # of points in responses

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, ReferenceEntry
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.store.tables import ReferenceSet
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
 from chalicelib.core.storage import Transaction
 
 Row = Mapping[str, Any]

@@ -18,10 +18,10 @@ import msgspec
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import popularity
 from chalicelib.contentdb.store.popularity import PackageCounts
-from chalicelib.core import columns
-from chalicelib.core.counts import CountValues
-from chalicelib.core.derived import Derived
-from chalicelib.core.stored_values import StoredValue
+from chalicelib.core.catalogues import columns
+from chalicelib.core.catalogues.counts import CountValues
+from chalicelib.core.catalogues.derived import Derived
+from chalicelib.core.catalogues.stored_values import StoredValue
 
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _COUNTED = ("downloads", "score_downloads")  # the fields that are not of the entry

@@ -6,7 +6,7 @@ versions can have the same protocol.
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import reference
-from chalicelib.core.snapshots import Value
+from chalicelib.core.catalogues.snapshots import Value
 
 BEFORE_ALL = 0  # an engine older than every known one: releases without a minimum run on it
 

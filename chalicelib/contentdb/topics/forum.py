@@ -19,7 +19,7 @@ from chalicelib.contentdb.store.tables import PACKAGE_TYPES, Topics
 from chalicelib.contentdb.topics import file as topic_file
 from chalicelib.contentdb.topics.file import Topic
 from chalicelib.core import blobs
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.web.encoding import CachedBody

@@ -12,10 +12,11 @@ from chalicelib.contentdb.store import index, links
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Profile
 from chalicelib.contentdb.texts import plain
-from chalicelib.core import accounts, audit
+from chalicelib.core import audit
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogue import Changes
+from chalicelib.core.catalogues.catalogue import Changes
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
 

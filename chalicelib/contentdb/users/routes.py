@@ -7,8 +7,8 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.caller import Caller
+from chalicelib.core.catalogues.snapshots import Value
 from chalicelib.core.errors import Invalid
-from chalicelib.core.snapshots import Value
 from chalicelib.core.tables import Account
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response

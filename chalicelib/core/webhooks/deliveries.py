@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from chalicelib.core import accounts, audit, events, jobs
+from chalicelib.core import audit, events, jobs
 from chalicelib.core.errors import Conflict, CoreError, Invalid, NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.outbound.fetch import Caps, fetch
 from chalicelib.core.published import Event, Follower

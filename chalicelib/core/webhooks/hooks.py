@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.core import accounts, audit, ids, sealing
+from chalicelib.core import audit, ids, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.identity import accounts
 from chalicelib.core.outbound.fetch import check_url
 from chalicelib.core.published import Event
 from chalicelib.core.storage import Transaction

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib import settings
-from chalicelib.core.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.luarocks import documents, index, search
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.search import ModuleQuery

@@ -1,9 +1,10 @@
 """Registration of accounts by users, with the same rules in every service (docs/decisions/0020-registration.md)."""
 
 from chalicelib import settings
-from chalicelib.core import accounts, invitations, limits, passwords
+from chalicelib.core import limits
 from chalicelib.core.caller import Device
 from chalicelib.core.errors import Forbidden, Invalid
+from chalicelib.core.identity import accounts, invitations, passwords
 from chalicelib.core.tables import Account
 
 WINDOW = 3600  # seconds

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Generic, TypeVar
 
-from chalicelib.core.entries import E
-from chalicelib.core.snapshots import Snapshot
+from chalicelib.core.catalogues.entries import E
+from chalicelib.core.catalogues.snapshots import Snapshot
 
 MOST = 256  # values of one catalogue
 MOST_BYTES = 64 * 1024 * 1024

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from chalicelib.core import invitations
+from chalicelib.core.identity import invitations
 from chalicelib.core.mail.links import mail_link
 from chalicelib.core.mail.message import Undeliverable
 from chalicelib.core.mail.rendering import host

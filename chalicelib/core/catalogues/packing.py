@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from chalicelib.core.entries import Codec, E
+from chalicelib.core.catalogues.entries import Codec, E
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core import accounts, audit, credentials, devices, limits, two_factor
+from chalicelib.core import audit, limits
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, devices, two_factor
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Credential, Familiar
 

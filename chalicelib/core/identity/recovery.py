@@ -6,9 +6,10 @@ A request only enqueues a job, for unknown names too, so that its answer and its
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import accounts, credentials, limits, passwords, proof
+from chalicelib.core import limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, credentials, passwords, proof
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.links import mail_link
 from chalicelib.core.mail.message import Undeliverable

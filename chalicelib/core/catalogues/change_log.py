@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Generic
 
-from chalicelib.core import blobs, stored, stored_values
-from chalicelib.core.entries import E, Outdated
+from chalicelib.core import blobs
+from chalicelib.core.catalogues import stored, stored_values
+from chalicelib.core.catalogues.entries import E, Outdated
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.stored import Index, Stored
+from chalicelib.core.catalogues.stored_values import Values
 from chalicelib.core.errors import NotFound
-from chalicelib.core.packing import Packing
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Transaction
-from chalicelib.core.stored import Index, Stored
-from chalicelib.core.stored_values import Values
 from chalicelib.core.tables import Change, CoreItem, Fold, Head
 
 AREA = "catalogue"  # of blobs

@@ -10,9 +10,9 @@ from pynamodb.expressions.update import Action
 from chalicelib.core import audit, ids, registry
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from chalicelib.core.identity.passwords import hash_password, matches
 from chalicelib.core.mail.requests import request_confirmation
 from chalicelib.core.notifications.posting import address_of, notify
-from chalicelib.core.passwords import hash_password, matches
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
 

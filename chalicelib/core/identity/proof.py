@@ -2,9 +2,9 @@
 
 import time
 
-from chalicelib.core import sessions, two_factor
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, SecondFactorRequired, Unauthenticated
+from chalicelib.core.identity import sessions, two_factor
 from chalicelib.core.tables import Credential
 
 RECENT = 900  # seconds for which a session's proof of the second factor is valid for acts on other accounts

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from chalicelib.core import segments
-from chalicelib.core.segments import Segment
+from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues.segments import Segment
 
 MEAN = 64  # keys in a block
 MOST = 256

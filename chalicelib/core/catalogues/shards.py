@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from chalicelib.core.entries import E
-from chalicelib.core.packing import Entry, Packing, group_number, groups_of, position_of
+from chalicelib.core.catalogues.entries import E
+from chalicelib.core.catalogues.packing import Entry, Packing, group_number, groups_of, position_of
 
 SHARDS = 128
 HELD_BYTES = 16 * 1024  # of records whose entries a shard keeps decoded

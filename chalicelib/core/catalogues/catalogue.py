@@ -10,16 +10,17 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, Generic
 
-from chalicelib.core import jobs, stored_values
-from chalicelib.core.change_log import ChangeLog
-from chalicelib.core.entries import Codec, E, Kinds, Outdated, R
+from chalicelib.core import jobs
+from chalicelib.core.catalogues import stored_values
+from chalicelib.core.catalogues.change_log import ChangeLog
+from chalicelib.core.catalogues.entries import Codec, E, Kinds, Outdated, R
+from chalicelib.core.catalogues.packing import SAMPLES, GroupsOf, Packing
+from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.stored_values import StoredValue, T
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
-from chalicelib.core.packing import SAMPLES, GroupsOf, Packing
 from chalicelib.core.retries import retry
-from chalicelib.core.snapshots import Snapshot
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.stored_values import StoredValue, T
 from chalicelib.core.tables import Change
 
 FOLD = "fold-catalogue"  # the job that folds one catalogue

@@ -18,7 +18,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.core import blobs
-from chalicelib.core.counts import CountCodec, CountValues, V, pack_all
+from chalicelib.core.catalogues.counts import CountCodec, CountValues, V, pack_all
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.locks import Lock
 from chalicelib.core.retries import retry

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.core.caller import Device
-from chalicelib.core.credentials import hash_of
+from chalicelib.core.identity.credentials import hash_of
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Familiar

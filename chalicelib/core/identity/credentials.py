@@ -13,9 +13,10 @@ from datetime import timedelta
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, ids, registry
+from chalicelib.core import audit, ids, registry
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Full, Invalid, NotFound, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now

@@ -8,9 +8,10 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, codes, credentials, sealing
+from chalicelib.core import audit, sealing
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, SecondFactorRequired, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, codes, credentials
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Credential, Enrolling, TwoFactor, now

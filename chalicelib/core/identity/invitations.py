@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.core import accounts, audit, ids
+from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
-from chalicelib.core.credentials import check_comment, hash_of, new_secret
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
+from chalicelib.core.identity import accounts
+from chalicelib.core.identity.credentials import check_comment, hash_of, new_secret
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.requests import request_invitation
 from chalicelib.core.storage import Transaction

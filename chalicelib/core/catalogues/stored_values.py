@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chalicelib.core import blobs
-from chalicelib.core.entries import E
+from chalicelib.core.catalogues.entries import E
+from chalicelib.core.catalogues.packing import checksum_of
+from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.errors import NotFound
-from chalicelib.core.packing import checksum_of
-from chalicelib.core.snapshots import Snapshot
 
 FEWEST = 1000  # entries: values of a smaller catalogue are made in a fraction of a second
 MOST_CHANGED = 512  # entries by which a stored value may differ: a process that loads it updates it by so many

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chalicelib.core import blobs, stored_values
-from chalicelib.core.entries import E, Outdated
-from chalicelib.core.packing import Packing
-from chalicelib.core.shards import Shard
-from chalicelib.core.snapshots import Snapshot
-from chalicelib.core.stored_values import Values
+from chalicelib.core import blobs
+from chalicelib.core.catalogues import stored_values
+from chalicelib.core.catalogues.entries import E, Outdated
+from chalicelib.core.catalogues.packing import Packing
+from chalicelib.core.catalogues.shards import Shard
+from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.stored_values import Values
 
 INLINE = 32 * 1024  # bytes of a shard up to which the index contains it
 _FORMAT = 1

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Hashable, ItemsView, Iterable,
 from itertools import chain
 from typing import Any, Generic, TypeVar, cast, overload
 
-from chalicelib.core.entries import E
-from chalicelib.core.packing import Entry, Packing, position_of
-from chalicelib.core.shards import SHARDS, Shard, number_of
+from chalicelib.core.catalogues.entries import E
+from chalicelib.core.catalogues.packing import Entry, Packing, position_of
+from chalicelib.core.catalogues.shards import SHARDS, Shard, number_of
 
 __all__ = ["Entries", "Entry", "Selection", "Shard", "Snapshot", "Value"]
 
@@ -119,7 +119,8 @@ class Snapshot(Generic[E]):
     `shards` always has `SHARDS` members. A shard that has not changed is the same object in the next snapshot, in a
     process that follows the log as well as in the one that published, and so are the results of `Shard.cached`.
 
-    `values` has the keys of the blobs of stored values by their names, see `core/stored_values.py`. They can be older.
+    `values` has the keys of the blobs of stored values by their names, which can be older; see
+    `core/catalogues/stored_values.py`.
     """
 
     __slots__ = ("_bytes", "_cache", "_lock", "_lru", "modified_at", "packing", "sequence", "shards", "values")
