@@ -124,7 +124,7 @@ def test_a_dead_job_is_listed_and_retried(data: Path) -> None:
 
 RESERVE = """
 import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))
-from chalicelib.core import names; from chalicelib.core.storage import Transaction
+from chalicelib.core.identity import names; from chalicelib.core.storage import Transaction
 writes = Transaction(); names.reserve(writes, 'luarocks', 'say', ['alice']); writes.commit()
 """
 
@@ -276,7 +276,7 @@ def test_serve_does_not_start_with_mail_and_without_a_url_for_its_links(
 def test_sessions_are_listed_and_ended(data: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from standalone.runtime import open_data; open_data(Path(sys.argv[1]))\n"
-        "from chalicelib.core import accounts, sessions; from chalicelib.core.caller import Device\n"
+        "from chalicelib.core.identity import accounts, sessions; from chalicelib.core.caller import Device\n"
         "for _ in range(3): sessions.open_session(accounts.named('alice'), None, Device('192.0.2.1', 'curl/8'))"
     )
     subprocess.run([sys.executable, "-c", script, str(data)], cwd=MOONBASE.parent, check=True)

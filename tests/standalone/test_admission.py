@@ -157,7 +157,8 @@ def test_the_use_of_a_key_is_counted_once(server: Server, key: str) -> None:
             body = b'{"name": "' + b"x" * 100_000 + b'"}'
             connection.sendall(head("/v1/zones", *fields, length=len(body)) + body)
             status, headers, reply = read_reply(connection)
-            assert (status, json.loads(reply)["message"]) == (400, "name: invalid name")
+            error = {"fieldNames": ["name"], "classification": "ValidationError", "message": "invalid name"}
+            assert (status, json.loads(reply)) == (400, [error])
             remaining.append(int(headers["x-ratelimit-remaining"]))
     assert remaining[0] - remaining[1] == 1
 
