@@ -65,7 +65,8 @@ def publish() -> tuple[str, str]:
     version = sent.json["version"]["id"]
     file = ("say-1.0-1.src.rock", rock("say", "1.0-1", b"payload"))
     assert client.post(f"/api/1/{key}/upload_rock/{version}", files={"rock_file": file}).status == 200
-    large = package("large", description="long " * 30_000)
+    words = " ".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(120))
+    large = package("large", description=words)  # 7,799 characters that compress little: its change has a blob
     for document in (package("thing"), large):
         assert client.post("/packages", json=document, headers={"Cookie": f"auth_tkt={session}"}).status == 201
     return key, two_factor.enable(alice).secret
