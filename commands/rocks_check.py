@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.pass_context
 def check_rocks(ctx: click.Context) -> list[dict[str, Any]]:
-    """List published versions that no client can install, archived ones too, each with the reason.
+    """List the published versions that no client can install, with the reasons.
 
-    Earlier versions of Moonbase accepted them. Delete such a version, or publish it again.
+    Earlier versions of Moonbase accepted them. Archived versions are listed, too. Delete such a version, or publish it
+    again.
     """
     from chalicelib.luarocks import index
 

@@ -384,6 +384,8 @@ def test_commands_of_a_service_that_is_off_say_so(data: Path, monkeypatch: pytes
 
 
 def test_read_only_mode_is_turned_on_shown_and_turned_off(data: Path) -> None:
+    while moonbase(data, "jobs", "run")["done"]:  # those of other tests
+        pass
     on = moonbase(data, "read-only", "on", "--text", "Back at noon.")
     assert {**on, "since": "now"} == {"read_only": True, "text": "Back at noon.", "since": "now"}
     assert moonbase(data, "read-only", "show") == on
