@@ -11,7 +11,7 @@ several repetitions:
     upload_ms            an upload of a rockspec
     first_manifest_ms    the first zipped manifest after an upload
     first_list_ms        ContentDB's whole list, compressed, the first one after a change of a package
-    new_search_ms        a search of ContentDB for words that nobody searched for before
+    new_search_ms        a search of ContentDB for words without an earlier search
     count_follow_ms      the first request after another process counted a download, less the same request before
     rss_both_mb, peak_both_mb   memory at the end, with both catalogues and what searches and lists need; and at most
 

@@ -41,7 +41,7 @@ def is_confirmed(account: Account) -> bool:
 def mail_confirmation(payload: dict[str, Any]) -> None:
     """Send the link, unless the address is confirmed already or the account had its mails of this hour. This is a job.
 
-    So nobody can send mails to many addresses by naming each as their own.
+    This limits how many strangers one account can send mails to.
     """
     account = Account.find(f"account#{payload['account']}", "account")
     if account is None or account.suspended or is_confirmed(account):

@@ -58,7 +58,7 @@ class Busy(CoreError):
 
 
 class ReadOnly(Busy):
-    """The operator lets nobody change anything for now; the message is the operator's."""
+    """Changes are turned off for now; the message is the text of the operator."""
 
 
 class Full(CoreError):

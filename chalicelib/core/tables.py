@@ -107,7 +107,7 @@ class Invitation(CoreItem, discriminator="invitation"):
 
     rank = UnicodeAttribute()
     email = UnicodeAttribute(null=True)  # the only e-mail address for which it is valid
-    mailed = BooleanAttribute(default=False)  # whether its secret was shown to nobody, and sent to this address
+    mailed = BooleanAttribute(default=False)  # its secret was only sent to this address, and not shown
     comment = UnicodeAttribute(default="")
     created_at = UTCDateTimeAttribute()
     ends_at = UTCDateTimeAttribute()

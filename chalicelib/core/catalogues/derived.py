@@ -11,7 +11,7 @@ from chalicelib.core.catalogues.snapshots import Snapshot
 
 MOST = 256  # values of one catalogue
 MOST_BYTES = 64 * 1024 * 1024
-MOST_KEYS = 4096  # changed keys: a value that nobody requested during so many changes is built again
+MOST_KEYS = 4096  # changed keys: a value without a request during so many changes is built again
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """SSH keys with which Moonbase reads private Git repositories, one for each owner, such as `account#7`.
 
 Moonbase makes the key and shows its public half; the private one is sealed. The host key of a server is pinned at its
-first use, for the owner alone, so that nobody can choose the server's key for others.
+first use, per account, so that no account can choose the key of a server for others.
 """
 
 from collections.abc import Mapping
