@@ -8,6 +8,8 @@ PYTHON ?= python3
 
 # For `make test`: `all` runs every test in both worlds, see CONTRIBUTING.md.
 WORLDS ?= default
+# Two workers for each core, as many tests wait for processes that they start.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 # On AWS: the stack; for `make deploy` its parameters (SET="HostName=... Certificate=..."), an earlier version
 # (ARTEFACT=previous), and whether to replace resources with data (FORCE=yes). `make remove DATA=yes` deletes those.
@@ -46,7 +48,7 @@ clients: $(VENV)-clients/ready
 # The tests start hundreds of processes, which would compile the sources again without Python's cache.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev $(VENV)/ministack clients
-	$(BIN)/pytest -n auto --dist loadfile --worlds $(WORLDS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --worlds $(WORLDS)
 
 check: lint test
 
