@@ -48,6 +48,7 @@ class Settings:
     max_answer: int = 4 * MIB  # maximum size of a file in a response; larger ones are redirected; on Lambda 4.4 MB
     registration: str = "invitation"  # who can register: open (anyone), invitation (with an invitation), closed
     registration_rate: int = 20  # registrations per hour from one address, if registration is open
+    immutable: tuple[str, ...] = ()  # services whose published files are never replaced, such as luarocks; empty: none
     name_quarantine_days: int = 90  # days for which the name of a deleted package is reserved for its former owners
     outbound_networks: tuple[str, ...] = ()  # private networks to which users' URLs may lead, such as 10.0.0.0/8
     contact: str = ""  # of the operator, for the User-Agent of requests to other servers: an address or a URL

@@ -155,7 +155,8 @@ class Declaration:
     `title` is its name in pages and messages. `transient_areas` are areas of blobs to which no item refers and which
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
-    `essential` slice always, and others if the setting `services` names them. `followers` get every published event.
+    `essential` slice always, and others if the setting `services` names them. A service that supports `immutable` works
+    can be named in the setting of that name. `followers` get every published event.
     `notifications` are the kinds that it sends. `page_of` returns the path of the page about the work of an event.
     `phrases` has a sentence for each action of the audit log, such as `{actor} published {package}`: `actor`, `account`
     (whose log it is), `key` (the subject), names of details, and any other name for the subject.
@@ -175,6 +176,7 @@ class Declaration:
     ranks: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     essential: bool = False
+    immutable: bool = False
     followers: tuple[Follower, ...] = ()
     belongings: tuple[Belongings, ...] = ()
     notifications: tuple[NotificationKind, ...] = ()

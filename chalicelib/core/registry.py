@@ -174,6 +174,12 @@ def _check_services(declarations: Iterable[Declaration]) -> None:
     known = [each.name for each in declarations if not each.essential]
     if unknown := [name for name in settings.current().services if name not in known]:
         raise DeclarationError(f"MOONBASE_SERVICES: there is no service {unknown[0]}; there are: {', '.join(known)}.")
+    supporting = [each.name for each in declarations if each.immutable]
+    if unsupported := [name for name in settings.current().immutable if name not in supporting]:
+        services = ", ".join(supporting)
+        raise DeclarationError(
+            f"MOONBASE_IMMUTABLE: {unsupported[0]} is none of the services that support it: {services}."
+        )
 
 
 def _phrases(declarations: Iterable[Declaration]) -> dict[str, str]:

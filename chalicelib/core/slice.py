@@ -111,6 +111,7 @@ core = Declaration(
         "max_answer",
         "registration",
         "registration_rate",
+        "immutable",
         "name_quarantine_days",
         "outbound_networks",
         "contact",

@@ -1,23 +1,19 @@
 """Archives packages: lists and searches omit them, and their names and files stay, so that installed programs work."""
 
-from chalicelib.core import audit
+from chalicelib.core import archiving, audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.catalogue import Changes
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
-from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
 from chalicelib.hel import history, index
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import Package, package_pk
 
-LONGEST_REASON = 200  # characters
-
 
 def archive(name: str, reason: str | None, by: Caller | None) -> Entry[PackageEntry]:
     """Archive a package, for a reason that everyone can read. Raises NotFound or Invalid."""
-    if reason is not None and not (reason.isprintable() and 0 < len(reason.strip()) <= LONGEST_REASON):
-        raise Invalid(f"A reason is one line of at most {LONGEST_REASON} characters.")
-    return _set(name, True, reason, by)
+    return _set(name, True, archiving.check_reason(reason), by)
 
 
 def unarchive(name: str, by: Caller | None) -> Entry[PackageEntry]:

@@ -13,6 +13,7 @@ luarocks = Slice(
     title="LuaRocks",
     service=service,
     routes=(routes, owner_routes, read_routes),
+    immutable=True,
     paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules"),
     tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of, nested_archives=True),),
     catalogues=(index.catalogue,),

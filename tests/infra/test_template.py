@@ -295,6 +295,13 @@ def test_a_parameter_sets_the_services(template: Template, variables: dict[str, 
     assert template["Parameters"]["Services"]["AllowedPattern"] == f"^$|^({names})(,({names}))*$"
 
 
+def test_a_parameter_sets_the_services_with_immutable_files(template: Template, variables: dict[str, Any]) -> None:
+    assert variables["MOONBASE_IMMUTABLE"] == {"Ref": "Immutable"}
+    names = "|".join(each.name for each in registry.current().declarations if each.immutable)
+    assert template["Parameters"]["Immutable"]["Default"] == ""
+    assert template["Parameters"]["Immutable"]["AllowedPattern"] == f"^$|^({names})(,({names}))*$"
+
+
 def test_the_gateway_repeats_nothing_of_a_request(template: Template) -> None:
     answers = template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"} <= set(answers)
