@@ -118,9 +118,10 @@ def root(module: tuple[str, str]) -> dict[str, Any]:
 @luarocks.command()
 @click.argument("module", metavar="USER/NAME", type=MODULE)
 @click.option("--version", help="Only this version.")
-def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
+@click.option("--reason", metavar="TEXT", help="Why, in a line that everyone can read.")
+def archive(module: tuple[str, str], version: str | None, reason: str | None) -> dict[str, Any]:
     """Remove a module, or one version, from the manifests; its files remain."""
-    return _archive(module, version, archived=True)
+    return _archive(module, version, archived=True, reason=reason)
 
 
 @luarocks.command()
@@ -129,6 +130,16 @@ def archive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
 def unarchive(module: tuple[str, str], version: str | None) -> dict[str, Any]:
     """List an archived module or version again."""
     return _archive(module, version, archived=False)
+
+
+@luarocks.command()
+@click.argument("module", metavar="USER/NAME", type=MODULE)
+@click.option("--off", is_flag=True, help="Let its files be replaced again.")
+def immutable(module: tuple[str, str], off: bool) -> dict[str, Any]:
+    """Never let a published file of a module be replaced."""
+    from chalicelib.luarocks import modules
+
+    return _found_row(modules.edit(*module, None, immutable=not off))
 
 
 @luarocks.command()
@@ -224,12 +235,14 @@ def remove_from_manifest(name: str, modules: tuple[tuple[str, str], ...]) -> lis
     return [_found_row(custom_manifests.remove(name, *module, None)) for module in modules]
 
 
-def _archive(module: tuple[str, str], version: str | None, *, archived: bool) -> dict[str, Any]:
+def _archive(
+    module: tuple[str, str], version: str | None, *, archived: bool, reason: str | None = None
+) -> dict[str, Any]:
     from chalicelib.luarocks import modules, removal
 
     if version:
-        return _found_row(removal.edit_version(*module, version, None, {"archived": archived}))
-    return _found_row(modules.edit(*module, None, archived=archived))
+        return _found_row(removal.edit_version(*module, version, None, {"archived": archived, "reason": reason}))
+    return _found_row(modules.edit(*module, None, archived=archived, reason=reason))
 
 
 def _found_row(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
@@ -237,17 +250,19 @@ def _found_row(entry: "Entry[ModuleEntry] | None") -> dict[str, Any]:
 
 
 def _row(value: "ModuleEntry") -> dict[str, Any]:
-    from chalicelib.luarocks import documents, downloads
+    from chalicelib.luarocks import documents, downloads, lasting
 
-    archived = [name for name, version in value.versions.items() if version.archived]
+    archived = {name: version.archive_reason for name, version in value.versions.items() if version.archived}
     return {
         "module": f"{value.user}/{value.name}",
         "owners": ", ".join([value.user, *value.owners]),
         "invited": ", ".join(value.invited) or None,
         "root": value.in_root,
         "archived": value.archived,
+        "reason": value.archive_reason,
+        "immutable": lasting.is_immutable(value),
         "manifests": ", ".join(value.manifests) or None,
         "versions": ", ".join(documents.newest_first(value)),
-        "archived_versions": ", ".join(archived) or None,
+        "archived_versions": ", ".join(f"{name} ({why})" if why else name for name, why in archived.items()) or None,
         "downloads": downloads.total(value),
     }

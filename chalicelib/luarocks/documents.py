@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid
-from chalicelib.luarocks import downloads, search, versions, wire
+from chalicelib.luarocks import downloads, lasting, search, versions, wire
 from chalicelib.luarocks.downloads import FileCounts
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.search import ModuleQuery
@@ -104,6 +104,7 @@ def _files(request: Request, value: ModuleEntry, name: str, counts: FileCounts) 
             "sha256": file.sha256,
             "size": file.size,
             "revision": file.revision,
+            "first_sha256": file.first_sha256 or (file.sha256 if file.revision == 1 else None),
             "downloads": counted.get(arch, 0),
             "created_at": wire.render_date(file.created_at),
             "updated_at": wire.render_date(file.updated_at),
@@ -127,6 +128,8 @@ def _module(request: Request, value: ModuleEntry) -> dict[str, Any]:
         "url": wire.module_url(request, value),
         "in_root": value.in_root,
         "archived": value.archived,
+        "reason": value.archive_reason,
+        "immutable": lasting.is_immutable(value),
         "manifests": value.manifests,
         "summary": value.summary,
         "description": value.description,
@@ -148,6 +151,7 @@ def _version(request: Request, value: ModuleEntry, name: str, counts: FileCounts
         "lua_version": version.lua_version,
         "development": version.development,
         "archived": version.archived,
+        "reason": version.archive_reason,
         "dependencies": version.dependencies,
         "source_url": version.source_url,
         "downloads": sum(counts.get(version.id, {}).values()),

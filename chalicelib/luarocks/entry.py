@@ -18,6 +18,7 @@ class PublishedFile(Struct):
     updated_at: int
     sig_sha256: str | None = None  # its detached signature
     sig_size: int | None = None
+    first_sha256: str | None = None  # of its first upload, if there were several
 
 
 class RockEntry(Struct):
@@ -41,6 +42,7 @@ class VersionEntry(Struct):
     source_url: str | None = None
     rocks: Mapping[str, RockEntry] = {}
     downloads: Mapping[str, int] = {}  # unused: downloads.py has the counts; a field is never removed
+    archive_reason: str | None = None
 
 
 class ModuleEntry(Struct):
@@ -65,6 +67,8 @@ class ModuleEntry(Struct):
     homepage: str | None = None
     labels: tuple[str, ...] = ()
     versions: Mapping[str, VersionEntry] = {}
+    archive_reason: str | None = None
+    immutable: bool = False  # its published files are never replaced
 
 
 def with_version(module: ModuleEntry, name: str, version: VersionEntry) -> ModuleEntry:

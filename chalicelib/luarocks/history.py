@@ -41,6 +41,19 @@ def record(
         writes.put(entry)
 
 
+def record_upload(
+    writes: Transaction,
+    value: ModuleEntry,
+    by: Caller | None,
+    action: str,
+    filename: str,
+    file: PublishedFile,
+    **detail: Any,
+) -> None:
+    """Add the audit entry of an upload, with the file's name and hash."""
+    record(writes, value, by, action, **detail, file=filename, sha256=file.sha256)
+
+
 def announce(
     writes: Transaction,
     value: ModuleEntry,

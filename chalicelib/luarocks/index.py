@@ -82,4 +82,4 @@ def blobs_of(item: LuaRocksItem) -> list[str]:
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 
 
-catalogue = Catalogue("luarocks", ModuleEntry, shape=2, entities=_entities, reload=_reload, groups=_groups)
+catalogue = Catalogue("luarocks", ModuleEntry, shape=3, entities=_entities, reload=_reload, groups=_groups)

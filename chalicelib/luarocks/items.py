@@ -36,6 +36,8 @@ def module_entry(module: Module, versions: Mapping[str, VersionEntry]) -> Module
         homepage=module.homepage,
         labels=tuple(module.labels),
         versions=versions,
+        archive_reason=module.archive_reason,
+        immutable=module.immutable,
     )
 
 
@@ -51,6 +53,7 @@ def version_entry(version: Version, rocks: Mapping[str, RockEntry]) -> VersionEn
         archived=version.archived,
         source_url=version.source_url,
         rocks=rocks,
+        archive_reason=version.archive_reason,
     )
 
 
@@ -121,6 +124,7 @@ def _file(item: FileItem) -> PublishedFile:
         updated_at=_seconds(item.updated_at),
         sig_sha256=item.sig_sha256,
         sig_size=int(item.sig_size) if item.sig_size is not None else None,
+        first_sha256=item.first_sha256,
     )
 
 

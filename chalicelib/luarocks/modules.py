@@ -11,7 +11,7 @@ from chalicelib.core.errors import Forbidden, Invalid, NotFound
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import history, index, items
+from chalicelib.luarocks import history, index, items, lasting
 from chalicelib.luarocks.entry import ModuleEntry, VersionEntry
 from chalicelib.luarocks.tables import Module, module_pk
 
@@ -26,6 +26,8 @@ class ModuleEdit(TypedDict, total=False):
     homepage: str | None
     labels: tuple[str, ...]
     archived: bool
+    reason: str | None
+    immutable: bool
 
 
 EDITABLE = tuple(ModuleEdit.__annotations__)
@@ -48,7 +50,7 @@ def version(value: ModuleEntry, name: str) -> VersionEntry:
 def is_owner(value: ModuleEntry, caller: Caller) -> bool:
     """Whether the caller can publish versions of this module: its holder, additional owners and administrators can."""
     number = int(caller.account.id)
-    return number == value.user_id or number in value.owners.values() or _is_administrator(caller)
+    return number == value.user_id or number in value.owners.values() or lasting.is_administrator(caller)
 
 
 def require_owner(value: ModuleEntry, by: Caller | None) -> None:
@@ -59,7 +61,7 @@ def require_owner(value: ModuleEntry, by: Caller | None) -> None:
 
 def require_holder(value: ModuleEntry, by: Caller | None) -> None:
     """Raise Forbidden unless the module is below the username of `by`, or `by` is an administrator."""
-    if by is not None and by.account.id != value.user_id and not _is_administrator(by):
+    if by is not None and by.account.id != value.user_id and not lasting.is_administrator(by):
         raise Forbidden(f"Only {value.user}, the holder of this module, may do this.")
 
 
@@ -90,9 +92,10 @@ def change(before: ModuleEntry, after: ModuleEntry, writes: Transaction) -> Modu
 
 
 def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit]) -> Entry[ModuleEntry] | None:
-    """Change a module's description. Raises NotFound or Forbidden.
+    """Change a module's description. Raises Invalid, NotFound or Forbidden.
 
-    An archived module is in no manifest, and keeps its files, its name and its root slot.
+    An archived module is in no manifest, and keeps its files, its name and its root slot; `reason` says why. The holder
+    can make a module immutable, which only administrators undo.
     """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
@@ -100,7 +103,8 @@ def edit(user: str, name: str, by: Caller | None, **changes: Unpack[ModuleEdit])
         shown = changes.get("display_name")
         if shown is not None and shown.lower() != entry.value.name:
             raise Invalid("A display name may differ from the name only in letter case.", field="display_name")
-        edited = replace(entry.value, **changes)
+        lasting.require_choice(entry.value, by, changes.get("immutable", entry.value.immutable))
+        edited = lasting.edited(entry.value, changes)
         history.record(writes, entry.value, by, "module.edit", **changes)
         history.announce(writes, entry.value, by, "module", history.archiving(entry.value.archived, edited.archived))
         return {entry.key: change(entry.value, edited, writes)}
@@ -133,7 +137,3 @@ def take_root(user: str, name: str, by: Caller | None) -> Entry[ModuleEntry] | N
         return {**changes, entry.key: change(entry.value, replace(entry.value, in_root=True), writes)}
 
     return alter(user, name, decide)
-
-
-def _is_administrator(caller: Caller) -> bool:
-    return bool(caller.account.rank == "ADMIN")

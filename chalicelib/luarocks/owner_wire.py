@@ -27,9 +27,8 @@ def parse_new_holder(request: Request) -> Account:
 
 
 def parse_flags(request: Request) -> Flags:
-    """The changes of a version: a body of booleans. Raises Invalid."""
-    given = _object(request, *Flags.__annotations__)
-    return cast(Flags, {name: _flag(name, value) for name, value in given.items()})
+    """The changes of a version. Raises Invalid."""
+    return cast(Flags, _read(_object(request, *Flags.__annotations__)))
 
 
 def parse_manifest(request: Request) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def parse_manifest(request: Request) -> dict[str, Any]:
 
 def module_row(value: ModuleEntry) -> dict[str, Any]:
     """A module as JSON, with the username in its path."""
-    return {**wire.render_module(value), "user": value.user, "archived": value.archived}
+    return {**wire.render_module(value), "user": value.user, "archived": value.archived, "reason": value.archive_reason}
 
 
 def render(request: Request, entry: Entry[ModuleEntry] | None) -> Response:
@@ -93,6 +92,7 @@ def _labels(name: str, value: Any) -> tuple[str, ...]:
 _KINDS: dict[str, Callable[[str, Any], Any]] = {
     "archived": _flag,
     "development": _flag,
+    "immutable": _flag,
     "is_open": _flag,
     "labels": _labels,
 }

@@ -14,7 +14,7 @@ from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
-from chalicelib.luarocks import custom_manifests, downloads, history, items, modules
+from chalicelib.luarocks import custom_manifests, downloads, history, items, lasting, modules
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
 from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
@@ -22,22 +22,24 @@ SWEEP = "luarocks-sweep"  # the job that deletes the remaining items of a delete
 
 
 class Flags(TypedDict, total=False):
-    """The flags of a version."""
+    """The flags of a version, and why it is archived."""
 
     archived: bool
     development: bool
+    reason: str | None
 
 
 def edit_version(user: str, name: str, version: str, by: Caller | None, flags: Flags) -> Entry[ModuleEntry] | None:
-    """Set `archived` or `development` of a version. Raises NotFound or Forbidden."""
+    """Set `archived` with its `reason`, or `development`, of a version. Raises Invalid, NotFound or Forbidden."""
     version_name = version.lower()
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_owner(entry.value, by)
         before = modules.version(entry.value, version_name)
-        edited = replace(before, **flags)
+        edited = lasting.edited(before, flags)
         item = Version(module_pk(entry.value.id), f"version#{version_name}")
-        writes.update(item, item.assign(**flags), Version.pk.exists())
+        columns = {"archived": edited.archived, **items.changed(before, edited)}
+        writes.update(item, item.assign(**columns), Version.pk.exists())
         history.record(writes, entry.value, by, "version.edit", version=version_name, **flags)
         action = history.archiving(before.archived, edited.archived)
         history.announce(writes, entry.value, by, "version", action, version_name)
@@ -47,10 +49,14 @@ def edit_version(user: str, name: str, version: str, by: Caller | None, flags: F
 
 
 def delete_module(user: str, name: str, by: Caller | None) -> None:
-    """Delete a module with all its versions; its name stays reserved for its owners. Raises NotFound or Forbidden."""
+    """Delete a module with all its versions; its name stays reserved for its owners.
+
+    Raises NotFound, Forbidden or Immutable.
+    """
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         modules.require_holder(entry.value, by)
+        lasting.require_removable(entry.value, by, f"The module {entry.value.name}")
         number = entry.value.id
         writes.delete(Module(module_pk(number), "module"), Module.pk.exists())
         if entry.value.in_root:
@@ -65,13 +71,14 @@ def delete_module(user: str, name: str, by: Caller | None) -> None:
 
 
 def delete_version(user: str, name: str, version: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Delete a version with its rocks, but not the last one. Raises Invalid, NotFound or Forbidden."""
+    """Delete a version with its rocks, but not the last one. Raises Invalid, NotFound, Forbidden or Immutable."""
     version_name = version.lower()
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
         value = entry.value
         modules.require_owner(value, by)
         number = modules.version(value, version_name).id
+        lasting.require_removable(value, by, f"{value.name} {version_name}")
         rest = without_version(value, version_name)
         if not rest.versions:
             raise Invalid("This is the only version: delete the module instead")
@@ -88,7 +95,7 @@ def delete_version(user: str, name: str, version: str, by: Caller | None) -> Ent
 
 
 def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None) -> Entry[ModuleEntry] | None:
-    """Delete one rock of a version. Raises NotFound or Forbidden."""
+    """Delete one rock of a version. Raises NotFound, Forbidden or Immutable."""
     version_name = version.lower()
 
     def decide(entry: Entry[ModuleEntry], snapshot: Snapshot[ModuleEntry], writes: Transaction) -> Changes[ModuleEntry]:
@@ -96,6 +103,7 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
         found = modules.version(entry.value, version_name)
         if arch not in found.rocks:
             raise NotFound("There is no such rock.")
+        lasting.require_removable(entry.value, by, found.rocks[arch].rock_fname)
         writes.delete(Rock(module_pk(entry.value.id), items.rock_sk(found.id, arch)), Rock.pk.exists())
         history.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
         history.announce(writes, entry.value, by, "rock", "delete", version_name)

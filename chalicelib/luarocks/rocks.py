@@ -11,7 +11,7 @@ from chalicelib.core.errors import Busy, Full, Invalid, NotFound
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import archives, history, index, items, modules, rockspecs
+from chalicelib.luarocks import archives, history, index, items, lasting, modules, rockspecs
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, with_rock, with_version
 from chalicelib.luarocks.rockspecs import Rockspec
 from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
@@ -48,7 +48,7 @@ def find(
 
 
 def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = None) -> Published:
-    """Publish a rockspec, or replace that of the same version. Raises Invalid, Forbidden or Busy.
+    """Publish a rockspec, or replace that of the same version. Raises Invalid, Forbidden, Immutable or Busy.
 
     It joins the module of this name that the caller owns, alone or with others; if there is none, a new one.
     """
@@ -59,13 +59,16 @@ def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = No
     def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], Published]:
         number = snapshot.sequence + 1  # ids are the sequence numbers of their changes, so they are unique
         entry = index.module(snapshot, index.owner_group(int(caller.account.id)), spec.name)
+        filename = f"{spec.name}-{spec.version_name}.rockspec"
+        before = entry.value.versions.get(spec.version_name) if entry else None
+        if entry and before and lasting.is_same(_open(entry.value), filename, before.file, stored):
+            return {}, Published(entry.value, spec.version_name, is_new=False)
         value = (
             _extended(entry.value, spec, number, writes) if entry else _created(snapshot, caller, spec, number, writes)
         )
         value = _with_version(value, spec, stored, number, writes)
-        history.record(writes, value, caller, "rockspec.publish", version=spec.version_name)
-        is_new = entry is None or spec.version_name not in entry.value.versions
-        filename = f"{spec.name}-{spec.version_name}.rockspec"
+        history.record_upload(writes, value, caller, "rockspec.publish", filename, stored, version=spec.version_name)
+        is_new = before is None
         history.announce_upload(writes, value, caller, "version", spec.version_name, filename, stored, is_new=is_new)
         published = Published(value, spec.version_name, is_new=entry is None)
         return {index.key_of(value.user, value.name): value}, published
@@ -99,7 +102,7 @@ def publish_rock(
 ) -> ModuleEntry:
     """Publish a rock of a version, or replace that of the same architecture; return the module's entry.
 
-    An upload slot is marked as used. Raises NotFound, Invalid, Forbidden or Busy.
+    An upload slot is marked as used. Raises NotFound, Invalid, Forbidden, Immutable or Busy.
     """
     name, version_name = of.module.name, of.version_name
     arch = _arch(filename, of)
@@ -113,11 +116,15 @@ def publish_rock(
         _require_version(entry, of)
         if not modules.is_owner(entry.value, caller):
             raise Invalid("Don't have permission to edit")
-        rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
         if slot:
             uploads.use(writes, slot)
-        history.record(writes, entry.value, caller, "rock.publish", version=version_name, arch=arch)
-        is_new = arch not in entry.value.versions[version_name].rocks
+        before = entry.value.versions[version_name].rocks.get(arch)
+        if before and lasting.is_same(entry.value, filename, before.file, stored):
+            return {}, entry.value
+        rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
+        detail = {"version": version_name, "arch": arch}
+        history.record_upload(writes, entry.value, caller, "rock.publish", filename, stored, **detail)
+        is_new = before is None
         history.announce_upload(writes, entry.value, caller, "rock", version_name, filename, stored, is_new=is_new)
         value = with_rock(entry.value, version_name, arch, rock)
         return {entry.key: value}, value
@@ -192,12 +199,17 @@ def _created(
     return items.module_entry(module, {})
 
 
-def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transaction) -> ModuleEntry:
-    """The entry of an existing module that gets a version; raises Invalid if it is archived."""
+def _open(value: ModuleEntry) -> ModuleEntry:
+    """The module, which takes uploads; raises Invalid if it is archived."""
     if value.archived:
         raise Invalid(f"The module {value.name} is archived; unarchive it to publish again")
+    return value
+
+
+def _extended(value: ModuleEntry, spec: Rockspec, number: int, writes: Transaction) -> ModuleEntry:
+    """The entry of an existing module that gets a version; raises Invalid if it is archived."""
     current = value.current_version_id if spec.version_name in value.versions else number
-    return modules.change(value, replace(value, current_version_id=current), writes)
+    return modules.change(_open(value), replace(value, current_version_id=current), writes)
 
 
 def _with_version(
@@ -276,4 +288,6 @@ def _pointer(value: ModuleEntry, version: Version) -> VersionId:
 def _overwritten(before: PublishedFile, stored: PublishedFile) -> PublishedFile:
     """The new content, the next revision, and a Last-Modified that increases even within one second."""
     moved = max(stored.updated_at, before.updated_at + 1)
-    return replace(stored, revision=before.revision + 1, created_at=before.created_at, updated_at=moved)
+    first = before.first_sha256 or before.sha256
+    revision = before.revision + 1
+    return replace(stored, revision=revision, created_at=before.created_at, updated_at=moved, first_sha256=first)

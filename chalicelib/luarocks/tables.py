@@ -32,6 +32,7 @@ class FileItem(LuaRocksItem):
     size = NumberAttribute()
     sig_sha256 = UnicodeAttribute(null=True)  # of its detached signature, if it has one
     sig_size = NumberAttribute(null=True)
+    first_sha256 = UnicodeAttribute(null=True)  # of its first upload, if there were several
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 
@@ -48,6 +49,8 @@ class Module(LuaRocksItem, discriminator="module"):
     display_name = UnicodeAttribute(null=True)
     in_root = BooleanAttribute()
     archived = BooleanAttribute(default=False)
+    archive_reason = UnicodeAttribute(null=True)
+    immutable = BooleanAttribute(default=False)
     manifests: ListAttribute[str] = ListAttribute(default=list)  # the custom manifests that list it
     current_version_id = NumberAttribute()
     summary = UnicodeAttribute(null=True)
@@ -71,6 +74,7 @@ class Version(FileItem, discriminator="version"):
     dependencies: ListAttribute[str] = ListAttribute(default=list)
     development = BooleanAttribute()
     archived = BooleanAttribute(default=False)
+    archive_reason = UnicodeAttribute(null=True)
     source_url = UnicodeAttribute(null=True)
 
 

@@ -137,6 +137,7 @@ def render_version(module: ModuleEntry, name: str) -> dict[str, Any]:
         lua_version=version.lua_version,
         development=version.development,
         archived=version.archived,
+        reason=version.archive_reason,
         source_url=version.source_url,
         downloads=sum(counts.values()),
         rockspec_downloads=counts.get("rockspec", 0),

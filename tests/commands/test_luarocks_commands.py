@@ -58,6 +58,8 @@ def test_a_module_is_shown(data: Path) -> None:
         "invited": None,
         "root": True,
         "archived": False,
+        "reason": None,
+        "immutable": False,
         "manifests": None,
         "versions": "2.0-1, 1.0-1",
         "archived_versions": None,
@@ -105,10 +107,17 @@ def test_owners_are_added_transferred_to_and_removed(data: Path) -> None:
 
 
 def test_modules_and_versions_are_archived(data: Path) -> None:
-    assert moonbase(data, "luarocks", "archive", "alice/say", "--version", "2.0-1")["archived_versions"] == "2.0-1"
-    assert moonbase(data, "luarocks", "archive", "alice/say")["archived"] is True
+    archived = moonbase(data, "luarocks", "archive", "alice/say", "--version", "2.0-1", "--reason", "Leaks.")
+    assert archived["archived_versions"] == "2.0-1 (Leaks.)"
+    archived = moonbase(data, "luarocks", "archive", "alice/say", "--reason", "Use shout.")
+    assert (archived["archived"], archived["reason"]) == (True, "Use shout.")
     assert moonbase(data, "luarocks", "unarchive", "alice/say")["archived"] is False
     assert moonbase(data, "luarocks", "unarchive", "alice/say", "--version", "2.0-1")["archived_versions"] is None
+
+
+def test_a_module_becomes_immutable_and_changeable_again(data: Path) -> None:
+    assert moonbase(data, "luarocks", "immutable", "alice/say")["immutable"] is True
+    assert moonbase(data, "luarocks", "immutable", "alice/say", "--off")["immutable"] is False
 
 
 def test_a_manifest_is_created_filled_and_deleted(data: Path) -> None:
