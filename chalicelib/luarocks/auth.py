@@ -1,5 +1,7 @@
 """Authenticates an API key, and checks the second factor."""
 
+import re
+
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, SecondFactorRequired, Unauthenticated
@@ -13,35 +15,49 @@ from chalicelib.web.request import Request
 from chalicelib.web.route import Permission, Scheme, SecondFactor
 
 _BY_HEADER = f"A request of more than {SMALL} bytes must contain its token in the header X-TFA-Token."
+_KEY = re.compile(r"[A-Za-z0-9]{40}")
 _CHALLENGE = 'Basic realm="LuaRocks", charset="UTF-8"'
 
 
 def key(request: Request) -> Caller:
-    """The caller with the API key in the path, or in the Authorization header if the path has `bearer` as its key.
+    """The caller with the API key in the path, or in the headers if the path has `bearer` as its key.
 
     Raises Unauthenticated or Forbidden with luarocks.org's texts; the client adds a hint to "Invalid key".
     """
     secret = request.params["key"]
     if secret == "bearer":  # noqa: S105
-        if request.bearer is None:
+        sent = _sent_key(request)
+        if sent is None:
             raise Unauthenticated("Missing or malformed Authorization header")
-        secret = request.bearer
+        secret = sent
     return _identify(secret)
 
 
 def reader(request: Request) -> Caller | None:
     """The caller, if the settings require a key for reading; else None.
 
-    `luarocks` sends the key of `--only-server=http://user:KEY@host` as a password; the username is ignored.
     Raises Forbidden, or Unauthenticated with a challenge, without which wget sends no password.
     """
     if settings.current().luarocks_reads == "public":
         return None
-    secret = request.basic[1] if request.basic else request.bearer
     try:
-        return _identify(secret or "")
+        return _identify(_sent_key(request) or "")
     except Unauthenticated:
         raise Unauthenticated("This server is private: reading requires a key.", challenge=_CHALLENGE) from None
+
+
+def _sent_key(request: Request) -> str | None:
+    """The key in the headers, in the ways in which clients send one; None without.
+
+    `luarocks` sends that of `--only-server=http://user:KEY@host` as a password, or of `http://KEY@host` as a user; lux
+    sends `Authorization: Bearer KEY`, `Authorization: token KEY` or `PRIVATE-TOKEN: KEY`.
+    """
+    if request.basic:
+        user, password = request.basic
+        return user if _KEY.fullmatch(user) and not _KEY.fullmatch(password) else password
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    found = token if scheme.lower() in ("bearer", "token") else request.headers.get("private-token", "")
+    return found.strip() or None
 
 
 def _identify(secret: str) -> Caller:

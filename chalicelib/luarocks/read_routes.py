@@ -54,8 +54,9 @@ def user_file(request: Request) -> Response:
 
 
 @_read("/dev/manifests/{user}/{file}")
+@_read("/manifests/{user}/dev/{file}")
 def user_development_file(request: Request) -> Response:
-    """Serve a user's development versions: `luarocks install --dev user/name`."""
+    """Serve a user's development versions: `luarocks install --dev user/name`, or below a user's root as a server."""
     return _serve(request, roots.of_user(request.params["user"], development=True))
 
 
@@ -73,6 +74,7 @@ def custom_development_file(request: Request) -> Response:
 
 @_read("/dev")
 @_read("/manifests/{user}")
+@_read("/manifests/{user}/dev")
 @_read("/m/{name}")
 @_read("/m/{name}/dev")
 def to_manifest(request: Request) -> Response:

@@ -1,4 +1,10 @@
-"""LuaRocks.org's HTTP API, in the order of its own API page."""
+"""LuaRocks.org's HTTP API, in the order of its own API page.
+
+Upstream routes any method to a path, and clients rely on it: lux asks for the version with POST.
+"""
+
+from collections.abc import Callable
+from typing import Unpack
 
 from chalicelib import settings
 from chalicelib.core import uploads
@@ -10,10 +16,25 @@ from chalicelib.luarocks.service import service
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
-from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN, Leaves, LeavesNone
+from chalicelib.web.route import ANONYMOUS, NO_SECOND_FACTOR, OWN, Handler, Leaves, LeavesNone, Requirements, Scheme
 from chalicelib.web.slice import upload_url
 
 _NO_WORK = LeavesNone("it changes a key or a slot, not a module")
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+_METHODS_WITH_A_FILE = ("PATCH", "POST", "PUT")  # the others have no body by the rules of HTTP
+
+
+def _any(
+    path: str, credential: Scheme, methods: tuple[str, ...] = _METHODS, **requirements: Unpack[Requirements]
+) -> Callable[[Handler], Handler]:
+    """Declare a handler for all these methods."""
+
+    def declare(handler: Handler) -> Handler:
+        for method in methods:
+            service.route(method, path, credential, **requirements)(handler)
+        return handler
+
+    return declare
 
 
 def _largest_upload() -> int:
@@ -25,30 +46,30 @@ def _largest_rockspec() -> int:
     return min(_largest_upload(), SOURCE_LIMIT + SMALL)
 
 
-@service.route("GET", "/api/tool_version", ANONYMOUS)
+@_any("/api/tool_version", ANONYMOUS, writes=False)
 def tool_version(request: Request) -> Response:
     """Get Tool Version."""
     return json_response({"version": settings.current().luarocks_tool_version})
 
 
-@service.route("GET", "/api/1/{key}/status", auth.KEY, permission=OWN)
+@_any("/api/1/{key}/status", auth.KEY, permission=OWN, writes=False)
 def status(request: Request, caller: Caller) -> Response:
     """Get API Key Status."""
     created_at = wire.render_date(caller.credential.created_at)
     return json_response({"user_id": int(caller.account.id), "created_at": created_at})
 
 
-@service.route("GET", "/api/1/{key}/check_rockspec", auth.KEY, permission=OWN)
+@_any("/api/1/{key}/check_rockspec", auth.KEY, permission=OWN, writes=False)
 def check_rockspec(request: Request, caller: Caller) -> Response:
     """Check Rockspec."""
     package, version = wire.parse_names(request)
     return wire.render_found(request, *rocks.find(index.catalogue.snapshot(), int(caller.account.id), package, version))
 
 
-@service.route(
-    "POST",
+@_any(
     "/api/1/{key}/verify_tfa",
     auth.KEY,
+    writes=True,
     scope="module:",
     permission=OWN,
     second_factor=auth.CODE,
@@ -91,10 +112,10 @@ def close_upload_window(request: Request, caller: Caller) -> Response:
     return json_response({"success": True})
 
 
-@service.route(
-    "POST",
+@_any(
     "/api/1/{key}/upload",
     auth.KEY,
+    _METHODS_WITH_A_FILE,
     scope="module:",
     permission=auth.MODULE_OWNER,
     body=_largest_rockspec,
@@ -121,10 +142,10 @@ def open_upload_slot(request: Request, caller: Caller) -> Response:
     return json_response(uploads.open_slot(caller, wire.PURPOSE, _largest_upload(), upload_url(request)).as_json())
 
 
-@service.route(
-    "POST",
+@_any(
     "/api/1/{key}/upload_rock/{version_id}",
     auth.KEY,
+    _METHODS_WITH_A_FILE,
     scope="module:",
     permission=auth.MODULE_OWNER,
     body=_largest_upload,

@@ -18,6 +18,7 @@ from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
+from chalicelib.web.negotiation import offers
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, bytes_response, json_response, redirect
 
@@ -32,8 +33,8 @@ _FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock", "asc
 
 
 def parse_names(request: Request) -> tuple[str, str]:
-    """The `package` and `version` of a query. Raises Invalid, with a message for each that is missing."""
-    package, version = request.argument("package"), request.argument("version")
+    """The `package` and `version` of a form or a query. Raises Invalid, with a message for each that is missing."""
+    package, version = (request.form.get(name) or request.argument(name) for name in ("package", "version"))
     missing = [f"{name} must be provided" for name, value in (("package", package), ("version", version)) if not value]
     if not package or not version:
         raise Invalid(missing[0], messages=missing)
@@ -91,15 +92,19 @@ def parse_code(request: Request) -> str:
 
 
 def render_found(request: Request, module: ModuleEntry | None, version_name: str | None) -> Response:
-    """check_rockspec's response: null for a missing module or version.
+    """check_rockspec's response. A missing module or version has no key, as on luarocks.org, or is null (API page).
 
-    The LuaRocks client gets no such keys instead: 3.8.0 with lua-cjson treats null as "exists".
+    Clients take null for "exists": LuaRocks 3.8.0 with lua-cjson, and lux. None of them sends what the page shows,
+    the word `bearer` as the key, nor names JSON in Accept; who does, gets null.
     """
     found = {
         "module": render_module(module) if module else None,
         "version": render_version(module, version_name) if module and version_name else None,
     }
-    if request.user_agent.startswith(("LuaSocket", "LuaRocks/")):
+    as_on_the_page = request.params["key"] == "bearer" or "application/json" in offers(
+        request.headers.get("accept", "")
+    )
+    if not as_on_the_page:
         found = {name: row for name, row in found.items() if row is not None}
     return json_response(found)
 

@@ -311,9 +311,9 @@ _CONTENTS = {
 _API = "/api/1/{key}"
 _PACKAGE = "/api/packages/{author}/{name}"
 _BODIES: dict[tuple[str, str], Make] = {
-    ("POST", f"{_API}/upload"): _rockspec,
-    ("POST", f"{_API}/upload_rock/{{version_id}}"): _rock,
-    ("POST", f"{_API}/verify_tfa"): _form(code="000000"),
+    **{(method, f"{_API}/upload"): _rockspec for method in ("POST", "PUT", "PATCH")},
+    **{(method, f"{_API}/upload_rock/{{version_id}}"): _rock for method in ("POST", "PUT", "PATCH")},
+    **{(method, f"{_API}/verify_tfa"): _form(code="000000") for method in ("POST", "PUT", "PATCH", "DELETE")},
     ("POST", f"{_API}/upload_window"): _form(code="000000", minutes=5),
     ("POST", f"{_API}/modules/{{user}}/{{module}}/transfer"): lambda random, store: {"to": store.username("bob")},
     ("PATCH", f"{_API}/modules/{{user}}/{{module}}"): _json({"labels": ["x"], "display_name": "Say", "summary": "S"}),

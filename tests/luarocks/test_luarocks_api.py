@@ -1,5 +1,6 @@
 """The upload API, called with the gateway's events: whole bodies, statuses, and stored items."""
 
+import base64
 import hashlib
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pyotp
 import pytest
 import time_machine
 
+from chalicelib import settings
 from chalicelib.core import audit
 from chalicelib.core.identity import accounts, credentials, two_factor
 from chalicelib.core.tables import Account
@@ -143,22 +145,63 @@ def test_a_banned_account_can_read_but_not_publish(client: Client, upload: Uploa
     assert stored() == []
 
 
-def test_check_rockspec_returns_null_for_a_missing_module_or_version(client: Client, key: str) -> None:
-    reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "say", "version": "1.0-1"})
-    assert (reply.status, reply.json) == (200, {"module": None, "version": None})
-
-
-@pytest.mark.parametrize("agent", ["LuaSocket 3.0.0", "LuaRocks/3.8.0 linux-x86_64 via wget"])
-def test_check_rockspec_omits_nulls_for_clients_that_misread_them(
-    client: Client, key: str, agent: str, upload: Upload
+def test_check_rockspec_omits_a_missing_module_or_version_because_clients_take_null_for_one(
+    client: Client, key: str, upload: Upload
 ) -> None:
-    def check(version: str) -> object:
+    def check(version: str, **headers: str) -> object:
         query = {"package": "say", "version": version}
-        return client.get(f"/api/1/{key}/check_rockspec", query=query, headers={"User-Agent": agent}).json
+        return client.get(f"/api/1/{key}/check_rockspec", query=query, headers=headers).json
 
-    assert check("1.0-1") == {}
+    assert check("1.0-1") == check("1.0-1", Accept="*/*") == check("1.0-1", Accept="text/html, */*;q=0.1") == {}
     upload()
     assert check("9.0-1") == {"module": module_row()}
+
+
+@pytest.mark.parametrize("by", ["bearer", "Accept"])
+def test_check_rockspec_returns_null_to_requests_in_the_form_of_the_api_page(
+    client: Client, key: str, upload: Upload, by: str
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if by == "bearer" else {"Accept": "text/plain;q=0.5, Application/JSON"}
+    path = f"/api/1/{'bearer' if by == 'bearer' else key}/check_rockspec"
+    query = {"package": "say", "version": "1.0-1"}
+    reply = client.get(path, query=query, headers=headers)
+    assert (reply.status, reply.json) == (200, {"module": None, "version": None})
+    upload(rockspec(version="2.0-1"))
+    assert client.get(path, query=query, headers=headers).json == {"module": module_row(), "version": None}
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET", "PATCH", "POST", "PUT"])
+def test_the_routes_take_the_methods_that_upstreams_take(client: Client, key: str, method: str, upload: Upload) -> None:
+    reply = client.request(method, "/api/tool_version", json=["current", "1.0.0"])
+    assert (reply.status, reply.json) == (200, {"version": "1.0.0"})
+    assert client.request(method, f"/api/1/{key}/status", json=["ignored"]).status == 200
+    assert client.request(method, f"/api/1/{key}/verify_tfa", query="code=1").json == {
+        "errors": ["Two-factor authentication is not enabled on this account"]
+    }
+    upload()
+    path, values = f"/api/1/{key}/check_rockspec", {"package": "say", "version": "1.0-1"}
+    found = {"module": module_row(), "version": version_row()}
+    assert client.request(method, path, query=values).json == found
+    if method != "GET":
+        assert client.request(method, path, form=values).json == found
+        assert client.request(method, path, form=values, files={}).json == found
+    files = {"rockspec_file": ("x.rockspec", rockspec(version="2.0-1"))}
+    sent = client.request(method, f"/api/1/{key}/upload", files=files).status
+    assert sent == (405 if method in ("GET", "DELETE") else 200)
+
+
+@pytest.mark.parametrize("form", ["Bearer", "bearer", "token", "PRIVATE-TOKEN", "password", "user", "no password"])
+def test_a_key_is_accepted_in_every_header_in_which_clients_send_one(client: Client, key: str, form: str) -> None:
+    basic = {"password": f"alice:{key}", "user": f"{key}:x-oauth-basic", "no password": f"{key}:"}.get(form)
+    if form == "PRIVATE-TOKEN":
+        headers = {form: key}
+    elif basic:
+        headers = {"Authorization": f"Basic {base64.b64encode(basic.encode()).decode()}"}
+    else:
+        headers = {"Authorization": f"{form} {key}"}
+    assert client.get("/api/1/bearer/status", headers=headers).status == 200
+    with settings.override(luarocks_reads="key"):
+        assert client.get("/manifest", headers=headers).status == 200
 
 
 def test_check_rockspec_finds_names_in_any_letter_case(client: Client, key: str, upload: Upload) -> None:
@@ -171,7 +214,7 @@ def test_check_rockspec_finds_only_the_callers_modules(client: Client, bob: Acco
     upload()
     _, other = credentials.create(bob, "luarocks")
     reply = client.get(f"/api/1/{other}/check_rockspec", query={"package": "say", "version": "1.0-1"})
-    assert reply.json == {"module": None, "version": None}
+    assert reply.json == {}
 
 
 @pytest.mark.parametrize(
@@ -491,8 +534,8 @@ def test_verify_tfa_refuses_with_upstreams_texts(client: Client, alice: Account,
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("POST", "/api/tool_version", 405, "GET, HEAD, OPTIONS"),
-        ("DELETE", "/api/1/k/upload", 405, "OPTIONS, POST"),
+        ("GET", "/api/1/k/upload_window", 405, "DELETE, OPTIONS, POST"),
+        ("DELETE", "/api/1/k/upload", 405, "OPTIONS, PATCH, POST, PUT"),
         ("PUT", "/manifest", 405, "GET, HEAD, OPTIONS"),
         ("GET", "/api/1/k/nothing", 404, None),
         ("GET", "/api/1", 404, None),

@@ -58,17 +58,12 @@ Case = Callable[[World], object]
 KEY, CDB = "/api/1/{key}", "/api/packages/{author}/{name}"
 MODULE, MANIFEST = f"{KEY}/modules/{{user}}/{{module}}", f"{KEY}/manifests/{{manifest}}"
 VERSION, COLLECTION = f"{MODULE}/versions/{{version}}", "/api/collections/{author}/{name}"
+ROCK_PATH = f"{KEY}/upload_rock/{{version_id}}"
+UPLOADS = ("PATCH", "POST", "PUT")
+ROCKSPEC = {"rockspec_file": ("x.rockspec", rockspec(version="3.0-1"))}
+ROCK = {"rock_file": ("say-1.0-1.all.rock", rock())}
 SHOT = {"files": {"file": ("x.png", picture(size=(64, 64)))}, "form": {"title": "A view"}}
 REVIEW = {"title": "Really good", "comment": "I like it a lot", "rating": 5}
-
-
-def upload(world: World) -> None:
-    world("POST", f"{KEY}/upload", files={"rockspec_file": ("x.rockspec", rockspec(version="3.0-1"))})
-
-
-def upload_rock(world: World) -> None:
-    file = ("say-1.0-1.all.rock", rock())
-    world("POST", f"{KEY}/upload_rock/{{version_id}}", files={"rock_file": file})
 
 
 def share(world: World) -> None:
@@ -152,8 +147,8 @@ def simple(method: str, template: str, who: str = OWNER, path: Mapping[str, str]
 
 
 CASES: dict[tuple[str, str], Case] = {
-    ("POST", f"{KEY}/upload"): upload,
-    ("POST", f"{KEY}/upload_rock/{{version_id}}"): upload_rock,
+    **{(method, f"{KEY}/upload"): simple(method, f"{KEY}/upload", files=ROCKSPEC) for method in UPLOADS},
+    **{(method, ROCK_PATH): simple(method, ROCK_PATH, files=ROCK) for method in UPLOADS},
     ("PATCH", MODULE): simple("PATCH", MODULE, json={"archived": True}),
     ("DELETE", MODULE): simple("DELETE", MODULE),
     ("PUT", f"{MODULE}/root"): simple("PUT", f"{MODULE}/root"),
@@ -242,7 +237,7 @@ def test_a_route_leaves_its_event_with_true_hashes(world: World, method: str, pa
     stored = {(hashlib.sha256(content).hexdigest(), len(content)) for content in contents}
     files = [(file.sha256, file.size) for event in left for file in event.files]
     assert bool(last.files) == (
-        declared.kind in ("version", "rock", "release", "screenshot", "file") and method == "POST"
+        declared.kind in ("version", "rock", "release", "screenshot", "file") and "publish" in declared.actions
     )
     assert stored.issuperset(files)
 
