@@ -105,7 +105,7 @@ def fill(data: Path, count: int) -> None:
 def months(count: int) -> Iterator[object]:
     """The items of two years of statistics: for the packages of each user, and for package 7."""
     from chalicelib.contentdb.statistics import history
-    from chalicelib.contentdb.store.tables import MonthlyStats, UserStats
+    from chalicelib.contentdb.statistics.tables import MonthlyStats, UserStats
 
     written = {month: columns(month) for month in _last_months(_MONTHS)}
     of_author: dict[str, list[int]] = {}

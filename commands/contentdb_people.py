@@ -109,13 +109,13 @@ def profile(username: str, **fields: str | None) -> dict[str, Any]:
 
     An empty option clears a field.
     """
-    from chalicelib.contentdb.store import index
+    from chalicelib.contentdb.store import index, values
     from chalicelib.contentdb.users import profiles
 
     given = {name: text or None for name, text in fields.items() if text is not None}
     account = profiles.edit(username, given) if given else profiles.get_account(username)
     found = index.profile_of(index.catalogue.snapshot(), account.username)
-    return {"username": account.username, **{name: getattr(found, name) for name in index.PROFILE}}
+    return {"username": account.username, **{name: getattr(found, name) for name in values.PROFILE}}
 
 
 def split(key: str) -> tuple[str, str]:
@@ -129,12 +129,12 @@ def split(key: str) -> tuple[str, str]:
 def _package_of(number: int) -> tuple[str, str]:
     """The author and the name of a review's package, also of a deleted one."""
     from chalicelib.contentdb.reviews import index as review_index
-    from chalicelib.contentdb.store import index
+    from chalicelib.contentdb.store.parts import load_parts
 
     entry = review_index.catalogue.snapshot().entries.get(str(number))
     if entry is None:
         raise click.BadParameter(f"there is no review {number}")
-    package = index.load(entry.value.package).package
+    package = load_parts(entry.value.package).package
     return package.author, package.name
 
 

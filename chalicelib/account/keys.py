@@ -5,7 +5,7 @@ from datetime import timedelta
 from chalicelib.account import second_factor
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict
-from chalicelib.core.identity import credentials, two_factor
+from chalicelib.core.identity import credentials, upload_factor
 from chalicelib.core.tables import Credential
 
 MOST = 200  # live keys of one account
@@ -35,9 +35,9 @@ def open_window(caller: Caller, number: int, code: str) -> int:
     """
     key = credentials.own(caller.account, number, "luarocks")
     second_factor.use_code(caller, code)
-    return two_factor.open_window(caller, key)
+    return upload_factor.open_window(caller, key)
 
 
 def close_window(caller: Caller, number: int) -> None:
     """Require the second factor from this key again. Raises NotFound."""
-    two_factor.close_window(caller, credentials.own(caller.account, number, "luarocks"))
+    upload_factor.close_window(caller, credentials.own(caller.account, number, "luarocks"))

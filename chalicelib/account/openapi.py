@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
-from chalicelib.account import csrf, shapes
+from chalicelib.account import csrf, fields, shapes
 from chalicelib.account.service import Operation, operations
 
 _ABOUT = """\
@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Moonbase accounts", "version": "1", "description": _ABOUT},
         "paths": paths,
-        "components": {"schemas": {"Error": shapes.schema_of(shapes.ERROR)}, "securitySchemes": _SECURITY},
+        "components": {"schemas": {"Error": fields.schema_of(shapes.ERROR)}, "securitySchemes": _SECURITY},
     }
 
 
@@ -49,7 +49,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     if parameters := _parameters(operation):
         described["parameters"] = parameters
     if operation.accepts and operation.method != "GET":
-        described["requestBody"] = {"required": True, "content": _json(shapes.schema_of(operation.accepts))}
+        described["requestBody"] = {"required": True, "content": _json(fields.schema_of(operation.accepts))}
     return described
 
 
@@ -78,7 +78,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 def _answers(operation: Operation) -> dict[str, Any]:
     given = [(operation.status, operation.returns), *([operation.may_return] if operation.may_return else [])]
     answers: dict[str, Any] = {
-        str(status): {"description": "Success."} | ({"content": _json(shapes.schema_of(shape))} if shape else {})
+        str(status): {"description": "Success."} | ({"content": _json(fields.schema_of(shape))} if shape else {})
         for status, shape in given
     }
     error = {"$ref": "#/components/schemas/Error"}

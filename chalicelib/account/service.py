@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.account import wire
 from chalicelib.account.auth import SESSION
-from chalicelib.account.shapes import Shape
+from chalicelib.account.fields import Shape
 from chalicelib.web.route import Handler, Permission, Requirements, Scheme, SecondFactor
 from chalicelib.web.service import Service
 

@@ -4,8 +4,8 @@ from chalicelib.account import auth, webhook_shapes, webhook_wire, wire
 from chalicelib.account.paging import PAGE, cut
 from chalicelib.account.service import api
 from chalicelib.core.caller import Caller
-from chalicelib.core.tables import Webhook
 from chalicelib.core.webhooks import deliveries, hooks
+from chalicelib.core.webhooks.tables import Webhook
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from chalicelib.account.wire import JSON, moment
-from chalicelib.core.tables import Webhook, WebhookMessage
 from chalicelib.core.webhooks.hooks import FILTERS
+from chalicelib.core.webhooks.tables import Webhook, WebhookMessage
 
 
 def filters(given: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.account import csrf, shapes
+from chalicelib.account import csrf, fields
+from chalicelib.account.fields import Shape
 from chalicelib.account.profile import LUADNS
-from chalicelib.account.shapes import Shape
 from chalicelib.core.activity import Described
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound, Unauthenticated
-from chalicelib.core.identity import accounts, credentials, invitations, sessions, two_factor
+from chalicelib.core.identity import accounts, credentials, invitations, sessions, two_factor, upload_factor
 from chalicelib.core.mail import transport
 from chalicelib.core.notifications import inbox, preferences
 from chalicelib.core.outbound.ssh_urls import fingerprint
@@ -28,14 +28,14 @@ JSON = dict[str, Any]
 
 
 def read(request: Request, shape: Shape) -> JSON:
-    """The fields of the body, see shapes.read. Raises Invalid."""
-    return shapes.read(request.json, shape)
+    """The fields of the body, see fields.read. Raises Invalid."""
+    return fields.read(request.json, shape)
 
 
 def read_query(request: Request, shape: Shape) -> JSON:
     """The fields of the query, with numbers as integers. Raises Invalid."""
     given = {name: values[0] for name, values in request.query.items()}
-    return shapes.read({name: _number_or_text(shape, name, value) for name, value in given.items()}, shape)
+    return fields.read({name: _number_or_text(shape, name, value) for name, value in given.items()}, shape)
 
 
 def read_id(request: Request) -> int:
@@ -140,7 +140,7 @@ def key(account: Account, credential: Credential) -> JSON:
         "expires_at": moment(credential.ends_at),
         "last_used_at": moment(credential.last_used_at),
         "revoked_at": moment(credential.revoked_at),
-        "upload_window_until": moment(two_factor.window_of(account, credential)),
+        "upload_window_until": moment(upload_factor.window_of(account, credential)),
     }
 
 

@@ -8,7 +8,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, values
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.declaration import Belongings
 from chalicelib.core.tables import Account
@@ -39,7 +39,7 @@ def _leave(account: Account, removes: bool) -> None:
     for collection in index.collections(snapshot).values():
         if collection.author == username:
             curation.delete(username, collection.name)
-    profiles.edit(username, dict.fromkeys(index.PROFILE))
+    profiles.edit(username, dict.fromkeys(values.PROFILE))
 
 
 def _all(snapshot: ContentDbSnapshot) -> dict[str, PackageEntry]:

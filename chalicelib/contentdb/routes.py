@@ -7,7 +7,7 @@ from chalicelib.contentdb.browse import lists, package_lists
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import registry, schema, shapes, states
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.store import index, languages, reference, versions
+from chalicelib.contentdb.store import index, languages, reference, scores, versions
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.topics import forum
@@ -270,7 +270,7 @@ def _package(request: Request) -> tuple[ContentDbSnapshot, Entry[PackageEntry]]:
 def _full(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Value:
     """All of a package, with its stored counters."""
     return shapes.full(
-        snapshot, index.current(package), language=languages.wanted(request, snapshot), base=request.base_url
+        snapshot, scores.current(package), language=languages.wanted(request, snapshot), base=request.base_url
     )
 
 

@@ -6,7 +6,20 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid
-from chalicelib.hel import administration, auth, cors, files, index, inputs, packages, search, sessions, users, wire
+from chalicelib.hel import (
+    administration,
+    auth,
+    cors,
+    file_wire,
+    files,
+    index,
+    inputs,
+    packages,
+    search,
+    sessions,
+    users,
+    wire,
+)
 from chalicelib.hel.model import Document
 from chalicelib.hel.pages import users as user_pages
 from chalicelib.web.bodies import SMALL
@@ -176,7 +189,7 @@ def profile(request: Request, caller: Caller | None) -> Response:
 @service.route("GET", "/hel/files", auth.ANYONE, permission=auth.member("list_files", "own"))
 def list_files(request: Request, caller: Caller) -> Response:
     """List the caller's stored files."""
-    return wire.render_files(request, files.list_files(caller), _offset(request))
+    return file_wire.render_files(request, files.list_files(caller), _offset(request))
 
 
 @service.route(
@@ -191,7 +204,7 @@ def list_files(request: Request, caller: Caller) -> Response:
 def store_file(request: Request, caller: Caller) -> Response:
     """Store a file, whose URL a package can name."""
     file, is_new = files.store(caller, *inputs.parse_file(request))
-    return wire.render(request, wire.render_file(request, file), 201 if is_new else 200)
+    return wire.render(request, file_wire.render_file(request, file), 201 if is_new else 200)
 
 
 @service.route("GET", "/hel/files/{nick}/{sha256}/{name}", ANONYMOUS)
@@ -199,8 +212,8 @@ def get_file(request: Request) -> Response:
     """Return a stored file; HEAD returns its size and counts no download."""
     nick, sha256 = request.params["nick"], request.params["sha256"]
     if request.method == "HEAD":
-        return wire.render_size(files.get(nick, sha256))
-    return wire.render_content(files.download(nick, sha256), sha256)
+        return file_wire.render_size(files.get(nick, sha256))
+    return file_wire.render_content(files.download(nick, sha256), sha256)
 
 
 @service.route(

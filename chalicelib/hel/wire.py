@@ -12,10 +12,9 @@ from chalicelib import settings
 from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import CoreError, NotFound
 from chalicelib.core.identity import sessions
-from chalicelib.hel import auth, counts, files, index
+from chalicelib.hel import auth, counts, index
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
-from chalicelib.hel.tables import StoredFile
 from chalicelib.web.conditional import etag_of
 from chalicelib.web.encoding import accepts_gzip
 from chalicelib.web.errors import MethodNotAllowed, headers_of, status_of
@@ -108,40 +107,6 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
     if packed:
         headers.append(("Content-Encoding", "gzip"))
     return bytes_response(body, "application/json", headers=headers)
-
-
-def render_files(request: Request, stored: Sequence[StoredFile], offset: int) -> Response:
-    """One page of a user's stored files."""
-    page = stored[offset : offset + settings.current().hel_longest_page]
-    data = {
-        "offset": offset,
-        "total": len(stored),
-        "sent": len(page),
-        "truncated": len(page) < len(stored),
-        "list": [render_file(request, file) for file in page],
-    }
-    return render(request, data)
-
-
-def render_file(request: Request, file: StoredFile) -> Document:
-    """A stored file, as its owner sees it."""
-    return {
-        "url": request.base_url + files.path_of(file),
-        "name": file.name,
-        "size": int(file.size),
-        "sha256": file.sk,
-    }
-
-
-def render_content(content: bytes, sha256: str) -> Response:
-    """A stored file. It never changes, and browsers must not render it as a page of this site."""
-    return bytes_response(content, "application/octet-stream", headers=_file_headers(sha256))
-
-
-def render_size(file: StoredFile) -> Response:
-    """The response to HEAD for a stored file."""
-    headers = [*_file_headers(file.sk), ("Content-Length", str(int(file.size)))]
-    return bytes_response(b"", "application/octet-stream", headers=headers)
 
 
 def render_module(request: Request) -> Response:
@@ -278,14 +243,6 @@ def _date(moment: int) -> str:
 def _cached(etag: str) -> list[tuple[str, str]]:
     """Cache headers: clients may store the response but must revalidate it."""
     return [("ETag", etag), ("Cache-Control", "private, no-cache")]
-
-
-def _file_headers(sha256: str) -> list[tuple[str, str]]:
-    return [
-        ("ETag", f'"{sha256}"'),
-        ("Cache-Control", "public, max-age=31536000, immutable"),
-        ("Content-Disposition", "attachment"),
-    ]
 
 
 def _header_text(text: str) -> str:

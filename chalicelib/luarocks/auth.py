@@ -5,7 +5,7 @@ import re
 from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, SecondFactorRequired, Unauthenticated
-from chalicelib.core.identity import credentials, proof, two_factor
+from chalicelib.core.identity import credentials, proof, two_factor, upload_factor
 from chalicelib.core.identity.accounts import Suspended
 from chalicelib.core.identity.credentials import Revoked
 from chalicelib.core.identity.two_factor import NotEnabled
@@ -80,7 +80,7 @@ def use_code(caller: Caller, code: str) -> None:
 def upload_token(request: Request, caller: Caller) -> None:
     """Raise SecondFactorRequired if the account needs the second factor and there is no valid token of verify_tfa."""
     try:
-        two_factor.require(caller, request.headers.get("x-tfa-token") or request.small_form.get("tfa_token"))
+        upload_factor.require(caller, request.headers.get("x-tfa-token") or request.small_form.get("tfa_token"))
     except SecondFactorRequired as error:
         if request.size > SMALL:
             error.detail["messages"] = [error.message, _BY_HEADER]

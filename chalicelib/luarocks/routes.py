@@ -9,7 +9,7 @@ from typing import Unpack
 from chalicelib import settings
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.identity import two_factor
+from chalicelib.core.identity import upload_factor
 from chalicelib.luarocks import auth, index, rocks, wire
 from chalicelib.luarocks.sandbox import SOURCE_LIMIT
 from chalicelib.luarocks.service import service
@@ -78,7 +78,7 @@ def check_rockspec(request: Request, caller: Caller) -> Response:
 def verify_tfa(request: Request, caller: Caller) -> Response:
     """Verify TFA."""
     auth.use_code(caller, wire.parse_code(request))
-    token, expires = two_factor.issue_token(caller)
+    token, expires = upload_factor.issue_token(caller)
     return json_response({"success": True, "tfa_token": token, "expires": expires})
 
 
@@ -94,7 +94,7 @@ def verify_tfa(request: Request, caller: Caller) -> Response:
 def open_upload_window(request: Request, caller: Caller) -> Response:
     """Not on the API page: let clients without two-factor support upload with this key for 15 minutes."""
     auth.use_code(caller, wire.parse_code(request))
-    return json_response({"success": True, "expires": two_factor.open_window(caller)})
+    return json_response({"success": True, "expires": upload_factor.open_window(caller)})
 
 
 @service.route(
@@ -108,7 +108,7 @@ def open_upload_window(request: Request, caller: Caller) -> Response:
 )
 def close_upload_window(request: Request, caller: Caller) -> Response:
     """Not on the API page: require a code again."""
-    two_factor.close_window(caller)
+    upload_factor.close_window(caller)
     return json_response({"success": True})
 
 

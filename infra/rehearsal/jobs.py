@@ -53,7 +53,7 @@ def repeated(names: list[str]) -> None:
 def called(cloud: MiniStack, function: str) -> None:
     """Call the scheduled function, which folds the catalogue."""
     from chalicelib import settings
-    from chalicelib.core.tables import Head
+    from chalicelib.core.catalogues.tables import Head
 
     with settings.override(queue=""):
         _enqueue_fold()

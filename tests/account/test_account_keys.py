@@ -8,7 +8,7 @@ import time_machine
 
 from chalicelib.account import keys
 from chalicelib.core import audit
-from chalicelib.core.identity import credentials, two_factor
+from chalicelib.core.identity import credentials, two_factor, upload_factor
 from chalicelib.core.tables import Account
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
@@ -145,7 +145,7 @@ def test_a_window_lets_one_key_upload_for_fifteen_minutes(alice_client: Person, 
         reply = alice_client.put(path, {"code": codes[0]})
         assert (reply.status, reply.json) == (200, {"upload_window_until": "2026-03-01T12:15:00Z"})
         assert alice_client.get("/keys").json["keys"][0]["upload_window_until"] == "2026-03-01T12:15:00Z"
-        two_factor.require(credentials.identify(made["key"], "luarocks"), None)
+        upload_factor.require(credentials.identify(made["key"], "luarocks"), None)
         assert "two-factor.open-window" in {entry.action for entry in audit.entries(int(alice.id))}
         refused(alice_client.put(path, {"code": codes[0]}), 403, "Invalid verification code", "code")
         assert alice_client.delete(path).status == 204

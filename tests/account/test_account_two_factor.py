@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from chalicelib.core import audit
-from chalicelib.core.identity import accounts, credentials, two_factor
+from chalicelib.core.identity import accounts, credentials, two_factor, upload_factor
 from chalicelib.core.tables import Account, Enrolling, TwoFactor
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.worlds import both_worlds
@@ -205,8 +205,8 @@ def test_a_recovery_code_that_opened_a_session_is_used_up(visitor: Person, alice
 def test_turning_two_factor_off_invalidates_tokens_of_luarocks(alice_client: Person, alice: Account) -> None:
     _, codes = enrol(alice_client, for_uploads=True)
     key = credentials.create(alice, "luarocks")[1]
-    token, _ = two_factor.issue_token(credentials.identify(key, "luarocks"))
+    token, _ = upload_factor.issue_token(credentials.identify(key, "luarocks"))
     alice_client.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
     enrol(alice_client, for_uploads=True)
     with pytest.raises(two_factor.SecondFactorRequired):
-        two_factor.require(credentials.identify(key, "luarocks"), token)
+        upload_factor.require(credentials.identify(key, "luarocks"), token)

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.contentdb.packages import registry, states
 from chalicelib.contentdb.store import index, popularity
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.tables import Package, Release, Screenshot, release_sk, screenshot_sk
 from chalicelib.core import ids
 from chalicelib.core.catalogues.snapshots import Snapshot

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.contentdb.entry import KINDS, PackageEntry, ReleaseInfo
-from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store import index, values
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.tables import Counters, Package
 from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.entries import replace
@@ -58,6 +58,6 @@ def _value(number: int) -> PackageEntry:
         depends=[f"p{number + 1}"],
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
-    value = index.value_of(Parts(package, Counters(package.pk, "counters")))
+    value = values.value_of(Parts(package, Counters(package.pk, "counters")))
     made = ReleaseInfo(id=number + 1, min=None, max=None, file=None, size=1, created_at="2026-01-02T00:00:00.000000")
     return replace(value, releases=(made,))

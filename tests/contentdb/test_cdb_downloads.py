@@ -9,8 +9,9 @@ import time_machine
 
 from chalicelib.contentdb.statistics import booking, counting
 from chalicelib.contentdb.statistics.series import COUNTED
-from chalicelib.contentdb.store import index, popularity
-from chalicelib.contentdb.store.tables import ContentDbItem, Counters, DailyStats, PackageTally, Secret, Seen
+from chalicelib.contentdb.statistics.tables import DailyStats, PackageTally, Secret, Seen
+from chalicelib.contentdb.store import index, popularity, scores
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters
 from chalicelib.core import job_runner
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
@@ -115,7 +116,7 @@ def test_a_download_counts_for_the_release_the_package_the_score_and_lists(clien
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 0
     assert counted() == (1, 1.0)
     assert client.get("/api/packages/Alice/mymod/releases/1").json["downloads"] == 1
-    value = index.counted(index.catalogue.snapshot().entries["Alice/mymod"].value)
+    value = scores.counted(index.catalogue.snapshot().entries["Alice/mymod"].value)
     assert (value.downloads, value.score_downloads) == (1, 1.0)
 
 

@@ -5,7 +5,7 @@ import time_machine
 
 from chalicelib.contentdb.collections import curation
 from chalicelib.contentdb.packages import states
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store.parts import load_parts
 from chalicelib.contentdb.store.permissions import PackageAction, may, may_delete_release
 from chalicelib.contentdb.store.tables import Package, Release
 from chalicelib.core import audit
@@ -77,7 +77,7 @@ def test_other_items_cannot_be_restored(client: Client, bearer: dict[str, str], 
 def test_an_approval_approves_the_screenshots_and_keeps_its_first_date(client: Client) -> None:
     with time_machine.travel("2026-03-04T05:06:07Z", tick=False):
         states.apply("approve", "Alice", "lamps")
-    assert [shot.approved for shot in index.load(1).screenshots.values()] == [True]
+    assert [shot.approved for shot in load_parts(1).screenshots.values()] == [True]
     states.apply("unapprove", "Alice", "lamps")
     states.apply("approve", "Alice", "lamps")
     shown = client.get(LAMPS).json

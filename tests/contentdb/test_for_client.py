@@ -8,8 +8,9 @@ import pytest
 import time_machine
 
 from chalicelib.contentdb.statistics import booking, counting
+from chalicelib.contentdb.statistics.tables import DailyStats, PackageTally, Seen
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.tables import Counters, DailyStats, PackageTally, Seen
+from chalicelib.contentdb.store.tables import Counters
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.catalogues.entries import replace
 from chalicelib.core.tables import Account

@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.contentdb.entry import PackageEntry
 from chalicelib.contentdb.packages.fields import BY_NAME, FIELDS, SHOWN
-from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store import values
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package
 from chalicelib.core.tables import Account
 from tests.client import Client
@@ -78,7 +78,7 @@ def test_the_entry_gets_every_stored_field() -> None:
     }
     numbers = {"id": 7, "author_id": 8, "forums": 9, "cover_image": 10}
     package = Package("package#7", "package", **{**texts, **lists, **others, **numbers})
-    entry = index.value_of(Parts(package, Counters("package#7", "counters")))
+    entry = values.value_of(Parts(package, Counters("package#7", "counters")))
     for name in STORED - NOT_IN_THE_ENTRY - set(lists) - set(others) - {"type"}:
         assert getattr(entry, name) == getattr(package, name), name
     for name, value in lists.items():

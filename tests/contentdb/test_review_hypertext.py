@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from chalicelib.contentdb.entry import KINDS, ContentDbSnapshot, ProfileEntry
 from chalicelib.contentdb.game import reviews as review_hypertext
-from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store import values
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.tables import Counters, Package, Review, reviews_pk
 from chalicelib.contentdb.texts.hypertext import HEAD
 from chalicelib.core.catalogues.entries import Codec
@@ -25,7 +25,7 @@ from tests.contentdb.test_reviews import write
 PATH = "/api/packages/Alice/lamps/for-client/reviews/"
 SITE = "http://moonbase.test"
 LUANTI = {"User-Agent": "Luanti/5.17.1 (Linux/6.1 x86_64)"}
-LAMPS = index.value_of(
+LAMPS = values.value_of(
     Parts(
         Package(
             "package#1",

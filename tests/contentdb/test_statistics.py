@@ -13,8 +13,8 @@ import time_machine
 
 from chalicelib.contentdb.statistics import compaction, counting, history
 from chalicelib.contentdb.statistics.series import COUNTED
+from chalicelib.contentdb.statistics.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
 from chalicelib.contentdb.store import index, popularity
-from chalicelib.contentdb.store.tables import Booked, Compacted, DailyStats, MonthlyStats, PackageTally, UserStats
 from chalicelib.core import job_runner, jobs
 from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.identity import accounts

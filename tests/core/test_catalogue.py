@@ -20,10 +20,11 @@ from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.entries import Codec
 from chalicelib.core.catalogues.packing import Packing
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
+from chalicelib.core.catalogues.tables import Change, Fold, Head
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.errors import Busy, Conflict, NotFound
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Change, Claim, Fold, Head, Job
+from chalicelib.core.tables import Claim, Job
 from tests.worlds import both_worlds, embedded_only
 
 pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]

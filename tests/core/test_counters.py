@@ -19,9 +19,9 @@ from chalicelib.core import blobs, fsck, registry
 from chalicelib.core.catalogues import counters
 from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.catalogues.counts import CountCodec, CountValues, pack_all
+from chalicelib.core.catalogues.tables import CountersDelta, CountersHead, CountersMark
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.storage import Item, table_name
-from chalicelib.core.tables import CountersDelta, CountersHead, CountersMark
 from tests.aws_calls import dies, meanwhile, refusing
 from tests.worlds import both_worlds, embedded_only
 

@@ -10,7 +10,7 @@ import time_machine
 from chalicelib.core import audit, registry
 from chalicelib.core.caller import Caller, allows
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany, Unauthenticated
-from chalicelib.core.identity import accounts, credentials, two_factor
+from chalicelib.core.identity import accounts, credentials, two_factor, upload_factor
 from chalicelib.core.identity.accounts import Suspended
 from chalicelib.core.identity.credentials import Revoked
 from chalicelib.core.tables import Account, Claim, CoreItem, Credential
@@ -314,7 +314,7 @@ def test_no_secret_is_stored_in_clear_text(alice: Account) -> None:
     credentials.revoke(credentials.find(1))
     enrolment = two_factor.enable(alice, required_for_uploads=True)
     caller = Caller(accounts.get(1), credentials.find(2))
-    secrets += [enrolment.secret, *enrolment.recovery_codes, two_factor.issue_token(caller)[0]]
+    secrets += [enrolment.secret, *enrolment.recovery_codes, upload_factor.issue_token(caller)[0]]
     text = everything_stored()
     assert len(secrets) == 16
     assert "alice@example.org" in text

@@ -21,8 +21,9 @@ from chalicelib.core.catalogues import catalogue
 from chalicelib.core.catalogues.catalogue import Catalogue, Changes
 from chalicelib.core.catalogues.entries import Struct
 from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.tables import Change, Head
 from chalicelib.core.storage import Item, Transaction, table_name
-from chalicelib.core.tables import Change, CoreItem, Head, Job
+from chalicelib.core.tables import CoreItem, Job
 from tests.worlds import embedded_only
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -10,10 +10,11 @@ import time_machine
 
 from chalicelib import settings
 from chalicelib.core import blobs, fsck, registry
+from chalicelib.core.catalogues.tables import Change
 from chalicelib.core.declaration import Declaration, Inconsistency
 from chalicelib.core.fsck import FsckScan
 from chalicelib.core.identity import accounts, credentials
-from chalicelib.core.tables import Account, Change, Claim, Credential, Window, now
+from chalicelib.core.tables import Account, Claim, Credential, Window, now
 from chalicelib.luarocks.index import AREA
 from chalicelib.luarocks.tables import Version
 from tests.client import Client

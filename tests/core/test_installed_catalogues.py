@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from chalicelib.core import blobs, bulk, job_runner, registry
+from chalicelib.core.catalogues.tables import Head
 from chalicelib.core.identity import credentials
-from chalicelib.core.tables import Account, CoreItem, Head
+from chalicelib.core.tables import Account, CoreItem
 from chalicelib.hel import users
 from tests.aws_calls import dies
 from tests.client import Client

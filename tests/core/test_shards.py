@@ -12,7 +12,7 @@ from chalicelib.core.catalogues.entries import Codec
 from chalicelib.core.catalogues.packing import Packing
 from chalicelib.core.catalogues.shards import SHARDS, Shard, number_of
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
-from chalicelib.core.tables import Fold, Head
+from chalicelib.core.catalogues.tables import Fold, Head
 from tests.aws_calls import meanwhile
 from tests.worlds import embedded_only
 

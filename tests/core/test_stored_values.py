@@ -15,9 +15,9 @@ from chalicelib.core.catalogues.catalogue import FOLD, Catalogue
 from chalicelib.core.catalogues.derived import Derived
 from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue
+from chalicelib.core.catalogues.tables import Fold
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.fsck import FsckScan
-from chalicelib.core.tables import Fold
 from tests.worlds import both_worlds
 
 pytestmark = [pytest.mark.usefixtures("aws"), both_worlds]

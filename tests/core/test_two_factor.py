@@ -13,7 +13,7 @@ import time_machine
 from chalicelib.core import audit
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import NotFound, SecondFactorRequired, TooMany, Unauthenticated
-from chalicelib.core.identity import accounts, codes, credentials, two_factor
+from chalicelib.core.identity import accounts, codes, credentials, two_factor, upload_factor
 from chalicelib.core.identity.two_factor import Enrolment, NotEnabled
 from chalicelib.core.tables import Account, Credential, TwoFactor
 from tests.worlds import both_worlds, embedded_only
@@ -290,16 +290,16 @@ def test_disabling_deletes_the_secret_and_the_recovery_codes() -> None:
 
 def test_a_token_satisfies_the_second_factor() -> None:
     caller, _, key = enrolled()
-    token, _ = two_factor.issue_token(caller)
-    two_factor.require(again(key), token)
+    token, _ = upload_factor.issue_token(caller)
+    upload_factor.require(again(key), token)
 
 
 @embedded_only
 def test_a_token_can_be_used_for_several_uploads() -> None:
     caller, _, key = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     for _ in range(3):
-        two_factor.require(again(key), token)
+        upload_factor.require(again(key), token)
 
 
 @embedded_only
@@ -307,20 +307,20 @@ def test_a_token_can_be_used_for_several_uploads() -> None:
 def test_without_a_token_the_second_factor_is_required(token: str | None) -> None:
     caller, _, _ = enrolled()
     with pytest.raises(SecondFactorRequired, match=r"^Two-factor authentication required$"):
-        two_factor.require(caller, token)
+        upload_factor.require(caller, token)
 
 
 @embedded_only
 def test_the_key_is_not_accepted_as_a_token() -> None:
     caller, _, key = enrolled()
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(caller, key)
+        upload_factor.require(caller, key)
 
 
 @embedded_only
 def test_a_token_is_not_accepted_as_a_key() -> None:
     caller, _, _ = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     for service in (*credentials.services(), credentials.SESSION):
         with pytest.raises(Unauthenticated):
             credentials.check(token, service)
@@ -328,64 +328,64 @@ def test_a_token_is_not_accepted_as_a_key() -> None:
 
 def test_a_token_is_valid_for_its_key_only() -> None:
     caller, _, _ = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     other_key = credentials.create(caller.account, "luarocks")[1]
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(other_key), token)
+        upload_factor.require(again(other_key), token)
 
 
 @embedded_only
 def test_a_token_is_valid_for_its_account_only() -> None:
     caller, _, _ = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(enrolled("dave")[0], token)
+        upload_factor.require(enrolled("dave")[0], token)
 
 
 @embedded_only
 def test_a_new_enrolment_invalidates_tokens() -> None:
     caller, _, key = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     two_factor.enable(caller.account, required_for_uploads=True)
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(key), token)
+        upload_factor.require(again(key), token)
 
 
 @embedded_only
 def test_a_token_is_invalid_after_disabling_and_enabling() -> None:
     caller, _, key = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     two_factor.disable(caller.account)
     two_factor.enable(caller.account, required_for_uploads=True)
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(key), token)
+        upload_factor.require(again(key), token)
 
 
 def test_a_token_expires_after_fifteen_minutes() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, _, key = enrolled()
-        token, ends = two_factor.issue_token(caller)
+        token, ends = upload_factor.issue_token(caller)
         assert ends == int(MOMENT.timestamp()) + 900
         clock.shift(899)
-        two_factor.require(again(key), token)
+        upload_factor.require(again(key), token)
         clock.shift(1)
         with pytest.raises(SecondFactorRequired):
-            two_factor.require(again(key), token)
+            upload_factor.require(again(key), token)
 
 
 @embedded_only
 def test_a_revoked_token_is_rejected() -> None:
     caller, _, key = enrolled()
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     credentials.revoke(credentials.check(token, credentials.SECOND_FACTOR))
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(key), token)
+        upload_factor.require(again(key), token)
 
 
 @embedded_only
 def test_a_revoked_key_is_rejected_before_its_token_is_checked() -> None:
     caller, _, key = enrolled()
-    two_factor.issue_token(caller)
+    upload_factor.issue_token(caller)
     credentials.revoke(caller.credential)
     with pytest.raises(credentials.Revoked):
         again(key)
@@ -394,19 +394,19 @@ def test_a_revoked_key_is_rejected_before_its_token_is_checked() -> None:
 @embedded_only
 def test_no_token_is_required_if_uploads_need_no_second_factor(carol: Account) -> None:
     key = credentials.create(carol, "luarocks")[1]
-    two_factor.require(again(key), None)
+    upload_factor.require(again(key), None)
     two_factor.enable(carol, required_for_uploads=False)
-    two_factor.require(again(key), None)
+    upload_factor.require(again(key), None)
 
 
 def test_checking_a_token_costs_one_call_if_it_is_required(carol: Account, calls: list[str]) -> None:
     caller, _, key = enrolled("dave")
-    token, _ = two_factor.issue_token(caller)
+    token, _ = upload_factor.issue_token(caller)
     plain = Caller(carol, credentials.create(carol, "luarocks")[0])
     caller = again(key)
     calls.clear()
-    two_factor.require(plain, None)
-    two_factor.require(caller, token)
+    upload_factor.require(plain, None)
+    upload_factor.require(caller, token)
     assert calls == ["UpdateItem"]
 
 
@@ -421,45 +421,45 @@ def test_verifying_is_three_calls(calls: list[str], recovery: bool) -> None:
 
 def test_a_key_with_an_upload_window_needs_no_token() -> None:
     caller, _, key = enrolled()
-    two_factor.open_window(caller)
-    two_factor.require(again(key), None)
+    upload_factor.open_window(caller)
+    upload_factor.require(again(key), None)
 
 
 def test_an_upload_window_is_for_one_key() -> None:
     caller, _, _ = enrolled()
-    two_factor.open_window(caller)
+    upload_factor.open_window(caller)
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(credentials.create(caller.account, "luarocks")[1]), None)
+        upload_factor.require(again(credentials.create(caller.account, "luarocks")[1]), None)
 
 
 def test_an_upload_window_closes_after_fifteen_minutes() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         caller, _, key = enrolled()
-        assert two_factor.open_window(caller) == int(MOMENT.timestamp()) + 900
+        assert upload_factor.open_window(caller) == int(MOMENT.timestamp()) + 900
         clock.shift(899)
-        two_factor.require(again(key), None)
+        upload_factor.require(again(key), None)
         clock.shift(1)
         with pytest.raises(SecondFactorRequired):
-            two_factor.require(again(key), None)
+            upload_factor.require(again(key), None)
 
 
 @embedded_only
 def test_an_upload_window_can_be_closed_early() -> None:
     caller, _, key = enrolled()
-    two_factor.open_window(caller)
-    two_factor.close_window(again(key))
+    upload_factor.open_window(caller)
+    upload_factor.close_window(again(key))
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(key), None)
+        upload_factor.require(again(key), None)
 
 
 @embedded_only
 def test_a_new_enrolment_closes_upload_windows() -> None:
     caller, _, key = enrolled()
-    two_factor.open_window(caller)
+    upload_factor.open_window(caller)
     two_factor.disable(caller.account)
     two_factor.enable(caller.account, required_for_uploads=True)
     with pytest.raises(SecondFactorRequired):
-        two_factor.require(again(key), None)
+        upload_factor.require(again(key), None)
 
 
 @embedded_only
@@ -467,14 +467,14 @@ def test_a_revoked_key_cannot_open_an_upload_window() -> None:
     caller, _, _ = enrolled()
     credentials.revoke(Credential.get(caller.credential.pk, "credential"))
     with pytest.raises(NotFound):
-        two_factor.open_window(caller)
+        upload_factor.open_window(caller)
 
 
 @embedded_only
 def test_upload_windows_are_in_the_audit_log() -> None:
     caller, _, _ = enrolled()
-    two_factor.open_window(caller)
-    two_factor.close_window(caller)
+    upload_factor.open_window(caller)
+    upload_factor.close_window(caller)
     subject = f"credential#{int(caller.credential.id)}"
     assert [(entry.action, entry.subject, entry.credential_id) for entry in audit.entries(1)][:2] == [
         ("two-factor.close-window", subject, caller.credential.id),

@@ -20,8 +20,9 @@ from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid
 from chalicelib.core.identity import accounts, credentials
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, Job, Webhook, WebhookMessage
+from chalicelib.core.tables import Account, Job
 from chalicelib.core.webhooks import deliveries, hooks, signing
+from chalicelib.core.webhooks.tables import Webhook, WebhookMessage
 from tests.web_server import Received, Respond, response, web_server
 from tests.worlds import both_worlds
 

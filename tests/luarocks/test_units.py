@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.core.tables import Change
+from chalicelib.core.catalogues.tables import Change
 from tests.aws_calls import metered
 from tests.client import Client
 from tests.luarocks.builders import Upload, rockspec

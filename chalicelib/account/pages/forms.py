@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.account import shapes, wire
-from chalicelib.account.shapes import Field, Shape
+from chalicelib.account import fields, wire
+from chalicelib.account.fields import Field, Shape
 from chalicelib.core.errors import CoreError
 from chalicelib.web.request import Request
 
@@ -43,15 +43,15 @@ BLANK = Filled()
 
 def rejected(request: Request, action: str, error: CoreError) -> Filled:
     """A rejected form, without its secrets."""
-    fields = request.form.fields
-    values = {name: given[0] for name, given in fields.items() if not any(word in name for word in _SECRET)}
+    sent = request.form.fields
+    values = {name: given[0] for name, given in sent.items() if not any(word in name for word in _SECRET)}
     return Filled(action, values, error)
 
 
 def read(request: Request, shape: Shape) -> dict[str, Any]:
-    """The form's fields with the types of the JSON API, see shapes.read. Raises Invalid."""
+    """The form's fields with the types of the JSON API, see fields.read. Raises Invalid."""
     given = {name: _value(name, request.form.get(name), described) for name, described in shape.items()}
-    return shapes.read({name: value for name, value in given.items() if value is not None}, shape)
+    return fields.read({name: value for name, value in given.items() if value is not None}, shape)
 
 
 def read_id(request: Request) -> int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.contentdb.entry import CollectionEntry, CollectionItem, ContentDbEntry, ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store import index, links, values
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Collection
@@ -48,7 +48,7 @@ def save(author: str, name: str, given: Mapping[str, Any], by: Caller | None = N
         items = _items(given["items"], collection.items, snapshot) if "items" in given else collection.items
         was_private = collection.private if collection.pk in snapshot.entries else None
         collection.assign(**{**given, "items": items})
-        saved = index.collection_value(collection)
+        saved = values.collection_value(collection)
         if len(json.dumps(collection.to_dynamodb_dict())) > LARGEST:
             raise Invalid("This collection is too large")
         writes.put(collection)
@@ -192,7 +192,7 @@ def _items(wanted: Sequence[Mapping[str, Any]], before: Iterable[Value], snapsho
     if len(wanted) > MOST_PACKAGES:
         raise Invalid(f"A collection has at most {MOST_PACKAGES} packages")
     known = {item["package"]: item for item in before}
-    moment = index.iso(datetime.now(UTC))
+    moment = values.iso(datetime.now(UTC))
     items: dict[int, Value] = {}
     for item in wanted:
         number = _package_id(item["package"], known, snapshot)

@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.game import description, sidebar
 from chalicelib.contentdb.packages import shapes
-from chalicelib.contentdb.store import index, versions
+from chalicelib.contentdb.store import scores, versions
 from chalicelib.core.catalogues.snapshots import Entry
 
 
@@ -23,7 +23,7 @@ def dialog(
     The dialog needs a string for every text and for the size. Without a release for `version` the size is that of 0
     bytes.
     """
-    value = index.current(package)
+    value = scores.current(package)
     release = versions.newest_release(value, version)
     return {
         **shapes.full(snapshot, value, language=language, base=base),

@@ -8,9 +8,9 @@ from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import edits
-from chalicelib.contentdb.store import history, index
+from chalicelib.contentdb.store import history, index, values
 from chalicelib.contentdb.store.errors import Moved, no_such_page
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
 from chalicelib.contentdb.store.tables import Counters, Package, PackageName, name_pk, package_pk
 from chalicelib.core import ids
@@ -71,7 +71,7 @@ def create(author: str, name: str, data: Mapping[str, Any], by: Caller | None = 
         writes.create(_claim(package.key, package), _taken())
         writes.put(history.audit_entry(package, "package.create", by))
         history.announce(writes, package, by, "package", "publish")
-        return {package.key: index.value_of(parts)}, package
+        return {package.key: values.value_of(parts)}, package
 
     return index.catalogue.publish(decide)[1]
 

@@ -13,7 +13,7 @@ import orjson
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
-from chalicelib.contentdb.store import index, links, rows, versions
+from chalicelib.contentdb.store import index, links, rows, scores, versions
 from chalicelib.contentdb.store.rows import PackageRow
 from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
@@ -98,7 +98,7 @@ def reviews(value: PackageEntry | PackageRow) -> dict[str, int]:
 
 
 def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, base: str) -> Value:
-    """All fields of a package. The counters are those of the entry; `index.current` reads the stored ones."""
+    """All fields of a package. The counters are those of the entry; `scores.current` reads the stored ones."""
     title, description = _texts(value, language)
     video = links.youtube_id(value.video_url)
     return {
@@ -113,7 +113,7 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
         "screenshots": [f"{base}/uploads/{shot.file}" for shot in value.screenshots],
         "url": f"{base}/packages/{value.author}/{value.name}/download/",
         "release": versions.newest_id(value),
-        "score": round(index.score(value), 1),
+        "score": round(scores.score(value), 1),
         "game_support": _game_support(snapshot, value, language, base),
     }
 

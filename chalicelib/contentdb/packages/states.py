@@ -11,7 +11,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
 from chalicelib.contentdb.packages.fields import AI_DISCLOSURES
 from chalicelib.contentdb.store import history, index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, Screenshot
 from chalicelib.core.caller import Caller

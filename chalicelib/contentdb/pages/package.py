@@ -9,7 +9,8 @@ from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.store import index, languages, reference, rows
+from chalicelib.contentdb.store import index, languages, reference, rows, scores
+from chalicelib.contentdb.store.parts import load_parts
 from chalicelib.contentdb.store.reference import Row
 from chalicelib.contentdb.texts import prose
 from chalicelib.core.catalogues.snapshots import Entry, Value
@@ -41,8 +42,8 @@ def package_page(request: Request) -> Response:
 
 def _render(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageEntry]) -> Response:
     """The public data of a package, with its stored counters."""
-    parts = index.load(package.value.id)
-    value = index.with_counters(package.value, parts.counters)
+    parts = load_parts(package.value.id)
+    value = scores.with_counters(package.value, parts.counters)
     shown = shapes.full(snapshot, value, language=languages.wanted(request, snapshot), base=request.base_url)
     known = reference.of(snapshot)
     approved = [release for release in publishing.newest_first(parts) if release.state == "APPROVED"]

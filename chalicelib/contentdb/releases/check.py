@@ -15,7 +15,7 @@ from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, publishing
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import history, index, reference, tasks, versions
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts, load_parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import blobs
 from chalicelib.core.caller import Actor
@@ -41,7 +41,7 @@ class _Fetched:
 def check(job: dict[str, Any]) -> None:
     """Check a release in state PROCESSING; the release and its task get the result."""
     try:
-        parts = index.load(job["package"])
+        parts = load_parts(job["package"])
         release = publishing.get(parts, job["release"])
     except NotFound:  # deleted meanwhile
         return

@@ -9,7 +9,7 @@ from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files
 from chalicelib.contentdb.store import history, index, permissions, tasks
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release, ReleaseName, release_sk
 from chalicelib.core import ids, jobs, uploads

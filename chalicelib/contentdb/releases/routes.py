@@ -11,7 +11,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, tasks
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts, load_parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
@@ -112,7 +112,7 @@ def read_task(request: Request) -> Response:
 def _load(request: Request) -> tuple[ContentDbSnapshot, Parts]:
     snapshot = index.catalogue.snapshot()
     entry = registry.get(snapshot, request.params["author"], request.params["name"])
-    return snapshot, index.load(entry.value.id)
+    return snapshot, load_parts(entry.value.id)
 
 
 def _id(request: Request) -> int:

@@ -8,8 +8,8 @@ from chalicelib.contentdb import wire
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.releases.publishing import LONGEST_NAME, NewRelease
 from chalicelib.contentdb.store import versions
-from chalicelib.contentdb.store.index import iso
 from chalicelib.contentdb.store.tables import Release, Task
+from chalicelib.contentdb.store.values import iso
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.snapshots import Value

@@ -6,7 +6,7 @@ from functools import partial
 
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Review, package_pk, reviews_pk
 from chalicelib.core.declaration import Inconsistency
 from chalicelib.core.storage import Transaction

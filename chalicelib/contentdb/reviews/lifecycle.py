@@ -15,7 +15,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.store import history, index, links, permissions, reference
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, reviews_pk, votes_pk
 from chalicelib.contentdb.texts import hypertext

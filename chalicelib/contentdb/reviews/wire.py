@@ -7,7 +7,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.reviews.counts import RATINGS
 from chalicelib.contentdb.reviews.lifecycle import NewReview
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, values
 from chalicelib.contentdb.store.tables import Review
 from chalicelib.contentdb.texts import plain
 from chalicelib.core.catalogues.snapshots import Value
@@ -47,7 +47,7 @@ def render(snapshot: ContentDbSnapshot, review: Review, package: PackageEntry, b
     """A review; `thread` is its own URL."""
     return {
         "user": {"username": review.author, "display_name": index.display_name(snapshot, review.author)},
-        "created_at": index.iso(review.created_at),
+        "created_at": values.iso(review.created_at),
         "is_positive": review.rating > 3,
         "rating": int(review.rating),
         "title": review.title,

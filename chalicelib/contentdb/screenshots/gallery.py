@@ -9,7 +9,7 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files, formats, images
 from chalicelib.contentdb.media.images import Picture
 from chalicelib.contentdb.store import history, index, permissions
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
 from chalicelib.core import ids, uploads

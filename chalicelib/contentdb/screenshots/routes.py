@@ -7,7 +7,7 @@ from chalicelib.contentdb.screenshots import gallery
 from chalicelib.contentdb.screenshots import wire as screenshot_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.index import Parts
+from chalicelib.contentdb.store.parts import Parts, load_parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core.caller import Caller
 from chalicelib.web.bodies import SMALL
@@ -104,7 +104,7 @@ def cover_image(request: Request, caller: Caller) -> Response:
 
 def _load(request: Request) -> Parts:
     entry = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    return index.load(entry.value.id)
+    return load_parts(entry.value.id)
 
 
 def _id(request: Request) -> int:

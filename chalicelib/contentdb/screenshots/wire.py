@@ -5,8 +5,8 @@ from typing import Any
 from chalicelib.contentdb.releases.wire import PURPOSE
 from chalicelib.contentdb.screenshots.gallery import NewScreenshot
 from chalicelib.contentdb.store.errors import malformed
-from chalicelib.contentdb.store.index import iso
 from chalicelib.contentdb.store.tables import Package, Screenshot
+from chalicelib.contentdb.store.values import iso
 from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.snapshots import Value

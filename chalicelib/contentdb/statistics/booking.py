@@ -10,16 +10,9 @@ from pynamodb.expressions.update import Action
 from chalicelib.contentdb.statistics import compaction, history
 from chalicelib.contentdb.statistics.counting import SHARDS
 from chalicelib.contentdb.statistics.series import COUNTED
+from chalicelib.contentdb.statistics.tables import Booked, DailyStats, PackageTally
 from chalicelib.contentdb.store import popularity
-from chalicelib.contentdb.store.tables import (
-    Booked,
-    Counters,
-    DailyStats,
-    PackageTally,
-    Release,
-    package_pk,
-    release_sk,
-)
+from chalicelib.contentdb.store.tables import Counters, Release, package_pk, release_sk
 from chalicelib.core.storage import Contended, Transaction
 
 

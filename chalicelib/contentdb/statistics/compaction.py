@@ -13,8 +13,8 @@ from typing import Any
 
 from chalicelib.contentdb.statistics import history, series
 from chalicelib.contentdb.statistics.history import stats_pk, user_pk
+from chalicelib.contentdb.statistics.tables import Compacted, DailyStats, MonthlyStats, UserStats
 from chalicelib.contentdb.store import index, popularity
-from chalicelib.contentdb.store.tables import Compacted, DailyStats, MonthlyStats, UserStats
 from chalicelib.core import jobs
 from chalicelib.core.errors import Conflict
 from chalicelib.core.storage import Transaction

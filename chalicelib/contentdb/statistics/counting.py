@@ -19,8 +19,8 @@ from functools import cache
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.contentdb.statistics.tables import PackageTally, Secret, Seen
 from chalicelib.contentdb.store import versions
-from chalicelib.contentdb.store.tables import PackageTally, Secret, Seen
 from chalicelib.core import limits, sealing
 from chalicelib.core.errors import Busy, Conflict, Full
 from chalicelib.core.storage import Contended, Transaction

@@ -8,7 +8,7 @@ from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import answers, history
 from chalicelib.contentdb.statistics import wire as stats_wire
-from chalicelib.contentdb.store import index, popularity
+from chalicelib.contentdb.store import index, popularity, scores
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
 from chalicelib.contentdb.users import profiles
@@ -61,7 +61,7 @@ def package_stats_csv(request: Request) -> Response:
 def package_badge(request: Request) -> Response:
     """Not on the API page: the title or the downloads of a package as an image, for a README."""
     found = registry.get(index.catalogue.snapshot(), request.params["owner"], request.params["name"])
-    value = index.counted(found.value)
+    value = scores.counted(found.value)
     texts = {"title": ("ContentDB", value.title), "downloads": ("downloads", str(value.downloads))}
     if request.params["kind"] not in texts:
         raise no_such_page()

@@ -14,26 +14,21 @@ rules, such as the approval of a release, read current data, never an older entr
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 from chalicelib.contentdb.entry import (
     KINDS,
     CollectionEntry,
-    CollectionItem,
     ContentDbEntry,
     ContentDbSnapshot,
-    GameSupport,
     PackageEntry,
     ProfileEntry,
     ReferenceEntry,
-    ReleaseInfo,
-    ScreenshotInfo,
     TopicsEntry,
 )
-from chalicelib.contentdb.store import popularity, rows
+from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store.parts import Parts, gather, load_parts
 from chalicelib.contentdb.store.tables import (
     Collection,
     ContentDbItem,
@@ -48,8 +43,9 @@ from chalicelib.contentdb.store.tables import (
     name_pk,
     package_pk,
 )
+from chalicelib.contentdb.store.values import collection_value, profile_value, value_of
 from chalicelib.core.catalogues.catalogue import Catalogue, Changes
-from chalicelib.core.catalogues.entries import R, replace
+from chalicelib.core.catalogues.entries import R
 from chalicelib.core.catalogues.snapshots import Entry, Selected, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.core.identity import accounts
@@ -57,29 +53,7 @@ from chalicelib.core.storage import Transaction
 
 TOPICS = "topics#all"
 K = TypeVar("K")
-
-
-@dataclass
-class Parts:
-    """A package with everything in its partition, as stored; releases and screenshots by id."""
-
-    package: Package
-    counters: Counters
-    releases: dict[int, Release] = field(default_factory=dict)
-    screenshots: dict[int, Screenshot] = field(default_factory=dict)
-
-
-_COPIED = tuple(name for name in PackageEntry.__struct_fields__ if name in Package.get_attributes())
-PROFILE = ("display_name", "profile_pic_url", "website_url", "donate_url", "github", "forums")
 Decision = Callable[[Parts, Transaction, ContentDbSnapshot], R]
-
-
-def load(package_id: int) -> Parts:
-    """The parts of a package, in one strongly consistent Query; raises NotFound."""
-    parts = _gather(ContentDbItem.query(package_pk(package_id), consistent_read=True))
-    if parts is None:
-        raise NotFound("There is no such package.")
-    return parts
 
 
 def find(snapshot: ContentDbSnapshot, key: str) -> Entry[PackageEntry] | None:
@@ -106,7 +80,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     """
 
     def decide_all(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], tuple[Parts, R]]:
-        parts = load(find_id(snapshot, f"{author}/{name}"))
+        parts = load_parts(find_id(snapshot, f"{author}/{name}"))
         result = decide(parts, writes, snapshot)
         return _changes(snapshot, f"{author}/{name}", parts), (parts, result)
 
@@ -174,7 +148,7 @@ def entities() -> Iterator[tuple[str, ContentDbEntry]]:
             yield TOPICS, TopicsEntry(blob=item.blob)
         elif isinstance(item, Package | Counters | Release | Screenshot):
             partitions[item.pk].append(item)
-    gathered = [parts for items in partitions.values() if (parts := _gather(items))]
+    gathered = [parts for items in partitions.values() if (parts := gather(items))]
     for parts in sorted(gathered, key=lambda parts: int(parts.package.id)):
         if parts.package.state != "DELETED":
             yield parts.package.key, value_of(parts)
@@ -183,7 +157,7 @@ def entities() -> Iterator[tuple[str, ContentDbEntry]]:
 def reload(key: str, entry: ContentDbEntry) -> ContentDbEntry | None:
     """One entry, read from the table; None if it was deleted or has another key."""
     if isinstance(entry, PackageEntry):
-        parts = _gather(ContentDbItem.query(package_pk(entry.id), consistent_read=True))
+        parts = gather(ContentDbItem.query(package_pk(entry.id), consistent_read=True))
         found = parts is not None and parts.package.state != "DELETED" and parts.package.key == key
         return value_of(parts) if parts and found else None
     if isinstance(entry, ReferenceEntry):
@@ -200,85 +174,6 @@ def reload(key: str, entry: ContentDbEntry) -> ContentDbEntry | None:
     return profile_value(profile) if profile else None
 
 
-def value_of(parts: Parts) -> PackageEntry:
-    """A package's entry."""
-    package = parts.package
-    screenshots = sorted(parts.screenshots.values(), key=lambda shot: (shot.order, shot.id))
-    releases = sorted(parts.releases.values(), key=lambda release: -release.id)
-    derived = {
-        "type": package.type.lower(),
-        "tags": tuple(sorted(package.tags)),
-        "content_warnings": tuple(sorted(package.content_warnings)),
-        "provides": tuple(sorted(package.provides)),
-        "game_support": tuple(_game_support(row) for row in package.game_support or ()),
-        "translations": package.translations or {},
-        "releases": tuple(_release(release) for release in releases if release.state == "APPROVED"),
-        "screenshots": tuple(_screenshot(shot) for shot in screenshots if shot.approved),
-    }
-    copied = {name: _plain(getattr(package, name)) for name in _COPIED}
-    return _with_reviews(PackageEntry(**{**copied, **derived}), parts.counters)
-
-
-def _plain(value: Any) -> Any:
-    """An attribute of a package in the type of its entry."""
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, float):  # a NumberAttribute
-        return int(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def with_counters(entry: PackageEntry, counters: Counters) -> PackageEntry:
-    """The entry with these counters, for a response."""
-    counts = popularity.counts_of(counters)
-    points = counts.points_on(popularity.today().toordinal())
-    return replace(_with_reviews(entry, counters), downloads=counts.downloads, score_downloads=points)
-
-
-def _with_reviews(entry: PackageEntry, counters: Counters) -> PackageEntry:
-    """The entry with the counters of reviews, which change with it."""
-    return replace(
-        entry,
-        score_reviews=float(counters.score_reviews),
-        reviews=(int(counters.positive), int(counters.neutral), int(counters.negative)),
-    )
-
-
-def counted(value: PackageEntry) -> PackageEntry:
-    """The entry with the published counters, for lists."""
-    counts = popularity.of(value.id)
-    points = counts.points_on(popularity.today().toordinal())
-    return replace(value, downloads=counts.downloads, score_downloads=points)
-
-
-def current(package: Entry[PackageEntry]) -> PackageEntry:
-    """The entry with the stored counters."""
-    counters = Counters.find(package_pk(package.value.id), "counters")
-    return with_counters(package.value, counters) if counters else package.value
-
-
-def score(package: PackageEntry) -> float:
-    """The score by which lists are ordered, of an entry with its counters."""
-    return package.score_downloads + package.score_reviews
-
-
-def collection_value(collection: Collection) -> CollectionEntry:
-    """A collection's entry."""
-    return CollectionEntry(
-        author=collection.author,
-        name=collection.name,
-        title=collection.title,
-        short_description=collection.short_description,
-        long_description=collection.long_description,
-        private=collection.private,
-        items=tuple(
-            CollectionItem(package=int(item["package"]), description=item["description"], created_at=item["created_at"])
-            for item in collection.items
-        ),
-        created_at=iso(collection.created_at),
-    )
-
-
 def collection_of(snapshot: ContentDbSnapshot, key: str) -> CollectionEntry | None:
     """A collection by its key, `collection#author/name`."""
     entry = snapshot.entries.get(key)
@@ -288,18 +183,6 @@ def collection_of(snapshot: ContentDbSnapshot, key: str) -> CollectionEntry | No
 def collections(snapshot: ContentDbSnapshot) -> dict[str, CollectionEntry]:
     """All collections by their keys, private ones too."""
     return {key: entry.value for key, entry in snapshot.entries.items() if isinstance(entry.value, CollectionEntry)}
-
-
-def profile_value(profile: Profile) -> ProfileEntry:
-    """A profile's entry."""
-    return ProfileEntry(
-        display_name=profile.display_name,
-        profile_pic_url=profile.profile_pic_url,
-        website_url=profile.website_url,
-        donate_url=profile.donate_url,
-        github=profile.github,
-        forums=profile.forums,
-    )
 
 
 def profile_of(snapshot: ContentDbSnapshot, username: str) -> ProfileEntry:
@@ -317,50 +200,6 @@ def topics_blob(snapshot: ContentDbSnapshot) -> str | None:
     """The key of the blob with the forum's topics; None before the first import."""
     entry = snapshot.entries.get(TOPICS)
     return entry.value.blob if entry and isinstance(entry.value, TopicsEntry) else None
-
-
-def iso(moment: datetime) -> str:
-    """A date in ContentDB's format, in UTC: `2026-11-21T01:07:14.252154`."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-
-
-def _release(release: Release) -> ReleaseInfo:
-    return ReleaseInfo(
-        id=int(release.id),
-        min=int(release.min_version) if release.min_version is not None else None,
-        max=int(release.max_version) if release.max_version is not None else None,
-        file=release.file,
-        size=int(release.size),
-        created_at=iso(release.created_at),
-    )
-
-
-def _screenshot(shot: Screenshot) -> ScreenshotInfo:
-    return ScreenshotInfo(
-        id=int(shot.id), file=shot.file, title=shot.title, size=int(shot.size), created_at=iso(shot.created_at)
-    )
-
-
-def _game_support(row: Mapping[str, Any]) -> GameSupport:
-    return GameSupport(game=row["game"], supports=row["supports"], confidence=int(row["confidence"]))
-
-
-def _gather(items: Iterable[ContentDbItem]) -> Parts | None:
-    """The parts among the items of one partition; None without a package."""
-    package, counters = None, None
-    releases, screenshots = {}, {}
-    for item in items:
-        if isinstance(item, Package):
-            package = item
-        elif isinstance(item, Counters):
-            counters = item
-        elif isinstance(item, Release):
-            releases[int(item.id)] = item
-        elif isinstance(item, Screenshot):
-            screenshots[int(item.id)] = item
-    if package is None:
-        return None
-    return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
 
 
 def _changes(snapshot: ContentDbSnapshot, key: str, parts: Parts) -> Changes[ContentDbEntry]:

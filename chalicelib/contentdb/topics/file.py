@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store import links, values
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.core.errors import CoreError, Invalid
 
@@ -98,7 +98,7 @@ def _link(name: str, given: Any) -> str:
 def _moment(name: str, given: Any) -> str:
     try:
         moment = datetime.fromisoformat(given)
-        return index.iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return values.iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (TypeError, ValueError, OverflowError):
         raise Invalid(f"{name} must be a date such as 2026-03-05T12:00:00") from None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, ProfileEntry
-from chalicelib.contentdb.store import index, links
+from chalicelib.contentdb.store import index, links, values
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Profile
 from chalicelib.contentdb.texts import plain
@@ -38,7 +38,7 @@ def get_account(username: str) -> Account:
 
 
 def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> Account:
-    """Set some of `index.PROFILE`; None clears. `by` None is the administrator.
+    """Set some of `values.PROFILE`; None clears. `by` None is the administrator.
 
     Raises NotFound, Forbidden, Invalid, or Conflict for a name in use.
     """
@@ -55,7 +55,7 @@ def edit(username: str, given: Mapping[str, Any], by: Caller | None = None) -> A
         profile.assign(**fields)
         writes.put(profile)
         writes.put(audit.entry(int(account.id), "profile.edit", pk, by, fields=sorted(fields)))
-        return {f"user#{account.username}": index.profile_value(profile)}, None
+        return {f"user#{account.username}": values.profile_value(profile)}, None
 
     index.catalogue.publish(decide)
     return account

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.store import index
+from chalicelib.contentdb.store import index, values
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.snapshots import Value
@@ -17,7 +17,7 @@ from chalicelib.web.route import ANONYMOUS, LeavesNone, Permission, Scheme
 USER = "/api/users/{username}"
 LARGEST = 16 * 1024  # bytes of a request
 _CONNECTIONS = ("github", "forums")
-_OTHERS = tuple(name for name in index.PROFILE if name not in _CONNECTIONS)
+_OTHERS = tuple(name for name in values.PROFILE if name not in _CONNECTIONS)
 _IGNORED = ("username", "rank", "links")  # ignored, so that a response can be sent back
 
 

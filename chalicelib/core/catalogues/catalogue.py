@@ -17,11 +17,11 @@ from chalicelib.core.catalogues.entries import Codec, E, Kinds, Outdated, R
 from chalicelib.core.catalogues.packing import SAMPLES, GroupsOf, Packing
 from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue, T
+from chalicelib.core.catalogues.tables import Change
 from chalicelib.core.errors import Busy
 from chalicelib.core.locks import Lock
 from chalicelib.core.retries import retry
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.tables import Change
 
 FOLD = "fold-catalogue"  # the job that folds one catalogue
 FOLD_EVERY = 256

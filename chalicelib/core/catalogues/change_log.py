@@ -13,9 +13,10 @@ from chalicelib.core.catalogues.packing import Packing
 from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.catalogues.stored import Index, Stored
 from chalicelib.core.catalogues.stored_values import Values
+from chalicelib.core.catalogues.tables import Change, Fold, Head
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Change, CoreItem, Fold, Head
+from chalicelib.core.tables import CoreItem
 
 AREA = "catalogue"  # of blobs
 KEEP_FOLDED = 48 * 3600

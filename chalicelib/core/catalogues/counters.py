@@ -19,11 +19,12 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.core import blobs
 from chalicelib.core.catalogues.counts import CountCodec, CountValues, V, pack_all
+from chalicelib.core.catalogues.tables import CountersDelta, CountersHead, CountersMark
 from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.locks import Lock
 from chalicelib.core.retries import retry
 from chalicelib.core.storage import Item, Transaction
-from chalicelib.core.tables import CoreItem, CountersDelta, CountersHead, CountersMark
+from chalicelib.core.tables import CoreItem
 
 AREA = "counters"  # of blobs
 SLOT = 300  # seconds

@@ -10,13 +10,12 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.core import audit, sealing
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Conflict, Forbidden, NotFound, SecondFactorRequired, TooMany, Unauthenticated
-from chalicelib.core.identity import accounts, codes, credentials
+from chalicelib.core.errors import Conflict, TooMany, Unauthenticated
+from chalicelib.core.identity import accounts, codes
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, Credential, Enrolling, TwoFactor, now
+from chalicelib.core.tables import Account, Enrolling, TwoFactor, now
 
-TOKEN_LIFETIME = timedelta(minutes=15)
 FAILURES = 5
 PAUSE = 300
 _ENROLLING_LIFETIME = timedelta(hours=1)
@@ -140,56 +139,6 @@ def recovery_codes_left(account: Account) -> int:
     return len(item.recovery_hashes) if item else 0
 
 
-def issue_token(caller: Caller) -> tuple[str, int]:
-    """Issue a token that replaces the second factor for this credential: (token, its expiry in epoch seconds)."""
-    credential, token = credentials.create(
-        caller.account,
-        credentials.SECOND_FACTOR,
-        ends_after=TOKEN_LIFETIME,
-        bound_to=_binding(caller),
-        by=caller,
-    )
-    return token, int(credential.ends_at.timestamp())
-
-
-def open_window(caller: Caller, key: Credential | None = None) -> int:
-    """Let a credential upload without a token for the lifetime of a token, for clients that cannot send one.
-
-    The credential is `key`, or else the caller's own. Returns the end of the window in epoch seconds. The window closes
-    when two-factor is turned off or enrolled again.
-    """
-    until = int(time.time() + TOKEN_LIFETIME.total_seconds())
-    _set_window(caller, key, "two-factor.open-window", window_until=until, window_for=caller.account.two_factor)
-    return until
-
-
-def close_window(caller: Caller, key: Credential | None = None) -> None:
-    """Close the window of `key`, or else of the caller's own credential: it needs the second factor again."""
-    _set_window(caller, key, "two-factor.close-window", window_until=None, window_for=None)
-
-
-def require(caller: Caller, token: str | None) -> None:
-    """Raise SecondFactorRequired if the account needs it for uploads, and there is no valid token or open window."""
-    account = caller.account
-    if not (account.two_factor and account.second_factor_for_uploads) or window_of(account, caller.credential):
-        return
-    required = SecondFactorRequired("Two-factor authentication required")
-    if not token:
-        raise required
-    try:
-        credential = credentials.check(token, credentials.SECOND_FACTOR)
-    except (Unauthenticated, Forbidden):
-        raise required from None
-    if credential.bound_to != _binding(caller):
-        raise required
-
-
-def window_of(account: Account, key: Credential) -> int | None:
-    """The end of a credential's window, in epoch seconds; None if the window is closed."""
-    until = int(key.window_until or 0)
-    return until if key.window_for == account.two_factor and until > time.time() else None
-
-
 def _activate(
     writes: Transaction,
     account: Account,
@@ -239,19 +188,6 @@ def _change_account(
     notify(writes, account, "account.two-factor", _SUBJECTS[action], "/account/two-factor")
 
 
-def _set_window(caller: Caller, key: Credential | None, action: str, **values: Any) -> None:
-    writes = Transaction()
-    credential = key or caller.credential
-    writes.update(
-        credential,
-        credential.assign(**values),
-        Credential.pk.exists() & Credential.revoked_at.does_not_exist(),
-        NotFound("There is no such key."),
-    )
-    writes.put(audit.entry_by(caller, action, f"credential#{int(credential.id)}"))
-    writes.commit()
-
-
 def _count_attempt(item: TwoFactor | None) -> None:
     """Count an attempt, or raise TooMany; reads the item again after a concurrent attempt."""
     counted = False
@@ -266,10 +202,6 @@ def _count_attempt(item: TwoFactor | None) -> None:
         actions = [TwoFactor.attempts.set([*recent, moment])]
         unchanged = TwoFactor.attempts.does_not_exist() | (TwoFactor.attempts == item.attempts)
         counted, item = item.update_or_read(actions, unchanged)
-
-
-def _binding(caller: Caller) -> str:
-    return f"{int(caller.credential.id)}#{caller.account.two_factor}"
 
 
 def _use_totp(item: TwoFactor, code: str) -> bool:

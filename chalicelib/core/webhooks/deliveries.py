@@ -19,8 +19,8 @@ from chalicelib.core.notifications.posting import notify
 from chalicelib.core.outbound.fetch import Caps, fetch
 from chalicelib.core.published import Event, Follower
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.tables import Webhook, WebhookMessage
 from chalicelib.core.webhooks import hooks, signing
+from chalicelib.core.webhooks.tables import Webhook, WebhookMessage
 
 SPREAD = "spread-webhooks"  # the job that makes the messages of one event
 SEND = "send-webhook"  # the job that sends one message

@@ -12,8 +12,9 @@ from chalicelib.core.identity import accounts
 from chalicelib.core.outbound.fetch import check_url
 from chalicelib.core.published import Event
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account, Webhook
+from chalicelib.core.tables import Account
 from chalicelib.core.webhooks import signing
+from chalicelib.core.webhooks.tables import Webhook
 
 SERVER = "server"  # the owner of the server's webhooks
 MOST = 20  # of one owner

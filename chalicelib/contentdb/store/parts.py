@@ -1,0 +1,43 @@
+"""A package with its counters, releases and screenshots, as stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Release, Screenshot, package_pk
+from chalicelib.core.errors import NotFound
+
+
+@dataclass
+class Parts:
+    """A package with everything in its partition, as stored; releases and screenshots by id."""
+
+    package: Package
+    counters: Counters
+    releases: dict[int, Release] = field(default_factory=dict)
+    screenshots: dict[int, Screenshot] = field(default_factory=dict)
+
+
+def load_parts(package_id: int) -> Parts:
+    """The parts of a package, in one strongly consistent Query; raises NotFound."""
+    parts = gather(ContentDbItem.query(package_pk(package_id), consistent_read=True))
+    if parts is None:
+        raise NotFound("There is no such package.")
+    return parts
+
+
+def gather(items: Iterable[ContentDbItem]) -> Parts | None:
+    """The parts among the items of one partition; None without a package."""
+    package, counters = None, None
+    releases, screenshots = {}, {}
+    for item in items:
+        if isinstance(item, Package):
+            package = item
+        elif isinstance(item, Counters):
+            counters = item
+        elif isinstance(item, Release):
+            releases[int(item.id)] = item
+        elif isinstance(item, Screenshot):
+            screenshots[int(item.id)] = item
+    if package is None:
+        return None
+    return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
