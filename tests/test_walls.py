@@ -5,6 +5,7 @@ import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ PACKAGES = ("app", "bench", "chalicelib", "commands", "infra", "standalone", "te
 ALLOWED_IN_WEB = tuple(f"chalicelib.core.{name}" for name in ("errors", "caller", "declaration", "registry"))
 
 
+@cache
 def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
@@ -25,14 +27,22 @@ def files(package: str) -> list[Path]:
     return modules(package) if (ROOT / package).is_dir() else [ROOT / f"{package}.py"]
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield every module and name that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> list[str]:
+    """Return every module and name that a file imports, also inside functions."""
+    found: list[str] = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
 def within(name: str, package: str) -> bool:
@@ -97,7 +107,7 @@ def test_no_test_imports_from_a_conftest() -> None:
 
 
 def classes(path: Path) -> set[str]:
-    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)}
+    return {node.name for node in parsed(path).body if isinstance(node, ast.ClassDef)}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -126,7 +136,7 @@ def test_core_and_web_contain_no_name_of_a_dialect(folder: str) -> None:
 
 def names(path: Path) -> Iterator[str]:
     """Yield the names and strings of a file, without docstrings and comments, which can contain examples."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docstrings = {
         id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _has_docstring(node)
