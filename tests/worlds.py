@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,17 +33,33 @@ both_worlds = pytest.mark.worlds(*WORLDS)
 
 @contextmanager
 def world(kind: str, directory: Path) -> Iterator[None]:
-    """Provide empty tables and an empty blob store in the block; the embedded world has its blobs in `directory`."""
-    with _moto() if kind == MOTO else _embedded(directory):
-        for catalogue in registry.current().catalogues.values():
-            catalogue.drop_cache()
-        for counters in registry.current().counters.values():
-            counters.drop_cache()
-        job_runner.reset_schedule()
-        read_only.forget()
-        with settings.override(read_only_check=_NEVER):
-            read_only.notice()  # a process reads it from time to time, which would disturb tests that count calls
-            yield
+    """Provide empty tables and an empty blob store in the block; the embedded world has its blobs in `directory`.
+
+    If `directory` is a copy of one with `saved` tables, the embedded world begins with their items, blobs and keys.
+    """
+    with _moto() if kind == MOTO else _embedded(directory), _fresh_process():
+        yield
+
+
+@contextmanager
+def saved(directory: Path) -> Iterator[None]:
+    """Provide an empty embedded world in the block, and save its tables in `directory`, next to its blobs and keys."""
+    with _embedded(directory, save=True), _fresh_process():
+        yield
+
+
+@contextmanager
+def _fresh_process() -> Iterator[None]:
+    """Forget what this process knows about an earlier world."""
+    for catalogue in registry.current().catalogues.values():
+        catalogue.drop_cache()
+    for counters in registry.current().counters.values():
+        counters.drop_cache()
+    job_runner.reset_schedule()
+    read_only.forget()
+    with settings.override(read_only_check=_NEVER):
+        read_only.notice()  # a process reads it from time to time, which would disturb tests that count calls
+        yield
 
 
 @contextmanager
@@ -72,13 +89,16 @@ def _backend(service: Any) -> Any:
 
 
 @contextmanager
-def _embedded(directory: Path) -> Iterator[None]:
+def _embedded(directory: Path, *, save: bool = False) -> Iterator[None]:
+    kept = directory / "tables.saved"
     # In memory, because a transaction on a disk waits for it.
     with TemporaryDirectory(dir=memory.directory(_TABLES_BYTES)) as memory_directory:
         file = Path(memory_directory, "tables.sqlite")
-        file.write_bytes(_empty_tables())
+        file.write_bytes(kept.read_bytes() if kept.exists() else _empty_tables())
         with _engine(file), settings.override(blobs=f"file:{directory / 'blobs'}", key_file=str(directory / "key")):
             yield
+        if save:  # after the engine is closed, which completes the file
+            copy(file, kept)
 
 
 @cache

@@ -25,10 +25,9 @@ from chalicelib.core.tables import (
     Notification,
     SshHost,
     SshKey,
-    Webhook,
-    WebhookMessage,
 )
 from chalicelib.core.webhooks import deliveries, hooks
+from chalicelib.core.webhooks.tables import Webhook, WebhookMessage
 from chalicelib.luadns import store as luadns_store
 from chalicelib.luadns.store import Owner
 from chalicelib.luarocks import custom_manifests

@@ -67,8 +67,9 @@ GOOD = {
 UNSEARCHABLE = {
     "a damaged zip": {"say.zip": zipped(SOURCES)[:-10]},
     "a damaged gzip": {"say.tar.gz": gzip.compress(tarred(SOURCES))[:-20]},
-    "a bomb": {"say.tar.bz2": bz2.compress(bytes(1 << 29))},
-    "a bomb of xz": {"say.tar.xz": lzma.compress(bytes(1 << 29), preset=1)},
+    # Half a gigabyte each, of streams that are compressed once.
+    "a bomb": {"say.tar.bz2": bz2.compress(bytes(1 << 22)) * 128},
+    "a bomb of xz": {"say.tar.xz": lzma.compress(bytes(1 << 22), preset=1) * 128},
 }
 
 

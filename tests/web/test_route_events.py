@@ -5,7 +5,9 @@ A new route that declares an event needs a request here; one that declares neith
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, Leaves, LeavesNone, Route
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Slice
+from tests import worlds
 from tests.client import Client, Reply
 from tests.contentdb import builders
 from tests.contentdb.files import MOD, picture, zipped
@@ -201,12 +204,23 @@ CASES: dict[tuple[str, str], Case] = {
 }
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
+    """The directory of a saved world, in which all events have numbers, and its store."""
+    directory = tmp_path_factory.mktemp("filled")
+    with worlds.saved(directory):
+        filled = store.fill()
+        events.number_new()
+    return directory, filled
+
+
 @pytest.fixture
-def world(aws: None) -> World:
-    """A filled store whose events all have numbers."""
-    filled = World(store.fill())
-    events.number_new()
-    return filled
+def world(template: tuple[Path, Store], tmp_path: Path) -> Iterator[World]:
+    """A copy of the saved world."""
+    directory, filled = template
+    copied = copytree(directory, tmp_path / "copy")
+    with worlds.world(worlds.EMBEDDED, copied):
+        yield World(filled)
 
 
 def writing() -> dict[tuple[str, str], Route]:
