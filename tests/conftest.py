@@ -10,7 +10,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,21 @@ def calls() -> Iterator[list[str]]:
     names: list[str] = []
     with aws_calls.listening(lambda call: names.append(call.operation)):
         yield names
+
+
+def _with_deep_stack(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)
+
+
+# CPython keeps frames in chunks of 16 KB. A loop whose calls cross the end of a chunk allocates and frees one for each
+# call, which can double the time of a test. Frames above a large one share a chunk of half a megabyte.
+_with_deep_stack.__code__ = _with_deep_stack.__code__.replace(co_stacksize=2**16)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    runner: Any = item.config.pluginmanager.get_plugin("runner")
+    return _with_deep_stack(runner.pytest_runtest_protocol, item, nextitem)
 
 
 @pytest.fixture(autouse=True)
