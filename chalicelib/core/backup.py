@@ -17,7 +17,7 @@ import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import IO, BinaryIO, cast
 
@@ -73,6 +73,16 @@ def write(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
     return totals
 
 
+@contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Raise Damaged if a tar file cannot be read in the block, such as one that ends within a member."""
+    try:
+        yield
+    except tarfile.TarError:
+        raise Damaged("It is not a backup of Moonbase, or it is truncated.") from None
+
+
+@_damage_reported()
 def verify(file: BinaryIO, key_file: str, progress: Progress) -> Totals:
     """Check a whole backup and return its totals: names, order, digests, every item, and that the key is right.
 
@@ -131,6 +141,7 @@ def _check_end(content: bytes, totals: Totals) -> None:
         raise Damaged("It is truncated: its end does not match its content.")
 
 
+@_damage_reported()
 def read(file: BinaryIO, key_file: str, progress: Progress, *, replace: bool = False) -> None:
     """Restore `file`, which `verify` has accepted, and rebuild the catalogues. Blobs are stored before items.
 
@@ -221,18 +232,15 @@ def _add_from(tar: tarfile.TarFile, name: str, size: int, content: BinaryIO) -> 
 def _members(file: BinaryIO, progress: Progress) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     file.seek(0)
     done = 0
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            while member := tar.next():
-                if not member.isreg():
-                    raise Damaged(_UNEXPECTED)
-                yield tar, member
-                _forget_members(tar)
-                progress(tar.offset - done)
-                done = tar.offset
-            progress(file.seek(0, 2) - done)  # the padding at the end
-    except tarfile.TarError:
-        raise Damaged("It is not a backup of Moonbase, or it is truncated.") from None
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        while member := tar.next():
+            if not member.isreg():
+                raise Damaged(_UNEXPECTED)
+            yield tar, member
+            _forget_members(tar)
+            progress(tar.offset - done)
+            done = tar.offset
+        progress(file.seek(0, 2) - done)  # the padding at the end
 
 
 def _refuse_bytecode(content: IO[bytes], key: str) -> None:
@@ -253,12 +261,9 @@ def _forget_members(tar: tarfile.TarFile) -> None:
 def _verify_digest(content: IO[bytes], digest: str, name: str) -> None:
     """Raise Damaged if a member's content does not have the SHA-256 `digest`."""
     hashed = hashlib.sha256()
-    try:
-        content.seek(0)
-        while piece := content.read(CHUNK):
-            hashed.update(piece)
-    except tarfile.ReadError:
-        raise Damaged("It is truncated.") from None
+    content.seek(0)
+    while piece := content.read(CHUNK):
+        hashed.update(piece)
     if hashed.hexdigest() != digest:
         raise Damaged(f"{name} is damaged.")
 

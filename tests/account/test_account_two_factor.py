@@ -9,7 +9,8 @@ import pytest
 import time_machine
 
 from chalicelib.core import audit
-from chalicelib.core.identity import accounts, credentials, two_factor, upload_factor
+from chalicelib.core.errors import SecondFactorRequired
+from chalicelib.core.identity import accounts, credentials, upload_factor
 from chalicelib.core.tables import Account, Enrolling, TwoFactor
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.worlds import both_worlds
@@ -208,5 +209,5 @@ def test_turning_two_factor_off_invalidates_tokens_of_luarocks(alice_client: Per
     token, _ = upload_factor.issue_token(credentials.identify(key, "luarocks"))
     alice_client.post("/two-factor/disable", {"password": "wonderland", "code": codes[0]})
     enrol(alice_client, for_uploads=True)
-    with pytest.raises(two_factor.SecondFactorRequired):
+    with pytest.raises(SecondFactorRequired):
         upload_factor.require(credentials.identify(key, "luarocks"), token)

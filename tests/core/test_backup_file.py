@@ -275,6 +275,13 @@ class TestDamage:
         os.truncate(file, int(end * part))
         self.assert_rejected(file)
 
+    @pytest.mark.parametrize("kind", ["moonbase.json", "tables/", "blobs/", "end.json"])
+    def test_a_file_that_ends_within_a_member_is_rejected(self, file: Path, kind: str) -> None:
+        with tarfile.open(file) as tar:
+            found = next(entry for entry in tar.getmembers() if entry.name.startswith(kind))
+        os.truncate(file, found.offset_data + found.size // 2)
+        self.assert_rejected(file)
+
     @pytest.mark.parametrize("member", ["tables/", "blobs/"])
     def test_a_changed_byte_is_detected(self, file: Path, member: str) -> None:
         with tarfile.open(file) as tar:
