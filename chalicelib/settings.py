@@ -78,6 +78,7 @@ class Settings:
     luadns_ttl: int = 300  # of records without a TTL
     luadns_max_zones: int = 500  # per account
     luadns_max_records: int = 10_000  # per zone
+    luadns_history_days: int = 90  # that the changes of a zone are stored, for its history and incremental transfers
     luadns_delegation_set: str = ""  # id of the reusable delegation set of Route 53 behind luadns_name_servers
     luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS: ADDRESS or ADDRESS:PORT; empty: the system's
     luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that can transfer zones (AXFR)

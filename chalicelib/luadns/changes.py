@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, TypeVar, cast
 from pynamodb.expressions.condition import Condition
 
 from chalicelib import settings
-from chalicelib.core import audit, blobs, retries
+from chalicelib.core import audit, retries
 from chalicelib.core.errors import Busy, Forbidden, Invalid
 from chalicelib.core.locks import Lock
-from chalicelib.core.storage import Contended, Transaction
-from chalicelib.luadns import contents, engines, journal, store
+from chalicelib.core.storage import Transaction
+from chalicelib.luadns import contents, engines, history, journal, store
+from chalicelib.luadns.history import Difference, RecordState
 from chalicelib.luadns.journal import JournalWrite
 from chalicelib.luadns.problems import Problem, invalid, invalid_field
 from chalicelib.luadns.store import Owner
@@ -74,6 +75,7 @@ class ZoneEdit:
         self._nodes = cast(dict[str, Node | None], dict(nodes or {}))
         self._rows: dict[str, dict[int, Row]] = {}  # by record id
         self._records: dict[int, JournalWrite] = {}
+        self._removed: dict[int, RecordState] = {}  # stored records before their change, by id
         self._places: dict[int, int] = {}  # record id -> index in the request
         self._chunks: list[bytes] = []  # of the journal, if one is needed
 
@@ -138,18 +140,19 @@ class ZoneEdit:
         writes = writes or Transaction()
         self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
+        history.record(writes, self.zone, None if self._new else self._before, owner, action, self.difference())
         subject = f"zone#{int(self.zone.id)}"
         writes.put(audit.entry(owner.account_id, action, subject, owner.caller, zone=self.zone.name, **detail))
         engines.current().zone_changed(writes, self.zone)
-        try:
-            writes.commit()
-        except Contended:
-            if self.zone.journal:
-                blobs.delete(self.zone.journal)
-            raise
+        writes.commit()
         if self.zone.journal:
             with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
                 journal.apply(self.zone, self._chunks)
+
+    def difference(self) -> Difference:
+        """The stored records that the pending changes remove, and those that they add; a changed one is in both."""
+        added = [RecordState.of(cast(Record, write.item)) for write in self._records.values() if not write.deleted]
+        return Difference(list(self._removed.values()), added)
 
     def _check_dnames(self) -> None:
         """Raise Invalid for records below a DNAME: some name servers answer with them, others never (RFC 6672)."""
@@ -202,6 +205,8 @@ class ZoneEdit:
         self._count_one(record, 1)
 
     def _detach(self, record: Record) -> None:
+        if record.serial != self._serial:
+            self._removed[int(record.id)] = RecordState.of(record)
         self._rows_by_id(record.name).pop(int(record.id), None)
         self._count_one(record, -1)
 

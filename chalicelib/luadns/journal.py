@@ -7,6 +7,7 @@ the zone applies the journal first, and a job applies it if no request does. A c
 
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,9 +16,8 @@ from pynamodb.expressions.update import Action
 from chalicelib.core import blobs, jobs
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.luadns.tables import LuaDnsItem, Zone
+from chalicelib.luadns.tables import AREA, LuaDnsItem, Zone, ZoneChange
 
-AREA = "luadns"
 APPLY = "luadns-settle"  # the job that applies a zone's journal
 APPLY_DELAY = 10.0  # seconds: the request itself applies the journal, and the job only after a crash
 MAX_WRITES = 90  # of the 100 in a transaction; the zone, the audit entry and the engine need some
@@ -46,6 +46,7 @@ def save(writes: Transaction, zone: Zone, items: Sequence[JournalWrite]) -> list
     jobs.enqueue(writes, APPLY, {"pk": zone.pk, "sk": zone.sk}, delay=APPLY_DELAY)
     name = f"{AREA}/{int(zone.id)}-{secrets.token_hex(8)}"
     zone.journal = blobs.put(b"[" + b",".join(chunks) + b"]", name).key
+    writes.on_refusal(partial(blobs.delete, zone.journal))
     return chunks
 
 
@@ -68,7 +69,9 @@ def apply(zone: Zone, chunks: Sequence[bytes] = ()) -> None:
 
 
 def blobs_of(item: LuaDnsItem) -> tuple[str | None]:
-    """The journal of a zone, until it is applied."""
+    """The journal of a zone, until it is applied, or the difference of a large change."""
+    if isinstance(item, ZoneChange):
+        return (item.blob,)
     return (item.journal if isinstance(item, Zone) else None,)
 
 

@@ -3,7 +3,7 @@
 from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
 from chalicelib.luadns import auth, belongings, journal, routes, zones
 from chalicelib.luadns.engines import route53
-from chalicelib.luadns.tables import LuaDnsItem
+from chalicelib.luadns.tables import AREA, LuaDnsItem
 from chalicelib.web.slice import Slice
 
 _PHRASES = {
@@ -28,7 +28,7 @@ luadns = Slice(
     service=routes.service,
     routes=(routes,),
     paths=("/v1",),
-    tables=(Table(LuaDnsItem, areas=(journal.AREA,), blobs_of=journal.blobs_of),),
+    tables=(Table(LuaDnsItem, areas=(AREA,), blobs_of=journal.blobs_of),),
     jobs=(
         JobHandler(journal.APPLY, journal.apply_stored),
         JobHandler(zones.CLEAR, zones.clear, lane="slow"),
@@ -54,5 +54,6 @@ luadns = Slice(
         "luadns_redirect_to",
         "luadns_forward_to",
         "luadns_max_content",
+        "luadns_history_days",
     ),
 )

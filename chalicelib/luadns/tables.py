@@ -7,6 +7,7 @@ reads a zone with its records.
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
     NumberAttribute,
@@ -18,6 +19,8 @@ from pynamodb.indexes import AllProjection, LocalSecondaryIndex
 from chalicelib import settings
 from chalicelib.core.storage import Item, table_name
 from chalicelib.luadns.names import labels_of
+
+AREA = "luadns"  # of blobs: the journals of large changes, and their differences
 
 
 class ZonesOfAccount(LocalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -94,6 +97,21 @@ class Node(LuaDnsItem, discriminator="node"):
     serial = NumberAttribute()  # the zone's when this node last changed
 
 
+class ZoneChange(LuaDnsItem, discriminator="change"):
+    """The difference between two serials of a zone. The zone's pk / see `change_sk`. It expires.
+
+    `body` is the difference as `history.difference_of` reads it; a very long one is in `blob` instead.
+    """
+
+    serial = NumberAttribute()  # the zone's after this change
+    previous = NumberAttribute(null=True)  # the zone's before this change; None for a new zone
+    at = UTCDateTimeAttribute()
+    action = UnicodeAttribute()  # as in the audit log
+    actor_id = NumberAttribute(null=True)  # the account that has made the change; None for the command line and jobs
+    body = BinaryAttribute(legacy_encoding=False, null=True)
+    blob = UnicodeAttribute(null=True)
+
+
 class Publication(LuaDnsItem, discriminator="publication"):
     """The state of a zone at Route 53. `publication#<zone id>` / `publication`."""
 
@@ -139,6 +157,16 @@ def node_sk(zone_id: int, name: str) -> str:
 def nodes_prefix(zone_id: int) -> str:
     """The prefix of the sort keys of a zone's nodes."""
     return f"node#{int(zone_id):010d}#"
+
+
+def changes_prefix(zone_id: int) -> str:
+    """The prefix of the sort keys of a zone's changes."""
+    return f"change#{int(zone_id):010d}#"
+
+
+def change_sk(zone_id: int, serial: int) -> str:
+    """The sort key of the change that led to a serial."""
+    return f"{changes_prefix(zone_id)}{int(serial):010d}"
 
 
 def name_pk(name: str) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import settings
-from chalicelib.core import audit, ids, jobs
+from chalicelib.core import audit, blobs, ids, jobs
 from chalicelib.core.errors import Forbidden
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns import bulk, engines, names, records, store, versions
@@ -14,7 +14,18 @@ from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import VALIDATION, Problem, invalid, invalid_field
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
-from chalicelib.luadns.tables import LuaDnsItem, Record, Zone, ZoneName, account_pk, name_pk, nodes_prefix, zone_sk
+from chalicelib.luadns.tables import (
+    LuaDnsItem,
+    Record,
+    Zone,
+    ZoneChange,
+    ZoneName,
+    account_pk,
+    changes_prefix,
+    name_pk,
+    nodes_prefix,
+    zone_sk,
+)
 
 CLEAR = "luadns-clear"  # the job that deletes the items of a deleted zone
 
@@ -135,11 +146,14 @@ def delete(owner: Owner, zone_id: int, if_match: str | None) -> tuple[Zone, list
 
 
 def clear(payload: Any) -> None:
-    """The job CLEAR: delete the records and nodes of a deleted zone, which no request can read any more."""
-    for prefix in (f"{zone_sk(payload['zone_id'])}#", nodes_prefix(payload["zone_id"])):
+    """The job CLEAR: delete records, nodes and changes of a deleted zone, which no request can read any more."""
+    zone_id = payload["zone_id"]
+    for prefix in (f"{zone_sk(zone_id)}#", nodes_prefix(zone_id), changes_prefix(zone_id)):
         items = LuaDnsItem.query(payload["pk"], LuaDnsItem.sk.startswith(prefix), consistent_read=True)
         with LuaDnsItem.batch_write() as batch:
             for item in items:
+                if isinstance(item, ZoneChange) and item.blob:
+                    blobs.delete(item.blob)
                 batch.delete(item)
 
 

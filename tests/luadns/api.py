@@ -73,7 +73,9 @@ def key_for(client: Client, account: Account, scope: str | None = None) -> LuaDn
 
 def stored() -> list[dict[str, Any]]:
     """All items in LuaDNS' table."""
-    return sorted((item.to_simple_dict() for item in LuaDnsItem.scan()), key=lambda item: (item["pk"], item["sk"]))
+    return sorted(
+        (item.to_simple_dict(force=True) for item in LuaDnsItem.scan()), key=lambda item: (item["pk"], item["sk"])
+    )
 
 
 def assert_invalid(reply: Reply, *problems: dict[str, Any]) -> None:
