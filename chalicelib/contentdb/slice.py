@@ -6,6 +6,7 @@ from chalicelib.contentdb.downloads import routes as download_routes
 from chalicelib.contentdb.game import routes as client_routes
 from chalicelib.contentdb.game import text_routes
 from chalicelib.contentdb.media import files
+from chalicelib.contentdb.packages import support_job
 from chalicelib.contentdb.pages import package as package_page
 from chalicelib.contentdb.releases import check, publishing
 from chalicelib.contentdb.releases import routes as release_routes
@@ -18,7 +19,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import booking, compaction, counting, history
 from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import history as store_history
-from chalicelib.contentdb.store import index, permissions, popularity, reference
+from chalicelib.contentdb.store import index, permissions, popularity, reference, support_jobs
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
@@ -49,6 +50,7 @@ contentdb = Slice(
     counters=(popularity.counters, history.recent),
     jobs=(
         JobHandler(publishing.CHECK, check.check, lane="slow"),
+        JobHandler(support_jobs.DERIVE, support_job.derive, lane="slow"),
         JobHandler(lifecycle.DROP_VOTES, lifecycle.drop_votes),
         JobHandler(compaction.GATHER, compaction.gather_of_user),
     ),

@@ -53,7 +53,7 @@ def lines(**changed: str) -> str:
     known = {
         "Type": "Mod",
         "Tags": "None",
-        "Supported Games": "None",
+        "Supported Games": "No specific game required",
         "Dependencies": "None",
         "Optional dependencies": "None",
         "Languages": "English",
@@ -173,7 +173,7 @@ def test_the_sidebar_contains_all_details(client: Client) -> None:
     assert found == [
         "Type: <b>Mod</b>",
         "Tags: <b>Magic / Enchanting, no_such</b>",
-        "Supported Games: <b><action name=link_1><u>Moon \\<Game\\></u></action>, gone/game</b>",
+        "Supported Games: <b><action name=link_1><u>Moon \\<Game\\></u></action></b>",
         "Unsupported Games: <b><action name=link_2><u>Sun</u></action></b>",
         "Dependencies: <b><action name=link_3><u>light</u></action>, unheard_of</b>",
         "Optional dependencies: <b><action name=link_4><u>Alice/sun</u></action></b>",
@@ -210,9 +210,9 @@ def test_each_package_type_has_its_own_lines(client: Client, type_: str, labels:
     assert {line.split(":")[0] for line in found} == always | labels | {"Maintainers", "Provides"}
 
 
-def test_the_sidebar_contains_every_game_for_a_package_that_supports_all(client: Client) -> None:
+def test_the_sidebar_says_that_a_package_for_all_games_needs_none(client: Client) -> None:
     change("Alice/lamps", supports_all_games=True)
-    assert "Supported Games: <b>Every game</b>" in information(client)[0]
+    assert "Supported Games: <b>No specific game required</b>" in information(client)[0]
 
 
 def test_texts_are_in_the_games_language(client: Client) -> None:

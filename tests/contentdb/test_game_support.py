@@ -20,7 +20,7 @@ def _games(alice: Account, bob: Account) -> None:
     change("bob/sea", provides=["default", "waves"])
     published("bob/lib")
     published("bob/sealib")
-    change("bob/sealib", game_support=[row("bob/sea")])
+    change("bob/sealib", depends=["waves"])
 
 
 def row(game: str, *, supports: bool = True, confidence: int = 1) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The lines of the "Information" tab in the game's package dialog, as markup."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from datetime import datetime
 from itertools import count
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
-from chalicelib.contentdb.packages import dependencies
+from chalicelib.contentdb.packages import dependencies, support
 from chalicelib.contentdb.store import index, reference
 from chalicelib.contentdb.texts.hypertext import Hypertext, escape
 from chalicelib.core.catalogues.snapshots import Entry
@@ -28,7 +28,7 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> 
     """The lines of a package, cached; they link to packages and users."""
 
     def write(snapshot: ContentDbSnapshot) -> Hypertext:
-        return _Sidebar(snapshot, package.value, base).written()
+        return _Sidebar(snapshot, package, base).written()
 
     return snapshot.lru_cached(("sidebar", package.key, base), write)
 
@@ -36,8 +36,8 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> 
 class _Sidebar:
     """Writes lines, each followed by a blank one."""
 
-    def __init__(self, snapshot: ContentDbSnapshot, value: PackageEntry, base: str) -> None:
-        self._snapshot, self._value, self._base = snapshot, value, base
+    def __init__(self, snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str) -> None:
+        self._snapshot, self._key, self._value, self._base = snapshot, package.key, package.value, base
         self._result = Hypertext("")
         self._numbers = count(1)
 
@@ -63,14 +63,23 @@ class _Sidebar:
         return self._result
 
     def _games(self) -> None:
-        supported = [row.game for row in self._value.game_support if row.supports]
-        unsupported = [row.game for row in self._value.game_support if not row.supports]
-        if self._value.supports_all_games:
-            self._line("Supported Games", ["Every game"])
+        """The games that a package supports; a mod that needs no certain game says so, and lists tested ones."""
+        games = [row for row in self._value.game_support if index.find(self._snapshot, row.game)]
+        supported = [self._package(row.game) for row in games if row.supports]
+        unsupported = [self._package(row.game) for row in games if not row.supports]
+        if self._needs_no_game(supported):
+            self._line("Supported Games", ["No specific game required"])
+            if supported:
+                self._links("Tested with", supported)
         else:
-            self._links("Supported Games", map(self._package, supported))
+            self._links("Supported Games", supported)
         if unsupported:
-            self._links("Unsupported Games", map(self._package, unsupported))
+            self._links("Unsupported Games", unsupported)
+
+    def _needs_no_game(self, supported: Sized) -> bool:
+        if self._value.type == "txp" or self._value.supports_all_games:
+            return bool(self._value.supports_all_games)
+        return not supported and support.possible_games(self._snapshot, [self._key])[self._key] is None
 
     def _dependencies(self, label: str, names: Iterable[str]) -> None:
         found = []

@@ -27,7 +27,7 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], *, only_hard: 
 
 def likeliest(snapshot: ContentDbSnapshot, name: str) -> Entry[PackageEntry] | None:
     """The likeliest package for a dependency: the package that it names, or the best mod."""
-    fitting = (entry for entry in _candidates(snapshot, name) if "/" in name or entry.value.type == "mod")
+    fitting = (entry for entry in candidates(snapshot, name) if "/" in name or entry.value.type == "mod")
     return next(fitting, None)
 
 
@@ -39,7 +39,15 @@ def row(value: PackageEntry) -> Value:
 
 def missing(snapshot: ContentDbSnapshot, package: Package) -> list[str]:
     """The hard dependencies of a package that no approved package provides."""
-    return [name for name in package.depends if not _candidates(snapshot, name)]
+    return [name for name in package.depends if not candidates(snapshot, name)]
+
+
+def candidates(snapshot: ContentDbSnapshot, name: str) -> Sequence[Entry[PackageEntry]]:
+    """The approved packages that match a dependency, which is a mod's name or `author/name`; best score first."""
+    if "/" not in name:
+        return providers(snapshot, name)
+    entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)
+    return [entry] if entry and entry.value.state == "APPROVED" else []
 
 
 def providers(snapshot: ContentDbSnapshot, name: str) -> Found:
@@ -57,7 +65,7 @@ def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard
         {
             "name": name.rpartition("/")[2],
             "is_optional": optional,
-            "packages": [entry.key for entry in _candidates(snapshot, name)],
+            "packages": [entry.key for entry in candidates(snapshot, name)],
         }
         for name, optional in found
     ]
@@ -65,11 +73,3 @@ def _listed(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], only_hard
 
 def _hard(value: PackageEntry) -> list[str]:
     return list(value.depends) if value.type == "mod" else []
-
-
-def _candidates(snapshot: ContentDbSnapshot, name: str) -> Sequence[Entry[PackageEntry]]:
-    """The packages that match a dependency, which is a mod's name or `author/name`."""
-    if "/" not in name:
-        return providers(snapshot, name)
-    entry = index.find(snapshot, name) or index.by_alias(snapshot).get(name)
-    return [entry] if entry and entry.value.state == "APPROVED" else []

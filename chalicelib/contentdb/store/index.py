@@ -27,7 +27,7 @@ from chalicelib.contentdb.entry import (
     ReferenceEntry,
     TopicsEntry,
 )
-from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store import rows, support_jobs
 from chalicelib.contentdb.store.parts import Parts, gather, load_parts
 from chalicelib.contentdb.store.tables import (
     Collection,
@@ -82,7 +82,14 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     def decide_all(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], tuple[Parts, R]]:
         parts = load_parts(find_id(snapshot, f"{author}/{name}"))
         result = decide(parts, writes, snapshot)
-        return _changes(snapshot, f"{author}/{name}", parts), (parts, result)
+        changes = _changes(snapshot, f"{author}/{name}", parts)
+        if changes:
+            before, after = (
+                find(snapshot, f"{author}/{name}"),
+                cast(PackageEntry | None, changes.get(parts.package.key)),
+            )
+            support_jobs.enqueue_after(writes, before.value if before else None, after)
+        return changes, (parts, result)
 
     return catalogue.publish(decide_all)[1]
 

@@ -123,6 +123,15 @@ class PackageRows:
         return found
 
     @cached_property
+    def drafts_of(self) -> dict[str, list[PackageRow]]:
+        """The packages of each author that are not approved."""
+        found: dict[str, list[PackageRow]] = defaultdict(list)
+        for row in self.by_key.values():
+            if row.state != "APPROVED":
+                found[row.author].append(row)
+        return found
+
+    @cached_property
     def authors(self) -> frozenset[str]:
         """The usernames of authors with packages."""
         return frozenset(row.author for row in self.by_key.values())
