@@ -167,6 +167,38 @@ def test_similar_text_is_not_a_link(text: str) -> None:
     assert not re.search(r'href="(?!x)', to_html(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Type /give <player> <item>", "<p>Type /give &lt;player&gt; &lt;item&gt;</p>\n"),
+        ("/home <name>, *then* </home>", "<p>/home &lt;name&gt;, <em>then</em> &lt;/home&gt;</p>\n"),
+        ("<player>\n*a*", "&lt;player&gt;\n*a*"),
+        ("/time <time>, /input <input>", "<p>/time &lt;time&gt;, /input &lt;input&gt;</p>\n"),
+        ("a <time datetime=x>b</time> <font>c</font>", "<p>a b c</p>\n"),
+        ("/rename <title> <name>\n\nmore", "<p>/rename &lt;title&gt; &lt;name&gt;</p>\n<p>more</p>\n"),
+        ("a <title>gone</title> b <title> c", "<p>a  b &lt;title&gt; c</p>\n"),
+        ("# <item>", '<h1 id="item">&lt;item&gt;<a href="#item" class="header-anchor">🔗</a></h1>\n'),
+        ("<x onclick='alert(1)'>@bob", "<p>&lt;x onclick='alert(1)'&gt;<a href=\"/users/bob/\">@bob</a></p>\n"),
+        ("<!-- unseen --><b>B</b>", "<b>B</b>"),
+        ("<default:stone>", "<p><a>default:stone</a></p>\n"),
+    ],
+)
+def test_tags_that_are_no_html_are_text(text: str, html: str) -> None:
+    assert to_html(text).replace("&quot;", "'") == html
+
+
+def test_paths_are_below_the_url_of_the_server() -> None:
+    text = "@bob/box [a](/packages/a/b/) [c](/x/../c?d=e) [f](g/)"
+    base = "https://api.example/prod"
+    assert from_markdown(text, f"{base}/packages/alice/mod/", base=base).links == {
+        "link_1": f"{base}/packages/bob/box/",
+        "link_2": f"{base}/packages/a/b/",
+        "link_3": "https://api.example/prod/c?d=e",
+        "link_4": f"{base}/packages/alice/mod/g/",
+    }
+    assert re.findall(r'href="([^"]*)"', to_html("@bob", "/prod")) == ["/prod/users/bob/"]
+
+
 def test_headings_have_unique_ids_and_anchors() -> None:
     link = '<a href="#{0}" class="header-anchor">🔗</a>'.format
     assert to_html("# Ä b!\n## Ä *b*\n# ?\n") == (

@@ -32,6 +32,14 @@ def test_markdown_becomes_safe_html(text: str, html: str) -> None:
     assert prose.from_markdown(text, BASE) == html
 
 
+def test_paths_keep_the_path_of_the_server() -> None:
+    assert prose.from_markdown("@bob/box [a](/packages/a/b/) ![c](/uploads/c.png) [d](//e.org/)", f"{BASE}/prod") == (
+        '<p><a href="/prod/packages/bob/box/" rel="nofollow">@bob/box</a> '
+        '<a href="/prod/packages/a/b/" rel="nofollow">a</a> <img src="/prod/uploads/c.png" alt="c"> '
+        '<a href="//e.org/" rel="nofollow">d</a></p>\n'
+    )
+
+
 @pytest.mark.parametrize(("level", "shown"), [(1, 3), (2, 4), (3, 5), (4, 6), (6, 6)])
 def test_headings_are_below_those_of_the_page(level: int, shown: int) -> None:
     html = prose.from_markdown("#" * level + " T", BASE)

@@ -11,6 +11,6 @@ def of(snapshot: ContentDbSnapshot, package: Entry[PackageEntry], base: str, *, 
     page = f"{base}/packages/{package.key}/"
 
     def convert(_: ContentDbSnapshot) -> Hypertext:
-        return hypertext.from_stored(package.value.long_description or "", page, include_images)
+        return hypertext.from_stored(package.value.long_description or "", page, include_images, base=base)
 
     return snapshot.lru_cached(("hypertext", page, include_images), convert)

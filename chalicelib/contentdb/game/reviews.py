@@ -23,7 +23,7 @@ def of(snapshot: ContentDbSnapshot, package: PackageEntry, reviews: Sequence[Rev
         name = index.display_name(snapshot, review.author)
         text.write(text.link(f"{base}/users/{review.author}/", name), f" {_THUMBS[int(review.rating)]}\n")
         text.write(f"<big>{escape(review.title)}</big>\n")
-        text.add(_comment(review.comment, page, f"review_{int(review.id)}_"))
+        text.add(_comment(review.comment, page, f"review_{int(review.id)}_", base))
         text.write(text.link(review_wire.url(review, package, base), _helpfulness(review)), "\n\n")
     if not reviews:
         text.write("No reviews available.")
@@ -60,9 +60,9 @@ class _Text:
 
 
 @lru_cache(maxsize=1024)
-def _comment(text: str, page: str, prefix: str) -> Hypertext:
+def _comment(text: str, page: str, prefix: str, base: str) -> Hypertext:
     """A comment as markup; the cached object must not be changed."""
-    return hypertext.from_stored(text, page, include_images=False, prefix=prefix)
+    return hypertext.from_stored(text, page, include_images=False, prefix=prefix, base=base)
 
 
 def _helpfulness(review: Review) -> str:

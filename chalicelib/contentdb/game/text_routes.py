@@ -1,5 +1,7 @@
 """The routes that convert Markdown and HTML to Luanti's markup language."""
 
+from urllib.parse import urlsplit
+
 from chalicelib.contentdb import wire
 from chalicelib.contentdb.game import description
 from chalicelib.contentdb.packages import registry
@@ -34,7 +36,8 @@ def convert_hypertext(request: Request) -> Response:
 @service.route("POST", "/api/markdown", ANONYMOUS, writes=False, slow=True)
 def convert_markdown(request: Request) -> Response:
     """Not on the API page: convert Markdown to HTML."""
-    return bytes_response(markdown.to_html(_text(request)).encode(), "text/html; charset=utf-8")
+    root = urlsplit(request.base_url).path
+    return bytes_response(markdown.to_html(_text(request), root).encode(), "text/html; charset=utf-8")
 
 
 def include_images(request: Request) -> bool:

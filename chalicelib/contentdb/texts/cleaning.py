@@ -54,6 +54,8 @@ def clean(html: str) -> str:
 class Cleaner:
     """Writes the allowed tags of HTML, each one closed."""
 
+    placeholders = False  # whether tags that are no HTML are text, see `tags.read`
+
     def __init__(self) -> None:
         self.written: list[str] = []
         self.opened: list[str] = []
@@ -63,7 +65,7 @@ class Cleaner:
         """Clean a whole text. Raises Invalid if it is too deep, or has too many elements."""
         import nh3
 
-        tags.read(html, self)
+        tags.read(html, self, placeholders=self.placeholders)
         while self.opened:
             self.close()
         return nh3.clean(

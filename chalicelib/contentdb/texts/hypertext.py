@@ -7,7 +7,7 @@ and names are generated, so no author's text can become a tag.
 import re
 from dataclasses import dataclass, field
 from itertools import count
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from chalicelib.contentdb.texts import cleaning, markdown, tags
 from chalicelib.contentdb.texts.markdown import PERMALINK
@@ -58,28 +58,28 @@ def action(name: str, text: str) -> str:
     return f"<action name={name}><u>{escape(text)}</u></action>"
 
 
-def from_markdown(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+def from_markdown(text: str, page: str, include_images: bool = True, prefix: str = "", base: str = "") -> Hypertext:
     """Convert Markdown; see `from_html`. Raises Invalid."""
-    return _convert(markdown.to_html(text), page, include_images, prefix)
+    return _convert(markdown.to_html(text), page, include_images, prefix, base)
 
 
-def from_stored(text: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+def from_stored(text: str, page: str, include_images: bool = True, prefix: str = "", base: str = "") -> Hypertext:
     """Convert stored Markdown; see `from_html`. One that is refused there is shown as it is written."""
-    return _convert(markdown.stored_to_html(text), page, include_images, prefix)
+    return _convert(markdown.stored_to_html(text), page, include_images, prefix, base)
 
 
-def from_html(html: str, page: str, include_images: bool = True, prefix: str = "") -> Hypertext:
+def from_html(html: str, page: str, include_images: bool = True, prefix: str = "", base: str = "") -> Hypertext:
     """Convert HTML.
 
     `page` is the URL of the text's page: links are made absolute by it, unless it is empty. Images are shown, or
-    linked to. `prefix` begins the names, so that several texts can be joined in one body. Raises Invalid for a text
-    that `cleaning.clean` refuses.
+    linked to. `prefix` begins the names, so that several texts can be joined in one body. Paths from the root are below
+    `base`, the URL of this server, which can have a path. Raises Invalid for a text that `cleaning.clean` refuses.
     """
-    return _convert(cleaning.clean(html), page, include_images, prefix)
+    return _convert(cleaning.clean(html), page, include_images, prefix, base)
 
 
-def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> Hypertext:
-    writer = _HypertextWriter(page, include_images, prefix)
+def _convert(clean_html: str, page: str, include_images: bool, prefix: str, base: str) -> Hypertext:
+    writer = _HypertextWriter(page, include_images, prefix, base)
     tags.read(clean_html, writer)
     return writer.finished()
 
@@ -87,9 +87,10 @@ def _convert(clean_html: str, page: str, include_images: bool, prefix: str) -> H
 class _HypertextWriter:
     """Writes markup while it reads clean HTML, in which every tag is known and closed."""
 
-    def __init__(self, page: str, include_images: bool, prefix: str) -> None:
+    def __init__(self, page: str, include_images: bool, prefix: str, base: str) -> None:
         self._page = page
-        self._origin = urljoin(page, "/").removesuffix("/")
+        self._base = base or urljoin(page, "/").removesuffix("/")
+        self._root = urlsplit(base).path
         self._include_images = include_images
         self._prefix = prefix
         self._result = Hypertext()
@@ -231,9 +232,9 @@ class _HypertextWriter:
         if not self._page or _ABSOLUTE.fullmatch(url):
             return url
         if _PATH.fullmatch(url):
-            return self._origin + url
+            return self._base + url
         try:
-            return urljoin(self._page, url)
+            return urljoin(self._page, self._root + url if _is_path(url) else url)
         except ValueError:  # an invalid host
             return self._page
 
@@ -249,6 +250,10 @@ class _HypertextWriter:
         """Write visible markup."""
         self._written.append(markup)
         self._at_line_start = markup.endswith("\n")
+
+
+def _is_path(url: str) -> bool:
+    return url.startswith("/") and not url.startswith("//")
 
 
 def _size(given: str) -> int:

@@ -32,11 +32,11 @@ _MARKERS = re.compile(r"(?:^|(?<=\r))[ \t\v\f]*+(?:(?:>|(?:[-+*]|[0-9]{1,9}[.)])
 _MARKER = re.compile(r">|[-+*]|[0-9]+")
 
 
-def to_html(text: str) -> str:
-    """Markdown as clean HTML; links to users and packages are paths from the server's root. Raises Invalid."""
+def to_html(text: str, root: str = "") -> str:
+    """Markdown as clean HTML; links to users and packages are paths that begin with `root`. Raises Invalid."""
     if _depth(text) > DEEPEST:
         raise Invalid(TOO_DEEP)
-    return _Cleaner().cleaned(_parser().html(text))
+    return _Cleaner(root).cleaned(_parser().html(text))
 
 
 def stored_to_html(text: str) -> str:
@@ -63,8 +63,11 @@ def _depth(text: str) -> int:
 class _Cleaner(Cleaner):
     """Cleans HTML that was made from Markdown, creates links in text outside of links, and gives headings ids."""
 
-    def __init__(self) -> None:
+    placeholders = True
+
+    def __init__(self, root: str) -> None:
         super().__init__()
+        self._root = root
         self._used: Counter[str] = Counter()
         self._heading: tuple[int, int] | None = None  # of the open heading: the index of its start tag, and its depth
         self._title: list[str] = []
@@ -94,11 +97,18 @@ class _Cleaner(Cleaner):
         for found in _PLAIN_LINK.finditer(text):
             url = found[0] if found["user"] else _trimmed(found[0])
             self.written.append(escape(text[done : found.start()]))
-            self.open("a", {"href": escape(_target(found, url))})
+            self.open("a", {"href": escape(self._target(found, url))})
             self.written.append(escape(url))
             self.close()
             done = found.start() + len(url)
         self.written.append(escape(text[done:]))
+
+    def _target(self, found: re.Match[str], url: str) -> str:
+        if not found["user"]:
+            return url
+        if found["package"]:
+            return f"{self._root}/packages/{found['user']}/{found['package']}/"
+        return f"{self._root}/users/{found['user']}/"
 
     def _anchor(self, tag: str, index: int) -> None:
         """Give the open heading an id and a link to it."""
@@ -109,14 +119,6 @@ class _Cleaner(Cleaner):
         self.open("a", {"href": f"#{identifier}", "class": PERMALINK})
         self.written.append("🔗")
         super().close()
-
-
-def _target(found: re.Match[str], url: str) -> str:
-    if not found["user"]:
-        return url
-    if found["package"]:
-        return f"/packages/{found['user']}/{found['package']}/"
-    return f"/users/{found['user']}/"
 
 
 def _trimmed(url: str) -> str:

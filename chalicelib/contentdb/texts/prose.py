@@ -1,10 +1,11 @@
 """An author's text as a part of a page: with lower headings, and without images of other servers.
 
 Browsers show only images of this server there, because the server of an image learns who reads the page. Other images
-become links.
+become links. Paths from the root are below the server's URL, which can have a path.
 """
 
 from html import escape
+from urllib.parse import urlsplit
 
 from chalicelib.contentdb.texts import markdown, tags
 from chalicelib.contentdb.texts.markdown import PERMALINK
@@ -25,7 +26,7 @@ class _ProseWriter:
     """Copies clean HTML, in which every tag is known and closed."""
 
     def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+        self._base_url, self._root = base_url, urlsplit(base_url).path
         self._in_link = self._in_permalink = False
         self.written: list[str] = []
 
@@ -34,6 +35,9 @@ class _ProseWriter:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         given = {name: plain(value) for name, value in attributes.items()}
+        for name in ("href", "src"):
+            if name in given and _is_path(given[name]):
+                given[name] = self._root + given[name]
         if tag == "img" and not self._is_ours(given.get("src", "")):
             self._link_to_image(given)
             return
@@ -51,7 +55,7 @@ class _ProseWriter:
         self.written += [f"</{_level(tag)}>", "</div>" if tag == "table" else ""]
 
     def _is_ours(self, url: str) -> bool:
-        return url.startswith((f"{self._base_url}/", "/")) and not url.startswith("//")
+        return url.startswith(f"{self._base_url}/") or _is_path(url)
 
     def _link_to_image(self, given: dict[str, str]) -> None:
         text = escape(given.get("alt", "").strip() or "Image")
@@ -59,6 +63,10 @@ class _ProseWriter:
             self.written.append(text)
         else:
             self.written.append(f"<a{_written({'href': given['src'], 'rel': 'nofollow'})}>{text}</a>")
+
+
+def _is_path(url: str) -> bool:
+    return url.startswith("/") and not url.startswith("//")
 
 
 def _level(tag: str) -> str:

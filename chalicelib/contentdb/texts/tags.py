@@ -12,6 +12,24 @@ from typing import Protocol
 _UNSEEN = ("script", "style", "title", "textarea", "iframe", "noscript", "template")
 _ENDS = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _UNSEEN}
 
+# The elements of HTML, also obsolete ones and those that mean nothing without attributes.
+ELEMENTS = {
+    *("a", "abbr", "acronym", "address", "applet", "area", "article", "aside", "audio", "b", "base", "basefont"),
+    *("bdi", "bdo", "bgsound", "big", "blink", "blockquote", "body", "br", "button", "canvas", "caption", "center"),
+    *("cite", "code", "col", "colgroup", "data", "datalist", "dd", "del", "details", "dfn", "dialog", "dir", "div"),
+    *("dl", "dt", "em", "embed", "fencedframe", "fieldset", "figcaption", "figure", "font", "footer", "form"),
+    *("frame", "frameset", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hgroup", "hr", "html", "i"),
+    *("iframe", "image", "img", "input", "ins", "kbd", "label", "legend", "li", "link", "main", "map", "mark"),
+    *("marquee", "math", "menu", "meta", "meter", "nav", "nobr", "noembed", "noframes", "noscript", "object", "ol"),
+    *("optgroup", "option", "output", "p", "param", "picture", "plaintext", "pre", "progress", "q", "rb", "rp", "rt"),
+    *("rtc", "ruby", "s", "samp", "script", "search", "section", "select", "slot", "small", "source", "span"),
+    *("strike", "strong", "style", "sub", "summary", "sup", "svg", "table", "tbody", "td", "template", "textarea"),
+    *("tfoot", "th", "thead", "time", "title", "tr", "track", "tt", "u", "ul", "var", "video", "wbr", "xmp"),
+}
+_NEED_ATTRIBUTES = {
+    *("area", "base", "data", "embed", "input", "link", "map", "meta", "object", "param", "source", "time", "track"),
+}
+
 # A comment, a declaration, or a tag; each ends with the text at the latest, so that none is read twice.
 _TAG = re.compile(
     r"<(?:!--(?:.*?-->|.*)|[!?][^>]*+>?|(/?)([a-zA-Z][^\s/>]*+)"
@@ -32,26 +50,41 @@ class Handler(Protocol):
     def end(self, tag: str) -> None: ...
 
 
-def read(html: str, handler: Handler) -> None:
-    """Call the handler for all parts of `html` in order, without comments and without content that is not shown."""
+def read(html: str, handler: Handler, *, placeholders: bool = False) -> None:
+    """Call the handler for all parts of `html` in order, without comments and without content that is not shown.
+
+    With `placeholders`, a tag that is no HTML is text, such as `<player>` in the description of a command. So are
+    `<time>` without attributes, and `<title>` without an end.
+    """
+    endless: set[str] = set()  # elements that have no end in the rest of the text
     position = done = 0
     while found := _TAG.search(html, position):
-        if (begin := found.start()) > done:
-            handler.text(html[done:begin])
-        position = done = found.end()
+        begin, position = found.start(), found.end()
         closing, name, attributes = found.groups()
+        name = name and name.lower()
+        end = None if closing or name not in _ENDS or name in endless else _ENDS[name].search(html, position)
+        if name in _ENDS and not closing and not end:
+            endless.add(name)
+        if placeholders and name and (_is_placeholder(name, closing, attributes) or (name in endless and not closing)):
+            continue
+        if begin > done:
+            handler.text(html[done:begin])
+        done = position
         if name is None:
             continue
-        name = name.lower()
         if closing:
             handler.end(name)
         elif name in _ENDS:
-            end = _ENDS[name].search(html, position)
             position = done = end.start() if end else len(html)
         else:
             handler.start(name, _attributes(attributes) if attributes else {})
     if done < len(html):
         handler.text(html[done:])
+
+
+def _is_placeholder(name: str, closing: str, attributes: str) -> bool:
+    """Whether an author who writes this tag means text in angle brackets."""
+    return name not in ELEMENTS or (name in _NEED_ATTRIBUTES and not closing and not attributes.strip("/ \t\r\n\f"))
 
 
 def plain(html: str) -> str:
