@@ -1,10 +1,10 @@
-"""`moonbase contentdb`: packages, topics and reference data; see contentdb_people.py for reviews and profiles."""
+"""`moonbase contentdb`: packages, topics and reference data; see contentdb_people.py for the rest."""
 
 from typing import Any, BinaryIO
 
 import click
 
-from commands.contentdb_people import collection, profile, review, split
+from commands.contentdb_people import collection, profile, review, screenshot, split
 
 
 @click.group()
@@ -138,5 +138,5 @@ def seed() -> dict[str, Any]:
     return dict(reference.seed())
 
 
-for group in (collection, profile, review):
+for group in (collection, profile, review, screenshot):
     contentdb.add_command(group)

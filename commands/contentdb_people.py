@@ -1,4 +1,4 @@
-"""`moonbase contentdb review | collection | profile`: content that users write about packages and themselves."""
+"""`moonbase contentdb review | screenshot | collection | profile`: content of users."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +52,37 @@ def delete_reviews(numbers: tuple[int, ...], by: str | None) -> dict[str, Any]:
     for number in every:
         lifecycle.delete(*_package_of(number), number)
     return {"deleted": len(every)}
+
+
+@click.group()
+def screenshot() -> None:
+    """Screenshots of a package, by their ids."""
+
+
+@screenshot.command("list")
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.option("--waiting", is_flag=True, help="Only screenshots that are pending approval.")
+def list_screenshots(key: str, waiting: bool) -> list[dict[str, Any]]:
+    """List the screenshots of a package, in order."""
+    from chalicelib.contentdb.screenshots import gallery
+    from chalicelib.contentdb.store import index
+
+    parts = index.load(index.find_id(index.catalogue.snapshot(), "/".join(split(key))))
+    return [
+        {"id": int(shot.id), "title": shot.title, "file": shot.file, "approved": shot.approved}
+        for shot in gallery.in_order(parts)
+        if not (waiting and shot.approved)
+    ]
+
+
+@screenshot.command("approve")
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("number", metavar="ID", type=int)
+def approve_screenshot(key: str, number: int) -> dict[str, Any]:
+    """Approve a pending screenshot, so that it is shown."""
+    from chalicelib.contentdb.screenshots import gallery
+
+    return {"id": number, "approved": gallery.approve(*split(key), number).screenshots[number].approved}
 
 
 @click.group()

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.commands.test_cli import run
+from tests.contentdb.files import picture
 from tests.servers import moonbase, serving
 
 
@@ -104,6 +105,27 @@ def test_a_profile_is_shown_and_changed(data: Path) -> None:
     assert (profile["display_name"], profile["github"]) == ("Bob the Builder", None)
     done = run(data, "contentdb", "profile", "bob", "--website-url", "javascript:x")
     assert (done.returncode, "must start with http" in done.stderr) == (1, True)
+
+
+def test_a_members_screenshot_is_approved(reviewed: Path) -> None:
+    key = moonbase(reviewed, "key", "create", "Alice", "--service", "contentdb")["key"]
+    with serving(reviewed) as server:
+        answer = requests.post(
+            f"{server.url}/api/packages/Alice/lamps/screenshots/new/",
+            data={"title": "A view"},
+            files={"file": ("a.png", picture())},
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=20,
+        )
+        assert answer.status_code == 200, answer.text
+    listed = moonbase(reviewed, "contentdb", "screenshot", "list", "Alice/lamps", "--waiting")
+    assert [(row["title"], row["approved"]) for row in listed] == [("A view", False)]
+    number = listed[0]["id"]
+    approved = moonbase(reviewed, "contentdb", "screenshot", "approve", "Alice/lamps", str(number))
+    assert approved == {"id": number, "approved": True}
+    assert moonbase(reviewed, "contentdb", "screenshot", "list", "Alice/lamps", "--waiting") == []
+    failed = run(reviewed, "contentdb", "screenshot", "approve", "Alice/lamps", "99")
+    assert (failed.returncode, "Screenshot not found" in failed.stderr) == (1, True)
 
 
 def test_reviews_are_listed_approved_and_deleted(reviewed: Path) -> None:

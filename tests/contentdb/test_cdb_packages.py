@@ -195,13 +195,14 @@ def test_a_forum_topic_can_be_set_by_its_url(client: Client, bearer: dict[str, s
     "field",
     [
         *("repo", "website", "issue_tracker", "forums", "video_url", "donate_url", "translation_url"),
-        *("tags", "content_warnings", "game_support"),
+        *("tags", "content_warnings", "game_support", "long_description", "dev_state", "ai_disclosure"),
     ],
 )
 def test_null_clears_an_optional_field(client: Client, bearer: dict[str, str], field: str) -> None:
     published("Alice/moon", type="GAME")
     values = {"forums": 5, "tags": ["food"], "content_warnings": ["gore"]}
     values["game_support"] = [{"game": "Alice/moon", "supports": True}]
+    values |= {"dev_state": "BETA", "ai_disclosure": "NONE"}
     put(client, bearer, **{field: values.get(field, "https://example.org")})
     reply = put(client, bearer, **{field: None})
     empty = [] if field in ("tags", "content_warnings", "game_support") else None
@@ -219,6 +220,12 @@ def test_a_package_can_be_sent_back_as_it_was_read(client: Client, bearer: dict[
     put(client, bearer, game_support=[{"game": "Alice/moon", "supports": True}])
     whole = client.get(LAMPS).json
     reply = put(client, bearer, **whole, **{"$schema": "https://example.org/schema.json"})
+    assert (reply.status, reply.json) == (200, {"success": True, "package": whole, "was_modified": False})
+
+
+def test_a_new_draft_can_be_sent_back_as_it_was_read(client: Client, bearer: dict[str, str]) -> None:
+    whole = client.get(LAMPS).json
+    reply = put(client, bearer, **whole)
     assert (reply.status, reply.json) == (200, {"success": True, "package": whole, "was_modified": False})
 
 
@@ -250,10 +257,8 @@ BAD = [
     ({"foo": 1}, "foo is not a known field"),
     ({"title": None}, "title must not be null"),
     ({"short_description": None}, "short_description must not be null"),
-    ({"long_description": None}, "long_description must not be null"),
-    ({"dev_state": None}, "dev_state must not be null"),
-    ({"ai_disclosure": None}, "ai_disclosure must not be null"),
     ({"license": None}, "license must not be null"),
+    ({"type": None}, "type must not be null"),
     ({"title": 5}, "title must be a str"),
     ({"title": ["a"]}, "title must be a str"),
     ({"forums": "5"}, "forums must be a int"),

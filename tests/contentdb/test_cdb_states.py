@@ -172,7 +172,8 @@ def test_an_approval_of_an_incomplete_draft_names_what_is_missing(client: Client
 def test_an_approval_by_the_command_line_returns_problems_as_warnings() -> None:
     change("Alice/lamps", ai_disclosure=None)
     package, warnings = states.apply("approve", "Alice", "lamps")
-    assert (package.state, warnings) == ("APPROVED", [NO_DISCLOSURE])
+    step_left_out = "Through the API, a package that is WIP cannot become APPROVED"
+    assert (package.state, warnings) == ("APPROVED", [step_left_out, NO_DISCLOSURE])
 
 
 def test_changes_of_state_are_in_the_audit_log(client: Client, alice: Account, bearer: dict[str, str]) -> None:

@@ -11,9 +11,10 @@ from PIL import Image
 
 from chalicelib import settings
 from chalicelib.contentdb.media import formats
+from chalicelib.core import events
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
-from tests.contentdb.builders import NOT_JSON, change, draft, refusal, token
+from tests.contentdb.builders import NOT_JSON, change, draft, member, published, refusal, token
 from tests.contentdb.files import picture, shown
 from tests.contentdb.test_release_check import stored_blobs
 
@@ -293,6 +294,27 @@ def test_a_members_screenshot_of_an_approved_package_needs_approval(client: Clie
     assert added(client, bearer)["approved"] is False
     assert [shot["approved"] for shot in list_screenshots(client)] == [False]
     assert client.get("/api/packages/Alice/mymod/").json["screenshots"] == []
+
+
+def test_an_approver_approves_a_members_screenshot(client: Client, bearer: dict[str, str]) -> None:
+    published("Alice/lamps")
+    lamps, approver = "/api/packages/Alice/lamps", token(member("carol", "APPROVER"))
+    files = {"file": ("a.png", picture())}
+    made = client.post(f"{lamps}/screenshots/new/", headers=bearer, form={"title": "A"}, files=files).json["screenshot"]
+    path = f"{lamps}/screenshots/{made['id']}/approve/"
+    reply = client.post(path, headers=bearer)
+    assert (reply.status, reply.json) == (403, refusal("You do not have the permission to approve screenshots"))
+    assert [event.listed for event in events.unnumbered()][-1] is False
+    for _ in range(2):  # a repeated approval changes nothing
+        reply = client.post(path, headers=approver)
+        assert (reply.status, reply.json) == (200, {"success": True, "screenshot": {**made, "approved": True}})
+    assert client.get(f"{lamps}/").json["screenshots"] == [reply.json["screenshot"]["url"]]
+    event = events.unnumbered()[-1]
+    file = made["url"].rpartition("/")[2]
+    assert (event.kind, event.action, event.actor, event.listed) == ("screenshot", "publish", "carol", True)
+    assert [each.name for each in event.files] == [file]
+    unknown = client.post(f"{lamps}/screenshots/99/approve/", headers=approver)
+    assert (unknown.status, unknown.json["error"]) == (404, "Screenshot not found")
 
 
 def exif(orientation: int) -> Image.Exif:

@@ -312,6 +312,13 @@ RELATIONS = (
         ("stranger", "approver", "scope of another object"),
     ),
     Relation(
+        "package: approve screenshot",
+        "contentdb",
+        lambda scene: Ask("POST", f"{_package(scene)}/screenshots/{scene.place('contentdb', 'screenshots')}/approve/"),
+        ("approver", *_STAFF),
+        ("owner", "co-owner", "stranger", "scope of another object"),
+    ),
+    Relation(
         "package: approve",
         "contentdb",
         lambda scene: Ask("POST", f"{_package(scene)}/approve/"),

@@ -69,7 +69,7 @@ BY_RULES = (
     ),
     *("the author in the path, or approver", "the user in the path, or moderator", "package: add screenshots"),
     *("package: approve", "package: delete", "package: edit", "package: edit aliases", "package: edit maintainers"),
-    *("package: make release", "package: unapprove"),
+    *("package: make release", "package: unapprove", "package: approve screenshot"),
 )
 # The others: checks before the handler decide all, and the matrix has an identity of each side.
 BEFORE_HANDLERS = (

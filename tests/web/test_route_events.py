@@ -134,6 +134,11 @@ def screenshot(world: World) -> dict[str, str]:
     return {"id": world.store.places["contentdb"]["screenshots"][0]}
 
 
+def approve_screenshot(world: World) -> None:
+    made = world("POST", f"{CDB}/screenshots/new", **SHOT).json["screenshot"]
+    world("POST", f"{CDB}/screenshots/{{id}}/approve", ADMINISTRATOR, {"id": str(made["id"])})
+
+
 def approve_review(world: World) -> None:
     pending = {**REVIEW, "comment": "See https://example.org"}
     reply = world("PUT", f"{CDB}/reviews", "new member", json=pending)
@@ -185,6 +190,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", f"{CDB}/releases/new"): release,
     ("DELETE", f"{CDB}/releases/{{id}}"): delete_release,
     ("POST", f"{CDB}/screenshots/new"): simple("POST", f"{CDB}/screenshots/new", **SHOT),
+    ("POST", f"{CDB}/screenshots/{{id}}/approve"): approve_screenshot,
     ("POST", f"{CDB}/screenshots/order"): order,
     ("POST", f"{CDB}/screenshots/cover-image"): cover,
     ("DELETE", f"{CDB}/screenshots/{{id}}"): lambda world: world(

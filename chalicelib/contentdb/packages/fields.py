@@ -47,9 +47,11 @@ class Field:
     schema: Schema | None = None
 
 
-def _text(name: str, longest: int, description: str, read: Reader = readers.unchanged, **more: Any) -> Field:
+def _text(
+    name: str, longest: int, description: str, read: Reader = readers.unchanged, *, nullable: bool = False, **more: Any
+) -> Field:
     schema = {"description": description, "type": "string", "maxLength": longest, **more}
-    return Field(name, str, read, longest, schema=lambda _: schema)
+    return Field(name, str, read, longest, nullable, schema=lambda _: schema)
 
 
 def _link(name: str, label: str, read: readers.Reader | None = None, *, shown: bool = True) -> Field:
@@ -59,9 +61,9 @@ def _link(name: str, label: str, read: readers.Reader | None = None, *, shown: b
     )
 
 
-def _words(name: str, description: str, words: tuple[str, ...], *, clear: str = "") -> Field:
+def _words(name: str, description: str, words: tuple[str, ...], *, clear: str | None = None) -> Field:
     schema = {"description": description, "type": "string", "enum": list(words)}
-    return Field(name, str, readers.one_of(name, words, clear), schema=lambda _: schema)
+    return Field(name, str, readers.one_of(name, words, clear), nullable=clear is not None, schema=lambda _: schema)
 
 
 def _license(name: str) -> Field:
@@ -84,7 +86,7 @@ FIELDS = (
     _text("name", 100, "Technical name", readers.name, pattern="^[a-z0-9_]+$"),
     _text("title", 100, "Human-readable title", readers.filled("title")),
     _text("short_description", 200, "Short description", readers.filled("short_description")),
-    _text("long_description", 50_000, "Long description, in Markdown", readers.markdown_text),
+    _text("long_description", 50_000, "Long description, in Markdown", readers.markdown_text, nullable=True),
     _words("type", "Package type", TYPES),
     Field("state"),
     _words("dev_state", "Development state", DEV_STATES, clear="NONE"),

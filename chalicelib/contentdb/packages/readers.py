@@ -25,12 +25,12 @@ def name(text: str, _: ContentDbSnapshot) -> str:
     return text
 
 
-def one_of(field: str, allowed: tuple[str, ...], clear: str = "") -> Callable[[str, ContentDbSnapshot], str | None]:
-    """Reads one of these words, in any letter case; the word `clear` clears the field."""
+def one_of(field: str, allowed: tuple[str, ...], clear: str | None = None) -> Reader:
+    """Reads one of these words, in any letter case; None and the word `clear` clear the field."""
 
-    def read(text: str, _: ContentDbSnapshot) -> str | None:
-        word = text.upper()
-        if word == clear:
+    def read(text: str | None, _: ContentDbSnapshot) -> str | None:
+        word = text.upper() if text is not None else None
+        if word == clear or word is None:
             return None
         if word not in allowed:
             raise Invalid(f"{field} must be one of {', '.join(allowed)}")
@@ -102,9 +102,9 @@ def repository(url: str | None, snapshot: ContentDbSnapshot) -> str | None:
     return url if url is not None and ssh_urls.parse(url) else link("repo")(url, snapshot)
 
 
-def markdown_text(text: str, _: ContentDbSnapshot) -> str:
-    """Reads Markdown that can be converted to HTML."""
-    markdown.to_html(text)
+def markdown_text(text: str | None, _: ContentDbSnapshot) -> str | None:
+    """Reads Markdown that can be converted to HTML; None clears the field."""
+    markdown.to_html(text or "")
     return text
 
 

@@ -53,7 +53,8 @@ _EVENTS: dict[str, EventAction] = {
 def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
     """Apply a transition, such as "submit"; returns the package and its remaining problems.
 
-    The administrator (`by` None) can approve a draft despite its problems. A transition to the current state changes
+    The administrator (`by` None) can approve a draft despite its problems, which name the step that is left out. A
+    transition to the current state changes
     nothing. Raises Forbidden or Conflict.
     """
     transition, words = TRANSITIONS[verb], verb.replace("-", " ")
@@ -64,8 +65,11 @@ def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[
         found = problems(parts, snapshot) if transition.checked else []
         if package.state == transition.target:
             return found
-        if package.state not in transition.sources and (by or package.state == "DELETED" or verb == "restore"):
-            raise Conflict("; ".join([f"A package that is {package.state} cannot become {transition.target}", *found]))
+        if package.state not in transition.sources:
+            refusal = f"package that is {package.state} cannot become {transition.target}"
+            if by or package.state == "DELETED" or verb == "restore":
+                raise Conflict("; ".join([f"A {refusal}", *found]))
+            found.insert(0, f"Through the API, a {refusal}")
         if found and by:
             raise Forbidden("; ".join(found))
         before = package.state

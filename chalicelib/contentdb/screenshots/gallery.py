@@ -8,13 +8,15 @@ from chalicelib import settings
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files, formats, images
 from chalicelib.contentdb.media.images import Picture
+from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.store import history, index, permissions
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
-from chalicelib.core import ids, uploads
+from chalicelib.core import blobs, ids, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Invalid, NotFound, TooMany
+from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Transaction
 
 MOST = 60
@@ -77,7 +79,8 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
         if wanted.slot:
             uploads.use(writes, wanted.slot)
         writes.put(history.audit_entry(package, "screenshot.create", caller, screenshot=number))
-        history.announce(writes, package, caller, "screenshot", "publish", file=history.event_file(file))
+        published = history.event_file(file)
+        history.announce(writes, package, caller, "screenshot", "publish", file=published, listed=shot.approved)
         return shot
 
     try:
@@ -88,6 +91,22 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
     if wanted.slot:
         uploads.delete_file(wanted.slot)
     return published, shot
+
+
+def approve(author: str, name: str, screenshot_id: int, by: Caller | None = None) -> Parts:
+    """Approve a screenshot, so that it is shown. `by` None is the administrator. Raises NotFound or Forbidden."""
+
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
+        package, shot = parts.package, get(parts, screenshot_id)
+        refusal = "You do not have the permission to approve screenshots"
+        registry.authorize(by, PackageAction.APPROVE_SCREENSHOT, package, refusal)
+        if not shot.approved:
+            writes.update(shot, shot.assign(approved=True), Screenshot.pk.exists())
+            writes.put(history.audit_entry(package, "screenshot.approve", by, screenshot=screenshot_id))
+            file = EventFile(shot.file, blobs.sha256_of(shot.blob), int(shot.size))
+            history.announce(writes, package, by, "screenshot", "publish", file=file)
+
+    return index.publish(author, name, decide)[0]
 
 
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:

@@ -72,6 +72,22 @@ def delete(request: Request, caller: Caller) -> Response:
 
 @service.route(
     "POST",
+    "/api/packages/{author}/{name}/screenshots/{id}/approve",
+    auth.token_for_package(_for_screenshot),
+    scope="package:",
+    permission=auth.may(PackageAction.APPROVE_SCREENSHOT),
+    event=Leaves("screenshot", "publish"),
+)
+def approve(request: Request, caller: Caller) -> Response:
+    """Approve a screenshot."""
+    number = _id(request)
+    parts = gallery.approve(request.params["author"], request.params["name"], number, caller)
+    shot = screenshot_wire.render(request.base_url, parts.package, parts.screenshots[number])
+    return wire.render_success(screenshot=shot)
+
+
+@service.route(
+    "POST",
     "/api/packages/{author}/{name}/screenshots/order",
     auth.PACKAGE_TOKEN,
     scope="package:",

@@ -24,6 +24,7 @@ PHRASES = {
     "release.create": "{actor} created a release of {package}",
     "release.delete": "{actor} deleted a release of {package}",
     "screenshot.create": "{actor} added a screenshot of {package}",
+    "screenshot.approve": "{actor} approved a screenshot of {package}",
     "screenshot.delete": "{actor} deleted a screenshot of {package}",
     "screenshot.order": "{actor} reordered the screenshots of {package}",
     "screenshot.cover": "{actor} set the cover image of {package}",
