@@ -66,8 +66,9 @@ def list_screenshots(key: str, waiting: bool) -> list[dict[str, Any]]:
     """List the screenshots of a package, in order."""
     from chalicelib.contentdb.screenshots import gallery
     from chalicelib.contentdb.store import index
+    from chalicelib.contentdb.store.parts import load_parts
 
-    parts = index.load(index.find_id(index.catalogue.snapshot(), "/".join(split(key))))
+    parts = load_parts(index.find_id(index.catalogue.snapshot(), "/".join(split(key))))
     return [
         {"id": int(shot.id), "title": shot.title, "file": shot.file, "approved": shot.approved}
         for shot in gallery.in_order(parts)

@@ -4,6 +4,8 @@ import pytest
 
 from chalicelib.contentdb.packages import registry, states, support_job
 from chalicelib.contentdb.store import index, support_jobs
+from chalicelib.contentdb.store.parts import load_parts
+from chalicelib.contentdb.store.values import value_of
 from chalicelib.core import job_runner, jobs
 from chalicelib.core.tables import Account
 from tests.client import Client
@@ -27,7 +29,7 @@ def rows(key: str) -> list[tuple[str, bool, int]]:
     """The game support of a package, which its entry and its item have."""
     entry = index.find(index.catalogue.snapshot(), key)
     assert entry
-    assert index.value_of(index.load(entry.value.id)) == entry.value
+    assert value_of(load_parts(entry.value.id)) == entry.value
     return [(row.game, row.supports, row.confidence) for row in entry.value.game_support]
 
 
