@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from chalicelib.core.catalogues import segments
 from chalicelib.core.catalogues.blocks import Blocks, Texts
@@ -20,6 +21,7 @@ from chalicelib.luarocks.versions import matches_lua
 
 _derived: Derived[ModuleEntry] = Derived()
 _texts = Texts()
+ManifestFile = Literal["lua", "json", "zip", "json.zip"]
 _Modules = Mapping[str, Entry[ModuleEntry]]
 
 
@@ -49,7 +51,7 @@ class _Selection:
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """A manifest: the keys of the root's modules by name, and their blocks in a form."""
 
     selection: _Selection
@@ -57,7 +59,7 @@ class _Listing:
     blocks: Blocks
     form: ManifestForm
 
-    def rendered(self, modules: _Modules, changed: Sequence[str]) -> "_Listing":
+    def rendered(self, modules: _Modules, changed: Sequence[str]) -> "Listing":
         """The listing with these keys rendered again, or with all of them if its size needs another form."""
 
         def render(keys: Sequence[str]) -> bytes:
@@ -75,33 +77,37 @@ class _Listing:
         """The size in bytes in memory, about."""
         return 2 * self.blocks.size + 8 * len(self.order)
 
+    def text(self) -> bytes:
+        """The manifest."""
+        return _texts.of((self.selection, self.form), self.blocks)
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The manifest, compressed."""
+        return segments.gzip_file(self.blocks.whole())
+
     @cached_property
     def zipped(self) -> bytes:
-        """The manifest in a zip, as a member that is called like the manifest."""
-        member = f"manifest-{self.selection.lua}" if self.selection.lua else "manifest"
+        """The manifest in a zip, as a member that is called like the zip."""
+        name = "manifest-json" if self.form is manifests.JSON else "manifest"
+        member = f"{name}-{self.selection.lua}" if self.selection.lua else name
         return segments.zip_file(member, self.blocks.whole())
 
 
-def manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> bytes:
-    """The manifest `member`, such as `manifest-5.1`, as `lua`, `json` or `zip`.
+def manifest(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, form: ManifestFile) -> Listing:
+    """The manifest for a Lua version, or for all, as Lua or JSON. Archived modules and versions are in no manifest."""
+    selection, is_json = _Selection(root, lua), form in ("json", "json.zip")
 
-    The Lua version in the name is a filter. Archived modules and versions are in no manifest.
-    """
-    selection = _Selection(root, member.removeprefix("manifest").removeprefix("-") or None)
-
-    def build(snapshot: Snapshot[ModuleEntry]) -> _Listing:
+    def build(snapshot: Snapshot[ModuleEntry]) -> Listing:
         modules = index.modules(snapshot, root.group)
         order = sorted(modules, key=_name)
-        first = manifests.JSON if form == "json" else manifests.likely(len(order))
-        return _Listing(selection, order, Blocks(first.frame), first).rendered(modules, order)
+        first = manifests.JSON if is_json else manifests.likely(len(order))
+        return Listing(selection, order, Blocks(first.frame), first).rendered(modules, order)
 
-    listing = _derived.get(snapshot, (selection, form == "json"), build, _update, lambda listing: listing.size)
-    if form == "zip":
-        return listing.zipped
-    return _texts.of((selection, listing.form), listing.blocks)
+    return _derived.get(snapshot, (selection, is_json), build, _update, lambda listing: listing.size)
 
 
-def _update(listing: _Listing, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> _Listing:
+def _update(listing: Listing, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> Listing:
     """The listing after changes of the modules with these keys."""
     modules = index.modules(snapshot, listing.selection.root.group)
     order = list(listing.order)

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from chalicelib.core.catalogues.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, wire
+from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, slugs, wire
 from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.listings import ManifestFile
 from chalicelib.luarocks.pages import modules as module_pages
 from chalicelib.luarocks.roots import Root
 from chalicelib.luarocks.service import service
@@ -22,7 +23,8 @@ from chalicelib.web.response import Response, redirect
 from chalicelib.web.route import ANY, Handler
 
 _LUA = "|".join(re.escape(target) for target in TARGETS)
-_MANIFEST = re.compile(rf"(?P<member>manifest(-({_LUA}))?)(\.(?P<form>json|zip))?")
+_FORMS: dict[str | None, ManifestFile] = {None: "lua", "json": "json", "zip": "zip"}
+_MANIFEST = re.compile(rf"manifest(?P<json>-json(?=.*zip))?(-(?P<lua>{_LUA}))?(\.(?P<form>json|zip))?")
 
 
 def _read(path: str) -> Callable[[Handler], Handler]:
@@ -50,14 +52,14 @@ def development_file(request: Request) -> Response:
 @_read("/manifests/{user}/{file}")
 def user_file(request: Request) -> Response:
     """Serve a user's own modules, which `luarocks install user/name` requests."""
-    return _serve(request, roots.of_user(request.params["user"]))
+    return _serve_user(request)
 
 
 @_read("/dev/manifests/{user}/{file}")
 @_read("/manifests/{user}/dev/{file}")
 def user_development_file(request: Request) -> Response:
     """Serve a user's development versions: `luarocks install --dev user/name`, or below a user's root as a server."""
-    return _serve(request, roots.of_user(request.params["user"], development=True))
+    return _serve_user(request, development=True)
 
 
 @_read("/m/{name}/{file}")
@@ -83,10 +85,18 @@ def to_manifest(request: Request) -> Response:
     return redirect("/".join([request.base_url, *segments, "manifest"]))
 
 
+@_read("/repositories/rocks")
+@_read("/repositories/rocks/{file}")
+def to_root(request: Request) -> Response:
+    """Redirect the paths of LuaRocks' first server to the root."""
+    return redirect(f"{request.base_url}/{quote(request.params.get('file', 'manifest'), safe='')}", 301)
+
+
 @_read("/modules/{user}/{module}")
 def module_page(request: Request) -> Response:
     """Return a module, as a page or as JSON: the `module_url` of an upload."""
-    entry = modules.get(index.catalogue.snapshot(), request.params["user"], request.params["module"])
+    snapshot = index.catalogue.snapshot()
+    entry = modules.get(snapshot, slugs.username(snapshot, request.params["user"]), request.params["module"])
     if wants_html(request):
         return module_pages.render_module(request, entry.value)
     return _varying_by_accept(documents.render_module(request, entry))
@@ -124,18 +134,33 @@ def _varying_by_accept(response: Response) -> Response:
     return response
 
 
-def _serve(request: Request, root: Root) -> Response:
-    """A root's manifest, or a file below the root."""
+def _serve_user(request: Request, *, development: bool | None = None) -> Response:
+    """A user's manifest, or a file below it."""
     snapshot = index.catalogue.snapshot()
+    user = slugs.username(snapshot, request.params["user"])
+    return _serve(request, roots.of_user(user, development=development), snapshot)
+
+
+def _serve(request: Request, root: Root, snapshot: Snapshot[ModuleEntry] | None = None) -> Response:
+    """A root's manifest, or a file below the root."""
+    snapshot = snapshot or index.catalogue.snapshot()
     filename = request.params["file"]
-    manifest = _MANIFEST.fullmatch(filename)
-    if manifest is None:
+    form = _form(filename)
+    if form is None:
         file = roots.find_file(snapshot, root, filename)
         downloads.count(file, request.user_agent)
         return wire.render_file(request, file)
     if root.group != index.ROOT and not index.modules(snapshot, root.group):
         _require_root(root)
-    return wire.render_manifest(snapshot, root, manifest["member"], manifest["form"] or "lua")
+    return wire.render_manifest(request, snapshot, root, *form)
+
+
+def _form(filename: str) -> tuple[str | None, ManifestFile] | None:
+    """The Lua version and the form of a manifest with this file name; None for another file."""
+    found = _MANIFEST.fullmatch(filename)
+    if found is None:
+        return None
+    return found["lua"], "json.zip" if found["json"] else _FORMS[found["form"]]
 
 
 def _require_root(root: Root) -> None:

@@ -286,8 +286,8 @@ def _pointer(value: ModuleEntry, version: Version) -> VersionId:
 
 
 def _overwritten(before: PublishedFile, stored: PublishedFile) -> PublishedFile:
-    """The new content, the next revision, and a Last-Modified that increases even within one second."""
-    moved = max(stored.updated_at, before.updated_at + 1)
+    """The new content, the next revision, and a date that does not decrease."""
+    moved = max(stored.updated_at, before.updated_at)
     first = before.first_sha256 or before.sha256
     revision = before.revision + 1
     return replace(stored, revision=revision, created_at=before.created_at, updated_at=moved, first_sha256=first)

@@ -14,7 +14,7 @@ luarocks = Slice(
     service=service,
     routes=(routes, owner_routes, read_routes),
     immutable=True,
-    paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules"),
+    paths=("/{file}", "/api/tool_version", "/api/1", "/dev", "/manifests", "/m", "/modules", "/repositories"),
     tables=(Table(LuaRocksItem, areas=(index.AREA,), blobs_of=index.blobs_of, nested_archives=True),),
     catalogues=(index.catalogue,),
     counters=(downloads.counters,),

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from time import time
 from typing import Any
 
 from chalicelib import settings
@@ -13,9 +14,11 @@ from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.errors import CoreError, Invalid, NotFound, SecondFactorRequired, TooLarge
 from chalicelib.luarocks import downloads, index, listings, signatures
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
+from chalicelib.luarocks.listings import ManifestFile
 from chalicelib.luarocks.roots import Root, RootFile
 from chalicelib.web.bodies import Upload
 from chalicelib.web.conditional import etag_of, not_modified
+from chalicelib.web.encoding import PackedBody, accepts_gzip, encoded
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.negotiation import offers
@@ -27,8 +30,11 @@ _SLOTS = (
     "For a rock of this size, ask for an upload slot with POST /api/1/KEY/upload_slot, send the rock there, "
     "and send the fields upload (the slot's id) and filename instead of rock_file."
 )
+_SETTLING = 2  # seconds: of a transaction that is being written, and of clocks that differ
 ROOT_MANIFEST = {"id": 1, "name": "root"}
-_MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json", "zip": "application/zip"}
+_MANIFEST_TYPES = {"lua": "text/x-lua", "json": "application/json"} | dict.fromkeys(
+    ("zip", "json.zip"), "application/zip"
+)
 _FILE_TYPES = {"rockspec": "text/x-rockspec", "rock": "application/x-rock", "asc": "application/pgp-signature"}
 
 
@@ -175,14 +181,18 @@ def module_url(request: Request, module: ModuleEntry) -> str:
     return f"{request.base_url}/modules/{module.user}/{module.name}"
 
 
-def render_manifest(snapshot: Snapshot[ModuleEntry], root: Root, member: str, form: str) -> Response:
-    """A manifest, see listings.manifest. Never compressed in transit: LuaSocket does not decompress."""
-    # Two states never have the same date, so the date makes an ETag without hashing megabytes.
-    headers = [
-        ("Last-Modified", _http_date(snapshot.modified_at)),
-        ("ETag", etag_of(f"{snapshot.modified_at} {root.group} {root.development} {member} {form}")),
-    ]
-    return bytes_response(listings.manifest(snapshot, root, member, form), _MANIFEST_TYPES[form], headers=headers)
+def render_manifest(
+    request: Request, snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, form: ManifestFile
+) -> Response:
+    """A manifest, see listings.manifest. Compressed only for clients that ask for it: LuaSocket does not decompress."""
+    found = listings.manifest(snapshot, root, lua, form)
+    etag = etag_of(f"{found.blocks.etag()} {root.group} {root.development} {lua} {form}")
+    if form in ("zip", "json.zip"):
+        content, headers = found.zipped, [("ETag", etag)]
+    else:
+        body = PackedBody(found.blocks.text_size, etag, read=found.text, pack=lambda: found.gzipped)
+        content, headers = encoded(request, body)
+    return bytes_response(content, _MANIFEST_TYPES[form], headers=[*_last_modified(snapshot.modified_at), *headers])
 
 
 def render_file(request: Request, file: RootFile) -> Response:
@@ -193,9 +203,10 @@ def render_file(request: Request, file: RootFile) -> Response:
         link = blobs.link(key, method=request.method, filename=file.name, content_type=content_type)
         if link:
             return redirect(link)
-    headers = [("Last-Modified", _http_date(file.modified)), ("ETag", f'"{file.sha256}"')]
+    headers = [*_last_modified(file.modified), ("ETag", f'"{file.sha256}"')]
     head = bytes_response(b"", content_type, headers=[*headers, ("Content-Length", str(file.size))])
-    if request.method == "HEAD" or not_modified(request, head).status == 304:
+    may_be_compressed = content_type.startswith("text/") and accepts_gzip(request)
+    if (request.method == "HEAD" and not may_be_compressed) or not_modified(request, head).status == 304:
         return head
     return bytes_response(blobs.get(key), content_type, headers=headers)
 
@@ -233,5 +244,14 @@ def _row(**columns: Any) -> dict[str, Any]:
     return {name: value for name, value in columns.items() if value is not None}
 
 
-def _http_date(moment: int) -> str:
-    return format_datetime(datetime.fromtimestamp(moment, UTC), usegmt=True)
+def _last_modified(moment: int) -> list[tuple[str, str]]:
+    """The header Last-Modified of what changed at `moment`; none in the two seconds after the change.
+
+    Its date is their end, so it is never in the future. No other state has it, because the date of a later change is
+    later. It is also later than every copy of the state before: lux takes a date before that of its own copy for an
+    unchanged manifest.
+    """
+    date = moment + _SETTLING
+    return (
+        [("Last-Modified", format_datetime(datetime.fromtimestamp(date, UTC), usegmt=True))] if date <= time() else []
+    )

@@ -205,7 +205,7 @@ def test_a_browser_gets_a_page(client: Client, published: None) -> None:
     known = {"Accept": "text/html", "If-None-Match": str(reply.header("etag"))}
     assert client.get("/modules/alice/say", headers=known).status == 304
     other = client.get("/modules/alice/say", headers={"Accept": "*/*"})
-    assert (other.header("content-type"), other.header("vary")) == ("application/json", "Accept")
+    assert (other.header("content-type"), other.headers["vary"][0]) == ("application/json", "Accept")
 
 
 def test_texts_of_an_upload_are_escaped_on_the_page(client: Client, upload: Upload) -> None:

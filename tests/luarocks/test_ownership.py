@@ -148,9 +148,7 @@ def test_a_transfer_moves_the_module_with_its_files_and_its_root_slot(
     assert reply.json["module"]["url"] == "http://moonbase.test/modules/bob/say"
     assert client.get("/manifests/alice/say-1.0-1.rockspec").status == 404
     assert client.get("/manifests/bob/say-1.0-1.rockspec").body == rockspec()
-    after = client.get("/manifest")
-    assert after.body == before.body
-    assert after.header("last-modified") != before.header("last-modified")
+    assert client.get("/manifest").body == before.body
     assert upload(rockspec(version="2.0-1")).json["module_url"] == "http://moonbase.test/modules/bob/say"
     assert "module.transfer" in actions(alice)
     assert "module.transfer" in actions(bob)

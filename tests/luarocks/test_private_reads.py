@@ -14,6 +14,7 @@ from tests.luarocks.builders import Upload, rockspec
 READS = [
     *("/manifest", "/manifest-5.1", "/manifest.json", "/manifest-5.4.zip", "/a-1.0-1.rockspec", "/a-9-9.rockspec"),
     *("/dev/manifest", "/manifests/alice/manifest", "/manifests/nobody/manifest", "/dev/manifests/alice/manifest"),
+    *("/repositories/rocks", "/repositories/rocks/manifest"),
     *("/manifests/alice/dev", "/manifests/alice/dev/manifest"),
     *("/m/none/manifest", "/m/none/dev/manifest", "/dev", "/manifests/alice", "/m/none", "/nothing"),
     *("/modules/alice/a", "/modules/nobody/b", "/api/1/modules", "/api/1/modules/a", "/api/1/modules/b"),

@@ -237,8 +237,8 @@ def _next(snapshot: Snapshot[Any], after: int = 0) -> int:
 
 
 def _after(snapshot: Snapshot[Any]) -> int:
-    """The date of the change after `snapshot`."""
-    return max(int(time.time()), snapshot.modified_at + 1)
+    """The date of the change after `snapshot`, which is not before that of `snapshot`."""
+    return max(int(time.time()), snapshot.modified_at)
 
 
 def _follows(sequence: int, changes: list[Change]) -> bool:

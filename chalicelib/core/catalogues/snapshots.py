@@ -113,8 +113,8 @@ class Selection(Sequence[Entry[E]]):
 class Snapshot(Generic[E]):
     """All entries of a catalogue at one sequence number.
 
-    `modified_at` is the time of that change in epoch seconds. Every change increases it by at least a second, so that
-    no two snapshots have the same Last-Modified.
+    `modified_at` is the time of that change in epoch seconds. It never decreases, and the changes of one second share
+    it: the number tells snapshots apart.
 
     `shards` always has `SHARDS` members. A shard that has not changed is the same object in the next snapshot, in a
     process that follows the log as well as in the one that published, and so are the results of `Shard.cached`.
