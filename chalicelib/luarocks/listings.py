@@ -51,7 +51,7 @@ class _Selection:
 
 
 @dataclass(frozen=True)
-class Listing:
+class RenderedManifest:
     """A manifest: the keys of the root's modules by name, and their blocks in a form."""
 
     selection: _Selection
@@ -59,7 +59,7 @@ class Listing:
     blocks: Blocks
     form: ManifestForm
 
-    def rendered(self, modules: _Modules, changed: Sequence[str]) -> "Listing":
+    def rendered(self, modules: _Modules, changed: Sequence[str]) -> "RenderedManifest":
         """The listing with these keys rendered again, or with all of them if its size needs another form."""
 
         def render(keys: Sequence[str]) -> bytes:
@@ -94,20 +94,20 @@ class Listing:
         return segments.zip_file(member, self.blocks.whole())
 
 
-def manifest(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, form: ManifestFile) -> Listing:
+def manifest(snapshot: Snapshot[ModuleEntry], root: Root, lua: str | None, form: ManifestFile) -> RenderedManifest:
     """The manifest for a Lua version, or for all, as Lua or JSON. Archived modules and versions are in no manifest."""
     selection, is_json = _Selection(root, lua), form in ("json", "json.zip")
 
-    def build(snapshot: Snapshot[ModuleEntry]) -> Listing:
+    def build(snapshot: Snapshot[ModuleEntry]) -> RenderedManifest:
         modules = index.modules(snapshot, root.group)
         order = sorted(modules, key=_name)
         first = manifests.JSON if is_json else manifests.likely(len(order))
-        return Listing(selection, order, Blocks(first.frame), first).rendered(modules, order)
+        return RenderedManifest(selection, order, Blocks(first.frame), first).rendered(modules, order)
 
     return _derived.get(snapshot, (selection, is_json), build, _update, lambda listing: listing.size)
 
 
-def _update(listing: Listing, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> Listing:
+def _update(listing: RenderedManifest, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> RenderedManifest:
     """The listing after changes of the modules with these keys."""
     modules = index.modules(snapshot, listing.selection.root.group)
     order = list(listing.order)
