@@ -1,13 +1,12 @@
 """`moonbase luadns`: access to LuaDNS' API, and zones."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from chalicelib.luadns.store import Owner
-    from chalicelib.luadns.tables import Record, Zone
+from commands.luadns_history import history, revert
+from commands.luadns_opening import open_zone
 
 
 @click.group()
@@ -60,9 +59,9 @@ def sync(zone: str) -> dict[str, Any]:
     """
     from chalicelib.luadns import engines, zones
 
-    owner, found, _ = _open(zone)
+    owner, found, _ = open_zone(zone)
     moved = zones.move_servers(owner, int(found.id))
-    _, found, _ = _open(zone)
+    _, found, _ = open_zone(zone)
     engine = engines.current()
     done = engine.sync(found)
     return {
@@ -82,7 +81,7 @@ def export(ctx: click.Context, zone: str) -> dict[str, Any] | None:
     """Print ZONE as a BIND zone file."""
     from chalicelib.luadns import zonefile
 
-    _, found, records = _open(zone)
+    _, found, records = open_zone(zone)
     text = zonefile.export(found, records)
     if ctx.obj["as_json"]:
         return {"zone": found.name, "text": text}
@@ -103,7 +102,7 @@ def import_(zone: str, file: Path, replace: bool) -> dict[str, Any]:
     """
     from chalicelib.luadns import zonefile
 
-    owner, found, _ = _open(zone)
+    owner, found, _ = open_zone(zone)
     with click.open_file(str(file), encoding="utf-8-sig") as stream:
         text = stream.read()
     after, records = zonefile.load(owner, int(found.id), text, None, replace=replace)
@@ -131,15 +130,5 @@ def _warning() -> dict[str, str]:
     }
 
 
-def _open(name: str) -> "tuple[Owner, Zone, list[Record]]":
-    """The zone with this name of any account: its owner, the zone, and its records. Raises NotFound."""
-    from chalicelib.core.errors import NotFound
-    from chalicelib.luadns import store
-    from chalicelib.luadns.store import Owner
-
-    name = name.lower().removesuffix(".")
-    claim = store.claims([name]).get(name)
-    if claim is None:
-        raise NotFound(f"There is no zone {name}.")
-    owner = Owner(int(claim.account_id))
-    return owner, *store.contents(owner, int(claim.zone_id))
+for command in (history, revert):
+    luadns.add_command(command)

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, cast
 
 import orjson
@@ -102,6 +103,12 @@ def newest_first(zone: Zone, before: int | None = None) -> Iterator[ZoneChange]:
     sks = LuaDnsItem.sk.between(changes_prefix(int(zone.id)), last)
     items = LuaDnsItem.query(zone.pk, sks, consistent_read=True, scan_index_forward=False)
     return iter(cast(Iterable[ZoneChange], items))
+
+
+def described(zone: Zone, limit: int, before: int | None) -> list[tuple[ZoneChange, Difference]]:
+    """The newest changes of a zone with their differences, at most `limit`; see `newest_first`."""
+    changes = islice(newest_first(zone, before), limit)
+    return [(change, difference_of(change)) for change in changes]
 
 
 def combined(differences: Iterable[Difference]) -> Difference:

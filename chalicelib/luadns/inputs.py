@@ -6,14 +6,16 @@ from chalicelib.luadns import bodies
 from chalicelib.luadns.bodies import Body
 from chalicelib.luadns.bulk import Pattern
 from chalicelib.luadns.paging import ListOptions
-from chalicelib.luadns.problems import VALIDATION, Problem, invalid
+from chalicelib.luadns.problems import REQUIRED, VALIDATION, Problem, invalid
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import not_found
 from chalicelib.web.request import Request
 
 MAX_PAGE_SIZE = 500
 MAX_FILE_BYTES = 1024 * 1024  # of a zone file
+MAX_CHANGES = 20  # of a zone, in one response
 _MAX_ID = 2**31 - 1
+_MAX_SERIAL = 2**32 - 1
 _MAX_EXTERNAL_ID = 255  # characters
 
 
@@ -72,6 +74,26 @@ def parse_file(request: Request) -> tuple[str, bool]:
         return request.body.decode("utf-8-sig"), mode == "replace"  # without a byte order mark
     except UnicodeDecodeError:
         raise invalid([Problem(None, "a zone file is UTF-8 text")]) from None
+
+
+def parse_serial(request: Request) -> int:
+    """Return the serial in the body. Raises Invalid."""
+    body = bodies.read_object(request, "RevertForm")
+    serial = body.integer("serial")
+    if serial is None and not body.problems:
+        body.problems.append(Problem("serial", "Required", REQUIRED))
+    body.raise_problems()
+    return serial or 0
+
+
+def parse_history_range(request: Request) -> tuple[int, int | None]:
+    """Return the number of changes, and the serial before which they are. Raises Invalid."""
+    problems: list[Problem] = []
+    limit = _parse_number(request, "limit", 0, MAX_CHANGES, problems)
+    before = _parse_number(request, "before", 0, _MAX_SERIAL, problems)
+    if problems:
+        raise invalid(problems)
+    return limit or MAX_CHANGES, before or None
 
 
 def parse_match(request: Request) -> str | None:

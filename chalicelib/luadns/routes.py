@@ -2,7 +2,7 @@
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller
-from chalicelib.luadns import auth, bulk, engines, inputs, records, store, wire, zones
+from chalicelib.luadns import auth, bulk, engines, history, inputs, records, restore, store, wire, zones
 from chalicelib.luadns.store import Owner
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
@@ -144,6 +144,21 @@ def delete_many_records(request: Request, caller: Caller) -> Response:
     """Delete many records."""
     zone_id, patterns = inputs.parse_zone_id(request), inputs.parse_patterns(request)
     return wire.render_changed(*bulk.delete_many(Owner.of(caller), zone_id, patterns, inputs.parse_match(request)))
+
+
+@service.route("GET", "/v1/zones/{zone_id}/history", auth.KEY, permission=auth.ZONE_OWNER)
+def list_changes(request: Request, caller: Caller) -> Response:
+    """List the newest changes of a zone."""
+    limit, before = inputs.parse_history_range(request)
+    zone = store.zone(Owner.of(caller), inputs.parse_zone_id(request))
+    return wire.render_history(zone, history.described(zone, limit, before))
+
+
+@service.route("POST", "/v1/zones/{zone_id}/revert", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER, slow=True)
+def revert_zone(request: Request, caller: Caller) -> Response:
+    """Restore the records that a zone had at an earlier serial."""
+    zone_id, serial = inputs.parse_zone_id(request), inputs.parse_serial(request)
+    return wire.render_changed(*restore.revert(Owner.of(caller), zone_id, serial, inputs.parse_match(request)))
 
 
 @service.route("GET", "/v1/zones/{zone_id}/export", auth.KEY, permission=auth.ZONE_OWNER)

@@ -12,6 +12,7 @@ _PHRASES = {
     "zone.create": "{actor} created the zone {zone}",
     "zone.update": "{actor} replaced the records of {zone}",
     "zone.move-servers": "{actor} gave {zone} other name servers",
+    "zone.revert": "{actor} restored the records that {zone} had at the serial {to}",
     "zone.delete": "{actor} deleted the zone {zone}",
     "record.create": "{actor} created a record of {zone}",
     "record.update": "{actor} changed a record of {zone}",

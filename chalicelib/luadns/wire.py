@@ -13,9 +13,10 @@ from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.identity import accounts
 from chalicelib.luadns import auth, engines, inputs, paging, records, versions
 from chalicelib.luadns.engines import DsRecord
+from chalicelib.luadns.history import Difference
 from chalicelib.luadns.paging import Page
 from chalicelib.luadns.problems import Problem
-from chalicelib.luadns.tables import Record, Zone
+from chalicelib.luadns.tables import Record, Zone, ZoneChange
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
@@ -37,6 +38,7 @@ _TITLES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_MAX_STATES = 100  # of one change
 _ZONE_COLUMNS: dict[str, Callable[[Zone], Any]] = {
     "id": lambda zone: zone.id,
     "name": lambda zone: zone.name,
@@ -112,6 +114,11 @@ def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
 def render_record(zone: Zone, record: Record) -> Response:
     """Render one record."""
     return _render(_record(zone, record), [("ETag", versions.of_record(zone, record))])
+
+
+def render_history(zone: Zone, found: Sequence[tuple[ZoneChange, Difference]]) -> Response:
+    """Render changes of a zone, each with at most `_MAX_STATES` of the records that it removed or added."""
+    return _render([_change(*each) for each in found], [("ETag", versions.of_records(zone))])
 
 
 def render_file(zone: Zone, found: Sequence[Record]) -> Response:
@@ -203,6 +210,19 @@ def _record(zone: Zone, record: Record) -> dict[str, Any]:
         "updated_at": render_time(record.updated_at),
     }
     return row if record.external_id is None else {**row, "external_id": record.external_id}
+
+
+def _change(change: ZoneChange, difference: Difference) -> dict[str, Any]:
+    return {
+        "serial": int(change.serial),
+        "previous_serial": None if change.previous is None else int(change.previous),
+        "action": change.action,
+        "created_at": render_time(change.at),
+        "removed_count": len(difference.removed),
+        "added_count": len(difference.added),
+        "removed": [state._asdict() for state in difference.removed[:_MAX_STATES]],
+        "added": [state._asdict() for state in difference.added[:_MAX_STATES]],
+    }
 
 
 def _wants_object(request: Request) -> bool:

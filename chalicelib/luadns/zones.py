@@ -27,6 +27,7 @@ from chalicelib.luadns.tables import (
     zone_sk,
 )
 
+MOVE_SERVERS = "zone.move-servers"  # the action of a change by `move_servers`
 CLEAR = "luadns-clear"  # the job that deletes the items of a deleted zone
 
 _SOA_TTL = 3600
@@ -121,7 +122,7 @@ def move_servers(owner: Owner, zone_id: int) -> bool:
         primary, _, rest = soa.content.partition(" ")
         edit.replace(soa, content=f"{servers[0] if primary in own else primary} {rest}")
         zone.name_servers = servers
-        edit.commit(owner, "zone.move-servers")
+        edit.commit(owner, MOVE_SERVERS)
         return True
 
     return retry(zone_id, attempt)

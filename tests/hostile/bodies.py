@@ -344,6 +344,7 @@ _BODIES: dict[tuple[str, str], Make] = {
         "records": _records(random, store),
     },
     ("POST", "/v1/zones/{zone_id}/import"): _zone_file,
+    ("POST", "/v1/zones/{zone_id}/revert"): _json({"serial": 1}, {"serial": 2**31}, {"serial": -1}),
     ("PATCH", "/v1/zones/{zone_id}/records"): _changes,
     ("POST", "/v1/zones/{zone_id}/records"): _record,
     ("PUT", "/v1/zones/{zone_id}/records/{record_id}"): _record,

@@ -103,3 +103,18 @@ def test_sync_overwrites_manual_changes_at_route_53(dns: LuaDns) -> None:
         assert call("sync", "example.com")["changed"] is False
         found = route53.list_resource_record_sets(HostedZoneId=hosted["Id"])["ResourceRecordSets"]
         assert json.dumps(found).count("192.0.2.1") == 1
+
+
+def test_the_history_of_a_zone_is_listed_and_an_earlier_state_restored(dns: LuaDns, zone: int) -> None:
+    serial = dns.serial(zone)
+    dns.record(zone, "www", "A", "192.0.2.1")
+    newest, first = call("history", "example.com")
+    assert (newest["action"], newest["removed"], newest["added"]) == (
+        "record.create",
+        [],
+        ["www.example.com. 300 A 192.0.2.1"],
+    )
+    assert call("history", "example.com", "--limit", "1") == [newest]
+    done = call("revert", "example.com", "--to", str(first["serial"]))
+    assert (first["serial"], done["zone"], done["restored"]) == (serial, "example.com", 0)
+    assert dns.own(zone) == []
