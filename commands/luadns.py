@@ -7,6 +7,7 @@ import click
 
 from commands.luadns_history import history, revert
 from commands.luadns_opening import open_zone
+from commands.luadns_secondaries import secondary, tsig
 
 
 @click.group()
@@ -130,5 +131,5 @@ def _warning() -> dict[str, str]:
     }
 
 
-for command in (history, revert):
+for command in (history, revert, secondary, tsig):
     luadns.add_command(command)

@@ -1,8 +1,8 @@
-"""What an account has in LuaDNS, for its deletion: zones, which can only be removed."""
+"""What an account has in LuaDNS, for its deletion: zones and TSIG keys, which can only be removed."""
 
 from chalicelib.core.declaration import Belongings
 from chalicelib.core.tables import Account
-from chalicelib.luadns import store, zones
+from chalicelib.luadns import store, tsig_keys, zones
 from chalicelib.luadns.store import Owner
 
 
@@ -17,4 +17,15 @@ def _remove_zone(account: Account, name: str) -> None:
             zones.delete(owner, int(zone.id), None)
 
 
-BELONGINGS = (Belongings("LuaDNS zones", _zones, _remove_zone),)
+def _tsig_keys(account: Account) -> list[str]:
+    return [key.name for key in tsig_keys.listed(Owner(int(account.id)))]
+
+
+def _remove_tsig_key(account: Account, name: str) -> None:
+    tsig_keys.delete(Owner(int(account.id)), name)
+
+
+BELONGINGS = (
+    Belongings("LuaDNS zones", _zones, _remove_zone),
+    Belongings("TSIG keys", _tsig_keys, _remove_tsig_key),
+)

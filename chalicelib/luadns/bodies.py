@@ -43,6 +43,10 @@ class Body:
         """An integer; None if it is absent."""
         return self._read(field, int, "int")
 
+    def boolean(self, field: str) -> bool | None:
+        """A boolean; None if it is absent."""
+        return self._read(field, bool, "bool")
+
     def array(self, field: str) -> list[Any] | None:
         """A list; None if it is absent."""
         return self._read(field, list, "[]models.Record")

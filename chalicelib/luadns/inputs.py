@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from chalicelib.luadns import bodies
+from chalicelib.luadns import bodies, tsig_keys
 from chalicelib.luadns.bodies import Body
 from chalicelib.luadns.bulk import Pattern
 from chalicelib.luadns.paging import ListOptions
 from chalicelib.luadns.problems import REQUIRED, VALIDATION, Problem, invalid
 from chalicelib.luadns.records import Draft
+from chalicelib.luadns.secondaries import DNS_PORT, Secondary
 from chalicelib.luadns.store import not_found
 from chalicelib.web.request import Request
 
@@ -86,6 +87,19 @@ def parse_serial(request: Request) -> int:
     return serial or 0
 
 
+def parse_secondaries(request: Request) -> list[Secondary]:
+    """Return the secondaries of a zone. Raises Invalid."""
+    return bodies.read_list(request, "SecondaryForm", _read_secondary)
+
+
+def parse_tsig_key(request: Request) -> tuple[str, str, str]:
+    """Return the name, the algorithm and the scope of a new TSIG key. Raises Invalid."""
+    body = bodies.read_object(request, "TsigKeyForm")
+    name, algorithm, scope = body.required("name"), body.text("algorithm"), body.required("scope")
+    body.raise_problems()
+    return name, algorithm or tsig_keys.DEFAULT_ALGORITHM, scope
+
+
 def parse_history_range(request: Request) -> tuple[int, int | None]:
     """Return the number of changes, and the serial before which they are. Raises Invalid."""
     problems: list[Problem] = []
@@ -127,6 +141,16 @@ def _read_draft(body: Body) -> Draft:
     if draft.external_id and len(draft.external_id) > _MAX_EXTERNAL_ID:
         body.problems.append(Problem("external_id", f"has more than {_MAX_EXTERNAL_ID} characters"))
     return draft
+
+
+def _read_secondary(body: Body) -> Secondary:
+    port, notify = body.integer("port"), body.boolean("notify")
+    return Secondary(
+        address=body.required("address"),
+        port=DNS_PORT if port is None else port,
+        key=body.text("key") or None,
+        notify=notify is not False,
+    )
 
 
 def _read_pattern(body: Body) -> Pattern:

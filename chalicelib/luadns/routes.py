@@ -2,7 +2,20 @@
 
 from chalicelib import settings
 from chalicelib.core.caller import Caller
-from chalicelib.luadns import auth, bulk, engines, history, inputs, records, restore, store, wire, zones
+from chalicelib.luadns import (
+    auth,
+    bulk,
+    engines,
+    history,
+    inputs,
+    records,
+    restore,
+    store,
+    transfer_access,
+    tsig_keys,
+    wire,
+    zones,
+)
 from chalicelib.luadns.store import Owner
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
@@ -159,6 +172,37 @@ def revert_zone(request: Request, caller: Caller) -> Response:
     """Restore the records that a zone had at an earlier serial."""
     zone_id, serial = inputs.parse_zone_id(request), inputs.parse_serial(request)
     return wire.render_changed(*restore.revert(Owner.of(caller), zone_id, serial, inputs.parse_match(request)))
+
+
+@service.route("GET", "/v1/zones/{zone_id}/secondaries", auth.KEY, permission=auth.ZONE_OWNER)
+def list_secondaries(request: Request, caller: Caller) -> Response:
+    """List the secondary name servers of a zone."""
+    return wire.render_secondaries(store.zone(Owner.of(caller), inputs.parse_zone_id(request)))
+
+
+@service.route("PUT", "/v1/zones/{zone_id}/secondaries", auth.KEY, scope="zone:", permission=auth.ZONE_OWNER)
+def replace_secondaries(request: Request, caller: Caller) -> Response:
+    """Replace the secondary name servers of a zone."""
+    zone_id, wanted = inputs.parse_zone_id(request), inputs.parse_secondaries(request)
+    return wire.render_secondaries(transfer_access.replace(Owner.of(caller), zone_id, wanted))
+
+
+@service.route("GET", "/v1/tsig_keys", auth.KEY, scope="write", permission=OWN)
+def list_tsig_keys(request: Request, caller: Caller) -> Response:
+    """List the TSIG keys of the account."""
+    return wire.render_tsig_keys(tsig_keys.listed(Owner.of(caller)))
+
+
+@service.route("POST", "/v1/tsig_keys", auth.KEY, scope="write", permission=OWN)
+def create_tsig_key(request: Request, caller: Caller) -> Response:
+    """Create a TSIG key; only this response has its secret."""
+    return wire.render_tsig_key(*tsig_keys.create(Owner.of(caller), *inputs.parse_tsig_key(request)))
+
+
+@service.route("DELETE", "/v1/tsig_keys/{tsig_key}", auth.KEY, scope="write", permission=OWN)
+def delete_tsig_key(request: Request, caller: Caller) -> Response:
+    """Delete a TSIG key."""
+    return wire.render_tsig_key(tsig_keys.delete(Owner.of(caller), request.params["tsig_key"]))
 
 
 @service.route("GET", "/v1/zones/{zone_id}/export", auth.KEY, permission=auth.ZONE_OWNER)

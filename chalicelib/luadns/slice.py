@@ -1,7 +1,7 @@
 """LuaDNS' declaration: routes, tables, jobs, scopes, switches and settings."""
 
 from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
-from chalicelib.luadns import auth, belongings, journal, routes, zones
+from chalicelib.luadns import auth, belongings, journal, notify, routes, zones
 from chalicelib.luadns.engines import route53
 from chalicelib.luadns.tables import AREA, LuaDnsItem
 from chalicelib.web.slice import Slice
@@ -13,6 +13,9 @@ _PHRASES = {
     "zone.update": "{actor} replaced the records of {zone}",
     "zone.move-servers": "{actor} gave {zone} other name servers",
     "zone.revert": "{actor} restored the records that {zone} had at the serial {to}",
+    "zone.secondaries": "{actor} changed the secondary name servers of {zone}",
+    "tsig.create": "{actor} created the TSIG key {key}",
+    "tsig.delete": "{actor} deleted the TSIG key {key}",
     "zone.delete": "{actor} deleted the zone {zone}",
     "record.create": "{actor} created a record of {zone}",
     "record.update": "{actor} changed a record of {zone}",
@@ -29,10 +32,11 @@ luadns = Slice(
     service=routes.service,
     routes=(routes,),
     paths=("/v1",),
-    tables=(Table(LuaDnsItem, areas=(AREA,), blobs_of=journal.blobs_of),),
+    tables=(Table(LuaDnsItem, areas=(AREA,), blobs_of=journal.blobs_of, sealed=frozenset({"sealed"})),),
     jobs=(
         JobHandler(journal.APPLY, journal.apply_stored),
         JobHandler(zones.CLEAR, zones.clear, lane="slow"),
+        JobHandler(notify.NOTIFY, notify.run_notify_job),
         JobHandler(route53.PUBLISH, route53.publish),
         JobHandler(route53.UNPUBLISH, route53.unpublish),
     ),

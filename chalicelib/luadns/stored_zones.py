@@ -30,7 +30,7 @@ class StoredZone(ZoneData):
         if self._whole:
             zone, records = store.contents(Owner(int(zone.account_id)), int(zone.id))
         super().__init__((zone.pk, zone.sk), parse_name(f"{zone.name}."), int(zone.serial))
-        self._zone = zone
+        self.head = zone
         self._nodes: dict[Key, Node] = self._group(records)
         self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
 
@@ -52,7 +52,7 @@ class StoredZone(ZoneData):
         return sorted(self._nodes.items(), key=lambda item: item[0][::-1])
 
     def whole(self) -> "StoredZone":
-        return self if self._whole else StoredZone(self._zone, whole=True)
+        return self if self._whole else StoredZone(self.head, whole=True)
 
     def _fetch(self, key: Key) -> Node:
         """Read a name together with the names that its answer may need: its ancestors and their wildcards."""
@@ -63,7 +63,7 @@ class StoredZone(ZoneData):
         wanted = {key, *(related - self._nodes.keys())}  # `key` again, even if another thread has just read it
         sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
         nodes: dict[Key, Node] = {name: {} for name in wanted}
-        for sk, stored in store.nodes(self._zone, sks).items():
+        for sk, stored in store.nodes(self.head, sks).items():
             nodes[sks[sk]] = self._publish(Line(*fields[1:]) for fields in stored.records)
         self._nodes.update(nodes)
         return nodes[key]
@@ -73,13 +73,13 @@ class StoredZone(ZoneData):
         if sk is None:
             return False
         begins = StoredNode.sk.startswith(sk)
-        return next(StoredNode.query(self._zone.pk, begins, limit=1, consistent_read=True), None) is not None
+        return next(StoredNode.query(self.head.pk, begins, limit=1, consistent_read=True), None) is not None
 
     def _sk(self, key: Key) -> str | None:
         """The sort key of a name's node; None for a name that cannot have records."""
         if any(b"\\" in label or not label.isascii() for label in key):
             return None
-        return node_sk(int(self._zone.id), b".".join(label.replace(b".", b"\\.") for label in key).decode())
+        return node_sk(int(self.head.id), b".".join(label.replace(b".", b"\\.") for label in key).decode())
 
     def _group(self, records: Iterable[Record]) -> dict[Key, Node]:
         names: dict[Key, list[Line]] = {}
@@ -89,14 +89,18 @@ class StoredZone(ZoneData):
         return {key: self._publish(lines) for key, lines in names.items()}
 
     def _publish(self, lines: Iterable[Line]) -> Node:
-        node: dict[str, list[Line]] = {}
-        for line in lines:
-            if line.type == "SOA":
-                line = line._replace(content=contents.with_serial(line.content, self.serial))
-            node.setdefault(line.type, []).append(line)
-        published = pseudo_records.substitute_redirects(node)
-        has_forwards = "SOA" in node and self._zone.forwards_count
-        return pseudo_records.add_mail_servers(published) if has_forwards else published
+        return published(lines, self.serial, has_forwards=bool(self.head.forwards_count))
+
+
+def published(lines: Iterable[Line], serial: int, *, has_forwards: bool) -> Node:
+    """What name servers publish for the stored records of one name, in a zone with or without FORWARD records."""
+    node: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.type == "SOA":
+            line = line._replace(content=contents.with_serial(line.content, serial))
+        node.setdefault(line.type, []).append(line)
+    found = pseudo_records.substitute_redirects(node)
+    return pseudo_records.add_mail_servers(found) if has_forwards and "SOA" in node else found
 
 
 def deepest_claim(name: Name) -> ZoneName | None:

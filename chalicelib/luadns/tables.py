@@ -69,6 +69,7 @@ class Zone(LuaDnsItem, discriminator="zone"):
     published_serial = NumberAttribute(null=True)  # the last serial that an engine has published
     hosted_zone = UnicodeAttribute(null=True)  # Route 53's id
     name_servers = JSONAttribute(null=True)  # contents of the NS records that the system manages; None: all at the apex
+    secondaries = JSONAttribute(null=True)  # see secondaries.py
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 
@@ -128,6 +129,28 @@ class ZoneName(LuaDnsItem, discriminator="zone-name"):
 
     account_id = NumberAttribute()
     zone_id = NumberAttribute()
+
+
+class TsigKey(LuaDnsItem, discriminator="tsig-key"):
+    """A key that signs DNS messages (RFC 8945). `account#<account id>` / `tsig#<name>`."""
+
+    account_id = NumberAttribute()
+    name = UnicodeAttribute()  # lower case, without the trailing dot
+    algorithm = UnicodeAttribute()  # hmac-sha256 or hmac-sha512
+    sealed = UnicodeAttribute()  # the secret in Base64, sealed for `pk`
+    scope = UnicodeAttribute()  # see tsig_keys.py
+    created_at = UTCDateTimeAttribute()
+
+
+class TsigName(LuaDnsItem, discriminator="tsig-name"):
+    """The claim of an account on the name of a TSIG key: messages name the key only. `tsig#<name>` / `tsig-name`."""
+
+    account_id = NumberAttribute()
+
+
+def tsig_sk(name: str) -> str:
+    """The sort key of a TSIG key, and the partition key of its name's claim."""
+    return f"tsig#{name}"
 
 
 def account_pk(account_id: int) -> str:

@@ -11,12 +11,12 @@ from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.luadns import auth, engines, inputs, paging, records, versions
+from chalicelib.luadns import auth, engines, inputs, paging, records, secondaries, versions
 from chalicelib.luadns.engines import DsRecord
 from chalicelib.luadns.history import Difference
 from chalicelib.luadns.paging import Page
 from chalicelib.luadns.problems import Problem
-from chalicelib.luadns.tables import Record, Zone, ZoneChange
+from chalicelib.luadns.tables import Record, TsigKey, Zone, ZoneChange
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
@@ -121,6 +121,21 @@ def render_history(zone: Zone, found: Sequence[tuple[ZoneChange, Difference]]) -
     return _render([_change(*each) for each in found], [("ETag", versions.of_records(zone))])
 
 
+def render_secondaries(zone: Zone) -> Response:
+    """Render the secondary name servers of a zone."""
+    return _render([each._asdict() for each in secondaries.of_zone(zone)])
+
+
+def render_tsig_keys(keys: Sequence[TsigKey]) -> Response:
+    """Render TSIG keys without their secrets."""
+    return _render([_tsig_key(key) for key in keys])
+
+
+def render_tsig_key(key: TsigKey, secret: str | None = None) -> Response:
+    """Render one TSIG key, with its secret if it was just created."""
+    return _render({**_tsig_key(key), "secret": secret} if secret else _tsig_key(key))
+
+
 def render_file(zone: Zone, found: Sequence[Record]) -> Response:
     """Render a zone as a BIND zone file."""
     from chalicelib.luadns import zonefile
@@ -222,6 +237,15 @@ def _change(change: ZoneChange, difference: Difference) -> dict[str, Any]:
         "added_count": len(difference.added),
         "removed": [state._asdict() for state in difference.removed[:_MAX_STATES]],
         "added": [state._asdict() for state in difference.added[:_MAX_STATES]],
+    }
+
+
+def _tsig_key(key: TsigKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "algorithm": key.algorithm,
+        "scope": key.scope,
+        "created_at": render_time(key.created_at),
     }
 
 

@@ -15,6 +15,9 @@ from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 
 from chalicelib.luadns.resolver import Answer
+from chalicelib.luadns.tables import TsigKey
+from standalone.dns import signatures
+from standalone.dns.signatures import Keys
 
 HEADER = struct.Struct("!6H")
 PLAIN_UDP = 512  # bytes of an answer without EDNS
@@ -34,11 +37,12 @@ class RefusedMessage(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """A well-formed query."""
+    """A well-formed query. `key` is the TSIG key that has signed it."""
 
     message: Message
     name: Name
     rdtype: RdataType
+    key: TsigKey | None
 
     @property
     def max_udp(self) -> int:
@@ -48,8 +52,8 @@ class Question:
         return max(PLAIN_UDP, min(self.message.payload, MAX_UDP))
 
 
-def parse(wire: bytes) -> Question:
-    """Parse a query. Raises Refused, with a reply that is never longer than the query."""
+def parse(wire: bytes, keys: Keys) -> Question:
+    """Parse a query. Raises RefusedMessage; only the reply to a signature of a wrong time is longer than the query."""
     if len(wire) < HEADER.size:
         raise RefusedMessage(None)
     _, flags, questions, *_ = HEADER.unpack_from(wire)
@@ -60,9 +64,9 @@ def parse(wire: bytes) -> Question:
     if questions != 1:
         raise RefusedMessage(_bare(wire, Rcode.FORMERR))
     try:
-        message = dns.message.from_wire(wire)
-    except dns.message.UnknownTSIGKey:
-        raise RefusedMessage(_bare(wire, Rcode.NOTAUTH)) from None
+        message = dns.message.from_wire(wire, keyring=keys.for_message)
+    except signatures.WRONG as error:
+        raise RefusedMessage(signatures.refusal(wire, error, keys)) from None
     except (dns.exception.DNSException, ValueError, struct.error):
         raise RefusedMessage(_bare(wire, Rcode.FORMERR)) from None
     question = message.question[0]
@@ -74,7 +78,7 @@ def parse(wire: bytes) -> Question:
         raise RefusedMessage(_bare(wire, Rcode.FORMERR))
     if question.rdtype in _NOT_DATA and question.rdtype not in TRANSFERS:
         raise RefusedMessage(render(message, Answer(Rcode.NOTIMP, authoritative=False), PLAIN_UDP))
-    return Question(message, question.name, question.rdtype)
+    return Question(message, question.name, question.rdtype, keys.stored(message.keyname))
 
 
 def render(query: Message, answer: Answer, max_size: int) -> bytes:

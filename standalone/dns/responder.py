@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dns.rcode import Rcode
+from dns.rdatatype import RdataType
 
+from chalicelib.luadns import secondaries
 from chalicelib.luadns.resolver import LookupRequired, Resolver
+from chalicelib.luadns.stored_zones import StoredZone
 from chalicelib.luadns.zone_data import Ref
 from standalone.dns import messages, transfers
 from standalone.dns.messages import TRANSFERS, Question
+from standalone.dns.signatures import Keys
 
 _MAX_CACHED = 20_000  # answers, of at most 1232 bytes each
 
@@ -35,6 +39,7 @@ class Responder:
     def __init__(
         self, cached: Resolver, blocking: Resolver, state: Callable[[], int], count: Callable[[Ref], None]
     ) -> None:
+        self._keys = Keys(state)
         self._cached = cached
         self._blocking = blocking
         self._state = state
@@ -50,13 +55,16 @@ class Responder:
             self._count(cached.zone)
         return wire[:2] + cached.wire
 
-    def answer_datagram(self, wire: bytes, blocking: bool) -> bytes | None:
-        """Answer a datagram; None if it gets no answer. Raises LookupRequired unless `blocking`."""
+    def answer_datagram(self, wire: bytes, peer: str, blocking: bool) -> bytes | None:
+        """Answer a datagram from the address `peer`; None if it gets no answer.
+
+        Raises LookupRequired unless `blocking`.
+        """
         state = self._state()
         try:
-            question = messages.parse(wire)
+            question = messages.parse(wire, self._keys)
             if question.rdtype in TRANSFERS:
-                return messages.refuse(question)
+                return self._transfer(question, peer, datagram=True)[0]
             reply, cached = self._answer(question, question.max_udp, state, blocking)
         except messages.RefusedMessage as refusal:
             return refusal.reply
@@ -75,7 +83,7 @@ class Responder:
         Raises LookupRequired unless `blocking`.
         """
         try:
-            question = messages.parse(wire)
+            question = messages.parse(wire, self._keys)
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer)
             return [self._answer(question, messages.MAX_TCP, 0, blocking)[0]]
@@ -87,13 +95,17 @@ class Responder:
             log.exception("a query failed")
             return [messages.failure(wire)]
 
-    def _transfer(self, question: Question, peer: str) -> list[bytes]:
-        if not transfers.allowed(peer):
-            return [messages.refuse(question)]
+    def _transfer(self, question: Question, peer: str, *, datagram: bool = False) -> list[bytes]:
         zone = self._cached.find_zone(question.name)
-        if zone is None or zone.origin != question.name:
+        if not isinstance(zone, StoredZone) or zone.origin != question.name:
             return [messages.refuse(question, Rcode.NOTAUTH)]
-        return transfers.transfer(question, zone)
+        if not secondaries.may_transfer(zone.head, peer, question.key):
+            return [messages.refuse(question)]
+        if not datagram:
+            return transfers.transfer(question, zone)
+        if question.rdtype == RdataType.IXFR:
+            return [transfers.current_soa(question, zone)]
+        return [messages.refuse(question)]
 
     def _answer(
         self, question: Question, max_size: int, state: int, blocking: bool
@@ -102,7 +114,7 @@ class Responder:
         reply = messages.render(question.message, answer, max_size)
         if answer.zone is not None:
             self._count(answer.zone.ref)
-        if answer.volatile:
+        if answer.volatile or question.key:
             return reply, None
         return reply, CachedReply(state, reply[2:], answer.zone.ref if answer.zone else None)
 

@@ -125,7 +125,7 @@ class _Datagrams(DatagramProtocol):
             return
         self._free_slots[blocking] -= 1
         future = asyncio.get_running_loop().run_in_executor(
-            self._threads[blocking], self._responder.answer_datagram, data, blocking
+            self._threads[blocking], self._responder.answer_datagram, data, addr[0], blocking
         )
         future.add_done_callback(partial(self._finish, data, addr, blocking))
 

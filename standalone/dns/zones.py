@@ -49,6 +49,8 @@ class Zones:
                 zone = StoredZone(found)
             except NotFound:  # deleted meanwhile
                 return None
+        else:
+            zone.head = found  # its secondaries may have changed
         _store(self._zones, zone_id, (state, zone), _MAX_ZONES)
         return zone
 

@@ -344,6 +344,14 @@ _BODIES: dict[tuple[str, str], Make] = {
         "records": _records(random, store),
     },
     ("POST", "/v1/zones/{zone_id}/import"): _zone_file,
+    ("PUT", "/v1/zones/{zone_id}/secondaries"): _json(
+        [], [{"address": "192.0.2.1", "port": 53, "key": None, "notify": True}], [{"address": "2001:db8::/32"}]
+    ),
+    ("POST", "/v1/tsig_keys"): lambda random, store: {
+        "name": f"k{random.randrange(100)}.{store.username('alice')}.test",
+        "algorithm": random.choice(("hmac-sha256", "hmac-sha512", "hmac-md5")),
+        "scope": f"{random.choice(('transfer', 'update', 'acme'))}:{store.username('alice')}.test",
+    },
     ("POST", "/v1/zones/{zone_id}/revert"): _json({"serial": 1}, {"serial": 2**31}, {"serial": -1}),
     ("PATCH", "/v1/zones/{zone_id}/records"): _changes,
     ("POST", "/v1/zones/{zone_id}/records"): _record,

@@ -295,7 +295,13 @@ def _fill_luadns(store: Store, client: Client) -> None:
         {"name": f"{name}.", "type": "MX", "content": "10 mail.example.org.", "ttl": 300},
     )
     made = [_ok(client.post(f"/v1/zones/{zone}/records", json=record, headers=headers))["id"] for record in records]
-    store.places["luadns"] = {"zone_id": [str(zone)], "record_id": [str(each) for each in made]}
+    key = {"name": f"key.{name}", "scope": f"transfer:{name}"}
+    tsig = _ok(client.post("/v1/tsig_keys", json=key, headers=headers))["name"]
+    store.places["luadns"] = {
+        "zone_id": [str(zone)],
+        "record_id": [str(each) for each in made],
+        "tsig_key": [tsig],
+    }
 
 
 def _fill_hel(store: Store, client: Client) -> None:

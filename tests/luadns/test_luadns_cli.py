@@ -68,6 +68,26 @@ def test_errors_are_one_line(server: Served, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "moonbase: There is no zone nosuch.test.\n")
 
 
+def test_secondaries_and_tsig_keys(server: Served) -> None:
+    server.zone("second.test")
+    data = server.server.data
+    made = moonbase(data, "luadns", "tsig", "create", "alice", "x.second.test", "--scope", "transfer:second.test")
+    assert {**made, "secret": len(made.pop("secret"))} == {
+        "name": "x.second.test",
+        "algorithm": "hmac-sha256",
+        "scope": "transfer:second.test",
+        "secret": 44,
+    }
+    assert moonbase(data, "luadns", "tsig", "list", "alice") == [made]
+    added = moonbase(data, "luadns", "secondary", "add", "second.test", "192.0.2.1", "--key", made["name"])
+    assert added == [{"address": "192.0.2.1", "port": 53, "key": "x.second.test", "notify": True}]
+    assert moonbase(data, "luadns", "secondary", "list", "second.test") == added
+    assert moonbase(data, "luadns", "secondary", "remove", "second.test", "192.0.2.1") == []
+    assert moonbase(data, "luadns", "tsig", "delete", "alice", "x.second.test") == made
+    done = run(server, "secondary", "remove", "second.test", "192.0.2.1")
+    assert (done.returncode, done.stderr) == (1, "moonbase: second.test has no secondary 192.0.2.1.\n")
+
+
 def test_sync_warns_about_name_servers_that_nobody_reaches(server: Served) -> None:
     server.zone("sync.test")
     done = moonbase(server.server.data, "luadns", "sync", "sync.test")
