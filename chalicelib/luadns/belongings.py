@@ -1,4 +1,4 @@
-"""What an account has in LuaDNS, for its deletion: zones and TSIG keys, which can only be removed."""
+"""What an account has in LuaDNS, for its deletion: zones, which can only be removed, and TSIG keys."""
 
 from chalicelib.core.declaration import Belongings
 from chalicelib.core.tables import Account
@@ -17,15 +17,10 @@ def _remove_zone(account: Account, name: str) -> None:
             zones.delete(owner, int(zone.id), None)
 
 
-def _tsig_keys(account: Account) -> list[str]:
-    return [key.name for key in tsig_keys.listed(Owner(int(account.id)))]
+def _drop_tsig_keys(account: Account, removes: bool) -> None:
+    owner = Owner(int(account.id))
+    for key in tsig_keys.listed(owner):
+        tsig_keys.delete(owner, key.name)
 
 
-def _remove_tsig_key(account: Account, name: str) -> None:
-    tsig_keys.delete(Owner(int(account.id)), name)
-
-
-BELONGINGS = (
-    Belongings("LuaDNS zones", _zones, _remove_zone),
-    Belongings("TSIG keys", _tsig_keys, _remove_tsig_key),
-)
+BELONGINGS = (Belongings("LuaDNS zones", _zones, _remove_zone, leave=_drop_tsig_keys),)
