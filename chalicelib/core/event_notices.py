@@ -1,15 +1,15 @@
 """Notifications about published events, for the owners of the work: all but the actor."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.core import registry
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.identity import accounts
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.published import Event, EventAction, Follower
 from chalicelib.core.storage import Transaction
-from chalicelib.core.tables import Account
+from chalicelib.core.tables import Account, NoticesMark
 
 PUBLISHED, CHANGED, REMOVED = "work.published", "work.changed", "work.removed"
 _KINDS: dict[EventAction, tuple[str, str]] = {
@@ -27,14 +27,34 @@ _MOST = 40  # notifications in one transaction, with a job each
 
 
 def _follow(events: Sequence[Event], writes: Transaction) -> None:
-    """Notify the owners. What does not fit into `writes` is written before it, and may be repeated."""
-    oldest, find = datetime.now(UTC) - _NEWS, _Accounts()
-    wanted = [(event, account) for event in events if event.at > oldest for account in find.owners(event)]
-    for start in range(_MOST, len(wanted), _MOST):
-        further = Transaction()
-        _notify(further, wanted[start : start + _MOST])
-        further.commit()
-    _notify(writes, wanted[:_MOST])
+    """Notify the owners. The slices that do not fit into `writes` have transactions of their own, each with a mark.
+
+    A repeated run of the same events finds the marks, so that nobody is notified twice.
+    """
+    find, room = _Accounts(), _MOST
+    for event in events:
+        keys: list[int | str] = [*event.accounts, *event.owners]
+        for start in range(0, len(keys), _MOST):
+            some = keys[start : start + _MOST]
+            if len(some) <= room:
+                room -= len(some)
+                _notify(writes, event, find.owners(event, some))
+            else:
+                room = 0  # the same slices are in `writes` of a run with more events
+                _notify_once(event, start, find.owners(event, some))
+
+
+def _notify_once(event: Event, start: int, owners: Iterator[Account]) -> None:
+    """Notify a slice of the owners of an event, unless a run before did so."""
+    writes, done = Transaction(), Conflict("The owners have been notified already.")
+    mark = NoticesMark("event-notices", f"{event.number:012d}#{start}", expires_at=datetime.now(UTC) + 2 * _NEWS)
+    writes.create(mark, done)
+    _notify(writes, event, owners)
+    try:
+        writes.commit()
+    except Conflict as error:
+        if error is not done:
+            raise
 
 
 FOLLOWER = Follower("notifications", _follow)
@@ -57,9 +77,10 @@ def _work(event: Event) -> str:
     return f"a {event.kind} of {event.name}{f' {event.version}' if event.version else ''}"
 
 
-def _notify(writes: Transaction, wanted: Sequence[tuple[Event, Account]]) -> None:
-    for event, account in wanted:
-        notify(writes, account, _KINDS[event.action][0], sentence(event), _link(event))
+def _notify(writes: Transaction, event: Event, owners: Iterator[Account]) -> None:
+    if event.at > datetime.now(UTC) - _NEWS:
+        for account in owners:
+            notify(writes, account, _KINDS[event.action][0], sentence(event), _link(event))
 
 
 def _link(event: Event) -> str | None:
@@ -75,18 +96,25 @@ class _Accounts:
     def __init__(self) -> None:
         self._known: dict[int | str, Account | None] = {}
 
-    def owners(self, event: Event) -> Iterator[Account]:
-        """The owners of an event's work that can be notified: all but the actor and suspended accounts."""
-        found = [self._find(number, accounts.get) for number in event.accounts]
-        found += [self._find(name.lower(), accounts.find) for name in event.owners]
-        for account in {int(one.id): one for one in found if one}.values():
+    def owners(self, event: Event, keys: Sequence[int | str]) -> Iterator[Account]:
+        """Some owners of an event's work that can be notified: all but the actor and suspended accounts.
+
+        `keys` are ids and usernames; an account whose id the event has is left out under its username.
+        """
+        found = [(key, self._find(key)) for key in keys]
+        for account in {int(one.id): one for key, one in found if one and not _is_twice(event, key, one)}.values():
             if account.username != event.actor and not account.suspended:
                 yield account
 
-    def _find(self, key: int | str, find: Callable[..., Account | None]) -> Account | None:
-        if key not in self._known:
+    def _find(self, key: int | str) -> Account | None:
+        known = key if isinstance(key, int) else key.lower()
+        if known not in self._known:
             try:
-                self._known[key] = find(key)
+                self._known[known] = accounts.get(key) if isinstance(key, int) else accounts.find(key)
             except NotFound:
-                self._known[key] = None
-        return self._known[key]
+                self._known[known] = None
+        return self._known[known]
+
+
+def _is_twice(event: Event, key: int | str, account: Account) -> bool:
+    return isinstance(key, str) and int(account.id) in event.accounts

@@ -217,6 +217,10 @@ class EventPosition(CoreItem, discriminator="event-position"):
     last = NumberAttribute()
 
 
+class NoticesMark(CoreItem, discriminator="notices-mark"):
+    """Present once some owners of a work were notified of an event. `event-notices` / `<number>#<first owner>`."""
+
+
 class SshKey(CoreItem, discriminator="ssh-key"):
     """An SSH key for private Git repositories. `ssh-key#<owner>` / `key`."""
 

@@ -16,6 +16,7 @@ from chalicelib.core.published import Event
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Notification
 from chalicelib.luarocks import ownership
+from tests.aws_calls import dies
 from tests.client import Client
 from tests.contentdb.builders import draft
 from tests.hel.builders import package as hel_package
@@ -143,6 +144,20 @@ def test_old_events_are_no_news(alice: Account, bob: Account) -> None:
 def test_more_owners_than_fit_into_a_transaction_are_notified(alice: Account) -> None:
     numbers = [int(accounts.create(f"owner{number}", f"{number}@example.org").id) for number in range(90)]
     record(caller(alice), owners=numbers)
+    assert [Notification.count(inbox.pk_of(number)) for number in numbers] == [1] * 90
+
+
+@pytest.mark.parametrize("transactions", [1, 2, 3])
+def test_a_job_that_is_killed_notifies_nobody_twice(alice: Account, transactions: int) -> None:
+    numbers = [int(accounts.create(f"owner{number}", f"{number}@example.org").id) for number in range(90)]
+    writes = Transaction()
+    events.record(writes, caller(alice), service="a", kind="module", name="a/b", action="publish", owners=numbers)
+    writes.commit()
+    events.number_new()
+    assert dies(lambda: events.follow({"follower": "notifications"}), transactions, of="TransactWriteItems") is (
+        transactions < 3
+    )
+    events.follow({"follower": "notifications"})
     assert [Notification.count(inbox.pk_of(number)) for number in numbers] == [1] * 90
 
 

@@ -181,6 +181,16 @@ def test_a_webhook_gets_no_event_from_before_its_creation(caller: Caller) -> Non
     assert (server.received, messages(hook)) == ([], [])
 
 
+def test_a_suspended_account_gets_no_message(caller: Caller) -> None:
+    with web_server(always()) as server:
+        hook, _ = make(caller, server.url)
+        deliveries.send_test(hooks.of_account(int(caller.account.id)), hook)
+        accounts.suspend(caller.account)
+        publish(caller)
+        run_jobs()
+    assert (server.received, states(hook)) == ([], [("failed", [])])
+
+
 def test_jobs_that_run_twice_send_a_message_once(caller: Caller) -> None:
     with web_server(always()) as server:
         hook, _ = make(caller, server.url)

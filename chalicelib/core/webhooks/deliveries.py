@@ -52,7 +52,8 @@ def spread(payload: dict[str, Any]) -> None:
     """Make the messages of one event, one for each webhook. Safe to repeat."""
     for event in events.numbered(payload["event"] - 1, 1):
         for owner in hooks.owners_of(event):
-            for hook in hooks.interested(owner, event):
+            interested = hooks.interested(owner, event)
+            for hook in interested if interested and hooks.may_send(owner) else ():
                 _make(
                     owner,
                     hook,
@@ -113,7 +114,8 @@ def send(payload: dict[str, Any]) -> None:
     if message is None or message.state != PENDING:
         return
     moment = time.time()
-    if hook.disabled_because or moment - message.queued_at.timestamp() > _OLDEST:
+    is_late = moment - message.queued_at.timestamp() > _OLDEST
+    if hook.disabled_because or is_late or not hooks.may_send(payload["owner"]):
         message.update_or_read(message.assign(state=FAILED), WebhookMessage.pk.exists())
         return
     if int(message.tries) == 0 and hook.rests_until and moment < hook.rests_until:

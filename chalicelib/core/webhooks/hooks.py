@@ -132,6 +132,12 @@ def owners_of(event: Event, find: Callable[[str], Account | None] = accounts.fin
     return [SERVER, *map(of_account, sorted({*event.accounts, *named}))]
 
 
+def may_send(owner: str) -> bool:
+    """Whether messages to the webhooks of an owner are sent: not for a suspended account."""
+    kind, _, number = owner.partition("#")
+    return kind != "account" or not accounts.get(int(number)).suspended
+
+
 def wants(hook: Webhook, event: Event) -> bool:
     """Whether a webhook gets an event."""
     if hook.disabled_because or event.at < hook.created_at:
