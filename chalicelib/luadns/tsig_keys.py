@@ -54,7 +54,9 @@ def create(owner: Owner, name: str, algorithm: str, scope: str) -> tuple[TsigKey
     taken = Forbidden(f"TSIG key '{name}' is taken already.")
     writes.create(TsigName(tsig_sk(name), "tsig-name", account_id=owner.account_id), taken)
     writes.create(key, taken)
-    writes.put(audit.entry(owner.account_id, "tsig.create", tsig_sk(name), owner.caller, key=name, scope=key.scope))
+    writes.put(
+        audit.entry(owner.account_id, "tsig.create", tsig_sk(name), owner.caller, tsig_key=name, scope=key.scope)
+    )
     writes.commit()
     return key, secret
 
@@ -75,7 +77,7 @@ def delete(owner: Owner, name: str) -> TsigKey:
     writes = Transaction()
     writes.delete(key, TsigKey.pk.exists(), unknown)
     writes.delete(TsigName(tsig_sk(name), "tsig-name"))
-    writes.put(audit.entry(owner.account_id, "tsig.delete", tsig_sk(name), owner.caller, key=name))
+    writes.put(audit.entry(owner.account_id, "tsig.delete", tsig_sk(name), owner.caller, tsig_key=name))
     writes.commit()
     return key
 

@@ -14,7 +14,8 @@ from dns.message import Message
 from dns.opcode import Opcode
 
 from chalicelib import settings
-from chalicelib.core import job_runner, jobs
+from chalicelib.core import activity, job_runner, jobs
+from chalicelib.core.activity import ActivityFilter
 from chalicelib.core.tables import Account
 from chalicelib.luadns import secondaries
 from infra.ports import free_port
@@ -189,3 +190,13 @@ def test_a_key_of_one_zone_cannot_make_tsig_keys(client: Client, dns: LuaDns, zo
     assert reply.status == 403
     assert limited("PUT", f"/zones/{zone}/secondaries", []).status == 200
     assert not [item for item in stored() if item["kind"].startswith("tsig")]
+
+
+def test_the_activity_names_the_tsig_key(dns: LuaDns, zone: int, alice: Account) -> None:
+    dns.make("/tsig_keys", {"name": "t.example.com", "scope": "transfer:example.com"})
+    dns("DELETE", "/tsig_keys/t.example.com")
+    found = activity.everything(ActivityFilter(), int(alice.id))
+    texts = [each.text for each in found if "TSIG" in each.text]
+    assert texts == [
+        f"Alice {done} the TSIG key t.example.com with a key without a comment" for done in ("deleted", "created")
+    ]
