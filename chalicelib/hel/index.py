@@ -98,14 +98,19 @@ def archived(snapshot: Snapshot[PackageEntry]) -> Collection[str]:
 
 def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     """The stored files that a package uses: (username in lower case, SHA-256) of each."""
-    return entry.cached("hosted", _find_hosted)
+    return entry.cached("hosted", lambda entry: _hosted(entry.value))
+
+
+def counted_files(value: PackageEntry) -> tuple[str, ...]:
+    """The counters of its owners' files that a package uses."""
+    owners = {owner.lower() for owner in value.owners}
+    return tuple(counts.file(owner, sha256) for owner, sha256 in sorted(_hosted(value)) if owner in owners)
 
 
 def uses(entry: Entry[PackageEntry]) -> tuple[int, int]:
     """The published views of a package, and the downloads of its owners' files that it uses."""
-    owners = {owner.lower() for owner in entry.value.owners}
-    hosted = [counts.file(owner, sha256) for owner, sha256 in hosted_files(entry) if owner in owners]
-    return counts.published(counts.package(entry.key)), sum(map(counts.published, hosted))
+    files = entry.cached("counted", lambda entry: counted_files(entry.value))
+    return counts.published(counts.package(entry.key)), sum(map(counts.published, files))
 
 
 def _version(version: Document) -> Version:
@@ -125,8 +130,8 @@ def _dependency(dependency: Document) -> Dependency:
     return Dependency(type=dependency["type"], version=dependency["version"])
 
 
-def _find_hosted(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
-    found = (model.hosted(url) for version in entry.value.versions.values() for url in version.files)
+def _hosted(value: PackageEntry) -> frozenset[tuple[str, str]]:
+    found = (model.hosted(url) for version in value.versions.values() for url in version.files)
     return frozenset(file for file in found if file)
 
 

@@ -1,23 +1,23 @@
 """Hel's search parameters: the packages that match a query. All tests compare texts; there are no patterns."""
 
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from typing import Any
 
 from chalicelib import settings
-from chalicelib.core.catalogues.snapshots import Entry, Selection, Shard, Snapshot
+from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import Invalid
-from chalicelib.hel import counts, index, model, semver
-from chalicelib.hel.entry import PackageEntry, Version, VersionFile
+from chalicelib.hel import counts, index, model, rows, texts
+from chalicelib.hel.entry import PackageEntry
+from chalicelib.hel.rows import ListedPackage
 
 MOST_PHRASES = 32
 MOST_TESTS = 100  # phrases of all parameters
 
 Package = Entry[PackageEntry]
-Test = Callable[[Package], bool]
+Test = Mapping[str, Callable[[Any], bool]]  # by field of a row
 LARGEST_OFFSET = 2**53 - 1
 _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
 _BY_USES = ("views", "downloads")
@@ -89,38 +89,20 @@ def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
 
 
 def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[str]:
+    known, archived = rows.of(snapshot), index.archived(snapshot)
+    table = known.table
+    found = list(known.numbers.values())
+    if archived:
+        found = [row for row in found if table.keys[row] not in archived]
+    for test in search.tests:
+        found = table.where(found, test)
     if search.words:
-        found = snapshot.in_order(key for shard in snapshot.shards for key in _with_words(shard, search.words))
-    else:
-        found = list(snapshot.entries)
-    if archived := index.archived(snapshot):
-        found = [key for key in found if key not in archived]
-    if search.tests:
-        entries = Selection(snapshot, found)
-        found = [entry.key for entry in entries if all(test(entry) for test in search.tests)]
+        matching = texts.current(snapshot).containing(search.words)
+        found = [row for row in found if table.keys[row] in matching]
     if search.sort:
         order = _SORTS[search.sort.removeprefix("-")]
-        keys = {entry.key: order(entry) for entry in Selection(snapshot, found)}
-        found.sort(key=keys.__getitem__, reverse=search.sort.startswith("-"))
-    return found
-
-
-def _with_words(shard: Shard[PackageEntry], words: Sequence[str]) -> Iterator[str]:
-    """The keys of the packages with all of these words. Texts are compressed: as strings they would fill the memory."""
-    ends, packed = shard.cached("texts", _packed_texts)
-    texts, start = zlib.decompress(packed).decode(), 0
-    if not all(word in texts for word in words):
-        return
-    for key, end in zip(shard.records, ends, strict=True):
-        if all(texts.find(word, start, end) >= 0 for word in words):
-            yield key
-        start = end
-
-
-def _packed_texts(shard: Shard[PackageEntry]) -> tuple[Sequence[int], bytes]:
-    """The texts of a shard's packages, joined and compressed, and the index of the end of each."""
-    texts = [_texts(entry) for entry in shard.entries()]
-    return list(accumulate(map(len, texts))), zlib.compress("".join(texts).encode(), 1)
+        found.sort(key=lambda row: order(known.row(row)), reverse=search.sort.startswith("-"))
+    return [table.keys[row] for row in found]
 
 
 def _parse_sort(text: str) -> str:
@@ -148,39 +130,28 @@ def phrases(text: str) -> list[str]:
     return distinct
 
 
-def _contains(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
-    """Each phrase must be in one of the texts that `read` returns for a package."""
+def _contains(field: str) -> Callable[[str], list[Test]]:
+    """Each phrase must be in the text."""
+    return lambda value: [{field: partial(_is_part, phrase)} for phrase in phrases(value)]
+
+
+def _any_contains(field: str) -> Callable[[str], list[Test]]:
+    """Each phrase must be in one of the texts."""
 
     def tests_for(value: str) -> list[Test]:
-        def test(phrase: str, entry: Package) -> bool:
-            return any(phrase in text for text in read(entry.value))
-
-        return [partial(test, phrase) for phrase in phrases(value)]
+        return [{field: partial(_is_part_of_any, phrase)} for phrase in phrases(value)]
 
     return tests_for
 
 
-def _license(value: str) -> list[Test]:
-    return [lambda entry: value in entry.value.license]
+def _equals(field: str) -> Callable[[str], list[Test]]:
+    """The whole value must be one of the texts."""
+    return lambda value: [{field: lambda texts: value in texts}]
 
 
-def _equals(read: Callable[[PackageEntry], Iterable[str]]) -> Callable[[str], list[Test]]:
-    """The whole value must be one of those that `read` returns for a package."""
-    return lambda value: [lambda entry: value in read(entry.value)]
-
-
-def _owner(value: str) -> list[Test]:
-    """The value must be one of the owners, in any letter case."""
-    return [lambda entry: any(owner.lower() == value.lower() for owner in entry.value.owners)]
-
-
-def _latest_file(read: Callable[[str, VersionFile], str]) -> Callable[[str], list[Test]]:
-    """The whole value must be one of those of the latest version's files."""
-
-    def tests_for(value: str) -> list[Test]:
-        return [lambda entry: any(read(*file) == value for file in _latest(entry).files.items())]
-
-    return tests_for
+def _latest_file(part: int) -> Callable[[str], list[Test]]:
+    """The whole value must be this part of one of the latest version's files."""
+    return lambda value: [{"files": lambda files: any(file[part] == value for file in files)}]
 
 
 def _dependency(value: str) -> list[Test]:
@@ -188,57 +159,39 @@ def _dependency(value: str) -> list[Test]:
     ignored.
     """
     name, *rest = value.split(":")
-
-    def test(entry: Package) -> bool:
-        found = _latest(entry).depends.get(name)
-        if found is None or len(rest) < 2:
-            return found is not None
-        return [found.version, found.type] == rest[:2]
-
-    return [test]
+    wanted = (name, *rest[:2]) if len(rest) >= 2 else (name,)
+    return [{"depends": lambda depends: any(one[: len(wanted)] == wanted for one in depends)}]
 
 
-def _texts(entry: Package) -> str:
-    """All texts that `q` searches, in lower case, separated by a character that no phrase contains."""
-    value = entry.value
-    texts = [value.name, value.description, value.short_description, value.license]
-    texts += [*value.owners, *value.authors, *value.tags, *value.screenshots.values()]
-    texts += [version.changes for version in value.versions.values()]
-    return "\n\0\n".join(texts).lower()
+def _is_part(phrase: str, text: str) -> bool:
+    return phrase in text
 
 
-def _latest(entry: Package) -> Version:
-    """The highest version; an empty one for a package without versions."""
-    return entry.cached("latest", _find_latest)
-
-
-def _find_latest(entry: Package) -> Version:
-    versions = entry.value.versions
-    number = semver.latest(versions)
-    return versions[number] if number is not None else Version(files={}, depends={}, changes="")
+def _is_part_of_any(phrase: str, texts: Iterable[str]) -> bool:
+    return any(phrase in text for text in texts)
 
 
 _SINGLE_VALUED: dict[str, Callable[[str], list[Test]]] = {
-    "name": _contains(lambda value: [value.name]),
-    "description": _contains(lambda value: [value.description]),
-    "short_description": _contains(lambda value: [value.short_description]),
-    "authors": _contains(lambda value: value.authors),
-    "screen_desc": _contains(lambda value: value.screenshots.values()),
-    "license": _license,
+    "name": _contains("name"),
+    "description": _contains("description"),
+    "short_description": _contains("short_description"),
+    "authors": _any_contains("authors"),
+    "screen_desc": _any_contains("screen_descs"),
+    "license": lambda value: [{"license": partial(_is_part, value)}],
 }
 _MULTI_VALUED: dict[str, Callable[[str], list[Test]]] = {
-    "owners": _owner,
-    "tags": _equals(lambda value: value.tags),
-    "screen_url": _equals(lambda value: value.screenshots),
-    "file_url": _latest_file(lambda url, file: url),
-    "file_dir": lambda value: _latest_file(lambda url, file: file.dir)(model.normal_path(value)),
-    "file_name": _latest_file(lambda url, file: file.name),
+    "owners": lambda value: _equals("owners")(value.lower()),
+    "tags": _equals("tags"),
+    "screen_url": _equals("screen_urls"),
+    "file_url": _latest_file(0),
+    "file_dir": lambda value: _latest_file(1)(model.normal_path(value)),
+    "file_name": _latest_file(2),
     "dependency": _dependency,
 }
-_SORTS: dict[str, Callable[[Package], str | int]] = {
-    "name": lambda entry: entry.value.name,
-    "created": lambda entry: entry.value.created_at,
-    "updated": lambda entry: entry.value.updated_at,
-    "views": lambda entry: index.uses(entry)[0],
-    "downloads": lambda entry: index.uses(entry)[1],
+_SORTS: dict[str, Callable[[ListedPackage], str | int]] = {
+    "name": lambda row: row.name,
+    "created": lambda row: row.created_at,
+    "updated": lambda row: row.updated_at,
+    "views": lambda row: row.views,
+    "downloads": lambda row: row.downloads,
 }

@@ -1,15 +1,13 @@
 """Search over all modules, which upstream has only as a page."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
-from itertools import starmap
+from functools import partial
 from typing import Any
 
-import msgspec
-
-from chalicelib.core.catalogues import columns
+from chalicelib.core.catalogues.columns import EntryRow, RowField, RowsByKey, RowTable
 from chalicelib.core.catalogues.derived import Derived
-from chalicelib.core.catalogues.snapshots import Entry, Selected, Snapshot
+from chalicelib.core.catalogues.snapshots import Selection, Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.entry import ModuleEntry
@@ -31,93 +29,96 @@ class ModuleQuery:
     sort: str = "relevance"
 
 
-class ModuleRow(msgspec.Struct, frozen=True, gc=False):
+class ModuleRow(EntryRow[ModuleEntry]):
     """The fields of a module by which searches filter and sort.
 
     `text` has a line for each searched text, in lower case, most relevant first.
     """
 
-    key: str
-    name: str
-    text: str
-    labels: tuple[str, ...]
-    in_root: bool
-    updated_at: int
-    needs: frozenset[str | None]  # the Lua versions that its versions need
-    id: int
-    version_ids: tuple[int, ...]
+    __slots__ = ()
+
+    name = RowField[ModuleEntry, str](str, lambda value: value.name)
+    text = RowField[ModuleEntry, str](str, lambda value: "\n".join(map(_line, _texts(value))))
+    labels = RowField[ModuleEntry, tuple[str, ...]](tuple[str, ...], lambda value: value.labels)
+    in_root = RowField[ModuleEntry, bool](bool, lambda value: value.in_root)
+    updated_at = RowField[ModuleEntry, int](int, lambda value: value.updated_at)
+    needs = RowField[ModuleEntry, frozenset[str | None]](  # the Lua versions that its versions need
+        frozenset[str | None],
+        lambda value: frozenset(version.lua_version for version in value.versions.values() if not version.archived),
+    )
+    id = RowField[ModuleEntry, int](int, lambda value: value.id)
+    version_ids = RowField[ModuleEntry, tuple[int, ...]](
+        tuple[int, ...], lambda value: tuple(version.id for version in value.versions.values())
+    )
 
 
-_Rows = Mapping[str, ModuleRow]
+_Rows = RowsByKey[ModuleRow]
 _derived: Derived[ModuleEntry] = Derived()
 
 
-def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[ModuleEntry]:
+def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selection[ModuleEntry]:
     """The matching modules, best first, without archived ones. Cached until modules or counts change."""
     return snapshot.lru_cached(("search", query, downloads.state()), lambda snapshot: _find(snapshot, query))
 
 
-def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selected[ModuleEntry]:
+def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selection[ModuleEntry]:
     rows = _derived.get(snapshot, ROWS.name, ROWS.of, ROWS.update)
-    among: Iterable[ModuleRow] = rows.values()
+    among: Iterable[int] = rows.numbers.values()
     if query.user is not None:
-        among = (rows[key] for key in index.modules(snapshot, index.user_group(query.user)) if key in rows)
-    ranked = [(rank, row) for row in among if (rank := _rank(row, query)) is not None]
+        theirs = index.modules(snapshot, index.user_group(query.user))
+        among = (rows.numbers[key] for key in theirs if key in rows)
+    found = list(among)
+    for test in _tests(query):
+        found = rows.table.where(found, test)
+    ranked = [(rank, row) for row in map(rows.row, found) if (rank := _rank(row, query)) is not None]
     orders: dict[str, Callable[[tuple[int, ModuleRow]], Any]] = {
         "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
         "downloads": lambda found: (-_downloads(found[1]), found[1].key),
         "updated": lambda found: (-found[1].updated_at, found[1].key),
         "name": lambda found: (found[1].name, found[1].key),
     }
-    return Selected(snapshot, [row.key for _, row in sorted(ranked, key=orders[query.sort])])
+    return Selection(snapshot, [row.key for _, row in sorted(ranked, key=orders[query.sort])])
 
 
-def _rank(row: ModuleRow, query: ModuleQuery) -> int | None:
-    """The rank of a module, 0 is best; None if it does not match."""
-    if query.root is not None and query.root is not row.in_root:
-        return None
-    if query.label is not None and query.label not in row.labels:
-        return None
-    if query.lua is not None and not any(matches_lua(needed, query.lua) for needed in row.needs):
-        return None
-    rank = 0
+def _tests(query: ModuleQuery) -> Iterator[dict[str, Callable[[Any], bool]]]:
+    if query.root is not None:
+        yield {"in_root": query.root.__eq__}
+    if query.label is not None:
+        yield {"labels": lambda labels: query.label in labels}
+    if (lua := query.lua) is not None:
+        yield {"needs": lambda needs: any(matches_lua(needed, lua) for needed in needs)}
     for word in query.words:
-        place = row.text.find(word)
-        if place < 0:
-            return None
-        rank += row.text.count("\n", 0, place)
-    if not query.words or row.text.startswith(" ".join(query.words) + "\n"):
-        return 0 if row.in_root else 1
-    return 2 + 2 * rank + (0 if row.in_root else 1)
+        yield {"text": partial(_contains, word)}
+
+
+def _contains(word: str, text: str) -> bool:
+    return word in text
+
+
+def _rank(row: ModuleRow, query: ModuleQuery) -> int:
+    """The rank of a matching module, 0 is best."""
+    text, in_root = row.text, row.in_root
+    if not query.words or text.startswith(" ".join(query.words) + "\n"):
+        return 0 if in_root else 1
+    rank = sum(text.count("\n", 0, text.find(word)) for word in query.words)
+    return 2 + 2 * rank + (0 if in_root else 1)
 
 
 def _build(snapshot: Snapshot[ModuleEntry]) -> _Rows:
     entries = (entry for shard in snapshot.shards for entry in shard.entries())
-    return {entry.key: _row(entry) for entry in entries if not entry.value.archived}
+    kept = ((entry.key, entry.value) for entry in entries if not entry.value.archived)
+    return RowsByKey.of(ModuleRow, RowTable.of(ModuleRow, kept))
 
 
 def _update(rows: _Rows, snapshot: Snapshot[ModuleEntry], changed: Set[str]) -> _Rows:
-    new, entries = dict(rows), snapshot.entries
-    for key in changed:
-        new.pop(key, None)
-        if (entry := entries.get(key)) and not entry.value.archived:
-            new[key] = _row(entry)
-    return new
-
-
-def _row(entry: Entry[ModuleEntry]) -> ModuleRow:
-    value = entry.value
-    return ModuleRow(
-        key=entry.key,
-        name=value.name,
-        text="\n".join(map(_line, (value.name, value.summary, " ".join(value.labels), value.description))),
-        labels=value.labels,
-        in_root=value.in_root,
-        updated_at=value.updated_at,
-        needs=frozenset(version.lua_version for version in value.versions.values() if not version.archived),
-        id=value.id,
-        version_ids=tuple(version.id for version in value.versions.values()),
+    found = {key: snapshot.entries.get(key) for key in changed}
+    return rows.changed(
+        {key: entry.value if entry and not entry.value.archived else None for key, entry in found.items()}
     )
+
+
+def _texts(value: ModuleEntry) -> tuple[str | None, ...]:
+    return value.name, value.summary, " ".join(value.labels), value.description
 
 
 def _line(text: str | None) -> str:
@@ -125,17 +126,16 @@ def _line(text: str | None) -> str:
     return (text or "").lower().replace("\n", " ")
 
 
-def _encode(rows: _Rows, numbers: Mapping[str, int]) -> bytes:
-    return columns.encode(rows, _COLUMNS, numbers)
-
-
-def _decode(body: bytes, keys: Sequence[str]) -> _Rows:
-    fields = columns.decode(ModuleRow, _COLUMNS, body, keys)
-    return dict(zip(fields[0], starmap(ModuleRow, zip(*fields, strict=True)), strict=True))
-
-
-_COLUMNS = ModuleRow.__struct_fields__[1:]  # the key is encoded as its number
-ROWS = index.catalogue.keep(StoredValue("rows", 1, build=_build, update=_update, encode=_encode, decode=_decode))
+ROWS: StoredValue[ModuleEntry, _Rows] = index.catalogue.keep(
+    StoredValue(
+        "rows",
+        2,
+        build=_build,
+        update=_update,
+        encode=RowsByKey.encoded,
+        decode=lambda body, keys: RowsByKey.of(ModuleRow, RowTable.decoded(ModuleRow, body, keys)),
+    )
+)
 
 
 def _downloads(row: ModuleRow) -> int:

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.contentdb.entry import KINDS, ContentDbEntry, GameSupport, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store.rows import PackageRow, PackageRows
 from chalicelib.core.catalogues.entries import Codec, replace
 from chalicelib.core.catalogues.packing import Packing
 from chalicelib.core.catalogues.snapshots import Snapshot
@@ -49,13 +50,18 @@ def made() -> Snapshot[ContentDbEntry]:
     return Snapshot.of(Packing(Codec(KINDS, 2)), 1, 1, found.items())
 
 
+def values(found: PackageRows) -> dict[str, dict[str, Any]]:
+    """All fields of all rows."""
+    return {key: {name: getattr(row, name) for name in PackageRow.fields()} for key, row in found.by_key.items()}
+
+
 def test_loaded_rows_equal_the_stored_ones() -> None:
     built = rows.ROWS.build(made())
     keys = ["tag#building", *sorted(built.by_key, reverse=True)]
     encoded = rows.ROWS.encode(built, {key: number for number, key in enumerate(keys)})
     loaded = rows.ROWS.decode(encoded, keys)
-    assert loaded.by_key == built.by_key
-    assert [row.key for row in loaded.approved] == [row.key for row in built.approved]
+    assert values(loaded) == values(built)
+    assert loaded.approved.keys == built.approved.keys
 
 
 def test_packages_with_equal_scores_are_in_the_order_of_their_keys() -> None:

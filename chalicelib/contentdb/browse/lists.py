@@ -9,6 +9,7 @@ from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
+from chalicelib.contentdb.store.rows import newest_id
 from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
@@ -27,7 +28,7 @@ def updates(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
     def build(snapshot: ContentDbSnapshot) -> bytes:
         found: dict[str, int] = {}
         for row in rows.of(snapshot).approved:
-            if release := row.newest_id(version):
+            if release := newest_id(row.releases, version):
                 found.update(dict.fromkeys((row.key, *row.aliases), release))
         return canonical_json(found) + b"\n"
 
@@ -40,7 +41,7 @@ def all_dependencies(request: Request, snapshot: ContentDbSnapshot) -> CachedBod
 
     def build(snapshot: ContentDbSnapshot) -> bytes:
         found = queries.find(snapshot, queries.parse(snapshot, arguments))
-        entries = index.Found(snapshot, [row.key for row in found])
+        entries = index.Found(snapshot, found.keys)
         shown = paging.page_of(request, arguments, entries, _rows, size=PAGE, most=LARGEST_PAGE)
         return canonical_json(shown) + b"\n"
 

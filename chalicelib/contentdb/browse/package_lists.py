@@ -1,19 +1,26 @@
-"""The lists of packages. A change renders and compresses one block of each list (core/catalogues/blocks.py)."""
+"""The lists of packages. A change renders and compresses one block of each list (core/catalogues/blocks.py).
 
-from collections.abc import Sequence, Set
+The list of all packages is stored with the snapshot.
+"""
+
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
+
+from chalicelib import settings
 from chalicelib.contentdb.browse import queries
 from chalicelib.contentdb.browse.queries import PackageQuery
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.packages.shapes import ListForm
-from chalicelib.contentdb.store import rows
+from chalicelib.contentdb.store import index, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.core.catalogues import segments
+from chalicelib.core.catalogues import blocks, segments
 from chalicelib.core.catalogues.blocks import Blocks, Frame, Texts
+from chalicelib.core.catalogues.stored_values import StoredValue
 from chalicelib.web.encoding import CachedBody, PackedBody
 from chalicelib.web.request import Request
 
@@ -23,17 +30,23 @@ _texts = Texts()
 
 @dataclass(frozen=True)
 class _PackageList:
-    """A list: the packages that match its query, and their blocks in a form."""
+    """A list of packages: its blocks in a form."""
 
     name: tuple[object, ...]
     form: ListForm
-    members: Set[str]
     blocks: Blocks
 
     @property
     def size(self) -> int:
         """The size in bytes in memory, about."""
-        return 2 * self.blocks.size + 48 * len(self.members)
+        return 2 * self.blocks.size
+
+    def at(self, base: str) -> "_PackageList":
+        """The list with another base URL."""
+        if base == self.form.base:
+            return self
+        old, new = map(shapes.start_of_thumbnails, (self.form.base, base))
+        return replace(self, form=replace(self.form, base=base), blocks=self.blocks.replaced(old, new))
 
     @cached_property
     def body(self) -> PackedBody:
@@ -58,19 +71,17 @@ def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Ca
 
     def write(snapshot: ContentDbSnapshot) -> bytes:
         query, form = parsed(snapshot)
-        return shapes.list_json(snapshot, (row.key for row in queries.find(snapshot, query)), form)
+        return shapes.list_json(snapshot, queries.find(snapshot, query).keys, form)
 
     def build(snapshot: ContentDbSnapshot) -> _PackageList:
         query, form = parsed(snapshot)
-        found = [row.key for row in queries.find(snapshot, query)]
-        return _arranged(_PackageList(name, form, set(), Blocks(_FRAME)), snapshot, found, found)
+        if (query, form.form, language) == (queries.ALL, "", "") and STORED.is_stored(snapshot):
+            stored = STORED.of(snapshot)
+            return _updated(replace(stored.at(form.base), name=name), snapshot, query, form, frozenset())
+        return _arranged(_PackageList(name, form, Blocks(_FRAME)), snapshot, query)
 
     def update(before: _PackageList, snapshot: ContentDbSnapshot, changed: Set[str]) -> _PackageList:
-        query, form = parsed(snapshot)
-        if form != before.form or any("#" in key for key in changed):  # reference data or a collection changed
-            return build(snapshot)
-        found = [row.key for row in queries.find_again(snapshot, query, before.members, changed)]
-        return _arranged(before, snapshot, found, changed | (set(found) - before.members))
+        return _updated(before, snapshot, *parsed(snapshot), changed)
 
     if "random" in arguments:
         return CachedBody(write(snapshot))
@@ -79,9 +90,47 @@ def packages(request: Request, snapshot: ContentDbSnapshot, language: str) -> Ca
     return rows.derived.get(snapshot, name, build, update, lambda made: made.size).body
 
 
-def _arranged(
-    before: _PackageList, snapshot: ContentDbSnapshot, found: Sequence[str], changed: Set[str] | Sequence[str]
+def _updated(
+    before: _PackageList, snapshot: ContentDbSnapshot, query: PackageQuery, form: ListForm, changed: Set[str]
 ) -> _PackageList:
-    """The list with these packages, of which the changed ones are rendered again."""
-    blocks = before.blocks.arranged(found, changed, lambda keys: shapes.listed(snapshot, keys, before.form))
-    return replace(before, members=set(found), blocks=blocks)
+    """The list after changes of these packages, in this form."""
+    if replace(form, promoted=before.form.promoted) != before.form:
+        return _arranged(_PackageList(before.name, form, Blocks(_FRAME)), snapshot, query)
+    return _arranged(replace(before, form=form), snapshot, query, changed | (form.promoted ^ before.form.promoted))
+
+
+def _arranged(
+    before: _PackageList, snapshot: ContentDbSnapshot, query: PackageQuery, changed: Set[str] | None = None
+) -> _PackageList:
+    """The list of the packages that match the query, of which the changed ones, None: all, are rendered again."""
+    found = queries.find(snapshot, query).keys
+    again = found if changed is None else changed
+    made = before.blocks.arranged(found, again, lambda keys: shapes.listed(snapshot, keys, before.form))
+    return replace(before, blocks=made)
+
+
+def _form_of_all(snapshot: ContentDbSnapshot, base: str) -> ListForm:
+    return ListForm("", None, "", queries.featured(snapshot), base)
+
+
+def _build(snapshot: ContentDbSnapshot) -> _PackageList:
+    """The list of all packages for the configured URL; a process rewrites it if clients use another one."""
+    chosen = settings.current()
+    form = _form_of_all(snapshot, (chosen.base_url or chosen.mail_base_url or "http://localhost").rstrip("/"))
+    return _arranged(_PackageList((), form, Blocks(_FRAME)), snapshot, queries.ALL)
+
+
+def _update(before: _PackageList, snapshot: ContentDbSnapshot, changed: Set[str]) -> _PackageList:
+    return _updated(before, snapshot, queries.ALL, _form_of_all(snapshot, before.form.base), changed)
+
+
+def _encode(stored: _PackageList, numbers: Mapping[str, int]) -> bytes:
+    return msgspec.msgpack.encode((stored.form.base, sorted(stored.form.promoted), stored.blocks.encoded(numbers)))
+
+
+def _decode(body: bytes, keys: Sequence[str]) -> _PackageList:
+    base, promoted, stored = msgspec.msgpack.decode(body, type=tuple[str, frozenset[str], bytes])
+    return _PackageList((), ListForm("", None, "", promoted, base), blocks.decode(_FRAME, stored, keys))
+
+
+STORED = index.catalogue.keep(StoredValue("list", 1, build=_build, update=_update, encode=_encode, decode=_decode))

@@ -194,9 +194,9 @@ _DECODER = msgspec.msgpack.Decoder(_Encoded)
 def decode(body: bytes, keys: Sequence[str]) -> Postings:
     """The postings that `Postings.encoded` has encoded. Raises ValueError for other bytes."""
     found = _DECODER.decode(body)
-    own = [keys[number] for number in array("I", found.places)]
+    own = list(map(keys.__getitem__, array("I", found.places)))
     base = Base(own, found.stems, array("I", found.starts), array("I", found.docs), found.fields)
-    return Postings(base, {key: number for number, key in enumerate(own)})
+    return Postings(base, dict(zip(own, range(len(own)), strict=True)))
 
 
 def of(keys: list[str], postings: Mapping[str, tuple[list[int], bytearray]], numbers: Mapping[str, int]) -> Postings:

@@ -1,8 +1,9 @@
 """Package queries: the filters and the order of lists."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from chalicelib.contentdb.browse import search
@@ -11,9 +12,10 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index, reference, rows
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
-from chalicelib.contentdb.store.rows import PackageRow
+from chalicelib.contentdb.store.rows import PackageRow, PackageRows, newest_id
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.contentdb.users import profiles
+from chalicelib.core.catalogues.columns import RowList
 from chalicelib.core.errors import Invalid
 
 NAMES = (
@@ -24,7 +26,7 @@ _FLAGS = ("nonfree", "wip", "deprecated", "genai", "anyai", "*")
 _BUNDLES = {"android_default": ("*", "deprecated"), "desktop_default": ("deprecated",)}
 _UNPROMOTED = ("sort", "order", "q", "limit")
 
-Test = Callable[[PackageRow], bool]
+Test = Mapping[str, Callable[[Any], bool]]  # by field; a package passes if the value of any field does
 Order = Callable[[PackageRow], Any]
 _SORTS: dict[str, Order] = {
     "name": lambda row: row.name,
@@ -37,10 +39,7 @@ _SORTS: dict[str, Order] = {
     "approved_at": lambda row: row.approved_at,
     "last_release": lambda row: row.released_at,
 }
-_ONLY: dict[str, Test] = {
-    "reviews": lambda row: any(row.reviews),
-    "last_release": lambda row: bool(row.releases),
-}
+_ONLY: dict[str, Test] = {"reviews": {"reviews": any}, "last_release": {"releases": bool}}
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,8 @@ class PackageQuery:
     version: int | None
     promotes: bool
 
-    @property
-    def by_score(self) -> bool:
-        """Whether the matching packages are in the order of their scores."""
-        return self.words is None and (self.sort, self.descending) == ("score", True) and not self.shuffled
 
-    def matches(self, row: PackageRow) -> bool:
-        """Whether an approved package passes all tests."""
-        return all(test(row) for test in self.tests)
+ALL = PackageQuery((), None, "score", descending=True, shuffled=False, limit=0, version=None, promotes=True)
 
 
 def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
@@ -83,48 +76,36 @@ def parse(snapshot: ContentDbSnapshot, arguments: Arguments) -> PackageQuery:
     )
 
 
-def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageRow]:
+def find(snapshot: ContentDbSnapshot, query: PackageQuery) -> RowList[PackageRow]:
     """The approved packages that match a query, in its order."""
-    found = _matching(snapshot, query)
-    for test in query.tests:
-        found = list(filter(test, found))
-    if query.shuffled:
-        random.shuffle(found)
-    elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already
-        found = sorted(filter(_ONLY.get(query.sort), found), key=_SORTS[query.sort], reverse=query.descending)
-    return _featured_first(snapshot, query, found)[: query.limit or None]
-
-
-def find_again(
-    snapshot: ContentDbSnapshot, query: PackageQuery, before: Set[str], changed: Set[str]
-) -> list[PackageRow]:
-    """The same as `find`: `before` are the results before these packages changed, so only they are tested again."""
-    if query.words is not None or not query.by_score or query.limit:
-        return find(snapshot, query)
     known = rows.of(snapshot)
-    tested = (known.by_key.get(key) for key in changed)
-    members = (before - changed) | {row.key for row in tested if row and query.matches(row)}
-    return _featured_first(snapshot, query, [row for row in known.approved if row.key in members])
+    found: Sequence[int] = known.approved.numbers
+    for test in (*query.tests, *filter(None, [_ONLY.get(query.sort)])):
+        found = known.table.where(found, test)
+    if query.words is not None:
+        found = _best_matching(known, found, search.ranks(snapshot, query.words))
+    if query.shuffled:
+        found = random.sample(found, len(found))
+    elif query.sort and (query.sort, query.descending) != ("score", True):  # the packages are in this order already
+        order = _SORTS[query.sort]
+        found = sorted(found, key=lambda row: order(PackageRow(known.table, row)), reverse=query.descending)
+    return RowList(PackageRow, known.table, _featured_first(snapshot, query, found)[: query.limit or None])
 
 
-def _featured_first(snapshot: ContentDbSnapshot, query: PackageQuery, found: list[PackageRow]) -> list[PackageRow]:
+def _best_matching(known: PackageRows, found: Sequence[int], ranks: Mapping[str, float]) -> list[int]:
+    """Those of the packages that have a rank, the highest rank first; packages of equal rank stay in their order."""
+    ranked = map(ranks.get, map(known.table.keys.__getitem__, found))
+    matching = [(rank, row) for rank, row in zip(ranked, found, strict=True) if rank is not None]
+    return [row for _, row in sorted(matching, key=itemgetter(0), reverse=True)]
+
+
+def _featured_first(snapshot: ContentDbSnapshot, query: PackageQuery, found: Sequence[int]) -> Sequence[int]:
     """These packages with the featured ones first, if the query promotes them."""
-    first = featured(snapshot) if query.promotes else frozenset()
+    current = rows.of(snapshot).by_key.numbers
+    first = {current[key] for key in featured(snapshot) if key in current} if query.promotes else None
     if not first:
         return found
-    return [row for row in found if row.key in first] + [row for row in found if row.key not in first]
-
-
-def _matching(snapshot: ContentDbSnapshot, query: PackageQuery) -> list[PackageRow]:
-    """The approved packages that match the words, best first; all of them without words."""
-    found = rows.of(snapshot)
-    if query.words is None:
-        return found.approved
-    by_rank: dict[float, list[PackageRow]] = {}
-    ranks = search.ranks(snapshot, query.words)
-    for row in found.best_first(ranks):
-        by_rank.setdefault(ranks[row.key], []).append(row)
-    return [row for rank in sorted(by_rank, reverse=True) for row in by_rank[rank]]
+    return [row for row in found if row in first] + [row for row in found if row not in first]
 
 
 def featured(snapshot: ContentDbSnapshot) -> frozenset[str]:
@@ -142,29 +123,29 @@ def members(snapshot: ContentDbSnapshot, collection: str) -> list[str]:
 
 def _tests(snapshot: ContentDbSnapshot, arguments: Arguments, version: int | None) -> Iterator[Test]:
     if types := arguments.choices("type", PACKAGE_TYPES, "Unknown type"):
-        yield lambda row: row.type in types
+        yield {"type": types.__contains__}
     if "author" in arguments:
         yield _author(snapshot, arguments.text("author"))
     if tags := set(arguments.choices("tag", reference.of(snapshot).tags, "Unknown tag", exact=True)):
-        yield lambda row: tags.issubset(row.tags)
+        yield {"tags": tags.issubset}
     yield from _hidden(snapshot, arguments.all("hide"))
     yield from _flagged(snapshot, arguments.all("flag"))
     if licenses := _licenses(snapshot, arguments.all("license")):
-        yield lambda row: row.license in licenses or row.media_license in licenses
+        yield {"license": licenses.__contains__, "media_license": licenses.__contains__}
     if "game" in arguments:
         yield _game(snapshot, arguments.text("game"))
     if (language := arguments.text("lang") or "en") != "en":
-        yield lambda row: language in row.languages
+        yield {"languages": lambda languages: language in languages}
     if version is not None:
         supported = "not_supported" not in arguments
-        yield lambda row: (row.newest_id(version) is not None) is supported
+        yield {"releases": lambda releases: (newest_id(releases, version) is not None) is supported}
 
 
 def _author(snapshot: ContentDbSnapshot, author: str) -> Test:
     """Packages of one author, exact in letter case; an author without packages must have an account."""
     if author not in index.authors(snapshot) and profiles.find_account(author) is None:
         raise no_such_page()
-    return lambda row: row.author == author
+    return {"author": author.__eq__}
 
 
 def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
@@ -176,9 +157,11 @@ def _hidden(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]
             raise Invalid(f"Unknown tag or content warning {name}")
         plain.update(_BUNDLES.get(name, (name,)))
     if "nonfree" in plain:
-        yield _is_free(snapshot)
+        foss = reference.of(snapshot).foss
+        yield {"license": foss.__contains__}
+        yield {"media_license": foss.__contains__}
     if plain:
-        yield lambda row: plain.isdisjoint(row.labels)
+        yield {"labels": plain.isdisjoint}
 
 
 def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test]:
@@ -186,15 +169,10 @@ def _flagged(snapshot: ContentDbSnapshot, names: Sequence[str]) -> Iterator[Test
     warnings = reference.of(snapshot).content_warnings
     wanted = {name for name in names if name in ("wip", "deprecated", "*") or name in warnings}
     if "nonfree" in names:
-        free = _is_free(snapshot)
-        yield lambda row: not free(row)
+        foss = reference.of(snapshot).foss
+        yield dict.fromkeys(("license", "media_license"), lambda license_: license_ not in foss)
     if wanted:
-        yield lambda row: wanted.issubset(row.flags)
-
-
-def _is_free(snapshot: ContentDbSnapshot) -> Test:
-    foss = reference.of(snapshot).foss
-    return lambda row: row.license in foss and row.media_license in foss
+        yield {"flags": wanted.issubset}
 
 
 def _licenses(snapshot: ContentDbSnapshot, names: Sequence[str]) -> frozenset[str]:
@@ -209,4 +187,4 @@ def _game(snapshot: ContentDbSnapshot, name: str) -> Test:
     game = index.find(snapshot, name) or index.find(snapshot, f"{name}_game")
     if game is None or game.value.type != "game":
         raise Invalid("Unable to find that game")
-    return lambda row: game.key in row.games
+    return {"games": lambda games: game.key in games}

@@ -5,20 +5,19 @@ name of the request; in cached JSON a random word replaces it.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
-
-import orjson
+from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
 from chalicelib.contentdb.store import index, links, rows, scores, versions
-from chalicelib.contentdb.store.rows import PackageRow
+from chalicelib.contentdb.store.rows import PackageRow, PackageRows
 from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 
 _BASE = f"@{secrets.token_hex(12)}@"
+_NAME = '","name":"'
 _FORUM = "https://forum.luanti.org/viewtopic.php?t="
 
 
@@ -44,12 +43,15 @@ def list_json(snapshot: ContentDbSnapshot, found: Iterable[str], form: ListForm)
 def listed(snapshot: ContentDbSnapshot, found: Iterable[str], form: ListForm) -> bytes:
     """The packages of a list, with commas between them."""
     if form.form == "keys":
-        known = rows.of(snapshot).by_key
-        return orjson.dumps([keys(known[key]) for key in found])[1:-1]  # canonical, as names are ASCII
-    entries = snapshot.entries
-    fragments = (_fragment(cast(Entry[PackageEntry], entries[key]), form) for key in found)
+        return ",".join(_keys_json(rows.of(snapshot), found)).encode()
+    fragments = (_fragment(entry, form) for entry in index.Found(snapshot, list(found)))
     joined = b",".join(fragment for fragment in fragments if fragment)
     return joined.replace(_BASE.encode(), canonical_json(form.base)[1:-1])
+
+
+def start_of_thumbnails(base: str) -> bytes:
+    """The part of each package in `short` that depends on the base URL of the request."""
+    return b'"thumbnail":' + canonical_json(f"{base}/")[:-1]
 
 
 def scores_json(found: Iterable[PackageRow]) -> bytes:
@@ -57,7 +59,7 @@ def scores_json(found: Iterable[PackageRow]) -> bytes:
     return b"[" + b",".join(canonical_json(scored(row)) for row in found) + b"]\n"
 
 
-def keys(value: PackageEntry | PackageRow) -> Value:
+def keys(value: PackageEntry) -> Value:
     """The identity of a package: author, name and type."""
     return {"author": value.author, "name": value.name, "type": value.type}
 
@@ -116,6 +118,13 @@ def full(snapshot: ContentDbSnapshot, value: PackageEntry, *, language: str, bas
         "score": round(scores.score(value), 1),
         "game_support": _game_support(snapshot, value, language, base),
     }
+
+
+def _keys_json(known: PackageRows, found: Iterable[str]) -> Iterator[str]:
+    """The result of `keys` for each package, as canonical JSON; names and types need no escapes."""
+    numbers, types = known.by_key.numbers, known.table.column("type")
+    for key in found:
+        yield f'{{"author":"{key.replace("/", _NAME)}","type":"{types[numbers[key]]}"}}'
 
 
 def _fragment(entry: Entry[PackageEntry], form: ListForm) -> bytes:

@@ -46,7 +46,7 @@ from chalicelib.contentdb.store.tables import (
 from chalicelib.contentdb.store.values import collection_value, profile_value, value_of
 from chalicelib.core.catalogues.catalogue import Catalogue, Changes
 from chalicelib.core.catalogues.entries import R
-from chalicelib.core.catalogues.snapshots import Entry, Selected, Snapshot
+from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.core.identity import accounts
 from chalicelib.core.storage import Transaction
@@ -94,7 +94,7 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
     return catalogue.publish(decide_all)[1]
 
 
-class Found(Selected[PackageEntry]):
+class Found(Selection[PackageEntry]):
     """Packages by their keys; each is decoded when it is read."""
 
     def __init__(self, snapshot: ContentDbSnapshot, keys: Sequence[str]) -> None:
@@ -123,7 +123,7 @@ class FoundBy(Mapping[K, Entry[PackageEntry]]):
 
 def approved(snapshot: ContentDbSnapshot) -> Found:
     """The packages that lists show, best score first. Lists that filter or sort read their rows instead."""
-    return Found(snapshot, [row.key for row in rows.of(snapshot).approved])
+    return Found(snapshot, rows.of(snapshot).approved.keys)
 
 
 def by_id(snapshot: ContentDbSnapshot) -> FoundBy[int]:

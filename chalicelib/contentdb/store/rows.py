@@ -4,29 +4,28 @@
 whose published counts changed.
 """
 
+from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from itertools import chain, starmap
-from operator import attrgetter
-from typing import TypeVar
+from itertools import chain, compress, groupby, repeat
+from operator import add
+from typing import Any, Self
 
 import msgspec
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.store import popularity
 from chalicelib.contentdb.store.popularity import PackageCounts
-from chalicelib.core.catalogues import columns
+from chalicelib.core.catalogues.columns import EntryRow, RowField, RowList, RowsByKey, RowTable
 from chalicelib.core.catalogues.counts import CountValues
 from chalicelib.core.catalogues.derived import Derived
 from chalicelib.core.catalogues.stored_values import StoredValue
 
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
-_COUNTED = ("downloads", "score_downloads")  # the fields that are not of the entry
-_FEW = 1000  # changes: for more, the packages are sorted again
-_H = TypeVar("_H", bound=Hashable)
+_Texts = tuple[str, ...]
 
 
 class ReleaseRange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,33 +40,60 @@ class ReleaseRange(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.min is None or self.min <= version) and (self.max is None or version <= self.max)
 
 
-class PackageRow(msgspec.Struct, frozen=True, gc=False):
+def _flags(value: PackageEntry) -> frozenset[str]:
+    flags = set(value.content_warnings)
+    if flags:
+        flags.add("*")
+    if value.dev_state in ("WIP", "DEPRECATED"):
+        flags.add(value.dev_state.lower())
+    if value.ai_disclosure in ("ASSISTED", "GENERATED"):
+        flags.add("anyai")
+    if value.ai_disclosure == "GENERATED":
+        flags.add("genai")
+    return frozenset(flags)
+
+
+@lru_cache(1024)
+def _moment(date: str | None) -> int:
+    return (datetime.fromisoformat(date).replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND if date else 0
+
+
+class PackageRow(EntryRow[PackageEntry]):
     """A package. Dates are in microseconds since 1970, 0 for none; `labels` are its flags and tags."""
 
-    key: str
-    id: int
-    author: str
-    type: str
-    state: str
-    title: str
-    license: str
-    media_license: str
-    tags: tuple[str, ...]
-    flags: frozenset[str]
-    labels: frozenset[str]
-    aliases: tuple[str, ...]
-    languages: tuple[str, ...]
-    games: tuple[str, ...]  # that it supports
-    releases: tuple[ReleaseRange, ...]  # highest id first
-    created_at: int
-    approved_at: int
-    released_at: int
-    score_reviews: float
-    reviews: tuple[int, int, int]  # positive, neutral, negative
-    provides: tuple[str, ...]
-    forums: int | None
-    downloads: int
-    score_downloads: float
+    __slots__ = ()
+    table: "PackageTable"
+
+    id = RowField[PackageEntry, int](int, lambda value: value.id)
+    author = RowField[PackageEntry, str](str, lambda value: value.author)
+    type = RowField[PackageEntry, str](str, lambda value: value.type)
+    state = RowField[PackageEntry, str](str, lambda value: value.state)
+    title = RowField[PackageEntry, str](str, lambda value: value.title)
+    license = RowField[PackageEntry, str](str, lambda value: value.license)
+    media_license = RowField[PackageEntry, str](str, lambda value: value.media_license)
+    tags = RowField[PackageEntry, _Texts](_Texts, lambda value: value.tags)
+    flags = RowField[PackageEntry, frozenset[str]](frozenset[str], lambda value: _flags(value))
+    labels = RowField[PackageEntry, frozenset[str]](frozenset[str], lambda value: _flags(value).union(value.tags))
+    aliases = RowField[PackageEntry, _Texts](_Texts, lambda value: value.aliases)
+    languages = RowField[PackageEntry, _Texts](_Texts, lambda value: tuple(value.translations))
+    games = RowField[PackageEntry, _Texts](
+        _Texts, lambda value: tuple(row.game for row in value.game_support if row.supports)
+    )
+    releases = RowField[PackageEntry, tuple[ReleaseRange, ...]](
+        tuple[ReleaseRange, ...],  # highest id first
+        lambda value: tuple(ReleaseRange(release.id, release.min, release.max) for release in value.releases),
+    )
+    created_at = RowField[PackageEntry, int](int, lambda value: _moment(value.created_at))
+    approved_at = RowField[PackageEntry, int](int, lambda value: _moment(value.approved_at))
+    released_at = RowField[PackageEntry, int](
+        int, lambda value: _moment(value.releases[0].created_at if value.releases else None)
+    )
+    score_reviews = RowField[PackageEntry, float](float, lambda value: value.score_reviews)
+    reviews = RowField[PackageEntry, tuple[int, int, int]](  # positive, neutral, negative
+        tuple[int, int, int], lambda value: value.reviews
+    )
+    provides = RowField[PackageEntry, _Texts](_Texts, lambda value: value.provides)
+    forums = RowField[PackageEntry, int | None](int | None, lambda value: value.forums)
 
     @property
     def name(self) -> str:
@@ -75,43 +101,104 @@ class PackageRow(msgspec.Struct, frozen=True, gc=False):
         return self.key.partition("/")[2]
 
     @property
+    def downloads(self) -> int:
+        """The published downloads."""
+        return self.table.downloads[self.number]
+
+    @property
+    def score_downloads(self) -> float:
+        """The published points for downloads, as of today."""
+        return self.table.points[self.number]
+
+    @property
     def score(self) -> float:
         """The score by which lists are ordered."""
         return self.score_downloads + self.score_reviews
 
-    def newest_id(self, version: int | None = None) -> int | None:
-        """The id of the newest release that runs on an engine version (None: on any); None without one."""
-        return next((release.id for release in self.releases if version is None or release.runs_on(version)), None)
+
+def newest_id(releases: Iterable[ReleaseRange], version: int | None = None) -> int | None:
+    """The id of the newest release that runs on an engine version (None: on any); None without one."""
+    return next((release.id for release in releases if version is None or release.runs_on(version)), None)
+
+
+class PackageTable(RowTable[PackageEntry]):
+    """The rows of packages, with the published counts of each row beside its fields."""
+
+    downloads: "array[int]"
+    points: "array[float]"
+
+    @classmethod
+    def of(cls, kind: type[EntryRow[PackageEntry]], entries: Iterable[tuple[str, PackageEntry]]) -> Self:
+        """A table with a row for each of these entries."""
+        return super().of(kind, entries)._counted()
+
+    @classmethod
+    def decoded(cls, kind: type[EntryRow[PackageEntry]], body: bytes, keys: Sequence[str]) -> Self:
+        """The table that `encoded` has encoded, with the counts of today."""
+        return super().decoded(kind, body, keys)._counted()
+
+    def _counted(self) -> Self:
+        day, ids = popularity.today().toordinal(), self.values("id")
+        published = dict(popularity.counters.counts().numbered())
+        downloads = {number: counts.downloads for number, counts in published.items()}
+        points = {number: counts.points_on(day) for number, counts in published.items()}
+        self.downloads = array("q", map(downloads.get, ids, repeat(0)))
+        self.points = array("d", map(points.get, ids, repeat(0.0)))
+        return self
+
+    def append(self, key: str, value: PackageEntry) -> int:
+        """Add a row for an entry, with its counts; return its number."""
+        counts = popularity.of(value.id)
+        self.downloads.append(counts.downloads)
+        self.points.append(counts.points_on(popularity.today().toordinal()))
+        return super().append(key, value)
+
+    def is_approved(self, number: int) -> bool:
+        """Whether lists show the package of a row."""
+        return bool(self.column("state")[number] == "APPROVED")
+
+    def rank(self, number: int) -> tuple[float, str]:
+        """The place of a row in lists: by falling score, and by key among equal scores."""
+        return -(self.points[number] + self.column("score_reviews")[number]), self.keys[number]
+
+    def best_first(self) -> list[int]:
+        """The approved rows in the order of their ranks."""
+        scores = list(map(add, self.points, self.values("score_reviews")))
+        found = list(compress(range(len(self.keys)), map("APPROVED".__eq__, self.values("state"))))
+        found.sort(key=scores.__getitem__, reverse=True)
+        equal = (list(some) for _, some in groupby(found, scores.__getitem__))
+        return list(chain.from_iterable(sorted(some, key=self.keys.__getitem__) for some in equal))
 
 
 class PackageRows:
     """The rows of all packages in every state but DELETED, by `author/name`. They never change."""
 
-    def __init__(self, by_key: Mapping[str, PackageRow], order: list[str]) -> None:
+    def __init__(self, by_key: RowsByKey[PackageRow], table: PackageTable, order: list[int]) -> None:
         self.by_key = by_key
+        self.table = table
         self._order = order
 
-    @cached_property
-    def approved(self) -> list[PackageRow]:
-        """The packages that lists show, best score first."""
-        return [self.by_key[key] for key in self._order]
+    @classmethod
+    def of(cls, table: PackageTable) -> "PackageRows":
+        """The rows of a new table, which has one row for each package."""
+        return cls(RowsByKey.of(PackageRow, table), table, table.best_first())
 
-    def best_first(self, keys: Collection[str]) -> list[PackageRow]:
-        """The approved ones of these packages, best score first."""
-        if 8 * len(keys) > len(self._order):
-            return [row for row in self.approved if row.key in keys]
-        found = (self.by_key.get(key) for key in keys)
-        return sorted((row for row in found if row and row.state == "APPROVED"), key=_rank)
+    @property
+    def approved(self) -> RowList[PackageRow]:
+        """The packages that lists show, best score first."""
+        return RowList(PackageRow, self.table, self._order)
 
     @cached_property
     def by_id(self) -> dict[int, str]:
         """The keys of the packages by their ids."""
-        return {row.id: key for key, row in self.by_key.items()}
+        column = self.table.column("id")
+        return {column[number]: key for key, number in self.by_key.numbers.items()}
 
     @cached_property
     def by_alias(self) -> dict[str, str]:
         """The keys of the packages by their aliases."""
-        return {alias: key for key, row in self.by_key.items() for alias in row.aliases}
+        column = self.table.column("aliases")
+        return {alias: key for key, number in self.by_key.numbers.items() for alias in column[number]}
 
     @cached_property
     def providers(self) -> dict[str, list[str]]:
@@ -134,31 +221,36 @@ class PackageRows:
     @cached_property
     def authors(self) -> frozenset[str]:
         """The usernames of authors with packages."""
-        return frozenset(row.author for row in self.by_key.values())
+        return frozenset(self._values("author"))
 
     @cached_property
     def languages(self) -> frozenset[str]:
         """The languages in which a package has texts."""
-        return frozenset(language for row in self.by_key.values() for language in row.languages)
+        return frozenset(chain.from_iterable(self._values("languages")))
 
-    def changed(self, changes: Mapping[str, PackageRow | None]) -> "PackageRows":
-        """The rows after changes; None: the package was deleted."""
-        rows = dict(self.by_key)
-        for key, row in changes.items():
-            if row:
-                rows[key] = row
-            else:
-                rows.pop(key, None)
-        if len(changes) > _FEW:
-            return PackageRows(rows, _sorted(rows))
+    def changed(self, changes: Mapping[str, PackageEntry | None]) -> "PackageRows":
+        """The rows after changes, also of published counts; None: the package was deleted."""
+        by_key, table = self.by_key.changed(changes), self.table
+        if by_key.table is not table:  # it was made again
+            keys = list(by_key)
+            return _decode(by_key.encoded({key: number for number, key in enumerate(keys)}), keys)
         order = list(self._order)
         for key in changes:
-            if (old := self.by_key.get(key)) and old.state == "APPROVED":
-                del order[bisect_left(order, _rank(old), key=lambda key: _rank(self.by_key[key]))]
-        for key, row in changes.items():
-            if row and row.state == "APPROVED":
-                order.insert(bisect_left(order, _rank(row), key=lambda key: _rank(rows[key])), key)
-        return PackageRows(rows, order)
+            old, new = self.by_key.numbers.get(key), by_key.numbers.get(key)
+            if old is not None and table.is_approved(old):
+                del order[bisect_left(order, table.rank(old), key=table.rank)]
+            if new is not None and table.is_approved(new):
+                order.insert(bisect_left(order, table.rank(new), key=table.rank), new)
+        return PackageRows(by_key, table, order)
+
+    def encoded(self, numbers: Mapping[str, int]) -> bytes:
+        """The fields as bytes, without counts; the approved packages first, as they are nearly in order when loaded."""
+        rows = list(dict.fromkeys((*self._order, *self.by_key.numbers.values())))
+        return self.table.encoded(rows, numbers)
+
+    def _values(self, name: str) -> set[Any]:
+        column = self.table.column(name)
+        return {column[number] for number in self.by_key.numbers.values()}
 
 
 class _Recounts:
@@ -199,108 +291,23 @@ def packages(snapshot: ContentDbSnapshot) -> Iterator[tuple[str, PackageEntry]]:
 
 
 def _build(snapshot: ContentDbSnapshot) -> PackageRows:
-    found = {key: _row(key, value) for key, value in packages(snapshot)}
-    return PackageRows(found, _sorted(found))
+    return PackageRows.of(PackageTable.of(PackageRow, packages(snapshot)))
 
 
 def _update(rows: PackageRows, snapshot: ContentDbSnapshot, keys: Set[str]) -> PackageRows:
-    entries = snapshot.entries
-    changes: dict[str, PackageRow | None] = {}
+    changes: dict[str, PackageEntry | None] = {}
     for key in keys:
-        entry = entries.get(key)
+        entry = snapshot.entries.get(key)
         if entry and isinstance(entry.value, PackageEntry):
-            changes[key] = _row(key, entry.value)
+            changes[key] = entry.value
         elif key in rows.by_key:
             changes[key] = None
     return rows.changed(changes) if changes else rows
 
 
-def _encode(rows: PackageRows, numbers: Mapping[str, int]) -> bytes:
-    return columns.encode(rows.by_key, _COLUMNS, numbers)
-
-
 def _decode(body: bytes, keys: Sequence[str]) -> PackageRows:
     """The rows with the counts of today."""
-    own, ids, *others = columns.decode(PackageRow, _COLUMNS, body, keys)
-    day, published = popularity.today().toordinal(), popularity.counters.counts()
-    counts = [published.get(str(number)) or popularity.NONE for number in ids]
-    points = [each.points_on(day) for each in counts]
-    fields = zip(own, ids, *others, (each.downloads for each in counts), points, strict=True)
-    found = dict(zip(own, starmap(PackageRow, fields), strict=True))
-    return PackageRows(found, _sorted(found))
+    return PackageRows.of(PackageTable.decoded(PackageRow, body, keys))
 
 
-_COLUMNS = PackageRow.__struct_fields__[1 : -len(_COUNTED)]  # the key is encoded as its number
-ROWS = StoredValue("rows", 1, build=_build, update=_update, encode=_encode, decode=_decode)
-
-
-def _sorted(rows: Mapping[str, PackageRow]) -> list[str]:
-    """The keys of the approved packages in the order of `_rank`: sorted twice, which is faster than by pairs."""
-    approved = sorted((row for row in rows.values() if row.state == "APPROVED"), key=attrgetter("key"))
-    approved.sort(key=attrgetter("score"), reverse=True)
-    return [row.key for row in approved]
-
-
-def _rank(row: PackageRow) -> tuple[float, str]:
-    return (-row.score, row.key)
-
-
-def _row(key: str, value: PackageEntry) -> PackageRow:
-    flags = _flags(value.content_warnings, value.dev_state, value.ai_disclosure)
-    tags, counts = _shared(value.tags), popularity.of(value.id)
-    return PackageRow(
-        key=key,
-        id=value.id,
-        author=_shared(value.author),
-        type=_shared(value.type),
-        state=_shared(value.state),
-        title=value.title,
-        license=_shared(value.license),
-        media_license=_shared(value.media_license),
-        tags=tags,
-        flags=flags,
-        labels=_labels(flags, tags),
-        aliases=_shared(value.aliases),
-        languages=_shared(tuple(value.translations)),
-        games=_shared(tuple(row.game for row in value.game_support if row.supports)),
-        releases=tuple(ReleaseRange(release.id, release.min, release.max) for release in value.releases),
-        created_at=_moment(value.created_at),
-        approved_at=_moment(value.approved_at),
-        released_at=_moment(value.releases[0].created_at if value.releases else None),
-        score_reviews=value.score_reviews,
-        reviews=_shared(value.reviews),
-        provides=_shared(value.provides),
-        forums=value.forums,
-        downloads=counts.downloads,
-        score_downloads=counts.points_on(popularity.today().toordinal()),
-    )
-
-
-@lru_cache(65536)
-def _shared(value: _H) -> _H:
-    """An equal object: thousands of packages share their licenses, tags and authors."""
-    return value
-
-
-@lru_cache(4096)
-def _flags(content_warnings: Iterable[str], dev_state: str | None, ai_disclosure: str | None) -> frozenset[str]:
-    flags = set(content_warnings)
-    if flags:
-        flags.add("*")
-    if dev_state in ("WIP", "DEPRECATED"):
-        flags.add(dev_state.lower())
-    if ai_disclosure in ("ASSISTED", "GENERATED"):
-        flags.add("anyai")
-    if ai_disclosure == "GENERATED":
-        flags.add("genai")
-    return frozenset(flags)
-
-
-@lru_cache(65536)
-def _labels(flags: frozenset[str], tags: tuple[str, ...]) -> frozenset[str]:
-    return flags.union(tags)
-
-
-@lru_cache(1024)
-def _moment(date: str | None) -> int:
-    return (datetime.fromisoformat(date).replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND if date else 0
+ROWS = StoredValue("rows", 2, build=_build, update=_update, encode=PackageRows.encoded, decode=_decode)

@@ -6,10 +6,14 @@ block begins at each key whose checksum is a multiple of MEAN; an insertion move
 
 import hashlib
 import zlib
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from threading import Lock
+
+import msgspec
 
 from chalicelib.core.catalogues import segments
 from chalicelib.core.catalogues.segments import Segment
@@ -42,6 +46,18 @@ class Block:
     segment: Segment
     digest: bytes
     lines: int  # the number of line ends in the segment
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    keys: bytes  # the number of each key
+    lengths: bytes  # the number of keys of each block
+    segments: list[tuple[bytes, int, int]]
+    digests: list[bytes]
+    lines: bytes  # of each block
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_STORED = msgspec.msgpack.Decoder(_Stored)
 
 
 class Blocks:
@@ -90,10 +106,26 @@ class Blocks:
         def block_of(keys: Sequence[str]) -> Block:
             block = known.get(keys[0])
             if block is None or block.keys != keys or not changed.isdisjoint(keys):
-                return self._block(keys, render(keys))
+                text = render(keys)
+                return _block(keys, self.frame.between + text if text else b"")
             return block
 
         return Blocks(self.frame, tuple(map(block_of, _divided(order, borders))))
+
+    def replaced(self, old: bytes, new: bytes) -> "Blocks":
+        """The blocks with another part in all their texts."""
+        texts = (block.segment.text.replace(old, new) for block in self.blocks)
+        return Blocks(self.frame, tuple(map(_block, (block.keys for block in self.blocks), texts)))
+
+    def encoded(self, numbers: Mapping[str, int]) -> bytes:
+        """The blocks as bytes, for `decode`; the number of a key stands for the key."""
+        keys = array("I", (numbers[key] for block in self.blocks for key in block.keys))
+        lengths = array("I", (len(block.keys) for block in self.blocks))
+        lines = array("I", (block.lines for block in self.blocks))
+        parts = [block.segment for block in self.blocks]
+        segments = [(part.deflated, part.crc, part.size) for part in parts]
+        digests = [block.digest for block in self.blocks]
+        return _encode(_Stored(keys.tobytes(), lengths.tobytes(), segments, digests, lines.tobytes()))
 
     def whole(self) -> Segment:
         """The whole text, compressed."""
@@ -117,11 +149,6 @@ class Blocks:
         digests = b"".join(block.digest for block in self.filled)
         return f'"{hashlib.sha256(digests).hexdigest()[:32]}"'
 
-    def _block(self, keys: Sequence[str], text: bytes) -> Block:
-        if text:
-            text = self.frame.between + text
-        return Block(keys, segments.compress(text), hashlib.sha256(text).digest(), text.count(b"\n"))
-
     def _text_of_first(self, block: Block) -> bytes:
         return block.segment.text[len(self.frame.between) :]
 
@@ -132,6 +159,16 @@ class Blocks:
             if number:
                 yield id(block), text[position : position + block.segment.size]
             position += block.segment.size
+
+
+def decode(frame: Frame, body: bytes, keys: Sequence[str]) -> Blocks:
+    """The blocks that `Blocks.encoded` has encoded; `keys` has the key of each number. Raises ValueError."""
+    stored = _STORED.decode(body)
+    own = list(map(keys.__getitem__, array("I", stored.keys)))
+    ends = list(accumulate(array("I", stored.lengths)))
+    parts = [own[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    found = (Segment(*segment) for segment in stored.segments)
+    return Blocks(frame, tuple(map(Block, parts, found, stored.digests, array("I", stored.lines))))
 
 
 class Texts:
@@ -152,6 +189,10 @@ class Texts:
             while sum(len(text) for _, text in self._texts.values()) > TEXT_BYTES:
                 self._texts.popitem(last=False)
         return text
+
+
+def _block(keys: Sequence[str], text: bytes) -> Block:
+    return Block(keys, segments.compress(text), hashlib.sha256(text).digest(), text.count(b"\n"))
 
 
 def _divided(order: Sequence[str], borders: Collection[str]) -> Iterator[Sequence[str]]:

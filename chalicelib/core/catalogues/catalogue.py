@@ -5,15 +5,17 @@ If item `n` is gone, the log was folded past this process, which then reads the 
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, Generic
 
 from chalicelib.core import jobs
+from chalicelib.core.catalogues import groups as grouping
 from chalicelib.core.catalogues import stored_values
 from chalicelib.core.catalogues.change_log import ChangeLog
 from chalicelib.core.catalogues.entries import Codec, E, Kinds, Outdated, R
+from chalicelib.core.catalogues.groups import Groups
 from chalicelib.core.catalogues.packing import SAMPLES, GroupsOf, Packing
 from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue, T
@@ -61,6 +63,7 @@ class Catalogue(Generic[E]):
         self._log = ChangeLog(name, self.packing)
         self._snapshot = Snapshot.of(self.packing)
         self._values: list[StoredValue[E, Any]] = []
+        self._groups = self.keep(_groups()) if groups else None
         self._publishing = Lock(f"catalogue-{name}")
         self._upgrading = Lock(f"catalogue-upgrade-{name}")
 
@@ -200,11 +203,16 @@ class Catalogue(Generic[E]):
             if (head.shape or 0) < self.codec.shape:
                 raise Outdated
             start = int(head.snapshot_sequence)
-            snapshot = self._log.read_snapshot(head.snapshot, start, int(head.snapshot_modified_at))
+            snapshot = self._read(head.snapshot, start, int(head.snapshot_modified_at))
             changes = self._log.changes_from(start + 1)
             if _follows(start, changes):
                 return self._apply(snapshot, changes)
         raise Busy("The catalogue is being folded.", retry_after=1)
+
+    def _read(self, key: str | None, sequence: int, modified_at: int) -> Snapshot[E]:
+        """A stored snapshot. Raises Outdated for one of an older shape."""
+        snapshot = self._log.read_snapshot(key, sequence, modified_at)
+        return snapshot.grouped(self._groups.of(snapshot)) if self._groups else snapshot
 
     def _apply(self, snapshot: Snapshot[E], changes: list[Change]) -> Snapshot[E]:
         """The snapshot after some changes. If some of them are whole snapshots, only the last of these is read."""
@@ -214,8 +222,7 @@ class Catalogue(Generic[E]):
         start = next((index for index in reversed(range(len(changes))) if changes[index].snapshot), None)
         if start is not None:
             whole = changes[start]
-            stored = self._log.read_snapshot(whole.snapshot, int(whole.sequence), int(whole.modified_at))
-            snapshot = stored.with_known(snapshot)
+            snapshot = self._read(whole.snapshot, int(whole.sequence), int(whole.modified_at)).with_known(snapshot)
             changes = changes[start + 1 :]
         values = ((change.key, self._value(change)) for change in changes)
         return snapshot.changed(values, int(last.sequence), int(last.modified_at))
@@ -229,6 +236,22 @@ class Catalogue(Generic[E]):
         if value is None or change.shape >= self.codec.shape:
             return value
         return self.reload(change.key, value) or value
+
+
+def _groups() -> StoredValue[Any, Groups]:
+    """The groups of a catalogue's entries as a stored value."""
+
+    def update(known: Groups, snapshot: Snapshot[Any], keys: Set[str]) -> Groups:
+        return known.changed({key: snapshot.record(key) for key in keys})
+
+    return StoredValue(
+        "groups",
+        1,
+        build=lambda snapshot: snapshot.groups,
+        update=update,
+        encode=Groups.encoded,
+        decode=grouping.decode,
+    )
 
 
 def _next(snapshot: Snapshot[Any], after: int = 0) -> int:

@@ -116,7 +116,7 @@ class ChangeLog(Generic[E]):
         unchanged = Head.snapshot == head.snapshot if head.snapshot else Head.snapshot.does_not_exist()
         writes.update(moved, moved.assign(**self._pointer(snapshot, written)), unchanged)
         writes.commit()
-        return snapshot.with_values(written.values)
+        return snapshot.stored_with(written.values, written.changes)
 
     def drop_folded(self) -> None:
         """Delete changes and snapshots that were folded more than 48 hours ago and that a newer fold covers.

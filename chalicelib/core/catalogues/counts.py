@@ -68,6 +68,13 @@ class CountValues(Generic[V]):
         self._things.append(tuple(changes))
         self.sequence = sequence
 
+    def numbered(self) -> Iterator[tuple[int, V]]:
+        """All things whose name is a number, with their values."""
+        changed = {key: value for thing, value in dict(self._changed).items() if (key := _key(thing)) < _HASHED}
+        decode = self._codec.value.decode
+        yield from ((key, decode(body)) for key, body in self._encoded() if key < _HASHED and key not in changed)
+        yield from ((key, value) for key, value in changed.items() if value is not None)
+
     def changed_after(self, sequence: int) -> set[str]:
         """The things that changed after an earlier number of this object."""
         return {thing for things in self._things[sequence - self._first :] for thing in things}

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from chalicelib.core.catalogues.entries import E
-from chalicelib.core.catalogues.snapshots import Snapshot
+from chalicelib.core.catalogues.snapshots import Snapshot, changed_keys
 
 MOST = 256  # values of one catalogue
 MOST_BYTES = 64 * 1024 * 1024
@@ -70,7 +70,7 @@ class Derived(Generic[E]):
             self._held.clear()
         keys = set(beside or ())
         if self._snapshot is not None and snapshot is not self._snapshot:
-            keys |= changed_keys(self._snapshot, snapshot)
+            keys |= changed_keys(self._snapshot.shards, snapshot.shards)
         self._snapshot = snapshot
         if keys:
             self._number += 1
@@ -89,13 +89,3 @@ class Derived(Generic[E]):
         size = sum(held.size for held in self._held.values())
         while len(self._held) > MOST or (size > MOST_BYTES and len(self._held) > 1):
             size -= self._held.popitem(last=False)[1].size
-
-
-def changed_keys(before: Snapshot[E], after: Snapshot[E]) -> frozenset[str]:
-    """The keys of the entries that differ between two snapshots. Only shards that differ are compared."""
-    changed: set[str] = set()
-    for shard, new in zip(before.shards, after.shards, strict=True):
-        if new is not shard:
-            changed.update(key for key, record in new.records.items() if shard.records.get(key) != record)
-            changed.update(shard.records.keys() - new.records.keys())
-    return frozenset(changed)

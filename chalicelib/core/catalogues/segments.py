@@ -8,12 +8,11 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 _LEVEL = 6
 _END = b"\x03\x00"  # an empty last block
-_POLYNOMIAL = 0xEDB88320  # of CRC-32; the highest bit of a number is the coefficient of x^0
-_ONE, _X8 = 1 << 31, 1 << 23
+_ONES = 0xFFFFFFFF
+_ZEROS = memoryview(bytes(1 << 20))
 _GZIP_HEAD = bytes.fromhex("1f8b08000000000000ff")
 _VERSION, _UNIX, _DEFLATED, _REGULAR_FILE, _JANUARY_1980 = 20, 3 << 8, 8, 0o100644 << 16, 0x21
 
@@ -44,7 +43,7 @@ def join(segments: Iterable[Segment]) -> Segment:
     crc = size = 0
     for segment in segments:
         parts.append(segment.deflated)
-        crc = _times(_power(segment.size), crc) ^ segment.crc
+        crc = _moved(crc, segment.size) ^ segment.crc
         size += segment.size
     return Segment(b"".join(parts), crc, size)
 
@@ -66,25 +65,12 @@ def zip_file(name: str, segment: Segment) -> bytes:
     return b"".join((start, deflated, directory, end))
 
 
-@lru_cache(8192)
-def _power(size: int) -> int:
-    """x^(8 * size) modulo the polynomial: it moves a checksum before a text of this size."""
-    product, square = _ONE, _X8
-    while size:
-        if size & 1:
-            product = _times(square, product)
-        square = _times(square, square)
-        size >>= 1
-    return product
+def _moved(crc: int, size: int) -> int:
+    """The part of a checksum that remains after `size` further bytes: their checksum is added to it (XOR).
 
-
-def _times(one: int, other: int) -> int:
-    """The product of two polynomials over GF(2), modulo the polynomial."""
-    product, bit = 0, _ONE
-    while one:
-        if one & bit:
-            product ^= other
-            one ^= bit
-        other = other >> 1 ^ (_POLYNOMIAL if other & 1 else 0)
-        bit >>= 1
-    return product
+    zlib inverts a checksum before and after it adds bytes; the zeros add nothing.
+    """
+    crc ^= _ONES
+    for start in range(0, size, len(_ZEROS)):
+        crc = zlib.crc32(_ZEROS[: size - start], crc)
+    return crc ^ _ONES

@@ -2,17 +2,16 @@
 
 import threading
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from chalicelib.core.catalogues.entries import E
-from chalicelib.core.catalogues.packing import Entry, Packing, group_number, groups_of, position_of
+from chalicelib.core.catalogues.packing import Entry, Packing, position_of
 
 SHARDS = 128
 HELD_BYTES = 16 * 1024  # of records whose entries a shard keeps decoded
 
 T = TypeVar("T")
-Keys = str | tuple[str, ...]  # one key, as most groups of a shard have only one, or several
 
 
 def number_of(key: str) -> int:
@@ -27,13 +26,12 @@ class Shard(Generic[E]):
     them in memory.
     """
 
-    __slots__ = ("_cache", "_groups", "_held", "_held_bytes", "_lock", "packing", "records")
+    __slots__ = ("_cache", "_held", "_held_bytes", "_lock", "packing", "records")
 
     def __init__(self, packing: Packing[E], records: Mapping[str, bytes]) -> None:
         self.packing = packing
         self.records = records
         self._cache: dict[Hashable, Any] = {}
-        self._groups: dict[int, Keys] | None = None
         self._held: dict[str, Entry[E]] = {}
         self._held_bytes = 0
         self._lock = threading.Lock()
@@ -74,20 +72,6 @@ class Shard(Generic[E]):
             self._cache[name] = build(self)
         return cast(T, self._cache[name])
 
-    def group(self, name: Hashable) -> Sequence[str]:
-        """The keys of the entries that the catalogue's `groups` puts into the group `name`."""
-        found = self.groups().get(group_number(name), ())
-        return (found,) if isinstance(found, str) else found
-
-    def groups(self) -> Mapping[int, Keys]:
-        """The keys of this shard by the numbers of their groups."""
-        if self._groups is None:
-            groups: dict[int, Keys] = {}
-            for key, record in self.records.items():
-                _join(groups, key, groups_of(record))
-            self._groups = groups
-        return self._groups
-
     def changed(self, changes: Iterable[tuple[str, E | None, int]]) -> "Shard[E]":
         """The shard after changes of (key, new entry or None, position of a new entry).
 
@@ -95,7 +79,6 @@ class Shard(Generic[E]):
         """
         shard = Shard(self.packing, dict(self.records))
         shard._held = dict(self._held)
-        shard._groups = None if self._groups is None else dict(self._groups)
         for key, value, position in changes:
             shard._change(key, value, position)
         shard._held_bytes = sum(len(shard.records[key]) for key in shard._held)
@@ -114,8 +97,6 @@ class Shard(Generic[E]):
     def _change(self, key: str, value: E | None, position: int) -> None:
         records = cast(dict[str, bytes], self.records)  # only `changed` calls this, for a new shard
         old = records.get(key)
-        if old is not None and self._groups is not None:
-            _leave(self._groups, key, groups_of(old))
         if value is None:
             records.pop(key, None)
             self._held.pop(key, None)
@@ -123,8 +104,6 @@ class Shard(Generic[E]):
         entry = Entry(key, value, position if old is None else position_of(old))
         records[key] = self.packing.pack(entry)
         self._held[key] = entry
-        if self._groups is not None:
-            _join(self._groups, key, groups_of(records[key]))
 
     def or_equal(self, known: "Shard[E]") -> "Shard[E]":
         """`known` if it has the same records, else this shard, with those decoded entries of `known` that are equal."""
@@ -147,19 +126,3 @@ class Shard(Generic[E]):
                 oldest = next(iter(self._held))
                 del self._held[oldest]
                 self._held_bytes -= len(self.records[oldest])
-
-
-def _join(groups: dict[int, Keys], key: str, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        found = groups.get(number)
-        groups[number] = key if found is None else (*((found,) if isinstance(found, str) else found), key)
-
-
-def _leave(groups: dict[int, Keys], key: str, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        found = groups[number]
-        rest = () if isinstance(found, str) else tuple(each for each in found if each != key)
-        if rest:
-            groups[number] = rest
-        else:
-            del groups[number]

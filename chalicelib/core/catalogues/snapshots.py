@@ -2,12 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Hashable, ItemsView, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Generic, TypeVar, cast, overload
 
+from chalicelib.core.catalogues import groups
 from chalicelib.core.catalogues.entries import E
-from chalicelib.core.catalogues.packing import Entry, Packing, position_of
+from chalicelib.core.catalogues.groups import Groups
+from chalicelib.core.catalogues.packing import Entry, Packing, group_number, groups_of, position_of
 from chalicelib.core.catalogues.shards import SHARDS, Shard, number_of
 
 __all__ = ["Entries", "Entry", "Selection", "Shard", "Snapshot", "Value"]
@@ -24,12 +27,13 @@ class Entries(Mapping[str, Entry[E]]):
     """All entries of a snapshot or of a group, by key, in the order in which they were added.
 
     An iteration decodes each entry, and reads the positions of all. So it takes a second for 100,000 entries: a result
-    that every request needs is better derived per shard, see `Snapshot.per_shard`.
+    that every request needs is better derived, see `core/catalogues/derived.py`.
     """
 
-    def __init__(self, shards: Sequence[Shard[E]], keys: Sequence[Collection[str]] | None = None) -> None:
+    def __init__(self, shards: Sequence[Shard[E]], group: int | None = None, keys: Sequence[str] = ()) -> None:
         self._shards = shards
-        self._keys = keys  # those of each shard, if not all
+        self._group = group  # its number; None: all entries
+        self._keys = keys  # of the group
 
     def __getitem__(self, key: str) -> Entry[E]:
         if key not in self:
@@ -37,17 +41,15 @@ class Entries(Mapping[str, Entry[E]]):
         return self._shards[number_of(key)][key]
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, str):
-            return False
-        number = number_of(key)
-        return key in (self._shards[number] if self._keys is None else self._keys[number])
+        record = self._shards[number_of(key)].records.get(key) if isinstance(key, str) else None
+        return record is not None and (self._group is None or self._group in groups_of(record))
 
     def __len__(self) -> int:
-        return sum(map(len, self._shards if self._keys is None else self._keys))
+        return sum(map(len, self._shards)) if self._group is None else len(self._keys)
 
     def __iter__(self) -> Iterator[str]:
-        keys = (shard.records for shard in self._shards) if self._keys is None else self._keys
-        return iter(_in_order(self._shards, chain.from_iterable(keys)))
+        everything = chain.from_iterable(shard.records for shard in self._shards)
+        return iter(_in_order(self._shards, everything if self._group is None else self._keys))
 
     def values(self) -> ValuesView[Entry[E]]:
         """The entries, in order."""
@@ -110,6 +112,23 @@ class Selection(Sequence[Entry[E]]):
         return self._snapshot.shards[number_of(key)][key]
 
 
+@dataclass(frozen=True)
+class ValueBlobs(Generic[E]):
+    """The blobs of the values that are stored with a snapshot, whose shards these are (stored_values.py).
+
+    `keys` has the key of each blob by the name of its value. The value can be older than the snapshot: `changes` has
+    the keys of the entries that have changed since.
+    """
+
+    shards: tuple[Shard[E], ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def changed(self, name: str, snapshot: "Snapshot[E]") -> Set[str]:
+        """The keys of the entries that differ between a stored value and a snapshot."""
+        return changed_keys(self.shards, snapshot.shards).union(self.changes[name])
+
+
 class Snapshot(Generic[E]):
     """All entries of a catalogue at one sequence number.
 
@@ -119,11 +138,21 @@ class Snapshot(Generic[E]):
     `shards` always has `SHARDS` members. A shard that has not changed is the same object in the next snapshot, in a
     process that follows the log as well as in the one that published, and so are the results of `Shard.cached`.
 
-    `values` has the keys of the blobs of stored values by their names, which can be older; see
-    `core/catalogues/stored_values.py`.
+    `values` are the stored values of the snapshot that this process has loaded.
     """
 
-    __slots__ = ("_bytes", "_cache", "_lock", "_lru", "modified_at", "packing", "sequence", "shards", "values")
+    __slots__ = (
+        "_bytes",
+        "_cache",
+        "_groups",
+        "_lock",
+        "_lru",
+        "modified_at",
+        "packing",
+        "sequence",
+        "shards",
+        "values",
+    )
 
     def __init__(
         self,
@@ -131,7 +160,8 @@ class Snapshot(Generic[E]):
         modified_at: int,
         packing: Packing[E],
         shards: Iterable[Shard[E]],
-        values: Mapping[str, str] | None = None,
+        values: ValueBlobs[E] | None = None,
+        groups: Groups | None = None,
     ) -> None:
         self._cache: dict[Hashable, Any] = {}
         self._lru: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
@@ -141,7 +171,8 @@ class Snapshot(Generic[E]):
         self.modified_at = modified_at
         self.packing = packing
         self.shards = tuple(shards)
-        self.values = values or {}
+        self.values = values or ValueBlobs()
+        self._groups = groups
 
     @classmethod
     def of(
@@ -157,6 +188,10 @@ class Snapshot(Generic[E]):
     def entries(self) -> Entries[E]:
         """All entries by key. `snapshot.entries.get(key)` decodes one; for iterations see `Entries`."""
         return Entries(self.shards)
+
+    def record(self, key: str) -> bytes | None:
+        """The record of an entry; None if there is none under this key."""
+        return self.shards[number_of(key)].records.get(key)
 
     def per_shard(self, name: Hashable, build: Callable[[Shard[E]], T]) -> list[T]:
         """The results of `build(shard)` for each shard, in the order of `shards`.
@@ -197,9 +232,17 @@ class Snapshot(Generic[E]):
     def group(self, name: Hashable) -> Entries[E]:
         """The entries, by key, that the catalogue's `groups` puts into the group `name`.
 
-        No entry is decoded to find them. `Shard.group` returns the keys of one shard.
+        No entry is decoded to find them.
         """
-        return Entries(self.shards, [shard.group(name) for shard in self.shards])
+        number = group_number(name)
+        return Entries(self.shards, number, self.groups.keys_of(number))
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of all entries, made of their records unless they were loaded."""
+        if self._groups is None:
+            self._groups = groups.build(pair for shard in self.shards for pair in shard.records.items())
+        return self._groups
 
     def in_order(self, keys: Iterable[str]) -> list[str]:
         """These keys in the order in which their entries were added."""
@@ -217,7 +260,9 @@ class Snapshot(Generic[E]):
         shards = list(self.shards)
         for index, wanted in by_shard.items():
             shards[index] = shards[index].changed(wanted)
-        return Snapshot(sequence, modified_at, self.packing, shards, self.values)
+        new = {key: shards[number_of(key)].records.get(key) for key, _ in numbered}
+        grouped = self._groups.changed(new) if self._groups else None
+        return Snapshot(sequence, modified_at, self.packing, shards, self.values, grouped)
 
     def packed_for(self, dictionary: bytes) -> "Snapshot[E]":
         """The same snapshot with records for this dictionary; without a dictionary, for one that fits."""
@@ -230,35 +275,29 @@ class Snapshot(Generic[E]):
         if packing is self.packing:
             return self
         shards = (shard.repacked(packing, packing.codec.shape) for shard in self.shards)
-        return Snapshot(self.sequence, self.modified_at, packing, shards, self.values)
+        return Snapshot(self.sequence, self.modified_at, packing, shards, self.values, self._groups)
 
-    def with_values(self, values: Mapping[str, str]) -> "Snapshot[E]":
-        """The same snapshot with these stored values."""
-        return Snapshot(self.sequence, self.modified_at, self.packing, self.shards, values)
+    def stored_with(self, keys: Mapping[str, str], changes: Mapping[str, Sequence[str]]) -> "Snapshot[E]":
+        """The same snapshot, which was stored with these values."""
+        values = ValueBlobs(self.shards, keys, changes)
+        return Snapshot(self.sequence, self.modified_at, self.packing, self.shards, values, self._groups)
+
+    def grouped(self, groups: Groups) -> "Snapshot[E]":
+        """The same snapshot with these groups, which were loaded."""
+        return Snapshot(self.sequence, self.modified_at, self.packing, self.shards, self.values, groups)
 
     def with_known(self, known: "Snapshot[E]") -> "Snapshot[E]":
         """This snapshot, with those shards and decoded entries of `known` that are equal."""
-        shards = (shard.or_equal(other) for shard, other in zip(self.shards, known.shards, strict=True))
-        return Snapshot(self.sequence, self.modified_at, self.packing, shards, self.values)
+        shards = tuple(shard.or_equal(other) for shard, other in zip(self.shards, known.shards, strict=True))
+        values = replace(self.values, shards=shards)
+        return Snapshot(self.sequence, self.modified_at, self.packing, shards, values, self._groups)
 
 
-class Selected(Sequence[Entry[E]]):
-    """Entries by their keys; each is decoded when it is read."""
-
-    def __init__(self, snapshot: Snapshot[E], keys: Sequence[str]) -> None:
-        self._entries = snapshot.entries
-        self._keys = keys
-
-    @overload
-    def __getitem__(self, index: int) -> Entry[E]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Entry[E]]: ...
-
-    def __getitem__(self, index: int | slice) -> Entry[E] | list[Entry[E]]:
-        if isinstance(index, slice):
-            return [self._entries[key] for key in self._keys[index]]
-        return self._entries[self._keys[index]]
-
-    def __len__(self) -> int:
-        return len(self._keys)
+def changed_keys(before: Sequence[Shard[E]], after: Sequence[Shard[E]]) -> frozenset[str]:
+    """The keys of the entries that differ between the shards of two snapshots. Only shards that differ are compared."""
+    changed: set[str] = set()
+    for shard, new in zip(before, after, strict=True):
+        if new is not shard:
+            changed.update(key for key, record in new.records.items() if shard.records.get(key) != record)
+            changed.update(shard.records.keys() - new.records.keys())
+    return frozenset(changed)

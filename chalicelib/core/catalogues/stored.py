@@ -1,8 +1,9 @@
 """Snapshots as blobs: an index, and one blob per large shard. A fold writes only the shards that changed.
 
-The index is msgpack: a format number, the entries' shape, whether they have groups, their dictionary, and the shards in
-order, and the keys of the blobs of stored values. A shard is msgpack of its records by key. A small one stands in the
-index, a large one is a blob of its own, of which the index has the key. So a small catalogue is one blob.
+The index is msgpack: a format number, the entries' shape, whether they have groups, their dictionary, the shards in
+order, the keys of the blobs of stored values, and the entries that changed since these were made. A shard is msgpack of
+its records by key. A small one stands in the index, a large one is a blob of its own, of which the index has the key.
+So a small catalogue is one blob.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
     dictionary: bytes
     shards: list[str | dict[str, bytes]]  # keys of blobs, or shards
     values: dict[str, str] = {}  # keys of the blobs of stored values, by name
+    changes: dict[str, list[str]] = {}  # keys of the entries that changed since the value was made, by name
 
     @property
     def keys(self) -> list[str]:
@@ -53,6 +55,7 @@ class Stored:
     index: str
     parts: tuple[str, ...]
     values: Mapping[str, str]
+    changes: Mapping[str, list[str]]
     written: tuple[str, ...]
 
     def discard(self) -> None:
@@ -78,9 +81,10 @@ def read(key: str, packing: Packing[E], sequence: int, modified_at: int) -> Snap
     large = iter(blobs.get_all(index.keys))
     records = (_SHARD.decode(next(large)) if isinstance(shard, str) else shard for shard in index.shards)
     shards: Iterable[Shard[E]] = (Shard(stored, each) for each in records)
+    known = {name: key for name, key in index.values.items() if name in index.changes}
     if (index.shape, index.grouped) != (packing.codec.shape, packing.groups_of is not None):
-        shards = (shard.repacked(stored, index.shape) for shard in shards)
-    return Snapshot(sequence, modified_at, stored, shards, index.values)
+        shards, known = (shard.repacked(stored, index.shape) for shard in shards), {}
+    return Snapshot(sequence, modified_at, stored, shards).stored_with(known, index.changes)
 
 
 def write(snapshot: Snapshot[E], area: str, before: Index | None = None, values: Values[E] = ()) -> Stored:
@@ -103,9 +107,9 @@ def write(snapshot: Snapshot[E], area: str, before: Index | None = None, values:
             written.append(key)
         shards.append(key)
     known = before.values if before else {}
-    names = stored_values.store(values, snapshot, area.format("value"), known)
+    names, changes = stored_values.store(values, snapshot, area.format("value"), known)
     written.extend(key for key in names.values() if key not in known.values())
-    packing = snapshot.packing
-    index = Index(_FORMAT, packing.codec.shape, packing.groups_of is not None, packing.dictionary, shards, names)
+    packing, grouped = snapshot.packing, snapshot.packing.groups_of is not None
+    index = Index(_FORMAT, packing.codec.shape, grouped, packing.dictionary, shards, names, changes)
     key = blobs.put(_encode(index), area.format("snapshot")).key
-    return Stored(key, (*index.keys, *names.values()), names, (*written, key))
+    return Stored(key, (*index.keys, *names.values()), names, changes, (*written, key))

@@ -1,12 +1,14 @@
 """Values of a catalogue, such as its search index, that a fold stores: a new process loads them instead of making them.
 
-The blob of a value has the keys and checksums of all entries from which it was made. So a value of any age can be
-loaded: it is then updated by the entries that differ. A fold writes it again when many do.
+The blob of a value has the keys and checksums of all entries from which it was made. A fold compares them with its
+snapshot: if few entries differ, it notes their keys in the index of the snapshot, else it writes the value again. A
+process updates the value that it loads by these entries, and by those that have changed since the fold.
 """
 
 import logging
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -59,41 +61,49 @@ class StoredValue(Generic[E, T]):
         self.encode = encode
         self.decode = decode
 
+    def is_stored(self, snapshot: Snapshot[E]) -> bool:
+        """Whether the value is stored with the snapshot that this one follows."""
+        return self.name in snapshot.values.keys
+
     def of(self, snapshot: Snapshot[E]) -> T:
         """The value of a snapshot, loaded if it is stored."""
-        return self._made(snapshot, self._loaded(snapshot, snapshot.values.get(self.name)))
+        values = snapshot.values
+        blob = self._blob(values.keys.get(self.name))
+        return self._made(snapshot, blob, values.changed(self.name, snapshot) if blob else ())
 
-    def store(self, snapshot: Snapshot[E], area: str, known: str | None) -> str:
-        """Store the value, and return the key of its blob: `known` if that one differs by few entries."""
-        loaded = self._loaded(snapshot, known)
-        if known and loaded and len(loaded[1]) <= MOST_CHANGED:
-            return known
-        value = self._made(snapshot, loaded)
+    def store(self, snapshot: Snapshot[E], area: str, known: str | None) -> tuple[str, list[str]]:
+        """Store the value; return the key of its blob, and the keys of the entries that have changed since.
+
+        The blob is the one with the key `known` if few have.
+        """
+        blob = self._blob(known)
+        changed = _differing(blob, snapshot) if blob else ()
+        if known and blob and len(changed) <= MOST_CHANGED:
+            return known, sorted(changed)
+        value = self._made(snapshot, blob, changed)
         records = _records(snapshot)
         body = self.encode(value, {key: number for number, key in enumerate(records)})
         checksums = array("I", map(checksum_of, records.values())).tobytes()
-        return blobs.put(_encode(_Blob(list(records), checksums, body)), area).key
+        return blobs.put(_encode(_Blob(list(records), checksums, body)), area).key, []
 
-    def _made(self, snapshot: Snapshot[E], loaded: tuple[T, Set[str]] | None) -> T:
-        if loaded is None:
+    def _made(self, snapshot: Snapshot[E], blob: _Blob | None, changed: Collection[str]) -> T:
+        """The value of a blob after changes of these entries; a new one if the blob is of no use."""
+        if blob is None or 2 * len(changed) > len(blob.keys):
             return self.build(snapshot)
-        value, changed = loaded
-        return self.update(value, snapshot, changed) if changed else value
-
-    def _loaded(self, snapshot: Snapshot[E], key: str | None) -> tuple[T, Set[str]] | None:
-        """A stored value and the keys of the entries that differ; None if it cannot be used.
-
-        A blob is deleted two days after a fold that replaces it.
-        """
         try:
-            blob = _BLOB.decode(blobs.get(key)) if key else None
-            changed = _differing(blob, snapshot) if blob else frozenset()
-            if blob is None or 2 * len(changed) > len(blob.keys):
-                return None
-            return self.decode(blob.body, _same_keys(blob, snapshot)), changed
+            value = self.decode(blob.body, _same_keys(blob, snapshot))
+        except ValueError:  # of msgspec too
+            _log.warning("the stored value %s has another form, and is made again", self.name)
+            return self.build(snapshot)
+        return self.update(value, snapshot, frozenset(changed)) if changed else value
+
+    def _blob(self, key: str | None) -> _Blob | None:
+        """The blob with this key; None without one. It is deleted two days after a fold that replaces it."""
+        try:
+            return _BLOB.decode(blobs.get(key)) if key else None
         except NotFound:
             return None
-        except ValueError:  # of msgspec too
+        except ValueError:
             _log.warning("the stored value %s has another form, and is made again", self.name)
             return None
 
@@ -103,14 +113,21 @@ Values = Iterable[StoredValue[E, Any]]
 
 def missing(values: Values[E], snapshot: Snapshot[E]) -> bool:
     """Whether a fold should store one of these values that is not stored."""
-    return _is_large(snapshot) and any(value.name not in snapshot.values for value in values)
+    return _is_large(snapshot) and not all(value.is_stored(snapshot) for value in values)
 
 
-def store(values: Values[E], snapshot: Snapshot[E], area: str, known: Mapping[str, str]) -> dict[str, str]:
-    """Store the values of a large catalogue; return the keys of their blobs by name, some of which are `known`."""
+def store(
+    values: Values[E], snapshot: Snapshot[E], area: str, known: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Store the values of a large catalogue.
+
+    Returns the keys of their blobs, some of which are `known`, and those of the entries that have changed since a value
+    was made, both by the name of the value.
+    """
     if not _is_large(snapshot):
-        return {}
-    return {value.name: value.store(snapshot, area, known.get(value.name)) for value in values}
+        return {}, {}
+    found = {value.name: value.store(snapshot, area, known.get(value.name)) for value in values}
+    return {name: key for name, (key, _) in found.items()}, {name: changed for name, (_, changed) in found.items()}
 
 
 def _is_large(snapshot: Snapshot[Any]) -> bool:
@@ -136,5 +153,8 @@ def _differing(blob: _Blob, snapshot: Snapshot[Any]) -> Set[str]:
 
 def _same_keys(blob: _Blob, snapshot: Snapshot[Any]) -> list[str]:
     """The keys of the blob; those that the snapshot has too are its own objects, which saves the memory of others."""
-    own = {key: key for shard in snapshot.shards for key in shard.records}
-    return [own.get(key, key) for key in blob.keys]
+    current = list(chain.from_iterable(shard.records for shard in snapshot.shards))
+    if current == blob.keys:
+        return current
+    own = dict(zip(current, current, strict=True))
+    return list(map(own.get, blob.keys, blob.keys))
