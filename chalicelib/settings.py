@@ -52,9 +52,9 @@ class Settings:
     name_quarantine_days: int = 90  # days for which the name of a deleted package is reserved for its former owners
     outbound_networks: tuple[str, ...] = ()  # private networks to which users' URLs may lead, such as 10.0.0.0/8
     contact: str = ""  # of the operator, for the User-Agent of requests to other servers: an address or a URL
+    lua_evaluator: str = ""  # the AWS Lambda function that runs untrusted Lua; empty: child processes
     luarocks_reads: str = "public"  # who can download rocks: public (anyone), or key (callers with a key)
     luarocks_tool_version: str = "1.0.0"  # the response of /api/tool_version; clients compare it with "1.0.0"
-    luarocks_evaluator: str = ""  # the AWS Lambda function that evaluates rockspecs; empty: child processes
     luarocks_max_upload: int = 15 * MIB  # of a rockspec or rock; the limit of luarocks.org
     contentdb_max_upload: int = 100 * MIB  # of a release's zip
     contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01

@@ -115,5 +115,6 @@ core = Declaration(
         "name_quarantine_days",
         "outbound_networks",
         "contact",
+        "lua_evaluator",
     ),
 )

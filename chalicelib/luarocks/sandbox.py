@@ -1,14 +1,30 @@
 """Evaluates the Lua of a rockspec, which is untrusted, apart from this process, and returns plain data."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.confinement.workers import Stopped
-from chalicelib.luarocks import evaluators
-from chalicelib.luarocks.evaluator import OMITTED
+from chalicelib.core.lua import rooms
+from chalicelib.core.lua.rooms import LuaFault, LuaSyntaxFault, Program
+from chalicelib.core.lua.worker import OMITTED
 
 SOURCE_LIMIT = 1 << 20
+# A rockspec has no globals. It can only reach the string methods. The result are its globals, and the names of globals
+# that it reads and that are not set.
+_PRELUDE = """
+return function()
+   local undefined = {}
+   local globals = setmetatable({}, {
+      __index = function(_, name)
+         undefined[name] = true
+      end,
+   })
+   return globals, function()
+      return globals, undefined
+   end
+end
+"""
+# Lua 5.1 first, whose words and numbers LuaRocks.org uses; a source that is no Lua to it may be Lua 5.4.
+_VERSIONS = ("lua51", "lua54")
 
 
 @dataclass(frozen=True)
@@ -45,15 +61,16 @@ def evaluate(source: bytes) -> Globals:
     """
     if len(source) > SOURCE_LIMIT:
         raise RockspecEvaluationError(f"more than {SOURCE_LIMIT} bytes")
+    program = Program(_PRELUDE, [("rockspec", _without_first_comment(source))], versions=_VERSIONS)
     try:
-        outcome, content, undefined = json.loads(evaluators.run(_without_first_comment(source)), object_hook=_omitted)
-    except Stopped:
-        raise RockspecEvaluationError("stopped: too long, or too much memory") from None
-    if outcome == "globals":
-        globals_ = Globals(content)
-        globals_.undefined = tuple(undefined)
-        return globals_
-    raise RockspecSyntaxError(content) if outcome == "syntax" else RockspecEvaluationError(content)
+        content, undefined = rooms.run(rooms.SMALL, program, "Rockspecs", _omitted)
+    except LuaSyntaxFault as fault:
+        raise RockspecSyntaxError(fault.message) from None
+    except LuaFault as fault:
+        raise RockspecEvaluationError(fault.message) from None
+    globals_ = Globals(content)
+    globals_.undefined = tuple(sorted(undefined))
+    return globals_
 
 
 def _omitted(found: dict[str, Any]) -> "dict[str, Any] | Omitted":

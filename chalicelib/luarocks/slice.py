@@ -25,5 +25,5 @@ luarocks = Slice(
     phrases=history.PHRASES,
     page_of=history.page_of,
     belongings=belongings.BELONGINGS,
-    settings=("luarocks_reads", "luarocks_tool_version", "luarocks_evaluator", "luarocks_max_upload"),
+    settings=("luarocks_reads", "luarocks_tool_version", "luarocks_max_upload"),
 )

@@ -11,7 +11,7 @@ from moto import mock_aws
 from pynamodb.models import Model
 
 from chalicelib.core import job_runner, jobs, registry, storage, uploads
-from chalicelib.luarocks import evaluators
+from chalicelib.core.lua import rooms
 from chalicelib.settings import CHOICES, Settings
 from infra.package import LARGEST_TEMPLATE
 from infra.stages import ROOT
@@ -168,9 +168,9 @@ def test_untrusted_lua_runs_in_a_function_without_environment_and_rights(
     template: Template, variables: dict[str, Any]
 ) -> None:
     app, function = (template["Resources"][name]["Properties"] for name in ("APIHandler", "Evaluator"))
-    assert variables["MOONBASE_LUAROCKS_EVALUATOR"] == {"Ref": "Evaluator"}
+    assert variables["MOONBASE_LUA_EVALUATOR"] == {"Ref": "Evaluator"}
     assert function == {
-        "Handler": f"{evaluators.__name__}.{evaluators.handle.__name__}",
+        "Handler": f"{rooms.__name__}.{rooms.handle.__name__}",
         "Role": {"Fn::GetAtt": ["EvaluatorRole", "Arn"]},
         "MemorySize": 512,
         "Timeout": 10,

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib import settings
-from chalicelib.luarocks import evaluators, sandbox
+from chalicelib.core.lua import rooms
+from chalicelib.luarocks import sandbox
 from chalicelib.luarocks.sandbox import SOURCE_LIMIT
 from tests import rights
 from tests.aws_calls import AwsCall, listening
@@ -32,11 +33,11 @@ def function() -> Iterator[list[Any]]:
     seen: list[Any] = []
 
     def handle(event: Any, context: Any) -> Any:
-        result = evaluators.handle(event, context)
+        result = rooms.handle(event, context)
         seen.append((event, result))
         return result
 
-    with settings.override(luarocks_evaluator="Evaluator"), answering(handle):
+    with settings.override(lua_evaluator="Evaluator"), answering(handle):
         yield seen
 
 
@@ -49,8 +50,10 @@ def test_an_upload_is_evaluated_by_the_function(client: Client, key: str, functi
     assert upload(client, key, rockspec()).status == 200
     assert Right(API, "lambda:InvokeFunction", "Evaluator.Arn") in rights.drain()
     ((event, result),) = function
-    assert event == {"source": base64.b64encode(rockspec()).decode()}
-    assert json.loads(base64.b64decode(result["answer"]))[0] == "globals"
+    assert list(event) == ["profile", "program"]
+    ((name, source),) = json.loads(base64.b64decode(event["program"]))["chunks"]
+    assert (event["profile"], name, base64.b64decode(source)) == ("small", "rockspec", rockspec())
+    assert json.loads(base64.b64decode(result["answer"]))[0] == "result"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_the_largest_rockspec_and_its_result_fit_into_an_invocation(function: li
 
 
 def test_the_function_loads_nothing_of_the_app() -> None:
-    code = "import sys, chalicelib.luarocks.evaluators; print(*sys.modules)"
+    code = "import sys, chalicelib.core.lua.rooms; print(*sys.modules)"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     packages = {name.partition(".")[0] for name in done.stdout.split()}

@@ -50,7 +50,7 @@ TOO_BIG = {
 def children() -> set[int]:
     lists = Path("/proc/self/task").glob("*/children")
     pids = {int(pid) for each in lists for pid in each.read_text().split()}
-    return {pid for pid in pids if b"chalicelib.luarocks.evaluator" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in pids if b"chalicelib.core.lua.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def outcome(source: bytes) -> dict[str, Any] | Exception:

@@ -1,0 +1,1 @@
+"""Runs untrusted Lua programs in confined processes."""
