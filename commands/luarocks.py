@@ -1,5 +1,6 @@
 """`moonbase luarocks`: modules and manifests, for administrators."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -165,6 +166,17 @@ def delete(
     else:
         removal.delete_module(*module, None)
     return {"deleted": subject}
+
+
+@luarocks.command()
+@click.argument("name", metavar="ACCOUNT")
+def audit(name: str) -> list[dict[str, Any]]:
+    """List the files of an account's modules that were replaced since their first upload."""
+    from chalicelib.core.identity import accounts
+    from chalicelib.luarocks import index, security_audit, wire
+
+    found = security_audit.replaced(index.catalogue.snapshot(), accounts.named(name))
+    return [{**asdict(one), "updated_at": wire.render_date(one.updated_at)} for one in found]
 
 
 @luarocks.group()

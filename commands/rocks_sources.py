@@ -1,41 +1,121 @@
-"""The sources of an import of rocks: a directory of `luarocks-admin`, or another rocks server."""
+"""The sources of an import of rocks: a directory of `luarocks-admin`, a Git mirror, or another rocks server."""
 
+import io
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.core.errors import CoreError
-from chalicelib.core.outbound.fetch import Caps, WebClient, basic_authorization
+from chalicelib.core.outbound import git
+from chalicelib.core.outbound.fetch import Caps, WebAnswer, WebClient, basic_authorization
+from chalicelib.core.outbound.git import GitCaps
+from chalicelib.web.headers import parse_date
+from commands.rocks_manifest import read_manifest
 
-ROCKSPEC = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.rockspec")
-ROCK = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?P<arch>[^.]+)\.rock")
+ROCKSPEC = re.compile(r"(?P<stem>.+-.+)\.rockspec", re.DOTALL | re.IGNORECASE)
+ROCK = re.compile(r"(?P<stem>.+-.+)\.(?P<arch>[^.]+)\.rock", re.DOTALL | re.IGNORECASE)
+# Files of a mirror that are made of the others.
+_MADE = re.compile(r"(manifest(-5\.\d)?(\.(json|zip))?|index\.html|README.*|\..*)", re.IGNORECASE)
 _CAPS = Caps(size=64 * 1024 * 1024, seconds=120.0, attempts=4)
+_GIT_CAPS = GitCaps(written=1 << 30, zipped=1 << 30)
+_FOLDER = "mirror"  # of all files in the zip of a commit
+UNKNOWN = "its name is neither NAME-VERSION.rockspec nor NAME-VERSION.ARCH.rock"
+
+
+class SourceContent(NamedTuple):
+    """The bytes of a file, and the time of their last change in epoch seconds if the source knows it."""
+
+    body: bytes
+    modified: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A rockspec (without an architecture) or a rock, at a path of the source.
+
+    `names` are the names and versions, in lower case, that its file name can mean: one if the source says which.
+    `owner` is the user of a source with users. `sha256` and the dates, in epoch seconds, are what the source says.
+    """
+
+    path: str
+    names: tuple[tuple[str, str], ...]
+    arch: str | None
+    owner: str | None = None
+    sha256: str | None = None
+    created_at: int | None = None
+    updated_at: int | None = None
+
+    @property
+    def filename(self) -> str:
+        """The name of the file."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass
+class Listed:
+    """The files of a source, rockspecs first, and what it has besides, with the reasons why that is not taken."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+    def add_named(self, filename: str) -> None:
+        """Add a file of which only the name is known."""
+        found = ROCKSPEC.fullmatch(filename) or ROCK.fullmatch(filename)
+        if found is None:
+            self.refused.append({"file": filename, "why": UNKNOWN})
+            return
+        self.files.append(SourceFile(filename, tuple(_splits(found["stem"])), found.groupdict().get("arch")))
+
+    def in_order(self) -> "Listed":
+        """The same, rockspecs before rocks, each by name."""
+        self.files.sort(key=lambda file: (file.arch is not None, file.path))
+        self.refused.sort(key=lambda row: row["file"])
+        return self
 
 
 class RockSource(Protocol):
-    """Files by name: rockspecs, rocks, and their signatures with the suffix `.asc`."""
+    """Files by path: rockspecs, rocks, and their signatures with the suffix `.asc`."""
 
-    def filenames(self) -> list[str]:
-        """All rockspecs, then all rocks, each in order."""
+    def listed(self) -> Listed:
+        """All files. Raises OSError or ValueError."""
 
-    def read(self, filename: str) -> bytes | None:
-        """A file's bytes; None if it does not exist. Raises OSError."""
+    def read(self, path: str) -> SourceContent | None:
+        """A file; None if it does not exist. Raises OSError."""
 
 
 class RockTree:
-    """A directory of `luarocks-admin`, or any directory that contains rockspecs and rocks."""
+    """A directory of `luarocks-admin`, a clone of a mirror, or any directory that contains rockspecs and rocks."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def filenames(self) -> list[str]:
-        return _in_order(path.name for path in self._directory.iterdir() if path.is_file())
+    def listed(self) -> Listed:
+        paths = sorted(self._directory.iterdir())
+        return _of_directory([path.name for path in paths if path.is_file()], [p.name for p in paths if p.is_dir()])
 
-    def read(self, filename: str) -> bytes | None:
-        path = self._directory / filename
-        return path.read_bytes() if path.is_file() else None
+    def read(self, path: str) -> SourceContent | None:
+        file = self._directory / path
+        return SourceContent(file.read_bytes()) if file.is_file() else None
+
+
+class GitMirror:
+    """A Git repository with the files of a rocks server, such as a mirror of luarocks.org."""
+
+    def __init__(self, url: str) -> None:
+        fetched = git.fetch(url.removeprefix("git+"), _GIT_CAPS, None, _FOLDER)
+        self._archive = zipfile.ZipFile(io.BytesIO(fetched.content))
+        members = (name.removeprefix(f"{_FOLDER}/") for name in self._archive.namelist())
+        self._members = frozenset(name for name in members if not name.endswith("/"))
+
+    def listed(self) -> Listed:
+        top = [name for name in self._members if "/" not in name]
+        return _of_directory(top, sorted({name.partition("/")[0] for name in self._members if "/" in name}))
+
+    def read(self, path: str) -> SourceContent | None:
+        return SourceContent(self._archive.read(f"{_FOLDER}/{path}")) if path in self._members else None
 
 
 class RocksServer:
@@ -45,129 +125,54 @@ class RocksServer:
         self._url, self._headers = basic_authorization(url.rstrip("/"))
         self._client = WebClient(self._url)
 
-    def filenames(self) -> list[str]:
-        text = self.read("manifest")
-        if text is None:
+    def listed(self) -> Listed:
+        manifest = self.read("manifest")
+        if manifest is None:
             raise FileNotFoundError(f"there is no manifest at {self._url}")
-        repository = read_manifest(text.decode("utf-8", "replace")).get("repository", {})
-        return _in_order(
-            f"{name}-{version}.rockspec" if rock.get("arch") == "rockspec" else f"{name}-{version}.{rock['arch']}.rock"
-            for name, versions in repository.items()
-            for version, rocks in versions.items()
-            for rock in (rocks.values() if isinstance(rocks, dict) else rocks)
-        )
+        repository = read_manifest(manifest.body.decode("utf-8", "replace")).get("repository", {})
+        found = Listed()
+        for name, versions in repository.items():
+            for version, rocks in versions.items():
+                for arch in sorted({rock.get("arch") for rock in (_items(rocks)) if isinstance(rock.get("arch"), str)}):
+                    kind, is_rock = (arch, True) if arch != "rockspec" else (None, False)
+                    path = f"{name}-{version}.{arch}.rock" if is_rock else f"{name}-{version}.rockspec"
+                    found.files.append(SourceFile(path, ((str(name).lower(), str(version).lower()),), kind))
+        return found.in_order()
 
-    def read(self, filename: str) -> bytes | None:
-        try:
-            answer = self._client.fetch(f"{self._url}/{filename}", _CAPS, headers=self._headers)
-        except CoreError as error:
-            raise OSError(f"{filename}: {error}") from error
+    def read(self, path: str) -> SourceContent | None:
+        answer = self.fetch(path)
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise OSError(f"{filename}: the server returned {answer.status}")
-        return answer.body
+            raise OSError(f"{path}: the server returned {answer.status}")
+        modified = parse_date(answer.headers.get("last-modified", ""))
+        return SourceContent(answer.body, int(modified.timestamp()) if modified else None)
+
+    def fetch(self, path: str) -> WebAnswer:
+        """The response to GET, of any status. Raises OSError."""
+        try:
+            headers = {**self._headers, "Accept": "application/json, */*"}
+            return self._client.fetch(f"{self._url}/{path}", _CAPS, headers=headers)
+        except CoreError as error:
+            raise OSError(f"{path}: {error}") from error
 
 
-def _in_order(filenames: Any) -> list[str]:
-    names = sorted(set(filenames))
-    return [name for name in names if ROCKSPEC.fullmatch(name)] + [name for name in names if ROCK.fullmatch(name)]
+def _items(rocks: Any) -> Sequence[Any]:
+    return [rock for rock in (rocks.values() if isinstance(rocks, dict) else rocks) if isinstance(rock, dict)]
 
 
-_TOKEN = re.compile(
-    r"""\s*(?:--[^\n]*\n\s*)*(?:
-        \[\[(?P<long>.*?)\]\]
-      | (?P<mark>[{}\[\]=,;])
-      | "(?P<quoted>(?:[^"\\]|\\.)*)"
-      | '(?P<single>(?:[^'\\]|\\.)*)'
-      | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<number>-?[0-9][0-9.eE+-]*)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
+def _of_directory(filenames: Sequence[str], directories: Sequence[str]) -> Listed:
+    """All files of a directory; signatures belong to their files, and files that a mirror makes are none of its own."""
+    found, names = Listed(), frozenset(filenames)
+    for name in filenames:
+        if not (_MADE.fullmatch(name) or name.removesuffix(".asc") in names - {name}):
+            found.add_named(name)
+    found.refused += [{"file": name, "why": "it is a directory"} for name in directories if not name.startswith(".")]
+    return found.in_order()
 
 
-@dataclass
-class _Table:
-    """A table that is being parsed: its fields, and the key of the next field."""
-
-    fields: dict[Any, Any] = field(default_factory=dict)
-    key: Any = None
-    listed: int = 0
-
-    def add(self, value: Any) -> None:
-        if self.key is None:
-            self.listed += 1
-        self.fields[self.listed if self.key is None else self.key] = value
-        self.key = None
-
-
-def read_manifest(text: str) -> dict[Any, Any]:
-    """Parse the assignments of a manifest: strings, numbers and tables, which `luarocks` writes as plain data.
-
-    The text is never executed as Lua. Raises ValueError for anything else.
-    """
-    tables = [_Table()]
-    before: Any = None  # the last value, which is a key if `=` follows
-    for kind, value in _tokens(text):
-        table = tables[-1]
-        if kind == "value":
-            table, before = _flushed(table, before), value
-        elif value == "=":
-            table.key, before = before, None
-        elif value == "{":
-            _flushed(table, before)
-            before = None
-            tables.append(_Table())
-        elif value == "}":
-            _flushed(table, before)
-            if len(tables) == 1:
-                raise ValueError("this is not a manifest: it has an extra bracket")
-            before = None
-            tables.pop()
-            tables[-1].add(table.fields)
-        elif value in ",;":
-            before = _flushed(table, before) and None
-    _flushed(tables[-1], before)
-    if len(tables) != 1:
-        raise ValueError("this is not a manifest: it is truncated")
-    return tables[0].fields
-
-
-def _flushed(table: _Table, before: Any) -> _Table:
-    """Add the value `before`, if there is one, to the table: no `=` has followed, so it is not a key."""
-    if before is not None:
-        table.add(before)
-    return table
-
-
-def _tokens(text: str) -> Iterator[tuple[str, Any]]:
-    position = 0
-    text = text.rstrip()
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None:
-            raise ValueError(f"this is not a manifest: {text[position : position + 20]!r} cannot be parsed")
-        position = found.end()
-        if found["mark"]:
-            if found["mark"] not in "[]":
-                yield "mark", found["mark"]
-        elif found["number"]:
-            yield "value", float(found["number"])
-        elif found["quoted"] is not None or found["single"] is not None:
-            yield "value", _unescaped(found["quoted"] or found["single"] or "")
-        else:
-            yield "value", found["long"] if found["long"] is not None else found["word"]
-
-
-def _unescaped(text: str) -> str:
-    """Decode the escapes of a Lua string; names and versions have none, descriptions may."""
-    return re.sub(r"\\(\d{1,3}|.)", _character, text, flags=re.DOTALL)
-
-
-def _character(escape: re.Match[str]) -> str:
-    code = escape[1]
-    return chr(int(code)) if code.isdecimal() else _ESCAPES.get(code, code)
-
-
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+def _splits(stem: str) -> Iterator[tuple[str, str]]:
+    """All ways to split NAME-VERSION, the longest name first, because both can contain hyphens."""
+    parts = stem.lower().split("-")
+    for position in range(len(parts) - 1, 0, -1):
+        yield "-".join(parts[:position]), "-".join(parts[position:])

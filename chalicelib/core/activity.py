@@ -19,7 +19,8 @@ _CURSOR = re.compile(r"[0-9T:.-]{26}Z\.[0-9a-f]{8}")
 class ActivityFilter:
     """The entries of an actor (a username), an action (`rock.publish`, or `rock` for all of them), a subject, a time.
 
-    A subject matches if it contains the text, in any letter case. `since` is included, `until` is not.
+    A subject matches if it contains the text, in any letter case. `since` is included, `until` is not. `actions` are
+    several actions, in full.
     """
 
     actor: str | None = None
@@ -27,6 +28,7 @@ class ActivityFilter:
     subject: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    actions: tuple[str, ...] = ()
 
     def matcher(self) -> Callable[[AuditEntry], bool] | None:
         """The test of an entry, without the time; None if all match. One or two reads for an actor."""
@@ -38,6 +40,8 @@ class ActivityFilter:
             tests.append(lambda entry: name == (entry.actor or "").lower() or _is(entry.by_account_id, number))
         if action := self.action:
             tests.append(lambda entry: entry.action == action or entry.action.startswith(f"{action}."))
+        if actions := self.actions:
+            tests.append(lambda entry: entry.action in actions)
         if subject := (self.subject or "").lower():
             tests.append(lambda entry: subject in _searched(entry))
         return (lambda entry: all(test(entry) for test in tests)) if tests else None

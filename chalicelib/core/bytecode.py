@@ -35,7 +35,7 @@ _DECOMPRESSORS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\xfd7zXZ\x00": lzma.open,
 }
 # The errors of the libraries for damaged or encrypted archives, and for unknown methods.
-_DAMAGE_ERRORS = (
+DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -79,11 +79,11 @@ def make_searcher() -> Callable[[bytes], bytes]:
 
     Its sample is an archive of each kind.
     """
-    sample = _sample()
+    example = sample()
 
     def work(content: bytes) -> bytes:
         try:
-            found = find(io.BytesIO(content or sample), nested=True)
+            found = find(io.BytesIO(content or example), nested=True)
         except Unsearchable:
             return b"?"
         return b"" if found is None else b"!" + found.encode(errors="replace")
@@ -102,7 +102,7 @@ def find(file: IO[bytes], *, nested: bool) -> str | None:
         if head.startswith(_ZIP):
             return _find_in_zip(file, nested=nested)
         return "" if _starts_precompiled(file, file.read(_PART)) else None
-    except _DAMAGE_ERRORS:
+    except DAMAGE_ERRORS:
         raise Unsearchable from None
 
 
@@ -173,8 +173,8 @@ def _is_tar(start: bytes) -> bool:
     return True
 
 
-def _sample() -> bytes:
-    """A zip with an archive of each kind."""
+def sample() -> bytes:
+    """A zip with an archive of each kind, for warming up confined processes."""
     files = {f"x.tar.{method}": _tar(method) for method in ("", "gz", "bz2", "xz")}
     return _zip(files | {"x.zip": _zip({"x.lua": b""})})
 

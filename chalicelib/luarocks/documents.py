@@ -1,13 +1,15 @@
 """Modules as JSON documents, which upstream does not have: for clients that need one module, not the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import orjson
 
 from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid
-from chalicelib.luarocks import downloads, lasting, search, versions, wire
+from chalicelib.luarocks import downloads, lasting, moving, purls, search, versions, wire
 from chalicelib.luarocks.downloads import FileCounts
-from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 from chalicelib.luarocks.search import ModuleQuery
 from chalicelib.luarocks.tables import Manifest
 from chalicelib.web.conditional import etag_of
@@ -34,17 +36,17 @@ def parse_query(request: Request) -> ModuleQuery:
 
 def render_found(request: Request, found: Sequence[Entry[ModuleEntry]]) -> Response:
     """The response with one page of a search. Raises Invalid."""
-    return _with_etag(json_response(found_document(request, found)))
+    return with_etag(json_response(found_document(request, found)))
 
 
 def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
     """The response with the public data of a module."""
-    return _with_etag(json_response(document(request, entry.value)))
+    return with_etag(json_response(document(request, entry.value)))
 
 
 def found_document(request: Request, found: Sequence[Entry[ModuleEntry]]) -> dict[str, Any]:
     """One page of a search as JSON: at most `limit` modules, after `offset`. Raises Invalid."""
-    offset, limit = _number(request, "offset", 0), min(_number(request, "limit", PAGE), LARGEST_PAGE)
+    offset, limit = page_of(request)
     page = [_brief(request, entry) for entry in found[offset : offset + limit]]
     return {"modules": page, "total": len(found), "offset": offset, "limit": limit}
 
@@ -53,9 +55,21 @@ def document(request: Request, value: ModuleEntry) -> dict[str, Any]:
     """A module as JSON, with its versions, newest first, and the URLs of their files."""
     counts = downloads.of(value)
     return {
-        "module": {**_module(request, value), "owners": [value.user, *value.owners]},
+        "module": {**module_row(request, value), "owners": [value.user, *value.owners]},
         "versions": [_version(request, value, name, counts) for name in newest_first(value)],
     }
+
+
+def exported(request: Request, entries: Iterable[Entry[ModuleEntry]]) -> Response:
+    """Documents of some modules, as many as a response has room for, and the key after which the next page begins."""
+    found: list[dict[str, Any]] = []
+    size, last = 0, None
+    for entry in entries:
+        if size > moving.PAGE_BYTES:
+            return json_response({"modules": found, "next": last})
+        found.append(document(request, entry.value))
+        size, last = size + len(orjson.dumps(found[-1])), entry.key
+    return json_response({"modules": found, "next": None})
 
 
 def owners_document(request: Request, value: ModuleEntry) -> dict[str, Any]:
@@ -90,11 +104,8 @@ def file_url(request: Request, value: ModuleEntry, filename: str) -> str:
 
 
 def _files(request: Request, value: ModuleEntry, name: str, counts: FileCounts) -> list[dict[str, Any]]:
-    """The files of a version: its rockspec, then its rocks by arch."""
-    version = value.versions[name]
-    counted = counts.get(version.id, {})
-    stored = [("rockspec", version.file, f"{value.name}-{name}.rockspec")]
-    stored += [(arch, rock.file, rock.rock_fname) for arch, rock in sorted(version.rocks.items())]
+    """The files of a version as JSON."""
+    counted = counts.get(value.versions[name].id, {})
     return [
         {
             "arch": arch,
@@ -109,19 +120,27 @@ def _files(request: Request, value: ModuleEntry, name: str, counts: FileCounts) 
             "created_at": wire.render_date(file.created_at),
             "updated_at": wire.render_date(file.updated_at),
         }
-        for arch, file, filename in stored
+        for arch, file, filename in stored_files(value, name)
     ]
+
+
+def stored_files(value: ModuleEntry, name: str) -> list[tuple[str, PublishedFile, str]]:
+    """The files of a version with their architectures and names: its rockspec, then its rocks by architecture."""
+    version = value.versions[name]
+    rocks = [(arch, rock.file, rock.rock_fname) for arch, rock in sorted(version.rocks.items())]
+    return [("rockspec", version.file, f"{value.name}-{name}.rockspec"), *rocks]
 
 
 def _brief(request: Request, entry: Entry[ModuleEntry]) -> dict[str, Any]:
     value = entry.value
     shown = [name for name in newest_first(value) if not value.versions[name].archived]
-    return {**_module(request, value), "versions": shown}
+    return {**module_row(request, value), "versions": shown}
 
 
-def _module(request: Request, value: ModuleEntry) -> dict[str, Any]:
+def module_row(request: Request, value: ModuleEntry) -> dict[str, Any]:
     return {
         "id": value.id,
+        "purl": purls.of(request, value),
         "user": value.user,
         "name": value.name,
         "display_name": value.display_name,
@@ -146,7 +165,9 @@ def _version(request: Request, value: ModuleEntry, name: str, counts: FileCounts
     version = value.versions[name]
     return {
         "id": version.id,
+        "purl": purls.of(request, value, name),
         "version_name": name,
+        "published_at": wire.render_date(version.file.created_at),
         "display_version_name": version.display_version_name,
         "lua_version": version.lua_version,
         "development": version.development,
@@ -154,18 +175,24 @@ def _version(request: Request, value: ModuleEntry, name: str, counts: FileCounts
         "reason": version.archive_reason,
         "dependencies": version.dependencies,
         "source_url": version.source_url,
+        "texts": {kind: f"{wire.module_url(request, value)}/{name}/{kind}" for kind in sorted(version.texts)},
         "downloads": sum(counts.get(version.id, {}).values()),
         "files": _files(request, value, name, counts),
     }
 
 
-def _with_etag(response: Response) -> Response:
+def with_etag(response: Response) -> Response:
     response.headers.append(("ETag", etag_of(response.body)))
     return response
 
 
 def _lower(text: str | None) -> str | None:
     return text.lower() if text else None
+
+
+def page_of(request: Request) -> tuple[int, int]:
+    """The offset and the size of a page of a list. Raises Invalid."""
+    return number(request, "offset", 0), min(number(request, "limit", PAGE), LARGEST_PAGE)
 
 
 def _one_of(request: Request, name: str, allowed: tuple[str, ...]) -> str | None:
@@ -175,7 +202,8 @@ def _one_of(request: Request, name: str, allowed: tuple[str, ...]) -> str | None
     return value
 
 
-def _number(request: Request, name: str, otherwise: int) -> int:
+def number(request: Request, name: str, otherwise: int) -> int:
+    """A whole number in the query. Raises Invalid."""
     text = request.argument(name)
     if text is None:
         return otherwise

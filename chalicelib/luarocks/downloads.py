@@ -67,6 +67,24 @@ def delete(module_id: int, version_id: int | None = None) -> None:
     counters.mark(str(module_id))
 
 
+def move(module_id: int, version_id: int, arch: str, number: int) -> bool:
+    """Include the downloads that a file had on another server; return whether the count changed. Safe to repeat.
+
+    `number` is all of them, so a later call adds the difference.
+    """
+    item = _item(module_id, version_id, arch)
+    stored = DownloadCount.find(item.pk, item.sk)
+    before = int(stored.moved or 0) if stored else 0
+    if before == number:
+        return False
+    is_same = DownloadCount.moved == before if before else DownloadCount.moved.does_not_exist()
+    writes = Transaction()
+    writes.update(item, [*_added(number - before), DownloadCount.moved.set(number)], is_same)
+    writes.commit()
+    counters.mark(str(module_id))
+    return True
+
+
 def publish() -> None:
     """The job: publish the counts of all modules with new downloads."""
     tallies = [tally for tally in DownloadTally.query("tallies", consistent_read=True) if _book(tally)]

@@ -29,6 +29,14 @@ class RockEntry(Struct):
     file: PublishedFile
 
 
+class StoredText(Struct):
+    """A text out of a source rock; `name` is that of its file."""
+
+    name: str
+    sha256: str
+    size: int  # bytes
+
+
 class VersionEntry(Struct):
     """A version of a module; its key is its name in lower case."""
 
@@ -43,6 +51,7 @@ class VersionEntry(Struct):
     rocks: Mapping[str, RockEntry] = {}
     downloads: Mapping[str, int] = {}  # unused: downloads.py has the counts; a field is never removed
     archive_reason: str | None = None
+    texts: Mapping[str, StoredText] = {}  # `readme` and `license`, out of the source rock
 
 
 class ModuleEntry(Struct):

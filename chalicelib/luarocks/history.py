@@ -15,6 +15,7 @@ PHRASES = {
     "version.edit": "{actor} changed {subject} {version}",
     "version.delete": "{actor} deleted {subject} {version}",
     "module.edit": "{actor} changed the module {subject}",
+    "module.import": "{actor} gave the module {subject} the state that it had elsewhere",
     "module.delete": "{actor} deleted the module {subject}",
     "module.transfer": "{actor} transferred the module {subject} to {to}",
     "module.invite-owner": "{actor} invited {owner} as an owner of {subject}",

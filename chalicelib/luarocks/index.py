@@ -8,7 +8,7 @@ from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.luarocks import items
 from chalicelib.luarocks.entry import ModuleEntry
-from chalicelib.luarocks.tables import FileItem, LuaRocksItem, module_pk
+from chalicelib.luarocks.tables import FileItem, LuaRocksItem, Version, module_pk
 
 AREA = "luarocks"
 Group = tuple[Any, ...]  # the name of a group of modules in a snapshot
@@ -79,7 +79,9 @@ def _reload(key: str, known: ModuleEntry) -> ModuleEntry | None:
 def blobs_of(item: LuaRocksItem) -> list[str]:
     """The keys of the blobs that an item refers to."""
     hashes = [item.sha256, item.sig_sha256] if isinstance(item, FileItem) else []
+    if isinstance(item, Version):
+        hashes += [sha256 for _, sha256, _ in item.texts.values()]
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
 
 
-catalogue = Catalogue("luarocks", ModuleEntry, shape=3, entities=_entities, reload=_reload, groups=_groups)
+catalogue = Catalogue("luarocks", ModuleEntry, shape=4, entities=_entities, reload=_reload, groups=_groups)

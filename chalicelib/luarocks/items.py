@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.core.catalogues.entries import Struct
-from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, StoredText, VersionEntry
 from chalicelib.luarocks.tables import FileItem, LuaRocksItem, Module, Rock, Version
 
 
@@ -54,6 +54,10 @@ def version_entry(version: Version, rocks: Mapping[str, RockEntry]) -> VersionEn
         source_url=version.source_url,
         rocks=rocks,
         archive_reason=version.archive_reason,
+        texts={
+            kind: StoredText(name=name, sha256=sha256, size=size)
+            for kind, (name, sha256, size) in version.texts.items()
+        },
     )
 
 
@@ -112,6 +116,8 @@ _BELOW = {"versions", "rocks", "downloads"}  # in items of their own
 def _column(name: str, value: Any) -> Any:
     if name.endswith("_at"):
         return datetime.fromtimestamp(value, UTC)
+    if name == "texts":
+        return {kind: [text.name, text.sha256, text.size] for kind, text in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 from chalicelib.core.caller import Caller
 from chalicelib.core.identity import accounts
-from chalicelib.luarocks import auth, custom_manifests, documents, index, modules, owner_wire, ownership, removal
+from chalicelib.luarocks import (
+    auth,
+    custom_manifests,
+    documents,
+    index,
+    modules,
+    owner_wire,
+    ownership,
+    removal,
+    security_audit,
+)
 from chalicelib.luarocks.service import service
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
@@ -32,6 +42,14 @@ def list_modules(request: Request, caller: Caller) -> Response:
     """List the modules that the caller owns, alone or with others."""
     owned = index.modules(index.catalogue.snapshot(), index.owner_group(int(caller.account.id)))
     return json_response({"modules": [owner_wire.module_row(entry.value) for _, entry in sorted(owned.items())]})
+
+
+@service.route("GET", "/api/1/{key}/audit", auth.KEY, permission=OWN, scope="write")
+def audit(request: Request, caller: Caller) -> Response:
+    """List what was published to the caller's modules, newest first, and the files that were replaced."""
+    snapshot, (before, limit) = index.catalogue.snapshot(), owner_wire.parse_audit(request)
+    published, further = security_audit.publications(snapshot, caller.account, before, limit)
+    return owner_wire.render_audit(published, further, security_audit.replaced(snapshot, caller.account))
 
 
 @service.route("GET", _MODULE, auth.KEY, permission=auth.MODULE_OWNER)

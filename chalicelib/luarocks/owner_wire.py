@@ -1,6 +1,7 @@
 """The requests and responses of the API for owners."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any, cast
 
 from chalicelib.core.catalogues.snapshots import Entry
@@ -11,6 +12,7 @@ from chalicelib.luarocks import documents, modules, rockspecs, wire
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.modules import ModuleEdit
 from chalicelib.luarocks.removal import Flags
+from chalicelib.luarocks.security_audit import Publication, Replaced
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, json_response
 
@@ -35,6 +37,19 @@ def parse_manifest(request: Request) -> dict[str, Any]:
     """The description of a custom manifest; the body can be empty. Raises Invalid."""
     given = _object(request, "display_name", "description", "is_open") if request.body else {}
     return _read(given)
+
+
+def parse_audit(request: Request) -> tuple[str | None, int]:
+    """The cursor and the length of a page of the security audit. Raises Invalid."""
+    limit = documents.number(request, "limit", documents.LARGEST_PAGE)
+    return request.argument("before"), max(1, min(limit, documents.LARGEST_PAGE))
+
+
+def render_audit(published: Iterable[Publication], further: str | None, replaced: Iterable[Replaced]) -> Response:
+    """A page of the security audit; `next` is the `before` of the next one."""
+    files = [{**asdict(one), "updated_at": wire.render_date(one.updated_at)} for one in replaced]
+    rows = [{**asdict(one), "at": wire.render_date(one.at)} for one in published]
+    return json_response({"published": rows, "replaced": files, "next": further})
 
 
 def module_row(value: ModuleEntry) -> dict[str, Any]:

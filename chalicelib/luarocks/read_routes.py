@@ -10,7 +10,20 @@ from urllib.parse import quote
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.luarocks import auth, custom_manifests, documents, downloads, index, modules, roots, search, slugs, wire
+from chalicelib.luarocks import (
+    auth,
+    custom_manifests,
+    documents,
+    downloads,
+    index,
+    lookups,
+    modules,
+    moving,
+    roots,
+    search,
+    slugs,
+    wire,
+)
 from chalicelib.luarocks.entry import ModuleEntry
 from chalicelib.luarocks.listings import ManifestFile
 from chalicelib.luarocks.pages import modules as module_pages
@@ -95,8 +108,7 @@ def to_root(request: Request) -> Response:
 @_read("/modules/{user}/{module}")
 def module_page(request: Request) -> Response:
     """Return a module, as a page or as JSON: the `module_url` of an upload."""
-    snapshot = index.catalogue.snapshot()
-    entry = modules.get(snapshot, slugs.username(snapshot, request.params["user"]), request.params["module"])
+    entry = _module(request)
     if wants_html(request):
         return module_pages.render_module(request, entry.value)
     return _varying_by_accept(documents.render_module(request, entry))
@@ -112,8 +124,36 @@ def all_modules(request: Request) -> Response:
 
 @_read("/api/1/modules")
 def search_modules(request: Request) -> Response:
-    """Search: `q`, `user`, `label`, `lua`, `root`, `sort`, `offset`, `limit`."""
+    """Search: `q`, `user`, `label`, `lua`, `root`, `sort`, `offset`, `limit`; or look up by `purl`."""
+    if purl := request.argument("purl"):
+        return lookups.found_by_purl(request, index.catalogue.snapshot(), purl)
     return documents.render_found(request, _found(request))
+
+
+@_read("/api/1/export")
+def export(request: Request) -> Response:
+    """Return all modules, archived ones too, for another server that imports them: those after the key `after`."""
+    return documents.exported(request, moving.page(index.catalogue.snapshot(), request.argument("after") or ""))
+
+
+@_read("/api/1/modules/{name}/dependents")
+def dependents(request: Request) -> Response:
+    """Return the modules that depend on a name: `offset`, `limit`."""
+    return lookups.dependents_of(request, index.catalogue.snapshot(), request.params["name"])
+
+
+@_read("/api/1/dependencies")
+def dependencies(request: Request) -> Response:
+    """Return the names on which most modules depend: `offset`, `limit`."""
+    return lookups.dependency_statistics(request, index.catalogue.snapshot())
+
+
+@_read("/modules/{user}/{module}/{version}/readme")
+@_read("/modules/{user}/{module}/{version}/license")
+def text(request: Request) -> Response:
+    """Return the README or the licence text of a version, out of its source rock."""
+    version = modules.version(_module(request).value, request.params["version"])
+    return lookups.render_text(version, request.segments[-1])
 
 
 @_read("/api/1/modules/{name}")
@@ -123,6 +163,11 @@ def root_module(request: Request) -> Response:
     if entry is None:
         raise NotFound("There is no such module.")
     return documents.render_module(request, entry)
+
+
+def _module(request: Request) -> Entry[ModuleEntry]:
+    snapshot = index.catalogue.snapshot()
+    return modules.get(snapshot, slugs.username(snapshot, request.params["user"]), request.params["module"])
 
 
 def _found(request: Request) -> Sequence[Entry[ModuleEntry]]:

@@ -14,7 +14,7 @@ from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
-from chalicelib.luarocks import custom_manifests, downloads, history, items, lasting, modules
+from chalicelib.luarocks import custom_manifests, downloads, history, items, lasting, modules, texts
 from chalicelib.luarocks.entry import ModuleEntry, with_version, without_rock, without_version
 from chalicelib.luarocks.tables import LuaRocksItem, Module, Rock, Version, VersionId, module_pk
 
@@ -105,9 +105,12 @@ def delete_rock(user: str, name: str, version: str, arch: str, by: Caller | None
             raise NotFound("There is no such rock.")
         lasting.require_removable(entry.value, by, found.rocks[arch].rock_fname)
         writes.delete(Rock(module_pk(entry.value.id), items.rock_sk(found.id, arch)), Rock.pk.exists())
+        rest = without_rock(entry.value, version_name, arch)
+        if arch == texts.SOURCES:
+            rest = texts.replaced(rest, version_name, {}, writes)
         history.record(writes, entry.value, by, "rock.delete", version=version_name, arch=arch)
         history.announce(writes, entry.value, by, "rock", "delete", version_name)
-        return {entry.key: modules.change(entry.value, without_rock(entry.value, version_name, arch), writes)}
+        return {entry.key: modules.change(entry.value, rest, writes)}
 
     return modules.alter(user, name, decide)
 

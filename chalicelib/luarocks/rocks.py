@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 
-from chalicelib.core import blobs, uploads
+from chalicelib.core import uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.catalogue import Changes
 from chalicelib.core.catalogues.entries import replace
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
-from chalicelib.core.errors import Busy, Full, Invalid, NotFound
+from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.luarocks import archives, history, index, items, lasting, modules, rockspecs
+from chalicelib.luarocks import archives, history, index, items, lasting, modules, rockspecs, texts, uploaded
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, with_rock, with_version
 from chalicelib.luarocks.rockspecs import Rockspec
 from chalicelib.luarocks.tables import Module, Rock, Version, VersionId, module_pk
+from chalicelib.luarocks.uploaded import Dates
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,16 @@ def find(
     return (entry.value, name if name in entry.value.versions else None) if entry else (None, None)
 
 
-def publish_rockspec(caller: Caller, source: bytes, signature: bytes | None = None) -> Published:
+def publish_rockspec(
+    caller: Caller, source: bytes, signature: bytes | None = None, dates: Dates | None = None
+) -> Published:
     """Publish a rockspec, or replace that of the same version. Raises Invalid, Forbidden, Immutable or Busy.
 
     It joins the module of this name that the caller owns, alone or with others; if there is none, a new one.
     """
     spec = rockspecs.parse(source)
     caller.require(f"module:{spec.name}")
-    stored = _store(source, signature, "Failed to upload rockspec")
+    stored = uploaded.store(source, signature, "Failed to upload rockspec", dates)
 
     def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], Published]:
         number = snapshot.sequence + 1  # ids are the sequence numbers of their changes, so they are unique
@@ -99,6 +102,7 @@ def publish_rock(
     content: bytes,
     signature: bytes | None = None,
     slot: str | None = None,
+    dates: Dates | None = None,
 ) -> ModuleEntry:
     """Publish a rock of a version, or replace that of the same architecture; return the module's entry.
 
@@ -107,7 +111,8 @@ def publish_rock(
     name, version_name = of.module.name, of.version_name
     arch = _arch(filename, of)
     archives.check(content, name, version_name)
-    stored = _store(content, signature, "Failed to upload rock")
+    found = texts.store(content) if arch == texts.SOURCES else None
+    stored = uploaded.store(content, signature, "Failed to upload rock", dates)
 
     def decide(snapshot: Snapshot[ModuleEntry], writes: Transaction) -> tuple[Changes[ModuleEntry], ModuleEntry]:
         entry = index.module_with_id(snapshot, name, of.module.id)
@@ -121,12 +126,13 @@ def publish_rock(
         before = entry.value.versions[version_name].rocks.get(arch)
         if before and lasting.is_same(entry.value, filename, before.file, stored):
             return {}, entry.value
-        rock = _rock(entry.value, of, arch, filename, stored, snapshot.sequence + 1, writes)
+        module = entry.value if found is None else texts.replaced(entry.value, version_name, found, writes)
+        rock = _rock(module, of, arch, filename, stored, snapshot.sequence + 1, writes)
         detail = {"version": version_name, "arch": arch}
         history.record_upload(writes, entry.value, caller, "rock.publish", filename, stored, **detail)
         is_new = before is None
         history.announce_upload(writes, entry.value, caller, "rock", version_name, filename, stored, is_new=is_new)
-        value = with_rock(entry.value, version_name, arch, rock)
+        value = with_rock(module, version_name, arch, rock)
         return {entry.key: value}, value
 
     _, value = index.catalogue.publish(decide)
@@ -152,24 +158,6 @@ def _require_version(entry: Entry[ModuleEntry], wanted: Target) -> None:
     version = entry.value.versions.get(wanted.version_name)
     if version is None or version.id != wanted.version_id:
         raise NotFound("Invalid version ID")
-
-
-def _store(content: bytes, signature: bytes | None, failure: str) -> PublishedFile:
-    """Store a file and its signature; return their hashes and sizes. Raises Busy or Full with upstream's texts."""
-    try:
-        blob, signed = blobs.put(content, index.AREA), blobs.put(signature, index.AREA) if signature else None
-    except (Busy, Full) as error:
-        raise type(error)(failure, **error.detail) from error
-    moment = int(now().timestamp())
-    return PublishedFile(
-        sha256=blob.sha256,
-        size=blob.size,
-        revision=1,
-        created_at=moment,
-        updated_at=moment,
-        sig_sha256=signed.sha256 if signed else None,
-        sig_size=signed.size if signed else None,
-    )
 
 
 def _created(
@@ -218,7 +206,7 @@ def _with_version(
     """The entry with the version; an existing version keeps its source URL and development flag, as on luarocks.org."""
     pk, sk, name = module_pk(value.id), f"version#{spec.version_name}", spec.version_name
     if before := value.versions.get(name):
-        file = _overwritten(before.file, stored)
+        file = uploaded.over(before.file, stored)
         after = replace(
             before,
             display_version_name=_display_name(spec),
@@ -265,7 +253,7 @@ def _rock(
     """Add the rock's item to the transaction; return the rock's entry."""
     pk, sk = module_pk(value.id), items.rock_sk(of.version_id, arch)
     if before := value.versions[of.version_name].rocks.get(arch):
-        after = replace(before, rock_fname=filename, file=_overwritten(before.file, stored))
+        after = replace(before, rock_fname=filename, file=uploaded.over(before.file, stored))
         rock = Rock(pk, sk)
         writes.update(rock, rock.assign(**items.changed(before, after)), Rock.pk.exists())
         return after
@@ -283,11 +271,3 @@ def _pointer(value: ModuleEntry, version: Version) -> VersionId:
         name=value.name,
         version_name=version.version_name,
     )
-
-
-def _overwritten(before: PublishedFile, stored: PublishedFile) -> PublishedFile:
-    """The new content, the next revision, and a date that does not decrease."""
-    moved = max(stored.updated_at, before.updated_at)
-    first = before.first_sha256 or before.sha256
-    revision = before.revision + 1
-    return replace(stored, revision=revision, created_at=before.created_at, updated_at=moved, first_sha256=first)

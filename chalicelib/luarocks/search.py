@@ -11,7 +11,7 @@ from chalicelib.core.catalogues.snapshots import Selection, Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue
 from chalicelib.luarocks import downloads, index
 from chalicelib.luarocks.entry import ModuleEntry
-from chalicelib.luarocks.versions import matches_lua
+from chalicelib.luarocks.versions import dependency_name, matches_lua
 
 SORTS = ("relevance", "downloads", "updated", "name")
 MOST_WORDS = 10
@@ -50,6 +50,9 @@ class ModuleRow(EntryRow[ModuleEntry]):
     version_ids = RowField[ModuleEntry, tuple[int, ...]](
         tuple[int, ...], lambda value: tuple(version.id for version in value.versions.values())
     )
+    dependencies = RowField[ModuleEntry, tuple[str, ...]](  # the names on which any of its versions depends
+        tuple[str, ...], lambda value: _dependencies(value)
+    )
 
 
 _Rows = RowsByKey[ModuleRow]
@@ -61,16 +64,21 @@ def find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selection[Modul
     return snapshot.lru_cached(("search", query, downloads.state()), lambda snapshot: _find(snapshot, query))
 
 
+def rows(snapshot: Snapshot[ModuleEntry]) -> RowsByKey[ModuleRow]:
+    """The rows of all modules that are not archived."""
+    return _derived.get(snapshot, ROWS.name, ROWS.of, ROWS.update)
+
+
 def _find(snapshot: Snapshot[ModuleEntry], query: ModuleQuery) -> Selection[ModuleEntry]:
-    rows = _derived.get(snapshot, ROWS.name, ROWS.of, ROWS.update)
-    among: Iterable[int] = rows.numbers.values()
+    every = rows(snapshot)
+    among: Iterable[int] = every.numbers.values()
     if query.user is not None:
         theirs = index.modules(snapshot, index.user_group(query.user))
-        among = (rows.numbers[key] for key in theirs if key in rows)
+        among = (every.numbers[key] for key in theirs if key in every)
     found = list(among)
     for test in _tests(query):
-        found = rows.table.where(found, test)
-    ranked = [(rank, row) for row in map(rows.row, found) if (rank := _rank(row, query)) is not None]
+        found = every.table.where(found, test)
+    ranked = [(rank, row) for row in map(every.row, found) if (rank := _rank(row, query)) is not None]
     orders: dict[str, Callable[[tuple[int, ModuleRow]], Any]] = {
         "relevance": lambda found: (found[0], -_downloads(found[1]), found[1].key),
         "downloads": lambda found: (-_downloads(found[1]), found[1].key),
@@ -121,6 +129,11 @@ def _texts(value: ModuleEntry) -> tuple[str | None, ...]:
     return value.name, value.summary, " ".join(value.labels), value.description
 
 
+def _dependencies(value: ModuleEntry) -> tuple[str, ...]:
+    texts = (text for version in value.versions.values() for text in version.dependencies)
+    return tuple(sorted({name for text in texts if (name := dependency_name(text))}))
+
+
 def _line(text: str | None) -> str:
     """The text in lower case; words contain no blanks, so it does not matter which blanks separate them."""
     return (text or "").lower().replace("\n", " ")
@@ -129,7 +142,7 @@ def _line(text: str | None) -> str:
 ROWS: StoredValue[ModuleEntry, _Rows] = index.catalogue.keep(
     StoredValue(
         "rows",
-        2,
+        3,
         build=_build,
         update=_update,
         encode=RowsByKey.encoded,

@@ -76,6 +76,7 @@ class Version(FileItem, discriminator="version"):
     archived = BooleanAttribute(default=False)
     archive_reason = UnicodeAttribute(null=True)
     source_url = UnicodeAttribute(null=True)
+    texts = JSONAttribute(default=dict)  # {"readme": [file name, SHA-256, bytes], "license": ...}, of the source rock
 
 
 class Rock(FileItem, discriminator="rock"):
@@ -114,6 +115,7 @@ class DownloadCount(LuaRocksItem, discriminator="downloads"):
     """The download counter of a file. `downloads#<module id>` / `<version id>#<arch, or rockspec>`."""
 
     number = NumberAttribute()
+    moved = NumberAttribute(null=True)  # of these, the downloads from another server that are included
 
 
 class DownloadTally(LuaRocksItem, discriminator="tally"):

@@ -169,3 +169,12 @@ def matches_lua(lua_version: str | None, target: str) -> bool:
         return True
     found = constraints(lua_version)
     return found is not None and all(each.allows(parse(target)) for each in found)
+
+
+_NAMED = re.compile(r"\s*(?:[^\s/<>=~!,@]+/)?([^\s/<>=~!,@]+)")
+
+
+def dependency_name(dependency: str) -> str | None:
+    """The module's name in a dependency such as `user/lpeg >= 1.0`, in lower case and without the user."""
+    found = _NAMED.match(dependency)
+    return found[1].lower() if found else None

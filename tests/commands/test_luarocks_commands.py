@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.luarocks.builders import rockspec
 from tests.servers import MOONBASE, moonbase
 
 PUBLISH = """
@@ -172,3 +173,16 @@ def test_published_versions_that_no_client_can_load_are_listed(tmp_path: Path) -
     assert moonbase(data, "luarocks", "check") == [row]
     moonbase(data, "luarocks", "archive", "alice/old")
     assert moonbase(data, "luarocks", "check") == [{**row, "archived": True}]
+
+
+def test_the_replaced_files_of_an_account_are_listed(tmp_path: Path) -> None:
+    data, tree = tmp_path / "data", tmp_path / "tree"
+    tree.mkdir()
+    moonbase(data, "user", "create", "alice", "--email", "alice@example.org")
+    for content in (rockspec("say"), rockspec("say", lua="lua >= 5.4")):
+        assert moonbase(data, "luarocks", "audit", "alice") == []
+        (tree / "say-1.0-1.rockspec").write_bytes(content)
+        moonbase(data, "luarocks", "import", str(tree), "--account", "alice")
+    (row,) = moonbase(data, "luarocks", "audit", "alice")
+    assert [row[name] for name in ("module", "file", "revision")] == ["alice/say", "say-1.0-1.rockspec", 2]
+    assert row["sha256"] != row["first_sha256"]

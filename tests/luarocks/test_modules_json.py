@@ -11,6 +11,7 @@ from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
 
 MOMENT = "2026-01-02 03:04:05"
+HERE = "repository_url=http://moonbase.test"
 HOSTILE = b"""package = "say" version = "1.0-1"
 description = {
    summary = "<script>alert(1)</script>",
@@ -62,6 +63,7 @@ def test_a_module_is_returned_as_one_document(client: Client, published: None, p
         {
             "module": {
                 "id": 1,
+                "purl": f"pkg:luarocks/alice/say?{HERE}",
                 "user": "alice",
                 "name": "say",
                 "display_name": None,
@@ -84,7 +86,9 @@ def test_a_module_is_returned_as_one_document(client: Client, published: None, p
             "versions": [
                 {
                     "id": 1,
+                    "purl": f"pkg:luarocks/alice/say@1.0-1?{HERE}",
                     "version_name": "1.0-1",
+                    "published_at": MOMENT,
                     "display_version_name": None,
                     "lua_version": "lua >= 5.1",
                     "development": False,
@@ -92,6 +96,7 @@ def test_a_module_is_returned_as_one_document(client: Client, published: None, p
                     "reason": None,
                     "dependencies": ["lua >= 5.1"],
                     "source_url": "https://example.org/say.tar.gz",
+                    "texts": {},
                     "downloads": 0,
                     "files": [
                         file("rockspec", "say-1.0-1.rockspec", rockspec()),
@@ -229,3 +234,15 @@ def test_one_module_is_much_smaller_than_the_manifest(client: Client, upload: Up
     upload()
     assert len(client.get("/api/1/modules/say").body) < 2000 < len(client.get("/manifest").body) / 100
     assert index.catalogue.snapshot().sequence > 0
+
+
+def test_the_export_has_pages(client: Client, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        upload(rockspec(f"m{number}"))
+    monkeypatch.setattr("chalicelib.luarocks.moving.PAGE_BYTES", 1)
+    names, after = [], ""
+    while after is not None:
+        page = client.get("/api/1/export", query={"after": after}).json
+        names += [each["module"]["name"] for each in page["modules"]]
+        after = page["next"]
+    assert names == [f"m{number}" for number in range(5)]

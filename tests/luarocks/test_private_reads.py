@@ -16,8 +16,18 @@ READS = [
     *("/dev/manifest", "/manifests/alice/manifest", "/manifests/nobody/manifest", "/dev/manifests/alice/manifest"),
     *("/repositories/rocks", "/repositories/rocks/manifest"),
     *("/manifests/alice/dev", "/manifests/alice/dev/manifest"),
+    *("/modules/alice/a/1.0-1/readme", "/modules/alice/a/1.0-1/license"),
     *("/m/none/manifest", "/m/none/dev/manifest", "/dev", "/manifests/alice", "/m/none", "/nothing"),
-    *("/modules/alice/a", "/modules/nobody/b", "/api/1/modules", "/api/1/modules/a", "/api/1/modules/b"),
+    *(
+        "/modules/alice/a",
+        "/modules/nobody/b",
+        "/api/1/export",
+        "/api/1/dependencies",
+        "/api/1/modules/a/dependents",
+        "/api/1/modules",
+        "/api/1/modules/a",
+        "/api/1/modules/b",
+    ),
 ]
 
 
