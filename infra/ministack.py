@@ -43,6 +43,7 @@ class MiniStack:
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self._session = Session()
 
     def environment(self) -> dict[str, str]:
         """The environment variables that make a process use it, with all rights."""
@@ -50,7 +51,7 @@ class MiniStack:
 
     def client(self, service: str, credentials: Mapping[str, str] = ROOT_CREDENTIALS) -> Any:
         """A boto3 client of one of its services, with all rights or with credentials in the form of STS."""
-        return Session().client(
+        return self._session.client(
             service,
             region_name=REGION,
             endpoint_url=self.url,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ def api_stage(stage: str) -> str:
     return str(_config()["stages"][stage]["api_gateway_stage"])
 
 
+@cache
 def our_template() -> dict[str, Any]:
-    """The content of `infra/template.yml`, which is merged into Chalice's template."""
+    """The content of `infra/template.yml`, which is merged into Chalice's template; callers must not change it."""
     template: dict[str, Any] = YAMLTemplateSerializer().load_template(TEMPLATE.read_text())
     return template
 

@@ -1,23 +1,33 @@
 """The template as `make package` writes it, without the code, whose wheels may take minutes."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chalice.package import YAMLTemplateSerializer
+from botocore.loaders import JSONFileLoader
 
 from infra import ministack, package
 from infra.ministack import MiniStack
+from infra.stages import our_template
 from tests.infra import packages
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _aws_models() -> Iterator[None]:
+    """Read each of botocore's descriptions of AWS once: every session would read its services again."""
+    loader = JSONFileLoader()
+    read = cache(loader.load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda self, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")
 def merged() -> dict[str, Any]:
     """Our part of the template."""
-    text = (package.ROOT / "infra" / "template.yml").read_text()
-    template: dict[str, Any] = YAMLTemplateSerializer().load_template(text)
-    return template
+    return our_template()
 
 
 @pytest.fixture(scope="session")
