@@ -14,13 +14,12 @@ from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.client import Client
 from tests.worlds import both_worlds, embedded_only
 
-pytestmark = both_worlds
-
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCOPES = {"luarocks": "module:say", "contentdb": "package:Alice/mod", "hel": "package:thing", "luadns": "zone:a.test"}
 
 
 @pytest.mark.parametrize("service", credentials.services())
+@both_worlds
 def test_a_key_is_shown_once_and_is_valid(alice_client: Person, alice: Account, service: str) -> None:
     with time_machine.travel(MOMENT, tick=False):
         request = {"service": service, "scope": SCOPES[service], "expires_in_days": 30, "comment": "CI <b>✓</b>"}
@@ -91,6 +90,7 @@ def test_a_body_of_a_megabyte_is_rejected(alice_client: Person) -> None:
     refused(reply, 413, "The request is larger than 65536 bytes.")
 
 
+@both_worlds
 def test_a_revoked_key_is_invalid_and_still_listed(client: Client, alice_client: Person, alice: Account) -> None:
     made = alice_client.post("/keys", {"service": "luarocks"}).json
     reply = alice_client.delete(f"/keys/{made['id']}")

@@ -15,8 +15,6 @@ from chalicelib.core.tables import Account, Enrolling, TwoFactor
 from tests.account.person import LogIn, Person, nothing_stored, refused
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 Clock = time_machine.Traveller
 MOMENT = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 OFF = "Two-factor authentication is not enabled on this account"
@@ -48,6 +46,7 @@ def state(person: Person) -> dict[str, Any]:
     return found
 
 
+@both_worlds
 def test_a_new_secret_is_inactive(alice_client: Person, alice: Account) -> None:
     reply = alice_client.post("/two-factor")
     secret = reply.json["secret"]
@@ -59,6 +58,7 @@ def test_a_new_secret_is_inactive(alice_client: Person, alice: Account) -> None:
     assert secret not in str(Enrolling.get(alice.pk, "enrolling").to_dynamodb_dict())
 
 
+@both_worlds
 def test_a_code_activates_the_secret_and_ends_other_sessions(
     alice_client: Person, logged_in: LogIn, alice: Account
 ) -> None:
@@ -72,6 +72,7 @@ def test_a_code_activates_the_secret_and_ends_other_sessions(
     assert Enrolling.find(alice.pk, "enrolling") is None
 
 
+@both_worlds
 def test_the_confirming_code_cannot_log_in(visitor: Person, alice_client: Person, clock: Clock) -> None:
     secret, _ = enrol(alice_client)
     entered = {"username": "alice", "password": "wonderland"}
@@ -140,6 +141,7 @@ def test_the_requirement_for_uploads_can_be_changed(alice_client: Person, clock:
     assert state(alice_client)["for_uploads"] is True
 
 
+@both_worlds
 def test_new_recovery_codes_replace_the_old_ones(alice_client: Person, logged_in: LogIn, alice: Account) -> None:
     _, old = enrol(alice_client)
     other = logged_in(alice)
@@ -153,6 +155,7 @@ def test_new_recovery_codes_replace_the_old_ones(alice_client: Person, logged_in
     assert alice_client.post("/two-factor/recovery-codes", {**proof, "code": new[0]}).status == 200
 
 
+@both_worlds
 def test_two_factor_is_turned_off_with_password_and_code(
     alice_client: Person, logged_in: LogIn, alice: Account
 ) -> None:
@@ -185,6 +188,7 @@ def test_changes_need_two_factor_to_be_on(alice_client: Person, path: str) -> No
     refused(reply, 409, OFF)
 
 
+@both_worlds
 def test_guesses_of_codes_are_limited(alice_client: Person) -> None:
     _, codes = enrol(alice_client)
     for _ in range(5):
@@ -195,6 +199,7 @@ def test_guesses_of_codes_are_limited(alice_client: Person) -> None:
     assert state(alice_client)["enabled"] is True
 
 
+@both_worlds
 def test_a_recovery_code_that_opened_a_session_is_used_up(visitor: Person, alice_client: Person) -> None:
     _, codes = enrol(alice_client)
     entered = {"username": "alice", "password": "wonderland", "code": codes[0]}

@@ -16,7 +16,6 @@ from tests.luarocks.builders import rockspec
 from tests.web_server import response, web_server
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "https://example.org/hook"
 
@@ -50,6 +49,7 @@ def row(**values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/server-webhooks"])
+@both_worlds
 def test_a_webhook_is_created_listed_changed_and_deleted(root: Person, path: str) -> None:
     with time_machine.travel(MOMENT, tick=False):
         made = root.post(path, {"url": URL, "services": ["luarocks"], "names": ["say*"]})
@@ -71,6 +71,7 @@ def test_a_webhook_is_created_listed_changed_and_deleted(root: Person, path: str
             refused(reply, 404, "There is no such webhook.")
 
 
+@both_worlds
 def test_an_upload_is_announced_and_the_delivery_is_listed(alice_client: Person, key: str) -> None:
     with web_server(lambda *_: response("202 Accepted", b"ok")) as server:
         secret = alice_client.post("/webhooks", {"url": server.url, "services": ["luarocks"]}).json["secret"]
@@ -91,6 +92,7 @@ def test_an_upload_is_announced_and_the_delivery_is_listed(alice_client: Person,
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/server-webhooks"])
+@both_worlds
 def test_a_test_message_is_sent_and_sent_again(root: Person, path: str) -> None:
     with web_server(lambda *_: response()) as server:
         root.post(path, {"url": server.url, "description": "CI"})

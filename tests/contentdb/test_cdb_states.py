@@ -15,8 +15,6 @@ from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, published, refusal, release, screenshot, token
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 LAMPS = "/api/packages/Alice/lamps/"
 READY = {"ai_disclosure": "NONE"}
 NO_DISCLOSURE = "You need to set ai_disclosure to one of NONE, ASSISTED, GENERATED, by an edit or .cdb.json"
@@ -38,6 +36,7 @@ def step(client: Client, name: str, headers: dict[str, str]) -> Reply:
     return client.post(f"{LAMPS}{name}/", headers=headers)
 
 
+@both_worlds
 def test_a_package_goes_from_draft_to_the_list_and_back(client: Client, bearer: dict[str, str]) -> None:
     approver = token(member("carol", "APPROVER"))
     for name, headers, state in (
@@ -56,6 +55,7 @@ def test_a_package_goes_from_draft_to_the_list_and_back(client: Client, bearer: 
         assert len(client.get("/api/packages/").json) == (state == "APPROVED")
 
 
+@both_worlds
 def test_a_deleted_package_can_be_restored_completely(client: Client, bearer: dict[str, str]) -> None:
     before = client.get(LAMPS).json
     reply = client.request("DELETE", LAMPS, headers=bearer)

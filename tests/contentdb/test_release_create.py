@@ -15,8 +15,6 @@ from tests.contentdb.builders import change, draft, member, refusal, token
 from tests.contentdb.files import MOD, checked, fetched, pending_checks, released, upload, zipped
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 NEW = "/api/packages/Alice/mymod/releases/new/"
 HASH = "8ef74deec170a8ce789f6055a59d43876d16a7ea"
 
@@ -30,6 +28,7 @@ def list_releases(client: Client) -> Any:
     return client.get("/api/packages/Alice/mymod/releases/").json
 
 
+@both_worlds
 def test_a_zip_becomes_a_release_after_its_check(client: Client, bearer: dict[str, str]) -> None:
     content = zipped(MOD, "mymod")
     reply = upload(client, "Alice/mymod", bearer, content)
@@ -60,6 +59,7 @@ def test_a_zip_becomes_a_release_after_its_check(client: Client, bearer: dict[st
     assert fetched(client, release["url"]) == content
 
 
+@both_worlds
 def test_the_examples_of_the_api_page_work(client: Client, bearer: dict[str, str]) -> None:
     content = zipped(MOD)
     first = released(client, "Alice/mymod", bearer, content, title="My Release")
@@ -87,6 +87,7 @@ def test_the_default_name_is_the_title_cut_to_thirty_characters(client: Client, 
     assert list_releases(client)[0]["name"] == "A release with a name that goe"
 
 
+@both_worlds
 def test_release_ids_are_global_and_increase(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/other")
     content = zipped({**MOD, "mod.conf": "name = other"})
@@ -137,6 +138,7 @@ def test_fields_of_a_wrong_type_are_rejected(client: Client, bearer: dict[str, s
     assert (reply.status, reply.json) == (400, refusal("title must be a str"))
 
 
+@both_worlds
 def test_a_zip_over_the_limit_is_rejected(client: Client, bearer: dict[str, str]) -> None:
     with settings.override(contentdb_max_upload=100):
         reply = upload(client, "Alice/mymod", bearer, zipped(MOD))
@@ -266,6 +268,7 @@ def test_another_author_cannot_delete_a_release(client: Client, bearer: dict[str
     assert (reply.status, len(list_releases(client))) == (403, 1)
 
 
+@both_worlds
 def test_the_file_of_a_deleted_release_is_deleted(client: Client, bearer: dict[str, str]) -> None:
     released(client, "Alice/mymod", bearer, zipped(MOD))
     (release,) = list_releases(client)

@@ -191,7 +191,7 @@ def store(package_id: int, count: int) -> None:
     review_index.catalogue.rebuild()
 
 
-@pytest.fixture(params=[3, 350])
+@pytest.fixture(params=[3, 210])
 def many(request: pytest.FixtureRequest, alice: Account) -> int:
     published("Alice/lamps")
     store(1, request.param)

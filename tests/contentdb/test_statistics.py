@@ -256,7 +256,6 @@ def test_a_month_is_compacted_three_days_after_its_end(clock: Any, old: int) -> 
     assert months_and_days(old) == ["2025-12", "2026-02", "2026-03-01"]
 
 
-@both_worlds
 def test_compaction_loses_and_doubles_nothing_whenever_the_process_is_killed(client: Client, old: int) -> None:
     before = responses(client)
     days = list(DailyStats.query(history.stats_pk(old)))
@@ -388,7 +387,6 @@ def test_the_first_job_publishes_the_days_of_an_older_version(client: Client, la
     assert client.get("/api/package_stats/").json["package_downloads"]["Alice/lamps"][-1] == 3
 
 
-@both_worlds
 def test_booking_loses_and_doubles_nothing_whenever_the_process_is_killed(client: Client, lamps: int) -> None:
     died_after = 0
     while True:

@@ -16,8 +16,6 @@ from tests.client import Client, Reply
 from tests.hel.builders import Create, bulky, expected_package, list_packages, package, refusal, stored, success
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 
 @pytest.fixture(autouse=True)
 def _frozen() -> object:
@@ -26,6 +24,7 @@ def _frozen() -> object:
 
 
 @pytest.mark.parametrize("name", ["thing", "The name of the package"])
+@both_worlds
 def test_the_wikis_example_creates_a_package(client: Client, create: Create, name: str) -> None:
     reply = create(package(name))
     warning = (
@@ -107,6 +106,7 @@ def test_a_name_in_use_is_a_conflict_and_changes_nothing(client: Client, create:
     assert client.get("/packages").json["data"]["list"] == [expected_package()]
 
 
+@both_worlds
 def test_one_of_two_concurrent_creations_succeeds(client: Client, create: Create) -> None:
     replies: list[Reply] = []
     threads = [threading.Thread(target=lambda: replies.append(create())) for _ in range(2)]
@@ -151,6 +151,7 @@ def test_permission_is_checked_before_the_body(client: Client) -> None:
     assert client.post("/packages", body=b"{").status == 403
 
 
+@both_worlds
 def test_a_large_package_is_stored_as_a_blob_and_returned_whole(client: Client, create: Create) -> None:
     assert create(package(versions=bulky(300_000))).status == 201
     [item] = stored()
@@ -199,6 +200,7 @@ def test_pages_are_in_the_order_of_creation(client: Client, create: Create) -> N
     ]
 
 
+@both_worlds
 def test_the_order_survives_a_rebuild_and_a_new_process(client: Client, create: Create) -> None:
     names = ["m", "z", "a", "k", "b"]
     for name in names:

@@ -464,7 +464,7 @@ def test_chalice_generates_no_policy_and_no_log_group() -> None:
 def test_another_stage_differs_only_in_its_name(tmp_path: Path, packaged: Path) -> None:
     other = (make(tmp_path, "dev") / "sam.json").read_text()
     assert json.loads(other)["Resources"]["RestAPI"]["Properties"]["StageName"] == "dev"
-    for name in ('"StageName": "{}"', "stage={}:", "${{AWS::URLSuffix}}/{}/"):
+    for name in ('"StageName":"{}"', "stage={}:", "${{AWS::URLSuffix}}/{}/"):
         assert name.format("dev") in other
         other = other.replace(name.format("dev"), name.format(package.STAGE))
     assert other == (packaged / "sam.json").read_text()

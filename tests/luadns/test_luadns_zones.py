@@ -12,8 +12,6 @@ from tests.client import Client
 from tests.luadns.api import LuaDns, assert_invalid, key_for, problem, stored
 from tests.worlds import both_worlds, embedded_only
 
-pytestmark = both_worlds
-
 MOMENT = 1_421_501_178.5
 SHOWN = (
     '{"id":1,"name":"example.org","synced":false,"queries_count":0,"records_count":3,"aliases_count":0,'
@@ -35,6 +33,7 @@ def assert_name_is_taken(reply: Any, name: str) -> None:
     assert (reply.status, reply.json["message"]) == (403, f"Zone '{name}' is taken already.")
 
 
+@both_worlds
 def test_a_new_zone_has_a_soa_and_name_servers(dns: LuaDns) -> None:
     with time_machine.travel(MOMENT, tick=False):
         reply = dns("POST", "/zones", {"name": "example.org"})
@@ -146,6 +145,7 @@ def test_the_number_of_zones_of_an_account_is_limited(dns: LuaDns) -> None:
     assert (reply.status, reply.json["message"]) == (403, "An account has at most 1 zones.")
 
 
+@both_worlds
 def test_a_deletion_returns_the_zone_and_removes_everything(dns: LuaDns, zone: int) -> None:
     dns.record(zone, "www", "A", "192.0.2.1")
     before = dns.get(f"/zones/{zone}")
@@ -170,6 +170,7 @@ def test_changes_are_in_the_audit_log(dns: LuaDns, zone: int) -> None:
     ]
 
 
+@both_worlds
 def test_put_replaces_all_records_except_managed_ones(dns: LuaDns, zone: int) -> None:
     kept = dns.record(zone, "keep", "A", "192.0.2.1", ttl=77, external_id="k")
     dns.record(zone, "drop", "A", "192.0.2.2")
@@ -259,6 +260,7 @@ def test_the_serial_is_the_time_of_the_last_change_and_always_increases(dns: Lua
     assert dns.get(f"/zones/{zone}/records/{soa['id']}") == after
 
 
+@both_worlds
 def test_a_list_of_zones_has_both_page_count_headers(dns: LuaDns) -> None:
     for name in ("b.org", "a.org", "c.net"):
         dns.zone(name)

@@ -22,8 +22,6 @@ from tests.client import Client, Reply
 from tests.luarocks.builders import Upload, rock, rockspec
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 LETTERS = "invalid characters, only alphanumeric, period, underscore, and hyphen allowed"
 MOMENT = "2026-01-02 03:04:05"
 
@@ -81,12 +79,14 @@ def test_tool_version_needs_no_key(client: Client) -> None:
     assert (reply.status, reply.json) == (200, {"version": "1.0.0"})
 
 
+@both_worlds
 def test_status_returns_the_account_and_the_keys_age(client: Client, key: str) -> None:
     reply = client.get(f"/api/1/{key}/status")
     assert (reply.status, reply.json) == (200, {"user_id": 1, "created_at": MOMENT})
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+@both_worlds
 def test_the_key_can_be_sent_in_a_header(client: Client, key: str, scheme: str) -> None:
     reply = client.get("/api/1/bearer/status", headers={"Authorization": f"{scheme} {key}"})
     assert reply.status == 200
@@ -204,6 +204,7 @@ def test_a_key_is_accepted_in_every_header_in_which_clients_send_one(client: Cli
         assert client.get("/manifest", headers=headers).status == 200
 
 
+@both_worlds
 def test_check_rockspec_finds_names_in_any_letter_case(client: Client, key: str, upload: Upload) -> None:
     upload()
     reply = client.get(f"/api/1/{key}/check_rockspec", query={"package": "SAY", "version": "1.0-1"})
@@ -230,6 +231,7 @@ def test_check_rockspec_names_missing_parameters(client: Client, key: str, query
     assert (reply.status, reply.json) == (400, {"errors": errors})
 
 
+@both_worlds
 def test_a_first_upload_creates_a_module_in_the_root_manifest(upload: Upload) -> None:
     reply = upload()
     assert (reply.status, reply.json) == (
@@ -319,6 +321,7 @@ def test_an_upload_is_in_the_activity_log_with_its_key(alice: Account, upload: U
     assert ("rockspec.publish", "alice/say", 1) in entries
 
 
+@both_worlds
 def test_a_rock_is_added_to_its_version(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
     reply = upload_rock(1, "say-1.0-1.linux-x86_64.rock")
@@ -343,6 +346,7 @@ def test_a_rock_is_added_to_its_version(client: Client, upload: Upload, upload_r
     assert client.get("/say-1.0-1.linux-x86_64.rock").body == rock()
 
 
+@both_worlds
 def test_a_rock_again_is_its_next_revision(client: Client, upload: Upload, upload_rock: Upload) -> None:
     upload()
     upload_rock(1, "say-1.0-1.src.rock")
@@ -422,12 +426,14 @@ def test_an_upload_without_its_file_is_refused(client: Client, key: str) -> None
     assert stored() == []
 
 
+@both_worlds
 def test_a_truncated_multipart_body_is_refused(client: Client, key: str) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     reply = client.post(f"/api/1/{key}/upload", headers=headers, body=b'--B\r\nContent-Disposition: form-data; name="r')
     assert (reply.status, reply.json) == (400, {"errors": ["The multipart form cannot be read."]})
 
 
+@both_worlds
 def test_a_rock_above_15_mib_is_refused(client: Client, key: str, upload: Upload) -> None:
     version = upload().json["version"]["id"]
     files = {"rock_file": ("say-1.0-1.src.rock", b"-" * 20 * 1024 * 1024)}
@@ -470,6 +476,7 @@ def test_an_account_can_require_a_second_factor_for_uploads(
     assert (again.status, again.json) == (401, {"errors": ["Invalid verification code"]})
 
 
+@both_worlds
 def test_a_large_upload_has_its_token_in_a_header(client: Client, alice: Account, key: str, upload: Upload) -> None:
     version = upload().json["version"]["id"]
     enrolment = two_factor.enable(alice, required_for_uploads=True)
@@ -502,6 +509,7 @@ def test_a_token_is_valid_only_for_its_key(client: Client, alice: Account, key: 
     assert upload(key=other, headers={"X-TFA-Token": reply.json["tfa_token"]}).status == 403
 
 
+@both_worlds
 def test_an_upload_window_lets_one_key_upload_without_a_token(
     client: Client, alice: Account, key: str, upload: Upload
 ) -> None:

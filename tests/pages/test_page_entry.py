@@ -13,11 +13,10 @@ from tests.client import BROWSER, Client
 from tests.pages.window import HOSTILE, PASSWORD, SHOWN, BrowserWindow, code_of
 from tests.worlds import both_worlds
 
-pytestmark = both_worlds
-
 NEW = {"username": "carol", "email": "carol@example.org", "password": "a long walk"}
 
 
+@both_worlds
 def test_a_visitor_registers_and_logs_in(window: BrowserWindow) -> None:
     with settings.override(registration="open"):
         window.open("/account/register")
@@ -124,6 +123,7 @@ def test_a_session_is_new_at_every_log_in_and_hidden_from_scripts(window: Browse
     assert str(secure).endswith("; Secure")
 
 
+@both_worlds
 def test_the_second_step_accepts_each_code_once(window: BrowserWindow, alice: Account) -> None:
     secret = two_factor.enable(alice).secret
     code = code_of(secret)
@@ -148,6 +148,7 @@ def test_an_invalid_ticket_leads_back_to_the_first_step(window: BrowserWindow, a
     assert "<h1>Log in</h1>" in text
 
 
+@both_worlds
 def test_log_out_ends_the_session(alice_window: BrowserWindow) -> None:
     before = dict(alice_window.cookies)
     assert "You are logged out." in alice_window.leave()
