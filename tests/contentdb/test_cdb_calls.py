@@ -1,4 +1,4 @@
-"""The AWS calls of a request; their number is equal for 10 and 3,000 packages."""
+"""The AWS calls of a request; their number is equal for 10 and 600 packages."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tests.client import Client
 from tests.contentdb.builders import draft
 
 
-@pytest.fixture(params=[10, 3000])
+@pytest.fixture(params=[10, 600])
 def _filled_catalogue(request: pytest.FixtureRequest, fill_catalogue: Callable[[int], None]) -> None:
     fill_catalogue(request.param)
 

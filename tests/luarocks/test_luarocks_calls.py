@@ -1,4 +1,4 @@
-"""The AWS calls of requests, equal at 10 and at 2,000 modules."""
+"""The AWS calls of requests, equal at 10 and at 500 modules."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from tests.luarocks.builders import Upload, rockspec
 FillCatalogue = Callable[[int], None]
 
 
-@pytest.fixture(params=[10, 2000], autouse=True)
+@pytest.fixture(params=[10, 500], autouse=True)
 def _filled_catalogue(request: pytest.FixtureRequest, fill_catalogue: FillCatalogue) -> None:
     fill_catalogue(request.param)
 
