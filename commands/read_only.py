@@ -1,4 +1,4 @@
-"""`moonbase read-only`: lets nobody change anything for a time."""
+"""`moonbase read-only`: forbids all changes for a time."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from chalicelib.core import read_only as rules
 
 @click.group("read-only")
 def read_only() -> None:
-    """Let nobody change anything for a time; everything can be read."""
+    """Forbid all changes for a time; everything can be read."""
 
 
 @read_only.command("on")

@@ -63,7 +63,7 @@ def open_data(directory: Path) -> "Engine":
 def _refuse_foreign(directory: Path) -> None:
     """Raise PermissionError for root and another user's directory: that user's server could not read root's files.
 
-    A directory that does not exist yet would belong to root, in the nearest one that does.
+    For a directory that does not exist yet, the nearest existing parent counts.
     """
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     if os.geteuid() != 0 or (uid := existing.stat().st_uid) == 0:

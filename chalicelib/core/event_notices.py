@@ -27,9 +27,9 @@ _MOST = 40  # notifications in one transaction, with a job each
 
 
 def _follow(events: Sequence[Event], writes: Transaction) -> None:
-    """Notify the owners. The slices that do not fit into `writes` have transactions of their own, each with a mark.
+    """Notify the owners. Those that do not fit into `writes` are notified in further transactions, each with a mark.
 
-    A repeated run of the same events finds the marks, so that nobody is notified twice.
+    A repeated run of the same events finds the marks, so no owner is notified twice.
     """
     find, room = _Accounts(), _MOST
     for event in events:
@@ -45,7 +45,7 @@ def _follow(events: Sequence[Event], writes: Transaction) -> None:
 
 
 def _notify_once(event: Event, start: int, owners: Iterator[Account]) -> None:
-    """Notify a slice of the owners of an event, unless a run before did so."""
+    """Notify some owners of an event, unless an earlier run has notified them."""
     writes, done = Transaction(), Conflict("The owners have been notified already.")
     mark = NoticesMark("event-notices", f"{event.number:012d}#{start}", expires_at=datetime.now(UTC) + 2 * _NEWS)
     writes.create(mark, done)
@@ -99,7 +99,7 @@ class _Accounts:
     def owners(self, event: Event, keys: Sequence[int | str]) -> Iterator[Account]:
         """Some owners of an event's work that can be notified: all but the actor and suspended accounts.
 
-        `keys` are ids and usernames; an account whose id the event has is left out under its username.
+        `keys` are ids and usernames; an account that the event has by both is returned once.
         """
         found = [(key, self._find(key)) for key in keys]
         for account in {int(one.id): one for key, one in found if one and not _is_twice(event, key, one)}.values():

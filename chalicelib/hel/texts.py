@@ -1,6 +1,6 @@
 """The texts of all packages that `q` searches, in compressed chunks: as strings they would fill the memory.
 
-The chunks are stored with the catalogue (core/catalogues/stored_values.py). Changed packages are beside them.
+The chunks are stored with the catalogue (core/catalogues/stored_values.py). Changed packages are next to them.
 """
 
 import zlib
@@ -18,7 +18,7 @@ from chalicelib.hel import index
 from chalicelib.hel.entry import PackageEntry
 
 _CHUNK = 512  # packages
-_MOST_CHANGED = 1024  # packages beside the chunks
+_MOST_CHANGED = 1024  # packages next to the chunks
 
 _encode = msgspec.msgpack.Encoder().encode
 _STORED = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, bytes]])

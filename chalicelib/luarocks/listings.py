@@ -74,7 +74,7 @@ class RenderedManifest:
 
     @property
     def size(self) -> int:
-        """The size in bytes in memory, about."""
+        """The approximate size in memory, in bytes."""
         return 2 * self.blocks.size + 8 * len(self.order)
 
     def text(self) -> bytes:

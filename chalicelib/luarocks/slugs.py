@@ -13,7 +13,7 @@ from chalicelib.luarocks.entry import ModuleEntry
 def username(snapshot: Snapshot[ModuleEntry], asked: str) -> str:
     """The user whom a path names, in lower case: the account of that name or, if there is none, the one with its slug.
 
-    A slug of several users names none of them. What nobody is called is returned as it is.
+    A slug of several users names none of them. A name of no user is returned unchanged.
     """
     name = asked.lower()
     if index.modules(snapshot, index.user_group(name)):

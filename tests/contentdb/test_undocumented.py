@@ -36,7 +36,7 @@ def test_the_files_of_releases_and_screenshots_are_listed(
         assert client.get(row["url"]).status in (200, 302)
 
 
-@pytest.mark.parametrize("size", [10, 3000])
+@pytest.mark.parametrize("size", [10, 600])
 def test_the_list_of_files_costs_one_call_when_warm(
     client: Client, calls: list[str], fill_catalogue: Any, size: int
 ) -> None:

@@ -15,7 +15,7 @@ import msgspec
 Fields = int
 Document = Mapping[str, Fields]
 Phrase = tuple[str, ...]  # stems that follow each other; the last one can be a prefix
-MOST_CHANGED = 1024  # documents beside the base
+MOST_CHANGED = 1024  # documents next to the base
 
 _WHOLE = bytes((fields | fields << 4) & 0xFF for fields in range(256))
 _AFTER = "\U0010ffff"  # sorts after every character of a stem

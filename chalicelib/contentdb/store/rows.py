@@ -122,7 +122,7 @@ def newest_id(releases: Iterable[ReleaseRange], version: int | None = None) -> i
 
 
 class PackageTable(RowTable[PackageEntry]):
-    """The rows of packages, with the published counts of each row beside its fields."""
+    """The rows of packages, with the published counts of each row next to its fields."""
 
     downloads: "array[int]"
     points: "array[float]"

@@ -153,7 +153,7 @@ class Blocks:
         return block.segment.text[len(self.frame.between) :]
 
     def _places(self, text: memoryview) -> Iterator[tuple[int, memoryview]]:
-        """The part of the text of each block except the first, by the identity of the block."""
+        """The text of each block except the first, by the identity of the block."""
         position = len(self.frame.head) - len(self.frame.between)
         for number, block in enumerate(self.filled):
             if number:

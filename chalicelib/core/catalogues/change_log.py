@@ -98,7 +98,7 @@ class ChangeLog(Generic[E]):
     def fold(self, snapshot: Snapshot[E], values: Values[E] = (), *, upgrade: bool = False) -> Snapshot[E]:
         """Store `snapshot` and `values` of it as those that cold processes read, unless a newer snapshot is stored.
 
-        An `upgrade` also replaces one of the same number, and so does a fold of one without its values. Returns the
+        A snapshot of the same number is replaced by an `upgrade`, or if it was stored without its values. Returns the
         snapshot, with its records as they are stored. Raises storage.Contended.
         """
         head = self.head()

@@ -1,7 +1,7 @@
 """RowList with the fields of entries by which lists filter and sort, column by column, so that no list decodes entries.
 
 A column has each distinct value once, and for each row the number of its value. A column that was stored is decoded
-when it is first read. A change appends a row; older rows stay, for those who still read them.
+when it is first read. A change appends a row; older rows stay for the readers of earlier states.
 """
 
 from array import array
@@ -149,7 +149,7 @@ class RowTable(Generic[V]):
             return len(self.keys) - 1
 
     def where(self, rows: Sequence[int], tests: Mapping[str, Callable[[Any], bool]]) -> list[int]:
-        """Those of the rows of which the value of any of these fields passes its test."""
+        """The rows in which one of these fields has a value that passes its test."""
         passing = [self._passing(rows, self.column(name), test) for name, test in tests.items()]
         if len(passing) == 1:
             return passing[0]

@@ -66,7 +66,7 @@ class CounterSet(Generic[V]):
     def counts(self) -> CountValues[V]:
         """The values as this process knows them: at most `FOLLOW_EVERY` seconds older than the newest delta.
 
-        Older, if the newest cannot be read. Raises Busy if this process has not read any.
+        They are older if the newest delta cannot be read. Raises Busy if this process has not read any.
         """
         if time.monotonic() >= self._follow_at:
             with self._following:
@@ -90,8 +90,8 @@ class CounterSet(Generic[V]):
     def mark(self, thing: str) -> None:
         """Let the job publish the value of a thing, which was changed before this call.
 
-        The slot is that of a moment after the change, and its mark is deleted only after its end: so the job that
-        deletes it has seen the change.
+        The mark belongs to a time slot that ends after the change. A job deletes it only after the end of the slot, so
+        that job has read the changed value.
         """
         slot = int(time.time()) // SLOT
         if slot != self._slot:
@@ -206,7 +206,7 @@ class CounterSet(Generic[V]):
             self._drop(head)
 
     def _drop(self, head: CountersHead) -> None:
-        """Delete what only processes need that have not looked for deltas since the base before this head's."""
+        """Delete the deltas and the base that are needed only by a process that last read before the previous base."""
         last = _sort_key(int(head.base_sequence) - 1)
         old = list(CountersDelta.query(self._deltas, CountersDelta.sk <= last, consistent_read=True))
         with CountersDelta.batch_write() as batch:

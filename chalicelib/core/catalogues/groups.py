@@ -14,7 +14,7 @@ import msgspec
 
 from chalicelib.core.catalogues.packing import groups_of
 
-MOST_CHANGED = 1024  # entries beside the arrays
+MOST_CHANGED = 1024  # entries next to the arrays
 
 _encode = msgspec.msgpack.Encoder().encode
 _STORED = msgspec.msgpack.Decoder(tuple[bytes, bytes])

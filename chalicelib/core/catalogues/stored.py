@@ -28,7 +28,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Index(msgspec.Struct, frozen=True, array_like=True):
-    """The blob that a stored snapshot is named by."""
+    """The index of a stored snapshot, whose key names the snapshot."""
 
     format: int
     shape: int

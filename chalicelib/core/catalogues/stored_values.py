@@ -74,7 +74,7 @@ class StoredValue(Generic[E, T]):
     def store(self, snapshot: Snapshot[E], area: str, known: str | None) -> tuple[str, list[str]]:
         """Store the value; return the key of its blob, and the keys of the entries that have changed since.
 
-        The blob is the one with the key `known` if few have.
+        If few have, the blob `known` stays in use.
         """
         blob = self._blob(known)
         changed = _differing(blob, snapshot) if blob else ()
@@ -152,7 +152,7 @@ def _differing(blob: _Blob, snapshot: Snapshot[Any]) -> Set[str]:
 
 
 def _same_keys(blob: _Blob, snapshot: Snapshot[Any]) -> list[str]:
-    """The keys of the blob; those that the snapshot has too are its own objects, which saves the memory of others."""
+    """The keys of the blob. A key that the snapshot has is returned as its string object, which saves memory."""
     current = list(chain.from_iterable(shard.records for shard in snapshot.shards))
     if current == blob.keys:
         return current

@@ -43,7 +43,7 @@ def set_digest(account: Account, daily: bool, by: Caller | None = None) -> None:
 
 
 def stop_mail(account: Account, kind: str | None) -> None:
-    """Send no more mails about this kind, or any kind that is not essential if it is None; the inbox remains."""
+    """Stop the mails about a kind, or with None about all kinds that are not essential. The inbox still gets them."""
     by_mail = [each for each in kinds() if not each.essential and channel_of(account, each) == MAIL]
     stopped = [each.name for each in by_mail if kind in (None, each.name)]
     if stopped:

@@ -1,4 +1,4 @@
-"""HTTP requests to other servers, with limits of size and time; `fetch` makes one, an `WebClient` makes several."""
+"""HTTP requests to other servers, with limits of size and time; `fetch` makes one, a `WebClient` makes several."""
 
 import random
 import time
@@ -181,7 +181,7 @@ def fetch(
 
 
 def _read(response: BaseHTTPResponse, caps: Caps) -> bytes:
-    """The body. Raises OutboundFailed if it is larger than the limit and must not be cut."""
+    """The body. Raises OutboundFailed if it exceeds the limit, unless it may be cut."""
     declared = response.headers.get("content-length", "")
     if not caps.cut and declared.isdecimal() and int(declared[:18]) > caps.size and response.status != 304:
         raise _too_large(response, caps)

@@ -106,7 +106,7 @@ def _run_worker(worker: Confined, request: dict[str, Any], scratch: Path) -> dic
 def _read(target: Path, largest: int) -> bytes:
     """The zip that the worker wrote. Raises Invalid if it is too large.
 
-    A worker that a hostile server has taken over can put a link there, to a file that only this process can read.
+    A link is refused: a hostile server that controls the worker could name a file that only this process can read.
     """
     try:
         descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

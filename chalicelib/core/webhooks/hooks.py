@@ -163,7 +163,7 @@ def messages_of(hook: Webhook) -> str:
 
 
 def partitions(owner: str) -> list[str]:
-    """The partitions of everything that belongs to an owner: messages first, because they are found by the webhooks."""
+    """The partitions of an owner's data. Messages are first, because the webhooks are needed to find them."""
     return [*map(messages_of, list_hooks(owner)), pk_of(owner)]
 
 
