@@ -140,7 +140,8 @@ class ZoneEdit:
         writes = writes or Transaction()
         self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
-        history.record(writes, self.zone, None if self._new else self._before, owner, action, self.difference())
+        previous = None if self._new else self._before
+        history.record(writes, self.zone, previous, self._at, owner, action, self.difference())
         subject = f"zone#{int(self.zone.id)}"
         writes.put(audit.entry(owner.account_id, action, subject, owner.caller, zone=self.zone.name, **detail))
         engines.current().zone_changed(writes, self.zone)

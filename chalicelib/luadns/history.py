@@ -7,7 +7,7 @@ can be restored. Changes are stored for MOONBASE_LUADNS_HISTORY_DAYS.
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, cast
@@ -48,10 +48,18 @@ class Difference(NamedTuple):
 
 
 def record(
-    writes: Transaction, zone: Zone, previous: int | None, owner: Owner, action: str, difference: Difference
+    writes: Transaction,
+    zone: Zone,
+    previous: int | None,
+    at: datetime,
+    owner: Owner,
+    action: str,
+    difference: Difference,
 ) -> None:
-    """Add the change from the serial `previous` to the zone's serial to the transaction that makes it."""
-    at = datetime.now(UTC)
+    """Add the change from the serial `previous` to the zone's serial to the transaction that makes it.
+
+    `at` is the time of its records' last change.
+    """
     change = ZoneChange(
         zone.pk,
         change_sk(int(zone.id), int(zone.serial)),

@@ -18,6 +18,9 @@ class ListOptions:
     page: int = 1
 
 
+EVERYTHING = ListOptions()
+
+
 @dataclass(frozen=True)
 class Page(Generic[T]):
     """One page of the matching items; `total` counts all matching items."""

@@ -14,6 +14,7 @@ from chalicelib.luadns import (
     transfer_access,
     tsig_keys,
     wire,
+    zone_views,
     zones,
 )
 from chalicelib.luadns.store import Owner
@@ -71,7 +72,7 @@ def create_zone(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/v1/zones/{zone_id}", auth.KEY, permission=auth.ZONE_OWNER)
 def get_zone(request: Request, caller: Caller) -> Response:
     """Get a zone."""
-    return wire.render_zone(*store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
+    return wire.render_view(zone_views.of(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
 @service.route("PUT", "/v1/zones/{zone_id}", auth.KEY, **_BULK)
@@ -90,7 +91,7 @@ def delete_zone(request: Request, caller: Caller) -> Response:
 @service.route("GET", "/v1/zones/{zone_id}/records", auth.KEY, permission=auth.ZONE_OWNER)
 def list_records(request: Request, caller: Caller) -> Response:
     """List records."""
-    return wire.render_records(request, *store.contents(Owner.of(caller), inputs.parse_zone_id(request)))
+    return wire.render_records(request, zone_views.of(Owner.of(caller), inputs.parse_zone_id(request)))
 
 
 @service.route(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Busy, NotFound
@@ -53,11 +53,18 @@ def zone(owner: Owner, zone_id: int) -> Zone:
 
 def contents(owner: Owner, zone_id: int) -> tuple[Zone, list[Record]]:
     """A zone and all its records by id, in one Query per megabyte; raises NotFound, and Busy during many changes."""
+    head, items = raw_contents(owner, zone_id)
+    return head, [Record.from_raw_data(item) for item in items]
+
+
+def raw_contents(owner: Owner, zone_id: int) -> tuple[Zone, list[dict[str, Any]]]:
+    """The same, with the records as they are stored."""
     for attempt in range(_MAX_ATTEMPTS):
-        found, pages = _query_zone(owner.account_id, zone_id)
-        if not found or not isinstance(found[0], Zone) or not owner.can_access(found[0]):
+        items, pages = _query_zone(owner.account_id, zone_id)
+        head = LuaDnsItem.from_raw_data(items[0]) if items else None
+        if not isinstance(head, Zone) or not owner.can_access(head):
             raise not_found("Zone")
-        head, records = found[0], [item for item in found[1:] if isinstance(item, Record)]
+        records = [item for item in items[1:] if item["kind"]["S"] == "record"]
         if head.journal:
             journal.apply(head)
         elif pages == 1 or _is_current(head):
@@ -118,11 +125,11 @@ def not_found(resource: str) -> NotFound:
     return NotFound(f"{resource} not found.")
 
 
-def _query_zone(account_id: int, zone_id: int) -> tuple[list[LuaDnsItem], int]:
-    """The zone with its records, and the number of pages that the Query took."""
+def _query_zone(account_id: int, zone_id: int) -> tuple[list[dict[str, Any]], int]:
+    """The zone with its records as they are stored, and the number of pages that the Query took."""
     query = LuaDnsItem.query(account_pk(account_id), LuaDnsItem.sk.startswith(zone_sk(zone_id)), consistent_read=True)
     pages = list(query.page_iter)
-    return [LuaDnsItem.from_raw_data(raw) for page in pages for raw in page["Items"]], len(pages)
+    return [item for page in pages for item in page["Items"]], len(pages)
 
 
 def _is_current(head: Zone) -> bool:

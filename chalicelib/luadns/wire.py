@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,12 +10,14 @@ from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.luadns import auth, engines, inputs, paging, records, secondaries, versions
+from chalicelib.luadns import auth, engines, inputs, paging, record_json, records, secondaries, versions
 from chalicelib.luadns.engines import DsRecord
 from chalicelib.luadns.history import Difference
 from chalicelib.luadns.paging import Page
 from chalicelib.luadns.problems import Problem
+from chalicelib.luadns.record_json import RecordView
 from chalicelib.luadns.tables import Record, TsigKey, Zone, ZoneChange
+from chalicelib.luadns.zone_views import ZoneView
 from chalicelib.web.errors import headers_of, status_of
 from chalicelib.web.request import Request
 from chalicelib.web.response import Headers, Response, bytes_response
@@ -52,7 +53,7 @@ _ZONE_COLUMNS: dict[str, Callable[[Zone], Any]] = {
     "created_at": lambda zone: zone.created_at,
     "updated_at": lambda zone: zone.updated_at,
 }
-_RECORD_COLUMNS: dict[str, Callable[[Record], Any]] = {
+_RECORD_COLUMNS: dict[str, Callable[[RecordView], Any]] = {
     "id": lambda record: record.id,
     "name": lambda record: record.name,
     "type": lambda record: record.type,
@@ -92,28 +93,39 @@ def render_zones(request: Request, zones: Sequence[Zone]) -> Response:
 
 def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
     """Render a zone with its records."""
-    body = {**_zone(zone), "records": [_record(zone, record) for record in records.in_listing_order(found)]}
+    body = {
+        **_zone(zone),
+        "records": [record_json.fields_of(zone, record) for record in records.in_listing_order(found)],
+    }
     return _render(body, [("ETag", versions.of_zone(zone, body["synced"]))])
 
 
-def render_records(request: Request, zone: Zone, found: Sequence[Record]) -> Response:
+def render_view(view: ZoneView) -> Response:
+    """Render a zone with its records, which are rendered already."""
+    zone = _zone(view.zone)
+    body = orjson.dumps(zone)[:-1] + b',"records":' + view.body + b"}\n"
+    return _json(body, [("ETag", versions.of_zone(view.zone, zone["synced"]))])
+
+
+def render_records(request: Request, view: ZoneView) -> Response:
     """Render a page of a zone's records."""
     options = inputs.parse_options(request, _RECORD_COLUMNS)
-    page = paging.paginate(
-        records.in_listing_order(found), options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}"
-    )
-    headers = [*_page_headers(page), ("ETag", versions.of_records(zone))]
-    return _render([_record(zone, record) for record in page.items], headers)
+    if options == paging.EVERYTHING:
+        page = Page(view.places, options, len(view.places))
+        return _json(view.body + b"\n", [*_page_headers(page), ("ETag", versions.of_records(view.zone))])
+    found = paging.paginate(view.listed, options, _RECORD_COLUMNS, lambda record: f"{record.name}\n{record.content}")
+    body = b"[" + b",".join(view.rows[record.id] for record in found.items) + b"]\n"
+    return _json(body, [*_page_headers(found), ("ETag", versions.of_records(view.zone))])
 
 
 def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
     """Render the records that a request created, updated or deleted."""
-    return _render([_record(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
+    return _render([record_json.fields_of(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
 
 
 def render_record(zone: Zone, record: Record) -> Response:
     """Render one record."""
-    return _render(_record(zone, record), [("ETag", versions.of_record(zone, record))])
+    return _render(record_json.fields_of(zone, record), [("ETag", versions.of_record(zone, record))])
 
 
 def render_history(zone: Zone, found: Sequence[tuple[ZoneChange, Difference]]) -> Response:
@@ -159,8 +171,8 @@ def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
                 "digest": record.digest,
                 "public_key": record.public_key,
                 "zone_id": int(zone.id),
-                "created_at": render_time(record.created_at),
-                "updated_at": render_time(record.updated_at),
+                "created_at": record_json.render_time(record.created_at),
+                "updated_at": record_json.render_time(record.updated_at),
             }
             for record in found
         ]
@@ -192,12 +204,6 @@ def finish(request: Request, response: Response) -> None:
         response.headers += _rate_headers(rate.limit, remaining, int(credential.window) + rate.seconds)
 
 
-def render_time(moment: datetime) -> str:
-    """Render a time as RFC 3339 in UTC without trailing zeros in the fraction: `2015-01-17T13:26:17.52747Z`."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
-    return (text.rstrip("0") if "." in text else text) + "Z"
-
-
 def _zone(zone: Zone) -> dict[str, Any]:
     return {
         "id": int(zone.id),
@@ -212,27 +218,12 @@ def _zone(zone: Zone) -> dict[str, Any]:
     }
 
 
-def _record(zone: Zone, record: Record) -> dict[str, Any]:
-    """A record; acme.sh reads the raw text and needs id, name and type next to each other."""
-    row = {
-        "id": int(record.id),
-        "name": record.name,
-        "type": record.type,
-        "content": records.rendered_content(zone, record),
-        "ttl": int(record.ttl),
-        "zone_id": int(zone.id),
-        "created_at": render_time(record.created_at),
-        "updated_at": render_time(record.updated_at),
-    }
-    return row if record.external_id is None else {**row, "external_id": record.external_id}
-
-
 def _change(change: ZoneChange, difference: Difference) -> dict[str, Any]:
     return {
         "serial": int(change.serial),
         "previous_serial": None if change.previous is None else int(change.previous),
         "action": change.action,
-        "created_at": render_time(change.at),
+        "created_at": record_json.render_time(change.at),
         "removed_count": len(difference.removed),
         "added_count": len(difference.added),
         "removed": [state._asdict() for state in difference.removed[:_MAX_STATES]],
@@ -245,7 +236,7 @@ def _tsig_key(key: TsigKey) -> dict[str, Any]:
         "name": key.name,
         "algorithm": key.algorithm,
         "scope": key.scope,
-        "created_at": render_time(key.created_at),
+        "created_at": record_json.render_time(key.created_at),
     }
 
 
@@ -293,4 +284,8 @@ def _rate_headers(limit: int, remaining: int, reset: int) -> Headers:
 
 def _render(data: Any, headers: Headers | None = None, status: int = 200) -> Response:
     """Compact JSON with a line feed at the end: acme.sh parses it with regular expressions."""
-    return Response(status, orjson.dumps(data) + b"\n", [("Content-Type", "application/json"), *(headers or [])])
+    return _json(orjson.dumps(data) + b"\n", headers, status)
+
+
+def _json(body: bytes, headers: Headers | None = None, status: int = 200) -> Response:
+    return Response(status, body, [("Content-Type", "application/json"), *(headers or [])])

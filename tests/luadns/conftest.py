@@ -3,8 +3,14 @@
 import pytest
 
 from chalicelib.core.tables import Account
+from chalicelib.luadns import zone_views
 from tests.client import Client
 from tests.luadns.api import LuaDns, key_for
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_views, "_views", zone_views._Views())
 
 
 @pytest.fixture
