@@ -11,7 +11,7 @@ from chalicelib.luadns import contents, engines, names, store, versions
 from chalicelib.luadns.changes import ZoneEdit, retry
 from chalicelib.luadns.problems import Problem, invalid
 from chalicelib.luadns.store import Owner
-from chalicelib.luadns.tables import Record, Zone, node_sk
+from chalicelib.luadns.tables import Record, Zone, node_sk, record_sk
 
 SEQUENCE = "luadns-record"
 # The records that ask the parent zone to delete its DS records (RFC 8078), as `contents.canonical` returns them.
@@ -49,7 +49,7 @@ class Draft:
 def create(owner: Owner, zone_id: int, draft: Draft, if_match: str | None) -> tuple[Zone, Record]:
     """Create a record. All changes raise NotFound, Invalid, Forbidden, Stale or Busy."""
     number = cache(lambda: ids.reserve(SEQUENCE))
-    sks = [node_sk(zone_id, draft.name.lower())] if names.is_absolute(draft.name) else []
+    sks = _known_nodes(zone_id, draft)
 
     def attempt() -> tuple[Zone, Record]:
         zone, found = store.zone_with_items(owner, zone_id, sks)
@@ -66,9 +66,13 @@ def create(owner: Owner, zone_id: int, draft: Draft, if_match: str | None) -> tu
 
 def update(owner: Owner, zone_id: int, record_id: int, draft: Draft, if_match: str | None) -> tuple[Zone, Record]:
     """Set a record's name, type and content; its TTL and external id stay if the draft has none."""
+    sks = _known_nodes(zone_id, draft)
 
     def attempt() -> tuple[Zone, Record]:
-        zone, record = store.record(owner, zone_id, record_id)
+        zone, found = store.zone_with_items(owner, zone_id, [record_sk(zone_id, record_id), *sks])
+        record = found.get(record_sk(zone_id, record_id))
+        if not isinstance(record, Record):
+            raise store.not_found("Record")
         versions.require(if_match, zone, record)
         wanted = validate(zone, [draft])[0]
         if is_kept(zone, record, wanted):
@@ -76,7 +80,7 @@ def update(owner: Owner, zone_id: int, record_id: int, draft: Draft, if_match: s
         if not (record.type == wanted.type == "SOA" and is_apex(zone, wanted.name)):
             reject_managed(zone, record.name, record.type, record.content)
             reject_managed(zone, wanted.name, wanted.type, wanted.content)
-        edit = ZoneEdit(zone)
+        edit = ZoneEdit(zone, {sk: found.get(sk) for sk in sks})
         edit.load([record.name, wanted.name])
         edit.replace(record, **merged_values(wanted, record))
         edit.commit(owner, "record.update", record=record_id)
@@ -180,6 +184,11 @@ def reject_managed(zone: Zone, name: str, type_: str, content: str | None = None
     if is_managed(zone, name, type_, content):
         problem = Problem("type", f"{type_} records of the zone itself are managed by the system")
         raise invalid([problem if index is None else problem.within(index)])
+
+
+def _known_nodes(zone_id: int, draft: Draft) -> list[str]:
+    """The sort key of a draft's node, to be read with its zone; none for a name that is relative to the zone."""
+    return [node_sk(zone_id, draft.name.lower())] if names.is_absolute(draft.name) else []
 
 
 def _check_place(zone: Zone, name: str, type_: str) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 
 from dns.name import Name
 from pynamodb.exceptions import UpdateError
 
 from chalicelib.core.errors import NotFound
-from chalicelib.luadns import contents, pseudo_records, store
+from chalicelib.luadns import contents, history, pseudo_records, store
 from chalicelib.luadns.store import Owner
 from chalicelib.luadns.tables import Node as StoredNode
 from chalicelib.luadns.tables import Record, Zone, ZoneName, node_sk
@@ -32,7 +33,7 @@ class StoredZone(ZoneData):
         super().__init__((zone.pk, zone.sk), parse_name(f"{zone.name}."), int(zone.serial))
         self.head = zone
         self._nodes: dict[Key, Node] = self._group(records)
-        self._existing = {key[start:]: True for key in self._nodes for start in range(len(key))}
+        self._existing = _names_in(self._nodes)
 
     def node(self, key: Key) -> Node:
         node = self._nodes.get(key)
@@ -54,6 +55,33 @@ class StoredZone(ZoneData):
     def whole(self) -> "StoredZone":
         return self if self._whole else StoredZone(self.head, whole=True)
 
+    def advanced(self, head: Zone) -> "StoredZone | None":
+        """This zone at the serial of `head`, with what is in memory of the names that did not change.
+
+        None if the changes in between are not stored any more, or the zone is changed again meanwhile.
+        """
+        changes = history.between(head, self.serial)
+        if changes is None:
+            return None
+        differences = [states for change in changes for states in history.difference_of(change)]
+        changed = {self.apex, *(key_of(parse_name(state.name)) for states in differences for state in states)}
+        return self._without(head, changed)
+
+    def _without(self, head: Zone, changed: set[Key]) -> "StoredZone | None":
+        zone = copy(self)
+        zone.__dict__.pop("negative_soa", None)
+        zone.head, zone.serial = head, int(head.serial)
+        zone._sets = {place: found for place, found in self._sets.copy().items() if place[0] not in changed}
+        zone._nodes = {key: node for key, node in self._nodes.copy().items() if key not in changed}
+        if not self._whole:
+            above = {key[start:] for key in changed for start in range(len(key))}
+            zone._existing = {key: found for key, found in self._existing.copy().items() if key not in above}
+            return zone
+        zone._nodes |= zone._read_nodes(changed)
+        zone._existing = _names_in(zone._nodes)
+        current = Zone.find(head.pk, head.sk)
+        return zone if current is not None and current.serial == head.serial and not current.journal else None
+
     def _fetch(self, key: Key) -> Node:
         """Read a name together with the names that its answer may need: its ancestors and their wildcards."""
         if len(self._nodes) > _MAX_CACHED_NAMES:
@@ -61,12 +89,16 @@ class StoredZone(ZoneData):
         ancestors = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
         related = {*ancestors, *((b"*", *name) for name in ancestors[1:])}
         wanted = {key, *(related - self._nodes.keys())}  # `key` again, even if another thread has just read it
-        sks = {sk: name for name in wanted if (sk := self._sk(name)) is not None}
-        nodes: dict[Key, Node] = {name: {} for name in wanted}
-        for sk, stored in store.nodes(self.head, sks).items():
-            nodes[sks[sk]] = self._publish(Line(*fields[1:]) for fields in stored.records)
+        nodes: dict[Key, Node] = dict.fromkeys(wanted, {})
+        nodes |= self._read_nodes(wanted)
         self._nodes.update(nodes)
         return nodes[key]
+
+    def _read_nodes(self, keys: Iterable[Key]) -> dict[Key, Node]:
+        """The names among these that have records, which may be none that are published."""
+        sks = {sk: key for key in keys if (sk := self._sk(key)) is not None}
+        found = store.nodes(self.head, sks)
+        return {sks[sk]: self._publish(Line(*fields[1:]) for fields in node.records) for sk, node in found.items()}
 
     def _has_below(self, key: Key) -> bool:
         sk = self._sk(key)
@@ -90,6 +122,11 @@ class StoredZone(ZoneData):
 
     def _publish(self, lines: Iterable[Line]) -> Node:
         return published(lines, self.serial, has_forwards=bool(self.head.forwards_count))
+
+
+def _names_in(nodes: Iterable[Key]) -> dict[Key, bool]:
+    """The names that exist in a zone with these nodes: they and all names above."""
+    return {key[start:]: True for key in nodes for start in range(len(key))}
 
 
 def published(lines: Iterable[Line], serial: int, *, has_forwards: bool) -> Node:

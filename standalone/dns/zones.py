@@ -44,13 +44,13 @@ class Zones:
         found = stored_zones.claimed_zone(claimed)
         if found is None:
             return None
-        if zone is None or zone.serial != found.serial:
+        if zone is not None and zone.serial == found.serial:
+            zone.head = found  # its secondaries may have changed
+        else:
             try:
-                zone = StoredZone(found)
+                zone = (zone and zone.advanced(found)) or StoredZone(found)
             except NotFound:  # deleted meanwhile
                 return None
-        else:
-            zone.head = found  # its secondaries may have changed
         _store(self._zones, zone_id, (state, zone), _MAX_ZONES)
         return zone
 

@@ -1,6 +1,7 @@
 """Zones for name servers: small zones are read as a whole, large ones name by name, with the same answers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 from dns.rcode import Rcode
@@ -78,6 +79,41 @@ def test_a_large_zone_gives_the_same_answers_as_a_small_one(dns: LuaDns, zone: i
     dns.make(f"/zones/{zone}/records/create_many", FILLERS)
     assert [comparable(ask(*question)) for question in QUESTIONS] == small
     assert {answer[0] for answer in small} == {Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.REFUSED}
+
+
+@pytest.mark.parametrize("more", [0, 210])
+def test_a_zone_that_replays_its_changes_answers_as_one_that_was_just_read(dns: LuaDns, zone: int, more: int) -> None:
+    """In a small zone, which is in memory, and in a large one, of which only the names of questions are."""
+    fill(dns, zone, more)
+    random = Random(5)
+    cached = read(zone)
+    for step in range(40):
+        name = random.choice(("www", "a.b", "b", "*", "*.b", "@", "sub", "x.sub"))
+        type_, content = random.choice(
+            (
+                ("A", "192.0.2.7"),
+                ("TXT", "t"),
+                ("NS", "ns.example.org."),
+                ("FORWARD", "a@b.example"),
+                ("MX", "1 m.example."),
+            )
+        )
+        if random.random() < 0.6:
+            dns("POST", f"/zones/{zone}/records", {"name": name, "type": type_, "content": content})
+        else:
+            dns("POST", f"/zones/{zone}/records/delete_many", [{"name": name, "type": type_}])
+        if step % 3:
+            continue  # several changes at once
+        new = read(zone)
+        replayed = cached if cached.serial == new.serial else cached.advanced(new.head)
+        assert replayed is not None
+        for question in ("www", "a.b", "b", "q.b", "q", "", "x.sub", "n3"):
+            asked = parse_name(f"{question}.example.com." if question else "example.com.")
+            for rdtype in (RdataType.A, RdataType.TXT, RdataType.MX, RdataType.NS, RdataType.SOA):
+                answers = [Resolver(lambda name, z=z: z, no_upstream).resolve(asked, rdtype) for z in (replayed, new)]
+                assert comparable(answers[0]) == comparable(answers[1]), (question, rdtype)
+        assert replayed.negative_soa == new.negative_soa
+        cached = replayed
 
 
 FILLERS = [{"name": f"n{number}", "type": "A", "content": "192.0.2.9"} for number in range(210)]
