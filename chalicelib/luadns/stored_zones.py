@@ -89,7 +89,7 @@ class StoredZone(ZoneData):
         ancestors = [key[start:] for start in range(len(key) - len(self.apex) + 1)]
         related = {*ancestors, *((b"*", *name) for name in ancestors[1:])}
         wanted = {key, *(related - self._nodes.keys())}  # `key` again, even if another thread has just read it
-        nodes: dict[Key, Node] = dict.fromkeys(wanted, {})
+        nodes: dict[Key, Node] = {name: {} for name in wanted}
         nodes |= self._read_nodes(wanted)
         self._nodes.update(nodes)
         return nodes[key]
