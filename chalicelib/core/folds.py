@@ -1,8 +1,12 @@
-"""The jobs that fold catalogues and counters: one catalogue after every 256 changes, and all once a day."""
+"""The jobs that fold catalogues and counters: one catalogue after every 256 changes, and all once a day.
+
+Another one stores the days of counters.
+"""
 
 from collections.abc import Mapping
 
 from chalicelib.core import registry
+from chalicelib.core.catalogues import days
 
 
 def fold_one(payload: Mapping[str, str]) -> None:
@@ -20,3 +24,10 @@ def fold_counters() -> None:
     """Write a new base of all counters."""
     for counters in registry.current().counters.values():
         counters.fold()
+
+
+def store_days() -> None:
+    """Store what was added to counters on the days that have ended."""
+    for counters in registry.current().counters.values():
+        if counters.total:
+            days.store(counters.name)

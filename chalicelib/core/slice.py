@@ -75,6 +75,7 @@ core = Declaration(
     repeating_jobs=(
         RepeatingJob("fold-catalogues", folds.fold_all, every=86400, lane="slow"),
         RepeatingJob("fold-counters", folds.fold_counters, every=86400, lane="slow"),
+        RepeatingJob("store-days", folds.store_days, every=3600, lane="slow"),
         RepeatingJob("drop-upload-slots", uploads.delete_expired, every=uploads.LIFETIME),
         RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),

@@ -1,9 +1,11 @@
 """CounterSet of package views and file downloads: each use is counted at once, and a job publishes it for the lists."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import partial
 
+from chalicelib.core.catalogues import days
 from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.errors import Full
 from chalicelib.core.storage import Transaction
@@ -39,6 +41,14 @@ def published(name: str) -> int:
     return counters.counts().get(name) or 0
 
 
+def by_day(names: Collection[str]) -> dict[str, int]:
+    """The uses on each day with any, before today, of several counters together."""
+    found: Counter[str] = Counter()
+    for name in names:
+        found.update(days.of(counters.name, name))
+    return dict(sorted(found.items()))
+
+
 def state() -> int:
     """A number that changes whenever published counts change."""
     return counters.counts().sequence
@@ -48,6 +58,7 @@ def delete(writes: Transaction, name: str) -> None:
     """Delete a counter in a transaction; the published number is deleted too."""
     writes.delete(Count(_partition(name), name))
     writes.then(partial(counters.mark, name))
+    writes.then(partial(days.delete, counters.name, name))
 
 
 def totals() -> Iterator[tuple[str, int]]:
@@ -83,4 +94,4 @@ def _partition(name: str) -> str:
     return f"counts#{hashlib.sha256(name.encode()).hexdigest()[0]}"
 
 
-counters: CounterSet[int] = CounterSet("hel", int, read=_read, everything=_everything)
+counters: CounterSet[int] = CounterSet("hel", int, read=_read, everything=_everything, total=int)

@@ -22,6 +22,7 @@ from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
 
 LARGEST = 1024 * 1024  # bytes
+_MOST_FILES = 64  # of which one request reads the days
 
 
 def get(name: str) -> tuple[Entry[PackageEntry], int]:
@@ -31,6 +32,19 @@ def get(name: str) -> tuple[Entry[PackageEntry], int]:
     if entry is None or count is None:
         raise NotFound
     return entry, int(count.total) - 1
+
+
+def by_day(name: str) -> dict[str, dict[str, int] | None]:
+    """The views of a package and the downloads of its files on each day before today; None for too many files.
+
+    Raises NotFound.
+    """
+    entry = index.find(index.catalogue.snapshot(), name)
+    if entry is None:
+        raise NotFound
+    files = index.counted_files(entry.value)
+    downloads = counts.by_day(files) if len(files) <= _MOST_FILES else None
+    return {"views": counts.by_day([counts.package(entry.key)]), "downloads": downloads}
 
 
 def create(caller: Caller, document: Document) -> list[str]:

@@ -243,6 +243,12 @@ def get_module(request: Request) -> Response:
     return wire.render_module(request)
 
 
+@service.route("GET", "/hel/statistics/{name}", ANONYMOUS)
+def get_statistics(request: Request) -> Response:
+    """Return the views and downloads of a package by day."""
+    return wire.render(request, packages.by_day(request.params["name"]))
+
+
 def _offset(request: Request) -> int:
     return search.parse_offset(request.argument("offset") or "")
 

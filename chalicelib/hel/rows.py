@@ -1,4 +1,4 @@
-"""The fields of all packages by which lists filter and sort (core/catalogues/columns.py), in the order of creation."""
+"""The fields of all packages by which lists filter and sort (core/catalogues/columns.py)."""
 
 from collections.abc import Iterator, Set
 
@@ -61,11 +61,11 @@ def _build(snapshot: Snapshot[PackageEntry]) -> Packages:
 
 
 def _entries(snapshot: Snapshot[PackageEntry]) -> Iterator[tuple[str, PackageEntry]]:
-    return ((entry.key, entry.value) for entry in snapshot.entries.read())
+    return ((entry.key, entry.value) for shard in snapshot.shards for entry in shard.entries())
 
 
 def _update(known: Packages, snapshot: Snapshot[PackageEntry], keys: Set[str]) -> Packages:
-    found = {key: snapshot.entries.get(key) for key in sorted(keys, key=int)}
+    found = {key: snapshot.entries.get(key) for key in keys}
     return known.changed({key: entry.value if entry else None for key, entry in found.items()})
 
 

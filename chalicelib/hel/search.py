@@ -91,7 +91,7 @@ def find(snapshot: Snapshot[PackageEntry], search: Search) -> Sequence[Package]:
 def _find(snapshot: Snapshot[PackageEntry], search: Search) -> list[str]:
     known, archived = rows.of(snapshot), index.archived(snapshot)
     table = known.table
-    found = list(known.numbers.values())
+    found = [known.numbers[key] for key in sorted(known.numbers, key=int)]  # a key is an id: in the order of creation
     if archived:
         found = [row for row in found if table.keys[row] not in archived]
     for test in search.tests:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pynamodb.expressions.update import Action
 
+from chalicelib.core.catalogues import days
 from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.errors import Busy, Full
 from chalicelib.core.storage import Contended, Transaction
@@ -53,6 +54,11 @@ def total_of(module_id: int, version_ids: Iterable[int]) -> int:
     return sum(sum(counts[version_id].values()) for version_id in version_ids if version_id in counts)
 
 
+def by_day(module: ModuleEntry) -> dict[str, int]:
+    """The downloads of a module on each day with any, before today."""
+    return days.of(counters.name, str(module.id))
+
+
 def state() -> int:
     """A number that changes whenever published counts change."""
     return counters.counts().sequence
@@ -65,6 +71,8 @@ def delete(module_id: int, version_id: int | None = None) -> None:
         for item in DownloadCount.query(_pk(module_id), below):
             batch.delete(item)
     counters.mark(str(module_id))
+    if version_id is None:
+        days.delete(counters.name, str(module_id))
 
 
 def move(module_id: int, version_id: int, arch: str, number: int) -> bool:
@@ -143,4 +151,10 @@ def _pk(module_id: int) -> str:
     return f"downloads#{module_id}"
 
 
-counters: CounterSet[FileCounts] = CounterSet("luarocks", FileCounts, read=_read, everything=_everything)
+counters: CounterSet[FileCounts] = CounterSet(
+    "luarocks",
+    FileCounts,
+    read=_read,
+    everything=_everything,
+    total=lambda counts: sum(sum(files.values()) for files in counts.values()),
+)

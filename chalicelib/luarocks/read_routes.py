@@ -32,7 +32,7 @@ from chalicelib.luarocks.service import service
 from chalicelib.luarocks.versions import TARGETS
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, redirect
+from chalicelib.web.response import Response, json_response, redirect
 from chalicelib.web.route import ANY, Handler
 
 _LUA = "|".join(re.escape(target) for target in TARGETS)
@@ -112,6 +112,14 @@ def module_page(request: Request) -> Response:
     if wants_html(request):
         return module_pages.render_module(request, entry.value)
     return _varying_by_accept(documents.render_module(request, entry))
+
+
+@_read("/modules/{user}/{module}/downloads")
+def module_downloads(request: Request) -> Response:
+    """Return the downloads of a module by day, and their sum."""
+    snapshot = index.catalogue.snapshot()
+    entry = modules.get(snapshot, slugs.username(snapshot, request.params["user"]), request.params["module"])
+    return json_response({"downloads": downloads.total(entry.value), "days": downloads.by_day(entry.value)})
 
 
 @_read("/modules")

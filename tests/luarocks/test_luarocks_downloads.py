@@ -1,6 +1,9 @@
 """Download counters: counted by upstream's rules with one write, and published by a job."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import time_machine
 
 from chalicelib import settings
 from chalicelib.core import job_runner, registry
@@ -167,3 +170,16 @@ def test_counts_are_the_same_after_a_restored_backup(client: Client) -> None:
     downloads.counters.rebuild()
     downloads.counters.drop_cache()
     assert counts(client) == {"rockspec": 1, "src": 0}
+
+
+def test_downloads_are_shown_by_day(client: Client) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        job_runner.run_now("luarocks-downloads")
+        for _ in range(3):
+            client.get("/say-1.0-1.src.rock", headers=CURL)
+        job_runner.run_now("luarocks-downloads")
+        assert client.get("/modules/alice/say/downloads").json == {"downloads": 3, "days": {}}
+        clock.shift(timedelta(days=1))
+        job_runner.run_now("store-days")
+        assert client.get("/modules/alice/say/downloads").json == {"downloads": 3, "days": {"2026-03-01": 3}}
+    assert client.get("/modules/alice/none/downloads").status == 404

@@ -18,6 +18,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.core import blobs
+from chalicelib.core.catalogues import days
 from chalicelib.core.catalogues.counts import CountCodec, CountValues, V, pack_all
 from chalicelib.core.catalogues.tables import CountersDelta, CountersHead, CountersMark
 from chalicelib.core.errors import Busy, NotFound
@@ -40,7 +41,8 @@ class CounterSet(Generic[V]):
 
     A value has the type `kind`, and can consist of several numbers. `read(things)` returns the values of these things
     from the tables, strongly consistent; things without an item can be missing. `everything()` yields all things with
-    their values; `rebuild` stores them.
+    their values; `rebuild` stores them. `total(value)` is the number of which days are stored,
+    see days.py.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class CounterSet(Generic[V]):
         *,
         read: Callable[[Collection[str]], Mapping[str, V]],
         everything: Callable[[], Iterable[tuple[str, V]]],
+        total: Callable[[V], int] | None = None,
     ) -> None:
         self.name = name
         self._codec = CountCodec(kind)
         self._head_key, self._deltas, self._marks = (f"counters{part}#{name}" for part in ("", "-deltas", "-marks"))
         self.read = read
         self.everything = everything
+        self.total = total
         self._counts: CountValues[V] = CountValues(self._codec)
         self._follow_at = 0.0
         self._following = threading.Lock()
@@ -183,9 +187,17 @@ class CounterSet(Generic[V]):
                 self._publish(half)
             return
         writes = Transaction()
-        writes.create(CountersDelta(self._deltas, _sort_key(sequence), body=body))
+        delta = CountersDelta(self._deltas, _sort_key(sequence), body=body, at=int(time.time()))
+        if self.total:
+            delta.added = days.added(
+                self._totals({thing: counts.get(thing) for thing in changes}), self._totals(changes)
+            )
+        writes.create(delta)
         writes.commit()
         self._newest()
+
+    def _totals(self, values: Mapping[str, V | None]) -> dict[str, int]:
+        return {thing: self.total(value) for thing, value in values.items() if self.total and value is not None}
 
     def _store(self, sequence: int, base: bytes) -> None:
         """Write a base as the next delta; delete the deltas before the last base, and the base before that one."""
@@ -196,8 +208,10 @@ class CounterSet(Generic[V]):
         writes.create(CountersDelta(self._deltas, _sort_key(sequence), base=blob))
         moved = CountersHead(self._head_key, "head", base=blob, base_sequence=sequence)
         if head:
-            moved.previous = head.base
-            writes.put(moved, CountersHead.base_sequence == head.base_sequence)
+            moved.previous, moved.stored_until = head.base, head.stored_until
+            stored_until = CountersHead.stored_until
+            same_days = stored_until == head.stored_until if head.stored_until else stored_until.does_not_exist()
+            writes.put(moved, (CountersHead.base_sequence == head.base_sequence) & same_days)
         else:
             writes.create(moved)
         writes.commit()
@@ -206,12 +220,16 @@ class CounterSet(Generic[V]):
             self._drop(head)
 
     def _drop(self, head: CountersHead) -> None:
-        """Delete the deltas and the base that are needed only by a process that last read before the previous base."""
+        """Delete the deltas and the base that are needed only by a process that last read before the previous base.
+
+        The deltas of a day that is not stored stay.
+        """
         last = _sort_key(int(head.base_sequence) - 1)
         old = list(CountersDelta.query(self._deltas, CountersDelta.sk <= last, consistent_read=True))
         with CountersDelta.batch_write() as batch:
             for delta in old:
-                batch.delete(delta)
+                if days.day_of(delta) <= (head.stored_until or ""):
+                    batch.delete(delta)
         if head.previous:
             blobs.delete(head.previous)
 

@@ -53,6 +53,7 @@ class CountersHead(CoreItem, discriminator="counters-head"):
     base = UnicodeAttribute()  # the blob with all values at `base_sequence`
     base_sequence = NumberAttribute()
     previous = UnicodeAttribute(null=True)
+    stored_until = UnicodeAttribute(null=True)  # the last day that is stored, see days.py
 
 
 class CountersDelta(CoreItem, discriminator="counters-delta"):
@@ -63,6 +64,14 @@ class CountersDelta(CoreItem, discriminator="counters-delta"):
 
     body = BinaryAttribute(null=True, legacy_encoding=False)
     base = UnicodeAttribute(null=True)
+    at = NumberAttribute(null=True)  # epoch seconds
+    added = BinaryAttribute(null=True, legacy_encoding=False)  # for the days, see days.py
+
+
+class DailyCount(CoreItem, discriminator="daily-count"):
+    """What was added to a counter on a day. `daily-counts#<name>#<thing>` / `2026-12-01`."""
+
+    number = NumberAttribute()
 
 
 class CountersMark(CoreItem, discriminator="counters-mark"):
