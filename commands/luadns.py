@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from commands.luadns_build import build
 from commands.luadns_history import history, revert
 from commands.luadns_opening import open_zone
 from commands.luadns_secondaries import secondary, tsig
@@ -77,13 +78,15 @@ def sync(zone: str) -> dict[str, Any]:
 
 @luadns.command()
 @click.argument("zone")
+@click.option("--format", "form", type=click.Choice(["bind", "lua"]), default="bind", show_default=True)
 @click.pass_context
-def export(ctx: click.Context, zone: str) -> dict[str, Any] | None:
-    """Print ZONE as a BIND zone file."""
+def export(ctx: click.Context, zone: str, form: str) -> dict[str, Any] | None:
+    """Print ZONE as a BIND zone file, or as a zone file in Lua, which `luadns build` reads."""
     from chalicelib.luadns import zonefile
+    from chalicelib.luadns.language import export as language
 
     _, found, records = open_zone(zone)
-    text = zonefile.export(found, records)
+    text = language.export(found, records) if form == "lua" else zonefile.export(found, records)
     if ctx.obj["as_json"]:
         return {"zone": found.name, "text": text}
     click.echo(text, nl=False)
@@ -131,5 +134,5 @@ def _warning() -> dict[str, str]:
     }
 
 
-for command in (history, revert, secondary, tsig):
+for command in (build, history, revert, secondary, tsig):
     luadns.add_command(command)

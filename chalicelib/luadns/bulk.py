@@ -80,9 +80,12 @@ def delete_many(
     return _change(owner, zone_id, "record.delete_many", if_match, decide)
 
 
-def add_all(edit: ZoneEdit, wanted: Mapping[int, Draft]) -> list[Record]:
-    """Add the drafts, by their index in the request, to the zone; return the new records in their order."""
-    number = ids.reserve(records.SEQUENCE, len(wanted)) if wanted else 0
+def add_all(edit: ZoneEdit, wanted: Mapping[int, Draft], first: int | None = None) -> list[Record]:
+    """Add the drafts, by their index in the request, to the zone; return the new records in their order.
+
+    Their ids begin with `first`; by default they are reserved.
+    """
+    number = ids.reserve(records.SEQUENCE, len(wanted)) if wanted and first is None else first or 0
     added = []
     for place, (index, draft) in enumerate(wanted.items()):
         name, type_, content = draft.name, draft.type, draft.content
@@ -91,8 +94,12 @@ def add_all(edit: ZoneEdit, wanted: Mapping[int, Draft]) -> list[Record]:
     return added
 
 
-def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Mapping[int, Draft]) -> list[Record]:
+def reconcile(
+    edit: ZoneEdit, existing: Iterable[Record], wanted: Mapping[int, Draft], first: int | None = None
+) -> list[Record]:
     """Change the existing records into the wanted ones, by index in the request; return these in the drafts' order.
+
+    The ids of new records begin with `first`; by default they are reserved.
 
     A record with an equivalent draft keeps its id. Records that the system manages may be in both if they are equal.
     """
@@ -116,7 +123,7 @@ def reconcile(edit: ZoneEdit, existing: Iterable[Record], wanted: Mapping[int, D
     for record in unmatched.values():
         records.reject_managed(edit.zone, record.name, record.type, record.content)
         edit.remove(record)
-    kept.update(zip(new, add_all(edit, new), strict=True))
+    kept.update(zip(new, add_all(edit, new, first), strict=True))
     return [kept[index] for index in wanted]
 
 

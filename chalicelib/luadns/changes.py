@@ -132,11 +132,7 @@ class ZoneEdit:
         """
         if not self._records:
             return
-        limit = settings.current().luadns_max_records
-        if self.zone.records_count > max(limit, self._count):
-            raise Forbidden(f"A zone has at most {limit} records.")
-        if self.zone.dnames_count:
-            self._check_dnames()
+        self._check_zone()
         writes = writes or Transaction()
         self.zone.serial = self._serial
         self._write(writes, [*self._records.values(), *self._node_writes()])
@@ -150,10 +146,23 @@ class ZoneEdit:
             with suppress(Busy):  # the change is committed; the next reader or the job applies the journal
                 journal.apply(self.zone, self._chunks)
 
+    def check(self) -> None:
+        """Raise the errors of `commit` for rules that the changed zone would break."""
+        self._check_zone()
+        for _ in self._node_writes():
+            pass
+
     def difference(self) -> Difference:
         """The stored records that the pending changes remove, and those that they add; a changed one is in both."""
         added = [RecordState.of(cast(Record, write.item)) for write in self._records.values() if not write.deleted]
         return Difference(list(self._removed.values()), added)
+
+    def _check_zone(self) -> None:
+        limit = settings.current().luadns_max_records
+        if self.zone.records_count > max(limit, self._count):
+            raise Forbidden(f"A zone has at most {limit} records.")
+        if self.zone.dnames_count:
+            self._check_dnames()
 
     def _check_dnames(self) -> None:
         """Raise Invalid for records below a DNAME: some name servers answer with them, others never (RFC 6672)."""

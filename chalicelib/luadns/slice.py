@@ -11,6 +11,7 @@ _PHRASES = {
     "luadns.disable": "{actor} disabled LuaDNS' API for {account}",
     "zone.create": "{actor} created the zone {zone}",
     "zone.update": "{actor} replaced the records of {zone}",
+    "zone.build": "{actor} built the zone {zone} from its file",
     "zone.move-servers": "{actor} gave {zone} other name servers",
     "zone.revert": "{actor} restored the records that {zone} had at the serial {to}",
     "zone.secondaries": "{actor} changed the secondary name servers of {zone}",

@@ -70,6 +70,8 @@ class Zone(LuaDnsItem, discriminator="zone"):
     hosted_zone = UnicodeAttribute(null=True)  # Route 53's id
     name_servers = JSONAttribute(null=True)  # contents of the NS records that the system manages; None: all at the apex
     secondaries = JSONAttribute(null=True)  # see secondaries.py
+    source = UnicodeAttribute(null=True)  # the file from which builds make the zone
+    template_id = NumberAttribute(default=0)  # of the template whose records it had when it was created
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
 

@@ -18,7 +18,7 @@ MAX_SECONDARIES = 20
 
 def replace(owner: Owner, zone_id: int, wanted: Sequence[Secondary]) -> Zone:
     """Set the secondaries of a zone. Raises NotFound and Invalid."""
-    checked = _validate(wanted)
+    checked = validate(wanted)
 
     def attempt() -> Zone:
         zone = store.zone(owner, zone_id)
@@ -41,7 +41,8 @@ def _can_transfer(owner: Owner, name: str, zone: Zone) -> bool:
     return key is not None and tsig_keys.can_transfer(key, zone)
 
 
-def _validate(wanted: Sequence[Secondary]) -> list[Secondary]:
+def validate(wanted: Sequence[Secondary]) -> list[Secondary]:
+    """Return the secondaries with addresses in their usual form. Raises Invalid."""
     problems, checked = [], []
     if len(wanted) > MAX_SECONDARIES:
         problems.append(Problem(None, f"a zone has at most {MAX_SECONDARIES} secondaries"))

@@ -49,7 +49,7 @@ _ZONE_COLUMNS: dict[str, Callable[[Zone], Any]] = {
     "aliases_count": lambda zone: zone.aliases_count,
     "redirects_count": lambda zone: zone.redirects_count,
     "forwards_count": lambda zone: zone.forwards_count,
-    "template_id": lambda zone: 0,
+    "template_id": lambda zone: zone.template_id,
     "created_at": lambda zone: zone.created_at,
     "updated_at": lambda zone: zone.updated_at,
 }
@@ -214,7 +214,7 @@ def _zone(zone: Zone) -> dict[str, Any]:
         "aliases_count": int(zone.aliases_count),
         "redirects_count": int(zone.redirects_count),
         "forwards_count": int(zone.forwards_count),
-        "template_id": 0,
+        "template_id": int(zone.template_id),
     }
 
 

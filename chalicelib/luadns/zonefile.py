@@ -58,8 +58,9 @@ def export(zone: Zone, found: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _is_managed(zone: Zone, draft: Draft) -> bool:
-    return records.is_managed(zone, draft.name, draft.type)
+def is_managed_name(zone: str, draft: Draft) -> bool:
+    """Whether a record of a file is skipped: the SOA, and the NS records of the zone itself."""
+    return draft.type == "SOA" or (draft.type == "NS" and draft.name.lower() == f"{zone}.")
 
 
 def _identity(draft: Draft) -> tuple[str, str, str]:
@@ -81,7 +82,7 @@ def load(
     number of records, by default that of a zone.
     """
     zone = store.zone(owner, zone_id)
-    found = (entry for entry in parse(text, zone.name, most) if not _is_managed(zone, entry.draft))
+    found = (entry for entry in parse(text, zone.name, most) if not is_managed_name(zone.name, entry.draft))
     entries = list({_identity(entry.draft): entry for entry in found}.values())
     drafts = [entry.draft for entry in entries]
     try:

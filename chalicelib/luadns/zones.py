@@ -1,7 +1,7 @@
 """Creation, replacement and deletion of zones."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,9 @@ from chalicelib.core.errors import Forbidden
 from chalicelib.core.storage import Transaction
 from chalicelib.luadns import bulk, engines, names, records, store, versions
 from chalicelib.luadns.changes import ZoneEdit, retry
+from chalicelib.luadns.history import Difference
+from chalicelib.luadns.language import templates
+from chalicelib.luadns.language.templates import ZoneTemplate
 from chalicelib.luadns.problems import VALIDATION, Problem, invalid, invalid_field
 from chalicelib.luadns.records import Draft
 from chalicelib.luadns.store import Owner
@@ -31,12 +34,21 @@ MOVE_SERVERS = "zone.move-servers"  # the action of a change by `move_servers`
 CLEAR = "luadns-clear"  # the job that deletes the items of a deleted zone
 
 _SOA_TTL = 3600
+_UNRESERVED = 2**31  # the first id in a preview, above those of all records
 _NS_TTL = 86400
 
 
-def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -> tuple[Zone, list[Record]]:
-    """Create a zone with its SOA, its NS records and the drafts. Raises Invalid or Forbidden."""
-    name = _validate(name, template_id)
+def create(
+    owner: Owner, name: str, template_id: int, drafts: Sequence[Draft], *, source: str | None = None
+) -> tuple[Zone, list[Record]]:
+    """Create a zone with its SOA, its NS records, the template's records and the drafts.
+
+    A zone that is built from the file `source` can have NS records at its apex besides those of the system. Raises
+    Invalid, Forbidden or Busy.
+    """
+    name, template = _validate(name, template_id)
+    if template:
+        drafts = [*drafts, *templates.records_of(template, name)]
     _require_available(owner, name)
     limit = settings.current().luadns_max_zones
     if LuaDnsItem.by_zone.count(account_pk(owner.account_id), consistent_read=True) >= limit:
@@ -45,10 +57,8 @@ def create(owner: Owner, name: str, template_id: int, drafts: Sequence[Draft]) -
 
     def attempt() -> tuple[Zone, list[Record]]:
         edit = ZoneEdit(_new_zone(owner, number, name), new=True)
-        managed = _managed(edit.zone)
-        records = bulk.add_all(
-            edit, {**dict(enumerate(managed, -len(managed))), **_unmanaged(edit.zone, drafts, any_server=True)}
-        )
+        edit.zone.source, edit.zone.template_id = source, template_id
+        records = _fill(edit, _unmanaged(edit.zone, drafts, any_server=source is None))
         writes = Transaction()
         claim = ZoneName(name_pk(name), "zone-name", account_id=owner.account_id, zone_id=number)
         writes.create(claim, _taken(name))
@@ -66,6 +76,7 @@ def update(
     if_match: str | None,
     *,
     keep_servers: bool = False,
+    action: str = "zone.update",
 ) -> tuple[Zone, list[Record]]:
     """Replace all records of a zone except the SOA and NS records that the system manages; None changes nothing.
 
@@ -87,10 +98,30 @@ def update(
         wanted = _unmanaged(zone, drafts)
         edit.load([*(draft.name for draft in wanted.values()), *(record.name for record in others)])
         after = bulk.reconcile(edit, others, wanted)
-        edit.commit(owner, "zone.update", records=len(after))
+        edit.commit(owner, action, records=len(after))
         return zone, [*managed, *after]
 
     return retry(zone_id, attempt)
+
+
+def preview(owner: Owner, name: str, zone_id: int | None, drafts: Sequence[Draft]) -> tuple[list[Draft], Difference]:
+    """Return the drafts of a build without repetitions, and the difference that it makes to a zone; None: a new one.
+
+    Nothing is written. Raises the errors of `update` and `create`.
+    """
+    if zone_id is None:
+        _require_available(owner, name)
+        edit = ZoneEdit(_new_zone(owner, 0, name), new=True)
+        wanted = _distinct(edit.zone, drafts)
+        _fill(edit, wanted, _UNRESERVED)
+    else:
+        zone, existing = store.contents(owner, zone_id)
+        edit, wanted = ZoneEdit(zone), _distinct(zone, drafts)
+        others = [record for record in existing if not _stays(zone, record, any_server=False)]
+        edit.load([*(draft.name for draft in wanted.values()), *(record.name for record in others)])
+        bulk.reconcile(edit, others, wanted, _UNRESERVED)
+    edit.check()
+    return list(wanted.values()), edit.difference()
 
 
 def move_servers(owner: Owner, zone_id: int) -> bool:
@@ -158,18 +189,19 @@ def clear(payload: Any) -> None:
                 batch.delete(item)
 
 
-def _validate(text: str, template_id: int) -> str:
+def _validate(text: str, template_id: int) -> tuple[str, ZoneTemplate | None]:
+    """The normalized name, and the template; None for the id 0. Raises Invalid."""
     problems = []
-    name = ""
+    name, template = "", templates.find(template_id)
     try:
         name = names.zone_name(text)
     except ValueError as error:
         problems.append(Problem("name", str(error), VALIDATION))
-    if template_id:
+    if template_id and not template:
         problems.append(Problem("template_id", "unknown template", VALIDATION))
     if problems:
         raise invalid(problems)
-    return name
+    return name, template
 
 
 def _require_available(owner: Owner, name: str) -> None:
@@ -208,6 +240,20 @@ def _managed(zone: Zone) -> list[Draft]:
     soa = f"{servers[0]} {settings.current().luadns_hostmaster} {int(zone.serial)} 1200 120 604800 3600"
     apex = f"{zone.name}."
     return [Draft(apex, "SOA", soa, _SOA_TTL), *(Draft(apex, "NS", server, _NS_TTL) for server in servers)]
+
+
+def _fill(edit: ZoneEdit, wanted: Mapping[int, Draft], first: int | None = None) -> list[Record]:
+    """Add the records of every new zone and the drafts; return them. See `bulk.add_all`."""
+    managed = _managed(edit.zone)
+    return bulk.add_all(edit, {**dict(enumerate(managed, -len(managed))), **wanted}, first)
+
+
+def _distinct(zone: Zone, drafts: Sequence[Draft]) -> dict[int, Draft]:
+    """The valid drafts by index, the first of equal ones, without those that the system manages."""
+    found: dict[tuple[str, str, str | None], tuple[int, Draft]] = {}
+    for index, draft in _unmanaged(zone, drafts).items():
+        found.setdefault((draft.name.lower(), draft.type, draft.canonical), (index, draft))
+    return dict(found.values())
 
 
 def _unmanaged(zone: Zone, drafts: Sequence[Draft], *, any_server: bool = False) -> dict[int, Draft]:

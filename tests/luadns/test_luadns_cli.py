@@ -138,3 +138,32 @@ def test_the_history_of_a_zone_is_listed_and_an_earlier_state_restored(dns: LuaD
     done = call("revert", "example.com", "--to", str(first["serial"]))
     assert (first["serial"], done["zone"], done["restored"]) == (serial, "example.com", 0)
     assert dns.own(zone) == []
+
+
+def test_zones_are_built_from_a_working_copy(server: Served, tmp_path: Path) -> None:
+    server.zone("lua.test", ("www", "A", "192.0.2.1"), ("", "MX", "10 mx.lua.test."))
+    account = moonbase(server.server.data, "luadns", "list")[0]["account"]
+    file = tmp_path / "lua.test.lua"
+    file.write_text(run(server, "export", "lua.test", "--format", "lua").stdout)
+    assert file.read_text() == '-- lua.test\n\nmx("", "mx.lua.test.", 10)\n\na("www", "192.0.2.1")\n'
+    build = ("build", str(tmp_path), "--account", account)
+    assert run(server, *build).stdout == "lua.test: unchanged\n"
+
+    file.write_text('a("www", "192.0.2.2", 60)\n')
+    shown = (
+        "  - lua.test. 300 MX 10 mx.lua.test.\n  - www.lua.test. 300 A 192.0.2.1\n  + www.lua.test. 60 A 192.0.2.2\n"
+    )
+    dry = run(server, *build, "--dry-run")
+    assert (dry.returncode, dry.stdout) == (0, f"lua.test: change\n{shown}")
+    assert server.dig("www.lua.test", "A", "+short") == "192.0.2.1\n"
+    assert run(server, *build, "--zone", "other.test").stdout == ""
+    assert run(server, *build, "--zone", "lua.test.").stdout == f"lua.test: change\n{shown}"
+    assert server.dig("www.lua.test", "A", "+short") == "192.0.2.2\n"
+
+    file.write_text("a('www', '192.0.2.300')\na('x')\n")
+    failed = run(server, *build)
+    assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", "lua.test.lua:2: a: ip is missing\n")
+    file.unlink()
+    assert run(server, *build).stdout == "lua.test: file removed\n"
+    assert moonbase(server.server.data, "luadns", *build, "--prune")[0]["action"] == "remove"
+    assert server.dig("www.lua.test", "A", "+short") == ""

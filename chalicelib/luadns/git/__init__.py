@@ -1,0 +1,1 @@
+"""Zones from files: which file makes which zone, plans, repositories and builds."""

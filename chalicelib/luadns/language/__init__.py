@@ -1,0 +1,1 @@
+"""The language of zone files, and the templates of the system."""
