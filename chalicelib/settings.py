@@ -82,6 +82,7 @@ class Settings:
     luadns_delegation_set: str = ""  # id of the reusable delegation set of Route 53 behind luadns_name_servers
     luadns_forwarders: tuple[str, ...] = ()  # resolvers for ALIAS: ADDRESS or ADDRESS:PORT; empty: the system's
     luadns_transfer_to: tuple[str, ...] = ()  # addresses or networks that can transfer zones (AXFR)
+    luadns_response_rate: int = 10  # equal answers per second to one network by UDP; 0: no limit
     luadns_redirect_to: tuple[str, ...] = ()  # addresses of the web servers for REDIRECT records
     luadns_forward_to: tuple[str, ...] = ()  # mail servers for FORWARD records, with a trailing dot
     luadns_max_content: int = 64_000  # bytes of one record's content; a DNS response holds 65,535 in all

@@ -61,5 +61,6 @@ luadns = Slice(
         "luadns_forward_to",
         "luadns_max_content",
         "luadns_history_days",
+        "luadns_response_rate",
     ),
 )

@@ -46,10 +46,12 @@ def _run(data: Path, listening: Sequence[Sockets]) -> None:
 
 
 async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
+    from chalicelib import settings
     from chalicelib.luadns.resolver import Resolver
     from chalicelib.luadns.upstream import Upstream
     from standalone.dns.counts import Counts
     from standalone.dns.responder import Responder
+    from standalone.dns.response_limit import ResponseLimit
     from standalone.dns.zones import Zones
     from standalone.runtime import open_data
 
@@ -60,7 +62,8 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
     counts = Counts()
     zones, upstream = Zones(state), Upstream()
     cached, blocking = Resolver(zones.find, upstream.cached), Resolver(zones.find, upstream.addresses)
-    server = DnsServer(Responder(cached, blocking, state, counts.add))
+    limit = ResponseLimit(settings.current().luadns_response_rate)
+    server = DnsServer(Responder(cached, blocking, state, counts.add), limit)
     await server.start(listening)
     for _, stream in listening:
         log.info("serving DNS on %s port %d", *stream.getsockname()[:2])

@@ -12,6 +12,7 @@ from typing import cast
 
 from chalicelib.luadns.resolver import LookupRequired
 from standalone.dns.responder import Responder
+from standalone.dns.response_limit import ResponseLimit
 
 THREADS = 4  # for queries that need the store
 BLOCKING_THREADS = 16  # for queries to other servers, so that slow servers do not delay other answers
@@ -45,8 +46,9 @@ def listen(host: str, port: int) -> Sockets:
 class DnsServer:
     """Serves a responder until it is closed."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, limit: ResponseLimit) -> None:
         self._responder = responder
+        self._limit = limit
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dns")
         self._blocking = ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="dns-blocking")
         self._connections = 0
@@ -57,7 +59,7 @@ class DnsServer:
         loop = asyncio.get_running_loop()
         for datagrams, stream in listening:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._responder, self._threads, self._blocking), sock=datagrams
+                lambda: _Datagrams(self._responder, self._limit, self._threads, self._blocking), sock=datagrams
             )
             self._open += [transport, await asyncio.start_server(self._serve_connection, sock=stream)]
 
@@ -101,8 +103,15 @@ class DnsServer:
 class _Datagrams(DatagramProtocol):
     """Answers queries by UDP."""
 
-    def __init__(self, responder: Responder, threads: ThreadPoolExecutor, blocking: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        responder: Responder,
+        limit: ResponseLimit,
+        threads: ThreadPoolExecutor,
+        blocking: ThreadPoolExecutor,
+    ) -> None:
         self._responder = responder
+        self._limit = limit
         self._threads = {False: threads, True: blocking}
         self._free_slots = {False: MAX_QUEUED, True: MAX_BLOCKING_QUEUED}
         self._transport: DatagramTransport | None = None
@@ -139,5 +148,6 @@ class _Datagrams(DatagramProtocol):
             self._send(reply, addr)
 
     def _send(self, reply: bytes, addr: tuple[str, int]) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(reply, addr)
+        admitted = self._limit.admit(reply, addr[0])
+        if admitted is not None and self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(admitted, addr)

@@ -24,6 +24,7 @@ from tests.servers import MOONBASE, moonbase
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOONBASE_LUADNS_TRANSFER_TO", "127.0.0.2, 10.0.0.0/8")
+        patch.setenv("MOONBASE_LUADNS_RESPONSE_RATE", "0")
         with served(tmp_path_factory.mktemp("dig") / "data", "--workers", "2") as running:
             running.zone(
                 "example.com",
