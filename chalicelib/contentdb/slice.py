@@ -1,6 +1,7 @@
 """The declaration of ContentDB."""
 
 from chalicelib.contentdb import belongings, routes
+from chalicelib.contentdb.automation import routes as automation_routes
 from chalicelib.contentdb.collections import routes as collection_routes
 from chalicelib.contentdb.downloads import routes as download_routes
 from chalicelib.contentdb.game import routes as client_routes
@@ -26,6 +27,7 @@ from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
 from chalicelib.web.slice import Shelf, Slice
 
 _DAILY = 86400
+_HOOKS = ("/github/webhook", "/gitlab/webhook", "/gitea/webhook", "/forgejo/webhook")
 
 contentdb = Slice(
     name="contentdb",
@@ -41,10 +43,11 @@ contentdb = Slice(
         stats_routes,
         text_routes,
         client_routes,
+        automation_routes,
         download_routes,
         package_page,
     ),
-    paths=("/api", "/packages/{owner}/{name}", "/uploads", "/thumbnails", "/tasks"),
+    paths=("/api", "/packages/{owner}/{name}", "/uploads", "/thumbnails", "/tasks", *_HOOKS),
     tables=(Table(ContentDbItem, areas=(files.AREA,), blobs_of=files.blobs_of, sealed=frozenset({"sealed"})),),
     catalogues=(index.catalogue, review_index.catalogue),
     counters=(popularity.counters, history.recent),

@@ -146,6 +146,16 @@ def test_reviews_are_listed_approved_and_deleted(reviewed: Path) -> None:
     assert moonbase(reviewed, "fsck")["faults"] == []
 
 
+def test_a_token_for_webhooks_is_made_for_a_maintainer(data: Path) -> None:
+    create(data, "Alice/hooked")
+    made = moonbase(data, "contentdb", "package", "webhook-token", "Alice/hooked")
+    assert made == {"id": made["id"], "package": "Alice/hooked", "token": made["token"]}
+    (listed,) = [row for row in moonbase(data, "key", "list", "Alice") if row["id"] == made["id"]]
+    assert (listed["scope"], listed["comment"]) == ("package:Alice/hooked", "Webhook of Alice/hooked")
+    failed = run(data, "contentdb", "package", "webhook-token", "Alice/hooked", "--for", "bob")
+    assert (failed.returncode, "You don't have permission to make releases" in failed.stderr) == (1, True)
+
+
 def test_reference_data_is_seeded_once(data: Path) -> None:
     assert moonbase(data, "contentdb", "seed")["tags"] == 58
     assert set(moonbase(data, "contentdb", "seed").values()) == {0}
