@@ -5,6 +5,7 @@ from typing import Any, BinaryIO
 import click
 
 from commands.contentdb_people import collection, profile, review, screenshot, split
+from commands.contentdb_updates import updates
 
 
 @click.group()
@@ -157,5 +158,5 @@ def seed() -> dict[str, Any]:
     return dict(reference.seed())
 
 
-for group in (collection, profile, review, screenshot):
+for group in (collection, profile, review, screenshot, updates):
     contentdb.add_command(group)

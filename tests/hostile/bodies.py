@@ -352,6 +352,9 @@ _BODIES: dict[tuple[str, str], Make] = {
     ("POST", "/api/hypertext"): _json("<p>x <b>y</b></p>", {"text": "*x*"}),
     ("POST", "/api/installed_packages"): lambda random, store: [f"{store.username('alice')}/lamps"] * 3,
     **{("POST", f"/{host}/webhook"): _hook for host in ("github", "gitea", "forgejo", "gitlab")},
+    ("PUT", f"{_PACKAGE}/update-detection"): _json(
+        {"trigger": "COMMIT", "ref": "main", "make_release": False}, {"trigger": "TAG"}, {}
+    ),
     ("POST", f"{_PACKAGE}/request-changes"): _json({"comment": "Please."}),
     ("PUT", "/api/users/{username}"): _json(
         {"display_name": "Al", "website_url": "https://example.org", "connections": {"github": "x", "forums": None}}

@@ -1,14 +1,15 @@
-"""The routes of webhooks, and of the tokens that sign them."""
+"""The routes of webhooks, of the tokens that sign them, and of the detection of updates."""
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.automation import hook_tokens, hooks, payloads
+from chalicelib.contentdb.automation import hook_tokens, hooks, payloads, updates
+from chalicelib.contentdb.automation import wire as automation_wire
 from chalicelib.contentdb.automation.hooks import Outcome
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.releases import wire as release_wire
 from chalicelib.contentdb.service import service
-from chalicelib.contentdb.store import index
-from chalicelib.contentdb.store.parts import load_parts
+from chalicelib.contentdb.store import index, permissions
+from chalicelib.contentdb.store.parts import Parts, load_parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden
@@ -16,6 +17,8 @@ from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, Leaves, LeavesNone
 
+_UPDATES = "/api/packages/{author}/{name}/update-detection"
+_PERMISSION = auth.may(PackageAction.MAKE_RELEASE)
 _RELEASE = Leaves("release", "publish")  # when the job has checked it
 
 
@@ -46,15 +49,56 @@ def gitlab(request: Request) -> Response:
     "/api/packages/{author}/{name}/webhook-tokens",
     auth.PACKAGE_TOKEN,
     scope="package:",
-    permission=auth.may(PackageAction.MAKE_RELEASE),
+    permission=_PERMISSION,
     event=LeavesNone("a token is no published work"),
 )
 def create_hook_token(request: Request, caller: Caller) -> Response:
     """Make a token with which a host signs webhooks of the package."""
-    entry = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
-    credential, secret = hook_tokens.create(caller.account, load_parts(entry.value.id), caller)
+    credential, secret = hook_tokens.create(caller.account, _load(request), caller)
     urls = {host: f"{request.base_url}/{host}/webhook/" for host in ("github", "gitlab", "gitea", "forgejo")}
     return wire.render_success(id=int(credential.id), token=secret, urls=urls)
+
+
+@service.route("GET", _UPDATES, auth.PACKAGE_TOKEN, permission=_PERMISSION)
+def read_updates(request: Request, caller: Caller) -> Response:
+    """Return how a package is checked for updates, and the result of the last check."""
+    parts = _load(request)
+    permissions.require_token_for(caller, parts.package)
+    return wire.render(automation_wire.render_updates(updates.get(parts), updates.due_at(int(parts.package.id))))
+
+
+@service.route(
+    "PUT",
+    _UPDATES,
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=_PERMISSION,
+    event=LeavesNone("settings are no published work"),
+)
+def set_updates(request: Request, caller: Caller) -> Response:
+    """Check a package for updates, and set how."""
+    wanted = automation_wire.parse_updates(request)
+    check = updates.configure(caller.account, request.params["author"], request.params["name"], wanted, caller)
+    return wire.render_success(updates=automation_wire.render_updates(check, updates.due_at(int(check.package_id))))
+
+
+@service.route(
+    "DELETE",
+    _UPDATES,
+    auth.PACKAGE_TOKEN,
+    scope="package:",
+    permission=_PERMISSION,
+    event=LeavesNone("settings are no published work"),
+)
+def remove_updates(request: Request, caller: Caller) -> Response:
+    """Check a package for updates no longer."""
+    updates.remove(request.params["author"], request.params["name"], caller)
+    return wire.render_success()
+
+
+def _load(request: Request) -> Parts:
+    entry = registry.get(index.catalogue.snapshot(), request.params["author"], request.params["name"])
+    return load_parts(entry.value.id)
 
 
 def _render(snapshot: ContentDbSnapshot, outcome: Outcome) -> Response:

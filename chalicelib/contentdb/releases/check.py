@@ -112,6 +112,9 @@ def _decision(
         if approved.id > newest:
             _update_package(package, found, writes, snapshot, actor.account_id)
         writes.update(approved, approved.assign(**changes), unchanged)
+        if parts.update_check and fetched.commit:  # the package is up to date
+            current = parts.update_check.assign(outdated_at=None, last_commit=fetched.commit)
+            writes.update(parts.update_check, current)
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
         published = EventFile(str(approved.file), hashlib.sha256(fetched.content).hexdigest(), len(fetched.content))
         history.announce(
