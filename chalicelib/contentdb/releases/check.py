@@ -142,7 +142,7 @@ def _update_package(
         "optional_depends": found.optional_depends,
         "translations": found.translations or None,
     }
-    changed = _cdb_fields(package, found.cdb, snapshot, account_id)
+    changed = _cdb_fields(package, found, snapshot, account_id)
     before = package.key
     for name, value in changed.items():
         setattr(package, name, value)
@@ -152,15 +152,20 @@ def _update_package(
     writes.update(package, package.assign(**{**changed, **fields}))
 
 
-def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
-    """The changes by the release's `.cdb.json`, as if its creator had sent it by PUT. Raises Invalid."""
-    if text is None:
+def _cdb_fields(package: Package, found: Content, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
+    """The changes by the release's `.cdb.json`, as if its creator had sent it by PUT. Raises Invalid.
+
+    A changed type must fit the content.
+    """
+    if found.cdb is None:
         return {}
     try:
-        data = orjson.loads(text)
+        data = orjson.loads(found.cdb)
         if not isinstance(data, dict):
             raise Invalid("Expected a JSON object")
-        return edits.decide(accounts.get(account_id), package, data, snapshot)
+        fields = edits.decide(accounts.get(account_id), package, data, snapshot)
+        content.check_kind(found.kind, fields.get("type", package.type))
+        return fields
     except orjson.JSONDecodeError as error:
         raise Invalid(f"Whilst applying .cdb.json: {error}") from None
     except CoreError as error:
