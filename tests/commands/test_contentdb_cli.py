@@ -156,6 +156,11 @@ def test_a_token_for_webhooks_is_made_for_a_maintainer(data: Path) -> None:
     assert (failed.returncode, "You don't have permission to make releases" in failed.stderr) == (1, True)
 
 
+def test_reference_data_is_seeded_once(data: Path) -> None:
+    assert moonbase(data, "contentdb", "seed")["tags"] == 58
+    assert set(moonbase(data, "contentdb", "seed").values()) == {0}
+
+
 def test_the_detection_of_updates_is_set_listed_and_removed(data: Path) -> None:
     create(data, "Alice/watched")
     arguments = ("contentdb", "updates", "set", "Alice/watched", "--trigger", "commit", "--ref", "main", "--notify")
@@ -180,11 +185,6 @@ def test_the_detection_of_updates_is_set_listed_and_removed(data: Path) -> None:
     assert "contentdb-check-updates" in [job["name"] for job in moonbase(data, "jobs", "list")]
     moonbase(data, "contentdb", "updates", "remove", "Alice/watched")
     assert moonbase(data, "contentdb", "updates", "list") == []
-
-
-def test_reference_data_is_seeded_once(data: Path) -> None:
-    assert moonbase(data, "contentdb", "seed")["tags"] == 58
-    assert set(moonbase(data, "contentdb", "seed").values()) == {0}
 
 
 @pytest.mark.parametrize(
