@@ -8,11 +8,12 @@ from chalicelib.core import job_runner, read_only, registry
 from chalicelib.core.slice import core
 from chalicelib.hel.slice import hel
 from chalicelib.home.slice import home
+from chalicelib.log.slice import log
 from chalicelib.luadns.slice import luadns
 from chalicelib.luarocks.slice import luarocks
 from chalicelib.web.site import Site
 
-SLICES = (core, luarocks, contentdb, luadns, hel, account, home)
+SLICES = (core, luarocks, contentdb, luadns, hel, account, log, home)
 
 registry.install(SLICES)
 site = Site(SLICES, before_writing=read_only.require_writable)

@@ -59,6 +59,11 @@ def render_cached(
     return Response(200, content, [("Content-Type", "application/json"), *cached, *headers, *more])
 
 
+def render_large(request: Request, data: Any) -> Response:
+    """A response of any size, rendered for this request; see `render_cached`."""
+    return render_cached(request, CachedBody(canonical_json(data) + b"\n"), None)
+
+
 def cache_for(seconds: int) -> tuple[str, str]:
     """The header with the seconds for which clients may cache a response."""
     return "Cache-Control", f"max-age={seconds}"

@@ -126,6 +126,16 @@ class Belongings:
 
 
 @dataclass(frozen=True)
+class ServedFile:
+    """A file that a service serves: the work and the name by which a published event named it, and its blob's key."""
+
+    work: str
+    name: str
+    sha256: str
+    blob: str
+
+
+@dataclass(frozen=True)
 class Switch:
     """A boolean attribute of accounts, off by default, and the audit log's actions for turning it on and off."""
 
@@ -156,7 +166,8 @@ class Declaration:
     are deleted after a day. A service with `scopes` has keys of its own. `ranks` lists all ranks, lowest first; at most
     one slice declares them. `settings` names the fields of Settings that belong to the slice. A server offers an
     `essential` slice always, and others if the setting `services` names them. A service that supports `immutable` works
-    can be named in the setting of that name. `followers` get every published event.
+    can be named in the setting of that name. `followers` get every published event. `served_files` yields every file
+    whose publication the events name, read from the tables.
     `notifications` are the kinds that it sends. `page_of` returns the path of the page about the work of an event.
     `phrases` has a sentence for each action of the audit log, such as `{actor} published {package}`: `actor`, `account`
     (whose log it is), `key` (the subject), names of details, and any other name for the subject.
@@ -178,6 +189,7 @@ class Declaration:
     essential: bool = False
     immutable: bool = False
     followers: tuple[Follower, ...] = ()
+    served_files: Callable[[], Iterator[ServedFile]] | None = None
     belongings: tuple[Belongings, ...] = ()
     notifications: tuple[NotificationKind, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from chalicelib.core.identity import invitation_mail, recovery
 from chalicelib.core.mail import requests
 from chalicelib.core.notifications import delivery, posting
 from chalicelib.core.tables import CoreItem
+from chalicelib.core.transparency import log, verifying
 from chalicelib.core.webhooks import deliveries
 
 
@@ -80,7 +81,8 @@ core = Declaration(
         RepeatingJob(events.NUMBER, events.number_new, every=events.NUMBER_EVERY),
     ),
     transient_areas=(uploads.AREA,),
-    followers=(event_notices.FOLLOWER, deliveries.FOLLOWER),
+    followers=(log.FOLLOWER, event_notices.FOLLOWER, deliveries.FOLLOWER),
+    checks=(verifying.compare_events,),
     notifications=(
         NotificationKind("account.password", "Your password is changed", "mail", essential=True),
         NotificationKind("account.email", "Your e-mail address is changed", "mail", essential=True),

@@ -7,6 +7,7 @@ import orjson
 
 from chalicelib.core.catalogues.snapshots import Entry
 from chalicelib.core.errors import Invalid
+from chalicelib.core.transparency import proofs
 from chalicelib.luarocks import downloads, lasting, moving, purls, search, versions, wire
 from chalicelib.luarocks.downloads import FileCounts
 from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
@@ -40,8 +41,13 @@ def render_found(request: Request, found: Sequence[Entry[ModuleEntry]]) -> Respo
 
 
 def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
-    """The response with the public data of a module."""
-    return with_etag(json_response(document(request, entry.value)))
+    """The response with the public data of a module, and where the transparency log has its files."""
+    value = entry.value
+    shown, logged = document(request, value), proofs.indices_of_files("luarocks", f"{value.user}/{value.name}")
+    for version in shown["versions"]:
+        for file in version["files"]:
+            file["log"] = logged.get((file["name"], file["sha256"]))
+    return with_etag(json_response(shown))
 
 
 def found_document(request: Request, found: Sequence[Entry[ModuleEntry]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib import settings
 from chalicelib.core import audit, events
 from chalicelib.core.caller import Caller
 from chalicelib.core.published import Event, EventAction, EventFile
@@ -77,6 +78,7 @@ def announce(
         version=version,
         files=files,
         former_name=former_name,
+        listed=settings.current().luarocks_reads == "public",
         owners=(value.user_id, *value.owners.values()),
     )
 

@@ -6,8 +6,9 @@ from typing import Any
 from chalicelib.core import blobs
 from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
+from chalicelib.core.declaration import ServedFile
 from chalicelib.luarocks import items
-from chalicelib.luarocks.entry import ModuleEntry
+from chalicelib.luarocks.entry import ModuleEntry, PublishedFile
 from chalicelib.luarocks.tables import FileItem, LuaRocksItem, Version, module_pk
 
 AREA = "luarocks"
@@ -82,6 +83,22 @@ def blobs_of(item: LuaRocksItem) -> list[str]:
     if isinstance(item, Version):
         hashes += [sha256 for _, sha256, _ in item.texts.values()]
     return [blobs.key_of(AREA, sha256) for sha256 in hashes if sha256]
+
+
+def served_files() -> Iterator[ServedFile]:
+    """Every rockspec, rock and signature."""
+    for _, module in _entities():
+        work = f"{module.user}/{module.name}"
+        for name, version in module.versions.items():
+            yield from _served(work, f"{module.name}-{name}.rockspec", version.file)
+            for rock in version.rocks.values():
+                yield from _served(work, rock.rock_fname, rock.file)
+
+
+def _served(work: str, name: str, file: PublishedFile) -> Iterator[ServedFile]:
+    yield ServedFile(work, name, file.sha256, blobs.key_of(AREA, file.sha256))
+    if file.sig_sha256:
+        yield ServedFile(work, f"{name}.asc", file.sig_sha256, blobs.key_of(AREA, file.sig_sha256))
 
 
 catalogue = Catalogue("luarocks", ModuleEntry, shape=4, entities=_entities, reload=_reload, groups=_groups)

@@ -22,6 +22,7 @@ luarocks = Slice(
     repeating_jobs=(RepeatingJob("luarocks-downloads", downloads.publish, every=SLOT),),
     scopes=Scopes("module", "NAME", r"[^\s:]{1,300}"),
     works=Shelf("LuaRocks modules", module_pages.works_of),
+    served_files=index.served_files,
     phrases=history.PHRASES,
     page_of=history.page_of,
     belongings=belongings.BELONGINGS,

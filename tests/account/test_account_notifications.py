@@ -32,7 +32,6 @@ OTHERS = [
     ("work.removed", "Someone else transfers or deletes something of yours", "mail"),
     ("mail.refused", "Mail to your address is refused", "inbox"),
     ("webhook.disabled", "A webhook of yours is disabled, because its receiver fails", "inbox"),
-    ("package.update", "The repository of a package has a new version", "inbox"),
 ]
 
 

@@ -34,7 +34,8 @@ LEAVES = {words: command for words, command in EVERY.items() if not isinstance(c
 OF_FILES = {
     words: command
     for words, command in LEAVES.items()
-    if any(isinstance(each.type, click.Path | click.File) for each in command.params) and words != ("serve",)
+    if any(isinstance(each.type, click.Path | click.File) for each in command.params)
+    and words not in (("serve",), ("log", "verify"))  # their files are optional
 }
 
 

@@ -53,7 +53,7 @@ def test_a_zip_becomes_a_release_after_its_check(client: Client, bearer: dict[st
         "warnings": [],
     }
     assert checked(client, reply) == {"id": reply.json["task"][7:-1], "status": "SUCCESS", "result": release["url"]}
-    approved = {**release, "size": len(content), "state": "APPROVED"}
+    approved = {**release, "size": len(content), "state": "APPROVED", "log": None}
     assert list_releases(client) == [approved]
     assert client.get("/api/packages/Alice/mymod/releases/1").json == approved
     assert fetched(client, release["url"]) == content

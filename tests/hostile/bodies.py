@@ -308,23 +308,6 @@ _CONTENTS = {
     "URI": '10 1 "https://x"',
     "LOC": "x",
 }
-
-
-def _hook(random: Random, store: Store) -> Body:
-    """A push as a Git host reports it."""
-    where = {"full_name": "a/b", "html_url": "https://example.org/a/b", "web_url": "https://example.org/a/b"}
-    ref = random.choice(("refs/heads/main", "refs/tags/v1", "v1"))
-    return {
-        "event_name": random.choice(("push", "tag_push")),
-        "ref": ref,
-        "after": random.choice(("0" * 40, "a" * 40, "x")),
-        "checkout_sha": "b" * 40,
-        "ref_type": "tag",
-        "repository": where,
-        "project": where,
-    }
-
-
 _API = "/api/1/{key}"
 _PACKAGE = "/api/packages/{author}/{name}"
 _BODIES: dict[tuple[str, str], Make] = {
@@ -351,10 +334,6 @@ _BODIES: dict[tuple[str, str], Make] = {
     ("POST", "/api/markdown"): _json("# x\n\n**y** <b>z</b>", {"text": "*x*"}),
     ("POST", "/api/hypertext"): _json("<p>x <b>y</b></p>", {"text": "*x*"}),
     ("POST", "/api/installed_packages"): lambda random, store: [f"{store.username('alice')}/lamps"] * 3,
-    **{("POST", f"/{host}/webhook"): _hook for host in ("github", "gitea", "forgejo", "gitlab")},
-    ("PUT", f"{_PACKAGE}/update-detection"): _json(
-        {"trigger": "COMMIT", "ref": "main", "make_release": False}, {"trigger": "TAG"}, {}
-    ),
     ("POST", f"{_PACKAGE}/request-changes"): _json({"comment": "Please."}),
     ("PUT", "/api/users/{username}"): _json(
         {"display_name": "Al", "website_url": "https://example.org", "connections": {"github": "x", "forums": None}}

@@ -56,5 +56,6 @@ _DOORS = {
     "luadns": ("basic",),
     "hel": ("bearer", "cookie"),
     "account": ("cookie", "bearer"),
+    "log": ("bearer",),
     "home": ("bearer",),
 }

@@ -105,5 +105,6 @@ _ENVELOPES: dict[str, Callable[[Any], bool]] = {
     "luadns": _is_luadns,
     "hel": _is_hel,
     "account": _is_home,
+    "log": _is_home,
     "home": _is_home,
 }

@@ -45,7 +45,7 @@ SCHEMES: dict[tuple[str, str], Meaning] = {
     ("account", "anonymous, from this site"): _OPEN,
     ("account", "link with a secret"): _OPEN,
     ("home", "id of an upload slot, in the query"): _OPEN,  # the matrix names an open one
-    **{(service, "anonymous"): _OPEN for service in ("luarocks", "contentdb", "hel", "account", "home")},
+    **{(service, "anonymous"): _OPEN for service in ("luarocks", "contentdb", "hel", "account", "log", "home")},
 }
 PRIVATE_READS = Meaning({"bearer": "luarocks", "basic": "luarocks"}, required=True, strict=True)
 

@@ -149,6 +149,14 @@ def fill(number: int = 0) -> Store:
     _fill_hel(store, client)
     _fill_account(store, client)
     store.places["home"] = {"file": ["x"]}
+    store.places["log"] = {
+        "service": ["luarocks", "hel"],
+        "owner": [store.username("alice")],
+        "name": ["say"],
+        "level": ["0", "entries"],
+        "a": ["000.p", "000", "x001"],
+        **{part: ["1", "2", "000.p"] for part in "bcde"},
+    }
     job_runner.run_due()
     return store
 

@@ -1,7 +1,6 @@
 """The routes for the game's package dialog and its report of installed packages."""
 
 from chalicelib.contentdb import wire
-from chalicelib.contentdb.entry import ReviewEntry
 from chalicelib.contentdb.game import for_client, reviews
 from chalicelib.contentdb.game.text_routes import include_images
 from chalicelib.contentdb.packages import registry
@@ -11,10 +10,9 @@ from chalicelib.contentdb.statistics import counting
 from chalicelib.contentdb.statistics.counting import Visitor
 from chalicelib.contentdb.store import index, languages
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.errors import Invalid
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response, canonical_json
+from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS
 
 _LARGEST_REPORT = 256 * 1024  # bytes; 1,000 packages take about 100 KB
@@ -46,14 +44,8 @@ def reviews_for_client(request: Request) -> Response:
     Arguments(request, ("formspec_version",)).required("formspec_version")
     snapshot = index.catalogue.snapshot()
     package = registry.get(snapshot, request.params["author"], request.params["name"])
-    base = request.base_url
-
-    def build(_: Snapshot[ReviewEntry]) -> bytes:
-        shown = reviews.of(snapshot, package.value, review_index.of_package(package.value.id), base)
-        return canonical_json(shown.as_json()) + b"\n"
-
-    body = review_index.cached(snapshot, ("for-client", package.value.id, base), build)
-    return wire.render_cached(request, body, None)
+    shown = reviews.of(snapshot, package.value, review_index.of_package(package.value.id), request.base_url)
+    return wire.render_large(request, shown.as_json())
 
 
 @service.route("POST", "/api/installed_packages", ANONYMOUS, body=_LARGEST_REPORT, writes=False)

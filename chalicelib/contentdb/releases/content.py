@@ -79,7 +79,8 @@ def read(root: Folder, package_type: str, name: str, languages: Container[str], 
     """
     root = _descend(root)
     kind = kind_of(root)
-    check_kind(kind, package_type)
+    if kind not in _KINDS[package_type]:
+        raise Invalid(f"Expected a {_WANTED[package_type]}, found {kind}")
     if not approved and not any(_LICENSE.fullmatch(file) for file in root.files):
         raise Invalid(
             "Please provide a license file: LICENSE.txt, LICENSE.md or COPYING.txt, in the folder of the content"
@@ -100,12 +101,6 @@ def read(root: Folder, package_type: str, name: str, languages: Container[str], 
     _check_numbers(content)
     _check_mods(content)
     return content
-
-
-def check_kind(kind: str, package_type: str) -> None:
-    """Raise Invalid unless a package of this type can have content of this kind."""
-    if kind not in _KINDS[package_type]:
-        raise Invalid(f"Expected a {_WANTED[package_type]}, found {kind}")
 
 
 def kind_of(folder: Folder) -> str:

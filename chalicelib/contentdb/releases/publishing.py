@@ -12,10 +12,11 @@ from chalicelib.contentdb.store import history, index, permissions, tasks
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release, ReleaseName, release_sk
-from chalicelib.core import ids, jobs, uploads
+from chalicelib.core import blobs, ids, jobs, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooMany
 from chalicelib.core.storage import Transaction
+from chalicelib.core.transparency import proofs
 
 CHECK = "contentdb-check-release"  # the job that checks a release
 LONGEST_NAME = 30
@@ -28,8 +29,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class NewRelease:
     """A requested release: from a zip, or from the package's Git repository if `filename` is None.
 
-    `named`: whether the request has a name; otherwise the title is used. `automatic`: it was made for a commit, by a
-    webhook or by the detection of updates; there is one such release of a commit, and any name is accepted.
+    `named`: whether the request has a name; otherwise the title is used.
     """
 
     name: str
@@ -41,7 +41,6 @@ class NewRelease:
     filename: str | None = None
     content: bytes = b""
     slot: str | None = None  # the upload slot of the content
-    automatic: bool = False
 
 
 def require_may_approve(caller: Caller, package: Package) -> None:
@@ -61,6 +60,17 @@ def get(parts: Parts, release_id: int) -> Release:
 def newest_first(parts: Parts) -> list[Release]:
     """All releases of a package, newest first."""
     return [parts.releases[number] for number in sorted(parts.releases, reverse=True)]
+
+
+def log_indices(parts: Parts) -> dict[int, int]:
+    """The indices of a package's releases in the transparency log, by their ids."""
+    logged = proofs.indices_of_files("contentdb", parts.package.key)
+    named = {
+        number: (release.file, blobs.sha256_of(release.blob))
+        for number, release in parts.releases.items()
+        if release.file and release.blob
+    }
+    return {number: logged[file] for number, file in named.items() if file in logged}
 
 
 def create(caller: Caller, parts: Parts, wanted: NewRelease) -> Release:
@@ -106,7 +116,7 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
 
 def free_names_and_file(writes: Transaction, release: Release) -> list[str]:
     """Free a release's name, title and file; return the blobs to delete after the commit."""
-    for claim in _claims(release, automatic=release.commit_hash is not None):
+    for claim in _claims(release):
         stored = ReleaseName.find(claim.pk, claim.sk)
         if stored and stored.release_id == release.id:
             writes.delete(stored, ReleaseName.release_id == release.id)
@@ -132,9 +142,9 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
     writes = Transaction()
     release.task_id = tasks.begin(writes)
     writes.create(release)
-    for claim in _claims(release, automatic=wanted.automatic):
+    for claim, text in zip(_claims(release), ("name", "title"), strict=True):
         if wanted.named:
-            writes.create(claim, _taken(claim.sk.partition("#")[0]))
+            writes.create(claim, _taken(text))
         else:
             writes.put(claim)  # the API's own examples repeat the same title without a name
     if file:
@@ -164,7 +174,7 @@ def _check_names(parts: Parts, wanted: NewRelease) -> None:
         raise _taken("name")
     if wanted.named and any(release.title == wanted.title for release in others):
         raise _taken("title")
-    if settings.current().contentdb_strict_names and not wanted.automatic and not _STRICT_NAME.fullmatch(wanted.name):
+    if settings.current().contentdb_strict_names and not _STRICT_NAME.fullmatch(wanted.name):
         raise Forbidden("Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01")
 
 
@@ -182,13 +192,10 @@ def _check_source(package: Package, wanted: NewRelease) -> None:
         raise Invalid(f"The zip file is larger than {settings.current().contentdb_max_upload} bytes")
 
 
-def _claims(release: Release, *, automatic: bool) -> Iterator[ReleaseName]:
-    """The claims of a release's name and title; an automatic release of a known commit claims that too."""
+def _claims(release: Release) -> Iterator[ReleaseName]:
     pk = f"release-names#{int(release.package_id)}"
     yield ReleaseName(pk, f"name#{release.name}", release_id=release.id)
     yield ReleaseName(pk, f"title#{release.title}", release_id=release.id)
-    if automatic and release.commit_hash:
-        yield ReleaseName(pk, f"commit#{release.commit_hash}", release_id=release.id)
 
 
 def _taken(field: str) -> Forbidden:

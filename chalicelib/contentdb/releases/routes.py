@@ -37,14 +37,16 @@ def list_newest(request: Request) -> Response:
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, parts = _load(request)
-    return wire.render([release_wire.render(snapshot, release) for release in publishing.newest_first(parts)])
+    logged = publishing.log_indices(parts)
+    return wire.render([release_wire.render(snapshot, release, logged) for release in publishing.newest_first(parts)])
 
 
 @service.route("GET", "/api/packages/{author}/{name}/releases/{id}", ANONYMOUS)
 def read(request: Request) -> Response:
     """Read."""
     snapshot, parts = _load(request)
-    return wire.render(release_wire.render(snapshot, publishing.get(parts, _id(request))))
+    release = publishing.get(parts, _id(request))
+    return wire.render(release_wire.render(snapshot, release, publishing.log_indices(parts)))
 
 
 @service.route(

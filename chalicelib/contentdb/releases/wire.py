@@ -51,8 +51,12 @@ def parse(request: Request, caller: Caller) -> NewRelease:
     return replace(wanted, filename=file.filename, content=file.content)
 
 
-def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
-    """A release; engine versions are rows of reference data. Its state and the results of its check are additions."""
+def render(snapshot: ContentDbSnapshot, release: Release, logged: Mapping[int, int] | None = None) -> Value:
+    """A release; engine versions are rows of reference data. Its state and the results of its check are additions.
+
+    `logged` has the indices of releases in the transparency log by their ids; with it `log` is one more addition.
+    """
+    found = {} if logged is None else {"log": logged.get(int(release.id))}
     return {
         "id": int(release.id),
         "name": release.name,
@@ -69,6 +73,7 @@ def render(snapshot: ContentDbSnapshot, release: Release) -> Value:
         "task": f"/tasks/{release.task_id}/" if release.task_id else None,
         "error": release.error,
         "warnings": list(release.warnings or ()),
+        **found,
     }
 
 

@@ -1,1 +1,0 @@
-"""Releases that a Git host or this server starts: webhooks, and the detection of updates."""
