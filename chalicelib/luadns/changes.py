@@ -114,7 +114,7 @@ class ZoneEdit:
 
     def replace(self, record: Record, **values: Any) -> None:
         """Set attributes of a record."""
-        previous_serial = int(record.serial)
+        previous_serial = self._previous_serial(record)
         self._detach(record)
         for name, value in {**values, "serial": self._serial, "updated_at": self._at}.items():
             setattr(record, name, value)
@@ -122,8 +122,12 @@ class ZoneEdit:
 
     def remove(self, record: Record) -> None:
         """Remove a record."""
+        previous_serial = self._previous_serial(record)
         self._detach(record)
-        self._records[int(record.id)] = JournalWrite(record, int(record.serial), deleted=True)
+        if previous_serial is None:
+            del self._records[int(record.id)]  # it was added by this change
+        else:
+            self._records[int(record.id)] = JournalWrite(record, previous_serial, deleted=True)
 
     def commit(self, owner: Owner, action: str, writes: Transaction | None = None, **detail: Any) -> None:
         """Write the changes atomically, together with `writes` if given.
@@ -207,6 +211,11 @@ class ZoneEdit:
         """The error with the index of the last of the conflicting records that the request names."""
         named = [self._places[number] for number in conflict.records if number in self._places]
         return invalid([conflict.problem.within(named[-1]) if named else conflict.problem])
+
+    def _previous_serial(self, record: Record) -> int | None:
+        """The serial of a record's last change before the pending ones; None if it is new."""
+        pending = self._records.get(int(record.id))
+        return pending.previous_serial if pending else int(record.serial)
 
     def _attach(self, record: Record, previous_serial: int | None) -> None:
         self._records[int(record.id)] = JournalWrite(record, previous_serial, deleted=False)

@@ -17,6 +17,7 @@ _PHRASES = {
     "zone.secondaries": "{actor} changed the secondary name servers of {zone}",
     "tsig.create": "{actor} created the TSIG key {tsig_key}",
     "tsig.delete": "{actor} deleted the TSIG key {tsig_key}",
+    "zone.dynamic-update": "{actor} changed records of {zone} with the TSIG key {tsig_key}",
     "zone.delete": "{actor} deleted the zone {zone}",
     "record.create": "{actor} created a record of {zone}",
     "record.update": "{actor} changed a record of {zone}",

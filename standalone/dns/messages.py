@@ -60,22 +60,22 @@ def parse(wire: bytes, keys: Keys) -> Question:
     if flags & dns.flags.QR:
         raise RefusedMessage(None)  # two servers that answer answers would never stop
     if (flags >> 11) & 0xF != Opcode.QUERY:
-        raise RefusedMessage(_bare(wire, Rcode.NOTIMP))
+        raise RefusedMessage(bare(wire, Rcode.NOTIMP))
     if questions != 1:
-        raise RefusedMessage(_bare(wire, Rcode.FORMERR))
+        raise RefusedMessage(bare(wire, Rcode.FORMERR))
     try:
         message = dns.message.from_wire(wire, keyring=keys.for_message)
     except signatures.WRONG as error:
         raise RefusedMessage(signatures.refusal(wire, error, keys)) from None
     except (dns.exception.DNSException, ValueError, struct.error):
-        raise RefusedMessage(_bare(wire, Rcode.FORMERR)) from None
+        raise RefusedMessage(bare(wire, Rcode.FORMERR)) from None
     question = message.question[0]
     if message.edns > 0:
         raise RefusedMessage(render(message, Answer(Rcode.BADVERS, authoritative=False), PLAIN_UDP))
     if question.rdclass != RdataClass.IN:
         raise RefusedMessage(render(message, Answer(Rcode.REFUSED, authoritative=False), PLAIN_UDP))
     if question.rdtype == RdataType.OPT:
-        raise RefusedMessage(_bare(wire, Rcode.FORMERR))
+        raise RefusedMessage(bare(wire, Rcode.FORMERR))
     if question.rdtype in _NOT_DATA and question.rdtype not in TRANSFERS:
         raise RefusedMessage(render(message, Answer(Rcode.NOTIMP, authoritative=False), PLAIN_UDP))
     return Question(message, question.name, question.rdtype, keys.stored(message.keyname))
@@ -113,10 +113,10 @@ def refuse(question: Question, rcode: Rcode = Rcode.REFUSED) -> bytes:
 
 def failure(wire: bytes) -> bytes:
     """Return SERVFAIL for a well-formed message."""
-    return _bare(wire, Rcode.SERVFAIL)
+    return bare(wire, Rcode.SERVFAIL)
 
 
-def _bare(wire: bytes, rcode: Rcode) -> bytes:
+def bare(wire: bytes, rcode: Rcode) -> bytes:
     """A header without question."""
     number, flags, *_ = HEADER.unpack_from(wire)
     return HEADER.pack(number, dns.flags.QR | (flags & 0x7900) | rcode, 0, 0, 0, 0)  # with the query's opcode and RD

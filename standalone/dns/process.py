@@ -9,6 +9,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from standalone.dns.server import DnsServer, Sockets
@@ -59,6 +60,7 @@ async def _serve(data: Path, listening: Sequence[Sockets]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     state = open_data(data).database.watch()
+    settings.install(replace(settings.current(), luadns_engine="authoritative"))  # for changes by dynamic updates
     counts = Counts()
     zones, upstream = Zones(state), Upstream()
     cached, blocking = Resolver(zones.find, upstream.cached), Resolver(zones.find, upstream.addresses)

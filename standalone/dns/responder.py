@@ -12,7 +12,7 @@ from chalicelib.luadns import secondaries
 from chalicelib.luadns.resolver import LookupRequired, Resolver
 from chalicelib.luadns.stored_zones import StoredZone
 from chalicelib.luadns.zone_data import Ref
-from standalone.dns import messages, transfers
+from standalone.dns import messages, transfers, updates
 from standalone.dns.messages import TRANSFERS, Question
 from standalone.dns.signatures import Keys
 
@@ -62,6 +62,8 @@ class Responder:
         """
         state = self._state()
         try:
+            if updates.is_update(wire):
+                return updates.answer(wire, self._keys, self._cached.find_zone)
             question = messages.parse(wire, self._keys)
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer, datagram=True)[0]
@@ -83,6 +85,8 @@ class Responder:
         Raises LookupRequired unless `blocking`.
         """
         try:
+            if updates.is_update(wire):
+                return [updates.answer(wire, self._keys, self._cached.find_zone)]
             question = messages.parse(wire, self._keys)
             if question.rdtype in TRANSFERS:
                 return self._transfer(question, peer)
