@@ -222,8 +222,10 @@ class Store:
             row = self.db.execute("INSERT INTO items (size, body) VALUES (?, ?)", (size, to_json(item))).lastrowid
         else:
             self.db.execute("UPDATE items SET size = ?, body = ? WHERE id = ?", (size, to_json(item), row))
-        self.db.executemany("DELETE FROM places WHERE place = ?", [(place,) for place in old if place not in new])
-        self.db.executemany("INSERT INTO places VALUES (?, ?)", [(place, row) for place in new if place not in old])
+        if left := [(place,) for place in old if place not in new]:
+            self.db.executemany("DELETE FROM places WHERE place = ?", left)
+        if entered := [(place, row) for place in new if place not in old]:
+            self.db.executemany("INSERT INTO places VALUES (?, ?)", entered)
 
     def set_time_to_live(self, table: TableDefinition, attribute: str | None) -> None:
         """Index all items by their time to live, or delete that index (None)."""

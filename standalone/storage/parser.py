@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -65,13 +65,28 @@ class Expressions:
 
     def read(self, parameter: str) -> Any:
         """Return a condition, the actions of an update or the paths of a projection; None without the parameter."""
-        return Parser(parameter, self).read() if parameter in self.params else None
+        text = self.params.get(parameter)
+        if text is None:
+            return None
+        if ":" in text:
+            return Parser(parameter, self).read()
+        tree, used = _without_values(parameter, text, tuple(self.names.items()))
+        self.unused -= used
+        return tree
 
     def finish(self) -> None:
         """Raise for names and values that no expression uses."""
         for parameter, sign in (("ExpressionAttributeNames", "#"), ("ExpressionAttributeValues", ":")):
             if unused := sorted(name for name in self.unused if name.startswith(sign)):
                 raise invalid(f"Value provided in {parameter} unused in expressions: keys: {{{', '.join(unused)}}}")
+
+
+@lru_cache(512)
+def _without_values(parameter: str, text: str, names: tuple[tuple[str, str], ...]) -> tuple[Any, frozenset[str]]:
+    """An expression without values, parsed, and the names that it uses. Most writes have one of a few conditions."""
+    request = Expressions({parameter: text, **({"ExpressionAttributeNames": dict(names)} if names else {})})
+    tree = Parser(parameter, request).read()
+    return tree, frozenset(request.names) - request.unused
 
 
 class Parser:

@@ -100,8 +100,12 @@ def _list(elements: list[Any], depth: int) -> tuple[list[Value], int]:
 def _map(content: Item, depth: int) -> tuple[Item, int]:
     members, size = {}, 3
     for name, member in content.items():
-        members[name], inner = canonical(member, depth + 1)
-        size += 1 + _string(name, 0)[1] + inner
+        text = member.get("S") if type(member) is dict and len(member) == 1 else None
+        if type(text) is str:  # most members are strings, which are canonical
+            members[name], inner = member, len(text) if text.isascii() else len(text.encode())
+        else:
+            members[name], inner = canonical(member, depth + 1)
+        size += 1 + inner + (len(name) if name.isascii() else len(name.encode()))
     return members, size
 
 

@@ -35,13 +35,11 @@ class Groups:
         numbers: "array[int]",
         places: "array[int]",
         changed: Mapping[str, Sequence[int]] | None = None,
+        added: Mapping[int, tuple[str, ...]] | None = None,
     ) -> None:
         self._keys, self._numbers, self._places = keys, numbers, places
         self._changed = changed or {}
-        self._added: dict[int, list[str]] = {}
-        for key, own in self._changed.items():
-            for number in own:
-                self._added.setdefault(number, []).append(key)
+        self._added = added or {}  # the keys of `changed` by their numbers
 
     def keys_of(self, number: int) -> list[str]:
         """The keys of a group's entries, in no order."""
@@ -51,8 +49,14 @@ class Groups:
 
     def changed(self, records: Mapping[str, bytes | None]) -> "Groups":
         """The groups after these entries have new records; None: deleted."""
-        changed = {**self._changed, **{key: groups_of(record) if record else () for key, record in records.items()}}
-        new = Groups(self._keys, self._numbers, self._places, changed)
+        own = {key: groups_of(record) if record else () for key, record in records.items()}
+        changed, added = {**self._changed, **own}, dict(self._added)
+        for key, numbers in own.items():
+            for number in self._changed.get(key, ()):
+                added[number] = tuple(each for each in added[number] if each != key)
+            for number in numbers:
+                added[number] = (*added.get(number, ()), key)
+        new = Groups(self._keys, self._numbers, self._places, changed, added)
         return new if len(changed) <= MOST_CHANGED else new._merged()
 
     def encoded(self, numbers: Mapping[str, int]) -> bytes:
