@@ -275,7 +275,8 @@ def _full(request: Request, snapshot: ContentDbSnapshot, package: Entry[PackageE
 
 
 def _step(step: str, request: Request, caller: Caller) -> Response:
-    package, _ = states.apply(step, request.params["author"], request.params["name"], caller)
+    reason = "" if step in ("submit", "restore") else wire.parse_reason(request)
+    package, _ = states.apply(step, request.params["author"], request.params["name"], caller, reason)
     return wire.render_success(state=package.state)
 
 

@@ -6,6 +6,8 @@ from chalicelib.contentdb.downloads import routes as download_routes
 from chalicelib.contentdb.game import routes as client_routes
 from chalicelib.contentdb.game import text_routes
 from chalicelib.contentdb.media import files, served
+from chalicelib.contentdb.moderation import queue
+from chalicelib.contentdb.moderation import routes as moderation_routes
 from chalicelib.contentdb.packages import support_job
 from chalicelib.contentdb.pages import package as package_page
 from chalicelib.contentdb.releases import check, publishing
@@ -19,7 +21,7 @@ from chalicelib.contentdb.service import service
 from chalicelib.contentdb.statistics import booking, compaction, counting, history
 from chalicelib.contentdb.statistics import routes as stats_routes
 from chalicelib.contentdb.store import history as store_history
-from chalicelib.contentdb.store import index, permissions, popularity, reference, support_jobs
+from chalicelib.contentdb.store import index, notices, permissions, popularity, reference, support_jobs, waiting
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.contentdb.users import routes as user_routes
 from chalicelib.core.declaration import JobHandler, RepeatingJob, Scopes, Table
@@ -36,6 +38,7 @@ contentdb = Slice(
         release_routes,
         screenshot_routes,
         review_routes,
+        moderation_routes,
         collection_routes,
         user_routes,
         stats_routes,
@@ -65,11 +68,13 @@ contentdb = Slice(
             resume=compaction.compact,
         ),
     ),
-    checks=(review_counts.inconsistencies,),
+    checks=(review_counts.inconsistencies, waiting.inconsistencies),
     scopes=Scopes("package", "AUTHOR/NAME", r"[^\s:/]{1,100}/[^\s:/]{1,200}"),
     ranks=permissions.RANKS,
+    pending=queue.pending,
     works=Shelf("Luanti packages", package_page.works_of),
     served_files=served.served_files,
+    notifications=notices.KINDS,
     phrases=store_history.PHRASES,
     page_of=store_history.page_of,
     belongings=belongings.BELONGINGS,

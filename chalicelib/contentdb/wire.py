@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from chalicelib import settings
 from chalicelib.contentdb.store.errors import Moved, malformed, no_such_page
 from chalicelib.contentdb.store.versions import is_game
+from chalicelib.contentdb.texts import plain
 from chalicelib.core import blobs
 from chalicelib.core.errors import CoreError, InternalError, Invalid, NotFound, TooLarge
 from chalicelib.web.conditional import etag_of
@@ -22,6 +23,7 @@ from chalicelib.web.html import error_page, wants_html
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response, canonical_json, redirect
 
+LONGEST_REASON = 2000  # characters
 ANSWERS = "contentdb/answers"  # no item refers to these blobs, so they may be removed after a day
 VARY_LANGUAGE = ("Vary", "Accept-Language")
 CORS = [
@@ -125,9 +127,22 @@ def parse_texts(request: Request) -> list[str]:
     return data
 
 
+def parse_reason(request: Request, least: int = 0) -> str:
+    """The `reason` in a JSON body of at least `least` characters; an empty body has none. Raises Invalid."""
+    if not request.body.strip() and not least:
+        return ""
+    reason = parse_object(request, ("reason",)).get("reason", "")
+    return plain.text("reason", reason, least, LONGEST_REASON)
+
+
 def parse_id(request: Request, refusal: str) -> int:
     """The id in the path of a release, a screenshot or a review. Raises NotFound, for a huge one with `refusal`."""
-    text = request.params["id"]
+    return parse_number(request, "id", refusal)
+
+
+def parse_number(request: Request, parameter: str, refusal: str) -> int:
+    """The number in the path under this parameter. Raises NotFound, for a huge one with `refusal`."""
+    text = request.params[parameter]
     if not (text.isascii() and text.isdecimal()):
         raise no_such_page()
     if len(text) > 15:

@@ -1,13 +1,15 @@
 """The declaration of a service: the fields of core/declaration.py, and its routes, paths and providers for pages.
 
-A further provider (search, a queue for moderators, events, statistics) is one more optional field.
+A further provider (search, events, statistics) is one more optional field.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from types import ModuleType
 
 from chalicelib.core import registry
+from chalicelib.core.caller import Caller
 from chalicelib.core.declaration import Declaration
 from chalicelib.core.registry import DeclarationError
 from chalicelib.web.request import Request
@@ -31,20 +33,34 @@ class Shelf:
     works_of: Callable[[str], list[Work]]
 
 
+@dataclass(frozen=True)
+class Pending:
+    """Something that waits for a moderator; `path` begins with a slash, and `kind` is the service's noun."""
+
+    kind: str
+    title: str
+    author: str
+    since: datetime
+    path: str
+    details: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Slice(Declaration):
     """A service.
 
-    `routes` are the modules that declare routes on `service`. It answers at and below each of `paths`, unless another
-    slice has a deeper path. Clients send the files of upload slots to `upload_path`, unless they send them to S3.
-    `no_events` is the reason why no route of the slice leaves a published event; otherwise each route that writes
-    declares its own.
+    `pending` returns what waits for a moderator, oldest first: only what the caller can decide; None is the
+    administrator at the command line. `routes` are the modules that declare routes on `service`. It answers at and
+    below each of `paths`, unless another slice has a deeper path. Clients send the files of upload slots to
+    `upload_path`, unless they send them to S3. `no_events` is the reason why no route of the slice leaves a published
+    event; otherwise each route that writes declares its own.
     """
 
     service: Service
     routes: tuple[ModuleType, ...]
     paths: tuple[str, ...]
     works: Shelf | None = None
+    pending: Callable[[Caller | None], list[Pending]] | None = None
     upload_path: str | None = None
     no_events: str = ""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbEntry, ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import edits
-from chalicelib.contentdb.store import history, index, values
+from chalicelib.contentdb.store import history, index, values, waiting
 from chalicelib.contentdb.store.errors import Moved, no_such_page
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction, at_least, require, require_scope, require_token_for
@@ -101,7 +101,7 @@ def apply(
     fields = edits.decide(account, package, data, snapshot)
     if fields:
         before = package.key
-        writes.update(package, package.assign(**fields))
+        writes.update(package, package.assign(**waiting.changes_of(package, fields), **fields))
         rename(package, before, writes)
     return bool(fields)
 

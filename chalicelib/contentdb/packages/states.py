@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages import dependencies, registry
 from chalicelib.contentdb.packages.fields import AI_DISCLOSURES
-from chalicelib.contentdb.store import history, index
+from chalicelib.contentdb.store import comments, history, index, notices
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, Screenshot
@@ -19,7 +19,7 @@ from chalicelib.core.errors import Conflict, Forbidden
 from chalicelib.core.published import EventAction
 from chalicelib.core.storage import Transaction
 
-_MOST_SCREENSHOTS = 90  # screenshots that one transaction can approve with the package
+_MOST_SCREENSHOTS = 20  # screenshots that one transaction approves with the package, besides its notifications
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,21 @@ _EVENTS: dict[str, EventAction] = {
 }
 
 
-def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[Package, list[str]]:
+_VERDICTS = {  # the transitions of which the author and the maintainers are notified
+    "approve": "approved",
+    "request-changes": "asked for changes of",
+    "unapprove": "made a draft of",
+    "delete": "deleted",
+}
+
+
+def apply(verb: str, author: str, name: str, by: Caller | None = None, reason: str = "") -> tuple[Package, list[str]]:
     """Apply a transition, such as "submit"; returns the package and its remaining problems.
 
+    A `reason` becomes a comment on the approval, and part of the notification of the author and the maintainers.
+
     The administrator (`by` None) can approve a draft despite its problems, which name the step that is left out. A
-    transition to the current state changes
-    nothing. Raises Forbidden or Conflict.
+    transition to the current state changes nothing. Raises Forbidden or Conflict.
     """
     transition, words = TRANSITIONS[verb], verb.replace("-", " ")
 
@@ -74,7 +83,8 @@ def apply(verb: str, author: str, name: str, by: Caller | None = None) -> tuple[
             raise Forbidden("; ".join(found))
         before = package.state
         _set_state(parts, transition.target, writes)
-        writes.put(history.audit_entry(package, f"package.{verb}", by))
+        writes.put(history.audit_entry(package, f"package.{verb}", by, **({"reason": reason} if reason else {})))
+        _tell(writes, package, by, verb, reason)
         _announce(writes, package, by, verb, before)
         return found
 
@@ -113,6 +123,16 @@ def _announce(writes: Transaction, package: Package, by: Caller | None, verb: st
     history.announce(writes, package, by, "package", action, was_listed=before == "APPROVED")
 
 
+def _tell(writes: Transaction, package: Package, by: Caller | None, verb: str, reason: str) -> None:
+    """Add the comment with the reason, and the notifications of a verdict."""
+    if reason:
+        comments.add(writes, comments.of_package(int(package.id)), by, reason, verb)
+    if verb in _VERDICTS:
+        subject = f"{notices.name_of(by)} {_VERDICTS[verb]} {package.key}"
+        people = notices.people_of(package)
+        notices.tell(writes, people, by, notices.APPROVAL, subject, notices.page_of(package), reason)
+
+
 def _same_name(package: Package, other: PackageEntry) -> bool:
     return other.type == package.type.lower() and other.name == package.name
 
@@ -122,8 +142,10 @@ def _set_state(parts: Parts, state: str, writes: Transaction) -> None:
     package = parts.package
     changes: dict[str, object] = {"state": state}
     if state == "APPROVED":
-        changes["approved_at"] = package.approved_at or datetime.now(UTC)
+        changes |= {"approved_at": package.approved_at or datetime.now(UTC), "changed": None}
         pending = [shot for shot in parts.screenshots.values() if not shot.approved]
         for shot in pending[:_MOST_SCREENSHOTS]:
             writes.update(shot, shot.assign(approved=True), Screenshot.pk.exists())
+    elif state == "READY_FOR_REVIEW":
+        changes["submitted_at"] = datetime.now(UTC)
     writes.update(package, package.assign(**changes))

@@ -14,7 +14,7 @@ from chalicelib.contentdb.media import files
 from chalicelib.contentdb.packages import edits, registry
 from chalicelib.contentdb.releases import archive, content, game_support, publishing
 from chalicelib.contentdb.releases.content import Content
-from chalicelib.contentdb.store import history, index, reference, tasks, versions
+from chalicelib.contentdb.store import history, index, reference, tasks, versions, waiting
 from chalicelib.contentdb.store.parts import Parts, load_parts
 from chalicelib.contentdb.store.tables import Package, PublicFile, Release
 from chalicelib.core import blobs
@@ -140,13 +140,13 @@ def _update_package(
         "translations": found.translations or None,
     }
     changed = _cdb_fields(package, found.cdb, snapshot, account_id)
-    before = package.key
+    before, remembered = package.key, waiting.changes_of(package, changed)
     for name, value in changed.items():
         setattr(package, name, value)
     fields["supports_all_games"], rows = game_support.resolve(package, found, snapshot)
     fields["game_support"] = rows or None
     registry.rename(package, before, writes)
-    writes.update(package, package.assign(**{**changed, **fields}))
+    writes.update(package, package.assign(**{**changed, **fields, **remembered}))
 
 
 def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:

@@ -14,7 +14,7 @@ from functools import cache
 from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.store import history, index, links, permissions, reference
+from chalicelib.contentdb.store import history, index, links, notices, permissions, reference, waiting
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, reviews_pk, votes_pk
@@ -22,7 +22,7 @@ from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
 from chalicelib.core.catalogues.snapshots import Value
-from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.published import EventAction
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account
@@ -55,7 +55,7 @@ def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
         _check(wanted, snapshot)
         count_once()
         stored = review_index.find(int(parts.package.id), int(account.id))
-        before = review_counts.counted(stored)
+        before, waited = review_counts.counted(stored), stored is not None and not stored.approved
         review = stored or _new(parts.package, account, number())
         values = {**vars(wanted), "approved": not _needs_approval(account, wanted)}
         actions = review.assign(**values)
@@ -65,6 +65,7 @@ def write(caller: Caller, author: str, name: str, wanted: NewReview) -> Review:
             writes.create(review)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
+        waiting.show_review(writes, parts.package, review, waited=waited)
         writes.put(history.audit_entry(parts.package, "review.write", caller, review=int(review.id)))
         action: EventAction = "change" if stored else "publish"
         history.announce(writes, parts.package, caller, "review", action, listed=review.approved)
@@ -108,11 +109,25 @@ def approve(author: str, name: str, number: int, by: Caller | None = None) -> Re
         writes.update(review, review.assign(approved=True), Review.id == review.id)
         review_counts.move(parts, writes, before, review_counts.counted(review))
         _show(writes, review, review_index.value_of(review))
+        waiting.show_review(writes, parts.package, review, waited=True)
         writes.put(history.audit_entry(parts.package, "review.approve", by, review=number))
         history.announce(writes, parts.package, by, "review", "publish")
         return review
 
     return index.publish(author, name, decide)[1]
+
+
+def refuse(author: str, name: str, number: int, reason: str, by: Caller | None = None) -> None:
+    """Delete a review that waits for approval, and tell its author why. Raises Forbidden, NotFound or Conflict."""
+
+    def pending(package: Package) -> Review:
+        permissions.require_may_approve_reviews(by.account if by else None)
+        review = review_index.get(int(package.id), number)
+        if review.approved:
+            raise Conflict("The review is approved already")
+        return review
+
+    _delete(author, name, pending, by, reason)
 
 
 def may_see(review: Review, caller: Caller | None) -> bool:
@@ -132,14 +147,23 @@ def check_rate(account: Account, action: str, rate_limits: tuple[tuple[int, int]
         limits.count(subject, most * times, seconds, "Too many requests, please wait before trying again")
 
 
-def _delete(author: str, name: str, find: Callable[[Package], Review], by: Caller | None) -> None:
+def _delete(
+    author: str, name: str, find: Callable[[Package], Review], by: Caller | None, reason: str | None = None
+) -> None:
     def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> None:
         review = find(parts.package)
         writes.delete(review, Review.id == review.id)
         jobs.enqueue(writes, DROP_VOTES, {"review": int(review.id)})
         review_counts.move(parts, writes, review_counts.counted(review), review_counts.counted(None))
         _show(writes, review, None)
+        if not review.approved:
+            waiting.drop(writes, "review", int(review.id))
         detail = {"review": int(review.id), "author": review.author}
+        if reason is not None:
+            subject = f"{notices.name_of(by)} refused your review of {parts.package.key}"
+            page = notices.page_of(parts.package)
+            notices.tell(writes, [review.author], by, notices.REFUSAL, subject, page, reason)
+            detail["reason"] = reason
         writes.put(history.audit_entry(parts.package, "review.delete", by, **detail))
         history.announce(writes, parts.package, by, "review", "delete", listed=review.approved)
 

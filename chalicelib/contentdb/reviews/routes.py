@@ -134,6 +134,16 @@ def approve(request: Request, caller: Caller) -> Response:
 
 
 @_change(
+    "POST", f"{PACKAGE}/reviews/{{id}}/refuse", Permission("approver"), Leaves("review", "delete"), auth.CODE_FOR_ANY
+)
+def refuse(request: Request, caller: Caller) -> Response:
+    """Refuse a review that waits for approval, with a reason for its author."""
+    reason = wire.parse_reason(request, least=2)
+    lifecycle.refuse(request.params["author"], request.params["name"], _id(request), reason, caller)
+    return wire.render_success()
+
+
+@_change(
     "PUT",
     f"{PACKAGE}/reviews/{{id}}/votes",
     Permission("new member, not the author of the review"),

@@ -9,13 +9,13 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.media import files, formats, images
 from chalicelib.contentdb.media.images import Picture
 from chalicelib.contentdb.packages import registry
-from chalicelib.contentdb.store import history, index, permissions
+from chalicelib.contentdb.store import history, index, notices, permissions
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
 from chalicelib.core import blobs, ids, uploads
 from chalicelib.core.caller import Caller
-from chalicelib.core.errors import Invalid, NotFound, TooMany
+from chalicelib.core.errors import Conflict, Invalid, NotFound, TooMany
 from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Transaction
 
@@ -109,6 +109,27 @@ def approve(author: str, name: str, screenshot_id: int, by: Caller | None = None
     return index.publish(author, name, decide)[0]
 
 
+def refuse(author: str, name: str, screenshot_id: int, reason: str, by: Caller | None = None) -> None:
+    """Delete a screenshot that waits for approval, and tell the author and the maintainers why.
+
+    `by` None is the administrator. Raises NotFound, Forbidden or Conflict.
+    """
+
+    def decide(parts: Parts, writes: Transaction, snapshot: ContentDbSnapshot) -> list[str]:
+        package, shot = parts.package, get(parts, screenshot_id)
+        refusal = "You do not have the permission to refuse screenshots"
+        registry.authorize(by, PackageAction.APPROVE_SCREENSHOT, package, refusal)
+        if shot.approved:
+            raise Conflict("The screenshot is approved already")
+        subject = f"{notices.name_of(by)} refused a screenshot of {package.key}"
+        people, page = notices.people_of(package), notices.page_of(package)
+        notices.tell(writes, people, by, notices.REFUSAL, subject, page, reason)
+        return _drop(writes, parts, shot, by, reason=reason)
+
+    _, dropped = index.publish(author, name, decide)
+    files.drop(dropped)
+
+
 def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
     """Delete a screenshot. Raises NotFound or Forbidden."""
 
@@ -116,14 +137,7 @@ def delete(caller: Caller, author: str, name: str, screenshot_id: int) -> None:
         package, shot = parts.package, get(parts, screenshot_id)
         require_may(caller, package, "delete")
         permissions.require_token_for(caller, package)
-        writes.delete(shot)
-        del parts.screenshots[screenshot_id]
-        dropped = files.remove(writes, shot.file)
-        if package.cover_image == screenshot_id:
-            writes.update(package, package.assign(cover_image=None))
-        writes.put(history.audit_entry(package, "screenshot.delete", caller, screenshot=screenshot_id))
-        history.announce(writes, package, caller, "screenshot", "delete")
-        return dropped
+        return _drop(writes, parts, shot, caller)
 
     _, dropped = index.publish(author, name, decide)
     files.drop(dropped)
@@ -156,6 +170,19 @@ def set_cover(caller: Caller, author: str, name: str, screenshot_id: int) -> Non
         history.announce(writes, parts.package, caller, "package", "change")
 
     index.publish(author, name, decide)
+
+
+def _drop(writes: Transaction, parts: Parts, shot: Screenshot, by: Caller | None, **detail: str) -> list[str]:
+    """Add the writes that delete a screenshot; return the blobs to delete after the commit."""
+    package, number = parts.package, int(shot.id)
+    writes.delete(shot)
+    del parts.screenshots[number]
+    dropped = files.remove(writes, shot.file)
+    if package.cover_image == number:
+        writes.update(package, package.assign(cover_image=None))
+    writes.put(history.audit_entry(package, "screenshot.delete", by, screenshot=number, **detail))
+    history.announce(writes, package, by, "screenshot", "delete")
+    return dropped
 
 
 def _screenshot(package: Package, number: int, title: str, file: PublicFile, picture: Picture) -> Screenshot:

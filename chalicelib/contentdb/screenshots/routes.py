@@ -88,6 +88,21 @@ def approve(request: Request, caller: Caller) -> Response:
 
 @service.route(
     "POST",
+    "/api/packages/{author}/{name}/screenshots/{id}/refuse",
+    auth.token_for_package(_for_screenshot),
+    scope="package:",
+    permission=auth.may(PackageAction.APPROVE_SCREENSHOT),
+    event=Leaves("screenshot", "delete"),
+)
+def refuse(request: Request, caller: Caller) -> Response:
+    """Refuse a screenshot that waits for approval, with a reason for the author and the maintainers."""
+    reason = wire.parse_reason(request, least=2)
+    gallery.refuse(request.params["author"], request.params["name"], _id(request), reason, caller)
+    return wire.render_success()
+
+
+@service.route(
+    "POST",
     "/api/packages/{author}/{name}/screenshots/order",
     auth.PACKAGE_TOKEN,
     scope="package:",

@@ -27,7 +27,7 @@ from chalicelib.contentdb.entry import (
     ReferenceEntry,
     TopicsEntry,
 )
-from chalicelib.contentdb.store import rows, support_jobs
+from chalicelib.contentdb.store import rows, support_jobs, waiting
 from chalicelib.contentdb.store.parts import Parts, gather, load_parts
 from chalicelib.contentdb.store.tables import (
     Collection,
@@ -81,7 +81,9 @@ def publish(author: str, name: str, decide: Decision[R]) -> tuple[Parts, R]:
 
     def decide_all(snapshot: ContentDbSnapshot, writes: Transaction) -> tuple[Changes[ContentDbEntry], tuple[Parts, R]]:
         parts = load_parts(find_id(snapshot, f"{author}/{name}"))
+        waited = waiting.of_parts(parts)
         result = decide(parts, writes, snapshot)
+        waiting.update(writes, waited, waiting.of_parts(parts))
         changes = _changes(snapshot, f"{author}/{name}", parts)
         if changes:
             before, after = (

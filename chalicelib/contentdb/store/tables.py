@@ -70,7 +70,9 @@ class Package(ContentDbItem, discriminator="package"):
     translations = JSONAttribute(null=True)  # {"de": {"title": str, "short_description": str}}
     cover_image = NumberAttribute(null=True)  # a screenshot's id
     created_at = UTCDateTimeAttribute()
+    submitted_at = UTCDateTimeAttribute(null=True)  # the last time for approval
     approved_at = UTCDateTimeAttribute(null=True)
+    changed = JSONAttribute(null=True)  # metadata since the last approval, see waiting.changes_of
 
     @property
     def key(self) -> str:
@@ -194,6 +196,7 @@ class Review(ContentDbItem, discriminator="review"):
     approved = BooleanAttribute(default=True)
     helpful = NumberAttribute(default=0)
     unhelpful = NumberAttribute(default=0)
+    comments = NumberAttribute(default=0)
     created_at = UTCDateTimeAttribute()
 
 
